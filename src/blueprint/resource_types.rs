@@ -1,0 +1,149 @@
+//! Azure's variety in one table: what must be known of a resource type beyond what a blueprint says.
+//!
+//! Sources: Microsoft's API descriptions of the versions named here, and the service documentation of each type
+//! (naming rules, soft deletion, properties that can't change). A type that is not listed can still be used: the
+//! blueprint then has to give `apiVersion` and, if the default rule does not fit, `name`.
+
+/// Which characters a derived name may have, and how long it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameRule {
+    /// Shortest and longest length.
+    pub length: (usize, usize),
+    /// Whether hyphens are allowed; without them the parts are run together.
+    pub hyphen: bool,
+    /// How the readable prefix begins, e.g. `st` for storage accounts.
+    pub prefix: &'static str,
+}
+
+/// How a resource shows whose it is, so that a stranger's resource is never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marker {
+    /// Resource tags `tenantry-deployment`, `tenantry-tenant`, `tenantry-incarnation`.
+    Tags,
+    /// Its derived name or its parent is proof enough; it can't carry tags.
+    Identity,
+}
+
+/// What is particular about one resource type.
+#[derive(Debug, Clone, Copy)]
+pub struct ResourceType {
+    /// `Namespace/type/subtype`, as Azure writes it.
+    pub name: &'static str,
+    /// The version used when the blueprint gives none.
+    pub api_version: &'static str,
+    /// The rule for derived names; `None` if the blueprint has to name it (`default`).
+    pub names: Option<NameRule>,
+    /// Whether `location` belongs into the body; filled in from the stamp when the blueprint is silent.
+    pub location: bool,
+    /// How ownership shows.
+    pub marker: Marker,
+    /// JSON pointers into the body that can't change after creation: a new value there means replacement.
+    pub immutable: &'static [&'static str],
+    /// JSON pointers that Azure never shows again or answers in another form: left out of comparisons.
+    pub write_only: &'static [&'static str],
+    /// JSON pointers whose observed value a rewrite keeps when the body is silent about them.
+    pub carry: &'static [&'static str],
+    /// Query parameter of DELETE that purges at once, e.g. `forceToPurge=true`.
+    pub purge_query: Option<&'static str>,
+    /// Where the soft-deleted resource is found and purged, relative to the subscription: `{location}` and `{name}`
+    /// are filled in; `GET` looks, `POST {path}/purge` purges.
+    pub deleted_path: Option<&'static str>,
+}
+
+const PLAIN: ResourceType = ResourceType {
+    name: "",
+    api_version: "",
+    names: None,
+    location: true,
+    marker: Marker::Tags,
+    immutable: &["/location"],
+    write_only: &[],
+    carry: &[],
+    purge_query: None,
+    deleted_path: None,
+};
+
+const fn rule(prefix: &'static str, min: usize, max: usize, hyphen: bool) -> Option<NameRule> {
+    Some(NameRule { length: (min, max), hyphen, prefix })
+}
+
+const TYPES: &[ResourceType] = &[
+    ResourceType {
+        name: "Microsoft.Resources/resourceGroups",
+        api_version: "2024-07-01",
+        names: rule("rg", 1, 90, true),
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.ManagedIdentity/userAssignedIdentities",
+        api_version: "2023-01-31",
+        names: rule("id", 3, 128, true),
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.Storage/storageAccounts",
+        api_version: "2023-05-01",
+        names: rule("st", 3, 24, false),
+        immutable: &["/location", "/kind"],
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.KeyVault/vaults",
+        api_version: "2023-07-01",
+        names: rule("kv", 3, 24, true),
+        immutable: &["/location", "/properties/tenantId"],
+        deleted_path: Some("providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{name}"),
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.Insights/components",
+        api_version: "2020-02-02",
+        names: rule("appi", 1, 255, true),
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.MachineLearningServices/workspaces",
+        api_version: "2024-10-01",
+        names: rule("mlw", 3, 33, true),
+        immutable: &["/location", "/properties/storageAccount", "/properties/keyVault"],
+        purge_query: Some("forceToPurge=true"),
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.MachineLearningServices/workspaces/onlineEndpoints",
+        api_version: "2024-10-01",
+        names: rule("ep", 3, 32, true),
+        immutable: &["/location", "/identity/type", "/properties/authMode"],
+        carry: &["/properties/traffic"],
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
+        api_version: "2024-10-01",
+        names: rule("dep", 3, 32, true),
+        immutable: &["/location", "/properties/endpointComputeType"],
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.Network/privateEndpoints",
+        api_version: "2024-03-01",
+        names: rule("pe", 2, 64, true),
+        immutable: &["/location", "/properties/subnet/id"],
+        ..PLAIN
+    },
+    ResourceType {
+        name: "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+        api_version: "2024-03-01",
+        location: false,
+        marker: Marker::Identity,
+        immutable: &[],
+        ..PLAIN
+    },
+];
+
+impl ResourceType {
+    /// The row of a type; the name is compared without case, as Azure does.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        TYPES.iter().find(|row| row.name.eq_ignore_ascii_case(name))
+    }
+}

@@ -1,0 +1,163 @@
+//! Names of the things that the whole program speaks of, each with its grammar.
+//!
+//! A grammar is checked, never repaired: what does not fit is refused with the reason, because a repaired id is
+//! somebody else's id sooner or later.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Why a text is not an id of the wanted kind; the text itself is left out, for it may hold anything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {why}")]
+pub struct BadId {
+    what: &'static str,
+    why: &'static str,
+}
+
+/// A tenant's id: `^[a-z][a-z0-9-]{1,30}[a-z0-9]$`, three to thirty-two characters.
+///
+/// Lower case only, so that the case-blind names of Azure and the case-sensitive keys of Table Storage can't disagree
+/// about who is who. Names reserved by Azure or by file systems are refused as well.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TenantId(String);
+
+/// Words that Azure refuses in names, or that are devices or tables somewhere on the way.
+const RESERVED: [&str; 9] = ["microsoft", "windows", "login", "azure", "tables", "con", "nul", "prn", "aux"];
+
+impl TenantId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TenantId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let bad = |why| BadId { what: "a tenant id", why };
+        let bytes = text.as_bytes();
+        if !(3..=32).contains(&bytes.len()) {
+            return Err(bad("has three to thirty-two characters"));
+        }
+        if !bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-') {
+            return Err(bad("holds only a-z, 0-9 and the hyphen"));
+        }
+        if !bytes.first().is_some_and(u8::is_ascii_lowercase) {
+            return Err(bad("begins with a letter"));
+        }
+        if bytes.last() == Some(&b'-') {
+            return Err(bad("does not end in a hyphen"));
+        }
+        if RESERVED.contains(&text) {
+            return Err(bad("is not a word that Azure or a file system keeps for itself"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The name of a step within a blueprint: `^[a-z][a-z0-9_]{0,39}$`, so that expressions can speak of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StepName(String);
+
+impl StepName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for StepName {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let bad = |why| BadId { what: "a step name", why };
+        if !(1..=40).contains(&text.len()) {
+            return Err(bad("has one to forty characters"));
+        }
+        if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+            return Err(bad("holds only a-z, 0-9 and the underscore"));
+        }
+        if !text.bytes().next().is_some_and(|b| b.is_ascii_lowercase()) {
+            return Err(bad("begins with a letter"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+macro_rules! text_id {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = BadId;
+            fn try_from(text: String) -> Result<Self, BadId> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+text_id!(TenantId);
+text_id!(StepName);
+
+/// SHA-256 of some bytes, in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A short id in Crockford's base 32 (lower case): eighty bits of SHA-256 over the parts, sixteen characters.
+///
+/// The parts are separated by a NUL, which no part can hold, so that ("a", "bc") and ("ab", "c") differ.
+pub fn short_hash(parts: &[&str]) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let digest = Sha256::digest(parts.join("\0").as_bytes());
+    let mut text = String::with_capacity(16);
+    let (mut bits, mut held) = (0u32, 0u32);
+    for byte in digest.iter().take(10) {
+        bits = (bits << 8) | u32::from(*byte);
+        held += 8;
+        while held >= 5 {
+            held -= 5;
+            text.push(char::from(ALPHABET[(bits >> held) as usize & 31]));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenant_ids_are_checked_and_never_repaired() {
+        for good in ["abc", "contoso", "a1-b2", "x23456789012345678901234567890ab"] {
+            assert_eq!(good.parse::<TenantId>().unwrap().as_str(), good);
+        }
+        for bad in ["", "ab", "Contoso", "9abc", "-abc", "abc-", "a b c", "a_b", "straße", "tables", "con"] {
+            assert!(bad.parse::<TenantId>().is_err(), "{bad:?} was taken");
+        }
+        assert!("a".repeat(33).parse::<TenantId>().is_err());
+    }
+
+    #[test]
+    fn short_hashes_keep_their_parts_apart() {
+        assert_eq!(short_hash(&["a", "b"]).len(), 16);
+        assert_ne!(short_hash(&["a", "bc"]), short_hash(&["ab", "c"]));
+    }
+}

@@ -1,0 +1,3 @@
+//! The world with no Azure: one state file, a queue in it, the embedded host, the simulated Azure.
+
+pub mod db;
