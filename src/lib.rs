@@ -13,6 +13,13 @@
 //!
 //! `ports` are the seams between these and a world; `azure` is the real one, [`local`] the one with no Azure.
 
+pub mod announce;
 pub mod blueprint;
+pub mod engine;
 pub mod ids;
+pub mod intake;
 pub mod local;
+pub mod ports;
+pub mod runner;
+pub mod steps;
+pub mod tenant;

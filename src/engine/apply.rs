@@ -1,0 +1,259 @@
+//! Takes in what happened to one step.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{
+    Change, Event, IllegalEvent, Policy, Seen, Sight, wish,
+};
+use crate::{
+    blueprint::Outputs,
+    ids::StepName,
+    steps::{Failure, Trace, Verdict},
+    tenant::{Cause, FailureClass, Goal, Poll, StepRecord, StepState, Story, Tenant},
+};
+
+/// How often something that Azure gave up on is removed and made anew before a person is asked.
+const MAX_RECREATIONS: u32 = 2;
+
+/// Takes in one event; `turn` is the step's turn when its question was asked.
+///
+/// # Errors
+/// [`IllegalEvent`] when the event can't happen in the step's state, or belongs to an earlier turn; nothing is changed.
+pub fn apply(
+    tenant: &mut Tenant,
+    sight: &mut Sight,
+    name: &StepName,
+    turn: u32,
+    event: Event,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Change, IllegalEvent> {
+    let record = tenant.steps.get(name);
+    let legal = record.filter(|record| record.turn == turn && is_legal(record, &event));
+    let Some(record) = legal else {
+        let state = record.map_or("unknown", |record| record.state.word());
+        return Err(IllegalEvent { step: name.to_string(), state, event: event.word() });
+    };
+    let (before, doomed) = (record.state.word(), record.doomed);
+    sight.remove(name);
+    let mut at = At { tenant, sight, name, policy, now };
+    let change = match event {
+        Event::Seen(Seen::Wanted(verdict, resource)) if !doomed => at.wanted(verdict, resource),
+        Event::Seen(Seen::Unwanted(trace)) if doomed => at.unwanted(trace),
+        // A look of the other direction says nothing here.
+        Event::Seen(_) => Change::None,
+        Event::Began { target } => at.began(target),
+        Event::Written => at.written(),
+        Event::Running { operation, after } => at.running(operation, after),
+        Event::Failed(failure) => at.failed(failure),
+    };
+    note_change(tenant, name, before, now);
+    Ok(change)
+}
+
+/// What may happen in which state. A finished step is not touched until its wish changes.
+fn is_legal(record: &StepRecord, event: &Event) -> bool {
+    match (&record.state, event) {
+        (StepState::Ready | StepState::Halted { .. } | StepState::Gone, _) => false,
+        (StepState::Waiting, Event::Written | Event::Running { .. }) => false,
+        (
+            StepState::Waiting | StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. },
+            Event::Seen(_) | Event::Began { .. } | Event::Written | Event::Running { .. } | Event::Failed(_),
+        ) => true,
+    }
+}
+
+/// History tells of states that mean something to a person.
+fn note_change(tenant: &mut Tenant, name: &StepName, before: &str, now: Timestamp) {
+    let Some(record) = tenant.steps.get(name) else { return };
+    let state = record.state.word();
+    let cause = match &record.state {
+        StepState::Halted { cause } | StepState::Backoff { cause, .. } => Some(cause.clone()),
+        StepState::Waiting | StepState::Writing | StepState::Settling { .. } => return,
+        StepState::Ready | StepState::Gone => None,
+    };
+    if state != before || cause.is_some() {
+        tenant.note(Story::Step { step: name.clone(), state: state.to_owned(), cause }, now);
+    }
+}
+
+/// One step under the engine's hands.
+struct At<'a> {
+    tenant: &'a mut Tenant,
+    sight: &'a mut Sight,
+    name: &'a StepName,
+    policy: &'a Policy,
+    now: Timestamp,
+}
+
+impl At<'_> {
+    fn record(&mut self, change: impl FnOnce(&mut StepRecord)) -> Change {
+        if let Some(record) = self.tenant.steps.get_mut(self.name) {
+            change(record);
+        }
+        Change::Major
+    }
+
+    fn peek<T>(&self, ask: impl FnOnce(&StepRecord) -> T) -> Option<T> {
+        self.tenant.steps.get(self.name).map(ask)
+    }
+
+    fn wanted(&mut self, verdict: Verdict, resource: Option<serde_json::Value>) -> Change {
+        let attempts = self.peek(|record| record.attempts).unwrap_or_default();
+        match verdict {
+            Verdict::Matches(outputs) => self.ready(outputs),
+            Verdict::Settling => self.running(None, None),
+            Verdict::Foreign(owner) => self.halt(Cause::ours(
+                FailureClass::Foreign,
+                "foreign-object",
+                format!("an object of that name belongs to {owner}"),
+            )),
+            Verdict::Broken(cause) => self.recreate(cause),
+            Verdict::Absent if self.peek(|record| record.written) == Some(true) => self.behind(),
+            Verdict::Differs(fields) if attempts >= self.policy.max_writes => self.halt(Cause::ours(
+                FailureClass::Permanent,
+                "not-converging",
+                format!("Azure keeps other values than asked for at {}", fields.join(", ")),
+            )),
+            Verdict::Absent | Verdict::Differs(_) => {
+                self.sight.insert(self.name.clone(), Seen::Wanted(verdict, resource));
+                Change::None
+            }
+        }
+    }
+
+    fn unwanted(&mut self, trace: Trace) -> Change {
+        match trace {
+            Trace::Nothing | Trace::Foreign => self.gone(),
+            Trace::Settling => self.running(None, None),
+            Trace::Present(told) | Trace::Lingering(told) if self.peek(|record| record.attempts) >= Some(2 * self.policy.max_writes) => {
+                let what = told.get("id").map(ToString::to_string).unwrap_or_default();
+                self.halt(Cause::ours(FailureClass::Permanent, "not-removable", format!("Azure keeps it although it was deleted {what}")))
+            }
+            Trace::Present(_) | Trace::Lingering(_) => {
+                if let Trace::Present(told) | Trace::Lingering(told) = &trace {
+                    // The id is what finds it again once it is soft-deleted.
+                    let told = told.clone();
+                    self.record(|record| record.outputs.extend(told));
+                }
+                self.sight.insert(self.name.clone(), Seen::Unwanted(trace));
+                Change::Minor
+            }
+        }
+    }
+
+    fn ready(&mut self, outputs: Outputs) -> Change {
+        self.record(|record| {
+            record.state = StepState::Ready;
+            record.outputs = outputs;
+            record.failures = 0;
+        })
+    }
+
+    /// Gone; if the plan still wants it, it begins anew.
+    fn gone(&mut self) -> Change {
+        let (name, now) = (self.name.clone(), self.now);
+        let planned = self.tenant.plan.steps.get(&name).filter(|_| self.tenant.goal == Goal::Present).cloned();
+        self.record(|record| {
+            record.begin_anew(now);
+            record.target = None;
+            record.outputs = Outputs::new();
+            match planned {
+                Some(planned) => {
+                    record.doomed = false;
+                    record.kind = planned.kind;
+                    record.needs = planned.needs;
+                    record.digest = planned.digest;
+                }
+                None => record.state = StepState::Gone,
+            }
+        })
+    }
+
+    /// Azure gave up on it: it goes, with all that stands on it, and is made anew; not for ever.
+    fn recreate(&mut self, cause: Cause) -> Change {
+        if self.peek(|record| record.recreated) >= Some(MAX_RECREATIONS) {
+            return self.halt(cause);
+        }
+        wish::doom(self.tenant, &BTreeSet::from([self.name.clone()]), self.now);
+        self.record(|record| record.recreated += 1)
+    }
+
+    fn began(&mut self, target: Option<serde_json::Value>) -> Change {
+        self.record(|record| {
+            record.state = StepState::Writing;
+            record.attempts += 1;
+            record.written = false;
+            if target.is_some() {
+                record.target = target;
+            }
+        })
+    }
+
+    fn written(&mut self) -> Change {
+        self.record(|record| {
+            record.state = StepState::Writing;
+            record.written = true;
+        });
+        Change::Minor
+    }
+
+    fn running(&mut self, operation: Option<Poll>, after: Option<Duration>) -> Change {
+        let (now, policy) = (self.now, self.policy);
+        let known = operation.is_none();
+        let Some((since, past)) = self.peek(|record| match &record.state {
+            StepState::Settling { operation, .. } => (record.since, operation.clone()),
+            StepState::Waiting | StepState::Writing | StepState::Backoff { .. } => (now, None),
+            StepState::Ready | StepState::Halted { .. } | StepState::Gone => (now, None),
+        }) else {
+            return Change::None;
+        };
+        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        if age > policy.operation_deadline {
+            let message = format!("Azure has been working on it for {} minutes", age.as_secs() / 60);
+            return self.halt(Cause::ours(FailureClass::Wait, "operation-stuck", message));
+        }
+        let check_at = policy.poll_at(since, after, now);
+        self.record(|record| {
+            record.since = since;
+            record.failures = 0;
+            record.state = StepState::Settling { operation: operation.or(past), check_at };
+        });
+        if known { Change::Minor } else { Change::Major }
+    }
+
+    /// A write was answered with success, yet a look shows nothing: the look is behind.
+    fn behind(&mut self) -> Change {
+        let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", "it was made, but can't be seen yet");
+        self.failed(lag.into())
+    }
+
+    fn failed(&mut self, failure: Failure) -> Change {
+        let Failure { cause, retry_after } = failure;
+        let (name, now, policy) = (self.name.clone(), self.now, self.policy);
+        let Some((failures, since, turn)) = self.peek(|record| (record.failures, record.since, record.turn)) else {
+            return Change::None;
+        };
+        let since = if failures == 0 { now } else { since };
+        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        let lagging = cause.class == FailureClass::ReplicationLag;
+        let exhausted = if lagging { age > policy.lag_budget } else { failures >= policy.max_failures };
+        if !cause.class.retryable() || exhausted {
+            return self.halt(cause);
+        }
+        let seed = format!("{}/{name}/{turn}/{failures}", self.tenant.id);
+        let until = policy.retry_at(failures, retry_after, &seed, now);
+        self.record(|record| {
+            record.since = since;
+            record.failures += 1;
+            record.state = StepState::Backoff { until, cause };
+        });
+        Change::Minor
+    }
+
+    fn halt(&mut self, cause: Cause) -> Change {
+        self.record(|record| record.state = StepState::Halted { cause })
+    }
+}

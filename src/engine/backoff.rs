@@ -1,0 +1,109 @@
+//! How long to wait, and when to stop.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ids::sha256_hex;
+
+/// The engine's patience. All durations are wall-clock time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Upper bound of the first back-off; doubles with every failure in a row.
+    pub backoff_first: Duration,
+    /// Upper bound of every back-off.
+    pub backoff_most: Duration,
+    /// Failures in a row before a person is asked.
+    pub max_failures: u32,
+    /// How long something new may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report
+    /// more than five minutes.
+    pub lag_budget: Duration,
+    /// How long one operation may run.
+    pub operation_deadline: Duration,
+    /// Shortest time between two polls when the service names none.
+    pub poll_first: Duration,
+    /// Longest time between two polls when the service names none.
+    pub poll_most: Duration,
+    /// Writes in one turn before it is clear that writing again does not help.
+    pub max_writes: u32,
+}
+
+impl Policy {
+    /// For Azure: patient, and polite.
+    pub fn azure() -> Self {
+        Self {
+            backoff_first: Duration::from_secs(2),
+            backoff_most: Duration::from_secs(300),
+            max_failures: 12,
+            lag_budget: Duration::from_secs(15 * 60),
+            operation_deadline: Duration::from_secs(2 * 3600),
+            poll_first: Duration::from_secs(2),
+            poll_most: Duration::from_secs(30),
+            max_writes: 4,
+        }
+    }
+
+    /// For a simulated Azure on the same machine: the same shape, in milliseconds.
+    pub fn local() -> Self {
+        Self {
+            backoff_first: Duration::from_millis(40),
+            backoff_most: Duration::from_secs(2),
+            max_failures: 60,
+            poll_first: Duration::from_millis(20),
+            poll_most: Duration::from_millis(250),
+            ..Self::azure()
+        }
+    }
+
+    /// When to try again: exponential with full jitter, and never before the service wants to be asked.
+    ///
+    /// The jitter is drawn from `seed`, so that a decision can be replayed.
+    pub(super) fn retry_at(
+        &self,
+        failures: u32,
+        retry_after: Option<Duration>,
+        seed: &str,
+        now: Timestamp,
+    ) -> Timestamp {
+        let doubled = self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
+        let bound = doubled.min(self.backoff_most);
+        let jitter = bound.mul_f64(unit_interval(seed));
+        add(now, retry_after.unwrap_or_default().max(jitter))
+    }
+
+    /// When to ask again about an operation that has run since `since`: a quarter of its age, within bounds.
+    pub(super) fn poll_at(&self, since: Timestamp, after: Option<Duration>, now: Timestamp) -> Timestamp {
+        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        add(now, after.unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
+    }
+}
+
+/// `now + duration`, at the end of time if that is beyond it.
+pub(super) fn add(now: Timestamp, duration: Duration) -> Timestamp {
+    now.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// A number in [0, 1) from a text.
+fn unit_interval(seed: &str) -> f64 {
+    let digest = sha256_hex(seed.as_bytes());
+    u32::from_str_radix(&digest[..8], 16).map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_is_jittered_bounded_and_polite() {
+        let (policy, now) = (Policy::azure(), Timestamp::UNIX_EPOCH);
+        let mut seen = std::collections::BTreeSet::new();
+        for failures in 0..30 {
+            let at = policy.retry_at(failures, None, &format!("seed {failures}"), now);
+            assert!(at <= add(now, policy.backoff_most));
+            seen.insert(at);
+        }
+        assert!(seen.len() > 25, "no jitter");
+        let asked = policy.retry_at(0, Some(Duration::from_secs(77)), "s", now);
+        assert_eq!(asked, add(now, Duration::from_secs(77)));
+    }
+}

@@ -1,0 +1,83 @@
+//! What can have happened to a step.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    ids::StepName,
+    steps::{Failure, Trace, Verdict},
+    tenant::Poll,
+};
+
+/// What this worker has seen and not yet acted upon. Lost in a crash, and then seen again.
+pub type Sight = BTreeMap<StepName, Seen>;
+
+/// What a look has shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// Of something that should be there; with the resource as it was shown, if it was.
+    Wanted(Verdict, Option<Value>),
+    /// Of something that should be gone.
+    Unwanted(Trace),
+}
+
+/// Something that happened to one step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A look was answered.
+    Seen(Seen),
+    /// A write or delete is about to go out; what has to be remembered to remove what it makes.
+    Began {
+        /// The step's target, for writes.
+        target: Option<Value>,
+    },
+    /// A write or delete was carried out; the resource has to be looked at.
+    Written,
+    /// Azure works on it.
+    Running {
+        /// The operation to ask about; `None` keeps the one that is known.
+        operation: Option<Poll>,
+        /// When the service wants to be asked.
+        after: Option<Duration>,
+    },
+    /// It did not come about.
+    Failed(Failure),
+}
+
+/// Whether an event changed what a crash must not forget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// Something that the next look would show again.
+    Minor,
+    /// Something that must be saved before the next effect.
+    Major,
+}
+
+/// An event that can't happen in the state that the step is in: a defect of the caller, or an answer to a question of
+/// an earlier turn. The document is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("step {step} is {state}: {event} can't happen there")]
+pub struct IllegalEvent {
+    /// The step.
+    pub step: String,
+    /// Its state's word.
+    pub state: &'static str,
+    /// The event's word.
+    pub event: &'static str,
+}
+
+impl Event {
+    /// The word for errors and logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Seen(_) => "seen",
+            Self::Began { .. } => "began",
+            Self::Written => "written",
+            Self::Running { .. } => "running",
+            Self::Failed(_) => "failed",
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! How work begins and ends, and what subscribers are told of it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    ids::StepName,
+    tenant::{Action, Cause, FailureClass, Goal, Operation, Status, Tenant},
+};
+
+/// How the present work ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Everything that the plan says is there.
+    Ready,
+    /// Everything that was ever recorded is gone.
+    Removed,
+    /// These steps need a person.
+    Halted(BTreeMap<StepName, Cause>),
+}
+
+/// Work on the accepted operations begins: their `started` events, and the status that people see.
+pub fn begin(tenant: &mut Tenant, now: Timestamp) {
+    let fresh: Vec<usize> =
+        tenant.operations.iter().enumerate().filter(|(_, op)| !op.started).map(|(index, _)| index).collect();
+    for index in fresh {
+        let Some(operation) = tenant.operations.get_mut(index) else { continue };
+        operation.started = true;
+        let operation = operation.clone();
+        tenant.status = match operation.action {
+            Action::Deprovision => Status::Deprovisioning,
+            Action::Update => Status::Updating,
+            Action::Signup => Status::Provisioning,
+            Action::Retry if tenant.goal == Goal::Absent => Status::Deprovisioning,
+            Action::Retry => Status::Provisioning,
+        };
+        let data = common_data(tenant, &operation, now);
+        tenant.tell(&operation, &format!("tenant.{}.started", operation.action.noun()), data, now);
+    }
+}
+
+/// The present work ends: every open operation gets its outcome, in the order in which they were accepted.
+pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String, Value>, now: Timestamp) {
+    tenant.version += 1;
+    match outcome {
+        Outcome::Ready => {
+            tenant.exports = exports;
+            let plan = &tenant.plan;
+            tenant.steps.retain(|name, _| plan.steps.contains_key(name));
+            succeed(tenant, Status::Active, now);
+        }
+        Outcome::Removed => {
+            tenant.exports = BTreeMap::new();
+            tenant.steps = BTreeMap::new();
+            succeed(tenant, Status::Deleted, now);
+        }
+        Outcome::Halted(causes) => halt(tenant, causes, now),
+    }
+}
+
+fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
+    tenant.status = status;
+    tenant.halted = None;
+    for operation in std::mem::take(&mut tenant.operations) {
+        let mut data = common_data(tenant, &operation, now);
+        if operation.action != Action::Deprovision {
+            data["outputs"] = json!(tenant.exports);
+        }
+        tenant.tell(&operation, &format!("tenant.{}.succeeded", operation.action.noun()), data, now);
+    }
+}
+
+/// Failed when no retry by itself can help; waiting when somebody makes room, grants or repairs something.
+fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp) {
+    let hopeless = |cause: &Cause| cause.class == FailureClass::Permanent;
+    // The hopeless cause is the one to tell, if there is one.
+    let worst = causes.iter().find(|(_, cause)| hopeless(cause)).or_else(|| causes.iter().next());
+    let Some((step, cause)) = worst else { return };
+    let failed = hopeless(cause);
+    tenant.status = if failed { Status::Failed } else { Status::Waiting };
+    let operations = std::mem::take(&mut tenant.operations);
+    tenant.halted = operations.last().cloned().or(tenant.halted.take());
+    let open = if failed { operations.as_slice() } else { operations.last().map(std::slice::from_ref).unwrap_or_default() };
+    for operation in open {
+        let mut data = common_data(tenant, operation, now);
+        data["error"] = error_data(step, cause);
+        if failed {
+            tenant.tell(operation, &format!("tenant.{}.failed", operation.action.noun()), data, now);
+        } else {
+            data["waitingFor"] = json!(cause.code);
+            data["nextAction"] = json!(cause.class.next_action());
+            data["since"] = json!(now);
+            tenant.tell(operation, "tenant.operation.waiting", data, now);
+        }
+    }
+    // A waiting operation stays open: a retry goes on with it, and with those before it.
+    if !failed {
+        tenant.operations = operations;
+    }
+}
+
+fn error_data(step: &StepName, cause: &Cause) -> Value {
+    json!({
+        "code": cause.code, "class": cause.class, "step": step, "message": cause.message,
+        "azureRequestId": cause.azure_request_id, "retryable": cause.class.retryable(),
+        "nextAction": cause.class.next_action(),
+    })
+}
+
+/// The members that every event's `data` has.
+pub fn common_data(tenant: &Tenant, operation: &Operation, now: Timestamp) -> Value {
+    let mut data = Map::new();
+    let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
+    put("tenantId", json!(tenant.id));
+    put("operationId", json!(operation.id));
+    put("action", json!(operation.action));
+    put("attempt", json!(operation.attempt));
+    put("tier", json!(tenant.spec.tier));
+    put("blueprint", json!(tenant.plan.blueprint));
+    put("placement", json!(tenant.placement));
+    put("status", json!(tenant.status));
+    put("previousStatus", json!(operation.previous_status));
+    put("startedAt", json!(operation.started_at));
+    if tenant.status.settled() {
+        put("finishedAt", json!(now));
+        let duration = now.duration_since(operation.started_at).as_millis();
+        put("durationMs", json!(i64::try_from(duration).unwrap_or(i64::MAX)));
+    }
+    if let Some(external) = &operation.external {
+        put("external", json!(external));
+    }
+    Value::Object(data)
+}

@@ -1,0 +1,192 @@
+//! How a request changes what is wanted. The loop that brings it about is the same for every wish.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::outcome::common_data;
+use crate::{
+    blueprint::Plan,
+    ids::{StepName, TenantId},
+    tenant::{Goal, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant},
+};
+
+/// A new tenant, or a new incarnation of a removed one.
+pub fn sign_up(
+    id: TenantId,
+    past: Option<Tenant>,
+    spec: Spec,
+    placement: Placement,
+    plan: Plan,
+    now: Timestamp,
+) -> Tenant {
+    let steps = plan
+        .steps
+        .iter()
+        .map(|(name, step)| (name.clone(), StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now)))
+        .collect();
+    let base = past.unwrap_or_else(|| Tenant {
+        schema: Tenant::SCHEMA.to_owned(),
+        id,
+        incarnation: 0,
+        version: 0,
+        generation: 0,
+        status: Status::Requested,
+        goal: Goal::Present,
+        spec: spec.clone(),
+        placement: placement.clone(),
+        plan: plan.clone(),
+        steps: BTreeMap::new(),
+        exports: BTreeMap::new(),
+        operations: Vec::new(),
+        halted: None,
+        requests: VecDeque::new(),
+        lease: None,
+        epoch: 0,
+        unsure_until: None,
+        notices: Vec::new(),
+        numbered: 0,
+        sequence: 0,
+        due_at: None,
+        created_at: now,
+        updated_at: now,
+        unknown: serde_json::Map::new(),
+    });
+    Tenant {
+        incarnation: base.incarnation + 1,
+        generation: base.generation + 1,
+        status: Status::Requested,
+        goal: Goal::Present,
+        spec,
+        placement,
+        plan,
+        steps,
+        created_at: now,
+        ..base
+    }
+}
+
+/// The tenant as it is, with another wish. What is alike stays as it is; what changed is looked at again; what is no
+/// longer wanted goes; what can't be changed in place is removed and made anew.
+pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
+    let replaced = replacements(tenant, &plan);
+    let dropped = tenant.steps.keys().filter(|name| !plan.steps.contains_key(*name)).cloned();
+    let doomed: BTreeSet<StepName> = dropped.chain(replaced).collect();
+    tenant.spec = spec;
+    tenant.generation += 1;
+    tenant.goal = Goal::Present;
+    doom(tenant, &doomed, now);
+    tenant.steps.retain(|name, record| record.doomed || plan.steps.contains_key(name));
+    for (name, step) in &plan.steps {
+        match tenant.steps.get_mut(name) {
+            None => {
+                let record = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
+                tenant.steps.insert(name.clone(), record);
+            }
+            // Removal works on what was recorded; afterwards it begins anew from the plan.
+            Some(record) if record.doomed => {}
+            Some(record) => {
+                let same = record.digest == step.digest && record.state == StepState::Ready;
+                record.needs.clone_from(&step.needs);
+                record.digest.clone_from(&step.digest);
+                if !same {
+                    record.begin_anew(now);
+                }
+            }
+        }
+    }
+    look_again_downstream(tenant, &plan, now);
+    tenant.plan = plan;
+}
+
+/// The steps whose new wish can't be reached by changing what is there.
+pub fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
+    let made = tenant.steps.iter().filter(|(_, record)| record.target.is_some() && record.state != StepState::Gone);
+    made.filter_map(|(name, record)| {
+        let (old, new) = (tenant.plan.steps.get(name)?, plan.steps.get(name)?);
+        let changed = record.doomed || old.kind != new.kind || !Plan::immutable_changes(old, new).is_empty();
+        changed.then(|| name.clone())
+    })
+    .collect()
+}
+
+/// A step whose texts use the outputs of a changed step may have another wish now, though its own text is the same.
+fn look_again_downstream(tenant: &mut Tenant, plan: &Plan, now: Timestamp) {
+    for name in plan.order() {
+        let Some(step) = plan.steps.get(&name).filter(|step| !step.late.is_empty()) else { continue };
+        let unsettled = step.needs.iter().any(|need| {
+            tenant.steps.get(need).is_some_and(|needed| needed.state != StepState::Ready)
+        });
+        if let Some(record) = tenant.steps.get_mut(&name)
+            && unsettled
+            && record.state == StepState::Ready
+            && !record.doomed
+        {
+            record.begin_anew(now);
+        }
+    }
+}
+
+/// Everything goes. Requests that are still open are told that they were overtaken.
+pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
+    tenant.goal = Goal::Absent;
+    tenant.generation += 1;
+    let all = tenant.steps.keys().cloned().collect();
+    doom(tenant, &all, now);
+    let reached = |tenant: &Tenant, ready: bool| -> Vec<StepName> {
+        let steps = tenant.steps.iter().filter(|(_, record)| (record.state == StepState::Ready) == ready);
+        steps.map(|(name, _)| name.clone()).collect()
+    };
+    for operation in std::mem::take(&mut tenant.operations) {
+        let mut data = common_data(tenant, &operation, now);
+        data["reason"] = json!("superseded");
+        data["supersededBy"] = json!(by.id);
+        data["completedSteps"] = json!(reached(tenant, true));
+        data["remaining"] = json!(reached(tenant, false));
+        tenant.tell(&operation, "tenant.operation.cancelled", data, now);
+    }
+}
+
+/// What halted is tried again.
+pub fn retry(tenant: &mut Tenant, now: Timestamp) {
+    for record in tenant.steps.values_mut() {
+        match record.state {
+            StepState::Halted { .. } | StepState::Backoff { .. } => {
+                record.begin_anew(now);
+                record.recreated = 0;
+            }
+            StepState::Waiting
+            | StepState::Writing
+            | StepState::Settling { .. }
+            | StepState::Ready
+            | StepState::Gone => {}
+        }
+    }
+}
+
+/// These steps, and all that stand on them, have to go. What never began is gone already.
+pub(super) fn doom(tenant: &mut Tenant, names: &BTreeSet<StepName>, now: Timestamp) {
+    let absent = tenant.goal == Goal::Absent;
+    let mut doomed = names.clone();
+    loop {
+        let above = tenant.steps.iter().filter(|(_, record)| !record.needs.is_disjoint(&doomed));
+        let above: Vec<StepName> = above.map(|(name, _)| name.clone()).filter(|name| !doomed.contains(name)).collect();
+        if above.is_empty() {
+            break;
+        }
+        doomed.extend(above);
+    }
+    for name in doomed {
+        let Some(record) = tenant.steps.get_mut(&name) else { continue };
+        if record.doomed {
+            continue;
+        }
+        record.begin_anew(now);
+        match record.target {
+            Some(_) => record.doomed = true,
+            None if absent => record.state = StepState::Gone,
+            None => {}
+        }
+    }
+}

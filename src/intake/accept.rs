@@ -1,0 +1,228 @@
+//! A valid request meets the tenant's document.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Answer, Fault, Intake, Request, Stamp, Verdict, Wish, placement};
+use crate::{
+    blueprint::{Plan, Subject},
+    engine::{self, wish},
+    ports::{StoreError, Stored},
+    tenant::{Action, Goal, Operation, Spec, Status, StepState, Tenant},
+};
+
+/// How often a save may be overtaken before the message has to come again.
+const MAX_RACES: usize = 20;
+
+impl Intake {
+    /// Changes the wish, or says why not.
+    pub(super) async fn accept(&self, request: &Request) -> Result<Answer, StoreError> {
+        for _ in 0..MAX_RACES {
+            let stored = self.world.store.load(&request.tenant_id).await?;
+            let (past, seen) = match stored {
+                Some(Stored { value, etag }) => (Some(value), Some(etag)),
+                None => (None, None),
+            };
+            if let Some(known) = past.as_ref().and_then(|tenant| tenant.remembers(&request.request_id)) {
+                return Ok(Answer::accepted(&request.request_id, &request.tenant_id, &known.operation_id));
+            }
+            let now = self.world.clock.now();
+            let tenant = match self.changed(request, past, now) {
+                Ok(Changed::Saved(tenant)) => tenant,
+                Ok(Changed::OnlyPlanned(plan)) => return Ok(planned(request, &plan)),
+                Err(faults) => return Ok(rejected(request, faults)),
+            };
+            match self.world.store.save(&tenant, seen.as_ref()).await {
+                Ok(_) => return Ok(Answer::accepted(&request.request_id, &request.tenant_id, &request.operation_id)),
+                Err(StoreError::Overtaken) => {}
+                Err(StoreError::Refused(why)) => return Ok(rejected(request, vec![Fault::new("/spec", "too_large", why)])),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable(format!("tenant {} is changed faster than it can be saved", request.tenant_id)))
+    }
+
+    fn changed(&self, request: &Request, past: Option<Tenant>, now: Timestamp) -> Result<Changed, Vec<Fault>> {
+        let fault = |pointer: &str, code: &str, message: String| vec![Fault::new(pointer, code, message)];
+        if request.deadline.is_some_and(|deadline| deadline < now) {
+            return Err(fault("/deadline", "expired", "the deadline had passed when the request was taken in".to_owned()));
+        }
+        let version = past.as_ref().map(|tenant| tenant.version).unwrap_or_default();
+        if request.expected_version.is_some_and(|expected| expected != version) {
+            return Err(fault("/expectedVersion", "stale", format!("the tenant has version {version}")));
+        }
+        let id = &request.tenant_id;
+        let unknown = || fault("/tenantId", "unknown_tenant", format!("there is no tenant {id}"));
+        let (mut tenant, previous) = match (&request.wish, past) {
+            (Wish::Signup(_), Some(past)) if past.status != Status::Deleted => {
+                let message = format!("tenant {id} exists and is {}", past.status.word());
+                return Err(fault("/tenantId", "tenant_exists", message));
+            }
+            (Wish::Signup(spec), past) => {
+                let incarnation = past.as_ref().map(|tenant| tenant.incarnation).unwrap_or_default() + 1;
+                let stamp = placement::place(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
+                    fault("/spec/region", "no_placement", "no stamp of this deployment is in that region".to_owned())
+                })?;
+                let plan = self.plan(id, incarnation, spec, stamp)?;
+                let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
+                (wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now), previous)
+            }
+            (Wish::Update(_) | Wish::Deprovision | Wish::Retry, None) => return Err(unknown()),
+            (Wish::Update(changes), Some(mut tenant)) => {
+                let previous = tenant.status;
+                if tenant.goal == Goal::Absent {
+                    return Err(fault("/tenantId", "tenant_removed", format!("tenant {id} is {}", previous.word())));
+                }
+                let spec = changes.apply(tenant.spec.clone());
+                let plan = self.plan_for(&tenant, &spec)?;
+                refuse_replacement(&tenant, &plan, changes.allow_replace)?;
+                wish::update(&mut tenant, spec, plan, now);
+                (tenant, previous)
+            }
+            (Wish::Deprovision, Some(mut tenant)) => {
+                let previous = tenant.status;
+                wish::remove(&mut tenant, &operation(request, &tenant, previous, now), now);
+                (tenant, previous)
+            }
+            (Wish::Retry, Some(tenant)) => return Self::retried(request, tenant, now),
+        };
+        if request.dry_run {
+            return Ok(Changed::OnlyPlanned(Box::new(tenant.plan)));
+        }
+        let operation = operation(request, &tenant, previous, now);
+        take_on(&mut tenant, request, operation, now);
+        Ok(Changed::Saved(Box::new(tenant)))
+    }
+
+    fn plan_for(&self, tenant: &Tenant, spec: &Spec) -> Result<Plan, Vec<Fault>> {
+        let stamp = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
+        let stamp = stamp.ok_or_else(|| {
+            let message = format!("the tenant lives in stamp {}, which is not configured", tenant.placement.stamp);
+            vec![Fault::new("/tenantId", "no_placement", message)]
+        })?;
+        self.plan(&tenant.id, tenant.incarnation, spec, stamp)
+    }
+
+    fn plan(
+        &self,
+        id: &crate::ids::TenantId,
+        incarnation: u32,
+        spec: &Spec,
+        stamp: &Stamp,
+    ) -> Result<Plan, Vec<Fault>> {
+        let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
+        let blueprint = self.blueprints.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.blueprints.keys().map(String::as_str).collect();
+            let message = format!("this deployment has no blueprint {name}; it has {}", known.join(", "));
+            vec![Fault::new("/spec/blueprint/name", "unknown_blueprint", message)]
+        })?;
+        let subject = Subject {
+            deployment: self.deployment.clone(),
+            tenant_id: id.clone(),
+            incarnation,
+            tier: spec.tier.clone(),
+            tenant: json!({
+                "id": id, "displayName": spec.display_name, "tier": spec.tier,
+                "region": stamp.text("region"), "homeTenantId": spec.home_tenant_id,
+                "adminContact": spec.admin_contact, "tags": spec.tags, "quantity": spec.quantity,
+            }),
+            parameters: spec.parameters.clone(),
+            stamp: stamp.value.clone(),
+        };
+        let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
+        blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
+    }
+
+    /// A retry takes up the operation that stopped: the same operation, one attempt more.
+    fn retried(request: &Request, mut tenant: Tenant, now: Timestamp) -> Result<Changed, Vec<Fault>> {
+        let waits = tenant.steps.values().any(|record| {
+            matches!(record.state, StepState::Halted { .. } | StepState::Backoff { .. })
+        });
+        if !waits && tenant.halted.is_none() {
+            let message = format!("tenant {} is {}: nothing has stopped", tenant.id, tenant.status.word());
+            return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
+        }
+        wish::retry(&mut tenant, now);
+        if tenant.operations.is_empty() {
+            tenant.operations.extend(tenant.halted.take());
+        }
+        let stopped = tenant.status.settled();
+        match tenant.operations.last_mut() {
+            Some(operation) if stopped => {
+                operation.attempt += 1;
+                operation.started = false;
+                operation.previous_status = tenant.status;
+            }
+            Some(_) => {}
+            None => {
+                let status = tenant.status;
+                let operation = operation(request, &tenant, status, now);
+                tenant.operations.push(operation);
+            }
+        }
+        let id = tenant.operations.last().map(|operation| operation.id.clone()).unwrap_or_default();
+        tenant.remember(&request.request_id, &id);
+        tenant.version += 1;
+        tenant.due_at = Some(now);
+        tenant.updated_at = now;
+        Ok(Changed::Saved(Box::new(tenant)))
+    }
+}
+
+enum Changed {
+    Saved(Box<Tenant>),
+    OnlyPlanned(Box<Plan>),
+}
+
+fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: Timestamp) -> Operation {
+    Operation {
+        id: request.operation_id.clone(),
+        action: request.wish.action(),
+        request_id: request.request_id.clone(),
+        generation: tenant.generation,
+        attempt: 1,
+        started_at: now,
+        started: false,
+        previous_status,
+        external: request.external.clone(),
+    }
+}
+
+/// The request is part of the document from here on; from this save on it can't be lost.
+fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Timestamp) {
+    // A hopeless attempt before is overtaken by this wish; its outcome has been told.
+    tenant.halted = None;
+    tenant.version += 1;
+    if tenant.status == Status::Requested || operation.action == Action::Signup {
+        tenant.status = Status::Requested;
+    }
+    let data = engine::common_data(tenant, &operation, now);
+    tenant.tell(&operation, "tenant.request.accepted", data, now);
+    tenant.remember(&request.request_id, &operation.id);
+    tenant.operations.push(operation);
+    tenant.due_at = Some(now);
+    tenant.updated_at = now;
+}
+
+fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(), Vec<Fault>> {
+    let replaced = wish::replacements(tenant, plan);
+    if allowed || replaced.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = replaced.iter().map(crate::ids::StepName::as_str).collect();
+    let message = format!(
+        "this update removes and makes anew: {}; send it with allowReplace true (and a new requestId) if that is wanted",
+        names.join(", "),
+    );
+    Err(vec![Fault::new("/spec", "replace_not_allowed", message)])
+}
+
+fn rejected(request: &Request, faults: Vec<Fault>) -> Answer {
+    let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
+    Answer { operation_id: Some(request.operation_id.clone()), ..Answer::rejected(Some(id), Some(tenant), faults) }
+}
+
+fn planned(request: &Request, plan: &Plan) -> Answer {
+    let accepted = Answer::accepted(&request.request_id, &request.tenant_id, &request.operation_id);
+    Answer { verdict: Verdict::Planned, plan: Some(json!(plan)), ..accepted }
+}

@@ -1,0 +1,110 @@
+//! What a request is answered.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ids::TenantId;
+
+/// One thing that is wrong with a message, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fault {
+    /// JSON pointer into the request; empty for the message as a whole.
+    pub pointer: String,
+    /// A stable word, e.g. `wrong_type`.
+    pub code: String,
+    /// In words, with what would be right.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault at a pointer.
+    pub fn new(pointer: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.to_owned(), message: message.into() }
+    }
+}
+
+/// Whether a request was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Taken; its outcome will be announced.
+    Accepted,
+    /// Refused, for good; nothing was changed.
+    Rejected,
+    /// A dry run: this is what would be done.
+    Planned,
+}
+
+/// The answer to a request; the same for every repeat of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// Whether it was taken.
+    pub verdict: Verdict,
+    /// The request, if its id could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The tenant, if it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub tenant_id: Option<TenantId>,
+    /// The operation that the request became.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
+    /// Why it was refused: the first fault's code, or `invalid` when there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Everything that is wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+    /// The plan, of a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Value>,
+    /// Where a refused message is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked_as: Option<String>,
+}
+
+impl Answer {
+    /// Taken.
+    pub fn accepted(request_id: &str, tenant_id: &TenantId, operation_id: &str) -> Self {
+        Self {
+            verdict: Verdict::Accepted,
+            request_id: Some(request_id.to_owned()),
+            tenant_id: Some(tenant_id.clone()),
+            operation_id: Some(operation_id.to_owned()),
+            code: None,
+            faults: Vec::new(),
+            plan: None,
+            parked_as: None,
+        }
+    }
+
+    /// Refused, because of at least one fault.
+    pub fn rejected(request_id: Option<String>, tenant_id: Option<TenantId>, faults: Vec<Fault>) -> Self {
+        let code = match faults.as_slice() {
+            [only] => only.code.clone(),
+            _ => "invalid".to_owned(),
+        };
+        Self {
+            verdict: Verdict::Rejected,
+            request_id,
+            tenant_id,
+            operation_id: None,
+            code: Some(code),
+            faults,
+            plan: None,
+            parked_as: None,
+        }
+    }
+
+    /// A recorded answer; `None` while there is none.
+    pub(super) fn read(value: &Value) -> Option<Self> {
+        serde_json::from_value(value.clone()).ok()
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        json!(self)
+    }
+}

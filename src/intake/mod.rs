@@ -1,0 +1,193 @@
+//! A message becomes a request, and a request changes a tenant's wish; or it is refused, on record and for good.
+//!
+//! Limits first, then the envelope, then all faults at once. A request is known by its id: the same id with the same
+//! body gets the same answer again, with another body an explicit refusal. Whatever can never succeed is an outcome,
+//! recorded and announced; only an unavailable store makes a message come again.
+
+mod accept;
+mod answer;
+mod envelope;
+mod placement;
+mod refuse;
+mod request;
+mod strict;
+mod validate;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use answer::{Answer, Fault, Verdict};
+pub use placement::Stamp;
+pub use request::{Changes, Request, RequestDocument, Wish};
+use serde_json::Value;
+
+use crate::{
+    blueprint::Blueprint,
+    ids::{sha256_hex, short_hash},
+    ports::{ETag, RequestRecord, StoreError, Stored, World},
+};
+
+/// The largest message body that is looked at, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Takes messages in. One per process; cheap to share.
+pub struct Intake {
+    world: World,
+    deployment: String,
+    blueprints: BTreeMap<String, Arc<Blueprint>>,
+    /// The blueprint of requests that name none.
+    default_blueprint: String,
+    stamps: Vec<Stamp>,
+}
+
+impl Intake {
+    /// An intake for a deployment; the first blueprint is the one of requests that name none.
+    pub fn new(world: World, deployment: &str, blueprints: Vec<Blueprint>, stamps: Vec<Stamp>) -> Self {
+        let default_blueprint = blueprints.first().map(|first| first.name().to_owned()).unwrap_or_default();
+        let named = blueprints.into_iter().map(|blueprint| (blueprint.name().to_owned(), Arc::new(blueprint)));
+        Self { world, deployment: deployment.to_owned(), blueprints: named.collect(), default_blueprint, stamps }
+    }
+
+    /// Takes a message in, and returns once its answer is durable.
+    ///
+    /// # Guarantees
+    /// Taking the same message in again, at any time and any number of times in parallel, gives the same answer and
+    /// changes nothing more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state can't be read or saved: the message has to come again.
+    pub async fn take_in(&self, body: &[u8]) -> Result<Answer, StoreError> {
+        let data = match envelope::open(body) {
+            Ok(data) => data,
+            Err(fault) => return self.refuse_unread(body, None, vec![fault]).await,
+        };
+        match validate::request(&data, &self.deployment) {
+            Ok(request) => self.take_in_request(request, &data.body).await,
+            Err(faults) => self.refuse_unread(body, data.request_id(), faults).await,
+        }
+    }
+
+    /// Takes in a request that was made here, for example by the retry function.
+    ///
+    /// # Errors
+    /// As [`Self::take_in`].
+    pub async fn take_in_request(&self, request: Request, body: &Value) -> Result<Answer, StoreError> {
+        let digest = sha256_hex(body.to_string().as_bytes());
+        let key = short_hash(&["request", &self.deployment, &request.request_id]);
+        let claimed = match self.claim(&key, &digest, &request).await? {
+            Claim::Ours(etag) => etag,
+            Claim::Answered(answer) => return Ok(answer),
+            Claim::Conflict => return self.refuse_conflict(&request, &key, &digest).await,
+        };
+        if let Some(first) = self.claimed_externally(&request, &digest).await? {
+            return self.settle(&key, &digest, &request, first, &claimed).await;
+        }
+        let answer = self.accept(&request).await?;
+        self.settle(&key, &digest, &request, answer, &claimed).await
+    }
+
+    /// Reserves the request's id for this body, before anything else is written.
+    async fn claim(&self, key: &str, digest: &str, request: &Request) -> Result<Claim, StoreError> {
+        if let Some(stored) = self.world.store.request(key).await? {
+            return Ok(Claim::of(stored, digest));
+        }
+        let record = RequestRecord {
+            key: key.to_owned(),
+            body_sha256: digest.to_owned(),
+            tenant_id: Some(request.tenant_id.clone()),
+            answer: Value::Null,
+            parked: None,
+            notices: Vec::new(),
+            at: self.world.clock.now(),
+        };
+        match self.world.store.save_request(&record, None).await {
+            Ok(etag) => Ok(Claim::Ours(etag)),
+            Err(StoreError::Overtaken) => match self.world.store.request(key).await? {
+                Some(stored) => Ok(Claim::of(stored, digest)),
+                None => Err(StoreError::Unavailable("a request record came and went".to_owned())),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A system's operation is a second idempotency key: another request for it gets the first one's answer.
+    async fn claimed_externally(&self, request: &Request, digest: &str) -> Result<Option<Answer>, StoreError> {
+        let Some(external) = &request.external else { return Ok(None) };
+        let (Some(system), Some(operation)) = (&external.system, &external.operation_id) else { return Ok(None) };
+        let key = short_hash(&["external", &self.deployment, system, operation]);
+        let first = Value::String(request.request_id.clone());
+        let record = RequestRecord {
+            key: key.clone(),
+            body_sha256: digest.to_owned(),
+            tenant_id: Some(request.tenant_id.clone()),
+            answer: first,
+            parked: None,
+            notices: Vec::new(),
+            at: self.world.clock.now(),
+        };
+        match self.world.store.save_request(&record, None).await {
+            Ok(_) => return Ok(None),
+            Err(StoreError::Overtaken) => {}
+            Err(error) => return Err(error),
+        }
+        let holder = self.world.store.request(&key).await?.map(|stored| stored.value.answer);
+        let holder = holder.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        if holder == request.request_id {
+            return Ok(None);
+        }
+        let key = short_hash(&["request", &self.deployment, &holder]);
+        let answer = self.world.store.request(&key).await?.and_then(|stored| Answer::read(&stored.value.answer));
+        let wait = || StoreError::Unavailable(format!("request {holder} for the same operation is being taken in"));
+        answer.map(Some).ok_or_else(wait)
+    }
+
+    /// Records the answer, so that a repeat gets it even when the tenant has forgotten the request.
+    async fn settle(
+        &self,
+        key: &str,
+        digest: &str,
+        request: &Request,
+        answer: Answer,
+        claimed: &ETag,
+    ) -> Result<Answer, StoreError> {
+        let record = RequestRecord {
+            key: key.to_owned(),
+            body_sha256: digest.to_owned(),
+            tenant_id: Some(request.tenant_id.clone()),
+            answer: answer.to_value(),
+            parked: None,
+            notices: self.notices_of(&answer, "tenant.request.rejected"),
+            at: self.world.clock.now(),
+        };
+        match self.world.store.save_request(&record, Some(claimed)).await {
+            Ok(_) => Ok(answer),
+            // Another delivery of the same message came first; its answer is the answer.
+            Err(StoreError::Overtaken) => {
+                let stored = self.world.store.request(key).await?;
+                Ok(stored.and_then(|stored| Answer::read(&stored.value.answer)).unwrap_or(answer))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whose turn it is to answer a request.
+enum Claim {
+    /// Ours; the record has this version.
+    Ours(ETag),
+    /// It was answered before.
+    Answered(Answer),
+    /// The id belongs to another body.
+    Conflict,
+}
+
+impl Claim {
+    fn of(stored: Stored<RequestRecord>, digest: &str) -> Self {
+        if stored.value.body_sha256 != digest {
+            return Self::Conflict;
+        }
+        match Answer::read(&stored.value.answer) {
+            Some(answer) => Self::Answered(answer),
+            None => Self::Ours(stored.etag),
+        }
+    }
+}

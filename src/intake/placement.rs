@@ -1,0 +1,33 @@
+//! Where a new tenant goes.
+
+use serde_json::Value;
+
+use crate::tenant::Placement;
+
+/// A subscription and region prepared for tenants, with what they share there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stamp {
+    /// What blueprints see as `stamp`: `name`, `subscriptionId`, `region`, the network, the pooled workspace.
+    pub value: Value,
+}
+
+impl Stamp {
+    /// A member of the stamp that is a text; empty if it has none.
+    pub fn text(&self, name: &str) -> &str {
+        self.value.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What a tenant placed here records.
+    pub(super) fn placement(&self) -> Placement {
+        Placement {
+            stamp: self.text("name").to_owned(),
+            subscription_id: self.text("subscriptionId").to_owned(),
+            region: self.text("region").to_owned(),
+        }
+    }
+}
+
+/// The first stamp in the region asked for; the first of all when none was asked for.
+pub(super) fn place<'a>(stamps: &'a [Stamp], region: Option<&str>) -> Option<&'a Stamp> {
+    stamps.iter().find(|stamp| region.is_none_or(|region| stamp.text("region") == region))
+}

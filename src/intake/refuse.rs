@@ -1,0 +1,105 @@
+//! Refusals: recorded, announced, never retried.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{Answer, Fault, Intake, Request, Verdict};
+use crate::{
+    ids::{sha256_hex, short_hash},
+    ports::{RequestRecord, StoreError},
+    tenant::{Notice, Story},
+};
+
+/// How much of a refused message is kept, in bytes.
+const PARKED_BYTES: usize = 64 * 1024;
+
+impl Intake {
+    /// Refuses a message from which no valid request could be read. It is kept under its own hash, so that a repeat
+    /// is the same refusal.
+    pub(super) async fn refuse_unread(
+        &self,
+        body: &[u8],
+        request_id: Option<String>,
+        faults: Vec<Fault>,
+    ) -> Result<Answer, StoreError> {
+        let digest = sha256_hex(body);
+        let key = short_hash(&["message", &self.deployment, &digest]);
+        let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(request_id, None, faults) };
+        let kept = STANDARD.encode(&body[..body.len().min(PARKED_BYTES)]);
+        self.record_refusal(key, digest, answer, "message.rejected", Some(kept)).await
+    }
+
+    /// Refuses a second body under an id that is taken.
+    pub(super) async fn refuse_conflict(
+        &self,
+        request: &Request,
+        key: &str,
+        digest: &str,
+    ) -> Result<Answer, StoreError> {
+        let message = "another message with this requestId and another body was taken in before; use a new requestId";
+        let fault = Fault::new("/requestId", "request_conflict", message);
+        let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
+        let answer = Answer::rejected(Some(id), Some(tenant), vec![fault]);
+        let key = short_hash(&["conflict", key, digest]);
+        self.record_refusal(key, digest.to_owned(), answer, "tenant.request.rejected", None).await
+    }
+
+    /// Records a refusal that no request record exists for, unless it is recorded already.
+    async fn record_refusal(
+        &self,
+        key: String,
+        body_sha256: String,
+        answer: Answer,
+        kind: &str,
+        parked: Option<String>,
+    ) -> Result<Answer, StoreError> {
+        let mut notices = self.notices_of(&answer, kind);
+        for notice in &mut notices {
+            if let Story::Event { operation_id, data, .. } = &mut notice.story {
+                operation_id.clone_from(&key);
+                data["bodySha256"] = json!(body_sha256);
+            }
+        }
+        let record = RequestRecord {
+            key,
+            body_sha256,
+            tenant_id: answer.tenant_id.clone(),
+            answer: answer.to_value(),
+            parked,
+            notices,
+            at: self.world.clock.now(),
+        };
+        match self.world.store.save_request(&record, None).await {
+            Ok(_) | Err(StoreError::Overtaken) => Ok(answer),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What has to be told about an answer that no tenant's document tells.
+    pub(super) fn notices_of(&self, answer: &Answer, kind: &str) -> Vec<Notice> {
+        let kind = match answer.verdict {
+            Verdict::Accepted => return Vec::new(),
+            Verdict::Planned => "tenant.request.accepted",
+            Verdict::Rejected => kind,
+        };
+        let request_id = answer.request_id.clone().unwrap_or_default();
+        let pointer = answer.faults.first().map(|fault| fault.pointer.clone());
+        let data = json!({
+            "requestId": answer.request_id, "tenantId": answer.tenant_id, "code": answer.code, "pointer": pointer,
+            "reasons": answer.faults, "parkedAs": answer.parked_as,
+            "dryRun": (answer.verdict == Verdict::Planned).then_some(true),
+        });
+        let data = match data {
+            Value::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+            other => other,
+        };
+        let story = Story::Event {
+            kind: kind.to_owned(),
+            sequence: 1,
+            operation_id: short_hash(&["refusal", &self.deployment, &request_id]),
+            correlation_id: request_id,
+            data,
+        };
+        vec![Notice { number: 1, at: self.world.clock.now(), story }]
+    }
+}

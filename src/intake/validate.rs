@@ -1,0 +1,351 @@
+//! From JSON to a [`Request`], or everything that is wrong with it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{
+    Changes, Fault, Request, Wish,
+    envelope::{Opened, kind_of},
+};
+use crate::{
+    ids::{TenantId, short_hash},
+    tenant::{External, Spec},
+};
+
+const SCHEMA: &str = "tenantry.request/1";
+const MAX_TEXT: usize = 512;
+const MAX_NAME: usize = 120;
+/// Azure takes fifty tags per resource; three are ours.
+const MAX_TAGS: usize = 40;
+
+/// Checks a request.
+///
+/// # Errors
+/// All faults at once, each with a JSON pointer into the message.
+pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<Fault>> {
+    let mut read = Reader { faults: Vec::new() };
+    let top = Place { value: &opened.body, at: opened.at.to_owned() };
+    read.schema(&top);
+    let request_id = read.required(&top, "requestId", Reader::id);
+    let action = read.action(&top, opened.action.as_deref());
+    let spec = top.object("spec");
+    let wish = action.and_then(|action| read.wish(action, &spec));
+    let tenant_id = read.tenant_id(&top, wish.as_ref(), request_id.as_deref(), deployment);
+    let deadline = read.optional(&top, "deadline", Reader::instant);
+    let _ = read.optional(&top, "requestedAt", Reader::instant);
+    let expected_version = read.optional(&top, "expectedVersion", Reader::count);
+    let dry_run = read.optional(&top, "dryRun", Reader::flag).unwrap_or_default();
+    let external = read.optional(&top, "external", Reader::shaped::<External>);
+    match (request_id, tenant_id, wish) {
+        (Some(request_id), Some(tenant_id), Some(wish)) if read.faults.is_empty() => Ok(Request {
+            operation_id: short_hash(&["operation", deployment, &request_id]),
+            request_id,
+            tenant_id,
+            deadline,
+            expected_version,
+            dry_run,
+            external,
+            wish,
+        }),
+        _ => Err(read.faults),
+    }
+}
+
+/// A value with its JSON pointer.
+struct Place<'a> {
+    value: &'a Value,
+    at: String,
+}
+
+impl<'a> Place<'a> {
+    fn member(&self, name: &str) -> Option<Place<'a>> {
+        let value = self.value.get(name).filter(|value| !value.is_null())?;
+        Some(Place { value, at: format!("{}/{}", self.at, name.replace('~', "~0").replace('/', "~1")) })
+    }
+
+    /// A member that counts as an empty object when it is absent.
+    fn object(&self, name: &str) -> Place<'a> {
+        self.member(name).unwrap_or_else(|| Place { value: &Value::Null, at: format!("{}/{name}", self.at) })
+    }
+}
+
+struct Reader {
+    faults: Vec<Fault>,
+}
+
+impl Reader {
+    fn fault<T>(&mut self, place: &Place<'_>, code: &str, message: impl Into<String>) -> Option<T> {
+        self.faults.push(Fault::new(place.at.clone(), code, message));
+        None
+    }
+
+    fn wrong_type<T>(&mut self, place: &Place<'_>, wanted: &str) -> Option<T> {
+        let message = format!("{} stands where {wanted} is wanted", kind_of(place.value));
+        self.fault(place, "wrong_type", message)
+    }
+
+    fn optional<T>(
+        &mut self,
+        of: &Place<'_>,
+        name: &str,
+        read: impl FnOnce(&mut Self, &Place<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let place = of.member(name)?;
+        read(self, &place)
+    }
+
+    fn required<T>(
+        &mut self,
+        of: &Place<'_>,
+        name: &str,
+        read: impl FnOnce(&mut Self, &Place<'_>) -> Option<T>,
+    ) -> Option<T> {
+        match of.member(name) {
+            Some(place) => read(self, &place),
+            None => self.fault(&of.object(name), "missing", format!("{name} is required")),
+        }
+    }
+
+    fn schema(&mut self, top: &Place<'_>) {
+        let schema = self.required(top, "schema", |read, place| read.text(place, MAX_TEXT));
+        if schema.is_some_and(|schema| schema != SCHEMA) {
+            self.faults.push(Fault::new(format!("{}/schema", top.at), "unsupported", format!("this version reads {SCHEMA}")));
+        }
+    }
+
+    /// The body's action, or the event type's; they must not contradict each other.
+    fn action(&mut self, top: &Place<'_>, of_event: Option<&str>) -> Option<String> {
+        let of_body = self.optional(top, "action", |read, place| read.text(place, MAX_TEXT));
+        match (of_body, of_event) {
+            (Some(body), Some(event)) if body != event => {
+                let place = top.object("action");
+                self.fault(&place, "contradiction", format!("the event's type says {event}"))
+            }
+            (Some(action), _) => Some(action),
+            (None, Some(action)) => Some(action.to_owned()),
+            (None, None) => self.fault(&top.object("action"), "missing", "action is required"),
+        }
+    }
+
+    fn wish(&mut self, action: String, spec: &Place<'_>) -> Option<Wish> {
+        if !spec.value.is_null() && !spec.value.is_object() {
+            return self.wrong_type(spec, "an object");
+        }
+        match action.as_str() {
+            "signup" => self.signup(spec),
+            "update" => self.update(spec),
+            "deprovision" => self.deprovision(spec),
+            "retry" => Some(Wish::Retry),
+            "suspend" | "resume" | "adopt" | "detach" | "verify" | "cancel" => {
+                let message = format!("the action {action} is not available yet");
+                self.faults.push(Fault::new(action_pointer(spec), "not_supported", message));
+                None
+            }
+            _ => {
+                let message = "the action is one of signup, update, deprovision, retry";
+                self.faults.push(Fault::new(action_pointer(spec), "unknown_value", message));
+                None
+            }
+        }
+    }
+
+    fn signup(&mut self, spec: &Place<'_>) -> Option<Wish> {
+        let display_name = self.required(spec, "displayName", |read, place| read.text(place, MAX_NAME));
+        let tier = self.required(spec, "tier", |read, place| read.text(place, MAX_NAME));
+        let region = self.optional(spec, "region", Self::region);
+        let home_tenant_id = self.optional(spec, "homeTenantId", Self::guid);
+        let admin_contact = self.optional(spec, "adminContact", |read, place| read.text(place, MAX_TEXT));
+        let blueprint = self.blueprint(spec);
+        let quantity = self.optional(spec, "quantity", Self::count);
+        let parameters = self.optional(spec, "parameters", Self::parameters).unwrap_or_default();
+        let tags = self.optional(spec, "tags", Self::tags).unwrap_or_default();
+        Some(Wish::Signup(Spec {
+            display_name: display_name?,
+            tier: tier?,
+            region,
+            home_tenant_id,
+            admin_contact,
+            blueprint,
+            quantity,
+            parameters,
+            tags,
+        }))
+    }
+
+    fn update(&mut self, spec: &Place<'_>) -> Option<Wish> {
+        let text = |read: &mut Self, place: &Place<'_>| read.text(place, MAX_TEXT);
+        Some(Wish::Update(Changes {
+            display_name: self.optional(spec, "displayName", |read, place| read.text(place, MAX_NAME)),
+            tier: self.optional(spec, "tier", text),
+            quantity: self.optional(spec, "quantity", Self::count),
+            blueprint: self.blueprint(spec),
+            admin_contact: self.optional(spec, "adminContact", text),
+            parameters: self.optional(spec, "parameters", Self::parameters).unwrap_or_default(),
+            tags: self.optional(spec, "tags", Self::tags),
+            allow_replace: self.optional(spec, "allowReplace", Self::flag).unwrap_or_default(),
+        }))
+    }
+
+    fn deprovision(&mut self, spec: &Place<'_>) -> Option<Wish> {
+        let _ = self.optional(spec, "reason", |read, place| read.text(place, MAX_TEXT));
+        let grace = self.optional(spec, "gracePeriod", Self::duration);
+        if grace.is_some_and(|grace| !grace.is_zero()) {
+            let place = spec.object("gracePeriod");
+            return self.fault(&place, "not_supported", "removal begins at once: send PT0S, or leave it out");
+        }
+        if spec.member("retain").is_some_and(|retain| retain.value != &Value::Array(Vec::new())) {
+            return self.fault(&spec.object("retain"), "not_supported", "nothing can be retained: leave it out");
+        }
+        Some(Wish::Deprovision)
+    }
+
+    /// A blueprint's name; a version, if given, is checked where blueprints are known.
+    fn blueprint(&mut self, spec: &Place<'_>) -> Option<String> {
+        let place = spec.member("blueprint")?;
+        match place.value {
+            Value::Object(_) => self.required(&place, "name", |read, place| read.text(place, MAX_NAME)),
+            _ => self.wrong_type(&place, "an object with a name"),
+        }
+    }
+
+    /// The tenant's id; a sign-up without one gets an id derived from the request's, so that a repeated click makes
+    /// no second tenant.
+    fn tenant_id(
+        &mut self,
+        top: &Place<'_>,
+        wish: Option<&Wish>,
+        request_id: Option<&str>,
+        deployment: &str,
+    ) -> Option<TenantId> {
+        let Some(place) = top.member("tenantId") else {
+            let (Some(Wish::Signup(_)), Some(request_id)) = (wish, request_id) else {
+                if wish.is_some() {
+                    let _: Option<()> = self.fault(&top.object("tenantId"), "missing", "tenantId is required");
+                }
+                return None;
+            };
+            return format!("t-{}", short_hash(&["tenant", deployment, request_id])).parse().ok();
+        };
+        let Value::String(text) = place.value else { return self.wrong_type(&place, "a text") };
+        match text.parse() {
+            Ok(id) => Some(id),
+            Err(error) => self.fault(&place, "bad_id", error.to_string()),
+        }
+    }
+
+    fn text(&mut self, place: &Place<'_>, most: usize) -> Option<String> {
+        let Value::String(text) = place.value else { return self.wrong_type(place, "a text") };
+        let length = text.chars().count();
+        if text.trim().is_empty() || length > most {
+            return self.fault(place, "bad_length", format!("the text has 1 to {most} characters"));
+        }
+        if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+            return self.fault(place, "bad_characters", "control and invisible characters are not taken");
+        }
+        Some(text.clone())
+    }
+
+    fn id(&mut self, place: &Place<'_>) -> Option<String> {
+        let text = self.text(place, 128)?;
+        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return self.fault(place, "bad_characters", "an id has printable ASCII characters without spaces");
+        }
+        Some(text)
+    }
+
+    fn region(&mut self, place: &Place<'_>) -> Option<String> {
+        let text = self.text(place, 64)?;
+        if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+            return self.fault(place, "bad_characters", "a region is written like westeurope");
+        }
+        Some(text)
+    }
+
+    fn guid(&mut self, place: &Place<'_>) -> Option<String> {
+        let text = self.text(place, 36)?;
+        match uuid::Uuid::try_parse(&text) {
+            Ok(id) if text.len() == 36 && !id.is_nil() && !id.is_max() => Some(id.to_string()),
+            Ok(_) | Err(_) => self.fault(place, "bad_id", "a GUID is written like 6d1d2f4c-8a3b-4f57-9e0a-2b8a3c0f9d11"),
+        }
+    }
+
+    fn flag(&mut self, place: &Place<'_>) -> Option<bool> {
+        match place.value.as_bool() {
+            Some(flag) => Some(flag),
+            None => self.wrong_type(place, "true or false"),
+        }
+    }
+
+    /// A count that JavaScript can hold too.
+    fn count(&mut self, place: &Place<'_>) -> Option<u64> {
+        const SAFE: u64 = (1 << 53) - 1;
+        match place.value.as_u64() {
+            Some(count) if count <= SAFE => Some(count),
+            Some(_) | None => self.wrong_type(place, "a whole number from 0 to 2^53 - 1"),
+        }
+    }
+
+    fn instant(&mut self, place: &Place<'_>) -> Option<Timestamp> {
+        let text = self.text(place, 64)?;
+        match text.parse() {
+            Ok(instant) => Some(instant),
+            Err(_) => self.fault(place, "bad_time", "a time is written like 2026-11-22T17:20:00Z"),
+        }
+    }
+
+    fn duration(&mut self, place: &Place<'_>) -> Option<SignedDuration> {
+        let text = self.text(place, 64)?;
+        let parsed = text.parse::<jiff::Span>().ok();
+        let days = |span: jiff::Span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
+        match parsed.and_then(days).filter(|duration| !duration.is_negative()) {
+            Some(duration) => Some(duration),
+            None => self.fault(place, "bad_duration", "a duration is written like P7D or PT0S"),
+        }
+    }
+
+    fn parameters(&mut self, place: &Place<'_>) -> Option<Map<String, Value>> {
+        match place.value {
+            Value::Object(parameters) => Some(parameters.clone()),
+            _ => self.wrong_type(place, "an object"),
+        }
+    }
+
+    fn tags(&mut self, place: &Place<'_>) -> Option<BTreeMap<String, String>> {
+        let Value::Object(tags) = place.value else { return self.wrong_type(place, "an object of texts") };
+        if tags.len() > MAX_TAGS {
+            return self.fault(place, "too_many", format!("at most {MAX_TAGS} tags"));
+        }
+        let mut read = BTreeMap::new();
+        for name in tags.keys() {
+            let tag = place.object(name);
+            if name.is_empty() || name.len() > 128 || name.contains(['<', '>', '%', '&', '\\', '?', '/']) {
+                let _: Option<()> = self.fault(&tag, "bad_characters", "Azure does not take a tag of this name");
+            } else if name.to_ascii_lowercase().starts_with("tenantry") {
+                let _: Option<()> = self.fault(&tag, "reserved", "tags that begin with tenantry are tenantry's own");
+            } else if let Some(value) = self.required(place, name, |read, place| read.text(place, 256)) {
+                read.insert(name.clone(), value);
+            }
+        }
+        Some(read)
+    }
+
+    fn shaped<T: DeserializeOwned>(&mut self, place: &Place<'_>) -> Option<T> {
+        match serde_json::from_value(place.value.clone()) {
+            Ok(value) => Some(value),
+            Err(error) => self.fault(place, "wrong_type", error.to_string()),
+        }
+    }
+}
+
+/// `/action` beside the spec's place.
+fn action_pointer(spec: &Place<'_>) -> String {
+    spec.at.replace("/spec", "/action")
+}
+
+/// Characters that make two texts look alike, or that turn the direction of what follows.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{00ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}

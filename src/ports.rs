@@ -1,0 +1,173 @@
+//! The seams between the program and a world. `azure` and `local` implement each once; the tests bring hostile ones.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    announce::{CloudEvent, HistoryRow},
+    ids::TenantId,
+    steps::{Failure, Reply, Request},
+    tenant::{Notice, Tenant},
+};
+
+/// The version of a stored thing; opaque.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ETag(pub String);
+
+/// Why a store did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else has saved in between: read again.
+    #[error("somebody else saved it first")]
+    Overtaken,
+    /// It is too large or otherwise not storable; saving again can't help.
+    #[error("{0}")]
+    Refused(String),
+    /// The store did not answer or failed; the change may have been made.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+}
+
+/// A stored thing with its version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored<T> {
+    /// The thing.
+    pub value: T,
+    /// Its version.
+    pub etag: ETag,
+}
+
+/// What became of a request; kept for as long as a repeat may come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestRecord {
+    /// The key: a hash of the request's id, or of the body where no id could be read.
+    pub key: String,
+    /// SHA-256 of the body, to tell a repeat from another request under the same id.
+    pub body_sha256: String,
+    /// The tenant that it is about, when that could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<TenantId>,
+    /// The answer; `Null` while the request is being taken in.
+    #[serde(default)]
+    pub answer: Value,
+    /// The body of a refused message, as base64, so that nothing is lost; cut beyond the size that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<String>,
+    /// What has to be told about a refusal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// What is due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// A tenant whose `due_at` has come.
+    Tenant(TenantId),
+    /// A request record with something to tell.
+    Request(String),
+}
+
+/// Where the state is.
+///
+/// # Guarantees
+/// A save succeeds only against the version that was read ([`StoreError::Overtaken`] otherwise) and is durable when
+/// it returns. A tenant with a `due_at`, and a request record with notices, is found by [`StateStore::due`], even if
+/// the process dies in the middle of the save.
+pub trait StateStore: Send + Sync {
+    /// A tenant's document.
+    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>>;
+    /// Saves a tenant's document; `seen` is the version read, `None` if there was none.
+    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> BoxFuture<'a, Result<ETag, StoreError>>;
+    /// Tenants by id, after the given one.
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a TenantId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>>;
+    /// A request record.
+    fn request<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>>;
+    /// Saves a request record; `seen` as for [`Self::save`].
+    fn save_request<'a>(
+        &'a self,
+        record: &'a RequestRecord,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>>;
+    /// What is due at or before `now`, the longest overdue first. Costs as much as there is due.
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;
+    /// Appends history; a row that is there already is left as it is.
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// A tenant's history, the newest first.
+    fn history<'a>(
+        &'a self,
+        id: &'a TenantId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>>;
+}
+
+/// The way to Azure's control planes.
+pub trait Wire: Send + Sync {
+    /// Sends one request and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// A [`Failure`] when there is no answer: `not_sent` if it certainly was not sent, `ambiguous` otherwise.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>>;
+}
+
+/// The way to subscribers.
+pub trait Announcer: Send + Sync {
+    /// Publishes events, at least once. A repeat has the same ids and content.
+    fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// A wake-up call. A hint only: what is lost is found by the sweep.
+pub trait Alarm: Send + Sync {
+    /// Asks to be woken for a tenant at an instant.
+    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// Time.
+pub trait Clock: Send + Sync {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+    /// Returns at `at`, at once if it has passed.
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()>;
+}
+
+/// The wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where time is waited for")]
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        let left = std::time::Duration::try_from(at.duration_since(self.now())).unwrap_or_default();
+        Box::pin(tokio::time::sleep(left))
+    }
+}
+
+/// Everything that the program asks of its surroundings.
+#[derive(Clone)]
+pub struct World {
+    /// The state.
+    pub store: Arc<dyn StateStore>,
+    /// Azure.
+    pub wire: Arc<dyn Wire>,
+    /// Subscribers.
+    pub announcer: Arc<dyn Announcer>,
+    /// Wake-ups.
+    pub alarm: Arc<dyn Alarm>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}

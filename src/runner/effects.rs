@@ -1,0 +1,116 @@
+//! One function per act: sends what a step asks for and turns the answer into an event.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    engine::{Event, Seen},
+    ports::Wire,
+    steps::{Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, operation, operation::Progress},
+    tenant::{Cause, FailureClass, Poll},
+};
+
+/// Looks at something that should be there; a remedy for the last failure goes first.
+pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Option<Request>) -> Event {
+    if let Some(remedy) = remedy {
+        match wire.send(remedy).await {
+            Ok(reply) if reply.is_success() => {}
+            Ok(reply) => return Event::Failed(crate::steps::failure::classify(&reply)),
+            Err(failure) => return Event::Failed(failure),
+        }
+    }
+    let reply = match wire.send(step.look()).await {
+        Ok(reply) => reply,
+        Err(failure) => return Event::Failed(failure),
+    };
+    match step.judge(&reply) {
+        Ok(verdict) => Event::Seen(Seen::Wanted(verdict, reply.is_success().then_some(reply.body))),
+        Err(failure) => Event::Failed(failure),
+    }
+}
+
+/// Makes it so.
+pub(super) async fn write(wire: Arc<dyn Wire>, step: Arc<dyn Step>, seen: Option<Value>) -> Event {
+    let Some(request) = step.write(seen.as_ref()) else {
+        let cause = Cause::ours(FailureClass::Permanent, "not-writable", "this step only looks");
+        return Event::Failed(cause.into());
+    };
+    let reply = match wire.send(request).await {
+        Ok(reply) => reply,
+        Err(failure) => return Event::Failed(failure),
+    };
+    match progress(&reply) {
+        Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
+        // An answer that shows the resource as wanted is as good as a look.
+        Ok(Progress::Done) => match step.judge(&reply) {
+            Ok(verdict @ Verdict::Matches(_)) if reply.body.is_object() => {
+                Event::Seen(Seen::Wanted(verdict, Some(reply.body)))
+            }
+            Ok(_) | Err(_) => Event::Written,
+        },
+        Err(failure) => Event::Failed(failure),
+    }
+}
+
+/// The same grant under another name is what was asked for; the look finds it.
+fn progress(reply: &Reply) -> Result<Progress, Failure> {
+    match operation::after_write(reply) {
+        Err(failure) if failure.cause.code == "RoleAssignmentExists" => Ok(Progress::Done),
+        progress => progress,
+    }
+}
+
+/// Looks for something that should be gone; the first look that shows something decides.
+pub(super) async fn search(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>) -> Event {
+    for (number, request) in remains.looks().into_iter().enumerate() {
+        let reply = match wire.send(request).await {
+            Ok(reply) => reply,
+            Err(failure) => return Event::Failed(failure),
+        };
+        match remains.judge(number, &reply) {
+            Ok(Trace::Nothing) => {}
+            Ok(trace) => return Event::Seen(Seen::Unwanted(trace)),
+            Err(failure) => return Event::Failed(failure),
+        }
+    }
+    Event::Seen(Seen::Unwanted(Trace::Nothing))
+}
+
+/// Removes what was seen.
+pub(super) async fn erase(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>, trace: Trace) -> Event {
+    let Some(request) = remains.erase(&trace) else { return Event::Written };
+    let reply = match wire.send(request).await {
+        Ok(reply) => reply,
+        Err(failure) => return Event::Failed(failure),
+    };
+    if reply.status == 404 {
+        return Event::Written;
+    }
+    match operation::after_write(&reply) {
+        Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
+        Ok(Progress::Done) => Event::Written,
+        Err(failure) => Event::Failed(failure),
+    }
+}
+
+/// Asks about an operation.
+pub(super) async fn poll(wire: Arc<dyn Wire>, operation: Poll) -> Event {
+    let reply = match wire.send(operation::poll(&operation, Api::Arm)).await {
+        Ok(reply) => reply,
+        Err(failure) => return Event::Failed(failure),
+    };
+    match operation::after_poll(operation.style, &reply) {
+        Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
+        Ok(Progress::Done) => Event::Written,
+        Err(failure) => Event::Failed(failure),
+    }
+}
+
+/// The request that registers the resource provider of a resource id, e.g. `Microsoft.Network`.
+pub(super) fn register_provider(id: &str) -> Option<Request> {
+    let subscription = id.split('/').nth(2)?;
+    let namespace = id.rsplit("/providers/").next()?.split('/').next()?;
+    let path = format!("/subscriptions/{subscription}/providers/{namespace}/register?api-version=2024-07-01");
+    Some(Request::new(Api::Arm, Method::Post, path))
+}

@@ -1,0 +1,68 @@
+//! Who may act.
+
+use jiff::Timestamp;
+
+use super::Settings;
+use crate::tenant::{Lease, Tenant};
+
+/// A worker's claim on one tenant for the length of one drive.
+pub(super) struct Claim {
+    pub(super) holder: String,
+    epoch: u64,
+}
+
+impl Claim {
+    /// Takes the lease in memory, to be saved with the first intent; `Err` until when somebody else holds it.
+    pub(super) fn take(
+        tenant: &mut Tenant,
+        holder: String,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Self, Timestamp> {
+        if let Some(lease) = &tenant.lease {
+            // A lease ends for others only when it has ended on every clock.
+            let ends = lease.until.saturating_add(settings.skew).unwrap_or(Timestamp::MAX);
+            if ends > now && lease.holder != holder {
+                return Err(ends);
+            }
+        }
+        tenant.epoch += 1;
+        let claim = Self { holder, epoch: tenant.epoch };
+        claim.extend(tenant, settings, now);
+        Ok(claim)
+    }
+
+    /// Whether the document, as saved by somebody, still says that we hold it.
+    pub(super) fn is_in(&self, tenant: &Tenant) -> bool {
+        tenant.lease.as_ref().is_some_and(|lease| lease.epoch == self.epoch && lease.holder == self.holder)
+    }
+
+    /// Lasts its full length from now on, and makes the tenant due right after it, should we die.
+    pub(super) fn extend(&self, tenant: &mut Tenant, settings: &Settings, now: Timestamp) {
+        let until = now.saturating_add(settings.lease).unwrap_or(Timestamp::MAX);
+        tenant.lease = Some(Lease { holder: self.holder.clone(), epoch: self.epoch, until });
+        tenant.due_at = until.saturating_add(settings.skew).ok();
+    }
+
+    /// Whether a request sent now has surely taken its last effect before the lease can end on any clock.
+    pub(super) fn covers_a_request(tenant: &Tenant, settings: &Settings, now: Timestamp) -> bool {
+        let life = settings.request_life + settings.skew * 2;
+        tenant.lease.as_ref().is_some_and(|lease| {
+            now.saturating_add(life).is_ok_and(|end| end <= lease.until)
+        })
+    }
+
+    /// Gives the lease up, unless an unanswered request may still take effect: then it is kept until that is over.
+    pub(super) fn release(tenant: &mut Tenant, now: Timestamp) {
+        match (tenant.unsure_until.filter(|until| *until > now), tenant.lease.as_mut()) {
+            (Some(until), Some(lease)) => {
+                lease.until = until;
+                tenant.due_at = Some(tenant.due_at.map_or(until, |due| due.max(until)));
+            }
+            _ => {
+                tenant.lease = None;
+                tenant.unsure_until = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Does what the engine decides: one bounded drive of one tenant, until it is settled or has to wait long.
+//!
+//! # Guarantees
+//! - The document with the intent is saved before a write or delete goes out, and an operation's poll URL before it
+//!   is first asked about.
+//! - Only the holder of the lease acts, and only while enough of the lease is left for a request's whole life.
+//! - A crash between any two lines is survived: whoever comes next looks first.
+//! - An event is published only after the outcome that it tells is durable, and again if that can't be known.
+//!
+//! # Caveats
+//! A lease can't fence Azure: a request that lives longer than [`Settings::request_life`] may still take effect late.
+//! The next reconcile heals that.
+
+mod drive;
+mod effects;
+mod lease;
+mod outbox;
+mod sweep;
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use jiff::Timestamp;
+
+pub use outbox::announce;
+
+use crate::{
+    engine::Policy,
+    ids::TenantId,
+    ports::{StoreError, World},
+    tenant::Status,
+};
+
+/// How the runner behaves in a world.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The deployment's name; part of every derived name and event source.
+    pub deployment: String,
+    /// The engine's patience.
+    pub policy: Policy,
+    /// How long a lease lasts unless renewed. At least twice (`request_life` + 2 x `skew`).
+    pub lease: Duration,
+    /// The longest that a request may live, from sending to its last possible effect.
+    pub request_life: Duration,
+    /// The largest difference between two workers' clocks.
+    pub skew: Duration,
+    /// How long one drive may go on waiting in place; a longer wait is parked.
+    pub budget: Duration,
+    /// How long answers that belong together are waited for, so that one save covers them.
+    pub gather: Duration,
+}
+
+impl Settings {
+    /// For Azure.
+    pub fn azure(deployment: &str) -> Self {
+        Self {
+            deployment: deployment.to_owned(),
+            policy: Policy::azure(),
+            lease: Duration::from_secs(150),
+            request_life: Duration::from_secs(60),
+            skew: Duration::from_secs(3),
+            budget: Duration::from_secs(20),
+            gather: Duration::from_millis(500),
+        }
+    }
+
+    /// For a simulated Azure on the same machine, where a request lives no longer than its connection.
+    pub fn local(deployment: &str) -> Self {
+        Self {
+            policy: Policy::local(),
+            lease: Duration::from_secs(20),
+            request_life: Duration::from_secs(2),
+            skew: Duration::ZERO,
+            budget: Duration::from_secs(1),
+            gather: Duration::from_millis(50),
+            ..Self::azure(deployment)
+        }
+    }
+}
+
+/// How a drive ended.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing more happens without a new request.
+    Settled(Status),
+    /// Somebody has to come again at that time; a wake-up has been asked for.
+    Parked(Timestamp),
+    /// Another worker is on it, at most until then.
+    Held(Timestamp),
+    /// There is no such tenant.
+    Unknown,
+}
+
+/// Drives tenants. One per process; cheap to share.
+pub struct Runner {
+    world: World,
+    settings: Settings,
+    /// This process, for leases; every drive is a holder of its own.
+    name: String,
+    drives: AtomicU64,
+}
+
+impl Runner {
+    /// A runner for a world. `name` tells this process from all others.
+    pub fn new(world: World, settings: Settings, name: impl Into<String>) -> Self {
+        Self { world, settings, name: name.into(), drives: AtomicU64::new(0) }
+    }
+
+    /// Brings a tenant as far as it can be brought now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state can't be read or saved; nothing that was accepted is lost, and driving again is
+    /// right.
+    pub async fn drive(&self, id: &TenantId) -> Result<Progress, StoreError> {
+        drive::Drive::run(self, id).await
+    }
+}

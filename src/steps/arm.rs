@@ -1,0 +1,237 @@
+//! Any Azure Resource Manager resource.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, operation, text, told};
+use crate::{
+    blueprint::{Outputs, ResourceType},
+    tenant::{Cause, FailureClass},
+};
+
+/// The tags that say whose a resource is.
+const OWNER_TAGS: [&str; 3] = ["tenantry-deployment", "tenantry-tenant", "tenantry-incarnation"];
+
+/// Where a resource is and whose it is: what its removal needs to know.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) id: String,
+    pub(super) api_version: String,
+    kind: Option<&'static ResourceType>,
+    /// Where soft-deleted things of this type are kept.
+    location: Option<String>,
+    /// Our marks; empty for a type that can't carry tags.
+    owner: BTreeMap<String, String>,
+}
+
+impl Place {
+    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
+        let tags = fields.pointer("/body/tags").or_else(|| fields.get("owner")).unwrap_or(&Value::Null);
+        let mark = |tag: &&str| Some(((*tag).to_owned(), tags.get(*tag)?.as_str()?.to_owned()));
+        Ok(Self {
+            id: text(fields, "id")?.to_owned(),
+            api_version: text(fields, "apiVersion")?.to_owned(),
+            kind: fields.get("type").and_then(Value::as_str).and_then(ResourceType::find),
+            location: fields
+                .pointer("/body/location")
+                .or_else(|| fields.get("location"))
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            owner: OWNER_TAGS.iter().filter_map(mark).collect(),
+        })
+    }
+
+    pub(super) fn target(&self) -> Value {
+        let kind = self.kind.map(|kind| kind.name);
+        json!({"id": self.id, "apiVersion": self.api_version, "type": kind, "location": self.location, "owner": self.owner})
+    }
+
+    pub(super) fn request(&self, method: Method) -> Request {
+        Request::arm(method, &self.id, &self.api_version)
+    }
+
+    pub(super) fn skip(&self) -> &'static [&'static str] {
+        self.kind.map_or(&[], |kind| kind.write_only)
+    }
+
+    pub(super) fn whole(&self) -> &'static [&'static str] {
+        self.kind.map_or(&[], |kind| kind.carry)
+    }
+
+    /// Whose the resource is, if it is not ours.
+    pub(super) fn stranger(&self, resource: &Value) -> Option<String> {
+        let tag = |name: &str| resource.get("tags")?.get(name)?.as_str();
+        let ours = self.owner.iter().all(|(name, value)| tag(name) == Some(value.as_str()));
+        (!ours).then(|| match tag("tenantry-tenant") {
+            Some(tenant) => format!("tenant {tenant}"),
+            None => "somebody else: it lacks tenantry's tags".to_owned(),
+        })
+    }
+
+    /// The resource that a successful look shows; `None` when there is nothing.
+    pub(super) fn shown<'a>(&self, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
+        match reply.status {
+            404 => Ok(None),
+            200 | 201 if reply.body.is_object() => {
+                let id = reply.body.get("id").and_then(Value::as_str);
+                match id {
+                    Some(id) if !id.eq_ignore_ascii_case(&self.id) => {
+                        Err(Failure::nonsense("the answer is about another resource"))
+                    }
+                    Some(_) | None => Ok(Some(&reply.body)),
+                }
+            }
+            200..=299 => Err(Failure::nonsense("the answer shows no resource")),
+            _ => Err(failure::classify(reply)),
+        }
+    }
+}
+
+/// What Azure says about a resource that it gave up on.
+pub(super) fn broken(resource: &Value) -> Option<Cause> {
+    let state = resource.pointer("/properties/provisioningState").and_then(Value::as_str)?;
+    ["Failed", "Canceled"].iter().any(|end| end.eq_ignore_ascii_case(state)).then(|| {
+        Cause::ours(FailureClass::Permanent, "provisioning-failed", format!("the resource is in state {state}"))
+    })
+}
+
+/// The step.
+pub(super) struct Arm {
+    place: Place,
+    body: Value,
+    outputs: BTreeMap<String, String>,
+}
+
+impl Arm {
+    pub(super) fn new(fields: &Value, outputs: BTreeMap<String, String>) -> Result<Self, Failure> {
+        let place = Place::new(fields)?;
+        let body = fields.get("body").cloned().unwrap_or_else(|| json!({}));
+        Ok(Self { place, body, outputs })
+    }
+}
+
+impl Step for Arm {
+    fn target(&self) -> Value {
+        self.place.target()
+    }
+
+    fn look(&self) -> Request {
+        self.place.request(Method::Get)
+    }
+
+    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+        let Some(resource) = self.place.shown(reply)? else { return Ok(Verdict::Absent) };
+        if let Some(owner) = self.place.stranger(resource) {
+            return Ok(Verdict::Foreign(owner));
+        }
+        Ok(judge_body(&self.place, &self.body, resource, &self.outputs))
+    }
+
+    fn write(&self, seen: Option<&Value>) -> Option<Request> {
+        let mut body = self.body.clone();
+        for pointer in self.place.whole() {
+            if let Some(value) = seen.and_then(|seen| seen.pointer(pointer)).filter(|_| body.pointer(pointer).is_none()) {
+                insert(&mut body, pointer, value.clone());
+            }
+        }
+        Some(self.place.request(Method::Put).with_body(body))
+    }
+}
+
+/// Compares a resource of ours with what is wanted.
+pub(super) fn judge_body(place: &Place, body: &Value, resource: &Value, outputs: &BTreeMap<String, String>) -> Verdict {
+    if !operation::is_terminal(resource) {
+        return Verdict::Settling;
+    }
+    if let Some(cause) = broken(resource) {
+        return Verdict::Broken(cause);
+    }
+    let differences = compare::differences(body, resource, place.skip(), place.whole());
+    if differences.is_empty() { Verdict::Matches(told(outputs, resource)) } else { Verdict::Differs(differences) }
+}
+
+/// Sets the value at a pointer, making the objects on the way.
+fn insert(body: &mut Value, pointer: &str, value: Value) {
+    let mut place = body;
+    for name in pointer.split('/').skip(1) {
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        let Value::Object(members) = place else { return };
+        place = members.entry(name).or_insert(Value::Null);
+    }
+    *place = value;
+}
+
+/// What the step left behind.
+pub(super) struct ArmRemains {
+    place: Place,
+}
+
+impl ArmRemains {
+    pub(super) fn new(target: &Value) -> Result<Self, Failure> {
+        Ok(Self { place: Place::new(target)? })
+    }
+
+    /// The soft-deleted resource's own id, for types that Azure keeps after deletion.
+    fn deleted_id(&self) -> Option<String> {
+        let path = self.place.kind?.deleted_path?;
+        let subscription = self.place.id.split('/').nth(2)?;
+        let name = self.place.id.rsplit('/').next()?;
+        let path = path.replace("{location}", self.place.location.as_deref()?).replace("{name}", name);
+        Some(format!("/subscriptions/{subscription}/{path}"))
+    }
+
+    fn judge_deleted(&self, reply: &Reply) -> Result<Trace, Failure> {
+        match reply.status {
+            404 => Ok(Trace::Nothing),
+            200 => {
+                let vault = reply.body.pointer("/properties/vaultId").and_then(Value::as_str);
+                let ours = vault.is_none_or(|id| id.eq_ignore_ascii_case(&self.place.id));
+                Ok(if ours { Trace::Lingering(Outputs::new()) } else { Trace::Foreign })
+            }
+            _ => Err(failure::classify(reply)),
+        }
+    }
+}
+
+impl Remains for ArmRemains {
+    fn looks(&self) -> Vec<Request> {
+        let mut looks = vec![self.place.request(Method::Get)];
+        looks.extend(self.deleted_id().map(|id| Request::arm(Method::Get, &id, &self.place.api_version)));
+        looks
+    }
+
+    fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure> {
+        if look > 0 {
+            return self.judge_deleted(reply);
+        }
+        let Some(resource) = self.place.shown(reply)? else { return Ok(Trace::Nothing) };
+        if self.place.stranger(resource).is_some() {
+            return Ok(Trace::Foreign);
+        }
+        let state = resource.pointer("/properties/provisioningState").and_then(Value::as_str);
+        if state.is_some_and(|state| state.eq_ignore_ascii_case("Deleting")) {
+            return Ok(Trace::Settling);
+        }
+        Ok(Trace::Present(Outputs::new()))
+    }
+
+    fn erase(&self, trace: &Trace) -> Option<Request> {
+        match trace {
+            Trace::Present(_) => {
+                let mut request = self.place.request(Method::Delete);
+                if let Some(purge) = self.place.kind.and_then(|kind| kind.purge_query) {
+                    request.path = format!("{}&{purge}", request.path);
+                }
+                Some(request)
+            }
+            Trace::Lingering(_) => {
+                let purge = format!("{}/purge", self.deleted_id()?);
+                Some(Request::arm(Method::Post, &purge, &self.place.api_version))
+            }
+            Trace::Nothing | Trace::Settling | Trace::Foreign => None,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A later change of a resource that another step made, for example an endpoint's traffic once a deployment exists.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, arm, compare, operation};
+use crate::{
+    blueprint::Outputs,
+    tenant::{Cause, FailureClass},
+};
+
+/// The step.
+pub(super) struct ArmUpdate {
+    place: arm::Place,
+    body: Value,
+    undo: Option<Value>,
+    outputs: BTreeMap<String, String>,
+}
+
+impl ArmUpdate {
+    pub(super) fn new(fields: &Value, outputs: BTreeMap<String, String>) -> Result<Self, Failure> {
+        let place = arm::Place::new(fields)?;
+        let body = fields.get("body").cloned().unwrap_or_default();
+        let undo = fields.get("undo").cloned().filter(|undo| !undo.is_null());
+        Ok(Self { place, body, undo, outputs })
+    }
+}
+
+impl Step for ArmUpdate {
+    fn target(&self) -> Value {
+        let mut target = self.place.target();
+        target["undo"] = self.undo.clone().unwrap_or_default();
+        target
+    }
+
+    fn look(&self) -> Request {
+        self.place.request(Method::Get)
+    }
+
+    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+        let Some(resource) = self.place.shown(reply)? else {
+            // Making it is the other step's work; here it could only come out half.
+            let message = format!("{} is not there to be changed", self.place.id);
+            return Err(Cause::ours(FailureClass::Wait, "nothing-to-update", message).into());
+        };
+        if let Some(owner) = self.place.stranger(resource) {
+            return Ok(Verdict::Foreign(owner));
+        }
+        match arm::judge_body(&self.place, &self.body, resource, &self.outputs) {
+            // The resource is the other step's to make anew; this one waits for it.
+            Verdict::Broken(cause) => Err(Cause { class: FailureClass::Wait, ..cause }.into()),
+            verdict @ (Verdict::Absent
+            | Verdict::Matches(_)
+            | Verdict::Differs(_)
+            | Verdict::Settling
+            | Verdict::Foreign(_)) => Ok(verdict),
+        }
+    }
+
+    fn write(&self, _seen: Option<&Value>) -> Option<Request> {
+        Some(self.place.request(Method::Put).with_body(self.body.clone()))
+    }
+}
+
+/// What the update left behind: the change itself, unless the resource is gone or has been put back.
+pub(super) struct UpdateRemains {
+    place: arm::Place,
+    undo: Option<Value>,
+}
+
+impl UpdateRemains {
+    pub(super) fn new(target: &Value) -> Result<Self, Failure> {
+        let undo = target.get("undo").filter(|undo| !undo.is_null()).cloned();
+        Ok(Self { place: arm::Place::new(target)?, undo })
+    }
+}
+
+impl Remains for UpdateRemains {
+    fn looks(&self) -> Vec<Request> {
+        // Without an undo the change goes with its resource.
+        self.undo.iter().map(|_| self.place.request(Method::Get)).collect()
+    }
+
+    fn judge(&self, _look: usize, reply: &Reply) -> Result<Trace, Failure> {
+        let Some(resource) = self.place.shown(reply)? else { return Ok(Trace::Nothing) };
+        if self.place.stranger(resource).is_some() {
+            return Ok(Trace::Foreign);
+        }
+        if !operation::is_terminal(resource) {
+            return Ok(Trace::Settling);
+        }
+        let undo = self.undo.as_ref().unwrap_or(&Value::Null);
+        let undone = compare::differences(undo, resource, self.place.skip(), self.place.whole()).is_empty();
+        // A resource that Azure gave up on is about to be deleted as it is.
+        let hopeless = arm::broken(resource).is_some();
+        Ok(if undone || hopeless { Trace::Nothing } else { Trace::Present(Outputs::new()) })
+    }
+
+    fn erase(&self, trace: &Trace) -> Option<Request> {
+        let undo = self.undo.clone()?;
+        matches!(trace, Trace::Present(_)).then(|| self.place.request(Method::Put).with_body(undo))
+    }
+}

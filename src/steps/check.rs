@@ -1,0 +1,86 @@
+//! A verification: looks, compares, changes nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, operation, text, told};
+use crate::tenant::{Cause, FailureClass};
+
+/// The step.
+pub(super) struct Check {
+    id: String,
+    api_version: String,
+    /// JSON pointer to wanted value.
+    expect: BTreeMap<String, Value>,
+    outputs: BTreeMap<String, String>,
+}
+
+impl Check {
+    pub(super) fn new(fields: &Value, outputs: BTreeMap<String, String>) -> Result<Self, Failure> {
+        let (id, api_version) = (text(fields, "id")?.to_owned(), text(fields, "apiVersion")?.to_owned());
+        let expect = match fields.get("expect") {
+            Some(Value::Object(expect)) => expect.clone().into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        Ok(Self { id, api_version, expect, outputs })
+    }
+}
+
+impl Step for Check {
+    fn target(&self) -> Value {
+        json!({})
+    }
+
+    fn look(&self) -> Request {
+        Request::arm(Method::Get, &self.id, &self.api_version)
+    }
+
+    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+        if !reply.is_success() {
+            return Err(failure::classify(reply));
+        }
+        if !operation::is_terminal(&reply.body) {
+            return Ok(Verdict::Settling);
+        }
+        let wrong: Vec<String> = self
+            .expect
+            .iter()
+            .filter_map(|(pointer, wanted)| {
+                let seen = reply.body.pointer(pointer).unwrap_or(&Value::Null);
+                let same = match (wanted, seen) {
+                    (Value::String(wanted), Value::String(seen)) => wanted.eq_ignore_ascii_case(seen),
+                    (wanted, seen) => wanted == seen,
+                };
+                (!same).then(|| format!("{pointer} is {seen}, expected {wanted}"))
+            })
+            .collect();
+        if wrong.is_empty() {
+            return Ok(Verdict::Matches(told(&self.outputs, &reply.body)));
+        }
+        // Azure's views lag behind its writes, so a failed check is worth some more looks before a person is asked.
+        let message = format!("{}: {}", self.id, wrong.join("; "));
+        Err(Cause::ours(FailureClass::Wait, "check-failed", message).into())
+    }
+
+    fn write(&self, _seen: Option<&Value>) -> Option<Request> {
+        None
+    }
+}
+
+/// A check leaves nothing behind.
+pub(super) struct Nothing;
+
+impl Remains for Nothing {
+    fn looks(&self) -> Vec<Request> {
+        Vec::new()
+    }
+
+    fn judge(&self, _look: usize, _reply: &Reply) -> Result<Trace, Failure> {
+        Ok(Trace::Nothing)
+    }
+
+    fn erase(&self, _trace: &Trace) -> Option<Request> {
+        None
+    }
+}

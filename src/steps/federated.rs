@@ -1,0 +1,78 @@
+//! A federated identity credential: the customer's workload trades its own identity for the tenant's, without a secret.
+
+use serde_json::{Value, json};
+
+use super::{Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, request::odata_key, text};
+use crate::blueprint::Outputs;
+
+/// The step, and what it left behind: both are found by application and name. The name can't be changed by others
+/// without the application, so it is proof of ownership.
+pub(super) struct FederatedCredential {
+    application: String,
+    name: String,
+    body: Value,
+}
+
+impl FederatedCredential {
+    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
+        Ok(Self {
+            application: text(fields, "application")?.to_owned(),
+            name: text(fields, "name")?.to_owned(),
+            body: fields.get("body").cloned().unwrap_or_default(),
+        })
+    }
+
+    fn request(&self, method: Method) -> Request {
+        let (application, name) = (odata_key(&self.application), odata_key(&self.name));
+        let path = format!("/v1.0/applications/{application}/federatedIdentityCredentials(name='{name}')");
+        Request::new(Api::Graph, method, path)
+    }
+}
+
+impl Step for FederatedCredential {
+    fn target(&self) -> Value {
+        json!({"application": self.application, "name": self.name})
+    }
+
+    fn look(&self) -> Request {
+        self.request(Method::Get)
+    }
+
+    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+        match reply.status {
+            404 => Ok(Verdict::Absent),
+            200 | 201 => {
+                let differences = compare::differences(&self.body, &reply.body, &[], &[]);
+                let id = reply.body.get("id").cloned().unwrap_or_default();
+                Ok(match differences.is_empty() {
+                    true => Verdict::Matches(Outputs::from([("id".to_owned(), id)])),
+                    false => Verdict::Differs(differences),
+                })
+            }
+            _ => Err(failure::classify(reply)),
+        }
+    }
+
+    fn write(&self, _seen: Option<&Value>) -> Option<Request> {
+        let request = self.request(Method::Patch).with_header("prefer", "create-if-missing");
+        Some(request.with_body(self.body.clone()))
+    }
+}
+
+impl Remains for FederatedCredential {
+    fn looks(&self) -> Vec<Request> {
+        vec![self.request(Method::Get)]
+    }
+
+    fn judge(&self, _look: usize, reply: &Reply) -> Result<Trace, Failure> {
+        match reply.status {
+            404 => Ok(Trace::Nothing),
+            200 => Ok(Trace::Present(Outputs::new())),
+            _ => Err(failure::classify(reply)),
+        }
+    }
+
+    fn erase(&self, trace: &Trace) -> Option<Request> {
+        matches!(trace, Trace::Present(_)).then(|| self.request(Method::Delete))
+    }
+}

@@ -1,0 +1,135 @@
+//! One file per kind of step: the requests it makes and the verdicts it draws from replies.
+//!
+//! Pure: a step never sends. The runner sends what a step asks for and hands the reply back; the engine decides what
+//! to do about the verdict. A step looks first, judges, and writes only what is absent or differs.
+
+mod arm;
+mod arm_update;
+mod check;
+mod compare;
+mod entra;
+pub mod failure;
+mod federated;
+pub mod operation;
+mod request;
+mod role_assignment;
+
+use serde_json::Value;
+
+pub use failure::Failure;
+pub use request::{Api, Method, Reply, Request};
+
+use crate::{
+    blueprint::{Kind, Outputs, PlannedStep},
+    tenant::{Cause, FailureClass},
+};
+
+/// What a look shows of something that should be there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Nothing is there.
+    Absent,
+    /// It is there, ours and as wanted; this is what it tells.
+    Matches(Outputs),
+    /// It is there and ours, but these JSON pointers differ.
+    Differs(Vec<String>),
+    /// Azure is still working on it.
+    Settling,
+    /// It is there without our ownership mark: never to be changed.
+    Foreign(String),
+    /// Azure gave up on it: it has to go before it can be made anew.
+    Broken(Cause),
+}
+
+/// What a look shows of something that should be gone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trace {
+    /// Nothing is there.
+    Nothing,
+    /// It is still there, with what is needed to delete it.
+    Present(Outputs),
+    /// It is soft-deleted: its name and its data are still held.
+    Lingering(Outputs),
+    /// Azure is still removing it.
+    Settling,
+    /// What is there is not ours; ours is gone.
+    Foreign,
+}
+
+/// Something that is to be as a plan says.
+pub trait Step: Send + Sync {
+    /// What has to be remembered to find and remove it, whatever becomes of the plan.
+    fn target(&self) -> Value;
+    /// The request that looks at it.
+    fn look(&self) -> Request;
+    /// What the answer to a look (or to a write that shows the resource) says.
+    ///
+    /// # Errors
+    /// [`Failure`] if the answer is a refusal or can't be understood.
+    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure>;
+    /// The request that makes it so, given what the look showed; `None` for a step that only looks.
+    fn write(&self, seen: Option<&Value>) -> Option<Request>;
+}
+
+/// Something that is to be gone.
+pub trait Remains: Send + Sync {
+    /// The requests that look for it, in order; the first that shows something decides.
+    fn looks(&self) -> Vec<Request>;
+    /// What the answer to the look number `look` says.
+    ///
+    /// # Errors
+    /// [`Failure`] if the answer is a refusal or can't be understood.
+    fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure>;
+    /// The request that removes what the look showed; `None` if there is nothing to remove.
+    fn erase(&self, trace: &Trace) -> Option<Request>;
+}
+
+/// The step that a planned step's rendered fields describe.
+///
+/// # Errors
+/// A permanent [`Failure`] naming the field that is missing or has the wrong type.
+pub fn step(planned: &PlannedStep, fields: &Value) -> Result<Box<dyn Step>, Failure> {
+    let outputs = planned.outputs.clone();
+    Ok(match planned.kind {
+        Kind::Arm => Box::new(arm::Arm::new(fields, outputs)?),
+        Kind::ArmUpdate => Box::new(arm_update::ArmUpdate::new(fields, outputs)?),
+        Kind::RoleAssignment => Box::new(role_assignment::RoleAssignment::new(fields)?),
+        Kind::EntraApplication => Box::new(entra::Application::new(fields)?),
+        Kind::ServicePrincipal => Box::new(entra::ServicePrincipal::new(fields)?),
+        Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(fields)?),
+        Kind::Check => Box::new(check::Check::new(fields, outputs)?),
+    })
+}
+
+/// What a step left behind, from its remembered target and what it told.
+///
+/// # Errors
+/// A permanent [`Failure`] if the target is not one that this kind writes.
+pub fn remains(kind: Kind, target: &Value, told: &Outputs) -> Result<Box<dyn Remains>, Failure> {
+    Ok(match kind {
+        Kind::Arm => Box::new(arm::ArmRemains::new(target)?),
+        Kind::ArmUpdate => Box::new(arm_update::UpdateRemains::new(target)?),
+        Kind::RoleAssignment => Box::new(role_assignment::RoleAssignment::new(target)?),
+        Kind::EntraApplication => Box::new(entra::Remnant::application(target, told)?),
+        Kind::ServicePrincipal => Box::new(entra::Remnant::service_principal(target, told)?),
+        Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(target)?),
+        Kind::Check => Box::new(check::Nothing),
+    })
+}
+
+/// A text field that a kind can't do without.
+fn text<'a>(fields: &'a Value, name: &str) -> Result<&'a str, Failure> {
+    fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(|| {
+        let message = format!("the step's field {name} is missing or is not a text");
+        Failure::from(Cause::ours(FailureClass::Permanent, "bad-field", message))
+    })
+}
+
+/// What a step tells, read from the resource as Azure shows it. A pointer that leads nowhere is left out: whoever
+/// uses the output is told that it is undefined.
+fn told(outputs: &std::collections::BTreeMap<String, String>, shown: &Value) -> Outputs {
+    outputs
+        .iter()
+        .filter_map(|(name, pointer)| Some((name.clone(), shown.pointer(pointer)?.clone())))
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! A role assignment: one principal, one role, one scope.
+//!
+//! Looked for by what it grants, not by name: Azure allows the same grant only once, under whatever name it was made
+//! (409 `RoleAssignmentExists`), and an assignment that is already there is as good as ours.
+
+use serde_json::{Value, json};
+
+use super::{Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, request::odata_key, text};
+use crate::blueprint::{Outputs, role_assignment_name};
+
+/// Microsoft.Authorization role assignments, the version of the API description.
+const API_VERSION: &str = "2022-04-01";
+
+/// The step, and what it left behind: both are known by the same three ids.
+pub(super) struct RoleAssignment {
+    scope: String,
+    role: String,
+    principal: String,
+}
+
+impl RoleAssignment {
+    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
+        Ok(Self {
+            scope: text(fields, "scope")?.to_owned(),
+            role: text(fields, "roleDefinitionId")?.to_owned(),
+            principal: text(fields, "principalId")?.to_owned(),
+        })
+    }
+
+    fn all_of_principal(&self) -> Request {
+        let path = format!(
+            "{}/providers/Microsoft.Authorization/roleAssignments?api-version={API_VERSION}&$filter=principalId%20eq%20'{}'",
+            self.scope,
+            odata_key(&self.principal),
+        );
+        Request::new(Api::Arm, Method::Get, path)
+    }
+
+    /// The id of the assignment that grants exactly this, if the answer has one.
+    fn granted(&self, reply: &Reply) -> Result<Option<String>, Failure> {
+        // The scope is gone, and with it what was granted there.
+        if reply.status == 404 {
+            return Ok(None);
+        }
+        if !reply.is_success() {
+            return Err(failure::classify(reply));
+        }
+        if reply.body.get("principalId").is_some() || reply.body.pointer("/properties/principalId").is_some() {
+            return Ok(self.grants(&reply.body).then(|| id_of(&reply.body)).flatten());
+        }
+        let all = reply.body.get("value").and_then(Value::as_array);
+        let all = all.ok_or_else(|| Failure::nonsense("the list of role assignments has no value"))?;
+        Ok(all.iter().find(|assignment| self.grants(assignment)).and_then(id_of))
+    }
+
+    fn grants(&self, assignment: &Value) -> bool {
+        let same = |name: &str, wanted: &str| {
+            let seen = assignment.pointer(&format!("/properties/{name}")).and_then(Value::as_str);
+            seen.is_some_and(|seen| seen.eq_ignore_ascii_case(wanted))
+        };
+        same("scope", &self.scope)
+            && same("principalId", &self.principal)
+            && same("roleDefinitionId", &self.role)
+    }
+}
+
+fn id_of(assignment: &Value) -> Option<String> {
+    assignment.get("id").and_then(Value::as_str).map(str::to_owned)
+}
+
+impl Step for RoleAssignment {
+    fn target(&self) -> Value {
+        json!({"scope": self.scope, "roleDefinitionId": self.role, "principalId": self.principal})
+    }
+
+    fn look(&self) -> Request {
+        self.all_of_principal()
+    }
+
+    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+        Ok(match self.granted(reply)? {
+            Some(id) => Verdict::Matches(Outputs::from([("id".to_owned(), Value::String(id))])),
+            None if reply.status == 404 => return Err(failure::classify(reply)),
+            None => Verdict::Absent,
+        })
+    }
+
+    fn write(&self, _seen: Option<&Value>) -> Option<Request> {
+        let name = role_assignment_name(&self.scope, &self.principal, &self.role);
+        let id = format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", self.scope);
+        // With the principal's type given, Azure skips the directory look-up that a new principal fails.
+        let properties = json!({
+            "roleDefinitionId": self.role, "principalId": self.principal, "principalType": "ServicePrincipal",
+        });
+        Some(Request::arm(Method::Put, &id, API_VERSION).with_body(json!({"properties": properties})))
+    }
+}
+
+impl Remains for RoleAssignment {
+    fn looks(&self) -> Vec<Request> {
+        vec![self.all_of_principal()]
+    }
+
+    fn judge(&self, _look: usize, reply: &Reply) -> Result<Trace, Failure> {
+        Ok(match self.granted(reply)? {
+            Some(id) => Trace::Present(Outputs::from([("id".to_owned(), Value::String(id))])),
+            None => Trace::Nothing,
+        })
+    }
+
+    fn erase(&self, trace: &Trace) -> Option<Request> {
+        let Trace::Present(told) = trace else { return None };
+        Some(Request::arm(Method::Delete, told.get("id")?.as_str()?, API_VERSION))
+    }
+}

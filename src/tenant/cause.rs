@@ -1,0 +1,94 @@
+//! Why something is not as wanted, in a form that code, logs, events and people share.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What can be done about a failure. The table that assigns the class is `steps::failure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureClass {
+    /// Passing trouble: try again with back-off.
+    Transient,
+    /// Too many calls: try again when the service says so.
+    Throttled,
+    /// The answer was lost: the request may have been carried out, or may still be.
+    Ambiguous,
+    /// Something just made is not known everywhere yet.
+    ReplicationLag,
+    /// Something else has to finish first.
+    Wait,
+    /// A resource provider has to be registered in the subscription first; tenantry does that.
+    NeedsProvider,
+    /// The name is held by a soft-deleted object.
+    NameHeld,
+    /// An object without our ownership mark is in the way.
+    Foreign,
+    /// Quota or capacity: a person has to make room.
+    Quota,
+    /// We lack a permission.
+    Denied,
+    /// Asking again can't help: the request, the blueprint or a policy has to change.
+    Permanent,
+}
+
+impl FailureClass {
+    /// Whether trying again by itself may help.
+    pub fn retryable(self) -> bool {
+        match self {
+            Self::Transient
+            | Self::Throttled
+            | Self::Ambiguous
+            | Self::ReplicationLag
+            | Self::Wait
+            | Self::NeedsProvider => true,
+            Self::NameHeld | Self::Foreign | Self::Quota | Self::Denied | Self::Permanent => false,
+        }
+    }
+
+    /// What a person should do next when tenantry has stopped trying.
+    pub fn next_action(self) -> &'static str {
+        match self {
+            Self::Transient | Self::Throttled | Self::Ambiguous => {
+                "look at the service's health, then retry the tenant"
+            }
+            Self::ReplicationLag => "wait some minutes, then retry the tenant",
+            Self::Wait => "see what the resource is waiting for, then retry the tenant",
+            Self::NeedsProvider => "register the resource provider in the subscription, then retry the tenant",
+            Self::NameHeld => "purge or restore the soft-deleted object of that name, then retry the tenant",
+            Self::Foreign => "find out whose object it is; remove or rename it, then retry the tenant",
+            Self::Quota => "raise the quota or free capacity, then retry the tenant",
+            Self::Denied => "give the provisioner the missing permission, then retry the tenant",
+            Self::Permanent => "correct the request or the blueprint and send an update, or deprovision the tenant",
+        }
+    }
+}
+
+/// One failure, as it is recorded, logged and announced. Holds no secret: messages are those of Azure's error
+/// envelopes, cut to a sane length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// Azure's innermost known code, or one of ours in `kebab-case`.
+    pub code: String,
+    /// What can be done.
+    pub class: FailureClass,
+    /// In words.
+    pub message: String,
+    /// Azure's id of the request, for a support ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_request_id: Option<String>,
+}
+
+impl Cause {
+    /// A cause of our own making.
+    pub fn ours(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), class, message: message.into(), azure_request_id: None }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}

@@ -1,0 +1,237 @@
+//! The document itself.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Action, External, Notice, Placement, Spec, StepRecord, Story};
+use crate::{
+    blueprint::{Outputs, Plan},
+    ids::{StepName, TenantId},
+};
+
+/// What the engine works towards. Suspension and others will be further goals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// Everything that the plan says is there.
+    Present,
+    /// Nothing that was ever recorded is there.
+    Absent,
+}
+
+/// Where a tenant stands, as people and subscribers see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Accepted; nothing done yet.
+    Requested,
+    /// Being made.
+    Provisioning,
+    /// Ready for its owner.
+    Active,
+    /// Being changed.
+    Updating,
+    /// Stopped until a person has acted; a retry goes on.
+    Waiting,
+    /// The last operation failed for good; retry, update and deprovision are possible.
+    Failed,
+    /// Being removed.
+    Deprovisioning,
+    /// Removed; the document stays as a tombstone.
+    Deleted,
+}
+
+impl Status {
+    /// The word in events, views and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Provisioning => "provisioning",
+            Self::Active => "active",
+            Self::Updating => "updating",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::Deprovisioning => "deprovisioning",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Whether nothing more happens without a new request.
+    pub fn settled(self) -> bool {
+        match self {
+            Self::Active | Self::Waiting | Self::Failed | Self::Deleted => true,
+            Self::Requested | Self::Provisioning | Self::Updating | Self::Deprovisioning => false,
+        }
+    }
+}
+
+/// Who may act on a tenant at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The worker.
+    pub holder: String,
+    /// Rises with every holder; an answer to an earlier holder's question is void.
+    pub epoch: u64,
+    /// Until when, unless renewed.
+    pub until: Timestamp,
+}
+
+/// A request that was accepted and has no outcome yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// Derived from the request's id, so that the same request is the same operation.
+    pub id: String,
+    /// What was asked.
+    pub action: Action,
+    /// The request's id.
+    pub request_id: String,
+    /// The generation that it asked for.
+    pub generation: u64,
+    /// 1, and one more with every retry.
+    pub attempt: u32,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// Whether work on it has begun.
+    #[serde(default)]
+    pub started: bool,
+    /// The tenant's status before.
+    pub previous_status: Status,
+    /// Copied through to events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
+}
+
+/// A request seen lately, so that a repeat changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PastRequest {
+    /// Its id.
+    pub request_id: String,
+    /// The operation that it became.
+    pub operation_id: String,
+}
+
+/// How many past requests the document itself remembers; older ones are in the request records.
+const REMEMBERED: usize = 32;
+
+/// All that is durably known of one tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// [`Self::SCHEMA`].
+    pub schema: String,
+    /// Who it is.
+    pub id: TenantId,
+    /// How many times the id was signed up; part of every derived name.
+    pub incarnation: u32,
+    /// Rises with every accepted request and every outcome.
+    pub version: u64,
+    /// Rises with every change of the wish.
+    pub generation: u64,
+    /// Where it stands.
+    pub status: Status,
+    /// What is worked towards.
+    pub goal: Goal,
+    /// What is wanted.
+    pub spec: Spec,
+    /// Where it lives.
+    pub placement: Placement,
+    /// What it consists of.
+    pub plan: Plan,
+    /// What is known of each step.
+    pub steps: BTreeMap<StepName, StepRecord>,
+    /// What its owner was told when it was last ready.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exports: BTreeMap<String, Value>,
+    /// Accepted requests without an outcome, oldest first.
+    #[serde(default)]
+    pub operations: Vec<Operation>,
+    /// The operation that a retry would take up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Operation>,
+    /// Requests seen lately.
+    #[serde(default)]
+    pub requests: VecDeque<PastRequest>,
+    /// Who acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// The highest lease epoch given.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Not before this instant may a lease be given up: an unanswered request may still take effect until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsure_until: Option<Timestamp>,
+    /// What has to be told.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+    /// Notices so far.
+    #[serde(default)]
+    pub numbered: u64,
+    /// Events so far.
+    #[serde(default)]
+    pub sequence: u64,
+    /// When somebody has to look at it again; `None` when nothing is left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// When it was signed up.
+    pub created_at: Timestamp,
+    /// When the document was last changed.
+    pub updated_at: Timestamp,
+    /// Members that a later version wrote; kept as they are.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+impl Tenant {
+    /// The schema that this program writes.
+    pub const SCHEMA: &str = "tenantry.tenant/1";
+
+    /// What each ready step has told, as expressions see it.
+    pub fn outputs(&self) -> BTreeMap<StepName, Outputs> {
+        self.steps.iter().map(|(name, record)| (name.clone(), record.outputs.clone())).collect()
+    }
+
+    /// The operation that the present work belongs to: the latest accepted one.
+    pub fn operation(&self) -> Option<&Operation> {
+        self.operations.last()
+    }
+
+    /// Whether this request was taken lately, and as which operation.
+    pub fn remembers(&self, request_id: &str) -> Option<&PastRequest> {
+        self.requests.iter().find(|past| past.request_id == request_id)
+    }
+
+    /// Remembers a request; the oldest is forgotten when there are too many.
+    pub fn remember(&mut self, request_id: &str, operation_id: &str) {
+        if self.requests.len() >= REMEMBERED {
+            self.requests.pop_front();
+        }
+        let past = PastRequest { request_id: request_id.to_owned(), operation_id: operation_id.to_owned() };
+        self.requests.push_back(past);
+    }
+
+    /// Puts an event into the outbox.
+    pub fn tell(&mut self, operation: &Operation, kind: &str, data: Value, at: Timestamp) {
+        self.sequence += 1;
+        self.note(
+            Story::Event {
+                kind: kind.to_owned(),
+                sequence: self.sequence,
+                operation_id: operation.id.clone(),
+                correlation_id: operation.request_id.clone(),
+                data,
+            },
+            at,
+        );
+    }
+
+    /// Puts a story into the outbox.
+    pub fn note(&mut self, story: Story, at: Timestamp) {
+        self.numbered += 1;
+        self.notices.push(Notice { number: self.numbered, at, story });
+    }
+}

@@ -1,0 +1,18 @@
+//! The one document that holds all that is durably known of a tenant.
+//!
+//! Wish, plan, step states, lease, open operations and pending notices stand in one entity and are saved together by
+//! compare-and-swap: what belongs together can't come apart in a crash. [`Packed`] is its form in a store.
+
+mod cause;
+mod document;
+mod notice;
+mod packed;
+mod spec;
+mod step;
+
+pub use cause::{Cause, FailureClass};
+pub use document::{Goal, Lease, Operation, PastRequest, Status, Tenant};
+pub use notice::{Notice, Story};
+pub use packed::{Packed, TooLarge, UnreadableDocument, MAX_DOCUMENT_BYTES};
+pub use spec::{Action, External, Placement, Spec};
+pub use step::{Poll, PollStyle, StepRecord, StepState};

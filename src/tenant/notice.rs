@@ -1,0 +1,50 @@
+//! What still has to be told: the outbox inside the document.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Cause;
+use crate::ids::StepName;
+
+/// What a notice tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "of")]
+pub enum Story {
+    /// An event for subscribers; a history row as well.
+    #[serde(rename_all = "camelCase")]
+    Event {
+        /// The type without `io.tenantry.` and version, e.g. `tenant.provision.succeeded`.
+        kind: String,
+        /// Rises by one with every event of the tenant.
+        sequence: u64,
+        /// The operation that it belongs to.
+        operation_id: String,
+        /// The request that asked for it.
+        correlation_id: String,
+        /// The event's `data`.
+        data: Value,
+    },
+    /// A step's change of state; a history row only.
+    Step {
+        /// The step.
+        step: StepName,
+        /// The state's word.
+        state: String,
+        /// Why, when it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+    },
+}
+
+/// One thing to tell, at least once. A repeat has the same number and the same content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Rises by one with every notice of the tenant; the key of the history row.
+    pub number: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub story: Story,
+}

@@ -1,0 +1,115 @@
+//! What is wanted of a tenant: the part of a request that stays.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Make a new tenant.
+    Signup,
+    /// Change an existing tenant's wish.
+    Update,
+    /// Remove a tenant and everything of it.
+    Deprovision,
+    /// Try again what halted.
+    Retry,
+}
+
+impl Action {
+    /// The noun of this action's events: `tenant.<noun>.started` and so on.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Signup | Self::Retry => "provision",
+            Self::Update => "update",
+            Self::Deprovision => "deprovision",
+        }
+    }
+
+    /// The word in requests and views.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Signup => "signup",
+            Self::Update => "update",
+            Self::Deprovision => "deprovision",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// A marketplace's or CRM's view of the same request; copied through to events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct External {
+    /// The system, e.g. `azure-marketplace`; with `operationId` it is a second idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// The subscription in that system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_id: Option<String>,
+    /// The operation in that system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
+    /// The offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer_id: Option<String>,
+    /// The plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<String>,
+    /// Seats or units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+    /// Who bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchaser: Option<Value>,
+    /// Who benefits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beneficiary: Option<Value>,
+}
+
+/// The wish: from it, the blueprint and the placement the plan is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// The customer's name for people.
+    pub display_name: String,
+    /// One of the blueprint's tiers.
+    pub tier: String,
+    /// The Azure region asked for; the stamp's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The customer's own Entra tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home_tenant_id: Option<String>,
+    /// Whom to write to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_contact: Option<String>,
+    /// Which blueprint; the default one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blueprint: Option<String>,
+    /// Seats or units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+    /// The blueprint's parameters.
+    #[serde(default)]
+    pub parameters: Map<String, Value>,
+    /// Tags for the tenant's resources.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Where a tenant lives. Fixed at sign-up: Azure limits what fits into one subscription and region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// The stamp's name.
+    pub stamp: String,
+    /// Its subscription.
+    pub subscription_id: String,
+    /// Its region.
+    pub region: String,
+}

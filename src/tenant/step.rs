@@ -1,0 +1,159 @@
+//! What is durably known of one step.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Cause;
+use crate::{
+    blueprint::{Kind, Outputs},
+    ids::StepName,
+};
+
+/// How the answers of a poll URL are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PollStyle {
+    /// `Azure-AsyncOperation`: 200 with a `status`.
+    AsyncOperation,
+    /// `Location`: 202 while running, 200 or 204 when done.
+    Location,
+}
+
+/// The durable handle of a long-running operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Poll {
+    /// Where to ask; up to 4 KB long.
+    pub url: String,
+    /// How to read the answer.
+    pub style: PollStyle,
+}
+
+/// Where a step stands. The direction (make it so, or remove it) is [`StepRecord::doomed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum StepState {
+    /// Not begun.
+    Waiting,
+    /// A write or delete was about to go out: it may or may not have happened, so look first.
+    Writing,
+    /// Azure is working on it.
+    #[serde(rename_all = "camelCase")]
+    Settling {
+        /// The operation to ask about; without one the resource itself is looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<Poll>,
+        /// When to ask next.
+        check_at: Timestamp,
+    },
+    /// Failed in a way that may pass.
+    Backoff {
+        /// When to try again.
+        until: Timestamp,
+        /// Why it failed.
+        cause: Cause,
+    },
+    /// As wanted when last seen.
+    Ready,
+    /// Needs a person; a retry moves it back to `Waiting`.
+    Halted {
+        /// Why.
+        cause: Cause,
+    },
+    /// Looked for after removal, and not there.
+    Gone,
+}
+
+impl StepState {
+    /// The word for views, history and logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Writing => "writing",
+            Self::Settling { .. } => "settling",
+            Self::Backoff { .. } => "backoff",
+            Self::Ready => "ready",
+            Self::Halted { .. } => "halted",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// One step of one tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Where it stands.
+    pub state: StepState,
+    /// What kind of step it is; kept here because a later plan may no longer have it.
+    pub kind: Kind,
+    /// The steps it stands on, for removal in reverse order.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<StepName>,
+    /// Enough to find and remove what was made; set together with the first intent, `None` before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Value>,
+    /// What it told when last seen ready.
+    #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+    pub outputs: Outputs,
+    /// The digest of the planned step that this state is about.
+    pub digest: String,
+    /// Whether what is here has to go (before it may be made anew, if the plan still has it).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doomed: bool,
+    /// Rises whenever the step begins anew, so that a late answer to an earlier question is not taken for a new one.
+    #[serde(default)]
+    pub turn: u32,
+    /// Writes and deletes sent in this turn.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Whether a write of this turn was answered with success: if a look then shows nothing, the look is behind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub written: bool,
+    /// How often it was removed and made anew because Azure had given up on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recreated: u32,
+    /// Failures in a row; sets the back-off.
+    #[serde(default)]
+    pub failures: u32,
+    /// When this turn began, or its current failure streak; budgets count from here.
+    pub since: Timestamp,
+}
+
+impl StepRecord {
+    /// A step that has not begun.
+    pub fn new(kind: Kind, needs: BTreeSet<StepName>, digest: String, now: Timestamp) -> Self {
+        Self {
+            state: StepState::Waiting,
+            kind,
+            needs,
+            target: None,
+            outputs: Outputs::new(),
+            digest,
+            doomed: false,
+            turn: 0,
+            attempts: 0,
+            written: false,
+            recreated: 0,
+            failures: 0,
+            since: now,
+        }
+    }
+
+    /// Begins anew: what was known about progress is forgotten, what was made is not.
+    pub fn begin_anew(&mut self, now: Timestamp) {
+        self.state = StepState::Waiting;
+        self.turn += 1;
+        self.attempts = 0;
+        self.written = false;
+        self.failures = 0;
+        self.since = now;
+    }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
