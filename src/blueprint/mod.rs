@@ -1,10 +1,162 @@
 //! What a tenant consists of: a YAML file becomes a checked graph, the graph becomes one tenant's [`Plan`].
 //!
-//! Pure: no I/O, no clock. The way of a blueprint is `tree` (YAML with places), `file` (shapes), `check` (all findings
-//! at once), `expression` (what stands in `{{ }}`), `plan` (names and ids fixed, what can be known substituted).
+//! Pure: no I/O, no clock. The way of a blueprint is `tree` (YAML with places), `file` (shapes), `check` and `rules`
+//! (all findings at once), then for each tenant `planner`: `identity` (names and ids fixed), `body` (what can be known
+//! substituted; `expression` and `scope` evaluate what stands in `{{ }}`), and at last a [`Plan`] that leaves no choice
+//! to whoever carries it out.
 
+mod address;
+mod body;
+mod check;
+mod expression;
+mod file;
+mod file_parameter;
+mod findings;
+mod graph;
+mod identity;
+mod names;
+mod parameter;
 mod plan;
+mod planner;
 mod resource_types;
+mod rules;
+mod scope;
+mod tree;
 
+use serde_json::{Map, Value};
+
+pub use findings::{Finding, Severity};
+pub use names::{Owner, derive as derive_name, role_assignment_name};
 pub use plan::{BlueprintRef, Kind, Outputs, Plan, PlannedStep, RenderError};
 pub use resource_types::{Marker, NameRule, ResourceType};
+
+use crate::ids::{StepName, TenantId, sha256_hex};
+
+/// The blueprint that is used when none is given.
+pub const DEFAULT: &str = include_str!("../../blueprints/secure-ai-service.yaml");
+
+/// A checked blueprint.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    file: file::File,
+    digest: String,
+}
+
+/// A blueprint without errors, and what may still not be meant so.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The blueprint.
+    pub blueprint: Blueprint,
+    /// Warnings, in the order of the file.
+    pub warnings: Vec<Finding>,
+}
+
+/// Whom a plan is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// The deployment of tenantry, part of every name and mark.
+    pub deployment: String,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Which life of the tenant, counted from 1.
+    pub incarnation: u32,
+    /// The tier that it has signed up for.
+    pub tier: String,
+    /// What `tenant.` means: `displayName`, `region`, `homeTenantId`, `adminContact`, `tags`; `id` and `tier` are set
+    /// from the members above, and what is absent is null.
+    pub tenant: Value,
+    /// The parameters that the request gives.
+    pub parameters: Map<String, Value>,
+    /// Where it is placed: subscription, region, network, shared resources.
+    pub stamp: Value,
+}
+
+/// Why a tenant can't be planned.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// JSON pointer into the request, e.g. `/spec/parameters/instanceType`.
+    pub pointer: String,
+    /// What kind of fault it is, in kebab case; stable.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Blueprint {
+    /// Reads and checks a file.
+    ///
+    /// Errors: every finding there is, warnings too, in the order of the file; at least one is an error.
+    pub fn check(text: &str) -> Result<Checked, Vec<Finding>> {
+        let mut findings = findings::Findings::default();
+        let file = tree::read(text, &mut findings).map(|root| {
+            let file = file::read(&root, &mut findings);
+            check::check(&file, &mut findings);
+            rules::inspect(&file, &mut findings);
+            file
+        });
+        let findings = findings.sorted();
+        match file {
+            Some(file) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
+                let digest = format!("sha256:{}", sha256_hex(text.as_bytes()));
+                Ok(Checked { blueprint: Self { file, digest }, warnings: findings })
+            }
+            _ => Err(findings),
+        }
+    }
+
+    /// Makes the plan of one tenant: same arguments, same plan.
+    ///
+    /// Guarantees: every name, id and scope is fixed; each Azure object carries the marks of its owner where it can;
+    /// role assignments reach no further than the tenant's own resources.
+    ///
+    /// Errors: every fault in the request's tier and parameters, or, if those are right, everything that the blueprint
+    /// can't work out for this tenant.
+    pub fn plan(&self, subject: &Subject) -> Result<Plan, Vec<Fault>> {
+        planner::plan(self, subject)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// Its version, three numbers.
+    pub fn version(&self) -> &str {
+        &self.file.version
+    }
+
+    /// SHA-256 of its text, as `sha256:<hex>`.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What it says of itself.
+    pub fn description(&self) -> &str {
+        &self.file.description
+    }
+
+    /// The tiers that it serves.
+    pub fn tiers(&self) -> &[String] {
+        &self.file.tiers
+    }
+
+    /// The names of its parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.file.parameters.keys().map(String::as_str)
+    }
+
+    /// Its steps in the order of the file, those of all tiers.
+    pub fn steps(&self) -> impl Iterator<Item = (&StepName, Kind)> {
+        self.file.steps.iter().map(|step| (&step.name, step.kind))
+    }
+
+    /// The names of what it exports.
+    pub fn exports(&self) -> impl Iterator<Item = &str> {
+        self.file.exports.keys().map(String::as_str)
+    }
+}
+
+/// A name as one segment of a JSON pointer (RFC 6901).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

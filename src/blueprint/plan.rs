@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::ids::StepName;
+use super::{ResourceType, expression, graph, planner, scope::Scope};
+use crate::ids::{StepName, sha256_hex};
 
 /// What a step has told: names from its `outputs` (and `id`, `name` where it has them), with the values seen in Azure.
 pub type Outputs = BTreeMap<String, Value>;
@@ -62,7 +63,8 @@ pub struct PlannedStep {
     /// What the step tells others: output name to JSON pointer into the resource as Azure shows it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
-    /// SHA-256 over everything above but `needs`: equal digest, equal wish.
+    /// SHA-256, as `sha256:<hex>`, over everything above but `needs`, and over what the late texts speak of: equal
+    /// digest, equal wish.
     pub digest: String,
 }
 
@@ -96,4 +98,133 @@ pub struct RenderError {
     pub pointer: String,
     /// What the expression evaluator said.
     pub why: String,
+}
+
+impl Plan {
+    /// The fields of a step with everything evaluated, given what the steps before it have told.
+    ///
+    /// Pure, and evaluates only texts of the blueprint: a value that Azure or a request gave is never looked at as text.
+    ///
+    /// Errors: an output is missing, or an expression can't be evaluated with the outputs as they are.
+    pub fn render(
+        &self,
+        step: &StepName,
+        outputs: &BTreeMap<StepName, Outputs>,
+    ) -> Result<Value, RenderError> {
+        let fault = |pointer: &str, why: String| RenderError {
+            step: step.to_string(),
+            pointer: pointer.to_owned(),
+            why,
+        };
+        let planned = self.steps.get(step).ok_or_else(|| fault("", "the plan has no such step".into()))?;
+        let mut fields = planned.fields.clone();
+        if planned.late.is_empty() {
+            return Ok(fields);
+        }
+        let scope = self.scope(outputs);
+        for (pointer, text) in &planned.late {
+            let value = expression::evaluate_text(text, &scope).map_err(|why| fault(pointer, why))?;
+            match fields.pointer_mut(pointer) {
+                Some(place) => *place = value,
+                None => return Err(fault(pointer, "the fields have no such place".into())),
+            }
+        }
+        Ok(fields)
+    }
+
+    /// What the tenant's owner is told, given what all steps have told; what is null is left out.
+    ///
+    /// Errors: an output is missing, or an expression can't be evaluated.
+    pub fn exports(
+        &self,
+        outputs: &BTreeMap<StepName, Outputs>,
+    ) -> Result<BTreeMap<String, Value>, RenderError> {
+        let scope = self.scope(outputs);
+        let mut exports = BTreeMap::new();
+        for (name, text) in &self.exports {
+            let value = expression::evaluate_text(text, &scope).map_err(|why| RenderError {
+                step: "exports".into(),
+                pointer: format!("/{}", super::escape(name)),
+                why,
+            })?;
+            if !value.is_null() {
+                exports.insert(name.clone(), value);
+            }
+        }
+        Ok(exports)
+    }
+
+    /// The steps so that each stands behind what it needs; ties in the order of names, so always the same.
+    pub fn order(&self) -> Vec<StepName> {
+        graph::order(&self.needs())
+    }
+
+    /// How many steps stand on the longest path; 0 for a plan without steps.
+    pub fn depth(&self) -> usize {
+        graph::depth(&self.needs())
+    }
+
+    /// Pointers into the fields whose planned value differs although it can't change once the object exists.
+    ///
+    /// A step with such a change is another object: it takes replacement, not a write. An empty pointer says that the
+    /// kind itself is another one.
+    pub fn immutable_changes(old: &PlannedStep, new: &PlannedStep) -> Vec<String> {
+        if old.kind != new.kind {
+            return vec![String::new()];
+        }
+        let pointers: Vec<String> = match new.kind {
+            Kind::Arm | Kind::ArmUpdate => {
+                let of = new.fields.get("type").and_then(Value::as_str).unwrap_or_default();
+                let fixed = ResourceType::find(of).map_or(&[][..], |row| row.immutable);
+                std::iter::once("/id".to_owned())
+                    .chain(fixed.iter().map(|pointer| format!("/body{pointer}")))
+                    .collect()
+            }
+            Kind::RoleAssignment => ["/scope", "/roleDefinitionId", "/principalId"].map(str::to_owned).into(),
+            Kind::EntraApplication => vec!["/uniqueName".into()],
+            Kind::ServicePrincipal => vec!["/appId".into()],
+            Kind::FederatedCredential => ["/application", "/name"].map(str::to_owned).into(),
+            Kind::Check => Vec::new(),
+        };
+        let wish = |step: &PlannedStep, pointer: &str| {
+            (step.fields.pointer(pointer).cloned(), step.late.get(pointer).cloned())
+        };
+        pointers.into_iter().filter(|pointer| wish(old, pointer) != wish(new, pointer)).collect()
+    }
+
+    fn needs(&self) -> graph::Needs<StepName> {
+        self.steps.iter().map(|(name, step)| (name.clone(), step.needs.clone())).collect()
+    }
+
+    fn scope(&self, outputs: &BTreeMap<StepName, Outputs>) -> Scope {
+        let mut scope = Scope::new(&self.context, &self.values);
+        for step in self.steps.keys() {
+            for told in [self.known.get(step), outputs.get(step)].into_iter().flatten() {
+                scope.tell(step, told);
+            }
+        }
+        scope
+    }
+}
+
+/// Computes the digest of every step.
+///
+/// What a late text will say depends on what it speaks of, so the named values and the members of the context that it
+/// reaches are part of the digest: a changed parameter changes the digest of each step that uses it, early or late.
+pub(super) fn seal(plan: &mut Plan) {
+    for step in plan.steps.values_mut() {
+        let texts: Vec<&String> = step.late.values().collect();
+        let speaks: BTreeMap<String, Value> = planner::spoken_of(&texts, &plan.values)
+            .into_iter()
+            .filter(|path| !path.starts_with("steps."))
+            .map(|path| {
+                let late = path.strip_prefix("values.").and_then(|name| plan.values.get(name));
+                let early = || plan.context.pointer(&format!("/{}", path.replace('.', "/"))).cloned();
+                let value = late.map(|text| Value::String(text.clone())).or_else(early).unwrap_or_default();
+                (path, value)
+            })
+            .collect();
+        let whole = json!([step.kind, step.fields, step.late, step.outputs, speaks]);
+        step.digest = format!("sha256:{}", sha256_hex(whole.to_string().as_bytes()));
+    }
 }

@@ -146,4 +146,28 @@ impl ResourceType {
     pub fn find(name: &str) -> Option<&'static Self> {
         TYPES.iter().find(|row| row.name.eq_ignore_ascii_case(name))
     }
+
+    /// The row of the type of the resource with this ARM id.
+    pub fn of_id(id: &str) -> Option<&'static Self> {
+        Self::find(&Self::type_of_id(id)?)
+    }
+
+    /// The resource type that an ARM id speaks of, e.g. `Microsoft.Network/privateEndpoints`.
+    pub fn type_of_id(id: &str) -> Option<String> {
+        let segments: Vec<&str> = id.split('/').filter(|part| !part.is_empty()).collect();
+        let Some(at) = segments.iter().rposition(|part| part.eq_ignore_ascii_case("providers")) else {
+            let group = segments.len() == 4 && segments.get(2)?.eq_ignore_ascii_case("resourceGroups");
+            return group.then(|| "Microsoft.Resources/resourceGroups".to_owned());
+        };
+        let (namespace, rest) = segments.get(at + 1..)?.split_first()?;
+        // Types and names take turns behind the namespace.
+        let types = rest.iter().step_by(2).copied();
+        (rest.len() >= 2 && rest.len() % 2 == 0)
+            .then(|| std::iter::once(*namespace).chain(types).collect::<Vec<_>>().join("/"))
+    }
+
+    /// The names of all types that the table has.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        TYPES.iter().map(|row| row.name)
+    }
 }

@@ -1,0 +1,108 @@
+//! Which addresses may stand in a blueprint or a parameter.
+//!
+//! tenantry itself fetches none of them, but what it writes, others read: Azure pulls images and models, Entra follows
+//! redirect and issuer addresses. So only https to a named public host is let through, in any spelling.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Schemes that name things rather than places on a network.
+const NAMING_SCHEMES: [&str; 3] = ["azureml", "api", "urn"];
+/// Hosts of Azure that an address may end in, but that must not stand further left in a foreign host's name.
+const AZURE_HOSTS: [&str; 8] = [
+    "management.azure.com",
+    "graph.microsoft.com",
+    "login.microsoftonline.com",
+    "vault.azure.net",
+    "core.windows.net",
+    "azureml.ms",
+    "ml.azure.com",
+    "windows.net",
+];
+/// Services that answer any name with the address written in it.
+const REBINDING: [&str; 8] =
+    ["nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me", "rbndr.us", "traefik.me"];
+
+/// The first reason why a text holds an address that may not be there, or `None`.
+///
+/// Looks at every `scheme://` in the text, also at one that is percent-encoded within the query of another.
+pub(super) fn objection(text: &str) -> Option<&'static str> {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    let decoded = percent_encoding::percent_decode_str(&decoded).decode_utf8_lossy();
+    decoded.match_indices("://").find_map(|(at, _)| {
+        let before = &decoded[..at];
+        let scheme = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c)).next();
+        one(&scheme.unwrap_or_default().to_ascii_lowercase(), &decoded[at + 3..])
+    })
+}
+
+/// Why a text is not an https address as a whole, or `None` if it is one.
+pub(super) fn https_objection(text: &str) -> Option<&'static str> {
+    let rest = text.strip_prefix("https://");
+    if rest.is_none_or(str::is_empty)
+        || text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
+    {
+        return Some("is to be an address that begins with https://");
+    }
+    objection(text)
+}
+
+fn one(scheme: &str, rest: &str) -> Option<&'static str> {
+    if NAMING_SCHEMES.contains(&scheme) {
+        return None;
+    }
+    if scheme == "file" {
+        return Some("points to a file; nothing is read from files");
+    }
+    if scheme != "https" {
+        return Some("does not use https");
+    }
+    let authority = rest.split(['/', '?', '#', '"', '\'', ' ', '\\']).next().unwrap_or_default();
+    if authority.contains("{{") {
+        return None;
+    }
+    if authority.contains('@') {
+        return Some("has something before an @, which hides where it really leads");
+    }
+    host(authority)
+}
+
+fn host(authority: &str) -> Option<&'static str> {
+    if authority.starts_with('[') {
+        return Some("names its host by number; use a name");
+    }
+    let host = authority.split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    if host.is_empty() {
+        return Some("names no host");
+    }
+    let last = host.rsplit('.').next().unwrap_or_default();
+    // Whatever ends in a number is read as an IPv4 address by most programs: decimal, octal, hexadecimal, short.
+    let number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
+    if number || host.parse::<IpAddr>().is_ok() {
+        return Some("names its host by number; use a name");
+    }
+    if host == "localhost" || !host.contains('.') || ["local", "localhost", "internal"].contains(&last) {
+        return Some("leads to this machine or into a private network");
+    }
+    let rebinds = REBINDING.iter().any(|name| host == *name || host.ends_with(&format!(".{name}")));
+    if rebinds || embeds_private_address(&host) {
+        return Some("has a name that can resolve to a private address");
+    }
+    let foreign = |azure: &&str| {
+        let own = host == **azure || host.ends_with(&format!(".{azure}"));
+        !own && format!(".{host}.").contains(&format!(".{azure}."))
+    };
+    if AZURE_HOSTS.iter().any(|azure| foreign(&azure)) {
+        return Some("looks like a host of Azure but belongs to someone else");
+    }
+    None
+}
+
+/// Whether a host's name has a private IPv4 address in it, written with dots or hyphens.
+fn embeds_private_address(host: &str) -> bool {
+    let labels: Vec<&str> = host.split(['.', '-']).collect();
+    labels.windows(4).any(|four| {
+        let address = four.join(".").parse::<Ipv4Addr>();
+        address
+            .is_ok_and(|ip| ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified())
+    })
+}

@@ -1,0 +1,138 @@
+//! Bodies: what is known is filled in, what only Azure can tell stays as text, and ownership is marked.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Marker, ResourceType, Subject, escape, expression,
+    scope::{Early, Scope},
+    tree::{Node, Shape},
+};
+
+/// What came up while a body was filled.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// Texts that need outputs, by pointer into the fields.
+    pub(super) late: BTreeMap<String, String>,
+    /// Pointer and reason of each expression that failed.
+    pub(super) faults: Vec<(String, String)>,
+}
+
+/// The marks of ownership.
+#[derive(Debug)]
+pub(super) struct Marks {
+    pairs: [(&'static str, String); 3],
+    request: Map<String, Value>,
+}
+
+impl Marks {
+    /// The marks of one tenant, and the tags that its request asks for.
+    pub(super) fn new(subject: &Subject) -> Self {
+        let request = subject.tenant.get("tags").and_then(Value::as_object).cloned().unwrap_or_default();
+        let pairs = [
+            ("tenantry-deployment", subject.deployment.clone()),
+            ("tenantry-tenant", subject.tenant_id.to_string()),
+            ("tenantry-incarnation", subject.incarnation.to_string()),
+        ];
+        Self { pairs, request }
+    }
+}
+
+/// A node as JSON with every expression evaluated that can be; an absent node is an empty map.
+pub(super) fn fill(node: Option<&Node>, pointer: &str, scope: &Scope, filled: &mut Filled) -> Value {
+    let Some(node) = node else { return json!({}) };
+    match &node.shape {
+        Shape::Plain(value) => value.clone(),
+        Shape::Text(text, _) if !expression::is_dynamic(text) => Value::String(text.clone()),
+        Shape::Text(text, _) => fill_text(text, pointer, scope, filled),
+        Shape::List(items) => {
+            let items = items.iter().enumerate();
+            items.map(|(at, item)| fill(Some(item), &format!("{pointer}/{at}"), scope, filled)).collect()
+        }
+        Shape::Map(entries) => {
+            let mut members = Map::new();
+            for (key, node) in entries {
+                let key = fill_key(&key.text, pointer, scope, filled);
+                let value = fill(Some(node), &format!("{pointer}/{}", escape(&key)), scope, filled);
+                members.insert(key, value);
+            }
+            Value::Object(members)
+        }
+    }
+}
+
+fn fill_text(text: &str, pointer: &str, scope: &Scope, filled: &mut Filled) -> Value {
+    match scope.early(text) {
+        Ok(Early::Known(value)) => return value,
+        Ok(Early::Late) => {
+            filled.late.insert(pointer.to_owned(), text.to_owned());
+        }
+        Err(why) => filled.faults.push((pointer.to_owned(), why)),
+    }
+    Value::Null
+}
+
+fn fill_key(text: &str, pointer: &str, scope: &Scope, filled: &mut Filled) -> String {
+    if !expression::is_dynamic(text) {
+        return text.to_owned();
+    }
+    let why = match scope.early(text) {
+        Ok(Early::Known(Value::String(key))) => return key,
+        Ok(Early::Known(_)) => "a key is to be a text".to_owned(),
+        Ok(Early::Late) => "a key has to be known before anything exists".to_owned(),
+        Err(why) => why,
+    };
+    filled.faults.push((pointer.to_owned(), why));
+    text.to_owned()
+}
+
+/// Adds location and ownership tags to the body of an ARM resource.
+///
+/// The request's tags give way to the blueprint's, and both to the marks of ownership.
+pub(super) fn complete(
+    body: &mut Value,
+    row: Option<&ResourceType>,
+    location: Option<&str>,
+    pointer: &str,
+    marks: &Marks,
+    scope: &Scope,
+    filled: &mut Filled,
+) {
+    let Some(members) = body.as_object_mut() else { return };
+    if let Some(text) = location {
+        members.insert("location".into(), fill_text(text, &format!("{pointer}/location"), scope, filled));
+    } else if row.is_some_and(|row| row.location) && !members.contains_key("location") {
+        let region = fill_text("{{ stamp.region }}", &format!("{pointer}/location"), scope, filled);
+        members.insert("location".into(), region);
+    }
+    if row.is_some_and(|row| row.marker == Marker::Identity) {
+        return;
+    }
+    let mut tags = marks.request.clone();
+    match members.remove("tags") {
+        None => {}
+        Some(Value::Object(written)) => tags.extend(written),
+        Some(_) => filled.faults.push((format!("{pointer}/tags"), "tags are a map".into())),
+    }
+    for (name, value) in &marks.pairs {
+        filled.late.remove(&format!("{pointer}/tags/{name}"));
+        tags.insert((*name).to_owned(), value.clone().into());
+    }
+    members.insert("tags".into(), Value::Object(tags));
+}
+
+/// Adds the marks of ownership to the body of an Entra object, whose tags are a list of texts.
+pub(super) fn label(body: &mut Value, marks: &Marks, filled: &mut Filled) {
+    let Some(members) = body.as_object_mut() else { return };
+    let mut tags = match members.remove("tags") {
+        None => Vec::new(),
+        Some(Value::Array(written)) => written,
+        Some(_) => {
+            filled.faults.push(("/body/tags".into(), "tags are a list of texts".into()));
+            Vec::new()
+        }
+    };
+    tags.extend(marks.pairs.iter().map(|(name, value)| json!(format!("{name}:{value}"))));
+    members.insert("tags".into(), Value::Array(tags));
+}

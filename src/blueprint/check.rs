@@ -1,0 +1,456 @@
+//! All that can be known to be wrong with a file before any tenant is planned: references, expressions, circles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Kind, ResourceType,
+    expression::{self, Piece},
+    file::{File, Step},
+    findings::{Findings, Place, did_you_mean},
+    graph,
+    tree::{Node, Shape},
+};
+
+/// What `tenant.` has.
+pub(super) const TENANT: [&str; 7] =
+    ["id", "displayName", "tier", "region", "homeTenantId", "adminContact", "tags"];
+const ROOTS: [&str; 6] = ["tenant", "parameters", "values", "steps", "stamp", "deployment"];
+/// Fields whose value has to be known before anything exists: they make identities.
+const EARLY_FIELDS: [&str; 7] = ["in", "name", "id", "location", "scope", "uniqueName", "apiVersion"];
+
+/// Looks through a whole file.
+pub(super) fn check(file: &File, findings: &mut Findings) {
+    let mut checker = Checker { file, findings, used: BTreeSet::new() };
+    for node in file.values.values().chain(file.exports.values()) {
+        checker.node(node);
+    }
+    for step in &file.steps {
+        checker.step(step);
+    }
+    checker.circles();
+    checker.unused();
+}
+
+/// The steps that each step needs: those it lists, stands in or belongs to, and those its expressions name.
+pub(super) fn needs(file: &File) -> graph::Needs<String> {
+    let names = |step: &Step| {
+        let listed = step.needs.iter().map(|(name, _)| name.clone());
+        let targets = ["in", "of"].into_iter().filter_map(|field| step.target(field).map(str::to_owned));
+        let spoken = step.fields.iter().flat_map(|(field, node)| reach(file, &references(field, node)));
+        let spoken = spoken.filter_map(|path| path.strip_prefix("steps.").map(first));
+        listed.chain(targets).chain(spoken).filter(|name| file.step_names.contains(name)).collect()
+    };
+    let mut needs: graph::Needs<String> =
+        file.steps.iter().map(|step| (step.name.to_string(), names(step))).collect();
+    // A change of a body that another step made speaks of whatever that body speaks of.
+    for step in file.steps.iter().filter(|step| step.kind == Kind::ArmUpdate) {
+        let inherited = step.target("of").and_then(|of| needs.get(of)).cloned().unwrap_or_default();
+        needs.entry(step.name.to_string()).or_default().extend(inherited);
+    }
+    needs
+}
+
+fn first(path: &str) -> String {
+    path.split('.').next().unwrap_or_default().to_owned()
+}
+
+/// The dotted names in a field, keys included; `when` is an expression as a whole.
+fn references(field: &str, node: &Node) -> BTreeSet<String> {
+    match &node.shape {
+        Shape::Text(text, _) if field == "when" => expression::references(text).unwrap_or_default(),
+        Shape::Text(text, _) => expression::references_in_text(text),
+        Shape::List(items) => items.iter().flat_map(|item| references("", item)).collect(),
+        Shape::Map(entries) => entries
+            .iter()
+            .flat_map(|(key, node)| {
+                expression::references_in_text(&key.text).into_iter().chain(references("", node))
+            })
+            .collect(),
+        Shape::Plain(_) => BTreeSet::new(),
+    }
+}
+
+/// The dotted names, with those of named values followed to the end.
+pub(super) fn reach(file: &File, paths: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut left: Vec<String> = paths.iter().cloned().collect();
+    while let Some(path) = left.pop() {
+        if let Some(node) = path.strip_prefix("values.").and_then(|rest| file.values.get(&first(rest))) {
+            left.extend(references("", node).into_iter().filter(|path| !reached.contains(path)));
+        }
+        reached.insert(path);
+    }
+    reached
+}
+
+struct Checker<'a> {
+    file: &'a File,
+    findings: &'a mut Findings,
+    used: BTreeSet<String>,
+}
+
+impl Checker<'_> {
+    fn step(&mut self, step: &Step) {
+        let own = step.name.as_str();
+        for (name, at) in &step.needs {
+            self.step_exists(name, *at, own);
+        }
+        for field in ["in", "of"] {
+            if let (Some(target), Some(node)) = (step.target(field), step.fields.get(field)) {
+                self.step_exists(target, node.place, own);
+            }
+        }
+        for (field, node) in &step.fields {
+            if field == "when" {
+                self.condition(node);
+                continue;
+            }
+            self.node(node);
+            if EARLY_FIELDS.contains(&field.as_str()) && self.is_late(&references(field, node)) {
+                self.findings.error_with_hint(
+                    node.place,
+                    "too-late",
+                    format!("`{field}` has to be known before anything exists, but speaks of what only Azure can tell"),
+                    "names and ids are fixed in the plan; use `steps.x.id` or `steps.x.name` of an arm step",
+                );
+            }
+        }
+        match step.kind {
+            Kind::Arm => self.arm(step),
+            Kind::ArmUpdate => self.belongs_to(step, Kind::Arm),
+            Kind::ServicePrincipal | Kind::FederatedCredential => {
+                self.belongs_to(step, Kind::EntraApplication)
+            }
+            Kind::Check => self.verification(step),
+            Kind::RoleAssignment | Kind::EntraApplication => {}
+        }
+    }
+
+    fn step_exists(&mut self, name: &str, at: Place, own: &str) {
+        if !self.file.step_names.contains(name) {
+            let hint = did_you_mean(name, self.file.step_names.iter().map(String::as_str));
+            self.findings.error_with_hint(at, "unknown-step", format!("there is no step `{name}`"), hint);
+        } else if name == own {
+            self.findings.error(at, "self-dependency", format!("step `{own}` needs itself"));
+        }
+    }
+
+    /// A condition decides about the shape of the plan, so it can't speak of steps.
+    fn condition(&mut self, node: &Node) {
+        let Some(text) = node.text() else { return };
+        if expression::is_dynamic(text) {
+            let hint = "write e.g. `when: tenant.tier == 'dedicated'`";
+            self.findings.error_with_hint(
+                node.place,
+                "braces",
+                "`when` is an expression without braces",
+                hint,
+            );
+            return;
+        }
+        self.expression(text, node.place);
+        let paths = reach(self.file, &references("when", node));
+        if paths.iter().any(|path| path.starts_with("steps.")) {
+            self.findings.error_with_hint(
+                node.place,
+                "too-late",
+                "`when` is decided before anything exists and can't speak of steps",
+                "use tenant, parameters, stamp or values that need no steps",
+            );
+        }
+    }
+
+    fn arm(&mut self, step: &Step) {
+        let (Some(written), Some(node)) = (step.text("type"), step.fields.get("type")) else { return };
+        let segments: Vec<&str> = written.split('/').collect();
+        let word =
+            |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+        if segments.len() < 2 || !segments.iter().all(|part| word(&part)) {
+            let hint = "write e.g. `Microsoft.Storage/storageAccounts`";
+            self.findings.error_with_hint(
+                node.place,
+                "bad-type",
+                format!("`{written}` is no resource type"),
+                hint,
+            );
+            return;
+        }
+        let row = ResourceType::find(written);
+        if row.is_none() && !step.fields.contains_key("apiVersion") {
+            let near = did_you_mean(written, ResourceType::names());
+            let hint = if near.is_empty() {
+                "add `apiVersion`".to_owned()
+            } else {
+                format!("{near} Otherwise add `apiVersion`")
+            };
+            let message = format!(
+                "`{written}` is not in the table of resource types, so its `apiVersion` is not known"
+            );
+            self.findings.error_with_hint(node.place, "unknown-resource-type", message, hint);
+        }
+        if row.is_some_and(|row| row.names.is_none()) && !step.fields.contains_key("name") {
+            let message = format!("resources of type {written} have no derived names");
+            self.findings.error_with_hint(
+                node.place,
+                "missing-key",
+                message,
+                "add `name`, e.g. `name: default`",
+            );
+        }
+        if let (Some(version), Some(node)) = (step.text("apiVersion"), step.fields.get("apiVersion"))
+            && !is_api_version(version)
+        {
+            let hint = "write e.g. `apiVersion: \"2024-10-01\"`";
+            self.findings.error_with_hint(node.place, "bad-api-version", "an API version is a date", hint);
+        }
+        if let (Some(name), Some(node)) = (step.text("name"), step.fields.get("name"))
+            && !expression::is_dynamic(name)
+            && !is_resource_name(name)
+        {
+            let message = "a resource name holds letters, digits, dots, hyphens, underscores and brackets";
+            self.findings.error(node.place, "bad-name", message);
+        }
+        self.parent(step, &segments, node.place);
+    }
+
+    fn parent(&mut self, step: &Step, segments: &[&str], at: Place) {
+        let group = segments.join("/").eq_ignore_ascii_case("Microsoft.Resources/resourceGroups");
+        let Some(node) = step.fields.get("in") else {
+            if !group {
+                let hint =
+                    "name the step that is its resource group or parent, or give an id as an expression";
+                self.findings.error_with_hint(step.place, "missing-key", "`in` is missing", hint);
+            }
+            return;
+        };
+        let Some(parent) = step.target("in").and_then(|name| self.file.step(name)) else { return };
+        let wanted = if segments.len() > 2 {
+            segments[..segments.len() - 1].join("/")
+        } else {
+            "Microsoft.Resources/resourceGroups".to_owned()
+        };
+        let found = parent.text("type").unwrap_or_default();
+        if group || !found.eq_ignore_ascii_case(&wanted) {
+            let step_type = segments.join("/");
+            let message = format!("a {step_type} stands in a {wanted}; step `{}` is none", parent.name);
+            self.findings.error(if group { at } else { node.place }, "wrong-parent", message);
+        }
+    }
+
+    fn belongs_to(&mut self, step: &Step, wanted: Kind) {
+        let Some(node) = step.fields.get("of") else { return };
+        let kind_name = if wanted == Kind::Arm { "arm" } else { "entra-application" };
+        let target = step.target("of");
+        let fits = target.and_then(|name| self.file.step(name)).map(|target| target.kind == wanted);
+        let unknown = target.is_some_and(|name| self.file.step(name).is_none());
+        if fits != Some(true) && !unknown {
+            let message = format!("`of` names a step of kind {kind_name}");
+            self.findings.error(node.place, "wrong-parent", message);
+        }
+    }
+
+    fn verification(&mut self, step: &Step) {
+        match (step.fields.get("of"), step.fields.get("id")) {
+            (Some(_), None) => self.belongs_to(step, Kind::Arm),
+            (None, Some(_)) => {}
+            _ => {
+                let message = "a check has either `of` (a step) or `id` (an expression)";
+                self.findings.error(step.place, "missing-key", message);
+            }
+        }
+        for (key, _) in step.fields.get("expect").and_then(Node::map).unwrap_or_default() {
+            if !super::file::is_pointer(&key.text) {
+                let message = "what is expected is named by JSON pointers, e.g. `/properties/authMode`";
+                self.findings.error(key.place, "bad-pointer", message);
+            }
+        }
+    }
+
+    /// Every expression below a node.
+    fn node(&mut self, node: &Node) {
+        match &node.shape {
+            Shape::Plain(_) => {}
+            Shape::Text(text, holes) => {
+                self.text(text, |hole| holes.get(hole).copied().unwrap_or(node.place))
+            }
+            Shape::List(items) => items.iter().for_each(|item| self.node(item)),
+            Shape::Map(entries) => {
+                for (key, node) in entries {
+                    self.text(&key.text, |_| key.place);
+                    if self.is_late(&expression::references_in_text(&key.text)) {
+                        let message = "a key has to be known before anything exists";
+                        self.findings.error(key.place, "too-late", message);
+                    }
+                    self.node(node);
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, place: impl Fn(usize) -> Place) {
+        if text.contains("{%") {
+            let hint = "there are only expressions: \"{{ a if b else c }}\"";
+            self.findings.error_with_hint(place(0), "bad-expression", "`{% %}` has no meaning here", hint);
+        }
+        match expression::pieces(text) {
+            Err((hole, why)) => self.findings.error(place(hole), "bad-expression", why),
+            Ok(pieces) => {
+                let expressions = pieces.into_iter().filter_map(|piece| match piece {
+                    Piece::Expression(expression) => Some(expression),
+                    Piece::Literal(_) => None,
+                });
+                expressions
+                    .enumerate()
+                    .for_each(|(hole, expression)| self.expression(expression, place(hole)));
+            }
+        }
+    }
+
+    fn expression(&mut self, text: &str, at: Place) {
+        match expression::references(text) {
+            Err(why) => self.findings.error(at, "bad-expression", format!("`{text}`: {why}")),
+            Ok(paths) => paths.iter().for_each(|path| self.path(path, at)),
+        }
+    }
+
+    fn path(&mut self, path: &str, at: Place) {
+        let mut parts = path.split('.');
+        let (root, member, output) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        self.used.insert([root, member.unwrap_or_default()].join("."));
+        match (root, member) {
+            ("tenant", Some(name)) => self.known(name, TENANT, "unknown-name", "tenant has no", at),
+            ("parameters", Some(name)) => {
+                let known = self.file.parameters.keys().map(String::as_str);
+                self.known(name, known, "unknown-parameter", "there is no parameter", at);
+            }
+            ("values", Some(name)) => {
+                let known = self.file.values.keys().map(String::as_str);
+                self.known(name, known, "unknown-value", "there is no value", at);
+            }
+            ("steps", Some(name)) => self.output(name, output, at),
+            ("steps", None) => {
+                let message = "`steps` is not used as a whole";
+                self.findings.error_with_hint(at, "whole-step", message, "write e.g. `steps.app.id`");
+            }
+            ("tenant" | "parameters" | "values" | "stamp" | "deployment", _) => {}
+            _ => self.known(root, ROOTS, "unknown-name", "there is no name", at),
+        }
+    }
+
+    fn output(&mut self, name: &str, output: Option<&str>, at: Place) {
+        let Some(step) = self.file.step(name) else {
+            if !self.file.step_names.contains(name) {
+                let known = self.file.step_names.iter().map(String::as_str);
+                self.known(name, known, "unknown-step", "there is no step", at);
+            }
+            return;
+        };
+        let outputs: Vec<&str> =
+            step.own_outputs().iter().copied().chain(step.outputs.keys().map(String::as_str)).collect();
+        match output {
+            None => {
+                let message = format!("step `{name}` is not used as a whole");
+                let hint = format!("it has {}", outputs.join(", "));
+                self.findings.error_with_hint(at, "whole-step", message, hint);
+            }
+            Some(output) if !outputs.contains(&output) => {
+                let near = did_you_mean(output, outputs.iter().copied());
+                let declare = format!("declare it under `outputs:` of step `{name}`");
+                let hint = if near.is_empty() { declare } else { format!("{near} Otherwise {declare}") };
+                let message = format!("step `{name}` has no output `{output}`");
+                self.findings.error_with_hint(at, "unknown-output", message, hint);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn known<'k>(
+        &mut self,
+        name: &str,
+        known: impl IntoIterator<Item = &'k str>,
+        code: &'static str,
+        what: &str,
+        at: Place,
+    ) {
+        let known: Vec<&str> = known.into_iter().collect();
+        if !known.contains(&name) {
+            let near = did_you_mean(name, known.iter().copied());
+            let hint = if near.is_empty() { format!("there are {}", known.join(", ")) } else { near };
+            let hint = if known.is_empty() { String::new() } else { hint };
+            self.findings.error_with_hint(at, code, format!("{what} `{name}`"), hint);
+        }
+    }
+
+    fn is_late(&self, paths: &BTreeSet<String>) -> bool {
+        reach(self.file, paths).iter().filter_map(|path| path.strip_prefix("steps.")).any(|path| {
+            let mut parts = path.split('.');
+            let step = parts.next().and_then(|name| self.file.step(name));
+            let early = parts.next().is_some_and(|output| matches!(output, "id" | "name"));
+            step.is_some_and(|step| !(early && matches!(step.kind, Kind::Arm | Kind::ArmUpdate)))
+        })
+    }
+
+    fn circles(&mut self) {
+        let places: BTreeMap<&str, Place> =
+            self.file.steps.iter().map(|step| (step.name.as_str(), step.place)).collect();
+        let listed: BTreeSet<&str> =
+            self.file.steps.iter().filter(|step| lists_itself(step)).map(|step| step.name.as_str()).collect();
+        for circle in graph::circles(&needs(self.file)) {
+            let at =
+                circle.first().and_then(|name| places.get(name.as_str())).copied().unwrap_or(Place::START);
+            if let [only, _] = circle.as_slice() {
+                if !listed.contains(only.as_str()) {
+                    self.findings.error(at, "self-dependency", format!("step `{only}` needs itself"));
+                }
+            } else {
+                let hint = "let one of them do without another";
+                let message = format!("steps need one another in a circle: {}", circle.join(" -> "));
+                self.findings.error_with_hint(at, "cycle", message, hint);
+            }
+        }
+        let uses = |node: &Node| {
+            references("", node).iter().filter_map(|path| path.strip_prefix("values.").map(first)).collect()
+        };
+        let values: graph::Needs<String> =
+            self.file.values.iter().map(|(name, node)| (name.clone(), uses(node))).collect();
+        for circle in graph::circles(&values) {
+            let at =
+                circle.first().and_then(|name| self.file.values.get(name)).map_or(Place::START, |n| n.place);
+            let message = format!("values use one another in a circle: {}", circle.join(" -> "));
+            self.findings.error(at, "recursive-value", message);
+        }
+    }
+
+    fn unused(&mut self) {
+        let parameters = self.file.parameters.iter().map(|(name, (at, _))| ("parameters", name, *at));
+        let values = self.file.values.iter().map(|(name, node)| ("values", name, node.place));
+        for (root, name, at) in parameters.chain(values) {
+            if !self.used.contains(&format!("{root}.{name}")) && !self.used.contains(&format!("{root}.")) {
+                let message = format!("nothing uses `{root}.{name}`");
+                self.findings.warning(at, "unused", message, "remove it, or use it");
+            }
+        }
+    }
+}
+
+fn lists_itself(step: &Step) -> bool {
+    let own = step.name.as_str();
+    step.needs.iter().any(|(name, _)| name == own)
+        || ["in", "of"].iter().any(|field| step.target(field) == Some(own))
+}
+
+fn is_api_version(text: &str) -> bool {
+    let date = text.strip_suffix("-preview").unwrap_or(text);
+    let parts: Vec<&str> = date.split('-').collect();
+    let digits = |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
+    matches!(parts.as_slice(), [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2))
+}
+
+/// Whether a text can stand as one segment of an ARM id.
+pub(super) fn is_resource_name(text: &str) -> bool {
+    (1..=260).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._()".contains(&b))
+        && !text.ends_with('.')
+        && !text.contains("..")
+}

@@ -1,0 +1,221 @@
+//! What stands in `{{ }}`: taking texts apart, finding what an expression speaks of, evaluating it.
+//!
+//! The evaluator is minijinja's, for expressions only: no templates, no loaders, no functions, a handful of filters that
+//! can do no harm, and fuel that ends whatever takes too long. An undefined name is an error, never an empty text. A
+//! text is evaluated once; what an expression yields is data and is not looked at again.
+
+use std::{collections::BTreeSet, sync::OnceLock};
+
+use minijinja::{Environment, UndefinedBehavior, filters, tests};
+use serde_json::Value;
+
+use super::scope::Scope;
+
+/// Steps of the evaluator that one expression may take.
+const FUEL: u64 = 20_000;
+
+/// The filters that expressions may use.
+pub(super) const FILTERS: [&str; 11] =
+    ["default", "first", "int", "join", "last", "length", "lower", "replace", "string", "trim", "upper"];
+/// The tests (`x is ...`) that expressions may use.
+pub(super) const TESTS: [&str; 6] = ["defined", "undefined", "none", "string", "number", "in"];
+
+/// A part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    /// Stands for itself.
+    Literal(&'a str),
+    /// The inside of `{{ }}`.
+    Expression(&'a str),
+}
+
+/// Takes a text apart; a text without `{{` is one literal.
+///
+/// Errors: which rule of `{{ }}` is broken, and in which hole (counted from 0).
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (usize, &'static str)> {
+    let (mut pieces, mut rest, mut hole) = (Vec::new(), text, 0);
+    while let Some(begin) = rest.find("{{") {
+        if begin > 0 {
+            pieces.push(Piece::Literal(&rest[..begin]));
+        }
+        let inner = &rest[begin + 2..];
+        let end = end_of(inner).ok_or((hole, "`{{` is not closed by `}}`"))?;
+        let expression = inner[..end].trim();
+        if expression.is_empty() {
+            return Err((hole, "nothing stands between `{{` and `}}`"));
+        }
+        pieces.push(Piece::Expression(expression));
+        rest = &inner[end + 2..];
+        hole += 1;
+    }
+    if !rest.is_empty() || pieces.is_empty() {
+        pieces.push(Piece::Literal(rest));
+    }
+    Ok(pieces)
+}
+
+/// Where the closing braces stand: outside of quotes, and not those of a map within the expression.
+fn end_of(inner: &str) -> Option<usize> {
+    let (mut quote, mut depth, mut escaped) = (None, 0usize, false);
+    for (at, byte) in inner.bytes().enumerate() {
+        match (quote, byte) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), b'\\') => escaped = true,
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'{') => depth += 1,
+            (None, b'}') if depth > 0 => depth -= 1,
+            (None, b'}') if inner.as_bytes().get(at + 1) == Some(&b'}') => return Some(at),
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+/// Whether a text holds an expression.
+pub(super) fn is_dynamic(text: &str) -> bool {
+    text.contains("{{")
+}
+
+/// The dotted names that an expression speaks of, e.g. `steps.app.appId`.
+///
+/// Errors: what the evaluator says about its syntax, or which filter or test is not known.
+pub(super) fn references(expression: &str) -> Result<BTreeSet<String>, String> {
+    let compiled = environment().compile_expression_owned(expression).map_err(|error| explain(&error))?;
+    unknown_words(expression)?;
+    Ok(compiled.undeclared_variables(true).into_iter().collect())
+}
+
+/// The dotted names that a text with `{{ }}` speaks of; what can't be read speaks of nothing.
+pub(super) fn references_in_text(text: &str) -> BTreeSet<String> {
+    let expressions = pieces(text).unwrap_or_default().into_iter().filter_map(|piece| match piece {
+        Piece::Literal(_) => None,
+        Piece::Expression(expression) => references(expression).ok(),
+    });
+    expressions.flatten().collect()
+}
+
+/// Evaluates a text: one whole expression keeps its type, anything else becomes a text.
+///
+/// Errors: in words, what the evaluator found.
+pub(super) fn evaluate_text(text: &str, scope: &Scope) -> Result<Value, String> {
+    let pieces = pieces(text).map_err(|(_, why)| why.to_owned())?;
+    if let [Piece::Expression(expression)] = pieces.as_slice() {
+        return evaluate(expression, scope);
+    }
+    let mut whole = String::with_capacity(text.len());
+    for piece in pieces {
+        match piece {
+            Piece::Literal(literal) => whole.push_str(literal),
+            Piece::Expression(expression) => match evaluate(expression, scope)? {
+                Value::String(part) => whole.push_str(&part),
+                Value::Null => return Err(format!("`{expression}` is null and can't be part of a text")),
+                Value::Array(_) | Value::Object(_) => {
+                    return Err(format!("`{expression}` is a list or map and can't be part of a text"));
+                }
+                part @ (Value::Bool(_) | Value::Number(_)) => whole.push_str(&part.to_string()),
+            },
+        }
+    }
+    Ok(Value::String(whole))
+}
+
+/// Evaluates one expression.
+///
+/// Errors: in words, what the evaluator found.
+pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String> {
+    let compiled = environment().compile_expression_owned(expression).map_err(|error| explain(&error))?;
+    let value =
+        compiled.eval(scope.root()).map_err(|error| format!("`{expression}`: {}", explain(&error)))?;
+    if value.is_undefined() {
+        return Err(format!("`{expression}` has no value"));
+    }
+    serde_json::to_value(&value).map_err(|error| format!("`{expression}`: {error}"))
+}
+
+/// The evaluator's words without its bookkeeping.
+fn explain(error: &minijinja::Error) -> String {
+    use std::error::Error as _;
+    let words = match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    };
+    match error.source() {
+        Some(source) => format!("{words}: {source}"),
+        None => words,
+    }
+}
+
+fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut env = Environment::empty();
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_fuel(Some(FUEL));
+        env.set_recursion_limit(64);
+        env.add_filter("default", filters::default);
+        env.add_filter("first", filters::first);
+        env.add_filter("int", filters::int);
+        env.add_filter("join", filters::join);
+        env.add_filter("last", filters::last);
+        env.add_filter("length", filters::length);
+        env.add_filter("lower", filters::lower);
+        env.add_filter("replace", filters::replace);
+        env.add_filter("string", filters::string);
+        env.add_filter("trim", filters::trim);
+        env.add_filter("upper", filters::upper);
+        env.add_test("defined", tests::is_defined);
+        env.add_test("undefined", tests::is_undefined);
+        env.add_test("none", tests::is_none);
+        env.add_test("string", tests::is_string);
+        env.add_test("number", tests::is_number);
+        env.add_test("in", tests::is_in);
+        env
+    })
+}
+
+/// The evaluator looks filters and tests up when it runs; a checked file is to have no such surprise.
+fn unknown_words(expression: &str) -> Result<(), String> {
+    let tokens = tokens(expression);
+    for (at, token) in tokens.iter().enumerate() {
+        let after = |skip: usize| tokens.get(at + skip).map(String::as_str).unwrap_or_default();
+        if token == "|" && !FILTERS.contains(&after(1)) {
+            return Err(format!("there is no filter `{}`; there are {}", after(1), FILTERS.join(", ")));
+        }
+        let tested = if after(1) == "not" { after(2) } else { after(1) };
+        if token == "is" && !TESTS.contains(&tested) {
+            return Err(format!("there is no test `is {tested}`; there are {}", TESTS.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// Words and single signs of an expression, without what stands in quotes. A word after a dot is no keyword.
+fn tokens(expression: &str) -> Vec<String> {
+    let (mut tokens, mut quote, mut word, mut escaped) = (Vec::new(), None, String::new(), false);
+    for c in expression.chars() {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some(_) if c == '\\' => escaped = true,
+            Some(open) => {
+                if open == c {
+                    quote = None;
+                }
+            }
+            None if c.is_alphanumeric() || matches!(c, '_' | '.') => word.push(c),
+            None => {
+                if !word.is_empty() {
+                    tokens.push(std::mem::take(&mut word));
+                }
+                if matches!(c, '"' | '\'') {
+                    quote = Some(c);
+                } else if !c.is_whitespace() {
+                    tokens.push(c.to_string());
+                }
+            }
+        }
+    }
+    tokens.push(word);
+    tokens
+}

@@ -1,0 +1,126 @@
+//! Names and ids of a tenant's objects, fixed before anything is created.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    Kind, NameRule, Outputs, ResourceType, Subject,
+    check::is_resource_name,
+    file::Step,
+    names::{self, Owner},
+    scope::{Early, Scope},
+};
+use crate::ids::StepName;
+
+/// What identities are made from.
+pub(super) struct Identities<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) scope: &'a Scope,
+    /// The identities of the steps before.
+    pub(super) known: &'a BTreeMap<StepName, Outputs>,
+}
+
+impl Identities<'_> {
+    /// `id` and `name` of an arm step, nothing for other kinds.
+    ///
+    /// Errors: the field that is at fault, and why.
+    pub(super) fn of(&self, step: &Step) -> Result<Outputs, (&'static str, String)> {
+        match step.kind {
+            Kind::Arm => {
+                let name = self.resource_name(step).map_err(|why| ("name", why))?;
+                let id = self.resource_id(step, &name)?;
+                Ok(Outputs::from([("id".into(), id.into()), ("name".into(), name.into())]))
+            }
+            Kind::ArmUpdate => {
+                let of = step.target("of").and_then(|of| of.parse::<StepName>().ok());
+                Ok(of.and_then(|of| self.known.get(&of)).cloned().unwrap_or_default())
+            }
+            Kind::RoleAssignment
+            | Kind::EntraApplication
+            | Kind::ServicePrincipal
+            | Kind::FederatedCredential
+            | Kind::Check => Ok(Outputs::new()),
+        }
+    }
+
+    /// The unique name of an Entra application: as given, or derived.
+    pub(super) fn application_name(&self, step: &Step) -> Result<String, String> {
+        self.name(step, "uniqueName", &names::APPLICATION, "entra-application")
+    }
+
+    /// The name of a federated credential: as given, or derived.
+    pub(super) fn credential_name(&self, step: &Step) -> Result<String, String> {
+        self.name(step, "name", &names::CREDENTIAL, "federated-credential")
+    }
+
+    fn resource_name(&self, step: &Step) -> Result<String, String> {
+        let kind = step.text("type").unwrap_or_default();
+        let rule = ResourceType::find(kind).map_or(Some(names::COMMON), |row| row.names);
+        let name = self.name(step, "name", &rule.unwrap_or(names::COMMON), kind)?;
+        if is_resource_name(&name) {
+            Ok(name)
+        } else {
+            Err(format!("`{name}` can't be the name of a resource"))
+        }
+    }
+
+    fn name(&self, step: &Step, field: &str, rule: &NameRule, kind: &str) -> Result<String, String> {
+        let Some(text) = step.text(field) else {
+            let Subject { deployment, tenant_id, incarnation, .. } = self.subject;
+            let owner = Owner { deployment, tenant: tenant_id, incarnation: *incarnation };
+            return Ok(names::derive(rule, kind, owner, step.name.as_str()));
+        };
+        self.text(text)
+    }
+
+    fn text(&self, text: &str) -> Result<String, String> {
+        match self.scope.early(text)? {
+            Early::Known(Value::String(text)) => Ok(text),
+            Early::Known(_) => Err("this is to be a text".into()),
+            Early::Late => Err("this has to be known before anything exists".into()),
+        }
+    }
+
+    fn resource_id(&self, step: &Step, name: &str) -> Result<String, (&'static str, String)> {
+        let written = step.text("type").unwrap_or_default();
+        let kind = ResourceType::find(written).map_or(written, |row| row.name);
+        if kind == "Microsoft.Resources/resourceGroups" {
+            let subscription = self.text("{{ stamp.subscriptionId }}").map_err(|why| ("in", why))?;
+            return Ok(format!("/subscriptions/{subscription}/resourceGroups/{name}"));
+        }
+        let parent = self.parent(step).map_err(|why| ("in", why))?;
+        let (above, own) = kind.rsplit_once('/').unwrap_or(("", kind));
+        if !above.contains('/') {
+            return Ok(format!("{parent}/providers/{kind}/{name}"));
+        }
+        let found = ResourceType::type_of_id(&parent).unwrap_or_default();
+        if !found.eq_ignore_ascii_case(above) {
+            return Err(("in", format!("a {kind} stands in a {above}, and `{parent}` is none")));
+        }
+        Ok(format!("{parent}/{own}/{name}"))
+    }
+
+    /// The id of the resource or group that a step stands in.
+    fn parent(&self, step: &Step) -> Result<String, String> {
+        let parent = match step.target("in") {
+            Some(name) => {
+                let known = name.parse::<StepName>().ok().and_then(|name| self.known.get(&name));
+                let id = known.and_then(|known| known.get("id")).and_then(Value::as_str);
+                id.map(str::to_owned).ok_or_else(|| {
+                    format!("step {name} is left out for this tenant; give both the same `when`")
+                })?
+            }
+            None => self.text(step.text("in").unwrap_or_default())?,
+        };
+        let parent = parent.trim_end_matches('/').to_owned();
+        let mut segments = parent.split('/');
+        let form = segments.next() == Some("")
+            && segments.next().is_some_and(|s| s.eq_ignore_ascii_case("subscriptions"));
+        if form && segments.clone().count() >= 3 && segments.all(is_resource_name) {
+            Ok(parent)
+        } else {
+            Err(format!("`{parent}` is no id of a resource group or resource"))
+        }
+    }
+}

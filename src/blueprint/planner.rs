@@ -1,0 +1,375 @@
+//! A checked blueprint and one tenant become a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Blueprint, BlueprintRef, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
+    body::{self, Filled, Marks},
+    check, expression, graph,
+    identity::Identities,
+    parameter, plan, rules,
+    scope::{Early, Scope},
+    tree::Node,
+};
+use crate::ids::StepName;
+
+/// Makes the plan of one tenant; see [`Blueprint::plan`].
+pub(super) fn plan(blueprint: &Blueprint, subject: &Subject) -> Result<Plan, Vec<Fault>> {
+    let mut context = context(blueprint, subject)?;
+    let texts: BTreeMap<String, String> = blueprint
+        .file
+        .values
+        .iter()
+        .filter_map(|(name, node)| Some((name.clone(), node.text()?.to_owned())))
+        .collect();
+    let mut planner = Planner {
+        blueprint,
+        subject,
+        scope: Scope::new(&context, &texts),
+        known: BTreeMap::new(),
+        included: BTreeSet::new(),
+        faults: Vec::new(),
+    };
+    let needs = planner.include();
+    for name in graph::order(&needs) {
+        planner.introduce(&name);
+    }
+    let mut steps: BTreeMap<StepName, PlannedStep> = BTreeMap::new();
+    for step in &blueprint.file.steps {
+        if planner.included.contains(step.name.as_str()) {
+            let wants = needs.get(step.name.as_str()).into_iter().flatten();
+            let wants = wants.filter_map(|name| name.parse().ok()).collect();
+            if let Some(planned) = planner.step(step, wants) {
+                steps.insert(step.name.clone(), planned);
+            }
+        }
+    }
+    planner.judge(&steps);
+    let exports = planner.exports();
+    let values = planner.values(&mut context, texts);
+    if !planner.faults.is_empty() {
+        planner.faults.dedup();
+        return Err(planner.faults);
+    }
+    let reference = BlueprintRef {
+        name: blueprint.file.name.clone(),
+        version: blueprint.file.version.clone(),
+        digest: blueprint.digest.clone(),
+    };
+    let mut plan = Plan { blueprint: reference, context, values, known: planner.known, steps, exports };
+    plan::seal(&mut plan);
+    Ok(plan)
+}
+
+/// What expressions may speak of besides steps and values.
+fn context(blueprint: &Blueprint, subject: &Subject) -> Result<Value, Vec<Fault>> {
+    let file = &blueprint.file;
+    if !file.tiers.contains(&subject.tier) {
+        let message = format!("the blueprint {} has the tiers {}", file.name, file.tiers.join(", "));
+        return Err(vec![Fault { pointer: "/spec/tier".into(), code: "unknown-tier", message }]);
+    }
+    let wanted =
+        file.parameters.iter().map(|(name, (_, parameter))| (name.clone(), parameter.clone())).collect();
+    let parameters =
+        parameter::resolve(&wanted, &subject.parameters, Some(&subject.tier), "/spec/parameters")?;
+    let mut tenant: Map<String, Value> =
+        check::TENANT.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+    tenant.extend(subject.tenant.as_object().cloned().unwrap_or_default());
+    tenant.insert("id".into(), subject.tenant_id.as_str().into());
+    tenant.insert("tier".into(), subject.tier.clone().into());
+    Ok(json!({
+        "tenant": tenant,
+        "parameters": parameters,
+        "stamp": subject.stamp,
+        "deployment": subject.deployment,
+    }))
+}
+
+struct Planner<'a> {
+    blueprint: &'a Blueprint,
+    subject: &'a Subject,
+    scope: Scope,
+    known: BTreeMap<StepName, Outputs>,
+    included: BTreeSet<String>,
+    faults: Vec<Fault>,
+}
+
+impl Planner<'_> {
+    fn fault(&mut self, step: &str, at: &str, code: &'static str, why: &str) {
+        let message = format!("blueprint {}, {step}{at}: {why}", self.blueprint.file.name);
+        self.faults.push(Fault { pointer: "/spec".into(), code, message });
+    }
+
+    /// Decides which steps this tenant has, and leaves out the needs for those that it has not.
+    fn include(&mut self) -> graph::Needs<String> {
+        for step in &self.blueprint.file.steps {
+            let wanted = match step.text("when").map(|when| self.scope.early_expression(when)) {
+                None => true,
+                Some(Ok(Early::Known(value))) => is_true(&value),
+                Some(Ok(Early::Late)) => false,
+                Some(Err(why)) => {
+                    self.fault(&format!("step {}", step.name), "/when", "bad-expression", &why);
+                    false
+                }
+            };
+            if wanted {
+                self.included.insert(step.name.to_string());
+                self.scope.tell(&step.name, &Outputs::new());
+            }
+        }
+        let mut needs = check::needs(&self.blueprint.file);
+        needs.retain(|name, _| self.included.contains(name));
+        needs.values_mut().for_each(|wants| wants.retain(|name| self.included.contains(name)));
+        needs
+    }
+
+    /// Fixes a step's name and id and tells them to the steps behind it.
+    fn introduce(&mut self, name: &str) {
+        let Some(step) = self.blueprint.file.step(name) else { return };
+        let identities = Identities { subject: self.subject, scope: &self.scope, known: &self.known };
+        match identities.of(step) {
+            Ok(outputs) if outputs.is_empty() => {}
+            Ok(outputs) => {
+                self.scope.tell(&step.name, &outputs);
+                self.known.insert(step.name.clone(), outputs);
+            }
+            Err((field, why)) => {
+                self.fault(&format!("step {name}"), &format!("/{field}"), "no-identity", &why)
+            }
+        }
+    }
+
+    fn step(&mut self, step: &super::file::Step, needs: BTreeSet<StepName>) -> Option<PlannedStep> {
+        let mut filled = Filled::default();
+        let fields = match step.kind {
+            Kind::Arm => self.arm(step, step.fields.get("body"), None, &mut filled),
+            Kind::ArmUpdate => self.arm_update(step, &mut filled),
+            Kind::RoleAssignment => self.members(
+                step,
+                &[("scope", "scope"), ("role", "roleDefinitionId"), ("principal", "principalId")],
+                &mut filled,
+            ),
+            Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential => {
+                self.entra(step, &mut filled)
+            }
+            Kind::Check => self.check(step, &mut filled),
+        };
+        for (at, why) in filled.faults {
+            self.fault(&format!("step {}", step.name), &at, "bad-expression", &why);
+        }
+        let mut outputs = step.outputs.clone();
+        if !matches!(step.kind, Kind::Arm | Kind::ArmUpdate) {
+            outputs.extend(step.own_outputs().iter().map(|name| ((*name).to_owned(), format!("/{name}"))));
+        }
+        let late = filled.late;
+        Some(PlannedStep { kind: step.kind, needs, fields: fields?, late, outputs, digest: String::new() })
+    }
+
+    /// Fields of an arm step; `undo` is a second body for the same resource.
+    fn arm(
+        &self,
+        step: &super::file::Step,
+        body: Option<&Node>,
+        undo: Option<&Node>,
+        filled: &mut Filled,
+    ) -> Option<Value> {
+        let base = match step.kind {
+            Kind::ArmUpdate => self.blueprint.file.step(step.target("of")?)?,
+            _ => step,
+        };
+        let id = self.known.get(&base.name)?.get("id")?.clone();
+        let written = base.text("type").unwrap_or_default();
+        let row = super::ResourceType::find(written);
+        let of = row.map_or(written, |row| row.name);
+        let version = base.text("apiVersion").or(row.map(|row| row.api_version)).unwrap_or_default();
+        let marks = Marks::new(self.subject);
+        let location = base.fields.get("location").and_then(Node::text);
+        let mut fields = json!({"id": id, "type": of, "apiVersion": version});
+        for (field, node) in [("body", body), ("undo", undo)] {
+            if node.is_some() || field == "body" {
+                let pointer = format!("/{field}");
+                let mut whole = body::fill(node, &pointer, &self.scope, filled);
+                body::complete(&mut whole, row, location, &pointer, &marks, &self.scope, filled);
+                fields[field] = whole;
+            }
+        }
+        Some(fields)
+    }
+
+    fn arm_update(&mut self, step: &super::file::Step, filled: &mut Filled) -> Option<Value> {
+        let base = self.blueprint.file.step(step.target("of")?)?;
+        if !self.included.contains(base.name.as_str()) {
+            let why = format!("step {} is left out for this tenant; give both the same `when`", base.name);
+            self.fault(&format!("step {}", step.name), "/of", "left-out", &why);
+            return None;
+        }
+        let laid = |over: Option<&Node>| match (base.fields.get("body"), over) {
+            (Some(below), Some(over)) => Some(below.overlaid(over)),
+            (below, over) => over.or(below).cloned(),
+        };
+        let body = laid(step.fields.get("body"));
+        let undo = step.fields.get("undo").map(|undo| laid(Some(undo)))?.map(Some);
+        self.arm(step, body.as_ref(), undo.as_ref().and_then(Option::as_ref), filled)
+    }
+
+    /// Fields that are taken over one by one under other names.
+    fn members(
+        &self,
+        step: &super::file::Step,
+        members: &[(&str, &str)],
+        filled: &mut Filled,
+    ) -> Option<Value> {
+        let mut fields = Map::new();
+        for (written, planned) in members {
+            let value = body::fill(step.fields.get(*written), &format!("/{planned}"), &self.scope, filled);
+            fields.insert((*planned).to_owned(), value);
+        }
+        Some(Value::Object(fields))
+    }
+
+    fn entra(&mut self, step: &super::file::Step, filled: &mut Filled) -> Option<Value> {
+        let mut fields = Map::new();
+        if let Some(of) = step.target("of") {
+            if !self.included.contains(of) {
+                let why = format!("step {of} is left out for this tenant; give both the same `when`");
+                self.fault(&format!("step {}", step.name), "/of", "left-out", &why);
+                return None;
+            }
+            let (field, output) =
+                if step.kind == Kind::ServicePrincipal { ("appId", "appId") } else { ("application", "id") };
+            fields.insert(field.into(), Value::Null);
+            filled.late.insert(format!("/{field}"), format!("{{{{ steps.{of}.{output} }}}}"));
+        }
+        let identities = Identities { subject: self.subject, scope: &self.scope, known: &self.known };
+        let name = match step.kind {
+            Kind::EntraApplication => Some(("uniqueName", identities.application_name(step))),
+            Kind::FederatedCredential => Some(("name", identities.credential_name(step))),
+            _ => None,
+        };
+        match name {
+            Some((field, Ok(name))) => {
+                fields.insert(field.into(), name.into());
+            }
+            Some((field, Err(why))) => filled.faults.push((format!("/{field}"), why)),
+            None => {}
+        }
+        let mut body = body::fill(step.fields.get("body"), "/body", &self.scope, filled);
+        if step.kind != Kind::FederatedCredential {
+            body::label(&mut body, &Marks::new(self.subject), filled);
+        }
+        fields.insert("body".into(), body);
+        Some(Value::Object(fields))
+    }
+
+    fn check(&mut self, step: &super::file::Step, filled: &mut Filled) -> Option<Value> {
+        let base = step.target("of").and_then(|of| self.blueprint.file.step(of));
+        let id = match base {
+            Some(base) => self.known.get(&base.name).and_then(|known| known.get("id")).cloned(),
+            None => Some(body::fill(step.fields.get("id"), "/id", &self.scope, filled)),
+        };
+        let Some(Value::String(id)) = id else {
+            self.fault(
+                &format!("step {}", step.name),
+                "",
+                "no-identity",
+                "what it looks at is left out for this tenant",
+            );
+            return None;
+        };
+        let row = super::ResourceType::of_id(&id);
+        let version = step
+            .text("apiVersion")
+            .or_else(|| base.and_then(|base| base.text("apiVersion")))
+            .or(row.map(|row| row.api_version));
+        let Some(version) = version else {
+            self.fault(
+                &format!("step {}", step.name),
+                "",
+                "no-api-version",
+                "give `apiVersion` for this resource",
+            );
+            return None;
+        };
+        let expect = body::fill(step.fields.get("expect"), "/expect", &self.scope, filled);
+        Some(json!({"id": id, "apiVersion": version, "expect": expect}))
+    }
+
+    /// Applies the rules to what the expressions yielded.
+    fn judge(&mut self, steps: &BTreeMap<StepName, PlannedStep>) {
+        let own: Vec<&str> = steps
+            .values()
+            .filter(|step| step.kind == Kind::Arm)
+            .filter_map(|step| step.fields.get("id").and_then(Value::as_str))
+            .collect();
+        let objections: Vec<_> = steps
+            .iter()
+            .flat_map(|(name, step)| {
+                rules::planned(step.kind, &step.fields, &own).into_iter().map(move |o| (name, o))
+            })
+            .collect();
+        for (name, objection) in objections {
+            self.fault(&format!("step {name}"), "", objection.code, &objection.message);
+        }
+    }
+
+    fn exports(&mut self) -> BTreeMap<String, String> {
+        let mut exports = BTreeMap::new();
+        for (name, node) in &self.blueprint.file.exports {
+            let text = node.text().unwrap_or_default();
+            if let Err(why) = self.scope.early(text) {
+                self.fault("exports", &format!("/{name}"), "bad-expression", &why);
+            }
+            exports.insert(name.clone(), text.to_owned());
+        }
+        exports
+    }
+
+    /// Puts values that are known into the context and returns the texts of the others.
+    fn values(&self, context: &mut Value, texts: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let (mut known, mut late) = (Map::new(), BTreeMap::new());
+        for (name, text) in texts {
+            match self.scope.early(&text) {
+                Ok(Early::Known(value)) => {
+                    known.insert(name, value);
+                }
+                Ok(Early::Late) => {
+                    late.insert(name, text);
+                }
+                // Whoever uses it has a fault already; for this tenant nobody does.
+                Err(_) => {}
+            }
+        }
+        context["values"] = Value::Object(known);
+        late
+    }
+}
+
+/// What counts as yes in a condition: what is true, not empty, not null and not zero.
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    }
+}
+
+/// The dotted names that the texts of a plan speak of, named values followed to the end.
+pub(super) fn spoken_of(texts: &[&String], values: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut left: Vec<&String> = texts.to_vec();
+    while let Some(text) = left.pop() {
+        for path in expression::references_in_text(text) {
+            if reached.insert(path.clone())
+                && let Some(name) = path.strip_prefix("values.").and_then(|rest| rest.split('.').next())
+            {
+                left.extend(values.get(name));
+            }
+        }
+    }
+    reached
+}

@@ -1,0 +1,147 @@
+//! What expressions can see: the roots, the named values, and the steps as far as they have told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+};
+
+use minijinja::{
+    Error, ErrorKind, Value as Seen,
+    value::{Object, Serde},
+};
+use serde_json::Value;
+
+use super::{Outputs, expression};
+use crate::ids::StepName;
+
+/// How deep named values may use one another; a checked file has no circles, a stored plan is not trusted to have none.
+const MAX_NESTING: u8 = 16;
+
+/// Everything that an expression can see.
+#[derive(Debug, Clone)]
+pub(super) struct Scope(Arc<Inner>);
+
+#[derive(Debug, Clone, Default)]
+struct Inner {
+    roots: BTreeMap<String, Seen>,
+    values: BTreeMap<String, String>,
+    steps: BTreeMap<String, BTreeMap<String, Seen>>,
+    asked_too_early: Arc<AtomicBool>,
+    nesting: Arc<AtomicU8>,
+}
+
+/// What came of an evaluation before anything exists.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Early {
+    /// Known now.
+    Known(Value),
+    /// Only Azure can tell.
+    Late,
+}
+
+impl Scope {
+    /// A scope of roots (`tenant`, `parameters`, ...; also `values` that are already known) and named texts.
+    pub(super) fn new(context: &Value, values: &BTreeMap<String, String>) -> Self {
+        let members = context.as_object().into_iter().flatten();
+        let roots = members.map(|(name, value)| (name.clone(), Seen::from(Serde(value)))).collect();
+        Self(Arc::new(Inner { roots, values: values.clone(), ..Inner::default() }))
+    }
+
+    /// Makes a step visible with what it has told so far; further outputs count as not told yet.
+    pub(super) fn tell(&mut self, step: &StepName, outputs: &Outputs) {
+        let inner = Arc::make_mut(&mut self.0);
+        let told = inner.steps.entry(step.to_string()).or_default();
+        told.extend(outputs.iter().map(|(name, value)| (name.clone(), Seen::from(Serde(value)))));
+    }
+
+    /// Evaluates a text at planning time, when an output that is not told yet is no error but a reason to wait.
+    ///
+    /// Errors: in words, what the evaluator found.
+    pub(super) fn early(&self, text: &str) -> Result<Early, String> {
+        self.waiting(|| expression::evaluate_text(text, self))
+    }
+
+    /// As [`Self::early`], for a bare expression.
+    pub(super) fn early_expression(&self, text: &str) -> Result<Early, String> {
+        self.waiting(|| expression::evaluate(text, self))
+    }
+
+    fn waiting(&self, evaluate: impl FnOnce() -> Result<Value, String>) -> Result<Early, String> {
+        self.0.asked_too_early.store(false, Ordering::Relaxed);
+        let result = evaluate();
+        if self.0.asked_too_early.load(Ordering::Relaxed) {
+            Ok(Early::Late)
+        } else {
+            result.map(Early::Known)
+        }
+    }
+
+    /// The value that the evaluator starts from.
+    pub(super) fn root(&self) -> Seen {
+        Seen::from_object(Root(self.clone()))
+    }
+}
+
+#[derive(Debug)]
+struct Root(Scope);
+#[derive(Debug)]
+struct Steps(Scope);
+#[derive(Debug)]
+struct Step(Scope, String);
+#[derive(Debug)]
+struct Values(Scope);
+
+impl Object for Root {
+    fn get_value(self: &Arc<Self>, key: &Seen) -> Option<Seen> {
+        match key.as_str()? {
+            "steps" => Some(Seen::from_object(Steps(self.0.clone()))),
+            "values" => Some(Seen::from_object(Values(self.0.clone()))),
+            root => self.0.0.roots.get(root).cloned(),
+        }
+    }
+}
+
+impl Object for Steps {
+    fn get_value(self: &Arc<Self>, key: &Seen) -> Option<Seen> {
+        let name = key.as_str()?;
+        let known = self.0.0.steps.contains_key(name);
+        known.then(|| Seen::from_object(Step(self.0.clone(), name.to_owned())))
+    }
+}
+
+impl Object for Step {
+    fn get_value(self: &Arc<Self>, key: &Seen) -> Option<Seen> {
+        let inner = &self.0.0;
+        let told = inner.steps.get(&self.1)?.get(key.as_str()?).cloned();
+        if told.is_none() {
+            inner.asked_too_early.store(true, Ordering::Relaxed);
+        }
+        told
+    }
+}
+
+impl Object for Values {
+    fn get_value(self: &Arc<Self>, key: &Seen) -> Option<Seen> {
+        let (inner, name) = (&self.0.0, key.as_str()?);
+        if let Some(known) = inner.roots.get("values").and_then(|values| values.get_attr(name).ok())
+            && !known.is_undefined()
+        {
+            return Some(known);
+        }
+        let text = inner.values.get(name)?;
+        let depth = inner.nesting.fetch_add(1, Ordering::Relaxed);
+        let result = if depth < MAX_NESTING {
+            expression::evaluate_text(text, &self.0)
+        } else {
+            Err("values use one another in a circle".to_owned())
+        };
+        inner.nesting.fetch_sub(1, Ordering::Relaxed);
+        Some(match result {
+            Ok(value) => Seen::from(Serde(&value)),
+            Err(why) => Seen::from(Error::new(ErrorKind::InvalidOperation, format!("value `{name}`: {why}"))),
+        })
+    }
+}

@@ -1,0 +1,344 @@
+//! YAML as a tree of nodes with places.
+//!
+//! A blueprint uses the plain part of YAML 1.2 (core schema): maps, lists and scalars. Anchors, aliases, merge keys, tags
+//! and further documents are refused, for each of them lets a file mean something else than it shows. Limits come
+//! first, so that a hostile file costs no more than a look at its length.
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
+use serde_json::{Number, Value};
+
+use super::findings::{Findings, Place};
+
+/// Longest text of a blueprint, in bytes.
+pub(super) const MAX_BYTES: usize = 256 * 1024;
+/// How deep maps and lists may stand within each other.
+const MAX_DEPTH: usize = 64;
+
+/// One node of the file.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) shape: Shape,
+}
+
+/// What a node is.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// Null, a boolean or a number.
+    Plain(Value),
+    /// A text, with the place of each `{{` in it.
+    Text(String, Vec<Place>),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of the file.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) place: Place,
+    pub(super) text: String,
+}
+
+impl Node {
+    /// The text of a text node.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Shape::Text(text, _) = &self.shape { Some(text) } else { None }
+    }
+
+    /// The entries of a map node.
+    pub(super) fn map(&self) -> Option<&[(Key, Self)]> {
+        if let Shape::Map(entries) = &self.shape { Some(entries) } else { None }
+    }
+
+    /// The items of a list node.
+    pub(super) fn list(&self) -> Option<&[Self]> {
+        if let Shape::List(items) = &self.shape { Some(items) } else { None }
+    }
+
+    /// The value under a key of a map node.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        self.map()?.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
+    }
+
+    /// The node as JSON, its expressions left as they are written.
+    pub(super) fn to_json(&self) -> Value {
+        match &self.shape {
+            Shape::Plain(value) => value.clone(),
+            Shape::Text(text, _) => Value::String(text.clone()),
+            Shape::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
+            Shape::Map(entries) => {
+                Value::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect())
+            }
+        }
+    }
+
+    /// This node with another laid over it: maps are merged, anything else replaces what was there.
+    pub(super) fn overlaid(&self, over: &Self) -> Self {
+        let (Some(base), Some(above)) = (self.map(), over.map()) else { return over.clone() };
+        let mut entries = base.to_vec();
+        for (key, node) in above {
+            match entries.iter_mut().find(|(name, _)| name.text == key.text) {
+                Some((_, old)) => *old = old.overlaid(node),
+                None => entries.push((key.clone(), node.clone())),
+            }
+        }
+        Self { place: over.place, shape: Shape::Map(entries) }
+    }
+
+    /// What the node is, for messages.
+    pub(super) fn what(&self) -> &'static str {
+        match &self.shape {
+            Shape::Plain(Value::Null) => "nothing",
+            Shape::Plain(Value::Bool(_)) => "a boolean",
+            Shape::Plain(_) => "a number",
+            Shape::Text(..) => "a text",
+            Shape::List(_) => "a list",
+            Shape::Map(_) => "a map",
+        }
+    }
+}
+
+/// Reads a text into a tree; `None` if there is none to speak of, with the reason among the findings.
+pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
+    if text.len() > MAX_BYTES {
+        findings.error_with_hint(
+            Place::START,
+            "too-large",
+            format!("the file has {} bytes; a blueprint has at most {MAX_BYTES}", text.len()),
+            "split it into several blueprints, or move data into parameters",
+        );
+        return None;
+    }
+    let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let mut reader = Reader { text, lines, findings, open: Vec::new(), root: None, documents: 0 };
+    for event in Parser::new_from_str(text) {
+        let go_on = match event {
+            Ok((event, span)) => reader.take(event, &span),
+            Err(error) => {
+                let at = place(error.marker());
+                reader.findings.error(at, "yaml", format!("this is not YAML: {}", error.info()));
+                false
+            }
+        };
+        if !go_on {
+            return None;
+        }
+    }
+    if reader.root.is_none() {
+        findings.error_with_hint(
+            Place::START,
+            "empty",
+            "the file is empty",
+            "begin with `blueprint: <name>`; docs/blueprint.md has a complete example",
+        );
+        return None;
+    }
+    reader.root
+}
+
+/// A map or list that is still being read.
+enum Open {
+    List(Place, Vec<Node>),
+    Map(Place, Vec<(Key, Node)>, Option<Key>),
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
+    findings: &'a mut Findings,
+    open: Vec<Open>,
+    root: Option<Node>,
+    documents: usize,
+}
+
+impl Reader<'_> {
+    /// Takes one event; false stops the reading.
+    fn take(&mut self, event: Event<'_>, span: &Span) -> bool {
+        let at = place(&span.start);
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => true,
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    self.findings.error(
+                        at,
+                        "documents",
+                        "a second document begins here; a file is one blueprint",
+                    );
+                }
+                self.documents == 1
+            }
+            Event::Alias(_) => {
+                self.findings.error_with_hint(
+                    at,
+                    "alias",
+                    "aliases are not used in blueprints",
+                    "name the value once under `values:` and use it as \"{{ values.x }}\"",
+                );
+                false
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse(at, anchor, tag.is_some()) && self.scalar(&text, style, at, span)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse(at, anchor, tag.is_some()) && self.begin(Open::List(at, Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse(at, anchor, tag.is_some()) && self.begin(Open::Map(at, Vec::new(), None))
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open::List(place, items)) => self.add(Node { place, shape: Shape::List(items) }),
+                Some(Open::Map(place, entries, _)) => self.add(Node { place, shape: Shape::Map(entries) }),
+                None => true,
+            },
+        }
+    }
+
+    /// Finds an anchor (which stops the reading: an alias could follow) or a tag.
+    fn refuse(&mut self, at: Place, anchor: usize, tag: bool) -> bool {
+        if tag {
+            self.findings.error(at, "tag", "YAML tags (`!x`) are not used in blueprints");
+        }
+        if anchor > 0 {
+            self.findings.error_with_hint(
+                at,
+                "anchor",
+                "anchors (`&x`) are not used in blueprints",
+                "name the value once under `values:` and use it as \"{{ values.x }}\"",
+            );
+        }
+        anchor == 0
+    }
+
+    fn begin(&mut self, open: Open) -> bool {
+        let at = match &open {
+            Open::List(at, _) | Open::Map(at, _, _) => *at,
+        };
+        if let Some(Open::Map(_, _, key @ None)) = self.open.last_mut() {
+            self.findings.error(at, "key", "the key of a map is a text");
+            // Reading on needs some key; the finding already makes the file unusable.
+            *key = Some(Key { place: at, text: String::new() });
+        }
+        self.open.push(open);
+        if self.open.len() > MAX_DEPTH {
+            self.findings.error(at, "too-deep", format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        self.open.len() <= MAX_DEPTH
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, at: Place, span: &Span) -> bool {
+        if let Some(Open::Map(_, entries, key @ None)) = self.open.last_mut() {
+            if text == "<<" && style == ScalarStyle::Plain {
+                self.findings.error_with_hint(
+                    at,
+                    "merge-key",
+                    "merge keys (`<<`) are not used in blueprints",
+                    "write the members out",
+                );
+            } else if entries.iter().any(|(name, _)| name.text == text) {
+                self.findings.error(
+                    at,
+                    "duplicate-key",
+                    format!("`{text}` is there twice; the first one counts"),
+                );
+            }
+            *key = Some(Key { place: at, text: text.to_owned() });
+            return true;
+        }
+        let shape = if style == ScalarStyle::Plain { self.plain(text, at) } else { None };
+        let shape = shape.unwrap_or_else(|| Shape::Text(text.to_owned(), self.holes(text, span)));
+        self.add(Node { place: at, shape })
+    }
+
+    /// The core schema: what an unquoted scalar means, or `None` if it is a text.
+    fn plain(&mut self, text: &str, at: Place) -> Option<Shape> {
+        let ambiguous = matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n")
+            || (text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
+        if ambiguous {
+            self.findings.warning(
+                at,
+                "ambiguous-scalar",
+                format!("`{text}` means one thing in YAML 1.1 and another in 1.2; it is read as the text \"{text}\""),
+                "quote it, or write true, false or a number",
+            );
+            return None;
+        }
+        let value = match text {
+            "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+            "true" | "True" | "TRUE" => Value::Bool(true),
+            "false" | "False" | "FALSE" => Value::Bool(false),
+            _ => Value::Number(number(text)?),
+        };
+        Some(Shape::Plain(value))
+    }
+
+    /// The place of each `{{`, found in the source so that block and escaped texts have true places too.
+    fn holes(&self, text: &str, span: &Span) -> Vec<Place> {
+        let wanted = text.matches("{{").count();
+        let start = place(&span.start);
+        if wanted == 0 {
+            return Vec::new();
+        }
+        let line = self.lines.get(span.start.line().saturating_sub(1)).copied().unwrap_or_default();
+        let source = self.text.get(line..).unwrap_or_default().chars().skip(span.start.col());
+        let source: Vec<char> = source.take(span.end.index().saturating_sub(span.start.index())).collect();
+        let (mut at, mut holes, mut i) = (start, Vec::with_capacity(wanted), 0);
+        while i < source.len() && holes.len() < wanted {
+            if source[i] == '{' && source.get(i + 1) == Some(&'{') {
+                holes.push(at);
+                at.column += 1;
+                i += 1;
+            }
+            at = if source[i] == '\n' {
+                Place { line: at.line + 1, column: 1 }
+            } else {
+                Place { line: at.line, column: at.column + 1 }
+            };
+            i += 1;
+        }
+        holes.resize(wanted, start);
+        holes
+    }
+
+    /// Puts a finished node where it belongs.
+    fn add(&mut self, node: Node) -> bool {
+        match self.open.last_mut() {
+            Some(Open::List(_, items)) => items.push(node),
+            Some(Open::Map(_, entries, key)) => {
+                if let Some(key) = key.take()
+                    && !entries.iter().any(|(name, _)| name.text == key.text)
+                {
+                    entries.push((key, node));
+                }
+            }
+            None => self.root = Some(node),
+        }
+        true
+    }
+}
+
+/// A number of the core schema: decimal, `0x`, `0o` or floating point; infinities and NaN have no JSON form.
+fn number(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if let Some(hex) = text.strip_prefix("0x") {
+        return i64::from_str_radix(hex, 16).ok().map(Number::from);
+    }
+    if let Some(octal) = text.strip_prefix("0o") {
+        return i64::from_str_radix(octal, 8).ok().map(Number::from);
+    }
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(Number::from(whole));
+    }
+    text.parse::<f64>().ok().and_then(Number::from_f64)
+}
+
+fn place(marker: &Marker) -> Place {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Place { line: count(marker.line()), column: count(marker.col()).saturating_add(1) }
+}
