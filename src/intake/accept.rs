@@ -81,7 +81,8 @@ impl Intake {
             }
             (Wish::Deprovision, Some(mut tenant)) => {
                 let previous = tenant.status;
-                wish::remove(&mut tenant, &operation(request, &tenant, previous, now), now);
+                let by = operation(request, &tenant, previous, now);
+                wish::remove(&mut tenant, &by, now);
                 (tenant, previous)
             }
             (Wish::Retry, Some(tenant)) => return Self::retried(request, tenant, now),

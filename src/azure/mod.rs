@@ -1,0 +1,4 @@
+//! The real world's adapters. So far those that the local world uses as well: the wire and the Event Grid topic.
+
+pub mod event_grid;
+pub mod wire;

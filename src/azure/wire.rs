@@ -1,0 +1,151 @@
+//! The one HTTP client: every request to ARM, Graph and Event Grid goes through here, in Azure and on a laptop.
+//!
+//! A token goes only to the host that it is meant for: a poll URL elsewhere is refused before anything is sent, and
+//! redirects are not followed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::future::BoxFuture;
+use reqwest::{Client, Url, header, redirect};
+use serde_json::Value;
+
+use crate::{
+    ports::Wire,
+    steps::{Api, Failure, Method, Reply, Request},
+    tenant::{Cause, FailureClass},
+};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest answer that is read, in bytes; ARM's lists stay far below.
+const MAX_REPLY_BYTES: usize = 4 << 20;
+
+/// Where the services are.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// Azure Resource Manager, e.g. `https://management.azure.com`.
+    pub arm: Url,
+    /// Microsoft Graph, e.g. `https://graph.microsoft.com`.
+    pub graph: Url,
+    /// The Event Grid topic's host.
+    pub event_grid: Url,
+}
+
+impl Hosts {
+    /// All services at one address, as the simulated Azure has them.
+    pub fn all_at(url: &Url) -> Self {
+        Self { arm: url.clone(), graph: url.clone(), event_grid: url.clone() }
+    }
+
+    fn of(&self, api: Api) -> &Url {
+        match api {
+            Api::Arm => &self.arm,
+            Api::Graph => &self.graph,
+            Api::EventGrid => &self.event_grid,
+        }
+    }
+}
+
+/// The wire over `reqwest`.
+pub struct HttpWire {
+    client: Client,
+    hosts: Hosts,
+    /// The bearer token of the simulated Azure, which takes any.
+    token: String,
+}
+
+impl HttpWire {
+    /// A wire to the given hosts; `timeout` bounds a whole request.
+    ///
+    /// # Errors
+    /// When no client can be made, for example because TLS can't be set up.
+    pub fn new(hosts: Hosts, token: impl Into<String>, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(timeout)
+            .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .build()?;
+        Ok(Self { client, hosts, token: token.into() })
+    }
+
+    /// The whole URL, on the service's own host or not at all.
+    fn url(&self, request: &Request) -> Result<Url, Failure> {
+        let host = self.hosts.of(request.api);
+        let url = host.join(&request.path).map_err(|error| refused(format!("a bad URL: {error}")))?;
+        if url.origin() != host.origin() {
+            return Err(refused("the service gave a URL on another host; it was not followed".to_owned()));
+        }
+        Ok(url)
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Reply, Failure> {
+        let url = self.url(&request)?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut outgoing = self.client.request(method, url).bearer_auth(&self.token);
+        if let Some(body) = &request.body {
+            let typed = request.headers.iter().any(|(name, _)| *name == "content-type");
+            if !typed {
+                outgoing = outgoing.header(header::CONTENT_TYPE, "application/json");
+            }
+            outgoing = outgoing.body(body.to_string());
+        } else if request.mutates() {
+            outgoing = outgoing.header(header::CONTENT_LENGTH, 0);
+        }
+        for (name, value) in &request.headers {
+            outgoing = outgoing.header(*name, value);
+        }
+        let incoming = outgoing.send().await.map_err(|error| lost(&error))?;
+        read(incoming).await
+    }
+}
+
+impl Wire for HttpWire {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+async fn read(mut incoming: reqwest::Response) -> Result<Reply, Failure> {
+    let status = incoming.status().as_u16();
+    let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    };
+    let headers: BTreeMap<String, String> = incoming.headers().iter().filter_map(header).collect();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = incoming.chunk().await.map_err(|error| lost(&error))? {
+        if bytes.len() + chunk.len() > MAX_REPLY_BYTES {
+            return Err(Failure::nonsense(format!("the answer has more than {MAX_REPLY_BYTES} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let body = match serde_json::from_slice(&bytes) {
+        Ok(body) => body,
+        Err(_) if bytes.is_empty() || !(200..300).contains(&status) => Value::Null,
+        Err(_) => return Err(Failure::nonsense("the answer is not JSON")),
+    };
+    Ok(Reply { status, headers, body })
+}
+
+/// No answer: certainly not sent, or nobody knows.
+fn lost(error: &reqwest::Error) -> Failure {
+    // The URL is left out: a poll URL may carry what does not belong into a log.
+    if error.is_connect() {
+        Failure::not_sent("the service can't be reached")
+    } else if error.is_timeout() {
+        Failure::ambiguous("the service did not answer in time")
+    } else {
+        Failure::ambiguous("the connection broke before the answer was whole")
+    }
+}
+
+fn refused(message: String) -> Failure {
+    Cause::ours(FailureClass::Permanent, "refused-url", message).into()
+}
