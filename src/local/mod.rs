@@ -1,4 +1,5 @@
 //! The world with no Azure: one state file, a queue in it, the embedded host, the simulated Azure.
 
 pub mod db;
+pub mod host;
 pub mod queue;
