@@ -17,6 +17,7 @@ pub mod announce;
 pub mod azure;
 pub mod blueprint;
 pub mod engine;
+pub mod host;
 pub mod ids;
 pub mod intake;
 pub mod local;

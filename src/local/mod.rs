@@ -2,3 +2,5 @@
 
 pub mod db;
 pub mod state;
+pub mod host;
+pub mod queue;

@@ -1,0 +1,80 @@
+//! The functions of this app: which names the host may call, and with which trigger.
+//!
+//! The same facts stand in `host.json` and in each folder's `function.json`, where the host reads them; a test holds
+//! all of them against each other. JSON has no comments, so the choices made there are explained here.
+//!
+//! # `function.json`
+//! - `dataType: binary` on every queue trigger: the body arrives as exact bytes, and members of a JSON body don't leak
+//!   into the metadata, where a sender could overwrite `MessageId` or `DeliveryCount` (azure-functions-host,
+//!   `Utility.ApplyBindingData`).
+//! - `isSessionsEnabled` on `tenant-requests`: the session is the tenant, so requests for one tenant come in order and
+//!   never two at once. A dead-letter queue has no sessions, whatever its parent has.
+//! - Binding names hold letters and digits only; the host refuses an underscore.
+//! - The `sweep` schedule is a literal: a missing app setting would leave the function without its trigger.
+//!
+//! # `host.json`
+//! - `functionTimeout` of ten minutes, because a timeout kills the whole handler and everything in flight: it is the
+//!   net below the runner's own, shorter deadline, and the greatest value that every hosting plan accepts.
+//! - `maxAutoLockRenewalDuration` above `functionTimeout`: renewal that ends earlier lets a second copy of a message
+//!   start while the first still runs.
+//! - `autoCompleteMessages` stays true: a custom handler has no way to settle a message by itself.
+//! - No `retry` policy: it would repeat inside the same lock, without the broker's count. The product's own back-off is
+//!   durable.
+//! - `enableForwardingHttpRequest` stays false, so that every trigger arrives in the same envelope.
+//! - `sessionIdleTimeout` of two seconds (the default is a minute): a session whose tenant sends nothing more must not
+//!   keep one of the concurrent sessions occupied.
+
+/// How a function is triggered, with the names of its bindings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A Service Bus queue with `dataType: binary`.
+    QueueMessage {
+        /// The trigger's binding name.
+        binding: &'static str,
+    },
+    /// A timer.
+    Timer {
+        /// The trigger's binding name.
+        binding: &'static str,
+    },
+    /// An HTTP request, not forwarded.
+    Http {
+        /// The trigger's binding name.
+        binding: &'static str,
+        /// The output binding that carries the response.
+        output: &'static str,
+    },
+}
+
+impl Kind {
+    /// The trigger's binding name, which keys `Data` in the envelope.
+    pub const fn binding(self) -> &'static str {
+        match self {
+            Self::QueueMessage { binding } | Self::Timer { binding } | Self::Http { binding, .. } => binding,
+        }
+    }
+}
+
+/// One function: its folder's name and its trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function {
+    /// The name of the folder, of the function, and of the path that the host posts to.
+    pub name: &'static str,
+    /// Its trigger.
+    pub kind: Kind,
+}
+
+/// All functions of the app.
+pub const FUNCTIONS: [Function; 6] = [
+    Function { name: "signup", kind: Kind::QueueMessage { binding: "signupMsg" } },
+    Function { name: "resume", kind: Kind::QueueMessage { binding: "wakeupMsg" } },
+    Function { name: "sweep", kind: Kind::Timer { binding: "sweepTimer" } },
+    Function { name: "deadletter", kind: Kind::QueueMessage { binding: "deadMsg" } },
+    Function { name: "tenants", kind: Kind::Http { binding: "req", output: "res" } },
+    Function { name: "retry", kind: Kind::Http { binding: "req", output: "res" } },
+];
+
+/// The function of that name. Case is ignored, as the host ignores it.
+pub fn find(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().find(|function| function.name.eq_ignore_ascii_case(name))
+}

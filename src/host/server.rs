@@ -1,0 +1,154 @@
+//! The HTTP server that the host calls: `GET /` for readiness and health, `POST /<Function>` for invocations.
+
+use std::{future::Future, io, net::Ipv4Addr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, header::ALLOW},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::StreamExt as _;
+use serde_json::json;
+use tokio::{net::TcpListener, sync::watch};
+
+use super::{
+    Answer, Functions, Invocation, Trigger,
+    functions::{self, Function},
+};
+
+/// The largest envelope that is read, in bytes. A Standard message of 256 KiB makes about 350 KiB of base64, a Premium
+/// one of 1 MiB (the default there) about 1.4 MiB.
+pub const ENVELOPE_LIMIT: usize = 8 << 20;
+
+/// Listens where the host looks for its handler: 127.0.0.1, on the port that the host gave in
+/// `FUNCTIONS_CUSTOMHANDLER_PORT`. Port 0 takes any free one.
+///
+/// # Errors
+/// When the port is taken, or may not be used.
+pub async fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+}
+
+/// Serves invocations until `shutdown` is ready, then lets running ones finish.
+///
+/// # Guarantees
+/// - Every answer is a JSON object with `Content-Type: application/json`, after a panic in a function too.
+/// - `GET /` answers without touching a function.
+/// - A function goes on when the host hangs up. All of them end when this future is dropped.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    functions: Arc<dyn Functions>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let (alive, gone) = watch::channel(());
+    let router = Router::new().fallback(answer).with_state(Served { functions, gone });
+    let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
+    drop(alive);
+    served
+}
+
+#[derive(Clone)]
+struct Served {
+    functions: Arc<dyn Functions>,
+    /// Closed when the server is dropped: functions must not outlive it.
+    gone: watch::Receiver<()>,
+}
+
+async fn answer(State(served): State<Served>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let name = head.uri.path().trim_matches('/');
+    if name.is_empty() {
+        return if matches!(head.method, Method::GET | Method::HEAD) {
+            (StatusCode::OK, Json(json!({ "service": "tenantry", "status": "ready" }))).into_response()
+        } else {
+            not_allowed("GET")
+        };
+    }
+    let Some(function) = functions::find(name) else {
+        let known: Vec<&str> = functions::FUNCTIONS.iter().map(|function| function.name).collect();
+        return failure(StatusCode::NOT_FOUND, &format!("no such function; there are {}", known.join(", ")));
+    };
+    if head.method != Method::POST {
+        return not_allowed("POST");
+    }
+    let envelope = match read(&head.headers, body).await {
+        Ok(envelope) => envelope,
+        Err((status, why)) => return failure(status, &why),
+    };
+    let trigger = match Trigger::parse(function, &envelope) {
+        Ok(trigger) => trigger,
+        Err(bad) => return failure(StatusCode::BAD_REQUEST, &bad.to_string()),
+    };
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let invocation = Invocation {
+        function: function.name.to_owned(),
+        id: header("x-azure-functions-invocationid"),
+        traceparent: header("traceparent"),
+        trigger,
+    };
+    run(served, function, invocation).await
+}
+
+/// Runs the function in a task of its own, so that a panic ends there and a host that hangs up does not end it.
+async fn run(served: Served, function: &'static Function, invocation: Invocation) -> Response {
+    let id = invocation.id.clone();
+    let Served { functions, mut gone } = served;
+    let task = tokio::spawn(async move {
+        tokio::select! {
+            answer = functions.call(invocation) => Some(answer),
+            _ = gone.changed() => None,
+        }
+    });
+    let answer = match task.await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => Answer::TryAgain { why: "the handler is shutting down".to_owned() },
+        Err(error) => {
+            tracing::error!(function.name = function.name, invocation.id = id, %error, "a function panicked");
+            return failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the function panicked; its log has the place",
+            );
+        }
+    };
+    let (status, body) = answer.to_wire(function.kind);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, Json(body)).into_response()
+}
+
+/// Reads the body in either framing, up to [`ENVELOPE_LIMIT`].
+async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, (StatusCode, String)> {
+    let too_large = || {
+        let why = format!("the envelope is larger than {} MiB", ENVELOPE_LIMIT >> 20);
+        (StatusCode::PAYLOAD_TOO_LARGE, why)
+    };
+    let announced =
+        headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > ENVELOPE_LIMIT) {
+        return Err(too_large());
+    }
+    let mut envelope = Vec::with_capacity(announced.unwrap_or_default());
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk: Bytes =
+            chunk.map_err(|error| (StatusCode::BAD_REQUEST, format!("the envelope broke off: {error}")))?;
+        if envelope.len() + chunk.len() > ENVELOPE_LIMIT {
+            return Err(too_large());
+        }
+        envelope.extend_from_slice(&chunk);
+    }
+    Ok(envelope)
+}
+
+fn failure(status: StatusCode, why: &str) -> Response {
+    (status, Json(json!({ "error": why }))).into_response()
+}
+
+fn not_allowed(method: &'static str) -> Response {
+    let why = json!({ "error": format!("only {method} is answered here") });
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, method)], Json(why)).into_response()
+}

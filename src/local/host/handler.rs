@@ -1,0 +1,107 @@
+//! The handler that the host drives: a task in this process, or a child process.
+
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr, path::PathBuf, sync::Arc};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{app::HostFile, process};
+
+/// Starts a handler on a listener of 127.0.0.1; the task is aborted to kill it.
+pub type Starter = Arc<dyn Fn(TcpListener) -> JoinHandle<()> + Send + Sync>;
+
+/// How the handler is run.
+#[derive(Clone)]
+pub enum Handler {
+    /// A task in this process; it is driven over HTTP all the same. A kill aborts the task.
+    InProcess(Starter),
+    /// A child process, as the real host runs it. A kill is SIGKILL.
+    Process(ProcessHandler),
+}
+
+/// Where a child process finds its files, and what is added to its environment.
+#[derive(Debug, Clone)]
+pub struct ProcessHandler {
+    /// The app's folder: the working directory, and where a relative executable is looked for before `PATH`.
+    pub root: PathBuf,
+    /// Used in place of `host.json`'s `defaultExecutablePath`.
+    pub executable: Option<PathBuf>,
+    /// Variables besides the inherited ones and the host's own; `%NAME%` in path and arguments may name them.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InProcess(_) => f.write_str("InProcess"),
+            Self::Process(process) => f.debug_tuple("Process").field(process).finish(),
+        }
+    }
+}
+
+/// A handler that was started; dropping it kills it.
+pub(super) enum Running {
+    Task(AbortOnDrop),
+    Child(process::Child),
+}
+
+/// A task that ends with its owner.
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// How a handler ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exit {
+    /// The exit code; none after a signal.
+    pub(super) code: Option<i32>,
+    /// Its last words on stderr.
+    pub(super) last_words: String,
+}
+
+impl Handler {
+    /// Starts a handler; returns it with its URL, where it may not listen yet.
+    pub(super) async fn launch(&self, host: &HostFile) -> Result<(Running, String), String> {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|e| format!("no free port: {e}"))?;
+        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        let url = format!("http://127.0.0.1:{port}");
+        let running = match self {
+            Self::InProcess(start) => Running::Task(AbortOnDrop(start(listener))),
+            Self::Process(handler) => {
+                // The real host finds a port in the same way: between this and the child's bind it is anybody's.
+                drop(listener);
+                Running::Child(process::Child::spawn(handler, host, port)?)
+            }
+        };
+        Ok((running, url))
+    }
+}
+
+impl Running {
+    /// Waits for the handler to end by itself. May be dropped and called again.
+    pub(super) async fn exited(&mut self) -> Exit {
+        match self {
+            Self::Child(child) => child.exited().await,
+            Self::Task(task) => match (&mut task.0).await {
+                Ok(()) => Exit { code: Some(0), last_words: String::new() },
+                Err(error) => Exit { code: Some(1), last_words: error.to_string() },
+            },
+        }
+    }
+
+    /// Kills the handler and waits until it is gone.
+    pub(super) async fn kill(mut self) {
+        match &mut self {
+            Self::Child(child) => child.kill().await,
+            Self::Task(task) => {
+                task.0.abort();
+                // The result says only that it was aborted.
+                let _ = (&mut task.0).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! A Functions host for the laptop: it drives the handler over real HTTP, as the real one would.
+//!
+//! What the real host does that a handler can notice is done here too: how values are encoded, when a message is
+//! abandoned, what an empty answer leads to, who is killed on a timeout. So the handler that runs here is the handler
+//! that runs in Azure, and meets its difficulties here first.
+//!
+//! # What it is not
+//! No authentication (as `func start`), no Event Grid or Storage triggers, no batches, no host `retry` policy, and one
+//! instance only.
+
+mod app;
+mod encode;
+mod faults;
+mod front;
+mod handler;
+mod invoke;
+mod listener;
+mod outputs;
+mod process;
+mod supervisor;
+mod timer;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use jiff::Timestamp;
+use tokio::{sync::watch, task::JoinSet};
+
+use super::queue::Queue;
+use handler::AbortOnDrop;
+use invoke::Invoker;
+use supervisor::{State, Supervised};
+
+pub use app::{App, AppError, Binding, FunctionFile, HostFile, TriggerKind};
+pub use faults::{Attempt, Fault, HostFaults};
+pub use handler::{Handler, ProcessHandler, Starter};
+
+/// Where the host takes its time from. It must run at the speed of the real clock; waits are measured by the runtime.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How the host runs.
+#[derive(Debug, Clone)]
+pub struct HostSettings {
+    /// The app.
+    pub app: App,
+    /// Ticks every timer so often, in place of its schedule.
+    pub timer_interval: Option<Duration>,
+    /// How long after a timeout the handler is killed.
+    pub timeout_grace: Duration,
+    /// Faults that a test wants.
+    pub faults: HostFaults,
+}
+
+impl HostSettings {
+    /// The settings of the real host for an app.
+    pub fn new(app: App) -> Self {
+        let timeout_grace = Duration::from_secs(2);
+        Self { app, timer_interval: None, timeout_grace, faults: HostFaults::default() }
+    }
+}
+
+/// Why the host did not start.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HostError {
+    /// A file of the app is wrong.
+    #[error("the app can't be hosted")]
+    App(#[from] AppError),
+    /// The handler did not come up.
+    #[error("the handler did not start: {0}")]
+    Handler(String),
+}
+
+/// A running host. Dropping it kills the handler and leaves every message in flight locked; [`EmbeddedHost::stop`] lets
+/// them finish.
+pub struct EmbeddedHost {
+    shared: Arc<Shared>,
+    triggers: JoinSet<()>,
+    /// Dropped last, so that nothing calls a handler that is gone.
+    _supervisor: AbortOnDrop,
+}
+
+impl fmt::Debug for EmbeddedHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedHost").field("handler_url", &self.handler_url()).finish_non_exhaustive()
+    }
+}
+
+impl EmbeddedHost {
+    /// Starts the handler, waits until it answers, then starts the listeners and timers.
+    ///
+    /// # Errors
+    /// [`HostError`] when the app is wrong or the handler fails three times.
+    pub async fn start(
+        settings: HostSettings,
+        handler: Handler,
+        queue: Queue,
+        clock: Clock,
+    ) -> Result<Self, HostError> {
+        let HostSettings { app, timer_interval, timeout_grace, faults } = settings;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|error| HostError::Handler(error.to_string()))?;
+        let (handler, work) =
+            supervisor::supervisor(handler, app.host.clone(), client.clone(), Arc::clone(&clock));
+        let invoker = Invoker {
+            client,
+            handler: handler.clone(),
+            function_timeout: app.host.function_timeout,
+            start_limit: app.host.initialization_timeout,
+            grace: timeout_grace,
+            requests: std::sync::atomic::AtomicU64::new(0),
+        };
+        let schedules = schedules(&app, timer_interval)?;
+        let phase = watch::Sender::new(Phase::Running);
+        let mut halted = phase.subscribe();
+        let supervisor = AbortOnDrop(tokio::spawn(async move {
+            tokio::select! {
+                () = work => {}
+                _ = halted.wait_for(|phase| *phase == Phase::Halted) => {}
+            }
+        }));
+        up(&handler).await?;
+        let functions = app.functions.iter().cloned().map(Arc::new).collect();
+        let shared = Arc::new(Shared {
+            app,
+            functions,
+            invoker,
+            queue,
+            clock,
+            faults,
+            in_flight: Arc::new(AtomicUsize::new(0)),
+            phase,
+        });
+        let triggers = start_triggers(&shared, &schedules);
+        Ok(Self { shared, triggers, _supervisor: supervisor })
+    }
+
+    /// Where the handler listens now; none while it is being started.
+    pub fn handler_url(&self) -> Option<String> {
+        match &*self.shared.invoker.handler.state.borrow() {
+            State::Ready(endpoint) => Some(endpoint.url.clone()),
+            State::Starting | State::Stopped(_) => None,
+        }
+    }
+
+    /// Why the host gave up on the handler, if it did.
+    pub fn gave_up(&self) -> Option<String> {
+        match &*self.shared.invoker.handler.state.borrow() {
+            State::Stopped(why) => Some(why.clone()),
+            State::Starting | State::Ready(_) => None,
+        }
+    }
+
+    /// The routes of the HTTP functions and of the host itself, to be merged with others and served by the caller.
+    pub fn router(&self) -> Router {
+        front::router(&self.shared)
+    }
+
+    /// Whether no invocation runs and no queue with a trigger holds a message that is due. Messages scheduled for later
+    /// don't count.
+    pub fn is_idle(&self) -> bool {
+        // The queue first: a message on its way from the queue to the handler is seen by at least one of the two.
+        let now = self.shared.now();
+        let queues = self.shared.functions.iter().filter_map(|f| f.trigger().queue_name.as_deref());
+        let waiting = queues
+            .filter_map(|queue| self.shared.queue.counts(queue, now).ok())
+            .any(|counts| counts.ready + counts.in_flight > 0);
+        !waiting && self.shared.in_flight.load(Ordering::SeqCst) == 0
+    }
+
+    /// Takes nothing more in, lets running invocations finish, then kills the handler.
+    pub async fn stop(mut self) {
+        self.shared.phase.send_replace(Phase::Stopping);
+        while self.triggers.join_next().await.is_some() {}
+    }
+}
+
+/// Starts a task per queue and per timer, which all end at once when the host halts.
+fn start_triggers(shared: &Arc<Shared>, schedules: &[(String, timer::Schedule)]) -> JoinSet<()> {
+    let mut triggers = JoinSet::new();
+    for function in &shared.functions {
+        let (shared, function) = (Arc::clone(shared), Arc::clone(function));
+        match function.kind() {
+            Some(TriggerKind::ServiceBus) => {
+                triggers.spawn(async move {
+                    tokio::select! {
+                        () = listener::listen(Arc::clone(&shared), function) => {}
+                        () = shared.halted() => {}
+                    }
+                });
+            }
+            Some(TriggerKind::Timer) => {
+                let schedule = schedules.iter().find(|(name, _)| *name == function.name).map(|(_, at)| *at);
+                let Some(schedule) = schedule else { continue };
+                triggers.spawn(async move {
+                    tokio::select! {
+                        () = timer::tick(Arc::clone(&shared), function, schedule) => {}
+                        () = shared.halted() => {}
+                    }
+                });
+            }
+            Some(TriggerKind::Http) | None => {}
+        }
+    }
+    triggers
+}
+
+fn schedules(app: &App, interval: Option<Duration>) -> Result<Vec<(String, timer::Schedule)>, AppError> {
+    let timers = app.functions.iter().filter(|function| function.kind() == Some(TriggerKind::Timer));
+    timers
+        .map(|function| {
+            let schedule = interval.map_or_else(
+                || timer::Schedule::parse(function),
+                |interval| Ok(timer::Schedule::Every(interval)),
+            );
+            Ok((function.name.clone(), schedule?))
+        })
+        .collect()
+}
+
+/// Waits for a handler's first answer, or for the host to give up.
+async fn up(handler: &Supervised) -> Result<(), HostError> {
+    let mut state = handler.state.clone();
+    let gone = || HostError::Handler("the host is stopping".to_owned());
+    let state = state.wait_for(|state| !matches!(state, State::Starting)).await.map_err(|_| gone())?;
+    match &*state {
+        State::Stopped(why) => Err(HostError::Handler(why.clone())),
+        State::Ready(_) | State::Starting => Ok(()),
+    }
+}
+
+/// How far the host has got with stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Running,
+    /// Nothing more is taken in.
+    Stopping,
+    /// Everything is dropped where it stands.
+    Halted,
+}
+
+/// What the host's tasks have in common.
+struct Shared {
+    app: App,
+    functions: Vec<Arc<FunctionFile>>,
+    invoker: Invoker,
+    queue: Queue,
+    clock: Clock,
+    faults: HostFaults,
+    in_flight: Arc<AtomicUsize>,
+    phase: watch::Sender<Phase>,
+}
+
+/// Counts an invocation for as long as it lives.
+struct Busy(Arc<AtomicUsize>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    async fn wait_until(&self, at: Timestamp) {
+        while let Ok(left) = Duration::try_from(at.duration_since(self.now()))
+            && !left.is_zero()
+        {
+            pause(left).await;
+        }
+    }
+
+    fn busy(&self) -> Busy {
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        Busy(Arc::clone(&self.in_flight))
+    }
+
+    fn halt(&self) {
+        self.phase.send_replace(Phase::Halted);
+    }
+
+    async fn stopping(&self) {
+        self.reaches(Phase::Stopping).await;
+    }
+
+    async fn halted(&self) {
+        self.reaches(Phase::Halted).await;
+    }
+
+    async fn reaches(&self, phase: Phase) {
+        // The sender is a member of `self`, so it can't be gone.
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+    }
+}
+
+/// Lets time pass. The one place in the host where it does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a host waits for real: for ticks, locks, timeouts and a starting handler"
+)]
+async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

@@ -1,0 +1,126 @@
+//! What the real host makes of a handler's outputs before it hands them on.
+//!
+//! Source: azure-functions-host, `HttpScriptInvocationResultExtensions` and `FunctionBinding`. The traps are kept, so
+//! that a handler that falls into one does so on a laptop first.
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Map, Value};
+
+use super::{app::Binding, encode};
+
+/// The members of a handler's answer; names are matched whatever their case.
+pub(super) fn member<'a>(answer: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    answer.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// The texts of the messages that a value of a Service Bus output becomes.
+///
+/// A plain string that happens to be base64 turns into bytes, and bytes turn into the text `System.Byte[]`. Only
+/// strings inside an array arrive as they were.
+pub(super) fn messages(binding: &Binding, value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().map(item).collect(),
+        Value::String(text) if !binding.is_binary() && BASE64_STANDARD.decode(text).is_ok() => {
+            vec!["System.Byte[]".to_owned()]
+        }
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(Value::Array(items)) => items.iter().map(item).collect(),
+            Ok(object @ Value::Object(_)) => vec![item(&object)],
+            Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | Err(_) => {
+                vec![text.clone()]
+            }
+        },
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => vec![item(value)],
+    }
+}
+
+fn item(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(flag) => (if *flag { "True" } else { "False" }).to_owned(),
+        Value::Null => String::new(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(_) | Value::Object(_) => indented(value),
+    }
+}
+
+/// JSON as Newtonsoft writes it: indented, with dates in its own form.
+fn indented(value: &Value) -> String {
+    format!("{:#}", with_dates(value))
+}
+
+fn with_dates(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(date(text).unwrap_or_else(|| text.clone())),
+        Value::Array(items) => items.iter().map(with_dates).collect(),
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(name, value)| (name.clone(), with_dates(value))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// Trailing zeros go, and an offset becomes the host's, which is UTC here.
+fn date(text: &str) -> Option<String> {
+    let at = encode::iso_date(text)?;
+    let has_offset = text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
+    let zone = match (has_offset, text.ends_with('Z')) {
+        (true, _) => "+00:00",
+        (false, true) => "Z",
+        (false, false) => "",
+    };
+    Some(format!("{}{zone}", at.strftime("%Y-%m-%dT%H:%M:%S%.f")))
+}
+
+/// The response for the caller of an HTTP function.
+///
+/// # Errors
+/// The reason, when the output has a shape that fails the invocation.
+pub(super) fn http_response(
+    binding: Option<&Binding>,
+    answer: &Map<String, Value>,
+) -> Result<Response, String> {
+    let outputs = match member(answer, "Outputs") {
+        None | Some(Value::Null) => return Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(Value::Object(outputs)) => outputs,
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            return Err("Outputs is no object".to_owned());
+        }
+    };
+    let value = binding.and_then(|binding| member(outputs, &binding.name));
+    let Some(value) = value else { return Ok(plain(StatusCode::OK, "{}".to_owned())) };
+    let Value::Object(response) = value else { return Err("the http output is no object".to_owned()) };
+    let Some(body) = member(response, "body") else {
+        // Without a body the object itself is the result: its status and headers are not looked at.
+        return Ok(plain(StatusCode::OK, indented(value)));
+    };
+    let status = member(response, "statusCode").or_else(|| member(response, "status"));
+    let status = match status {
+        None | Some(Value::Null) => 200,
+        Some(Value::String(text)) => text.parse().map_err(|_| format!("`{text}` is no status"))?,
+        Some(other) => other.as_u64().and_then(|n| u16::try_from(n).ok()).ok_or("the status is no number")?,
+    };
+    let status = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
+    let mut reply = plain(status, item(body));
+    let headers = member(response, "headers").and_then(Value::as_object);
+    for (name, value) in headers.into_iter().flatten() {
+        let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header name"))?;
+        let value: HeaderValue =
+            item(value).parse().map_err(|_| format!("the value of {name} is refused"))?;
+        reply.headers_mut().insert(name, value);
+    }
+    Ok(reply)
+}
+
+fn plain(status: StatusCode, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

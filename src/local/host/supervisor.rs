@@ -1,0 +1,190 @@
+//! Keeps a handler running: start, readiness, restart after an exit or a kill, and giving up.
+//!
+//! Source: azure-functions-host, `HttpFunctionInvocationDispatcher` and `DefaultHttpWorkerService`. Exit code 0 is not
+//! restarted, 200 is and counts nothing, any other counts; the third counted end stops the host, and the count is
+//! forgotten when two are more than 30 minutes apart.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    Clock,
+    app::HostFile,
+    handler::{Handler, Running},
+    pause,
+};
+
+/// How often readiness is asked for.
+const PROBE_EVERY: Duration = Duration::from_millis(25);
+/// How many counted ends stop the host.
+const STRIKES: usize = 3;
+/// How far apart two ends are that have nothing to do with each other.
+const STRIKE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
+
+/// Where the handler is reached; a new one after every restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    pub(super) url: String,
+    pub(super) generation: u64,
+}
+
+/// What the handler is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    Starting,
+    Ready(Endpoint),
+    /// The host gave up, for this reason.
+    Stopped(String),
+}
+
+/// The other end of a running supervisor.
+#[derive(Clone)]
+pub(super) struct Supervised {
+    pub(super) state: watch::Receiver<State>,
+    kills: mpsc::UnboundedSender<u64>,
+}
+
+impl Supervised {
+    /// Kills the handler of a generation, which is then started again and not counted. A later one is left alone.
+    pub(super) fn kill(&self, generation: u64) {
+        // A supervisor that has ended has killed its handler already.
+        let _ = self.kills.send(generation);
+    }
+
+    /// Waits until a generation is no longer the running one.
+    pub(super) async fn replaced(&self, generation: u64) {
+        let mut state = self.state.clone();
+        let other =
+            |state: &State| !matches!(state, State::Ready(endpoint) if endpoint.generation == generation);
+        // An error means that the supervisor is gone, and its handler with it.
+        let _ = state.wait_for(other).await;
+    }
+}
+
+/// Makes a supervisor and the future that does its work; dropping the future kills the handler.
+pub(super) fn supervisor(
+    handler: Handler,
+    host: HostFile,
+    client: reqwest::Client,
+    clock: Clock,
+) -> (Supervised, impl Future<Output = ()> + Send) {
+    let (announce, state) = watch::channel(State::Starting);
+    let (kills, killed) = mpsc::unbounded_channel();
+    let work = Supervisor { handler, host, client, clock, announce, killed, strikes: Vec::new() };
+    (Supervised { state, kills }, work.run())
+}
+
+struct Supervisor {
+    handler: Handler,
+    host: HostFile,
+    client: reqwest::Client,
+    clock: Clock,
+    announce: watch::Sender<State>,
+    killed: mpsc::UnboundedReceiver<u64>,
+    strikes: Vec<Timestamp>,
+}
+
+/// Why a generation ended.
+enum End {
+    Killed,
+    Recycled,
+    Failed(String),
+    HostGone,
+}
+
+impl Supervisor {
+    async fn run(mut self) {
+        for generation in 1.. {
+            self.announce.send_replace(State::Starting);
+            match self.generation(generation).await {
+                End::Killed | End::Recycled => {}
+                End::HostGone => return,
+                End::Failed(why) => {
+                    tracing::error!(handler.generation = generation, why, "the handler failed");
+                    if self.strike() {
+                        self.announce.send_replace(State::Stopped(why));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn generation(&mut self, generation: u64) -> End {
+        let (mut running, url) = match self.handler.launch(&self.host).await {
+            Ok(started) => started,
+            Err(why) => return End::Failed(why),
+        };
+        let limit = self.host.initialization_timeout;
+        let ready = tokio::select! {
+            ready = tokio::time::timeout(limit, probe(&self.client, &url)) => ready.is_ok(),
+            exit = running.exited() => return ended(&exit),
+        };
+        if !ready {
+            running.kill().await;
+            return End::Failed(format!("the handler did not answer GET / within {} s", limit.as_secs_f32()));
+        }
+        self.announce.send_replace(State::Ready(Endpoint { url, generation }));
+        self.watch(running, generation).await
+    }
+
+    /// Waits for the end of a handler that is ready.
+    async fn watch(&mut self, mut running: Running, generation: u64) -> End {
+        let mut over = false;
+        loop {
+            tokio::select! {
+                exit = running.exited(), if !over => {
+                    if exit.code != Some(0) {
+                        return ended(&exit);
+                    }
+                    // Not restarted: calls are refused from now on, until a timeout replaces the handler.
+                    tracing::warn!("the handler ended with code 0, so it is not started again");
+                    over = true;
+                }
+                kill = self.killed.recv() => match kill {
+                    None => return End::HostGone,
+                    Some(old) if old != generation => {}
+                    Some(_) => {
+                        self.announce.send_replace(State::Starting);
+                        if !over {
+                            running.kill().await;
+                        }
+                        return End::Killed;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Counts an end; true when the host gives up.
+    fn strike(&mut self) -> bool {
+        let now = (self.clock)();
+        if self.strikes.last().is_some_and(|last| now.duration_since(*last) > STRIKE_MEMORY) {
+            self.strikes.clear();
+        }
+        self.strikes.push(now);
+        self.strikes.len() >= STRIKES
+    }
+}
+
+fn ended(exit: &super::handler::Exit) -> End {
+    match exit.code {
+        Some(200) => End::Recycled,
+        code => {
+            let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("code {code}"));
+            End::Failed(format!("the handler ended with {code}: {}", exit.last_words))
+        }
+    }
+}
+
+/// Asks until there is any HTTP answer; only a refused connection means "not yet".
+async fn probe(client: &reqwest::Client, url: &str) {
+    loop {
+        match client.get(format!("{url}/")).send().await {
+            Err(error) if error.is_connect() => pause(PROBE_EVERY).await,
+            Ok(_) | Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Who holds which message: the broker's memory, with no I/O and no clock.
+//!
+//! A message is in exactly one place: waiting, locked, or being settled (taken out of its lock, not yet durable). The
+//! store runs between [`Broker::take`] and [`Broker::apply`], so nothing is handed out before it is durable.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{BrokerSettings, Counts, DEAD_LETTER_SUFFIX, Delivery, LockToken, QueueSettings, StoredMessage};
+
+/// A message taken out of its lock, to be settled.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    pub(super) queue: String,
+    pub(super) message: Arc<StoredMessage>,
+}
+
+/// What becomes of a taken message.
+#[derive(Debug, Clone)]
+pub(super) struct Settled {
+    pub(super) taken: Taken,
+    pub(super) fate: Fate,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Fate {
+    Done,
+    Again(Arc<StoredMessage>),
+    DeadLetter { queue: String, message: Arc<StoredMessage> },
+}
+
+impl Settled {
+    pub(super) const fn done(taken: Taken) -> Self {
+        Self { taken, fate: Fate::Done }
+    }
+}
+
+struct Lock {
+    sequence: u64,
+    until: Timestamp,
+}
+
+struct Entity {
+    sessions: bool,
+    lock: SignedDuration,
+    /// None for a dead-letter queue, which keeps its messages whatever happens.
+    max_delivery_count: Option<u32>,
+    messages: BTreeMap<u64, Arc<StoredMessage>>,
+    /// Not locked, in the order in which they became or become visible.
+    waiting: BTreeSet<(Timestamp, u64)>,
+    locks: BTreeMap<LockToken, Lock>,
+    /// Sessions with a message in flight or being settled.
+    busy: BTreeSet<String>,
+}
+
+impl Entity {
+    fn new(settings: &QueueSettings) -> Self {
+        Self {
+            sessions: settings.sessions,
+            lock: SignedDuration::try_from(settings.lock).unwrap_or(SignedDuration::MAX),
+            max_delivery_count: Some(settings.max_delivery_count),
+            messages: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            locks: BTreeMap::new(),
+            busy: BTreeSet::new(),
+        }
+    }
+
+    fn dead_letter(settings: &QueueSettings) -> Self {
+        Self { sessions: false, max_delivery_count: None, ..Self::new(settings) }
+    }
+
+    fn session_of(&self, message: &StoredMessage) -> Option<String> {
+        message.session_id.clone().filter(|_| self.sessions)
+    }
+
+    fn lock_end(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.lock).unwrap_or(Timestamp::MAX)
+    }
+
+    fn next(&self, now: Timestamp) -> Option<(Timestamp, u64)> {
+        self.waiting.range(..=(now, u64::MAX)).copied().find(|(_, sequence)| {
+            self.messages.get(sequence).is_some_and(|message| {
+                !self.session_of(message).is_some_and(|session| self.busy.contains(&session))
+            })
+        })
+    }
+
+    fn counts(&self, now: Timestamp) -> Counts {
+        let ready = self.waiting.range(..=(now, u64::MAX)).count();
+        Counts {
+            ready,
+            scheduled: self.waiting.len() - ready,
+            in_flight: self.messages.len() - self.waiting.len(),
+            dead_lettered: 0,
+        }
+    }
+}
+
+/// All queues with their dead-letter queues.
+pub(super) struct Broker {
+    entities: BTreeMap<String, Entity>,
+    tokens: u64,
+}
+
+impl Broker {
+    pub(super) fn new(settings: &BrokerSettings) -> Self {
+        let mut entities = BTreeMap::new();
+        for (name, queue) in &settings.queues {
+            entities.insert(name.clone(), Entity::new(queue));
+            entities.insert(format!("{name}{DEAD_LETTER_SUFFIX}"), Entity::dead_letter(queue));
+        }
+        Self { entities, tokens: 0 }
+    }
+
+    /// Adds a durable message. One of a queue that is no longer configured stays in the file, out of reach.
+    pub(super) fn insert(&mut self, queue: &str, message: StoredMessage) {
+        if let Some(entity) = self.entities.get_mut(queue) {
+            entity.waiting.insert((message.visible_at, message.sequence));
+            entity.messages.insert(message.sequence, Arc::new(message));
+        }
+    }
+
+    /// The outer option: is there such a queue; the inner one: is there a message.
+    #[expect(
+        clippy::option_option,
+        reason = "two questions, and the caller turns the outer one into an error"
+    )]
+    pub(super) fn receive(&mut self, queue: &str, now: Timestamp) -> Option<Option<Delivery>> {
+        let entity = self.entities.get_mut(queue)?;
+        let Some(place) = entity.next(now) else { return Some(None) };
+        let Some(message) = entity.messages.get(&place.1).cloned() else { return Some(None) };
+        entity.waiting.remove(&place);
+        entity.busy.extend(entity.session_of(&message));
+        self.tokens += 1;
+        let (token, locked_until) = (LockToken(self.tokens), entity.lock_end(now));
+        entity.locks.insert(token, Lock { sequence: message.sequence, until: locked_until });
+        let delivery_count = message.failures.saturating_add(1);
+        Some(Some(Delivery { token, message, delivery_count, locked_until }))
+    }
+
+    pub(super) fn renew(&mut self, token: LockToken, now: Timestamp) -> Option<Timestamp> {
+        let entity = self.entities.values_mut().find(|entity| entity.locks.contains_key(&token))?;
+        let until = entity.lock_end(now);
+        let lock = entity.locks.get_mut(&token).filter(|lock| lock.until > now)?;
+        lock.until = until;
+        Some(until)
+    }
+
+    /// Takes a message out of a lock that still holds.
+    pub(super) fn take(&mut self, token: LockToken, now: Timestamp) -> Option<Taken> {
+        let (name, entity) =
+            self.entities.iter_mut().find(|(_, entity)| entity.locks.contains_key(&token))?;
+        entity.locks.get(&token).filter(|lock| lock.until > now)?;
+        let lock = entity.locks.remove(&token)?;
+        let message = entity.messages.get(&lock.sequence)?.clone();
+        Some(Taken { queue: name.clone(), message })
+    }
+
+    /// What a failed delivery leads to.
+    pub(super) fn failed(&self, taken: Taken) -> Settled {
+        let mut message = StoredMessage::clone(&taken.message);
+        message.failures = message.failures.saturating_add(1);
+        let limit = self.entities.get(&taken.queue).and_then(|entity| entity.max_delivery_count);
+        let Some(limit) = limit.filter(|limit| message.failures >= *limit) else {
+            return Settled { fate: Fate::Again(Arc::new(message)), taken };
+        };
+        let why = format!("Message could not be consumed after {limit} delivery attempts.");
+        message.properties.insert("DeadLetterReason".to_owned(), json!("MaxDeliveryCountExceeded"));
+        message.properties.insert("DeadLetterErrorDescription".to_owned(), json!(why));
+        let queue = format!("{}{DEAD_LETTER_SUFFIX}", taken.queue);
+        Settled { fate: Fate::DeadLetter { queue, message: Arc::new(message) }, taken }
+    }
+
+    /// Takes out every message whose lock has ended; each counts as a failed delivery.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<Settled> {
+        let mut taken = Vec::new();
+        for (name, entity) in &mut self.entities {
+            let ended = entity.locks.extract_if(.., |_, lock| lock.until <= now);
+            let sequences: Vec<u64> = ended.map(|(_, lock)| lock.sequence).collect();
+            let messages = sequences.iter().filter_map(|sequence| entity.messages.get(sequence).cloned());
+            taken.extend(messages.map(|message| Taken { queue: name.clone(), message }));
+        }
+        taken.into_iter().map(|taken| self.failed(taken)).collect()
+    }
+
+    /// Makes a durable outcome visible.
+    pub(super) fn apply(&mut self, settled: Settled) {
+        let Settled { taken, fate } = settled;
+        self.free_session(&taken);
+        match fate {
+            Fate::Done => self.remove(&taken),
+            Fate::Again(message) => self.insert(&taken.queue, StoredMessage::clone(&message)),
+            Fate::DeadLetter { queue, message } => {
+                self.remove(&taken);
+                self.insert(&queue, StoredMessage::clone(&message));
+            }
+        }
+    }
+
+    /// Puts a message back whose outcome could not be saved: it comes again.
+    pub(super) fn restore(&mut self, settled: Settled) {
+        self.free_session(&settled.taken);
+        self.insert(&settled.taken.queue, StoredMessage::clone(&settled.taken.message));
+    }
+
+    fn free_session(&mut self, taken: &Taken) {
+        if let Some(entity) = self.entities.get_mut(&taken.queue)
+            && let Some(session) = entity.session_of(&taken.message)
+        {
+            entity.busy.remove(&session);
+        }
+    }
+
+    fn remove(&mut self, taken: &Taken) {
+        if let Some(entity) = self.entities.get_mut(&taken.queue) {
+            entity.messages.remove(&taken.message.sequence);
+        }
+    }
+
+    pub(super) fn counts(&self, queue: &str, now: Timestamp) -> Option<Counts> {
+        let counts = self.entities.get(queue)?.counts(now);
+        let dead = self.entities.get(&format!("{queue}{DEAD_LETTER_SUFFIX}"));
+        Some(Counts { dead_lettered: dead.map_or(0, |dead| dead.messages.len()), ..counts })
+    }
+
+    pub(super) fn peek(&self, queue: &str, limit: usize) -> Option<Vec<Arc<StoredMessage>>> {
+        Some(self.entities.get(queue)?.messages.values().take(limit).cloned().collect())
+    }
+
+    #[expect(
+        clippy::option_option,
+        reason = "two questions, and the caller turns the outer one into an error"
+    )]
+    pub(super) fn next_due(&self, queue: &str, now: Timestamp) -> Option<Option<Timestamp>> {
+        let entity = self.entities.get(queue)?;
+        let scheduled = entity.waiting.range((now, u64::MAX)..).map(|(visible_at, _)| *visible_at).next();
+        let lock_end = entity.locks.values().map(|lock| lock.until).min();
+        Some(scheduled.into_iter().chain(lock_end).min())
+    }
+}
