@@ -14,6 +14,7 @@
 //! `ports` are the seams between these and a world; `azure` is the real one, [`local`] the one with no Azure.
 
 pub mod announce;
+pub mod api;
 pub mod azure;
 pub mod blueprint;
 pub mod engine;

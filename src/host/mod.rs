@@ -19,6 +19,7 @@ pub mod functions;
 mod http_call;
 mod invocation;
 pub mod reply;
+pub mod routes;
 pub mod server;
 
 use futures_util::future::BoxFuture;

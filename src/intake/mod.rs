@@ -66,13 +66,47 @@ impl Intake {
         }
     }
 
+    /// The answer that a message was given, if it was taken in; looks only.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state can't be read.
+    pub async fn answer_to(&self, body: &[u8]) -> Result<Option<Answer>, StoreError> {
+        let read = envelope::open(body).ok().and_then(|data| {
+            let request = validate::request(&data, &self.deployment).ok()?;
+            Some((request, sha256_hex(data.body.to_string().as_bytes())))
+        });
+        let key = match &read {
+            Some((request, _)) => self.request_key(&request.request_id),
+            None => self.message_key(&sha256_hex(body)),
+        };
+        let Some(mut record) = self.world.store.request(&key).await? else { return Ok(None) };
+        if let Some((_, digest)) = read.filter(|(_, digest)| *digest != record.value.body_sha256) {
+            let Some(conflict) = self.world.store.request(&conflict_key(&key, &digest)).await? else { return Ok(None) };
+            record = conflict;
+        }
+        Ok(Answer::read(&record.value.answer))
+    }
+
+    /// The record that tells of an answer: what a refusal's event is told from.
+    pub fn record_of(&self, answer: &Answer) -> Option<String> {
+        answer.parked_as.clone().or_else(|| Some(self.request_key(answer.request_id.as_deref()?)))
+    }
+
+    fn request_key(&self, request_id: &str) -> String {
+        short_hash(&["request", &self.deployment, request_id])
+    }
+
+    fn message_key(&self, digest: &str) -> String {
+        short_hash(&["message", &self.deployment, digest])
+    }
+
     /// Takes in a request that was made here, for example by the retry function.
     ///
     /// # Errors
     /// As [`Self::take_in`].
     pub async fn take_in_request(&self, request: Request, body: &Value) -> Result<Answer, StoreError> {
         let digest = sha256_hex(body.to_string().as_bytes());
-        let key = short_hash(&["request", &self.deployment, &request.request_id]);
+        let key = self.request_key(&request.request_id);
         let claimed = match self.claim(&key, &digest, &request).await? {
             Claim::Ours(etag) => etag,
             Claim::Answered(answer) => return Ok(answer),
@@ -134,7 +168,7 @@ impl Intake {
         if holder == request.request_id {
             return Ok(None);
         }
-        let key = short_hash(&["request", &self.deployment, &holder]);
+        let key = self.request_key(&holder);
         let answer = self.world.store.request(&key).await?.and_then(|stored| Answer::read(&stored.value.answer));
         let wait = || StoreError::Unavailable(format!("request {holder} for the same operation is being taken in"));
         answer.map(Some).ok_or_else(wait)
@@ -190,4 +224,9 @@ impl Claim {
             None => Self::Ours(stored.etag),
         }
     }
+}
+
+/// Where a second body under one request id is recorded.
+fn conflict_key(request_key: &str, digest: &str) -> String {
+    short_hash(&["conflict", request_key, digest])
 }

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{Answer, Fault, Intake, Request, Verdict};
+use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
 use crate::{
     ids::{sha256_hex, short_hash},
     ports::{RequestRecord, StoreError},
@@ -23,7 +23,7 @@ impl Intake {
         faults: Vec<Fault>,
     ) -> Result<Answer, StoreError> {
         let digest = sha256_hex(body);
-        let key = short_hash(&["message", &self.deployment, &digest]);
+        let key = self.message_key(&digest);
         let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(request_id, None, faults) };
         let kept = STANDARD.encode(&body[..body.len().min(PARKED_BYTES)]);
         self.record_refusal(key, digest, answer, "message.rejected", Some(kept)).await
@@ -39,8 +39,8 @@ impl Intake {
         let message = "another message with this requestId and another body was taken in before; use a new requestId";
         let fault = Fault::new("/requestId", "request_conflict", message);
         let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
-        let answer = Answer::rejected(Some(id), Some(tenant), vec![fault]);
-        let key = short_hash(&["conflict", key, digest]);
+        let key = conflict_key(key, digest);
+        let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(Some(id), Some(tenant), vec![fault]) };
         self.record_refusal(key, digest.to_owned(), answer, "tenant.request.rejected", None).await
     }
 

@@ -1,0 +1,93 @@
+//! What people and programs call over HTTP: list, look, submit, retry, history.
+
+mod retry;
+mod tenants;
+mod view;
+
+use std::collections::BTreeMap;
+
+pub use retry::retry;
+use serde_json::{Value, json};
+pub use tenants::{history, list, one, submit};
+pub use view::view;
+
+use crate::{
+    intake::{Answer, Verdict},
+    ports::StoreError,
+};
+
+/// An HTTP response with a JSON body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Headers; `Content-Type` is always there.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Value,
+}
+
+impl Response {
+    /// A response with a body of plain JSON.
+    pub fn json(status: u16, body: Value) -> Self {
+        Self::typed(status, "application/json", body)
+    }
+
+    /// A refusal as RFC 9457 has it.
+    pub fn problem(status: u16, title: &str, detail: &str) -> Self {
+        let body = json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
+        Self::typed(status, "application/problem+json", body)
+    }
+
+    fn typed(status: u16, content_type: &str, body: Value) -> Self {
+        let headers = BTreeMap::from([("Content-Type".to_owned(), content_type.to_owned())]);
+        Self { status, headers, body }
+    }
+
+    /// What the caller is told when the state can't be read or saved.
+    fn unavailable(error: &StoreError) -> Self {
+        tracing::warn!(error = %error, "a call could not be served");
+        let mut response = Self::problem(503, "state unavailable", "the state can't be read or saved; try again");
+        response.headers.insert("Retry-After".to_owned(), "5".to_owned());
+        response
+    }
+
+    /// The one answer for tenants that do not exist and for ids that can't exist.
+    fn unknown_tenant() -> Self {
+        Self::problem(404, "tenant not found", "there is no tenant of that id")
+    }
+
+    /// An intake's answer for the one who made the call.
+    fn of_answer(answer: &Answer) -> Self {
+        let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        match answer.verdict {
+            Verdict::Accepted => {
+                let mut response = Self::json(202, json!(answer));
+                response.headers.insert("Location".to_owned(), format!("/api/tenants/{id}"));
+                response
+            }
+            Verdict::Planned => Self::json(200, json!(answer)),
+            Verdict::Rejected => {
+                let status = status_of(answer.code.as_deref().unwrap_or_default());
+                let mut body = json!(answer);
+                let detail: Vec<String> = answer.faults.iter().map(|fault| fault.message.clone()).collect();
+                body["type"] = json!("about:blank");
+                body["title"] = json!("request refused");
+                body["status"] = json!(status);
+                body["detail"] = json!(detail.join("; "));
+                Self::typed(status, "application/problem+json", body)
+            }
+        }
+    }
+}
+
+/// 404 for what is not there, 409 for what does not fit the present state, 413 for what is too large, 400 otherwise.
+fn status_of(code: &str) -> u16 {
+    match code {
+        "unknown_tenant" => 404,
+        "request_conflict" | "tenant_exists" | "tenant_removed" | "stale" | "nothing_to_retry"
+        | "replace_not_allowed" => 409,
+        "too_large" => 413,
+        _ => 400,
+    }
+}

@@ -1,0 +1,62 @@
+//! A tenant as people see it.
+
+use serde_json::{Map, Value, json};
+
+use crate::tenant::{StepRecord, StepState, Tenant};
+
+/// The whole view; `brief` leaves the steps out, for lists.
+pub fn view(tenant: &Tenant, brief: bool) -> Value {
+    let ready = tenant.steps.values().filter(|step| step.state == StepState::Ready && !step.doomed).count();
+    let gone = tenant.steps.values().filter(|step| step.state == StepState::Gone).count();
+    let mut view = json!({
+        "tenantId": tenant.id,
+        "displayName": tenant.spec.display_name,
+        "status": tenant.status,
+        "tier": tenant.spec.tier,
+        "version": tenant.version,
+        "incarnation": tenant.incarnation,
+        "generation": tenant.generation,
+        "placement": tenant.placement,
+        "blueprint": tenant.plan.blueprint,
+        "progress": {"ready": ready, "gone": gone, "total": tenant.steps.len()},
+        "outputs": tenant.exports,
+        "createdAt": tenant.created_at,
+        "updatedAt": tenant.updated_at,
+    });
+    if brief {
+        return view;
+    }
+    let operation = |operation: &crate::tenant::Operation| {
+        json!({
+            "operationId": operation.id, "action": operation.action, "requestId": operation.request_id,
+            "attempt": operation.attempt, "startedAt": operation.started_at,
+        })
+    };
+    view["operations"] = tenant.operations.iter().map(operation).collect();
+    view["halted"] = tenant.halted.as_ref().map_or(Value::Null, operation);
+    view["dueAt"] = json!(tenant.due_at);
+    let steps: Map<String, Value> =
+        tenant.steps.iter().map(|(name, record)| (name.to_string(), step(record))).collect();
+    view["steps"] = Value::Object(steps);
+    view
+}
+
+fn step(record: &StepRecord) -> Value {
+    let mut view = json!({
+        "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.attempts,
+        "since": record.since, "removing": record.doomed,
+    });
+    match &record.state {
+        StepState::Backoff { until, cause } => {
+            view["until"] = json!(until);
+            view["cause"] = json!(cause);
+        }
+        StepState::Halted { cause } => {
+            view["cause"] = json!(cause);
+            view["nextAction"] = json!(cause.class.next_action());
+        }
+        StepState::Settling { check_at, .. } => view["checkAt"] = json!(check_at),
+        StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}
+    }
+    view
+}

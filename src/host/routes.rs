@@ -1,0 +1,132 @@
+//! What each function does: the way from an invocation into the product and back.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
+use crate::{
+    api::{self, Response},
+    ids::TenantId,
+    intake::{Intake, Verdict},
+    ports::World,
+    runner::{Progress, Runner},
+};
+
+/// The body of a wake-up message.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WakeUp {
+    /// Whom to drive.
+    pub tenant_id: TenantId,
+}
+
+/// The product behind the functions.
+pub struct Routes {
+    /// The world.
+    pub world: World,
+    /// Takes messages in.
+    pub intake: Arc<Intake>,
+    /// Drives tenants.
+    pub runner: Arc<Runner>,
+}
+
+impl Functions for Routes {
+    fn call(&self, invocation: Invocation) -> BoxFuture<'_, Answer> {
+        Box::pin(async move {
+            let id = invocation.id.unwrap_or_default();
+            match (invocation.function.as_str(), invocation.trigger) {
+                ("resume", Trigger::Message(message)) => self.resume(&message).await,
+                // A dead-lettered request is taken in like any other: whatever made it fail may have passed.
+                (_, Trigger::Message(message)) => self.take_in(&message).await,
+                (_, Trigger::Timer(_)) => self.sweep().await,
+                ("retry", Trigger::Http(call)) => http(self.retry(&call, &id).await),
+                (_, Trigger::Http(call)) => http(self.tenants(&call).await),
+            }
+        })
+    }
+}
+
+impl Routes {
+    /// A request from the queue. Only what could not be saved comes again; everything else is an outcome.
+    async fn take_in(&self, message: &Message) -> Answer {
+        let answer = match self.intake.take_in(&message.body).await {
+            Ok(answer) => answer,
+            Err(error) => return Answer::TryAgain { why: error.to_string() },
+        };
+        let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        match (answer.verdict, &answer.tenant_id) {
+            (Verdict::Accepted, Some(tenant)) => self.drive(tenant).await,
+            (verdict, _) => {
+                if let Some(key) = self.intake.record_of(&answer)
+                    && let Err(error) = self.runner.tell_refusal(&key).await
+                {
+                    tracing::warn!(error = %error, "a refusal was not told yet; the sweep will do");
+                }
+                let why: Vec<String> = answer
+                    .faults
+                    .iter()
+                    .map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message))
+                    .collect();
+                tracing::info!(tenant.id = id, verdict = ?verdict, faults = why.len(), "a request was not carried out");
+                Answer::Done { logs: vec![format!("request {verdict:?}: {}", why.join("; ")).to_lowercase()] }
+            }
+        }
+    }
+
+    /// From here on the document knows that it is due, so a failure is the sweep's to repair and the message is done.
+    async fn drive(&self, tenant: &TenantId) -> Answer {
+        let said = match self.runner.drive(tenant).await {
+            Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.word()),
+            Ok(Progress::Parked(until)) => format!("tenant {tenant} goes on at {until}"),
+            Ok(Progress::Held(until)) => format!("tenant {tenant} is in another worker's hands until {until}"),
+            Ok(Progress::Unknown) => format!("there is no tenant {tenant}"),
+            Err(error) => {
+                tracing::warn!(tenant.id = %tenant, error = %error, "a drive broke off; the sweep goes on with it");
+                format!("tenant {tenant} was left to the sweep: {error}")
+            }
+        };
+        Answer::Done { logs: vec![said] }
+    }
+
+    async fn resume(&self, message: &Message) -> Answer {
+        match serde_json::from_slice::<WakeUp>(&message.body) {
+            Ok(wake_up) => self.drive(&wake_up.tenant_id).await,
+            Err(error) => Answer::Done { logs: vec![format!("not a wake-up message: {error}")] },
+        }
+    }
+
+    async fn sweep(&self) -> Answer {
+        match self.runner.sweep().await {
+            Ok(due) => Answer::Done { logs: vec![format!("{due} due")] },
+            Err(error) => Answer::TryAgain { why: error.to_string() },
+        }
+    }
+
+    async fn tenants(&self, call: &HttpCall) -> Response {
+        let query = |name: &str| call.query.get(name).map(String::as_str);
+        match (call.method.as_str(), call.params.get("tenantId")) {
+            ("GET", None) => api::list(&self.world, query("after"), query("limit")).await,
+            ("GET", Some(id)) if query("view") == Some("history") => {
+                api::history(&self.world, id, query("limit")).await
+            }
+            ("GET", Some(id)) => api::one(&self.world, id).await,
+            ("POST", None) => {
+                let body = call.body.as_deref().unwrap_or_default();
+                api::submit(&self.world, &self.intake, &self.runner, body).await
+            }
+            _ => Response::problem(405, "method not allowed", "GET a tenant or the list; POST a request to the list"),
+        }
+    }
+
+    async fn retry(&self, call: &HttpCall, invocation_id: &str) -> Response {
+        let id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
+        api::retry(&self.world, &self.intake, &self.runner, id, call.body.as_deref(), invocation_id).await
+    }
+}
+
+fn http(response: Response) -> Answer {
+    let Response { status, headers, body } = response;
+    Answer::Http { status, headers, body: body.to_string(), logs: Vec::new() }
+}
