@@ -1,0 +1,80 @@
+//! Calls to a running tenantry, the one of `tenantry local` or one in Azure.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args as ClapArgs;
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+use super::output;
+
+/// Which instance to call.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Instance {
+    /// Where it is; the HTTP functions are below `/api`
+    #[arg(long, default_value = "http://127.0.0.1:7071")]
+    url: String,
+    /// Print the answer's JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Instance {
+    /// Calls, and hands a 2xx answer's JSON to `show`; anything else is told on stderr.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        show: impl FnOnce(&Value),
+    ) -> ExitCode {
+        let (status, answer) = match self.ask(method, path, body).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                output::problem(&format!("{} can't be called: {}", self.url, output::chain(&error)));
+                output::problem("is it running? start one with: tenantry local");
+                return ExitCode::from(2);
+            }
+        };
+        if self.json {
+            output::line(&format!("{answer:#}"));
+        } else if (200..300).contains(&status) {
+            show(&answer);
+        } else {
+            tell_problem(status, &answer);
+        }
+        if (200..300).contains(&status) { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(u16, Value), reqwest::Error> {
+        let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let mut request = client.request(method, url);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+}
+
+fn tell_problem(status: u16, answer: &Value) {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    let title = text("title").unwrap_or("the call failed");
+    output::problem(&format!("{title} (HTTP {status}): {}", text("detail").unwrap_or_default()));
+    for fault in answer.get("faults").and_then(Value::as_array).into_iter().flatten() {
+        let of = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
+        output::problem(&format!("  {} {}: {}", of("pointer"), of("code"), of("message")));
+    }
+}
+
+/// A member as text; empty if it is not there.
+pub(super) fn text(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,53 @@
+//! `tenantry list`: all tenants.
+
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{
+    call::{Instance, text},
+    output,
+};
+
+/// List the tenants of a running instance
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Begin after this tenant
+    #[arg(long)]
+    after: Option<String>,
+    /// How many at most
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) async fn run(args: Args) -> ExitCode {
+    let after = args.after.as_deref().map(|after| format!("&after={after}")).unwrap_or_default();
+    let path = format!("/api/tenants?limit={}{after}", args.limit);
+    args.instance.call(Method::GET, &path, None, show).await
+}
+
+fn show(answer: &Value) {
+    let tenants = answer.get("tenants").and_then(Value::as_array).into_iter().flatten();
+    let rows: Vec<Vec<String>> = tenants
+        .map(|tenant| {
+            let progress = format!("{}/{}", text(tenant, "/progress/ready"), text(tenant, "/progress/total"));
+            vec![
+                text(tenant, "/tenantId"),
+                text(tenant, "/status"),
+                text(tenant, "/tier"),
+                progress,
+                text(tenant, "/outputs/endpointUrl"),
+            ]
+        })
+        .collect();
+    let lines = output::table(&["TENANT", "STATUS", "TIER", "STEPS", "ENDPOINT"], &rows);
+    lines.iter().for_each(|line| output::line(line));
+    let next = text(answer, "/next");
+    if !next.is_empty() {
+        output::line(&format!("more: tenantry list --after {next}"));
+    }
+}

@@ -1,0 +1,198 @@
+//! `tenantry local`: everything in one process, with no Azure at all.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use axum::Router;
+use clap::Args as ClapArgs;
+
+use super::{output, progress::Watch, serve::stop_signal};
+use crate::{
+    blueprint::{Blueprint, DEFAULT},
+    config::Config,
+    host::bind,
+    local::{
+        host::EmbeddedHost,
+        queue::NewMessage,
+        world::{LocalError, LocalSettings, LocalWorld},
+    },
+    ports::{Clock as _, SystemClock},
+};
+
+/// Run everything here: queue, state, simulated Azure, host
+///
+/// With FILES, hands them to the request queue as a signup app would, shows progress, and ends with a table once all
+/// are settled. Without, serves until Ctrl-C.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Requests, one JSON file each, bare or as a CloudEvent
+    files: Vec<PathBuf>,
+    /// The folder of the state; kept between runs [default: .tenantry]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The port of the HTTP functions; 0 takes any free one
+    #[arg(long, default_value_t = 7071)]
+    port: u16,
+    /// The simulated Azure's speed: `max`, or how many times faster than Azure [default: 200]
+    #[arg(long)]
+    speed: Option<String>,
+    /// End when nothing is left to do, for any tenant
+    #[arg(long)]
+    exit_when_idle: bool,
+    /// Go on serving after the table
+    #[arg(long, conflicts_with = "exit_when_idle")]
+    stay: bool,
+    /// Print JSON, a line per change; the last line of a tenant has its outputs
+    #[arg(long)]
+    json: bool,
+}
+
+/// How often progress is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// The queue of requests.
+const REQUESTS: &str = "tenant-requests";
+
+pub(super) async fn run(args: Args, config: Config) -> ExitCode {
+    if let Some(refusal) = refused_in_azure(&config) {
+        output::problem(refusal);
+        return ExitCode::from(2);
+    }
+    let data = args.data.clone().unwrap_or_else(|| config.data.clone());
+    let speed = args.speed.as_deref().unwrap_or(&config.speed);
+    let settings = match local_settings(&config, data, speed) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            problems.iter().for_each(|problem| output::problem(problem));
+            return ExitCode::from(2);
+        }
+    };
+    let mut bodies = Vec::new();
+    for file in &args.files {
+        match std::fs::read(file) {
+            Ok(body) => bodies.push((file.display().to_string(), body)),
+            Err(error) => {
+                output::problem(&format!("{} can't be read: {error}", file.display()));
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match play(&args, settings, bodies).await {
+        Ok(code) => code,
+        Err(error) => {
+            output::problem(&output::chain(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn play(args: &Args, settings: LocalSettings, bodies: Vec<(String, Vec<u8>)>) -> Result<ExitCode, LocalError> {
+    let data = settings.data.display().to_string();
+    let speed = settings.speed;
+    let listener = bind(args.port).await.inspect_err(|_| {
+        output::problem(&format!("port {} is taken; give another one with --port", args.port));
+    })?;
+    let address = listener.local_addr()?;
+    let local = LocalWorld::open(settings).await?;
+    let host = local.host().await?;
+    let app: Router = host.router().merge(local.cloud.router());
+    let front = tokio::spawn(async move { axum::serve(listener, app).await });
+    if !args.json {
+        output::line(&format!("tenantry is at http://{address}, its state in {data}, Azure simulated at speed {speed}"));
+    }
+    for (_, body) in &bodies {
+        enqueue(&local, body).await?;
+    }
+    let mut watch = Watch::new(bodies, args.json);
+    let serve_on = args.stay || (args.files.is_empty() && !args.exit_when_idle);
+    let finished = tokio::select! {
+        finished = until_settled(&local, &host, &mut watch, args.exit_when_idle) => finished?,
+        () = stop_signal() => false,
+    };
+    let code = watch.finish();
+    if finished && serve_on {
+        stop_signal().await;
+    }
+    front.abort();
+    host.stop().await;
+    Ok(if finished { code } else { ExitCode::from(130) })
+}
+
+/// Posts one message as a signup app would: the session is the tenant.
+async fn enqueue(local: &LocalWorld, body: &[u8]) -> Result<(), LocalError> {
+    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let member = |name: &str| {
+        let value = parsed.get(name).or_else(|| parsed.get("data")?.get(name))?;
+        value.as_str().map(str::to_owned)
+    };
+    let session_id = member("tenantId").or_else(|| member("requestId")).unwrap_or_else(|| "unknown".to_owned());
+    let session_id = Some(session_id.chars().take(128).collect());
+    let message = NewMessage { session_id, body: body.to_vec(), ..NewMessage::default() };
+    local.queue.send(REQUESTS, message, SystemClock.now()).await.map_err(|error| {
+        LocalError::Port(std::io::Error::other(format!("a message was not taken by the queue: {error}")))
+    })?;
+    Ok(())
+}
+
+/// Shows progress until every file is settled, and with `idle` until nothing is left to do at all.
+async fn until_settled(
+    local: &LocalWorld,
+    host: &EmbeddedHost,
+    watch: &mut Watch,
+    idle: bool,
+) -> Result<bool, LocalError> {
+    loop {
+        let settled = watch.look(local).await?;
+        let at_rest = !idle || (host.is_idle() && watch.all_at_rest(local).await?);
+        if settled && at_rest {
+            return Ok(true);
+        }
+        if let Some(why) = host.gave_up() {
+            output::problem(&format!("the handler was given up: {why}"));
+            return Ok(false);
+        }
+        SystemClock.sleep_until(SystemClock.now().saturating_add(LOOK_INTERVAL).unwrap_or(jiff::Timestamp::MAX)).await;
+    }
+}
+
+/// A local world is for laptops; in the Functions platform it would lose what it is told.
+pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
+    config.in_azure.then_some(
+        "this process runs in the Azure Functions platform, where the local world is refused: its files go with the \
+         instance. The Azure world needs its settings (docs/operating.md)",
+    )
+}
+
+/// The local world's settings, with all blueprints checked.
+pub(super) fn local_settings(config: &Config, data: PathBuf, speed: &str) -> Result<LocalSettings, Vec<String>> {
+    let mut problems = Vec::new();
+    let speed = speed.parse().map_err(|error: crate::local::cloud::CloudError| problems.push(error.to_string())).ok();
+    let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];
+    if let Some(folder) = &config.blueprints {
+        match blueprint_files(folder) {
+            Ok(files) => texts.extend(files),
+            Err(error) => problems.push(format!("TENANTRY_BLUEPRINTS: {} can't be read: {error}", folder.display())),
+        }
+    }
+    let mut blueprints = Vec::new();
+    for (name, text) in texts {
+        match Blueprint::check(&text) {
+            Ok(checked) => blueprints.push(checked.blueprint),
+            Err(findings) => problems.extend(findings.iter().map(|finding| {
+                format!("{name}:{}:{}: {}", finding.line, finding.column, finding.message)
+            })),
+        }
+    }
+    match speed {
+        Some(speed) if problems.is_empty() => {
+            Ok(LocalSettings { data, speed, deployment: config.deployment.clone(), blueprints })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// The YAML files of a folder, by name.
+fn blueprint_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.sort();
+    let is_yaml = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    files.into_iter().filter(is_yaml).map(|file| Ok((file.display().to_string(), std::fs::read_to_string(&file)?))).collect()
+}

@@ -1,0 +1,77 @@
+//! The commands: one file each. Exit codes: 0 done, 1 done but not as wished, 2 the command could not be carried out.
+
+mod call;
+mod check;
+mod cloud;
+mod history;
+mod list;
+mod local;
+mod output;
+mod plan;
+mod progress;
+mod retry;
+mod serve;
+mod status;
+mod submit;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::Config,
+    telemetry::{self, Style},
+};
+
+/// Turns sign-up messages into isolated tenants of an AI web service on Azure; on a laptop, with no Azure at all.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Local(local::Args),
+    Serve(serve::Args),
+    Cloud(cloud::Args),
+    Check(check::Args),
+    Plan(plan::Args),
+    Submit(submit::Args),
+    Status(status::Args),
+    List(list::Args),
+    Retry(retry::Args),
+    History(history::Args),
+}
+
+/// Runs the program: arguments in, exit code out.
+pub async fn run() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(faults) => {
+            for fault in faults {
+                output::problem(&fault.to_string());
+            }
+            return ExitCode::from(2);
+        }
+    };
+    let (style, level) = match command {
+        Command::Serve(_) => (Style::Json, "info"),
+        _ => (Style::Plain, "warn"),
+    };
+    telemetry::begin(style, config.log.as_deref(), level);
+    match command {
+        Command::Local(args) => local::run(args, config).await,
+        Command::Serve(args) => serve::run(args, config).await,
+        Command::Cloud(args) => cloud::run(args, config).await,
+        Command::Check(args) => check::run(&args, &mut std::io::stdout()),
+        Command::Plan(args) => plan::run(&args, &mut std::io::stdout()),
+        Command::Submit(args) => submit::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::List(args) => list::run(args).await,
+        Command::Retry(args) => retry::run(args).await,
+        Command::History(args) => history::run(args).await,
+    }
+}

@@ -1,0 +1,236 @@
+//! What `tenantry local` shows while it works: bars on a terminal, lines elsewhere, JSON when asked for.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use serde_json::{Value, json};
+
+use super::output;
+use crate::{
+    ids::TenantId,
+    intake::{Answer, Verdict},
+    local::world::LocalWorld,
+    ports::StoreError,
+    tenant::{Status, StepState, Tenant},
+};
+
+/// One given file and what became of it.
+struct Entry {
+    file: String,
+    body: Vec<u8>,
+    answer: Option<Answer>,
+    seen: Option<Seen>,
+}
+
+/// A tenant as it was last shown.
+#[derive(Clone, PartialEq)]
+struct Seen {
+    status: Status,
+    done: usize,
+    total: usize,
+    running: Vec<String>,
+    halted: Vec<String>,
+    settled: bool,
+    outputs: BTreeMap<String, Value>,
+    duration_ms: i64,
+}
+
+/// Watches the given files until they are settled.
+pub(super) struct Watch {
+    entries: Vec<Entry>,
+    json: bool,
+    terminal: bool,
+    drawn: usize,
+}
+
+/// Cells of a bar.
+const BAR: usize = 24;
+
+impl Watch {
+    pub(super) fn new(bodies: Vec<(String, Vec<u8>)>, json: bool) -> Self {
+        let entries =
+            bodies.into_iter().map(|(file, body)| Entry { file, body, answer: None, seen: None }).collect();
+        let terminal = !json && std::io::stdout().is_terminal();
+        Self { entries, json, terminal, drawn: 0 }
+    }
+
+    /// Looks at every file's tenant and shows what changed; `true` once all are settled.
+    pub(super) async fn look(&mut self, local: &LocalWorld) -> Result<bool, StoreError> {
+        let mut settled = true;
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            if entry.answer.is_none() {
+                entry.answer = local.routes.intake.answer_to(&entry.body).await?;
+                if let Some(answer) = entry.answer.clone().filter(|answer| answer.verdict != Verdict::Accepted) {
+                    self.tell_refusal(index, &answer);
+                }
+            }
+            let entry = &self.entries[index];
+            let Some(answer) = &entry.answer else {
+                settled = false;
+                continue;
+            };
+            let (Verdict::Accepted, Some(id)) = (answer.verdict, answer.tenant_id.clone()) else { continue };
+            let Some(stored) = local.world.store.load(&id).await? else { continue };
+            let seen = Seen::of(&stored.value, answer.operation_id.as_deref().unwrap_or_default());
+            settled &= seen.settled;
+            if self.entries[index].seen.as_ref() != Some(&seen) {
+                self.tell_change(index, &id, &seen);
+                self.entries[index].seen = Some(seen);
+            }
+        }
+        self.draw();
+        Ok(settled)
+    }
+
+    /// Whether no tenant at all has anything left to do.
+    pub(super) async fn all_at_rest(&self, local: &LocalWorld) -> Result<bool, StoreError> {
+        let mut after: Option<TenantId> = None;
+        loop {
+            let page = local.world.store.list(after.as_ref(), 100).await?;
+            let Some(last) = page.last() else { return Ok(true) };
+            after = Some(last.id.clone());
+            if page.iter().any(|tenant| tenant.due_at.is_some()) {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn tell_refusal(&self, index: usize, answer: &Answer) {
+        let entry = &self.entries[index];
+        if self.json {
+            let mut line = json!(answer);
+            line["file"] = json!(entry.file);
+            line["status"] = json!(answer.verdict);
+            output::line(&line.to_string());
+        } else {
+            let why = answer.faults.iter().map(|fault| format!("  {} {}: {}", fault.pointer, fault.code, fault.message));
+            output::problem(&format!("{} was refused", entry.file));
+            why.for_each(|line| output::problem(&line));
+        }
+    }
+
+    fn tell_change(&self, index: usize, id: &TenantId, seen: &Seen) {
+        if self.json {
+            let steps = json!({"done": seen.done, "total": seen.total, "running": seen.running});
+            let mut line = json!({"tenantId": id, "status": seen.status, "steps": steps});
+            if seen.settled {
+                line["outputs"] = json!(seen.outputs);
+                line["durationMs"] = json!(seen.duration_ms);
+                line["halted"] = json!(seen.halted);
+            }
+            output::line(&line.to_string());
+        } else if !self.terminal {
+            let before = self.entries[index].seen.as_ref();
+            if before.is_none_or(|before| (before.done, before.status) != (seen.done, seen.status)) {
+                output::line(&format!("{id}: {}", seen.words()));
+            }
+        }
+    }
+
+    /// Draws a line per tenant over the last drawing.
+    fn draw(&mut self) {
+        if !self.terminal {
+            return;
+        }
+        let mut text = match self.drawn {
+            0 => String::new(),
+            lines => format!("\x1b[{lines}A"),
+        };
+        let shown: Vec<String> = self.entries.iter().filter_map(Entry::drawing).collect();
+        for line in &shown {
+            text.push_str("\x1b[2K");
+            text.push_str(line);
+            text.push('\n');
+        }
+        self.drawn = shown.len();
+        let mut stdout = std::io::stdout();
+        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
+
+    /// The closing table, and whether all went as wished.
+    pub(super) fn finish(&self) -> ExitCode {
+        let good = |entry: &Entry| match (&entry.seen, &entry.answer) {
+            (Some(seen), _) => seen.settled && matches!(seen.status, Status::Active | Status::Deleted),
+            (None, Some(answer)) => answer.verdict == Verdict::Planned,
+            (None, None) => false,
+        };
+        let all = self.entries.iter().all(good);
+        if !self.json && !self.entries.is_empty() {
+            output::line("");
+            let rows: Vec<Vec<String>> = self.entries.iter().map(Entry::row).collect();
+            let heading = ["TENANT", "STATUS", "TOOK", "APPLICATION", "WORKSPACE", "ENDPOINT"];
+            output::table(&heading, &rows).iter().for_each(|line| output::line(line));
+            for entry in &self.entries {
+                let halted = entry.seen.iter().flat_map(|seen| &seen.halted);
+                halted.for_each(|why| output::problem(&format!("{}: {why}", entry.tenant())));
+            }
+        }
+        if all { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    }
+}
+
+impl Entry {
+    fn tenant(&self) -> String {
+        let id = self.answer.as_ref().and_then(|answer| answer.tenant_id.as_ref());
+        id.map_or_else(|| self.file.clone(), ToString::to_string)
+    }
+
+    fn drawing(&self) -> Option<String> {
+        let seen = self.seen.as_ref()?;
+        let filled = (seen.done * BAR).checked_div(seen.total).unwrap_or(BAR);
+        let bar = "#".repeat(filled) + &".".repeat(BAR - filled);
+        let running: String = seen.running.join(", ").chars().take(60).collect();
+        let (tenant, status) = (self.tenant(), seen.status.word());
+        Some(format!("{tenant:<20} [{bar}] {:>2}/{:<2} {status:<14} {running}", seen.done, seen.total))
+    }
+
+    fn row(&self) -> Vec<String> {
+        let Some(seen) = &self.seen else { return vec![self.tenant(), "refused".to_owned()] };
+        let out = |name: &str| seen.outputs.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let status = if seen.status == Status::Active { "ready" } else { seen.status.word() };
+        let took = format!("{:.1}s", seen.duration_ms as f64 / 1000.0);
+        vec![self.tenant(), status.to_owned(), took, out("applicationId"), out("workspaceName"), out("endpointUrl")]
+    }
+}
+
+impl Seen {
+    fn of(tenant: &Tenant, operation: &str) -> Self {
+        let name = |wanted: fn(&StepState) -> bool| -> Vec<String> {
+            let steps = tenant.steps.iter().filter(|(_, step)| wanted(&step.state));
+            steps.map(|(name, _)| name.to_string()).collect()
+        };
+        let is_done = |state: &StepState| matches!(state, StepState::Ready | StepState::Gone);
+        let done = tenant.steps.values().filter(|step| is_done(&step.state) && (!step.doomed || step.state == StepState::Gone));
+        let halted = tenant.steps.iter().filter_map(|(name, step)| match &step.state {
+            StepState::Halted { cause } => Some(format!("step {name}: {cause}; {}", cause.class.next_action())),
+            StepState::Waiting
+            | StepState::Writing
+            | StepState::Settling { .. }
+            | StepState::Backoff { .. }
+            | StepState::Ready
+            | StepState::Gone => None,
+        });
+        let open = tenant.operations.iter().any(|open| open.id == operation);
+        Self {
+            status: tenant.status,
+            done: done.count(),
+            total: tenant.steps.len(),
+            running: name(|state| {
+                matches!(state, StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. })
+            }),
+            halted: halted.collect(),
+            settled: tenant.status.settled() && (!open || tenant.status == Status::Waiting),
+            outputs: tenant.exports.clone(),
+            duration_ms: i64::try_from(tenant.updated_at.duration_since(tenant.created_at).as_millis()).unwrap_or(0),
+        }
+    }
+
+    fn words(&self) -> String {
+        let running = if self.running.is_empty() { String::new() } else { format!("; {}", self.running.join(", ")) };
+        format!("{}, {} of {} steps{running}", self.status.word(), self.done, self.total)
+    }
+}

@@ -1,0 +1,33 @@
+//! `tenantry retry`: try again what stopped.
+
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use reqwest::Method;
+use serde_json::json;
+
+use super::{
+    call::{Instance, text},
+    output,
+};
+
+/// Try a tenant again that stopped
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tenant's id
+    tenant: String,
+    /// The request's id, so that a repeated call is one retry
+    #[arg(long)]
+    request_id: Option<String>,
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) async fn run(args: Args) -> ExitCode {
+    let body = args.request_id.as_ref().map_or_else(|| json!({}), |id| json!({"requestId": id}));
+    let path = format!("/api/tenants/{}/retry", args.tenant);
+    let show = |answer: &serde_json::Value| {
+        output::line(&format!("{}: {}", text(answer, "/tenantId"), text(answer, "/verdict")));
+    };
+    args.instance.call(Method::POST, &path, Some(body.to_string().into_bytes()), show).await
+}

@@ -1,0 +1,54 @@
+//! `tenantry status`: one tenant, with its steps.
+
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{
+    call::{Instance, text},
+    output,
+};
+
+/// Show one tenant of a running instance, with its steps
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tenant's id
+    tenant: String,
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) async fn run(args: Args) -> ExitCode {
+    let path = format!("/api/tenants/{}", args.tenant);
+    args.instance.call(Method::GET, &path, None, show).await
+}
+
+fn show(tenant: &Value) {
+    output::line(&format!("{}  {}", text(tenant, "/tenantId"), text(tenant, "/status")));
+    for (label, pointer) in [
+        ("name", "/displayName"),
+        ("tier", "/tier"),
+        ("stamp", "/placement/stamp"),
+        ("blueprint", "/blueprint/name"),
+        ("version", "/version"),
+    ] {
+        output::line(&format!("  {label:<10} {}", text(tenant, pointer)));
+    }
+    for (name, value) in tenant.get("outputs").and_then(Value::as_object).into_iter().flatten() {
+        output::line(&format!("  {name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    }
+    let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
+    let rows: Vec<Vec<String>> = steps
+        .map(|(name, step)| {
+            let cause = text(step, "/cause/message");
+            let why = if cause.is_empty() { cause } else { format!("{}: {cause}", text(step, "/cause/code")) };
+            vec![name.clone(), text(step, "/state"), text(step, "/kind"), why]
+        })
+        .collect();
+    if !rows.is_empty() {
+        output::line("");
+        output::table(&["STEP", "STATE", "KIND", "WHY"], &rows).iter().for_each(|line| output::line(line));
+    }
+}

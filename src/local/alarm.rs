@@ -1,0 +1,39 @@
+//! Wake-ups through the local queue, as scheduled messages.
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::queue::{NewMessage, Queue};
+use crate::{
+    ids::TenantId,
+    ports::{Alarm, Clock, SystemClock},
+    steps::Failure,
+};
+
+/// The queue of wake-ups.
+pub(super) const WAKE_UPS: &str = "tenant-wakeups";
+
+/// The alarm of the local world.
+pub struct QueueAlarm {
+    queue: Queue,
+    clock: SystemClock,
+}
+
+impl QueueAlarm {
+    /// An alarm over a queue.
+    pub fn new(queue: Queue) -> Self {
+        Self { queue, clock: SystemClock }
+    }
+}
+
+impl Alarm for QueueAlarm {
+    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let body = json!({"tenantId": tenant}).to_string().into_bytes();
+            let message = NewMessage { body, enqueue_at: Some(at), ..NewMessage::default() };
+            let sent = self.queue.send(WAKE_UPS, message, self.clock.now()).await;
+            sent.map(|_| ()).map_err(|error| Failure::not_sent(error.to_string()))
+        })
+    }
+}

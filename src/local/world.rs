@@ -1,0 +1,153 @@
+//! Puts the local world together: state and queue in one file, the simulated Azure in another, the handler's routes,
+//! and the embedded host that drives them over HTTP.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{
+    alarm::QueueAlarm,
+    cloud::{Cloud, CloudError, CloudSettings, Speed, local_stamp},
+    db::{Db, DbError},
+    host::{App, AppError, EmbeddedHost, Handler, HostError, HostSettings},
+    queue::{BrokerSettings, Queue},
+    state::LocalState,
+};
+use crate::{
+    azure::{
+        event_grid::EventGrid,
+        wire::{Hosts, HttpWire},
+    },
+    blueprint::Blueprint,
+    host::{bind, routes::Routes, serve},
+    intake::{Intake, Stamp},
+    ports::{Clock as _, StoreError, SystemClock, Wire, World},
+    runner::{Runner, Settings},
+};
+
+/// How long a request to the simulated Azure may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the local host ticks the sweep.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a local world is made of.
+#[derive(Debug)]
+pub struct LocalSettings {
+    /// The folder of its two files.
+    pub data: PathBuf,
+    /// The simulated Azure's speed.
+    pub speed: Speed,
+    /// The deployment's name.
+    pub deployment: String,
+    /// The blueprints; the first is the default.
+    pub blueprints: Vec<Blueprint>,
+}
+
+/// Why a local world can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The state file.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The simulated Azure.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The state in the file.
+    #[error("the state can't be read")]
+    Store(#[from] StoreError),
+    /// The host's files.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// The embedded host.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A port of this machine.
+    #[error("no port of this machine can be listened on")]
+    Port(#[from] std::io::Error),
+    /// The HTTP client.
+    #[error("no HTTP client can be made")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A local world, without a host that drives it.
+pub struct LocalWorld {
+    /// What the program asks of its surroundings.
+    pub world: World,
+    /// The queues.
+    pub queue: Queue,
+    /// The simulated Azure.
+    pub cloud: Cloud,
+    /// What the functions do.
+    pub routes: Arc<Routes>,
+    _cloud_server: AbortOnDrop,
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl LocalWorld {
+    /// Opens the two files, making them if need be, and starts the simulated Azure on a free port.
+    ///
+    /// # Errors
+    /// [`LocalError`]; most often another tenantry holds the files.
+    pub async fn open(settings: LocalSettings) -> Result<Self, LocalError> {
+        let clock = SystemClock;
+        let db = Db::open(&settings.data.join("state.redb"))?;
+        let state = LocalState::open(db.clone()).await?;
+        // Nobody else can have the file open, so whoever held a lease is dead.
+        let ended = state.end_leases(clock.now()).await?;
+        if ended > 0 {
+            tracing::info!(leases = ended, "went on after an end without goodbye");
+        }
+        let queue = Queue::open(db, BrokerSettings::default())?;
+        let now = Arc::new(move || clock.now());
+        let cloud = Cloud::open(CloudSettings::new(settings.data.join("azure.redb"), now).speed(settings.speed)).await?;
+        let listener = bind(0).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let server = cloud.clone();
+        let cloud_server = AbortOnDrop(tokio::spawn(async move {
+            if let Err(error) = server.serve(listener).await {
+                tracing::error!(error = %error, "the simulated Azure has stopped");
+            }
+        }));
+        let hosts = Hosts::all_at(&url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?);
+        let wire: Arc<dyn Wire> = Arc::new(HttpWire::new(hosts, "local", REQUEST_TIMEOUT)?);
+        let world = World {
+            store: Arc::new(state),
+            wire: Arc::clone(&wire),
+            announcer: Arc::new(EventGrid::new(wire)),
+            alarm: Arc::new(QueueAlarm::new(queue.clone())),
+            clock: Arc::new(clock),
+        };
+        let stamps = vec![Stamp { value: local_stamp() }];
+        let intake = Arc::new(Intake::new(world.clone(), &settings.deployment, settings.blueprints, stamps));
+        let name = format!("local-{}", std::process::id());
+        let runner = Arc::new(Runner::new(world.clone(), Settings::local(&settings.deployment), name));
+        let routes = Arc::new(Routes { world: world.clone(), intake, runner });
+        Ok(Self { world, queue, cloud, routes, _cloud_server: cloud_server })
+    }
+
+    /// Starts the embedded host, which drives the functions over HTTP as the real one would.
+    ///
+    /// # Errors
+    /// [`LocalError`] when the handler can't be started.
+    pub async fn host(&self) -> Result<EmbeddedHost, LocalError> {
+        let routes = Arc::clone(&self.routes);
+        let start = Arc::new(move |listener: TcpListener| {
+            let routes = Arc::clone(&routes);
+            tokio::spawn(async move {
+                if let Err(error) = serve(listener, routes, std::future::pending()).await {
+                    tracing::error!(error = %error, "the handler has stopped");
+                }
+            })
+        });
+        let settings = HostSettings { timer_interval: Some(SWEEP_INTERVAL), ..HostSettings::new(App::embedded()?) };
+        let clock = Arc::new(|| SystemClock.now());
+        Ok(EmbeddedHost::start(settings, Handler::InProcess(start), self.queue.clone(), clock).await?)
+    }
+}
