@@ -46,7 +46,7 @@ impl Answer {
     /// without one (azure-functions-host, `HttpBinding`).
     pub fn to_wire(&self, kind: Kind) -> (u16, Value) {
         match self {
-            Self::Done { logs } => (200, result(json!({}), logs)),
+            Self::Done { logs } => (200, result(&json!({}), logs)),
             Self::Http { status, headers, body, logs } => {
                 let response = json!({ "statusCode": status, "headers": headers, "body": body });
                 let outputs = match kind {
@@ -54,13 +54,13 @@ impl Answer {
                     // No such output is declared, so the host would drop it; a queue or a timer has no caller.
                     Kind::QueueMessage { .. } | Kind::Timer { .. } => json!({}),
                 };
-                (200, result(outputs, logs))
+                (200, result(&outputs, logs))
             }
             Self::TryAgain { why } => (503, json!({ "error": why })),
         }
     }
 }
 
-fn result(outputs: Value, logs: &[String]) -> Value {
+fn result(outputs: &Value, logs: &[String]) -> Value {
     json!({ "Outputs": outputs, "Logs": logs, "ReturnValue": null })
 }

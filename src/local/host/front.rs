@@ -99,7 +99,7 @@ async fn call(
     let query = query(&parts.uri);
     let data = data(&parts, &query, &params, &body);
     let metadata = metadata(&shared, &function, &parts.headers, &query, &params, &body);
-    let envelope = envelope(&function.trigger().name, &data, metadata);
+    let envelope = envelope(&function.trigger().name, &data, &metadata);
     let response = match shared.invoker.invoke(&function.name, &envelope, None).await {
         Err(why) => Err(why),
         Ok(answer) => match send_outputs(&shared, &function, &answer).await {
@@ -269,7 +269,7 @@ async fn run_with(shared: &Shared, function: &FunctionFile, input: &str) {
     if !trigger.is_binary() {
         encode::leak(&mut metadata, input.as_bytes());
     }
-    let envelope = envelope(&trigger.name, &encode::body(trigger, input.as_bytes()), metadata);
+    let envelope = envelope(&trigger.name, &encode::body(trigger, input.as_bytes()), &metadata);
     let outcome = match shared.invoker.invoke(&function.name, &envelope, None).await {
         Ok(answer) => send_outputs(shared, function, &answer).await,
         Err(why) => Err(why),

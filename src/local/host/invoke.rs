@@ -129,7 +129,7 @@ fn headers(number: u64) -> Result<HeaderMap, String> {
 }
 
 /// The body of a request.
-pub(super) fn envelope(binding: &str, data: &Value, metadata: Map<String, Value>) -> Value {
+pub(super) fn envelope(binding: &str, data: &Value, metadata: &Map<String, Value>) -> Value {
     json!({ "Data": { binding: data }, "Metadata": metadata })
 }
 

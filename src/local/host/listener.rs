@@ -155,7 +155,7 @@ async fn attempt(
     let trigger = function.trigger();
     let data = encode::body(trigger, &delivery.message.body);
     let metadata = encode::message_metadata(function, delivery, shared.now());
-    let envelope = envelope(&trigger.name, &data, metadata);
+    let envelope = envelope(&trigger.name, &data, &metadata);
     let answer = shared.invoker.invoke(&function.name, &envelope, kill_after).await?;
     send_outputs(shared, function, &answer).await?;
     Ok(answer)

@@ -111,7 +111,7 @@ pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick) {
     });
     let metadata: Map<String, Value> =
         Map::from_iter([("sys".to_owned(), encode::sys(function, shared.now()))]);
-    let envelope = envelope(&trigger.name, &data, metadata);
+    let envelope = envelope(&trigger.name, &data, &metadata);
     let outcome = match shared.invoker.invoke(&function.name, &envelope, None).await {
         Ok(answer) => send_outputs(shared, function, &answer).await,
         Err(why) => Err(why),

@@ -204,7 +204,7 @@ impl Broker {
     }
 
     /// Puts a message back whose outcome could not be saved: it comes again.
-    pub(super) fn restore(&mut self, settled: Settled) {
+    pub(super) fn restore(&mut self, settled: &Settled) {
         self.free_session(&settled.taken);
         self.insert(&settled.taken.queue, StoredMessage::clone(&settled.taken.message));
     }

@@ -331,7 +331,7 @@ impl Queue {
             for one in settled {
                 match &saved {
                     Ok(()) => broker.apply(one),
-                    Err(_) => broker.restore(one),
+                    Err(_) => broker.restore(&one),
                 }
             }
             drop(broker);

@@ -17,9 +17,10 @@ use super::{
 };
 use crate::local::db::{Db, DbError};
 
-/// (queue, sequence) to (failures, header as JSON, body).
-const MESSAGES: TableDefinition<'_, (&str, u64), (u32, &[u8], &[u8])> =
-    TableDefinition::new("queue_messages");
+/// Failures, header as JSON, body.
+type Row = (u32, &'static [u8], &'static [u8]);
+/// By queue and sequence.
+const MESSAGES: TableDefinition<'_, (&str, u64), Row> = TableDefinition::new("queue_messages");
 /// Queue to the next sequence number.
 const SEQUENCES: TableDefinition<'_, &str, u64> = TableDefinition::new("queue_sequences");
 /// (queue, message id) to (when it was taken in, in milliseconds since 1970; its sequence).
