@@ -14,5 +14,6 @@
 //! `ports` are the seams between these and a world; `azure` is the real one, [`local`] the one with no Azure.
 
 pub mod blueprint;
+pub mod cli;
 pub mod ids;
 pub mod local;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tenantry::blueprint::{Blueprint, Fault, Kind, Outputs, Plan, Subject};
+use tenantry::blueprint::{Blueprint, DEFAULT, Fault, Kind, Outputs, Plan, Subject};
 
 const SMALL: &str = r#"
 blueprint: small
@@ -47,15 +47,38 @@ fn subject(tier: &str, parameters: Value) -> Subject {
         tier: tier.into(),
         tenant: json!({"displayName": "Contoso {{7*7}}", "tags": {"cost": "42", "tenantry-tenant": "fake"}}),
         parameters: parameters.as_object().unwrap().clone(),
-        stamp: json!({
-            "name": "local-01", "subscriptionId": "00000000-0000-0000-0000-00000000a001", "region": "westeurope",
-            "blobReaderRoleId": "/subscriptions/00000000-0000-0000-0000-00000000a001/providers/Microsoft.Authorization/roleDefinitions/2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
-        }),
+        stamp: stamp(),
     }
 }
 
 fn plan(text: &str, tier: &str, parameters: Value) -> Result<Plan, Vec<Fault>> {
     Blueprint::check(text).unwrap().blueprint.plan(&subject(tier, parameters))
+}
+
+/// Where the local world places its tenants.
+fn stamp() -> Value {
+    const SUB: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001";
+    let shared = format!("{SUB}/resourceGroups/rg-tenantry-stamp/providers");
+    json!({
+        "name": "local-01",
+        "subscriptionId": "00000000-0000-0000-0000-00000000a001",
+        "directoryId": "00000000-0000-0000-0000-0000000d0001",
+        "region": "westeurope",
+        "resourceGroup": "rg-tenantry-stamp",
+        "vnetId": format!("{shared}/Microsoft.Network/virtualNetworks/vnet"),
+        "subnetId": format!("{shared}/Microsoft.Network/virtualNetworks/vnet/subnets/endpoints"),
+        "zones": {
+            "api": format!("{shared}/Microsoft.Network/privateDnsZones/privatelink.api.azureml.ms"),
+            "notebooks": format!("{shared}/Microsoft.Network/privateDnsZones/privatelink.notebooks.azure.net"),
+        },
+        "scorerRoleId": format!("{SUB}/providers/Microsoft.Authorization/roleDefinitions/5c0e0000-0000-4000-8000-000000000001"),
+        "blobReaderRoleId": format!("{SUB}/providers/Microsoft.Authorization/roleDefinitions/2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+        "pooled": {
+            "workspaceName": "mlw-pooled",
+            "workspaceId": format!("{shared}/Microsoft.MachineLearningServices/workspaces/mlw-pooled"),
+            "privateEndpointIp": "10.20.0.4",
+        },
+    })
 }
 
 #[test]
@@ -78,5 +101,14 @@ fn a_small_plan_is_made_and_rendered() {
     assert!(plan.render(&reader, &BTreeMap::new()).is_err());
     let again: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!(again, plan);
-    println!("{}", serde_json::to_string_pretty(&plan).unwrap());
+}
+
+#[test]
+fn the_default_blueprint_is_good_and_plans_both_tiers() {
+    let checked = Blueprint::check(DEFAULT).unwrap_or_else(|findings| panic!("{findings:#?}"));
+    assert_eq!(checked.warnings, []);
+    for (tier, steps) in [("dedicated", 17), ("pooled", 10)] {
+        let plan = plan(DEFAULT, tier, json!({})).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        assert_eq!(plan.steps.len(), steps, "{tier}: {:?}", plan.order());
+    }
 }

@@ -18,6 +18,7 @@ mod names;
 mod parameter;
 mod plan;
 mod planner;
+pub mod preview;
 mod resource_types;
 mod rules;
 mod scope;
