@@ -68,7 +68,9 @@ fn size_depth_and_number_of_steps_are_limited() {
 
 #[test]
 fn places_are_exact_in_quoted_and_block_texts() {
-    let text = format!("{HEAD}  a:\n    kind: arm\n    type: Microsoft.Resources/resourceGroups\n    body:\n      tags:\n        x: \"ö {{{{ tenant.id }}}} {{{{ nope }}}}\"\n        y: >\n          folded\n            {{{{ gone }}}}\n");
+    let text = format!(
+        "{HEAD}  a:\n    kind: arm\n    type: Microsoft.Resources/resourceGroups\n    body:\n      tags:\n        x: \"ö {{{{ tenant.id }}}} {{{{ nope }}}}\"\n        y: >\n          folded\n            {{{{ gone }}}}\n"
+    );
     let places: Vec<_> = findings(&text).into_iter().map(|finding| (finding.line, finding.column)).collect();
     assert_eq!(places, [(11, 31), (14, 13)]);
 }
@@ -81,7 +83,22 @@ fn no_text_makes_the_reader_panic() {
         let swapped = format!("{}{}", &whole[end..], &whole[..end]);
         let _ = Blueprint::check(&swapped);
     }
-    for odd in ["\u{feff}", "\0", "? a\n: b", "a: b: c", "{", "]", "&", "*", "!", "|", "%YAML 9.9\n---\na: 1", "\t\n", "? [a]\n: x", "a: \"\\ud800\""] {
+    for odd in [
+        "\u{feff}",
+        "\0",
+        "? a\n: b",
+        "a: b: c",
+        "{",
+        "]",
+        "&",
+        "*",
+        "!",
+        "|",
+        "%YAML 9.9\n---\na: 1",
+        "\t\n",
+        "? [a]\n: x",
+        "a: \"\\ud800\"",
+    ] {
         let _ = Blueprint::check(odd);
     }
 }

@@ -19,6 +19,7 @@ mod parameter;
 mod plan;
 mod planner;
 pub mod preview;
+mod references;
 mod resource_types;
 mod rules;
 mod scope;

@@ -136,11 +136,11 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         let fields = preview::shown(plan, planned);
         for request in preview::requests(planned.kind, &fields) {
             writeln!(out, "     {} {}", request.method, request.url)?;
-            if let Some(body) = request.body {
-                for line in format!("{body:#}").lines() {
-                    writeln!(out, "       {line}")?;
-                }
-            }
+            request.body.iter().try_for_each(|body| indented(body, out))?;
+        }
+        if let Some(expect) = fields.get("expect") {
+            writeln!(out, "     expects")?;
+            indented(expect, out)?;
         }
     }
     writeln!(out, "\nexports")?;
@@ -148,6 +148,10 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         writeln!(out, "     {name}: {text}")?;
     }
     Ok(())
+}
+
+fn indented(value: &Value, out: &mut dyn io::Write) -> io::Result<()> {
+    format!("{value:#}").lines().try_for_each(|line| writeln!(out, "       {line}"))
 }
 
 /// The graph in Graphviz's language.
