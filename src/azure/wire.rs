@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     ports::Wire,
-    steps::{Api, Failure, Method, Reply, Request},
+    steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     tenant::{Cause, FailureClass},
 };
 
@@ -147,5 +147,5 @@ fn lost(error: &reqwest::Error) -> Failure {
 }
 
 fn refused(message: String) -> Failure {
-    Cause::ours(FailureClass::Permanent, "refused-url", message).into()
+    Cause::ours(FailureClass::Permanent, REFUSED_URL, message).into()
 }

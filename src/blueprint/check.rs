@@ -8,6 +8,7 @@ use super::{
     file::{File, Step},
     findings::{Findings, Place, did_you_mean},
     graph,
+    references::{first, needs, reach, references},
     tree::{Node, Shape},
 };
 
@@ -29,58 +30,6 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
     }
     checker.circles();
     checker.unused();
-}
-
-/// The steps that each step needs: those it lists, stands in or belongs to, and those its expressions name.
-pub(super) fn needs(file: &File) -> graph::Needs<String> {
-    let names = |step: &Step| {
-        let listed = step.needs.iter().map(|(name, _)| name.clone());
-        let targets = ["in", "of"].into_iter().filter_map(|field| step.target(field).map(str::to_owned));
-        let spoken = step.fields.iter().flat_map(|(field, node)| reach(file, &references(field, node)));
-        let spoken = spoken.filter_map(|path| path.strip_prefix("steps.").map(first));
-        listed.chain(targets).chain(spoken).filter(|name| file.step_names.contains(name)).collect()
-    };
-    let mut needs: graph::Needs<String> =
-        file.steps.iter().map(|step| (step.name.to_string(), names(step))).collect();
-    // A change of a body that another step made speaks of whatever that body speaks of.
-    for step in file.steps.iter().filter(|step| step.kind == Kind::ArmUpdate) {
-        let inherited = step.target("of").and_then(|of| needs.get(of)).cloned().unwrap_or_default();
-        needs.entry(step.name.to_string()).or_default().extend(inherited);
-    }
-    needs
-}
-
-fn first(path: &str) -> String {
-    path.split('.').next().unwrap_or_default().to_owned()
-}
-
-/// The dotted names in a field, keys included; `when` is an expression as a whole.
-fn references(field: &str, node: &Node) -> BTreeSet<String> {
-    match &node.shape {
-        Shape::Text(text, _) if field == "when" => expression::references(text).unwrap_or_default(),
-        Shape::Text(text, _) => expression::references_in_text(text),
-        Shape::List(items) => items.iter().flat_map(|item| references("", item)).collect(),
-        Shape::Map(entries) => entries
-            .iter()
-            .flat_map(|(key, node)| {
-                expression::references_in_text(&key.text).into_iter().chain(references("", node))
-            })
-            .collect(),
-        Shape::Plain(_) => BTreeSet::new(),
-    }
-}
-
-/// The dotted names, with those of named values followed to the end.
-pub(super) fn reach(file: &File, paths: &BTreeSet<String>) -> BTreeSet<String> {
-    let mut reached = BTreeSet::new();
-    let mut left: Vec<String> = paths.iter().cloned().collect();
-    while let Some(path) = left.pop() {
-        if let Some(node) = path.strip_prefix("values.").and_then(|rest| file.values.get(&first(rest))) {
-            left.extend(references("", node).into_iter().filter(|path| !reached.contains(path)));
-        }
-        reached.insert(path);
-    }
-    reached
 }
 
 struct Checker<'a> {
@@ -177,7 +126,7 @@ impl Checker<'_> {
         }
         let row = ResourceType::find(written);
         if row.is_none() && !step.fields.contains_key("apiVersion") {
-            let near = did_you_mean(written, ResourceType::names());
+            let near = did_you_mean(written, ResourceType::all().map(|row| row.name));
             let hint = if near.is_empty() {
                 "add `apiVersion`".to_owned()
             } else {

@@ -193,7 +193,7 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
         let message = format!("step `{}` of kind {written} has no `{missing}`", key.text);
         findings.error(key.place, "missing-key", message);
     }
-    fields_have_types(entries, findings);
+    fields_have_types(entries, &allowed, findings);
     let fields = entries
         .iter()
         .filter(|(key, _)| !matches!(key.text.as_str(), "kind" | "description" | "needs" | "outputs"));
@@ -208,12 +208,13 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
 }
 
 /// Bodies are maps, everything else in a step is a text.
-fn fields_have_types(entries: &[(Key, Node)], findings: &mut Findings) {
+fn fields_have_types(entries: &[(Key, Node)], allowed: &[&str], findings: &mut Findings) {
     for (key, node) in entries {
         let wanted = match key.text.as_str() {
             "needs" | "outputs" | "kind" => continue,
             "body" | "undo" | "expect" => "a map",
-            _ => "a text",
+            known if allowed.contains(&known) => "a text",
+            _ => continue,
         };
         if node.what() != wanted {
             let message = format!("`{}` is to be {wanted}, not {}", key.text, node.what());

@@ -18,6 +18,8 @@ mod names;
 mod parameter;
 mod plan;
 mod planner;
+pub mod preview;
+mod references;
 mod resource_types;
 mod rules;
 mod scope;

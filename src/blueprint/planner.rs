@@ -9,7 +9,7 @@ use super::{
     body::{self, Filled, Marks},
     check, expression, graph,
     identity::Identities,
-    parameter, plan, rules,
+    parameter, plan, references, rules,
     scope::{Early, Scope},
     tree::Node,
 };
@@ -119,7 +119,7 @@ impl Planner<'_> {
                 self.scope.tell(&step.name, &Outputs::new());
             }
         }
-        let mut needs = check::needs(&self.blueprint.file);
+        let mut needs = references::needs(&self.blueprint.file);
         needs.retain(|name, _| self.included.contains(name));
         needs.values_mut().for_each(|wants| wants.retain(|name| self.included.contains(name)));
         needs
@@ -210,8 +210,8 @@ impl Planner<'_> {
             (below, over) => over.or(below).cloned(),
         };
         let body = laid(step.fields.get("body"));
-        let undo = step.fields.get("undo").map(|undo| laid(Some(undo)))?.map(Some);
-        self.arm(step, body.as_ref(), undo.as_ref().and_then(Option::as_ref), filled)
+        let undo = step.fields.get("undo").and_then(|undo| laid(Some(undo)));
+        self.arm(step, body.as_ref(), undo.as_ref(), filled)
     }
 
     /// Fields that are taken over one by one under other names.

@@ -166,8 +166,8 @@ impl ResourceType {
             .then(|| std::iter::once(*namespace).chain(types).collect::<Vec<_>>().join("/"))
     }
 
-    /// The names of all types that the table has.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        TYPES.iter().map(|row| row.name)
+    /// Every row of the table.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        TYPES.iter()
     }
 }

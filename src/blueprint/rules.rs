@@ -215,7 +215,12 @@ pub(super) fn planned(kind: Kind, fields: &Value, own: &[&str]) -> Vec<Objection
 }
 
 fn planned_value(name: &str, value: &Value, objections: &mut Vec<Objection>) {
+    // What people write about themselves is shown, never followed.
+    if matches!(name, "tags" | "displayName" | "friendlyName" | "description") {
+        return;
+    }
     objections.extend(member(name, value));
+    objections.extend(value.as_str().and_then(text));
     match value {
         Value::Object(members) => {
             members.iter().for_each(|(name, value)| planned_value(name, value, objections))

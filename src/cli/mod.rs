@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     config::Config,
+    local::cloud::local_stamp,
     telemetry::{self, Style},
 };
 
@@ -66,12 +67,20 @@ pub async fn run() -> ExitCode {
         Command::Local(args) => local::run(args, config).await,
         Command::Serve(args) => serve::run(args, config).await,
         Command::Cloud(args) => cloud::run(args, config).await,
-        Command::Check(args) => check::run(&args, &mut std::io::stdout()),
-        Command::Plan(args) => plan::run(&args, &mut std::io::stdout()),
+        Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
+        Command::Plan(args) => printed(plan::run(&args, &local_stamp(), &mut std::io::stdout())),
         Command::Submit(args) => submit::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Retry(args) => retry::run(args).await,
         Command::History(args) => history::run(args).await,
     }
+}
+
+/// A command's exit code; 2 when its output could not be written.
+fn printed(result: std::io::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        output::problem(&format!("the output can't be written: {error}"));
+        ExitCode::from(2)
+    })
 }

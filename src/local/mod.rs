@@ -1,6 +1,9 @@
 //! The world with no Azure: one state file, a queue in it, the embedded host, the simulated Azure.
 
+mod alarm;
+pub mod cloud;
 pub mod db;
-pub mod state;
 pub mod host;
 pub mod queue;
+pub mod state;
+pub mod world;

@@ -15,6 +15,9 @@ use FailureClass::{
     Ambiguous, Denied, NameHeld, NeedsProvider, Permanent, Quota, ReplicationLag, Throttled, Transient, Wait,
 };
 
+/// The code of a request that was not sent because its URL is not on the service's own host.
+pub const REFUSED_URL: &str = "refused-url";
+
 /// A step that did not come about.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{cause}")]

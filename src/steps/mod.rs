@@ -16,7 +16,7 @@ mod role_assignment;
 
 use serde_json::Value;
 
-pub use failure::Failure;
+pub use failure::{Failure, REFUSED_URL};
 pub use request::{Api, Method, Reply, Request};
 
 use crate::{

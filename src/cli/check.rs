@@ -1,0 +1,74 @@
+//! `tenantry check`: everything that is wrong with a blueprint, at once.
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use serde_json::json;
+
+use crate::blueprint::{Blueprint, Finding, Severity};
+
+/// Checks a blueprint and tells all findings with line and column.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The blueprint, a YAML file.
+    pub file: PathBuf,
+    /// Print one JSON object instead of lines for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command: exit code 0 without errors (warnings may remain), 1 with errors, 2 if the file can't be read.
+///
+/// Errors: only those of `out` itself.
+pub fn run(args: &Args, out: &mut dyn io::Write) -> io::Result<ExitCode> {
+    let path = args.file.display();
+    let text = match std::fs::read(&args.file).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(_)) => {
+            writeln!(out, "{path}: this is not UTF-8 text; save the file as UTF-8")?;
+            return Ok(ExitCode::from(2));
+        }
+        Err(error) => {
+            writeln!(out, "{path}: can't be read: {error}")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let (blueprint, findings) = match Blueprint::check(&text) {
+        Ok(checked) => (Some(checked.blueprint), checked.warnings),
+        Err(findings) => (None, findings),
+    };
+    if args.json {
+        let digest = blueprint.as_ref().map(Blueprint::digest);
+        writeln!(out, "{:#}", json!({"file": path.to_string(), "digest": digest, "findings": findings}))?;
+    } else {
+        for finding in &findings {
+            tell(&path.to_string(), finding, out)?;
+        }
+        writeln!(out, "{}", summary(&path.to_string(), blueprint.as_ref(), &findings))?;
+    }
+    Ok(ExitCode::from(u8::from(blueprint.is_none())))
+}
+
+/// Writes a finding as compilers do, so that editors find the place.
+pub fn tell(file: &str, finding: &Finding, out: &mut dyn io::Write) -> io::Result<()> {
+    let Finding { line, column, severity, code, message, hint } = finding;
+    writeln!(out, "{file}:{line}:{column}: {severity}[{code}]: {message}")?;
+    hint.iter().try_for_each(|hint| writeln!(out, "  hint: {hint}"))
+}
+
+fn summary(file: &str, blueprint: Option<&Blueprint>, findings: &[Finding]) -> String {
+    let count = |severity, word: &str| {
+        let count = findings.iter().filter(|finding| finding.severity == severity).count();
+        format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+    };
+    let counts = format!("{}, {}", count(Severity::Error, "error"), count(Severity::Warning, "warning"));
+    match blueprint {
+        Some(good) => {
+            let (name, version, steps) = (good.name(), good.version(), good.steps().count());
+            format!(
+                "{file}: {name} {version} is good: {steps} steps, tiers {}; {counts}",
+                good.tiers().join(", ")
+            )
+        }
+        None => format!("{file}: {counts}"),
+    }
+}
