@@ -1,3 +1,4 @@
 //! The world with no Azure: one state file, a queue in it, the embedded host, the simulated Azure.
 
+pub mod cloud;
 pub mod db;
