@@ -174,6 +174,14 @@ impl Cloud {
         Router::new().fallback(http::handle).with_state(Arc::clone(&self.inner))
     }
 
+    /// Makes the journal's lines of mere reads durable too; to be called before an orderly end.
+    ///
+    /// # Errors
+    /// [`CloudError::Db`] when the state file can't be written.
+    pub async fn flush(&self) -> Result<(), CloudError> {
+        http::flush(&self.inner).await
+    }
+
     /// Serves until the task is dropped.
     ///
     /// # Errors

@@ -92,9 +92,11 @@ pub(crate) fn expire_at(change: &mut Change<'_>, id: &str, at: Timestamp) -> Res
     change.schedule(at, &format!("expire:{}", id.to_lowercase()))
 }
 
-/// Carries out all that has fallen due.
+/// Carries out all that has fallen due, each thing at its own instant, however late anybody asks.
 pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
-    while let Some(what) = change.next_due()? {
+    let now = change.now;
+    while let Some((at, what)) = change.next_due(now)? {
+        change.now = at;
         if let Some(id) = what.strip_prefix("operation:") {
             if let Some(operation) = change.operation(id)?.filter(|operation| !operation.done) {
                 end(change, operation)?;
@@ -103,6 +105,7 @@ pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
             expire(change, id)?;
         }
     }
+    change.now = now;
     Ok(())
 }
 

@@ -281,16 +281,16 @@ impl<'t> Change<'t> {
         Ok(())
     }
 
-    /// Takes the earliest thing that has fallen due.
-    pub(crate) fn next_due(&mut self) -> Result<Option<String>, CloudError> {
+    /// Takes the earliest thing that has fallen due by an instant, with its own.
+    pub(crate) fn next_due(&mut self, by: Timestamp) -> Result<Option<(Timestamp, String)>, CloudError> {
         let (at, what) = match self.due.first().map_err(fault)? {
-            Some((key, _)) if key.value().0 <= self.now.as_microsecond() => {
+            Some((key, _)) if key.value().0 <= by.as_microsecond() => {
                 (key.value().0, key.value().1.to_owned())
             }
             Some(_) | None => return Ok(None),
         };
         self.due.remove((at, what.as_str())).map_err(fault)?;
-        Ok(Some(what))
+        Ok(Some((Timestamp::from_microsecond(at).unwrap_or(by), what)))
     }
 
     /// The next number of a durable series, beginning with one.
