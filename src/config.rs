@@ -107,7 +107,8 @@ impl Config {
     /// As [`Self::from_env`].
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<BadSetting>> {
         let mut bad = Vec::new();
-        let text = |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let text =
+            |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let handler_port = match text("FUNCTIONS_CUSTOMHANDLER_PORT").map(|port| port.parse::<u16>()) {
             None => 7072,
             Some(Ok(port)) if port > 0 => port,
@@ -119,7 +120,10 @@ impl Config {
         let deployment = text("TENANTRY_DEPLOYMENT").unwrap_or_else(|| "local".to_owned());
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if deployment.len() > 20 || !deployment.chars().all(plain) {
-            bad.push(fault("TENANTRY_DEPLOYMENT", "it has 1 to 20 characters out of a-z, 0-9 and the hyphen"));
+            bad.push(fault(
+                "TENANTRY_DEPLOYMENT",
+                "it has 1 to 20 characters out of a-z, 0-9 and the hyphen",
+            ));
         }
         let config = Self {
             handler_port,
@@ -146,7 +150,10 @@ mod tests {
     #[test]
     fn nothing_set_is_the_local_world() {
         let config = Config::read(|_| None).unwrap();
-        assert_eq!((config.handler_port, config.deployment.as_str(), config.in_azure), (7072, "local", false));
+        assert_eq!(
+            (config.handler_port, config.deployment.as_str(), config.in_azure),
+            (7072, "local", false)
+        );
     }
 
     #[test]

@@ -84,7 +84,11 @@ pub trait StateStore: Send + Sync {
     /// A tenant's document.
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>>;
     /// Saves a tenant's document; `seen` is the version read, `None` if there was none.
-    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> BoxFuture<'a, Result<ETag, StoreError>>;
+    fn save<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>>;
     /// Tenants by id, after the given one.
     fn list<'a>(
         &'a self,
@@ -92,7 +96,10 @@ pub trait StateStore: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>>;
     /// A request record.
-    fn request<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>>;
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>>;
     /// Saves a request record; `seen` as for [`Self::save`].
     fn save_request<'a>(
         &'a self,

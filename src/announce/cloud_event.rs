@@ -51,9 +51,14 @@ pub struct CloudEvent {
 ///
 /// Without a tenant (a message that named none) the source is the deployment's intake.
 pub fn event_of(deployment: &str, tenant: Option<&TenantId>, notice: &Notice) -> Option<CloudEvent> {
-    let Story::Event { kind, sequence, operation_id, correlation_id, data } = &notice.story else { return None };
+    let Story::Event { kind, sequence, operation_id, correlation_id, data } = &notice.story else {
+        return None;
+    };
     let (source, subject) = match tenant {
-        Some(id) => (format!("/tenantry/{deployment}/tenants/{id}"), format!("tenants/{id}/operations/{operation_id}")),
+        Some(id) => (
+            format!("/tenantry/{deployment}/tenants/{id}"),
+            format!("tenants/{id}/operations/{operation_id}"),
+        ),
         None => (format!("/tenantry/{deployment}/intake"), format!("messages/{operation_id}")),
     };
     Some(CloudEvent {

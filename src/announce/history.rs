@@ -53,8 +53,11 @@ pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
             state: data.get("status").and_then(|status| status.as_str()).map(str::to_owned),
             ..row
         },
-        Story::Step { step, state, cause } => {
-            HistoryRow { step: Some(step.to_string()), state: Some(state.clone()), cause: cause.clone(), ..row }
-        }
+        Story::Step { step, state, cause } => HistoryRow {
+            step: Some(step.to_string()),
+            state: Some(state.clone()),
+            cause: cause.clone(),
+            ..row
+        },
     }
 }

@@ -47,7 +47,8 @@ impl Response {
     /// What the caller is told when the state can't be read or saved.
     fn unavailable(error: &StoreError) -> Self {
         tracing::warn!(error = %error, "a call could not be served");
-        let mut response = Self::problem(503, "state unavailable", "the state can't be read or saved; try again");
+        let mut response =
+            Self::problem(503, "state unavailable", "the state can't be read or saved; try again");
         response.headers.insert("Retry-After".to_owned(), "5".to_owned());
         response
     }
@@ -85,7 +86,11 @@ impl Response {
 fn status_of(code: &str) -> u16 {
     match code {
         "unknown_tenant" => 404,
-        "request_conflict" | "tenant_exists" | "tenant_removed" | "stale" | "nothing_to_retry"
+        "request_conflict"
+        | "tenant_exists"
+        | "tenant_removed"
+        | "stale"
+        | "nothing_to_retry"
         | "replace_not_allowed" => 409,
         "too_large" => 413,
         _ => 400,

@@ -72,7 +72,12 @@ pub async fn submit(world: &World, intake: &Intake, runner: &Runner, body: &[u8]
 }
 
 /// What follows an answer that was given over HTTP: a wake-up for what was taken, an event for what was refused.
-pub(super) async fn answered(world: &World, intake: &Intake, runner: &Runner, answer: &crate::intake::Answer) {
+pub(super) async fn answered(
+    world: &World,
+    intake: &Intake,
+    runner: &Runner,
+    answer: &crate::intake::Answer,
+) {
     match (answer.verdict, &answer.tenant_id) {
         (Verdict::Accepted, Some(id)) => {
             if let Err(failure) = world.alarm.wake(id, world.clock.now()).await {

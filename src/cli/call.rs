@@ -46,7 +46,12 @@ impl Instance {
         if (200..300).contains(&status) { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(u16, Value), reqwest::Error> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<(u16, Value), reqwest::Error> {
         let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let mut request = client.request(method, url);

@@ -30,7 +30,8 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     let served: Result<(), CloudError> = async {
         let speed: Speed = args.speed.as_deref().unwrap_or(&config.speed).parse()?;
         let data = args.data.unwrap_or(config.data).join("azure.redb");
-        let cloud = Cloud::open(CloudSettings::new(data, Arc::new(|| SystemClock.now())).speed(speed)).await?;
+        let cloud =
+            Cloud::open(CloudSettings::new(data, Arc::new(|| SystemClock.now())).speed(speed)).await?;
         let listener = bind(args.port).await.map_err(|error| CloudError::Serve(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| CloudError::Serve(error.to_string()))?;
         output::line(&format!("the simulated Azure listens on http://{address} (journal: /_sim/journal)"));

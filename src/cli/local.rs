@@ -84,7 +84,11 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     }
 }
 
-async fn play(args: &Args, settings: LocalSettings, bodies: Vec<(String, Vec<u8>)>) -> Result<ExitCode, LocalError> {
+async fn play(
+    args: &Args,
+    settings: LocalSettings,
+    bodies: Vec<(String, Vec<u8>)>,
+) -> Result<ExitCode, LocalError> {
     let data = settings.data.display().to_string();
     let speed = settings.speed;
     let listener = bind(args.port).await.inspect_err(|_| {
@@ -96,7 +100,9 @@ async fn play(args: &Args, settings: LocalSettings, bodies: Vec<(String, Vec<u8>
     let app: Router = host.router().merge(local.cloud.router());
     let front = tokio::spawn(async move { axum::serve(listener, app).await });
     if !args.json {
-        output::line(&format!("tenantry is at http://{address}, its state in {data}, Azure simulated at speed {speed}"));
+        output::line(&format!(
+            "tenantry is at http://{address}, its state in {data}, Azure simulated at speed {speed}"
+        ));
     }
     for (_, body) in &bodies {
         enqueue(&local, body).await?;
@@ -123,7 +129,8 @@ async fn enqueue(local: &LocalWorld, body: &[u8]) -> Result<(), LocalError> {
         let value = parsed.get(name).or_else(|| parsed.get("data")?.get(name))?;
         value.as_str().map(str::to_owned)
     };
-    let session_id = member("tenantId").or_else(|| member("requestId")).unwrap_or_else(|| "unknown".to_owned());
+    let session_id =
+        member("tenantId").or_else(|| member("requestId")).unwrap_or_else(|| "unknown".to_owned());
     let session_id = Some(session_id.chars().take(128).collect());
     let message = NewMessage { session_id, body: body.to_vec(), ..NewMessage::default() };
     local.queue.send(REQUESTS, message, SystemClock.now()).await.map_err(|error| {
@@ -149,7 +156,9 @@ async fn until_settled(
             output::problem(&format!("the handler was given up: {why}"));
             return Ok(false);
         }
-        SystemClock.sleep_until(SystemClock.now().saturating_add(LOOK_INTERVAL).unwrap_or(jiff::Timestamp::MAX)).await;
+        SystemClock
+            .sleep_until(SystemClock.now().saturating_add(LOOK_INTERVAL).unwrap_or(jiff::Timestamp::MAX))
+            .await;
     }
 }
 
@@ -162,23 +171,32 @@ pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
 }
 
 /// The local world's settings, with all blueprints checked.
-pub(super) fn local_settings(config: &Config, data: PathBuf, speed: &str) -> Result<LocalSettings, Vec<String>> {
+pub(super) fn local_settings(
+    config: &Config,
+    data: PathBuf,
+    speed: &str,
+) -> Result<LocalSettings, Vec<String>> {
     let mut problems = Vec::new();
-    let speed = speed.parse().map_err(|error: crate::local::cloud::CloudError| problems.push(error.to_string())).ok();
+    let speed =
+        speed.parse().map_err(|error: crate::local::cloud::CloudError| problems.push(error.to_string())).ok();
     let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];
     if let Some(folder) = &config.blueprints {
         match blueprint_files(folder) {
             Ok(files) => texts.extend(files),
-            Err(error) => problems.push(format!("TENANTRY_BLUEPRINTS: {} can't be read: {error}", folder.display())),
+            Err(error) => {
+                problems.push(format!("TENANTRY_BLUEPRINTS: {} can't be read: {error}", folder.display()))
+            }
         }
     }
     let mut blueprints = Vec::new();
     for (name, text) in texts {
         match Blueprint::check(&text) {
             Ok(checked) => blueprints.push(checked.blueprint),
-            Err(findings) => problems.extend(findings.iter().map(|finding| {
-                format!("{name}:{}:{}: {}", finding.line, finding.column, finding.message)
-            })),
+            Err(findings) => {
+                problems.extend(findings.iter().map(|finding| {
+                    format!("{name}:{}:{}: {}", finding.line, finding.column, finding.message)
+                }))
+            }
         }
     }
     match speed {
@@ -191,8 +209,14 @@ pub(super) fn local_settings(config: &Config, data: PathBuf, speed: &str) -> Res
 
 /// The YAML files of a folder, by name.
 fn blueprint_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     files.sort();
-    let is_yaml = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    files.into_iter().filter(is_yaml).map(|file| Ok((file.display().to_string(), std::fs::read_to_string(&file)?))).collect()
+    let is_yaml =
+        |file: &PathBuf| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    files
+        .into_iter()
+        .filter(is_yaml)
+        .map(|file| Ok((file.display().to_string(), std::fs::read_to_string(&file)?)))
+        .collect()
 }

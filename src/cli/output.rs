@@ -33,7 +33,8 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         cells.chain(heading.get(column).map(|cell| cell.chars().count())).max().unwrap_or_default()
     };
     let format_row = |row: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<String> = row.enumerate().map(|(at, cell)| format!("{cell:<w$}", w = width(at))).collect();
+        let cells: Vec<String> =
+            row.enumerate().map(|(at, cell)| format!("{cell:<w$}", w = width(at))).collect();
         cells.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![format_row(&mut heading.iter().copied())];

@@ -64,7 +64,9 @@ impl Watch {
             let entry = &mut self.entries[index];
             if entry.answer.is_none() {
                 entry.answer = local.routes.intake.answer_to(&entry.body).await?;
-                if let Some(answer) = entry.answer.clone().filter(|answer| answer.verdict != Verdict::Accepted) {
+                if let Some(answer) =
+                    entry.answer.clone().filter(|answer| answer.verdict != Verdict::Accepted)
+                {
                     self.tell_refusal(index, &answer);
                 }
             }
@@ -107,7 +109,10 @@ impl Watch {
             line["status"] = json!(answer.verdict);
             output::line(&line.to_string());
         } else {
-            let why = answer.faults.iter().map(|fault| format!("  {} {}: {}", fault.pointer, fault.code, fault.message));
+            let why = answer
+                .faults
+                .iter()
+                .map(|fault| format!("  {} {}: {}", fault.pointer, fault.code, fault.message));
             output::problem(&format!("{} was refused", entry.file));
             why.for_each(|line| output::problem(&line));
         }
@@ -193,7 +198,14 @@ impl Entry {
         let out = |name: &str| seen.outputs.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
         let status = if seen.status == Status::Active { "ready" } else { seen.status.word() };
         let took = format!("{:.1}s", seen.duration_ms as f64 / 1000.0);
-        vec![self.tenant(), status.to_owned(), took, out("applicationId"), out("workspaceName"), out("endpointUrl")]
+        vec![
+            self.tenant(),
+            status.to_owned(),
+            took,
+            out("applicationId"),
+            out("workspaceName"),
+            out("endpointUrl"),
+        ]
     }
 }
 
@@ -204,9 +216,14 @@ impl Seen {
             steps.map(|(name, _)| name.to_string()).collect()
         };
         let is_done = |state: &StepState| matches!(state, StepState::Ready | StepState::Gone);
-        let done = tenant.steps.values().filter(|step| is_done(&step.state) && (!step.doomed || step.state == StepState::Gone));
+        let done = tenant
+            .steps
+            .values()
+            .filter(|step| is_done(&step.state) && (!step.doomed || step.state == StepState::Gone));
         let halted = tenant.steps.iter().filter_map(|(name, step)| match &step.state {
-            StepState::Halted { cause } => Some(format!("step {name}: {cause}; {}", cause.class.next_action())),
+            StepState::Halted { cause } => {
+                Some(format!("step {name}: {cause}; {}", cause.class.next_action()))
+            }
             StepState::Waiting
             | StepState::Writing
             | StepState::Settling { .. }
@@ -225,12 +242,14 @@ impl Seen {
             halted: halted.collect(),
             settled: tenant.status.settled() && (!open || tenant.status == Status::Waiting),
             outputs: tenant.exports.clone(),
-            duration_ms: i64::try_from(tenant.updated_at.duration_since(tenant.created_at).as_millis()).unwrap_or(0),
+            duration_ms: i64::try_from(tenant.updated_at.duration_since(tenant.created_at).as_millis())
+                .unwrap_or(0),
         }
     }
 
     fn words(&self) -> String {
-        let running = if self.running.is_empty() { String::new() } else { format!("; {}", self.running.join(", ")) };
+        let running =
+            if self.running.is_empty() { String::new() } else { format!("; {}", self.running.join(", ")) };
         format!("{}, {} of {} steps{running}", self.status.word(), self.done, self.total)
     }
 }

@@ -37,13 +37,17 @@ fn show(tenant: &Value) {
         output::line(&format!("  {label:<10} {}", text(tenant, pointer)));
     }
     for (name, value) in tenant.get("outputs").and_then(Value::as_object).into_iter().flatten() {
-        output::line(&format!("  {name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        output::line(&format!(
+            "  {name}: {}",
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        ));
     }
     let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
     let rows: Vec<Vec<String>> = steps
         .map(|(name, step)| {
             let cause = text(step, "/cause/message");
-            let why = if cause.is_empty() { cause } else { format!("{}: {cause}", text(step, "/cause/code")) };
+            let why =
+                if cause.is_empty() { cause } else { format!("{}: {cause}", text(step, "/cause/code")) };
             vec![name.clone(), text(step, "/state"), text(step, "/kind"), why]
         })
         .collect();

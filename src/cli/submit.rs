@@ -34,7 +34,11 @@ pub(super) async fn run(args: Args) -> ExitCode {
             .instance
             .call(Method::POST, "/api/tenants", Some(body), |answer| {
                 let (verdict, tenant) = (text(answer, "/verdict"), text(answer, "/tenantId"));
-                output::line(&format!("{}: {verdict}, tenant {tenant}, operation {}", file.display(), text(answer, "/operationId")));
+                output::line(&format!(
+                    "{}: {verdict}, tenant {tenant}, operation {}",
+                    file.display(),
+                    text(answer, "/operationId")
+                ));
             })
             .await;
         if code != ExitCode::SUCCESS {

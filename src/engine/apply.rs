@@ -4,9 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{
-    Change, Event, IllegalEvent, Policy, Seen, Sight, wish,
-};
+use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, wish};
 use crate::{
     blueprint::Outputs,
     ids::StepName,
@@ -128,9 +126,15 @@ impl At<'_> {
         match trace {
             Trace::Nothing | Trace::Foreign => self.gone(),
             Trace::Settling => self.running(None, None),
-            Trace::Present(told) | Trace::Lingering(told) if self.peek(|record| record.attempts) >= Some(2 * self.policy.max_writes) => {
+            Trace::Present(told) | Trace::Lingering(told)
+                if self.peek(|record| record.attempts) >= Some(2 * self.policy.max_writes) =>
+            {
                 let what = told.get("id").map(ToString::to_string).unwrap_or_default();
-                self.halt(Cause::ours(FailureClass::Permanent, "not-removable", format!("Azure keeps it although it was deleted {what}")))
+                self.halt(Cause::ours(
+                    FailureClass::Permanent,
+                    "not-removable",
+                    format!("Azure keeps it although it was deleted {what}"),
+                ))
             }
             Trace::Present(_) | Trace::Lingering(_) => {
                 if let Trace::Present(told) | Trace::Lingering(told) = &trace {
@@ -155,7 +159,8 @@ impl At<'_> {
     /// Gone; if the plan still wants it, it begins anew.
     fn gone(&mut self) -> Change {
         let (name, now) = (self.name.clone(), self.now);
-        let planned = self.tenant.plan.steps.get(&name).filter(|_| self.tenant.goal == Goal::Present).cloned();
+        let planned =
+            self.tenant.plan.steps.get(&name).filter(|_| self.tenant.goal == Goal::Present).cloned();
         self.record(|record| {
             record.begin_anew(now);
             record.target = None;
@@ -226,14 +231,19 @@ impl At<'_> {
 
     /// A write was answered with success, yet a look shows nothing: the look is behind.
     fn behind(&mut self) -> Change {
-        let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", "it was made, but can't be seen yet");
+        let lag = Cause::ours(
+            FailureClass::ReplicationLag,
+            "not-visible-yet",
+            "it was made, but can't be seen yet",
+        );
         self.failed(lag.into())
     }
 
     fn failed(&mut self, failure: Failure) -> Change {
         let Failure { cause, retry_after } = failure;
         let (name, now, policy) = (self.name.clone(), self.now, self.policy);
-        let Some((failures, since, turn)) = self.peek(|record| (record.failures, record.since, record.turn)) else {
+        let Some((failures, since, turn)) = self.peek(|record| (record.failures, record.since, record.turn))
+        else {
             return Change::None;
         };
         let since = if failures == 0 { now } else { since };

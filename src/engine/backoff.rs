@@ -65,7 +65,8 @@ impl Policy {
         seed: &str,
         now: Timestamp,
     ) -> Timestamp {
-        let doubled = self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
+        let doubled =
+            self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
         let bound = doubled.min(self.backoff_most);
         let jitter = bound.mul_f64(unit_interval(seed));
         add(now, retry_after.unwrap_or_default().max(jitter))
@@ -86,7 +87,8 @@ pub(super) fn add(now: Timestamp, duration: Duration) -> Timestamp {
 /// A number in [0, 1) from a text.
 fn unit_interval(seed: &str) -> f64 {
     let digest = sha256_hex(seed.as_bytes());
-    u32::from_str_radix(&digest[..8], 16).map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
+    u32::from_str_radix(&digest[..8], 16)
+        .map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
 }
 
 #[cfg(test)]

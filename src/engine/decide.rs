@@ -64,9 +64,10 @@ enum Next {
 /// Whether it is this step's turn: what it stands on is ready, or what stands on it is gone.
 fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
     if record.doomed {
-        return !tenant.steps.values().any(|other| {
-            other.doomed && other.state != StepState::Gone && other.needs.contains(name)
-        });
+        return !tenant
+            .steps
+            .values()
+            .any(|other| other.doomed && other.state != StepState::Gone && other.needs.contains(name));
     }
     tenant.goal == Goal::Present
         && record.needs.iter().all(|need| {

@@ -82,7 +82,11 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
     tenant.status = if failed { Status::Failed } else { Status::Waiting };
     let operations = std::mem::take(&mut tenant.operations);
     tenant.halted = operations.last().cloned().or(tenant.halted.take());
-    let open = if failed { operations.as_slice() } else { operations.last().map(std::slice::from_ref).unwrap_or_default() };
+    let open = if failed {
+        operations.as_slice()
+    } else {
+        operations.last().map(std::slice::from_ref).unwrap_or_default()
+    };
     for operation in open {
         let mut data = common_data(tenant, operation, now);
         data["error"] = error_data(step, cause);

@@ -24,7 +24,9 @@ pub fn sign_up(
     let steps = plan
         .steps
         .iter()
-        .map(|(name, step)| (name.clone(), StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now)))
+        .map(|(name, step)| {
+            (name.clone(), StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now))
+        })
         .collect();
     let base = past.unwrap_or_else(|| Tenant {
         schema: Tenant::SCHEMA.to_owned(),
@@ -102,7 +104,8 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
 
 /// The steps whose new wish can't be reached by changing what is there.
 pub fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
-    let made = tenant.steps.iter().filter(|(_, record)| record.target.is_some() && record.state != StepState::Gone);
+    let made =
+        tenant.steps.iter().filter(|(_, record)| record.target.is_some() && record.state != StepState::Gone);
     made.filter_map(|(name, record)| {
         let (old, new) = (tenant.plan.steps.get(name)?, plan.steps.get(name)?);
         let changed = record.doomed || old.kind != new.kind || !Plan::immutable_changes(old, new).is_empty();
@@ -115,9 +118,10 @@ pub fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
 fn look_again_downstream(tenant: &mut Tenant, plan: &Plan, now: Timestamp) {
     for name in plan.order() {
         let Some(step) = plan.steps.get(&name).filter(|step| !step.late.is_empty()) else { continue };
-        let unsettled = step.needs.iter().any(|need| {
-            tenant.steps.get(need).is_some_and(|needed| needed.state != StepState::Ready)
-        });
+        let unsettled = step
+            .needs
+            .iter()
+            .any(|need| tenant.steps.get(need).is_some_and(|needed| needed.state != StepState::Ready));
         if let Some(record) = tenant.steps.get_mut(&name)
             && unsettled
             && record.state == StepState::Ready
@@ -171,7 +175,8 @@ pub(super) fn doom(tenant: &mut Tenant, names: &BTreeSet<StepName>, now: Timesta
     let mut doomed = names.clone();
     loop {
         let above = tenant.steps.iter().filter(|(_, record)| !record.needs.is_disjoint(&doomed));
-        let above: Vec<StepName> = above.map(|(name, _)| name.clone()).filter(|name| !doomed.contains(name)).collect();
+        let above: Vec<StepName> =
+            above.map(|(name, _)| name.clone()).filter(|name| !doomed.contains(name)).collect();
         if above.is_empty() {
             break;
         }

@@ -80,7 +80,9 @@ impl Routes {
         let said = match self.runner.drive(tenant).await {
             Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.word()),
             Ok(Progress::Parked(until)) => format!("tenant {tenant} goes on at {until}"),
-            Ok(Progress::Held(until)) => format!("tenant {tenant} is in another worker's hands until {until}"),
+            Ok(Progress::Held(until)) => {
+                format!("tenant {tenant} is in another worker's hands until {until}")
+            }
             Ok(Progress::Unknown) => format!("there is no tenant {tenant}"),
             Err(error) => {
                 tracing::warn!(tenant.id = %tenant, error = %error, "a drive broke off; the sweep goes on with it");
@@ -116,7 +118,11 @@ impl Routes {
                 let body = call.body.as_deref().unwrap_or_default();
                 api::submit(&self.world, &self.intake, &self.runner, body).await
             }
-            _ => Response::problem(405, "method not allowed", "GET a tenant or the list; POST a request to the list"),
+            _ => Response::problem(
+                405,
+                "method not allowed",
+                "GET a tenant or the list; POST a request to the list",
+            ),
         }
     }
 

@@ -33,19 +33,39 @@ impl Intake {
                 Err(faults) => return Ok(rejected(request, faults)),
             };
             match self.world.store.save(&tenant, seen.as_ref()).await {
-                Ok(_) => return Ok(Answer::accepted(&request.request_id, &request.tenant_id, &request.operation_id)),
+                Ok(_) => {
+                    return Ok(Answer::accepted(
+                        &request.request_id,
+                        &request.tenant_id,
+                        &request.operation_id,
+                    ));
+                }
                 Err(StoreError::Overtaken) => {}
-                Err(StoreError::Refused(why)) => return Ok(rejected(request, vec![Fault::new("/spec", "too_large", why)])),
+                Err(StoreError::Refused(why)) => {
+                    return Ok(rejected(request, vec![Fault::new("/spec", "too_large", why)]));
+                }
                 Err(error) => return Err(error),
             }
         }
-        Err(StoreError::Unavailable(format!("tenant {} is changed faster than it can be saved", request.tenant_id)))
+        Err(StoreError::Unavailable(format!(
+            "tenant {} is changed faster than it can be saved",
+            request.tenant_id
+        )))
     }
 
-    fn changed(&self, request: &Request, past: Option<Tenant>, now: Timestamp) -> Result<Changed, Vec<Fault>> {
+    fn changed(
+        &self,
+        request: &Request,
+        past: Option<Tenant>,
+        now: Timestamp,
+    ) -> Result<Changed, Vec<Fault>> {
         let fault = |pointer: &str, code: &str, message: String| vec![Fault::new(pointer, code, message)];
         if request.deadline.is_some_and(|deadline| deadline < now) {
-            return Err(fault("/deadline", "expired", "the deadline had passed when the request was taken in".to_owned()));
+            return Err(fault(
+                "/deadline",
+                "expired",
+                "the deadline had passed when the request was taken in".to_owned(),
+            ));
         }
         let version = past.as_ref().map(|tenant| tenant.version).unwrap_or_default();
         if request.expected_version.is_some_and(|expected| expected != version) {
@@ -61,7 +81,11 @@ impl Intake {
             (Wish::Signup(spec), past) => {
                 let incarnation = past.as_ref().map(|tenant| tenant.incarnation).unwrap_or_default() + 1;
                 let stamp = placement::place(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
-                    fault("/spec/region", "no_placement", "no stamp of this deployment is in that region".to_owned())
+                    fault(
+                        "/spec/region",
+                        "no_placement",
+                        "no stamp of this deployment is in that region".to_owned(),
+                    )
                 })?;
                 let plan = self.plan(id, incarnation, spec, stamp)?;
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
@@ -71,7 +95,11 @@ impl Intake {
             (Wish::Update(changes), Some(mut tenant)) => {
                 let previous = tenant.status;
                 if tenant.goal == Goal::Absent {
-                    return Err(fault("/tenantId", "tenant_removed", format!("tenant {id} is {}", previous.word())));
+                    return Err(fault(
+                        "/tenantId",
+                        "tenant_removed",
+                        format!("tenant {id} is {}", previous.word()),
+                    ));
                 }
                 let spec = changes.apply(tenant.spec.clone());
                 let plan = self.plan_for(&tenant, &spec)?;
@@ -98,7 +126,8 @@ impl Intake {
     fn plan_for(&self, tenant: &Tenant, spec: &Spec) -> Result<Plan, Vec<Fault>> {
         let stamp = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
         let stamp = stamp.ok_or_else(|| {
-            let message = format!("the tenant lives in stamp {}, which is not configured", tenant.placement.stamp);
+            let message =
+                format!("the tenant lives in stamp {}, which is not configured", tenant.placement.stamp);
             vec![Fault::new("/tenantId", "no_placement", message)]
         })?;
         self.plan(&tenant.id, tenant.incarnation, spec, stamp)
@@ -136,9 +165,10 @@ impl Intake {
 
     /// A retry takes up the operation that stopped: the same operation, one attempt more.
     fn retried(request: &Request, mut tenant: Tenant, now: Timestamp) -> Result<Changed, Vec<Fault>> {
-        let waits = tenant.steps.values().any(|record| {
-            matches!(record.state, StepState::Halted { .. } | StepState::Backoff { .. })
-        });
+        let waits = tenant
+            .steps
+            .values()
+            .any(|record| matches!(record.state, StepState::Halted { .. } | StepState::Backoff { .. }));
         if !waits && tenant.halted.is_none() {
             let message = format!("tenant {} is {}: nothing has stopped", tenant.id, tenant.status.word());
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
@@ -220,7 +250,10 @@ fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(),
 
 fn rejected(request: &Request, faults: Vec<Fault>) -> Answer {
     let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
-    Answer { operation_id: Some(request.operation_id.clone()), ..Answer::rejected(Some(id), Some(tenant), faults) }
+    Answer {
+        operation_id: Some(request.operation_id.clone()),
+        ..Answer::rejected(Some(id), Some(tenant), faults)
+    }
 }
 
 fn planned(request: &Request, plan: &Plan) -> Answer {

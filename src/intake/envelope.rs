@@ -47,12 +47,15 @@ pub(super) fn open(body: &[u8]) -> Result<Opened, Fault> {
     match unwrap(body)? {
         Value::Object(object) if object.contains_key("specversion") => cloud_event(object),
         body @ Value::Object(_) => Ok(Opened { body, action: None, at: "" }),
-        other => Err(fault("not_an_object", format!("the message is {}, not one JSON object", kind_of(&other)))),
+        other => {
+            Err(fault("not_an_object", format!("the message is {}, not one JSON object", kind_of(&other))))
+        }
     }
 }
 
 fn unwrap(body: &[u8]) -> Result<Value, Fault> {
-    let not_json = |error: serde_json::Error| Fault::new("", "not_json", format!("the message is not JSON: {error}"));
+    let not_json =
+        |error: serde_json::Error| Fault::new("", "not_json", format!("the message is not JSON: {error}"));
     let mut value = strict::parse(body).map_err(not_json)?;
     for _ in 0..MAX_STRING_LAYERS {
         let Value::String(inner) = &value else { break };
@@ -76,7 +79,9 @@ fn cloud_event(mut event: Map<String, Value>) -> Result<Opened, Fault> {
     match event.remove("data") {
         Some(body @ Value::Object(_)) => Ok(Opened { body, action: Some(action), at: "/data" }),
         Some(_) => Err(Fault::new("/data", "not_an_object", "the event's data is a JSON object")),
-        None => Err(Fault::new("/data", "missing", "the event's data holds the request; data_base64 is not read")),
+        None => {
+            Err(Fault::new("/data", "missing", "the event's data holds the request; data_base64 is not read"))
+        }
     }
 }
 

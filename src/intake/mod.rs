@@ -43,8 +43,15 @@ impl Intake {
     /// An intake for a deployment; the first blueprint is the one of requests that name none.
     pub fn new(world: World, deployment: &str, blueprints: Vec<Blueprint>, stamps: Vec<Stamp>) -> Self {
         let default_blueprint = blueprints.first().map(|first| first.name().to_owned()).unwrap_or_default();
-        let named = blueprints.into_iter().map(|blueprint| (blueprint.name().to_owned(), Arc::new(blueprint)));
-        Self { world, deployment: deployment.to_owned(), blueprints: named.collect(), default_blueprint, stamps }
+        let named =
+            blueprints.into_iter().map(|blueprint| (blueprint.name().to_owned(), Arc::new(blueprint)));
+        Self {
+            world,
+            deployment: deployment.to_owned(),
+            blueprints: named.collect(),
+            default_blueprint,
+            stamps,
+        }
     }
 
     /// Takes a message in, and returns once its answer is durable.
@@ -81,7 +88,9 @@ impl Intake {
         };
         let Some(mut record) = self.world.store.request(&key).await? else { return Ok(None) };
         if let Some((_, digest)) = read.filter(|(_, digest)| *digest != record.value.body_sha256) {
-            let Some(conflict) = self.world.store.request(&conflict_key(&key, &digest)).await? else { return Ok(None) };
+            let Some(conflict) = self.world.store.request(&conflict_key(&key, &digest)).await? else {
+                return Ok(None);
+            };
             record = conflict;
         }
         Ok(Answer::read(&record.value.answer))
@@ -144,9 +153,15 @@ impl Intake {
     }
 
     /// A system's operation is a second idempotency key: another request for it gets the first one's answer.
-    async fn claimed_externally(&self, request: &Request, digest: &str) -> Result<Option<Answer>, StoreError> {
+    async fn claimed_externally(
+        &self,
+        request: &Request,
+        digest: &str,
+    ) -> Result<Option<Answer>, StoreError> {
         let Some(external) = &request.external else { return Ok(None) };
-        let (Some(system), Some(operation)) = (&external.system, &external.operation_id) else { return Ok(None) };
+        let (Some(system), Some(operation)) = (&external.system, &external.operation_id) else {
+            return Ok(None);
+        };
         let key = short_hash(&["external", &self.deployment, system, operation]);
         let first = Value::String(request.request_id.clone());
         let record = RequestRecord {
@@ -169,8 +184,10 @@ impl Intake {
             return Ok(None);
         }
         let key = self.request_key(&holder);
-        let answer = self.world.store.request(&key).await?.and_then(|stored| Answer::read(&stored.value.answer));
-        let wait = || StoreError::Unavailable(format!("request {holder} for the same operation is being taken in"));
+        let answer =
+            self.world.store.request(&key).await?.and_then(|stored| Answer::read(&stored.value.answer));
+        let wait =
+            || StoreError::Unavailable(format!("request {holder} for the same operation is being taken in"));
         answer.map(Some).ok_or_else(wait)
     }
 

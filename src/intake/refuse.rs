@@ -36,11 +36,13 @@ impl Intake {
         key: &str,
         digest: &str,
     ) -> Result<Answer, StoreError> {
-        let message = "another message with this requestId and another body was taken in before; use a new requestId";
+        let message =
+            "another message with this requestId and another body was taken in before; use a new requestId";
         let fault = Fault::new("/requestId", "request_conflict", message);
         let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
         let key = conflict_key(key, digest);
-        let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(Some(id), Some(tenant), vec![fault]) };
+        let answer =
+            Answer { parked_as: Some(key.clone()), ..Answer::rejected(Some(id), Some(tenant), vec![fault]) };
         self.record_refusal(key, digest.to_owned(), answer, "tenant.request.rejected", None).await
     }
 

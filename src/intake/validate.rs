@@ -112,7 +112,11 @@ impl Reader {
     fn schema(&mut self, top: &Place<'_>) {
         let schema = self.required(top, "schema", |read, place| read.text(place, MAX_TEXT));
         if schema.is_some_and(|schema| schema != SCHEMA) {
-            self.faults.push(Fault::new(format!("{}/schema", top.at), "unsupported", format!("this version reads {SCHEMA}")));
+            self.faults.push(Fault::new(
+                format!("{}/schema", top.at),
+                "unsupported",
+                format!("this version reads {SCHEMA}"),
+            ));
         }
     }
 
@@ -197,7 +201,11 @@ impl Reader {
             return self.fault(&place, "not_supported", "removal begins at once: send PT0S, or leave it out");
         }
         if spec.member("retain").is_some_and(|retain| retain.value != &Value::Array(Vec::new())) {
-            return self.fault(&spec.object("retain"), "not_supported", "nothing can be retained: leave it out");
+            return self.fault(
+                &spec.object("retain"),
+                "not_supported",
+                "nothing can be retained: leave it out",
+            );
         }
         Some(Wish::Deprovision)
     }
@@ -223,7 +231,8 @@ impl Reader {
         let Some(place) = top.member("tenantId") else {
             let (Some(Wish::Signup(_)), Some(request_id)) = (wish, request_id) else {
                 if wish.is_some() {
-                    let _: Option<()> = self.fault(&top.object("tenantId"), "missing", "tenantId is required");
+                    let _: Option<()> =
+                        self.fault(&top.object("tenantId"), "missing", "tenantId is required");
                 }
                 return None;
             };
@@ -251,7 +260,11 @@ impl Reader {
     fn id(&mut self, place: &Place<'_>) -> Option<String> {
         let text = self.text(place, 128)?;
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return self.fault(place, "bad_characters", "an id has printable ASCII characters without spaces");
+            return self.fault(
+                place,
+                "bad_characters",
+                "an id has printable ASCII characters without spaces",
+            );
         }
         Some(text)
     }
@@ -268,7 +281,9 @@ impl Reader {
         let text = self.text(place, 36)?;
         match uuid::Uuid::try_parse(&text) {
             Ok(id) if text.len() == 36 && !id.is_nil() && !id.is_max() => Some(id.to_string()),
-            Ok(_) | Err(_) => self.fault(place, "bad_id", "a GUID is written like 6d1d2f4c-8a3b-4f57-9e0a-2b8a3c0f9d11"),
+            Ok(_) | Err(_) => {
+                self.fault(place, "bad_id", "a GUID is written like 6d1d2f4c-8a3b-4f57-9e0a-2b8a3c0f9d11")
+            }
         }
     }
 
@@ -322,9 +337,11 @@ impl Reader {
         for name in tags.keys() {
             let tag = place.object(name);
             if name.is_empty() || name.len() > 128 || name.contains(['<', '>', '%', '&', '\\', '?', '/']) {
-                let _: Option<()> = self.fault(&tag, "bad_characters", "Azure does not take a tag of this name");
+                let _: Option<()> =
+                    self.fault(&tag, "bad_characters", "Azure does not take a tag of this name");
             } else if name.to_ascii_lowercase().starts_with("tenantry") {
-                let _: Option<()> = self.fault(&tag, "reserved", "tags that begin with tenantry are tenantry's own");
+                let _: Option<()> =
+                    self.fault(&tag, "reserved", "tags that begin with tenantry are tenantry's own");
             } else if let Some(value) = self.required(place, name, |read, place| read.text(place, 256)) {
                 read.insert(name.clone(), value);
             }

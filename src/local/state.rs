@@ -155,7 +155,11 @@ impl StateStore for LocalState {
         Box::pin(async move { self.load_now(id) })
     }
 
-    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> BoxFuture<'a, Result<ETag, StoreError>> {
+    fn save<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(async move {
             let packed = Packed::new(tenant).map_err(|error| StoreError::Refused(error.to_string()))?;
             let due = (format!("t/{}", tenant.id), tenant.due_at);
@@ -171,7 +175,10 @@ impl StateStore for LocalState {
         Box::pin(async move { self.list_now(after, limit) })
     }
 
-    fn request<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
         Box::pin(async move {
             let read = self.db.read()?;
             let table = read.open_table(REQUESTS).map_err(DbError::from)?;

@@ -1,7 +1,11 @@
 //! Puts the local world together: state and queue in one file, the simulated Azure in another, the handler's routes,
 //! and the embedded host that drives them over HTTP.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -106,8 +110,10 @@ impl LocalWorld {
         }
         let queue = Queue::open(db, BrokerSettings::default())?;
         let now = Arc::new(move || clock.now());
-        let cloud = Cloud::open(CloudSettings::new(settings.data.join("azure.redb"), now).speed(settings.speed)).await?;
-        let listener = bind(0).await?;
+        let cloud =
+            Cloud::open(CloudSettings::new(settings.data.join("azure.redb"), now).speed(settings.speed))
+                .await?;
+        let listener = same_port_as_before(&settings.data.join("azure.port")).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let server = cloud.clone();
         let cloud_server = AbortOnDrop(tokio::spawn(async move {
@@ -146,8 +152,20 @@ impl LocalWorld {
                 }
             })
         });
-        let settings = HostSettings { timer_interval: Some(SWEEP_INTERVAL), ..HostSettings::new(App::embedded()?) };
+        let settings =
+            HostSettings { timer_interval: Some(SWEEP_INTERVAL), ..HostSettings::new(App::embedded()?) };
         let clock = Arc::new(|| SystemClock.now());
         Ok(EmbeddedHost::start(settings, Handler::InProcess(start), self.queue.clone(), clock).await?)
     }
+}
+
+/// A listener on the port of the last run if it is free: poll URLs that Azure gave out stay good.
+async fn same_port_as_before(file: &Path) -> std::io::Result<TcpListener> {
+    let before = std::fs::read_to_string(file).ok().and_then(|port| port.trim().parse().ok());
+    let listener = match bind(before.unwrap_or(0)).await {
+        Ok(listener) => listener,
+        Err(_) => bind(0).await?,
+    };
+    std::fs::write(file, listener.local_addr()?.port().to_string())?;
+    Ok(listener)
 }

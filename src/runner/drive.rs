@@ -122,7 +122,8 @@ impl<'a> Drive<'a> {
                 ready.insert(name, prepared);
             }
         }
-        let effects = ready.values().any(|prepared| matches!(prepared, Prepared::Write(_) | Prepared::Erase(_)));
+        let effects =
+            ready.values().any(|prepared| matches!(prepared, Prepared::Write(_) | Prepared::Erase(_)));
         let polls = ready.values().any(|prepared| matches!(prepared, Prepared::Poll(_)));
         if (effects || (polls && self.change == Change::Major)) && !self.save().await? {
             return self.overtaken().await;
@@ -188,7 +189,11 @@ impl<'a> Drive<'a> {
         let broken = |why: String| Cause::ours(FailureClass::Permanent, "bad-expression", why);
         let planned = self.tenant.plan.steps.get(name);
         let planned = planned.ok_or_else(|| broken("the plan has no such step".to_owned()))?;
-        let fields = self.tenant.plan.render(name, &self.tenant.outputs()).map_err(|error| broken(error.to_string()))?;
+        let fields = self
+            .tenant
+            .plan
+            .render(name, &self.tenant.outputs())
+            .map_err(|error| broken(error.to_string()))?;
         let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields)?);
         self.rendered.insert(name.clone(), Arc::clone(&step));
         Ok(step)
@@ -198,11 +203,12 @@ impl<'a> Drive<'a> {
         let Some(record) = self.tenant.steps.get(&name) else { return };
         let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
         let remedy = match &record.state {
-            StepState::Backoff { cause, .. } if cause.class == FailureClass::NeedsProvider => {
-                self.tenant.plan.steps.get(&name).and_then(|step| {
-                    effects::register_provider(step.fields.get("id")?.as_str()?)
-                })
-            }
+            StepState::Backoff { cause, .. } if cause.class == FailureClass::NeedsProvider => self
+                .tenant
+                .plan
+                .steps
+                .get(&name)
+                .and_then(|step| effects::register_provider(step.fields.get("id")?.as_str()?)),
             StepState::Backoff { .. }
             | StepState::Waiting
             | StepState::Writing
@@ -218,9 +224,13 @@ impl<'a> Drive<'a> {
                 (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
                 (Prepared::Search(remains), _) => effects::search(wire, remains).await,
                 (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
-                (Prepared::Write(step), Some(Seen::Wanted(_, resource))) => effects::write(wire, step, resource).await,
+                (Prepared::Write(step), Some(Seen::Wanted(_, resource))) => {
+                    effects::write(wire, step, resource).await
+                }
                 (Prepared::Write(step), _) => effects::write(wire, step, None).await,
-                (Prepared::Erase(remains), Some(Seen::Unwanted(trace))) => effects::erase(wire, remains, trace).await,
+                (Prepared::Erase(remains), Some(Seen::Unwanted(trace))) => {
+                    effects::erase(wire, remains, trace).await
+                }
                 (Prepared::Erase(remains), _) => effects::search(wire, remains).await,
             };
             Answer { name, turn, event, mutating }
@@ -264,7 +274,9 @@ impl<'a> Drive<'a> {
         match engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, policy, now) {
             Ok(change) => self.change = self.change.max(change),
             // The wish has changed since the question was asked; the answer is about something else now.
-            Err(error) => tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late"),
+            Err(error) => {
+                tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late")
+            }
         }
     }
 

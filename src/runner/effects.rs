@@ -7,7 +7,10 @@ use serde_json::Value;
 use crate::{
     engine::{Event, Seen},
     ports::Wire,
-    steps::{Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict, operation, operation::Progress},
+    steps::{
+        Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict, operation,
+        operation::Progress,
+    },
     tenant::{Cause, FailureClass, Poll},
 };
 

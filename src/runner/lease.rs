@@ -47,9 +47,10 @@ impl Claim {
     /// Whether a request sent now has surely taken its last effect before the lease can end on any clock.
     pub(super) fn covers_a_request(tenant: &Tenant, settings: &Settings, now: Timestamp) -> bool {
         let life = settings.request_life + settings.skew * 2;
-        tenant.lease.as_ref().is_some_and(|lease| {
-            now.saturating_add(life).is_ok_and(|end| end <= lease.until)
-        })
+        tenant
+            .lease
+            .as_ref()
+            .is_some_and(|lease| now.saturating_add(life).is_ok_and(|end| end <= lease.until))
     }
 
     /// Gives the lease up, unless an unanswered request may still take effect: then it is kept until that is over.

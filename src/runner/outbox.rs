@@ -8,7 +8,12 @@ use crate::{
 };
 
 /// Tells notices that are durable; `false` if they have to be told again.
-pub async fn announce(world: &World, deployment: &str, tenant: Option<&TenantId>, notices: &[Notice]) -> bool {
+pub async fn announce(
+    world: &World,
+    deployment: &str,
+    tenant: Option<&TenantId>,
+    notices: &[Notice],
+) -> bool {
     if notices.is_empty() {
         return true;
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, operation, text, told};
+use super::{
+    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, operation, text, told,
+};
 use crate::{
     blueprint::{Outputs, ResourceType},
     tenant::{Cause, FailureClass},
@@ -92,7 +94,11 @@ impl Place {
 pub(super) fn broken(resource: &Value) -> Option<Cause> {
     let state = resource.pointer("/properties/provisioningState").and_then(Value::as_str)?;
     ["Failed", "Canceled"].iter().any(|end| end.eq_ignore_ascii_case(state)).then(|| {
-        Cause::ours(FailureClass::Permanent, "provisioning-failed", format!("the resource is in state {state}"))
+        Cause::ours(
+            FailureClass::Permanent,
+            "provisioning-failed",
+            format!("the resource is in state {state}"),
+        )
     })
 }
 
@@ -131,7 +137,9 @@ impl Step for Arm {
     fn write(&self, seen: Option<&Value>) -> Option<Request> {
         let mut body = self.body.clone();
         for pointer in self.place.whole() {
-            if let Some(value) = seen.and_then(|seen| seen.pointer(pointer)).filter(|_| body.pointer(pointer).is_none()) {
+            if let Some(value) =
+                seen.and_then(|seen| seen.pointer(pointer)).filter(|_| body.pointer(pointer).is_none())
+            {
                 insert(&mut body, pointer, value.clone());
             }
         }
@@ -140,7 +148,12 @@ impl Step for Arm {
 }
 
 /// Compares a resource of ours with what is wanted.
-pub(super) fn judge_body(place: &Place, body: &Value, resource: &Value, outputs: &BTreeMap<String, String>) -> Verdict {
+pub(super) fn judge_body(
+    place: &Place,
+    body: &Value,
+    resource: &Value,
+    outputs: &BTreeMap<String, String>,
+) -> Verdict {
     if !operation::is_terminal(resource) {
         return Verdict::Settling;
     }
@@ -148,7 +161,11 @@ pub(super) fn judge_body(place: &Place, body: &Value, resource: &Value, outputs:
         return Verdict::Broken(cause);
     }
     let differences = compare::differences(body, resource, place.skip(), place.whole());
-    if differences.is_empty() { Verdict::Matches(told(outputs, resource)) } else { Verdict::Differs(differences) }
+    if differences.is_empty() {
+        Verdict::Matches(told(outputs, resource))
+    } else {
+        Verdict::Differs(differences)
+    }
 }
 
 /// Sets the value at a pointer, making the objects on the way.

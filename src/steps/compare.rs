@@ -15,7 +15,13 @@ struct Rules<'a> {
     exact: &'a [&'a str],
 }
 
-fn compare(wanted: &Value, seen: Option<&Value>, at: &mut String, rules: &Rules<'_>, found: &mut Vec<String>) {
+fn compare(
+    wanted: &Value,
+    seen: Option<&Value>,
+    at: &mut String,
+    rules: &Rules<'_>,
+    found: &mut Vec<String>,
+) {
     if rules.skip.contains(&at.as_str()) {
         return;
     }

@@ -5,7 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, request::odata_key, text};
+use super::{
+    Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure,
+    request::odata_key, text,
+};
 use crate::blueprint::Outputs;
 
 /// A Graph object that is found by an alternate key.
@@ -183,7 +186,9 @@ impl Remains for Remnant {
 
     fn erase(&self, trace: &Trace) -> Option<Request> {
         let path = match trace {
-            Trace::Present(told) => format!("{}/{}", self.keyed.collection, odata_key(told.get("id")?.as_str()?)),
+            Trace::Present(told) => {
+                format!("{}/{}", self.keyed.collection, odata_key(told.get("id")?.as_str()?))
+            }
             Trace::Lingering(told) => deleted_item(told.get("id")?.as_str()?),
             Trace::Nothing | Trace::Settling | Trace::Foreign => return None,
         };

@@ -119,7 +119,9 @@ pub fn from_error(error: &Value, otherwise: FailureClass, place: &str) -> Failur
     let mut codes = Vec::new();
     collect_codes(error, &mut codes, 0);
     let message = error.get("message").and_then(Value::as_str).unwrap_or_default();
-    let known = |code: &str| CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, class)| *class);
+    let known = |code: &str| {
+        CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, class)| *class)
+    };
     let by_message = || {
         let lower = message.to_ascii_lowercase();
         MESSAGES.iter().find(|(part, _)| lower.contains(part)).map(|(_, class)| *class)
@@ -178,14 +180,21 @@ mod tests {
     fn a_message_decides_where_the_code_is_a_wrapper() {
         let held = json!({"error": {"code": "BadRequest", "message": "Soft-deleted workspace exists. Please purge"}});
         assert_eq!(class(400, held), NameHeld);
-        let updating = json!({"error": {"code": "BadRequest", "message": "Endpoint is in Updating provisioning state"}});
+        let updating =
+            json!({"error": {"code": "BadRequest", "message": "Endpoint is in Updating provisioning state"}});
         assert_eq!(class(400, updating), Wait);
     }
 
     #[test]
     fn without_a_known_code_the_status_decides() {
-        for (status, expected) in [(429, Throttled), (503, Transient), (403, Denied), (409, Wait), (400, Permanent)] {
-            assert_eq!(class(status, json!({"error": {"code": "Odd", "message": "m"}})), expected, "{status}");
+        for (status, expected) in
+            [(429, Throttled), (503, Transient), (403, Denied), (409, Wait), (400, Permanent)]
+        {
+            assert_eq!(
+                class(status, json!({"error": {"code": "Odd", "message": "m"}})),
+                expected,
+                "{status}"
+            );
             assert_eq!(class(status, Value::Null), expected, "{status} without a body");
         }
     }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, request::odata_key, text};
+use super::{
+    Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure,
+    request::odata_key, text,
+};
 use crate::blueprint::Outputs;
 
 /// The step, and what it left behind: both are found by application and name. The name can't be changed by others

@@ -5,7 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, request::odata_key, text};
+use super::{
+    Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, request::odata_key, text,
+};
 use crate::blueprint::{Outputs, role_assignment_name};
 
 /// Microsoft.Authorization role assignments, the version of the API description.
@@ -45,7 +47,8 @@ impl RoleAssignment {
         if !reply.is_success() {
             return Err(failure::classify(reply));
         }
-        if reply.body.get("principalId").is_some() || reply.body.pointer("/properties/principalId").is_some() {
+        if reply.body.get("principalId").is_some() || reply.body.pointer("/properties/principalId").is_some()
+        {
             return Ok(self.grants(&reply.body).then(|| id_of(&reply.body)).flatten());
         }
         let all = reply.body.get("value").and_then(Value::as_array);

@@ -54,12 +54,16 @@ impl FailureClass {
             }
             Self::ReplicationLag => "wait some minutes, then retry the tenant",
             Self::Wait => "see what the resource is waiting for, then retry the tenant",
-            Self::NeedsProvider => "register the resource provider in the subscription, then retry the tenant",
+            Self::NeedsProvider => {
+                "register the resource provider in the subscription, then retry the tenant"
+            }
             Self::NameHeld => "purge or restore the soft-deleted object of that name, then retry the tenant",
             Self::Foreign => "find out whose object it is; remove or rename it, then retry the tenant",
             Self::Quota => "raise the quota or free capacity, then retry the tenant",
             Self::Denied => "give the provisioner the missing permission, then retry the tenant",
-            Self::Permanent => "correct the request or the blueprint and send an update, or deprovision the tenant",
+            Self::Permanent => {
+                "correct the request or the blueprint and send an update, or deprovision the tenant"
+            }
         }
     }
 }

@@ -13,6 +13,6 @@ mod step;
 pub use cause::{Cause, FailureClass};
 pub use document::{Goal, Lease, Operation, PastRequest, Status, Tenant};
 pub use notice::{Notice, Story};
-pub use packed::{Packed, TooLarge, UnreadableDocument, MAX_DOCUMENT_BYTES};
+pub use packed::{MAX_DOCUMENT_BYTES, Packed, TooLarge, UnreadableDocument};
 pub use spec::{Action, External, Placement, Spec};
 pub use step::{Poll, PollStyle, StepRecord, StepState};

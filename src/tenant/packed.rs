@@ -21,7 +21,9 @@ pub struct Packed {
 
 /// The document has outgrown what one entity holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the tenant's document has {bytes} bytes of {MAX_DOCUMENT_BYTES}; use fewer or smaller steps, or smaller parameters")]
+#[error(
+    "the tenant's document has {bytes} bytes of {MAX_DOCUMENT_BYTES}; use fewer or smaller steps, or smaller parameters"
+)]
 pub struct TooLarge {
     /// Its size.
     pub bytes: usize,

@@ -1,0 +1,105 @@
+//! The Event Grid topic: takes CloudEvents 1.0, keeps them in order of arrival, and shows them to the one subscriber.
+//!
+//! Source: Azure docs, event-grid post-to-custom-topic; the CloudEvents 1.0 specification for names and types.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{
+    arm,
+    reply::{Call, Outcome, Reply, refuse},
+    store::Change,
+};
+
+const VERSION: &str = "2018-01-01";
+/// The largest request that the topic takes.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Takes one event or a batch; none of a batch with a bad one.
+pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
+    if call.method != "POST" {
+        return refuse(405, "MethodNotAllowed", "Events are published with POST.");
+    }
+    arm::version(call, "events", VERSION)?;
+    if call.body.len() > MOST_BYTES {
+        return refuse(413, "RequestEntityTooLarge", "The maximum size (1048576) has been exceeded.");
+    }
+    let events = parse(call)?;
+    for event in &events {
+        if let Err(why) = check(event) {
+            return refuse(
+                400,
+                "BadRequest",
+                format!("This resource is configured for 'CloudEventSchemaV1_0': {why}"),
+            );
+        }
+    }
+    for event in &events {
+        change.receive(&Value::Object(event.clone()))?;
+    }
+    Ok(Reply::empty(200).of(events.first().and_then(tenant_of)))
+}
+
+fn parse(call: &Call) -> Outcome<Vec<Map<String, Value>>> {
+    let content_type = call.header("content-type").to_lowercase();
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    let parsed = match kind {
+        "application/cloudevents-batch+json" => serde_json::from_slice(&call.body),
+        "application/cloudevents+json" => serde_json::from_slice(&call.body).map(|event| vec![event]),
+        other => {
+            return refuse(
+                415,
+                "UnsupportedMediaType",
+                format!(
+                    "The content type '{other}' is not one of CloudEvents: application/cloudevents-batch+json or application/cloudevents+json."
+                ),
+            );
+        }
+    };
+    match parsed {
+        Ok(events) => Ok(events),
+        Err(e) => refuse(400, "BadRequest", format!("The body can't be read as events: {e}.")),
+    }
+}
+
+fn check(event: &Map<String, Value>) -> Result<(), String> {
+    for name in ["id", "source", "type", "specversion"] {
+        match event.get(name).and_then(Value::as_str) {
+            Some(text) if !text.is_empty() => {}
+            Some(_) | None => {
+                return Err(format!("the attribute '{name}' is required and is a non-empty text."));
+            }
+        }
+    }
+    if event.get("specversion").and_then(Value::as_str) != Some("1.0") {
+        return Err("the attribute 'specversion' must be '1.0'.".to_owned());
+    }
+    if let Some(time) = event.get("time") {
+        if time.as_str().is_none_or(|time| time.parse::<Timestamp>().is_err()) {
+            return Err("the attribute 'time' is an RFC 3339 timestamp.".to_owned());
+        }
+    }
+    for (name, value) in event.iter().filter(|(name, _)| !matches!(name.as_str(), "data" | "data_base64")) {
+        let fits = (1..=20).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if !fits {
+            return Err(format!(
+                "the attribute name '{name}' has other characters than a-z and 0-9, or more than 20."
+            ));
+        }
+        if value.is_object() || value.is_array() || value.is_null() {
+            return Err(format!("the attribute '{name}' is no text, number or truth value."));
+        }
+    }
+    if event.contains_key("data") && event.contains_key("data_base64") {
+        return Err("'data' and 'data_base64' exclude each other.".to_owned());
+    }
+    Ok(())
+}
+
+/// Whose an event is: its `tenantid` attribute, or `tenantId` in its data.
+pub(crate) fn tenant_of(event: &Map<String, Value>) -> Option<String> {
+    let attribute = event.get("tenantid");
+    let tenant = attribute.or_else(|| event.get("data")?.get("tenantId"));
+    tenant.and_then(Value::as_str).map(str::to_owned)
+}

@@ -1,0 +1,85 @@
+//! Deleted applications and service principals: for 30 days restorable, and their names held.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Key, applications, missing, principals, with_context};
+use crate::local::cloud::{
+    CloudError,
+    reply::{Outcome, Reply, refuse},
+    store::{Change, Look, Object, Snapshot},
+};
+
+const DAYS: i64 = 30;
+
+/// When a deleted object is removed for good.
+pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
+    object.deleted?.checked_add(SignedDuration::from_hours(DAYS * 24)).ok()
+}
+
+/// A deleted object of either kind.
+pub(crate) fn find(look: &impl Look, id: &str) -> Result<Option<Object>, CloudError> {
+    for id in [applications::id_of(id), principals::id_of(id)] {
+        if let Some(object) = look.object(&id)?.filter(|object| object.deleted.is_some()) {
+            return Ok(Some(object));
+        }
+    }
+    Ok(None)
+}
+
+/// All deleted objects of a kind.
+pub(crate) fn list(look: &Snapshot, kind: &str) -> Outcome {
+    let objects = look.under(super::PREFIX)?.into_iter();
+    let value: Vec<Value> = objects
+        .filter(|object| object.kind == kind && object.deleted.is_some())
+        .map(|object| object.body)
+        .collect();
+    let context = "https://graph.microsoft.com/v1.0/$metadata#directoryObjects";
+    Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })))
+}
+
+/// Removes a deleted object for good.
+pub(crate) fn purge(change: &mut Change<'_>, id: &str) -> Outcome {
+    let Some(object) = find(change, id)? else { return Err(missing(id).into()) };
+    erase(change, &object)?;
+    Ok(Reply::empty(204).of(object.tenant))
+}
+
+/// Forgets a deleted object with its parts and sets its names free.
+pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+    let app_id = object.text("/appId");
+    let keys = if object.kind == applications::KIND {
+        for part in change.under(&format!("{}/", object.key()))? {
+            change.forget(&part.id)?;
+        }
+        vec![applications::unique_key(object.text("/uniqueName")), applications::app_id_key(app_id)]
+    } else {
+        vec![principals::owner_key(app_id)]
+    };
+    for key in keys {
+        // A newer object may have the name by now.
+        if change.named(&key)?.is_some_and(|holder| holder == object.key()) {
+            change.free_name(&key)?;
+        }
+    }
+    change.forget(&object.id)
+}
+
+/// Brings a deleted object back, with its ids. An application's service principal is restored by itself.
+pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
+    let Some(mut object) = find(change, id)? else { return Err(missing(id).into()) };
+    if object.kind == principals::KIND {
+        let app_id = object.text("/appId").to_owned();
+        if principals::find_by(change, &Key::AppId(app_id.clone()))?.is_some() {
+            let message = "The application has another service principal by now.";
+            return refuse(409, "Request_MultipleObjectsWithSameKeyValue", message);
+        }
+        change.take_name(&principals::owner_key(&app_id), &object.id)?;
+    }
+    object.deleted = None;
+    if let Some(body) = object.body.as_object_mut() {
+        body.remove("deletedDateTime");
+    }
+    change.put(&object)?;
+    Ok(Reply::json(200, with_context(object.body, &object.kind)).of(object.tenant))
+}

@@ -1,0 +1,192 @@
+//! The simulated Azure: Resource Manager, Microsoft Graph and an Event Grid topic behind one loopback port.
+//!
+//! It answers what Azure answers and refuses what Azure refuses, over HTTP, so that the same code reaches it and the
+//! real one. The path tells the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid and
+//! `/_sim/...` the simulator's own window for tests (journal, objects, events, faults).
+//!
+//! State lies in one redb file. A change is durable before it is answered, together with its line of the journal, so
+//! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
+//! expire by comparing instants with the clock whenever somebody asks.
+
+mod arm;
+mod events;
+mod faults;
+mod graph;
+mod http;
+mod journal;
+mod operations;
+mod path;
+mod providers;
+mod reply;
+mod resources;
+mod roles;
+mod sim;
+mod stamp;
+mod store;
+mod write;
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+
+use axum::Router;
+use jiff::{SignedDuration, Timestamp};
+use tokio::net::TcpListener;
+
+pub use self::stamp::{
+    BLOB_READER_ROLE, DIRECTORY_ID, REGION, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID, local_stamp,
+};
+use self::{faults::Faults, journal::Journal};
+use super::db::{Db, DbError};
+
+/// Where the cloud takes the time from.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How fast long-running operations and replication are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// Everything is done when first asked about.
+    Max,
+    /// Azure's usual durations, divided by this.
+    Factor(f64),
+}
+
+impl Speed {
+    /// How long something takes here that takes Azure so many seconds.
+    pub(crate) fn scale(self, seconds: u32) -> SignedDuration {
+        match self {
+            Self::Max => SignedDuration::ZERO,
+            Self::Factor(factor) => {
+                SignedDuration::try_from_secs_f64(f64::from(seconds) / factor).unwrap_or(SignedDuration::ZERO)
+            }
+        }
+    }
+}
+
+impl FromStr for Speed {
+    type Err = CloudError;
+
+    fn from_str(text: &str) -> Result<Self, CloudError> {
+        if text.eq_ignore_ascii_case("max") {
+            return Ok(Self::Max);
+        }
+        match text.parse::<f64>() {
+            Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(Self::Factor(factor)),
+            Ok(_) | Err(_) => Err(CloudError::Speed(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.write_str("max"),
+            Self::Factor(factor) => write!(f, "{factor}"),
+        }
+    }
+}
+
+/// What a simulated Azure needs to start.
+#[derive(Clone)]
+pub struct CloudSettings {
+    /// The redb file; made when absent.
+    pub data: PathBuf,
+    /// How fast operations are.
+    pub speed: Speed,
+    /// The clock.
+    pub now: Now,
+}
+
+impl fmt::Debug for CloudSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudSettings")
+            .field("data", &self.data)
+            .field("speed", &self.speed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CloudSettings {
+    /// A cloud over this file in which nothing takes time.
+    pub fn new(data: impl Into<PathBuf>, now: Now) -> Self {
+        Self { data: data.into(), speed: Speed::Max, now }
+    }
+
+    /// The same with another speed.
+    #[must_use]
+    pub fn speed(mut self, speed: Speed) -> Self {
+        self.speed = speed;
+        self
+    }
+}
+
+/// Why the simulated Azure can't work.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CloudError {
+    /// The state file can't be opened, read or written.
+    #[error("the simulated Azure can't use its state file")]
+    Db(#[from] DbError),
+    /// A record in the state file is not what this version writes; remove the file to begin anew.
+    #[error("the simulated Azure can't read a record of its state file ({0}); remove the file to begin anew")]
+    Record(String),
+    /// Not a speed.
+    #[error("{0:?} is not a speed: give \"max\", or a positive number that Azure's durations are divided by")]
+    Speed(String),
+    /// The listener failed.
+    #[error("the simulated Azure can't serve: {0}")]
+    Serve(String),
+}
+
+/// A running simulated Azure; cheap to clone.
+#[derive(Clone)]
+pub struct Cloud {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) speed: Speed,
+    pub(crate) now: Now,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Journal,
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloud").field("speed", &self.inner.speed).finish_non_exhaustive()
+    }
+}
+
+impl Cloud {
+    /// Opens the state file and puts the local stamp into a new one.
+    ///
+    /// # Errors
+    /// [`CloudError::Db`] if the file can't be opened, for example because another process holds it.
+    pub async fn open(settings: CloudSettings) -> Result<Self, CloudError> {
+        let db = Db::open(&settings.data)?;
+        let (now, speed) = ((settings.now)(), settings.speed);
+        db.write(move |transaction| stamp::seed(&mut store::Change::new(transaction, now, speed)?)).await?;
+        let inner =
+            Inner { db, speed, now: settings.now, faults: Faults::default(), journal: Journal::default() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The services, to be served on any loopback port.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(http::handle).with_state(Arc::clone(&self.inner))
+    }
+
+    /// Makes the journal's lines of mere reads durable too; to be called before an orderly end.
+    ///
+    /// # Errors
+    /// [`CloudError::Db`] when the state file can't be written.
+    pub async fn flush(&self) -> Result<(), CloudError> {
+        http::flush(&self.inner).await
+    }
+
+    /// Serves until the task is dropped.
+    ///
+    /// # Errors
+    /// [`CloudError::Serve`] when the listener fails.
+    pub async fn serve(&self, listener: TcpListener) -> Result<(), CloudError> {
+        axum::serve(listener, self.router()).await.map_err(|e| CloudError::Serve(e.to_string()))
+    }
+}

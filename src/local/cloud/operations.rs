@@ -1,0 +1,242 @@
+//! Long-running operations: durable records, both ways of polling, and what happens when one ends.
+//!
+//! Source: Azure docs, async-operations. `Azure-AsyncOperation` answers 200 with a status; `Location` answers 202 while
+//! running and 200 or 204 afterwards. Nothing runs in the background: whatever has fallen due is carried out before
+//! the next request looks, in order of its instants.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    CloudError,
+    faults::Failure,
+    graph,
+    reply::{Call, Outcome, Refusal, Reply, refuse},
+    resources::{self, Ending},
+    store::{Change, Look, Object, Snapshot},
+};
+
+/// What an operation does to its resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Makes or changes it.
+    Write,
+    /// Removes it; if it can be soft-deleted, it is.
+    Delete,
+    /// Removes it for good.
+    Purge,
+}
+
+/// A durable record of a long-running operation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    /// The resource's id.
+    pub(crate) target: String,
+    pub(crate) work: Work,
+    pub(crate) started: Timestamp,
+    pub(crate) ends: Timestamp,
+    /// How it is going to end, or has ended, if not well.
+    pub(crate) failure: Option<Failure>,
+    /// Whether it has ended.
+    pub(crate) done: bool,
+    pub(crate) tenant: Option<String>,
+}
+
+/// How a caller follows an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follow {
+    /// By the `Azure-AsyncOperation` header.
+    Status,
+    /// By the `Location` header.
+    Location,
+    /// By reading the resource.
+    Resource,
+}
+
+/// No service asks for longer pauses between polls than this.
+const LONGEST_PAUSE_SECONDS: i64 = 15;
+
+/// Starts an operation on an object that is then busy; with nothing to wait for it ends at once.
+pub(crate) fn start(
+    change: &mut Change<'_>,
+    object: &mut Object,
+    work: Work,
+    seconds: u32,
+) -> Result<Operation, CloudError> {
+    let id = change.identity(&object.id)?;
+    let ends = change.now.checked_add(change.speed.scale(seconds)).unwrap_or(change.now);
+    let operation = Operation {
+        id: id.clone(),
+        target: object.id.clone(),
+        work,
+        started: change.now,
+        ends,
+        failure: change.failure.take(),
+        done: false,
+        tenant: object.tenant.clone(),
+    };
+    object.busy = Some(id.clone());
+    change.put(object)?;
+    change.put_operation(&operation)?;
+    if ends <= change.now {
+        return end(change, operation);
+    }
+    change.schedule(ends, &format!("operation:{id}"))?;
+    Ok(operation)
+}
+
+/// Notes that a soft-deleted object is to vanish at an instant.
+pub(crate) fn expire_at(change: &mut Change<'_>, id: &str, at: Timestamp) -> Result<(), CloudError> {
+    change.schedule(at, &format!("expire:{}", id.to_lowercase()))
+}
+
+/// Carries out all that has fallen due, each thing at its own instant, however late anybody asks.
+pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
+    let now = change.now;
+    while let Some((at, what)) = change.next_due(now)? {
+        change.now = at;
+        if let Some(id) = what.strip_prefix("operation:") {
+            if let Some(operation) = change.operation(id)?.filter(|operation| !operation.done) {
+                end(change, operation)?;
+            }
+        } else if let Some(id) = what.strip_prefix("expire:") {
+            expire(change, id)?;
+        }
+    }
+    change.now = now;
+    Ok(())
+}
+
+fn expire(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
+    let Some(object) = change.object(id)? else { return Ok(()) };
+    let is_graph = object.kind.starts_with(graph::PREFIX);
+    let at = if is_graph { graph::deleted::expiry(&object) } else { resources::expiry(&object) };
+    match at {
+        Some(at) if at <= change.now && is_graph => graph::deleted::erase(change, &object),
+        Some(at) if at <= change.now => resources::erase(change, &object),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn end(change: &mut Change<'_>, mut operation: Operation) -> Result<Operation, CloudError> {
+    operation.done = true;
+    change.put_operation(&operation)?;
+    let ours = |object: &Object| object.busy.as_deref() == Some(operation.id.as_str());
+    let Some(mut object) = change.object(&operation.target)?.filter(ours) else {
+        return Ok(operation);
+    };
+    object.busy = None;
+    match (operation.work, operation.failure.is_some()) {
+        (Work::Write, false) => resources::end(change, object, Ending::Written)?,
+        (Work::Delete, false) => resources::end(change, object, Ending::Deleted)?,
+        (Work::Purge, false) => resources::end(change, object, Ending::Purged)?,
+        (Work::Write | Work::Delete | Work::Purge, true) => {
+            set_state(&mut object.body, "Failed");
+            change.put(&object)?;
+        }
+    }
+    Ok(operation)
+}
+
+/// Sets `properties.provisioningState`.
+pub(crate) fn set_state(body: &mut Value, state: &str) {
+    if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("provisioningState".to_owned(), json!(state));
+    }
+}
+
+/// Adds the headers by which the caller follows an operation.
+pub(crate) fn announce(
+    reply: Reply,
+    call: &Call,
+    operation: &Operation,
+    follow: Follow,
+    now: Timestamp,
+) -> Reply {
+    let (header, word) = match follow {
+        Follow::Status => ("Azure-AsyncOperation", "operationStatuses"),
+        Follow::Location => ("Location", "operationResults"),
+        Follow::Resource => return reply,
+    };
+    let url = format!("{}{}", call.base, poll_path(operation, word, call));
+    with_pause(reply.with(header, url), operation, now)
+}
+
+fn with_pause(reply: Reply, operation: &Operation, now: Timestamp) -> Reply {
+    match pause(operation, now) {
+        Some(seconds) => reply.with("Retry-After", seconds.to_string()),
+        None => reply,
+    }
+}
+
+/// How many seconds a caller should wait before it asks again, if that is at least one.
+pub(crate) fn pause(operation: &Operation, now: Timestamp) -> Option<i64> {
+    let left = operation.ends.duration_since(now).as_secs();
+    (left >= 1).then(|| left.min(LONGEST_PAUSE_SECONDS))
+}
+
+fn poll_path(operation: &Operation, word: &str, call: &Call) -> String {
+    let version = call.query.get("api-version").map_or("", String::as_str);
+    let place = super::path::Place::of(&operation.target);
+    let subscription = place.as_ref().map_or("", |place| place.subscription.as_str());
+    match place.as_ref().and_then(|place| place.provider.as_deref()) {
+        None => format!("/subscriptions/{subscription}/{word}/{}?api-version={version}", operation.id),
+        Some(provider) => format!(
+            "/subscriptions/{subscription}/providers/{provider}/locations/{}/{word}/{}?api-version={version}",
+            super::stamp::REGION,
+            operation.id
+        ),
+    }
+}
+
+/// Answers a poll: `by_status` for `Azure-AsyncOperation`, otherwise `Location`.
+pub(crate) fn poll(look: &Snapshot, call: &Call, id: &str, by_status: bool) -> Outcome {
+    let Some(operation) = look.operation(&id.to_lowercase())? else {
+        return refuse(404, "OperationNotFound", format!("The operation '{id}' could not be found."));
+    };
+    let tenant = operation.tenant.clone();
+    let reply = match (by_status, operation.done) {
+        (true, _) => Reply::json(200, status_body(&operation, call)),
+        (false, false) => {
+            let here = format!("{}{}", call.base, call.target());
+            Reply::empty(202).with("Location", here)
+        }
+        (false, true) => result(look, &operation)?,
+    };
+    let reply = if operation.done { reply } else { with_pause(reply, &operation, look.now) };
+    Ok(reply.of(tenant))
+}
+
+fn status_body(operation: &Operation, call: &Call) -> Value {
+    let status = match (operation.done, &operation.failure) {
+        (false, _) => "InProgress",
+        (true, None) => "Succeeded",
+        (true, Some(_)) => "Failed",
+    };
+    let mut body = json!({
+        "id": call.path, "name": operation.id, "status": status, "startTime": operation.started.to_string(),
+    });
+    if operation.done {
+        body["endTime"] = json!(operation.ends.to_string());
+    }
+    if let (true, Some(failure)) = (operation.done, &operation.failure) {
+        body["error"] = json!({ "code": failure.code, "message": failure.message });
+    }
+    body
+}
+
+fn result(look: &Snapshot, operation: &Operation) -> Outcome {
+    if let Some(failure) = &operation.failure {
+        let status = if failure.code == "InternalServerError" { 500 } else { 400 };
+        return Err(Refusal::new(status, &failure.code, failure.message.clone()).into());
+    }
+    match operation.work {
+        Work::Delete | Work::Purge => Ok(Reply::empty(200)),
+        Work::Write => {
+            let object = look.alive(&operation.target)?;
+            Ok(object.map_or_else(|| Reply::empty(204), |object| Reply::json(200, object.body)))
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! ARM's ids taken apart: subscription, group, provider, and pairs of type and name.
+
+use percent_encoding::percent_decode_str;
+
+/// The decoded segments of a path; `None` if one is not UTF-8 or empty.
+pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
+    path.trim_matches('/')
+        .split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned))
+        .map(|segment| segment.filter(|text| !text.is_empty()))
+        .collect()
+}
+
+/// A resource id, a collection, a group or a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) subscription: String,
+    pub(crate) group: Option<String>,
+    pub(crate) provider: Option<String>,
+    /// As many as names for a resource, one more for a collection.
+    pub(crate) types: Vec<String>,
+    pub(crate) names: Vec<String>,
+}
+
+impl Place {
+    /// Takes segments apart; `None` if they are no ARM id.
+    pub(crate) fn parse(segments: &[String]) -> Option<Self> {
+        let is = |at: usize, word: &str| segments.get(at).is_some_and(|s| s.eq_ignore_ascii_case(word));
+        if !is(0, "subscriptions") {
+            return None;
+        }
+        let mut place = Self {
+            subscription: segments.get(1)?.clone(),
+            group: None,
+            provider: None,
+            types: Vec::new(),
+            names: Vec::new(),
+        };
+        let mut at = 2;
+        if is(at, "resourceGroups") {
+            let Some(group) = segments.get(at + 1) else {
+                place.types.push("resourceGroups".to_owned());
+                return Some(place);
+            };
+            place.group = Some(group.clone());
+            at += 2;
+        }
+        if at == segments.len() {
+            return Some(place);
+        }
+        if !is(at, "providers") {
+            return None;
+        }
+        place.provider = Some(segments.get(at + 1)?.clone());
+        for pair in segments.get(at + 2..)?.chunks(2) {
+            place.types.push(pair.first()?.clone());
+            place.names.extend(pair.get(1).cloned());
+        }
+        Some(place)
+    }
+
+    /// The same from an id; `None` if it is none.
+    pub(crate) fn of(id: &str) -> Option<Self> {
+        Self::parse(&segments(id)?)
+    }
+
+    /// `Namespace/type/subtype`; empty for groups and subscriptions.
+    pub(crate) fn kind(&self) -> String {
+        self.provider
+            .as_ref()
+            .map_or_else(String::new, |provider| format!("{provider}/{}", self.types.join("/")))
+    }
+
+    /// The resource's own name.
+    pub(crate) fn name(&self) -> &str {
+        self.names.last().map_or("", String::as_str)
+    }
+
+    /// The id of the group it lies in.
+    pub(crate) fn group_id(&self) -> Option<String> {
+        Some(group_id(&self.subscription, self.group.as_deref()?))
+    }
+
+    /// The id of the resource that it is a part of.
+    pub(crate) fn parent_id(&self) -> Option<String> {
+        (self.names.len() > 1).then(|| self.written(self.names.len() - 1, &self.kind()))
+    }
+
+    /// The id as ARM writes it, with the type in its own spelling.
+    pub(crate) fn id(&self, kind: &str) -> String {
+        self.written(self.names.len(), kind)
+    }
+
+    fn written(&self, pairs: usize, kind: &str) -> String {
+        let mut id = self.group_id().unwrap_or_else(|| format!("/subscriptions/{}", self.subscription));
+        let mut words = kind.split('/');
+        if let Some(provider) = words.next().filter(|word| !word.is_empty()) {
+            id.push_str("/providers/");
+            id.push_str(provider);
+        }
+        for (word, name) in words.zip(self.names.iter().take(pairs)) {
+            id.push('/');
+            id.push_str(word);
+            id.push('/');
+            id.push_str(name);
+        }
+        id
+    }
+}
+
+/// The id of a resource group.
+pub(crate) fn group_id(subscription: &str, group: &str) -> String {
+    format!("/subscriptions/{subscription}/resourceGroups/{group}")
+}
+
+/// The last segment of an id.
+pub(crate) fn last(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_apart_and_together_again() {
+        let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/a/n1/b/n2";
+        let place = Place::of(id).unwrap();
+        assert_eq!(place.kind(), "Microsoft.X/a/b");
+        assert_eq!(place.name(), "n2");
+        assert_eq!(place.id("Microsoft.X/a/b"), id);
+        assert_eq!(
+            place.parent_id().unwrap(),
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/a/n1"
+        );
+        assert_eq!(place.group_id().unwrap(), "/subscriptions/s/resourceGroups/g");
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for path in ["/", "/tenants", "/subscriptions", "/subscriptions/s/x", "/subscriptions/s//providers/p"]
+        {
+            assert_eq!(Place::of(path), None, "{path}");
+        }
+        assert_eq!(Place::of("/subscriptions/s/resourceGroups").unwrap().types, ["resourceGroups"]);
+        assert_eq!(Place::of("/subscriptions/s/resourceGroups/a%20b").unwrap().group.unwrap(), "a b");
+    }
+}

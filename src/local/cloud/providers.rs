@@ -1,0 +1,40 @@
+//! Resource providers: the simulated ones are registered from the start, and registering again changes nothing.
+
+use serde_json::{Value, json};
+
+use super::{
+    arm,
+    reply::{Call, Outcome, Reply, refuse},
+    resources::{GROUPS_VERSION, Kind},
+    stamp::{REGION, SUBSCRIPTION_ID},
+};
+
+/// Shows a provider, or answers its registration.
+pub(crate) fn answer(call: &Call, namespace: &str) -> Outcome {
+    arm::version(call, "providers", GROUPS_VERSION)?;
+    match Kind::all().find(|kind| kind.namespace().eq_ignore_ascii_case(namespace)) {
+        Some(kind) => Ok(Reply::json(200, body(kind.namespace()))),
+        None => refuse(
+            404,
+            "InvalidResourceNamespace",
+            format!("The resource namespace '{namespace}' is invalid."),
+        ),
+    }
+}
+
+fn body(namespace: &str) -> Value {
+    let types: Vec<Value> = Kind::all()
+        .filter(|kind| kind.namespace() == namespace)
+        .map(|kind| {
+            let name = kind.name.split_once('/').map_or(kind.name, |(_, rest)| rest);
+            json!({ "resourceType": name, "locations": [REGION], "apiVersions": [kind.version] })
+        })
+        .collect();
+    json!({
+        "id": format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{namespace}"),
+        "namespace": namespace,
+        "registrationState": "Registered",
+        "registrationPolicy": "RegistrationRequired",
+        "resourceTypes": types,
+    })
+}

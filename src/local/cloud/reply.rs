@@ -1,0 +1,181 @@
+//! A request as the services see it, and what they answer: a reply, or a refusal in the service's own envelope.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::CloudError;
+
+/// A request, read whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// The method, upper case.
+    pub(crate) method: String,
+    /// The path as sent, still percent-encoded.
+    pub(crate) path: String,
+    /// The query as sent, without the question mark.
+    pub(crate) query_text: String,
+    /// The query, decoded; names in lower case.
+    pub(crate) query: BTreeMap<String, String>,
+    /// The headers that matter here, by lower-case name.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// The body's bytes.
+    pub(crate) body: Vec<u8>,
+    /// Scheme and authority under which the caller reached us: poll URLs begin with it.
+    pub(crate) base: String,
+}
+
+impl Call {
+    /// Whether it may change something.
+    pub(crate) fn mutates(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
+    /// A header, or the empty text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// Path and query, for the journal.
+    pub(crate) fn target(&self) -> String {
+        if self.query_text.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query_text)
+        }
+    }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    /// A 400 as ARM words it, if it is anything else.
+    pub(crate) fn json(&self) -> Result<Value, Refusal> {
+        let value: Value = serde_json::from_slice(&self.body).map_err(|e| {
+            Refusal::new(
+                400,
+                "InvalidRequestContent",
+                format!("The request content was invalid and could not be deserialized: '{e}'."),
+            )
+        })?;
+        if value.is_object() {
+            Ok(value)
+        } else {
+            Err(Refusal::new(
+                400,
+                "InvalidRequestContent",
+                "The request content was invalid: a JSON object is expected.",
+            ))
+        }
+    }
+}
+
+/// An answer before the common headers.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Value>,
+    /// Whose object was touched, for the journal.
+    pub(crate) tenant: Option<String>,
+}
+
+impl Reply {
+    /// A status without a body.
+    pub(crate) const fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: None, tenant: None }
+    }
+
+    /// A status with a JSON body.
+    pub(crate) const fn json(status: u16, body: Value) -> Self {
+        Self { status, headers: Vec::new(), body: Some(body), tenant: None }
+    }
+
+    /// Adds a header.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Says whose object it is about.
+    pub(crate) fn of(mut self, tenant: Option<String>) -> Self {
+        self.tenant = tenant;
+        self
+    }
+}
+
+/// What a service does not do, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// An inner code with its message: the one to decide on when the outer one is only a wrapper.
+    pub(crate) detail: Option<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Refusal {
+    /// A refusal with a code and a message.
+    pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), message: message.into(), detail: None, headers: Vec::new() }
+    }
+
+    /// Adds an inner code.
+    pub(crate) fn because(mut self, code: &str, message: impl Into<String>) -> Self {
+        self.detail = Some((code.to_owned(), message.into()));
+        self
+    }
+
+    /// Adds a header.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// ARM's envelope.
+    pub(crate) fn arm(self) -> Reply {
+        let mut error = json!({ "code": self.code, "message": self.message });
+        if let Some((code, message)) = self.detail {
+            error["details"] = json!([{ "code": code, "message": message }]);
+        }
+        Reply { headers: self.headers, ..Reply::json(self.status, json!({ "error": error })) }
+    }
+
+    /// Graph's envelope.
+    pub(crate) fn graph(self, request_id: &str, now: Timestamp) -> Reply {
+        let date = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let inner = json!({ "date": date, "request-id": request_id, "client-request-id": request_id });
+        let error = json!({ "code": self.code, "message": self.message, "innerError": inner });
+        Reply { headers: self.headers, ..Reply::json(self.status, json!({ "error": error })) }
+    }
+}
+
+/// Why a request was not carried out: the service refused it, or the simulator itself failed.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The caller's fault, or the situation's.
+    Refused(Box<Refusal>),
+    /// The state file's fault.
+    Broken(CloudError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<CloudError> for Stop {
+    fn from(error: CloudError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Shorthand of the services' functions.
+pub(crate) type Outcome<T = Reply> = Result<T, Stop>;
+
+/// Refuses, in the middle of a function.
+pub(crate) fn refuse<T>(status: u16, code: &str, message: impl Into<String>) -> Outcome<T> {
+    Err(Refusal::new(status, code, message).into())
+}

@@ -1,0 +1,17 @@
+//! The simulated Azure, driven over HTTP as the product drives it.
+
+#[path = "simulated_azure/world.rs"]
+mod world;
+
+#[path = "simulated_azure/durable.rs"]
+mod durable;
+#[path = "simulated_azure/graph.rs"]
+mod graph;
+#[path = "simulated_azure/learning.rs"]
+mod learning;
+#[path = "simulated_azure/network.rs"]
+mod network;
+#[path = "simulated_azure/resources.rs"]
+mod resources;
+#[path = "simulated_azure/topic.rs"]
+mod topic;
