@@ -184,7 +184,7 @@ pub(super) fn local_settings(
         match blueprint_files(folder) {
             Ok(files) => texts.extend(files),
             Err(error) => {
-                problems.push(format!("TENANTRY_BLUEPRINTS: {} can't be read: {error}", folder.display()))
+                problems.push(format!("TENANTRY_BLUEPRINTS: {} can't be read: {error}", folder.display()));
             }
         }
     }
@@ -195,7 +195,7 @@ pub(super) fn local_settings(
             Err(findings) => {
                 problems.extend(findings.iter().map(|finding| {
                     format!("{name}:{}:{}: {}", finding.line, finding.column, finding.message)
-                }))
+                }));
             }
         }
     }

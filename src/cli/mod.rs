@@ -58,10 +58,8 @@ pub async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (style, level) = match command {
-        Command::Serve(_) => (Style::Json, "info"),
-        _ => (Style::Plain, "warn"),
-    };
+    let serves = matches!(command, Command::Serve(_));
+    let (style, level) = if serves { (Style::Json, "info") } else { (Style::Plain, "warn") };
     telemetry::begin(style, config.log.as_deref(), level);
     match command {
         Command::Local(args) => local::run(args, config).await,
