@@ -136,7 +136,7 @@ impl Planner<'_> {
                 self.known.insert(step.name.clone(), outputs);
             }
             Err((field, why)) => {
-                self.fault(&format!("step {name}"), &format!("/{field}"), "no-identity", &why)
+                self.fault(&format!("step {name}"), &format!("/{field}"), "no-identity", &why);
             }
         }
     }
@@ -175,10 +175,8 @@ impl Planner<'_> {
         undo: Option<&Node>,
         filled: &mut Filled,
     ) -> Option<Value> {
-        let base = match step.kind {
-            Kind::ArmUpdate => self.blueprint.file.step(step.target("of")?)?,
-            _ => step,
-        };
+        let changes = step.kind == Kind::ArmUpdate;
+        let base = if changes { self.blueprint.file.step(step.target("of")?)? } else { step };
         let id = self.known.get(&base.name)?.get("id")?.clone();
         let written = base.text("type").unwrap_or_default();
         let row = super::ResourceType::find(written);
@@ -246,7 +244,7 @@ impl Planner<'_> {
         let name = match step.kind {
             Kind::EntraApplication => Some(("uniqueName", identities.application_name(step))),
             Kind::FederatedCredential => Some(("name", identities.credential_name(step))),
-            _ => None,
+            Kind::Arm | Kind::ArmUpdate | Kind::RoleAssignment | Kind::ServicePrincipal | Kind::Check => None,
         };
         match name {
             Some((field, Ok(name))) => {
