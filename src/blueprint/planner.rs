@@ -9,7 +9,7 @@ use super::{
     body::{self, Filled, Marks},
     check, expression, graph,
     identity::Identities,
-    parameter, plan, references, rules,
+    parameter, plan, rules,
     scope::{Early, Scope},
     tree::Node,
 };
@@ -119,7 +119,7 @@ impl Planner<'_> {
                 self.scope.tell(&step.name, &Outputs::new());
             }
         }
-        let mut needs = references::needs(&self.blueprint.file);
+        let mut needs = self.blueprint.needs.clone();
         needs.retain(|name, _| self.included.contains(name));
         needs.values_mut().for_each(|wants| wants.retain(|name| self.included.contains(name)));
         needs
@@ -310,6 +310,15 @@ impl Planner<'_> {
         for (name, objection) in objections {
             self.fault(&format!("step {name}"), "", objection.code, &objection.message);
         }
+        let mut objects: BTreeMap<String, &StepName> = BTreeMap::new();
+        for (name, step) in steps {
+            if let Some(first) = object(step).and_then(|object| objects.insert(object, name)) {
+                let why = format!(
+                    "it speaks of the same object as step {first}; use `arm-update` for a later change"
+                );
+                self.fault(&format!("step {name}"), "", "same-object", &why);
+            }
+        }
     }
 
     fn exports(&mut self) -> BTreeMap<String, String> {
@@ -341,6 +350,22 @@ impl Planner<'_> {
         }
         context["values"] = Value::Object(known);
         late
+    }
+}
+
+/// Which object a step makes, as far as its identity is known beforehand.
+fn object(step: &PlannedStep) -> Option<String> {
+    let field = |name: &str| step.fields.get(name).and_then(Value::as_str);
+    match step.kind {
+        // ARM compares ids without case.
+        Kind::Arm => field("id").map(str::to_ascii_lowercase),
+        Kind::EntraApplication => field("uniqueName").map(|name| format!("application {name}")),
+        Kind::ServicePrincipal => step.late.get("/appId").map(|of| format!("service principal {of}")),
+        Kind::FederatedCredential => {
+            let of = step.late.get("/application")?;
+            field("name").map(|name| format!("credential {of} {name}"))
+        }
+        Kind::ArmUpdate | Kind::RoleAssignment | Kind::Check => None,
     }
 }
 
