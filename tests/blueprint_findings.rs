@@ -58,10 +58,15 @@ fn with_steps(count: usize) -> String {
 #[test]
 fn size_depth_and_number_of_steps_are_limited() {
     assert_eq!(codes(&with_steps(500)), [] as [&str; 0]);
-    assert_eq!(codes(&with_steps(501)), ["too-many-steps"]);
+    assert_eq!(codes(&with_steps(501)), ["too-many"]);
     assert_eq!(codes(&with_steps(100_000)), ["too-large"]);
     let deep = format!("{HEAD}  a: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(codes(&deep), ["yaml"], "the parser has a limit of its own for lists on one line");
+    let many =
+        (0..300).fold(format!("{}  it: {{}}\nvalues:\n", HEAD), |text, n| text + &format!("  v{n}: x\n"));
+    assert!(codes(&many).contains(&"too-many"));
+    let wide = (0..30_000).fold(HEAD.to_owned(), |text, n| text + &format!("  {n}:\n"));
+    assert_eq!(codes(&wide), ["too-many"]);
     let deep = format!("{HEAD}  a: {}1{}\n", "{a: ".repeat(90), "}".repeat(90));
     assert!(codes(&deep).contains(&"too-deep"));
 }

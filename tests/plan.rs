@@ -208,6 +208,11 @@ fn the_rules_hold_for_whatever_an_expression_yields() {
             "no-identity",
         ),
         (
+            "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: \"{{ parameters.x }}\" }".into(),
+            other,
+            "no-identity",
+        ),
+        (
             "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: group, name: \"{{ parameters.x }}\" }"
                 .into(),
             "../x",
