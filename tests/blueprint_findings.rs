@@ -58,10 +58,15 @@ fn with_steps(count: usize) -> String {
 #[test]
 fn size_depth_and_number_of_steps_are_limited() {
     assert_eq!(codes(&with_steps(500)), [] as [&str; 0]);
-    assert_eq!(codes(&with_steps(501)), ["too-many-steps"]);
+    assert_eq!(codes(&with_steps(501)), ["too-many"]);
     assert_eq!(codes(&with_steps(100_000)), ["too-large"]);
     let deep = format!("{HEAD}  a: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(codes(&deep), ["yaml"], "the parser has a limit of its own for lists on one line");
+    let many =
+        (0..300).fold(format!("{}  it: {{}}\nvalues:\n", HEAD), |text, n| text + &format!("  v{n}: x\n"));
+    assert!(codes(&many).contains(&"too-many"));
+    let wide = (0..30_000).fold(HEAD.to_owned(), |text, n| text + &format!("  {n}:\n"));
+    assert_eq!(codes(&wide), ["too-many"]);
     let deep = format!("{HEAD}  a: {}1{}\n", "{a: ".repeat(90), "}".repeat(90));
     assert!(codes(&deep).contains(&"too-deep"));
 }
@@ -101,4 +106,41 @@ fn no_text_makes_the_reader_panic() {
     ] {
         let _ = Blueprint::check(odd);
     }
+}
+
+#[test]
+fn the_blueprints_that_come_along_are_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("blueprints");
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(findings(&fs::read_to_string(&path).unwrap()), [], "{}", path.display());
+        let mut out = Vec::new();
+        let args = check::Args { file: path.clone(), json: false };
+        check::run(&args, &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        assert!(told.contains(" is good: "), "{told}");
+    }
+}
+
+#[test]
+fn the_command_ends_with_zero_one_or_two() {
+    let run = |file: &str, json| {
+        let mut out = Vec::new();
+        let args = check::Args { file: Path::new(env!("CARGO_MANIFEST_DIR")).join(file), json };
+        let code = check::run(&args, &mut out).unwrap();
+        (format!("{code:?}"), String::from_utf8(out).unwrap())
+    };
+    assert!(run("blueprints/hello.yaml", false).0.contains('0'));
+    assert!(
+        run("tests/blueprint_findings/088-ambiguous-scalars.yaml", false).0.contains('0'),
+        "warnings are no errors"
+    );
+    assert!(run("tests/blueprint_findings/ten-faults.yaml", false).0.contains('1'));
+    let (code, told) = run("no/such/file.yaml", false);
+    assert!(code.contains('2') && told.contains("can't be read"), "{code} {told}");
+    let (_, json) = run("tests/blueprint_findings/081-cycle.yaml", true);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["findings"][0]["code"], "cycle");
+    assert_eq!(json["findings"][0]["severity"], "error");
+    assert_eq!(json["digest"], serde_json::Value::Null);
 }

@@ -1,4 +1,6 @@
 //! What becomes of a blueprint for one tenant.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +24,7 @@ parameters:
   colour: { type: string, default: blue, allowed: [blue, green] }
   count: { type: integer, optional: true, min: 1, max: 9 }
 values:
-  groupId: "{{ steps.group.id if tenant.tier == 'dedicated' else '/subscriptions/' ~ stamp.subscriptionId ~ '/resourceGroups/shared' }}"
+  groupId: "{{ steps.group.id if tenant.tier == 'dedicated' else '/subscriptions/' ~ stamp.subscriptionId ~ '/resourceGroups/' ~ stamp.resourceGroup }}"
   reader: "{{ steps.identity.principalId }}"
 steps:
   group:
@@ -206,6 +208,11 @@ fn the_rules_hold_for_whatever_an_expression_yields() {
             "no-identity",
         ),
         (
+            "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: \"{{ parameters.x }}\" }".into(),
+            other,
+            "no-identity",
+        ),
+        (
             "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: group, name: \"{{ parameters.x }}\" }"
                 .into(),
             "../x",
@@ -247,14 +254,39 @@ fn values_are_never_evaluated_again() {
 }
 
 #[test]
-fn expressions_end() {
-    let many = "parameters.x ~ ".repeat(20_000) + "''";
-    let step =
-        with_step(&format!("{{ kind: entra-application, body: {{ displayName: \"{{{{ {many} }}}}\" }} }}"));
-    assert_ne!(
-        Blueprint::check(&step).map(|checked| checked.blueprint.plan(&subject("a", json!({}))).is_ok()),
-        Ok(true)
-    );
+fn expressions_end_and_never_exhaust_the_stack() {
+    for (unit, end) in [
+        ("(", ""),
+        ("-", "1"),
+        ("not ", "1"),
+        ("[", ""),
+        ("{'a':", ""),
+        ("parameters.x ~ ", "''"),
+        ("1 if 1 else ", "1"),
+        ("parameters", ".x"),
+        ("1 + ", "1"),
+        ("2 ** ", "2"),
+        ("1 if ", "1"),
+        ("x[", ""),
+        ("'aaaaaaaa' * 9999999 ~ ", "''"),
+        ("1|trim(", ""),
+        ("1 < ", "1"),
+        ("1 and ", "1"),
+        ("1, ", "1"),
+        ("1 is not in ", "1"),
+    ] {
+        for length in [1_900, 100_000] {
+            let hostile = unit.repeat(length / unit.len()) + end;
+            let step = with_step(&format!(
+                "{{ kind: entra-application, body: {{ displayName: '{{{{ {} }}}}' }} }}",
+                hostile.replace('\'', "''")
+            ));
+            if let Ok(checked) = Blueprint::check(&step) {
+                assert!(length < 2_000, "{unit}");
+                let _ = checked.blueprint.plan(&subject("a", json!({})));
+            }
+        }
+    }
 }
 
 #[test]
@@ -336,4 +368,42 @@ proptest! {
         prop_assert_ne!(name, role_assignment_name(&scope, &principal, "s"));
         prop_assert_ne!(name, role_assignment_name(&format!("{scope}x"), &principal, "r"));
     }
+}
+
+#[test]
+fn two_steps_never_speak_of_one_object() {
+    let same = "{ kind: arm, type: Microsoft.Network/privateEndpoints, in: group, name: \"st{{ parameters.x }}\" }\n  twin: { kind: arm, type: microsoft.network/PrivateEndpoints, in: group, name: stX }";
+    let faults = codes(plan(&with_step(same), "a", json!({})));
+    assert_eq!(faults, [("/spec".to_owned(), "same-object")]);
+    let apps = "{ kind: entra-application, uniqueName: a, body: { displayName: x } }\n  twin: { kind: entra-application, uniqueName: a, body: { displayName: y } }";
+    assert_eq!(codes(plan(&with_step(apps), "a", json!({}))), [("/spec".to_owned(), "same-object")]);
+}
+
+#[test]
+fn late_texts_are_found_below_keys_with_slashes() {
+    let step = "{ kind: check, of: group, expect: { /properties/app: \"{{ steps.app.appId }}\", /a~1b: x } }\n  app: { kind: entra-application, body: { displayName: x } }";
+    let plan = plan(&with_step(step), "a", json!({})).unwrap();
+    let told = Outputs::from([("appId".to_owned(), json!("42"))]);
+    let fields =
+        plan.render(&"it".parse().unwrap(), &BTreeMap::from([("app".parse().unwrap(), told)])).unwrap();
+    assert_eq!(fields["expect"], json!({"/properties/app": "42", "/a~1b": "x"}));
+}
+
+#[test]
+fn tenants_with_nearly_the_same_id_share_no_name() {
+    let storage = ResourceType::find("microsoft.storage/STORAGEACCOUNTS").unwrap();
+    let ids = (0..20_000)
+        .map(|n| format!("a-very-long-and-equal-prefix-{n:03x}").chars().take(32).collect::<String>());
+    let ids: BTreeSet<TenantId> = ids.filter_map(|id| id.parse().ok()).collect();
+    let name = |tenant| {
+        derive_name(
+            &storage.names.unwrap(),
+            storage.name,
+            Owner { deployment: "d", tenant, incarnation: 1 },
+            "s",
+        )
+    };
+    let names: BTreeSet<String> = ids.iter().map(name).collect();
+    assert!(ids.len() > 4_000);
+    assert_eq!(names.len(), ids.len());
 }

@@ -87,11 +87,11 @@ fn host(authority: &str) -> Option<&'static str> {
     if rebinds || embeds_private_address(&host) {
         return Some("has a name that can resolve to a private address");
     }
-    let foreign = |azure: &&str| {
-        let own = host == **azure || host.ends_with(&format!(".{azure}"));
+    let foreign = |azure: &str| {
+        let own = host == azure || host.ends_with(&format!(".{azure}"));
         !own && format!(".{host}.").contains(&format!(".{azure}."))
     };
-    if AZURE_HOSTS.iter().any(|azure| foreign(&azure)) {
+    if AZURE_HOSTS.iter().any(|azure| foreign(azure)) {
         return Some("looks like a host of Azure but belongs to someone else");
     }
     None

@@ -68,7 +68,7 @@ impl Checker<'_> {
             Kind::Arm => self.arm(step),
             Kind::ArmUpdate => self.belongs_to(step, Kind::Arm),
             Kind::ServicePrincipal | Kind::FederatedCredential => {
-                self.belongs_to(step, Kind::EntraApplication)
+                self.belongs_to(step, Kind::EntraApplication);
             }
             Kind::Check => self.verification(step),
             Kind::RoleAssignment | Kind::EntraApplication => {}
@@ -114,7 +114,7 @@ impl Checker<'_> {
         let segments: Vec<&str> = written.split('/').collect();
         let word =
             |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-        if segments.len() < 2 || !segments.iter().all(|part| word(&part)) {
+        if segments.len() < 2 || !segments.iter().all(word) {
             let hint = "write e.g. `Microsoft.Storage/storageAccounts`";
             self.findings.error_with_hint(
                 node.place,
@@ -220,7 +220,7 @@ impl Checker<'_> {
         match &node.shape {
             Shape::Plain(_) => {}
             Shape::Text(text, holes) => {
-                self.text(text, |hole| holes.get(hole).copied().unwrap_or(node.place))
+                self.text(text, |hole| holes.get(hole).copied().unwrap_or(node.place));
             }
             Shape::List(items) => items.iter().for_each(|item| self.node(item)),
             Shape::Map(entries) => {
@@ -257,7 +257,10 @@ impl Checker<'_> {
 
     fn expression(&mut self, text: &str, at: Place) {
         match expression::references(text) {
-            Err(why) => self.findings.error(at, "bad-expression", format!("`{text}`: {why}")),
+            Err(why) => {
+                let shown: String = text.chars().take(60).collect();
+                self.findings.error(at, "bad-expression", format!("`{shown}`: {why}"));
+            }
             Ok(paths) => paths.iter().for_each(|path| self.path(path, at)),
         }
     }

@@ -6,13 +6,15 @@
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use minijinja::{Environment, UndefinedBehavior, filters, tests};
+use minijinja::{Environment, Expression, UndefinedBehavior, filters, tests};
 use serde_json::Value;
 
 use super::scope::Scope;
 
 /// Steps of the evaluator that one expression may take.
 const FUEL: u64 = 20_000;
+/// Longest expression in bytes: keeps the nesting within what a small stack can hold.
+const MAX_LENGTH: usize = 2_000;
 
 /// The filters that expressions may use.
 pub(super) const FILTERS: [&str; 11] =
@@ -82,7 +84,7 @@ pub(super) fn is_dynamic(text: &str) -> bool {
 ///
 /// Errors: what the evaluator says about its syntax, or which filter or test is not known.
 pub(super) fn references(expression: &str) -> Result<BTreeSet<String>, String> {
-    let compiled = environment().compile_expression_owned(expression).map_err(|error| explain(&error))?;
+    let compiled = compile(expression)?;
     unknown_words(expression)?;
     Ok(compiled.undeclared_variables(true).into_iter().collect())
 }
@@ -125,13 +127,20 @@ pub(super) fn evaluate_text(text: &str, scope: &Scope) -> Result<Value, String> 
 ///
 /// Errors: in words, what the evaluator found.
 pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String> {
-    let compiled = environment().compile_expression_owned(expression).map_err(|error| explain(&error))?;
+    let compiled = compile(expression)?;
     let value =
         compiled.eval(scope.root()).map_err(|error| format!("`{expression}`: {}", explain(&error)))?;
     if value.is_undefined() {
         return Err(format!("`{expression}` has no value"));
     }
     serde_json::to_value(&value).map_err(|error| format!("`{expression}`: {error}"))
+}
+
+fn compile(expression: &str) -> Result<Expression<'static, 'static>, String> {
+    if expression.len() > MAX_LENGTH {
+        return Err(format!("an expression has at most {MAX_LENGTH} characters"));
+    }
+    environment().compile_expression_owned(expression.to_owned()).map_err(|error| explain(&error))
 }
 
 /// The evaluator's words without its bookkeeping.

@@ -14,6 +14,8 @@ use crate::ids::StepName;
 pub(super) const SCHEMA: &str = "tenantry.blueprint/1";
 /// The most steps that a blueprint may have.
 pub(super) const MAX_STEPS: usize = 500;
+/// The most parameters, values or exports that a blueprint may have.
+const MAX_NAMES: usize = 200;
 
 const KINDS: [(&str, Kind); 7] = [
     ("arm", Kind::Arm),
@@ -142,15 +144,8 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> File {
 
 fn steps(root: &Node, file: &mut File, findings: &mut Findings) {
     let written = section(root, "steps", findings);
-    if let Some(node) = root.get("steps")
-        && written.is_empty()
-    {
+    if let Some(node) = root.get("steps").filter(|node| node.map().is_some_and(<[_]>::is_empty)) {
         findings.error(node.place, "no-steps", "a blueprint has at least one step");
-    }
-    if let Some((key, _)) = written.get(MAX_STEPS) {
-        let message = format!("there are {} steps; a blueprint has at most {MAX_STEPS}", written.len());
-        findings.error_with_hint(key.place, "too-many-steps", message, "split it into several blueprints");
-        return;
     }
     file.step_names = written.iter().map(|(key, _)| key.text.clone()).collect();
     file.steps = written.iter().filter_map(|(key, node)| step(key, node, findings)).collect();
@@ -281,7 +276,15 @@ pub(super) fn entries<'a>(node: &'a Node, what: &str, findings: &mut Findings) -
 }
 
 fn section<'a>(root: &'a Node, name: &str, findings: &mut Findings) -> &'a [(Key, Node)] {
-    root.get(name).and_then(|node| entries(node, &format!("`{name}`"), findings)).unwrap_or_default()
+    let written =
+        root.get(name).and_then(|node| entries(node, &format!("`{name}`"), findings)).unwrap_or_default();
+    let most = if name == "steps" { MAX_STEPS } else { MAX_NAMES };
+    if let Some((key, _)) = written.get(most) {
+        let message = format!("there are {} {name}; a blueprint has at most {most}", written.len());
+        findings.error_with_hint(key.place, "too-many", message, "split it into several blueprints");
+        return &[];
+    }
+    written
 }
 
 /// Finds keys that are not among the allowed ones.

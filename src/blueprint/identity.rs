@@ -103,24 +103,43 @@ impl Identities<'_> {
 
     /// The id of the resource or group that a step stands in.
     fn parent(&self, step: &Step) -> Result<String, String> {
-        let parent = match step.target("in") {
-            Some(name) => {
-                let known = name.parse::<StepName>().ok().and_then(|name| self.known.get(&name));
-                let id = known.and_then(|known| known.get("id")).and_then(Value::as_str);
-                id.map(str::to_owned).ok_or_else(|| {
-                    format!("step {name} is left out for this tenant; give both the same `when`")
-                })?
-            }
-            None => self.text(step.text("in").unwrap_or_default())?,
-        };
-        let parent = parent.trim_end_matches('/').to_owned();
+        if let Some(name) = step.target("in") {
+            let known = name.parse::<StepName>().ok().and_then(|name| self.known.get(&name));
+            let id = known.and_then(|known| known.get("id")).and_then(Value::as_str);
+            return id.map(str::to_owned).ok_or_else(|| {
+                format!("step {name} is left out for this tenant; give both the same `when`")
+            });
+        }
+        let parent = self.text(step.text("in").unwrap_or_default())?.trim_end_matches('/').to_owned();
         let mut segments = parent.split('/');
         let form = segments.next() == Some("")
-            && segments.next().is_some_and(|s| s.eq_ignore_ascii_case("subscriptions"));
-        if form && segments.clone().count() >= 3 && segments.all(is_resource_name) {
-            Ok(parent)
-        } else {
-            Err(format!("`{parent}` is no id of a resource group or resource"))
+            && segments.next().is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
+        if !form || segments.clone().count() < 3 || !segments.all(is_resource_name) {
+            return Err(format!("`{parent}` is no id of a resource group or resource"));
         }
+        if !self.is_at_hand(&parent) {
+            return Err(format!("`{parent}` is neither this tenant's nor named in its stamp"));
+        }
+        Ok(parent)
+    }
+
+    /// Whether an id is one of this tenant's steps or of its stamp, so that no request can lead to a stranger's.
+    fn is_at_hand(&self, id: &str) -> bool {
+        let steps = self.known.values().filter_map(|known| known.get("id"));
+        let stamp = &self.subject.stamp;
+        let member = |name: &str| stamp.get(name).and_then(Value::as_str).unwrap_or_default();
+        let group =
+            format!("/subscriptions/{}/resourceGroups/{}", member("subscriptionId"), member("resourceGroup"));
+        group.eq_ignore_ascii_case(id) || steps.chain([stamp]).any(|value| names_id(value, id))
+    }
+}
+
+/// Whether a value is or holds this id.
+fn names_id(value: &Value, id: &str) -> bool {
+    match value {
+        Value::String(text) => text.eq_ignore_ascii_case(id),
+        Value::Array(items) => items.iter().any(|item| names_id(item, id)),
+        Value::Object(members) => members.values().any(|member| names_id(member, id)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

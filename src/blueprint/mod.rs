@@ -41,6 +41,8 @@ pub const DEFAULT: &str = include_str!("../../blueprints/secure-ai-service.yaml"
 #[derive(Debug, Clone)]
 pub struct Blueprint {
     file: file::File,
+    /// What each step needs, whatever the tenant.
+    needs: graph::Needs<String>,
     digest: String,
 }
 
@@ -100,7 +102,8 @@ impl Blueprint {
         match file {
             Some(file) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
                 let digest = format!("sha256:{}", sha256_hex(text.as_bytes()));
-                Ok(Checked { blueprint: Self { file, digest }, warnings: findings })
+                let needs = references::needs(&file);
+                Ok(Checked { blueprint: Self { file, needs, digest }, warnings: findings })
             }
             _ => Err(findings),
         }

@@ -9,7 +9,7 @@ use super::{
     body::{self, Filled, Marks},
     check, expression, graph,
     identity::Identities,
-    parameter, plan, references, rules,
+    parameter, plan, rules,
     scope::{Early, Scope},
     tree::Node,
 };
@@ -119,7 +119,7 @@ impl Planner<'_> {
                 self.scope.tell(&step.name, &Outputs::new());
             }
         }
-        let mut needs = references::needs(&self.blueprint.file);
+        let mut needs = self.blueprint.needs.clone();
         needs.retain(|name, _| self.included.contains(name));
         needs.values_mut().for_each(|wants| wants.retain(|name| self.included.contains(name)));
         needs
@@ -136,7 +136,7 @@ impl Planner<'_> {
                 self.known.insert(step.name.clone(), outputs);
             }
             Err((field, why)) => {
-                self.fault(&format!("step {name}"), &format!("/{field}"), "no-identity", &why)
+                self.fault(&format!("step {name}"), &format!("/{field}"), "no-identity", &why);
             }
         }
     }
@@ -175,10 +175,8 @@ impl Planner<'_> {
         undo: Option<&Node>,
         filled: &mut Filled,
     ) -> Option<Value> {
-        let base = match step.kind {
-            Kind::ArmUpdate => self.blueprint.file.step(step.target("of")?)?,
-            _ => step,
-        };
+        let changes = step.kind == Kind::ArmUpdate;
+        let base = if changes { self.blueprint.file.step(step.target("of")?)? } else { step };
         let id = self.known.get(&base.name)?.get("id")?.clone();
         let written = base.text("type").unwrap_or_default();
         let row = super::ResourceType::find(written);
@@ -246,7 +244,7 @@ impl Planner<'_> {
         let name = match step.kind {
             Kind::EntraApplication => Some(("uniqueName", identities.application_name(step))),
             Kind::FederatedCredential => Some(("name", identities.credential_name(step))),
-            _ => None,
+            Kind::Arm | Kind::ArmUpdate | Kind::RoleAssignment | Kind::ServicePrincipal | Kind::Check => None,
         };
         match name {
             Some((field, Ok(name))) => {
@@ -312,6 +310,15 @@ impl Planner<'_> {
         for (name, objection) in objections {
             self.fault(&format!("step {name}"), "", objection.code, &objection.message);
         }
+        let mut objects: BTreeMap<String, &StepName> = BTreeMap::new();
+        for (name, step) in steps {
+            if let Some(first) = object(step).and_then(|object| objects.insert(object, name)) {
+                let why = format!(
+                    "it speaks of the same object as step {first}; use `arm-update` for a later change"
+                );
+                self.fault(&format!("step {name}"), "", "same-object", &why);
+            }
+        }
     }
 
     fn exports(&mut self) -> BTreeMap<String, String> {
@@ -343,6 +350,22 @@ impl Planner<'_> {
         }
         context["values"] = Value::Object(known);
         late
+    }
+}
+
+/// Which object a step makes, as far as its identity is known beforehand.
+fn object(step: &PlannedStep) -> Option<String> {
+    let field = |name: &str| step.fields.get(name).and_then(Value::as_str);
+    match step.kind {
+        // ARM compares ids without case.
+        Kind::Arm => field("id").map(str::to_ascii_lowercase),
+        Kind::EntraApplication => field("uniqueName").map(|name| format!("application {name}")),
+        Kind::ServicePrincipal => step.late.get("/appId").map(|of| format!("service principal {of}")),
+        Kind::FederatedCredential => {
+            let of = step.late.get("/application")?;
+            field("name").map(|name| format!("credential {of} {name}"))
+        }
+        Kind::ArmUpdate | Kind::RoleAssignment | Kind::Check => None,
     }
 }
 

@@ -200,11 +200,11 @@ pub(super) fn planned(kind: Kind, fields: &Value, own: &[&str]) -> Vec<Objection
         let field = |name: &str| fields.get(name).and_then(Value::as_str);
         objections.extend(field("roleDefinitionId").and_then(role));
         let target = field("scope").unwrap_or_default();
-        let inside = |id: &&str| {
+        let inside = |id: &str| {
             let (target, id) = (target.to_ascii_lowercase(), id.to_ascii_lowercase());
             target == id || target.starts_with(&format!("{id}/"))
         };
-        let outside = (!own.iter().any(|id| inside(&id))).then(|| Objection {
+        let outside = (!own.iter().any(|id| inside(id))).then(|| Objection {
             code: "scope-outside-tenant",
             message: format!("the scope `{target}` is no resource of this tenant"),
             hint: "",
@@ -223,7 +223,7 @@ fn planned_value(name: &str, value: &Value, objections: &mut Vec<Objection>) {
     objections.extend(value.as_str().and_then(text));
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, value)| planned_value(name, value, objections))
+            members.iter().for_each(|(name, value)| planned_value(name, value, objections));
         }
         Value::Array(items) => items.iter().for_each(|item| planned_value("", item, objections)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

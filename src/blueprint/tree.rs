@@ -4,6 +4,8 @@
 //! and further documents are refused, for each of them lets a file mean something else than it shows. Limits come
 //! first, so that a hostile file costs no more than a look at its length.
 
+use std::collections::BTreeSet;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use serde_json::{Number, Value};
 
@@ -141,7 +143,15 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
 /// A map or list that is still being read.
 enum Open {
     List(Place, Vec<Node>),
-    Map(Place, Vec<(Key, Node)>, Option<Key>),
+    Map(Place, Entries),
+}
+
+/// The entries of a map so far, and the key whose value comes next.
+#[derive(Default)]
+struct Entries {
+    done: Vec<(Key, Node)>,
+    seen: BTreeSet<String>,
+    key: Option<Key>,
 }
 
 struct Reader<'a> {
@@ -187,11 +197,11 @@ impl Reader<'_> {
                 self.refuse(at, anchor, tag.is_some()) && self.begin(Open::List(at, Vec::new()))
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse(at, anchor, tag.is_some()) && self.begin(Open::Map(at, Vec::new(), None))
+                self.refuse(at, anchor, tag.is_some()) && self.begin(Open::Map(at, Entries::default()))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open::List(place, items)) => self.add(Node { place, shape: Shape::List(items) }),
-                Some(Open::Map(place, entries, _)) => self.add(Node { place, shape: Shape::Map(entries) }),
+                Some(Open::Map(place, entries)) => self.add(Node { place, shape: Shape::Map(entries.done) }),
                 None => true,
             },
         }
@@ -215,9 +225,9 @@ impl Reader<'_> {
 
     fn begin(&mut self, open: Open) -> bool {
         let at = match &open {
-            Open::List(at, _) | Open::Map(at, _, _) => *at,
+            Open::List(at, _) | Open::Map(at, _) => *at,
         };
-        if let Some(Open::Map(_, _, key @ None)) = self.open.last_mut() {
+        if let Some(Open::Map(_, Entries { key: key @ None, .. })) = self.open.last_mut() {
             self.findings.error(at, "key", "the key of a map is a text");
             // Reading on needs some key; the finding already makes the file unusable.
             *key = Some(Key { place: at, text: String::new() });
@@ -230,7 +240,7 @@ impl Reader<'_> {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, at: Place, span: &Span) -> bool {
-        if let Some(Open::Map(_, entries, key @ None)) = self.open.last_mut() {
+        if let Some(Open::Map(_, Entries { seen, key: key @ None, .. })) = self.open.last_mut() {
             if text == "<<" && style == ScalarStyle::Plain {
                 self.findings.error_with_hint(
                     at,
@@ -238,7 +248,7 @@ impl Reader<'_> {
                     "merge keys (`<<`) are not used in blueprints",
                     "write the members out",
                 );
-            } else if entries.iter().any(|(name, _)| name.text == text) {
+            } else if seen.contains(text) {
                 self.findings.error(
                     at,
                     "duplicate-key",
@@ -307,11 +317,11 @@ impl Reader<'_> {
     fn add(&mut self, node: Node) -> bool {
         match self.open.last_mut() {
             Some(Open::List(_, items)) => items.push(node),
-            Some(Open::Map(_, entries, key)) => {
-                if let Some(key) = key.take()
-                    && !entries.iter().any(|(name, _)| name.text == key.text)
+            Some(Open::Map(_, entries)) => {
+                if let Some(key) = entries.key.take()
+                    && entries.seen.insert(key.text.clone())
                 {
-                    entries.push((key, node));
+                    entries.done.push((key, node));
                 }
             }
             None => self.root = Some(node),
