@@ -1,5 +1,7 @@
 //! The simulated Azure, driven over HTTP as the product drives it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "simulated_azure/world.rs"]
 mod world;
 

@@ -114,10 +114,10 @@ fn draft<'a>(
 
 fn check_shape(body: &mut Value) -> Outcome<()> {
     for member in ["properties", "tags", "identity", "sku"] {
-        if body.get(member).is_some_and(Value::is_null) {
-            if let Some(body) = body.as_object_mut() {
-                body.remove(member);
-            }
+        if body.get(member).is_some_and(Value::is_null)
+            && let Some(body) = body.as_object_mut()
+        {
+            body.remove(member);
         }
         if body.get(member).is_some_and(|value| !value.is_object()) {
             return refuse(
