@@ -152,7 +152,9 @@ fn unknown(call: &Call) -> Stop {
 }
 
 fn target(call: &Call) -> Outcome<Target> {
-    let words = segments(&call.path).ok_or_else(|| unknown(call))?;
+    // A slash that came encoded would make one id look like another.
+    let whole = |words: &Vec<String>| words.iter().all(|word| !word.contains('/'));
+    let words = segments(&call.path).filter(whole).ok_or_else(|| unknown(call))?;
     let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     check_subscription(&lower, &words)?;

@@ -104,6 +104,8 @@ fn draft<'a>(
         None => None,
     };
     let before = change.alive(&id)?;
+    // What is there keeps the spelling of its maker.
+    let id = before.as_ref().map_or(id, |before| before.id.clone());
     let tag = body.pointer("/tags").and_then(|tags| tags.get(TENANT_TAG)).and_then(Value::as_str);
     let tenant = match tag {
         Some(tag) => Some(tag.to_owned()),
