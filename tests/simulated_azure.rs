@@ -9,6 +9,8 @@ mod world;
 mod durable;
 #[path = "simulated_azure/graph.rs"]
 mod graph;
+#[path = "simulated_azure/killed.rs"]
+mod killed;
 #[path = "simulated_azure/learning.rs"]
 mod learning;
 #[path = "simulated_azure/network.rs"]
