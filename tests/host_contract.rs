@@ -1,5 +1,7 @@
 //! The protocol between the Functions host and the handler, held against the recorded and derived payloads.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
