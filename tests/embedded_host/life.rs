@@ -8,7 +8,11 @@ use std::{
 };
 
 use axum::{Router, extract::Request, http::Method, response::IntoResponse as _};
-use tenantry::local::host::{EmbeddedHost, Fault, Handler, HostError, HostFaults, ProcessHandler};
+use futures_util::future::BoxFuture;
+use tenantry::{
+    host::{Answer, Functions, Invocation, serve},
+    local::host::{EmbeddedHost, Fault, Handler, HostError, HostFaults, ProcessHandler},
+};
 use tokio::{net::TcpListener, sync::watch};
 
 use super::stage::{Call, PATIENCE, World, done, now, refused, stage, world};
@@ -36,27 +40,33 @@ async fn an_empty_answer_hangs_until_the_timeout_which_replaces_the_handler() {
 async fn a_killed_handler_fails_everything_in_flight() {
     let mut world = world();
     world.settings.faults = HostFaults::new(|attempt| {
-        let hit = attempt.sequence == 1 && attempt.delivery_count == 1;
-        hit.then_some(Fault::KillHandler { after: Duration::from_millis(100) })
+        let hit = attempt.sequence == 2 && attempt.delivery_count == 1;
+        hit.then_some(Fault::KillHandler { after: Duration::from_millis(50) })
     });
     let stage =
         stage(|call: Call| async move { if call.delivery() == "1" { pending().await } else { done() } });
     let host = world.start(stage.handler()).await;
     world.request("a", "a").await;
+    stage.until(|calls| calls.len() == 1).await;
     world.request("b", "b").await;
-    let calls = stage.until(|calls| calls.iter().filter(|call| call.delivery() == "2").count() == 2).await;
-    assert_eq!(calls.len(), 4);
+    let again = |calls: &[Call]| calls.iter().filter(|call| call.delivery() == "2").count();
+    let calls = stage.until(|calls| again(calls) == 2).await;
+    assert_eq!(again(&calls), 2, "the bystander comes again as well");
     world.idle(&host).await;
 }
 
 #[tokio::test]
 async fn a_host_that_stops_in_the_middle_settles_nothing() {
     let mut world = world();
-    world.settings.faults = HostFaults::new(|_| Some(Fault::StopHost { after: Duration::from_millis(50) }));
+    let (begun, mut begins) = watch::channel(false);
+    world.settings.faults = HostFaults::new(move |_| {
+        begun.send_replace(true);
+        Some(Fault::StopHost { after: Duration::from_millis(50) })
+    });
     let stage = stage(|_| async { pending().await });
     let host = world.start(stage.handler()).await;
     world.request("m", "s").await;
-    stage.until(|calls| calls.len() == 1).await;
+    begins.wait_for(|begun| *begun).await.unwrap();
     tokio::time::timeout(PATIENCE, host.stop()).await.unwrap();
     let counts = world.queue.counts("tenant-requests", now()).unwrap();
     assert_eq!((counts.in_flight, counts.ready), (1, 0), "locked until its lock ends");
@@ -129,6 +139,44 @@ async fn a_handler_that_does_not_listen_is_given_up() {
     let started = EmbeddedHost::start(world.settings.clone(), handler, world.queue.clone(), clock).await;
     let Err(HostError::Handler(why)) = started else { panic!("it started") };
     assert!(why.contains("did not answer"), "{why}");
+}
+
+/// Tells when a call that never answers was dropped.
+struct Stuck(watch::Sender<usize>);
+
+impl Functions for Stuck {
+    fn call(&self, _: Invocation) -> BoxFuture<'_, Answer> {
+        let begun = self.0.clone();
+        Box::pin(async move {
+            let _at_end = AtEnd(begun);
+            pending().await
+        })
+    }
+}
+
+struct AtEnd(watch::Sender<usize>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.send_modify(|ended| *ended += 1);
+    }
+}
+
+#[tokio::test]
+async fn a_kill_ends_the_functions_of_an_in_process_handler() {
+    let mut world = world();
+    world.settings.faults =
+        HostFaults::new(|_| Some(Fault::KillHandler { after: Duration::from_millis(50) }));
+    let ended = watch::Sender::new(0);
+    let mut seen = ended.subscribe();
+    let functions = Arc::new(Stuck(ended));
+    let handler = Handler::InProcess(Arc::new(move |listener: TcpListener| {
+        let functions = Arc::clone(&functions);
+        tokio::spawn(async move { serve(listener, functions, pending()).await.unwrap() })
+    }));
+    let _host = world.start(handler).await;
+    world.request("m", "s").await;
+    tokio::time::timeout(PATIENCE, seen.wait_for(|ended| *ended >= 1)).await.unwrap().unwrap();
 }
 
 #[tokio::test]

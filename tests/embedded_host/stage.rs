@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::local::{
     db::Db,
-    host::{App, EmbeddedHost, Handler, HostSettings},
+    host::{App, Clock, EmbeddedHost, Handler, HostSettings},
     queue::{BrokerSettings, NewMessage, Queue},
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -135,7 +135,10 @@ pub(crate) fn world() -> World {
 
 impl World {
     pub(crate) async fn start(&self, handler: Handler) -> EmbeddedHost {
-        let clock = Arc::new(now);
+        self.start_at(handler, Arc::new(now)).await
+    }
+
+    pub(crate) async fn start_at(&self, handler: Handler, clock: Clock) -> EmbeddedHost {
         EmbeddedHost::start(self.settings.clone(), handler, self.queue.clone(), clock).await.unwrap()
     }
 

@@ -176,7 +176,8 @@ impl EmbeddedHost {
         !self.shared.queue.has_due(queues, self.shared.now())
     }
 
-    /// Takes nothing more in, lets running invocations finish, then kills the handler.
+    /// Takes no more messages and ticks, lets running ones finish, then kills the handler. HTTP calls are in the hands
+    /// of who serves [`EmbeddedHost::router`]: end that server first.
     pub async fn stop(mut self) {
         self.shared.phase.send_replace(Phase::Stopping);
         while self.triggers.join_next().await.is_some() {}
