@@ -1,5 +1,7 @@
 //! The protocol between the Functions host and the handler, held against the recorded and derived payloads.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -8,14 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tenantry::{
-    host::{
-        Answer, Functions, Invocation, Message, Timer, Trigger, bind,
-        functions::{FUNCTIONS, Kind},
-        serve,
-    },
-    local::host::{App, TriggerKind},
-};
+use tenantry::host::{Answer, Functions, Invocation, Message, Timer, Trigger, bind, functions::Kind, serve};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -322,6 +317,31 @@ async fn answers_have_the_shapes_that_the_host_understands() {
     assert_eq!((reply.status, reply.body), (503, json!({ "error": "the disk is full" })));
 }
 
+#[test]
+fn http_answers_equal_the_payloads_and_never_the_bad_ones() {
+    let Some(folder) = payloads() else { return };
+    let read = |name: &str| serde_json::from_str::<Value>(&payload(&folder, name)).unwrap();
+    let kind = Kind::Http { binding: "req", output: "res" };
+    for name in ["response-http-202.json", "response-http-404.json"] {
+        let wanted = read(name);
+        let response = &wanted["Outputs"]["res"];
+        let answer = Answer::Http {
+            status: u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap(),
+            headers: serde_json::from_value(response["headers"].clone()).unwrap(),
+            body: response["body"].as_str().unwrap().to_owned(),
+            logs: serde_json::from_value(wanted["Logs"].clone()).unwrap(),
+        };
+        assert_eq!(answer.to_wire(kind), (200, wanted.clone()));
+    }
+    for answer in [Answer::done(), Answer::TryAgain { why: String::new() }] {
+        let (_, body) = answer.to_wire(kind);
+        assert!(body.is_object());
+        for bad in ["response-hang.bad.json", "response-base64-trap.bad.json"] {
+            assert_ne!(body, read(bad));
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_invocation_gets_an_object_as_well() {
     let served = served().await;
@@ -387,43 +407,4 @@ async fn shutdown_ends_the_server() {
     end.send(()).unwrap();
     task.await.unwrap().unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
-}
-
-#[test]
-fn function_files_host_file_and_table_say_the_same() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let app = App::embedded().unwrap();
-    assert_eq!(app, App::read(root).unwrap(), "a function folder is not compiled in");
-    let mut named: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
-    named.sort_unstable();
-    assert_eq!(named, app.functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>());
-    for function in &FUNCTIONS {
-        let file = app.function(function.name).unwrap();
-        let trigger = file.trigger();
-        assert_eq!((trigger.name.as_str(), trigger.direction.as_str()), (function.kind.binding(), "in"));
-        match function.kind {
-            Kind::QueueMessage { .. } => {
-                assert_eq!(file.kind(), Some(TriggerKind::ServiceBus));
-                assert!(trigger.is_binary(), "{}: text leaks into the metadata", function.name);
-                assert_eq!(
-                    trigger.is_sessions_enabled,
-                    trigger.queue_name.as_deref() == Some("tenant-requests")
-                );
-            }
-            Kind::Timer { .. } => assert_eq!(file.kind(), Some(TriggerKind::Timer)),
-            Kind::Http { output, .. } => {
-                assert_eq!(file.kind(), Some(TriggerKind::Http));
-                let out = file.bindings.iter().find(|b| b.kind == "http" && b.direction == "out").unwrap();
-                assert_eq!(out.name, output);
-            }
-        }
-        let text = std::fs::read_to_string(root.join(function.name).join("function.json")).unwrap();
-        assert!(!text.contains("\"retry\":"), "{}", function.name);
-    }
-    assert!(app.host.max_lock_renewal >= app.host.function_timeout.unwrap());
-    let text = std::fs::read_to_string(root.join("host.json")).unwrap();
-    let host: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(host["extensions"]["serviceBus"]["autoCompleteMessages"], true);
-    assert_eq!(host["customHandler"]["enableForwardingHttpRequest"], false);
-    assert!(!text.contains("\"retry\":"), "the host's retry policy repeats behind the broker's back");
 }

@@ -1,5 +1,7 @@
 //! The broker in the state file, held against what Service Bus promises.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
+
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use jiff::Timestamp;

@@ -1,5 +1,7 @@
 //! The simulated Azure, driven over HTTP as the product drives it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "simulated_azure/world.rs"]
 mod world;
 
@@ -7,6 +9,8 @@ mod world;
 mod durable;
 #[path = "simulated_azure/graph.rs"]
 mod graph;
+#[path = "simulated_azure/killed.rs"]
+mod killed;
 #[path = "simulated_azure/learning.rs"]
 mod learning;
 #[path = "simulated_azure/network.rs"]

@@ -82,7 +82,10 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
     };
     let trigger = match Trigger::parse(function, &envelope) {
         Ok(trigger) => trigger,
-        Err(bad) => return failure(StatusCode::BAD_REQUEST, &bad.to_string()),
+        Err(bad) => {
+            tracing::warn!(function.name = function.name, why = %bad, "an envelope was refused");
+            return failure(StatusCode::BAD_REQUEST, &bad.to_string());
+        }
     };
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let invocation = Invocation {
@@ -115,6 +118,14 @@ async fn run(served: Served, function: &'static Function, invocation: Invocation
             );
         }
     };
+    if let Answer::TryAgain { why } = &answer {
+        tracing::warn!(
+            function.name = function.name,
+            invocation.id = id,
+            why,
+            "nothing was saved; the host is told"
+        );
+    }
     let (status, body) = answer.to_wire(function.kind);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, Json(body)).into_response()

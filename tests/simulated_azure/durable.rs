@@ -25,6 +25,15 @@ async fn a_restart_loses_nothing_and_operations_go_on() {
     assert_eq!(world.get(&id, ML).await.is(200).text("/properties/provisioningState"), "Succeeded");
 }
 
+#[test]
+fn a_speed_is_max_or_a_positive_number() {
+    assert_eq!("MAX".parse::<Speed>().unwrap(), Speed::Max);
+    assert_eq!("2.5".parse::<Speed>().unwrap(), Speed::Factor(2.5));
+    for bad in ["", "0", "-1", "inf", "NaN", "fast"] {
+        assert!(bad.parse::<Speed>().unwrap_err().to_string().contains("is not a speed"));
+    }
+}
+
 #[tokio::test]
 async fn the_journal_tells_what_was_asked_and_for_whom() {
     let world = World::new(Speed::Max).await;

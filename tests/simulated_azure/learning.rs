@@ -15,6 +15,11 @@ async fn a_workspace_needs_its_dependencies_and_holds_its_name() {
     let bare =
         json!({ "location": "westeurope", "identity": { "type": "SystemAssigned" }, "properties": {} });
     world.put(&id, ML, bare).await.refuses(400, "BadRequest");
+    let storage = format!("{rg}/providers/Microsoft.Storage/storageAccounts/stslow");
+    world.put(&storage, "2023-05-01", crate::world::storage_body()).await.is(202);
+    let early = json!({ "location": "westeurope", "properties": { "storageAccount": storage } });
+    let early = world.put(&id, ML, early).await.refuses(400, "BadRequest");
+    assert!(early.text("/error/message").contains("is in Creating provisioning state"));
     let properties = world.dependencies(&rg, "acme").await;
     let body = json!({ "location": "westeurope", "identity": { "type": "SystemAssigned" }, "properties": properties });
     let poll = world.put(&id, ML, body.clone()).await.is(202).header("location").unwrap().to_owned();

@@ -25,7 +25,8 @@ async fn a_group_is_made_changed_shown_and_listed() {
     assert_eq!(made.body["properties"]["provisioningState"], "Succeeded");
     assert!(made.header("x-ms-request-id").is_some() && made.header("x-ms-correlation-request-id").is_some());
     assert!(made.header("x-ms-ratelimit-remaining-subscription-writes").is_some());
-    world.put(&id.to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"), GROUPS, body).await.is(200);
+    let shouted = id.replace("rg-acme", "RG-ACME");
+    assert_eq!(world.put(&shouted, GROUPS, body).await.is(200).body["id"], id.as_str());
     assert_eq!(world.get(&id.to_lowercase(), GROUPS).await.is(200).body["tags"]["tenantry-tenant"], "acme");
     let moved = world.put(&id, GROUPS, json!({ "location": "northeurope" })).await;
     moved.refuses(409, "InvalidResourceGroupLocation");
@@ -57,6 +58,7 @@ async fn what_azure_refuses_everywhere_is_refused() {
     world.get(&other, STORAGE).await.refuses(404, "SubscriptionNotFound");
     world.get("/subscriptions/nonsense", GROUPS).await.refuses(400, "InvalidSubscriptionId");
     world.get("/tenants", GROUPS).await.refuses(404, "NotFound");
+    world.get(&rg.replace("/resourceGroups", "%2FresourceGroups"), GROUPS).await.refuses(404, "NotFound");
     world
         .send("POST", &format!("{storage}?api-version={STORAGE}"), None)
         .await

@@ -102,22 +102,22 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
 }
 
 /// Insists on the one api-version that is simulated.
-pub(crate) fn version(call: &Call, kind: &str, wanted: &str) -> Result<(), Refusal> {
+pub(crate) fn version(call: &Call, kind: &str, wanted: &str) -> Outcome<()> {
     match call.query.get("api-version").map(String::as_str) {
         Some(version) if version.eq_ignore_ascii_case(wanted) => Ok(()),
-        None | Some("") => Err(Refusal::new(
+        None | Some("") => refuse(
             400,
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
-        )),
-        Some(version) => Err(Refusal::new(
+        ),
+        Some(version) => refuse(
             400,
             "NoRegisteredProviderFound",
             format!(
                 "No registered resource provider found for API version '{version}' for type '{kind}'. \
                  The supported api-versions are '{wanted}'."
             ),
-        )),
+        ),
     }
 }
 
@@ -152,7 +152,9 @@ fn unknown(call: &Call) -> Stop {
 }
 
 fn target(call: &Call) -> Outcome<Target> {
-    let words = segments(&call.path).ok_or_else(|| unknown(call))?;
+    // A slash that came encoded would make one id look like another.
+    let whole = |words: &Vec<String>| words.iter().all(|word| !word.contains('/'));
+    let words = segments(&call.path).filter(whole).ok_or_else(|| unknown(call))?;
     let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     check_subscription(&lower, &words)?;
@@ -271,10 +273,10 @@ fn absent(look: &impl Look, kind: &'static Kind, place: &Place) -> Outcome<Refus
     if place.provider.is_none() || !known {
         return Ok(no_group(&group));
     }
-    if let Some(parent) = place.parent_id() {
-        if look.alive(&parent)?.is_none() {
-            return Ok(write::no_parent(&parent));
-        }
+    if let Some(parent) = place.parent_id()
+        && look.alive(&parent)?.is_none()
+    {
+        return Ok(write::no_parent(&parent));
     }
     Ok(not_found(kind.name, place))
 }
@@ -288,10 +290,10 @@ fn list(look: &Snapshot, call: &Call, kind: &'static Kind, place: &Place) -> Out
         }
         (None, _) => format!("/subscriptions/{}/resourceGroups", place.subscription),
     };
-    if let Some(id) = place.group_id() {
-        if look.alive(&id)?.is_none() {
-            return Err(no_group(place.group.as_deref().unwrap_or_default()).into());
-        }
+    if let Some(id) = place.group_id()
+        && look.alive(&id)?.is_none()
+    {
+        return Err(no_group(place.group.as_deref().unwrap_or_default()).into());
     }
     if place.parent_of_collection().is_some() && look.alive(&prefix)?.is_none() {
         return Err(write::no_parent(&prefix).into());

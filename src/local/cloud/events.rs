@@ -74,10 +74,10 @@ fn check(event: &Map<String, Value>) -> Result<(), String> {
     if event.get("specversion").and_then(Value::as_str) != Some("1.0") {
         return Err("the attribute 'specversion' must be '1.0'.".to_owned());
     }
-    if let Some(time) = event.get("time") {
-        if time.as_str().is_none_or(|time| time.parse::<Timestamp>().is_err()) {
-            return Err("the attribute 'time' is an RFC 3339 timestamp.".to_owned());
-        }
+    if let Some(time) = event.get("time")
+        && time.as_str().is_none_or(|time| time.parse::<Timestamp>().is_err())
+    {
+        return Err("the attribute 'time' is an RFC 3339 timestamp.".to_owned());
     }
     for (name, value) in event.iter().filter(|(name, _)| !matches!(name.as_str(), "data" | "data_base64")) {
         let fits = (1..=20).contains(&name.len())

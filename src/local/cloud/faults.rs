@@ -63,7 +63,9 @@ impl Fault {
     fn is_hit_by(&self, call: &Call) -> bool {
         let method = self.hits.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&call.method));
         let path = self.hits.path_contains.as_ref();
-        method && path.is_none_or(|part| call.target().to_lowercase().contains(&part.to_lowercase()))
+        // Only a change starts an operation that could fail.
+        let fits = call.mutates() || self.fail_operation.is_none();
+        fits && method && path.is_none_or(|part| call.target().to_lowercase().contains(&part.to_lowercase()))
     }
 }
 

@@ -50,22 +50,19 @@ impl Call {
     ///
     /// # Errors
     /// A 400 as ARM words it, if it is anything else.
-    pub(crate) fn json(&self) -> Result<Value, Refusal> {
-        let value: Value = serde_json::from_slice(&self.body).map_err(|e| {
-            Refusal::new(
-                400,
-                "InvalidRequestContent",
-                format!("The request content was invalid and could not be deserialized: '{e}'."),
-            )
-        })?;
-        if value.is_object() {
-            Ok(value)
-        } else {
-            Err(Refusal::new(
+    pub(crate) fn json(&self) -> Outcome<Value> {
+        match serde_json::from_slice::<Value>(&self.body) {
+            Ok(value) if value.is_object() => Ok(value),
+            Ok(_) => refuse(
                 400,
                 "InvalidRequestContent",
                 "The request content was invalid: a JSON object is expected.",
-            ))
+            ),
+            Err(e) => refuse(
+                400,
+                "InvalidRequestContent",
+                format!("The request content was invalid and could not be deserialized: '{e}'."),
+            ),
         }
     }
 }

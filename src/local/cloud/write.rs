@@ -104,6 +104,8 @@ fn draft<'a>(
         None => None,
     };
     let before = change.alive(&id)?;
+    // What is there keeps the spelling of its maker.
+    let id = before.as_ref().map_or(id, |before| before.id.clone());
     let tag = body.pointer("/tags").and_then(|tags| tags.get(TENANT_TAG)).and_then(Value::as_str);
     let tenant = match tag {
         Some(tag) => Some(tag.to_owned()),
@@ -114,10 +116,10 @@ fn draft<'a>(
 
 fn check_shape(body: &mut Value) -> Outcome<()> {
     for member in ["properties", "tags", "identity", "sku"] {
-        if body.get(member).is_some_and(Value::is_null) {
-            if let Some(body) = body.as_object_mut() {
-                body.remove(member);
-            }
+        if body.get(member).is_some_and(Value::is_null)
+            && let Some(body) = body.as_object_mut()
+        {
+            body.remove(member);
         }
         if body.get(member).is_some_and(|value| !value.is_object()) {
             return refuse(

@@ -167,16 +167,17 @@ impl EmbeddedHost {
     /// Whether no invocation runs and no queue with a trigger holds a message that is due. Messages scheduled for later
     /// don't count.
     pub fn is_idle(&self) -> bool {
-        // The queue first: a message on its way from the queue to the handler is seen by at least one of the two.
-        let now = self.shared.now();
+        // In this order: an invocation that ends in between has put what it sent into the queues before it ended, and
+        // a message that is being handed over is in flight in its queue until it is settled.
+        if self.shared.in_flight.load(Ordering::SeqCst) > 0 {
+            return false;
+        }
         let queues = self.shared.functions.iter().filter_map(|f| f.trigger().queue_name.as_deref());
-        let waiting = queues
-            .filter_map(|queue| self.shared.queue.counts(queue, now).ok())
-            .any(|counts| counts.ready + counts.in_flight > 0);
-        !waiting && self.shared.in_flight.load(Ordering::SeqCst) == 0
+        !self.shared.queue.has_due(queues, self.shared.now())
     }
 
-    /// Takes nothing more in, lets running invocations finish, then kills the handler.
+    /// Takes no more messages and ticks, lets running ones finish, then kills the handler. HTTP calls are in the hands
+    /// of who serves [`EmbeddedHost::router`]: end that server first.
     pub async fn stop(mut self) {
         self.shared.phase.send_replace(Phase::Stopping);
         while self.triggers.join_next().await.is_some() {}

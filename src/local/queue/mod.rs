@@ -301,6 +301,13 @@ impl Queue {
         self.memory().peek(queue, limit).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
+    /// Whether any of these queues has a message that is visible or locked, all looked at in the same moment.
+    pub fn has_due<'a>(&self, queues: impl IntoIterator<Item = &'a str>, now: Timestamp) -> bool {
+        let broker = self.memory();
+        let mut counts = queues.into_iter().filter_map(|queue| broker.counts(queue, now));
+        counts.any(|counts| counts.ready + counts.in_flight > 0)
+    }
+
     /// When a queue may have work without anybody doing anything: a scheduled message or the end of a lock.
     ///
     /// # Errors

@@ -46,10 +46,10 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     let patch = body_of(call)?;
     check_read_only(&patch, &["id", "appId", "createdDateTime", "deletedDateTime", "publisherDomain"])?;
     check_values(&patch)?;
-    if let (Some(given), Key::Name(name)) = (patch.get("uniqueName"), key) {
-        if given != name.as_str() {
-            return bad("The uniqueName in the body differs from the key in the path.");
-        }
+    if let (Some(given), Key::Name(name)) = (patch.get("uniqueName"), key)
+        && given != name.as_str()
+    {
+        return bad("The uniqueName in the body differs from the key in the path.");
     }
     if let Some(mut object) = find(change, key)? {
         merge(&mut object.body, &patch);

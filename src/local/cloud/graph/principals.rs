@@ -44,10 +44,10 @@ pub(crate) fn find_by(look: &impl Look, key: &Key) -> Result<Option<Object>, Clo
 pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome {
     let mut patch = body_of(call)?;
     check_read_only(&patch, &["id", "appDisplayName", "appOwnerOrganizationId", "servicePrincipalType"])?;
-    if let (Some(given), Key::AppId(app_id)) = (patch.get("appId"), key) {
-        if !given.as_str().is_some_and(|given| given.eq_ignore_ascii_case(app_id)) {
-            return bad("The appId in the body differs from the key in the path.");
-        }
+    if let (Some(given), Key::AppId(app_id)) = (patch.get("appId"), key)
+        && !given.as_str().is_some_and(|given| given.eq_ignore_ascii_case(app_id))
+    {
+        return bad("The appId in the body differs from the key in the path.");
     }
     if let Some(patch) = patch.as_object_mut() {
         patch.remove("appId");

@@ -98,10 +98,10 @@ pub(crate) fn written(change: &mut Change<'_>, object: &mut Object) -> Result<()
         format!("{}.{}.inference.ml.azure.com", last(&object.id), object.text("/location")).to_lowercase();
     object.body["properties"]["scoringUri"] = json!(format!("https://{host}/score"));
     object.body["properties"]["swaggerUri"] = json!(format!("https://{host}/swagger.json"));
-    if identity::is_system_assigned(object) {
-        if let Some((scope, role)) = datastore(change, object)? {
-            roles::grant(change, &scope, &role, object.text("/identity/principalId"), object.tenant.clone())?;
-        }
+    if identity::is_system_assigned(object)
+        && let Some((scope, role)) = datastore(change, object)?
+    {
+        roles::grant(change, &scope, &role, object.text("/identity/principalId"), object.tenant.clone())?;
     }
     Ok(())
 }
@@ -122,10 +122,10 @@ fn datastore(change: &Change<'_>, object: &Object) -> Result<Option<(String, Str
 
 /// What Azure granted by itself goes with the endpoint.
 pub(crate) fn removed(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
-    if identity::is_system_assigned(object) {
-        if let Some((scope, role)) = datastore(change, object)? {
-            roles::revoke(change, &scope, &role, object.text("/identity/principalId"))?;
-        }
+    if identity::is_system_assigned(object)
+        && let Some((scope, role)) = datastore(change, object)?
+    {
+        roles::revoke(change, &scope, &role, object.text("/identity/principalId"))?;
     }
     Ok(())
 }

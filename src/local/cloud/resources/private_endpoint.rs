@@ -208,7 +208,7 @@ pub(crate) fn written(change: &mut Change<'_>, object: &mut Object) -> Result<()
         link_state("Approved", "Auto-Approved")
     };
     set_link_state(&mut object.body, state.clone());
-    attach(change, object, &mut target, state)
+    attach(change, object, &mut target, &state)
 }
 
 /// The names under which a target is reached, each with the number of its address.
@@ -277,7 +277,7 @@ fn attach(
     change: &mut Change<'_>,
     object: &Object,
     target: &mut Object,
-    state: Value,
+    state: &Value,
 ) -> Result<(), CloudError> {
     let name = format!("{}.{}", last(&object.id), change.identity(&object.id)?);
     let link = json!({

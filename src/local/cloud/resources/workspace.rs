@@ -39,10 +39,16 @@ pub(crate) fn check(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
             let message = format!("Missing dependent resources in workspace json: '{property}' is required.");
             return refuse(400, "BadRequest", message);
         }
-        let there = change.alive(id)?.is_some_and(|object| object.kind == kind);
-        if !Place::of(id).is_some_and(|place| place.kind().eq_ignore_ascii_case(kind)) || !there {
+        let found = change.alive(id)?.filter(|object| object.kind == kind);
+        let Some(found) = found.filter(|_| is_of(id, kind)) else {
             let message =
                 format!("The resource '{id}' given as '{property}' could not be found or is no {kind}.");
+            return refuse(400, "BadRequest", message);
+        };
+        let state = found.text("/properties/provisioningState");
+        if state != "Succeeded" {
+            let message =
+                format!("The resource '{id}' given as '{property}' is in {state} provisioning state.");
             return refuse(400, "BadRequest", message);
         }
         let fixed = property != "applicationInsights";
@@ -58,6 +64,11 @@ pub(crate) fn check(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
         "" | "Enabled" | "Disabled" => Ok(()),
         other => refuse(400, "BadRequest", format!("'{other}' is not a value of publicNetworkAccess.")),
     }
+}
+
+/// Whether an id says of itself that it is of a type.
+fn is_of(id: &str, kind: &str) -> bool {
+    Place::of(id).is_some_and(|place| place.kind().eq_ignore_ascii_case(kind))
 }
 
 /// What a workspace shows besides what was asked for.

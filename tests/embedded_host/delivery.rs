@@ -1,0 +1,210 @@
+//! Queue messages: how they are encoded, repeated, ordered and locked.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Json, http::StatusCode, response::IntoResponse as _};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tenantry::local::{
+    host::{Clock, Fault, HostFaults},
+    queue::NewMessage,
+};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::stage::{Call, done, refused, stage, world, world_with};
+
+#[tokio::test]
+async fn a_message_is_encoded_as_the_real_host_encodes_it() {
+    let world = world();
+    let stage = stage(|_| async { done() });
+    let host = world.start(stage.handler()).await;
+    for id in ["m1", "m2", "m3"] {
+        world.request(id, "contoso").await;
+    }
+    let calls = stage.until(|calls| calls.len() == 3).await;
+    world.idle(&host).await;
+    for (place, call) in calls.iter().enumerate() {
+        assert!(call.is("signup"));
+        assert_eq!(call.body(), format!("m{}", place + 1));
+        let metadata = &call.envelope["Metadata"];
+        assert_eq!(metadata["DeliveryCount"], "1");
+        assert_eq!(metadata["SequenceNumber"], format!("{}", place + 1));
+        assert_eq!(metadata["MessageId"], format!("\"m{}\"", place + 1));
+        assert_eq!(metadata["SessionId"], "\"contoso\"");
+        assert_eq!(metadata["ApplicationProperties"]["schemaVersion"], 1);
+        assert_eq!(metadata["sys"]["MethodName"], "signup");
+        assert_eq!(metadata["EnqueuedTimeUtc"].as_str().unwrap().len(), 19);
+        assert!(metadata.get("CorrelationId").is_none());
+        assert!(call.headers["user-agent"].to_str().unwrap().starts_with("Azure-Functions-Host/4."));
+        assert_eq!(call.headers.contains_key("transfer-encoding"), place % 2 == 0, "framings alternate");
+        assert_eq!(call.headers.contains_key("content-length"), place % 2 == 1);
+        assert_eq!(call.headers.contains_key("traceparent"), place % 3 == 0);
+    }
+    let id = |call: &Call| call.headers["x-azure-functions-invocationid"].clone();
+    assert_ne!(id(&calls[0]), id(&calls[1]));
+}
+
+#[tokio::test]
+async fn members_of_a_text_body_leak_into_the_metadata() {
+    let mut world = world();
+    let signup = world.settings.app.functions.iter_mut().find(|f| f.name == "signup").unwrap();
+    signup.bindings[0].data_type = None;
+    let stage = stage(|_| async { done() });
+    let _host = world.start(stage.handler()).await;
+    let body = r#"{"messageId":"spoofed","trial":true,"time":"2026-08-20T09:59:58Z","plan":{"a":1},"tags":[1],"note":null}"#;
+    world.request(body, "s").await;
+    let call = stage.until(|calls| calls.len() == 1).await.remove(0);
+    assert_eq!(call.envelope["Data"]["signupMsg"], Value::String(body.to_owned()).to_string());
+    let metadata = &call.envelope["Metadata"];
+    assert_eq!(metadata["MessageId"], "\"spoofed\"");
+    assert_eq!(metadata["trial"], "\"True\"");
+    assert_eq!(metadata["time"], "\"08/20/2026 09:59:58\"");
+    assert_eq!(metadata["plan"], json!({ "a": 1 }));
+    assert!(metadata.get("tags").is_none() && metadata.get("note").is_none());
+}
+
+#[tokio::test]
+async fn ten_failures_dead_letter_a_message_and_the_deadletter_function_gets_it() {
+    let world = world();
+    let stage = stage(|call: Call| async move { if call.is("signup") { refused() } else { done() } });
+    let host = world.start(stage.handler()).await;
+    world.request("poison", "s").await;
+    let calls = stage.until(|calls| calls.iter().any(|call| call.is("deadletter"))).await;
+    let counts: Vec<&str> = calls.iter().filter(|call| call.is("signup")).map(Call::delivery).collect();
+    assert_eq!(counts, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+    let dead = calls.last().unwrap();
+    assert_eq!(dead.body(), "poison");
+    let reason = &dead.envelope["Metadata"]["ApplicationProperties"]["DeadLetterReason"];
+    assert_eq!(reason, "MaxDeliveryCountExceeded");
+    world.idle(&host).await;
+}
+
+#[tokio::test]
+async fn sessions_run_side_by_side_and_each_in_order() {
+    let world = world();
+    let running = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
+    let both = Arc::new(tokio::sync::Barrier::new(2));
+    let stage = stage(move |call: Call| {
+        let (running, both) = (Arc::clone(&running), Arc::clone(&both));
+        async move {
+            let session = call.envelope["Metadata"]["SessionId"].to_string();
+            *running.lock().unwrap().entry(session.clone()).or_default() += 1;
+            // Passes only when both sessions are here at the same time.
+            both.wait().await;
+            let mut running = running.lock().unwrap();
+            let here = running.get_mut(&session).unwrap();
+            assert_eq!(*here, 1, "two of one session at once");
+            *here -= 1;
+            drop(running);
+            done()
+        }
+    });
+    let host = world.start(stage.handler()).await;
+    for place in 0..5 {
+        world.request(&format!("a{place}"), "a").await;
+        world.request(&format!("b{place}"), "b").await;
+    }
+    let calls = stage.until(|calls| calls.len() == 10).await;
+    for session in ["a", "b"] {
+        let order: Vec<String> =
+            calls.iter().map(Call::body).filter(|body| body.starts_with(session)).collect();
+        assert_eq!(order, (0..5).map(|place| format!("{session}{place}")).collect::<Vec<_>>());
+    }
+    world.idle(&host).await;
+}
+
+#[tokio::test]
+async fn answers_that_are_no_json_object_fail_the_invocation() {
+    let world = world();
+    let stage = stage(|call: Call| async move {
+        match call.delivery() {
+            "1" => ([("content-type", "text/plain")], "{}").into_response(),
+            "2" => ([("content-type", "application/json")], "{").into_response(),
+            "3" => Json(json!([1])).into_response(),
+            "4" => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            _ => done(),
+        }
+    });
+    let host = world.start(stage.handler()).await;
+    world.request("m", "s").await;
+    stage.until(|calls| calls.len() == 5).await;
+    world.idle(&host).await;
+}
+
+#[tokio::test]
+async fn a_lost_lock_lets_a_second_copy_run_beside_the_first() {
+    let mut world = world_with(Duration::from_millis(150));
+    world.settings.app.host.max_lock_renewal = Duration::ZERO;
+    let second = Arc::new(tokio::sync::Notify::new());
+    let stage = stage(move |call: Call| {
+        let second = Arc::clone(&second);
+        async move {
+            if call.delivery() == "1" {
+                second.notified().await;
+            } else {
+                second.notify_one();
+            }
+            done()
+        }
+    });
+    let host = world.start(stage.handler()).await;
+    world.request("m", "s").await;
+    stage.until(|calls| calls.len() >= 2).await;
+    world.idle(&host).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_renewed_while_its_invocation_runs() {
+    // Virtual time: the runtime moves it on whenever nothing else is to be done.
+    let world = world();
+    let start = Instant::now();
+    let clock: Clock = Arc::new(move || Timestamp::UNIX_EPOCH + start.elapsed());
+    let message = NewMessage { session_id: Some("s".to_owned()), ..NewMessage::default() };
+    world.queue.send("tenant-requests", message, clock()).await.unwrap();
+    let (ended, end) = oneshot::channel::<()>();
+    let ended = Mutex::new(Some(ended));
+    let stage = stage(move |call: Call| {
+        let ended = call.is("signup").then(|| ended.lock().unwrap().take()).flatten();
+        async move {
+            if call.is("signup") {
+                // Longer than three locks: without renewal there would be a second call.
+                let _ = tokio::time::timeout(Duration::from_secs(200), pending::<()>()).await;
+            }
+            drop(ended);
+            done()
+        }
+    });
+    let host = world.start_at(stage.handler(), clock).await;
+    assert!(end.await.is_err(), "the first call is over when its sender is dropped");
+    host.stop().await;
+    assert_eq!(stage.calls.borrow().iter().filter(|call| call.is("signup")).count(), 1);
+    assert!(world.queue.peek("tenant-requests", 1).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn faults_deliver_twice_or_fail_after_success() {
+    let mut world = world();
+    world.settings.faults = HostFaults::new(|attempt| match (attempt.sequence, attempt.delivery_count) {
+        (1, 1) => Some(Fault::DuplicateDelivery),
+        (2, 1) => Some(Fault::OutputFailure),
+        _ => None,
+    });
+    let stage = stage(|_| async { done() });
+    let host = world.start(stage.handler()).await;
+    world.request("twice", "a").await;
+    world.request("again", "b").await;
+    let calls = stage.until(|calls| calls.len() == 4).await;
+    let deliveries = |body: &str| {
+        let mut found: Vec<&str> = calls.iter().filter(|c| c.body() == body).map(Call::delivery).collect();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(deliveries("twice"), ["1", "1"]);
+    assert_eq!(deliveries("again"), ["1", "2"]);
+    world.idle(&host).await;
+}
