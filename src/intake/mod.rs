@@ -15,6 +15,7 @@ mod validate;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use accept::subject;
 pub use answer::{Answer, Fault, Verdict};
 pub use placement::Stamp;
 pub use request::{Changes, Request, RequestDocument, Wish};
@@ -28,6 +29,14 @@ use crate::{
 
 /// The largest message body that is looked at, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Reads a message, without taking it in.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
+    validate::request(&envelope::open(body).map_err(|fault| vec![fault])?, deployment)
+}
 
 /// Takes messages in. One per process; cheap to share.
 pub struct Intake {
