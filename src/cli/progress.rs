@@ -242,8 +242,7 @@ impl Seen {
             halted: halted.collect(),
             settled: tenant.status.settled() && (!open || tenant.status == Status::Waiting),
             outputs: tenant.exports.clone(),
-            duration_ms: i64::try_from(tenant.updated_at.duration_since(tenant.created_at).as_millis())
-                .unwrap_or(0),
+            duration_ms: tenant.concluded.as_ref().map_or(0, |concluded| concluded.duration_ms),
         }
     }
 

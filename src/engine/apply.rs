@@ -248,8 +248,20 @@ impl At<'_> {
         };
         let since = if failures == 0 { now } else { since };
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        let lagging = cause.class == FailureClass::ReplicationLag;
-        let exhausted = if lagging { age > policy.lag_budget } else { failures >= policy.max_failures };
+        let exhausted = match cause.class {
+            FailureClass::ReplicationLag => age > policy.lag_budget,
+            // Being told to wait says nothing about the step: others are served before it.
+            FailureClass::Throttled => age > policy.operation_deadline,
+            FailureClass::Transient
+            | FailureClass::Ambiguous
+            | FailureClass::Wait
+            | FailureClass::NeedsProvider
+            | FailureClass::NameHeld
+            | FailureClass::Foreign
+            | FailureClass::Quota
+            | FailureClass::Denied
+            | FailureClass::Permanent => failures >= policy.max_failures,
+        };
         if !cause.class.retryable() || exhausted {
             return self.halt(cause);
         }

@@ -9,7 +9,7 @@ use crate::{
     engine::{self, wish},
     ids::{StepName, TenantId},
     ports::{StoreError, Stored},
-    tenant::{Action, Goal, Operation, Spec, Status, StepState, Tenant},
+    tenant::{Goal, Operation, Spec, Status, StepState, Tenant},
 };
 
 /// How often a save may be overtaken before the message has to come again.
@@ -224,9 +224,6 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     // A hopeless attempt before is overtaken by this wish; its outcome has been told.
     tenant.halted = None;
     tenant.version += 1;
-    if tenant.status == Status::Requested || operation.action == Action::Signup {
-        tenant.status = Status::Requested;
-    }
     let data = engine::common_data(tenant, &operation, now);
     tenant.tell(&operation, "tenant.request.accepted", data, now);
     tenant.remember(&request.request_id, &operation.id);

@@ -49,8 +49,12 @@ impl<'a> Drive<'a> {
             return Ok(Progress::Unknown);
         };
         let now = runner.world.clock.now();
-        if tenant.due_at.is_none() && tenant.operations.is_empty() && tenant.notices.is_empty() {
-            return Ok(Progress::Settled(tenant.status));
+        let deadline = later(now, runner.settings.budget);
+        match tenant.due_at {
+            None => return Ok(Progress::Settled(tenant.status)),
+            // A wake-up that comes early changes nothing: whoever parked it has asked for the right one.
+            Some(due) if due > deadline && tenant.lease.is_none() => return Ok(Progress::Parked(due)),
+            Some(_) => {}
         }
         let number = runner.drives.fetch_add(1, Ordering::Relaxed);
         let holder = format!("{}/{number}", runner.name);
@@ -58,7 +62,6 @@ impl<'a> Drive<'a> {
             Ok(claim) => claim,
             Err(until) => return Ok(Progress::Held(until)),
         };
-        let deadline = engine_time(now, runner.settings.budget);
         let durable_notices = tenant.numbered;
         let mut drive = Self {
             runner,
@@ -242,7 +245,7 @@ impl<'a> Drive<'a> {
         let Some(answer) = self.in_flight.next().await else { return };
         self.answered(answer);
         let clock = Arc::clone(&self.runner.world.clock);
-        let mut patience = clock.sleep_until(engine_time(self.now(), self.runner.settings.gather));
+        let mut patience = clock.sleep_until(later(self.now(), self.runner.settings.gather));
         while !self.in_flight.is_empty() {
             tokio::select! {
                 biased;
@@ -262,7 +265,7 @@ impl<'a> Drive<'a> {
             // It may still take effect; nothing else may be sent about this step until that is over.
             let life = self.runner.settings.request_life;
             failure.retry_after = Some(life);
-            let until = engine_time(now, life);
+            let until = later(now, life);
             self.tenant.unsure_until = self.tenant.unsure_until.max(Some(until));
         }
         self.unsaved.push((name.clone(), turn, event.clone()));
@@ -275,7 +278,7 @@ impl<'a> Drive<'a> {
             Ok(change) => self.change = self.change.max(change),
             // The wish has changed since the question was asked; the answer is about something else now.
             Err(error) => {
-                tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late")
+                tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late");
             }
         }
     }
@@ -366,7 +369,7 @@ impl<'a> Drive<'a> {
         }
         let now = self.now();
         if due.is_none() && !self.tenant.notices.is_empty() {
-            due = Some(engine_time(now, self.runner.tell_again_after()));
+            due = Some(later(now, self.runner.tell_again_after()));
         }
         self.tenant.due_at = due;
         Claim::release(&mut self.tenant, now);
@@ -402,6 +405,6 @@ fn operation_of(state: &StepState) -> Option<Poll> {
     }
 }
 
-fn engine_time(now: Timestamp, span: std::time::Duration) -> Timestamp {
+fn later(now: Timestamp, span: std::time::Duration) -> Timestamp {
     now.saturating_add(span).unwrap_or(Timestamp::MAX)
 }
