@@ -220,16 +220,9 @@ impl Seen {
             .steps
             .values()
             .filter(|step| is_done(&step.state) && (!step.doomed || step.state == StepState::Gone));
-        let halted = tenant.steps.iter().filter_map(|(name, step)| match &step.state {
-            StepState::Halted { cause } => {
-                Some(format!("step {name}: {cause}; {}", cause.class.next_action()))
-            }
-            StepState::Waiting
-            | StepState::Writing
-            | StepState::Settling { .. }
-            | StepState::Backoff { .. }
-            | StepState::Ready
-            | StepState::Gone => None,
+        let halted = tenant.steps.iter().filter_map(|(name, step)| {
+            let cause = step.state.halted()?;
+            Some(format!("step {name}: {cause}; {}", cause.class.next_action()))
         });
         let open = tenant.operations.iter().any(|open| open.id == operation);
         Self {

@@ -13,7 +13,7 @@ use crate::{
     engine::{self, Act, Change, Decision, Event, Outcome, Seen, Sight},
     ids::{StepName, TenantId},
     ports::{ETag, StoreError, Stored},
-    steps::{self, Failure, Remains, Step},
+    steps::{self, Failure, Remains, Request, Step},
     tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
 
@@ -148,7 +148,7 @@ impl<'a> Drive<'a> {
         let prepared = if record.doomed {
             let target = record.target.clone().unwrap_or_default();
             match steps::remains(record.kind, &target, &record.outputs) {
-                Ok(remains) => match (act, operation_of(&record.state)) {
+                Ok(remains) => match (act, record.state.operation().cloned()) {
                     (Act::Poll, Some(operation)) => Prepared::Poll(operation),
                     (Act::Erase, _) => Prepared::Erase(Arc::from(remains)),
                     (Act::Look | Act::Write | Act::Poll, _) => Prepared::Search(Arc::from(remains)),
@@ -156,7 +156,7 @@ impl<'a> Drive<'a> {
                 Err(failure) => return self.fail(name, failure, now),
             }
         } else {
-            match (act, operation_of(&record.state)) {
+            match (act, record.state.operation().cloned()) {
                 (Act::Poll, Some(operation)) => Prepared::Poll(operation),
                 (Act::Write, _) => match self.step(name) {
                     Ok(step) => Prepared::Write(step),
@@ -205,21 +205,7 @@ impl<'a> Drive<'a> {
     fn send(&mut self, name: StepName, prepared: Prepared, seen: Option<Seen>) {
         let Some(record) = self.tenant.steps.get(&name) else { return };
         let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
-        let remedy = match &record.state {
-            StepState::Backoff { cause, .. } if cause.class == FailureClass::NeedsProvider => self
-                .tenant
-                .plan
-                .steps
-                .get(&name)
-                .and_then(|step| effects::register_provider(step.fields.get("id")?.as_str()?)),
-            StepState::Backoff { .. }
-            | StepState::Waiting
-            | StepState::Writing
-            | StepState::Settling { .. }
-            | StepState::Ready
-            | StepState::Halted { .. }
-            | StepState::Gone => None,
-        };
+        let remedy = self.remedy(&name, &record.state);
         let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
         self.busy.insert(name.clone());
         self.in_flight.push(Box::pin(async move {
@@ -238,6 +224,14 @@ impl<'a> Drive<'a> {
             };
             Answer { name, turn, event, mutating }
         }));
+    }
+
+    /// What has to be done before a step is tried again; so far only registering a resource provider.
+    fn remedy(&self, name: &StepName, state: &StepState) -> Option<Request> {
+        let StepState::Backoff { cause, .. } = state else { return None };
+        let planned =
+            self.tenant.plan.steps.get(name).filter(|_| cause.class == FailureClass::NeedsProvider)?;
+        effects::register_provider(planned.fields.get("id")?.as_str()?)
     }
 
     /// Takes in the next answer, and those that come right after it: one save then covers them all.
@@ -391,18 +385,6 @@ enum Prepared {
     Search(Arc<dyn Remains>),
     Erase(Arc<dyn Remains>),
     Poll(Poll),
-}
-
-fn operation_of(state: &StepState) -> Option<Poll> {
-    match state {
-        StepState::Settling { operation, .. } => operation.clone(),
-        StepState::Waiting
-        | StepState::Writing
-        | StepState::Backoff { .. }
-        | StepState::Ready
-        | StepState::Halted { .. }
-        | StepState::Gone => None,
-    }
 }
 
 fn later(now: Timestamp, span: std::time::Duration) -> Timestamp {

@@ -80,6 +80,16 @@ impl StepState {
             Self::Gone => "gone",
         }
     }
+
+    /// Why a person is needed, if one is.
+    pub fn halted(&self) -> Option<&Cause> {
+        if let Self::Halted { cause } = self { Some(cause) } else { None }
+    }
+
+    /// The operation to ask about, if Azure gave one.
+    pub fn operation(&self) -> Option<&Poll> {
+        if let Self::Settling { operation, .. } = self { operation.as_ref() } else { None }
+    }
 }
 
 /// One step of one tenant.
