@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::output;
 use crate::{
     ids::TenantId,
-    intake::{Answer, Verdict},
+    intake::{self, Answer, Verdict, Wish},
     local::world::LocalWorld,
     ports::StoreError,
     tenant::{Status, StepState, Tenant},
@@ -21,6 +21,8 @@ use crate::{
 struct Entry {
     file: String,
     body: Vec<u8>,
+    /// The status that the request asks for.
+    wished: Status,
     answer: Option<Answer>,
     seen: Option<Seen>,
 }
@@ -51,8 +53,11 @@ const BAR: usize = 24;
 
 impl Watch {
     pub(super) fn new(bodies: Vec<(String, Vec<u8>)>, json: bool) -> Self {
-        let entries =
-            bodies.into_iter().map(|(file, body)| Entry { file, body, answer: None, seen: None }).collect();
+        let entry = |(file, body): (String, Vec<u8>)| {
+            let wished = wished(&body);
+            Entry { file, body, wished, answer: None, seen: None }
+        };
+        let entries = bodies.into_iter().map(entry).collect();
         let terminal = !json && std::io::stdout().is_terminal();
         Self { entries, json, terminal, drawn: 0 }
     }
@@ -159,7 +164,7 @@ impl Watch {
     /// The closing table, and whether all went as wished.
     pub(super) fn finish(&self) -> ExitCode {
         let good = |entry: &Entry| match (&entry.seen, &entry.answer) {
-            (Some(seen), _) => seen.settled && matches!(seen.status, Status::Active | Status::Deleted),
+            (Some(seen), _) => seen.settled && seen.status == entry.wished,
             (None, Some(answer)) => answer.verdict == Verdict::Planned,
             (None, None) => false,
         };
@@ -243,5 +248,13 @@ impl Seen {
         let running =
             if self.running.is_empty() { String::new() } else { format!("; {}", self.running.join(", ")) };
         format!("{}, {} of {} steps{running}", self.status.word(), self.done, self.total)
+    }
+}
+
+/// What a request asks for: a tenant that is there, or one that is gone.
+fn wished(body: &[u8]) -> Status {
+    match intake::read(body, "").map(|request| request.wish) {
+        Ok(Wish::Deprovision) => Status::Deleted,
+        Ok(Wish::Signup(_) | Wish::Update(_) | Wish::Retry) | Err(_) => Status::Active,
     }
 }
