@@ -185,7 +185,6 @@ impl At<'_> {
     fn began(&mut self, target: Option<serde_json::Value>) -> Change {
         self.record(|record| {
             record.state = StepState::Writing;
-            record.attempts += 1;
             record.written = false;
             if target.is_some() {
                 record.target = target;
@@ -194,10 +193,8 @@ impl At<'_> {
     }
 
     fn written(&mut self) -> Change {
-        self.record(|record| {
-            record.state = StepState::Writing;
-            record.written = true;
-        });
+        self.carried_out();
+        self.record(|record| record.state = StepState::Writing);
         Change::Minor
     }
 
@@ -216,6 +213,9 @@ impl At<'_> {
             let message = format!("Azure has been working on it for {} minutes", age.as_secs() / 60);
             return self.halt(Cause::ours(FailureClass::Wait, "operation-stuck", message));
         }
+        if operation.is_some() {
+            self.carried_out();
+        }
         let check_at = policy.poll_at(since, after, now);
         self.record(|record| {
             record.since = since;
@@ -223,6 +223,14 @@ impl At<'_> {
             record.state = StepState::Settling { operation: operation.or(past), check_at };
         });
         if known { Change::Minor } else { Change::Major }
+    }
+
+    /// Azure took the write or delete that was last sent.
+    fn carried_out(&mut self) {
+        self.record(|record| {
+            record.attempts += u32::from(!record.written);
+            record.written = true;
+        });
     }
 
     /// A write or delete was answered with success, yet a look does not show it: the look is behind. After some looks
@@ -264,6 +272,7 @@ impl At<'_> {
         self.record(|record| {
             record.since = since;
             record.failures += 1;
+            record.written = false;
             record.state = StepState::Backoff { until, cause };
         });
         Change::Minor

@@ -117,7 +117,7 @@ pub struct StepRecord {
     /// Rises whenever the step begins anew, so that a late answer to an earlier question is not taken for a new one.
     #[serde(default)]
     pub turn: u32,
-    /// Writes and deletes sent in this turn.
+    /// Writes and deletes of this turn that Azure took.
     #[serde(default)]
     pub attempts: u32,
     /// Whether a write of this turn was answered with success: if a look then shows nothing, the look is behind.
