@@ -61,7 +61,7 @@ fn sign_up(number: usize) -> Value {
         "tenantId": id,
         "spec": {
             "displayName": id,
-            "tier": if number % 2 == 0 { "dedicated" } else { "pooled" },
+            "tier": if number.is_multiple_of(2) { "dedicated" } else { "pooled" },
             "adminContact": "ops@example.com",
         },
     })
