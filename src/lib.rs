@@ -11,7 +11,8 @@
 //! 7. `runner`: does what was decided.
 //! 8. `announce`: tells the world.
 //!
-//! `ports` are the seams between these and a world; `azure` is the real one, [`local`] the one with no Azure.
+//! `ports` are the seams between these and a world; `azure` is the real one, [`local`] the one with no Azure. People
+//! come in through `api`, the HTTP functions, and `cli`, one file per command.
 
 pub mod announce;
 pub mod api;
