@@ -1,6 +1,8 @@
 //! The documentation says what is there: its links lead somewhere, and its commands, settings, codes and event types are
 //! those of the program.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -318,7 +320,7 @@ fn event_types() -> BTreeSet<String> {
             let plain = literal.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '{' | '}'));
             match literal.split_once("{}") {
                 Some((before, after)) if plain => {
-                    types.extend(nouns.map(|noun| format!("{before}{noun}{after}")))
+                    types.extend(nouns.map(|noun| format!("{before}{noun}{after}")));
                 }
                 None if plain && literal.ends_with("ed") || literal.ends_with("ing") => {
                     types.insert(literal.to_owned());

@@ -2,6 +2,9 @@
 //!
 //! After a change of a type: `TENANTRY_BLESS=1 cargo test --test schemas` writes the files anew.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
+#![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
+
 #[path = "schemas/story.rs"]
 mod story;
 
