@@ -88,7 +88,7 @@ impl Intake {
                         "no stamp of this deployment is in that region".to_owned(),
                     )
                 })?;
-                let plan = self.plan(id, incarnation, spec, stamp)?;
+                let plan = self.plan(id, incarnation, spec, request.blueprint_version.as_deref(), stamp)?;
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
                 (wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now), previous)
             }
@@ -103,7 +103,7 @@ impl Intake {
                     ));
                 }
                 let spec = changes.apply(tenant.spec.clone());
-                let plan = self.plan_for(&tenant, &spec)?;
+                let plan = self.plan_for(&tenant, &spec, request.blueprint_version.as_deref())?;
                 refuse_replacement(&tenant, &plan, changes.allow_replace)?;
                 wish::update(&mut tenant, spec, plan, now);
                 (tenant, previous)
@@ -124,23 +124,34 @@ impl Intake {
         Ok(Changed::Saved(Box::new(tenant)))
     }
 
-    fn plan_for(&self, tenant: &Tenant, spec: &Spec) -> Result<Plan, Vec<Fault>> {
+    fn plan_for(&self, tenant: &Tenant, spec: &Spec, version: Option<&str>) -> Result<Plan, Vec<Fault>> {
         let stamp = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
         let stamp = stamp.ok_or_else(|| {
             let message =
                 format!("the tenant lives in stamp {}, which is not configured", tenant.placement.stamp);
             vec![Fault::new("/tenantId", "no_placement", message)]
         })?;
-        self.plan(&tenant.id, tenant.incarnation, spec, stamp)
+        self.plan(&tenant.id, tenant.incarnation, spec, version, stamp)
     }
 
-    fn plan(&self, id: &TenantId, incarnation: u32, spec: &Spec, stamp: &Stamp) -> Result<Plan, Vec<Fault>> {
+    fn plan(
+        &self,
+        id: &TenantId,
+        incarnation: u32,
+        spec: &Spec,
+        version: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<Plan, Vec<Fault>> {
         let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
         let blueprint = self.blueprints.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.blueprints.keys().map(String::as_str).collect();
             let message = format!("this deployment has no blueprint {name}; it has {}", known.join(", "));
             vec![Fault::new("/spec/blueprint/name", "unknown_blueprint", message)]
         })?;
+        if version.is_some_and(|version| version != blueprint.version()) {
+            let message = format!("this deployment has {name} {}", blueprint.version());
+            return Err(vec![Fault::new("/spec/blueprint/version", "unknown_blueprint", message)]);
+        }
         let subject = subject(&self.deployment, id, incarnation, spec, stamp);
         let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
         blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())

@@ -33,6 +33,7 @@ pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<
     let action = read.action(&top, opened.action.as_deref());
     let spec = top.object("spec");
     let wish = action.and_then(|action| read.wish(&action, &spec));
+    let blueprint_version = read.blueprint_version(&spec);
     let tenant_id = read.tenant_id(&top, wish.as_ref(), request_id.as_deref(), deployment);
     let deadline = read.optional(&top, "deadline", Reader::instant);
     let _ = read.optional(&top, "requestedAt", Reader::instant);
@@ -48,6 +49,7 @@ pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<
             expected_version,
             dry_run,
             external,
+            blueprint_version,
             wish,
         }),
         _ => Err(read.faults),
@@ -210,7 +212,12 @@ impl Reader {
         Some(Wish::Deprovision)
     }
 
-    /// A blueprint's name; a version, if given, is checked where blueprints are known.
+    fn blueprint_version(&mut self, spec: &Place<'_>) -> Option<String> {
+        let chosen = spec.member("blueprint")?;
+        self.optional(&chosen, "version", |read, place| read.text(place, MAX_NAME))
+    }
+
+    /// A blueprint's name; whether there is one of that name and version is known where blueprints are.
     fn blueprint(&mut self, spec: &Place<'_>) -> Option<String> {
         let place = spec.member("blueprint")?;
         if !place.value.is_object() {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{Progress, Runner, announce, effects, lease::Claim};
 use crate::{
+    announce::Teller,
     engine::{self, Act, Change, Decision, Event, Outcome, Seen, Sight},
     ids::{StepName, TenantId},
     ports::{ETag, StoreError, Stored},
@@ -358,7 +359,7 @@ impl<'a> Drive<'a> {
             self.tenant.notices.iter().cloned().partition(|notice| notice.number <= durable);
         let deployment = &self.runner.settings.deployment;
         let mut due = next;
-        if announce(&self.runner.world, deployment, Some(&self.tenant.id), &told).await {
+        if announce(&self.runner.world, deployment, Teller::Tenant(&self.tenant.id), &told).await {
             self.tenant.notices = kept;
         }
         let now = self.now();

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Runner, announce};
-use crate::ports::{Due, StoreError};
+use crate::{
+    announce::Teller,
+    ports::{Due, StoreError},
+};
 
 /// How much one sweep takes on; the next one goes on.
 const BATCH: usize = 200;
@@ -40,8 +43,8 @@ impl Runner {
         if record.notices.is_empty() {
             return Ok(());
         }
-        if !announce(&self.world, &self.settings.deployment, record.tenant_id.as_ref(), &record.notices).await
-        {
+        let teller = Teller::Intake(record.tenant_id.as_ref());
+        if !announce(&self.world, &self.settings.deployment, teller, &record.notices).await {
             return Ok(());
         }
         record.notices.clear();
