@@ -1,6 +1,11 @@
 //! How often a tenant's document is saved: each save is a round trip to Table Storage, and costs.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and says its numbers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says its numbers"
+)]
 
 mod common;
 
@@ -50,7 +55,10 @@ impl StateStore for Counting {
     ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
         self.store.list(after, limit)
     }
-    fn request<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
         self.store.request(key)
     }
     fn save_request<'a>(
@@ -82,7 +90,8 @@ async fn saves_of(sample: &str) -> (usize, usize) {
     // Real time, for answers that belong together are gathered within it.
     let world = World { store: counting.clone(), clock: Arc::new(SystemClock), ..lab.world.clone() };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let answer = Lab::intake(&world, &blueprint).take_in(signup(sample).to_string().as_bytes()).await.unwrap();
+    let answer =
+        Lab::intake(&world, &blueprint).take_in(signup(sample).to_string().as_bytes()).await.unwrap();
     let id = answer.tenant_id.unwrap();
     // As in Azure, and so long a budget that nothing is parked.
     let gather = Settings::azure("local").gather;

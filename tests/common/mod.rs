@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test takes its part")]
 
+pub(crate) mod gremlin;
 pub(crate) mod judge;
 pub(crate) mod lab;
 pub(crate) mod stage;
