@@ -7,8 +7,9 @@ use super::{Answer, Fault, Intake, Request, Stamp, Verdict, Wish, placement};
 use crate::{
     blueprint::{Plan, Subject},
     engine::{self, wish},
+    ids::{StepName, TenantId},
     ports::{StoreError, Stored},
-    tenant::{Action, Goal, Operation, Spec, Status, StepState, Tenant},
+    tenant::{Goal, Operation, Spec, Status, StepState, Tenant},
 };
 
 /// How often a save may be overtaken before the message has to come again.
@@ -133,32 +134,14 @@ impl Intake {
         self.plan(&tenant.id, tenant.incarnation, spec, stamp)
     }
 
-    fn plan(
-        &self,
-        id: &crate::ids::TenantId,
-        incarnation: u32,
-        spec: &Spec,
-        stamp: &Stamp,
-    ) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, id: &TenantId, incarnation: u32, spec: &Spec, stamp: &Stamp) -> Result<Plan, Vec<Fault>> {
         let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
         let blueprint = self.blueprints.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.blueprints.keys().map(String::as_str).collect();
             let message = format!("this deployment has no blueprint {name}; it has {}", known.join(", "));
             vec![Fault::new("/spec/blueprint/name", "unknown_blueprint", message)]
         })?;
-        let subject = Subject {
-            deployment: self.deployment.clone(),
-            tenant_id: id.clone(),
-            incarnation,
-            tier: spec.tier.clone(),
-            tenant: json!({
-                "id": id, "displayName": spec.display_name, "tier": spec.tier,
-                "region": stamp.text("region"), "homeTenantId": spec.home_tenant_id,
-                "adminContact": spec.admin_contact, "tags": spec.tags, "quantity": spec.quantity,
-            }),
-            parameters: spec.parameters.clone(),
-            stamp: stamp.value.clone(),
-        };
+        let subject = subject(&self.deployment, id, incarnation, spec, stamp);
         let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
         blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
     }
@@ -200,6 +183,23 @@ impl Intake {
     }
 }
 
+/// Whom a plan is for, as blueprints see it.
+pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, stamp: &Stamp) -> Subject {
+    Subject {
+        deployment: deployment.to_owned(),
+        tenant_id: id.clone(),
+        incarnation,
+        tier: spec.tier.clone(),
+        tenant: json!({
+            "id": id, "displayName": spec.display_name, "tier": spec.tier,
+            "region": stamp.text("region"), "homeTenantId": spec.home_tenant_id,
+            "adminContact": spec.admin_contact, "tags": spec.tags, "quantity": spec.quantity,
+        }),
+        parameters: spec.parameters.clone(),
+        stamp: stamp.value.clone(),
+    }
+}
+
 enum Changed {
     Saved(Box<Tenant>),
     OnlyPlanned(Box<Plan>),
@@ -224,9 +224,6 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     // A hopeless attempt before is overtaken by this wish; its outcome has been told.
     tenant.halted = None;
     tenant.version += 1;
-    if tenant.status == Status::Requested || operation.action == Action::Signup {
-        tenant.status = Status::Requested;
-    }
     let data = engine::common_data(tenant, &operation, now);
     tenant.tell(&operation, "tenant.request.accepted", data, now);
     tenant.remember(&request.request_id, &operation.id);
@@ -240,7 +237,7 @@ fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(),
     if allowed || replaced.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = replaced.iter().map(crate::ids::StepName::as_str).collect();
+    let names: Vec<&str> = replaced.iter().map(StepName::as_str).collect();
     let message = format!(
         "this update removes and makes anew: {}; send it with allowReplace true (and a new requestId) if that is wanted",
         names.join(", "),

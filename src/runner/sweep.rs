@@ -37,6 +37,9 @@ impl Runner {
     pub async fn tell_refusal(&self, key: &str) -> Result<(), StoreError> {
         let Some(stored) = self.world.store.request(key).await? else { return Ok(()) };
         let mut record = stored.value;
+        if record.notices.is_empty() {
+            return Ok(());
+        }
         if !announce(&self.world, &self.settings.deployment, record.tenant_id.as_ref(), &record.notices).await
         {
             return Ok(());
