@@ -15,6 +15,9 @@ use crate::{
 /// How often something that Azure gave up on is removed and made anew before a person is asked.
 const MAX_RECREATIONS: u32 = 2;
 
+/// How many more writes lag is worth than other trouble, where each write is taken on before it turns out to lag.
+const LAG_PATIENCE: u32 = 4;
+
 /// Takes in one event; `turn` is the step's turn when its question was asked.
 ///
 /// # Errors
@@ -210,7 +213,9 @@ impl At<'_> {
         let known = operation.is_none();
         let Some((since, past)) = self.peek(|record| match &record.state {
             StepState::Settling { operation, .. } => (record.since, operation.clone()),
-            StepState::Waiting | StepState::Writing | StepState::Backoff { .. } => (now, None),
+            // A question that failed in between does not give the same work another deadline.
+            StepState::Backoff { .. } => (record.since, None),
+            StepState::Waiting | StepState::Writing => (now, None),
             StepState::Ready | StepState::Halted { .. } | StepState::Gone => (now, None),
         }) else {
             return Change::None;
@@ -224,6 +229,8 @@ impl At<'_> {
         self.record(|record| {
             record.since = since;
             record.failures = 0;
+            // Taken on is as good as done: if a look shows nothing afterwards, the look is behind.
+            record.written |= record.state == StepState::Writing;
             record.state = StepState::Settling { operation: operation.or(past), check_at };
         });
         if known { Change::Minor } else { Change::Major }
@@ -242,22 +249,35 @@ impl At<'_> {
     fn failed(&mut self, failure: Failure) -> Change {
         let Failure { cause, retry_after } = failure;
         let (name, now, policy) = (self.name.clone(), self.now, self.policy);
-        let Some((failures, since, turn)) = self.peek(|record| (record.failures, record.since, record.turn))
-        else {
-            return Change::None;
-        };
-        let since = if failures == 0 { now } else { since };
-        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        let Some(past) = self.peek(Clone::clone) else { return Change::None };
+        let StepRecord { failures, turn, .. } = past;
         let lagging = cause.class == FailureClass::ReplicationLag;
-        let exhausted = if lagging { age > policy.lag_budget } else { failures >= policy.max_failures };
+        let (settling, asked) = match &past.state {
+            StepState::Settling { operation, .. } => (true, operation.is_some()),
+            StepState::Waiting | StepState::Writing | StepState::Backoff { .. } => (false, false),
+            StepState::Ready | StepState::Halted { .. } | StepState::Gone => (false, false),
+        };
+        // The deadline of work that Azure has taken on goes on through its failures; lag has a budget of its own.
+        let fresh = failures == 0 && (lagging || !settling);
+        let since = if fresh { now } else { past.since };
+        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        // Work that is taken on and then fails, again and again, is as good as refused each time.
+        let tries = failures.max(past.attempts.saturating_sub(1));
+        let exhausted = if lagging {
+            age > policy.lag_budget || past.attempts > LAG_PATIENCE * policy.max_failures
+        } else {
+            tries >= policy.max_failures
+        };
         if !cause.class.retryable() || exhausted {
             return self.halt(cause);
         }
-        let seed = format!("{}/{name}/{turn}/{failures}", self.tenant.id);
-        let until = policy.retry_at(failures, retry_after, &seed, now);
+        let seed = format!("{}/{name}/{turn}/{tries}/{failures}", self.tenant.id);
+        let until = policy.retry_at(tries, retry_after, &seed, now);
         self.record(|record| {
             record.since = since;
             record.failures += 1;
+            // An operation that ended badly has made nothing.
+            record.written &= !asked;
             record.state = StepState::Backoff { until, cause };
         });
         Change::Minor

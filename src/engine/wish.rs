@@ -90,6 +90,7 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
             Some(record) if record.doomed => {}
             Some(record) => {
                 let same = record.digest == step.digest && record.state == StepState::Ready;
+                record.kind = step.kind;
                 record.needs.clone_from(&step.needs);
                 record.digest.clone_from(&step.digest);
                 if !same {

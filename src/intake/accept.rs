@@ -88,6 +88,7 @@ impl Intake {
                     )
                 })?;
                 let plan = self.plan(id, incarnation, spec, stamp)?;
+                refuse_version(request, &plan)?;
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
                 (wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now), previous)
             }
@@ -103,6 +104,7 @@ impl Intake {
                 }
                 let spec = changes.apply(tenant.spec.clone());
                 let plan = self.plan_for(&tenant, &spec)?;
+                refuse_version(request, &plan)?;
                 refuse_replacement(&tenant, &plan, changes.allow_replace)?;
                 wish::update(&mut tenant, spec, plan, now);
                 (tenant, previous)
@@ -173,6 +175,9 @@ impl Intake {
             let message = format!("tenant {} is {}: nothing has stopped", tenant.id, tenant.status.word());
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
         }
+        if request.dry_run {
+            return Ok(Changed::OnlyPlanned(Box::new(tenant.plan)));
+        }
         wish::retry(&mut tenant, now);
         if tenant.operations.is_empty() {
             tenant.operations.extend(tenant.halted.take());
@@ -235,8 +240,20 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     tenant.updated_at = now;
 }
 
+/// Whoever names a version has reasons; another one would be another tenant.
+fn refuse_version(request: &Request, plan: &Plan) -> Result<(), Vec<Fault>> {
+    let has = &plan.blueprint;
+    if request.blueprint_version.as_ref().is_none_or(|wanted| *wanted == has.version) {
+        return Ok(());
+    }
+    let message = format!("this deployment has {} in version {}", has.name, has.version);
+    Err(vec![Fault::new("/spec/blueprint/version", "unknown_blueprint", message)])
+}
+
 fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(), Vec<Fault>> {
-    let replaced = wish::replacements(tenant, plan);
+    let mut replaced = wish::replacements(tenant, plan);
+    // What is being made anew already is not this update's doing.
+    replaced.retain(|name| tenant.steps.get(name).is_some_and(|record| !record.doomed));
     if allowed || replaced.is_empty() {
         return Ok(());
     }
