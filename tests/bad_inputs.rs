@@ -95,7 +95,9 @@ fn tell(case: &Case, seen: &Seen, told: &mut String) {
         }
         _ => {
             let _ = writeln!(told, "{number:>3}  {name:<52} {http}  {}", answer.code.as_deref().unwrap_or_default());
-            for fault in &answer.faults {
+            // The last of very many says how many more there are.
+            let shown = if answer.faults.len() > 4 { &answer.faults[answer.faults.len() - 2..] } else { &answer.faults[..] };
+            for fault in shown {
                 let _ = writeln!(told, "{:60}{} {}", "", if fault.pointer.is_empty() { "." } else { &fault.pointer }, fault.message);
             }
         }

@@ -251,9 +251,7 @@ fn refuse_version(request: &Request, plan: &Plan) -> Result<(), Vec<Fault>> {
 }
 
 fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(), Vec<Fault>> {
-    let mut replaced = wish::replacements(tenant, plan);
-    // What is being made anew already is not this update's doing.
-    replaced.retain(|name| tenant.steps.get(name).is_some_and(|record| !record.doomed));
+    let replaced = wish::made_anew(tenant, plan);
     if allowed || replaced.is_empty() {
         return Ok(());
     }

@@ -237,7 +237,8 @@ impl Reader {
     ) -> Option<TenantId> {
         let Some(place) = top.member("tenantId") else {
             let (Some(Wish::Signup(_)), Some(request_id)) = (wish, request_id) else {
-                if wish.is_some() {
+                // A sign-up's own id is wrong then, and that is told.
+                if wish.is_some_and(|wish| !matches!(wish, Wish::Signup(_))) {
                     let _: Option<()> =
                         self.fault(&top.object("tenantId"), "missing", "tenantId is required");
                 }

@@ -21,7 +21,7 @@ fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
         (105, "a signature that nobody checks", with("version: 1.0.0\nsignature: deadbeef"), vec!["unknown-key"]),
         // Version and digest of the file are part of each plan; a tenant moves to another one only by an update.
         (107, "an older version", with("version: 0.0.1"), vec![]),
-        (107, "a version that is none", with("version: latest"), vec!["bad-version"]),
+        (107, "a version that is none", with("version: latest"), vec!["bad-name"]),
     ]
 }
 

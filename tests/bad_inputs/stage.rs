@@ -14,7 +14,6 @@ use tenantry::{
         cloud::Speed,
         world::{LocalSettings, LocalWorld},
     },
-    ports::Clock as _,
     runner::Progress,
     tenant::{Status, Tenant},
 };
