@@ -17,6 +17,8 @@ const MAX_RECREATIONS: u32 = 2;
 
 /// How often is looked for something just written before it is written again.
 const LOOKS_PER_WRITE: u32 = 5;
+/// How many more writes lag is worth than other trouble, where each write is taken on before it turns out to lag.
+const LAG_PATIENCE: u32 = 4;
 
 /// Takes in one event; `turn` is the step's turn when its question was asked.
 ///
@@ -203,7 +205,9 @@ impl At<'_> {
         let known = operation.is_none();
         let Some((since, past)) = self.peek(|record| match &record.state {
             StepState::Settling { operation, .. } => (record.since, operation.clone()),
-            StepState::Waiting | StepState::Writing | StepState::Backoff { .. } => (now, None),
+            // A question that failed in between does not give the same work another deadline.
+            StepState::Backoff { .. } => (record.since, None),
+            StepState::Waiting | StepState::Writing => (now, None),
             StepState::Ready | StepState::Halted { .. } | StepState::Gone => (now, None),
         }) else {
             return Change::None;
@@ -213,7 +217,8 @@ impl At<'_> {
             let message = format!("Azure has been working on it for {} minutes", age.as_secs() / 60);
             return self.halt(Cause::ours(FailureClass::Wait, "operation-stuck", message));
         }
-        if operation.is_some() {
+        // Taken on is as good as done: if a look shows nothing afterwards, the look is behind.
+        if operation.is_some() || self.peek(|record| record.state == StepState::Writing) == Some(true) {
             self.carried_out();
         }
         let check_at = policy.poll_at(since, after, now);
@@ -244,14 +249,24 @@ impl At<'_> {
     fn failed(&mut self, failure: Failure) -> Change {
         let Failure { cause, retry_after } = failure;
         let (name, now, policy) = (self.name.clone(), self.now, self.policy);
-        let Some((failures, since, turn)) = self.peek(|record| (record.failures, record.since, record.turn))
-        else {
-            return Change::None;
+        let Some(past) = self.peek(Clone::clone) else { return Change::None };
+        let StepRecord { failures, turn, .. } = past;
+        let lagging = cause.class == FailureClass::ReplicationLag;
+        let (settling, asked) = match &past.state {
+            StepState::Settling { operation, .. } => (true, operation.is_some()),
+            StepState::Waiting | StepState::Writing | StepState::Backoff { .. } => (false, false),
+            StepState::Ready | StepState::Halted { .. } | StepState::Gone => (false, false),
         };
-        let since = if failures == 0 { now } else { since };
+        // The deadline of work that Azure has taken on goes on through its failures; lag has a budget of its own.
+        let fresh = failures == 0 && (lagging || !settling);
+        let since = if fresh { now } else { past.since };
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        // Work that is taken on and then fails, again and again, is as good as refused each time.
+        let tries = failures.max(past.attempts.saturating_sub(1));
         let exhausted = match cause.class {
-            FailureClass::ReplicationLag => age > policy.lag_budget,
+            FailureClass::ReplicationLag => {
+                age > policy.lag_budget || past.attempts > LAG_PATIENCE * policy.max_failures
+            }
             // Being told to wait says nothing about the step: others are served before it.
             FailureClass::Throttled => age > policy.operation_deadline,
             FailureClass::Transient
@@ -262,17 +277,18 @@ impl At<'_> {
             | FailureClass::Foreign
             | FailureClass::Quota
             | FailureClass::Denied
-            | FailureClass::Permanent => failures >= policy.max_failures,
+            | FailureClass::Permanent => tries >= policy.max_failures,
         };
         if !cause.class.retryable() || exhausted {
             return self.halt(cause);
         }
-        let seed = format!("{}/{name}/{turn}/{failures}", self.tenant.id);
-        let until = policy.retry_at(failures, retry_after, &seed, now);
+        let seed = format!("{}/{name}/{turn}/{tries}/{failures}", self.tenant.id);
+        let until = policy.retry_at(tries, retry_after, &seed, now);
         self.record(|record| {
             record.since = since;
             record.failures += 1;
-            record.written = false;
+            // An operation that ended badly has made nothing.
+            record.written &= !asked;
             record.state = StepState::Backoff { until, cause };
         });
         Change::Minor

@@ -69,13 +69,18 @@ impl Policy {
             self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
         let bound = doubled.min(self.backoff_most);
         let jitter = bound.mul_f64(unit_interval(seed));
-        add(now, retry_after.unwrap_or_default().max(jitter))
+        add(now, self.asked(retry_after).unwrap_or_default().max(jitter))
     }
 
     /// When to ask again about an operation that has run since `since`: a quarter of its age, within bounds.
     pub(super) fn poll_at(&self, since: Timestamp, after: Option<Duration>, now: Timestamp) -> Timestamp {
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        add(now, after.unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
+        add(now, self.asked(after).unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
+    }
+
+    /// The wait that the service asks for; no longer than an operation may take, or a slip of its pen would be for ever.
+    fn asked(&self, after: Option<Duration>) -> Option<Duration> {
+        after.map(|after| after.min(self.operation_deadline))
     }
 }
 

@@ -42,7 +42,12 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
 }
 
 /// The present work ends: every open operation gets its outcome, in the order in which they were accepted.
+///
+/// A tenant that waits for a person and is looked at again is told of once: as long as nobody has acted, nothing changes.
 pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String, Value>, now: Timestamp) {
+    if tenant.status == Status::Waiting && matches!(outcome, Outcome::Halted(_)) {
+        return;
+    }
     tenant.version += 1;
     match outcome {
         Outcome::Ready => {

@@ -73,9 +73,7 @@ pub fn sign_up(
 /// The tenant as it is, with another wish. What is alike stays as it is; what changed is looked at again; what is no
 /// longer wanted goes; what can't be changed in place is removed and made anew.
 pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
-    let replaced = replacements(tenant, &plan);
-    let dropped = tenant.steps.keys().filter(|name| !plan.steps.contains_key(*name)).cloned();
-    let doomed: BTreeSet<StepName> = dropped.chain(replaced).collect();
+    let doomed = going(tenant, &plan);
     tenant.spec = spec;
     tenant.generation += 1;
     tenant.goal = Goal::Present;
@@ -87,10 +85,16 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
                 let record = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
                 tenant.steps.insert(name.clone(), record);
             }
+            // It was removed, and is wanted again.
+            Some(record) if record.state == StepState::Gone => {
+                let fresh = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
+                *record = StepRecord { turn: record.turn + 1, ..fresh };
+            }
             // Removal works on what was recorded; afterwards it begins anew from the plan.
             Some(record) if record.doomed => {}
             Some(record) => {
                 let same = record.digest == step.digest && record.state == StepState::Ready;
+                record.kind = step.kind;
                 record.needs.clone_from(&step.needs);
                 record.digest.clone_from(&step.digest);
                 if !same {
@@ -104,7 +108,7 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
 }
 
 /// The steps whose new wish can't be reached by changing what is there.
-pub fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
+fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
     let made =
         tenant.steps.iter().filter(|(_, record)| record.target.is_some() && record.state != StepState::Gone);
     made.filter_map(|(name, record)| {
@@ -113,6 +117,22 @@ pub fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
         changed.then(|| name.clone())
     })
     .collect()
+}
+
+/// Everything of the plan that an update removes and makes anew: what can't be changed in place, and what stands on
+/// something that goes. What is on its way out already is not the update's doing.
+pub fn made_anew(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
+    let going = standing_on(tenant, &going(tenant, plan));
+    let here = |name: &StepName| {
+        tenant.steps.get(name).is_some_and(|record| record.target.is_some() && !record.doomed)
+    };
+    going.into_iter().filter(|name| plan.steps.contains_key(name) && here(name)).collect()
+}
+
+/// The steps that a plan drops or replaces.
+fn going(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
+    let dropped = tenant.steps.keys().filter(|name| !plan.steps.contains_key(*name)).cloned();
+    dropped.chain(replacements(tenant, plan)).collect()
 }
 
 /// A step whose texts use the outputs of a changed step may have another wish now, though its own text is the same.
@@ -173,17 +193,7 @@ pub fn retry(tenant: &mut Tenant, now: Timestamp) {
 /// These steps, and all that stand on them, have to go. What never began is gone already.
 pub(super) fn doom(tenant: &mut Tenant, names: &BTreeSet<StepName>, now: Timestamp) {
     let absent = tenant.goal == Goal::Absent;
-    let mut doomed = names.clone();
-    loop {
-        let above = tenant.steps.iter().filter(|(_, record)| !record.needs.is_disjoint(&doomed));
-        let above: Vec<StepName> =
-            above.map(|(name, _)| name.clone()).filter(|name| !doomed.contains(name)).collect();
-        if above.is_empty() {
-            break;
-        }
-        doomed.extend(above);
-    }
-    for name in doomed {
+    for name in standing_on(tenant, names) {
         let Some(record) = tenant.steps.get_mut(&name) else { continue };
         if record.doomed {
             continue;
@@ -194,5 +204,19 @@ pub(super) fn doom(tenant: &mut Tenant, names: &BTreeSet<StepName>, now: Timesta
             None if absent => record.state = StepState::Gone,
             None => {}
         }
+    }
+}
+
+/// These steps, and all that stand on them.
+fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
+    let mut all = names.clone();
+    loop {
+        let above = tenant.steps.iter().filter(|(_, record)| !record.needs.is_disjoint(&all));
+        let above: Vec<StepName> =
+            above.map(|(name, _)| name.clone()).filter(|name| !all.contains(name)).collect();
+        if above.is_empty() {
+            return all;
+        }
+        all.extend(above);
     }
 }

@@ -167,6 +167,9 @@ impl Intake {
             let message = format!("tenant {} is {}: nothing has stopped", tenant.id, tenant.status.word());
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
         }
+        if request.dry_run {
+            return Ok(Changed::OnlyPlanned(Box::new(tenant.plan)));
+        }
         wish::retry(&mut tenant, now);
         if tenant.operations.is_empty() {
             tenant.operations.extend(tenant.halted.take());
@@ -244,7 +247,7 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
 }
 
 fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(), Vec<Fault>> {
-    let replaced = wish::replacements(tenant, plan);
+    let replaced = wish::made_anew(tenant, plan);
     if allowed || replaced.is_empty() {
         return Ok(());
     }

@@ -19,11 +19,27 @@ pub struct Fault {
     pub message: String,
 }
 
+/// How many faults an answer tells; one more says how many there are besides. With the lengths below, an event that
+/// tells them all stays below 64 KiB, whatever the message held.
+const MAX_FAULTS: usize = 32;
+/// Characters of a pointer and of a message that are kept: both may repeat what a sender wrote.
+const MAX_POINTER: usize = 160;
+const MAX_MESSAGE: usize = 400;
+
 impl Fault {
-    /// A fault at a pointer.
+    /// A fault at a pointer. Both texts are cut to a sane length.
     pub fn new(pointer: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.to_owned(), message: message.into() }
+        let pointer = cut(pointer.into(), MAX_POINTER);
+        Self { pointer, code: code.to_owned(), message: cut(message.into(), MAX_MESSAGE) }
     }
+}
+
+fn cut(mut text: String, most: usize) -> String {
+    if let Some((at, _)) = text.char_indices().nth(most) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
 }
 
 /// Whether a request was taken.
@@ -94,7 +110,12 @@ impl Answer {
     }
 
     /// Refused, because of at least one fault.
-    pub fn rejected(request_id: Option<String>, tenant_id: Option<TenantId>, faults: Vec<Fault>) -> Self {
+    pub fn rejected(request_id: Option<String>, tenant_id: Option<TenantId>, mut faults: Vec<Fault>) -> Self {
+        if faults.len() > MAX_FAULTS {
+            let more = faults.len() - MAX_FAULTS;
+            faults.truncate(MAX_FAULTS);
+            faults.push(Fault::new("", "more_faults", format!("and {more} more faults")));
+        }
         let code = match faults.as_slice() {
             [only] => only.code.clone(),
             _ => "invalid".to_owned(),

@@ -22,10 +22,16 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// The request's id, if it can be read at all.
+    /// The request's id, if it is one: it goes into the attributes of events, which have limits of their own.
     pub(super) fn request_id(&self) -> Option<String> {
-        self.body.get("requestId").and_then(Value::as_str).map(str::to_owned)
+        let id = self.body.get("requestId")?.as_str()?;
+        is_request_id(id).then(|| id.to_owned())
     }
+}
+
+/// Whether a text is an id of a request: printable ASCII without spaces, 1 to 128 characters.
+pub(super) fn is_request_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// Opens a message.

@@ -164,7 +164,8 @@ impl Intake {
         request: &Request,
         digest: &str,
     ) -> Result<Option<Answer>, StoreError> {
-        let Some(external) = &request.external else { return Ok(None) };
+        // A dry run takes nothing on, so the real request for the same operation may still come.
+        let Some(external) = request.external.as_ref().filter(|_| !request.dry_run) else { return Ok(None) };
         let (Some(system), Some(operation)) = (&external.system, &external.operation_id) else {
             return Ok(None);
         };

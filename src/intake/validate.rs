@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
     Changes, Fault, Request, Wish,
-    envelope::{Opened, kind_of},
+    envelope::{Opened, is_request_id, kind_of},
 };
 use crate::{
     ids::{TenantId, short_hash},
@@ -33,13 +32,13 @@ pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<
     let action = read.action(&top, opened.action.as_deref());
     let spec = top.object("spec");
     let wish = action.and_then(|action| read.wish(&action, &spec));
-    let blueprint_version = read.blueprint_version(&spec);
     let tenant_id = read.tenant_id(&top, wish.as_ref(), request_id.as_deref(), deployment);
     let deadline = read.optional(&top, "deadline", Reader::instant);
     let _ = read.optional(&top, "requestedAt", Reader::instant);
     let expected_version = read.optional(&top, "expectedVersion", Reader::count);
     let dry_run = read.optional(&top, "dryRun", Reader::flag).unwrap_or_default();
-    let external = read.optional(&top, "external", Reader::shaped::<External>);
+    let external = read.optional(&top, "external", Reader::external);
+    let blueprint_version = read.blueprint_version(&spec);
     match (request_id, tenant_id, wish) {
         (Some(request_id), Some(tenant_id), Some(wish)) if read.faults.is_empty() => Ok(Request {
             operation_id: short_hash(&["operation", deployment, &request_id]),
@@ -237,7 +236,8 @@ impl Reader {
     ) -> Option<TenantId> {
         let Some(place) = top.member("tenantId") else {
             let (Some(Wish::Signup(_)), Some(request_id)) = (wish, request_id) else {
-                if wish.is_some() {
+                // A sign-up's own id is wrong then, and that is told.
+                if wish.is_some_and(|wish| !matches!(wish, Wish::Signup(_))) {
                     let _: Option<()> =
                         self.fault(&top.object("tenantId"), "missing", "tenantId is required");
                 }
@@ -266,7 +266,7 @@ impl Reader {
 
     fn id(&mut self, place: &Place<'_>) -> Option<String> {
         let text = self.text(place, 128)?;
-        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        if !is_request_id(&text) {
             return self.fault(
                 place,
                 "bad_characters",
@@ -356,11 +356,25 @@ impl Reader {
         Some(read)
     }
 
-    fn shaped<T: DeserializeOwned>(&mut self, place: &Place<'_>) -> Option<T> {
-        match serde_json::from_value(place.value.clone()) {
-            Ok(value) => Some(value),
-            Err(error) => self.fault(place, "wrong_type", error.to_string()),
+    /// Another system's view; its texts are keys there, and two of them are a key here.
+    fn external(&mut self, place: &Place<'_>) -> Option<External> {
+        if !place.value.is_object() {
+            return self.wrong_type(place, "an object");
         }
+        let mut text = |name| self.optional(place, name, |read, place| read.text(place, MAX_TEXT));
+        let (system, subscription_id) = (text("system"), text("subscriptionId"));
+        let (operation_id, offer_id, plan_id) = (text("operationId"), text("offerId"), text("planId"));
+        let value = |name| place.member(name).map(|party| party.value.clone());
+        Some(External {
+            system,
+            subscription_id,
+            operation_id,
+            offer_id,
+            plan_id,
+            quantity: self.optional(place, "quantity", Self::count),
+            purchaser: value("purchaser"),
+            beneficiary: value("beneficiary"),
+        })
     }
 }
 

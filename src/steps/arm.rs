@@ -76,12 +76,11 @@ impl Place {
         match reply.status {
             404 => Ok(None),
             200 | 201 if reply.body.is_object() => {
-                let id = reply.body.get("id").and_then(Value::as_str);
-                match id {
-                    Some(id) if !id.eq_ignore_ascii_case(&self.id) => {
-                        Err(Failure::nonsense("the answer is about another resource"))
-                    }
-                    Some(_) | None => Ok(Some(&reply.body)),
+                match reply.body.get("id").and_then(Value::as_str) {
+                    Some(id) if id.eq_ignore_ascii_case(&self.id) => Ok(Some(&reply.body)),
+                    Some(_) => Err(Failure::nonsense("the answer is about another resource")),
+                    // Nothing may be concluded from it, least of all that the resource is a stranger's.
+                    None => Err(Failure::nonsense("the answer shows no resource")),
                 }
             }
             200..=299 => Err(Failure::nonsense("the answer shows no resource")),
@@ -203,6 +202,7 @@ impl ArmRemains {
     fn judge_deleted(&self, reply: &Reply) -> Result<Trace, Failure> {
         match reply.status {
             404 => Ok(Trace::Nothing),
+            200 if !reply.body.is_object() => Err(Failure::nonsense("the answer shows no resource")),
             200 => {
                 let vault = reply.body.pointer("/properties/vaultId").and_then(Value::as_str);
                 let ours = vault.is_none_or(|id| id.eq_ignore_ascii_case(&self.place.id));

@@ -49,17 +49,24 @@ impl Keyed {
     }
 
     fn judge(&self, body: &Value, reply: &Reply) -> Result<Verdict, Failure> {
-        let object = match reply.status {
-            404 => return Ok(Verdict::Absent),
-            200 | 201 if reply.body.is_object() => &reply.body,
-            200..=299 => return Err(Failure::nonsense("the answer shows no object")),
-            _ => return Err(failure::classify(reply)),
-        };
+        let Some(object) = shown(reply, &["id", "appId"])? else { return Ok(Verdict::Absent) };
         if !self.ours(object) {
             return Ok(Verdict::Foreign("somebody else: it lacks tenantry's tags".to_owned()));
         }
         let differences = compare::differences(body, object, &["/tags"], &[]);
         Ok(if differences.is_empty() { Verdict::Matches(ids(object)) } else { Verdict::Differs(differences) })
+    }
+}
+
+/// The object that an answer shows; `None` when there is nothing. One without these ids is none: nothing may be
+/// concluded from it, least of all that ours is gone.
+fn shown<'a>(reply: &'a Reply, needed: &[&str]) -> Result<Option<&'a Value>, Failure> {
+    let told = ids(&reply.body);
+    match reply.status {
+        404 => Ok(None),
+        200 | 201 if needed.iter().all(|id| told.contains_key(*id)) => Ok(Some(&reply.body)),
+        200..=299 => Err(Failure::nonsense("the answer shows no object")),
+        _ => Err(failure::classify(reply)),
     }
 }
 
@@ -72,7 +79,7 @@ fn owner_tags(holder: &Value) -> Vec<String> {
 
 /// What applications and service principals tell.
 fn ids(object: &Value) -> Outputs {
-    let member = |name: &str| Some((name.to_owned(), object.get(name)?.clone()));
+    let member = |name: &str| Some((name.to_owned(), object.get(name).filter(|id| id.is_string())?.clone()));
     ["id", "appId"].into_iter().filter_map(member).collect()
 }
 
@@ -156,13 +163,12 @@ impl Remains for Remnant {
     }
 
     fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure> {
-        match reply.status {
-            404 => Ok(Trace::Nothing),
-            200 if look > 0 => Ok(Trace::Lingering(ids(&reply.body))),
-            200 if !self.keyed.ours(&reply.body) => Ok(Trace::Foreign),
-            200 => Ok(Trace::Present(ids(&reply.body))),
-            _ => Err(failure::classify(reply)),
-        }
+        Ok(match shown(reply, &["id"])? {
+            None => Trace::Nothing,
+            Some(object) if look > 0 => Trace::Lingering(ids(object)),
+            Some(object) if !self.keyed.ours(object) => Trace::Foreign,
+            Some(object) => Trace::Present(ids(object)),
+        })
     }
 
     fn erase(&self, trace: &Trace) -> Option<Request> {

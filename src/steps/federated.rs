@@ -44,6 +44,7 @@ impl Step for FederatedCredential {
     fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
         match reply.status {
             404 => Ok(Verdict::Absent),
+            200..=299 if !reply.body.is_object() => Err(Failure::nonsense("the answer shows no credential")),
             200 | 201 => {
                 let differences = compare::differences(&self.body, &reply.body, &[], &[]);
                 let id = reply.body.get("id").cloned().unwrap_or_default();
@@ -70,6 +71,7 @@ impl Remains for FederatedCredential {
     fn judge(&self, _look: usize, reply: &Reply) -> Result<Trace, Failure> {
         match reply.status {
             404 => Ok(Trace::Nothing),
+            200 if !reply.body.is_object() => Err(Failure::nonsense("the answer shows no credential")),
             200 => Ok(Trace::Present(Outputs::new())),
             _ => Err(failure::classify(reply)),
         }

@@ -1,0 +1,199 @@
+//! D. HTTP calls, 109 to 120, as far as they reach the handler. Whom to let in (110) is decided by the platform in
+//! front of it: the functions have `authLevel: function`, and tokens are checked by App Service.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tenantry::tenant::{Goal, StepState};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use super::{
+    case::signup,
+    stage::{LIVE, Stage},
+};
+
+fn on(tenant: &str, method: &str) -> Value {
+    json!({"Method": method, "Params": {"tenantId": tenant}})
+}
+
+#[tokio::test]
+async fn methods_without_a_meaning_are_refused() {
+    let stage = Stage::open().await;
+    stage.sign_up(LIVE).await;
+    let rows = [
+        (109, json!({"Method": "GET"}), 200),
+        (109, on(LIVE, "GET"), 200),
+        (109, on(LIVE, "get"), 200),
+        (109, json!({"Method": "PUT"}), 405),
+        (109, on(LIVE, "PUT"), 405),
+        (109, on(LIVE, "DELETE"), 405),
+        (109, on(LIVE, "PATCH"), 405),
+        (109, on(LIVE, "TRACE"), 405),
+        (109, on(LIVE, "HEAD"), 405),
+        (109, json!({"Method": ""}), 405),
+        (109, json!({}), 405),
+        // 117: a request has one place for its tenant, the body; a path with a tenant takes none.
+        (
+            117,
+            json!({"Method": "POST", "Params": {"tenantId": "other"}, "Body": signup("d117").to_string()}),
+            405,
+        ),
+    ];
+    let before = stage.census().await;
+    for (number, request, expected) in rows {
+        let (status, body) = stage.call("tenants", request.clone()).await;
+        assert_eq!(status, expected, "{number} {request}: {body}");
+    }
+    let after = stage.census().await;
+    assert_eq!((after.tenants, after.events), (before.tenants, before.events));
+}
+
+#[tokio::test]
+async fn what_a_caller_says_of_itself_changes_nothing() {
+    let stage = Stage::open().await;
+    stage.sign_up(LIVE).await;
+    let plain = stage.call("tenants", on(LIVE, "GET")).await;
+    // 111: a key in the query is the host's business and is never repeated. 112: only the platform may set these.
+    // 116: 64 KB of header.
+    let rows = [
+        (111, json!({"Query": {"code": "canary-key"}, "Url": "http://x/api/tenants?code=canary-key"})),
+        (
+            112,
+            json!({"Headers": {"X-MS-CLIENT-PRINCIPAL": ["eyJjYW5hcnkiOjF9"], "X-MS-CLIENT-PRINCIPAL-ID": ["admin"]}}),
+        ),
+        (
+            112,
+            json!({"Identities": [{"AuthenticationType": "aad", "Claims": [{"Type": "roles", "Value": "admin"}]}]}),
+        ),
+        (116, json!({"Headers": {"X-Long": ["x".repeat(64 * 1024)]}})),
+    ];
+    for (number, claims) in rows {
+        let mut request = on(LIVE, "GET");
+        request.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        let told = stage.call("tenants", request).await;
+        assert!(!told.1.to_string().contains("canary"), "{number}");
+        assert_eq!(told, plain, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn two_readings_of_one_request_are_never_both_taken() {
+    let stage = Stage::open().await;
+    let before = stage.census().await;
+    let envelope = json!({"Data": {"signupMsg": signup("d113").to_string()}, "Metadata": {}}).to_string();
+    let length = envelope.len();
+    let rows = [
+        (113, format!("Content-Length: {length}\r\nContent-Length: 3\r\n"), envelope.clone()),
+        (114, format!("Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n"), "0\r\n\r\n".to_owned()),
+        (114, format!("Transfer-Encoding: chunked, identity\r\nContent-Length: {length}\r\n"), envelope),
+        (116, format!("X-Long: {}\r\nContent-Length: 0\r\n", "x".repeat(600 * 1024)), String::new()),
+    ];
+    for (number, head, body) in rows {
+        let mut stream = TcpStream::connect(("127.0.0.1", stage.port)).await.unwrap();
+        let request = format!("POST /signup HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n{body}");
+        // The server may hang up in the middle of a head that it does not want.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut reply = Vec::new();
+        let _ = stream.read_to_end(&mut reply).await;
+        let reply = String::from_utf8_lossy(&reply);
+        let status: u16 = reply.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(400);
+        assert!((400..500).contains(&status), "{number}: {reply}");
+    }
+    let after = stage.census().await;
+    assert_eq!((after.tenants, after.events), (before.tenants, before.events));
+}
+
+#[tokio::test]
+async fn a_request_sets_nothing_but_its_wish() {
+    let stage = Stage::open().await;
+    let mut body = signup("d118");
+    let forged = json!({
+        "state": "active", "status": "deleted", "outcome": "ready", "epoch": 99, "version": 77, "incarnation": 5,
+        "generation": 9, "sequence": 1000, "lease": {"holder": "me", "epoch": 9, "until": "2099-01-01T00:00:00Z"},
+        "steps": {}, "plan": {}, "operationId": "mine", "placement": {"stamp": "s", "subscriptionId": "x", "region": "y"},
+    });
+    for into in ["", "/spec"] {
+        let members = body.pointer_mut(into).unwrap().as_object_mut().unwrap();
+        members.extend(forged.as_object().unwrap().clone());
+    }
+    let (status, answer) = stage.submit(body.to_string().as_bytes()).await;
+    assert_eq!(status, 202, "{answer}");
+    let tenant = stage.settled(&answer["tenantId"].as_str().unwrap().parse().unwrap()).await;
+    assert_ne!(answer["operationId"], "mine");
+    assert_eq!((tenant.incarnation, tenant.generation, tenant.sequence, tenant.version), (1, 1, 3, 2));
+    assert_eq!((tenant.placement.stamp.as_str(), tenant.lease, tenant.steps.len()), ("local-01", None, 1));
+    assert!(tenant.unknown.is_empty(), "{:?}", tenant.unknown);
+}
+
+#[tokio::test]
+async fn retries_of_what_has_not_stopped_change_nothing() {
+    let stage = Stage::open().await;
+    let tenant = stage.sign_up(LIVE).await;
+    let retry = |id: &str, request: &str| {
+        stage.call("retry", json!({"Method": "POST", "Params": {"tenantId": id}, "Body": json!({"requestId": request, "tenantId": LIVE}).to_string()}))
+    };
+    // 120: ready.
+    let (status, body) = retry(LIVE, "d120-ready").await;
+    assert_eq!((status, body["code"].as_str()), (409, Some("nothing_to_retry")), "{body}");
+    // 120: unknown, foreign and impossible ids are told apart by nothing. 117: the path counts, not the body.
+    let unknown = retry("nobody", "d120-unknown").await;
+    assert_eq!(unknown.0, 404);
+    assert_eq!(retry("NoBody'; --", "d120-impossible").await, unknown);
+    assert_eq!(stage.call("tenants", on("nobody", "GET")).await, unknown);
+    assert_eq!(stage.call("tenants", on("../nobody", "GET")).await, unknown);
+    // A body that is no object.
+    let (status, _) =
+        stage.call("retry", json!({"Method": "POST", "Params": {"tenantId": LIVE}, "Body": "[]"})).await;
+    assert_eq!(status, 400);
+    let mut expected = tenant.clone();
+    let after = stage.tenant(&tenant.id).await.unwrap();
+    expected.updated_at = after.updated_at;
+    assert_eq!(after, expected);
+}
+
+#[tokio::test]
+async fn a_retry_in_the_middle_of_a_removal_changes_nothing() {
+    let stage = Stage::open().await;
+    let tenant = stage.sign_up(LIVE).await;
+    let remove = json!({"schema": "tenantry.request/1", "requestId": "d120-remove", "action": "deprovision", "tenantId": LIVE});
+    let (status, _) = stage.submit(remove.to_string().as_bytes()).await;
+    assert_eq!(status, 202);
+    let before = stage.tenant(&tenant.id).await.unwrap();
+    assert_eq!(before.goal, Goal::Absent);
+    let (status, body) = stage.call("retry", on(LIVE, "POST")).await;
+    assert_eq!((status, body["code"].as_str()), (409, Some("nothing_to_retry")), "{body}");
+    assert_eq!(stage.tenant(&tenant.id).await.unwrap(), before);
+    assert_eq!(stage.settled(&tenant.id).await.status.word(), "deleted");
+}
+
+#[tokio::test]
+async fn many_retries_at_once_are_one() {
+    let stage = Stage::open().await;
+    let tenant = stage.sign_up(LIVE).await;
+    let mut stored = stage.local.world.store.load(&tenant.id).await.unwrap().unwrap();
+    for record in stored.value.steps.values_mut() {
+        let cause =
+            tenantry::tenant::Cause::ours(tenantry::tenant::FailureClass::Quota, "OutOfQuota", "no room");
+        record.state = StepState::Halted { cause };
+    }
+    stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
+    let before = stage.census().await.events;
+    let mut retry = on(LIVE, "POST");
+    retry["Body"] = json!({"requestId": "d119"}).to_string().into();
+    let answers = join_all((0..100).map(|_| stage.call("retry", retry.clone()))).await;
+    let distinct: BTreeSet<String> =
+        answers.iter().map(|(status, body)| format!("{status} {body}")).collect();
+    assert_eq!(distinct.len(), 1, "{distinct:?}");
+    assert_eq!(answers[0].0, 202, "{distinct:?}");
+    stage.settled(&tenant.id).await;
+    let told = stage.events().await.split_off(before);
+    let kinds: Vec<&str> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["io.tenantry.tenant.provision.started.v1", "io.tenantry.tenant.provision.succeeded.v1"]
+    );
+}

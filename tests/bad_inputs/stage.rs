@@ -1,0 +1,241 @@
+//! A local world whose handler is reached over HTTP, exactly as the Functions host reaches it.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry::{
+    blueprint::Blueprint,
+    host::{bind, serve},
+    ids::TenantId,
+    intake::{Answer, Verdict},
+    local::{
+        cloud::Speed,
+        world::{LocalSettings, LocalWorld},
+    },
+    runner::Progress,
+    tenant::{Status, Tenant},
+};
+use tokio::task::JoinHandle;
+
+use super::case::{Case, Expected, signup};
+
+/// A tenant that lives in every stage, for the cases that speak of another's.
+pub(crate) const LIVE: &str = "northwind";
+
+/// One resource group that carries the customer's name as a tag.
+const BLUEPRINT: &str = "
+blueprint: hello
+version: 1.0.0
+schema: tenantry.blueprint/1
+tiers: [dedicated]
+steps:
+  group:
+    kind: arm
+    type: Microsoft.Resources/resourceGroups
+    body: { tags: { customer: '{{ tenant.displayName }}' } }
+exports:
+  group: '{{ steps.group.name }}'
+";
+
+/// Subscribers, and Event Grid's price list, expect events below 64 KiB.
+const MAX_EVENT_BYTES: usize = 64 * 1024;
+
+pub(crate) struct Stage {
+    folder: TempDir,
+    pub(crate) local: LocalWorld,
+    pub(crate) port: u16,
+    client: reqwest::Client,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// All that a bad input must not change, and what was told so far.
+pub(crate) struct Census {
+    pub(crate) events: usize,
+    pub(crate) objects: BTreeSet<String>,
+    pub(crate) tenants: BTreeSet<String>,
+}
+
+impl Stage {
+    pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = LocalSettings {
+            data: folder.path().to_owned(),
+            speed: Speed::Max,
+            deployment: "test".to_owned(),
+            blueprints: vec![Blueprint::check(BLUEPRINT).unwrap().blueprint],
+        };
+        let local = LocalWorld::open(settings).await.unwrap();
+        let listener = bind(0).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let routes = local.routes.clone();
+        let server =
+            tokio::spawn(async move { serve(listener, routes, std::future::pending()).await.unwrap() });
+        Self { folder, local, port, client: reqwest::Client::new(), server }
+    }
+
+    /// Signs a tenant up and waits until it is active.
+    pub(crate) async fn sign_up(&self, id: &str) -> Tenant {
+        let mut body = signup(&format!("signup-{id}"));
+        body["tenantId"] = id.into();
+        self.deliver(body.to_string().as_bytes(), &json!({})).await;
+        self.settled(&id.parse().unwrap()).await
+    }
+
+    /// Hands a queue message in; the host has to be told that it is done.
+    pub(crate) async fn deliver(&self, body: &[u8], metadata: &Value) {
+        let envelope = json!({"Data": {"signupMsg": BASE64_STANDARD.encode(body)}, "Metadata": metadata});
+        let (status, reply) = self.post("signup", &envelope).await;
+        assert_eq!(status, 200, "{reply}");
+        assert!(reply.get("Outputs").is_some_and(Value::is_object), "{reply}");
+    }
+
+    /// Posts a body to the HTTP function `tenants`; status and body for the caller.
+    pub(crate) async fn submit(&self, body: &[u8]) -> (u16, Value) {
+        let octets = json!({"Content-Type": ["application/octet-stream"]});
+        self.call(
+            "tenants",
+            json!({"Method": "POST", "Body": BASE64_STANDARD.encode(body), "Headers": octets}),
+        )
+        .await
+    }
+
+    /// Calls an HTTP function with the members of a request that matter here.
+    pub(crate) async fn call(&self, function: &str, mut request: Value) -> (u16, Value) {
+        for (name, value) in [
+            ("Url", json!("http://localhost/api/tenants")),
+            ("Query", json!({})),
+            ("Params", json!({})),
+            ("Headers", json!({})),
+        ] {
+            request.as_object_mut().unwrap().entry(name).or_insert(value);
+        }
+        let (status, reply) = self.post(function, &json!({"Data": {"req": request}, "Metadata": {}})).await;
+        assert_eq!(status, 200, "{reply}");
+        let response = &reply["Outputs"]["res"];
+        let body = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+        (u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap(), body)
+    }
+
+    async fn post(&self, function: &str, envelope: &Value) -> (u16, Value) {
+        let url = format!("http://127.0.0.1:{}/{function}", self.port);
+        let reply = self.client.post(url).json(envelope).send().await.unwrap();
+        (reply.status().as_u16(), reply.json().await.unwrap())
+    }
+
+    pub(crate) async fn answer_to(&self, body: &[u8]) -> Option<Answer> {
+        self.local.routes.intake.answer_to(body).await.unwrap()
+    }
+
+    pub(crate) async fn tenant(&self, id: &TenantId) -> Option<Tenant> {
+        self.local.world.store.load(id).await.unwrap().map(|stored| stored.value)
+    }
+
+    /// Drives a tenant until nothing more is to be done.
+    pub(crate) async fn settled(&self, id: &TenantId) -> Tenant {
+        for _ in 0..200 {
+            match self.local.routes.runner.drive(id).await.unwrap() {
+                Progress::Parked(at) | Progress::Held(at) => self.local.world.clock.sleep_until(at).await,
+                Progress::Settled(_) => return self.tenant(id).await.unwrap(),
+                Progress::Unknown => panic!("there is no tenant {id}"),
+            }
+        }
+        panic!("tenant {id} does not settle");
+    }
+
+    async fn simulator(&self, what: &str) -> Vec<Value> {
+        let port = std::fs::read_to_string(self.folder.path().join("azure.port")).unwrap();
+        let url = format!("http://127.0.0.1:{}/_sim/{what}", port.trim());
+        self.client.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        self.simulator("events").await
+    }
+
+    pub(crate) async fn census(&self) -> Census {
+        let objects = self.simulator("objects").await;
+        let tenants = self.local.world.store.list(None, 1000).await.unwrap();
+        Census {
+            events: self.events().await.len(),
+            objects: objects.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect(),
+            tenants: tenants.iter().map(|tenant| tenant.id.to_string()).collect(),
+        }
+    }
+
+    /// Whether a case came out as its row says, with everything that must and must not have followed.
+    pub(crate) async fn judge(&self, case: &Case, answer: &Answer, before: &Census, place: &str) {
+        match case.expected {
+            Expected::Refused { code, pointer } => {
+                let first = answer.faults.first().map(|fault| fault.pointer.as_str());
+                let seen = (answer.verdict, answer.code.as_deref(), first);
+                assert_eq!(seen, (Verdict::Rejected, Some(code), Some(pointer)), "{place}: {answer:?}");
+                self.nothing_came_of_it(case, answer, before, place).await;
+            }
+            Expected::Taken { .. } => {
+                assert_eq!(answer.verdict, Verdict::Accepted, "{place}: {answer:?}");
+                self.one_tenant_came_of_it(answer, before, place).await;
+            }
+        }
+    }
+
+    async fn nothing_came_of_it(&self, case: &Case, answer: &Answer, before: &Census, place: &str) {
+        let after = self.census().await;
+        assert_eq!(
+            (after.objects, after.tenants),
+            (before.objects.clone(), before.tenants.clone()),
+            "{place}"
+        );
+        let told = self.events().await.split_off(before.events);
+        let [event] = told.as_slice() else { panic!("{place}: told {} times: {told:#?}", told.len()) };
+        let kind = if answer.parked_as.is_some() { "message.rejected" } else { "tenant.request.rejected" };
+        assert_eq!(event["type"], format!("io.tenantry.{kind}.v1"), "{place}");
+        assert_eq!(event["data"]["code"], json!(answer.code), "{place}");
+        assert_eq!(event["data"]["pointer"], answer.faults[0].pointer, "{place}");
+        assert!(
+            event.to_string().len() < MAX_EVENT_BYTES,
+            "{place}: an event of {} bytes",
+            event.to_string().len()
+        );
+        for (name, value) in event.as_object().unwrap().iter().filter(|(name, _)| *name != "data") {
+            let text = value.as_str().unwrap();
+            assert!(
+                text.len() <= 256 && !text.contains(char::is_control),
+                "{place}: attribute {name} is {text:?}"
+            );
+        }
+        let key = self.local.routes.intake.record_of(answer).unwrap();
+        let record = self.local.world.store.request(&key).await.unwrap().unwrap().value;
+        assert!(record.notices.is_empty(), "{place}: it will be told again");
+        if answer.parked_as.is_some() {
+            let kept = BASE64_STANDARD.decode(record.parked.unwrap()).unwrap();
+            assert!(
+                case.body.starts_with(&kept) && kept.len() >= case.body.len().min(64 * 1024),
+                "{place}: not kept"
+            );
+        }
+    }
+
+    async fn one_tenant_came_of_it(&self, answer: &Answer, before: &Census, place: &str) {
+        let id = answer.tenant_id.clone().unwrap();
+        let tenant = self.settled(&id).await;
+        assert_eq!(tenant.status, Status::Active, "{place}");
+        let after = self.census().await;
+        let new: Vec<&String> = after.tenants.difference(&before.tenants).collect();
+        assert_eq!(new, [&id.to_string()], "{place}");
+        assert_eq!(after.objects.difference(&before.objects).count(), 1, "{place}: one object per slot");
+        let told = self.events().await.split_off(before.events);
+        let kinds: Vec<&str> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
+        let story = ["tenant.request.accepted", "tenant.provision.started", "tenant.provision.succeeded"];
+        assert_eq!(kinds, story.map(|kind| format!("io.tenantry.{kind}.v1")), "{place}");
+        let tags = &tenant.plan.steps[&"group".parse().unwrap()].fields["body"]["tags"];
+        assert_eq!(tags["customer"], tenant.spec.display_name, "{place}: the name was not carried as it is");
+    }
+}

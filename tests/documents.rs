@@ -1,0 +1,181 @@
+//! The tenant's document as stores hold it: nothing is lost on the way, whatever is in it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use tenantry::tenant::{MAX_DOCUMENT_BYTES, Packed, Tenant, UnreadableDocument};
+
+/// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
+const V1: &str = include_str!("fixtures/tenant-v1.json");
+
+/// UTF-16 units that one property of a table takes, with room to spare.
+const MAX_UNITS: usize = 32_000;
+
+fn open(json: &str) -> Result<Tenant, UnreadableDocument> {
+    Packed { parts: vec![json.to_owned()] }.open()
+}
+
+fn v1() -> Tenant {
+    open(V1).unwrap()
+}
+
+/// A document with one long text in it.
+fn with_text(text: &str) -> Tenant {
+    let mut tenant = v1();
+    tenant.spec.parameters = Map::from_iter([("long".to_owned(), json!(text))]);
+    tenant
+}
+
+fn size(tenant: &Tenant) -> usize {
+    serde_json::to_string(tenant).unwrap().len()
+}
+
+#[test]
+fn a_document_of_version_1_loads_for_ever() {
+    let (tenant, written): (Tenant, Value) = (v1(), serde_json::from_str(V1).unwrap());
+    assert_eq!(tenant.schema, "tenantry.tenant/1");
+    assert_eq!(json!(tenant), written, "reading and writing it again changes it");
+}
+
+#[test]
+fn a_document_without_what_came_later_loads_too() {
+    let mut early: Value = serde_json::from_str(V1).unwrap();
+    let optional = [
+        "exports",
+        "operations",
+        "halted",
+        "requests",
+        "lease",
+        "epoch",
+        "unsureUntil",
+        "notices",
+        "numbered",
+        "sequence",
+        "dueAt",
+    ];
+    for member in optional {
+        early.as_object_mut().unwrap().remove(member);
+    }
+    for step in early["steps"].as_object_mut().unwrap().values_mut() {
+        for member in
+            ["needs", "target", "outputs", "doomed", "turn", "attempts", "written", "recreated", "failures"]
+        {
+            step.as_object_mut().unwrap().remove(member);
+        }
+    }
+    let tenant = open(&early.to_string()).unwrap();
+    assert_eq!((tenant.sequence, tenant.operations.len(), tenant.due_at), (0, 0, None));
+}
+
+#[test]
+fn members_that_a_later_version_wrote_are_kept() {
+    let mut later: Value = serde_json::from_str(V1).unwrap();
+    later["suspension"] = json!({"since": "2027-01-01T00:00:00Z", "by": ["billing"]});
+    let tenant = open(&later.to_string()).unwrap();
+    let again: Value = serde_json::from_str(&Packed::new(&tenant).unwrap().parts.concat()).unwrap();
+    assert_eq!(again, later);
+}
+
+#[test]
+fn documents_that_this_program_does_not_read_are_told_apart() {
+    let mut future: Value = serde_json::from_str(V1).unwrap();
+    future["schema"] = json!("tenantry.tenant/2");
+    let error = open(&future.to_string()).unwrap_err();
+    assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"));
+    assert_eq!(
+        error.to_string(),
+        "the stored document has schema tenantry.tenant/2; this version reads tenantry.tenant/1"
+    );
+    // A later schema may have another shape altogether; what matters is still said.
+    let error = open(r#"{"schema": "tenantry.tenant/2", "everything": "else"}"#).unwrap_err();
+    assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"), "{error}");
+    for broken in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        &V1[..V1.len() / 2],
+        &V1.replace("contoso", "Contoso!"),
+        &V1.replace("\"waiting\"", "\"dancing\""),
+    ] {
+        let error = open(broken).unwrap_err();
+        assert!(matches!(error, UnreadableDocument::Json(_)), "{error}");
+        assert!(error.to_string().starts_with("the stored document can't be read: "), "{error}");
+    }
+}
+
+#[test]
+fn parts_fit_and_no_character_is_cut() {
+    // An astral character takes two units: at every place around the boundary it goes to one side or the other.
+    for text in ["a", "é", "漢", "🚀"] {
+        for before in 0..4 {
+            let tenant = with_text(&("x".repeat(before) + &text.repeat(40_000)));
+            let packed = Packed::new(&tenant).unwrap();
+            assert!(packed.parts.len() > 1);
+            for part in &packed.parts {
+                assert!((1..=MAX_UNITS).contains(&part.encode_utf16().count()), "{text}");
+            }
+            assert_eq!(packed.open().unwrap(), tenant);
+        }
+    }
+}
+
+#[test]
+fn a_small_document_is_one_part() {
+    assert_eq!(Packed::new(&v1()).unwrap().parts.len(), 1);
+}
+
+#[test]
+fn a_document_has_a_largest_size_and_says_so() {
+    let room = MAX_DOCUMENT_BYTES - size(&with_text(""));
+    let largest = with_text(&"x".repeat(room));
+    assert_eq!(size(&largest), 900 * 1024);
+    assert_eq!(Packed::new(&largest).unwrap().open().unwrap(), largest);
+    let error = Packed::new(&with_text(&"x".repeat(room + 1))).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the tenant's document has 921601 bytes of 921600; use fewer or smaller steps, or smaller parameters"
+    );
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[a-z🚀é\\\\\"]{0,200}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_document_holds_comes_back(
+        parameters in prop::collection::btree_map("[a-z]{1,20}", value(), 0..8),
+        told in value(),
+        unknown in value(),
+        long in "[a-z🚀漢]{0,60}",
+        times in 0..2000_usize,
+    ) {
+        let mut tenant = v1();
+        tenant.spec.parameters = parameters.into_iter().collect();
+        tenant.spec.parameters.insert("long".into(), long.repeat(times).into());
+        for record in tenant.steps.values_mut() {
+            record.outputs.insert("told".into(), told.clone());
+        }
+        tenant.unknown.insert("later".into(), unknown);
+        let packed = Packed::new(&tenant).unwrap();
+        prop_assert!(packed.parts.iter().all(|part| part.encode_utf16().count() <= MAX_UNITS));
+        prop_assert_eq!(packed.open().unwrap(), tenant);
+    }
+}

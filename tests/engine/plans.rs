@@ -1,0 +1,92 @@
+//! Small plans, written as `group store=2<group check:check<store`.
+//!
+//! Each word is a step: its name, then in any order `=value` (can be changed in place), `#id` (can't: another id is
+//! another object), `:check` or `:role-assignment` (its kind), `~` (uses what the steps before it tell), and at the
+//! end `<need,need`.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tenantry::{
+    blueprint::{BlueprintRef, Kind, Plan, PlannedStep},
+    engine::wish,
+    ids::StepName,
+    tenant::{Action, Operation, Placement, Spec, Tenant},
+};
+
+pub(crate) fn name(text: &str) -> StepName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn plan(text: &str) -> Plan {
+    Plan {
+        blueprint: BlueprintRef { name: "test".into(), version: "1.0.0".into(), digest: "sha256:0".into() },
+        context: json!({}),
+        values: BTreeMap::new(),
+        known: BTreeMap::new(),
+        steps: text.split_whitespace().map(step).collect(),
+        exports: BTreeMap::new(),
+    }
+}
+
+fn step(word: &str) -> (StepName, PlannedStep) {
+    let (head, needs) = word.split_once('<').unwrap_or((word, ""));
+    let end = head.find(['=', '#', ':', '~']).unwrap_or(head.len());
+    let (own, rest) = head.split_at(end);
+    let after = |mark: char| {
+        let text = rest.split_once(mark)?.1;
+        Some(text.split(['=', '#', ':', '~']).next().unwrap_or_default().to_owned())
+    };
+    let kind = match after(':').as_deref() {
+        Some("check") => Kind::Check,
+        Some("role-assignment") => Kind::RoleAssignment,
+        Some(other) => panic!("no kind {other}"),
+        None => Kind::Arm,
+    };
+    let id = format!("/things/{own}{}", after('#').unwrap_or_default());
+    let fields = json!({"id": id, "scope": id, "body": {"value": after('=')}});
+    let late = if rest.contains('~') {
+        BTreeMap::from([("/late".to_owned(), "{{ }}".to_owned())])
+    } else {
+        BTreeMap::new()
+    };
+    let digest = format!("{kind:?} {fields} {late:?}");
+    let needs = needs.split(',').filter(|need| !need.is_empty()).map(name).collect();
+    (name(own), PlannedStep { kind, needs, fields, late, outputs: BTreeMap::new(), digest })
+}
+
+pub(crate) fn spec() -> Spec {
+    serde_json::from_value(json!({"displayName": "Contoso", "tier": "dedicated"})).unwrap()
+}
+
+/// A tenant that has just been signed up.
+pub(crate) fn tenant(plan: Plan, now: Timestamp) -> Tenant {
+    let placement =
+        Placement { stamp: "s1".into(), subscription_id: "sub".into(), region: "westeurope".into() };
+    let mut tenant = wish::sign_up("contoso".parse().unwrap(), None, spec(), placement, plan, now);
+    tenant.requests = VecDeque::new();
+    take_on(&mut tenant, Action::Signup, now);
+    tenant
+}
+
+/// An operation is accepted, as the intake does it.
+pub(crate) fn take_on(tenant: &mut Tenant, action: Action, now: Timestamp) {
+    let operation = operation(tenant, action, now);
+    tenant.halted = None;
+    tenant.operations.push(operation);
+}
+
+pub(crate) fn operation(tenant: &Tenant, action: Action, now: Timestamp) -> Operation {
+    Operation {
+        id: format!("op-{}", tenant.generation),
+        action,
+        request_id: format!("request-{}", tenant.generation),
+        generation: tenant.generation,
+        attempt: 1,
+        started_at: now,
+        started: false,
+        previous_status: tenant.status,
+        external: None,
+    }
+}

@@ -1,0 +1,348 @@
+//! The language of the scenarios.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `sign-up PLAN`, `update PLAN`, `remove`, `retry` | changes the wish; `plans.rs` has the form of a plan |
+//! | `look STEP absent, matches, differs, settling, foreign or broken` | answers a look at something wanted |
+//! | `find STEP nothing, present, lingering, settling or foreign` | answers a look at something doomed |
+//! | `write STEP`, `erase STEP` | records an intent, as before sending |
+//! | `done STEP` | a write or delete was carried out |
+//! | `running STEP [url] [after SECONDS]` | Azure works on it |
+//! | `fail STEP CLASS [after SECONDS]` | it did not come about |
+//! | `wait SECONDS`, `wait` | moves the clock: by so much, or to when something can be done |
+//! | `carry on` | plays on with an Azure in which everything works at once |
+//! | `repeat N COMMAND` | so many times, showing only the last |
+//!
+//! `STEP@TURN` speaks of an earlier turn. An outcome is concluded at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tenantry::{
+    blueprint::Outputs,
+    engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, wish},
+    ids::StepName,
+    steps::{Failure, Trace, Verdict},
+    tenant::{Action, Cause, FailureClass, Poll, PollStyle, StepState, Story, Tenant},
+};
+
+use super::plans;
+
+/// Plays a script and returns its trace.
+pub(crate) fn play(script: &str) -> String {
+    let mut stage = Stage::default();
+    for line in script.lines() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            let _ = writeln!(stage.trace, "{line}");
+            continue;
+        }
+        stage.command(line);
+    }
+    stage.trace
+}
+
+#[derive(Default)]
+struct Stage {
+    now: Timestamp,
+    tenant: Option<Tenant>,
+    sight: Sight,
+    /// What an Azure in which everything works has; `carry on` reads and changes it.
+    there: BTreeSet<StepName>,
+    trace: String,
+}
+
+impl Stage {
+    fn tenant(&mut self) -> &mut Tenant {
+        self.tenant.as_mut().unwrap()
+    }
+
+    fn command(&mut self, line: &str) {
+        let line = line.split('#').next().filter(|_| line.contains(" # ")).unwrap_or(line).trim();
+        let (count, line) = match line.strip_prefix("repeat ") {
+            Some(rest) => rest.split_once(' ').map(|(count, rest)| (count.parse().unwrap(), rest)).unwrap(),
+            None => (1, line),
+        };
+        for round in 1..=count {
+            if round == count {
+                let times = if count > 1 { format!("  (the last of {count})") } else { String::new() };
+                let _ = writeln!(self.trace, "> {line}{times}");
+            }
+            let kept = self.trace.len();
+            let before = self.tenant.clone();
+            for part in line.split("; ") {
+                self.single(part);
+            }
+            self.changes(before.as_ref());
+            self.decided();
+            if round < count {
+                self.trace.truncate(kept);
+            }
+        }
+    }
+
+    fn single(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let now = self.now;
+        match words.as_slice() {
+            ["sign-up", plan @ ..] => self.tenant = Some(plans::tenant(plans::plan(&plan.join(" ")), now)),
+            ["update", plan @ ..] => {
+                let tenant = self.tenant();
+                wish::update(tenant, plans::spec(), plans::plan(&plan.join(" ")), now);
+                plans::take_on(tenant, Action::Update, now);
+            }
+            ["remove"] => {
+                let tenant = self.tenant();
+                let by = plans::operation(tenant, Action::Deprovision, now);
+                wish::remove(tenant, &by, now);
+                tenant.halted = None;
+                tenant.operations.push(by);
+            }
+            ["retry"] => self.retry(),
+            ["wait"] => self.now = self.decide().next.unwrap(),
+            ["wait", seconds] => self.now = self.now.checked_add(duration(seconds)).unwrap(),
+            ["carry", "on"] => self.carry_on(),
+            ["done", step] => self.apply(step, Event::Written),
+            ["erase", step] => self.apply(step, Event::Began { target: None }),
+            ["write", step] => self.apply(step, Event::Began { target: Some(json!({"id": step})) }),
+            ["look", step, shown] => self.apply(step, Event::Seen(Seen::Wanted(verdict(shown), None))),
+            ["find", step, shown] => self.apply(step, Event::Seen(Seen::Unwanted(trace(shown)))),
+            ["running", step, rest @ ..] => {
+                let operation = rest
+                    .contains(&"url")
+                    .then(|| Poll { url: "https://poll".into(), style: PollStyle::Location });
+                self.apply(step, Event::Running { operation, after: after(rest) });
+            }
+            ["fail", step, class, rest @ ..] => {
+                let class: FailureClass = serde_json::from_value(json!(class)).unwrap();
+                let cause = Cause::ours(class, "TestCode", "as the script says");
+                self.apply(step, Event::Failed(Failure { cause, retry_after: after(rest) }));
+            }
+            other => panic!("no command {other:?}"),
+        }
+    }
+
+    /// As the intake takes a retry on.
+    fn retry(&mut self) {
+        let now = self.now;
+        let tenant = self.tenant();
+        wish::retry(tenant, now);
+        if tenant.operations.is_empty() {
+            tenant.operations.extend(tenant.halted.take());
+        }
+        let operation = tenant.operations.last_mut().unwrap();
+        operation.attempt += 1;
+        operation.started = false;
+    }
+
+    fn apply(&mut self, step: &str, event: Event) {
+        let (step, turn) = match step.split_once('@') {
+            Some((step, turn)) => (plans::name(step), turn.parse().unwrap()),
+            None => (plans::name(step), self.tenant().steps[&plans::name(step)].turn),
+        };
+        let (policy, now) = (Policy::azure(), self.now);
+        let tenant = self.tenant.as_mut().unwrap();
+        let before = (tenant.clone(), self.sight.clone());
+        match engine::apply(tenant, &mut self.sight, &step, turn, event, &policy, now) {
+            Ok(change) => _ = writeln!(self.trace, "    change: {}", format!("{change:?}").to_lowercase()),
+            Err(error) => {
+                assert_eq!(
+                    (tenant, &self.sight),
+                    (&mut before.0.clone(), &before.1),
+                    "{error}, and yet it changed"
+                );
+                let _ = writeln!(self.trace, "    illegal: {error}");
+            }
+        }
+    }
+
+    fn decide(&self) -> Decision {
+        let tenant = self.tenant.as_ref().unwrap();
+        let decision = engine::decide(tenant, &self.sight, &BTreeSet::new(), self.now);
+        assert_eq!(decision, engine::decide(tenant, &self.sight, &BTreeSet::new(), self.now));
+        decision
+    }
+
+    /// Plays on, round by round, until there is an outcome or something has to be waited for.
+    fn carry_on(&mut self) {
+        for _ in 0..100 {
+            let acts = self.decide().acts;
+            if acts.is_empty() {
+                return;
+            }
+            let _ = writeln!(self.trace, "    {}", acts_in_words(&acts));
+            for (name, act) in acts {
+                let doomed = self.tenant().steps[&name].doomed;
+                let there = self.there.contains(&name);
+                let events = match (act, doomed) {
+                    (Act::Look, false) if there => vec![Event::Seen(Seen::Wanted(verdict("matches"), None))],
+                    (Act::Look, false) => vec![Event::Seen(Seen::Wanted(Verdict::Absent, None))],
+                    (Act::Look, true) if there => vec![Event::Seen(Seen::Unwanted(trace("present")))],
+                    (Act::Look, true) => vec![Event::Seen(Seen::Unwanted(Trace::Nothing))],
+                    (Act::Write, _) => {
+                        self.there.insert(name.clone());
+                        vec![Event::Began { target: Some(json!({})) }, Event::Written]
+                    }
+                    (Act::Erase, _) => {
+                        self.there.remove(&name);
+                        vec![Event::Began { target: None }, Event::Written]
+                    }
+                    (Act::Poll, _) => vec![Event::Written],
+                };
+                let kept = self.trace.len();
+                for event in events {
+                    self.apply(name.as_str(), event);
+                }
+                self.trace.truncate(kept);
+            }
+        }
+        panic!("it does not end:\n{}", self.trace);
+    }
+
+    fn changes(&mut self, before: Option<&Tenant>) {
+        let after = self.tenant.clone().unwrap();
+        for (name, record) in &after.steps {
+            let was = before.and_then(|before| before.steps.get(name));
+            if was != Some(record) {
+                let _ = writeln!(self.trace, "    {name}: {}", self.in_words(record));
+            }
+        }
+        let gone = before
+            .into_iter()
+            .flat_map(|before| before.steps.keys())
+            .filter(|name| !after.steps.contains_key(*name));
+        for name in gone {
+            let _ = writeln!(self.trace, "    {name}: forgotten");
+        }
+        self.told(before.map_or(0, |before| before.numbered));
+    }
+
+    fn told(&mut self, since: u64) {
+        let notices = self.tenant().notices.clone();
+        for notice in notices.iter().filter(|notice| notice.number > since) {
+            if let Story::Event { kind, data, .. } = &notice.story {
+                let code = data.pointer("/error/code").and_then(|code| code.as_str());
+                let _ = writeln!(
+                    self.trace,
+                    "    told: {kind}{}",
+                    code.map_or(String::new(), |code| format!(" ({code})"))
+                );
+            }
+        }
+    }
+
+    fn in_words(&self, record: &tenantry::tenant::StepRecord) -> String {
+        let mut text = record.state.word().to_owned();
+        match &record.state {
+            StepState::Settling { operation, check_at } => {
+                text += if operation.is_some() { ", poll" } else { ", look" };
+                text += &format!(" at {}", self.at(*check_at));
+            }
+            StepState::Backoff { until, cause } => {
+                text += &format!(" until {} ({})", self.at(*until), cause.code)
+            }
+            StepState::Halted { cause } => text += &format!(" ({}: {})", cause.code, cause.message),
+            StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}
+        }
+        let marks = [
+            (record.doomed, "doomed".to_owned()),
+            (record.turn > 0, format!("turn {}", record.turn)),
+            (record.attempts > 0, format!("sent {}", record.attempts)),
+            (record.written, "written".to_owned()),
+            (record.failures > 0, format!("failures {}", record.failures)),
+            (record.recreated > 0, format!("recreated {}", record.recreated)),
+        ];
+        let marks: Vec<String> = marks.into_iter().filter(|(show, _)| *show).map(|(_, mark)| mark).collect();
+        if marks.is_empty() { text } else { format!("{text} [{}]", marks.join(", ")) }
+    }
+
+    /// An instant as seconds since the start.
+    fn at(&self, at: Timestamp) -> String {
+        format!("+{:.1}s", at.duration_since(Timestamp::default()).as_secs_f64())
+    }
+
+    /// What the engine wants next. An outcome is concluded, so that what is told shows at once.
+    fn decided(&mut self) {
+        let now = self.now;
+        let numbered = self.tenant().numbered;
+        engine::begin(self.tenant(), now);
+        self.told(numbered);
+        let Decision { acts, next, outcome } = self.decide();
+        let next = next.map_or(String::new(), |at| format!("something at {}", self.at(at)));
+        let wanted = [acts_in_words(&acts), next]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
+        let Some(outcome) = outcome else {
+            let _ = writeln!(self.trace, "  = {wanted}");
+            return;
+        };
+        let word = match &outcome {
+            Outcome::Ready => "ready".to_owned(),
+            Outcome::Removed => "removed".to_owned(),
+            Outcome::Halted(causes) => format!(
+                "halted: {}",
+                causes
+                    .iter()
+                    .map(|(step, cause)| format!("{step} {}", cause.code))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        };
+        let _ = writeln!(self.trace, "  = outcome {word}");
+        let numbered = self.tenant().numbered;
+        engine::conclude(self.tenant(), &outcome, BTreeMap::new(), now);
+        self.told(numbered);
+        let status = self.tenant().status.word();
+        let _ = writeln!(self.trace, "    the tenant is {status}");
+    }
+}
+
+fn acts_in_words(acts: &BTreeMap<StepName, Act>) -> String {
+    let mut by_act: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, act) in acts {
+        by_act.entry(format!("{act:?}").to_lowercase()).or_default().push(name.as_str());
+    }
+    by_act.into_iter().map(|(act, names)| format!("{act} {}", names.join(" "))).collect::<Vec<_>>().join(", ")
+}
+
+fn duration(seconds: &str) -> Duration {
+    Duration::from_secs_f64(seconds.trim_end_matches('s').parse().unwrap())
+}
+
+fn after(words: &[&str]) -> Option<Duration> {
+    let at = words.iter().position(|word| *word == "after")?;
+    Some(duration(words[at + 1]))
+}
+
+fn verdict(word: &str) -> Verdict {
+    match word {
+        "absent" => Verdict::Absent,
+        "matches" => Verdict::Matches(Outputs::from([("id".to_owned(), json!("1"))])),
+        "differs" => Verdict::Differs(vec!["/body/value".into()]),
+        "settling" => Verdict::Settling,
+        "foreign" => Verdict::Foreign("tenant fabrikam".into()),
+        "broken" => Verdict::Broken(Cause::ours(
+            FailureClass::Permanent,
+            "provisioning-failed",
+            "the resource is in state Failed",
+        )),
+        other => panic!("no verdict {other}"),
+    }
+}
+
+fn trace(word: &str) -> Trace {
+    match word {
+        "nothing" => Trace::Nothing,
+        "present" => Trace::Present(Outputs::new()),
+        "lingering" => Trace::Lingering(Outputs::new()),
+        "settling" => Trace::Settling,
+        "foreign" => Trace::Foreign,
+        other => panic!("no trace {other}"),
+    }
+}
