@@ -36,6 +36,20 @@ pub enum Kind {
     Check,
 }
 
+impl Kind {
+    /// Whether what was just written may stay unseen for a while: Entra and role assignments are replicated, and a
+    /// look may be answered by a replica that is behind.
+    pub fn is_replicated(self) -> bool {
+        match self {
+            Self::EntraApplication
+            | Self::ServicePrincipal
+            | Self::FederatedCredential
+            | Self::RoleAssignment => true,
+            Self::Arm | Self::ArmUpdate | Self::Check => false,
+        }
+    }
+}
+
 /// Which blueprint a plan was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlueprintRef {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, wish};
+use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::add, wish};
 use crate::{
     blueprint::Outputs,
     ids::StepName,
@@ -129,6 +129,9 @@ impl At<'_> {
     fn unwanted(&mut self, trace: Trace) -> Change {
         let (attempts, written) = self.peek(|record| (record.attempts, record.written)).unwrap_or_default();
         match &trace {
+            Trace::Nothing if !written && self.may_be_unseen() => {
+                return self.behind("it may have been made, but can't be seen yet");
+            }
             Trace::Nothing | Trace::Foreign => return self.gone(),
             Trace::Settling => return self.running(None, None),
             Trace::Present(_) if written => return self.behind("it was deleted, but is still seen"),
@@ -185,11 +188,13 @@ impl At<'_> {
     }
 
     fn began(&mut self, target: Option<serde_json::Value>) -> Change {
+        let now = self.now;
         self.record(|record| {
             record.state = StepState::Writing;
             record.written = false;
             if target.is_some() {
                 record.target = target;
+                record.wrote_at = Some(now);
             }
         })
     }
@@ -238,12 +243,20 @@ impl At<'_> {
         });
     }
 
+    /// Whether a write that was sent lately may have made what a look can't see yet.
+    fn may_be_unseen(&self) -> bool {
+        let visibility = self.policy.visibility;
+        self.peek(|record| {
+            record.kind.is_replicated() && record.wrote_at.is_some_and(|at| add(at, visibility) > self.now)
+        }) == Some(true)
+    }
+
     /// A write or delete was answered with success, yet a look does not show it: the look is behind. After some looks
     /// it is sent again, for somebody else may have undone it.
     fn behind(&mut self, what: &str) -> Change {
         let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", what);
         self.failed(lag.into());
-        self.record(|record| record.written = record.failures % LOOKS_PER_WRITE != 0)
+        self.record(|record| record.written &= record.failures % LOOKS_PER_WRITE != 0)
     }
 
     fn failed(&mut self, failure: Failure) -> Change {

@@ -15,4 +15,4 @@ pub use apply::apply;
 pub use backoff::Policy;
 pub use decide::{Act, Decision, decide};
 pub use event::{Change, Event, IllegalEvent, Seen, Sight};
-pub use outcome::{Outcome, begin, common_data, conclude};
+pub use outcome::{Outcome, begin, common_data, conclude, working};

@@ -29,15 +29,20 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
         let Some(operation) = tenant.operations.get_mut(index) else { continue };
         operation.started = true;
         let operation = operation.clone();
-        tenant.status = match operation.action {
-            Action::Deprovision => Status::Deprovisioning,
-            Action::Update => Status::Updating,
-            Action::Signup => Status::Provisioning,
-            Action::Retry if tenant.goal == Goal::Absent => Status::Deprovisioning,
-            Action::Retry => Status::Provisioning,
-        };
+        tenant.status = working(operation.action, tenant.goal);
         let data = common_data(tenant, &operation, now);
         tenant.tell(&operation, &format!("tenant.{}.started", operation.action.noun()), data, now);
+    }
+}
+
+/// The status while an operation is worked on.
+pub fn working(action: Action, goal: Goal) -> Status {
+    match action {
+        Action::Deprovision => Status::Deprovisioning,
+        Action::Update => Status::Updating,
+        Action::Signup => Status::Provisioning,
+        Action::Retry if goal == Goal::Absent => Status::Deprovisioning,
+        Action::Retry => Status::Provisioning,
     }
 }
 

@@ -188,7 +188,11 @@ impl Intake {
                 tenant.operations.push(operation);
             }
         }
-        let id = tenant.operations.last().map(|operation| operation.id.clone()).unwrap_or_default();
+        // From here on it is at work again, so that another retry finds nothing that has stopped.
+        tenant.halted = None;
+        let Some(last) = tenant.operations.last() else { return Ok(Changed::Saved(Box::new(tenant))) };
+        let id = last.id.clone();
+        tenant.status = engine::working(last.action, tenant.goal);
         tenant.remember(&request.request_id, &id);
         tenant.version += 1;
         tenant.due_at = Some(now);

@@ -119,7 +119,8 @@ impl LocalWorld {
                 tracing::error!(error = %error, "the simulated Azure has stopped");
             }
         }));
-        let runner_settings = Settings::local(&settings.deployment);
+        let mut runner_settings = Settings::local(&settings.deployment);
+        runner_settings.policy.visibility = settings.speed.replication_lag() * 2;
         let hosts = Hosts::all_at(&url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?);
         let wire: Arc<dyn Wire> = Arc::new(HttpWire::new(hosts, "local", runner_settings.request_timeout)?);
         let world = World {

@@ -117,6 +117,9 @@ pub struct StepRecord {
     /// Rises whenever the step begins anew, so that a late answer to an earlier question is not taken for a new one.
     #[serde(default)]
     pub turn: u32,
+    /// When the last write was about to go out, in whatever turn: until long after, not to see it proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrote_at: Option<Timestamp>,
     /// Writes and deletes of this turn that Azure took.
     #[serde(default)]
     pub attempts: u32,
@@ -145,6 +148,7 @@ impl StepRecord {
             digest,
             doomed: false,
             turn: 0,
+            wrote_at: None,
             attempts: 0,
             written: false,
             recreated: 0,

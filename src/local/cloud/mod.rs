@@ -50,6 +50,11 @@ pub enum Speed {
 }
 
 impl Speed {
+    /// How long a new object may stay unseen in Graph and to role assignments.
+    pub fn replication_lag(self) -> std::time::Duration {
+        std::time::Duration::try_from(self.scale(graph::LAG_SECONDS)).unwrap_or_default()
+    }
+
     /// How long something takes here that takes Azure so many seconds.
     pub(crate) fn scale(self, seconds: u32) -> SignedDuration {
         match self {
