@@ -67,7 +67,8 @@ async fn message(stage: &Stage, case: &Case, place: &str) -> Answer {
     for _ in 0..2 {
         stage.deliver(&case.body, &serde_json::json!({})).await;
     }
-    let answer = stage.answer_to(&case.body).await.unwrap_or_else(|| panic!("{place}: no answer is on record"));
+    let answer =
+        stage.answer_to(&case.body).await.unwrap_or_else(|| panic!("{place}: no answer is on record"));
     stage.judge(case, &answer, &before, place).await;
     answer
 }
@@ -76,7 +77,11 @@ async fn message(stage: &Stage, case: &Case, place: &str) -> Answer {
 async fn call(stage: &Stage, case: &Case, place: &str) -> (u16, Answer) {
     let before = stage.census().await;
     let (status, body) = stage.submit(&case.body).await;
-    assert_eq!(stage.submit(&case.body).await, (status, body.clone()), "{place}: a repeat is answered otherwise");
+    assert_eq!(
+        stage.submit(&case.body).await,
+        (status, body.clone()),
+        "{place}: a repeat is answered otherwise"
+    );
     let answer: Answer = serde_json::from_value(body).unwrap();
     match case.expected {
         Expected::Refused { .. } => assert!((400..500).contains(&status), "{place}: {status}"),
@@ -94,11 +99,25 @@ fn tell(case: &Case, seen: &Seen, told: &mut String) {
             let _ = writeln!(told, "{number:>3}  {name:<52} {http}  taken: {why}");
         }
         _ => {
-            let _ = writeln!(told, "{number:>3}  {name:<52} {http}  {}", answer.code.as_deref().unwrap_or_default());
+            let _ = writeln!(
+                told,
+                "{number:>3}  {name:<52} {http}  {}",
+                answer.code.as_deref().unwrap_or_default()
+            );
             // The last of very many says how many more there are.
-            let shown = if answer.faults.len() > 4 { &answer.faults[answer.faults.len() - 2..] } else { &answer.faults[..] };
+            let shown = if answer.faults.len() > 4 {
+                &answer.faults[answer.faults.len() - 2..]
+            } else {
+                &answer.faults[..]
+            };
             for fault in shown {
-                let _ = writeln!(told, "{:60}{} {}", "", if fault.pointer.is_empty() { "." } else { &fault.pointer }, fault.message);
+                let _ = writeln!(
+                    told,
+                    "{:60}{} {}",
+                    "",
+                    if fault.pointer.is_empty() { "." } else { &fault.pointer },
+                    fault.message
+                );
             }
         }
     }

@@ -41,12 +41,26 @@ fn a_document_of_version_1_loads_for_ever() {
 #[test]
 fn a_document_without_what_came_later_loads_too() {
     let mut early: Value = serde_json::from_str(V1).unwrap();
-    let optional = ["exports", "operations", "halted", "requests", "lease", "epoch", "unsureUntil", "notices", "numbered", "sequence", "dueAt"];
+    let optional = [
+        "exports",
+        "operations",
+        "halted",
+        "requests",
+        "lease",
+        "epoch",
+        "unsureUntil",
+        "notices",
+        "numbered",
+        "sequence",
+        "dueAt",
+    ];
     for member in optional {
         early.as_object_mut().unwrap().remove(member);
     }
     for step in early["steps"].as_object_mut().unwrap().values_mut() {
-        for member in ["needs", "target", "outputs", "doomed", "turn", "attempts", "written", "recreated", "failures"] {
+        for member in
+            ["needs", "target", "outputs", "doomed", "turn", "attempts", "written", "recreated", "failures"]
+        {
             step.as_object_mut().unwrap().remove(member);
         }
     }
@@ -69,11 +83,22 @@ fn documents_that_this_program_does_not_read_are_told_apart() {
     future["schema"] = json!("tenantry.tenant/2");
     let error = open(&future.to_string()).unwrap_err();
     assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"));
-    assert_eq!(error.to_string(), "the stored document has schema tenantry.tenant/2; this version reads tenantry.tenant/1");
+    assert_eq!(
+        error.to_string(),
+        "the stored document has schema tenantry.tenant/2; this version reads tenantry.tenant/1"
+    );
     // A later schema may have another shape altogether; what matters is still said.
     let error = open(r#"{"schema": "tenantry.tenant/2", "everything": "else"}"#).unwrap_err();
     assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"), "{error}");
-    for broken in ["", "null", "[]", "{}", &V1[..V1.len() / 2], &V1.replace("contoso", "Contoso!"), &V1.replace("\"waiting\"", "\"dancing\"")] {
+    for broken in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        &V1[..V1.len() / 2],
+        &V1.replace("contoso", "Contoso!"),
+        &V1.replace("\"waiting\"", "\"dancing\""),
+    ] {
         let error = open(broken).unwrap_err();
         assert!(matches!(error, UnreadableDocument::Json(_)), "{error}");
         assert!(error.to_string().starts_with("the stored document can't be read: "), "{error}");

@@ -60,10 +60,21 @@ async fn all_faults_are_told_at_once() {
             "tags": {"ok": "fine", "a/b": "x", "tenantry-tenant": "me", "n": 1, "~": ""},
         },
     });
-    let update = request("update", "u-1", LIVE, json!({"displayName": 1, "quantity": -1, "allowReplace": "yes", "blueprint": {"version": 2}}));
-    let deprovision = request("deprovision", "d-1", "", json!({"reason": "", "gracePeriod": "P7D", "retain": ["logs"]}));
+    let update = request(
+        "update",
+        "u-1",
+        LIVE,
+        json!({"displayName": 1, "quantity": -1, "allowReplace": "yes", "blueprint": {"version": 2}}),
+    );
+    let deprovision =
+        request("deprovision", "d-1", "", json!({"reason": "", "gracePeriod": "P7D", "retain": ["logs"]}));
     let mut told = String::new();
-    for (name, message) in [("a bare sign-up", &signup), ("the same in an event", &event(&signup)), ("an update", &update), ("a removal", &deprovision)] {
+    for (name, message) in [
+        ("a bare sign-up", &signup),
+        ("the same in an event", &event(&signup)),
+        ("an update", &update),
+        ("a removal", &deprovision),
+    ] {
         let answer = take_in(&stage, message).await;
         assert_eq!((answer.verdict, answer.code.as_deref()), (Verdict::Rejected, Some("invalid")));
         let _ = writeln!(told, "{name}");
@@ -112,7 +123,8 @@ async fn fifty_deliveries_at_once_are_one_tenant_and_one_outcome() {
     }))
     .await;
     stage.settled(&LIVE.parse().unwrap()).await;
-    let kinds: Vec<String> = stage.events().await.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+    let kinds: Vec<String> =
+        stage.events().await.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
     let story = ["tenant.request.accepted", "tenant.provision.started", "tenant.provision.succeeded"];
     assert_eq!(kinds, story.map(|kind| format!("io.tenantry.{kind}.v1")));
     let census = stage.census().await;
@@ -153,7 +165,11 @@ async fn another_systems_operation_is_a_second_key() {
     assert_eq!(take_in(&stage, &bought("buy-2", "other")).await, first, "the same purchase, told twice");
     let mut elsewhere = bought("buy-3", "elsewhere");
     elsewhere["external"]["system"] = "crm".into();
-    assert_eq!(take_in(&stage, &elsewhere).await.verdict, Verdict::Accepted, "another system's operation of that id");
+    assert_eq!(
+        take_in(&stage, &elsewhere).await.verdict,
+        Verdict::Accepted,
+        "another system's operation of that id"
+    );
     stage.settled(&LIVE.parse().unwrap()).await;
     let events = stage.events().await;
     let of_live: Vec<&Value> = events.iter().filter(|event| event["tenantid"] == LIVE).collect();
@@ -174,14 +190,26 @@ async fn conditions_are_checked_when_the_request_is_taken_in() {
         update
     };
     let before = live(&stage).await;
-    refused(&take_in(&stage, &with("late", "deadline", json!("2020-01-01T00:00:00Z"))).await, "expired", "/deadline");
-    refused(&take_in(&stage, &with("stale", "expectedVersion", json!(before.version + 1))).await, "stale", "/expectedVersion");
+    refused(
+        &take_in(&stage, &with("late", "deadline", json!("2020-01-01T00:00:00Z"))).await,
+        "expired",
+        "/deadline",
+    );
+    refused(
+        &take_in(&stage, &with("stale", "expectedVersion", json!(before.version + 1))).await,
+        "stale",
+        "/expectedVersion",
+    );
     assert_eq!(live(&stage).await, before);
     let fresh = with("fresh", "expectedVersion", json!(before.version));
     assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted);
     assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted, "the repeat is no second update");
     assert_eq!(live(&stage).await.spec.quantity, Some(5));
-    refused(&take_in(&stage, &with("stale-2", "expectedVersion", json!(before.version))).await, "stale", "/expectedVersion");
+    refused(
+        &take_in(&stage, &with("stale-2", "expectedVersion", json!(before.version))).await,
+        "stale",
+        "/expectedVersion",
+    );
 }
 
 #[tokio::test]
@@ -200,7 +228,8 @@ async fn a_dry_run_answers_the_plan_and_changes_nothing() {
     stage.sign_up(LIVE).await;
     let mut stored = stage.local.world.store.load(&LIVE.parse().unwrap()).await.unwrap().unwrap();
     for record in stored.value.steps.values_mut() {
-        let cause = tenantry::tenant::Cause::ours(tenantry::tenant::FailureClass::Quota, "OutOfQuota", "no room");
+        let cause =
+            tenantry::tenant::Cause::ours(tenantry::tenant::FailureClass::Quota, "OutOfQuota", "no room");
         record.state = tenantry::tenant::StepState::Halted { cause };
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
@@ -210,7 +239,11 @@ async fn a_dry_run_answers_the_plan_and_changes_nothing() {
         assert_eq!(take_in(&stage, &asked).await.verdict, Verdict::Planned, "{action}");
         assert_eq!(live(&stage).await, before, "a dry {action} changed something");
     }
-    refused(&take_in(&stage, &dry(request("update", "dry-2", "nobody", json!({})))).await, "unknown_tenant", "/tenantId");
+    refused(
+        &take_in(&stage, &dry(request("update", "dry-2", "nobody", json!({})))).await,
+        "unknown_tenant",
+        "/tenantId",
+    );
 }
 
 #[tokio::test]
@@ -231,7 +264,11 @@ async fn a_removed_tenant_takes_no_update_and_may_sign_up_again() {
     stage.deliver(removal.to_string().as_bytes(), &json!({})).await;
     assert_eq!(stage.settled(&first.id).await.status, Status::Deleted);
     assert!(stage.census().await.objects.is_empty());
-    refused(&take_in(&stage, &request("update", "late", LIVE, json!({}))).await, "tenant_removed", "/tenantId");
+    refused(
+        &take_in(&stage, &request("update", "late", LIVE, json!({}))).await,
+        "tenant_removed",
+        "/tenantId",
+    );
     // The old sign-up, delivered again, does not bring it back; a new one is a new incarnation with new names.
     stage.sign_up(LIVE).await;
     assert_eq!(live(&stage).await.status, Status::Deleted);
@@ -245,15 +282,27 @@ async fn a_removed_tenant_takes_no_update_and_may_sign_up_again() {
 async fn an_update_changes_what_it_names_and_null_removes_a_parameter() {
     let stage = Stage::open().await;
     stage.sign_up(LIVE).await;
-    let update = request("update", "u", LIVE, json!({"displayName": "New Name", "tags": {"cost": "42"}, "adminContact": "a@b.example"}));
+    let update = request(
+        "update",
+        "u",
+        LIVE,
+        json!({"displayName": "New Name", "tags": {"cost": "42"}, "adminContact": "a@b.example"}),
+    );
     stage.deliver(update.to_string().as_bytes(), &json!({})).await;
     let tenant = stage.settled(&LIVE.parse().unwrap()).await;
-    assert_eq!((tenant.status, tenant.spec.display_name.as_str(), tenant.spec.tier.as_str()), (Status::Active, "New Name", "dedicated"));
+    assert_eq!(
+        (tenant.status, tenant.spec.display_name.as_str(), tenant.spec.tier.as_str()),
+        (Status::Active, "New Name", "dedicated")
+    );
     assert_eq!(tenant.spec.tags["cost"], "42");
     let unknown = request("update", "p", LIVE, json!({"parameters": {"colour": "blue"}}));
     refused(&take_in(&stage, &unknown).await, "unknown-parameter", "/spec/parameters/colour");
     let none = request("update", "n", LIVE, json!({"parameters": {"colour": null}}));
-    assert_eq!(take_in(&stage, &none).await.verdict, Verdict::Accepted, "removing what is not there is no fault");
+    assert_eq!(
+        take_in(&stage, &none).await.verdict,
+        Verdict::Accepted,
+        "removing what is not there is no fault"
+    );
     let version = request("update", "v", LIVE, json!({"blueprint": {"name": "hello", "version": "2.0.0"}}));
     refused(&take_in(&stage, &version).await, "unknown_blueprint", "/spec/blueprint/version");
 }

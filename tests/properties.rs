@@ -28,7 +28,8 @@ use tenantry::{
 fn plan() -> impl Strategy<Value = String> {
     prop::collection::vec((any::<u8>(), 0..3_u8, 0..2_u8, any::<bool>(), 0..8_u8), 1..6).prop_map(|steps| {
         let word = |(n, (needs, value, id, late, dropped)): (usize, &(u8, u8, u8, bool, u8))| {
-            let needs: Vec<String> = (0..n).filter(|need| needs >> need & 1 == 1).map(|need| format!("s{need}")).collect();
+            let needs: Vec<String> =
+                (0..n).filter(|need| needs >> need & 1 == 1).map(|need| format!("s{need}")).collect();
             let kind = if *dropped == 1 { ":role-assignment" } else { "" };
             let late = if *late { "~" } else { "" };
             (*dropped != 0).then(|| format!("s{n}={value}#{id}{kind}{late}<{}", needs.join(",")))
@@ -88,7 +89,12 @@ struct Game {
 impl Game {
     fn new(plan: &str) -> Self {
         let now = Timestamp::default();
-        Self { tenant: plans::tenant(plans::plan(plan), now), sight: Sight::new(), busy: BTreeMap::new(), now }
+        Self {
+            tenant: plans::tenant(plans::plan(plan), now),
+            sight: Sight::new(),
+            busy: BTreeMap::new(),
+            now,
+        }
     }
 
     fn decide(&self) -> engine::Decision {
@@ -116,7 +122,10 @@ impl Game {
         } else {
             assert_eq!(self.tenant.goal, Goal::Present);
             let needs = record.needs.iter().filter_map(|need| self.tenant.steps.get(need));
-            assert!(needs.into_iter().all(|need| need.state == StepState::Ready && !need.doomed), "{name} is early");
+            assert!(
+                needs.into_iter().all(|need| need.state == StepState::Ready && !need.doomed),
+                "{name} is early"
+            );
             assert_ne!(act, Act::Erase);
         }
     }
@@ -133,23 +142,40 @@ impl Game {
             assert!(resting, "{outcome:?}, while {name} is {record:?}");
         }
         match outcome {
-            Outcome::Ready => assert!(self.tenant.plan.steps.keys().all(|name| self.tenant.steps[name].state == StepState::Ready)),
-            Outcome::Removed => assert!(self.tenant.steps.values().all(|record| record.state == StepState::Gone)),
-            Outcome::Halted(causes) => assert!(causes.values().all(|cause| cause.code != "stalled"), "{causes:?}\n{:#?}", self.tenant.steps),
+            Outcome::Ready => assert!(
+                self.tenant.plan.steps.keys().all(|name| self.tenant.steps[name].state == StepState::Ready)
+            ),
+            Outcome::Removed => {
+                assert!(self.tenant.steps.values().all(|record| record.state == StepState::Gone))
+            }
+            Outcome::Halted(causes) => assert!(
+                causes.values().all(|cause| cause.code != "stalled"),
+                "{causes:?}\n{:#?}",
+                self.tenant.steps
+            ),
         }
     }
 
     fn apply(&mut self, name: &StepName, turn: u32, event: Event) -> bool {
         let before = (self.tenant.clone(), self.sight.clone());
-        let applied = engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, &Policy::azure(), self.now);
+        let applied =
+            engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, &Policy::azure(), self.now);
         if applied.is_err() {
-            assert_eq!((&self.tenant, &self.sight), (&before.0, &before.1), "a refused event changed something");
+            assert_eq!(
+                (&self.tenant, &self.sight),
+                (&before.0, &before.1),
+                "a refused event changed something"
+            );
         }
         for (name, record) in &self.tenant.steps {
             let Some(was) = before.0.steps.get(name) else { panic!("{name} came from nowhere") };
             assert!(record.turn >= was.turn, "{name} went back to an earlier turn");
-            let final_before = matches!(was.state, StepState::Ready | StepState::Halted { .. } | StepState::Gone);
-            assert!(record.turn > was.turn || !final_before || record.state == was.state, "{name} left {was:?} within its turn");
+            let final_before =
+                matches!(was.state, StepState::Ready | StepState::Halted { .. } | StepState::Gone);
+            assert!(
+                record.turn > was.turn || !final_before || record.state == was.state,
+                "{name} left {was:?} within its turn"
+            );
         }
         assert_eq!(self.tenant.generation, before.0.generation);
         applied.is_ok()
@@ -174,13 +200,23 @@ impl Game {
                 let doomed = self.tenant.steps.get(&name).is_some_and(|record| record.doomed);
                 self.apply(&name, turn, answer(act, doomed, *what));
             }
-            Move::Wait(seconds) => self.now = self.now.checked_add(Duration::from_secs((*seconds).into())).unwrap(),
+            Move::Wait(seconds) => {
+                self.now = self.now.checked_add(Duration::from_secs((*seconds).into())).unwrap()
+            }
             Move::Stray(which, turn, what) => {
-                let Some(name) = self.tenant.steps.keys().nth(which % self.tenant.steps.len().max(1)).cloned() else { return };
+                let Some(name) =
+                    self.tenant.steps.keys().nth(which % self.tenant.steps.len().max(1)).cloned()
+                else {
+                    return;
+                };
                 let record = &self.tenant.steps[&name];
                 // A worker asks about one thing at a time, so only another turn's answers can come unasked.
                 if record.turn != *turn {
-                    let event = answer([Act::Look, Act::Write, Act::Poll][usize::from(*what) % 3], what % 2 == 0, *what);
+                    let event = answer(
+                        [Act::Look, Act::Write, Act::Poll][usize::from(*what) % 3],
+                        what % 2 == 0,
+                        *what,
+                    );
                     assert!(!self.apply(&name, *turn, event), "an answer of turn {turn} was taken");
                 }
             }
@@ -217,8 +253,13 @@ impl Game {
 
     /// From here on everything works: returns the outcome, which has to come.
     fn heal(&mut self) -> Outcome {
-        let mut there: BTreeSet<StepName> =
-            self.tenant.steps.iter().filter(|(_, record)| record.target.is_some()).map(|(name, _)| name.clone()).collect();
+        let mut there: BTreeSet<StepName> = self
+            .tenant
+            .steps
+            .iter()
+            .filter(|(_, record)| record.target.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in std::mem::take(&mut self.busy).into_keys() {
             let turn = self.tenant.steps.get(&name).map_or(0, |record| record.turn);
             self.apply(&name, turn, Event::Failed(Failure::ambiguous("cut off")));
@@ -236,7 +277,9 @@ impl Game {
                 self.start(&name, act);
                 self.busy.clear();
                 let event = match (act, doomed, there.contains(&name)) {
-                    (Act::Look, false, true) => Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None)),
+                    (Act::Look, false, true) => {
+                        Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))
+                    }
                     (Act::Look, false, false) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
                     (Act::Look, true, true) => Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new()))),
                     (Act::Look, true, false) => Event::Seen(Seen::Unwanted(Trace::Nothing)),
@@ -283,7 +326,10 @@ fn answer(act: Act, doomed: bool, what: u8) -> Event {
         (Act::Look, false, 0) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
         (Act::Look, false, 1) => Event::Seen(Seen::Wanted(Verdict::Differs(vec!["/a".into()]), None)),
         (Act::Look, false, 2) => Event::Seen(Seen::Wanted(Verdict::Settling, None)),
-        (Act::Look, false, 3) => Event::Seen(Seen::Wanted(Verdict::Broken(Cause::ours(FailureClass::Permanent, "broken", "")), None)),
+        (Act::Look, false, 3) => Event::Seen(Seen::Wanted(
+            Verdict::Broken(Cause::ours(FailureClass::Permanent, "broken", "")),
+            None,
+        )),
         (Act::Look, false, _) => Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None)),
         (Act::Look, true, 0 | 1) => Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new()))),
         (Act::Look, true, 2) => Event::Seen(Seen::Unwanted(Trace::Lingering(Outputs::new()))),

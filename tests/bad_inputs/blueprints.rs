@@ -18,7 +18,12 @@ fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
         (85, "100,000 steps", many, vec!["too-large"]),
         // Files are not signed: they come with the deployment, and a tenant's plan records the digest that it was
         // made from. What looks like a signature is a key that nobody reads, and is said to be one.
-        (105, "a signature that nobody checks", with("version: 1.0.0\nsignature: deadbeef"), vec!["unknown-key"]),
+        (
+            105,
+            "a signature that nobody checks",
+            with("version: 1.0.0\nsignature: deadbeef"),
+            vec!["unknown-key"],
+        ),
         // Version and digest of the file are part of each plan; a tenant moves to another one only by an update.
         (107, "an older version", with("version: 0.0.1"), vec![]),
         (107, "a version that is none", with("version: latest"), vec!["bad-name"]),

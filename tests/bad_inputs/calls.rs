@@ -37,7 +37,11 @@ async fn methods_without_a_meaning_are_refused() {
         (109, json!({"Method": ""}), 405),
         (109, json!({}), 405),
         // 117: a request has one place for its tenant, the body; a path with a tenant takes none.
-        (117, json!({"Method": "POST", "Params": {"tenantId": "other"}, "Body": signup("d117").to_string()}), 405),
+        (
+            117,
+            json!({"Method": "POST", "Params": {"tenantId": "other"}, "Body": signup("d117").to_string()}),
+            405,
+        ),
     ];
     let before = stage.census().await;
     for (number, request, expected) in rows {
@@ -57,8 +61,14 @@ async fn what_a_caller_says_of_itself_changes_nothing() {
     // 116: 64 KB of header.
     let rows = [
         (111, json!({"Query": {"code": "canary-key"}, "Url": "http://x/api/tenants?code=canary-key"})),
-        (112, json!({"Headers": {"X-MS-CLIENT-PRINCIPAL": ["eyJjYW5hcnkiOjF9"], "X-MS-CLIENT-PRINCIPAL-ID": ["admin"]}})),
-        (112, json!({"Identities": [{"AuthenticationType": "aad", "Claims": [{"Type": "roles", "Value": "admin"}]}]})),
+        (
+            112,
+            json!({"Headers": {"X-MS-CLIENT-PRINCIPAL": ["eyJjYW5hcnkiOjF9"], "X-MS-CLIENT-PRINCIPAL-ID": ["admin"]}}),
+        ),
+        (
+            112,
+            json!({"Identities": [{"AuthenticationType": "aad", "Claims": [{"Type": "roles", "Value": "admin"}]}]}),
+        ),
         (116, json!({"Headers": {"X-Long": ["x".repeat(64 * 1024)]}})),
     ];
     for (number, claims) in rows {
@@ -166,7 +176,8 @@ async fn many_retries_at_once_are_one() {
     let tenant = stage.sign_up(LIVE).await;
     let mut stored = stage.local.world.store.load(&tenant.id).await.unwrap().unwrap();
     for record in stored.value.steps.values_mut() {
-        let cause = tenantry::tenant::Cause::ours(tenantry::tenant::FailureClass::Quota, "OutOfQuota", "no room");
+        let cause =
+            tenantry::tenant::Cause::ours(tenantry::tenant::FailureClass::Quota, "OutOfQuota", "no room");
         record.state = StepState::Halted { cause };
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
@@ -174,11 +185,15 @@ async fn many_retries_at_once_are_one() {
     let mut retry = on(LIVE, "POST");
     retry["Body"] = json!({"requestId": "d119"}).to_string().into();
     let answers = join_all((0..100).map(|_| stage.call("retry", retry.clone()))).await;
-    let distinct: BTreeSet<String> = answers.iter().map(|(status, body)| format!("{status} {body}")).collect();
+    let distinct: BTreeSet<String> =
+        answers.iter().map(|(status, body)| format!("{status} {body}")).collect();
     assert_eq!(distinct.len(), 1, "{distinct:?}");
     assert_eq!(answers[0].0, 202, "{distinct:?}");
     stage.settled(&tenant.id).await;
     let told = stage.events().await.split_off(before);
     let kinds: Vec<&str> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["io.tenantry.tenant.provision.started.v1", "io.tenantry.tenant.provision.succeeded.v1"]);
+    assert_eq!(
+        kinds,
+        ["io.tenantry.tenant.provision.started.v1", "io.tenantry.tenant.provision.succeeded.v1"]
+    );
 }

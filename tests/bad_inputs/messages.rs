@@ -48,7 +48,10 @@ fn event_with(name: &str, value: Value) -> String {
 }
 
 pub(crate) fn table() -> Vec<Case> {
-    [shapes(), encodings(), members(), numbers_and_sizes(), wrappings(), values()].into_iter().flatten().collect()
+    [shapes(), encodings(), members(), numbers_and_sizes(), wrappings(), values()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn shapes() -> Vec<Case> {
@@ -81,9 +84,27 @@ fn encodings() -> Vec<Case> {
         refused(13, "an overlong slash", spoilt(&[0xc0, 0xaf]), "not_utf8", ""),
         refused(13, "a surrogate in UTF-8", spoilt(&[0xed, 0xa0, 0x80]), "not_utf8", ""),
         refused(14, "lone surrogate escape", spoilt(br"\ud800"), "not_json", ""),
-        refused(15, "NUL in a name", with("a15", "/spec/displayName", "Adven\0ture"), "bad_characters", "/spec/displayName"),
-        refused(15, "NUL in the requestId", with("a15\0b", "/spec/tier", "dedicated"), "bad_characters", "/requestId"),
-        refused(15, "NUL in an outside key", with("a15-x", "/external", json!({"system": "a\0b", "operationId": "c"})), "bad_characters", "/external/system"),
+        refused(
+            15,
+            "NUL in a name",
+            with("a15", "/spec/displayName", "Adven\0ture"),
+            "bad_characters",
+            "/spec/displayName",
+        ),
+        refused(
+            15,
+            "NUL in the requestId",
+            with("a15\0b", "/spec/tier", "dedicated"),
+            "bad_characters",
+            "/requestId",
+        ),
+        refused(
+            15,
+            "NUL in an outside key",
+            with("a15-x", "/external", json!({"system": "a\0b", "operationId": "c"})),
+            "bad_characters",
+            "/external/system",
+        ),
     ]
 }
 
@@ -92,24 +113,71 @@ fn members() -> Vec<Case> {
     vec![
         refused(16, "the same member twice", twice("requestId"), "not_json", ""),
         refused(17, "the same member in another case", twice("REQUESTID"), "not_json", ""),
-        taken(18, "an unknown member", with("a18", "/colour", "blue"), "later senders may know more; unknown members are ignored"),
+        taken(
+            18,
+            "an unknown member",
+            with("a18", "/colour", "blue"),
+            "later senders may know more; unknown members are ignored",
+        ),
         taken(18, "an unknown member of spec", with("a18-s", "/spec/colour", "blue"), "as above"),
-        refused(18, "an unknown blueprint parameter", with("a18-p", "/spec/parameters", json!({"colour": "blue"})), "unknown-parameter", "/spec/parameters/colour"),
+        refused(
+            18,
+            "an unknown blueprint parameter",
+            with("a18-p", "/spec/parameters", json!({"colour": "blue"})),
+            "unknown-parameter",
+            "/spec/parameters/colour",
+        ),
         refused(18, "an unknown action", with("a18-a", "/action", "explode"), "unknown_value", "/action"),
-        refused(18, "an action that is not there yet", with("a18-l", "/action", "suspend"), "not_supported", "/action"),
+        refused(
+            18,
+            "an action that is not there yet",
+            with("a18-l", "/action", "suspend"),
+            "not_supported",
+            "/action",
+        ),
         refused(19, "no schema", without("a19", "/schema"), "missing", "/schema"),
         refused(19, "no requestId", without("a19-r", "/requestId"), "missing", "/requestId"),
         refused(19, "no action", without("a19-a", "/action"), "missing", "/action"),
         refused(19, "no spec", without("a19-s", "/spec"), "invalid", "/spec/displayName"),
         refused(19, "nothing at all", "{}", "invalid", "/schema"),
-        refused(19, "null where a value is wanted", with("a19-n", "/spec/tier", Value::Null), "missing", "/spec/tier"),
-        refused(20, "a list for a text", with("a20", "/spec/displayName", json!(["A"])), "wrong_type", "/spec/displayName"),
+        refused(
+            19,
+            "null where a value is wanted",
+            with("a19-n", "/spec/tier", Value::Null),
+            "missing",
+            "/spec/tier",
+        ),
+        refused(
+            20,
+            "a list for a text",
+            with("a20", "/spec/displayName", json!(["A"])),
+            "wrong_type",
+            "/spec/displayName",
+        ),
         refused(20, "a text for an object", with("a20-s", "/spec", "dedicated"), "wrong_type", "/spec"),
-        refused(20, "an object for the requestId", with("a20-r", "/requestId", json!({})), "wrong_type", "/requestId"),
+        refused(
+            20,
+            "an object for the requestId",
+            with("a20-r", "/requestId", json!({})),
+            "wrong_type",
+            "/requestId",
+        ),
         refused(20, "a number for the tenantId", with("a20-t", "/tenantId", 7), "wrong_type", "/tenantId"),
         refused(20, "a text for a flag", with("a20-d", "/dryRun", "true"), "wrong_type", "/dryRun"),
-        refused(20, "a text for the outside system's view", with("a20-e", "/external", "shop"), "wrong_type", "/external"),
-        refused(20, "a number for a tag", with("a20-g", "/spec/tags", json!({"cost": 1})), "wrong_type", "/spec/tags/cost"),
+        refused(
+            20,
+            "a text for the outside system's view",
+            with("a20-e", "/external", "shop"),
+            "wrong_type",
+            "/external",
+        ),
+        refused(
+            20,
+            "a number for a tag",
+            with("a20-g", "/spec/tags", json!({"cost": 1})),
+            "wrong_type",
+            "/spec/tags/cost",
+        ),
         refused(21, "a text for a count", with("a21", "/spec/quantity", "5"), "wrong_type", "/spec/quantity"),
     ]
 }
@@ -117,7 +185,10 @@ fn members() -> Vec<Case> {
 fn numbers_and_sizes() -> Vec<Case> {
     let quantity = |id: &str, number: &str| written(id, &format!("\"quantity\":{number}"));
     let deep = |id: &str, depth: usize| {
-        written(id, &format!("\"parameters\":{}{}", "{\"a\":".repeat(depth), "1".to_owned() + &"}".repeat(depth)))
+        written(
+            id,
+            &format!("\"parameters\":{}{}", "{\"a\":".repeat(depth), "1".to_owned() + &"}".repeat(depth)),
+        )
     };
     let wide = |id: &str, count: usize| {
         let members: Vec<String> = (0..count).map(|n| format!("\"{n}\":0")).collect();
@@ -127,7 +198,12 @@ fn numbers_and_sizes() -> Vec<Case> {
         refused(22, "1e400", quantity("a22", "1e400"), "not_json", ""),
         refused(23, "minus nothing", quantity("a23", "-0"), "wrong_type", "/spec/quantity"),
         refused(24, "2^53 + 1", quantity("a24", "9007199254740993"), "wrong_type", "/spec/quantity"),
-        taken(24, "2^53 - 1", quantity("a24-ok", "9007199254740991"), "the largest count that every reader of JSON keeps"),
+        taken(
+            24,
+            "2^53 - 1",
+            quantity("a24-ok", "9007199254740991"),
+            "the largest count that every reader of JSON keeps",
+        ),
         refused(25, "100,000 levels deep", deep("a25", 100_000), "too_large", ""),
         refused(25, "10,000 levels deep", deep("a25-s", 10_000), "not_json", ""),
         // More than half a million do not even fit the 8 MiB of an envelope.
@@ -147,21 +223,79 @@ fn wrappings() -> Vec<Case> {
     let mut of_event = signup("a34-t");
     of_event.as_object_mut().unwrap().remove("action");
     vec![
-        taken(29, "JSON in a JSON string", quoted(&good("a29")), "hosts and senders wrap texts; one layer is unwrapped"),
-        taken(30, "JSON in a string in a string", quoted(&quoted(&good("a30-ok"))), "sender and host may each have added one"),
+        taken(
+            29,
+            "JSON in a JSON string",
+            quoted(&good("a29")),
+            "hosts and senders wrap texts; one layer is unwrapped",
+        ),
+        taken(
+            30,
+            "JSON in a string in a string",
+            quoted(&quoted(&good("a30-ok"))),
+            "sender and host may each have added one",
+        ),
         refused(30, "JSON in three strings", quoted(&quoted(&quoted(&good("a30")))), "not_an_object", ""),
         refused(31, "base64", BASE64_STANDARD.encode(good("a31")), "not_json", ""),
         refused(32, "gzip", gzip(), "not_utf8", ""),
         refused(33, "XML", "<signup><tenantId>a33</tenantId></signup>", "not_json", ""),
-        taken(34, "CloudEvent, structured", event(type_of, signup("a34")), "the form that MESSAGES describes"),
-        taken(34, "CloudEvent whose type alone names the action", event(type_of, of_event), "the type says it"),
-        taken(34, "CloudEvent, binary mode", good("a34-b"), "there the attributes are headers and the body is the request"),
-        refused(34, "CloudEvent with data_base64", event_with("data", Value::Null).replace("\"data\":null", "\"data_base64\":\"e30=\""), "missing", "/data"),
+        taken(
+            34,
+            "CloudEvent, structured",
+            event(type_of, signup("a34")),
+            "the form that MESSAGES describes",
+        ),
+        taken(
+            34,
+            "CloudEvent whose type alone names the action",
+            event(type_of, of_event),
+            "the type says it",
+        ),
+        taken(
+            34,
+            "CloudEvent, binary mode",
+            good("a34-b"),
+            "there the attributes are headers and the body is the request",
+        ),
+        refused(
+            34,
+            "CloudEvent with data_base64",
+            event_with("data", Value::Null).replace("\"data\":null", "\"data_base64\":\"e30=\""),
+            "missing",
+            "/data",
+        ),
         refused(34, "CloudEvent 0.3", event_with("specversion", json!("0.3")), "unsupported", "/specversion"),
-        refused(34, "CloudEvent of another type", event_with("type", json!("com.example.order")), "unknown_type", "/type"),
-        refused(34, "CloudEvent whose type contradicts its data", event("io.tenantry.request.deprovision.v1", signup("a34-c")), "contradiction", "/data/action"),
-        refused(34, "CloudEvent with two requests", event(type_of, json!([signup("a34-l")])), "not_an_object", "/data"),
-        refused(34, "CloudEvent with a fault in its data", event(type_of, json!({"schema": "tenantry.request/1", "requestId": "a34-f", "spec": {"displayName": "A"}})), "missing", "/data/spec/tier"),
+        refused(
+            34,
+            "CloudEvent of another type",
+            event_with("type", json!("com.example.order")),
+            "unknown_type",
+            "/type",
+        ),
+        refused(
+            34,
+            "CloudEvent whose type contradicts its data",
+            event("io.tenantry.request.deprovision.v1", signup("a34-c")),
+            "contradiction",
+            "/data/action",
+        ),
+        refused(
+            34,
+            "CloudEvent with two requests",
+            event(type_of, json!([signup("a34-l")])),
+            "not_an_object",
+            "/data",
+        ),
+        refused(
+            34,
+            "CloudEvent with a fault in its data",
+            event(
+                type_of,
+                json!({"schema": "tenantry.request/1", "requestId": "a34-f", "spec": {"displayName": "A"}}),
+            ),
+            "missing",
+            "/data/spec/tier",
+        ),
         refused(35, "a list of two sign-ups", two, "not_an_object", ""),
     ]
 }
@@ -169,20 +303,83 @@ fn wrappings() -> Vec<Case> {
 fn values() -> Vec<Case> {
     let deadline = |id: &str, text: &str| with(id, "/deadline", text);
     vec![
-        taken(36, "version 0 expected of nobody", with("a36-ok", "/expectedVersion", 0), "who does not exist has version 0"),
-        refused(36, "version 1 expected of nobody", with("a36-s", "/expectedVersion", 1), "stale", "/expectedVersion"),
+        taken(
+            36,
+            "version 0 expected of nobody",
+            with("a36-ok", "/expectedVersion", 0),
+            "who does not exist has version 0",
+        ),
+        refused(
+            36,
+            "version 1 expected of nobody",
+            with("a36-s", "/expectedVersion", 1),
+            "stale",
+            "/expectedVersion",
+        ),
         refused(36, "version -1", with("a36", "/expectedVersion", -1), "wrong_type", "/expectedVersion"),
-        refused(36, "version 2^63", with("a36-l", "/expectedVersion", 1_u64 << 63), "wrong_type", "/expectedVersion"),
-        taken(36, "a generation of the sender's own", with("a36-g", "/generation", 9), "unknown member; generations are counted here"),
-        taken(37, "a deadline in the year 9999", deadline("a37-ok", "9999-12-30T00:00:00Z"), "far away, but a time"),
-        refused(37, "a deadline after time ends", deadline("a37-e", "9999-12-31T23:59:59Z"), "bad_time", "/deadline"),
+        refused(
+            36,
+            "version 2^63",
+            with("a36-l", "/expectedVersion", 1_u64 << 63),
+            "wrong_type",
+            "/expectedVersion",
+        ),
+        taken(
+            36,
+            "a generation of the sender's own",
+            with("a36-g", "/generation", 9),
+            "unknown member; generations are counted here",
+        ),
+        taken(
+            37,
+            "a deadline in the year 9999",
+            deadline("a37-ok", "9999-12-30T00:00:00Z"),
+            "far away, but a time",
+        ),
+        refused(
+            37,
+            "a deadline after time ends",
+            deadline("a37-e", "9999-12-31T23:59:59Z"),
+            "bad_time",
+            "/deadline",
+        ),
         refused(37, "30 February", deadline("a37", "2027-02-30T00:00:00Z"), "bad_time", "/deadline"),
         refused(37, "a local time", deadline("a37-l", "2027-02-03T10:00:00"), "bad_time", "/deadline"),
-        refused(37, "a deadline that has passed", deadline("a37-p", "2020-01-01T00:00:00Z"), "expired", "/deadline"),
-        refused(37, "30 February in requestedAt", with("a37-r", "/requestedAt", "2027-02-30T00:00:00Z"), "bad_time", "/requestedAt"),
+        refused(
+            37,
+            "a deadline that has passed",
+            deadline("a37-p", "2020-01-01T00:00:00Z"),
+            "expired",
+            "/deadline",
+        ),
+        refused(
+            37,
+            "30 February in requestedAt",
+            with("a37-r", "/requestedAt", "2027-02-30T00:00:00Z"),
+            "bad_time",
+            "/requestedAt",
+        ),
         refused(39, "an empty requestId", with("", "/spec/tier", "dedicated"), "bad_length", "/requestId"),
-        refused(39, "a requestId of 129 characters", with(&"r".repeat(129), "/spec/tier", "dedicated"), "bad_length", "/requestId"),
-        refused(39, "a requestId of 60,000 characters", with(&"r".repeat(60_000), "/spec/tier", "dedicated"), "bad_length", "/requestId"),
-        refused(39, "a requestId with a line break", with("a\r\nb", "/spec/tier", "dedicated"), "bad_characters", "/requestId"),
+        refused(
+            39,
+            "a requestId of 129 characters",
+            with(&"r".repeat(129), "/spec/tier", "dedicated"),
+            "bad_length",
+            "/requestId",
+        ),
+        refused(
+            39,
+            "a requestId of 60,000 characters",
+            with(&"r".repeat(60_000), "/spec/tier", "dedicated"),
+            "bad_length",
+            "/requestId",
+        ),
+        refused(
+            39,
+            "a requestId with a line break",
+            with("a\r\nb", "/spec/tier", "dedicated"),
+            "bad_characters",
+            "/requestId",
+        ),
     ]
 }

@@ -10,7 +10,8 @@ use super::{
 
 /// A sign-up with a tenantId that has to be refused.
 fn id(number: u32, name: &'static str, id: &str) -> Case {
-    let request = format!("b{number}-{}", name.replace(' ', "-").replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+    let request =
+        format!("b{number}-{}", name.replace(' ', "-").replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
     refused(number, name, with(&request, "/tenantId", id), "bad_id", "/tenantId")
 }
 
@@ -95,7 +96,12 @@ fn lengths() -> Vec<Case> {
         id(62, "64 characters", &"a".repeat(64)),
         id(62, "1,024 characters", &"a".repeat(1024)),
         id(62, "1,025 characters", &"a".repeat(1025)),
-        taken(62, "32 characters", with("b62-ok", "/tenantId", "x23456789012345678901234567890ab"), "the longest id"),
+        taken(
+            62,
+            "32 characters",
+            with("b62-ok", "/tenantId", "x23456789012345678901234567890ab"),
+            "the longest id",
+        ),
     ]
 }
 
@@ -108,10 +114,20 @@ fn guids() -> Vec<Case> {
         bad_home(65, "home tenant in braces", "{6d1d2f4c-8a3b-4f57-9e0a-2b8a3c0f9d11}", "bad_length"),
         bad_home(65, "home tenant without hyphens", "6d1d2f4c8a3b4f579e0a2b8a3c0f9d11", "bad_id"),
         bad_home(65, "home tenant by name", "contoso.example", "bad_id"),
-        taken(65, "home tenant in upper case", home(65, "ok", &GUID.to_uppercase()), "GUIDs have no case; kept in lower case"),
+        taken(
+            65,
+            "home tenant in upper case",
+            home(65, "ok", &GUID.to_uppercase()),
+            "GUIDs have no case; kept in lower case",
+        ),
         bad_home(66, "home tenant of zeros", "00000000-0000-0000-0000-000000000000", "bad_id"),
         bad_home(67, "home tenant of ones", "ffffffff-ffff-ffff-ffff-ffffffffffff", "bad_id"),
-        taken(68, "our own directory as home tenant", home(68, "own", OWN), "we may be our own customer; the id grants nothing"),
+        taken(
+            68,
+            "our own directory as home tenant",
+            home(68, "own", OWN),
+            "we may be our own customer; the id grants nothing",
+        ),
         refused(69, "the id of a live tenant", with("b69", "/tenantId", LIVE), "tenant_exists", "/tenantId"),
     ]
 }
@@ -126,11 +142,35 @@ fn words() -> Vec<Case> {
         id(73, "a digit first", "9abc"),
         id(73, "a hyphen first", "-abc"),
         id(73, "a hyphen last", "abc-"),
-        refused(73, "a region that is none", with("b73-r", "/spec/region", "West Europe"), "bad_characters", "/spec/region"),
-        refused(73, "a region without a stamp", with("b73-s", "/spec/region", "eastus"), "no_placement", "/spec/region"),
+        refused(
+            73,
+            "a region that is none",
+            with("b73-r", "/spec/region", "West Europe"),
+            "bad_characters",
+            "/spec/region",
+        ),
+        refused(
+            73,
+            "a region without a stamp",
+            with("b73-s", "/spec/region", "eastus"),
+            "no_placement",
+            "/spec/region",
+        ),
         refused(73, "a tier that is none", with("b73-t", "/spec/tier", "gold"), "unknown-tier", "/spec/tier"),
-        refused(73, "a blueprint that is none", with("b73-b", "/spec/blueprint", json!({"name": "../../etc/passwd"})), "unknown_blueprint", "/spec/blueprint/name"),
-        refused(73, "a blueprint's version that is none", with("b73-v", "/spec/blueprint", json!({"name": "hello", "version": "9.9.9"})), "unknown_blueprint", "/spec/blueprint/version"),
+        refused(
+            73,
+            "a blueprint that is none",
+            with("b73-b", "/spec/blueprint", json!({"name": "../../etc/passwd"})),
+            "unknown_blueprint",
+            "/spec/blueprint/name",
+        ),
+        refused(
+            73,
+            "a blueprint's version that is none",
+            with("b73-v", "/spec/blueprint", json!({"name": "hello", "version": "9.9.9"})),
+            "unknown_blueprint",
+            "/spec/blueprint/version",
+        ),
     ]
 }
 
@@ -151,7 +191,19 @@ fn texts() -> Vec<Case> {
         name(79, "ARM expression in a name", "[resourceGroup().id]"),
         id(80, "environment in an id", "%PATH%"),
         name(80, "environment in a name", "%PATH% $PATH"),
-        refused(80, "a tag name that Azure refuses", tag("b80-g", "a<b", "x".into()), "bad_characters", "/spec/tags/a<b"),
-        refused(80, "a tag that is tenantry's own", tag("b80-o", "Tenantry-Tenant", LIVE.into()), "reserved", "/spec/tags/Tenantry-Tenant"),
+        refused(
+            80,
+            "a tag name that Azure refuses",
+            tag("b80-g", "a<b", "x".into()),
+            "bad_characters",
+            "/spec/tags/a<b",
+        ),
+        refused(
+            80,
+            "a tag that is tenantry's own",
+            tag("b80-o", "Tenantry-Tenant", LIVE.into()),
+            "reserved",
+            "/spec/tags/Tenantry-Tenant",
+        ),
     ]
 }

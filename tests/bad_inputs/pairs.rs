@@ -81,7 +81,14 @@ async fn the_same_bytes_are_one_refusal_on_both_ways_in() {
 async fn ids_that_look_alike_get_objects_of_their_own() {
     let stage = Stage::open().await;
     let long = "x234567890123456789012345678901";
-    let alike = [format!("{long}a"), format!("{long}b"), "ab-c-d".into(), "abc-d".into(), "a-bcd".into(), "abcd".into()];
+    let alike = [
+        format!("{long}a"),
+        format!("{long}b"),
+        "ab-c-d".into(),
+        "abc-d".into(),
+        "a-bcd".into(),
+        "abcd".into(),
+    ];
     let before = stage.census().await;
     let mut groups = BTreeSet::new();
     for id in &alike {

@@ -76,7 +76,8 @@ impl Stage {
         let listener = bind(0).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let routes = local.routes.clone();
-        let server = tokio::spawn(async move { serve(listener, routes, std::future::pending()).await.unwrap() });
+        let server =
+            tokio::spawn(async move { serve(listener, routes, std::future::pending()).await.unwrap() });
         Self { folder, local, port, client: reqwest::Client::new(), server }
     }
 
@@ -99,12 +100,21 @@ impl Stage {
     /// Posts a body to the HTTP function `tenants`; status and body for the caller.
     pub(crate) async fn submit(&self, body: &[u8]) -> (u16, Value) {
         let octets = json!({"Content-Type": ["application/octet-stream"]});
-        self.call("tenants", json!({"Method": "POST", "Body": BASE64_STANDARD.encode(body), "Headers": octets})).await
+        self.call(
+            "tenants",
+            json!({"Method": "POST", "Body": BASE64_STANDARD.encode(body), "Headers": octets}),
+        )
+        .await
     }
 
     /// Calls an HTTP function with the members of a request that matter here.
     pub(crate) async fn call(&self, function: &str, mut request: Value) -> (u16, Value) {
-        for (name, value) in [("Url", json!("http://localhost/api/tenants")), ("Query", json!({})), ("Params", json!({})), ("Headers", json!({}))] {
+        for (name, value) in [
+            ("Url", json!("http://localhost/api/tenants")),
+            ("Query", json!({})),
+            ("Params", json!({})),
+            ("Headers", json!({})),
+        ] {
             request.as_object_mut().unwrap().entry(name).or_insert(value);
         }
         let (status, reply) = self.post(function, &json!({"Data": {"req": request}, "Metadata": {}})).await;
@@ -178,24 +188,38 @@ impl Stage {
 
     async fn nothing_came_of_it(&self, case: &Case, answer: &Answer, before: &Census, place: &str) {
         let after = self.census().await;
-        assert_eq!((after.objects, after.tenants), (before.objects.clone(), before.tenants.clone()), "{place}");
+        assert_eq!(
+            (after.objects, after.tenants),
+            (before.objects.clone(), before.tenants.clone()),
+            "{place}"
+        );
         let told = self.events().await.split_off(before.events);
         let [event] = told.as_slice() else { panic!("{place}: told {} times: {told:#?}", told.len()) };
         let kind = if answer.parked_as.is_some() { "message.rejected" } else { "tenant.request.rejected" };
         assert_eq!(event["type"], format!("io.tenantry.{kind}.v1"), "{place}");
         assert_eq!(event["data"]["code"], json!(answer.code), "{place}");
         assert_eq!(event["data"]["pointer"], answer.faults[0].pointer, "{place}");
-        assert!(event.to_string().len() < MAX_EVENT_BYTES, "{place}: an event of {} bytes", event.to_string().len());
+        assert!(
+            event.to_string().len() < MAX_EVENT_BYTES,
+            "{place}: an event of {} bytes",
+            event.to_string().len()
+        );
         for (name, value) in event.as_object().unwrap().iter().filter(|(name, _)| *name != "data") {
             let text = value.as_str().unwrap();
-            assert!(text.len() <= 256 && !text.contains(char::is_control), "{place}: attribute {name} is {text:?}");
+            assert!(
+                text.len() <= 256 && !text.contains(char::is_control),
+                "{place}: attribute {name} is {text:?}"
+            );
         }
         let key = self.local.routes.intake.record_of(answer).unwrap();
         let record = self.local.world.store.request(&key).await.unwrap().unwrap().value;
         assert!(record.notices.is_empty(), "{place}: it will be told again");
         if answer.parked_as.is_some() {
             let kept = BASE64_STANDARD.decode(record.parked.unwrap()).unwrap();
-            assert!(case.body.starts_with(&kept) && kept.len() >= case.body.len().min(64 * 1024), "{place}: not kept");
+            assert!(
+                case.body.starts_with(&kept) && kept.len() >= case.body.len().min(64 * 1024),
+                "{place}: not kept"
+            );
         }
     }
 

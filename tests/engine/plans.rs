@@ -46,7 +46,11 @@ fn step(word: &str) -> (StepName, PlannedStep) {
     };
     let id = format!("/things/{own}{}", after('#').unwrap_or_default());
     let fields = json!({"id": id, "scope": id, "body": {"value": after('=')}});
-    let late = if rest.contains('~') { BTreeMap::from([("/late".to_owned(), "{{ }}".to_owned())]) } else { BTreeMap::new() };
+    let late = if rest.contains('~') {
+        BTreeMap::from([("/late".to_owned(), "{{ }}".to_owned())])
+    } else {
+        BTreeMap::new()
+    };
     let digest = format!("{kind:?} {fields} {late:?}");
     let needs = needs.split(',').filter(|need| !need.is_empty()).map(name).collect();
     (name(own), PlannedStep { kind, needs, fields, late, outputs: BTreeMap::new(), digest })
@@ -58,7 +62,8 @@ pub(crate) fn spec() -> Spec {
 
 /// A tenant that has just been signed up.
 pub(crate) fn tenant(plan: Plan, now: Timestamp) -> Tenant {
-    let placement = Placement { stamp: "s1".into(), subscription_id: "sub".into(), region: "westeurope".into() };
+    let placement =
+        Placement { stamp: "s1".into(), subscription_id: "sub".into(), region: "westeurope".into() };
     let mut tenant = wish::sign_up("contoso".parse().unwrap(), None, spec(), placement, plan, now);
     tenant.requests = VecDeque::new();
     take_on(&mut tenant, Action::Signup, now);

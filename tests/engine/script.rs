@@ -112,7 +112,9 @@ impl Stage {
             ["look", step, shown] => self.apply(step, Event::Seen(Seen::Wanted(verdict(shown), None))),
             ["find", step, shown] => self.apply(step, Event::Seen(Seen::Unwanted(trace(shown)))),
             ["running", step, rest @ ..] => {
-                let operation = rest.contains(&"url").then(|| Poll { url: "https://poll".into(), style: PollStyle::Location });
+                let operation = rest
+                    .contains(&"url")
+                    .then(|| Poll { url: "https://poll".into(), style: PollStyle::Location });
                 self.apply(step, Event::Running { operation, after: after(rest) });
             }
             ["fail", step, class, rest @ ..] => {
@@ -148,7 +150,11 @@ impl Stage {
         match engine::apply(tenant, &mut self.sight, &step, turn, event, &policy, now) {
             Ok(change) => _ = writeln!(self.trace, "    change: {}", format!("{change:?}").to_lowercase()),
             Err(error) => {
-                assert_eq!((tenant, &self.sight), (&mut before.0.clone(), &before.1), "{error}, and yet it changed");
+                assert_eq!(
+                    (tenant, &self.sight),
+                    (&mut before.0.clone(), &before.1),
+                    "{error}, and yet it changed"
+                );
                 let _ = writeln!(self.trace, "    illegal: {error}");
             }
         }
@@ -205,7 +211,10 @@ impl Stage {
                 let _ = writeln!(self.trace, "    {name}: {}", self.in_words(record));
             }
         }
-        let gone = before.into_iter().flat_map(|before| before.steps.keys()).filter(|name| !after.steps.contains_key(*name));
+        let gone = before
+            .into_iter()
+            .flat_map(|before| before.steps.keys())
+            .filter(|name| !after.steps.contains_key(*name));
         for name in gone {
             let _ = writeln!(self.trace, "    {name}: forgotten");
         }
@@ -217,7 +226,11 @@ impl Stage {
         for notice in notices.iter().filter(|notice| notice.number > since) {
             if let Story::Event { kind, data, .. } = &notice.story {
                 let code = data.pointer("/error/code").and_then(|code| code.as_str());
-                let _ = writeln!(self.trace, "    told: {kind}{}", code.map_or(String::new(), |code| format!(" ({code})")));
+                let _ = writeln!(
+                    self.trace,
+                    "    told: {kind}{}",
+                    code.map_or(String::new(), |code| format!(" ({code})"))
+                );
             }
         }
     }
@@ -229,7 +242,9 @@ impl Stage {
                 text += if operation.is_some() { ", poll" } else { ", look" };
                 text += &format!(" at {}", self.at(*check_at));
             }
-            StepState::Backoff { until, cause } => text += &format!(" until {} ({})", self.at(*until), cause.code),
+            StepState::Backoff { until, cause } => {
+                text += &format!(" until {} ({})", self.at(*until), cause.code)
+            }
             StepState::Halted { cause } => text += &format!(" ({}: {})", cause.code, cause.message),
             StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}
         }
@@ -258,7 +273,11 @@ impl Stage {
         self.told(numbered);
         let Decision { acts, next, outcome } = self.decide();
         let next = next.map_or(String::new(), |at| format!("something at {}", self.at(at)));
-        let wanted = [acts_in_words(&acts), next].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+        let wanted = [acts_in_words(&acts), next]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
         let Some(outcome) = outcome else {
             let _ = writeln!(self.trace, "  = {wanted}");
             return;
@@ -266,7 +285,14 @@ impl Stage {
         let word = match &outcome {
             Outcome::Ready => "ready".to_owned(),
             Outcome::Removed => "removed".to_owned(),
-            Outcome::Halted(causes) => format!("halted: {}", causes.iter().map(|(step, cause)| format!("{step} {}", cause.code)).collect::<Vec<_>>().join(", ")),
+            Outcome::Halted(causes) => format!(
+                "halted: {}",
+                causes
+                    .iter()
+                    .map(|(step, cause)| format!("{step} {}", cause.code))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
         };
         let _ = writeln!(self.trace, "  = outcome {word}");
         let numbered = self.tenant().numbered;
@@ -301,7 +327,11 @@ fn verdict(word: &str) -> Verdict {
         "differs" => Verdict::Differs(vec!["/body/value".into()]),
         "settling" => Verdict::Settling,
         "foreign" => Verdict::Foreign("tenant fabrikam".into()),
-        "broken" => Verdict::Broken(Cause::ours(FailureClass::Permanent, "provisioning-failed", "the resource is in state Failed")),
+        "broken" => Verdict::Broken(Cause::ours(
+            FailureClass::Permanent,
+            "provisioning-failed",
+            "the resource is in state Failed",
+        )),
         other => panic!("no verdict {other}"),
     }
 }
