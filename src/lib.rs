@@ -2,16 +2,18 @@
 //!
 //! The modules, in the order in which a message meets them:
 //!
-//! 1. `host`: the Functions host speaks; envelopes in, JSON objects out.
-//! 2. `intake`: a message becomes a request, or a recorded refusal.
-//! 3. `tenant`: the one document that holds all that is durably known of a tenant.
-//! 4. `blueprint`: what a tenant consists of; a file becomes a checked graph, then one tenant's plan.
-//! 5. `engine`: decides what to do next; pure.
-//! 6. `steps`: one file per kind of step; requests and verdicts; pure.
-//! 7. `runner`: does what was decided.
-//! 8. `announce`: tells the world.
+//! 1. [`host`]: the Functions host speaks; envelopes in, JSON objects out.
+//! 2. [`intake`]: a message becomes a request, or a recorded refusal.
+//! 3. [`tenant`]: the one document that holds all that is durably known of a tenant.
+//! 4. [`blueprint`]: what a tenant consists of; a file becomes a checked graph, then one tenant's plan.
+//! 5. [`engine`]: decides what to do next; pure.
+//! 6. [`steps`]: one file per kind of step; requests and verdicts; pure.
+//! 7. [`runner`]: does what was decided.
+//! 8. [`announce`]: tells the world.
 //!
-//! `ports` are the seams between these and a world; `azure` is the real one, [`local`] the one with no Azure.
+//! [`ports`] are the seams between these and a world; [`azure`] is the real one, [`local`] the one with no Azure. People
+//! come in through [`api`], the HTTP functions, and [`cli`], one file per command; [`config`] reads their settings and
+//! [`telemetry`] writes their logs.
 
 pub mod announce;
 pub mod api;

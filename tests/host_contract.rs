@@ -8,9 +8,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
+use proptest::prelude::{any, prop_assert_eq, proptest};
 use serde_json::{Value, json};
-use tenantry::host::{Answer, Functions, Invocation, Message, Timer, Trigger, bind, functions::Kind, serve};
+use tenantry::host::{
+    Answer, Functions, Invocation, Message, Timer, Trigger, bind,
+    functions::{self, Kind},
+    serve,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -407,4 +413,30 @@ async fn shutdown_ends_the_server() {
     end.send(()).unwrap();
     task.await.unwrap().unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+}
+
+proptest! {
+    #[test]
+    fn every_body_arrives_as_it_was_sent(bytes: Vec<u8>, text in any::<String>()) {
+        let signup = functions::find("signup").unwrap();
+        let parse = |data: String| {
+            let envelope = json!({ "Data": { "signupMsg": data } }).to_string();
+            let Trigger::Message(message) = Trigger::parse(signup, envelope.as_bytes()).unwrap() else { panic!() };
+            (message.body, message.metadata_trusted)
+        };
+        prop_assert_eq!(parse(BASE64_STANDARD.encode(&bytes)), (bytes, true));
+        prop_assert_eq!(parse(json!(text).to_string()), (text.into_bytes(), false));
+    }
+
+    #[test]
+    fn no_envelope_makes_the_parser_panic(bytes: Vec<u8>, name in "[A-Za-z]{1,12}", value in any::<String>()) {
+        for function in &functions::FUNCTIONS {
+            let _ = Trigger::parse(function, &bytes);
+            for shape in [json!(value), json!([value]), json!({ &name: value }), json!({ "Url": value })] {
+                let metadata = json!({ &name: shape, "EnqueuedTime": value, "DeliveryCount": value });
+                let envelope = json!({ "Data": { &name: shape }, "Metadata": metadata });
+                let _ = Trigger::parse(function, envelope.to_string().as_bytes());
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `host.json`, the `function.json` files and the table of functions say the same, and say it safely.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use serde_json::Value;
 use tenantry::{
@@ -39,6 +39,7 @@ fn function_files_host_file_and_table_say_the_same() {
         let text = std::fs::read_to_string(root.join(function.name).join("function.json")).unwrap();
         assert!(!text.contains("\"retry\":"), "{}", function.name);
     }
+    assert_eq!(app.host.function_timeout, Some(Duration::from_secs(600)));
     assert!(app.host.max_lock_renewal >= app.host.function_timeout.unwrap());
     let text = std::fs::read_to_string(root.join("host.json")).unwrap();
     let host: Value = serde_json::from_str(&text).unwrap();

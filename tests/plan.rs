@@ -148,8 +148,11 @@ fn the_command_shows_every_request_of_the_default_blueprint() {
     let (code, dedicated) = command(&signup("dedicated", federated), false, false);
     assert!(code.contains('0'), "{code}: {dedicated}");
     insta::assert_snapshot!("requests_dedicated", dedicated);
-    let (_, pooled) =
-        command(&json!({"specversion": "1.0", "data": signup("pooled", json!({}))}), false, false);
+    let (_, pooled) = command(
+        &json!({"specversion": "1.0", "type": "io.tenantry.request.signup.v1", "data": signup("pooled", json!({}))}),
+        false,
+        false,
+    );
     insta::assert_snapshot!("requests_pooled", pooled);
     insta::assert_snapshot!("graph_pooled", command(&signup("pooled", json!({})), false, true).1);
     let (_, whole) = command(&signup("dedicated", json!({})), true, false);

@@ -21,9 +21,10 @@ pub struct CloudEvent {
     /// `io.tenantry.<noun>[.<noun>].<verb>.v1`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `/tenantry/<deployment>/tenants/<tenantId>`; `sequence` orders within a source.
+    /// `/tenantry/<deployment>/tenants/<tenantId>`, within which `sequence` orders; `/tenantry/<deployment>/intake` for
+    /// requests that were not carried out.
     pub source: String,
-    /// `tenants/<tenantId>/operations/<operationId>`, for prefix filters.
+    /// `tenants/<tenantId>/operations/<operationId>`, for prefix filters; `messages/<id>` from the intake.
     pub subject: String,
     /// When it happened, RFC 3339.
     pub time: String,
@@ -34,11 +35,11 @@ pub struct CloudEvent {
     /// The tenant; absent when a message named none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenantid: Option<String>,
-    /// The operation.
+    /// The operation; from the intake the record of the request.
     pub operationid: String,
-    /// The request's id.
+    /// The request's id; empty if it could not be read.
     pub correlationid: String,
-    /// Twenty digits, rising by one per event of the tenant.
+    /// Twenty digits, rising by one per event of the tenant; 1 in every event of the intake.
     pub sequence: String,
     /// The tenant, for brokers that partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,19 +48,30 @@ pub struct CloudEvent {
     pub data: Value,
 }
 
+/// Whose outbox a notice stands in.
+#[derive(Debug, Clone, Copy)]
+pub enum Teller<'a> {
+    /// A tenant's document, which numbers what it tells.
+    Tenant(&'a TenantId),
+    /// A request record of the intake, with the tenant that the request is about, if it could be read. The tenant need
+    /// not exist, and its document does not know of the request: such an event has no place in the tenant's sequence.
+    Intake(Option<&'a TenantId>),
+}
+
 /// The event that a notice tells; `None` for notices that are history only.
-///
-/// Without a tenant (a message that named none) the source is the deployment's intake.
-pub fn event_of(deployment: &str, tenant: Option<&TenantId>, notice: &Notice) -> Option<CloudEvent> {
+pub fn event_of(deployment: &str, teller: Teller<'_>, notice: &Notice) -> Option<CloudEvent> {
     let Story::Event { kind, sequence, operation_id, correlation_id, data } = &notice.story else {
         return None;
     };
-    let (source, subject) = match tenant {
-        Some(id) => (
+    let (tenant, source, subject) = match teller {
+        Teller::Tenant(id) => (
+            Some(id),
             format!("/tenantry/{deployment}/tenants/{id}"),
             format!("tenants/{id}/operations/{operation_id}"),
         ),
-        None => (format!("/tenantry/{deployment}/intake"), format!("messages/{operation_id}")),
+        Teller::Intake(id) => {
+            (id, format!("/tenantry/{deployment}/intake"), format!("messages/{operation_id}"))
+        }
     };
     Some(CloudEvent {
         specversion: "1.0".to_owned(),

@@ -3,5 +3,5 @@
 mod cloud_event;
 mod history;
 
-pub use cloud_event::{CloudEvent, event_of};
+pub use cloud_event::{CloudEvent, Teller, event_of};
 pub use history::{HistoryRow, row_of};

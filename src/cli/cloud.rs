@@ -41,11 +41,5 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
         }
     }
     .await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::problem(&output::chain(&error));
-            ExitCode::from(2)
-        }
-    }
+    output::ended(served)
 }

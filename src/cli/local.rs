@@ -119,6 +119,7 @@ async fn play(
     }
     front.abort();
     host.stop().await;
+    local.cloud.flush().await?;
     Ok(if finished { code } else { ExitCode::from(130) })
 }
 

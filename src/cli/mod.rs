@@ -1,13 +1,13 @@
 //! The commands: one file each. Exit codes: 0 done, 1 done but not as wished, 2 the command could not be carried out.
 
 mod call;
-mod check;
+pub mod check;
 mod cloud;
 mod history;
 mod list;
 mod local;
 mod output;
-mod plan;
+pub mod plan;
 mod progress;
 mod retry;
 mod serve;

@@ -7,12 +7,18 @@ use std::{
     process::ExitCode,
 };
 
-use serde_json::{Map, Value, json};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
 
 use crate::{
-    blueprint::{Blueprint, DEFAULT, Fault, Plan, PlannedStep, Subject, preview},
-    ids::{StepName, TenantId, sha256_hex},
+    blueprint::{Blueprint, DEFAULT, Kind, Plan, PlannedStep, Subject, preview, role_assignment_name},
+    ids::StepName,
+    intake::{self, Fault, Stamp, Wish, subject},
+    steps::{self, Request},
 };
+
+/// The deployment that names are derived for: the local one.
+const DEPLOYMENT: &str = "local";
 
 /// Shows every request that would be made for a tenant. Azure is not called.
 #[derive(Debug, clap::Args)]
@@ -43,7 +49,7 @@ pub fn run(args: &Args, local_stamp: &Value, out: &mut dyn io::Write) -> io::Res
         Ok(text) => text,
         Err(why) => return usage(&why, out),
     };
-    let (message, stamp) = match (json_file(&args.tenant), args.stamp.as_deref().map(json_file).transpose()) {
+    let (message, stamp) = match (read(&args.tenant), args.stamp.as_deref().map(json_file).transpose()) {
         (Ok(message), Ok(stamp)) => (message, stamp.unwrap_or_else(|| local_stamp.clone())),
         (Err(why), _) | (_, Err(why)) => return usage(&why, out),
     };
@@ -56,7 +62,11 @@ pub fn run(args: &Args, local_stamp: &Value, out: &mut dyn io::Write) -> io::Res
             return Ok(ExitCode::FAILURE);
         }
     };
-    let planned = subject(&message, stamp).and_then(|subject| Ok((blueprint.plan(&subject)?, subject)));
+    let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
+    let planned = subject_of(message.as_bytes(), stamp).and_then(|subject| match blueprint.plan(&subject) {
+        Ok(plan) => Ok((plan, subject)),
+        Err(faults) => Err(faults.into_iter().map(own).collect()),
+    });
     match planned {
         Err(faults) => {
             let file = args.tenant.display();
@@ -90,32 +100,17 @@ fn json_file(path: &Path) -> Result<Value, String> {
         .map_err(|error| format!("{}: this is not JSON: {error}", path.display()))
 }
 
-/// Whom a sign-up message speaks of. A minimal view: a message is judged in full when it is submitted.
-fn subject(message: &Value, stamp: Value) -> Result<Subject, Vec<Fault>> {
-    let request = message.get("data").filter(|_| message.get("specversion").is_some()).unwrap_or(message);
-    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let fault = |pointer: &str, code, message: String| vec![Fault { pointer: pointer.into(), code, message }];
-    let tenant_id = match text("/tenantId") {
-        Some(id) => id.parse().map_err(|why| fault("/tenantId", "bad-id", format!("{why}")))?,
-        None => derived_id(&text("/requestId").unwrap_or_default()).ok_or_else(|| {
-            fault("/tenantId", "missing", "neither `tenantId` nor `requestId` is there".into())
-        })?,
-    };
-    let tier =
-        text("/spec/tier").ok_or_else(|| fault("/spec/tier", "missing", "`tier` is not there".into()))?;
-    let spec = request.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
-    let members = ["displayName", "region", "homeTenantId", "adminContact", "tags"];
-    let tenant: Map<String, Value> =
-        members.iter().filter_map(|name| Some(((*name).to_owned(), spec.get(*name)?.clone()))).collect();
-    let parameters = spec.get("parameters").and_then(Value::as_object).cloned().unwrap_or_default();
-    let tenant = Value::Object(tenant);
-    Ok(Subject { deployment: "local".into(), tenant_id, incarnation: 1, tier, tenant, parameters, stamp })
-}
-
-/// A stand-in for the id that a submitted message without one is given.
-fn derived_id(request: &str) -> Option<TenantId> {
-    let hash = sha256_hex(request.as_bytes());
-    (!request.is_empty()).then(|| format!("t-{}", &hash[..16]).parse().ok()).flatten()
+/// Whom a sign-up message speaks of; it is checked as it would be when it is taken in.
+fn subject_of(message: &[u8], stamp: Value) -> Result<Subject, Vec<Fault>> {
+    let request = intake::read(message, DEPLOYMENT)?;
+    match &request.wish {
+        Wish::Signup(spec) => Ok(subject(DEPLOYMENT, &request.tenant_id, 1, spec, &Stamp { value: stamp })),
+        Wish::Update(_) | Wish::Deprovision | Wish::Retry => {
+            let message =
+                "only a sign-up can be planned without the tenant's state; submit others with dryRun";
+            Err(vec![Fault::new("/action", "not_a_signup", message)])
+        }
+    }
 }
 
 /// The requests of each step in the order in which they would be made.
@@ -134,9 +129,12 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         let after = if needs.is_empty() { String::new() } else { format!("  after {}", needs.join(", ")) };
         writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, preview::kind_name(planned.kind))?;
         let fields = preview::shown(plan, planned);
-        for request in preview::requests(planned.kind, &fields) {
-            writeln!(out, "     {} {}", request.method, request.url)?;
-            request.body.iter().try_for_each(|body| indented(body, out))?;
+        match steps::step(planned, &fields) {
+            Ok(made) => [Some(made.look()), made.write(None)]
+                .iter()
+                .flatten()
+                .try_for_each(|request| show(request, planned.kind, &fields, out))?,
+            Err(failure) => writeln!(out, "     {failure}")?,
         }
         if let Some(expect) = fields.get("expect") {
             writeln!(out, "     expects")?;
@@ -148,6 +146,23 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         writeln!(out, "     {name}: {text}")?;
     }
     Ok(())
+}
+
+/// A request for people: late parts in angle brackets, also where a URL has to encode them.
+fn show(request: &Request, kind: Kind, fields: &Value, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut path = percent_decode_str(&request.path).decode_utf8_lossy().into_owned();
+    if kind == Kind::RoleAssignment {
+        // The name is made from the principal's id, so it is not known before that is.
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (scope, principal, role) = (text("scope"), text("principalId"), text("roleDefinitionId"));
+        if [scope, principal, role].iter().any(|part| part.contains('<')) {
+            let name = role_assignment_name(scope, principal, role).to_string();
+            path = path.replace(&name, "<GUID of scope, principal and role>");
+        }
+    }
+    writeln!(out, "     {} {path}", request.method)?;
+    request.headers.iter().try_for_each(|(name, value)| writeln!(out, "       {name}: {value}"))?;
+    request.body.iter().try_for_each(|body| indented(body, out))
 }
 
 fn indented(value: &Value, out: &mut dyn io::Write) -> io::Result<()> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::output;
 use crate::{
     ids::TenantId,
-    intake::{Answer, Verdict},
+    intake::{self, Answer, Verdict, Wish},
     local::world::LocalWorld,
     ports::StoreError,
     tenant::{Status, StepState, Tenant},
@@ -21,6 +21,8 @@ use crate::{
 struct Entry {
     file: String,
     body: Vec<u8>,
+    /// The status that the request asks for.
+    wished: Status,
     answer: Option<Answer>,
     seen: Option<Seen>,
 }
@@ -51,8 +53,11 @@ const BAR: usize = 24;
 
 impl Watch {
     pub(super) fn new(bodies: Vec<(String, Vec<u8>)>, json: bool) -> Self {
-        let entries =
-            bodies.into_iter().map(|(file, body)| Entry { file, body, answer: None, seen: None }).collect();
+        let entry = |(file, body): (String, Vec<u8>)| {
+            let wished = wished(&body);
+            Entry { file, body, wished, answer: None, seen: None }
+        };
+        let entries = bodies.into_iter().map(entry).collect();
         let terminal = !json && std::io::stdout().is_terminal();
         Self { entries, json, terminal, drawn: 0 }
     }
@@ -159,7 +164,7 @@ impl Watch {
     /// The closing table, and whether all went as wished.
     pub(super) fn finish(&self) -> ExitCode {
         let good = |entry: &Entry| match (&entry.seen, &entry.answer) {
-            (Some(seen), _) => seen.settled && matches!(seen.status, Status::Active | Status::Deleted),
+            (Some(seen), _) => seen.settled && seen.status == entry.wished,
             (None, Some(answer)) => answer.verdict == Verdict::Planned,
             (None, None) => false,
         };
@@ -220,16 +225,9 @@ impl Seen {
             .steps
             .values()
             .filter(|step| is_done(&step.state) && (!step.doomed || step.state == StepState::Gone));
-        let halted = tenant.steps.iter().filter_map(|(name, step)| match &step.state {
-            StepState::Halted { cause } => {
-                Some(format!("step {name}: {cause}; {}", cause.class.next_action()))
-            }
-            StepState::Waiting
-            | StepState::Writing
-            | StepState::Settling { .. }
-            | StepState::Backoff { .. }
-            | StepState::Ready
-            | StepState::Gone => None,
+        let halted = tenant.steps.iter().filter_map(|(name, step)| {
+            let cause = step.state.halted()?;
+            Some(format!("step {name}: {cause}; {}", cause.class.next_action()))
         });
         let open = tenant.operations.iter().any(|open| open.id == operation);
         Self {
@@ -242,8 +240,7 @@ impl Seen {
             halted: halted.collect(),
             settled: tenant.status.settled() && (!open || tenant.status == Status::Waiting),
             outputs: tenant.exports.clone(),
-            duration_ms: i64::try_from(tenant.updated_at.duration_since(tenant.created_at).as_millis())
-                .unwrap_or(0),
+            duration_ms: tenant.concluded.as_ref().map_or(0, |concluded| concluded.duration_ms),
         }
     }
 
@@ -251,5 +248,13 @@ impl Seen {
         let running =
             if self.running.is_empty() { String::new() } else { format!("; {}", self.running.join(", ")) };
         format!("{}, {} of {} steps{running}", self.status.word(), self.done, self.total)
+    }
+}
+
+/// What a request asks for: a tenant that is there, or one that is gone.
+fn wished(body: &[u8]) -> Status {
+    match intake::read(body, "").map(|request| request.wish) {
+        Ok(Wish::Deprovision) => Status::Deleted,
+        Ok(Wish::Signup(_) | Wish::Update(_) | Wish::Retry) | Err(_) => Status::Active,
     }
 }

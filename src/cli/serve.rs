@@ -47,13 +47,7 @@ pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
         Ok(())
     }
     .await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::problem(&output::chain(&error));
-            ExitCode::from(2)
-        }
-    }
+    output::ended(served)
 }
 
 /// Ctrl-C, or SIGTERM where there is one.

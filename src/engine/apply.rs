@@ -15,6 +15,8 @@ use crate::{
 /// How often something that Azure gave up on is removed and made anew before a person is asked.
 const MAX_RECREATIONS: u32 = 2;
 
+/// How often is looked for something just written before it is written again.
+const LOOKS_PER_WRITE: u32 = 5;
 /// How many more writes lag is worth than other trouble, where each write is taken on before it turns out to lag.
 const LAG_PATIENCE: u32 = 4;
 
@@ -102,22 +104,21 @@ impl At<'_> {
     }
 
     fn wanted(&mut self, verdict: Verdict, resource: Option<serde_json::Value>) -> Change {
-        let attempts = self.peek(|record| record.attempts).unwrap_or_default();
+        let (attempts, written) = self.peek(|record| (record.attempts, record.written)).unwrap_or_default();
         match verdict {
             Verdict::Matches(outputs) => self.ready(outputs),
             Verdict::Settling => self.running(None, None),
-            Verdict::Foreign(owner) => self.halt(Cause::ours(
-                FailureClass::Foreign,
-                "foreign-object",
-                format!("an object of that name belongs to {owner}"),
-            )),
+            Verdict::Foreign(owner) => {
+                let message = format!("an object of that name belongs to {owner}");
+                self.halt(Cause::ours(FailureClass::Foreign, "foreign-object", message))
+            }
             Verdict::Broken(cause) => self.recreate(cause),
-            Verdict::Absent if self.peek(|record| record.written) == Some(true) => self.behind(),
-            Verdict::Differs(fields) if attempts >= self.policy.max_writes => self.halt(Cause::ours(
-                FailureClass::Permanent,
-                "not-converging",
-                format!("Azure keeps other values than asked for at {}", fields.join(", ")),
-            )),
+            Verdict::Differs(fields) if attempts >= self.policy.max_writes => {
+                let message = format!("Azure keeps other values than asked for at {}", fields.join(", "));
+                self.halt(Cause::ours(FailureClass::Permanent, "not-converging", message))
+            }
+            Verdict::Absent if written => self.behind("it was made, but can't be seen yet"),
+            Verdict::Differs(_) if written => self.behind("it was changed, but is still seen as it was"),
             Verdict::Absent | Verdict::Differs(_) => {
                 self.sight.insert(self.name.clone(), Seen::Wanted(verdict, resource));
                 Change::None
@@ -126,29 +127,23 @@ impl At<'_> {
     }
 
     fn unwanted(&mut self, trace: Trace) -> Change {
-        match trace {
-            Trace::Nothing | Trace::Foreign => self.gone(),
-            Trace::Settling => self.running(None, None),
-            Trace::Present(told) | Trace::Lingering(told)
-                if self.peek(|record| record.attempts) >= Some(2 * self.policy.max_writes) =>
-            {
-                let what = told.get("id").map(ToString::to_string).unwrap_or_default();
-                self.halt(Cause::ours(
-                    FailureClass::Permanent,
-                    "not-removable",
-                    format!("Azure keeps it although it was deleted {what}"),
-                ))
-            }
-            Trace::Present(_) | Trace::Lingering(_) => {
-                if let Trace::Present(told) | Trace::Lingering(told) = &trace {
-                    // The id is what finds it again once it is soft-deleted.
-                    let told = told.clone();
-                    self.record(|record| record.outputs.extend(told));
+        let (attempts, written) = self.peek(|record| (record.attempts, record.written)).unwrap_or_default();
+        match &trace {
+            Trace::Nothing | Trace::Foreign => return self.gone(),
+            Trace::Settling => return self.running(None, None),
+            Trace::Present(_) if written => return self.behind("it was deleted, but is still seen"),
+            Trace::Present(told) | Trace::Lingering(told) => {
+                if attempts >= 2 * self.policy.max_writes {
+                    let message = "Azure keeps it although it was deleted again and again";
+                    return self.halt(Cause::ours(FailureClass::Permanent, "not-removable", message));
                 }
-                self.sight.insert(self.name.clone(), Seen::Unwanted(trace));
-                Change::Minor
+                // The id is what finds it again once it is soft-deleted.
+                let told = told.clone();
+                self.record(|record| record.outputs.extend(told));
             }
         }
+        self.sight.insert(self.name.clone(), Seen::Unwanted(trace));
+        Change::Minor
     }
 
     fn ready(&mut self, outputs: Outputs) -> Change {
@@ -192,7 +187,6 @@ impl At<'_> {
     fn began(&mut self, target: Option<serde_json::Value>) -> Change {
         self.record(|record| {
             record.state = StepState::Writing;
-            record.attempts += 1;
             record.written = false;
             if target.is_some() {
                 record.target = target;
@@ -201,10 +195,8 @@ impl At<'_> {
     }
 
     fn written(&mut self) -> Change {
-        self.record(|record| {
-            record.state = StepState::Writing;
-            record.written = true;
-        });
+        self.carried_out();
+        self.record(|record| record.state = StepState::Writing);
         Change::Minor
     }
 
@@ -225,25 +217,37 @@ impl At<'_> {
             let message = format!("Azure has been working on it for {} minutes", age.as_secs() / 60);
             return self.halt(Cause::ours(FailureClass::Wait, "operation-stuck", message));
         }
+        // Taken on is as good as done: if a look shows nothing afterwards, the look is behind.
+        if operation.is_some() || self.peek(|record| record.state == StepState::Writing) == Some(true) {
+            self.carried_out();
+        }
         let check_at = policy.poll_at(since, after, now);
         self.record(|record| {
             record.since = since;
             record.failures = 0;
-            // Taken on is as good as done: if a look shows nothing afterwards, the look is behind.
-            record.written |= record.state == StepState::Writing;
             record.state = StepState::Settling { operation: operation.or(past), check_at };
         });
         if known { Change::Minor } else { Change::Major }
     }
 
-    /// A write was answered with success, yet a look shows nothing: the look is behind.
-    fn behind(&mut self) -> Change {
-        let lag = Cause::ours(
-            FailureClass::ReplicationLag,
-            "not-visible-yet",
-            "it was made, but can't be seen yet",
-        );
-        self.failed(lag.into())
+    /// Azure took the write or delete that was last sent.
+    fn carried_out(&mut self) {
+        self.record(|record| {
+            // The trouble before the first success is over, and its time does not count against what comes.
+            if record.attempts == 0 {
+                record.failures = 0;
+            }
+            record.attempts += u32::from(!record.written);
+            record.written = true;
+        });
+    }
+
+    /// A write or delete was answered with success, yet a look does not show it: the look is behind. After some looks
+    /// it is sent again, for somebody else may have undone it.
+    fn behind(&mut self, what: &str) -> Change {
+        let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", what);
+        self.failed(lag.into());
+        self.record(|record| record.written = record.failures % LOOKS_PER_WRITE != 0)
     }
 
     fn failed(&mut self, failure: Failure) -> Change {
@@ -263,10 +267,20 @@ impl At<'_> {
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         // Work that is taken on and then fails, again and again, is as good as refused each time.
         let tries = failures.max(past.attempts.saturating_sub(1));
-        let exhausted = if lagging {
-            age > policy.lag_budget || past.attempts > LAG_PATIENCE * policy.max_failures
-        } else {
-            tries >= policy.max_failures
+        let often = past.attempts > LAG_PATIENCE * policy.max_failures;
+        let exhausted = match cause.class {
+            FailureClass::ReplicationLag => often || age > policy.lag_budget,
+            // Being told to wait says nothing about the step: others are served before it.
+            FailureClass::Throttled => often || age > policy.operation_deadline,
+            FailureClass::Transient
+            | FailureClass::Ambiguous
+            | FailureClass::Wait
+            | FailureClass::NeedsProvider
+            | FailureClass::NameHeld
+            | FailureClass::Foreign
+            | FailureClass::Quota
+            | FailureClass::Denied
+            | FailureClass::Permanent => tries >= policy.max_failures,
         };
         if !cause.class.retryable() || exhausted {
             return self.halt(cause);

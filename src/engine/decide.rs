@@ -98,19 +98,9 @@ fn upon(record: &StepRecord, seen: Option<&Seen>) -> Act {
 
 /// Nothing more can be done: either all is as wanted, or somebody has to help.
 fn outcome(tenant: &Tenant) -> Outcome {
-    let causes: BTreeMap<StepName, Cause> = tenant
-        .steps
-        .iter()
-        .filter_map(|(name, record)| match &record.state {
-            StepState::Halted { cause } => Some((name.clone(), cause.clone())),
-            StepState::Waiting
-            | StepState::Writing
-            | StepState::Settling { .. }
-            | StepState::Backoff { .. }
-            | StepState::Ready
-            | StepState::Gone => None,
-        })
-        .collect();
+    let halted = tenant.steps.iter().filter_map(|(name, record)| Some((name, record.state.halted()?)));
+    let causes: BTreeMap<StepName, Cause> =
+        halted.map(|(name, cause)| (name.clone(), cause.clone())).collect();
     if !causes.is_empty() {
         return Outcome::Halted(causes);
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     ids::StepName,
-    tenant::{Action, Cause, FailureClass, Goal, Operation, Status, Tenant},
+    tenant::{Action, Cause, Conclusion, FailureClass, Goal, Operation, Status, Tenant},
 };
 
 /// How the present work ended.
@@ -69,6 +69,7 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
     tenant.status = status;
     tenant.halted = None;
     for operation in std::mem::take(&mut tenant.operations) {
+        tenant.concluded = Some(conclusion(&operation, status, now));
         let mut data = common_data(tenant, &operation, now);
         if operation.action != Action::Deprovision {
             data["outputs"] = json!(tenant.exports);
@@ -86,6 +87,7 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
     let failed = hopeless(cause);
     tenant.status = if failed { Status::Failed } else { Status::Waiting };
     let operations = std::mem::take(&mut tenant.operations);
+    tenant.concluded = operations.last().map(|operation| conclusion(operation, tenant.status, now));
     tenant.halted = operations.last().cloned().or(tenant.halted.take());
     let open = if failed {
         operations.as_slice()
@@ -108,6 +110,21 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
     if !failed {
         tenant.operations = operations;
     }
+}
+
+fn conclusion(operation: &Operation, status: Status, now: Timestamp) -> Conclusion {
+    Conclusion {
+        operation_id: operation.id.clone(),
+        action: operation.action,
+        attempt: operation.attempt,
+        status,
+        finished_at: now,
+        duration_ms: milliseconds(operation.started_at, now),
+    }
+}
+
+fn milliseconds(from: Timestamp, to: Timestamp) -> i64 {
+    i64::try_from(to.duration_since(from).as_millis()).unwrap_or(i64::MAX)
 }
 
 fn error_data(step: &StepName, cause: &Cause) -> Value {
@@ -134,8 +151,7 @@ pub fn common_data(tenant: &Tenant, operation: &Operation, now: Timestamp) -> Va
     put("startedAt", json!(operation.started_at));
     if tenant.status.settled() {
         put("finishedAt", json!(now));
-        let duration = now.duration_since(operation.started_at).as_millis();
-        put("durationMs", json!(i64::try_from(duration).unwrap_or(i64::MAX)));
+        put("durationMs", json!(milliseconds(operation.started_at, now)));
     }
     if let Some(external) = &operation.external {
         put("external", json!(external));

@@ -43,6 +43,7 @@ pub fn sign_up(
         exports: BTreeMap::new(),
         operations: Vec::new(),
         halted: None,
+        concluded: None,
         requests: VecDeque::new(),
         lease: None,
         epoch: 0,

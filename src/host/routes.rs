@@ -69,8 +69,8 @@ impl Routes {
                     .iter()
                     .map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message))
                     .collect();
-                tracing::info!(tenant.id = id, verdict = ?verdict, faults = why.len(), "a request was not carried out");
-                Answer::Done { logs: vec![format!("request {verdict:?}: {}", why.join("; ")).to_lowercase()] }
+                tracing::info!(tenant.id = id, verdict = %verdict, faults = why.len(), "a request was not carried out");
+                Answer::Done { logs: vec![format!("request {verdict}: {}", why.join("; "))] }
             }
         }
     }

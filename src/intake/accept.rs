@@ -7,8 +7,9 @@ use super::{Answer, Fault, Intake, Request, Stamp, Verdict, Wish, placement};
 use crate::{
     blueprint::{Plan, Subject},
     engine::{self, wish},
+    ids::{StepName, TenantId},
     ports::{StoreError, Stored},
-    tenant::{Action, Goal, Operation, Spec, Status, StepState, Tenant},
+    tenant::{Goal, Operation, Spec, Status, StepState, Tenant},
 };
 
 /// How often a save may be overtaken before the message has to come again.
@@ -87,8 +88,7 @@ impl Intake {
                         "no stamp of this deployment is in that region".to_owned(),
                     )
                 })?;
-                let plan = self.plan(id, incarnation, spec, stamp)?;
-                refuse_version(request, &plan)?;
+                let plan = self.plan(id, incarnation, spec, request.blueprint_version.as_deref(), stamp)?;
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
                 (wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now), previous)
             }
@@ -103,8 +103,7 @@ impl Intake {
                     ));
                 }
                 let spec = changes.apply(tenant.spec.clone());
-                let plan = self.plan_for(&tenant, &spec)?;
-                refuse_version(request, &plan)?;
+                let plan = self.plan_for(&tenant, &spec, request.blueprint_version.as_deref())?;
                 refuse_replacement(&tenant, &plan, changes.allow_replace)?;
                 wish::update(&mut tenant, spec, plan, now);
                 (tenant, previous)
@@ -125,21 +124,22 @@ impl Intake {
         Ok(Changed::Saved(Box::new(tenant)))
     }
 
-    fn plan_for(&self, tenant: &Tenant, spec: &Spec) -> Result<Plan, Vec<Fault>> {
+    fn plan_for(&self, tenant: &Tenant, spec: &Spec, version: Option<&str>) -> Result<Plan, Vec<Fault>> {
         let stamp = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
         let stamp = stamp.ok_or_else(|| {
             let message =
                 format!("the tenant lives in stamp {}, which is not configured", tenant.placement.stamp);
             vec![Fault::new("/tenantId", "no_placement", message)]
         })?;
-        self.plan(&tenant.id, tenant.incarnation, spec, stamp)
+        self.plan(&tenant.id, tenant.incarnation, spec, version, stamp)
     }
 
     fn plan(
         &self,
-        id: &crate::ids::TenantId,
+        id: &TenantId,
         incarnation: u32,
         spec: &Spec,
+        version: Option<&str>,
         stamp: &Stamp,
     ) -> Result<Plan, Vec<Fault>> {
         let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
@@ -148,19 +148,11 @@ impl Intake {
             let message = format!("this deployment has no blueprint {name}; it has {}", known.join(", "));
             vec![Fault::new("/spec/blueprint/name", "unknown_blueprint", message)]
         })?;
-        let subject = Subject {
-            deployment: self.deployment.clone(),
-            tenant_id: id.clone(),
-            incarnation,
-            tier: spec.tier.clone(),
-            tenant: json!({
-                "id": id, "displayName": spec.display_name, "tier": spec.tier,
-                "region": stamp.text("region"), "homeTenantId": spec.home_tenant_id,
-                "adminContact": spec.admin_contact, "tags": spec.tags, "quantity": spec.quantity,
-            }),
-            parameters: spec.parameters.clone(),
-            stamp: stamp.value.clone(),
-        };
+        if version.is_some_and(|version| version != blueprint.version()) {
+            let message = format!("this deployment has {name} {}", blueprint.version());
+            return Err(vec![Fault::new("/spec/blueprint/version", "unknown_blueprint", message)]);
+        }
+        let subject = subject(&self.deployment, id, incarnation, spec, stamp);
         let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
         blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
     }
@@ -205,6 +197,23 @@ impl Intake {
     }
 }
 
+/// Whom a plan is for, as blueprints see it.
+pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, stamp: &Stamp) -> Subject {
+    Subject {
+        deployment: deployment.to_owned(),
+        tenant_id: id.clone(),
+        incarnation,
+        tier: spec.tier.clone(),
+        tenant: json!({
+            "id": id, "displayName": spec.display_name, "tier": spec.tier,
+            "region": stamp.text("region"), "homeTenantId": spec.home_tenant_id,
+            "adminContact": spec.admin_contact, "tags": spec.tags, "quantity": spec.quantity,
+        }),
+        parameters: spec.parameters.clone(),
+        stamp: stamp.value.clone(),
+    }
+}
+
 enum Changed {
     Saved(Box<Tenant>),
     OnlyPlanned(Box<Plan>),
@@ -229,9 +238,6 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     // A hopeless attempt before is overtaken by this wish; its outcome has been told.
     tenant.halted = None;
     tenant.version += 1;
-    if tenant.status == Status::Requested || operation.action == Action::Signup {
-        tenant.status = Status::Requested;
-    }
     let data = engine::common_data(tenant, &operation, now);
     tenant.tell(&operation, "tenant.request.accepted", data, now);
     tenant.remember(&request.request_id, &operation.id);
@@ -240,22 +246,12 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     tenant.updated_at = now;
 }
 
-/// Whoever names a version has reasons; another one would be another tenant.
-fn refuse_version(request: &Request, plan: &Plan) -> Result<(), Vec<Fault>> {
-    let has = &plan.blueprint;
-    if request.blueprint_version.as_ref().is_none_or(|wanted| *wanted == has.version) {
-        return Ok(());
-    }
-    let message = format!("this deployment has {} in version {}", has.name, has.version);
-    Err(vec![Fault::new("/spec/blueprint/version", "unknown_blueprint", message)])
-}
-
 fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(), Vec<Fault>> {
     let replaced = wish::made_anew(tenant, plan);
     if allowed || replaced.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = replaced.iter().map(crate::ids::StepName::as_str).collect();
+    let names: Vec<&str> = replaced.iter().map(StepName::as_str).collect();
     let message = format!(
         "this update removes and makes anew: {}; send it with allowReplace true (and a new requestId) if that is wanted",
         names.join(", "),

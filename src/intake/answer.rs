@@ -1,5 +1,7 @@
 //! What a request is answered.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,6 +52,16 @@ pub enum Verdict {
     Rejected,
     /// A dry run: this is what would be done.
     Planned,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Planned => "planned",
+        })
+    }
 }
 
 /// The answer to a request; the same for every repeat of it.

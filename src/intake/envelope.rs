@@ -50,11 +50,12 @@ pub(super) fn open(body: &[u8]) -> Result<Opened, Fault> {
     if std::str::from_utf8(body).is_err() {
         return Err(fault("not_utf8", "the message is not UTF-8; JSON has to be".to_owned()));
     }
-    match unwrap(body)? {
+    let value = unwrap(body)?;
+    match value {
         Value::Object(object) if object.contains_key("specversion") => cloud_event(object),
-        body @ Value::Object(_) => Ok(Opened { body, action: None, at: "" }),
-        other => {
-            Err(fault("not_an_object", format!("the message is {}, not one JSON object", kind_of(&other))))
+        Value::Object(_) => Ok(Opened { body: value, action: None, at: "" }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(fault("not_an_object", format!("the message is {}, not one JSON object", kind_of(&value))))
         }
     }
 }

@@ -15,6 +15,7 @@ mod validate;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use accept::subject;
 pub use answer::{Answer, Fault, Verdict};
 pub use placement::Stamp;
 pub use request::{Changes, Request, RequestDocument, Wish};
@@ -28,6 +29,14 @@ use crate::{
 
 /// The largest message body that is looked at, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Reads a message, without taking it in.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
+    validate::request(&envelope::open(body).map_err(|fault| vec![fault])?, deployment)
+}
 
 /// Takes messages in. One per process; cheap to share.
 pub struct Intake {
@@ -80,7 +89,8 @@ impl Intake {
     pub async fn answer_to(&self, body: &[u8]) -> Result<Option<Answer>, StoreError> {
         let read = envelope::open(body).ok().and_then(|data| {
             let request = validate::request(&data, &self.deployment).ok()?;
-            Some((request, sha256_hex(data.body.to_string().as_bytes())))
+            let digest = digest(&request, &data.body);
+            Some((request, digest))
         });
         let key = match &read {
             Some((request, _)) => self.request_key(&request.request_id),
@@ -109,12 +119,8 @@ impl Intake {
         short_hash(&["message", &self.deployment, digest])
     }
 
-    /// Takes in a request that was made here, for example by the retry function.
-    ///
-    /// # Errors
-    /// As [`Self::take_in`].
-    pub async fn take_in_request(&self, request: Request, body: &Value) -> Result<Answer, StoreError> {
-        let digest = sha256_hex(body.to_string().as_bytes());
+    async fn take_in_request(&self, request: Request, body: &Value) -> Result<Answer, StoreError> {
+        let digest = digest(&request, body);
         let key = self.request_key(&request.request_id);
         let claimed = match self.claim(&key, &digest, &request).await? {
             Claim::Ours(etag) => etag,
@@ -242,6 +248,12 @@ impl Claim {
             None => Self::Ours(stored.etag),
         }
     }
+}
+
+/// What makes two messages the same request: the action, which may stand in the envelope, and the body without regard
+/// to the order of its members.
+fn digest(request: &Request, body: &Value) -> String {
+    sha256_hex(format!("{} {body}", request.wish.action().as_str()).as_bytes())
 }
 
 /// Where a second body under one request id is recorded.

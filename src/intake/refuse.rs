@@ -1,7 +1,7 @@
 //! Refusals: recorded, announced, never retried.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
 use crate::{
@@ -86,15 +86,14 @@ impl Intake {
         };
         let request_id = answer.request_id.clone().unwrap_or_default();
         let pointer = answer.faults.first().map(|fault| fault.pointer.clone());
-        let data = json!({
+        let mut data = json!({
             "requestId": answer.request_id, "tenantId": answer.tenant_id, "code": answer.code, "pointer": pointer,
             "reasons": answer.faults, "parkedAs": answer.parked_as,
             "dryRun": (answer.verdict == Verdict::Planned).then_some(true),
         });
-        let data = match data {
-            Value::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-            other => other,
-        };
+        if let Some(members) = data.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
         let story = Story::Event {
             kind: kind.to_owned(),
             sequence: 1,

@@ -29,7 +29,7 @@ pub struct Request {
     pub dry_run: bool,
     /// Copied through; with system and operation a second idempotency key.
     pub external: Option<External>,
-    /// Refuse if the deployment has the blueprint in another version.
+    /// The version that the blueprint is to have; whichever the deployment has when absent.
     pub blueprint_version: Option<String>,
     /// What is asked.
     pub wish: Wish,

@@ -31,7 +31,7 @@ pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<
     let request_id = read.required(&top, "requestId", Reader::id);
     let action = read.action(&top, opened.action.as_deref());
     let spec = top.object("spec");
-    let wish = action.and_then(|action| read.wish(action, &spec));
+    let wish = action.and_then(|action| read.wish(&action, &spec));
     let tenant_id = read.tenant_id(&top, wish.as_ref(), request_id.as_deref(), deployment);
     let deadline = read.optional(&top, "deadline", Reader::instant);
     let _ = read.optional(&top, "requestedAt", Reader::instant);
@@ -62,13 +62,13 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn member(&self, name: &str) -> Option<Place<'a>> {
+    fn member(&self, name: &str) -> Option<Self> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
         Some(Place { value, at: format!("{}/{}", self.at, name.replace('~', "~0").replace('/', "~1")) })
     }
 
     /// A member that counts as an empty object when it is absent.
-    fn object(&self, name: &str) -> Place<'a> {
+    fn object(&self, name: &str) -> Self {
         self.member(name).unwrap_or_else(|| Place { value: &Value::Null, at: format!("{}/{name}", self.at) })
     }
 }
@@ -135,11 +135,11 @@ impl Reader {
         }
     }
 
-    fn wish(&mut self, action: String, spec: &Place<'_>) -> Option<Wish> {
+    fn wish(&mut self, action: &str, spec: &Place<'_>) -> Option<Wish> {
         if !spec.value.is_null() && !spec.value.is_object() {
             return self.wrong_type(spec, "an object");
         }
-        match action.as_str() {
+        match action {
             "signup" => self.signup(spec),
             "update" => self.update(spec),
             "deprovision" => self.deprovision(spec),
@@ -211,19 +211,18 @@ impl Reader {
         Some(Wish::Deprovision)
     }
 
-    /// Checked where blueprints are known.
     fn blueprint_version(&mut self, spec: &Place<'_>) -> Option<String> {
-        let place = spec.member("blueprint")?;
-        self.optional(&place, "version", |read, place| read.text(place, MAX_NAME))
+        let chosen = spec.member("blueprint")?;
+        self.optional(&chosen, "version", |read, place| read.text(place, MAX_NAME))
     }
 
-    /// A blueprint's name.
+    /// A blueprint's name; whether there is one of that name and version is known where blueprints are.
     fn blueprint(&mut self, spec: &Place<'_>) -> Option<String> {
         let place = spec.member("blueprint")?;
-        match place.value {
-            Value::Object(_) => self.required(&place, "name", |read, place| read.text(place, MAX_NAME)),
-            _ => self.wrong_type(&place, "an object with a name"),
+        if !place.value.is_object() {
+            return self.wrong_type(&place, "an object with a name");
         }
+        self.required(&place, "name", |read, place| read.text(place, MAX_NAME))
     }
 
     /// The tenant's id; a sign-up without one gets an id derived from the request's, so that a repeated click makes
@@ -330,9 +329,9 @@ impl Reader {
     }
 
     fn parameters(&mut self, place: &Place<'_>) -> Option<Map<String, Value>> {
-        match place.value {
-            Value::Object(parameters) => Some(parameters.clone()),
-            _ => self.wrong_type(place, "an object"),
+        match place.value.as_object() {
+            Some(parameters) => Some(parameters.clone()),
+            None => self.wrong_type(place, "an object"),
         }
     }
 

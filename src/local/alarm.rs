@@ -15,14 +15,14 @@ use crate::{
 pub(super) const WAKE_UPS: &str = "tenant-wakeups";
 
 /// The alarm of the local world.
-pub struct QueueAlarm {
+pub(super) struct QueueAlarm {
     queue: Queue,
     clock: SystemClock,
 }
 
 impl QueueAlarm {
     /// An alarm over a queue.
-    pub fn new(queue: Queue) -> Self {
+    pub(super) fn new(queue: Queue) -> Self {
         Self { queue, clock: SystemClock }
     }
 }

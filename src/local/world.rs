@@ -29,8 +29,6 @@ use crate::{
     runner::{Runner, Settings},
 };
 
-/// How long a request to the simulated Azure may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the local host ticks the sweep.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -121,8 +119,9 @@ impl LocalWorld {
                 tracing::error!(error = %error, "the simulated Azure has stopped");
             }
         }));
+        let runner_settings = Settings::local(&settings.deployment);
         let hosts = Hosts::all_at(&url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?);
-        let wire: Arc<dyn Wire> = Arc::new(HttpWire::new(hosts, "local", REQUEST_TIMEOUT)?);
+        let wire: Arc<dyn Wire> = Arc::new(HttpWire::new(hosts, "local", runner_settings.request_timeout)?);
         let world = World {
             store: Arc::new(state),
             wire: Arc::clone(&wire),
@@ -133,7 +132,7 @@ impl LocalWorld {
         let stamps = vec![Stamp { value: local_stamp() }];
         let intake = Arc::new(Intake::new(world.clone(), &settings.deployment, settings.blueprints, stamps));
         let name = format!("local-{}", std::process::id());
-        let runner = Arc::new(Runner::new(world.clone(), Settings::local(&settings.deployment), name));
+        let runner = Arc::new(Runner::new(world.clone(), runner_settings, name));
         let routes = Arc::new(Routes { world: world.clone(), intake, runner });
         Ok(Self { world, queue, cloud, routes, _cloud_server: cloud_server })
     }

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 
 use super::{Progress, Runner, announce, effects, lease::Claim};
 use crate::{
+    announce::Teller,
     engine::{self, Act, Change, Decision, Event, Outcome, Seen, Sight},
     ids::{StepName, TenantId},
     ports::{ETag, StoreError, Stored},
-    steps::{self, Failure, Remains, Step},
+    steps::{self, Failure, Remains, Request, Step},
     tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
 
@@ -49,8 +50,12 @@ impl<'a> Drive<'a> {
             return Ok(Progress::Unknown);
         };
         let now = runner.world.clock.now();
-        if tenant.due_at.is_none() && tenant.operations.is_empty() && tenant.notices.is_empty() {
-            return Ok(Progress::Settled(tenant.status));
+        let deadline = later(now, runner.settings.budget);
+        match tenant.due_at {
+            None => return Ok(Progress::Settled(tenant.status)),
+            // A wake-up that comes early changes nothing: whoever parked it has asked for the right one.
+            Some(due) if due > deadline && tenant.lease.is_none() => return Ok(Progress::Parked(due)),
+            Some(_) => {}
         }
         let number = runner.drives.fetch_add(1, Ordering::Relaxed);
         let holder = format!("{}/{number}", runner.name);
@@ -58,7 +63,6 @@ impl<'a> Drive<'a> {
             Ok(claim) => claim,
             Err(until) => return Ok(Progress::Held(until)),
         };
-        let deadline = engine_time(now, runner.settings.budget);
         let durable_notices = tenant.numbered;
         let mut drive = Self {
             runner,
@@ -145,7 +149,7 @@ impl<'a> Drive<'a> {
         let prepared = if record.doomed {
             let target = record.target.clone().unwrap_or_default();
             match steps::remains(record.kind, &target, &record.outputs) {
-                Ok(remains) => match (act, operation_of(&record.state)) {
+                Ok(remains) => match (act, record.state.operation().cloned()) {
                     (Act::Poll, Some(operation)) => Prepared::Poll(operation),
                     (Act::Erase, _) => Prepared::Erase(Arc::from(remains)),
                     (Act::Look | Act::Write | Act::Poll, _) => Prepared::Search(Arc::from(remains)),
@@ -153,7 +157,7 @@ impl<'a> Drive<'a> {
                 Err(failure) => return self.fail(name, failure, now),
             }
         } else {
-            match (act, operation_of(&record.state)) {
+            match (act, record.state.operation().cloned()) {
                 (Act::Poll, Some(operation)) => Prepared::Poll(operation),
                 (Act::Write, _) => match self.step(name) {
                     Ok(step) => Prepared::Write(step),
@@ -202,21 +206,7 @@ impl<'a> Drive<'a> {
     fn send(&mut self, name: StepName, prepared: Prepared, seen: Option<Seen>) {
         let Some(record) = self.tenant.steps.get(&name) else { return };
         let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
-        let remedy = match &record.state {
-            StepState::Backoff { cause, .. } if cause.class == FailureClass::NeedsProvider => self
-                .tenant
-                .plan
-                .steps
-                .get(&name)
-                .and_then(|step| effects::register_provider(step.fields.get("id")?.as_str()?)),
-            StepState::Backoff { .. }
-            | StepState::Waiting
-            | StepState::Writing
-            | StepState::Settling { .. }
-            | StepState::Ready
-            | StepState::Halted { .. }
-            | StepState::Gone => None,
-        };
+        let remedy = self.remedy(&name, &record.state);
         let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
         self.busy.insert(name.clone());
         self.in_flight.push(Box::pin(async move {
@@ -237,12 +227,20 @@ impl<'a> Drive<'a> {
         }));
     }
 
+    /// What has to be done before a step is tried again; so far only registering a resource provider.
+    fn remedy(&self, name: &StepName, state: &StepState) -> Option<Request> {
+        let StepState::Backoff { cause, .. } = state else { return None };
+        let planned =
+            self.tenant.plan.steps.get(name).filter(|_| cause.class == FailureClass::NeedsProvider)?;
+        effects::register_provider(planned.fields.get("id")?.as_str()?)
+    }
+
     /// Takes in the next answer, and those that come right after it: one save then covers them all.
     async fn gather(&mut self) {
         let Some(answer) = self.in_flight.next().await else { return };
         self.answered(answer);
         let clock = Arc::clone(&self.runner.world.clock);
-        let mut patience = clock.sleep_until(engine_time(self.now(), self.runner.settings.gather));
+        let mut patience = clock.sleep_until(later(self.now(), self.runner.settings.gather));
         while !self.in_flight.is_empty() {
             tokio::select! {
                 biased;
@@ -262,7 +260,7 @@ impl<'a> Drive<'a> {
             // It may still take effect; nothing else may be sent about this step until that is over.
             let life = self.runner.settings.request_life;
             failure.retry_after = Some(life);
-            let until = engine_time(now, life);
+            let until = later(now, life);
             self.tenant.unsure_until = self.tenant.unsure_until.max(Some(until));
         }
         self.unsaved.push((name.clone(), turn, event.clone()));
@@ -275,7 +273,7 @@ impl<'a> Drive<'a> {
             Ok(change) => self.change = self.change.max(change),
             // The wish has changed since the question was asked; the answer is about something else now.
             Err(error) => {
-                tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late")
+                tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late");
             }
         }
     }
@@ -361,12 +359,12 @@ impl<'a> Drive<'a> {
             self.tenant.notices.iter().cloned().partition(|notice| notice.number <= durable);
         let deployment = &self.runner.settings.deployment;
         let mut due = next;
-        if announce(&self.runner.world, deployment, Some(&self.tenant.id), &told).await {
+        if announce(&self.runner.world, deployment, Teller::Tenant(&self.tenant.id), &told).await {
             self.tenant.notices = kept;
         }
         let now = self.now();
         if due.is_none() && !self.tenant.notices.is_empty() {
-            due = Some(engine_time(now, self.runner.tell_again_after()));
+            due = Some(later(now, self.runner.tell_again_after()));
         }
         self.tenant.due_at = due;
         Claim::release(&mut self.tenant, now);
@@ -390,18 +388,6 @@ enum Prepared {
     Poll(Poll),
 }
 
-fn operation_of(state: &StepState) -> Option<Poll> {
-    match state {
-        StepState::Settling { operation, .. } => operation.clone(),
-        StepState::Waiting
-        | StepState::Writing
-        | StepState::Backoff { .. }
-        | StepState::Ready
-        | StepState::Halted { .. }
-        | StepState::Gone => None,
-    }
-}
-
-fn engine_time(now: Timestamp, span: std::time::Duration) -> Timestamp {
+fn later(now: Timestamp, span: std::time::Duration) -> Timestamp {
     now.saturating_add(span).unwrap_or(Timestamp::MAX)
 }

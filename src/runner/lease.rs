@@ -46,7 +46,7 @@ impl Claim {
 
     /// Whether a request sent now has surely taken its last effect before the lease can end on any clock.
     pub(super) fn covers_a_request(tenant: &Tenant, settings: &Settings, now: Timestamp) -> bool {
-        let life = settings.request_life + settings.skew * 2;
+        let life = settings.request_timeout + settings.request_life + settings.skew * 2;
         tenant
             .lease
             .as_ref()

@@ -37,9 +37,11 @@ pub struct Settings {
     pub deployment: String,
     /// The engine's patience.
     pub policy: Policy,
-    /// How long a lease lasts unless renewed. At least twice (`request_life` + 2 x `skew`).
+    /// How long a lease lasts unless renewed. At least twice (`request_timeout` + `request_life` + 2 x `skew`).
     pub lease: Duration,
-    /// The longest that a request may live, from sending to its last possible effect.
+    /// How long an answer is waited for; the wire keeps to it.
+    pub request_timeout: Duration,
+    /// How long a request may still take effect after its sender has given it up.
     pub request_life: Duration,
     /// The largest difference between two workers' clocks.
     pub skew: Duration,
@@ -56,18 +58,20 @@ impl Settings {
             deployment: deployment.to_owned(),
             policy: Policy::azure(),
             lease: Duration::from_secs(150),
-            request_life: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(30),
+            request_life: Duration::from_secs(30),
             skew: Duration::from_secs(3),
             budget: Duration::from_secs(20),
             gather: Duration::from_millis(500),
         }
     }
 
-    /// For a simulated Azure on the same machine, where a request lives no longer than its connection.
+    /// For a simulated Azure on the same machine, where a request hardly outlives its connection.
     pub fn local(deployment: &str) -> Self {
         Self {
             policy: Policy::local(),
-            lease: Duration::from_secs(20),
+            lease: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(10),
             request_life: Duration::from_secs(2),
             skew: Duration::ZERO,
             budget: Duration::from_secs(1),

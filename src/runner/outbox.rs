@@ -1,35 +1,34 @@
 //! Tells what is in the outbox: history first, then events, both at least once.
 
 use crate::{
-    announce::{event_of, row_of},
-    ids::TenantId,
+    announce::{Teller, event_of, row_of},
     ports::World,
     tenant::Notice,
 };
 
 /// Tells notices that are durable; `false` if they have to be told again.
-pub async fn announce(
-    world: &World,
-    deployment: &str,
-    tenant: Option<&TenantId>,
-    notices: &[Notice],
-) -> bool {
+///
+/// Only a tenant's own notices become history: those of the intake have no number among them.
+pub async fn announce(world: &World, deployment: &str, teller: Teller<'_>, notices: &[Notice]) -> bool {
     if notices.is_empty() {
         return true;
     }
-    if let Some(tenant) = tenant {
+    if let Teller::Tenant(tenant) = teller {
         let rows: Vec<_> = notices.iter().map(|notice| row_of(tenant, notice)).collect();
         if let Err(error) = world.store.append(&rows).await {
             tracing::warn!(tenant.id = %tenant, error = %error, "history was not written; it will be tried again");
             return false;
         }
     }
-    let events: Vec<_> = notices.iter().filter_map(|notice| event_of(deployment, tenant, notice)).collect();
+    let events: Vec<_> = notices.iter().filter_map(|notice| event_of(deployment, teller, notice)).collect();
     if events.is_empty() {
         return true;
     }
     let Err(failure) = world.announcer.publish(&events).await else { return true };
-    let id = tenant.map(TenantId::as_str).unwrap_or_default();
+    let id = match teller {
+        Teller::Tenant(id) | Teller::Intake(Some(id)) => id.as_str(),
+        Teller::Intake(None) => "",
+    };
     tracing::warn!(tenant.id = id, error = %failure, "events were not published; they will be tried again");
     false
 }

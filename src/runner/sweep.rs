@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Runner, announce};
-use crate::ports::{Due, StoreError};
+use crate::{
+    announce::Teller,
+    ports::{Due, StoreError},
+};
 
 /// How much one sweep takes on; the next one goes on.
 const BATCH: usize = 200;
@@ -37,8 +40,11 @@ impl Runner {
     pub async fn tell_refusal(&self, key: &str) -> Result<(), StoreError> {
         let Some(stored) = self.world.store.request(key).await? else { return Ok(()) };
         let mut record = stored.value;
-        if !announce(&self.world, &self.settings.deployment, record.tenant_id.as_ref(), &record.notices).await
-        {
+        if record.notices.is_empty() {
+            return Ok(());
+        }
+        let teller = Teller::Intake(record.tenant_id.as_ref());
+        if !announce(&self.world, &self.settings.deployment, teller, &record.notices).await {
             return Ok(());
         }
         record.notices.clear();

@@ -83,57 +83,38 @@ fn ids(object: &Value) -> Outputs {
     ["id", "appId"].into_iter().filter_map(member).collect()
 }
 
-/// An application.
-pub(super) struct Application {
+/// An application or a service principal: both are upserted by key and carry tags.
+pub(super) struct Entry {
     keyed: Keyed,
-    unique_name: String,
+    /// The key's name and value, which find the object again.
+    key: (&'static str, String),
     body: Value,
 }
 
-impl Application {
-    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
-        let unique_name = text(fields, "uniqueName")?.to_owned();
-        let keyed = Keyed::application(&unique_name, owner_tags(fields));
-        Ok(Self { keyed, unique_name, body: fields.get("body").cloned().unwrap_or_default() })
+impl Entry {
+    pub(super) fn application(fields: &Value) -> Result<Self, Failure> {
+        Self::new(fields, "uniqueName", Keyed::application)
+    }
+
+    pub(super) fn service_principal(fields: &Value) -> Result<Self, Failure> {
+        Self::new(fields, "appId", Keyed::service_principal)
+    }
+
+    fn new(
+        fields: &Value,
+        key: &'static str,
+        keyed: fn(&str, Vec<String>) -> Keyed,
+    ) -> Result<Self, Failure> {
+        let value = text(fields, key)?.to_owned();
+        let keyed = keyed(&value, owner_tags(fields));
+        Ok(Self { keyed, key: (key, value), body: fields.get("body").cloned().unwrap_or_default() })
     }
 }
 
-impl Step for Application {
+impl Step for Entry {
     fn target(&self) -> Value {
-        json!({"uniqueName": self.unique_name, "owner": self.keyed.owner})
-    }
-
-    fn look(&self) -> Request {
-        self.keyed.look()
-    }
-
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
-        self.keyed.judge(&self.body, reply)
-    }
-
-    fn write(&self, _seen: Option<&Value>) -> Option<Request> {
-        Some(self.keyed.upsert(&self.body))
-    }
-}
-
-/// A service principal.
-pub(super) struct ServicePrincipal {
-    keyed: Keyed,
-    app_id: String,
-    body: Value,
-}
-
-impl ServicePrincipal {
-    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
-        let app_id = text(fields, "appId")?.to_owned();
-        let keyed = Keyed::service_principal(&app_id, owner_tags(fields));
-        Ok(Self { keyed, app_id, body: fields.get("body").cloned().unwrap_or_default() })
-    }
-}
-
-impl Step for ServicePrincipal {
-    fn target(&self) -> Value {
-        json!({"appId": self.app_id, "owner": self.keyed.owner})
+        let (key, value) = &self.key;
+        json!({*key: value, "owner": self.keyed.owner})
     }
 
     fn look(&self) -> Request {

@@ -94,8 +94,8 @@ pub fn step(planned: &PlannedStep, fields: &Value) -> Result<Box<dyn Step>, Fail
         Kind::Arm => Box::new(arm::Arm::new(fields, outputs)?),
         Kind::ArmUpdate => Box::new(arm_update::ArmUpdate::new(fields, outputs)?),
         Kind::RoleAssignment => Box::new(role_assignment::RoleAssignment::new(fields)?),
-        Kind::EntraApplication => Box::new(entra::Application::new(fields)?),
-        Kind::ServicePrincipal => Box::new(entra::ServicePrincipal::new(fields)?),
+        Kind::EntraApplication => Box::new(entra::Entry::application(fields)?),
+        Kind::ServicePrincipal => Box::new(entra::Entry::service_principal(fields)?),
         Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(fields)?),
         Kind::Check => Box::new(check::Check::new(fields, outputs)?),
     })

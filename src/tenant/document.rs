@@ -105,6 +105,24 @@ pub struct Operation {
     pub external: Option<External>,
 }
 
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conclusion {
+    /// The operation.
+    pub operation_id: String,
+    /// What was asked.
+    pub action: Action,
+    /// The attempt that ended.
+    pub attempt: u32,
+    /// The tenant's status then.
+    pub status: Status,
+    /// When.
+    pub finished_at: Timestamp,
+    /// How long it took since it was accepted, in milliseconds.
+    pub duration_ms: i64,
+}
+
 /// A request seen lately, so that a repeat changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -153,6 +171,9 @@ pub struct Tenant {
     /// The operation that a retry would take up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Operation>,
+    /// How the last operation ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concluded: Option<Conclusion>,
     /// Requests seen lately.
     #[serde(default)]
     pub requests: VecDeque<PastRequest>,

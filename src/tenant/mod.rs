@@ -11,7 +11,7 @@ mod spec;
 mod step;
 
 pub use cause::{Cause, FailureClass};
-pub use document::{Goal, Lease, Operation, PastRequest, Status, Tenant};
+pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
 pub use notice::{Notice, Story};
 pub use packed::{MAX_DOCUMENT_BYTES, Packed, TooLarge, UnreadableDocument};
 pub use spec::{Action, External, Placement, Spec};

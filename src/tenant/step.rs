@@ -80,6 +80,16 @@ impl StepState {
             Self::Gone => "gone",
         }
     }
+
+    /// Why a person is needed, if one is.
+    pub fn halted(&self) -> Option<&Cause> {
+        if let Self::Halted { cause } = self { Some(cause) } else { None }
+    }
+
+    /// The operation to ask about, if Azure gave one.
+    pub fn operation(&self) -> Option<&Poll> {
+        if let Self::Settling { operation, .. } = self { operation.as_ref() } else { None }
+    }
 }
 
 /// One step of one tenant.
@@ -107,7 +117,7 @@ pub struct StepRecord {
     /// Rises whenever the step begins anew, so that a late answer to an earlier question is not taken for a new one.
     #[serde(default)]
     pub turn: u32,
-    /// Writes and deletes sent in this turn.
+    /// Writes and deletes of this turn that Azure took.
     #[serde(default)]
     pub attempts: u32,
     /// Whether a write of this turn was answered with success: if a look then shows nothing, the look is behind.

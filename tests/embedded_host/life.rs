@@ -10,7 +10,7 @@ use std::{
 use axum::{Router, extract::Request, http::Method, response::IntoResponse as _};
 use futures_util::future::BoxFuture;
 use tenantry::{
-    host::{Answer, Functions, Invocation, serve},
+    host::{Answer, Functions, Invocation, Trigger, bind, serve},
     local::host::{EmbeddedHost, Fault, Handler, HostError, HostFaults, ProcessHandler},
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -210,4 +210,40 @@ async fn a_handler_that_ends_with_code_0_is_not_started_again() {
     };
     tokio::time::timeout(PATIENCE, dead).await.unwrap();
     assert_eq!((*starts.lock().unwrap(), host.gave_up()), (1, None));
+}
+
+/// No test by itself: what [`a_child_that_hangs_is_killed_and_started_again`] runs as its child process.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a child is told its port through the environment")]
+async fn child() {
+    let Ok(port) = std::env::var("FUNCTIONS_CUSTOMHANDLER_PORT") else { return };
+    serve(bind(port.parse().unwrap()).await.unwrap(), Arc::new(HangsAtFirst), pending()).await.unwrap();
+}
+
+struct HangsAtFirst;
+
+impl Functions for HangsAtFirst {
+    fn call(&self, invocation: Invocation) -> BoxFuture<'_, Answer> {
+        let first =
+            matches!(&invocation.trigger, Trigger::Message(message) if message.delivery_count == Some(1));
+        Box::pin(async move { if first { pending().await } else { Answer::done() } })
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_hangs_is_killed_and_started_again() {
+    let mut world = world();
+    let host = &mut world.settings.app.host;
+    host.function_timeout = Some(Duration::from_millis(300));
+    host.arguments = ["--exact", "life::child"].map(str::to_owned).to_vec();
+    let executable = Some(std::env::current_exe().unwrap());
+    let root = world.folder.path().to_owned();
+    let handler = Handler::Process(ProcessHandler { root, executable, environment: BTreeMap::new() });
+    let host = world.start(handler).await;
+    let first = host.handler_url().unwrap();
+    world.request("m", "s").await;
+    world.idle(&host).await;
+    assert_ne!(host.handler_url(), Some(first));
+    assert!(world.queue.peek("tenant-requests", 1).unwrap().is_empty());
+    assert_eq!(world.queue.counts("tenant-requests", now()).unwrap().dead_lettered, 0);
 }

@@ -1,2 +1,77 @@
-//! xtask
-fn main() {}
+//! The project's own chores, as `cargo xtask <chore>`: no tool has to be installed for them.
+//!
+//! It depends on nothing but the standard library, so that the first `cargo xtask` is quick.
+
+mod bench;
+mod ci;
+mod test;
+
+use std::{
+    env, io,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+/// What can be asked for, with a line on each.
+const HELP: &str = "\
+cargo xtask <chore> [arguments]
+
+  test [ARGS]     the whole suite with the documentation's examples; ARGS go to `cargo test`,
+                  e.g. `cargo xtask test --test plan` or `cargo xtask test -- names`
+  bench [PARTS]   the measurements, as numbers and ratios: cold, load, many (all when none is named)
+  ci              everything that has to hold before a change is taken: `bash .ci/run`
+  help            this text
+";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let chore = arguments.next().unwrap_or_else(|| "help".to_owned());
+    let rest: Vec<String> = arguments.collect();
+    let done = match chore.as_str() {
+        "test" => run(&mut test::command(&rest)),
+        "bench" => run(&mut bench::command(&rest)),
+        "ci" => run(&mut ci::command()),
+        "help" | "--help" | "-h" => return help(io::stdout()),
+        _ => {
+            complain(&format!("there is no chore `{chore}`"));
+            help(io::stderr());
+            return ExitCode::from(2);
+        }
+    };
+    done.unwrap_or_else(|error| {
+        complain(&format!("`{chore}` could not be started: {error}"));
+        ExitCode::from(2)
+    })
+}
+
+/// Runs a command in the project's root, with this process's own input and output.
+fn run(command: &mut Command) -> io::Result<ExitCode> {
+    let status = command.current_dir(root()).status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The project's root, wherever `cargo xtask` is called.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Cargo by its name on the path, so that rust-toolchain.toml keeps choosing the compiler.
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments);
+    command
+}
+
+fn help(mut to: impl io::Write) -> ExitCode {
+    match to.write_all(HELP.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn complain(what: &str) {
+    use io::Write as _;
+    // Where nobody can be told, the exit code still says it.
+    let _ = writeln!(io::stderr(), "xtask: {what}");
+}

@@ -41,11 +41,11 @@ impl Schedule {
             (1..60).contains(&step).then_some(step)
         };
         let schedule = match fields.as_slice() {
-            [seconds, "*", "*", "*", "*", "*"] => {
-                step(seconds).map(|step| Self::Aligned { step, within: 60 })
-            }
             ["0", minutes, "*", "*", "*", "*"] => {
                 step(minutes).map(|step| Self::Aligned { step: step * 60, within: 3600 })
+            }
+            [seconds, "*", "*", "*", "*", "*"] => {
+                step(seconds).map(|step| Self::Aligned { step, within: 60 })
             }
             _ => None,
         };
@@ -118,5 +118,35 @@ pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick) {
     };
     if let Err(why) = outcome {
         tracing::warn!(function.name = function.name, why, "the timer's invocation failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::host::app::App;
+
+    fn next(schedule: &str, after: &str) -> Option<String> {
+        let mut function = App::embedded().unwrap().function("sweep").unwrap().clone();
+        function.bindings[0].schedule = Some(schedule.to_owned());
+        let schedule = Schedule::parse(&function).ok()?;
+        Some(schedule.next(after.parse().unwrap()).to_string())
+    }
+
+    #[test]
+    fn ticks_fall_on_the_schedule() {
+        let cases = [
+            ("0 */1 * * * *", "2026-08-20T10:00:00Z", "2026-08-20T10:01:00Z"),
+            ("0 * * * * *", "2026-08-20T10:00:59.9Z", "2026-08-20T10:01:00Z"),
+            ("0 */7 * * * *", "2026-08-20T10:56:00Z", "2026-08-20T11:00:00Z"),
+            ("*/15 * * * * *", "2026-08-20T10:00:15Z", "2026-08-20T10:00:30Z"),
+            ("*/40 * * * * *", "2026-08-20T10:00:41Z", "2026-08-20T10:01:00Z"),
+        ];
+        for (schedule, after, wanted) in cases {
+            assert_eq!(next(schedule, after).as_deref(), Some(wanted), "{schedule}");
+        }
+        for schedule in ["", "0 0 * * * *", "0 */0 * * * *", "*/60 * * * * *", "* * * * *", "%Setting%"] {
+            assert_eq!(next(schedule, "2026-08-20T10:00:00Z"), None, "{schedule}");
+        }
     }
 }

@@ -1,0 +1,51 @@
+//! Time, processor time and memory.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+/// Linux counts processor time in hundredths of a second, whatever the kernel's own tick (proc(5), `sysconf`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The instant at which a measurement begins.
+#[expect(clippy::disallowed_methods, reason = "measuring time is what this program is for")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Waits without asking a runtime.
+#[expect(clippy::disallowed_methods, reason = "waits for another process, in a program without a runtime")]
+pub(crate) fn pause(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}
+
+/// Milliseconds since an instant.
+pub(crate) fn millis_since(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1000.0
+}
+
+/// The value below which this share of the values lies, e.g. 0.5 for the median; NaN without values.
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index within the slice")]
+    let at = (values.len().saturating_sub(1) as f64 * share).round() as usize;
+    values.get(at).copied().unwrap_or(f64::NAN)
+}
+
+/// Processor seconds of this process so far, user and system; NaN where /proc does not tell.
+pub(crate) fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in parentheses may hold blanks; utime and stime are the 12th and 13th field behind it.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+}
+
+/// A line of a process's `/proc/<pid>/status` in MiB, e.g. `VmRSS` or `VmHWM`; NaN where /proc does not tell.
+pub(crate) fn memory_mib(process: &str, line: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    let kib = found.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kib.map_or(f64::NAN, |kib| kib / 1024.0)
+}

@@ -1,0 +1,247 @@
+//! Synthetic tenants through the library: message in, state in redb, requests over HTTP to the stub.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use futures_util::{StreamExt as _, future::BoxFuture, stream};
+use jiff::Timestamp;
+use serde_json::json;
+use tenantry::{
+    announce::{CloudEvent, HistoryRow},
+    azure::wire::{Hosts, HttpWire},
+    blueprint::Blueprint,
+    ids::TenantId,
+    intake::{Intake, Stamp, Verdict},
+    local::{cloud::local_stamp, db::Db, state::LocalState},
+    ports::{
+        Alarm, Announcer, Clock as _, Due, ETag, RequestRecord, StateStore, StoreError, Stored, SystemClock,
+        Wire, World,
+    },
+    runner::{Progress, Runner, Settings},
+    steps::{Failure, Reply, Request},
+    tenant::{Status, Tenant},
+};
+
+use crate::{Outcome, line, measure};
+
+/// How many tenants sign up.
+pub(crate) const TENANTS: usize = 1000;
+/// How many of them at a time.
+pub(crate) const IN_FLIGHT: usize = 32;
+/// How many steps each level of the graph has.
+pub(crate) const LEVELS: [usize; 5] = [1, 3, 3, 2, 1];
+
+const DEPLOYMENT: &str = "bench";
+const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+pub(crate) fn run(url: &str) -> Outcome<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(drive(url))
+}
+
+async fn drive(url: &str) -> Outcome<()> {
+    let folder = tempfile::tempdir()?;
+    let counts = Arc::new(Counts::default());
+    let crew = Arc::new(Crew::new(url, folder.path(), &counts).await?);
+    let begun = measure::now();
+    let mut tenants = stream::iter(0..TENANTS)
+        .map(|number| {
+            let crew = Arc::clone(&crew);
+            tokio::spawn(async move { crew.tenant(number).await })
+        })
+        .buffer_unordered(IN_FLIGHT);
+    let mut millis = Vec::with_capacity(TENANTS);
+    while let Some(done) = tenants.next().await {
+        millis.push(done??);
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let each = |count: &AtomicU64| count.load(Relaxed) as f64 / TENANTS as f64;
+    line(json!({
+        "perSecond": TENANTS as f64 / seconds,
+        "p50Ms": measure::quantile(&mut millis, 0.5),
+        "p99Ms": measure::quantile(&mut millis, 0.99),
+        "cpuSeconds": measure::cpu_seconds(),
+        "peakMiB": measure::memory_mib("self", "VmHWM"),
+        "savesPerTenant": each(&counts.saves),
+        "changesPerTenant": each(&counts.saves) + each(&counts.records) + each(&counts.histories),
+        "requestsPerTenant": each(&counts.requests),
+        "eventsPerTenant": each(&counts.events),
+        "parked": counts.parked.load(Relaxed),
+    }));
+    Ok(())
+}
+
+/// The program's own parts, put together as a world does it.
+struct Crew {
+    intake: Intake,
+    runner: Runner,
+    counts: Arc<Counts>,
+}
+
+impl Crew {
+    async fn new(url: &str, folder: &std::path::Path, counts: &Arc<Counts>) -> Outcome<Self> {
+        let store = LocalState::open(Db::open(&folder.join("state.redb"))?).await?;
+        let wire = HttpWire::new(Hosts::all_at(&url.parse()?), "bench", REQUEST_TIMEOUT)?;
+        let world = World {
+            store: Arc::new(Counted { inner: store, counts: Arc::clone(counts) }),
+            wire: Arc::new(Counted { inner: wire, counts: Arc::clone(counts) }),
+            announcer: Arc::clone(counts) as Arc<dyn Announcer>,
+            alarm: Arc::clone(counts) as Arc<dyn Alarm>,
+            clock: Arc::new(SystemClock),
+        };
+        let checked = Blueprint::check(&blueprint()).map_err(|findings| format!("{findings:?}"))?;
+        let stamps = vec![Stamp { value: local_stamp() }];
+        Ok(Self {
+            intake: Intake::new(world.clone(), DEPLOYMENT, vec![checked.blueprint], stamps),
+            runner: Runner::new(world, Settings::local(DEPLOYMENT), "bench"),
+            counts: Arc::clone(counts),
+        })
+    }
+
+    /// One tenant from its message until it is ready; the milliseconds that took.
+    async fn tenant(&self, number: usize) -> Outcome<f64> {
+        let id = format!("tenant-{number:04}");
+        let message = json!({
+            "schema": "tenantry.request/1",
+            "requestId": format!("signup-{id}"),
+            "action": "signup",
+            "tenantId": id,
+            "spec": {"displayName": id, "tier": "dedicated", "adminContact": "ops@example.com"},
+        });
+        let id: TenantId = id.parse()?;
+        let begun = measure::now();
+        let answer = self.intake.take_in(message.to_string().as_bytes()).await?;
+        if answer.verdict != Verdict::Accepted {
+            return Err(format!("a sign-up was not accepted: {answer:?}").into());
+        }
+        loop {
+            match self.runner.drive(&id).await? {
+                Progress::Settled(Status::Active) => return Ok(measure::millis_since(begun)),
+                Progress::Parked(at) | Progress::Held(at) => {
+                    self.counts.parked.fetch_add(1, Relaxed);
+                    SystemClock.sleep_until(at).await;
+                }
+                other @ (Progress::Settled(_) | Progress::Unknown) => {
+                    return Err(format!("{id} is not ready: {other:?}").into());
+                }
+            }
+        }
+    }
+}
+
+/// Ten identities in the stamp's group; each level needs the whole level before it.
+fn blueprint() -> String {
+    let mut text = String::from(
+        "blueprint: synthetic\nversion: 1.0.0\nschema: tenantry.blueprint/1\ndescription: Ten steps in five levels.\n\
+         tiers: [dedicated]\nvalues:\n  group: \"/subscriptions/{{ stamp.subscriptionId }}/resourceGroups/{{ \
+         stamp.resourceGroup }}\"\nsteps:\n",
+    );
+    let mut needs: Vec<String> = Vec::new();
+    for (level, width) in LEVELS.iter().enumerate() {
+        let names: Vec<String> = (0..*width).map(|step| format!("thing_{level}_{step}")).collect();
+        for name in &names {
+            text.push_str(&format!(
+                "  {name}:\n    kind: arm\n    type: Microsoft.ManagedIdentity/userAssignedIdentities\n    in: \"{{{{ \
+                 values.group }}}}\"\n    needs: [{}]\n    body:\n      tags: {{ purpose: measuring, of: \"{{{{ \
+                 tenant.displayName }}}}\" }}\n",
+                needs.join(", ")
+            ));
+        }
+        needs = names;
+    }
+    text.push_str("exports:\n  last: \"{{ steps.thing_4_0.id }}\"\n");
+    text
+}
+
+#[derive(Default)]
+struct Counts {
+    saves: AtomicU64,
+    records: AtomicU64,
+    histories: AtomicU64,
+    requests: AtomicU64,
+    events: AtomicU64,
+    parked: AtomicU64,
+}
+
+/// A seam's real implementation, with what goes through it counted.
+struct Counted<T> {
+    inner: T,
+    counts: Arc<Counts>,
+}
+
+impl Wire for Counted<HttpWire> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        self.counts.requests.fetch_add(1, Relaxed);
+        self.inner.send(request)
+    }
+}
+
+impl Announcer for Counts {
+    fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
+        self.events.fetch_add(events.len() as u64, Relaxed);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Alarm for Counts {
+    fn wake<'a>(&'a self, _tenant: &'a TenantId, _at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl StateStore for Counted<LocalState> {
+    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
+        self.inner.load(id)
+    }
+
+    fn save<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        self.counts.saves.fetch_add(1, Relaxed);
+        self.inner.save(tenant, seen)
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a TenantId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+        self.inner.list(after, limit)
+    }
+
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+        self.inner.request(key)
+    }
+
+    fn save_request<'a>(
+        &'a self,
+        record: &'a RequestRecord,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        self.counts.records.fetch_add(1, Relaxed);
+        self.inner.save_request(record, seen)
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        self.inner.due(now, limit)
+    }
+
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.counts.histories.fetch_add(1, Relaxed);
+        self.inner.append(rows)
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a TenantId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
+        self.inner.history(id, limit)
+    }
+}

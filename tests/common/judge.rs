@@ -1,0 +1,102 @@
+//! Judges: what must hold of a journal, of events and of what the simulated Azure holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What a journal's line asked for, without its query and in one case, as Azure compares paths.
+fn path(line: &Value) -> String {
+    text(line, "/path").split('?').next().unwrap_or_default().to_lowercase()
+}
+
+/// The changes in a journal, without published events.
+pub(crate) fn changes(journal: &Value) -> Vec<&Value> {
+    let lines = list(journal).iter();
+    lines.filter(|line| text(line, "/method") != "GET" && path(line) != "/api/events").collect()
+}
+
+/// Nothing was made a second time under its name unless it had been deleted before. A `POST` to a collection has no
+/// name: there every success makes another object, and `most` says how many there may be.
+#[track_caller]
+pub(crate) fn nothing_was_made_twice(journal: &Value, most: usize) {
+    let mut there = BTreeSet::new();
+    let mut posted: BTreeMap<String, usize> = BTreeMap::new();
+    for line in changes(journal) {
+        let (method, status, path) =
+            (text(line, "/method"), line["status"].as_u64().unwrap_or(0), path(line));
+        match (method, status) {
+            ("PUT" | "PATCH", 201) => assert!(there.insert(path.clone()), "made twice: {path}\n{journal:#}"),
+            ("DELETE", 200..=204) => there.retain(|made: &String| !made.starts_with(&path)),
+            ("POST", 201) => {
+                let made = posted.entry(path.clone()).or_default();
+                *made += 1;
+                assert!(*made <= most, "{made} times made with POST: {path}\n{journal:#}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A tenant's events are numbered from 1 without a gap, none twice, each with the attributes of its source.
+#[track_caller]
+pub(crate) fn tell_one_story(tenant: &str, events: &[Value]) {
+    let mut seen: BTreeMap<&str, &Value> = BTreeMap::new();
+    for event in events {
+        let id = text(event, "/id");
+        let first = seen.entry(id).or_insert(event);
+        assert_eq!(*first, event, "one id, two contents");
+        let operation = text(event, "/operationid");
+        let sequence: u64 = text(event, "/sequence").parse().unwrap();
+        assert_eq!(id, format!("{operation}/{sequence:04}"));
+        assert_eq!(text(event, "/sequence").len(), 20, "{event:#}");
+        assert_eq!(text(event, "/source"), format!("/tenantry/local/tenants/{tenant}"));
+        assert_eq!(text(event, "/subject"), format!("tenants/{tenant}/operations/{operation}"));
+        assert_eq!((text(event, "/specversion"), text(event, "/tenantid")), ("1.0", tenant));
+        assert_eq!(text(event, "/data/tenantId"), tenant);
+    }
+    let mut numbers: Vec<u64> =
+        seen.values().map(|event| text(event, "/sequence").parse().unwrap()).collect();
+    numbers.sort_unstable();
+    let without_gaps: Vec<u64> = (1..=numbers.len() as u64).collect();
+    assert_eq!(numbers, without_gaps, "{events:#?}");
+}
+
+/// The types of events in the order of their sequence, without prefix and version.
+pub(crate) fn types(events: &[Value]) -> Vec<&str> {
+    let mut told: Vec<(&str, &str)> = events
+        .iter()
+        .map(|event| {
+            let kind = text(event, "/type");
+            let short = kind.strip_prefix("io.tenantry.").and_then(|kind| kind.strip_suffix(".v1"));
+            (text(event, "/sequence"), short.unwrap_or(kind))
+        })
+        .collect();
+    told.sort_unstable();
+    told.dedup();
+    told.into_iter().map(|(_, kind)| kind).collect()
+}
+
+/// How many objects of each kind.
+pub(crate) fn kinds(objects: &Value) -> BTreeMap<&str, usize> {
+    let mut kinds = BTreeMap::new();
+    for object in list(objects) {
+        *kinds.entry(text(object, "/kind")).or_default() += 1;
+    }
+    kinds
+}
+
+/// The ids of what ARM holds, in one case, without those that hang on an id drawn at random: Graph's objects, role
+/// assignments, whose names come from their principal, and network interfaces, which Azure names.
+pub(crate) fn arm_ids(objects: &Value) -> BTreeSet<String> {
+    let ids = list(objects).iter().map(|object| text(object, "/id").to_lowercase());
+    let drawn = |id: &String| id.contains("/roleassignments/") || id.contains("/networkinterfaces/");
+    ids.filter(|id| id.starts_with("/subscriptions/") && !drawn(id)).collect()
+}

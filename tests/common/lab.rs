@@ -1,0 +1,139 @@
+//! The runner alone over a simulated Azure, with a clock that jumps where it is asked to wait, so that hours pass in
+//! milliseconds.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry::{
+    announce::CloudEvent,
+    azure::wire::{Hosts, HttpWire},
+    blueprint::Blueprint,
+    ids::TenantId,
+    intake::{Intake, Stamp},
+    local::{
+        cloud::{Cloud, CloudSettings, Speed, local_stamp},
+        db::Db,
+        state::LocalState,
+    },
+    ports::{Alarm, Announcer, Clock, StateStore, Wire, World},
+    steps::Failure,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// A clock that nothing moves but those who wait for it.
+pub(crate) struct Jumping(Mutex<Timestamp>);
+
+impl Jumping {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new("2026-11-22T17:00:00Z".parse().unwrap())))
+    }
+
+    pub(crate) fn jump_to(&self, at: Timestamp) {
+        let mut now = self.0.lock().unwrap();
+        *now = at.max(*now);
+    }
+
+    pub(crate) fn pass(&self, span: Duration) {
+        self.jump_to(self.now() + span);
+    }
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // A moment of real time, for the answers that are on their way.
+            let _ = tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
+            self.jump_to(at);
+        })
+    }
+}
+
+/// Subscribers that remember all that they were told.
+#[derive(Default)]
+pub(crate) struct Subscribers(Mutex<Vec<Value>>);
+
+impl Subscribers {
+    pub(crate) fn told(&self) -> Vec<Value> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Announcer for Subscribers {
+    fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
+        self.0.lock().unwrap().extend(events.iter().map(|event| json!(event)));
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Wake-ups that get lost: whoever drives comes again by himself.
+struct Deaf;
+
+impl Alarm for Deaf {
+    fn wake<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+pub(crate) struct Lab {
+    pub(crate) world: World,
+    pub(crate) clock: Arc<Jumping>,
+    pub(crate) subscribers: Arc<Subscribers>,
+    base: String,
+    client: reqwest::Client,
+    server: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Lab {
+    pub(crate) async fn new(speed: Speed) -> Self {
+        let folder = super::folder();
+        let clock = Jumping::new();
+        let now = Arc::clone(&clock);
+        let settings = CloudSettings::new(folder.path().join("azure.redb"), Arc::new(move || now.now()));
+        let cloud = Cloud::open(settings.speed(speed)).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { cloud.serve(listener).await.unwrap() });
+        let hosts = Hosts::all_at(&base.parse().unwrap());
+        let wire: Arc<dyn Wire> = Arc::new(HttpWire::new(hosts, "lab", Duration::from_secs(30)).unwrap());
+        let db = Db::open(&folder.path().join("state.redb")).unwrap();
+        let store: Arc<dyn StateStore> = Arc::new(LocalState::open(db).await.unwrap());
+        let subscribers = Arc::<Subscribers>::default();
+        let world = World {
+            store,
+            wire,
+            announcer: subscribers.clone(),
+            alarm: Arc::new(Deaf),
+            clock: clock.clone(),
+        };
+        Self { world, clock, subscribers, base, client: reqwest::Client::new(), server, _folder: folder }
+    }
+
+    /// Takes messages in, into a world, for one blueprint.
+    pub(crate) fn intake(world: &World, blueprint: &Blueprint) -> Intake {
+        let stamps = vec![Stamp { value: local_stamp() }];
+        Intake::new(world.clone(), "local", vec![blueprint.clone()], stamps)
+    }
+
+    /// The simulated Azure's own window.
+    pub(crate) async fn sim(&self, path: &str) -> Value {
+        let answer = self.client.get(format!("{}/_sim/{path}", self.base)).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+}

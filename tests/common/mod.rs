@@ -1,0 +1,69 @@
+//! What the tests share: the examples, a folder, patience, and judges of journals and events.
+
+#![allow(dead_code, reason = "each test takes its part")]
+
+pub(crate) mod gremlin;
+pub(crate) mod judge;
+pub(crate) mod lab;
+pub(crate) mod stage;
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry::ports::{Clock as _, SystemClock};
+
+/// How long anything that is waited for may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The tenants of the examples.
+pub(crate) const SAMPLES: [&str; 3] = ["contoso", "fabrikam", "tailspin"];
+
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// An example by its path below `examples/`.
+pub(crate) fn example(path: &str) -> Value {
+    let file = repository().join("examples").join(path);
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+pub(crate) fn signup(tenant: &str) -> Value {
+    example(&format!("signups/{tenant}.json"))
+}
+
+/// A request about a tenant, as its signup app would make it.
+pub(crate) fn request(id: &str, action: &str, tenant: &str, spec: Value) -> Value {
+    json!({
+        "schema": "tenantry.request/1", "requestId": id, "action": action, "tenantId": tenant, "spec": spec,
+    })
+}
+
+pub(crate) fn removal(id: &str, tenant: &str) -> Value {
+    request(id, "deprovision", tenant, json!({"reason": "contract ended", "gracePeriod": "PT0S"}))
+}
+
+/// A folder of its own, in memory where the machine has such a place: durability is not what most tests are about.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// Waits a moment between two looks at something that changes by itself.
+pub(crate) async fn a_moment() {
+    SystemClock.sleep_until(SystemClock.now() + Duration::from_millis(15)).await;
+}
+
+/// Looks until there is what is looked for, at most as long as [`PATIENCE`].
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let search = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            a_moment().await;
+        }
+    };
+    let Ok(found) = tokio::time::timeout(PATIENCE, search).await else { panic!("never happened: {what}") };
+    found
+}

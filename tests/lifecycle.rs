@@ -1,0 +1,17 @@
+//! Tenants' lives in a whole local world: signed up, changed, removed, disturbed. Everything goes through the queue and
+//! HTTP, as signup apps and people do it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+#[path = "lifecycle/disturbed.rs"]
+mod disturbed;
+#[path = "lifecycle/removal.rs"]
+mod removal;
+#[path = "lifecycle/repeated.rs"]
+mod repeated;
+#[path = "lifecycle/signup.rs"]
+mod signup;
+#[path = "lifecycle/update.rs"]
+mod update;

@@ -1,0 +1,157 @@
+//! The lives of a few tenants in a local world, from first message to last event, driven without a host.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry::{
+    announce::HistoryRow,
+    blueprint::{Blueprint, DEFAULT},
+    host::bind,
+    ids::TenantId,
+    intake::{Answer, Verdict},
+    local::{
+        cloud::Speed,
+        world::{LocalSettings, LocalWorld},
+    },
+    ports::{Clock as _, SystemClock},
+    runner::Progress,
+};
+use tokio::task::JoinHandle;
+
+/// What was said.
+pub(crate) struct Story {
+    pub(crate) answers: Vec<Value>,
+    pub(crate) events: Vec<Value>,
+    /// Each tenant's rows, the oldest first.
+    pub(crate) history: BTreeMap<String, Vec<HistoryRow>>,
+}
+
+/// A local world of its own, with the simulated Azure's window open.
+pub(crate) struct Stage {
+    local: LocalWorld,
+    window: String,
+    server: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let local = LocalWorld::open(LocalSettings {
+            data: folder.path().to_owned(),
+            speed: Speed::Max,
+            deployment: "test".to_owned(),
+            blueprints: vec![Blueprint::check(DEFAULT).unwrap().blueprint],
+        })
+        .await
+        .unwrap();
+        let listener = bind(0).await.unwrap();
+        let window = format!("http://{}/_sim", listener.local_addr().unwrap());
+        let router = local.cloud.router();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { local, window, server, _folder: folder }
+    }
+
+    /// Takes a message in and tells what has to be told of a refusal.
+    pub(crate) async fn take_in(&self, message: &Value) -> Value {
+        let answer: Answer = self.local.routes.intake.take_in(message.to_string().as_bytes()).await.unwrap();
+        if answer.verdict != Verdict::Accepted
+            && let Some(key) = self.local.routes.intake.record_of(&answer)
+        {
+            self.local.routes.runner.tell_refusal(&key).await.unwrap();
+        }
+        json!(answer)
+    }
+
+    /// Drives a tenant until nothing more happens without a request.
+    async fn settle(&self, tenant: &str) {
+        let id: TenantId = tenant.parse().unwrap();
+        for _ in 0..1000 {
+            match self.local.routes.runner.drive(&id).await.unwrap() {
+                Progress::Settled(_) => return,
+                Progress::Parked(until) | Progress::Held(until) => SystemClock.sleep_until(until).await,
+                Progress::Unknown => panic!("there is no tenant {tenant}"),
+            }
+        }
+        panic!("tenant {tenant} does not settle");
+    }
+
+    /// The next write to an online endpoint is answered with a refusal.
+    async fn refuse_next_endpoint(&self, status: u16, code: &str) {
+        let fault = json!({
+            "match": {"method": "PUT", "pathContains": "onlineEndpoints"},
+            "answer": {"status": status, "body": {"error": {"code": code, "message": "No."}}},
+        });
+        let client = reqwest::Client::new();
+        let posted = client.post(format!("{}/faults", self.window)).body(fault.to_string()).send().await;
+        assert!(posted.unwrap().status().is_success());
+    }
+
+    async fn events(&self) -> Vec<Value> {
+        let text = reqwest::get(format!("{}/events", self.window)).await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn history(&self, tenant: &str) -> Vec<HistoryRow> {
+        let mut rows = self.local.world.store.history(&tenant.parse().unwrap(), 1000).await.unwrap();
+        rows.reverse();
+        rows
+    }
+}
+
+fn request(id: &str, action: &str, tenant: &str, spec: Value) -> Value {
+    json!({"schema": "tenantry.request/1", "requestId": id, "action": action, "tenantId": tenant, "spec": spec})
+}
+
+fn sign_up(id: &str, tenant: &str) -> Value {
+    request(id, "signup", tenant, json!({"displayName": "A Customer", "tier": "pooled"}))
+}
+
+/// A tenant that is refused, made, changed and removed; one that waits for a permission; one that fails; one that is
+/// removed before it was begun; and messages that are none.
+pub(crate) async fn told() -> Story {
+    let stage = Stage::new().await;
+    let mut answers = Vec::new();
+    for message in [
+        json!("not a request"),
+        request("t-0", "suspend", "tailspin", json!({})),
+        request("t-1", "signup", "tailspin", json!({"displayName": "Tailspin", "tier": "gold"})),
+        sign_up("t-2", "tailspin"),
+        sign_up("t-3", "tailspin"),
+        request("t-2", "deprovision", "tailspin", json!({})),
+    ] {
+        answers.push(stage.take_in(&message).await);
+    }
+    stage.settle("tailspin").await;
+    for (id, action, spec) in [
+        ("t-4", "update", json!({"displayName": "Tailspin Games"})),
+        ("t-5", "deprovision", json!({"reason": "contract ended"})),
+    ] {
+        answers.push(stage.take_in(&request(id, action, "tailspin", spec)).await);
+        stage.settle("tailspin").await;
+    }
+    for (tenant, status, code) in
+        [("northwind", 403, "AuthorizationFailed"), ("wingtip", 400, "RequestDisallowedByPolicy")]
+    {
+        stage.refuse_next_endpoint(status, code).await;
+        answers.push(stage.take_in(&sign_up(&format!("{tenant}-1"), tenant)).await);
+        stage.settle(tenant).await;
+    }
+    answers.push(stage.take_in(&request("northwind-2", "retry", "northwind", json!({}))).await);
+    stage.settle("northwind").await;
+    answers.push(stage.take_in(&sign_up("litware-1", "litware")).await);
+    answers.push(stage.take_in(&request("litware-2", "deprovision", "litware", json!({}))).await);
+    stage.settle("litware").await;
+    let mut history = BTreeMap::new();
+    for tenant in ["tailspin", "northwind", "wingtip", "litware"] {
+        history.insert(tenant.to_owned(), stage.history(tenant).await);
+    }
+    Story { answers, events: stage.events().await, history }
+}

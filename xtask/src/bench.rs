@@ -1,0 +1,10 @@
+//! `cargo xtask bench`: the measurements of `benches/load`, built as a release.
+
+use std::process::Command;
+
+/// Cargo builds the program and the measurements in one profile, so both are what a release would be.
+pub(crate) fn command(parts: &[String]) -> Command {
+    let mut command = crate::cargo(&["bench", "--package", "tenantry", "--bench", "load", "--"]);
+    command.args(parts);
+    command
+}
