@@ -1,6 +1,6 @@
 //! Each kind of step at work: the requests that it makes, and what it reads out of answers. The snapshots are the tables.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "steps/answers.rs"]
 mod answers;

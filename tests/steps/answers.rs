@@ -39,7 +39,7 @@ pub(crate) fn answers(example: &Example) -> Vec<Row> {
         Kind::RoleAssignment => rows.extend(of_grants(&example.seen)),
         Kind::EntraApplication | Kind::ServicePrincipal => rows.extend(of_graph(&example.seen)),
         Kind::FederatedCredential => {
-            rows.push(row("200 another subject", 200, set(&example.seen, "/subject", json!("other"))))
+            rows.push(row("200 another subject", 200, set(&example.seen, "/subject", json!("other"))));
         }
         Kind::Check => rows.push(row(
             "200 another value",

@@ -36,6 +36,10 @@ fn tags() -> Value {
 }
 
 pub(crate) fn examples() -> Vec<Example> {
+    resources().into_iter().chain(identities()).collect()
+}
+
+fn resources() -> Vec<Example> {
     let endpoint = format!("{GROUP}/providers/{ML}/mlw-1/onlineEndpoints/ep-1");
     let arm = |of: &str, id: &str, properties: Value| json!({"id": id, "type": of, "apiVersion": "2024-10-01", "body": {"location": "westeurope", "tags": tags(), "properties": properties}});
     let shown = |fields: &Value, more: Value| {
@@ -65,18 +69,6 @@ pub(crate) fn examples() -> Vec<Example> {
         json!({"authMode": "AADToken", "traffic": {"blue": 100}}),
     );
     traffic["undo"] = json!({"location": "westeurope", "tags": tags(), "properties": {"authMode": "AADToken", "traffic": {}}});
-    let mark = json!(["tenantry-deployment:prod", "tenantry-tenant:contoso"]);
-    let application = json!({"uniqueName": "tenantry-prod-contoso-1", "body": {"displayName": "Contoso", "signInAudience": "AzureADMultipleOrgs", "tags": mark}});
-    let principal = json!({"appId": "app-1", "body": {"tags": mark}});
-    let grant = json!({"scope": endpoint, "roleDefinitionId": "/subscriptions/sub-1/providers/Microsoft.Authorization/roleDefinitions/scorer", "principalId": "principal-1"});
-    let federated = json!({"application": "object-1", "name": "customer", "body": {"issuer": "https://issuer", "subject": "s", "audiences": ["api://x"]}});
-    let check = json!({"id": endpoint, "apiVersion": "2024-10-01", "expect": {"/properties/publicNetworkAccess": "Disabled"}});
-    let of_graph = |body: &Value| {
-        let mut seen = body.clone();
-        seen["id"] = json!("object-1");
-        seen["appId"] = json!("app-1");
-        seen
-    };
     let done = json!({"provisioningState": "Succeeded", "url": "https://told"});
     vec![
         example("arm: a storage account", Kind::Arm, storage.clone(), shown(&storage, done.clone())),
@@ -104,6 +96,24 @@ pub(crate) fn examples() -> Vec<Example> {
             traffic.clone(),
             shown(&traffic, done),
         ),
+    ]
+}
+
+fn identities() -> Vec<Example> {
+    let endpoint = format!("{GROUP}/providers/{ML}/mlw-1/onlineEndpoints/ep-1");
+    let mark = json!(["tenantry-deployment:prod", "tenantry-tenant:contoso"]);
+    let application = json!({"uniqueName": "tenantry-prod-contoso-1", "body": {"displayName": "Contoso", "signInAudience": "AzureADMultipleOrgs", "tags": mark}});
+    let principal = json!({"appId": "app-1", "body": {"tags": mark}});
+    let grant = json!({"scope": endpoint, "roleDefinitionId": "/subscriptions/sub-1/providers/Microsoft.Authorization/roleDefinitions/scorer", "principalId": "principal-1"});
+    let federated = json!({"application": "object-1", "name": "customer", "body": {"issuer": "https://issuer", "subject": "s", "audiences": ["api://x"]}});
+    let check = json!({"id": endpoint, "apiVersion": "2024-10-01", "expect": {"/properties/publicNetworkAccess": "Disabled"}});
+    let of_graph = |body: &Value| {
+        let mut seen = body.clone();
+        seen["id"] = json!("object-1");
+        seen["appId"] = json!("app-1");
+        seen
+    };
+    vec![
         example(
             "role-assignment",
             Kind::RoleAssignment,
