@@ -1,6 +1,6 @@
 //! The tenant's document as stores hold it: nothing is lost on the way, whatever is in it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

@@ -13,6 +13,8 @@ mod script;
 
 use std::{fs, path::Path};
 
+use tenantry::engine::wish;
+
 #[test]
 fn every_scenario_leaves_its_trace() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/scenarios");
@@ -26,5 +28,36 @@ fn every_scenario_leaves_its_trace() {
         insta::with_settings!({ snapshot_path => "engine/scenarios", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(name, trace);
         });
+    }
+}
+
+/// What an update says beforehand of what it removes and makes anew; the intake asks for `allowReplace` then.
+#[test]
+fn an_update_knows_beforehand_what_it_makes_anew() {
+    let rows = [
+        ("the same", "group store<group top<store", vec![]),
+        ("another value", "group store=2<group top<store", vec![]),
+        ("another id", "group store#2<group top<store", vec!["store", "top"]),
+        ("another kind", "group store:role-assignment<group top<store", vec!["store", "top"]),
+        ("dropped, with what stands on it", "group", vec![]),
+        ("dropped, and what stood on it stays", "group top<group", vec!["top"]),
+        ("something new", "group store<group top<store new<top", vec![]),
+    ];
+    for (name, plan, expected) in rows {
+        let now = jiff::Timestamp::default();
+        let mut tenant = plans::tenant(plans::plan("group store<group top<store"), now);
+        for record in tenant.steps.values_mut() {
+            record.state = tenantry::tenant::StepState::Ready;
+            record.target = Some(serde_json::json!({}));
+        }
+        let plan = plans::plan(plan);
+        let said: Vec<String> = wish::made_anew(&tenant, &plan).iter().map(ToString::to_string).collect();
+        assert_eq!(said, expected, "{name}");
+        wish::update(&mut tenant, plans::spec(), plan.clone(), now);
+        let doomed =
+            tenant.steps.iter().filter(|(name, record)| record.doomed && plan.steps.contains_key(*name));
+        let done: Vec<&str> = doomed.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(done, expected, "{name}: and does just that");
+        assert!(wish::made_anew(&tenant, &plan).is_empty(), "{name}: the next update does not answer for it");
     }
 }

@@ -1,6 +1,7 @@
 //! What requests are answered: all faults at once, the same answer for the same request, and what a request changes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
 
 #[path = "bad_inputs/case.rs"]
 #[expect(dead_code, reason = "shared with the tests of bad inputs, which use more of it")]

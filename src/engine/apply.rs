@@ -238,6 +238,10 @@ impl At<'_> {
     /// Azure took the write or delete that was last sent.
     fn carried_out(&mut self) {
         self.record(|record| {
+            // The trouble before the first success is over, and its time does not count against what comes.
+            if record.attempts == 0 {
+                record.failures = 0;
+            }
             record.attempts += u32::from(!record.written);
             record.written = true;
         });
@@ -276,12 +280,11 @@ impl At<'_> {
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         // Work that is taken on and then fails, again and again, is as good as refused each time.
         let tries = failures.max(past.attempts.saturating_sub(1));
+        let often = past.attempts > LAG_PATIENCE * policy.max_failures;
         let exhausted = match cause.class {
-            FailureClass::ReplicationLag => {
-                age > policy.lag_budget || past.attempts > LAG_PATIENCE * policy.max_failures
-            }
+            FailureClass::ReplicationLag => often || age > policy.lag_budget,
             // Being told to wait says nothing about the step: others are served before it.
-            FailureClass::Throttled => age > policy.operation_deadline,
+            FailureClass::Throttled => often || age > policy.operation_deadline,
             FailureClass::Transient
             | FailureClass::Ambiguous
             | FailureClass::Wait

@@ -32,6 +32,12 @@ impl FederatedCredential {
     }
 }
 
+/// The id of the credential that an answer shows; without one it shows none.
+fn shown(reply: &Reply) -> Result<&Value, Failure> {
+    let id = reply.body.get("id").filter(|id| id.is_string());
+    id.ok_or_else(|| Failure::nonsense("the answer shows no credential"))
+}
+
 impl Step for FederatedCredential {
     fn target(&self) -> Value {
         json!({"application": self.application, "name": self.name})
@@ -44,10 +50,9 @@ impl Step for FederatedCredential {
     fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
         match reply.status {
             404 => Ok(Verdict::Absent),
-            200..=299 if !reply.body.is_object() => Err(Failure::nonsense("the answer shows no credential")),
-            200 | 201 => {
+            200..=299 => {
+                let id = shown(reply)?.clone();
                 let differences = compare::differences(&self.body, &reply.body, &[], &[]);
-                let id = reply.body.get("id").cloned().unwrap_or_default();
                 Ok(match differences.is_empty() {
                     true => Verdict::Matches(Outputs::from([("id".to_owned(), id)])),
                     false => Verdict::Differs(differences),
@@ -71,8 +76,7 @@ impl Remains for FederatedCredential {
     fn judge(&self, _look: usize, reply: &Reply) -> Result<Trace, Failure> {
         match reply.status {
             404 => Ok(Trace::Nothing),
-            200 if !reply.body.is_object() => Err(Failure::nonsense("the answer shows no credential")),
-            200 => Ok(Trace::Present(Outputs::new())),
+            200..=299 => shown(reply).map(|_| Trace::Present(Outputs::new())),
             _ => Err(failure::classify(reply)),
         }
     }

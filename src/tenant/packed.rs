@@ -3,7 +3,7 @@
 //! A string property holds at most 64 KiB, that is 32 Ki UTF-16 units (Microsoft, Table service data model); an entity
 //! holds 1 MiB. Both are kept with room to spare.
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use super::Tenant;
 
@@ -59,19 +59,33 @@ impl Packed {
     /// # Errors
     /// [`UnreadableDocument`] if it is not a document of a version that we know.
     pub fn open(&self) -> Result<Tenant, UnreadableDocument> {
-        let tenant: Tenant = match self.parts.as_slice() {
-            [only] => read(only)?,
-            parts => read(&parts.concat())?,
-        };
-        if tenant.schema != Tenant::SCHEMA {
-            return Err(UnreadableDocument::Schema(tenant.schema));
+        match self.parts.as_slice() {
+            [only] => read(only),
+            parts => read(&parts.concat()),
         }
-        Ok(tenant)
     }
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(json)
+/// The one member that every version has.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+}
+
+fn read(json: &str) -> Result<Tenant, UnreadableDocument> {
+    let read = serde_json::from_str::<Tenant>(json);
+    // Another version may have another shape altogether; then the version is what has to be told.
+    let schema = match &read {
+        Ok(tenant) => tenant.schema.clone(),
+        Err(_) => match serde_json::from_str::<Head>(json) {
+            Ok(head) => head.schema,
+            Err(_) => Tenant::SCHEMA.to_owned(),
+        },
+    };
+    if schema != Tenant::SCHEMA {
+        return Err(UnreadableDocument::Schema(schema));
+    }
+    Ok(read?)
 }
 
 fn split(json: String) -> Vec<String> {

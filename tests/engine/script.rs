@@ -243,7 +243,7 @@ impl Stage {
                 text += &format!(" at {}", self.at(*check_at));
             }
             StepState::Backoff { until, cause } => {
-                text += &format!(" until {} ({})", self.at(*until), cause.code)
+                text += &format!(" until {} ({})", self.at(*until), cause.code);
             }
             StepState::Halted { cause } => text += &format!(" ({}: {})", cause.code, cause.message),
             StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}

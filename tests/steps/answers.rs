@@ -1,0 +1,201 @@
+//! Answers that services give, good and bad.
+
+use serde_json::{Value, json};
+use tenantry::{blueprint::Kind, steps::Reply};
+
+use super::kinds::Example;
+
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) reply: Reply,
+}
+
+fn row(name: &'static str, status: u16, body: Value) -> Row {
+    Row { name, reply: Reply { status, body, ..Reply::default() } }
+}
+
+fn error(code: &str) -> Value {
+    json!({"error": {"code": code, "message": "as the service says"}})
+}
+
+/// Answers to a look at an example.
+pub(crate) fn answers(example: &Example) -> Vec<Row> {
+    let mut rows = vec![
+        row("200 as wanted", 200, example.seen.clone()),
+        row("404", 404, error("ResourceNotFound")),
+        row("404 without a body", 404, Value::Null),
+        row("200 HTML", 200, Value::Null),
+        row("200 {}", 200, json!({})),
+        row("200 []", 200, json!([])),
+        row("200 with an error", 200, error("InternalServerError")),
+        row("204", 204, Value::Null),
+        row("403", 403, error("AuthorizationFailed")),
+        row("429", 429, error("TooManyRequests")),
+        row("500 HTML", 500, Value::Null),
+        row("302", 302, Value::Null),
+    ];
+    match example.planned.kind {
+        Kind::Arm | Kind::ArmUpdate => rows.extend(of_arm(&example.seen)),
+        Kind::RoleAssignment => rows.extend(of_grants(&example.seen)),
+        Kind::EntraApplication | Kind::ServicePrincipal => rows.extend(of_graph(&example.seen)),
+        Kind::FederatedCredential => {
+            rows.push(row("200 another subject", 200, set(&example.seen, "/subject", json!("other"))));
+        }
+        Kind::Check => rows.push(row(
+            "200 another value",
+            200,
+            set(&example.seen, "/properties/publicNetworkAccess", json!("Enabled")),
+        )),
+    }
+    rows
+}
+
+/// The same with another value at a pointer.
+fn set(body: &Value, pointer: &str, value: Value) -> Value {
+    let mut body = body.clone();
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    body.pointer_mut(parent).unwrap()[member] = value;
+    body
+}
+
+fn of_arm(seen: &Value) -> Vec<Row> {
+    let state = |state: &str| set(seen, "/properties/provisioningState", json!(state));
+    vec![
+        row("200 of another id", 200, set(seen, "/id", json!("/subscriptions/other"))),
+        row(
+            "200 the id in other case",
+            200,
+            set(seen, "/id", json!(seen["id"].as_str().unwrap().to_uppercase())),
+        ),
+        row("200 without an id", 200, set(seen, "/id", Value::Null)),
+        row("200 Creating", 200, state("Creating")),
+        row("200 Deleting", 200, state("Deleting")),
+        row("200 a state that nobody knows", 200, state("Pondering")),
+        row("200 Failed", 200, state("Failed")),
+        row("200 canceled", 200, state("canceled")),
+        row("200 without tags", 200, set(seen, "/tags", Value::Null)),
+        row("200 another tenant's tags", 200, set(seen, "/tags/tenantry-tenant", json!("fabrikam"))),
+        row("200 an earlier incarnation's tags", 200, set(seen, "/tags/tenantry-incarnation", json!("0"))),
+        row("200 another deployment's tags", 200, set(seen, "/tags/tenantry-deployment", json!("test"))),
+        row("200 another tag", 200, set(seen, "/tags/cost", json!("43"))),
+        row("200 another place", 200, set(seen, "/location", json!("northeurope"))),
+        row("200 the place for people", 200, set(seen, "/location", json!("West Europe"))),
+        row("200 no traffic", 200, set(seen, "/properties/traffic", json!({}))),
+        row(
+            "200 traffic elsewhere too",
+            200,
+            set(seen, "/properties/traffic", json!({"blue": 100, "green": 0})),
+        ),
+    ]
+}
+
+fn of_grants(seen: &Value) -> Vec<Row> {
+    let grant = &seen["value"][0];
+    vec![
+        row("200 none", 200, json!({"value": []})),
+        row("200 the assignment itself", 200, grant.clone()),
+        row(
+            "200 at a broader scope",
+            200,
+            json!({"value": [set(grant, "/properties/scope", json!("/subscriptions/sub-1"))]}),
+        ),
+        row(
+            "200 of another role",
+            200,
+            json!({"value": [set(grant, "/properties/roleDefinitionId", json!("owner"))]}),
+        ),
+        row(
+            "200 of another principal",
+            200,
+            json!({"value": [set(grant, "/properties/principalId", json!("other"))]}),
+        ),
+        row(
+            "200 ids in other case",
+            200,
+            json!({"value": [set(grant, "/properties/principalId", json!("PRINCIPAL-1"))]}),
+        ),
+    ]
+}
+
+fn of_graph(seen: &Value) -> Vec<Row> {
+    vec![
+        row("201", 201, seen.clone()),
+        row("200 without an appId", 200, set(seen, "/appId", Value::Null)),
+        row("200 without an id", 200, set(seen, "/id", Value::Null)),
+        row("200 without tags", 200, set(seen, "/tags", Value::Null)),
+        row(
+            "200 another tenant's tags",
+            200,
+            set(seen, "/tags", json!(["tenantry-deployment:prod", "tenantry-tenant:fabrikam"])),
+        ),
+        row(
+            "200 our tags and others",
+            200,
+            set(seen, "/tags", json!(["x", "tenantry-tenant:contoso", "tenantry-deployment:prod"])),
+        ),
+        row("200 another name for people", 200, set(seen, "/displayName", json!("Other"))),
+    ]
+}
+
+/// Errors, by status and body.
+pub(crate) fn errors() -> Vec<(u16, Value)> {
+    let statuses = [
+        301, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 423, 429, 500, 501, 502, 503, 504,
+        507,
+    ];
+    let codes = [
+        (500, "InternalServerError"),
+        (409, "AnotherOperationInProgress"),
+        (429, "RetryableErrorDueToAnotherOperation"),
+        (409, "RetryableError"),
+        (400, "ReferencedResourceNotProvisioned"),
+        (409, "StorageAccountOperationInProgress"),
+        (400, "OperationCanceled"),
+        (400, "SecretsInjectionError"),
+        (400, "PrincipalNotFound"),
+        (400, "NoBackingApplicationObject"),
+        (404, "Request_ResourceNotFound"),
+        (404, "ResourceNotFound"),
+        (404, "ParentResourceNotFound"),
+        (404, "ResourceGroupNotFound"),
+        (409, "ResourceGroupBeingDeleted"),
+        (400, "WorkspaceManagedNetworkNotReady"),
+        (409, "MissingSubscriptionRegistration"),
+        (409, "InvalidSubscriptionRegistrationState"),
+        (409, "FlagMustBeSetForRestore"),
+        (409, "CustomDomainInUse"),
+        (409, "VaultAlreadyExists"),
+        (409, "StorageAccountAlreadyTaken"),
+        (400, "RoleAssignmentUpdateNotPermitted"),
+        (400, "RoleAssignmentLimitExceeded"),
+        (400, "OutOfQuota"),
+        (400, "ResourceQuotaExceeded"),
+        (409, "QuotaExceeded"),
+        (400, "Directory_QuotaExceeded"),
+        (409, "SkuNotAvailable"),
+        (403, "RequestDisallowedByPolicy"),
+        (403, "LinkedAuthorizationFailed"),
+        (403, "AuthorizationFailed"),
+        (403, "Authorization_RequestDenied"),
+        (401, "InvalidAuthenticationTokenTenant"),
+        (409, "ScopeLocked"),
+        (400, "PropertyChangeNotAllowed"),
+        (400, "ImageBuildFailure"),
+        (400, "BadArgument"),
+        (500, "ResourceNotReady"),
+        (400, "outofquota"),
+        (409, "Unheard"),
+    ];
+    let wrapped = |inner: &str| json!({"error": {"code": "DeploymentFailed", "details": [{"code": "Conflict", "details": [{"code": inner}]}]}});
+    let says = |code: &str, message: &str| json!({"error": {"code": code, "message": message}});
+    let mut rows: Vec<(u16, Value)> = statuses.into_iter().map(|status| (status, Value::Null)).collect();
+    rows.extend(codes.into_iter().map(|(status, code)| (status, json!({"error": {"code": code}}))));
+    rows.extend([
+        (409, wrapped("OutOfQuota")),
+        (409, wrapped("Unheard")),
+        (400, says("BadRequest", "Soft-deleted workspace exists.")),
+        (400, says("Request_BadRequest", "It does not reference a valid application object.")),
+        (409, says("Conflict", "It is in Updating provisioning state.")),
+    ]);
+    rows
+}

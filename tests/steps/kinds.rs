@@ -1,0 +1,143 @@
+//! One example of each kind of step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tenantry::blueprint::{Kind, Outputs, PlannedStep};
+
+/// A step as a plan has it.
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
+    pub(crate) planned: PlannedStep,
+    /// A resource as Azure shows it, with members of Azure's own.
+    pub(crate) seen: Value,
+    /// What it told when it was ready.
+    pub(crate) told: Outputs,
+}
+
+const GROUP: &str = "/subscriptions/sub-1/resourceGroups/rg-contoso";
+const ML: &str = "Microsoft.MachineLearningServices/workspaces";
+
+fn example(name: &'static str, kind: Kind, fields: Value, seen: Value) -> Example {
+    let planned = PlannedStep {
+        kind,
+        needs: BTreeSet::new(),
+        fields,
+        late: BTreeMap::new(),
+        outputs: BTreeMap::from([("url".to_owned(), "/properties/url".to_owned())]),
+        digest: String::new(),
+    };
+    let told = Outputs::from([("id".to_owned(), json!("object-1")), ("appId".to_owned(), json!("app-1"))]);
+    Example { name, planned, seen, told }
+}
+
+fn tags() -> Value {
+    json!({"tenantry-deployment": "prod", "tenantry-tenant": "contoso", "tenantry-incarnation": "1", "cost": "42"})
+}
+
+pub(crate) fn examples() -> Vec<Example> {
+    resources().into_iter().chain(identities()).collect()
+}
+
+fn resources() -> Vec<Example> {
+    let endpoint = format!("{GROUP}/providers/{ML}/mlw-1/onlineEndpoints/ep-1");
+    let arm = |of: &str, id: &str, properties: Value| json!({"id": id, "type": of, "apiVersion": "2024-10-01", "body": {"location": "westeurope", "tags": tags(), "properties": properties}});
+    let shown = |fields: &Value, more: Value| {
+        let mut seen = fields["body"].clone();
+        seen["id"] = fields["id"].clone();
+        for (name, value) in more.as_object().unwrap() {
+            seen["properties"][name] = value.clone();
+        }
+        seen
+    };
+    let storage = arm(
+        "Microsoft.Storage/storageAccounts",
+        &format!("{GROUP}/providers/Microsoft.Storage/storageAccounts/st1"),
+        json!({"allowSharedKeyAccess": false}),
+    );
+    let workspace =
+        arm(ML, &format!("{GROUP}/providers/{ML}/mlw-1"), json!({"publicNetworkAccess": "Disabled"}));
+    let vault = arm(
+        "Microsoft.KeyVault/vaults",
+        &format!("{GROUP}/providers/Microsoft.KeyVault/vaults/kv1"),
+        json!({"enableRbacAuthorization": true}),
+    );
+    let online = arm(&format!("{ML}/onlineEndpoints"), &endpoint, json!({"authMode": "AADToken"}));
+    let mut traffic = arm(
+        &format!("{ML}/onlineEndpoints"),
+        &endpoint,
+        json!({"authMode": "AADToken", "traffic": {"blue": 100}}),
+    );
+    traffic["undo"] = json!({"location": "westeurope", "tags": tags(), "properties": {"authMode": "AADToken", "traffic": {}}});
+    let done = json!({"provisioningState": "Succeeded", "url": "https://told"});
+    vec![
+        example("arm: a storage account", Kind::Arm, storage.clone(), shown(&storage, done.clone())),
+        example(
+            "arm: a workspace, purged as it is deleted",
+            Kind::Arm,
+            workspace.clone(),
+            shown(&workspace, done.clone()),
+        ),
+        example(
+            "arm: a key vault, kept by Azure after deletion",
+            Kind::Arm,
+            vault.clone(),
+            shown(&vault, done.clone()),
+        ),
+        example(
+            "arm: an endpoint, whose traffic is another step's",
+            Kind::Arm,
+            online.clone(),
+            shown(&online, json!({"traffic": {"blue": 100}, "url": "https://told"})),
+        ),
+        example(
+            "arm-update: the endpoint's traffic",
+            Kind::ArmUpdate,
+            traffic.clone(),
+            shown(&traffic, done),
+        ),
+    ]
+}
+
+fn identities() -> Vec<Example> {
+    let endpoint = format!("{GROUP}/providers/{ML}/mlw-1/onlineEndpoints/ep-1");
+    let mark = json!(["tenantry-deployment:prod", "tenantry-tenant:contoso"]);
+    let application = json!({"uniqueName": "tenantry-prod-contoso-1", "body": {"displayName": "Contoso", "signInAudience": "AzureADMultipleOrgs", "tags": mark}});
+    let principal = json!({"appId": "app-1", "body": {"tags": mark}});
+    let grant = json!({"scope": endpoint, "roleDefinitionId": "/subscriptions/sub-1/providers/Microsoft.Authorization/roleDefinitions/scorer", "principalId": "principal-1"});
+    let federated = json!({"application": "object-1", "name": "customer", "body": {"issuer": "https://issuer", "subject": "s", "audiences": ["api://x"]}});
+    let check = json!({"id": endpoint, "apiVersion": "2024-10-01", "expect": {"/properties/publicNetworkAccess": "Disabled"}});
+    let of_graph = |body: &Value| {
+        let mut seen = body.clone();
+        seen["id"] = json!("object-1");
+        seen["appId"] = json!("app-1");
+        seen
+    };
+    vec![
+        example(
+            "role-assignment",
+            Kind::RoleAssignment,
+            grant.clone(),
+            json!({"value": [{"id": "/assignment", "properties": grant}]}),
+        ),
+        example(
+            "entra-application",
+            Kind::EntraApplication,
+            application.clone(),
+            of_graph(&application["body"]),
+        ),
+        example("service-principal", Kind::ServicePrincipal, principal.clone(), of_graph(&principal["body"])),
+        example(
+            "federated-credential",
+            Kind::FederatedCredential,
+            federated.clone(),
+            of_graph(&federated["body"]),
+        ),
+        example(
+            "check",
+            Kind::Check,
+            check,
+            json!({"id": endpoint, "properties": {"publicNetworkAccess": "disabled", "url": "https://told"}}),
+        ),
+    ]
+}
