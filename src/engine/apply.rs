@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, wish};
 use crate::{
-    blueprint::Outputs,
+    blueprint::{Kind, Outputs},
     ids::StepName,
     steps::{Failure, Trace, Verdict},
     tenant::{Cause, FailureClass, Goal, Poll, StepRecord, StepState, Story, Tenant},
@@ -127,6 +127,11 @@ impl At<'_> {
     fn unwanted(&mut self, trace: Trace) -> Change {
         let (attempts, written) = self.peek(|record| (record.attempts, record.written)).unwrap_or_default();
         match &trace {
+            Trace::Nothing if self.may_be_hidden() => {
+                let message = "its making was under way, and it may not be visible yet";
+                let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", message);
+                return self.failed(lag.into());
+            }
             Trace::Nothing | Trace::Foreign => return self.gone(),
             Trace::Settling => return self.running(None, None),
             Trace::Present(_) if written => return self.behind("it was deleted, but is still seen"),
@@ -142,6 +147,23 @@ impl At<'_> {
         }
         self.sight.insert(self.name.clone(), Seen::Unwanted(trace));
         Change::Minor
+    }
+
+    /// Entra and its role assignments are replicated: what was written a moment ago can't be seen everywhere yet.
+    fn may_be_hidden(&self) -> bool {
+        let (now, hidden_for) = (self.now, self.policy.hidden_for);
+        self.peek(|record| {
+            let replicated = match record.kind {
+                Kind::EntraApplication
+                | Kind::ServicePrincipal
+                | Kind::FederatedCredential
+                | Kind::RoleAssignment => true,
+                Kind::Arm | Kind::ArmUpdate | Kind::Check => false,
+            };
+            let age = Duration::try_from(now.duration_since(record.since)).unwrap_or_default();
+            record.unseen && replicated && (record.failures == 0 || age < hidden_for)
+        })
+        .unwrap_or_default()
     }
 
     fn ready(&mut self, outputs: Outputs) -> Change {

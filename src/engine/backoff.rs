@@ -18,6 +18,8 @@ pub struct Policy {
     /// How long something new may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report
     /// more than five minutes.
     pub lag_budget: Duration,
+    /// How long a look that shows nothing is not believed, when something has to go whose making was under way.
+    pub hidden_for: Duration,
     /// How long one operation may run.
     pub operation_deadline: Duration,
     /// Shortest time between two polls when the service names none.
@@ -36,6 +38,7 @@ impl Policy {
             backoff_most: Duration::from_secs(300),
             max_failures: 12,
             lag_budget: Duration::from_secs(15 * 60),
+            hidden_for: Duration::from_secs(5 * 60),
             operation_deadline: Duration::from_secs(2 * 3600),
             poll_first: Duration::from_secs(2),
             poll_most: Duration::from_secs(30),
@@ -49,6 +52,7 @@ impl Policy {
             backoff_first: Duration::from_millis(40),
             backoff_most: Duration::from_secs(2),
             max_failures: 60,
+            hidden_for: Duration::from_secs(2),
             poll_first: Duration::from_millis(20),
             poll_most: Duration::from_millis(250),
             ..Self::azure()

@@ -188,7 +188,12 @@ pub(super) fn doom(tenant: &mut Tenant, names: &BTreeSet<StepName>, now: Timesta
         if record.doomed {
             continue;
         }
+        let unseen = match record.state {
+            StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. } => true,
+            StepState::Waiting | StepState::Ready | StepState::Halted { .. } | StepState::Gone => false,
+        };
         record.begin_anew(now);
+        record.unseen = unseen;
         match record.target {
             Some(_) => record.doomed = true,
             None if absent => record.state = StepState::Gone,

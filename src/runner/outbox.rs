@@ -24,6 +24,16 @@ pub async fn announce(
             return false;
         }
     }
+    publish(world, deployment, tenant, notices).await
+}
+
+/// Publishes the events among notices; `false` if they have to be published again.
+pub(super) async fn publish(
+    world: &World,
+    deployment: &str,
+    tenant: Option<&TenantId>,
+    notices: &[Notice],
+) -> bool {
     let events: Vec<_> = notices.iter().filter_map(|notice| event_of(deployment, tenant, notice)).collect();
     if events.is_empty() {
         return true;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Runner, announce};
+use super::{Runner, outbox::publish};
 use crate::ports::{Due, StoreError};
 
 /// How much one sweep takes on; the next one goes on.
@@ -40,7 +40,8 @@ impl Runner {
         if record.notices.is_empty() {
             return Ok(());
         }
-        if !announce(&self.world, &self.settings.deployment, record.tenant_id.as_ref(), &record.notices).await
+        // No history: a refusal is not numbered by the tenant's document, and would take another row's place.
+        if !publish(&self.world, &self.settings.deployment, record.tenant_id.as_ref(), &record.notices).await
         {
             return Ok(());
         }

@@ -123,6 +123,9 @@ pub struct StepRecord {
     /// Whether a write of this turn was answered with success: if a look then shows nothing, the look is behind.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub written: bool,
+    /// Whether it had to go while its making was under way: a look that shows nothing may then be behind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
     /// How often it was removed and made anew because Azure had given up on it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub recreated: u32,
@@ -147,6 +150,7 @@ impl StepRecord {
             turn: 0,
             attempts: 0,
             written: false,
+            unseen: false,
             recreated: 0,
             failures: 0,
             since: now,
@@ -159,6 +163,7 @@ impl StepRecord {
         self.turn += 1;
         self.attempts = 0;
         self.written = false;
+        self.unseen = false;
         self.failures = 0;
         self.since = now;
     }
