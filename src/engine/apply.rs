@@ -128,7 +128,7 @@ impl At<'_> {
         let (attempts, written) = self.peek(|record| (record.attempts, record.written)).unwrap_or_default();
         match &trace {
             Trace::Nothing if self.may_be_hidden() => {
-                let message = "its making was under way, and it may not be visible yet";
+                let message = "it may have been made, and not be visible yet";
                 let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", message);
                 return self.failed(lag.into());
             }
@@ -142,7 +142,10 @@ impl At<'_> {
                 }
                 // The id is what finds it again once it is soft-deleted.
                 let told = told.clone();
-                self.record(|record| record.outputs.extend(told));
+                self.record(|record| {
+                    record.outputs.extend(told);
+                    record.unseen = false;
+                });
             }
         }
         self.sight.insert(self.name.clone(), Seen::Unwanted(trace));

@@ -18,7 +18,7 @@ pub struct Policy {
     /// How long something new may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report
     /// more than five minutes.
     pub lag_budget: Duration,
-    /// How long a look that shows nothing is not believed, when something has to go whose making was under way.
+    /// How long a look that shows nothing is not believed, when something has to go that may just have been made.
     pub hidden_for: Duration,
     /// How long one operation may run.
     pub operation_deadline: Duration,

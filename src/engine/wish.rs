@@ -189,8 +189,12 @@ pub(super) fn doom(tenant: &mut Tenant, names: &BTreeSet<StepName>, now: Timesta
             continue;
         }
         let unseen = match record.state {
-            StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. } => true,
-            StepState::Waiting | StepState::Ready | StepState::Halted { .. } | StepState::Gone => false,
+            // The answer to a write may have shown it, a moment before all looks do.
+            StepState::Writing
+            | StepState::Settling { .. }
+            | StepState::Backoff { .. }
+            | StepState::Ready => true,
+            StepState::Waiting | StepState::Halted { .. } | StepState::Gone => false,
         };
         record.begin_anew(now);
         record.unseen = unseen;

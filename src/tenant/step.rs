@@ -123,7 +123,7 @@ pub struct StepRecord {
     /// Whether a write of this turn was answered with success: if a look then shows nothing, the look is behind.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub written: bool,
-    /// Whether it had to go while its making was under way: a look that shows nothing may then be behind.
+    /// Whether it may have been made and no look since it had to go has shown it: one that shows nothing may be behind.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
     /// How often it was removed and made anew because Azure had given up on it.

@@ -34,14 +34,9 @@ fn function(payload: &str) -> &'static str {
     }
 }
 
-/// No text in an answer's outputs may be one that the host would take for base64.
-fn no_base64_trap(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.is_empty() || BASE64_STANDARD.decode(text).is_err(),
-        Value::Array(values) => values.iter().all(no_base64_trap),
-        Value::Object(members) => members.values().all(no_base64_trap),
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
-    }
+/// An output that is a bare text must not be one that the host would take for base64.
+fn no_base64_trap(output: &Value) -> bool {
+    output.as_str().is_none_or(|text| BASE64_STANDARD.decode(text).is_err())
 }
 
 /// Posts bytes in one of the two framings that hosts use.
@@ -95,10 +90,11 @@ async fn every_payload_gets_a_json_object_of_the_right_shape_in_both_framings() 
             let members = answer.as_object().unwrap_or_else(|| panic!("{told}: {answer}"));
             assert!(members["Outputs"].is_object(), "{told}: {answer:#}");
             assert!(members.keys().all(|key| ["Outputs", "Logs", "ReturnValue"].contains(&key.as_str())));
-            assert!(no_base64_trap(&members["Outputs"]), "{told}: {answer:#}");
+            let outputs = members["Outputs"].as_object().unwrap().values();
+            assert!(outputs.chain([&members["ReturnValue"]]).all(no_base64_trap), "{told}: {answer:#}");
             if name.starts_with("http-") {
-                let status = answer.pointer("/Outputs/res/statusCode");
-                assert!(status.is_some(), "{told}: {answer:#}");
+                let status = answer.pointer("/Outputs/res/statusCode").unwrap_or(&Value::Null);
+                assert!(status.is_u64() || status.is_string(), "{told}: {answer:#}");
             }
         }
     }
