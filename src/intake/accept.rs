@@ -176,7 +176,8 @@ impl Intake {
         }
         let stopped = tenant.status.settled();
         match tenant.operations.last_mut() {
-            Some(operation) if stopped => {
+            // A retry that was accepted and whose work has not begun is this attempt already.
+            Some(operation) if stopped && operation.started => {
                 operation.attempt += 1;
                 operation.started = false;
                 operation.previous_status = tenant.status;

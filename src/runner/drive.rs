@@ -278,13 +278,18 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Saves; `false` if somebody else saved first.
+    /// Saves and goes on: the lease lasts its full length from now. `false` if somebody else saved first.
     async fn save(&mut self) -> Result<bool, StoreError> {
         let now = self.now();
         if self.tenant.lease.is_some() && self.claim.is_in(&self.tenant) {
             self.claim.extend(&mut self.tenant, &self.runner.settings, now);
         }
-        self.tenant.updated_at = now;
+        self.put().await
+    }
+
+    /// Saves the document as it is; `false` if somebody else saved first.
+    async fn put(&mut self) -> Result<bool, StoreError> {
+        self.tenant.updated_at = self.now();
         match self.runner.world.store.save(&self.tenant, Some(&self.etag)).await {
             Ok(etag) => {
                 self.etag = etag;
@@ -367,8 +372,8 @@ impl<'a> Drive<'a> {
             due = Some(later(now, self.runner.tell_again_after()));
         }
         self.tenant.due_at = due;
-        Claim::release(&mut self.tenant, now);
-        if !self.save().await? {
+        Claim::release(&mut self.tenant, &self.runner.settings, now);
+        if !self.put().await? {
             return Ok(self.overtaken().await?.map(Progress::Held));
         }
         let Some(at) = self.tenant.due_at else { return Ok(Some(Progress::Settled(self.tenant.status))) };

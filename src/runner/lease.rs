@@ -54,11 +54,13 @@ impl Claim {
     }
 
     /// Gives the lease up, unless an unanswered request may still take effect: then it is kept until that is over.
-    pub(super) fn release(tenant: &mut Tenant, now: Timestamp) {
+    pub(super) fn release(tenant: &mut Tenant, settings: &Settings, now: Timestamp) {
         match (tenant.unsure_until.filter(|until| *until > now), tenant.lease.as_mut()) {
             (Some(until), Some(lease)) => {
                 lease.until = until;
-                tenant.due_at = Some(tenant.due_at.map_or(until, |due| due.max(until)));
+                // Before it has ended on every clock, whoever comes would be sent away.
+                let ended = until.saturating_add(settings.skew).unwrap_or(Timestamp::MAX);
+                tenant.due_at = Some(tenant.due_at.map_or(ended, |due| due.max(ended)));
             }
             _ => {
                 tenant.lease = None;

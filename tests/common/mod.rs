@@ -54,16 +54,17 @@ pub(crate) async fn a_moment() {
     SystemClock.sleep_until(SystemClock.now() + Duration::from_millis(15)).await;
 }
 
-/// Looks until there is what is looked for, at most as long as [`PATIENCE`].
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let search = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            a_moment().await;
+/// Looks until there is what is looked for, at most as long as [`PATIENCE`]; an `Err` shows how it is so far.
+pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T {
+    let deadline = SystemClock.now() + PATIENCE;
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(so_far) if SystemClock.now() > deadline => panic!("never happened: {what}\n{so_far:#}"),
+            Err(_) => a_moment().await,
         }
-    };
-    let Ok(found) = tokio::time::timeout(PATIENCE, search).await else { panic!("never happened: {what}") };
-    found
+    }
 }

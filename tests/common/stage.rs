@@ -121,7 +121,7 @@ impl Stage {
     pub(crate) async fn until_is(&self, id: &str, status: &str) -> Value {
         until(&format!("{id} is {status}"), async || {
             let tenant = self.tenant(id).await;
-            (text(&tenant, "/status") == status).then_some(tenant)
+            if text(&tenant, "/status") == status { Ok(tenant) } else { Err(tenant) }
         })
         .await
     }
@@ -134,7 +134,8 @@ impl Stage {
     pub(crate) async fn until_told(&self, id: &str, kind: &str, times: usize) -> Vec<Value> {
         until(&format!("{id}'s subscribers are told {times} times of {kind}"), async || {
             let events = self.events(id).await;
-            (types(&events).iter().filter(|told| **told == kind).count() >= times).then_some(events)
+            let told = types(&events).iter().filter(|told| **told == kind).count();
+            if told >= times { Ok(events) } else { Err(self.tenant(id).await) }
         })
         .await
     }

@@ -104,7 +104,7 @@ async fn a_half_made_tenant_can_be_removed_at_any_point() {
         let accepted = stage.accept(&request).await;
         until(&format!("{id} has {ready} steps"), async || {
             let tenant = stage.tenant(&id).await;
-            (tenant["progress"]["ready"].as_u64() >= Some(ready)).then_some(())
+            if tenant["progress"]["ready"].as_u64() >= Some(ready) { Ok(()) } else { Err(tenant) }
         })
         .await;
         stage.accept(&removal(&format!("remove-{id}"), &id)).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     judge::{kinds, list, nothing_was_made_twice, tell_one_story, text, types},
-    signup,
+    request, signup,
     stage::Stage,
 };
 
@@ -76,6 +76,19 @@ async fn another_body_under_the_same_id_is_refused_and_told() {
     assert_eq!(stage.call(reqwest::Method::GET, "/api/tenants/not-contoso", None).await.status, 404);
     stage.until_is("contoso", "active").await;
     assert_eq!(list(&stage.objects("not-contoso").await), [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_refusal_takes_nothing_from_a_tenants_history() {
+    let stage = Stage::new().await;
+    let early = request("too-early", "update", "tailspin", json!({"displayName": "Too early"}));
+    assert_eq!(stage.submit(&early).await.status, 404);
+    stage.until_told("tailspin", "tenant.request.rejected", 1).await;
+    stage.accept(&signup("tailspin")).await;
+    stage.until_told("tailspin", "tenant.provision.succeeded", 1).await;
+    let history = stage.get("/api/tenants/tailspin?view=history&limit=1000").await;
+    let first = list(&history["history"]).last().unwrap().clone();
+    assert_eq!((first["number"].as_u64(), text(&first, "/what")), (Some(1), "tenant.request.accepted"));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A tenant changes: only what differs is done, and what can't be changed is replaced only when that is allowed.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tenantry::local::cloud::Speed;
 
@@ -37,11 +39,29 @@ async fn an_update_writes_what_differs_and_nothing_else() {
         let after = stage.until_is(sample, "active").await;
         assert_eq!(after["outputs"], before["outputs"], "an update in place keeps every name");
         assert_eq!(kinds(&stage.objects(sample).await), kinds(&held));
-        // The display name is in the application, and, if the tenant has them, in its workspace and credential.
+        // The tags are on all that can have tags, the name in the application and its credential.
         let sent = changed_since(&stage.journal().await, lines);
-        let dedicated = text(&after, "/tier") == "dedicated";
-        let expected = 1 + usize::from(dedicated) + usize::from(sample == "contoso");
-        assert_eq!(sent.len(), expected, "{sample}: {sent:#?}");
+        let unlike = |(method, path): &&(String, String)| {
+            let untouched = ["/roleAssignments/", "/privateDnsZoneGroups/", "/servicePrincipals"];
+            matches!(method.as_str(), "POST" | "DELETE") || untouched.iter().any(|part| path.contains(part))
+        };
+        assert_eq!(sent.iter().find(unlike), None, "{sample}: {sent:#?}");
+        assert_eq!(sent.iter().collect::<BTreeSet<_>>().len(), sent.len(), "twice the same: {sent:#?}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_the_name_writes_only_what_bears_the_name() {
+    let stage = Stage::new().await;
+    stage.accept(&signup("contoso")).await;
+    stage.until_told("contoso", "tenant.provision.succeeded", 1).await;
+    let lines = list(&stage.journal().await).len();
+    stage.accept(&request("name", "update", "contoso", json!({"displayName": "Contoso Group"}))).await;
+    stage.until_told("contoso", "tenant.update.succeeded", 1).await;
+    let sent = changed_since(&stage.journal().await, lines);
+    assert_eq!(sent.len(), 3, "the application, its credential, the workspace: {sent:#?}");
+    for part in ["/applications(", "/federatedIdentityCredentials(", "/workspaces/"] {
+        assert!(sent.iter().any(|(_, path)| path.contains(part)), "{part}: {sent:#?}");
     }
 }
 

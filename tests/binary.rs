@@ -1,0 +1,16 @@
+//! The program as people, scripts and the Functions host run it: arguments and settings in, output and exit codes out.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+#[path = "binary/commands.rs"]
+mod commands;
+#[path = "binary/killed.rs"]
+mod killed;
+#[path = "binary/local.rs"]
+mod local;
+#[path = "binary/program.rs"]
+mod program;
+#[path = "binary/serve.rs"]
+mod serve;
