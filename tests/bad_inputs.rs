@@ -4,6 +4,7 @@
 //! 109-120 HTTP calls. The tables are the documentation; the snapshots beside them show the answers in words.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
 
 #[path = "bad_inputs/case.rs"]
 mod case;

@@ -146,7 +146,7 @@ impl Game {
                 self.tenant.plan.steps.keys().all(|name| self.tenant.steps[name].state == StepState::Ready)
             ),
             Outcome::Removed => {
-                assert!(self.tenant.steps.values().all(|record| record.state == StepState::Gone))
+                assert!(self.tenant.steps.values().all(|record| record.state == StepState::Gone));
             }
             Outcome::Halted(causes) => assert!(
                 causes.values().all(|cause| cause.code != "stalled"),
@@ -201,7 +201,7 @@ impl Game {
                 self.apply(&name, turn, answer(act, doomed, *what));
             }
             Move::Wait(seconds) => {
-                self.now = self.now.checked_add(Duration::from_secs((*seconds).into())).unwrap()
+                self.now = self.now.checked_add(Duration::from_secs((*seconds).into())).unwrap();
             }
             Move::Stray(which, turn, what) => {
                 let Some(name) =
@@ -322,7 +322,7 @@ fn answer(act: Act, doomed: bool, what: u8) -> Event {
         FailureClass::Denied,
         FailureClass::Permanent,
     ];
-    let after = (what % 5 == 0).then(|| Duration::from_secs(u64::from(what)));
+    let after = (what.is_multiple_of(5)).then(|| Duration::from_secs(u64::from(what)));
     let failed = || {
         let cause = Cause::ours(CLASSES[usize::from(what) % CLASSES.len()], "drawn", "");
         Event::Failed(Failure { cause, retry_after: after })

@@ -302,6 +302,8 @@ fn wrappings() -> Vec<Case> {
 
 fn values() -> Vec<Case> {
     let deadline = |id: &str, text: &str| with(id, "/deadline", text);
+    let bad_id =
+        |name, id: &str, code| refused(39, name, with(id, "/spec/tier", "dedicated"), code, "/requestId");
     vec![
         taken(
             36,
@@ -359,27 +361,9 @@ fn values() -> Vec<Case> {
             "bad_time",
             "/requestedAt",
         ),
-        refused(39, "an empty requestId", with("", "/spec/tier", "dedicated"), "bad_length", "/requestId"),
-        refused(
-            39,
-            "a requestId of 129 characters",
-            with(&"r".repeat(129), "/spec/tier", "dedicated"),
-            "bad_length",
-            "/requestId",
-        ),
-        refused(
-            39,
-            "a requestId of 60,000 characters",
-            with(&"r".repeat(60_000), "/spec/tier", "dedicated"),
-            "bad_length",
-            "/requestId",
-        ),
-        refused(
-            39,
-            "a requestId with a line break",
-            with("a\r\nb", "/spec/tier", "dedicated"),
-            "bad_characters",
-            "/requestId",
-        ),
+        bad_id("an empty requestId", "", "bad_length"),
+        bad_id("a requestId of 129 characters", &"r".repeat(129), "bad_length"),
+        bad_id("a requestId of 60,000 characters", &"r".repeat(60_000), "bad_length"),
+        bad_id("a requestId with a line break", "a\r\nb", "bad_characters"),
     ]
 }
