@@ -188,7 +188,7 @@ async fn survives(case: &Case, trouble: Trouble, stride: usize) {
         places += 1;
     }
     eprintln!("{}: {trouble:?} at {places} places", case.blueprint.name());
-    assert!(places > 3, "the trouble never came");
+    assert!(places > 1, "the trouble never came");
 }
 
 fn dedicated() -> Case {
@@ -220,8 +220,8 @@ macro_rules! survives {
             use super::*;
 
             #[tokio::test]
-            async fn at_every_place_of_a_dedicated_tenants_life() {
-                survives(&dedicated(), Trouble::$trouble, 1).await;
+            async fn at_every_third_place_of_a_dedicated_tenants_life() {
+                survives(&dedicated(), Trouble::$trouble, 3).await;
             }
 
             #[tokio::test]
@@ -231,7 +231,7 @@ macro_rules! survives {
 
             #[tokio::test]
             async fn at_many_places_of_a_life_in_an_azure_that_takes_its_time() {
-                survives(&dedicated().taking_time(), Trouble::$trouble, 5).await;
+                survives(&dedicated().taking_time(), Trouble::$trouble, 17).await;
             }
 
             #[tokio::test]

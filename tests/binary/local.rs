@@ -53,12 +53,15 @@ async fn a_refused_message_ends_with_one_and_the_faults() {
     assert!(run.err.contains("/spec/tier"), "{run:#?}");
 }
 
+/// Arguments, a setting, and what must be said.
+type Case<'a> = (&'a [&'a str], (&'a str, &'a str), &'a [&'a str]);
+
 #[tokio::test]
 async fn what_can_not_be_begun_ends_with_two_and_says_why() {
     let folder = folder();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let cases: [(&[&str], (&str, &str), &[&str]); 6] = [
+    let cases: [Case; 6] = [
         (&["local", "--port", "0", "no-such.json"], ("", ""), &["no-such.json"]),
         (&["local", "--port", &port], ("", ""), &[&port, "--port"]),
         (&["local", "--port", "0", "--speed", "warp"], ("", ""), &["warp", "max"]),

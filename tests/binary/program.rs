@@ -17,8 +17,7 @@ use crate::common::{PATIENCE, repository};
 /// The program without any settings but these arguments, in a folder where nothing lies about.
 pub(crate) fn tenantry(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    command.args(arguments).current_dir(folder).env_clear().env("PATH", path);
+    command.args(arguments).current_dir(folder).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -47,7 +46,8 @@ pub(crate) fn samples() -> Vec<PathBuf> {
 
 /// A running program and the address that its first line names.
 pub(crate) struct Running {
-    pub(crate) child: Child,
+    /// Killed when it is dropped.
+    _child: Child,
     pub(crate) base: String,
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn local(folder: &Path) -> Running {
     let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
     // Whoever does not read would stop it from writing.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Running { child, base }
+    Running { _child: child, base }
 }
 
 /// A port that was free a moment ago.

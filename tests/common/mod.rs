@@ -34,6 +34,7 @@ pub(crate) fn signup(tenant: &str) -> Value {
 }
 
 /// A request about a tenant, as its signup app would make it.
+#[expect(clippy::needless_pass_by_value, reason = "a spec is written where it is used")]
 pub(crate) fn request(id: &str, action: &str, tenant: &str, spec: Value) -> Value {
     json!({
         "schema": "tenantry.request/1", "requestId": id, "action": action, "tenantId": tenant, "spec": spec,
