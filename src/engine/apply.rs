@@ -48,6 +48,7 @@ pub fn apply(
         // A look of the other direction says nothing here.
         Event::Seen(_) => Change::None,
         Event::Began { target } => at.began(target),
+        Event::Found { target } => at.record(|record| _ = record.target.get_or_insert(target)),
         Event::Written => at.written(),
         Event::Running { operation, after } => at.running(operation, after),
         Event::Failed(failure) => at.failed(failure),
@@ -63,7 +64,12 @@ fn is_legal(record: &StepRecord, event: &Event) -> bool {
         (StepState::Waiting, Event::Written | Event::Running { .. }) => false,
         (
             StepState::Waiting | StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. },
-            Event::Seen(_) | Event::Began { .. } | Event::Written | Event::Running { .. } | Event::Failed(_),
+            Event::Seen(_)
+            | Event::Began { .. }
+            | Event::Found { .. }
+            | Event::Written
+            | Event::Running { .. }
+            | Event::Failed(_),
         ) => true,
     }
 }
@@ -118,7 +124,9 @@ impl At<'_> {
                 self.halt(Cause::ours(FailureClass::Permanent, "not-converging", message))
             }
             Verdict::Absent if written => self.behind("it was made, but can't be seen yet"),
-            Verdict::Differs(_) if written => self.behind("it was changed, but is still seen as it was"),
+            Verdict::Differs(fields) if written => {
+                self.behind(&format!("it was changed, but is still seen as it was at {}", fields.join(", ")))
+            }
             Verdict::Absent | Verdict::Differs(_) => {
                 self.sight.insert(self.name.clone(), Seen::Wanted(verdict, resource));
                 Change::None

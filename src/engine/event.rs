@@ -32,6 +32,11 @@ pub enum Event {
         /// The step's target, for writes.
         target: Option<Value>,
     },
+    /// It is there and ours although no write of it is on record: what has to be remembered to remove it.
+    Found {
+        /// The step's target.
+        target: Value,
+    },
     /// A write or delete was carried out; the resource has to be looked at.
     Written,
     /// Azure works on it.
@@ -75,6 +80,7 @@ impl Event {
         match self {
             Self::Seen(_) => "seen",
             Self::Began { .. } => "began",
+            Self::Found { .. } => "found",
             Self::Written => "written",
             Self::Running { .. } => "running",
             Self::Failed(_) => "failed",

@@ -30,7 +30,7 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
         operation.started = true;
         let operation = operation.clone();
         tenant.status = working(operation.action, tenant.goal);
-        let data = common_data(tenant, &operation, now);
+        let data = common_data(tenant, &operation);
         tenant.tell(&operation, &format!("tenant.{}.started", operation.action.noun()), data, now);
     }
 }
@@ -75,7 +75,8 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
     tenant.halted = None;
     for operation in std::mem::take(&mut tenant.operations) {
         tenant.concluded = Some(conclusion(&operation, status, now));
-        let mut data = common_data(tenant, &operation, now);
+        let mut data = common_data(tenant, &operation);
+        finish(&mut data, &operation, now);
         if operation.action != Action::Deprovision {
             data["outputs"] = json!(tenant.exports);
         }
@@ -100,9 +101,10 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
         operations.last().map(std::slice::from_ref).unwrap_or_default()
     };
     for operation in open {
-        let mut data = common_data(tenant, operation, now);
+        let mut data = common_data(tenant, operation);
         data["error"] = error_data(step, cause);
         if failed {
+            finish(&mut data, operation, now);
             tenant.tell(operation, &format!("tenant.{}.failed", operation.action.noun()), data, now);
         } else {
             data["waitingFor"] = json!(cause.code);
@@ -115,6 +117,12 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
     if !failed {
         tenant.operations = operations;
     }
+}
+
+/// When the operation ended, and how long it took.
+fn finish(data: &mut Value, operation: &Operation, now: Timestamp) {
+    data["finishedAt"] = json!(now);
+    data["durationMs"] = json!(milliseconds(operation.started_at, now));
 }
 
 fn conclusion(operation: &Operation, status: Status, now: Timestamp) -> Conclusion {
@@ -141,7 +149,7 @@ fn error_data(step: &StepName, cause: &Cause) -> Value {
 }
 
 /// The members that every event's `data` has.
-pub fn common_data(tenant: &Tenant, operation: &Operation, now: Timestamp) -> Value {
+pub fn common_data(tenant: &Tenant, operation: &Operation) -> Value {
     let mut data = Map::new();
     let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
     put("tenantId", json!(tenant.id));
@@ -154,10 +162,6 @@ pub fn common_data(tenant: &Tenant, operation: &Operation, now: Timestamp) -> Va
     put("status", json!(tenant.status));
     put("previousStatus", json!(operation.previous_status));
     put("startedAt", json!(operation.started_at));
-    if tenant.status.settled() {
-        put("finishedAt", json!(now));
-        put("durationMs", json!(milliseconds(operation.started_at, now)));
-    }
     if let Some(external) = &operation.external {
         put("external", json!(external));
     }

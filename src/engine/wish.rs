@@ -164,7 +164,7 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
         steps.map(|(name, _)| name.clone()).collect()
     };
     for operation in std::mem::take(&mut tenant.operations) {
-        let mut data = common_data(tenant, &operation, now);
+        let mut data = common_data(tenant, &operation);
         data["reason"] = json!("superseded");
         data["supersededBy"] = json!(by.id);
         data["completedSteps"] = json!(reached(tenant, true));

@@ -243,7 +243,7 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     // A hopeless attempt before is overtaken by this wish; its outcome has been told.
     tenant.halted = None;
     tenant.version += 1;
-    let data = engine::common_data(tenant, &operation, now);
+    let data = engine::common_data(tenant, &operation);
     tenant.tell(&operation, "tenant.request.accepted", data, now);
     tenant.remember(&request.request_id, &operation.id);
     tenant.operations.push(operation);
@@ -264,7 +264,10 @@ fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(),
     Err(vec![Fault::new("/spec", "replace_not_allowed", message)])
 }
 
-fn rejected(request: &Request, faults: Vec<Fault>) -> Answer {
+fn rejected(request: &Request, mut faults: Vec<Fault>) -> Answer {
+    for fault in &mut faults {
+        fault.pointer.insert_str(0, request.at);
+    }
     let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
     Answer {
         operation_id: Some(request.operation_id.clone()),

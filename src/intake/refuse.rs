@@ -38,7 +38,7 @@ impl Intake {
     ) -> Result<Answer, StoreError> {
         let message =
             "another message with this requestId and another body was taken in before; use a new requestId";
-        let fault = Fault::new("/requestId", "request_conflict", message);
+        let fault = Fault::new(format!("{}/requestId", request.at), "request_conflict", message);
         let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
         let key = conflict_key(key, digest);
         let answer =

@@ -15,6 +15,8 @@ use crate::{
 /// A request that passed every check which needs no state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
+    /// Where in the message the request stands: empty, or `/data` of a CloudEvent; pointers to faults begin so.
+    pub at: &'static str,
     /// The idempotency key, 1 to 128 characters.
     pub request_id: String,
     /// The operation that it becomes: derived from the deployment and the request's id.

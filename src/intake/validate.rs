@@ -41,6 +41,7 @@ pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<
     let blueprint_version = read.blueprint_version(&spec);
     match (request_id, tenant_id, wish) {
         (Some(request_id), Some(tenant_id), Some(wish)) if read.faults.is_empty() => Ok(Request {
+            at: opened.at,
             operation_id: short_hash(&["operation", deployment, &request_id]),
             request_id,
             tenant_id,

@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use super::{Progress, Runner, announce, effects, lease::Claim};
 use crate::{
     announce::Teller,
+    blueprint::Kind,
     engine::{self, Act, Change, Decision, Event, Outcome, Seen, Sight},
     ids::{StepName, TenantId},
     ports::{ETag, StoreError, Stored},
-    steps::{self, Failure, Remains, Request, Step},
+    steps::{self, Failure, Remains, Request, Step, Verdict},
     tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
 
@@ -263,8 +264,26 @@ impl<'a> Drive<'a> {
             let until = later(now, life);
             self.tenant.unsure_until = self.tenant.unsure_until.max(Some(until));
         }
-        self.unsaved.push((name.clone(), turn, event.clone()));
-        self.take_in(&name, turn, event, now);
+        let found = match &event {
+            Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) => self.found(&name),
+            Event::Seen(_)
+            | Event::Began { .. }
+            | Event::Found { .. }
+            | Event::Written
+            | Event::Running { .. }
+            | Event::Failed(_) => None,
+        };
+        for event in found.into_iter().chain([event]) {
+            self.unsaved.push((name.clone(), turn, event.clone()));
+            self.take_in(&name, turn, event, now);
+        }
+    }
+
+    /// What is there without a write on record is remembered all the same, so that it will be removed with the rest.
+    fn found(&self, name: &StepName) -> Option<Event> {
+        let record = self.tenant.steps.get(name).filter(|record| record.target.is_none())?;
+        let target = self.rendered.get(name)?.target();
+        (record.kind != Kind::Check).then_some(Event::Found { target })
     }
 
     fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {

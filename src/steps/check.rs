@@ -40,6 +40,10 @@ impl Step for Check {
         if !reply.is_success() {
             return Err(failure::classify(reply));
         }
+        let shown = reply.body.get("id").and_then(Value::as_str);
+        if shown.is_some_and(|id| !id.eq_ignore_ascii_case(&self.id)) || !reply.body.is_object() {
+            return Err(Failure::nonsense("the answer does not show the resource"));
+        }
         if !operation::is_terminal(&reply.body) {
             return Ok(Verdict::Settling);
         }

@@ -1,6 +1,6 @@
 //! A whole local world in this process: queue, state, host, simulated Azure and its front on a free port.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub(crate) struct Stage {
     client: reqwest::Client,
     front: JoinHandle<()>,
     _host: EmbeddedHost,
-    _folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 impl Drop for Stage {
@@ -57,14 +57,33 @@ impl Stage {
 
     /// With these blueprints, the first being the default.
     pub(crate) async fn with(speed: Speed, blueprints: &[&str]) -> Self {
-        let folder = super::folder();
+        Self::over(Arc::new(super::folder()), speed, blueprints).await
+    }
+
+    /// The same Azure after tenantry has lost its own state.
+    pub(crate) async fn with_its_state_lost(self) -> Self {
+        let folder = Arc::clone(&self.folder);
+        drop(self);
+        // The files are let go of by their writers, a moment after the last handle.
+        for file in ["state.redb", "azure.redb"] {
+            until(file, async || {
+                let opened = redb::Database::open(folder.path().join(file));
+                opened.map(drop).map_err(|error| json!(error.to_string()))
+            })
+            .await;
+        }
+        std::fs::remove_file(folder.path().join("state.redb")).unwrap();
+        Self::over(folder, Speed::Max, &[DEFAULT]).await
+    }
+
+    async fn over(folder: Arc<TempDir>, speed: Speed, blueprints: &[&str]) -> Self {
         let local = open(folder.path(), speed, blueprints).await;
         let host = local.host().await.unwrap();
         let listener = bind(0).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let app: axum::Router = host.router().merge(local.cloud.router());
         let front = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { local, base, client: reqwest::Client::new(), front, _host: host, _folder: folder }
+        Self { local, base, client: reqwest::Client::new(), front, _host: host, folder }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {

@@ -17,6 +17,20 @@ async fn nothing_is_left(stage: &Stage, tenant: &str) {
 }
 
 #[tokio::test]
+async fn what_was_found_rather_than_made_is_removed_as_well() {
+    let stage = Stage::new().await;
+    stage.accept(&signup("contoso")).await;
+    stage.until_told("contoso", "tenant.provision.succeeded", 1).await;
+
+    let stage = stage.with_its_state_lost().await;
+    stage.accept(&signup("contoso")).await;
+    stage.until_is("contoso", "active").await;
+    stage.accept(&removal("end", "contoso")).await;
+    stage.until_is("contoso", "deleted").await;
+    nothing_is_left(&stage, "contoso").await;
+}
+
+#[tokio::test]
 async fn removed_tenants_leave_nothing_and_their_events_tell_the_story() {
     let stage = Stage::at(Speed::Factor(2000.0)).await;
     for sample in SAMPLES {
