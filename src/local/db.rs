@@ -4,7 +4,7 @@
 //! A change is a closure that checks first and writes afterwards: a closure that returns an error must not have
 //! written, for the transaction that it shares is committed all the same.
 
-use std::{path::Path, sync::Arc, thread};
+use std::{fs, io::ErrorKind, path::Path, sync::Arc, thread};
 
 use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
@@ -55,19 +55,15 @@ impl Db {
     /// # Errors
     /// [`DbError::Open`] if the file can't be opened, for example because another process holds it.
     pub fn open(path: &Path) -> Result<Self, DbError> {
-        let open = |why: String| DbError::Open { path: path.display().to_string(), why };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| open(e.to_string()))?;
-        }
-        let database =
-            Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(|e| open(e.to_string()))?;
+        let database = open_whole(path)
+            .map_err(|error| DbError::Open { path: path.display().to_string(), why: error.to_string() })?;
         let database = Arc::new(database);
         let (jobs, queue) = mpsc::channel(BACKLOG);
         let writer = Arc::clone(&database);
         thread::Builder::new()
             .name("db-writer".to_owned())
             .spawn(move || write_in_groups(&writer, queue))
-            .map_err(|e| open(e.to_string()))?;
+            .map_err(|error| DbError::Storage(error.to_string()))?;
         Ok(Self { database, jobs })
     }
 
@@ -104,6 +100,32 @@ impl Db {
     }
 }
 
+/// Opens the file, or makes it beside its place and puts it there once it is whole: a process that is killed while redb
+/// writes the first pages leaves nothing that a later one could take for a broken database.
+fn open_whole(path: &Path) -> Result<Database, redb::DatabaseError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    if !path.exists() {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".new");
+        if let Err(error) = fs::remove_file(&unfinished)
+            && error.kind() != ErrorKind::NotFound
+        {
+            return Err(error.into());
+        }
+        drop(builder.create(&unfinished)?);
+        // A link, unlike a renaming, never takes the place of a file that another process has just put there.
+        match fs::hard_link(&unfinished, path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+            Ok(()) | Err(_) => fs::remove_file(&unfinished)?,
+        }
+    }
+    builder.open(path)
+}
+
 fn write_in_groups(database: &Database, mut queue: mpsc::Receiver<Job>) {
     while let Some(first) = queue.blocking_recv() {
         let transaction = match database.begin_write() {
@@ -123,5 +145,30 @@ fn write_in_groups(database: &Database, mut queue: mpsc::Receiver<Job>) {
         for answer in answers {
             answer(committed.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_never_finished_does_not_stand_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/state.redb");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(folder.path().join("deep/state.redb.new"), b"half a page").unwrap();
+        drop(open_whole(&path).unwrap());
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        drop(open_whole(&path).unwrap());
+    }
+
+    #[test]
+    fn only_one_process_gets_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        let held = open_whole(&path).unwrap();
+        assert!(matches!(open_whole(&path), Err(redb::DatabaseError::DatabaseAlreadyOpen)));
+        drop(held);
     }
 }
