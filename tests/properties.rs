@@ -114,19 +114,24 @@ impl Game {
 
     /// An act is for a step whose turn it is.
     fn may(&self, name: &StepName, act: Act) {
-        let record = &self.tenant.steps[name];
-        if record.doomed {
-            let above = |other: &tenantry::tenant::StepRecord| other.doomed && other.needs.contains(name);
-            assert!(self.tenant.steps.values().all(|other| !above(other) || other.state == StepState::Gone));
+        assert!(self.is_its_turn(name), "{name} is early");
+        if self.tenant.steps[name].doomed {
             assert_ne!(act, Act::Write);
         } else {
             assert_eq!(self.tenant.goal, Goal::Present);
-            let needs = record.needs.iter().filter_map(|need| self.tenant.steps.get(need));
-            assert!(
-                needs.into_iter().all(|need| need.state == StepState::Ready && !need.doomed),
-                "{name} is early"
-            );
             assert_ne!(act, Act::Erase);
+        }
+    }
+
+    /// What has to go waits for what stands on it, what has to come for what it stands on.
+    fn is_its_turn(&self, name: &StepName) -> bool {
+        let record = &self.tenant.steps[name];
+        if record.doomed {
+            let above = |other: &tenantry::tenant::StepRecord| other.doomed && other.needs.contains(name);
+            self.tenant.steps.values().all(|other| !above(other) || other.state == StepState::Gone)
+        } else {
+            let needs = record.needs.iter().filter_map(|need| self.tenant.steps.get(need));
+            needs.into_iter().all(|need| need.state == StepState::Ready && !need.doomed)
         }
     }
 
@@ -137,7 +142,10 @@ impl Game {
                 StepState::Waiting => matches!(outcome, Outcome::Halted(_)),
                 StepState::Ready => *outcome != Outcome::Removed || !record.doomed,
                 StepState::Gone | StepState::Halted { .. } => true,
-                StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. } => false,
+                // In progress, but its turn comes only after a step that has stopped.
+                StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. } => {
+                    matches!(outcome, Outcome::Halted(_)) && !self.is_its_turn(name)
+                }
             };
             assert!(resting, "{outcome:?}, while {name} is {record:?}");
         }
