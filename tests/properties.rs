@@ -14,7 +14,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 use serde_json::json;
 use tenantry::{
     blueprint::Outputs,
@@ -359,7 +359,16 @@ fn answer(act: Act, doomed: bool, what: u8) -> Event {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same cases on every run, so that a change is what makes it fail; `PROPTEST_RNG_SEED` draws others.
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        rng_seed: match ProptestConfig::default().rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            fixed @ RngSeed::Fixed(_) => fixed,
+        },
+        ..ProptestConfig::default()
+    })]
 
     /// No order of events breaks the rules, and once everything works again there is an outcome.
     #[test]
