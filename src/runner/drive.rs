@@ -8,41 +8,41 @@ use std::{
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 
-use super::{Progress, Runner, announce, effects, lease::Claim};
+use super::{Progress, Runner, announce, lease::Claim};
 use crate::{
     announce::Teller,
     blueprint::Kind,
-    engine::{self, Act, Change, Decision, Event, Outcome, Seen, Sight},
+    engine::{self, Change, Decision, Event, Outcome, Seen, Sight},
     ids::{StepName, TenantId},
     ports::{ETag, StoreError, Stored},
-    steps::{self, Failure, Remains, Request, Step, Verdict},
-    tenant::{Cause, FailureClass, Poll, StepState, Tenant},
+    steps::{Step, Verdict},
+    tenant::{FailureClass, Tenant},
 };
 
 /// An answer: which step, in which turn it was asked, what happened, and whether it was a look.
-struct Answer {
-    name: StepName,
-    turn: u32,
-    event: Event,
-    mutating: bool,
+pub(super) struct Answer {
+    pub(super) name: StepName,
+    pub(super) turn: u32,
+    pub(super) event: Event,
+    pub(super) mutating: bool,
 }
 
 pub(super) struct Drive<'a> {
-    runner: &'a Runner,
-    claim: Claim,
-    tenant: Tenant,
-    etag: ETag,
-    sight: Sight,
-    in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
-    busy: BTreeSet<StepName>,
-    /// Steps rendered in this drive, so that looking and writing use the same.
-    rendered: BTreeMap<StepName, Arc<dyn Step>>,
+    pub(super) runner: &'a Runner,
+    pub(super) claim: Claim,
+    pub(super) tenant: Tenant,
+    pub(super) etag: ETag,
+    pub(super) sight: Sight,
+    pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    pub(super) busy: BTreeSet<StepName>,
+    /// Steps rendered in this drive, by turn, so that looking and writing use the same.
+    pub(super) rendered: BTreeMap<(StepName, u32), Arc<dyn Step>>,
     /// Answers since the last save, to be taken in again if somebody else saved first.
-    unsaved: Vec<(StepName, u32, Event)>,
-    change: Change,
+    pub(super) unsaved: Vec<(StepName, u32, Event)>,
+    pub(super) change: Change,
     /// The number of the last notice that is durable.
-    durable_notices: u64,
-    deadline: Timestamp,
+    pub(super) durable_notices: u64,
+    pub(super) deadline: Timestamp,
 }
 
 impl<'a> Drive<'a> {
@@ -108,132 +108,8 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.runner.world.clock.now()
-    }
-
-    /// Performs acts. Intents and poll URLs are saved first; if somebody else saved before us, nothing is sent and
-    /// the caller decides anew. `Some` if another worker has taken over.
-    async fn act(&mut self, acts: BTreeMap<StepName, Act>) -> Result<Option<Timestamp>, StoreError> {
-        let now = self.now();
-        let seen: BTreeMap<StepName, Seen> = acts
-            .iter()
-            .filter(|(_, act)| matches!(act, Act::Write | Act::Erase))
-            .filter_map(|(name, _)| Some((name.clone(), self.sight.get(name)?.clone())))
-            .collect();
-        let mut ready = BTreeMap::new();
-        for (name, act) in acts {
-            if let Some(prepared) = self.prepare(&name, act, now) {
-                ready.insert(name, prepared);
-            }
-        }
-        let effects =
-            ready.values().any(|prepared| matches!(prepared, Prepared::Write(_) | Prepared::Erase(_)));
-        let polls = ready.values().any(|prepared| matches!(prepared, Prepared::Poll(_)));
-        if (effects || (polls && self.change == Change::Major)) && !self.save().await? {
-            return self.overtaken().await;
-        }
-        if effects && !Claim::covers_a_request(&self.tenant, &self.runner.settings, self.now()) {
-            // The save took so long that the lease is nearly over. Looking again is always safe.
-            return Ok(None);
-        }
-        for (name, prepared) in ready {
-            let seen = seen.get(&name).cloned();
-            self.send(name, prepared, seen);
-        }
-        Ok(None)
-    }
-
-    /// What an act needs, with its intent recorded; `None` if the step's texts can't be rendered.
-    fn prepare(&mut self, name: &StepName, act: Act, now: Timestamp) -> Option<Prepared> {
-        let record = self.tenant.steps.get(name)?;
-        let prepared = if record.doomed {
-            let target = record.target.clone().unwrap_or_default();
-            match steps::remains(record.kind, &target, &record.outputs) {
-                Ok(remains) => match (act, record.state.operation().cloned()) {
-                    (Act::Poll, Some(operation)) => Prepared::Poll(operation),
-                    (Act::Erase, _) => Prepared::Erase(Arc::from(remains)),
-                    (Act::Look | Act::Write | Act::Poll, _) => Prepared::Search(Arc::from(remains)),
-                },
-                Err(failure) => return self.fail(name, failure, now),
-            }
-        } else {
-            match (act, record.state.operation().cloned()) {
-                (Act::Poll, Some(operation)) => Prepared::Poll(operation),
-                (Act::Write, _) => match self.step(name) {
-                    Ok(step) => Prepared::Write(step),
-                    Err(failure) => return self.fail(name, failure, now),
-                },
-                (Act::Look | Act::Erase | Act::Poll, _) => match self.step(name) {
-                    Ok(step) => Prepared::Look(step),
-                    Err(failure) => return self.fail(name, failure, now),
-                },
-            }
-        };
-        let target = match &prepared {
-            Prepared::Write(step) => Some(step.target()),
-            Prepared::Erase(_) => None,
-            Prepared::Look(_) | Prepared::Search(_) | Prepared::Poll(_) => return Some(prepared),
-        };
-        let turn = self.tenant.steps.get(name)?.turn;
-        self.take_in(name, turn, Event::Began { target }, now);
-        Some(prepared)
-    }
-
-    fn fail(&mut self, name: &StepName, failure: Failure, now: Timestamp) -> Option<Prepared> {
-        let turn = self.tenant.steps.get(name)?.turn;
-        self.take_in(name, turn, Event::Failed(failure), now);
-        None
-    }
-
-    /// The step as it is to be, rendered once per drive and plan.
-    fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
-        if let Some(step) = self.rendered.get(name) {
-            return Ok(Arc::clone(step));
-        }
-        let broken = |why: String| Cause::ours(FailureClass::Permanent, "bad-expression", why);
-        let planned = self.tenant.plan.steps.get(name);
-        let planned = planned.ok_or_else(|| broken("the plan has no such step".to_owned()))?;
-        let fields = self
-            .tenant
-            .plan
-            .render(name, &self.tenant.outputs())
-            .map_err(|error| broken(error.to_string()))?;
-        let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields)?);
-        self.rendered.insert(name.clone(), Arc::clone(&step));
-        Ok(step)
-    }
-
-    fn send(&mut self, name: StepName, prepared: Prepared, seen: Option<Seen>) {
-        let Some(record) = self.tenant.steps.get(&name) else { return };
-        let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
-        let remedy = self.remedy(&name, &record.state);
-        let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
-        self.busy.insert(name.clone());
-        self.in_flight.push(Box::pin(async move {
-            let event = match (prepared, seen) {
-                (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
-                (Prepared::Search(remains), _) => effects::search(wire, remains).await,
-                (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
-                (Prepared::Write(step), Some(Seen::Wanted(_, resource))) => {
-                    effects::write(wire, step, resource).await
-                }
-                (Prepared::Write(step), _) => effects::write(wire, step, None).await,
-                (Prepared::Erase(remains), Some(Seen::Unwanted(trace))) => {
-                    effects::erase(wire, remains, trace).await
-                }
-                (Prepared::Erase(remains), _) => effects::search(wire, remains).await,
-            };
-            Answer { name, turn, event, mutating }
-        }));
-    }
-
-    /// What has to be done before a step is tried again; so far only registering a resource provider.
-    fn remedy(&self, name: &StepName, state: &StepState) -> Option<Request> {
-        let StepState::Backoff { cause, .. } = state else { return None };
-        let planned =
-            self.tenant.plan.steps.get(name).filter(|_| cause.class == FailureClass::NeedsProvider)?;
-        effects::register_provider(planned.fields.get("id")?.as_str()?)
     }
 
     /// Takes in the next answer, and those that come right after it: one save then covers them all.
@@ -282,11 +158,11 @@ impl<'a> Drive<'a> {
     /// What is there without a write on record is remembered all the same, so that it will be removed with the rest.
     fn found(&self, name: &StepName) -> Option<Event> {
         let record = self.tenant.steps.get(name).filter(|record| record.target.is_none())?;
-        let target = self.rendered.get(name)?.target();
+        let target = self.rendered.get(&(name.clone(), record.turn))?.target();
         (record.kind != Kind::Check).then_some(Event::Found { target })
     }
 
-    fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
+    pub(super) fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
         let policy = &self.runner.settings.policy;
         match engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, policy, now) {
             Ok(change) => self.change = self.change.max(change),
@@ -298,7 +174,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Saves and goes on: the lease lasts its full length from now. `false` if somebody else saved first.
-    async fn save(&mut self) -> Result<bool, StoreError> {
+    pub(super) async fn save(&mut self) -> Result<bool, StoreError> {
         let now = self.now();
         if self.tenant.lease.is_some() && self.claim.is_in(&self.tenant) {
             self.claim.extend(&mut self.tenant, &self.runner.settings, now);
@@ -324,7 +200,7 @@ impl<'a> Drive<'a> {
 
     /// Somebody else saved first: a request changed the wish, or another worker took over. In the first case what we
     /// have learnt since our last save is taken in again; in the second we leave.
-    async fn overtaken(&mut self) -> Result<Option<Timestamp>, StoreError> {
+    pub(super) async fn overtaken(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
         let Some(Stored { value, etag }) = self.runner.world.store.load(&self.tenant.id).await? else {
             return Ok(Some(now));
@@ -401,15 +277,6 @@ impl<'a> Drive<'a> {
         }
         Ok(Some(Progress::Parked(at)))
     }
-}
-
-/// What an act needs.
-enum Prepared {
-    Look(Arc<dyn Step>),
-    Write(Arc<dyn Step>),
-    Search(Arc<dyn Remains>),
-    Erase(Arc<dyn Remains>),
-    Poll(Poll),
 }
 
 fn later(now: Timestamp, span: std::time::Duration) -> Timestamp {

@@ -11,6 +11,7 @@
 //! A lease can't fence Azure: a request that lives longer than [`Settings::request_life`] may still take effect late.
 //! The next reconcile heals that.
 
+mod acts;
 mod drive;
 mod effects;
 mod lease;

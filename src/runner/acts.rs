@@ -1,0 +1,151 @@
+//! From an act that was decided to a request under way: what it needs is prepared, its intent saved, then it is sent.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    drive::{Answer, Drive},
+    effects,
+    lease::Claim,
+};
+use crate::{
+    engine::{Act, Change, Event, Seen},
+    ids::StepName,
+    ports::StoreError,
+    steps::{self, Failure, Remains, Request, Step},
+    tenant::{Cause, FailureClass, Poll, StepState},
+};
+
+/// What an act needs.
+enum Prepared {
+    Look(Arc<dyn Step>),
+    Write(Arc<dyn Step>),
+    Search(Arc<dyn Remains>),
+    Erase(Arc<dyn Remains>),
+    Poll(Poll),
+}
+
+impl Drive<'_> {
+    /// Performs acts. Intents and poll URLs are saved first; if somebody else saved before us, nothing is sent and
+    /// the caller decides anew. `Some` if another worker has taken over.
+    pub(super) async fn act(
+        &mut self,
+        acts: BTreeMap<StepName, Act>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.now();
+        let seen: BTreeMap<StepName, Seen> = acts
+            .iter()
+            .filter(|(_, act)| matches!(act, Act::Write | Act::Erase))
+            .filter_map(|(name, _)| Some((name.clone(), self.sight.get(name)?.clone())))
+            .collect();
+        let mut ready = BTreeMap::new();
+        for (name, act) in acts {
+            if let Some(prepared) = self.prepare(&name, act, now) {
+                ready.insert(name, prepared);
+            }
+        }
+        let effects =
+            ready.values().any(|prepared| matches!(prepared, Prepared::Write(_) | Prepared::Erase(_)));
+        let polls = ready.values().any(|prepared| matches!(prepared, Prepared::Poll(_)));
+        if (effects || (polls && self.change == Change::Major)) && !self.save().await? {
+            return self.overtaken().await;
+        }
+        if effects && !Claim::covers_a_request(&self.tenant, &self.runner.settings, self.now()) {
+            // The save took so long that the lease is nearly over. Looking again is always safe.
+            return Ok(None);
+        }
+        for (name, prepared) in ready {
+            let seen = seen.get(&name).cloned();
+            self.send(name, prepared, seen);
+        }
+        Ok(None)
+    }
+
+    /// What an act needs, with its intent recorded; `None` if the step's texts can't be rendered.
+    fn prepare(&mut self, name: &StepName, act: Act, now: Timestamp) -> Option<Prepared> {
+        let turn = self.tenant.steps.get(name)?.turn;
+        let prepared = match self.needed(name, act) {
+            Ok(prepared) => prepared?,
+            Err(failure) => {
+                self.take_in(name, turn, Event::Failed(failure), now);
+                return None;
+            }
+        };
+        match &prepared {
+            Prepared::Write(step) => {
+                self.take_in(name, turn, Event::Began { target: Some(step.target()) }, now);
+            }
+            Prepared::Erase(_) => self.take_in(name, turn, Event::Began { target: None }, now),
+            Prepared::Look(_) | Prepared::Search(_) | Prepared::Poll(_) => {}
+        }
+        Some(prepared)
+    }
+
+    fn needed(&mut self, name: &StepName, act: Act) -> Result<Option<Prepared>, Failure> {
+        let Some(record) = self.tenant.steps.get(name) else { return Ok(None) };
+        if let (Act::Poll, Some(operation)) = (act, record.state.operation()) {
+            return Ok(Some(Prepared::Poll(operation.clone())));
+        }
+        if record.doomed {
+            let target = record.target.clone().unwrap_or_default();
+            let remains = Arc::from(steps::remains(record.kind, &target, &record.outputs)?);
+            let erases = act == Act::Erase;
+            return Ok(Some(if erases { Prepared::Erase(remains) } else { Prepared::Search(remains) }));
+        }
+        let step = self.step(name)?;
+        Ok(Some(if act == Act::Write { Prepared::Write(step) } else { Prepared::Look(step) }))
+    }
+
+    /// The step as it is to be, rendered once per drive and plan.
+    fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
+        let turn = self.tenant.steps.get(name).map(|record| record.turn).unwrap_or_default();
+        let key = (name.clone(), turn);
+        if let Some(step) = self.rendered.get(&key) {
+            return Ok(Arc::clone(step));
+        }
+        let broken = |why: String| Cause::ours(FailureClass::Permanent, "bad-expression", why);
+        let planned = self.tenant.plan.steps.get(name);
+        let planned = planned.ok_or_else(|| broken("the plan has no such step".to_owned()))?;
+        let fields = self
+            .tenant
+            .plan
+            .render(name, &self.tenant.outputs())
+            .map_err(|error| broken(error.to_string()))?;
+        let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields)?);
+        self.rendered.insert(key, Arc::clone(&step));
+        Ok(step)
+    }
+
+    fn send(&mut self, name: StepName, prepared: Prepared, seen: Option<Seen>) {
+        let Some(record) = self.tenant.steps.get(&name) else { return };
+        let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
+        let remedy = self.remedy(&name, &record.state);
+        let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
+        self.busy.insert(name.clone());
+        self.in_flight.push(Box::pin(async move {
+            let event = match (prepared, seen) {
+                (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
+                (Prepared::Search(remains), _) => effects::search(wire, remains).await,
+                (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
+                (Prepared::Write(step), Some(Seen::Wanted(_, resource))) => {
+                    effects::write(wire, step, resource).await
+                }
+                (Prepared::Write(step), _) => effects::write(wire, step, None).await,
+                (Prepared::Erase(remains), Some(Seen::Unwanted(trace))) => {
+                    effects::erase(wire, remains, trace).await
+                }
+                (Prepared::Erase(remains), _) => effects::search(wire, remains).await,
+            };
+            Answer { name, turn, event, mutating }
+        }));
+    }
+
+    /// What has to be done before a step is tried again; so far only registering a resource provider.
+    fn remedy(&self, name: &StepName, state: &StepState) -> Option<Request> {
+        let StepState::Backoff { cause, .. } = state else { return None };
+        let planned =
+            self.tenant.plan.steps.get(name).filter(|_| cause.class == FailureClass::NeedsProvider)?;
+        effects::register_provider(planned.fields.get("id")?.as_str()?)
+    }
+}
