@@ -116,7 +116,9 @@ impl Descriptions {
 impl Description {
     fn paths(&self) -> impl Iterator<Item = (&str, &Value)> {
         let of = |name: &str| self.document.get(name).and_then(Value::as_object).into_iter().flatten();
-        of("paths").chain(of("x-ms-paths")).map(|(template, item)| (template.as_str(), item))
+        let all = of("paths").chain(of("x-ms-paths")).map(|(template, item)| (template.as_str(), item));
+        // `/{resourceId}` and its like would take any path whatever.
+        all.filter(|(template, _)| !template.starts_with("/{") || template.matches('/').count() > 1)
     }
 
     pub(crate) fn is_graph(&self) -> bool {
@@ -189,7 +191,7 @@ fn matches(parts: &[&str], segments: &[&str], given: &mut BTreeMap<String, Strin
         return part.eq_ignore_ascii_case(first) && matches(parts, &segments[1..], given);
     };
     let (name, after) = rest.split_once('}').unwrap();
-    let spans = ["scope", "resourceId", "resourceUri", "roleAssignmentId", "roleId"].contains(&name);
+    let spans = ["scope", "resourceId", "resourceUri"].contains(&name);
     (1..=if spans { segments.len() } else { 1 }).any(|count| {
         let (taken, left) = segments.split_at(count);
         let taken = taken.join("/");

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use tenantry::{
     blueprint::{Kind, Outputs, PlannedStep, ResourceType},
-    steps::{self, Failure, Method, Reply, Request, operation},
+    steps::{
+        self, Failure, Method, Reply, Request,
+        operation::{self, Progress},
+    },
 };
 
 use crate::description::Operation;
@@ -30,8 +33,9 @@ pub(crate) fn judge(of: &Operation<'_>, request: &Request, example: &Value) -> V
 
 /// Whether the step takes the answer for what it is. Refusals are answers too; nonsense is what no example may be.
 fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<(), Failure> {
-    if request.method != Method::Get {
-        operation::after_write(reply)?;
+    // What is not done yet is asked for again; only a last answer is taken to show the resource.
+    if request.method != Method::Get && operation::after_write(reply)? != Progress::Done {
+        return Ok(());
     }
     for (planned, deleted) in receivers(of, reply) {
         let step = steps::step(&planned, &planned.fields)?;

@@ -15,7 +15,15 @@ use tenantry::{
     tenant::Status,
 };
 
-use crate::common::{example, lab::Lab, removal, repository, request, signup};
+use crate::{
+    common::{
+        example,
+        gremlin::{Gremlin, Trouble},
+        lab::Lab,
+        removal, repository, request, signup,
+    },
+    understudy::Understudy,
+};
 
 /// A request with its answer.
 #[derive(Clone)]
@@ -26,7 +34,7 @@ pub(crate) struct Exchange {
 
 /// A wire that remembers what went over it.
 struct Recording {
-    inner: Arc<dyn Wire>,
+    inner: Understudy,
     seen: Arc<Mutex<Vec<Exchange>>>,
 }
 
@@ -48,6 +56,7 @@ struct Life {
     blueprint: Blueprint,
     messages: Vec<(Value, Status)>,
     speed: Speed,
+    trouble: Trouble,
 }
 
 impl Life {
@@ -55,22 +64,34 @@ impl Life {
         let body = signup.get("data").unwrap_or(&signup);
         let end = removal("the-end", body["tenantId"].as_str().unwrap());
         let messages = vec![(signup, Status::Active), (update, Status::Active), (end, Status::Deleted)];
-        Self { blueprint: Blueprint::check(blueprint).unwrap().blueprint, messages, speed }
+        Self {
+            blueprint: Blueprint::check(blueprint).unwrap().blueprint,
+            messages,
+            speed,
+            trouble: Trouble::None,
+        }
+    }
+
+    /// With every change sent twice, so that Azure is asked to make what is there and to remove what is gone.
+    fn twice(self) -> Self {
+        Self { trouble: Trouble::EveryChangeTwice, ..self }
     }
 
     async fn lived(&self) -> Vec<Exchange> {
         let lab = Lab::new(self.speed).await;
         let seen = Arc::<Mutex<Vec<Exchange>>>::default();
-        let wire = Arc::new(Recording { inner: Arc::clone(&lab.world.wire), seen: Arc::clone(&seen) });
-        let world = World { wire, ..lab.world.clone() };
+        let wire = Arc::new(Recording {
+            inner: Understudy::new(Arc::clone(&lab.world.wire)),
+            seen: Arc::clone(&seen),
+        });
+        let world = Gremlin::new(self.trouble, 0).haunt(&World { wire, ..lab.world.clone() });
         let intake = Lab::intake(&world, &self.blueprint);
         for (message, end) in &self.messages {
             let answer = intake.take_in(message.to_string().as_bytes()).await.unwrap();
             assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
             assert_eq!(rest(&lab, &world, &answer.tenant_id.unwrap()).await, *end, "{message:#}");
         }
-        let seen = seen.lock().unwrap().clone();
-        seen
+        seen.lock().unwrap().clone()
     }
 }
 
@@ -97,18 +118,29 @@ pub(crate) async fn lives() -> Vec<Exchange> {
             json!({"displayName": "Another Name", "parameters": {"instances": 3}}),
         )
     };
-    let mut plain = signup("fabrikam");
-    plain["data"]["spec"]["parameters"] = json!({});
-    let hello = std::fs::read_to_string(repository().join("blueprints/hello.yaml")).unwrap();
-    let replicated =
-        request("more", "update", "fabrikam", json!({"parameters": {"replication": "Standard_ZRS"}}));
+    let plain = |tenant: &str| {
+        let mut signup = signup(tenant);
+        let body = if signup.get("data").is_some() { &mut signup["data"] } else { &mut signup };
+        body["spec"]["parameters"] = json!({});
+        signup
+    };
+    let with = |tenant: &str, name: &str, value: Value| {
+        request("more", "update", tenant, json!({"parameters": {name: value}}))
+    };
+    let shipped = |name: &str| std::fs::read_to_string(repository().join("blueprints").join(name)).unwrap();
+    let (hello, language) = (shipped("hello.yaml"), shipped("language-service.yaml"));
+    let replicated = with("fabrikam", "replication", json!("Standard_ZRS"));
+    let larger = with("contoso", "capacity", json!(20));
     let (at_once, slowly) = (Speed::Max, Speed::Factor(30.0));
     let lives = [
         Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once),
         Life::new(DEFAULT, signup("contoso"), example("updates/contoso.json"), slowly),
         Life::new(DEFAULT, signup("tailspin"), scaled("tailspin"), at_once),
         Life::new(DEFAULT, signup("tailspin"), scaled("tailspin"), slowly),
-        Life::new(&hello, plain, replicated, at_once),
+        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).twice(),
+        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), slowly).twice(),
+        Life::new(&hello, plain("fabrikam"), replicated, at_once),
+        Life::new(&language, plain("contoso"), larger, at_once),
     ];
     let mut all = Vec::new();
     for life in &lives {

@@ -123,7 +123,7 @@ pub(crate) fn answer(operation: &Operation<'_>, reply: &Reply) -> Vec<String> {
         // Graph's description knows only "2XX", which covers the 204 of an upsert.
         Some(Some(_)) if reply.status == 204 && reply.body.is_null() => {}
         Some(Some(schema)) => {
-            wrong.extend(faults(&plain(operation.of, &shown(schema, reply), Way::Answer), &reply.body))
+            wrong.extend(faults(&plain(operation.of, &shown(schema, reply), Way::Answer), &reply.body));
         }
         Some(None) if reply.body.is_null() => {}
         Some(None) => wrong.push("there is a body, and none is declared".to_owned()),
