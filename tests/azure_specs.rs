@@ -128,7 +128,7 @@ async fn every_answer_of_the_simulated_azure_is_one_that_azure_describes() {
     all.retain(|(_, exchange)| exchange.reply.header(understudy::HEADER).is_none());
     for (operation, Exchange { request, reply }) in &all {
         let place = format!("{} {}", request.method, request.path);
-        for fault in validate::answer(operation, reply) {
+        for fault in validate::answer(operation, request.method, reply) {
             faults.add(format!("{:?} {}: {fault}", operation.id(), reply.status), &place);
         }
         distinct.insert((operation.id(), reply.status));

@@ -1,7 +1,7 @@
 //! Microsoft's API descriptions: loading them, and finding the operation that a request is about.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -166,13 +166,23 @@ impl Operation<'_> {
         Some((&body["schema"], required(body)))
     }
 
+    fn declared(&self, status: u16) -> Option<&Value> {
+        let family = format!("{}XX", status / 100);
+        let all = &self.details["responses"];
+        let response = all.get(status.to_string()).or_else(|| all.get(family));
+        let response = response.or_else(|| all.get("default").filter(|_| status >= 400))?;
+        Some(self.of.resolved(response))
+    }
+
+    /// The names of the headers that are declared for a status, in lower case.
+    pub(crate) fn headers(&self, status: u16) -> BTreeSet<String> {
+        let headers = self.declared(status).and_then(|declared| declared.get("headers")?.as_object());
+        headers.into_iter().flatten().map(|(name, _)| name.to_lowercase()).collect()
+    }
+
     /// What is declared for a status: `None` if it is not declared, `Some(None)` if the answer has no body.
     pub(crate) fn response(&self, status: u16) -> Option<Option<&Value>> {
-        let family = format!("{}XX", status / 100);
-        let declared = &self.details["responses"];
-        let response = declared.get(status.to_string()).or_else(|| declared.get(family));
-        let response = response.or_else(|| declared.get("default").filter(|_| status >= 400))?;
-        let response = self.of.resolved(response);
+        let response = self.declared(status)?;
         Some(response.get("schema").or_else(|| response.pointer("/content/application~1json/schema")))
     }
 }

@@ -129,6 +129,11 @@ pub(crate) async fn lives() -> Vec<Exchange> {
     };
     let shipped = |name: &str| std::fs::read_to_string(repository().join("blueprints").join(name)).unwrap();
     let (hello, language) = (shipped("hello.yaml"), shipped("language-service.yaml"));
+    let count = std::fs::read_dir(repository().join("blueprints")).unwrap().count();
+    assert_eq!(
+        count, 3,
+        "each blueprint that is shipped, the default one included, is to have its life here"
+    );
     let replicated = with("fabrikam", "replication", json!("Standard_ZRS"));
     let larger = with("contoso", "capacity", json!(20));
     let (at_once, slowly) = (Speed::Max, Speed::Factor(30.0));

@@ -41,7 +41,7 @@ fn said(descriptions: &Descriptions, request: &Request) -> Vec<String> {
 async fn a_spoilt_request_is_found_out() {
     let Some(descriptions) = descriptions() else { return };
     let (storage, deployment) = ("StorageAccounts_Create", "OnlineDeployments_CreateOrUpdate");
-    let spoilt: [(&str, Spoil<Request>, &str); 9] = [
+    let spoilt: [(&str, Spoil<Request>, &str); 10] = [
         (storage, |it| body(it)["properties"]["minimumTlsVersoin"] = json!("TLS1_2"), "minimumTlsVersoin"),
         (storage, |it| body(it)["properties"]["allowSharedKeyAccess"] = json!("no"), "boolean"),
         (storage, |it| body(it)["properties"]["provisioningState"] = json!("Succeeded"), "provisioningState"),
@@ -50,6 +50,7 @@ async fn a_spoilt_request_is_found_out() {
         (storage, |it| it.path = it.path.replace("2023-05-01", "2023-04-01"), "the version is"),
         (storage, |it| it.path.push_str("&force=true"), "the query's force is not declared"),
         (deployment, |it| body(it)["properties"]["endpointComputeType"] = json!("Robot"), "Robot"),
+        ("application_UpdateApplicationGraphBPreUniqueName", |it| it.headers.clear(), "create-if-missing"),
         ("RoleAssignments_Create", |it| body(it)["properties"]["principalId"] = json!(7), "7 is not of type"),
     ];
     let all = operations(&descriptions, exchanges().await, &mut Faults::default());
@@ -69,11 +70,12 @@ async fn a_spoilt_request_is_found_out() {
 async fn a_spoilt_answer_is_found_out() {
     let Some(descriptions) = descriptions() else { return };
     let (storage, endpoint) = ("StorageAccounts_GetProperties", "OnlineEndpoints_Get");
-    let spoilt: [(&str, u16, Spoil<Reply>, &str); 7] = [
+    let spoilt: [(&str, u16, Spoil<Reply>, &str); 8] = [
         (storage, 200, |it| it.status = 226, "the status is not declared"),
         (storage, 200, |it| it.body["owner"] = json!("me"), "'owner' was unexpected"),
         (storage, 404, |it| it.body["error"]["code"] = json!(""), "shorter than 1"),
         (endpoint, 200, |it| it.body["properties"]["authMode"] = json!(true), "true is not of type"),
+        ("OnlineEndpoints_Delete", 202, |it| it.headers.clear(), "the header location is not there"),
         (endpoint, 200, |it| it.body = Value::Null, "null is not of type"),
         ("PrivateEndpoints_Get", 404, |it| it.body = it.body["error"].take(), "\"error\" is a required"),
         ("directory_GetDeletedItem", 200, |it| it.body["tags"] = json!("x"), "\"x\" is not of type"),
@@ -82,9 +84,9 @@ async fn a_spoilt_answer_is_found_out() {
     for (name, status, spoil, told) in spoilt {
         let (operation, exchange) = first(&all, name, Some(status));
         let mut reply = exchange.reply.clone();
-        assert_eq!(validate::answer(operation, &reply), [] as [String; 0], "{name}");
+        assert_eq!(validate::answer(operation, exchange.request.method, &reply), [] as [String; 0], "{name}");
         spoil(&mut reply);
-        let found = validate::answer(operation, &reply);
+        let found = validate::answer(operation, exchange.request.method, &reply);
         assert!(found.iter().any(|fault| fault.contains(told)), "{told}: {found:#?}");
     }
 }

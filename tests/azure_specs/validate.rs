@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use jsonschema::Draft;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
-use tenantry::steps::{Api, Reply, Request};
+use tenantry::steps::{Api, Method, Reply, Request};
 
 use crate::{
     description::Operation,
     schema::{Way, plain},
 };
+
+/// The headers that say where to ask how far an operation is.
+const POLLED: [&str; 2] = ["azure-asyncoperation", "location"];
 
 /// Path and query of a request; the query by name, decoded.
 pub(crate) fn address(request: &Request) -> (&str, BTreeMap<String, String>) {
@@ -56,6 +59,9 @@ pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<Strin
     if request.api == Api::Arm && query.get("api-version") != Some(&operation.of.version) {
         wrong.push(format!("the version is {:?}, not {}", query.get("api-version"), operation.of.version));
     }
+    if upserts(operation, request.method) && header("prefer").as_deref() != Some("create-if-missing") {
+        wrong.push("an upsert needs `Prefer: create-if-missing`".to_owned());
+    }
     match (operation.body(), &request.body) {
         (Some((schema, _)), Some(body)) => {
             wrong.extend(faults(&plain(operation.of, schema, Way::Request), body));
@@ -65,6 +71,12 @@ pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<Strin
         (Some((_, false)) | None, None) => {}
     }
     wrong
+}
+
+/// Whether this is an upsert by an alternate key. The description does not tell them from other changes; the rules are
+/// Graph's documentation's ("Upsert application"): 201 with the object when it was made, 204 without when changed.
+fn upserts(operation: &Operation<'_>, method: Method) -> bool {
+    method == Method::Patch && operation.template.contains("='{")
 }
 
 /// What is wrong with one parameter. A path parameter keeps to its own rule and to one of the manifest's.
@@ -114,9 +126,22 @@ fn arm_error() -> Value {
 }
 
 /// What is wrong with an answer of this operation.
-pub(crate) fn answer(operation: &Operation<'_>, reply: &Reply) -> Vec<String> {
+pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -> Vec<String> {
     let refused_by_arm = reply.status >= 400 && !operation.of.is_graph();
     let mut wrong = if refused_by_arm { faults(&arm_error(), &reply.body) } else { Vec::new() };
+    if upserts(operation, method)
+        && reply.is_success()
+        && !matches!((reply.status, reply.body.is_null()), (201, false) | (204, true))
+    {
+        wrong.push("an upsert answers 201 with a body or 204 without".to_owned());
+    }
+    // `Retry-After` may be absent even where it is declared (Azure docs, async-operations); a way to ask may not.
+    let declared = operation.headers(reply.status);
+    let absent = POLLED.iter().filter(|name| declared.contains(**name) && reply.header(name).is_none());
+    wrong.extend(absent.map(|name| format!("the header {name} is not there")));
+    if reply.status == 202 && POLLED.iter().all(|name| reply.header(name).is_none()) {
+        wrong.push("nothing says where to ask for progress".to_owned());
+    }
     match operation.response(reply.status) {
         // Some descriptions show an error without its envelope, which ARM never leaves out.
         Some(Some(schema)) if refused_by_arm && bare(operation, schema) => {}
