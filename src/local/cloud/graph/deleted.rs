@@ -27,6 +27,13 @@ pub(crate) fn find(look: &impl Look, id: &str) -> Result<Option<Object>, CloudEr
     Ok(None)
 }
 
+/// The object with the annotation that says of which type it is, for `deletedItems` holds several.
+pub(crate) fn typed(mut object: Object) -> Object {
+    let name = if object.kind == principals::KIND { "servicePrincipal" } else { "application" };
+    object.body["@odata.type"] = json!(format!("#microsoft.graph.{name}"));
+    object
+}
+
 /// All deleted objects of a kind.
 pub(crate) fn list(look: &Snapshot, kind: &str) -> Outcome {
     let objects = look.under(super::PREFIX)?.into_iter();

@@ -145,7 +145,9 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
             show(call, &key, credentials::find(look, &application, &key)?.filter(seen))
         }
         Target::DeletedItems(kind) => deleted::list(look, kind),
-        Target::DeletedItem(id) => show(call, &Key::Id(id.clone()), deleted::find(look, &id)?),
+        Target::DeletedItem(id) => {
+            show(call, &Key::Id(id.clone()), deleted::find(look, &id)?.map(deleted::typed))
+        }
         Target::Restore(_) => not_allowed(call),
     }
 }

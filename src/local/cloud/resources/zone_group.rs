@@ -60,11 +60,6 @@ pub(crate) fn fill(change: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value)
         let zone = last(zone_of(config)).to_lowercase();
         let records = names.as_array().into_iter().flatten();
         let records: Vec<Value> = records.filter_map(|name| record(name, &zone)).collect();
-        config["id"] = json!(format!(
-            "{}/privateDnsZoneConfigs/{}",
-            draft.id,
-            config["name"].as_str().unwrap_or_default()
-        ));
         config["properties"]["recordSets"] = Value::Array(records);
     }
     Ok(())

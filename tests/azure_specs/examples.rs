@@ -1,0 +1,88 @@
+//! Microsoft's example answers, given to the step that would receive them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tenantry::{
+    blueprint::{Kind, Outputs, PlannedStep, ResourceType},
+    steps::{
+        self, Failure, Method, Reply, Request,
+        operation::{self, Progress},
+    },
+};
+
+use crate::description::Operation;
+
+/// An example's answers by status, each with what was not understood about it.
+pub(crate) fn judge(of: &Operation<'_>, request: &Request, example: &Value) -> Vec<(String, Option<String>)> {
+    let answers = example["responses"].as_object().unwrap();
+    answers
+        .iter()
+        .map(|(status, answer)| {
+            let headers = answer.get("headers").and_then(Value::as_object).into_iter().flatten();
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let reply = Reply {
+                status: status.parse().unwrap(),
+                headers: headers.map(|(name, value)| (name.to_lowercase(), text(value))).collect(),
+                body: answer.get("body").cloned().unwrap_or_default(),
+            };
+            (status.clone(), understood(of, request, &reply).err().map(|failure| failure.to_string()))
+        })
+        .collect()
+}
+
+/// Whether the step takes the answer for what it is. Refusals are answers too; nonsense is what no example may be.
+fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<(), Failure> {
+    // What is not done yet is asked for again; only a last answer is taken to show the resource.
+    if request.method != Method::Get && operation::after_write(reply)? != Progress::Done {
+        return Ok(());
+    }
+    for (planned, deleted) in receivers(of, reply) {
+        let step = steps::step(&planned, &planned.fields)?;
+        let shows = matches!(request.method, Method::Get | Method::Put) && !reply.body.is_null();
+        if shows && !deleted {
+            sensible(step.judge(reply))?;
+        }
+        if request.method == Method::Get && planned.kind != Kind::Check {
+            let remains = steps::remains(planned.kind, &step.target(), &Outputs::new())?;
+            sensible(remains.judge(usize::from(deleted), reply))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whatever is concluded is sensible, unless it is that the answer is nonsense.
+fn sensible<T>(judged: Result<T, Failure>) -> Result<(), Failure> {
+    let nonsense = Failure::nonsense("").cause;
+    match judged {
+        Err(failure) if failure.cause.code == nonsense.code => Err(failure),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The steps that receive answers of an operation, each with whether it looks for what is soft-deleted.
+fn receivers(of: &Operation<'_>, reply: &Reply) -> Vec<(PlannedStep, bool)> {
+    if of.template.to_lowercase().contains("/roleassignments") {
+        let grant = json!({"scope": "/subscriptions/s", "roleDefinitionId": "r", "principalId": "p"});
+        return vec![(planned(Kind::RoleAssignment, grant), false)];
+    }
+    let id = reply.body.get("id").and_then(Value::as_str).unwrap_or("/subscriptions/s/resourceGroups/g");
+    let kind = ResourceType::type_of_id(id);
+    let body = json!({"location": "westeurope", "tags": reply.body.get("tags")});
+    let fields = json!({"id": id, "apiVersion": of.of.version, "type": kind, "body": body});
+    if of.template.contains("deletedVaults") {
+        return vec![(planned(Kind::Arm, fields), true)];
+    }
+    [Kind::Arm, Kind::ArmUpdate, Kind::Check].map(|kind| (planned(kind, fields.clone()), false)).into()
+}
+
+fn planned(kind: Kind, fields: Value) -> PlannedStep {
+    PlannedStep {
+        kind,
+        needs: BTreeSet::new(),
+        fields,
+        late: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        digest: String::new(),
+    }
+}

@@ -1,0 +1,155 @@
+//! Whole lives of tenants of every shipped blueprint against the simulated Azure, with all that went over the wire.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tenantry::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+    intake::Verdict,
+    local::cloud::Speed,
+    ports::{Wire, World},
+    runner::{Progress, Runner, Settings},
+    steps::{Failure, Reply, Request},
+    tenant::Status,
+};
+
+use crate::{
+    common::{
+        example,
+        gremlin::{Gremlin, Trouble},
+        lab::Lab,
+        removal, repository, request, signup,
+    },
+    understudy::Understudy,
+};
+
+/// A request with its answer.
+#[derive(Clone)]
+pub(crate) struct Exchange {
+    pub(crate) request: Request,
+    pub(crate) reply: Reply,
+}
+
+/// A wire that remembers what went over it.
+struct Recording {
+    inner: Understudy,
+    seen: Arc<Mutex<Vec<Exchange>>>,
+}
+
+impl Wire for Recording {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let reply = self.inner.send(request.clone()).await?;
+            // A poll goes to whatever URL Azure gave; no description knows it.
+            if request.path.starts_with('/') {
+                self.seen.lock().unwrap().push(Exchange { request, reply: reply.clone() });
+            }
+            Ok(reply)
+        })
+    }
+}
+
+/// What becomes of one tenant: a sign-up, updates, a removal.
+struct Life {
+    blueprint: Blueprint,
+    messages: Vec<(Value, Status)>,
+    speed: Speed,
+    trouble: Trouble,
+}
+
+impl Life {
+    fn new(blueprint: &str, signup: Value, update: Value, speed: Speed) -> Self {
+        let body = signup.get("data").unwrap_or(&signup);
+        let end = removal("the-end", body["tenantId"].as_str().unwrap());
+        let messages = vec![(signup, Status::Active), (update, Status::Active), (end, Status::Deleted)];
+        Self {
+            blueprint: Blueprint::check(blueprint).unwrap().blueprint,
+            messages,
+            speed,
+            trouble: Trouble::None,
+        }
+    }
+
+    /// With every change sent twice, so that Azure is asked to make what is there and to remove what is gone.
+    fn twice(self) -> Self {
+        Self { trouble: Trouble::EveryChangeTwice, ..self }
+    }
+
+    async fn lived(&self) -> Vec<Exchange> {
+        let lab = Lab::new(self.speed).await;
+        let seen = Arc::<Mutex<Vec<Exchange>>>::default();
+        let wire = Arc::new(Recording {
+            inner: Understudy::new(Arc::clone(&lab.world.wire)),
+            seen: Arc::clone(&seen),
+        });
+        let world = Gremlin::new(self.trouble, 0).haunt(&World { wire, ..lab.world.clone() });
+        let intake = Lab::intake(&world, &self.blueprint);
+        for (message, end) in &self.messages {
+            let answer = intake.take_in(message.to_string().as_bytes()).await.unwrap();
+            assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+            assert_eq!(rest(&lab, &world, &answer.tenant_id.unwrap()).await, *end, "{message:#}");
+        }
+        seen.lock().unwrap().clone()
+    }
+}
+
+/// Drives a tenant until nothing is left to do.
+async fn rest(lab: &Lab, world: &World, id: &TenantId) -> Status {
+    let runner = Runner::new(world.clone(), Settings::local("local"), "recorder".to_owned());
+    for _ in 0..400 {
+        match runner.drive(id).await.unwrap() {
+            Progress::Settled(status) => return status,
+            Progress::Parked(at) | Progress::Held(at) => lab.clock.jump_to(at),
+            other => panic!("{id}: {other:?}"),
+        }
+    }
+    panic!("{id} never came to rest");
+}
+
+/// Everything that went over the wire in these lives, without polls.
+pub(crate) async fn lives() -> Vec<Exchange> {
+    let scaled = |tenant: &str| {
+        request(
+            "more",
+            "update",
+            tenant,
+            json!({"displayName": "Another Name", "parameters": {"instances": 3}}),
+        )
+    };
+    let plain = |tenant: &str| {
+        let mut signup = signup(tenant);
+        let body = if signup.get("data").is_some() { &mut signup["data"] } else { &mut signup };
+        body["spec"]["parameters"] = json!({});
+        signup
+    };
+    let with = |tenant: &str, name: &str, value: Value| {
+        request("more", "update", tenant, json!({"parameters": {name: value}}))
+    };
+    let shipped = |name: &str| std::fs::read_to_string(repository().join("blueprints").join(name)).unwrap();
+    let (hello, language) = (shipped("hello.yaml"), shipped("language-service.yaml"));
+    let count = std::fs::read_dir(repository().join("blueprints")).unwrap().count();
+    assert_eq!(
+        count, 3,
+        "each blueprint that is shipped, the default one included, is to have its life here"
+    );
+    let replicated = with("fabrikam", "replication", json!("Standard_ZRS"));
+    let larger = with("contoso", "capacity", json!(20));
+    let (at_once, slowly) = (Speed::Max, Speed::Factor(30.0));
+    let lives = [
+        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once),
+        Life::new(DEFAULT, signup("contoso"), example("updates/contoso.json"), slowly),
+        Life::new(DEFAULT, signup("tailspin"), scaled("tailspin"), at_once),
+        Life::new(DEFAULT, signup("tailspin"), scaled("tailspin"), slowly),
+        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).twice(),
+        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), slowly).twice(),
+        Life::new(&hello, plain("fabrikam"), replicated, at_once),
+        Life::new(&language, plain("contoso"), larger, at_once),
+    ];
+    let mut all = Vec::new();
+    for life in &lives {
+        all.extend(life.lived().await);
+    }
+    all
+}

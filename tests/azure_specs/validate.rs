@@ -1,0 +1,177 @@
+//! Holds requests and answers against the operation that they belong to.
+
+use std::collections::BTreeMap;
+
+use jsonschema::Draft;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+use tenantry::steps::{Api, Method, Reply, Request};
+
+use crate::{
+    description::Operation,
+    schema::{Way, plain},
+};
+
+/// The headers that say where to ask how far an operation is.
+const POLLED: [&str; 2] = ["azure-asyncoperation", "location"];
+
+/// Path and query of a request; the query by name, decoded.
+pub(crate) fn address(request: &Request) -> (&str, BTreeMap<String, String>) {
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name), decoded(value))
+    };
+    (path, pairs.map(pair).collect())
+}
+
+/// What is wrong with a request to this operation.
+pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (_, query) = address(request);
+    let header = |name: &str| {
+        let found = request.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone())
+    };
+    for (place, name, declared) in operation.parameters() {
+        let given = match place {
+            "path" => operation.given.get(name).cloned(),
+            "query" => query.get(name).cloned(),
+            // The wire itself gives these.
+            "header" if ["content-type", "accept"].contains(&name.to_lowercase().as_str()) => continue,
+            "header" => header(name),
+            _ => continue,
+        };
+        match given {
+            Some(given) => wrong.extend(parameter(operation, place, name, declared, &given)),
+            None if declared.get("required") == Some(&Value::Bool(true)) => {
+                wrong.push(format!("the {place} has no {name}"));
+            }
+            None => {}
+        }
+    }
+    let declared: Vec<(&str, &str)> =
+        operation.parameters().iter().map(|(place, name, _)| (*place, *name)).collect();
+    let unknown = query.keys().filter(|name| !declared.contains(&("query", name)));
+    wrong.extend(unknown.map(|name| format!("the query's {name} is not declared")));
+    if request.api == Api::Arm && query.get("api-version") != Some(&operation.of.version) {
+        wrong.push(format!("the version is {:?}, not {}", query.get("api-version"), operation.of.version));
+    }
+    if upserts(operation, request.method) && header("prefer").as_deref() != Some("create-if-missing") {
+        wrong.push("an upsert needs `Prefer: create-if-missing`".to_owned());
+    }
+    match (operation.body(), &request.body) {
+        (Some((schema, _)), Some(body)) => {
+            wrong.extend(faults(&plain(operation.of, schema, Way::Request), body));
+        }
+        (Some((_, true)), None) => wrong.push("there is no body".to_owned()),
+        (None, Some(_)) => wrong.push("there is a body, and none is declared".to_owned()),
+        (Some((_, false)) | None, None) => {}
+    }
+    wrong
+}
+
+/// Whether this is an upsert by an alternate key. The description does not tell them from other changes; the rules are
+/// Graph's documentation's ("Upsert application"): 201 with the object when it was made, 204 without when changed.
+fn upserts(operation: &Operation<'_>, method: Method) -> bool {
+    method == Method::Patch && operation.template.contains("='{")
+}
+
+/// What is wrong with one parameter. A path parameter keeps to its own rule and to one of the manifest's.
+fn parameter(
+    operation: &Operation<'_>,
+    place: &str,
+    name: &str,
+    declared: &Value,
+    given: &str,
+) -> Vec<String> {
+    let of_text = operation.of.resolved(declared.get("schema").unwrap_or(declared));
+    let value = match of_text["type"].as_str() {
+        Some("boolean" | "integer" | "number") => serde_json::from_str(given).unwrap_or(Value::Null),
+        _ => Value::from(given),
+    };
+    let told = |fault: String| format!("the {place}'s {name}: {fault}");
+    let mut wrong: Vec<String> = faults(&rule(of_text), &value).into_iter().map(told).collect();
+    let rules = if place == "path" { operation.rules(name) } else { Vec::new() };
+    if !rules.is_empty() && !rules.iter().any(|any| faults(&rule(any), &value).is_empty()) {
+        wrong.push(told(format!("{given} keeps to none of {rules:?}")));
+    }
+    wrong
+}
+
+/// The part of a parameter's declaration that speaks of its value. Its pattern is meant for the whole value.
+fn rule(declared: &Value) -> Value {
+    let mut rule = Map::new();
+    for name in ["type", "minLength", "maxLength", "minimum", "maximum", "enum"] {
+        if let Some(value) = declared.get(name) {
+            rule.insert(name.to_owned(), value.clone());
+        }
+    }
+    if let Some(pattern) = declared.get("pattern").and_then(Value::as_str) {
+        rule.insert("pattern".to_owned(), Value::from(format!("^(?:{pattern})$")));
+    }
+    Value::Object(rule)
+}
+
+/// The form of ARM's errors, for descriptions that declare none (Azure, common types, `ErrorResponse`).
+fn arm_error() -> Value {
+    let text = json!({"type": "string", "minLength": 1});
+    json!({
+        "type": "object", "required": ["error"], "properties": {"error": {
+            "type": "object", "required": ["code", "message"], "properties": {"code": text, "message": text},
+        }},
+    })
+}
+
+/// What is wrong with an answer of this operation.
+pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -> Vec<String> {
+    let refused_by_arm = reply.status >= 400 && !operation.of.is_graph();
+    let mut wrong = if refused_by_arm { faults(&arm_error(), &reply.body) } else { Vec::new() };
+    if upserts(operation, method)
+        && reply.is_success()
+        && !matches!((reply.status, reply.body.is_null()), (201, false) | (204, true))
+    {
+        wrong.push("an upsert answers 201 with a body or 204 without".to_owned());
+    }
+    // `Retry-After` may be absent even where it is declared (Azure docs, async-operations); a way to ask may not.
+    let declared = operation.headers(reply.status);
+    let absent = POLLED.iter().filter(|name| declared.contains(**name) && reply.header(name).is_none());
+    wrong.extend(absent.map(|name| format!("the header {name} is not there")));
+    if reply.status == 202 && POLLED.iter().all(|name| reply.header(name).is_none()) {
+        wrong.push("nothing says where to ask for progress".to_owned());
+    }
+    match operation.response(reply.status) {
+        // Some descriptions show an error without its envelope, which ARM never leaves out.
+        Some(Some(schema)) if refused_by_arm && bare(operation, schema) => {}
+        // Graph's description knows only "2XX", which covers the 204 of an upsert.
+        Some(Some(_)) if reply.status == 204 && reply.body.is_null() => {}
+        Some(Some(schema)) => {
+            wrong.extend(faults(&plain(operation.of, &shown(schema, reply), Way::Answer), &reply.body));
+        }
+        Some(None) if reply.body.is_null() => {}
+        Some(None) => wrong.push("there is a body, and none is declared".to_owned()),
+        None if refused_by_arm => {}
+        None => wrong.push("the status is not declared".to_owned()),
+    }
+    wrong
+}
+
+fn bare(operation: &Operation<'_>, schema: &Value) -> bool {
+    operation.of.resolved(schema).pointer("/properties/code").is_some()
+}
+
+/// The schema of what an answer says it shows: Graph declares an ancestor where it may be one of many types.
+fn shown(declared: &Value, reply: &Reply) -> Value {
+    match reply.body.get("@odata.type").and_then(Value::as_str) {
+        Some(name) => json!({"$ref": format!("#/components/schemas/{}", name.trim_start_matches('#'))}),
+        None => declared.clone(),
+    }
+}
+
+fn faults(schema: &Value, value: &Value) -> Vec<String> {
+    let validator = jsonschema::options().with_draft(Draft::Draft4).build(schema).unwrap();
+    let errors = validator.iter_errors(value);
+    errors.map(|error| format!("{error} at {:?}", error.instance_path().to_string())).collect()
+}
