@@ -178,8 +178,12 @@ pub(super) fn local_settings(
     speed: &str,
 ) -> Result<LocalSettings, Vec<String>> {
     let mut problems = Vec::new();
-    let speed =
-        speed.parse().map_err(|error: crate::local::cloud::CloudError| problems.push(error.to_string())).ok();
+    let speed = speed
+        .parse()
+        .map_err(|error: crate::local::cloud::CloudError| {
+            problems.push(format!("--speed or TENANTRY_SPEED: {error}"));
+        })
+        .ok();
     let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];
     if let Some(folder) = &config.blueprints {
         match blueprint_files(folder) {
