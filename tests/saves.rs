@@ -9,86 +9,27 @@
 
 mod common;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use common::{lab::Lab, signup};
-use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use common::{
+    gremlin::{Gremlin, Trouble},
+    lab::Lab,
+    signup,
+};
 use tenantry::{
-    announce::HistoryRow,
     blueprint::{Blueprint, DEFAULT},
-    ids::TenantId,
     local::cloud::Speed,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored, SystemClock, World},
+    ports::{SystemClock, World},
     runner::{Progress, Runner, Settings},
-    tenant::{Status, Tenant},
+    tenant::Status,
 };
-
-/// Counts the saves of documents on their way to a store.
-struct Counting {
-    store: Arc<dyn StateStore>,
-    saves: AtomicUsize,
-}
-
-impl StateStore for Counting {
-    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        self.store.load(id)
-    }
-    fn save<'a>(
-        &'a self,
-        tenant: &'a Tenant,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
-        self.saves.fetch_add(1, Ordering::SeqCst);
-        self.store.save(tenant, seen)
-    }
-    fn list<'a>(
-        &'a self,
-        after: Option<&'a TenantId>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
-        self.store.list(after, limit)
-    }
-    fn request<'a>(
-        &'a self,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        self.store.request(key)
-    }
-    fn save_request<'a>(
-        &'a self,
-        record: &'a RequestRecord,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
-        self.store.save_request(record, seen)
-    }
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
-        self.store.due(now, limit)
-    }
-    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.append(rows)
-    }
-    fn history<'a>(
-        &'a self,
-        id: &'a TenantId,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
-        self.store.history(id, limit)
-    }
-}
 
 /// Signs a sample up and brings it to its end in one drive; returns the saves, and those allowed.
 async fn saves_of(sample: &str) -> (usize, usize) {
     let lab = Lab::new(Speed::Max).await;
-    let counting = Arc::new(Counting { store: lab.world.store.clone(), saves: AtomicUsize::new(0) });
+    let counting = Gremlin::new(Trouble::None, 0);
     // Real time, for answers that belong together are gathered within it.
-    let world = World { store: counting.clone(), clock: Arc::new(SystemClock), ..lab.world.clone() };
+    let world = World { clock: Arc::new(SystemClock), ..counting.haunt(&lab.world) };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let answer =
         Lab::intake(&world, &blueprint).take_in(signup(sample).to_string().as_bytes()).await.unwrap();
@@ -99,7 +40,7 @@ async fn saves_of(sample: &str) -> (usize, usize) {
     let progress = Runner::new(world.clone(), settings, "counted").drive(&id).await.unwrap();
     assert_eq!(progress, Progress::Settled(Status::Active));
     let depth = world.store.load(&id).await.unwrap().unwrap().value.plan.depth();
-    let saves = counting.saves.load(Ordering::SeqCst);
+    let saves = counting.saves();
     eprintln!("{sample}: {saves} saves, a graph {depth} deep, {} allowed", 2 * depth + 4);
     (saves, 2 * depth + 4)
 }

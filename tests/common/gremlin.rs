@@ -69,6 +69,11 @@ impl Gremlin {
         World { wire, store, ..world.clone() }
     }
 
+    /// How often a document was saved so far, or was about to be.
+    pub(crate) fn saves(&self) -> usize {
+        self.saves.load(Ordering::SeqCst)
+    }
+
     /// Whether the place of the trouble was reached.
     pub(crate) fn struck(&self) -> bool {
         let reached = match self.trouble {
