@@ -9,6 +9,7 @@ use super::{output, progress::Watch, serve::stop_signal};
 use crate::{
     blueprint::{Blueprint, DEFAULT},
     config::Config,
+    engine::later,
     host::bind,
     local::{
         host::EmbeddedHost,
@@ -157,9 +158,7 @@ async fn until_settled(
             output::problem(&format!("the handler was given up: {why}"));
             return Ok(false);
         }
-        SystemClock
-            .sleep_until(SystemClock.now().saturating_add(LOOK_INTERVAL).unwrap_or(jiff::Timestamp::MAX))
-            .await;
+        SystemClock.sleep_until(later(SystemClock.now(), LOOK_INTERVAL)).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::add, wish};
+use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, wish};
 use crate::{
     blueprint::Outputs,
     ids::StepName,
@@ -259,7 +259,7 @@ impl At<'_> {
     fn may_be_unseen(&self) -> bool {
         let visibility = self.policy.visibility;
         self.peek(|record| {
-            record.kind.is_replicated() && record.wrote_at.is_some_and(|at| add(at, visibility) > self.now)
+            record.kind.is_replicated() && record.wrote_at.is_some_and(|at| later(at, visibility) > self.now)
         }) == Some(true)
     }
 

@@ -73,13 +73,13 @@ impl Policy {
             self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
         let bound = doubled.min(self.backoff_most);
         let jitter = bound.mul_f64(unit_interval(seed));
-        add(now, self.asked(retry_after).unwrap_or_default().max(jitter))
+        later(now, self.asked(retry_after).unwrap_or_default().max(jitter))
     }
 
     /// When to ask again about an operation that has run since `since`: a quarter of its age, within bounds.
     pub(super) fn poll_at(&self, since: Timestamp, after: Option<Duration>, now: Timestamp) -> Timestamp {
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        add(now, self.asked(after).unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
+        later(now, self.asked(after).unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
     }
 
     /// The wait that the service asks for; no longer than an operation may take, or a slip of its pen would be for ever.
@@ -89,7 +89,7 @@ impl Policy {
 }
 
 /// `now + duration`, at the end of time if that is beyond it.
-pub(super) fn add(now: Timestamp, duration: Duration) -> Timestamp {
+pub fn later(now: Timestamp, duration: Duration) -> Timestamp {
     now.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
@@ -110,11 +110,11 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for failures in 0..30 {
             let at = policy.retry_at(failures, None, &format!("seed {failures}"), now);
-            assert!(at <= add(now, policy.backoff_most));
+            assert!(at <= later(now, policy.backoff_most));
             seen.insert(at);
         }
         assert!(seen.len() > 25, "no jitter");
         let asked = policy.retry_at(0, Some(Duration::from_secs(77)), "s", now);
-        assert_eq!(asked, add(now, Duration::from_secs(77)));
+        assert_eq!(asked, later(now, Duration::from_secs(77)));
     }
 }

@@ -12,7 +12,7 @@ mod outcome;
 pub mod wish;
 
 pub use apply::apply;
-pub use backoff::Policy;
+pub use backoff::{Policy, later};
 pub use decide::{Act, Decision, decide};
 pub use event::{Change, Event, IllegalEvent, Seen, Sight};
 pub use outcome::{Outcome, begin, common_data, conclude, working};

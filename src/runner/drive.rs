@@ -12,7 +12,7 @@ use super::{Progress, Runner, announce, lease::Claim};
 use crate::{
     announce::Teller,
     blueprint::Kind,
-    engine::{self, Change, Decision, Event, Outcome, Seen, Sight},
+    engine::{self, Change, Decision, Event, Outcome, Seen, Sight, later},
     ids::{StepName, TenantId},
     ports::{ETag, StoreError, Stored},
     steps::{Step, Verdict},
@@ -277,8 +277,4 @@ impl<'a> Drive<'a> {
         }
         Ok(Some(Progress::Parked(at)))
     }
-}
-
-fn later(now: Timestamp, span: std::time::Duration) -> Timestamp {
-    now.saturating_add(span).unwrap_or(Timestamp::MAX)
 }

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::Settings;
-use crate::tenant::{Lease, Tenant};
+use crate::{
+    engine::later,
+    tenant::{Lease, Tenant},
+};
 
 /// A worker's claim on one tenant for the length of one drive.
 pub(super) struct Claim {
@@ -21,7 +24,7 @@ impl Claim {
     ) -> Result<Self, Timestamp> {
         if let Some(lease) = &tenant.lease {
             // A lease ends for others only when it has ended on every clock.
-            let ends = lease.until.saturating_add(settings.skew).unwrap_or(Timestamp::MAX);
+            let ends = later(lease.until, settings.skew);
             if ends > now && lease.holder != holder {
                 return Err(ends);
             }
@@ -39,7 +42,7 @@ impl Claim {
 
     /// Lasts its full length from now on, and makes the tenant due right after it, should we die.
     pub(super) fn extend(&self, tenant: &mut Tenant, settings: &Settings, now: Timestamp) {
-        let until = now.saturating_add(settings.lease).unwrap_or(Timestamp::MAX);
+        let until = later(now, settings.lease);
         tenant.lease = Some(Lease { holder: self.holder.clone(), epoch: self.epoch, until });
         tenant.due_at = until.saturating_add(settings.skew).ok();
     }
@@ -59,7 +62,7 @@ impl Claim {
             (Some(until), Some(lease)) => {
                 lease.until = until;
                 // Before it has ended on every clock, whoever comes would be sent away.
-                let ended = until.saturating_add(settings.skew).unwrap_or(Timestamp::MAX);
+                let ended = later(until, settings.skew);
                 tenant.due_at = Some(tenant.due_at.map_or(ended, |due| due.max(ended)));
             }
             _ => {
