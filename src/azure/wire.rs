@@ -6,17 +6,16 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::BoxFuture;
-use reqwest::{Client, Url, header, redirect};
+use reqwest::{Client, Url, header};
 use serde_json::Value;
 
+use super::client::client;
 use crate::{
     ports::Wire,
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     tenant::{Cause, FailureClass},
 };
 
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read, in bytes; ARM's lists stay far below.
 const MAX_REPLY_BYTES: usize = 4 << 20;
 
@@ -60,14 +59,7 @@ impl HttpWire {
     /// # Errors
     /// When no client can be made, for example because TLS can't be set up.
     pub fn new(hosts: Hosts, token: impl Into<String>, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(timeout)
-            .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .build()?;
-        Ok(Self { client, hosts, token: token.into() })
+        Ok(Self { client: client(timeout)?, hosts, token: token.into() })
     }
 
     /// The whole URL, on the service's own host or not at all.
