@@ -1,8 +1,9 @@
-//! The one HTTP client of the process: connections are reused, redirects never followed, proxies never used.
+//! The one HTTP client of the process: connections are reused, redirects never followed, proxies never used; an answer
+//! is read to a limit.
 
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, RequestBuilder, redirect};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,4 +20,64 @@ pub fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
         .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
         .no_proxy()
         .build()
+}
+
+/// A whole answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// By lower-case name; those that are no text are left out.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The `Retry-After` header in its form with seconds, which is the one that Azure documents.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let header = self.headers.iter().find(|(name, _)| name == "retry-after");
+        header?.1.trim().parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// Why there is no answer. What `reqwest` says besides is left out, for it repeats the URL, and a poll URL may carry
+/// what does not belong into a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Lost {
+    #[error("the service can't be reached")]
+    NotSent,
+    #[error("the service did not answer in time")]
+    Late,
+    #[error("the connection broke before the answer was whole")]
+    Cut,
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl Lost {
+    fn why(error: &reqwest::Error) -> Self {
+        if error.is_connect() || error.is_builder() {
+            Self::NotSent
+        } else if error.is_timeout() {
+            Self::Late
+        } else {
+            Self::Cut
+        }
+    }
+}
+
+/// Sends a request and reads the answer, at most `most` bytes of it.
+pub(super) async fn exchange(request: RequestBuilder, most: usize) -> Result<Answer, Lost> {
+    let mut incoming = request.send().await.map_err(|error| Lost::why(&error))?;
+    let status = incoming.status().as_u16();
+    let named = incoming.headers().iter();
+    let texts =
+        named.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+    let headers = texts.collect();
+    let mut body = Vec::new();
+    while let Some(chunk) = incoming.chunk().await.map_err(|error| Lost::why(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(Lost::TooLarge(most));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body })
 }

@@ -3,13 +3,13 @@
 //! A token goes only to the host that it is meant for: a poll URL elsewhere is refused before anything is sent, and
 //! redirects are not followed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::{Client, Url, header};
 use serde_json::Value;
 
-use super::client::client;
+use super::client::{Answer, Lost, client, exchange};
 use crate::{
     ports::Wire,
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
@@ -94,8 +94,7 @@ impl HttpWire {
         for (name, value) in &request.headers {
             outgoing = outgoing.header(*name, value);
         }
-        let incoming = outgoing.send().await.map_err(|error| lost(&error))?;
-        read(incoming).await
+        read(exchange(outgoing, MAX_REPLY_BYTES).await.map_err(lost)?)
     }
 }
 
@@ -105,36 +104,21 @@ impl Wire for HttpWire {
     }
 }
 
-async fn read(mut incoming: reqwest::Response) -> Result<Reply, Failure> {
-    let status = incoming.status().as_u16();
-    let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    };
-    let headers: BTreeMap<String, String> = incoming.headers().iter().filter_map(header).collect();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = incoming.chunk().await.map_err(|error| lost(&error))? {
-        if bytes.len() + chunk.len() > MAX_REPLY_BYTES {
-            return Err(Failure::nonsense(format!("the answer has more than {MAX_REPLY_BYTES} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    let body = match serde_json::from_slice(&bytes) {
+fn read(Answer { status, headers, body }: Answer) -> Result<Reply, Failure> {
+    let body = match serde_json::from_slice(&body) {
         Ok(body) => body,
-        Err(_) if bytes.is_empty() || !(200..300).contains(&status) => Value::Null,
+        Err(_) if body.is_empty() || !(200..300).contains(&status) => Value::Null,
         Err(_) => return Err(Failure::nonsense("the answer is not JSON")),
     };
-    Ok(Reply { status, headers, body })
+    Ok(Reply { status, headers: headers.into_iter().collect(), body })
 }
 
 /// No answer: certainly not sent, or nobody knows.
-fn lost(error: &reqwest::Error) -> Failure {
-    // The URL is left out: a poll URL may carry what does not belong into a log.
-    if error.is_connect() {
-        Failure::not_sent("the service can't be reached")
-    } else if error.is_timeout() {
-        Failure::ambiguous("the service did not answer in time")
-    } else {
-        Failure::ambiguous("the connection broke before the answer was whole")
+fn lost(lost: Lost) -> Failure {
+    match lost {
+        Lost::NotSent => Failure::not_sent(lost.to_string()),
+        Lost::Late | Lost::Cut => Failure::ambiguous(lost.to_string()),
+        Lost::TooLarge(_) => Failure::nonsense(lost.to_string()),
     }
 }
 

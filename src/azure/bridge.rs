@@ -1,0 +1,121 @@
+//! From the last published Tables and Service Bus crates, which stand on `azure_core` 0.21, to our client and tokens.
+//!
+//! Both crates send through [`Transport`]. A refusal for load (429, 503) is tried again here, because their errors
+//! drop `Retry-After`. What Service Bus needs changed on the way is in [`ServiceBusTransport`].
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use azure_core_legacy::{
+    Body, BytesStream, Error, HttpClient, Request, Response, Result, StatusCode,
+    auth::{AccessToken, TokenCredential},
+    error::ErrorKind,
+    headers::Headers,
+};
+use reqwest::{Client, Method};
+
+use super::{
+    client::{Answer, exchange},
+    token::{Audience, Tokens},
+};
+use crate::{engine::later, ports::Clock, steps::Failure};
+
+/// How often a request is sent when the service is too busy to take it.
+const TRIES: u32 = 3;
+/// How long is waited between two tries where the service does not say.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A service that wants a longer pause than this gets it from whoever called.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The transport of the legacy crates over the one client.
+#[derive(Clone)]
+pub struct Transport {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    most_bytes: usize,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    /// A transport that reads at most so many bytes of an answer.
+    pub fn new(client: Client, clock: Arc<dyn Clock>, most_bytes: usize) -> Self {
+        Self { client, clock, most_bytes }
+    }
+
+    async fn once(&self, request: &Request) -> Result<Answer> {
+        let method = Method::from_bytes(request.method().as_ref().as_bytes())
+            .map_err(|error| Error::new(ErrorKind::Other, error))?;
+        let mut outgoing = self.client.request(method, request.url().clone());
+        for (name, value) in request.headers().iter() {
+            outgoing = outgoing.header(name.as_str(), value.as_str());
+        }
+        if let Body::Bytes(bytes) = request.body() {
+            outgoing = outgoing.body(bytes.clone());
+        }
+        exchange(outgoing, self.most_bytes).await.map_err(|lost| Error::new(ErrorKind::Io, lost))
+    }
+}
+
+#[async_trait]
+impl HttpClient for Transport {
+    async fn execute_request(&self, request: &Request) -> Result<Response> {
+        let mut tries = 1;
+        loop {
+            let answer = self.once(request).await?;
+            let pause = answer.retry_after().unwrap_or(PAUSE);
+            if !matches!(answer.status, 429 | 503) || tries == TRIES || pause > LONGEST_PAUSE {
+                return response(answer);
+            }
+            tries += 1;
+            self.clock.sleep_until(later(self.clock.now(), pause)).await;
+        }
+    }
+}
+
+fn response(answer: Answer) -> Result<Response> {
+    let status = StatusCode::try_from(answer.status)
+        .map_err(|_| Error::message(ErrorKind::Other, format!("HTTP {} is no status", answer.status)))?;
+    let mut headers = Headers::new();
+    for (name, value) in answer.headers {
+        headers.insert(name, value);
+    }
+    Ok(Response::new(status, headers, Box::pin(BytesStream::new(answer.body))))
+}
+
+/// The credential of the Tables crate over our tokens.
+#[derive(Clone)]
+pub struct Credential(Arc<Tokens>);
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential")
+    }
+}
+
+impl Credential {
+    /// Tokens for Table Storage.
+    pub fn new(tokens: Arc<Tokens>) -> Self {
+        Self(tokens)
+    }
+}
+
+#[async_trait]
+impl TokenCredential for Credential {
+    async fn get_token(&self, _scopes: &[&str]) -> Result<AccessToken> {
+        let token = self.0.token(Audience::Storage).await.map_err(no_token)?;
+        Ok(AccessToken::new(token.expose().to_owned(), token.expires()))
+    }
+
+    async fn clear_cache(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn no_token(failure: Failure) -> Error {
+    Error::message(ErrorKind::Credential, failure.cause.message)
+}
