@@ -34,6 +34,9 @@ fn told(request: &Request) -> String {
     if let Some(body) = &request.body {
         let _ = write!(text, "\n        {body}");
     }
+    if let Some(serial) = &request.serial {
+        let _ = write!(text, "\n        one at a time: {serial}");
+    }
     text
 }
 

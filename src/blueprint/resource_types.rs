@@ -48,6 +48,9 @@ pub struct ResourceType {
     /// Where the soft-deleted resource is found and purged, relative to the subscription: `{location}` and `{name}`
     /// are filled in; `GET` looks, `POST {path}/purge` purges.
     pub deleted_path: Option<&'static str>,
+    /// JSON pointer into the body to the id of the subnet whose virtual network Azure changes for this resource, one
+    /// change at a time: parallel ones are refused with `RetryableErrorDueToAnotherOperation` and the like.
+    pub serialise: Option<&'static str>,
 }
 
 const PLAIN: ResourceType = ResourceType {
@@ -61,6 +64,7 @@ const PLAIN: ResourceType = ResourceType {
     carry: &[],
     purge_query: None,
     deleted_path: None,
+    serialise: None,
 };
 
 const fn rule(prefix: &'static str, min: usize, max: usize, hyphen: bool) -> Option<NameRule> {
@@ -129,6 +133,7 @@ const TYPES: &[ResourceType] = &[
         api_version: "2024-03-01",
         names: rule("pe", 2, 64, true),
         immutable: &["/location", "/properties/subnet/id"],
+        serialise: Some("/properties/subnet/id"),
         ..PLAIN
     },
     ResourceType {

@@ -25,32 +25,44 @@ pub(super) struct Place {
     location: Option<String>,
     /// Our marks; empty for a type that can't carry tags.
     owner: BTreeMap<String, String>,
+    /// The virtual network that is changed with it, in lower case; see [`Request::serial`].
+    serial: Option<String>,
 }
 
 impl Place {
     pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
         let tags = fields.pointer("/body/tags").or_else(|| fields.get("owner")).unwrap_or(&Value::Null);
         let mark = |tag: &&str| Some(((*tag).to_owned(), tags.get(*tag)?.as_str()?.to_owned()));
+        let kind = fields.get("type").and_then(Value::as_str).and_then(ResourceType::find);
+        // A target has no body: it remembers what the body said.
+        let remembered = || Some(fields.get("serial")?.as_str()?.to_owned());
         Ok(Self {
             id: text(fields, "id")?.to_owned(),
             api_version: text(fields, "apiVersion")?.to_owned(),
-            kind: fields.get("type").and_then(Value::as_str).and_then(ResourceType::find),
+            kind,
             location: fields
                 .pointer("/body/location")
                 .or_else(|| fields.get("location"))
                 .and_then(Value::as_str)
                 .map(str::to_owned),
             owner: OWNER_TAGS.iter().filter_map(mark).collect(),
+            serial: network(kind, fields).or_else(remembered),
         })
     }
 
     pub(super) fn target(&self) -> Value {
         let kind = self.kind.map(|kind| kind.name);
-        json!({"id": self.id, "apiVersion": self.api_version, "type": kind, "location": self.location, "owner": self.owner})
+        let mut target = json!({"id": self.id, "apiVersion": self.api_version, "type": kind, "location": self.location, "owner": self.owner});
+        if let Some(serial) = &self.serial {
+            target["serial"] = json!(serial);
+        }
+        target
     }
 
     pub(super) fn request(&self, method: Method) -> Request {
-        Request::arm(method, &self.id, &self.api_version)
+        let request = Request::arm(method, &self.id, &self.api_version);
+        let serial = self.serial.clone().filter(|_| request.mutates());
+        Request { serial, ..request }
     }
 
     pub(super) fn skip(&self) -> &'static [&'static str] {
@@ -87,6 +99,12 @@ impl Place {
             _ => Err(failure::classify(reply)),
         }
     }
+}
+
+/// The virtual network that a write of such a resource changes: its subnet's id, cut before the subnet.
+fn network(kind: Option<&ResourceType>, fields: &Value) -> Option<String> {
+    let subnet = fields.get("body")?.pointer(kind?.serialise?)?.as_str()?.to_ascii_lowercase();
+    subnet.split_once("/subnets/").map(|(network, _)| network.to_owned())
 }
 
 /// What Azure says about a resource that it gave up on.

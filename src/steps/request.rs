@@ -56,12 +56,15 @@ pub struct Request {
     pub headers: Vec<(&'static str, String)>,
     /// The JSON body.
     pub body: Option<Value>,
+    /// What Azure changes one at a time, as a key: requests that mutate under the same key are not to be under way
+    /// together, or they are refused. For private endpoints the id of their virtual network, in lower case.
+    pub serial: Option<String>,
 }
 
 impl Request {
     /// A request without body and headers.
     pub fn new(api: Api, method: Method, path: impl Into<String>) -> Self {
-        Self { api, method, path: path.into(), headers: Vec::new(), body: None }
+        Self { api, method, path: path.into(), headers: Vec::new(), body: None, serial: None }
     }
 
     /// A request to ARM about one resource.

@@ -62,6 +62,11 @@ fn resources() -> Vec<Example> {
         &format!("{GROUP}/providers/Microsoft.KeyVault/vaults/kv1"),
         json!({"enableRbacAuthorization": true}),
     );
+    let private = arm(
+        "Microsoft.Network/privateEndpoints",
+        &format!("{GROUP}/providers/Microsoft.Network/privateEndpoints/pe1"),
+        json!({"subnet": {"id": "/subscriptions/Sub-1/resourceGroups/Net/providers/Microsoft.Network/virtualNetworks/Hub/subnets/Private"}}),
+    );
     let online = arm(&format!("{ML}/onlineEndpoints"), &endpoint, json!({"authMode": "AADToken"}));
     let mut traffic = arm(
         &format!("{ML}/onlineEndpoints"),
@@ -83,6 +88,12 @@ fn resources() -> Vec<Example> {
             Kind::Arm,
             vault.clone(),
             shown(&vault, done.clone()),
+        ),
+        example(
+            "arm: a private endpoint, whose network is changed one at a time",
+            Kind::Arm,
+            private.clone(),
+            shown(&private, done.clone()),
         ),
         example(
             "arm: an endpoint, whose traffic is another step's",
