@@ -1,0 +1,275 @@
+//! The settings of the Azure world.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use reqwest::Url;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Reader;
+
+/// The Azure world's settings, read and checked.
+#[derive(Debug, Clone)]
+pub struct AzureConfig {
+    /// As whom Azure is called.
+    pub identity: Identity,
+    /// Azure Resource Manager.
+    pub arm: Url,
+    /// Microsoft Graph.
+    pub graph: Url,
+    /// The table endpoint.
+    pub tables: Url,
+    /// What the tables' names begin with.
+    pub table_prefix: String,
+    /// The Service Bus namespace.
+    pub service_bus: Url,
+    /// How parked tenants are woken.
+    pub wake_ups: WakeUps,
+    /// The Event Grid topic.
+    pub event_grid: Option<Url>,
+    /// The Service Bus topic for events.
+    pub events_topic: Option<String>,
+    /// How long an answer of a service is waited for.
+    pub request_timeout: Duration,
+    /// The places that tenants go to, as blueprints see them; at least one.
+    pub stamps: Vec<Value>,
+}
+
+/// As whom Azure is called: one, chosen here, never found out by trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The platform's: system-assigned, or the user-assigned one with this client id.
+    Managed {
+        /// The client id.
+        client_id: Option<String>,
+    },
+    /// A Kubernetes service account.
+    Workload {
+        /// The directory.
+        tenant_id: String,
+        /// The application.
+        client_id: String,
+        /// The file with its token.
+        token_file: PathBuf,
+    },
+    /// A person's.
+    Developer,
+}
+
+/// How parked tenants are woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeUps {
+    /// By a scheduled message; the sweep finds what a lost one leaves behind.
+    Queue,
+    /// By the sweep alone: where nothing can be sent over HTTP, as to Service Bus's emulator.
+    Sweep,
+}
+
+impl AzureConfig {
+    /// `None` if something is wrong, which the reader then knows.
+    pub(super) fn read(reader: &mut Reader<'_>, in_azure: bool) -> Option<Self> {
+        let identity = identity(reader);
+        let arm = address(reader, "TENANTRY_ARM", Some("https://management.azure.com"), in_azure);
+        let graph = address(reader, "TENANTRY_GRAPH", Some("https://graph.microsoft.com"), in_azure);
+        let tables = address(reader, "TENANTRY_TABLES", None, in_azure);
+        let namespace = reader.text("ServiceBus__fullyQualifiedNamespace");
+        let namespace = namespace.map(|name| format!("https://{name}"));
+        let service_bus = match (reader.text("TENANTRY_SERVICE_BUS"), namespace) {
+            (None, None) => {
+                reader.refuse("ServiceBus__fullyQualifiedNamespace", "it is missing");
+                None
+            }
+            (None, Some(namespace)) => {
+                parsed(reader, "ServiceBus__fullyQualifiedNamespace", &namespace, in_azure)
+            }
+            (Some(url), _) => parsed(reader, "TENANTRY_SERVICE_BUS", &url, in_azure),
+        };
+        let event_grid = reader.text("TENANTRY_EVENT_GRID");
+        let events_topic = topic(reader);
+        if event_grid.is_none() && events_topic.is_none() {
+            reader.refuse(
+                "TENANTRY_EVENT_GRID",
+                "it is missing, and so is TENANTRY_EVENTS_TOPIC: nobody would be told",
+            );
+        }
+        let event_grid = event_grid.and_then(|url| parsed(reader, "TENANTRY_EVENT_GRID", &url, in_azure));
+        let wake_ups = wake_ups(reader);
+        let table_prefix = table_prefix(reader);
+        let request_timeout = request_timeout(reader);
+        let stamps = stamps(reader);
+        Some(Self {
+            identity: identity?,
+            arm: arm?,
+            graph: graph?,
+            tables: tables?,
+            table_prefix,
+            service_bus: service_bus?,
+            wake_ups,
+            event_grid,
+            events_topic,
+            request_timeout,
+            stamps: stamps?,
+        })
+    }
+}
+
+fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
+    match reader.required("TENANTRY_IDENTITY")?.as_str() {
+        "managed" => Some(Identity::Managed { client_id: reader.text("TENANTRY_CLIENT_ID") }),
+        "workload" => {
+            let tenant_id = reader.required("AZURE_TENANT_ID");
+            let client_id = reader.required("AZURE_CLIENT_ID");
+            let token_file = reader.required("AZURE_FEDERATED_TOKEN_FILE");
+            Some(Identity::Workload {
+                tenant_id: tenant_id?,
+                client_id: client_id?,
+                token_file: token_file?.into(),
+            })
+        }
+        "developer" => Some(Identity::Developer),
+        _ => {
+            reader.refuse("TENANTRY_IDENTITY", "it is `managed`, `workload` or `developer`");
+            None
+        }
+    }
+}
+
+/// A service's address, or the default one.
+fn address(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+    otherwise: Option<&str>,
+    in_azure: bool,
+) -> Option<Url> {
+    let text = match otherwise {
+        Some(otherwise) => reader.text(name).unwrap_or_else(|| otherwise.to_owned()),
+        None => reader.required(name)?,
+    };
+    parsed(reader, name, &text, in_azure)
+}
+
+/// An https address; plain http is for this machine's own services, and not in the Functions platform.
+fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in_azure: bool) -> Option<Url> {
+    let why = match Url::parse(text) {
+        Err(error) => format!("it is not a URL: {error}"),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "it names a user, and no credential belongs into a setting".to_owned()
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            "it has a query or a fragment, and a key or signature has no place in a setting".to_owned()
+        }
+        Ok(url) if url.scheme() == "https" && url.has_host() => return Some(url),
+        Ok(url) if url.scheme() == "http" && is_loopback(&url) && !in_azure => return Some(url),
+        Ok(url) if url.scheme() == "http" && is_loopback(&url) => {
+            "it is an address of this machine, which in the Functions platform has no services".to_owned()
+        }
+        Ok(_) => "it is not https, and only this machine's own services may be called without".to_owned(),
+    };
+    reader.refuse(name, why);
+    None
+}
+
+/// Whether an address is this machine's own.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn wake_ups(reader: &mut Reader<'_>) -> WakeUps {
+    match reader.text("TENANTRY_WAKEUPS").as_deref() {
+        None | Some("queue") => WakeUps::Queue,
+        Some("sweep") => WakeUps::Sweep,
+        Some(_) => {
+            reader.refuse("TENANTRY_WAKEUPS", "it is `queue` or `sweep`");
+            WakeUps::Queue
+        }
+    }
+}
+
+fn request_timeout(reader: &mut Reader<'_>) -> Duration {
+    let seconds = match reader.text("TENANTRY_REQUEST_TIMEOUT").map(|text| text.parse::<u64>()) {
+        None => 30,
+        Some(Ok(seconds)) if (1..=120).contains(&seconds) => seconds,
+        Some(Ok(_) | Err(_)) => {
+            reader.refuse("TENANTRY_REQUEST_TIMEOUT", "it is a whole number of seconds from 1 to 120");
+            30
+        }
+    };
+    Duration::from_secs(seconds)
+}
+
+/// The name of a Service Bus entity goes into a path, so only plain characters are taken.
+fn topic(reader: &mut Reader<'_>) -> Option<String> {
+    let topic = reader.text("TENANTRY_EVENTS_TOPIC")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if topic.len() > 260 || !topic.chars().all(plain) {
+        let why = "it has 1 to 260 characters out of letters, digits, hyphen, underscore and dot";
+        reader.refuse("TENANTRY_EVENTS_TOPIC", why);
+    }
+    Some(topic)
+}
+
+/// Table names are `^[A-Za-z][A-Za-z0-9]{2,62}$`; what follows the prefix has at most eight characters.
+fn table_prefix(reader: &mut Reader<'_>) -> String {
+    let prefix = reader.text("TENANTRY_TABLE_PREFIX").unwrap_or_else(|| "tenantry".to_owned());
+    let plain = prefix.chars().all(|c| c.is_ascii_alphanumeric());
+    if prefix.len() > 40 || !plain || !prefix.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        reader.refuse("TENANTRY_TABLE_PREFIX", "it has 1 to 40 letters and digits and begins with a letter");
+    }
+    prefix
+}
+
+/// The array itself, or a file that has it.
+fn stamps(reader: &mut Reader<'_>) -> Option<Vec<Value>> {
+    const NAME: &str = "TENANTRY_STAMPS";
+    let given = reader.required(NAME)?;
+    let text = if given.starts_with('[') {
+        given
+    } else {
+        match std::fs::read_to_string(&given) {
+            Ok(text) => text,
+            Err(error) => {
+                reader.refuse(NAME, format!("that file can't be read: {error}"));
+                return None;
+            }
+        }
+    };
+    let stamps: Vec<Value> = match serde_json::from_str(&text) {
+        Ok(stamps) => stamps,
+        Err(error) => {
+            reader.refuse(NAME, format!("it is not a JSON array of objects: {error}"));
+            return None;
+        }
+    };
+    let faults = stamp_faults(&stamps);
+    if faults.is_empty() {
+        return Some(stamps);
+    }
+    faults.into_iter().for_each(|fault| reader.refuse(NAME, fault));
+    None
+}
+
+fn stamp_faults(stamps: &[Value]) -> Vec<String> {
+    let mut faults = Vec::new();
+    if stamps.is_empty() {
+        faults.push("there is no stamp in it, so no tenant could be placed".to_owned());
+    }
+    let mut names = BTreeSet::new();
+    for (at, stamp) in stamps.iter().enumerate() {
+        let text = |member: &str| stamp.get(member).and_then(Value::as_str).unwrap_or_default();
+        for member in ["name", "region", "resourceGroup"] {
+            if text(member).is_empty() {
+                faults.push(format!("/{at}/{member} is missing or no text"));
+            }
+        }
+        for member in ["subscriptionId", "directoryId"] {
+            if Uuid::try_parse(text(member)).is_err() {
+                faults.push(format!("/{at}/{member} is missing or no GUID"));
+            }
+        }
+        if !names.insert(text("name")) {
+            faults.push(format!("/{at}/name is taken by an earlier stamp"));
+        }
+    }
+    faults
+}

@@ -1,0 +1,166 @@
+//! Settings: the only reader of the environment.
+//!
+//! All faults are found at once, each with the setting's name, what is wrong and an example of what is right.
+
+mod azure;
+mod settings;
+
+use std::path::PathBuf;
+
+pub use azure::{AzureConfig, Identity, WakeUps};
+pub use settings::{SETTINGS, Setting};
+
+/// Variables that only the Functions platform in Azure sets (Microsoft, "Environment variables and app settings").
+const PLATFORM: [&str; 2] = ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"];
+
+/// The settings, read and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The port of the handler.
+    pub handler_port: u16,
+    /// The deployment's name.
+    pub deployment: String,
+    /// The local world's folder.
+    pub data: PathBuf,
+    /// The simulated Azure's speed, as text.
+    pub speed: String,
+    /// A folder of more blueprints.
+    pub blueprints: Option<PathBuf>,
+    /// The log filter.
+    pub log: Option<String>,
+    /// Whether this process runs in the Functions platform.
+    pub in_azure: bool,
+    /// The Azure world's settings; `None` in the local world.
+    pub azure: Option<AzureConfig>,
+}
+
+/// A setting that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {why}; for example {name}={example}")]
+pub struct BadSetting {
+    /// The setting.
+    pub name: &'static str,
+    /// What is wrong.
+    pub why: String,
+    /// What would be right.
+    pub example: &'static str,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// Every setting that can't be used.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    pub fn from_env() -> Result<Self, Vec<BadSetting>> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings from anywhere.
+    ///
+    /// # Errors
+    /// As [`Self::from_env`].
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<BadSetting>> {
+        let mut reader = Reader::new(&get);
+        let handler_port = match reader.text("FUNCTIONS_CUSTOMHANDLER_PORT").map(|port| port.parse::<u16>()) {
+            None => 7072,
+            Some(Ok(port)) if port > 0 => port,
+            Some(Ok(_) | Err(_)) => {
+                reader.refuse("FUNCTIONS_CUSTOMHANDLER_PORT", "it is not a port from 1 to 65535");
+                0
+            }
+        };
+        let in_azure = PLATFORM.iter().any(|name| reader.text(name).is_some());
+        let world = reader.text("TENANTRY_WORLD");
+        let is_azure = match world.as_deref() {
+            None | Some("local") => false,
+            Some("azure") => true,
+            Some(_) => {
+                reader.refuse("TENANTRY_WORLD", "it is `local` or `azure`");
+                false
+            }
+        };
+        let deployment = deployment(&mut reader, is_azure);
+        let azure = if is_azure { AzureConfig::read(&mut reader, in_azure) } else { None };
+        let config = Self {
+            handler_port,
+            deployment,
+            data: reader.text("TENANTRY_DATA").unwrap_or_else(|| ".tenantry".to_owned()).into(),
+            speed: reader.text("TENANTRY_SPEED").unwrap_or_else(|| "200".to_owned()),
+            blueprints: reader.text("TENANTRY_BLUEPRINTS").map(PathBuf::from),
+            log: reader.text("TENANTRY_LOG"),
+            in_azure,
+            azure,
+        };
+        if reader.bad.is_empty() { Ok(config) } else { Err(reader.bad) }
+    }
+}
+
+fn deployment(reader: &mut Reader<'_>, is_azure: bool) -> String {
+    const NAME: &str = "TENANTRY_DEPLOYMENT";
+    let given = if is_azure { reader.required(NAME) } else { reader.text(NAME) };
+    let deployment = given.unwrap_or_else(|| "local".to_owned());
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if deployment.len() > 20 || !deployment.chars().all(plain) {
+        reader.refuse(NAME, "it has 1 to 20 characters out of a-z, 0-9 and the hyphen");
+    }
+    deployment
+}
+
+/// Reads one setting after the other and remembers all that is wrong.
+struct Reader<'a> {
+    get: &'a dyn Fn(&str) -> Option<String>,
+    bad: Vec<BadSetting>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { get, bad: Vec::new() }
+    }
+
+    /// A setting without the white space around it; an empty one is none.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.get)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&mut self, name: &'static str) -> Option<String> {
+        let value = self.text(name);
+        if value.is_none() {
+            self.refuse(name, "it is missing");
+        }
+        value
+    }
+
+    fn refuse(&mut self, name: &'static str, why: impl Into<String>) {
+        let example =
+            SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.example);
+        self.bad.push(BadSetting { name, why: why.into(), example });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_is_the_local_world() {
+        let config = Config::read(|_| None).unwrap();
+        assert_eq!(
+            (config.handler_port, config.deployment.as_str(), config.in_azure),
+            (7072, "local", false)
+        );
+    }
+
+    #[test]
+    fn all_faults_are_reported_together_with_an_example() {
+        let faults = Config::read(|name| match name {
+            "FUNCTIONS_CUSTOMHANDLER_PORT" => Some("70000".to_owned()),
+            "TENANTRY_DEPLOYMENT" => Some("My Deployment".to_owned()),
+            _ => None,
+        })
+        .unwrap_err();
+        let names: Vec<_> = faults.iter().map(|fault| fault.name).collect();
+        assert_eq!(names, ["FUNCTIONS_CUSTOMHANDLER_PORT", "TENANTRY_DEPLOYMENT"]);
+        assert!(faults[0].to_string().ends_with("for example FUNCTIONS_CUSTOMHANDLER_PORT=7072"));
+    }
+}

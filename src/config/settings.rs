@@ -1,0 +1,152 @@
+//! The table of all settings; docs/operating.md repeats it, and a test compares.
+
+/// One setting: its name, what it is, what it is when absent, an example.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What it says.
+    pub meaning: &'static str,
+    /// What holds when it is absent.
+    pub default: &'static str,
+    /// A right value.
+    pub example: &'static str,
+}
+
+const fn setting(
+    name: &'static str,
+    meaning: &'static str,
+    default: &'static str,
+    example: &'static str,
+) -> Setting {
+    Setting { name, meaning, default, example }
+}
+
+/// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
+pub const SETTINGS: [Setting; 25] = [
+    setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
+    setting(
+        "TENANTRY_DEPLOYMENT",
+        "the deployment's name: part of every derived name, mark and event source",
+        "local; required in the Azure world",
+        "prod",
+    ),
+    setting("TENANTRY_BLUEPRINTS", "a folder of blueprints besides the built-in one", "none", "blueprints"),
+    setting(
+        "TENANTRY_LOG",
+        "what is logged, in tracing's filter form",
+        "info for `serve`, warn for the other commands",
+        "tenantry=debug",
+    ),
+    setting(
+        "FUNCTIONS_CUSTOMHANDLER_PORT",
+        "the port that the Functions host calls its handler on; the host sets it",
+        "7072 (for trying `serve` by hand)",
+        "7072",
+    ),
+    setting("TENANTRY_DATA", "the folder of the local world's state", ".tenantry", "/tmp/tenantry"),
+    setting(
+        "TENANTRY_SPEED",
+        "the simulated Azure's speed: `max`, or how many times faster than Azure",
+        "200",
+        "max",
+    ),
+    setting(
+        "TENANTRY_IDENTITY",
+        "as whom Azure is called: `managed`, `workload` (Kubernetes) or `developer` (az or azd on a laptop)",
+        "required in the Azure world",
+        "managed",
+    ),
+    setting(
+        "TENANTRY_CLIENT_ID",
+        "the client id of the user-assigned managed identity",
+        "the system-assigned one",
+        "11111111-2222-3333-4444-555555555555",
+    ),
+    setting(
+        "IDENTITY_ENDPOINT",
+        "where managed identities get tokens; the platform sets it",
+        "the platform's metadata service",
+        "http://127.0.0.1:7073/msi/token",
+    ),
+    setting(
+        "IDENTITY_HEADER",
+        "what proves to that endpoint that we run here; the platform sets it",
+        "none",
+        "a text of the platform's",
+    ),
+    setting(
+        "AZURE_TENANT_ID",
+        "the directory of a workload identity; its webhook sets it",
+        "required for `workload`",
+        "11111111-2222-3333-4444-555555555555",
+    ),
+    setting(
+        "AZURE_CLIENT_ID",
+        "the application of a workload identity; its webhook sets it",
+        "required for `workload`",
+        "11111111-2222-3333-4444-555555555555",
+    ),
+    setting(
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "the token of a workload identity; its webhook sets it",
+        "required for `workload`",
+        "/var/run/secrets/azure/tokens/azure-identity-token",
+    ),
+    setting(
+        "TENANTRY_TABLES",
+        "where the state is: a storage account's table endpoint, or Azurite's on this machine",
+        "required in the Azure world",
+        "https://sttenantryprod.table.core.windows.net",
+    ),
+    setting("TENANTRY_TABLE_PREFIX", "what the names of the tables begin with", "tenantry", "tenantryprod"),
+    setting(
+        "ServiceBus__fullyQualifiedNamespace",
+        "the Service Bus namespace; the host's triggers read it too",
+        "required in the Azure world unless TENANTRY_SERVICE_BUS is set",
+        "sb-tenantry-prod.servicebus.windows.net",
+    ),
+    setting(
+        "TENANTRY_SERVICE_BUS",
+        "the namespace's address where it is not that of the setting above",
+        "https:// and the setting above",
+        "http://127.0.0.1:7073",
+    ),
+    setting(
+        "TENANTRY_WAKEUPS",
+        "how parked tenants are woken: `queue` (a scheduled message) or `sweep` (the timer alone)",
+        "queue",
+        "sweep",
+    ),
+    setting(
+        "TENANTRY_EVENT_GRID",
+        "the Event Grid topic that events go to; its schema is CloudEvents 1.0",
+        "none; this, or TENANTRY_EVENTS_TOPIC, is required in the Azure world",
+        "https://evgt-tenantry-prod.westeurope-1.eventgrid.azure.net",
+    ),
+    setting(
+        "TENANTRY_EVENTS_TOPIC",
+        "the Service Bus topic that events go to, besides or instead of Event Grid",
+        "none",
+        "tenant-events",
+    ),
+    setting(
+        "TENANTRY_STAMPS",
+        "the places that tenants go to: a JSON array, or a file with one",
+        "required in the Azure world",
+        "stamps.json",
+    ),
+    setting(
+        "TENANTRY_REQUEST_TIMEOUT",
+        "how long an answer of Azure is waited for, in seconds; the lease on a tenant lasts five times as long",
+        "30",
+        "60",
+    ),
+    setting(
+        "TENANTRY_ARM",
+        "Azure Resource Manager",
+        "https://management.azure.com",
+        "https://management.usgovcloudapi.net",
+    ),
+    setting("TENANTRY_GRAPH", "Microsoft Graph", "https://graph.microsoft.com", "https://graph.microsoft.us"),
+];

@@ -1,0 +1,127 @@
+//! Settings: all faults at once, each with its name, what is wrong and an example.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
+
+use std::collections::BTreeMap;
+
+use tenantry::config::{BadSetting, Config, Identity, WakeUps};
+
+const STAMP: &str = r#"[{"name": "weu-01", "region": "westeurope", "resourceGroup": "rg-stamp",
+    "subscriptionId": "00000000-0000-0000-0000-00000000a001", "directoryId": "00000000-0000-0000-0000-0000000d0001"}]"#;
+
+/// What a deployment in Azure sets.
+fn azure() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("TENANTRY_WORLD", "azure"),
+        ("TENANTRY_DEPLOYMENT", "prod"),
+        ("TENANTRY_IDENTITY", "managed"),
+        ("TENANTRY_TABLES", "https://sttenantryprod.table.core.windows.net"),
+        ("ServiceBus__fullyQualifiedNamespace", "sb-tenantry.servicebus.windows.net"),
+        ("TENANTRY_EVENT_GRID", "https://topic.westeurope-1.eventgrid.azure.net"),
+        ("TENANTRY_STAMPS", STAMP),
+    ])
+}
+
+fn read(settings: &BTreeMap<&str, &str>) -> Result<Config, Vec<BadSetting>> {
+    Config::read(|name| settings.get(name).map(|value| (*value).to_owned()))
+}
+
+/// The faults, as the program prints them.
+fn faults(settings: &BTreeMap<&str, &str>) -> String {
+    let faults = read(settings).unwrap_err();
+    faults.iter().map(|fault| format!("{fault}\n")).collect()
+}
+
+fn azure_with(name: &'static str, value: &'static str) -> BTreeMap<&'static str, &'static str> {
+    let mut settings = azure();
+    settings.insert(name, value);
+    settings
+}
+
+#[test]
+fn nothing_set_is_the_local_world() {
+    let config = read(&BTreeMap::new()).unwrap();
+    assert_eq!((config.handler_port, config.deployment.as_str(), config.in_azure), (7072, "local", false));
+    assert!(config.azure.is_none());
+}
+
+#[test]
+fn the_azure_world_needs_few_settings_and_knows_the_public_cloud() {
+    let config = read(&azure()).unwrap().azure.unwrap();
+    assert_eq!(config.identity, Identity::Managed { client_id: None });
+    assert_eq!(config.arm.as_str(), "https://management.azure.com/");
+    assert_eq!(config.graph.as_str(), "https://graph.microsoft.com/");
+    assert_eq!(config.service_bus.as_str(), "https://sb-tenantry.servicebus.windows.net/");
+    assert_eq!((config.wake_ups, config.table_prefix.as_str()), (WakeUps::Queue, "tenantry"));
+    assert_eq!(config.stamps[0]["name"], "weu-01");
+}
+
+#[test]
+fn all_faults_are_told_together() {
+    let settings = BTreeMap::from([
+        ("TENANTRY_WORLD", "azure"),
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", "70000"),
+        ("TENANTRY_IDENTITY", "workload"),
+        ("TENANTRY_TABLES", "http://sttenantryprod.table.core.windows.net"),
+        ("TENANTRY_ARM", "management.azure.com"),
+        ("TENANTRY_WAKEUPS", "never"),
+        ("TENANTRY_TABLE_PREFIX", "1-2"),
+        ("TENANTRY_STAMPS", r#"[{"name": "a", "subscriptionId": "x"}, {"name": "a"}]"#),
+    ]);
+    insta::assert_snapshot!(faults(&settings));
+}
+
+#[test]
+fn an_unknown_world_is_refused() {
+    insta::assert_snapshot!(faults(&BTreeMap::from([
+        ("TENANTRY_WORLD", "gcp"),
+        ("TENANTRY_DEPLOYMENT", "My App")
+    ])));
+}
+
+#[test]
+fn a_credential_in_an_address_is_refused_and_not_repeated() {
+    for url in [
+        "https://user:canary@sttenantryprod.table.core.windows.net",
+        "https://sttenantryprod.table.core.windows.net/?sig=canary",
+        "https://sttenantryprod.table.core.windows.net/#canary",
+    ] {
+        let faults = faults(&azure_with("TENANTRY_TABLES", url));
+        assert!(faults.starts_with("TENANTRY_TABLES: ") && !faults.contains("canary"), "{faults}");
+    }
+}
+
+#[test]
+fn plain_http_is_for_this_machine_and_not_for_the_functions_platform() {
+    let azurite = azure_with("TENANTRY_TABLES", "http://127.0.0.1:10002/devstoreaccount1");
+    assert!(read(&azurite).is_ok());
+    let mut hosted = azurite.clone();
+    hosted.insert("WEBSITE_INSTANCE_ID", "0123");
+    assert!(faults(&hosted).contains("which in the Functions platform has no services"));
+    for elsewhere in ["http://10.0.0.4:10002/x", "http://127.0.0.1.example.com/", "ftp://127.0.0.1/"] {
+        assert!(read(&azure_with("TENANTRY_TABLES", elsewhere)).is_err(), "{elsewhere}");
+    }
+}
+
+#[test]
+fn events_have_to_go_somewhere() {
+    let mut settings = azure();
+    settings.remove("TENANTRY_EVENT_GRID");
+    assert!(faults(&settings).contains("nobody would be told"));
+    settings.insert("TENANTRY_EVENTS_TOPIC", "tenant-events");
+    assert!(read(&settings).is_ok());
+}
+
+#[test]
+fn stamps_can_lie_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("stamps.json");
+    std::fs::write(&file, STAMP).unwrap();
+    let path = file.display().to_string();
+    let config = Config::read(|name| match name {
+        "TENANTRY_STAMPS" => Some(path.clone()),
+        name => azure().get(name).map(|value| (*value).to_owned()),
+    });
+    assert_eq!(config.unwrap().azure.unwrap().stamps.len(), 1);
+    assert!(faults(&azure_with("TENANTRY_STAMPS", "no-such-file.json")).contains("can't be read"));
+}
