@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
     announce::{CloudEvent, HistoryRow},
-    azure::wire::{Hosts, HttpWire},
+    azure::wire::HttpWire,
     blueprint::Blueprint,
     ids::TenantId,
     intake::{Intake, Stamp, Verdict},
@@ -82,7 +82,7 @@ struct Crew {
 impl Crew {
     async fn new(url: &str, folder: &std::path::Path, counts: &Arc<Counts>) -> Outcome<Self> {
         let store = LocalState::open(Db::open(&folder.join("state.redb"))?).await?;
-        let wire = HttpWire::new(Hosts::all_at(&url.parse()?), "bench", REQUEST_TIMEOUT)?;
+        let wire = HttpWire::simulated(&url.parse()?, REQUEST_TIMEOUT)?;
         let world = World {
             store: Arc::new(Counted { inner: store, counts: Arc::clone(counts) }),
             wire: Arc::new(Counted { inner: wire, counts: Arc::clone(counts) }),

@@ -1,8 +1,12 @@
-//! The real world's adapters. So far those that the local world uses as well: the wire and the Event Grid topic.
+//! The real world's adapters. The wire and the Event Grid topic serve the local world too, whose Azure is simulated
+//! but behind HTTP.
 
 pub mod bridge;
 pub mod client;
 pub mod event_grid;
+mod lanes;
+pub mod service_bus;
+pub mod throttle;
 pub mod token;
 mod transport;
 pub mod wire;

@@ -4,7 +4,7 @@
 //! has less than five minutes left. So each audience has a credential of its own here, and in front of it a cache that
 //! goes on with a token that is still good when a new one can't be had.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use azure_core::{
     Error as AzureError,
@@ -16,17 +16,17 @@ use azure_identity::{
     ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     WorkloadIdentityCredentialOptions,
 };
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
-use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
 use super::transport::TokenTransport;
-use crate::steps::Failure;
+use crate::{config::Identity, ports::Clock, steps::Failure};
 
 /// How long a token may take to come; waiting for another's refresh counts.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A token with less left is replaced, as `azure_identity` does it.
-const MARGIN: time::Duration = time::Duration::minutes(5);
+const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whom a token is for. A token for one is of no use to another, and is never sent there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,27 +77,6 @@ impl Scopes {
     }
 }
 
-/// Which identity this process has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
-    /// The platform's: system-assigned, or the user-assigned one with this client id.
-    Managed {
-        /// The client id of the user-assigned one.
-        client_id: Option<String>,
-    },
-    /// A Kubernetes service account, federated with an application.
-    Workload {
-        /// The directory.
-        tenant_id: String,
-        /// The application.
-        client_id: String,
-        /// The service account's token.
-        token_file: PathBuf,
-    },
-    /// A person's, by `az` or `azd`, on a laptop.
-    Developer,
-}
-
 /// Why an identity can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the identity can't be used")]
@@ -107,7 +86,7 @@ pub struct BadIdentity(#[from] AzureError);
 #[derive(Clone)]
 pub struct Token {
     secret: Secret,
-    expires: OffsetDateTime,
+    expires: Timestamp,
 }
 
 impl fmt::Debug for Token {
@@ -123,12 +102,8 @@ impl Token {
     }
 
     /// Until when it is good.
-    pub fn expires(&self) -> OffsetDateTime {
+    pub fn expires(&self) -> Timestamp {
         self.expires
-    }
-
-    fn left(&self) -> time::Duration {
-        self.expires - OffsetDateTime::now_utc()
     }
 }
 
@@ -142,7 +117,7 @@ struct Source {
 struct Fetched {
     token: Token,
     /// With less left than this it is replaced: the usual margin, or half the life of a short token.
-    margin: time::Duration,
+    margin: SignedDuration,
 }
 
 /// Gives tokens to whoever sends.
@@ -150,27 +125,33 @@ pub struct Tokens(Kind);
 
 enum Kind {
     Fixed(Token),
-    Entra(Vec<(Audience, Source)>),
+    Entra { sources: Vec<(Audience, Source)>, clock: Arc<dyn Clock> },
 }
 
 impl Tokens {
     /// Always the same; for a simulated Azure, which takes any.
     pub fn fixed(token: &str) -> Self {
         let secret = Secret::new(token.to_owned());
-        Self(Kind::Fixed(Token { secret, expires: OffsetDateTime::now_utc() + time::Duration::days(36500) }))
+        Self(Kind::Fixed(Token { secret, expires: Timestamp::MAX }))
     }
 
     /// Those of an identity.
     ///
     /// # Errors
     /// [`BadIdentity`] when the identity's surroundings are missing, for example its token file.
-    pub fn of(identity: &Identity, scopes: &Scopes, client: &Client) -> Result<Self, BadIdentity> {
+    pub fn of(
+        identity: &Identity,
+        scopes: &Scopes,
+        client: &Client,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BadIdentity> {
         let sources = Audience::ALL.into_iter().map(|audience| {
             let credential = credential(identity, client)?;
             let source = Source { scope: scopes.of(audience), credential, last: Mutex::new(None) };
             Ok((audience, source))
         });
-        Ok(Self(Kind::Entra(sources.collect::<Result<_, BadIdentity>>()?)))
+        let sources = sources.collect::<Result<_, BadIdentity>>()?;
+        Ok(Self(Kind::Entra { sources, clock }))
     }
 
     /// A token that is good for at least the next request.
@@ -178,28 +159,30 @@ impl Tokens {
     /// # Errors
     /// [`Failure`] of the class `not sent`, for nothing has been asked of the audience yet.
     pub async fn token(&self, audience: Audience) -> Result<Token, Failure> {
-        let sources = match &self.0 {
+        let (sources, clock) = match &self.0 {
             Kind::Fixed(token) => return Ok(token.clone()),
-            Kind::Entra(sources) => sources,
+            Kind::Entra { sources, clock } => (sources, clock),
         };
         let source = sources.iter().find(|(of, _)| *of == audience).map(|(_, source)| source);
         let source = source.ok_or_else(|| Failure::not_sent("there is no credential for this service"))?;
         let late = || Failure::not_sent("no token could be had in time");
-        tokio::time::timeout(PATIENCE, source.token()).await.unwrap_or_else(|_| Err(late()))
+        tokio::time::timeout(PATIENCE, source.token(clock.as_ref())).await.unwrap_or_else(|_| Err(late()))
     }
 }
 
 impl Source {
-    async fn token(&self) -> Result<Token, Failure> {
+    async fn token(&self, clock: &dyn Clock) -> Result<Token, Failure> {
         // One refresh at a time: who waits here finds the token that the one before it fetched.
         let mut last = self.last.lock().await;
-        if let Some(fetched) = last.as_ref().filter(|fetched| fetched.token.left() > fetched.margin) {
+        let left = |token: &Token| token.expires.duration_since(clock.now());
+        if let Some(fetched) = last.as_ref().filter(|fetched| left(&fetched.token) > fetched.margin) {
             return Ok(fetched.token.clone());
         }
         match self.credential.get_token(&[&self.scope], None).await {
             Ok(access) => {
-                let token = Token { secret: access.token, expires: access.expires_on };
-                let margin = MARGIN.min(token.left() / 2);
+                let expires = Timestamp::from_second(access.expires_on.unix_timestamp());
+                let token = Token { secret: access.token, expires: expires.unwrap_or(Timestamp::MAX) };
+                let margin = MARGIN.min(left(&token) / 2);
                 *last = Some(Fetched { token: token.clone(), margin });
                 Ok(token)
             }
@@ -207,7 +190,7 @@ impl Source {
                 let why = why(&error);
                 tracing::warn!(scope = self.scope, "{why}");
                 let token = last.as_ref().map(|fetched| &fetched.token);
-                let still_good = token.filter(|token| token.left().is_positive());
+                let still_good = token.filter(|token| left(token).is_positive());
                 still_good.cloned().ok_or_else(|| Failure::not_sent(why))
             }
         }
@@ -243,5 +226,144 @@ fn why(error: &AzureError) -> String {
     match error.http_status() {
         Some(status) => format!("no token: the identity endpoint answered with HTTP {}", u16::from(status)),
         None => "no token: the identity endpoint can't be reached or understood".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use async_trait::async_trait;
+    use azure_core::{
+        credentials::{AccessToken, TokenRequestOptions},
+        error::ErrorKind,
+    };
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::ports::SystemClock;
+
+    /// What an identity endpoint does when asked.
+    #[derive(Debug, Clone, Copy)]
+    enum Does {
+        /// Gives a token of so many seconds.
+        Give(i64),
+        Fail,
+        Hang,
+    }
+
+    /// An identity endpoint; the token says which request it answered.
+    #[derive(Debug)]
+    struct Endpoint {
+        does: Does,
+        asked: StdMutex<u32>,
+    }
+
+    impl Endpoint {
+        fn new(does: Does) -> Arc<StdMutex<Self>> {
+            Arc::new(StdMutex::new(Self { does, asked: StdMutex::new(0) }))
+        }
+    }
+
+    #[derive(Debug)]
+    struct Credential(Arc<StdMutex<Endpoint>>);
+
+    #[async_trait]
+    impl TokenCredential for Credential {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _options: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            let (does, number) = {
+                let endpoint = self.0.lock().unwrap();
+                let mut asked = endpoint.asked.lock().unwrap();
+                *asked += 1;
+                (endpoint.does, *asked)
+            };
+            tokio::task::yield_now().await;
+            match does {
+                Does::Give(seconds) => {
+                    let expires = OffsetDateTime::now_utc() + time::Duration::seconds(seconds);
+                    Ok(AccessToken::new(format!("{} #{number}", scopes.concat()), expires))
+                }
+                Does::Fail => Err(AzureError::with_message(ErrorKind::Credential, "canary: eyJcanary")),
+                Does::Hang => std::future::pending().await,
+            }
+        }
+    }
+
+    fn tokens(endpoint: &Arc<StdMutex<Endpoint>>) -> Tokens {
+        let sources = [Audience::Arm, Audience::Graph].map(|audience| {
+            let credential = Arc::new(Credential(Arc::clone(endpoint)));
+            (audience, Source { scope: format!("{audience:?}"), credential, last: Mutex::new(None) })
+        });
+        Tokens(Kind::Entra { sources: sources.into(), clock: Arc::new(SystemClock) })
+    }
+
+    async fn token(tokens: &Tokens, audience: Audience) -> Result<String, Failure> {
+        tokens.token(audience).await.map(|token| token.expose().to_owned())
+    }
+
+    #[tokio::test]
+    async fn each_audience_has_its_own_and_a_good_one_is_kept() {
+        let tokens = tokens(&Endpoint::new(Does::Give(3600)));
+        assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #1");
+        assert_eq!(token(&tokens, Audience::Graph).await.unwrap(), "Graph #2");
+        assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #1");
+    }
+
+    #[tokio::test]
+    async fn a_hundred_callers_at_once_are_one_request() {
+        let endpoint = Endpoint::new(Does::Give(3600));
+        let tokens = tokens(&endpoint);
+        let all = futures_util::future::join_all((0..100).map(|_| token(&tokens, Audience::Arm))).await;
+        assert!(all.into_iter().all(|token| token.unwrap() == "Arm #1"));
+        assert_eq!(*endpoint.lock().unwrap().asked.lock().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_short_token_is_not_fetched_at_every_call() {
+        let tokens = tokens(&Endpoint::new(Does::Give(200)));
+        for _ in 0..10 {
+            assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #1");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_ended_token_is_replaced() {
+        let tokens = tokens(&Endpoint::new(Does::Give(-1)));
+        assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #1");
+        assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #2");
+    }
+
+    #[tokio::test]
+    async fn while_no_new_one_can_be_had_a_token_that_is_still_good_is_used() {
+        let endpoint = Endpoint::new(Does::Give(3600));
+        let tokens = tokens(&endpoint);
+        token(&tokens, Audience::Arm).await.unwrap();
+        if let Kind::Entra { sources, .. } = &tokens.0 {
+            // As if most of the hour had passed.
+            sources[0].1.last.lock().await.as_mut().unwrap().margin = SignedDuration::from_hours(2);
+        }
+        endpoint.lock().unwrap().does = Does::Fail;
+        assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #1");
+        let failure = token(&tokens, Audience::Graph).await.unwrap_err();
+        assert!(!format!("{failure:?}").contains("canary"), "what the endpoint says is not repeated");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_hangs_is_not_waited_for_and_the_next_call_asks_again() {
+        let endpoint = Endpoint::new(Does::Hang);
+        let tokens = tokens(&endpoint);
+        assert_eq!(token(&tokens, Audience::Arm).await.unwrap_err().cause.code, "not-sent");
+        endpoint.lock().unwrap().does = Does::Give(3600);
+        assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #2");
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let shown = format!("{:?}", Token { secret: Secret::new("canary"), expires: Timestamp::MAX });
+        assert!(!shown.contains("canary"), "{shown}");
     }
 }

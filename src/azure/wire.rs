@@ -1,18 +1,24 @@
-//! The one HTTP client: every request to ARM, Graph and Event Grid goes through here, in Azure and on a laptop.
+//! Every request to ARM, Graph and Event Grid goes through here, in Azure and on a laptop.
 //!
 //! A token goes only to the host that it is meant for: a poll URL elsewhere is refused before anything is sent, and
-//! redirects are not followed.
+//! redirects are not followed. The whole of a request, waiting for a token and for the throttle included, is over
+//! after the time limit, for a lease is only good for so long.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use reqwest::{Client, Url, header};
+use reqwest::{Client, RequestBuilder, Url, header};
 use serde_json::Value;
 
-use super::client::{Answer, Lost, client, exchange};
+use super::{
+    client::{Answer, Lost, client, exchange},
+    throttle::Throttle,
+    token::{Audience, Token, Tokens},
+};
 use crate::{
     ports::Wire,
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
+    telemetry::{Trace, fresh},
     tenant::{Cause, FailureClass},
 };
 
@@ -26,45 +32,56 @@ pub struct Hosts {
     pub arm: Url,
     /// Microsoft Graph, e.g. `https://graph.microsoft.com`.
     pub graph: Url,
-    /// The Event Grid topic's host.
-    pub event_grid: Url,
+    /// The Event Grid topic's host; none where events go elsewhere.
+    pub event_grid: Option<Url>,
 }
 
 impl Hosts {
-    /// All services at one address, as the simulated Azure has them.
-    pub fn all_at(url: &Url) -> Self {
-        Self { arm: url.clone(), graph: url.clone(), event_grid: url.clone() }
-    }
-
-    fn of(&self, api: Api) -> &Url {
+    fn of(&self, api: Api) -> Option<&Url> {
         match api {
-            Api::Arm => &self.arm,
-            Api::Graph => &self.graph,
-            Api::EventGrid => &self.event_grid,
+            Api::Arm => Some(&self.arm),
+            Api::Graph => Some(&self.graph),
+            Api::EventGrid => self.event_grid.as_ref(),
         }
     }
 }
 
-/// The wire over `reqwest`.
+/// The wire over the one HTTP client.
 pub struct HttpWire {
     client: Client,
     hosts: Hosts,
-    /// The bearer token of the simulated Azure, which takes any.
-    token: String,
+    tokens: Arc<Tokens>,
+    /// None where the services have no limits of their own.
+    throttle: Option<Throttle>,
+    timeout: Duration,
 }
 
 impl HttpWire {
     /// A wire to the given hosts; `timeout` bounds a whole request.
+    pub fn new(client: Client, hosts: Hosts, tokens: Arc<Tokens>, timeout: Duration) -> Self {
+        Self { client, hosts, tokens, throttle: None, timeout }
+    }
+
+    /// A wire to a simulated Azure, which has everything at one address and takes any token.
     ///
     /// # Errors
-    /// When no client can be made, for example because TLS can't be set up.
-    pub fn new(hosts: Hosts, token: impl Into<String>, timeout: Duration) -> Result<Self, reqwest::Error> {
-        Ok(Self { client: client(timeout)?, hosts, token: token.into() })
+    /// When no client can be made.
+    pub fn simulated(url: &Url, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let hosts = Hosts { arm: url.clone(), graph: url.clone(), event_grid: Some(url.clone()) };
+        Ok(Self::new(client(timeout)?, hosts, Arc::new(Tokens::fixed("simulated")), timeout))
+    }
+
+    /// Keeps to the services' limits.
+    #[must_use]
+    pub fn throttled(mut self, throttle: Throttle) -> Self {
+        self.throttle = Some(throttle);
+        self
     }
 
     /// The whole URL, on the service's own host or not at all.
     fn url(&self, request: &Request) -> Result<Url, Failure> {
         let host = self.hosts.of(request.api);
+        let host = host.ok_or_else(|| refused("this deployment has no such service".to_owned()))?;
         let url = host.join(&request.path).map_err(|error| refused(format!("a bad URL: {error}")))?;
         if url.origin() != host.origin() {
             return Err(refused("the service gave a URL on another host; it was not followed".to_owned()));
@@ -72,8 +89,7 @@ impl HttpWire {
         Ok(url)
     }
 
-    async fn exchange(&self, request: Request) -> Result<Reply, Failure> {
-        let url = self.url(&request)?;
+    fn outgoing(&self, request: &Request, url: Url, token: &Token) -> RequestBuilder {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Put => reqwest::Method::PUT,
@@ -81,7 +97,10 @@ impl HttpWire {
             Method::Post => reqwest::Method::POST,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut outgoing = self.client.request(method, url).bearer_auth(&self.token);
+        let mut outgoing = self.client.request(method, url).bearer_auth(token.expose());
+        for (name, value) in identification(request.api) {
+            outgoing = outgoing.header(name, value);
+        }
         if let Some(body) = &request.body {
             let typed = request.headers.iter().any(|(name, _)| *name == "content-type");
             if !typed {
@@ -91,10 +110,31 @@ impl HttpWire {
         } else if request.mutates() {
             outgoing = outgoing.header(header::CONTENT_LENGTH, 0);
         }
-        for (name, value) in &request.headers {
-            outgoing = outgoing.header(*name, value);
+        request.headers.iter().fold(outgoing, |outgoing, (name, value)| outgoing.header(*name, value))
+    }
+
+    /// What can be waited for before anything is sent.
+    async fn ready(&self, request: &Request) -> Result<RequestBuilder, Failure> {
+        let url = self.url(request)?;
+        if let Some(throttle) = &self.throttle {
+            throttle.admit(request).await?;
         }
-        read(exchange(outgoing, MAX_REPLY_BYTES).await.map_err(lost)?)
+        let token = self.tokens.token(audience(request.api)).await?;
+        Ok(self.outgoing(request, url, &token))
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Reply, Failure> {
+        let late = || Failure::not_sent("a token or the throttle took too long");
+        let begun = tokio::time::Instant::now();
+        let outgoing =
+            tokio::time::timeout(self.timeout, self.ready(&request)).await.map_err(|_| late())??;
+        let left = self.timeout.saturating_sub(begun.elapsed());
+        let answered = exchange(outgoing.timeout(left), MAX_REPLY_BYTES).await;
+        let reply = answered.map_err(lost).and_then(read);
+        if let Some(throttle) = &self.throttle {
+            throttle.learn(&request, reply.as_ref().ok());
+        }
+        reply
     }
 }
 
@@ -102,6 +142,29 @@ impl Wire for HttpWire {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(self.exchange(request))
     }
+}
+
+fn audience(api: Api) -> Audience {
+    match api {
+        Api::Arm => Audience::Arm,
+        Api::Graph => Audience::Graph,
+        Api::EventGrid => Audience::EventGrid,
+    }
+}
+
+/// By what a request is found again in Azure's own logs. Sources: Microsoft, "Common request headers" of ARM and
+/// "Best practices for working with Microsoft Graph".
+fn identification(api: Api) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::new();
+    let id = fresh().to_string();
+    headers.push((if api == Api::Graph { "client-request-id" } else { "x-ms-client-request-id" }, id));
+    if let Some(trace) = Trace::current() {
+        headers.push(("traceparent", trace.outgoing()));
+        if api == Api::Arm {
+            headers.push(("x-ms-correlation-request-id", trace.id().to_string()));
+        }
+    }
+    headers
 }
 
 fn read(Answer { status, headers, body }: Answer) -> Result<Reply, Failure> {

@@ -12,6 +12,7 @@ use crate::{
     engine::later,
     host::bind,
     local::{
+        cloud::CloudError,
         host::EmbeddedHost,
         queue::NewMessage,
         world::{LocalError, LocalSettings, LocalWorld},
@@ -164,9 +165,9 @@ async fn until_settled(
 
 /// A local world is for laptops; in the Functions platform it would lose what it is told.
 pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
-    config.in_azure.then_some(
+    (config.in_azure && config.azure.is_none()).then_some(
         "this process runs in the Azure Functions platform, where the local world is refused: its files go with the \
-         instance. The Azure world needs its settings (docs/operating.md)",
+         instance. Set TENANTRY_WORLD=azure and the settings of the Azure world (docs/operating.md)",
     )
 }
 
@@ -176,13 +177,20 @@ pub(super) fn local_settings(
     data: PathBuf,
     speed: &str,
 ) -> Result<LocalSettings, Vec<String>> {
+    let bad_speed = |error: CloudError| format!("--speed or TENANTRY_SPEED: {error}");
+    match (speed.parse().map_err(bad_speed), blueprints(config)) {
+        (Ok(speed), Ok(blueprints)) => {
+            Ok(LocalSettings { data, speed, deployment: config.deployment.clone(), blueprints })
+        }
+        (speed, blueprints) => {
+            Err(speed.err().into_iter().chain(blueprints.err().into_iter().flatten()).collect())
+        }
+    }
+}
+
+/// The built-in blueprint and those of the settings' folder, all checked.
+pub(super) fn blueprints(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {
     let mut problems = Vec::new();
-    let speed = speed
-        .parse()
-        .map_err(|error: crate::local::cloud::CloudError| {
-            problems.push(format!("--speed or TENANTRY_SPEED: {error}"));
-        })
-        .ok();
     let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];
     if let Some(folder) = &config.blueprints {
         match blueprint_files(folder) {
@@ -203,12 +211,7 @@ pub(super) fn local_settings(
             }
         }
     }
-    match speed {
-        Some(speed) if problems.is_empty() => {
-            Ok(LocalSettings { data, speed, deployment: config.deployment.clone(), blueprints })
-        }
-        _ => Err(problems),
-    }
+    if problems.is_empty() { Ok(blueprints) } else { Err(problems) }
 }
 
 /// The YAML files of a folder, by name.

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
     api::{self, Response},
+    blueprint::Blueprint,
     ids::TenantId,
-    intake::{Intake, Verdict},
+    intake::{Intake, Stamp, Verdict},
     ports::World,
-    runner::{Progress, Runner},
+    runner::{Progress, Runner, Settings},
 };
 
 /// The body of a wake-up message.
@@ -30,6 +32,23 @@ pub struct Routes {
     pub intake: Arc<Intake>,
     /// Drives tenants.
     pub runner: Arc<Runner>,
+}
+
+impl Routes {
+    /// The product over a world; the first blueprint is the default one. `process` tells this process from all others
+    /// that share the state.
+    pub fn new(
+        world: World,
+        settings: Settings,
+        blueprints: Vec<Blueprint>,
+        stamps: Vec<Value>,
+        process: impl Into<String>,
+    ) -> Self {
+        let stamps = stamps.into_iter().map(|value| Stamp { value }).collect();
+        let intake = Intake::new(world.clone(), &settings.deployment, blueprints, stamps);
+        let runner = Runner::new(world.clone(), settings, process);
+        Self { world, intake: Arc::new(intake), runner: Arc::new(runner) }
+    }
 }
 
 impl Functions for Routes {

@@ -17,6 +17,7 @@ use super::{
     Answer, Functions, Invocation, Trigger,
     functions::{self, Function},
 };
+use crate::telemetry::Trace;
 
 /// The largest envelope that is read, in bytes. A Standard message of 256 KiB makes about 350 KiB of base64, a Premium
 /// one of 1 MiB (the default there) about 1.4 MiB.
@@ -100,10 +101,11 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
 /// Runs the function in a task of its own, so that a panic ends there and a host that hangs up does not end it.
 async fn run(served: Served, function: &'static Function, invocation: Invocation) -> Response {
     let id = invocation.id.clone();
+    let trace = Trace::of(invocation.traceparent.as_deref());
     let Served { functions, mut gone } = served;
     let task = tokio::spawn(async move {
         tokio::select! {
-            answer = functions.call(invocation) => Some(answer),
+            answer = trace.scope(functions.call(invocation)) => Some(answer),
             _ = gone.changed() => None,
         }
     });

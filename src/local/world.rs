@@ -18,15 +18,11 @@ use super::{
     state::LocalState,
 };
 use crate::{
-    azure::{
-        event_grid::EventGrid,
-        wire::{Hosts, HttpWire},
-    },
+    azure::{event_grid::EventGrid, wire::HttpWire},
     blueprint::Blueprint,
     host::{bind, routes::Routes, serve},
-    intake::{Intake, Stamp},
     ports::{Clock as _, StoreError, SystemClock, Wire, World},
-    runner::{Runner, Settings},
+    runner::Settings,
 };
 
 /// How often the local host ticks the sweep.
@@ -121,8 +117,8 @@ impl LocalWorld {
         }));
         let mut runner_settings = Settings::local(&settings.deployment);
         runner_settings.policy.visibility = settings.speed.replication_lag() * 2;
-        let hosts = Hosts::all_at(&url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?);
-        let wire: Arc<dyn Wire> = Arc::new(HttpWire::new(hosts, "local", runner_settings.request_timeout)?);
+        let url = url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?;
+        let wire: Arc<dyn Wire> = Arc::new(HttpWire::simulated(&url, runner_settings.request_timeout)?);
         let world = World {
             store: Arc::new(state),
             wire: Arc::clone(&wire),
@@ -130,11 +126,10 @@ impl LocalWorld {
             alarm: Arc::new(QueueAlarm::new(queue.clone())),
             clock: Arc::new(clock),
         };
-        let stamps = vec![Stamp { value: local_stamp() }];
-        let intake = Arc::new(Intake::new(world.clone(), &settings.deployment, settings.blueprints, stamps));
-        let name = format!("local-{}", std::process::id());
-        let runner = Arc::new(Runner::new(world.clone(), runner_settings, name));
-        let routes = Arc::new(Routes { world: world.clone(), intake, runner });
+        let process = format!("local-{}", std::process::id());
+        let stamps = vec![local_stamp()];
+        let routes = Routes::new(world.clone(), runner_settings, settings.blueprints, stamps, process);
+        let routes = Arc::new(routes);
         Ok(Self { world, queue, cloud, routes, _cloud_server: cloud_server })
     }
 

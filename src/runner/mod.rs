@@ -67,6 +67,15 @@ impl Settings {
         }
     }
 
+    /// With another time for an answer, and a lease that covers two such requests with all that may come after them.
+    #[must_use]
+    pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self.request_life = timeout;
+        self.lease = (timeout * 5).max((timeout * 2 + self.skew * 2) * 2);
+        self
+    }
+
     /// For a simulated Azure on the same machine, where a request hardly outlives its connection.
     pub fn local(deployment: &str) -> Self {
         Self {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
     announce::CloudEvent,
-    azure::wire::{Hosts, HttpWire},
+    azure::wire::HttpWire,
     blueprint::Blueprint,
     ids::TenantId,
     intake::{Intake, Stamp},
@@ -110,8 +110,8 @@ impl Lab {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { cloud.serve(listener).await.unwrap() });
-        let hosts = Hosts::all_at(&base.parse().unwrap());
-        let wire: Arc<dyn Wire> = Arc::new(HttpWire::new(hosts, "lab", Duration::from_secs(30)).unwrap());
+        let wire = HttpWire::simulated(&base.parse().unwrap(), Duration::from_secs(30)).unwrap();
+        let wire: Arc<dyn Wire> = Arc::new(wire);
         let db = Db::open(&folder.path().join("state.redb")).unwrap();
         let store: Arc<dyn StateStore> = Arc::new(LocalState::open(db).await.unwrap());
         let subscribers = Arc::<Subscribers>::default();
