@@ -4,6 +4,8 @@
 
 #[path = "adapters/answers.rs"]
 mod answers;
+#[path = "adapters/bridge.rs"]
+mod bridge;
 #[path = "adapters/limits.rs"]
 mod limits;
 #[path = "adapters/requests.rs"]

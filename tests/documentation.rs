@@ -194,7 +194,7 @@ fn the_table_of_settings_is_that_of_the_program() {
         .lines()
         .filter(|line| line.starts_with("| `TENANTRY_") || line.starts_with("| `FUNCTIONS_"))
         .collect();
-    assert_eq!(written, rows, "docs/operating.md and src/config.rs differ");
+    assert_eq!(written, rows, "docs/operating.md and src/config/settings.rs differ");
 }
 
 #[test]

@@ -82,10 +82,14 @@ fn response(answer: Answer) -> Result<Response> {
     let status = StatusCode::try_from(answer.status)
         .map_err(|_| Error::message(ErrorKind::Other, format!("HTTP {} is no status", answer.status)))?;
     let mut headers = Headers::new();
+    let mut is_json = false;
     for (name, value) in answer.headers {
+        is_json |= name == "content-type" && value.contains("json");
         headers.insert(name, value);
     }
-    Ok(Response::new(status, headers, Box::pin(BytesStream::new(answer.body))))
+    // Of an error in XML the crates would read the code, with a parser that hostile XML can exhaust.
+    let body = if is_json { answer.body } else { Vec::new() };
+    Ok(Response::new(status, headers, Box::pin(BytesStream::new(body))))
 }
 
 /// The credential of the Tables crate over our tokens.
