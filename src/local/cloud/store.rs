@@ -105,14 +105,32 @@ fn many(table: &impl ReadableTable<&'static str, Bytes>, prefix: &str) -> Result
 
 /// Looking, the same in a snapshot and within a change.
 pub(crate) trait Look {
+    /// The objects by lower-cased id.
+    fn objects(&self) -> &impl ReadableTable<&'static str, Bytes>;
+    /// What names stand for.
+    fn names(&self) -> &impl ReadableTable<&'static str, &'static str>;
+    /// The operations by id.
+    fn operations(&self) -> &impl ReadableTable<&'static str, Bytes>;
+
     /// The object with this id, in whatever case, soft-deleted ones included.
-    fn object(&self, id: &str) -> Result<Option<Object>, CloudError>;
+    fn object(&self, id: &str) -> Result<Option<Object>, CloudError> {
+        one(self.objects(), &id.to_lowercase())
+    }
+
     /// All objects whose lower-cased id begins so, in order.
-    fn under(&self, prefix: &str) -> Result<Vec<Object>, CloudError>;
+    fn under(&self, prefix: &str) -> Result<Vec<Object>, CloudError> {
+        many(self.objects(), prefix)
+    }
+
     /// What a name stands for.
-    fn named(&self, name: &str) -> Result<Option<String>, CloudError>;
+    fn named(&self, name: &str) -> Result<Option<String>, CloudError> {
+        Ok(self.names().get(name).map_err(fault)?.map(|id| id.value().to_owned()))
+    }
+
     /// An operation by its id.
-    fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError>;
+    fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError> {
+        one(self.operations(), id)
+    }
 
     /// The object with this id, unless it is soft-deleted.
     fn alive(&self, id: &str) -> Result<Option<Object>, CloudError> {
@@ -185,17 +203,14 @@ impl Snapshot {
 }
 
 impl Look for Snapshot {
-    fn object(&self, id: &str) -> Result<Option<Object>, CloudError> {
-        one(&self.objects, &id.to_lowercase())
+    fn objects(&self) -> &impl ReadableTable<&'static str, Bytes> {
+        &self.objects
     }
-    fn under(&self, prefix: &str) -> Result<Vec<Object>, CloudError> {
-        many(&self.objects, prefix)
+    fn names(&self) -> &impl ReadableTable<&'static str, &'static str> {
+        &self.names
     }
-    fn named(&self, name: &str) -> Result<Option<String>, CloudError> {
-        Ok(self.names.get(name).map_err(fault)?.map(|id| id.value().to_owned()))
-    }
-    fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError> {
-        one(&self.operations, id)
+    fn operations(&self) -> &impl ReadableTable<&'static str, Bytes> {
+        &self.operations
     }
 }
 
@@ -324,16 +339,13 @@ impl<'t> Change<'t> {
 }
 
 impl Look for Change<'_> {
-    fn object(&self, id: &str) -> Result<Option<Object>, CloudError> {
-        one(&self.objects, &id.to_lowercase())
+    fn objects(&self) -> &impl ReadableTable<&'static str, Bytes> {
+        &self.objects
     }
-    fn under(&self, prefix: &str) -> Result<Vec<Object>, CloudError> {
-        many(&self.objects, prefix)
+    fn names(&self) -> &impl ReadableTable<&'static str, &'static str> {
+        &self.names
     }
-    fn named(&self, name: &str) -> Result<Option<String>, CloudError> {
-        Ok(self.names.get(name).map_err(fault)?.map(|id| id.value().to_owned()))
-    }
-    fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError> {
-        one(&self.operations, id)
+    fn operations(&self) -> &impl ReadableTable<&'static str, Bytes> {
+        &self.operations
     }
 }
