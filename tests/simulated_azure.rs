@@ -5,10 +5,14 @@
 #[path = "simulated_azure/world.rs"]
 mod world;
 
+#[path = "simulated_azure/chaos.rs"]
+mod chaos;
 #[path = "simulated_azure/durable.rs"]
 mod durable;
 #[path = "simulated_azure/graph.rs"]
 mod graph;
+#[path = "simulated_azure/identity.rs"]
+mod identity;
 #[path = "simulated_azure/killed.rs"]
 mod killed;
 #[path = "simulated_azure/learning.rs"]
@@ -17,5 +21,7 @@ mod learning;
 mod network;
 #[path = "simulated_azure/resources.rs"]
 mod resources;
+#[path = "simulated_azure/service_bus.rs"]
+mod service_bus;
 #[path = "simulated_azure/topic.rs"]
 mod topic;

@@ -1,14 +1,21 @@
 //! A cloud on a free port over a temporary file, with a clock that only the test moves.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenantry::local::cloud::{Cloud, CloudSettings, DIRECTORY_ID, SUBSCRIPTION_ID, Speed, local_stamp};
+use tenantry::local::{
+    cloud::{Cloud, CloudSettings, DIRECTORY_ID, SUBSCRIPTION_ID, Speed, local_stamp},
+    db::Db,
+    queue::{BrokerSettings, Queue},
+};
 use tokio::task::JoinHandle;
 
 pub(crate) const GROUPS: &str = "2024-07-01";
@@ -17,11 +24,12 @@ pub(crate) const NET: &str = "2024-03-01";
 pub(crate) const ROLES: &str = "2022-04-01";
 
 pub(crate) struct World {
-    folder: TempDir,
+    _folder: TempDir,
     clock: Arc<AtomicI64>,
-    speed: Speed,
+    settings: CloudSettings,
     server: JoinHandle<()>,
     base: String,
+    secret: String,
     client: reqwest::Client,
 }
 
@@ -62,11 +70,29 @@ impl Answer {
 }
 
 impl World {
+    /// Any token will do, and there are no queues.
     pub(crate) async fn new(speed: Speed) -> Self {
+        Self::with(|settings, _| settings.speed(speed)).await
+    }
+
+    /// Only tokens of this cloud will do, for ten minutes, and there are tenantry's queues.
+    pub(crate) async fn strict() -> Self {
+        Self::with(|settings, folder| {
+            let queues = Db::open(&folder.path().join("queue.redb")).unwrap();
+            let queue = Queue::open(queues, BrokerSettings::default()).unwrap();
+            settings.strict(true).token_life(Duration::from_secs(600)).queue(queue)
+        })
+        .await
+    }
+
+    async fn with(change: impl FnOnce(CloudSettings, &TempDir) -> CloudSettings) -> Self {
         let folder = TempDir::new().unwrap();
         let clock = Arc::new(AtomicI64::new(1_790_000_000));
-        let (server, base) = serve(&folder, &clock, speed).await;
-        Self { folder, clock, speed, server, base, client: reqwest::Client::new() }
+        let ticking = Arc::clone(&clock);
+        let now = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::SeqCst)).unwrap());
+        let settings = change(CloudSettings::new(folder.path().join("cloud.redb"), now), &folder);
+        let (server, base, secret) = serve(&settings).await;
+        Self { _folder: folder, clock, settings, server, base, secret, client: reqwest::Client::new() }
     }
 
     /// Ends the server as a kill would, and starts another one over the same file.
@@ -74,11 +100,23 @@ impl World {
         self.server.abort();
         assert!((&mut self.server).await.unwrap_err().is_cancelled());
         self.client = reqwest::Client::new();
-        (self.server, self.base) = serve(&self.folder, &self.clock, self.speed).await;
+        (self.server, self.base, self.secret) = serve(&self.settings).await;
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// What the identity endpoint wants to see.
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// The `Authorization` header of somebody with a new token for an audience.
+    pub(crate) async fn bearer(&self, audience: &str) -> String {
+        let path = format!("/msi/token?api-version=2019-08-01&resource={audience}");
+        let answer = self.try_send("GET", &path, &[("x-identity-header", &self.secret)], None).await.unwrap();
+        format!("Bearer {}", answer.is(200).text("/access_token"))
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -102,8 +140,13 @@ impl World {
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let is_xml = headers.get("content-type").is_some_and(|kind| kind == "application/xml; charset=utf-8");
         let text = response.text().await?;
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        let body = match text.as_str() {
+            "" => Value::Null,
+            _ if is_xml => Value::String(text),
+            _ => serde_json::from_str(&text).unwrap(),
+        };
         Ok(Answer { status, headers, body })
     }
 
@@ -174,10 +217,7 @@ impl World {
     }
 }
 
-async fn serve(folder: &TempDir, clock: &Arc<AtomicI64>, speed: Speed) -> (JoinHandle<()>, String) {
-    let clock = Arc::clone(clock);
-    let now = Arc::new(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap());
-    let settings = CloudSettings::new(folder.path().join("cloud.redb"), now).speed(speed);
+async fn serve(settings: &CloudSettings) -> (JoinHandle<()>, String, String) {
     // The writer of a previous cloud lets go of the file a moment after its last handle is dropped.
     let mut attempts = 0;
     let cloud = loop {
@@ -190,7 +230,8 @@ async fn serve(folder: &TempDir, clock: &Arc<AtomicI64>, speed: Speed) -> (JoinH
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    (tokio::spawn(async move { cloud.serve(listener).await.unwrap() }), base)
+    let secret = cloud.identity_header().to_owned();
+    (tokio::spawn(async move { cloud.serve(listener).await.unwrap() }), base, secret)
 }
 
 pub(crate) fn group(tenant: &str) -> String {

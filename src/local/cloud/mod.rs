@@ -1,18 +1,23 @@
-//! The simulated Azure: Resource Manager, Microsoft Graph and an Event Grid topic behind one loopback port.
+//! The simulated Azure: Resource Manager, Microsoft Graph, an Event Grid topic, a Service Bus namespace and the
+//! platform's identity behind one loopback port.
 //!
 //! It answers what Azure answers and refuses what Azure refuses, over HTTP, so that the same code reaches it and the
-//! real one. The path tells the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid and
-//! `/_sim/...` the simulator's own window for tests (journal, objects, events, faults).
+//! real one. The path tells the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid,
+//! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity's endpoint and `/_sim/...` the simulator's own
+//! window for tests (journal, objects, events, messages, faults, chaos).
 //!
 //! State lies in one redb file. A change is durable before it is answered, together with its line of the journal, so
 //! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
 //! expire by comparing instants with the clock whenever somebody asks.
 
+mod answer;
 mod arm;
+mod chaos;
 mod events;
 mod faults;
 mod graph;
 mod http;
+mod identity;
 mod journal;
 mod operations;
 mod path;
@@ -20,12 +25,14 @@ mod providers;
 mod reply;
 mod resources;
 mod roles;
+mod service;
+mod service_bus;
 mod sim;
 mod stamp;
 mod store;
 mod write;
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
@@ -34,8 +41,11 @@ use tokio::net::TcpListener;
 pub use self::stamp::{
     BLOB_READER_ROLE, DIRECTORY_ID, REGION, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID, local_stamp,
 };
-use self::{faults::Faults, journal::Journal};
-use super::db::{Db, DbError};
+use self::{chaos::Chaos, faults::Faults, identity::Issuer, journal::Journal};
+use super::{
+    db::{Db, DbError},
+    queue::Queue,
+};
 
 /// Where the cloud takes the time from.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -51,8 +61,8 @@ pub enum Speed {
 
 impl Speed {
     /// How long a new object may stay unseen in Graph and to role assignments.
-    pub fn replication_lag(self) -> std::time::Duration {
-        std::time::Duration::try_from(self.scale(graph::LAG_SECONDS)).unwrap_or_default()
+    pub fn replication_lag(self) -> Duration {
+        Duration::try_from(self.scale(graph::LAG_SECONDS)).unwrap_or_default()
     }
 
     /// How long something takes here that takes Azure so many seconds.
@@ -98,7 +108,16 @@ pub struct CloudSettings {
     pub speed: Speed,
     /// The clock.
     pub now: Now,
+    /// Whether a request must carry a token that this cloud has issued for the service; else any token will do.
+    pub strict: bool,
+    /// How long a token is good; counted in whole seconds.
+    pub token_life: Duration,
+    /// The Service Bus queues; without them a message to one is refused.
+    pub queue: Option<Queue>,
 }
+
+/// How long Entra's tokens for managed identities are good.
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl fmt::Debug for CloudSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,15 +129,37 @@ impl fmt::Debug for CloudSettings {
 }
 
 impl CloudSettings {
-    /// A cloud over this file in which nothing takes time.
+    /// A cloud over this file in which nothing takes time, any token is taken, and there are no queues.
     pub fn new(data: impl Into<PathBuf>, now: Now) -> Self {
-        Self { data: data.into(), speed: Speed::Max, now }
+        let data = data.into();
+        Self { data, speed: Speed::Max, now, strict: false, token_life: TOKEN_LIFE, queue: None }
     }
 
     /// The same with another speed.
     #[must_use]
     pub fn speed(mut self, speed: Speed) -> Self {
         self.speed = speed;
+        self
+    }
+
+    /// The same, taking only tokens that it has issued itself, or any.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// The same with tokens that are good for so long.
+    #[must_use]
+    pub fn token_life(mut self, life: Duration) -> Self {
+        self.token_life = life;
+        self
+    }
+
+    /// The same with these Service Bus queues.
+    #[must_use]
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queue = Some(queue);
         self
     }
 }
@@ -150,7 +191,11 @@ pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) speed: Speed,
     pub(crate) now: Now,
+    pub(crate) strict: bool,
+    pub(crate) queue: Option<Queue>,
+    pub(crate) issuer: Issuer,
     pub(crate) faults: Faults,
+    pub(crate) chaos: Chaos,
     pub(crate) journal: Journal,
 }
 
@@ -168,10 +213,33 @@ impl Cloud {
     pub async fn open(settings: CloudSettings) -> Result<Self, CloudError> {
         let db = Db::open(&settings.data)?;
         let (now, speed) = ((settings.now)(), settings.speed);
-        db.write(move |transaction| stamp::seed(&mut store::Change::new(transaction, now, speed)?)).await?;
-        let inner =
-            Inner { db, speed, now: settings.now, faults: Faults::default(), journal: Journal::default() };
+        let secret = db
+            .write(move |transaction| {
+                stamp::seed(&mut store::Change::new(transaction, now, speed)?)?;
+                store::secret(transaction, "identity", identity::new_secret)
+            })
+            .await?;
+        let life = SignedDuration::try_from(settings.token_life).unwrap_or(SignedDuration::MAX);
+        let inner = Inner {
+            db,
+            speed,
+            now: settings.now,
+            strict: settings.strict,
+            queue: settings.queue,
+            issuer: Issuer::new(secret, life),
+            faults: Faults::default(),
+            chaos: Chaos::default(),
+            journal: Journal::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The path of the identity endpoint: the setting `IDENTITY_ENDPOINT` is the cloud's address with it.
+    pub const IDENTITY_PATH: &str = identity::PATH;
+
+    /// What the identity endpoint wants in the header `X-IDENTITY-HEADER`; the same for as long as the file lives.
+    pub fn identity_header(&self) -> &str {
+        self.inner.issuer.secret()
     }
 
     /// The services, to be served on any loopback port.
@@ -184,7 +252,7 @@ impl Cloud {
     /// # Errors
     /// [`CloudError::Db`] when the state file can't be written.
     pub async fn flush(&self) -> Result<(), CloudError> {
-        http::flush(&self.inner).await
+        answer::flush(&self.inner).await
     }
 
     /// Serves until the task is dropped.

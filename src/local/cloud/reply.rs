@@ -67,12 +67,19 @@ impl Call {
     }
 }
 
+/// What an answer carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Json(Value),
+    Xml(String),
+}
+
 /// An answer before the common headers.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Option<Value>,
+    pub(crate) body: Option<Body>,
     /// Whose object was touched, for the journal.
     pub(crate) tenant: Option<String>,
 }
@@ -85,7 +92,7 @@ impl Reply {
 
     /// A status with a JSON body.
     pub(crate) const fn json(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body: Some(body), tenant: None }
+        Self { status, headers: Vec::new(), body: Some(Body::Json(body)), tenant: None }
     }
 
     /// Adds a header.
@@ -145,6 +152,22 @@ impl Refusal {
         let inner = json!({ "date": date, "request-id": request_id, "client-request-id": request_id });
         let error = json!({ "code": self.code, "message": self.message, "innerError": inner });
         Reply { headers: self.headers, ..Reply::json(self.status, json!({ "error": error })) }
+    }
+
+    /// Service Bus's envelope, which is XML.
+    pub(crate) fn service_bus(self, request_id: &str, now: Timestamp) -> Reply {
+        let Self { status, code, message, headers, .. } = self;
+        let message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let at = now.strftime("%Y-%m-%dT%H:%M:%S");
+        let detail = format!("{code}: {message} TrackingId:{request_id}, Timestamp:{at}");
+        let text = format!("<Error><Code>{status}</Code><Detail>{detail}</Detail></Error>");
+        Reply { headers, body: Some(Body::Xml(text)), ..Reply::empty(status) }
+    }
+
+    /// The envelope of App Service's identity endpoint.
+    pub(crate) fn app_service(self, request_id: &str) -> Reply {
+        let body = json!({ "statusCode": self.status, "message": self.message, "correlationId": request_id });
+        Reply { headers: self.headers, ..Reply::json(self.status, body) }
     }
 }
 

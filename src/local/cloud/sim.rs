@@ -1,13 +1,21 @@
-//! The simulator's own window, for tests and for the curious: journal, objects, events, faults.
+//! The simulator's own window, for tests and for the curious: journal, objects, events, messages, faults.
 
 use serde_json::{Value, json};
 
 use super::{
-    Inner, events,
+    Inner,
+    chaos::Dose,
+    events,
     faults::Fault,
     reply::{Call, Outcome, Reply, refuse},
+    service_bus,
     store::{Look as _, Object, Snapshot},
 };
+
+/// What comes before a queue's name.
+const QUEUES: &str = "/_sim/queues/";
+/// How many messages of a queue are shown at most.
+const MOST_MESSAGES: usize = 1000;
 
 /// Answers a request below `/_sim/`.
 pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
@@ -34,23 +42,60 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
             Ok(Reply::json(200, look.under("")?.iter().filter(|object| wanted(object)).map(show).collect()))
         }
         ("GET", "/_sim/stamp") => Ok(Reply::json(200, super::local_stamp())),
-        ("GET", "/_sim/faults") => Ok(Reply::json(200, json!(inner.faults.list()))),
-        ("DELETE", "/_sim/faults") => {
+        ("GET", "/_sim/topics/tenant-events") => Ok(Reply::json(200, json!(look.topic()?))),
+        ("GET", path) if path.starts_with(QUEUES) => messages(inner, path.trim_start_matches(QUEUES)),
+        (_, "/_sim/faults") => faults(inner, call),
+        (_, "/_sim/chaos") => chaos(inner, call),
+        _ => refuse(
+            404,
+            "NotFound",
+            "There are /_sim/journal, /_sim/events, /_sim/objects, /_sim/stamp, /_sim/queues/<name>, \
+             /_sim/topics/tenant-events, /_sim/faults and /_sim/chaos.",
+        ),
+    }
+}
+
+/// What a queue holds, locked and scheduled messages among them.
+fn messages(inner: &Inner, queue: &str) -> Outcome {
+    match inner.queue.as_ref().and_then(|broker| broker.peek(queue, MOST_MESSAGES).ok()) {
+        Some(messages) => Ok(Reply::json(200, messages.iter().map(|m| service_bus::show(m)).collect())),
+        None => refuse(404, "NotFound", format!("There is no queue '{queue}'.")),
+    }
+}
+
+fn faults(inner: &Inner, call: &Call) -> Outcome {
+    match call.method.as_str() {
+        "GET" => Ok(Reply::json(200, json!(inner.faults.list()))),
+        "DELETE" => {
             inner.faults.clear();
             Ok(Reply::empty(204))
         }
-        ("POST", "/_sim/faults") => match serde_json::from_slice::<Fault>(&call.body) {
+        "POST" => match serde_json::from_slice::<Fault>(&call.body) {
             Ok(fault) => {
                 inner.faults.add(fault);
                 Ok(Reply::empty(204))
             }
             Err(e) => refuse(400, "BadFault", format!("This is no fault: {e}.")),
         },
-        _ => refuse(
-            404,
-            "NotFound",
-            "There are /_sim/journal, /_sim/events, /_sim/objects, /_sim/stamp and /_sim/faults.",
-        ),
+        _ => refuse(405, "MethodNotAllowed", "Faults are looked at, added and removed."),
+    }
+}
+
+fn chaos(inner: &Inner, call: &Call) -> Outcome {
+    match call.method.as_str() {
+        "GET" => Ok(Reply::json(200, inner.chaos.show())),
+        "DELETE" => {
+            inner.chaos.end();
+            Ok(Reply::empty(204))
+        }
+        "POST" => {
+            let dose = serde_json::from_slice::<Dose>(&call.body).map_err(|e| e.to_string());
+            match dose.and_then(|dose| inner.chaos.begin(dose).map_err(str::to_owned)) {
+                Ok(()) => Ok(Reply::empty(204)),
+                Err(why) => refuse(400, "BadChaos", format!("This is no chaos: {why}.")),
+            }
+        }
+        _ => refuse(405, "MethodNotAllowed", "Chaos is looked at, begun and ended."),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the cloud remembers: objects by lower-cased id, taken names, operations, what falls due, journal, events.
+//! What the cloud remembers: objects by lower-cased id, taken names, operations, what falls due, journal, events,
+//! messages of the topic.
 //!
 //! Every table is small-keyed and read by key or by range; no request reads or writes the whole state.
 
@@ -20,6 +21,8 @@ const OPERATIONS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("
 const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("cloud_due");
 const JOURNAL: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_journal");
 const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_events");
+const TOPIC: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_topic");
+const SECRETS: TableDefinition<'static, &str, &str> = TableDefinition::new("cloud_secrets");
 const SERIALS: TableDefinition<'static, &str, u64> = TableDefinition::new("cloud_serials");
 
 /// Identities that the cloud hands out are UUIDv5 in this namespace over the owner and a durable serial number.
@@ -67,6 +70,7 @@ pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// What was answered; 0 if nothing was done and nothing answered.
     pub(crate) status: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<String>,
@@ -101,6 +105,21 @@ fn many(table: &impl ReadableTable<&'static str, Bytes>, prefix: &str) -> Result
         found.push(decode(value.value())?);
     }
     Ok(found)
+}
+
+/// The secret of a name, made when it is first asked for.
+pub(crate) fn secret(
+    transaction: &WriteTransaction,
+    name: &str,
+    make: impl FnOnce() -> String,
+) -> Result<String, CloudError> {
+    let mut secrets = transaction.open_table(SECRETS).map_err(|e: TableError| fault(e))?;
+    if let Some(known) = secrets.get(name).map_err(fault)? {
+        return Ok(known.value().to_owned());
+    }
+    let made = make();
+    secrets.insert(name, made.as_str()).map_err(fault)?;
+    Ok(made)
 }
 
 /// Looking, the same in a snapshot and within a change.
@@ -184,6 +203,11 @@ impl Snapshot {
         self.lines(JOURNAL)
     }
 
+    /// The messages of the Service Bus topic in order.
+    pub(crate) fn topic(&self) -> Result<Vec<Value>, CloudError> {
+        self.lines(TOPIC)
+    }
+
     /// The received events in order.
     pub(crate) fn events(&self) -> Result<Vec<Value>, CloudError> {
         self.lines(EVENTS)
@@ -222,6 +246,7 @@ pub(crate) struct Change<'t> {
     due: Table<'t, (i64, &'static str), ()>,
     journal: Table<'t, u64, Bytes>,
     events: Table<'t, u64, Bytes>,
+    topic: Table<'t, u64, Bytes>,
     serials: Table<'t, &'static str, u64>,
     /// The instant of the change.
     pub(crate) now: Timestamp,
@@ -251,6 +276,7 @@ impl<'t> Change<'t> {
             due: open(transaction, DUE)?,
             journal: open(transaction, JOURNAL)?,
             events: open(transaction, EVENTS)?,
+            topic: open(transaction, TOPIC)?,
             serials: open(transaction, SERIALS)?,
             now,
             speed,
@@ -334,6 +360,14 @@ impl<'t> Change<'t> {
         let bytes = encode(event)?;
         let next = self.serial("events")?;
         self.events.insert(next, bytes.as_slice()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Appends a message to the Service Bus topic.
+    pub(crate) fn publish(&mut self, message: &Value) -> Result<(), CloudError> {
+        let bytes = encode(message)?;
+        let next = self.serial("topic")?;
+        self.topic.insert(next, bytes.as_slice()).map_err(fault)?;
         Ok(())
     }
 }

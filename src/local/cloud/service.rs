@@ -1,0 +1,83 @@
+//! Which service a path belongs to, whom tokens for it are issued to, and how it words what it refuses.
+
+use jiff::Timestamp;
+
+use super::{
+    identity::{self, Flaw},
+    reply::{Refusal, Reply},
+    service_bus,
+};
+
+/// A service of the simulated Azure, or the simulator's own window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Arm,
+    Graph,
+    EventGrid,
+    /// A Service Bus namespace.
+    Bus,
+    /// The endpoint that gives the platform's identity its tokens.
+    Identity,
+    Simulator,
+}
+
+impl Service {
+    /// The service that a path belongs to; what belongs to no other one is ARM's to refuse.
+    pub(crate) fn of(path: &str) -> Self {
+        if path.starts_with("/_sim/") {
+            Self::Simulator
+        } else if path.starts_with("/v1.0/") {
+            Self::Graph
+        } else if path == "/api/events" {
+            Self::EventGrid
+        } else if path == identity::PATH {
+            Self::Identity
+        } else if service_bus::entity(path).is_some() {
+            Self::Bus
+        } else {
+            Self::Arm
+        }
+    }
+
+    /// Whom a token for it is issued to; none where no bearer is asked for.
+    pub(crate) const fn audience(self) -> Option<&'static str> {
+        match self {
+            Self::Arm => Some("https://management.azure.com"),
+            Self::Graph => Some("https://graph.microsoft.com"),
+            Self::EventGrid => Some("https://eventgrid.azure.net"),
+            Self::Bus => Some("https://servicebus.azure.net"),
+            Self::Identity | Self::Simulator => None,
+        }
+    }
+
+    /// What it says to a token that is no good, under the code that it has for this.
+    pub(crate) fn unauthorized(self, flaw: &Flaw) -> Refusal {
+        let code = match self {
+            Self::Graph => "InvalidAuthenticationToken",
+            Self::EventGrid => "Unauthorized",
+            Self::Bus => match flaw {
+                Flaw::Missing => "MissingToken",
+                Flaw::MadeUp => "InvalidSignature",
+                Flaw::Expired => "ExpiredToken",
+                Flaw::Foreign(_) => "InvalidAudience",
+            },
+            Self::Arm | Self::Identity | Self::Simulator => match flaw {
+                Flaw::Missing => "AuthenticationFailed",
+                Flaw::MadeUp => "InvalidAuthenticationToken",
+                Flaw::Expired => "ExpiredAuthenticationToken",
+                Flaw::Foreign(_) => "InvalidAuthenticationTokenAudience",
+            },
+        };
+        Refusal::new(401, code, flaw.to_string()).with("WWW-Authenticate", "Bearer")
+    }
+
+    /// A refusal in the service's own envelope.
+    pub(crate) fn word(self, refusal: Refusal, request_id: &str, now: Timestamp) -> Reply {
+        match self {
+            Self::Graph => refusal.graph(request_id, now),
+            Self::Bus => refusal.service_bus(request_id, now),
+            Self::Identity => refusal.app_service(request_id),
+            Self::Arm | Self::EventGrid | Self::Simulator => refusal.arm(),
+        }
+    }
+}
