@@ -1,18 +1,31 @@
-//! `tenantry cloud`: the simulated Azure alone.
+//! `tenantry cloud`: the simulated Azure alone, for a `tenantry serve` that takes it for the real one.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::Args as ClapArgs;
+use serde_json::json;
 
 use super::{output, serve::stop_signal};
 use crate::{
     config::Config,
     host::bind,
-    local::cloud::{Cloud, CloudError, CloudSettings, Speed},
+    local::{
+        cloud::{Cloud, CloudError, CloudSettings, Speed, TOPIC, local_stamp},
+        db::Db,
+        queue::{BrokerSettings, Queue},
+    },
     ports::{Clock as _, SystemClock},
 };
 
 /// Run the simulated Azure alone, on loopback
+///
+/// Prints the settings with which `tenantry serve` runs against it. It takes only the tokens that its own identity
+/// endpoint gives.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The port
@@ -29,17 +42,56 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     let served: Result<(), CloudError> = async {
         let speed: Speed = args.speed.as_deref().unwrap_or(&config.speed).parse()?;
-        let data = args.data.unwrap_or(config.data).join("azure.redb");
-        let cloud =
-            Cloud::open(CloudSettings::new(data, Arc::new(|| SystemClock.now())).speed(speed)).await?;
-        let listener = bind(args.port).await.map_err(|error| CloudError::Serve(error.to_string()))?;
-        let address = listener.local_addr().map_err(|error| CloudError::Serve(error.to_string()))?;
-        output::line(&format!("the simulated Azure listens on http://{address} (journal: /_sim/journal)"));
+        let data = args.data.unwrap_or(config.data);
+        let queue = Queue::open(Db::open(&data.join("queue.redb"))?, BrokerSettings::default())?;
+        let settings = CloudSettings::new(data.join("azure.redb"), Arc::new(|| SystemClock.now()));
+        let cloud = Cloud::open(settings.speed(speed).strict(true).queue(queue)).await?;
+        let unserved = |error: std::io::Error| CloudError::Serve(error.to_string());
+        let listener = bind(args.port).await.map_err(unserved)?;
+        let address = listener.local_addr().map_err(unserved)?;
+        let stamps = write_stamps(&data)?;
+        output::line(&format!("# the simulated Azure listens on http://{address} (journal: /_sim/journal)"));
+        for (name, value) in settings_of_serve(address, cloud.identity_header(), &stamps) {
+            output::line(&format!("{name}={value}"));
+        }
         tokio::select! {
             served = cloud.serve(listener) => served,
-            () = stop_signal() => Ok(()),
+            () = stop_signal() => cloud.flush().await,
         }
     }
     .await;
     output::ended(served)
+}
+
+/// Writes the file of stamps that tenants can be placed in; returns its whole path, for `serve` may start elsewhere.
+fn write_stamps(data: &Path) -> Result<PathBuf, CloudError> {
+    let file = data.join("stamps.json");
+    let write = || {
+        // Renamed into its place, so that nobody reads half of it.
+        let unfinished = data.join("stamps.json.new");
+        std::fs::write(&unfinished, format!("{:#}\n", json!([local_stamp()])))?;
+        std::fs::rename(&unfinished, &file)?;
+        std::path::absolute(&file)
+    };
+    write().map_err(|error| CloudError::Serve(format!("{} can't be written: {error}", file.display())))
+}
+
+/// The settings of the Azure world that lead to this cloud, and to an Azurite on its usual port for the state.
+fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'static str, String); 12] {
+    let url = format!("http://{address}");
+    [
+        ("TENANTRY_WORLD", "azure".to_owned()),
+        ("TENANTRY_ARM", url.clone()),
+        ("TENANTRY_GRAPH", url.clone()),
+        ("TENANTRY_EVENT_GRID", url.clone()),
+        ("TENANTRY_SERVICE_BUS", url.clone()),
+        ("TENANTRY_EVENTS_TOPIC", TOPIC.to_owned()),
+        ("TENANTRY_TABLES", "http://127.0.0.1:10002/devstoreaccount1".to_owned()),
+        ("TENANTRY_IDENTITY", "managed".to_owned()),
+        ("IDENTITY_ENDPOINT", format!("{url}{}", Cloud::IDENTITY_PATH)),
+        ("IDENTITY_HEADER", secret.to_owned()),
+        ("TENANTRY_STAMPS", stamps.display().to_string()),
+        // Nobody receives from the simulated queues, so wake-ups sent there would only pile up.
+        ("TENANTRY_WAKEUPS", "sweep".to_owned()),
+    ]
 }

@@ -38,10 +38,13 @@ use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 
-pub use self::stamp::{
-    BLOB_READER_ROLE, DIRECTORY_ID, REGION, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID, local_stamp,
-};
 use self::{chaos::Chaos, faults::Faults, identity::Issuer, journal::Journal};
+pub use self::{
+    service_bus::TOPIC,
+    stamp::{
+        BLOB_READER_ROLE, DIRECTORY_ID, REGION, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID, local_stamp,
+    },
+};
 use super::{
     db::{Db, DbError},
     queue::Queue,

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::local::queue::{NewMessage, QueueError, StoredMessage};
 
-/// The topic that events are sent to.
-pub(crate) const TOPIC: &str = "tenant-events";
+/// The name of the one Service Bus topic, which events are sent to.
+pub const TOPIC: &str = "tenant-events";
 /// The largest message of the Standard tier, properties included.
 const MOST_BYTES: usize = 256 << 10;
 /// RFC 1123, as the documented example has it.

@@ -14,6 +14,8 @@ use super::{
 
 /// What comes before a queue's name.
 const QUEUES: &str = "/_sim/queues/";
+/// What comes before a topic's name.
+const TOPICS: &str = "/_sim/topics/";
 /// How many messages of a queue are shown at most.
 const MOST_MESSAGES: usize = 1000;
 
@@ -42,15 +44,17 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
             Ok(Reply::json(200, look.under("")?.iter().filter(|object| wanted(object)).map(show).collect()))
         }
         ("GET", "/_sim/stamp") => Ok(Reply::json(200, super::local_stamp())),
-        ("GET", "/_sim/topics/tenant-events") => Ok(Reply::json(200, json!(look.topic()?))),
-        ("GET", path) if path.starts_with(QUEUES) => messages(inner, path.trim_start_matches(QUEUES)),
+        ("GET", path) if path.strip_prefix(TOPICS) == Some(service_bus::TOPIC) => {
+            Ok(Reply::json(200, json!(look.topic()?)))
+        }
+        ("GET", path) if path.starts_with(QUEUES) => messages(inner, &path[QUEUES.len()..]),
         (_, "/_sim/faults") => faults(inner, call),
         (_, "/_sim/chaos") => chaos(inner, call),
         _ => refuse(
             404,
             "NotFound",
             "There are /_sim/journal, /_sim/events, /_sim/objects, /_sim/stamp, /_sim/queues/<name>, \
-             /_sim/topics/tenant-events, /_sim/faults and /_sim/chaos.",
+             /_sim/topics/<name>, /_sim/faults and /_sim/chaos.",
         ),
     }
 }
