@@ -70,7 +70,7 @@ fn receivers(of: &Operation<'_>, reply: &Reply) -> Vec<(PlannedStep, bool)> {
     let kind = ResourceType::type_of_id(id);
     let body = json!({"location": "westeurope", "tags": reply.body.get("tags")});
     let fields = json!({"id": id, "apiVersion": of.of.version, "type": kind, "body": body});
-    if of.template.contains("deletedVaults") {
+    if of.template.contains("/deleted") {
         return vec![(planned(Kind::Arm, fields), true)];
     }
     [Kind::Arm, Kind::ArmUpdate, Kind::Check].map(|kind| (planned(kind, fields.clone()), false)).into()

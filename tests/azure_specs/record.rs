@@ -12,7 +12,7 @@ use tenantry::{
     ports::{Wire, World},
     runner::{Progress, Runner, Settings},
     steps::{Failure, Reply, Request},
-    tenant::Status,
+    tenant::{Status, Tenant},
 };
 
 use crate::{
@@ -32,6 +32,15 @@ pub(crate) struct Exchange {
     pub(crate) reply: Reply,
 }
 
+/// A whole life: what went over the wire, and the tenant as it was when it was first ready.
+pub(crate) struct Lived {
+    pub(crate) blueprint: String,
+    pub(crate) ready: Tenant,
+    pub(crate) exchanges: Vec<Exchange>,
+    /// What went to the URLs that Azure gave for asking; no description knows their paths.
+    pub(crate) polls: Vec<Exchange>,
+}
+
 /// A wire that remembers what went over it.
 struct Recording {
     inner: Understudy,
@@ -42,10 +51,7 @@ impl Wire for Recording {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(async move {
             let reply = self.inner.send(request.clone()).await?;
-            // A poll goes to whatever URL Azure gave; no description knows it.
-            if request.path.starts_with('/') {
-                self.seen.lock().unwrap().push(Exchange { request, reply: reply.clone() });
-            }
+            self.seen.lock().unwrap().push(Exchange { request, reply: reply.clone() });
             Ok(reply)
         })
     }
@@ -77,7 +83,7 @@ impl Life {
         Self { trouble: Trouble::EveryChangeTwice, ..self }
     }
 
-    async fn lived(&self) -> Vec<Exchange> {
+    async fn lived(&self) -> Lived {
         let lab = Lab::new(self.speed).await;
         let seen = Arc::<Mutex<Vec<Exchange>>>::default();
         let wire = Arc::new(Recording {
@@ -86,12 +92,21 @@ impl Life {
         });
         let world = Gremlin::new(self.trouble, 0).haunt(&World { wire, ..lab.world.clone() });
         let intake = Lab::intake(&world, &self.blueprint);
+        let mut ready = None;
         for (message, end) in &self.messages {
             let answer = intake.take_in(message.to_string().as_bytes()).await.unwrap();
             assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
-            assert_eq!(rest(&lab, &world, &answer.tenant_id.unwrap()).await, *end, "{message:#}");
+            let id = answer.tenant_id.unwrap();
+            assert_eq!(rest(&lab, &world, &id).await, *end, "{message:#}");
+            if ready.is_none() {
+                ready = world.store.load(&id).await.unwrap();
+            }
         }
-        seen.lock().unwrap().clone()
+        let ready = ready.unwrap().value;
+        let blueprint = ready.plan.blueprint.name.clone();
+        let seen = seen.lock().unwrap().clone();
+        let (exchanges, polls) = seen.into_iter().partition(|seen| seen.request.path.starts_with('/'));
+        Lived { blueprint, ready, exchanges, polls }
     }
 }
 
@@ -108,8 +123,8 @@ async fn rest(lab: &Lab, world: &World, id: &TenantId) -> Status {
     panic!("{id} never came to rest");
 }
 
-/// Everything that went over the wire in these lives, without polls.
-pub(crate) async fn lives() -> Vec<Exchange> {
+/// What went over the wire in lives of tenants of every blueprint that is shipped.
+pub(crate) async fn lives() -> Vec<Lived> {
     let scaled = |tenant: &str| {
         request(
             "more",
@@ -149,7 +164,7 @@ pub(crate) async fn lives() -> Vec<Exchange> {
     ];
     let mut all = Vec::new();
     for life in &lives {
-        all.extend(life.lived().await);
+        all.push(life.lived().await);
     }
     all
 }

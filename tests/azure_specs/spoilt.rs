@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 use tenantry::steps::{Api, Method, Reply, Request};
 
 use crate::{
-    Faults,
+    Faults, Held,
     description::{Descriptions, Operation},
-    descriptions, exchanges, operations,
     record::Exchange,
     validate,
 };
@@ -37,11 +36,10 @@ fn said(descriptions: &Descriptions, request: &Request) -> Vec<String> {
 }
 
 /// A request with an unknown member, a wrong type, a value that only Azure sets, a bad name and so on.
-#[tokio::test]
-async fn a_spoilt_request_is_found_out() {
-    let Some(descriptions) = descriptions() else { return };
+pub(crate) fn request(held: &Held) -> String {
+    let descriptions = &held.descriptions;
     let (storage, deployment) = ("StorageAccounts_Create", "OnlineDeployments_CreateOrUpdate");
-    let spoilt: [(&str, Spoil<Request>, &str); 10] = [
+    let spoilt: [(&str, Spoil<Request>, &str); 11] = [
         (storage, |it| body(it)["properties"]["minimumTlsVersoin"] = json!("TLS1_2"), "minimumTlsVersoin"),
         (storage, |it| body(it)["properties"]["allowSharedKeyAccess"] = json!("no"), "boolean"),
         (storage, |it| body(it)["properties"]["provisioningState"] = json!("Succeeded"), "provisioningState"),
@@ -51,24 +49,25 @@ async fn a_spoilt_request_is_found_out() {
         (storage, |it| it.path.push_str("&force=true"), "the query's force is not declared"),
         (deployment, |it| body(it)["properties"]["endpointComputeType"] = json!("Robot"), "Robot"),
         ("application_UpdateApplicationGraphBPreUniqueName", |it| it.headers.clear(), "create-if-missing"),
+        (deployment, |it| it.headers.push(("x-ms-odd", "1".into())), "the header x-ms-odd is not declared"),
         ("RoleAssignments_Create", |it| body(it)["properties"]["principalId"] = json!(7), "7 is not of type"),
     ];
-    let all = operations(&descriptions, exchanges().await, &mut Faults::default());
+    let all = held.operations(&mut Faults::default());
+    let count = spoilt.len();
     for (name, spoil, told) in spoilt {
         let mut request = first(&all, name, None).1.request.clone();
-        assert_eq!(said(&descriptions, &request), [] as [String; 0], "{name}");
+        assert_eq!(said(descriptions, &request), [] as [String; 0], "{name}");
         spoil(&mut request);
-        let found = said(&descriptions, &request);
+        let found = said(descriptions, &request);
         assert!(found.iter().any(|fault| fault.contains(told)), "{told}: {found:#?}");
     }
     assert!(descriptions.find(Api::Arm, Method::Get, "/subscriptions/s/nothing/such").is_err());
     assert!(descriptions.find(Api::Graph, Method::Put, "/v1.0/applications").is_err());
+    format!("{count} requests, and 2 that no description knows")
 }
 
 /// An answer with a status that is not declared, an unknown member, a wrong type, an error without its envelope.
-#[tokio::test]
-async fn a_spoilt_answer_is_found_out() {
-    let Some(descriptions) = descriptions() else { return };
+pub(crate) fn answer(held: &Held) -> String {
     let (storage, endpoint) = ("StorageAccounts_GetProperties", "OnlineEndpoints_Get");
     let spoilt: [(&str, u16, Spoil<Reply>, &str); 8] = [
         (storage, 200, |it| it.status = 226, "the status is not declared"),
@@ -80,7 +79,8 @@ async fn a_spoilt_answer_is_found_out() {
         ("PrivateEndpoints_Get", 404, |it| it.body = it.body["error"].take(), "\"error\" is a required"),
         ("directory_GetDeletedItem", 200, |it| it.body["tags"] = json!("x"), "\"x\" is not of type"),
     ];
-    let all = operations(&descriptions, exchanges().await, &mut Faults::default());
+    let all = held.operations(&mut Faults::default());
+    let count = spoilt.len();
     for (name, status, spoil, told) in spoilt {
         let (operation, exchange) = first(&all, name, Some(status));
         let mut reply = exchange.reply.clone();
@@ -89,4 +89,5 @@ async fn a_spoilt_answer_is_found_out() {
         let found = validate::answer(operation, exchange.request.method, &reply);
         assert!(found.iter().any(|fault| fault.contains(told)), "{told}: {found:#?}");
     }
+    format!("{count} answers")
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tenantry::steps::{Api, Method, Reply, Request};
 
 use crate::{
+    coverage::says_something,
     description::Operation,
     schema::{Way, plain},
 };
@@ -56,6 +57,12 @@ pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<Strin
         operation.parameters().iter().map(|(place, name, _)| (*place, *name)).collect();
     let unknown = query.keys().filter(|name| !declared.contains(&("query", name)));
     wrong.extend(unknown.map(|name| format!("the query's {name} is not declared")));
+    let known = |name: &str| {
+        let declares = |(place, other): &(&str, &str)| *place == "header" && other.eq_ignore_ascii_case(name);
+        declared.iter().any(declares) || (upserts(operation, request.method) && name == "prefer")
+    };
+    let unknown = request.headers.iter().filter(|(name, _)| !known(name));
+    wrong.extend(unknown.map(|(name, _)| format!("the header {name} is not declared")));
     if request.api == Api::Arm && query.get("api-version") != Some(&operation.of.version) {
         wrong.push(format!("the version is {:?}, not {}", query.get("api-version"), operation.of.version));
     }
@@ -156,6 +163,29 @@ pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -
         None => wrong.push("the status is not declared".to_owned()),
     }
     wrong
+}
+
+/// What is wrong with the answer of an `Azure-AsyncOperation` URL: 200 with a status, and an error if that is a bad one.
+pub(crate) fn operation_answer(reply: &Reply) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let status = reply.body.get("status").and_then(Value::as_str).unwrap_or_default();
+    if reply.status != 200 || status.is_empty() {
+        wrong.push(format!("{} with the status {status:?}", reply.status));
+    }
+    let bad = ["Failed", "Canceled"].contains(&status);
+    if bad && !["/error/code", "/error/message"].iter().all(|at| says_something(reply.body.pointer(at))) {
+        wrong.push(format!("{status} without an error: {}", reply.body));
+    }
+    wrong
+}
+
+/// What is wrong with the answer of a `Location` URL: 202 while it runs, 200 or 204 once it is done, else an error.
+pub(crate) fn location_answer(reply: &Reply) -> Vec<String> {
+    match reply.status {
+        200 | 202 | 204 => Vec::new(),
+        400.. => faults(&arm_error(), &reply.body),
+        other => vec![format!("the status {other}")],
+    }
 }
 
 fn bare(operation: &Operation<'_>, schema: &Value) -> bool {
