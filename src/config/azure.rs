@@ -1,6 +1,6 @@
 //! The settings of the Azure world.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use reqwest::Url;
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub struct AzureConfig {
     pub events_topic: Option<String>,
     /// How long an answer of a service is waited for.
     pub request_timeout: Duration,
+    /// How long one invocation waits in place before it parks a tenant.
+    pub patience: Duration,
     /// The places that tenants go to, as blueprints see them; at least one.
     pub stamps: Vec<Value>,
 }
@@ -95,7 +97,8 @@ impl AzureConfig {
         let event_grid = event_grid.and_then(|url| parsed(reader, "TENANTRY_EVENT_GRID", &url, in_azure));
         let wake_ups = wake_ups(reader);
         let table_prefix = table_prefix(reader);
-        let request_timeout = request_timeout(reader);
+        let request_timeout = seconds(reader, "TENANTRY_REQUEST_TIMEOUT", 30, 1..=120);
+        let patience = seconds(reader, "TENANTRY_PATIENCE", 20, 0..=200);
         let stamps = stamps(reader);
         Some(Self {
             identity: identity?,
@@ -108,6 +111,7 @@ impl AzureConfig {
             event_grid,
             events_topic,
             request_timeout,
+            patience,
             stamps: stamps?,
         })
     }
@@ -186,13 +190,19 @@ fn wake_ups(reader: &mut Reader<'_>) -> WakeUps {
     }
 }
 
-fn request_timeout(reader: &mut Reader<'_>) -> Duration {
-    let seconds = match reader.text("TENANTRY_REQUEST_TIMEOUT").map(|text| text.parse::<u64>()) {
-        None => 30,
-        Some(Ok(seconds)) if (1..=120).contains(&seconds) => seconds,
+fn seconds(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+    otherwise: u64,
+    range: RangeInclusive<u64>,
+) -> Duration {
+    let seconds = match reader.text(name).map(|text| text.parse::<u64>()) {
+        None => otherwise,
+        Some(Ok(seconds)) if range.contains(&seconds) => seconds,
         Some(Ok(_) | Err(_)) => {
-            reader.refuse("TENANTRY_REQUEST_TIMEOUT", "it is a whole number of seconds from 1 to 120");
-            30
+            let why = format!("it is a whole number of seconds from {} to {}", range.start(), range.end());
+            reader.refuse(name, why);
+            otherwise
         }
     };
     Duration::from_secs(seconds)

@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 25] = [
+pub const SETTINGS: [Setting; 26] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",
@@ -135,6 +135,12 @@ pub const SETTINGS: [Setting; 25] = [
         "the places that tenants go to: a JSON array, or a file with one",
         "required in the Azure world",
         "stamps.json",
+    ),
+    setting(
+        "TENANTRY_PATIENCE",
+        "how long one invocation waits in place before it parks a tenant, in seconds",
+        "20",
+        "5",
     ),
     setting(
         "TENANTRY_REQUEST_TIMEOUT",
