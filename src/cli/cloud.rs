@@ -51,6 +51,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
         let address = listener.local_addr().map_err(unserved)?;
         let stamps = write_stamps(&data)?;
         output::line(&format!("# the simulated Azure listens on http://{address} (journal: /_sim/journal)"));
+        output::line(&format!("TENANTRY_DEPLOYMENT={}", config.deployment));
         for (name, value) in settings_of_serve(address, cloud.identity_header(), &stamps) {
             output::line(&format!("{name}={value}"));
         }

@@ -1,18 +1,7 @@
 //! Tokens: how the platform's identity gets them, and what the services say to those that are no good.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
-
 use serde_json::json;
-use tempfile::TempDir;
-use tenantry::{
-    azure::{
-        client::client,
-        token::{Audience, Identity, Scopes, Tokens},
-    },
-    local::cloud::{Cloud, CloudSettings, Speed},
-    ports::{Clock as _, SystemClock},
-};
-use tokio::{net::TcpListener, process::Command};
+use tenantry::local::cloud::Speed;
 
 use crate::world::{Answer, GROUPS, World, group};
 
@@ -161,43 +150,4 @@ async fn a_cloud_that_is_not_strict_takes_any_token_or_none() {
         assert!(!statuses.contains(&401), "{statuses:?}");
     }
     assert!(asked(&world, Some("Bearer ")).await.iter().all(|answer| answer.status == 401));
-}
-
-/// Not a test of its own: the process that [`the_published_crate_gets_tokens_here`] starts with an identity in its
-/// environment.
-#[tokio::test]
-#[ignore = "it is started by another test"]
-async fn holder() {
-    let client = client(Duration::from_secs(10)).unwrap();
-    for client_id in [None, Some(USER_ASSIGNED.to_owned())] {
-        let tokens = Tokens::of(&Identity::Managed { client_id }, &Scopes::default(), &client).unwrap();
-        let all =
-            [Audience::Arm, Audience::Graph, Audience::EventGrid, Audience::ServiceBus, Audience::Storage];
-        for audience in all {
-            assert!(!tokens.token(audience).await.unwrap().expose().is_empty());
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_published_crate_gets_tokens_here() {
-    let folder = TempDir::new().unwrap();
-    let settings = CloudSettings::new(folder.path().join("cloud.redb"), Arc::new(|| SystemClock.now()));
-    let cloud = Cloud::open(settings.strict(true)).await.unwrap();
-    let secret = cloud.identity_header().to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}{}", listener.local_addr().unwrap(), Cloud::IDENTITY_PATH);
-    let server = tokio::spawn(async move { cloud.serve(listener).await });
-    let run = Command::new(std::env::current_exe().unwrap())
-        .args(["identity::holder", "--exact", "--ignored"])
-        .env("IDENTITY_ENDPOINT", endpoint)
-        .env("IDENTITY_HEADER", secret)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    server.abort();
-    let told = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert!(run.status.success() && told.contains("1 passed"), "{told}");
 }
