@@ -69,6 +69,21 @@ async fn what_it_prints_are_the_settings_of_a_world_over_it() {
     assert_eq!(again["IDENTITY_HEADER"], settings["IDENTITY_HEADER"], "pasted settings stay good");
 }
 
+#[tokio::test]
+async fn the_sample_of_local_settings_has_what_it_prints() {
+    let folder = TempDir::new().unwrap();
+    let (_child, settings) = start(folder.path()).await;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("local.settings.sample.json");
+    let sample: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    for (name, value) in &settings {
+        let usual = value.replace(&settings["TENANTRY_ARM"], "http://127.0.0.1:7073");
+        let same = sample["Values"][name] == usual.as_str();
+        // The one is made for each cloud, the other lies wherever the cloud's state does.
+        let own = ["IDENTITY_HEADER", "TENANTRY_STAMPS"].contains(&name.as_str());
+        assert!(same || (own && sample["Values"][name].is_string()), "{name}={usual}");
+    }
+}
+
 /// Not a test of its own: the process that [`the_products_own_adapters_work_with_it`] starts with the printed settings
 /// in its environment. It calls every service as the product does.
 #[tokio::test]
