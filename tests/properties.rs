@@ -335,7 +335,7 @@ fn answer(act: Act, doomed: bool, what: u8) -> Event {
         let cause = Cause::ours(CLASSES[usize::from(what) % CLASSES.len()], "drawn", "");
         Event::Failed(Failure { cause, retry_after: after })
     };
-    let poll = Poll { url: "https://poll".into(), style: PollStyle::Location };
+    let poll = Poll { url: "https://poll".into(), style: PollStyle::Location, limit: None };
     match (act, doomed, what % 8) {
         (_, _, 7) => failed(),
         (Act::Look, false, 0) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
@@ -353,7 +353,11 @@ fn answer(act: Act, doomed: bool, what: u8) -> Event {
         (Act::Write | Act::Erase, _, 0..3) => Event::Running { operation: Some(poll), after },
         (Act::Write | Act::Erase, _, 3) => Event::Running { operation: None, after },
         (Act::Write | Act::Erase, ..) => Event::Written,
-        (Act::Poll, _, 0..4) => Event::Running { operation: None, after },
+        (Act::Poll, _, 0..2) => Event::Running { operation: None, after },
+        (Act::Poll, _, 2..4) => Event::Unanswered(Failure {
+            cause: Cause::ours(FailureClass::Transient, "drawn", ""),
+            retry_after: after,
+        }),
         (Act::Poll, ..) => Event::Written,
     }
 }

@@ -220,17 +220,26 @@ fn progress(progress: Result<operation::Progress, Failure>) -> String {
     match progress {
         Ok(operation::Progress::Done) => "done".into(),
         Ok(operation::Progress::Running { operation, after }) => {
-            let ask = operation.map_or("look".to_owned(), |poll| match poll.style {
-                PollStyle::AsyncOperation => format!("ask Azure-AsyncOperation, {} bytes", poll.url.len()),
-                PollStyle::Location => format!("ask Location, {} bytes", poll.url.len()),
+            let ask = operation.map_or("look".to_owned(), |poll| {
+                let header = match poll.style {
+                    PollStyle::AsyncOperation => "Azure-AsyncOperation",
+                    PollStyle::Location => "Location",
+                };
+                let limit = poll.limit.map_or(String::new(), |limit| format!(", for {limit}"));
+                format!("ask {header}, {} bytes{limit}", poll.url.len())
             });
             format!(
                 "running: {ask}{}",
                 after.map_or(String::new(), |after| format!(", after {} s", after.as_secs()))
             )
         }
+        Ok(operation::Progress::Ended(failure)) => format!("ended: {}", failed(&failure)),
         Err(failure) => failed(&failure),
     }
+}
+
+fn poll(style: PollStyle, url: &str) -> Poll {
+    Poll { url: url.to_owned(), style, limit: None }
 }
 
 fn reply(status: u16, headers: &[(&str, &str)], body: Value) -> Reply {
@@ -241,6 +250,7 @@ fn reply(status: u16, headers: &[(&str, &str)], body: Value) -> Reply {
 #[test]
 fn answers_to_writes_say_how_far_it_is() {
     let (asyn, location, after) = ("azure-asyncoperation", "location", "retry-after");
+    let limit = "x-ms-async-operation-timeout";
     let long = format!("https://management.azure.com/{}", "x".repeat(4096 - 29));
     let state = |state: &str| json!({"properties": {"provisioningState": state}});
     let rows = [
@@ -270,6 +280,20 @@ fn answers_to_writes_say_how_far_it_is() {
             "202, Retry-After below nothing",
             reply(202, &[(location, "https://l"), (after, "-5")], Value::Null),
         ),
+        (
+            "202, a limit of an hour and a half",
+            reply(202, &[(location, "https://l"), (limit, "PT1H30M")], Value::Null),
+        ),
+        ("201, a limit of two days", reply(201, &[(asyn, "https://a"), (limit, "P2D")], Value::Null)),
+        ("202, a limit of nothing", reply(202, &[(location, "https://l"), (limit, "PT0S")], Value::Null)),
+        (
+            "202, a limit of a month, which is no duration",
+            reply(202, &[(location, "https://l"), (limit, "P1M")], Value::Null),
+        ),
+        (
+            "202, a limit that can't be read",
+            reply(202, &[(location, "https://l"), (limit, "soon")], Value::Null),
+        ),
         ("204", reply(204, &[], Value::Null)),
         ("200, HTML", reply(200, &[], Value::Null)),
         ("302", reply(302, &[(location, "https://elsewhere")], Value::Null)),
@@ -278,7 +302,7 @@ fn answers_to_writes_say_how_far_it_is() {
     ];
     let mut text = String::new();
     for (name, reply) in rows {
-        let _ = writeln!(text, "{name:<46}{}", progress(operation::after_write(&reply)));
+        let _ = writeln!(text, "{name:<50}{}", progress(operation::after_write(&reply)));
     }
     shows!("writes", text);
 }
@@ -303,6 +327,10 @@ fn answers_to_polls_say_how_far_it_is() {
         ("200, Failed: InternalServerError", reply(200, &[], failed("InternalServerError"))),
         ("200, Failed: Unheard", reply(200, &[], failed("Unheard"))),
         ("202", reply(202, &[(after, "30")], Value::Null)),
+        ("202, the same Location", reply(202, &[("location", "https://asked")], Value::Null)),
+        ("202, another Location", reply(202, &[("location", "https://elsewhere")], Value::Null)),
+        ("400: what was asked for is wrong", reply(400, &[], json!({"error": {"code": "BadArgument"}}))),
+        ("409: something is in the way", reply(409, &[], json!({"error": {"code": "Conflict"}}))),
         ("202, Succeeded", reply(202, &[], status("Succeeded"))),
         ("204", reply(204, &[], Value::Null)),
         ("404: the operation is forgotten", reply(404, &[], json!({"error": {"code": "NotFound"}}))),
@@ -312,11 +340,11 @@ fn answers_to_polls_say_how_far_it_is() {
         ("429", reply(429, &[(after, "3")], Value::Null)),
         ("500", reply(500, &[], Value::Null)),
     ];
-    let mut text = format!("{:<40}{:<42}Location\n", "", "Azure-AsyncOperation");
+    let mut text = format!("{:<40}{:<44}Location\n", "", "Azure-AsyncOperation");
     for (name, reply) in rows {
         let [asyn, location] = [PollStyle::AsyncOperation, PollStyle::Location]
-            .map(|style| progress(operation::after_poll(style, &reply)));
-        let _ = writeln!(text, "{name:<40}{asyn:<42}{location}");
+            .map(|style| progress(operation::after_poll(&poll(style, "https://asked"), &reply)));
+        let _ = writeln!(text, "{name:<40}{asyn:<44}{location}");
     }
     shows!("polls", text);
 }
@@ -324,7 +352,7 @@ fn answers_to_polls_say_how_far_it_is() {
 #[test]
 fn a_poll_goes_to_the_url_as_it_was_given() {
     let url = format!("https://management.azure.com/x?t={}&c=a%2Fb", "t".repeat(4000));
-    let request = operation::poll(&Poll { url: url.clone(), style: PollStyle::Location }, steps::Api::Arm);
+    let request = operation::poll(&poll(PollStyle::Location, &url), steps::Api::Arm);
     assert_eq!((request.method, request.path, request.body), (steps::Method::Get, url, None));
 }
 

@@ -69,14 +69,14 @@ impl Holder {
                 self.operation = operation;
                 true
             }
-            Ok(Progress::Done) | Err(_) => false,
+            Ok(Progress::Done | Progress::Ended(_)) | Err(_) => false,
         }
     }
 
     /// Whether it goes on after a poll or a look.
     fn goes_on(&self, request: &Request, reply: &Reply) -> bool {
         if let Some(poll) = self.operation.as_ref().filter(|poll| poll.url == request.path) {
-            return matches!(operation::after_poll(poll.style, reply), Ok(Progress::Running { .. }));
+            return matches!(operation::after_poll(poll, reply), Ok(Progress::Running { .. }));
         }
         let shows_it = self.resource == resource(request) && (reply.is_success() || reply.status == 404);
         !shows_it || (reply.is_success() && !operation::is_terminal(&reply.body))

@@ -17,6 +17,8 @@ const MAX_RECREATIONS: u32 = 2;
 
 /// How often is looked for something just written before it is written again.
 const LOOKS_PER_WRITE: u32 = 5;
+/// How often an operation is asked about in vain before the resource is looked at instead.
+const QUESTIONS_PER_OPERATION: u32 = 5;
 /// How many more writes lag is worth than other trouble, where each write is taken on before it turns out to lag.
 const LAG_PATIENCE: u32 = 4;
 
@@ -51,6 +53,7 @@ pub fn apply(
         Event::Found { target } => at.record(|record| _ = record.target.get_or_insert(target)),
         Event::Written => at.written(),
         Event::Running { operation, after } => at.running(operation, after),
+        Event::Unanswered(failure) => at.unanswered(&failure),
         Event::Failed(failure) => at.failed(failure),
     };
     note_change(tenant, name, before, now);
@@ -62,6 +65,8 @@ fn is_legal(record: &StepRecord, event: &Event) -> bool {
     match (&record.state, event) {
         (StepState::Ready | StepState::Halted { .. } | StepState::Gone, _) => false,
         (StepState::Waiting, Event::Written | Event::Running { .. }) => false,
+        (StepState::Settling { operation, .. }, Event::Unanswered(_)) => operation.is_some(),
+        (_, Event::Unanswered(_)) => false,
         (
             StepState::Waiting | StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. },
             Event::Seen(_)
@@ -209,7 +214,13 @@ impl At<'_> {
 
     fn written(&mut self) -> Change {
         self.carried_out();
-        self.record(|record| record.state = StepState::Writing);
+        self.record(|record| {
+            // Questions that were not answered are over with the operation.
+            if record.state.operation().is_some() {
+                record.failures = 0;
+            }
+            record.state = StepState::Writing;
+        });
         Change::Minor
     }
 
@@ -226,8 +237,13 @@ impl At<'_> {
             return Change::None;
         };
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        if age > policy.operation_deadline {
-            let message = format!("Azure has been working on it for {} minutes", age.as_secs() / 60);
+        let limit = policy.limit(operation.as_ref().or(past.as_ref()).and_then(|poll| poll.limit));
+        if age > limit {
+            let message = format!(
+                "Azure has been working on it for {} minutes, and {} are the limit",
+                age.as_secs() / 60,
+                limit.as_secs() / 60
+            );
             return self.halt(Cause::ours(FailureClass::Wait, "operation-stuck", message));
         }
         // Taken on is as good as done: if a look shows nothing afterwards, the look is behind.
@@ -269,6 +285,21 @@ impl At<'_> {
         let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", what);
         self.failed(lag.into());
         self.record(|record| record.written &= record.failures % LOOKS_PER_WRITE != 0)
+    }
+
+    /// The operation goes on, as far as is known; so it is asked about again, and then the resource is looked at.
+    fn unanswered(&mut self, failure: &Failure) -> Change {
+        let (name, now, policy) = (self.name.clone(), self.now, self.policy);
+        let Some(past) = self.peek(Clone::clone) else { return Change::None };
+        let failures = past.failures + 1;
+        let operation = past.state.operation().filter(|_| failures < QUESTIONS_PER_OPERATION).cloned();
+        let seed = format!("{}/{name}/{}/asked/{failures}", self.tenant.id, past.turn);
+        let check_at = policy.retry_at(past.failures, failure.retry_after, &seed, now);
+        self.record(|record| {
+            record.failures = if operation.is_some() { failures } else { 0 };
+            record.state = StepState::Settling { operation, check_at };
+        });
+        Change::Minor
     }
 
     fn failed(&mut self, failure: Failure) -> Change {

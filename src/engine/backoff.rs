@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::sha256_hex;
 
@@ -20,8 +20,10 @@ pub struct Policy {
     pub lag_budget: Duration,
     /// How long not to see something replicated proves nothing about whether it was written.
     pub visibility: Duration,
-    /// How long one operation may run.
+    /// How long one operation may run when the service gives no limit.
     pub operation_deadline: Duration,
+    /// How long one operation may run whatever limit the service gives.
+    pub operation_most: Duration,
     /// Shortest time between two polls when the service names none.
     pub poll_first: Duration,
     /// Longest time between two polls when the service names none.
@@ -40,6 +42,7 @@ impl Policy {
             lag_budget: Duration::from_secs(15 * 60),
             visibility: Duration::from_secs(10 * 60),
             operation_deadline: Duration::from_secs(2 * 3600),
+            operation_most: Duration::from_secs(24 * 3600),
             poll_first: Duration::from_secs(2),
             poll_most: Duration::from_secs(30),
             max_writes: 4,
@@ -80,6 +83,12 @@ impl Policy {
     pub(super) fn poll_at(&self, since: Timestamp, after: Option<Duration>, now: Timestamp) -> Timestamp {
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         later(now, self.asked(after).unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
+    }
+
+    /// How long an operation may run, given the service's own limit.
+    pub(super) fn limit(&self, given: Option<SignedDuration>) -> Duration {
+        let given = given.and_then(|given| Duration::try_from(given).ok());
+        given.map_or(self.operation_deadline, |given| given.min(self.operation_most))
     }
 
     /// The wait that the service asks for; no longer than an operation may take, or a slip of its pen would be for ever.

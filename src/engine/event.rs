@@ -46,6 +46,8 @@ pub enum Event {
         /// When the service wants to be asked.
         after: Option<Duration>,
     },
+    /// The question about an operation was not answered, which says nothing about the operation.
+    Unanswered(Failure),
     /// It did not come about.
     Failed(Failure),
 }
@@ -83,6 +85,7 @@ impl Event {
             Self::Found { .. } => "found",
             Self::Written => "written",
             Self::Running { .. } => "running",
+            Self::Unanswered(_) => "unanswered",
             Self::Failed(_) => "failed",
         }
     }

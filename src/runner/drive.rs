@@ -147,6 +147,7 @@ impl<'a> Drive<'a> {
             | Event::Found { .. }
             | Event::Written
             | Event::Running { .. }
+            | Event::Unanswered(_)
             | Event::Failed(_) => None,
         };
         for event in found.into_iter().chain([event]) {

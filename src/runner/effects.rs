@@ -52,7 +52,7 @@ pub(super) async fn write(wire: Arc<dyn Wire>, step: Arc<dyn Step>, seen: Option
             }
             Ok(_) | Err(_) => Event::Written,
         },
-        Err(failure) => Event::Failed(failure),
+        Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(failure),
     }
 }
 
@@ -93,26 +93,32 @@ pub(super) async fn erase(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>, trace:
     match operation::after_write(&reply) {
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
         Ok(Progress::Done) => Event::Written,
-        Err(failure) => Event::Failed(failure),
+        Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(failure),
     }
 }
 
 /// Asks about an operation.
-pub(super) async fn poll(wire: Arc<dyn Wire>, operation: Poll) -> Event {
-    let reply = match wire.send(operation::poll(&operation, Api::Arm)).await {
+pub(super) async fn poll(wire: Arc<dyn Wire>, asked: Poll) -> Event {
+    let reply = match wire.send(operation::poll(&asked, Api::Arm)).await {
         Ok(reply) => reply,
         // No token goes to such a URL. The resource itself tells how far it is.
         Err(failure) if failure.cause.code == REFUSED_URL => {
             tracing::warn!(error = %failure, "an operation can't be asked about; looking at the resource instead");
             return Event::Written;
         }
-        Err(failure) => return Event::Failed(failure),
+        Err(failure) => return unanswered(failure),
     };
-    match operation::after_poll(operation.style, &reply) {
+    match operation::after_poll(&asked, &reply) {
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
         Ok(Progress::Done) => Event::Written,
-        Err(failure) => Event::Failed(failure),
+        Ok(Progress::Ended(failure)) => Event::Failed(failure),
+        Err(failure) => unanswered(failure),
     }
+}
+
+fn unanswered(failure: Failure) -> Event {
+    tracing::warn!(error = %failure, "an operation was asked about in vain");
+    Event::Unanswered(failure)
 }
 
 /// The request that registers the resource provider of a resource id, e.g. `Microsoft.Network`.

@@ -1,27 +1,31 @@
 //! Long-running operations: is a write done, and what does a poll say?
 //!
 //! Source: Microsoft, "Track asynchronous Azure operations": poll `Azure-AsyncOperation` if it is there, else
-//! `Location`; the two answer differently; every state but Succeeded, Failed and Canceled means running.
+//! `Location`; the two answer differently; every state but Succeeded, Failed and Canceled means running. A service may
+//! say in `x-ms-async-operation-timeout`, an ISO 8601 duration, for how long an operation is worth asking about.
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
 use super::{Api, Failure, Method, Reply, Request, failure};
 use crate::tenant::{Cause, FailureClass, Poll, PollStyle};
 
-/// What the answer to a write or delete says about progress.
+/// What the answer to a write, a delete or a poll says about progress.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// Done; the answer shows the resource, or the resource has to be looked at.
     Done,
     /// Azure goes on with it.
     Running {
-        /// Where to ask; `None` means: look at the resource.
+        /// Where to ask; `None` means: where was asked before, or else look at the resource.
         operation: Option<Poll>,
         /// When the service wants to be asked.
         after: Option<Duration>,
     },
+    /// The operation has ended and come to nothing; only a poll tells that.
+    Ended(Failure),
 }
 
 /// Whether a resource's `provisioningState` is final. A resource without one is done.
@@ -43,8 +47,9 @@ pub fn after_write(reply: &Reply) -> Result<Progress, Failure> {
     let after = reply.retry_after();
     let poll = |header: &str, style| {
         let url = reply.header(header).filter(|url| !url.is_empty())?;
-        Some(Poll { url: url.to_owned(), style })
+        Some(Poll { url: url.to_owned(), style, limit: limit(reply) })
     };
+    // Beside 200 and 201 a `Location` is the resource's own address.
     let operation = poll("azure-asyncoperation", PollStyle::AsyncOperation)
         .or_else(|| (reply.status == 202).then(|| poll("location", PollStyle::Location)).flatten());
     if operation.is_some() || reply.status == 202 || !is_terminal(&reply.body) {
@@ -58,34 +63,52 @@ pub fn poll(operation: &Poll, api: Api) -> Request {
     Request::new(api, Method::Get, operation.url.clone())
 }
 
-/// What the answer to a poll says. [`Progress::Done`] means: look at the resource, which alone is the truth.
+/// What the answer to a poll says. [`Progress::Done`] means: look at the resource, which alone is the truth, whichever
+/// way a description says that the final state comes (`final-state-via`).
 ///
 /// # Errors
-/// The classified failure when the operation failed or the service refused.
-pub fn after_poll(style: PollStyle, reply: &Reply) -> Result<Progress, Failure> {
-    // The operation is no longer known, which says nothing about the resource.
-    if matches!(reply.status, 404 | 410) {
-        return Ok(Progress::Done);
-    }
-    if !reply.is_success() {
-        return Err(failure::classify(reply));
-    }
-    match style {
-        PollStyle::Location if reply.status == 202 => still_running(reply),
-        PollStyle::Location => Ok(Progress::Done),
-        PollStyle::AsyncOperation => match reply.body.get("status").and_then(Value::as_str) {
-            None => Err(Failure::nonsense("the operation's answer has no status")),
-            Some(status) if status.eq_ignore_ascii_case("Succeeded") => Ok(Progress::Done),
-            Some(status) if ["Failed", "Canceled"].iter().any(|end| end.eq_ignore_ascii_case(status)) => {
-                Err(ended_badly(&reply.body, status))
-            }
-            Some(_) => still_running(reply),
-        },
+/// The classified failure when the question was not answered, which says nothing about the operation.
+pub fn after_poll(asked: &Poll, reply: &Reply) -> Result<Progress, Failure> {
+    match (asked.style, reply.status) {
+        // The operation is no longer known, which says nothing about the resource.
+        (_, 404 | 410) => Ok(Progress::Done),
+        (PollStyle::Location, 202) => {
+            Ok(Progress::Running { operation: moved(asked, reply), after: reply.retry_after() })
+        }
+        (PollStyle::Location, 200..=299) => Ok(Progress::Done),
+        // The answer is the one that a synchronous call would have had.
+        (PollStyle::Location, 400 | 402 | 405..=407 | 409 | 411..=428 | 430..=499) => {
+            Ok(Progress::Ended(failure::classify(reply)))
+        }
+        (PollStyle::AsyncOperation, 200..=299) => by_status(reply),
+        (PollStyle::AsyncOperation | PollStyle::Location, _) => Err(failure::classify(reply)),
     }
 }
 
-fn still_running(reply: &Reply) -> Result<Progress, Failure> {
-    Ok(Progress::Running { operation: None, after: reply.retry_after() })
+fn by_status(reply: &Reply) -> Result<Progress, Failure> {
+    let status = reply.body.get("status").and_then(Value::as_str);
+    let status = status.ok_or_else(|| Failure::nonsense("the operation's answer has no status"))?;
+    let is = |other: &str| status.eq_ignore_ascii_case(other);
+    Ok(if is("Succeeded") {
+        Progress::Done
+    } else if is("Failed") || is("Canceled") {
+        Progress::Ended(ended_badly(&reply.body, status))
+    } else {
+        Progress::Running { operation: None, after: reply.retry_after() }
+    })
+}
+
+/// The address that a poll is to go to from now on, if the service gives another one.
+fn moved(asked: &Poll, reply: &Reply) -> Option<Poll> {
+    let url = reply.header("location").filter(|url| !url.is_empty() && *url != asked.url)?;
+    Some(Poll { url: url.to_owned(), ..asked.clone() })
+}
+
+/// The service's time limit for the operation; one that can't be read, or is none, is as if it were not there.
+fn limit(reply: &Reply) -> Option<SignedDuration> {
+    let span: Span = reply.header("x-ms-async-operation-timeout")?.trim().parse().ok()?;
+    let limit = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    limit.is_positive().then_some(limit)
 }
 
 fn ended_badly(body: &Value, status: &str) -> Failure {

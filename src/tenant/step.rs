@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,6 +30,9 @@ pub struct Poll {
     pub url: String,
     /// How to read the answer.
     pub style: PollStyle,
+    /// How long the service gives the operation, if it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<SignedDuration>,
 }
 
 /// Where a step stands. The direction (make it so, or remove it) is [`StepRecord::doomed`].

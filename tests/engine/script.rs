@@ -7,7 +7,8 @@
 //! | `find STEP nothing, present, lingering, settling or foreign` | answers a look at something doomed |
 //! | `write STEP`, `erase STEP` | records an intent, as before sending |
 //! | `done STEP` | a write or delete was carried out |
-//! | `running STEP [url] [after SECONDS]` | Azure works on it |
+//! | `running STEP [url] [limit SECONDS] [after SECONDS]` | Azure works on it |
+//! | `unanswered STEP [after SECONDS]` | the question about its operation was not answered |
 //! | `fail STEP CLASS [after SECONDS]` | it did not come about |
 //! | `wait SECONDS`, `wait` | moves the clock: by so much, or to when something can be done |
 //! | `carry on` | plays on with an Azure in which everything works at once |
@@ -112,10 +113,17 @@ impl Stage {
             ["look", step, shown] => self.apply(step, Event::Seen(Seen::Wanted(verdict(shown), None))),
             ["find", step, shown] => self.apply(step, Event::Seen(Seen::Unwanted(trace(shown)))),
             ["running", step, rest @ ..] => {
-                let operation = rest
-                    .contains(&"url")
-                    .then(|| Poll { url: "https://poll".into(), style: PollStyle::Location });
+                let limit = named(rest, "limit").map(|limit| limit.try_into().unwrap());
+                let operation = rest.contains(&"url").then(|| Poll {
+                    url: "https://poll".into(),
+                    style: PollStyle::Location,
+                    limit,
+                });
                 self.apply(step, Event::Running { operation, after: after(rest) });
+            }
+            ["unanswered", step, rest @ ..] => {
+                let cause = Cause::ours(FailureClass::Transient, "TestCode", "as the script says");
+                self.apply(step, Event::Unanswered(Failure { cause, retry_after: after(rest) }));
             }
             ["fail", step, class, rest @ ..] => {
                 let class: FailureClass = serde_json::from_value(json!(class)).unwrap();
@@ -316,7 +324,12 @@ fn duration(seconds: &str) -> Duration {
 }
 
 fn after(words: &[&str]) -> Option<Duration> {
-    let at = words.iter().position(|word| *word == "after")?;
+    named(words, "after")
+}
+
+/// The duration behind a word.
+fn named(words: &[&str], name: &str) -> Option<Duration> {
+    let at = words.iter().position(|word| *word == name)?;
     Some(duration(words[at + 1]))
 }
 
