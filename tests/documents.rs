@@ -4,16 +4,13 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tenantry::tenant::{MAX_DOCUMENT_BYTES, Packed, Tenant, UnreadableDocument};
+use tenantry::tenant::{MAX_DOCUMENT_BYTES, Tenant, UnreadableDocument};
 
 /// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
 const V1: &str = include_str!("fixtures/tenant-v1.json");
 
-/// UTF-16 units that one property of a table takes, with room to spare.
-const MAX_UNITS: usize = 32_000;
-
 fn open(json: &str) -> Result<Tenant, UnreadableDocument> {
-    Packed { parts: vec![json.to_owned()] }.open()
+    Tenant::from_json(json.as_bytes())
 }
 
 fn v1() -> Tenant {
@@ -73,7 +70,7 @@ fn members_that_a_later_version_wrote_are_kept() {
     let mut later: Value = serde_json::from_str(V1).unwrap();
     later["suspension"] = json!({"since": "2027-01-01T00:00:00Z", "by": ["billing"]});
     let tenant = open(&later.to_string()).unwrap();
-    let again: Value = serde_json::from_str(&Packed::new(&tenant).unwrap().parts.concat()).unwrap();
+    let again: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
     assert_eq!(again, later);
 }
 
@@ -106,33 +103,12 @@ fn documents_that_this_program_does_not_read_are_told_apart() {
 }
 
 #[test]
-fn parts_fit_and_no_character_is_cut() {
-    // An astral character takes two units: at every place around the boundary it goes to one side or the other.
-    for text in ["a", "é", "漢", "🚀"] {
-        for before in 0..4 {
-            let tenant = with_text(&("x".repeat(before) + &text.repeat(40_000)));
-            let packed = Packed::new(&tenant).unwrap();
-            assert!(packed.parts.len() > 1);
-            for part in &packed.parts {
-                assert!((1..=MAX_UNITS).contains(&part.encode_utf16().count()), "{text}");
-            }
-            assert_eq!(packed.open().unwrap(), tenant);
-        }
-    }
-}
-
-#[test]
-fn a_small_document_is_one_part() {
-    assert_eq!(Packed::new(&v1()).unwrap().parts.len(), 1);
-}
-
-#[test]
 fn a_document_has_a_largest_size_and_says_so() {
     let room = MAX_DOCUMENT_BYTES - size(&with_text(""));
     let largest = with_text(&"x".repeat(room));
     assert_eq!(size(&largest), 900 * 1024);
-    assert_eq!(Packed::new(&largest).unwrap().open().unwrap(), largest);
-    let error = Packed::new(&with_text(&"x".repeat(room + 1))).unwrap_err();
+    assert_eq!(open(&largest.to_json().unwrap()).unwrap(), largest);
+    let error = with_text(&"x".repeat(room + 1)).to_json().unwrap_err();
     assert_eq!(
         error.to_string(),
         "the tenant's document has 921601 bytes of 921600; use fewer or smaller steps, or smaller parameters"
@@ -174,8 +150,6 @@ proptest! {
             record.outputs.insert("told".into(), told.clone());
         }
         tenant.unknown.insert("later".into(), unknown);
-        let packed = Packed::new(&tenant).unwrap();
-        prop_assert!(packed.parts.iter().all(|part| part.encode_utf16().count() <= MAX_UNITS));
-        prop_assert_eq!(packed.open().unwrap(), tenant);
+        prop_assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     announce::HistoryRow,
     ids::TenantId,
     ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
-    tenant::{Packed, Tenant},
+    tenant::Tenant,
 };
 
 /// Key to (version, JSON).
@@ -119,8 +119,7 @@ impl LocalState {
 }
 
 fn open(json: &str) -> Result<Tenant, StoreError> {
-    let packed = Packed { parts: vec![json.to_owned()] };
-    packed.open().map_err(|error| StoreError::Refused(error.to_string()))
+    Tenant::from_json(json.as_bytes()).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
@@ -161,9 +160,9 @@ impl StateStore for LocalState {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(async move {
-            let packed = Packed::new(tenant).map_err(|error| StoreError::Refused(error.to_string()))?;
+            let json = tenant.to_json().map_err(|error| StoreError::Refused(error.to_string()))?;
             let due = (format!("t/{}", tenant.id), tenant.due_at);
-            self.put(TENANTS, tenant.id.to_string(), packed.parts.concat(), seen, due).await
+            self.put(TENANTS, tenant.id.to_string(), json, seen, due).await
         })
     }
 

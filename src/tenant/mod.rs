@@ -1,18 +1,18 @@
 //! The one document that holds all that is durably known of a tenant.
 //!
 //! Wish, plan, step states, lease, open operations and pending notices stand in one entity and are saved together by
-//! compare-and-swap: what belongs together can't come apart in a crash. [`Packed`] is its form in a store.
+//! compare-and-swap: what belongs together can't come apart in a crash. [`Tenant::to_json`] is its form in a store.
 
 mod cause;
 mod document;
 mod notice;
-mod packed;
 mod spec;
 mod step;
+mod stored;
 
 pub use cause::{Cause, FailureClass};
 pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
 pub use notice::{Notice, Story};
-pub use packed::{MAX_DOCUMENT_BYTES, Packed, TooLarge, UnreadableDocument};
 pub use spec::{Action, External, Placement, Spec};
 pub use step::{Poll, PollStyle, StepRecord, StepState};
+pub use stored::{MAX_DOCUMENT_BYTES, TooLarge, UnreadableDocument};

@@ -1,0 +1,68 @@
+//! The document as a store holds it: JSON of a bounded size, whose schema is looked at before anything else is believed.
+
+use serde::Deserialize;
+
+use super::Tenant;
+
+/// The largest document, as UTF-8 bytes of JSON: what one entity of Table Storage holds (1 MiB), with room to spare for
+/// its other properties (`docs/decisions/0020`).
+pub const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
+
+/// The document has outgrown what one entity holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the tenant's document has {bytes} bytes of {MAX_DOCUMENT_BYTES}; use fewer or smaller steps, or smaller parameters"
+)]
+pub struct TooLarge {
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// What a store holds is not a document of a version that this program reads.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableDocument {
+    /// Not JSON of the expected shape.
+    #[error("the stored document can't be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Written by a later version.
+    #[error("the stored document has schema {0}; this version reads {schema}", schema = Tenant::SCHEMA)]
+    Schema(String),
+}
+
+impl Tenant {
+    /// The document as every store keeps it.
+    ///
+    /// # Errors
+    /// [`TooLarge`] beyond [`MAX_DOCUMENT_BYTES`].
+    pub fn to_json(&self) -> Result<String, TooLarge> {
+        // A document holds only maps with text keys and finite numbers: it always serialises.
+        let json = serde_json::to_string(self).map_err(|_| TooLarge { bytes: usize::MAX })?;
+        if json.len() > MAX_DOCUMENT_BYTES { Err(TooLarge { bytes: json.len() }) } else { Ok(json) }
+    }
+
+    /// Reads what [`Self::to_json`] wrote, now or in an earlier version.
+    ///
+    /// # Errors
+    /// [`UnreadableDocument`] if it is not a document of a version that we know.
+    pub fn from_json(json: &[u8]) -> Result<Self, UnreadableDocument> {
+        let read = serde_json::from_slice::<Self>(json);
+        // Another version may have another shape altogether; then the version is what has to be told.
+        let schema = match &read {
+            Ok(tenant) => tenant.schema.clone(),
+            Err(_) => match serde_json::from_slice::<Head>(json) {
+                Ok(head) => head.schema,
+                Err(_) => Self::SCHEMA.to_owned(),
+            },
+        };
+        if schema != Self::SCHEMA {
+            return Err(UnreadableDocument::Schema(schema));
+        }
+        Ok(read?)
+    }
+}
+
+/// The one member that every version has.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+}
