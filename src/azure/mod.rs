@@ -6,6 +6,7 @@ pub mod client;
 pub mod event_grid;
 mod lanes;
 pub mod service_bus;
+pub mod tables;
 pub mod throttle;
 pub mod token;
 mod transport;

@@ -1,0 +1,140 @@
+//! JSON as the properties of one entity.
+//!
+//! The bytes go into binary properties, not into text: Table Storage counts a text's characters twice, and an entity
+//! holds 1 MiB (Microsoft, "Understanding the Table service data model"; the formula is that of "How the size of an
+//! entity is calculated in Windows Azure table storage"). Azurite does not count, so it is counted here.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::Value;
+
+use super::service::Entity;
+
+/// Bytes in one property, which holds at most 64 KiB.
+const PART_BYTES: usize = 60 * 1024;
+/// The largest entity.
+const MAX_ENTITY_BYTES: usize = 1 << 20;
+
+/// Puts bytes into as many properties as they need.
+pub(super) fn pack(entity: &mut Entity, bytes: &[u8]) {
+    for (number, part) in bytes.chunks(PART_BYTES).enumerate() {
+        let name = part_name(number);
+        entity.insert(format!("{name}@odata.type"), "Edm.Binary".into());
+        entity.insert(name, BASE64_STANDARD.encode(part).into());
+    }
+}
+
+/// The bytes that [`pack`] put in.
+///
+/// # Errors
+/// What is wrong with them, for people.
+pub(super) fn unpack(entity: &Entity) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    for number in 0.. {
+        let name = part_name(number);
+        let Some(part) = text(entity, &name) else { break };
+        BASE64_STANDARD
+            .decode_vec(part, &mut bytes)
+            .map_err(|error| format!("the property {name} of a stored entity is not base64: {error}"))?;
+    }
+    Ok(bytes)
+}
+
+fn part_name(number: usize) -> String {
+    format!("D{number:02}")
+}
+
+/// A property that is text.
+pub(super) fn text<'a>(entity: &'a Entity, name: &str) -> Option<&'a str> {
+    entity.get(name)?.as_str()
+}
+
+/// Refuses an entity that Table Storage would refuse, with so many bytes still to come.
+///
+/// # Errors
+/// How large it is, for people.
+pub(super) fn check_size(entity: &Entity, to_come: usize) -> Result<(), String> {
+    let bytes = size(entity) + to_come;
+    if bytes > MAX_ENTITY_BYTES {
+        return Err(format!(
+            "an entity of Table Storage holds {MAX_ENTITY_BYTES} bytes; this one has {bytes}"
+        ));
+    }
+    Ok(())
+}
+
+/// As Table Storage counts: four bytes and twice the keys' characters; eight bytes, twice the name's characters and the
+/// value for each property. A text's value is four bytes and twice its characters, a binary one's four bytes and
+/// itself.
+fn size(entity: &Entity) -> usize {
+    /// What nobody sends but Table Storage keeps: the time of the last change.
+    const TIMESTAMP: usize = 8 + 2 * "Timestamp".len() + 8;
+    let mut bytes = 4 + TIMESTAMP;
+    for (name, value) in entity {
+        let characters = |text: &str| 2 * text.encode_utf16().count();
+        bytes += match (name.as_str(), value) {
+            (name, _) if name.ends_with("@odata.type") => 0,
+            ("PartitionKey" | "RowKey", Value::String(key)) => characters(key),
+            (name, Value::String(base64)) if entity.contains_key(&format!("{name}@odata.type")) => {
+                8 + characters(name) + 4 + base64.trim_end_matches('=').len() * 3 / 4
+            }
+            (name, Value::String(text)) => 8 + characters(name) + 4 + characters(text),
+            (name, _) => 8 + characters(name) + 8,
+        };
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_fit_into_properties_and_come_back() {
+        for length in [0, 1, 2, 3, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES, 921_600] {
+            let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            let mut entity = Entity::new();
+            pack(&mut entity, &bytes);
+            assert_eq!(entity.len(), 2 * length.div_ceil(PART_BYTES));
+            let parts = entity.iter().filter(|(name, _)| !name.contains('@'));
+            assert!(
+                parts.map(|(_, part)| part.as_str().unwrap().len()).all(|base64| base64 * 3 / 4 <= 64 << 10)
+            );
+            assert_eq!(unpack(&entity).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn size_is_counted_as_microsoft_does() {
+        let mut entity = Entity::new();
+        entity.insert("PartitionKey".to_owned(), "contoso".into());
+        entity.insert("RowKey".to_owned(), "document".into());
+        let keys = 4 + 2 * (7 + 8) + 34;
+        assert_eq!(size(&entity), keys);
+        entity.insert("Status".to_owned(), "é🚀".into());
+        assert_eq!(size(&entity), keys + (8 + 12 + 4 + 6));
+        pack(&mut entity, &[7; 100]);
+        assert_eq!(size(&entity), keys + (8 + 12 + 4 + 6) + (8 + 6 + 4 + 100));
+    }
+
+    #[test]
+    fn the_largest_document_fits_and_a_mebibyte_does_not() {
+        let of = |bytes: usize| {
+            let mut entity = Entity::new();
+            pack(&mut entity, &vec![7; bytes]);
+            check_size(&entity, 2 << 10)
+        };
+        of(crate::tenant::MAX_DOCUMENT_BYTES).unwrap();
+        let why = of(1 << 20).unwrap_err();
+        assert!(
+            why.starts_with("an entity of Table Storage holds 1048576 bytes; this one has 1048"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_base64_is_said() {
+        let mut entity = Entity::new();
+        entity.insert("D00".to_owned(), "*".into());
+        assert!(unpack(&entity).unwrap_err().contains("D00"));
+    }
+}

@@ -1,0 +1,273 @@
+//! The state in Table Storage: documents, request records, history, and an index of what is due.
+//!
+//! | table | partition | row | holds |
+//! | --- | --- | --- | --- |
+//! | `…tenants` | the tenant's id | `document` | its document, in binary properties |
+//! | `…requests` | the request's key | `record` | its record |
+//! | `…due` | `due` | instant, kind, key, save | which version its maker wanted to replace |
+//! | `…history` | the tenant's id | counted down, so that the newest is first | one row of history |
+//!
+//! A table is made when something is to be put into it and it is not there. No batch is ever sent, and no write
+//! without a condition.
+
+mod entity;
+mod index;
+mod keep;
+mod service;
+
+use std::{net::IpAddr, sync::Arc};
+
+use azure_core_legacy::auth::TokenCredential;
+use azure_storage::{CloudLocation, StorageCredentials};
+use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
+use jiff::Timestamp;
+use reqwest::{Client, Url};
+use serde::{Serialize, de::DeserializeOwned};
+
+use self::{
+    entity::{check_size, pack, unpack},
+    keep::{Draft, REQUESTS, TENANTS},
+    service::{Entity, Place, Service, Table, Trouble},
+};
+use super::{
+    bridge::{Credential, Transport},
+    token::Tokens,
+};
+use crate::{
+    announce::HistoryRow,
+    ids::TenantId,
+    ports::{Clock, Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    tenant::Tenant,
+};
+
+/// The largest answer that is read, in bytes: a page of the largest documents, as base64 within JSON.
+const MAX_REPLY_BYTES: usize = 24 << 20;
+/// Documents in one page, so that its answer stays below that.
+const DOCUMENTS_IN_PAGE: usize = 16;
+/// Rows of history in one page.
+const ROWS_IN_PAGE: usize = 200;
+/// Rows of history that are written at the same time.
+const ROWS_AT_ONCE: usize = 8;
+
+/// Where the tables are.
+#[derive(Debug, Clone)]
+pub struct TablesSettings {
+    /// The account's endpoint, e.g. `https://contoso.table.core.windows.net`; at a loopback address, by plain HTTP, it is
+    /// Azurite, whose account and key everybody knows.
+    pub endpoint: Url,
+    /// What the tables' names begin with: letters and digits, a letter first, e.g. `tenantry`. Case does not count.
+    pub prefix: String,
+}
+
+/// Settings under which there can be no tables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadTables {
+    /// Not the endpoint of a storage account.
+    #[error(
+        "a table endpoint is https://ACCOUNT.table.core.windows.net or of that form, or Azurite's http://127.0.0.1:PORT; it \
+         has no path, query or user"
+    )]
+    Endpoint,
+    /// Not the beginning of a table's name.
+    #[error("the beginning of the tables' names has one to forty letters and digits, a letter first")]
+    Prefix,
+}
+
+/// The state store of the real world.
+pub struct TableState {
+    service: Service,
+}
+
+impl TableState {
+    /// A store in these tables. Nothing is asked of the service yet, and nothing made. The client's time limit is
+    /// that of one try; Azurite is sent no token.
+    ///
+    /// # Errors
+    /// [`BadTables`] for settings that can't be right.
+    pub fn new(
+        settings: &TablesSettings,
+        client: &Client,
+        tokens: Arc<Tokens>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BadTables> {
+        let prefix = &settings.prefix;
+        let plain = prefix.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !plain || !prefix.starts_with(|first: char| first.is_ascii_alphabetic()) || prefix.len() > 40 {
+            return Err(BadTables::Prefix);
+        }
+        let (location, credentials) = account(&settings.endpoint, tokens)?;
+        let transport = Transport::new(client.clone(), Arc::clone(&clock), MAX_REPLY_BYTES);
+        Ok(Self { service: Service::new(location, credentials, transport, prefix.clone(), clock) })
+    }
+}
+
+/// The account behind an endpoint, and how to show who we are: by a token, and nowhere but to Azurite by its key.
+fn account(endpoint: &Url, tokens: Arc<Tokens>) -> Result<(CloudLocation, StorageCredentials), BadTables> {
+    let host = endpoint.host_str().ok_or(BadTables::Endpoint)?;
+    let bare = endpoint.path() == "/" && endpoint.query().is_none() && endpoint.fragment().is_none();
+    if !bare || !endpoint.username().is_empty() || endpoint.password().is_some() {
+        return Err(BadTables::Endpoint);
+    }
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    match endpoint.scheme() {
+        "https" => {
+            let credential: Arc<dyn TokenCredential> = Arc::new(Credential::new(tokens));
+            let account = host.split('.').next().unwrap_or_default().to_owned();
+            let uri = endpoint.to_string();
+            Ok((CloudLocation::Custom { account, uri }, StorageCredentials::token_credential(credential)))
+        }
+        "http" if host == "localhost" || address.is_ok_and(|address| address.is_loopback()) => {
+            let port = endpoint.port_or_known_default().ok_or(BadTables::Endpoint)?;
+            Ok((CloudLocation::Emulator { address: host.to_owned(), port }, StorageCredentials::emulator()))
+        }
+        _ => Err(BadTables::Endpoint),
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(json)
+        .map_err(|error| StoreError::Refused(format!("a stored row can't be read: {error}")))
+}
+
+fn document(json: &[u8]) -> Result<Tenant, StoreError> {
+    Tenant::from_json(json).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+/// The row of a history row: what is newer comes first.
+fn row_key(number: u64) -> String {
+    format!("{:020}", u64::MAX - number)
+}
+
+impl TableState {
+    /// Up to `limit` entities of a query, read page by page.
+    async fn query(
+        &self,
+        table: Table,
+        filter: &str,
+        in_page: usize,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let (mut found, mut from) = (Vec::new(), None);
+        while found.len() < limit {
+            let most = in_page.min(limit - found.len());
+            let (page, next) = self.service.page(table, filter.to_owned(), most, from).await?;
+            for entity in page.iter().take(limit - found.len()) {
+                found.push(unpack(entity).map_err(StoreError::Refused)?);
+            }
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn append_row(&self, row: HistoryRow) -> Result<(), StoreError> {
+        let mut entity = Entity::new();
+        entity.insert("At".to_owned(), row.at.to_string().into());
+        entity.insert("What".to_owned(), row.what.as_str().into());
+        for (name, text) in [("Step", &row.step), ("State", &row.state)] {
+            if let Some(text) = text {
+                entity.insert(name.to_owned(), text.as_str().into());
+            }
+        }
+        pack(&mut entity, to_json(&row)?.as_bytes());
+        check_size(&entity, 0).map_err(StoreError::Refused)?;
+        let key = row_key(row.number);
+        let place = Place { table: Table::History, partition: row.tenant_id.as_str(), row: &key };
+        match self.service.insert(place, entity).await {
+            Ok(_) | Err(Trouble::Conflict) => Ok(()),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+}
+
+impl StateStore for TableState {
+    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
+        Box::pin(async move {
+            let stored = self.service.load(TENANTS, id.as_str()).await?;
+            stored.map(|Stored { value, etag }| Ok(Stored { value: document(&value)?, etag })).transpose()
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(async move {
+            let json = tenant.to_json().map_err(|error| StoreError::Refused(error.to_string()))?;
+            let plain = vec![
+                ("Schema", tenant.schema.clone()),
+                ("Status", tenant.status.word().to_owned()),
+                ("UpdatedAt", tenant.updated_at.to_string()),
+            ];
+            let draft = Draft { key: tenant.id.as_str(), json, due_at: tenant.due_at, plain };
+            self.service.save(TENANTS, draft, seen).await
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a TenantId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+        Box::pin(async move {
+            // Each id comes after the empty text.
+            let filter = format!("PartitionKey gt '{}'", after.map_or("", TenantId::as_str));
+            let found = self.query(Table::Tenants, &filter, DOCUMENTS_IN_PAGE, limit).await?;
+            found.iter().map(|json| document(json)).collect()
+        })
+    }
+
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+        Box::pin(async move {
+            let stored = self.service.load(REQUESTS, key).await?;
+            stored.map(|Stored { value, etag }| Ok(Stored { value: from_json(&value)?, etag })).transpose()
+        })
+    }
+
+    fn save_request<'a>(
+        &'a self,
+        record: &'a RequestRecord,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(async move {
+            let due_at = (!record.notices.is_empty()).then_some(record.at);
+            let plain = vec![("At", record.at.to_string())];
+            let draft = Draft { key: &record.key, json: to_json(record)?, due_at, plain };
+            self.service.save(REQUESTS, draft, seen).await
+        })
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        Box::pin(self.service.due(now, limit))
+    }
+
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let appended =
+                stream::iter(rows.to_vec()).map(|row| self.append_row(row)).buffer_unordered(ROWS_AT_ONCE);
+            appended.try_collect().await
+        })
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a TenantId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
+        Box::pin(async move {
+            let filter = format!("PartitionKey eq '{id}'");
+            let found = self.query(Table::History, &filter, ROWS_IN_PAGE, limit).await?;
+            found.iter().map(|json| from_json(json)).collect()
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! The state in plain maps: what a store has to do, with nothing in the way of reading it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard},
+};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tenantry::{
+    announce::HistoryRow,
+    ids::TenantId,
+    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    tenant::Tenant,
+};
+
+/// The model that the other stores are held against.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<Maps>);
+
+#[derive(Default)]
+struct Maps {
+    tenants: BTreeMap<TenantId, Stored<Tenant>>,
+    requests: BTreeMap<String, Stored<RequestRecord>>,
+    history: BTreeMap<(TenantId, u64), HistoryRow>,
+    saves: u64,
+}
+
+impl Memory {
+    fn maps(&self) -> MutexGuard<'_, Maps> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Maps {
+    /// The next version, if the present one is the one that was seen.
+    fn version(&mut self, present: Option<&ETag>, seen: Option<&ETag>) -> Result<ETag, StoreError> {
+        if present != seen {
+            return Err(StoreError::Overtaken);
+        }
+        self.saves += 1;
+        Ok(ETag(self.saves.to_string()))
+    }
+}
+
+impl StateStore for Memory {
+    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
+        Box::pin(async { Ok(self.maps().tenants.get(id).cloned()) })
+    }
+
+    fn save<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(async move {
+            tenant.to_json().map_err(|error| StoreError::Refused(error.to_string()))?;
+            let mut maps = self.maps();
+            let present = maps.tenants.get(&tenant.id).map(|stored| stored.etag.clone());
+            let etag = maps.version(present.as_ref(), seen)?;
+            maps.tenants.insert(tenant.id.clone(), Stored { value: tenant.clone(), etag: etag.clone() });
+            Ok(etag)
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a TenantId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+        Box::pin(async move {
+            let maps = self.maps();
+            let rows = maps.tenants.values().map(|stored| stored.value.clone());
+            Ok(rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit).collect())
+        })
+    }
+
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+        Box::pin(async move { Ok(self.maps().requests.get(key).cloned()) })
+    }
+
+    fn save_request<'a>(
+        &'a self,
+        record: &'a RequestRecord,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(async move {
+            let mut maps = self.maps();
+            let present = maps.requests.get(&record.key).map(|stored| stored.etag.clone());
+            let etag = maps.version(present.as_ref(), seen)?;
+            maps.requests.insert(record.key.clone(), Stored { value: record.clone(), etag: etag.clone() });
+            Ok(etag)
+        })
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        Box::pin(async move {
+            let maps = self.maps();
+            let tenants = maps.tenants.values().filter_map(|Stored { value: tenant, .. }| {
+                Some((tenant.due_at?.as_millisecond(), Due::Tenant(tenant.id.clone())))
+            });
+            let requests = maps.requests.values().filter_map(|Stored { value: record, .. }| {
+                let told = record.notices.is_empty();
+                (!told).then(|| (record.at.as_millisecond(), Due::Request(record.key.clone())))
+            });
+            let all: BTreeSet<(i64, Due)> = tenants.chain(requests).collect();
+            let due = all.into_iter().take_while(|(at, _)| *at <= now.as_millisecond());
+            Ok(due.map(|(_, due)| due).take(limit).collect())
+        })
+    }
+
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut maps = self.maps();
+            for row in rows {
+                let key = (row.tenant_id.clone(), row.number);
+                maps.history.entry(key).or_insert_with(|| row.clone());
+            }
+            Ok(())
+        })
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a TenantId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
+        Box::pin(async move {
+            let maps = self.maps();
+            let rows = maps.history.range((id.clone(), 0)..=(id.clone(), u64::MAX));
+            Ok(rows.rev().take(limit).map(|(_, row)| row.clone()).collect())
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! One contract that every state store keeps: the reference model in memory, the local world's file, Table Storage.
+//!
+//! The model shows that the contract can be kept, so what the others fail at is theirs. Table Storage is Azurite here,
+//! behind the same adapter as in Azure; those tests are ignored unless asked for, because they need it running:
+//! `cargo xtask test` brings it, and asks for them.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "state_store/azurite.rs"]
+mod azurite;
+mod common;
+#[path = "state_store/contract.rs"]
+mod contract;
+#[path = "state_store/documents.rs"]
+mod documents;
+#[path = "state_store/due.rs"]
+mod due;
+#[path = "state_store/race.rs"]
+mod race;
+#[path = "state_store/records.rs"]
+mod records;
+
+use std::sync::Arc;
+
+use common::memory::Memory;
+use tenantry::local::{db::Db, state::LocalState};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_model_keeps_the_contract() {
+    contract::hold(async || Arc::new(Memory::default())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_local_file_keeps_the_contract() {
+    let folder = common::folder();
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    contract::hold(async || {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let db = Db::open(&folder.path().join(format!("{number}.redb"))).unwrap();
+        Arc::new(LocalState::open(db).await.unwrap())
+    })
+    .await;
+}
