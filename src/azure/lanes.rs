@@ -1,6 +1,6 @@
 //! Changes that Azure makes one at a time: those to one network, above all its private endpoints.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use jiff::Timestamp;
 
@@ -15,50 +15,89 @@ use crate::{
 
 /// How long a change keeps its lane if nothing more is heard of it; such a change takes a minute or two.
 const LONGEST: Duration = Duration::from_secs(180);
-/// When to try again while somebody else is in the lane.
-const AGAIN: Duration = Duration::from_secs(10);
+/// How long a change takes as long as none was seen.
+const USUAL: Duration = Duration::from_secs(5);
+/// The shortest and the longest time to stay away: a foresight is not to leave the lane empty for long.
+const AWAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
 
-/// Who is in which lane, by the lane's key ([`Request::serial`]).
+/// The lanes by their keys ([`Request::serial`]).
 #[derive(Debug, Default)]
-pub(super) struct Lanes(BTreeMap<String, Holder>);
+pub(super) struct Lanes(BTreeMap<String, Lane>);
 
+#[derive(Debug)]
+struct Lane {
+    holder: Option<Holder>,
+    /// How long the last change took.
+    usual: Duration,
+    /// The resources that were sent away, in the order in which they first came; each is expected back.
+    waiting: Vec<String>,
+}
+
+/// Who is in a lane.
 #[derive(Debug)]
 struct Holder {
     /// The resource that is being changed.
     resource: String,
     /// Where its change is asked about.
     operation: Option<Poll>,
-    until: Timestamp,
+    since: Timestamp,
 }
 
 impl Lanes {
     /// Enters the request's lane if it has one; otherwise how long to stay away.
     pub(super) fn enter(&mut self, request: &Request, now: Timestamp) -> Option<Duration> {
-        let lane = request.serial.as_ref().filter(|_| request.mutates())?;
+        let key = request.serial.as_ref().filter(|_| request.mutates())?;
+        let lane = self.0.entry(key.clone()).or_default();
         let resource = resource(request);
-        if self.0.get(lane).is_some_and(|holder| holder.until > now && holder.resource != resource) {
-            return Some(AGAIN);
+        if lane.holder.as_ref().is_some_and(|holder| holder.resource != resource && holder.is_there(now)) {
+            return Some(lane.wait(resource));
         }
-        self.0.insert(lane.clone(), Holder { resource, operation: None, until: later(now, LONGEST) });
+        lane.waiting.retain(|waiting| *waiting != resource);
+        lane.holder = Some(Holder { resource, operation: None, since: now });
         None
     }
 
     /// Takes in what became of a request; without an answer its change may be under way.
     pub(super) fn learn(&mut self, request: &Request, reply: Option<&Reply>, now: Timestamp) {
         let Some(reply) = reply else { return };
-        self.0.retain(|lane, holder| {
-            if holder.until <= now {
-                return false;
+        for (key, lane) in &mut self.0 {
+            let Some(holder) = &mut lane.holder else { continue };
+            let goes_on = if request.mutates() {
+                request.serial.as_ref() != Some(key) || holder.goes_on_after(request, reply)
+            } else {
+                holder.goes_on(request, reply)
+            };
+            if !goes_on {
+                lane.usual = now.duration_since(holder.since).unsigned_abs();
+                lane.holder = None;
             }
-            if request.mutates() {
-                return request.serial.as_ref() != Some(lane) || holder.goes_on_after(request, reply);
-            }
-            holder.goes_on(request, reply)
+        }
+    }
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { holder: None, usual: USUAL, waiting: Vec::new() }
+    }
+}
+
+impl Lane {
+    /// Until it is this one's turn, as far as can be foreseen.
+    fn wait(&mut self, resource: String) -> Duration {
+        let place = self.waiting.iter().position(|waiting| *waiting == resource).unwrap_or_else(|| {
+            self.waiting.push(resource);
+            self.waiting.len() - 1
         });
+        let turns = u32::try_from(place + 1).unwrap_or(u32::MAX);
+        self.usual.saturating_mul(turns).clamp(*AWAY.start(), *AWAY.end())
     }
 }
 
 impl Holder {
+    fn is_there(&self, now: Timestamp) -> bool {
+        later(self.since, LONGEST) > now
+    }
+
     /// Whether a change goes on after its request was answered.
     fn goes_on_after(&mut self, request: &Request, reply: &Reply) -> bool {
         if self.resource != resource(request) {
@@ -74,9 +113,17 @@ impl Holder {
     }
 
     /// Whether it goes on after a poll or a look.
-    fn goes_on(&self, request: &Request, reply: &Reply) -> bool {
+    fn goes_on(&mut self, request: &Request, reply: &Reply) -> bool {
         if let Some(poll) = self.operation.as_ref().filter(|poll| poll.url == request.path) {
-            return matches!(operation::after_poll(poll, reply), Ok(Progress::Running { .. }));
+            return match operation::after_poll(poll, reply) {
+                Ok(Progress::Running { operation, .. }) => {
+                    self.operation = operation.or_else(|| self.operation.take());
+                    true
+                }
+                // The question was not answered.
+                Err(_) => true,
+                Ok(Progress::Done | Progress::Ended(_)) => false,
+            };
         }
         let shows_it = self.resource == resource(request) && (reply.is_success() || reply.status == 404);
         !shows_it || (reply.is_success() && !operation::is_terminal(&reply.body))

@@ -11,3 +11,4 @@ pub mod throttle;
 pub mod token;
 mod transport;
 pub mod wire;
+pub mod world;

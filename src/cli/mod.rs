@@ -59,7 +59,9 @@ pub async fn run() -> ExitCode {
         }
     };
     let serves = matches!(command, Command::Serve(_));
-    let (style, level) = if serves { (Style::Json, "info") } else { (Style::Plain, "warn") };
+    // The identity crate tells at every start what was set anyway.
+    let (style, level) =
+        if serves { (Style::Json, "info,azure_identity=warn") } else { (Style::Plain, "warn") };
     telemetry::begin(style, config.log.as_deref(), level);
     match command {
         Command::Local(args) => local::run(args, config).await,
@@ -67,7 +69,7 @@ pub async fn run() -> ExitCode {
         Command::Cloud(args) => cloud::run(args, config).await,
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
         Command::Plan(args) => printed(plan::run(&args, &local_stamp(), &mut std::io::stdout())),
-        Command::Submit(args) => submit::run(args).await,
+        Command::Submit(args) => submit::run(args, config).await,
         Command::Status(args) => status::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Retry(args) => retry::run(args).await,

@@ -1,17 +1,23 @@
 //! `tenantry serve`: the custom handler that the Functions host starts.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args as ClapArgs;
 
+use tokio::net::TcpListener;
+
 use super::{
-    local::{local_settings, refused_in_azure},
+    local::{blueprints, local_settings, refused_in_azure},
     output,
 };
 use crate::{
-    config::Config,
-    host,
+    azure::world::{self as azure, AzureError},
+    config::{AzureConfig, Config, WakeUps},
+    host::{self, routes::Routes},
     local::world::{LocalError, LocalWorld},
+    ports::SystemClock,
+    runner::Settings,
+    telemetry::fresh,
 };
 
 /// Serve the functions to the Functions host (host.json starts this)
@@ -30,12 +36,39 @@ pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let settings = match local_settings(&config, config.data.clone(), &config.speed) {
+    match &config.azure {
+        Some(azure) => in_azure(listener, &config, azure).await,
+        None => on_this_machine(listener, &config).await,
+    }
+}
+
+async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -> ExitCode {
+    let blueprints = match blueprints(config) {
+        Ok(blueprints) => blueprints,
+        Err(problems) => return refused(&problems),
+    };
+    let served: Result<(), AzureError> = async {
+        let world = azure::open(azure, Arc::new(SystemClock), azure.request_timeout)?;
+        let settings = Settings::azure(&config.deployment).with_request_timeout(azure.request_timeout);
+        let overdue = match azure.wake_ups {
+            WakeUps::Queue => settings.overdue,
+            // Nobody else wakes anybody.
+            WakeUps::Sweep => Duration::ZERO,
+        };
+        let settings = Settings { budget: azure.patience, overdue, ..settings };
+        let process = format!("azure-{}", fresh().simple());
+        let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process);
+        tracing::info!(port = config.handler_port, world = "azure", "serving");
+        Ok(host::serve(listener, Arc::new(routes), stop_signal()).await?)
+    }
+    .await;
+    output::ended(served)
+}
+
+async fn on_this_machine(listener: TcpListener, config: &Config) -> ExitCode {
+    let settings = match local_settings(config, config.data.clone(), &config.speed) {
         Ok(settings) => settings,
-        Err(problems) => {
-            problems.iter().for_each(|problem| output::problem(problem));
-            return ExitCode::from(2);
-        }
+        Err(problems) => return refused(&problems),
     };
     let served: Result<(), LocalError> = async {
         let local = LocalWorld::open(settings).await?;
@@ -48,6 +81,11 @@ pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
     }
     .await;
     output::ended(served)
+}
+
+fn refused(problems: &[String]) -> ExitCode {
+    problems.iter().for_each(|problem| output::problem(problem));
+    ExitCode::from(2)
 }
 
 /// Ctrl-C, or SIGTERM where there is one.

@@ -1,6 +1,6 @@
 //! `tenantry submit`: hand requests to a running instance.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args as ClapArgs;
 use reqwest::Method;
@@ -9,40 +9,93 @@ use super::{
     call::{Instance, text},
     output,
 };
+use crate::{
+    azure::world as azure,
+    config::Config,
+    intake,
+    ports::{Clock, SystemClock},
+};
 
-/// Hand requests (sign-up, update, deprovision, retry) to a running instance
+/// Hand requests (sign-up, update, deprovision, retry) to a running instance, or to its queue
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// JSON files, one request each, bare or as a CloudEvent
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Send to the Service Bus queue, as a signup app does, with the settings of the Azure world
+    #[arg(long, conflicts_with_all = ["url", "json"])]
+    queue: bool,
     #[command(flatten)]
     instance: Instance,
 }
 
-pub(super) async fn run(args: Args) -> ExitCode {
-    let mut worst = ExitCode::SUCCESS;
+pub(super) async fn run(args: Args, config: Config) -> ExitCode {
+    let mut requests = Vec::new();
     for file in &args.files {
-        let body = match std::fs::read(file) {
-            Ok(body) => body,
+        match std::fs::read(file) {
+            Ok(body) => requests.push((file.display().to_string(), body)),
             Err(error) => {
                 output::problem(&format!("{} can't be read: {error}", file.display()));
                 return ExitCode::from(2);
             }
-        };
-        let code = args
-            .instance
+        }
+    }
+    if args.queue { to_queue(&requests, &config).await } else { to_instance(requests, &args.instance).await }
+}
+
+async fn to_instance(requests: Vec<(String, Vec<u8>)>, instance: &Instance) -> ExitCode {
+    let mut worst = ExitCode::SUCCESS;
+    for (name, body) in requests {
+        let code = instance
             .call(Method::POST, "/api/tenants", Some(body), |answer| {
                 let (verdict, tenant) = (text(answer, "/verdict"), text(answer, "/tenantId"));
-                output::line(&format!(
-                    "{}: {verdict}, tenant {tenant}, operation {}",
-                    file.display(),
-                    text(answer, "/operationId")
-                ));
+                let operation = text(answer, "/operationId");
+                output::line(&format!("{name}: {verdict}, tenant {tenant}, operation {operation}"));
             })
             .await;
         if code != ExitCode::SUCCESS {
             worst = code;
+        }
+    }
+    worst
+}
+
+/// Checks each request as the intake will, then sends it.
+async fn to_queue(requests: &[(String, Vec<u8>)], config: &Config) -> ExitCode {
+    let Some(azure) = &config.azure else {
+        output::problem(
+            "--queue needs the Azure world's settings; set TENANTRY_WORLD=azure (docs/operating.md)",
+        );
+        return ExitCode::from(2);
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let bus = match azure::sender(azure, &clock, azure.request_timeout) {
+        Ok(bus) => bus,
+        Err(error) => {
+            output::problem(&output::chain(&error));
+            return ExitCode::from(2);
+        }
+    };
+    let mut worst = ExitCode::SUCCESS;
+    for (name, body) in requests {
+        let request = match intake::read(body, &config.deployment) {
+            Ok(request) => request,
+            Err(faults) => {
+                for fault in faults {
+                    output::problem(&format!("{name}: {} {}: {}", fault.pointer, fault.code, fault.message));
+                }
+                worst = ExitCode::from(1);
+                continue;
+            }
+        };
+        // What could be read is text.
+        let body = String::from_utf8_lossy(body);
+        match bus.submit(request.tenant_id.as_str(), &request.request_id, &body).await {
+            Ok(()) => output::line(&format!("{name}: sent, tenant {}", request.tenant_id)),
+            Err(failure) => {
+                output::problem(&format!("{name} was not taken by the queue: {failure}"));
+                worst = ExitCode::from(1);
+            }
         }
     }
     worst

@@ -48,6 +48,8 @@ pub struct Settings {
     pub skew: Duration,
     /// How long one drive may go on waiting in place; a longer wait is parked.
     pub budget: Duration,
+    /// How long what is due is left to its own wake-up before the sweep takes it for lost.
+    pub overdue: Duration,
     /// How long answers that belong together are waited for, so that one save covers them.
     pub gather: Duration,
 }
@@ -63,6 +65,7 @@ impl Settings {
             request_life: Duration::from_secs(30),
             skew: Duration::from_secs(3),
             budget: Duration::from_secs(20),
+            overdue: Duration::from_secs(15),
             gather: Duration::from_millis(500),
         }
     }
@@ -85,6 +88,7 @@ impl Settings {
             request_life: Duration::from_secs(2),
             skew: Duration::ZERO,
             budget: Duration::from_secs(1),
+            overdue: Duration::ZERO,
             gather: Duration::from_millis(50),
             ..Self::azure(deployment)
         }

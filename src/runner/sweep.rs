@@ -12,13 +12,14 @@ use crate::{
 const BATCH: usize = 200;
 
 impl Runner {
-    /// Wakes every tenant that is due and tells refusals that were not told yet. Returns how much was due.
+    /// Wakes every tenant that is overdue and tells refusals that were not told yet. Returns how much was due.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read; the next sweep tries again.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let now = self.world.clock.now();
-        let due = self.world.store.due(now, BATCH).await?;
+        let overdue = now.checked_sub(self.settings.overdue).unwrap_or(now);
+        let due = self.world.store.due(overdue, BATCH).await?;
         for due in &due {
             match due {
                 Due::Tenant(id) => {

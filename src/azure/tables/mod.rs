@@ -49,6 +49,9 @@ const ROWS_IN_PAGE: usize = 200;
 /// Rows of history that are written at the same time.
 const ROWS_AT_ONCE: usize = 8;
 
+/// The account of Azurite that everybody knows, as a path.
+const EMULATOR_PATH: &str = "/devstoreaccount1";
+
 /// Where the tables are.
 #[derive(Debug, Clone)]
 pub struct TablesSettings {
@@ -65,7 +68,7 @@ pub enum BadTables {
     /// Not the endpoint of a storage account.
     #[error(
         "a table endpoint is https://ACCOUNT.table.core.windows.net or of that form, or Azurite's http://127.0.0.1:PORT; it \
-         has no path, query or user"
+         has no query or user, and no path but Azurite's account"
     )]
     Endpoint,
     /// Not the beginning of a table's name.
@@ -104,7 +107,11 @@ impl TableState {
 /// The account behind an endpoint, and how to show who we are: by a token, and nowhere but to Azurite by its key.
 fn account(endpoint: &Url, tokens: Arc<Tokens>) -> Result<(CloudLocation, StorageCredentials), BadTables> {
     let host = endpoint.host_str().ok_or(BadTables::Endpoint)?;
-    let bare = endpoint.path() == "/" && endpoint.query().is_none() && endpoint.fragment().is_none();
+    // Azurite's endpoints name its account in the path.
+    let path = endpoint.path();
+    let path =
+        if endpoint.scheme() == "http" { path.strip_suffix(EMULATOR_PATH).unwrap_or(path) } else { path };
+    let bare = matches!(path, "" | "/") && endpoint.query().is_none() && endpoint.fragment().is_none();
     if !bare || !endpoint.username().is_empty() || endpoint.password().is_some() {
         return Err(BadTables::Endpoint);
     }

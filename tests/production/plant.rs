@@ -1,0 +1,295 @@
+//! Everything that a deployment has, on loopback: the simulated Azure with its queues, Azurite, the embedded host, and
+//! the program as the host's child process.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use reqwest::{Client, Url};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry::{
+    azure::{
+        client::client,
+        tables::{TableState, TablesSettings},
+        token::Tokens,
+    },
+    local::{
+        cloud::{Cloud, CloudSettings, local_stamp},
+        db::Db,
+        host::{App, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
+        queue::{BrokerSettings, Queue},
+    },
+    ports::{Clock as _, StateStore as _, SystemClock},
+};
+use tokio::{net::TcpListener, process::Command, task::JoinHandle};
+
+use crate::{
+    common::{
+        folder,
+        judge::{list, text},
+        removal, request, signup, until,
+    },
+    trouble::Trouble,
+};
+
+/// What a test wants to be otherwise.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// Every tenth answer of the state is bad.
+    pub(crate) trouble: bool,
+    /// The handler is killed in the middle of the first deliveries of these messages.
+    pub(crate) kills: &'static [u64],
+    /// The level of the log.
+    pub(crate) log: Option<&'static str>,
+}
+
+pub(crate) struct Plant {
+    cloud: String,
+    identity_header: String,
+    base: String,
+    client: Client,
+    environment: BTreeMap<String, String>,
+    trouble: Trouble,
+    store: TableState,
+    host: EmbeddedHost,
+    servers: [JoinHandle<()>; 2],
+    folder: TempDir,
+}
+
+impl Drop for Plant {
+    fn drop(&mut self) {
+        self.servers.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Where Azurite is, as `cargo xtask test` says it.
+#[expect(clippy::disallowed_methods, reason = "the tests are told by it where Azurite is")]
+fn azurite() -> Url {
+    let address = std::env::var("TENANTRY_TEST_AZURITE");
+    let address = address.expect("TENANTRY_TEST_AZURITE is not set: run these tests with `cargo xtask test`");
+    address.parse().unwrap()
+}
+
+/// A prefix that no other plant has.
+fn table_prefix(folder: &TempDir) -> String {
+    let name: String = folder.path().to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("p{}x{}", std::process::id(), &name[name.len() - 6..])
+}
+
+impl Plant {
+    pub(crate) async fn new(settings: Settings) -> Self {
+        let folder = folder();
+        let queue = Queue::open(Db::open(&folder.path().join("queue.redb")).unwrap(), BrokerSettings::default());
+        let queue = queue.unwrap();
+        let now = Arc::new(|| SystemClock.now());
+        let cloud = CloudSettings::new(folder.path().join("azure.redb"), now.clone());
+        let cloud = cloud.speed("200".parse().unwrap()).strict(true).queue(queue.clone());
+        let cloud = Cloud::open(cloud).await.unwrap();
+        let identity_header = cloud.identity_header().to_owned();
+        let (url, cloud_server) = serve(cloud.router()).await;
+        let trouble = Trouble::before(&azurite(), if settings.trouble { 10 } else { 0 }).await;
+        let prefix = table_prefix(&folder);
+        let environment = environment(&url, &identity_header, &trouble.url, &prefix, settings.log);
+        let tables = TablesSettings { endpoint: azurite(), prefix };
+        let http = client(Duration::from_secs(30)).unwrap();
+        let store = TableState::new(&tables, &http, Arc::new(Tokens::fixed("none")), Arc::new(SystemClock));
+        let handler = Handler::Process(ProcessHandler {
+            root: folder.path().to_owned(),
+            executable: Some(logged(folder.path())),
+            environment: environment.clone(),
+        });
+        let faults = HostFaults::new(move |attempt| {
+            let hit = attempt.function == "signup"
+                && attempt.delivery_count == 1
+                && settings.kills.contains(&attempt.sequence);
+            hit.then_some(Fault::KillHandler { after: Duration::from_millis(400) })
+        });
+        let app = App::embedded().unwrap();
+        let interval = Some(Duration::from_secs(1));
+        let host = HostSettings { timer_interval: interval, faults, ..HostSettings::new(app) };
+        let host = EmbeddedHost::start(host, handler, queue, now).await;
+        let host = host.unwrap_or_else(|error| panic!("{error}\n{}", log(folder.path())));
+        let (base, front) = serve(host.router()).await;
+        Self {
+            cloud: url,
+            identity_header,
+            base,
+            client: Client::new(),
+            environment,
+            trouble,
+            store: store.unwrap(),
+            host,
+            servers: [cloud_server, front],
+            folder,
+        }
+    }
+
+    /// Hands requests to the queue with the program itself, as an operator would.
+    async fn submit(&self, requests: &[Value]) {
+        let folder = self.folder.path();
+        let mut files = Vec::new();
+        for (number, request) in requests.iter().enumerate() {
+            let file = folder.join(format!("request-{number}.json"));
+            std::fs::write(&file, request.to_string()).unwrap();
+            files.push(file);
+        }
+        until("all requests to be sent", async || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+            command.arg("submit").arg("--queue").args(&files).envs(&self.environment).stdin(Stdio::null());
+            let sent = command.output().await.unwrap();
+            // Where the namespace is in trouble the operator repeats; what came twice is one request all the same.
+            match sent.status.success() {
+                true => Ok(()),
+                false => Err(json!(String::from_utf8_lossy(&sent.stderr))),
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn sign_up(&self, names: &[String]) {
+        let requests = names.iter().enumerate().map(|(number, name)| {
+            let sample = signup(if number % 2 == 0 { "contoso" } else { "tailspin" });
+            request(&format!("signup-{name}"), "provision", name, sample["spec"].clone())
+        });
+        self.submit(&requests.collect::<Vec<_>>()).await;
+    }
+
+    pub(crate) async fn remove(&self, names: &[String]) {
+        let requests: Vec<Value> =
+            names.iter().map(|name| removal(&format!("remove-{name}"), name)).collect();
+        self.submit(&requests).await;
+    }
+
+    async fn get(&self, url: String) -> Value {
+        self.client.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(crate) async fn tenant(&self, name: &str) -> Value {
+        self.get(format!("{}/api/tenants/{name}", self.base)).await
+    }
+
+    pub(crate) async fn history(&self, name: &str) -> Value {
+        self.get(format!("{}/api/tenants/{name}?view=history", self.base)).await
+    }
+
+    pub(crate) async fn sim(&self, what: &str) -> Value {
+        self.get(format!("{}/_sim/{what}", self.cloud)).await
+    }
+
+    pub(crate) async fn until_status(&self, name: &str, status: &str) {
+        until(&format!("{name} to be {status}"), async || {
+            if let Some(why) = self.host.gave_up() {
+                panic!("the handler was given up: {why}\n{}", log(self.folder.path()));
+            }
+            let tenant = self.tenant(name).await;
+            if text(&tenant, "/status") == status { Ok(()) } else { Err(tenant) }
+        })
+        .await;
+    }
+
+    /// Waits until an event of that type was told of the tenant; all of the tenant's events.
+    pub(crate) async fn until_told(&self, name: &str, kind: &str) -> Vec<Value> {
+        until(&format!("{name} to be told {kind}"), async || {
+            let events = self.sim(&format!("events?tenant={name}")).await;
+            let told = list(&events).iter().any(|event| text(event, "/type").contains(kind));
+            if told { Ok(list(&events).to_vec()) } else { Err(events) }
+        })
+        .await
+    }
+
+    pub(crate) async fn chaos(&self, dose: Value) {
+        let posted = self.client.post(format!("{}/_sim/chaos", self.cloud)).json(&dose).send().await.unwrap();
+        assert!(posted.status().is_success());
+    }
+
+    pub(crate) async fn fault(&self, fault: Value) {
+        let posted = self.client.post(format!("{}/_sim/faults", self.cloud)).json(&fault).send().await.unwrap();
+        assert!(posted.status().is_success());
+    }
+
+    pub(crate) fn table_trouble(&self) -> u64 {
+        self.trouble.spoilt()
+    }
+
+    /// The journal's lines with that status and this in their path.
+    pub(crate) async fn journalled(&self, status: u64, path: &str) -> Vec<Value> {
+        let journal = self.sim("journal").await;
+        let lines = list(&journal).iter();
+        lines.filter(|line| line["status"] == status && text(line, "/path").contains(path)).cloned().collect()
+    }
+
+    /// The secret that the identity endpoint wants, which is in the settings.
+    pub(crate) fn identity_header(&self) -> &str {
+        &self.identity_header
+    }
+
+    /// Every place where something is written down, by name.
+    pub(crate) async fn sinks(&self, name: &str) -> Vec<(&'static str, String)> {
+        let document = self.store.load(&name.parse().unwrap()).await.unwrap().unwrap().value;
+        vec![
+            ("the log", log(self.folder.path())),
+            ("the document", serde_json::to_string(&document).unwrap()),
+            ("the history", self.history(name).await.to_string()),
+            ("the view", self.tenant(name).await.to_string()),
+            ("the events", self.sim("events").await.to_string()),
+            ("the topic", self.sim("topics/tenant-events").await.to_string()),
+        ]
+    }
+}
+
+/// Serves routes on a free port.
+async fn serve(router: axum::Router) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+}
+
+fn environment(
+    cloud: &str,
+    identity_header: &str,
+    tables: &Url,
+    prefix: &str,
+    log: Option<&str>,
+) -> BTreeMap<String, String> {
+    let settings = [
+        ("TENANTRY_WORLD", "azure"),
+        ("TENANTRY_DEPLOYMENT", "local"),
+        ("TENANTRY_LOG", log.unwrap_or("info")),
+        ("TENANTRY_IDENTITY", "managed"),
+        ("TENANTRY_ARM", cloud),
+        ("TENANTRY_GRAPH", cloud),
+        ("TENANTRY_EVENT_GRID", cloud),
+        ("TENANTRY_SERVICE_BUS", cloud),
+        ("TENANTRY_EVENTS_TOPIC", "tenant-events"),
+        ("TENANTRY_TABLES", tables.as_str()),
+        ("TENANTRY_TABLE_PREFIX", prefix),
+        ("TENANTRY_REQUEST_TIMEOUT", "2"),
+        ("TENANTRY_PATIENCE", "1"),
+        ("IDENTITY_ENDPOINT", &format!("{cloud}{}", Cloud::IDENTITY_PATH)),
+        ("IDENTITY_HEADER", identity_header),
+        ("TENANTRY_STAMPS", &json!([local_stamp()]).to_string()),
+    ];
+    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// The program with both its outputs in a file.
+fn logged(folder: &Path) -> std::path::PathBuf {
+    let script = folder.join("tenantry.sh");
+    let mut text = "#!/bin/sh\n".to_owned();
+    let (program, log) = (env!("CARGO_BIN_EXE_tenantry"), folder.join("log"));
+    writeln!(text, "exec '{program}' \"$@\" >> '{}' 2>&1", log.display()).unwrap();
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
