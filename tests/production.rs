@@ -85,7 +85,8 @@ const CANARIES: [&str; 5] = [
     "canary-connection-secret",
 ];
 /// How each token of the simulated Azure begins, and Azurite's well-known key.
-const BEGINNINGS: [&str; 2] = ["eyJhdWQiOiJodHRwczov", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6"];
+const BEGINNINGS: [&str; 2] =
+    ["eyJhdWQiOiJodHRwczov", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6"];
 
 /// An error of Azure's that repeats what it should not.
 fn leaky_error() -> Value {

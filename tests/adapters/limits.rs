@@ -155,11 +155,30 @@ async fn changes_to_one_network_take_turns() {
     let stage = throttled([begun, running, done]).await;
 
     assert_eq!(stage.send(endpoint("one", Method::Put)).await.unwrap().status, 201);
-    assert_eq!(held_back(stage.send(endpoint("two", Method::Put)).await), Duration::from_secs(10));
+    assert_eq!(held_back(stage.send(endpoint("two", Method::Put)).await), Duration::from_secs(5));
     stage.send(Request::new(Api::Arm, Method::Get, poll)).await.unwrap();
     held_back(stage.send(endpoint("two", Method::Put)).await);
     stage.send(Request::new(Api::Arm, Method::Get, poll)).await.unwrap();
     assert_eq!(stage.send(endpoint("two", Method::Put)).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn who_waits_longer_in_the_queue_is_sent_away_for_longer() {
+    let begun = || reply(201, &resource("Updating"));
+    let done = || reply(200, &resource("Succeeded"));
+    let stage = throttled([begun(), done(), begun()]).await;
+    stage.send(endpoint("one", Method::Put)).await.unwrap();
+    for (name, seconds) in [("two", 5), ("three", 10), ("two", 5), ("four", 15)] {
+        let wait = held_back(stage.send(endpoint(name, Method::Put)).await);
+        assert_eq!(wait, Duration::from_secs(seconds), "{name}");
+    }
+    stage.clock.pass(Duration::from_secs(12));
+    stage.send(endpoint("one", Method::Get)).await.unwrap();
+    stage.send(endpoint("two", Method::Put)).await.unwrap();
+    for (name, seconds) in [("three", 12), ("four", 24), ("five", 30)] {
+        let wait = held_back(stage.send(endpoint(name, Method::Put)).await);
+        assert_eq!(wait, Duration::from_secs(seconds), "a change takes twelve seconds here; {name}");
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,8 @@
 //! the program as the host's child process.
 
 use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    process::Stdio,
-    sync::Arc,
-    time::Duration,
+    collections::BTreeMap, fmt::Write as _, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio,
+    sync::Arc, time::Duration,
 };
 
 use reqwest::{Client, Url};
@@ -86,7 +81,8 @@ fn table_prefix(folder: &TempDir) -> String {
 impl Plant {
     pub(crate) async fn new(settings: Settings) -> Self {
         let folder = folder();
-        let queue = Queue::open(Db::open(&folder.path().join("queue.redb")).unwrap(), BrokerSettings::default());
+        let queue =
+            Queue::open(Db::open(&folder.path().join("queue.redb")).unwrap(), BrokerSettings::default());
         let queue = queue.unwrap();
         let now = Arc::new(|| SystemClock.now());
         let cloud = CloudSettings::new(folder.path().join("azure.redb"), now.clone());
@@ -155,8 +151,8 @@ impl Plant {
 
     pub(crate) async fn sign_up(&self, names: &[String]) {
         let requests = names.iter().enumerate().map(|(number, name)| {
-            let sample = signup(if number % 2 == 0 { "contoso" } else { "tailspin" });
-            request(&format!("signup-{name}"), "provision", name, sample["spec"].clone())
+            let sample = signup(if number % 4 == 0 { "contoso" } else { "tailspin" });
+            request(&format!("signup-{name}"), "signup", name, sample["spec"].clone())
         });
         self.submit(&requests.collect::<Vec<_>>()).await;
     }
@@ -210,7 +206,8 @@ impl Plant {
     }
 
     pub(crate) async fn fault(&self, fault: Value) {
-        let posted = self.client.post(format!("{}/_sim/faults", self.cloud)).json(&fault).send().await.unwrap();
+        let posted =
+            self.client.post(format!("{}/_sim/faults", self.cloud)).json(&fault).send().await.unwrap();
         assert!(posted.status().is_success());
     }
 
@@ -261,7 +258,7 @@ fn environment(
     let settings = [
         ("TENANTRY_WORLD", "azure"),
         ("TENANTRY_DEPLOYMENT", "local"),
-        ("TENANTRY_LOG", log.unwrap_or("info")),
+        ("TENANTRY_LOG", log.unwrap_or("info,azure_identity=warn")),
         ("TENANTRY_IDENTITY", "managed"),
         ("TENANTRY_ARM", cloud),
         ("TENANTRY_GRAPH", cloud),

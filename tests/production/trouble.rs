@@ -97,7 +97,5 @@ async fn forward(inner: &Inner, request: Request) -> Response {
 /// The connection ends without an answer.
 fn cut() -> Response {
     let gone = std::io::Error::other("cut");
-    Response::new(Body::from_stream(futures_util::stream::once(async {
-        Err::<axum::body::Bytes, _>(gone)
-    })))
+    Response::new(Body::from_stream(futures_util::stream::once(async { Err::<axum::body::Bytes, _>(gone) })))
 }
