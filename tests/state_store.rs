@@ -8,6 +8,8 @@
 
 #[path = "state_store/azurite.rs"]
 mod azurite;
+#[path = "state_store/cable.rs"]
+mod cable;
 mod common;
 #[path = "state_store/contract.rs"]
 mod contract;
@@ -19,15 +21,20 @@ mod due;
 mod race;
 #[path = "state_store/records.rs"]
 mod records;
+#[path = "state_store/refused.rs"]
+mod refused;
+#[path = "state_store/trouble.rs"]
+mod trouble;
 
 use std::sync::Arc;
 
 use common::memory::Memory;
+use contract::Store;
 use tenantry::local::{db::Db, state::LocalState};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_model_keeps_the_contract() {
-    contract::hold(async || Arc::new(Memory::default())).await;
+    contract::hold(async || Arc::new(Memory::default()) as Store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,7 +44,7 @@ async fn the_local_file_keeps_the_contract() {
     contract::hold(async || {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let db = Db::open(&folder.path().join(format!("{number}.redb"))).unwrap();
-        Arc::new(LocalState::open(db).await.unwrap())
+        Arc::new(LocalState::open(db).await.unwrap()) as Store
     })
     .await;
 }

@@ -34,7 +34,7 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Puts a store through every scenario, each time a fresh one, and names all that fail.
-pub(crate) async fn hold<S: StateStore + 'static>(fresh: impl AsyncFn() -> Arc<S>) {
+pub(crate) async fn hold(fresh: impl AsyncFn() -> Store) {
     let mut running = Vec::new();
     for (name, scenario) in SCENARIOS {
         running.push((name, tokio::spawn(scenario(fresh().await))));

@@ -52,7 +52,10 @@ pub(crate) async fn in_order(store: Store) {
 
 pub(crate) async fn to_the_millisecond(store: Store) {
     let (instant, step) = (at(10), Duration::from_millis(1));
-    save(&store, "contoso", Some(instant), None).await.unwrap();
+    let etag = save(&store, "contoso", Some(instant + step), None).await.unwrap();
+    assert_eq!(due(&store, instant, 10).await, [""; 0]);
+    assert_eq!(due(&store, instant + step, 10).await, ["contoso"]);
+    save(&store, "contoso", Some(instant), Some(&etag)).await.unwrap();
     assert_eq!(due(&store, instant - step, 10).await, [""; 0]);
     assert_eq!(due(&store, instant, 10).await, ["contoso"]);
     // The ends of time are instants like others.

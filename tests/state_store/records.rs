@@ -11,7 +11,7 @@ use crate::{
     due::{at, due, save},
 };
 
-fn record(key: &str) -> RequestRecord {
+pub(crate) fn record(key: &str) -> RequestRecord {
     RequestRecord {
         key: key.to_owned(),
         body_sha256: "5f7f".to_owned(),
@@ -69,6 +69,11 @@ fn row(tenant: &str, number: u64, what: &str) -> HistoryRow {
         operation_id: Some("16d26c7f".to_owned()),
         cause: None,
     }
+}
+
+/// The first rows of a tenant's history.
+pub(crate) fn rows(tenant: &str, count: u64) -> Vec<HistoryRow> {
+    (1..=count).map(|number| row(tenant, number, "step")).collect()
 }
 
 pub(crate) async fn appended_once(store: Store) {
