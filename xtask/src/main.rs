@@ -2,6 +2,7 @@
 //!
 //! It depends on nothing but the standard library, so that the first `cargo xtask` is quick.
 
+mod azurite;
 mod bench;
 mod ci;
 mod test;
@@ -16,8 +17,9 @@ use std::{
 const HELP: &str = "\
 cargo xtask <chore> [arguments]
 
-  test [ARGS]     the whole suite with the documentation's examples; ARGS go to `cargo test`,
-                  e.g. `cargo xtask test --test plan` or `cargo xtask test -- names`
+  test [ARGS]     the whole suite with the documentation's examples, and against Azurite where npm can
+                  bring it; ARGS go to `cargo test`, e.g. `cargo xtask test --test plan`
+  azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many (all when none is named)
   ci              everything that has to hold before a change is taken: `bash .ci/run`
   help            this text
@@ -28,7 +30,8 @@ fn main() -> ExitCode {
     let chore = arguments.next().unwrap_or_else(|| "help".to_owned());
     let rest: Vec<String> = arguments.collect();
     let done = match chore.as_str() {
-        "test" => run(&mut test::command(&rest)),
+        "test" => test::run(&rest),
+        "azurite" => azurite::bring().map(|()| ExitCode::SUCCESS),
         "bench" => run(&mut bench::command(&rest)),
         "ci" => run(&mut ci::command()),
         "help" | "--help" | "-h" => return help(io::stdout()),
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
         }
     };
     done.unwrap_or_else(|error| {
-        complain(&format!("`{chore}` could not be started: {error}"));
+        complain(&format!("`{chore}` could not be done: {error}"));
         ExitCode::from(2)
     })
 }
