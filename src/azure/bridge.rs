@@ -51,7 +51,11 @@ impl Transport {
     async fn once(&self, request: &Request) -> Result<Answer> {
         let method = Method::from_bytes(request.method().as_ref().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
-        let mut outgoing = self.client.request(method, request.url().clone());
+        let mut url = request.url().clone();
+        // The crates write a space as a form does; Azure's storage takes that for a plus (azure-sdk-for-rust, issue 1284).
+        let query = url.query().map(|query| query.replace('+', "%20"));
+        url.set_query(query.as_deref());
+        let mut outgoing = self.client.request(method, url);
         for (name, value) in request.headers().iter() {
             outgoing = outgoing.header(name.as_str(), value.as_str());
         }
