@@ -19,6 +19,8 @@ pub(crate) enum Fate {
     Lost,
     /// It arrives, and its answer does not.
     Unanswered,
+    /// It arrives, and its answer can't be understood.
+    Garbled,
     /// Somebody else answers in the service's place: the status line and the headers.
     Spoken(&'static str),
     /// It waits until it is let go, then arrives.
@@ -27,13 +29,13 @@ pub(crate) enum Fate {
     UnansweredAfter(Arc<Semaphore>),
 }
 
-/// A request as it went by: its method, what is asked for, and its condition.
+/// A request as it went by: its method, what is asked for, the query as it is written, and its condition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seen {
     /// E.g. `PUT tenants`.
     pub(crate) what: String,
+    pub(crate) query: String,
     pub(crate) if_match: Option<String>,
-    pub(crate) authorization: Option<String>,
 }
 
 type Fates = dyn Fn(usize, &Seen) -> Fate + Send + Sync;
@@ -95,10 +97,11 @@ async fn carry(mut end: TcpStream, service: String, noted: Arc<Mutex<Vec<Seen>>>
         Fate::Arrives => end.write_all(&deliver(&service, &request).await).await.unwrap_or_default(),
         Fate::Lost => {}
         Fate::Unanswered => drop(deliver(&service, &request).await),
-        Fate::Spoken(head) => {
-            let answer = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            end.write_all(answer.as_bytes()).await.unwrap_or_default();
+        Fate::Garbled => {
+            drop(deliver(&service, &request).await);
+            speak(&mut end, "204 No Content").await;
         }
+        Fate::Spoken(head) => speak(&mut end, head).await,
         Fate::Held(gate) => {
             gate.acquire().await.unwrap().forget();
             end.write_all(&deliver(&service, &request).await).await.unwrap_or_default();
@@ -108,6 +111,11 @@ async fn carry(mut end: TcpStream, service: String, noted: Arc<Mutex<Vec<Seen>>>
             gate.acquire().await.unwrap().forget();
         }
     }
+}
+
+async fn speak(end: &mut TcpStream, head: &str) {
+    let answer = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    end.write_all(answer.as_bytes()).await.unwrap_or_default();
 }
 
 /// A whole request, with the wish that the connection is closed after its answer.
@@ -147,8 +155,8 @@ fn look(request: &[u8]) -> Seen {
         .trim_start_matches(|c: char| c.is_ascii_digit());
     Seen {
         what: format!("{method} {table}"),
+        query: path.split_once('?').map_or("", |(_, query)| query).to_owned(),
         if_match: header(&text, "if-match"),
-        authorization: header(&text, "authorization"),
     }
 }
 

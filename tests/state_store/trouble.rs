@@ -119,12 +119,34 @@ async fn a_save_asks_for_what_it_needs_and_no_more() {
     }
 }
 
+/// A plus in a query is a space to some, Azurite among them, and a plus to Azure's storage.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Azurite: `cargo xtask test` brings it"]
+async fn a_space_in_a_query_is_written_so_that_everybody_reads_it() {
+    let before = Before::of(Some(Some(100))).await;
+    let cable = Cable::to(&azurite(), |_, _| Fate::Arrives).await;
+    let over = store(&cable.url, &before.prefix, Jumping::new());
+    assert_eq!(over.list(Some(&id("contoso")), 10).await.unwrap().len(), 1);
+    assert_eq!(due(&over, at(100), 10).await, ["contoso"]);
+    let queries: Vec<String> = cable.seen().into_iter().map(|seen| seen.query).collect();
+    assert_eq!(
+        queries,
+        [
+            "%24filter=PartitionKey%20gt%20%27contoso%27&%24top=10",
+            "%24filter=PartitionKey%20eq%20%27due%27%20and%20RowKey%20lt%20%27001795366900000a%27&%24top=100",
+            "%24select=SaveId%2CDueAt%2CDueRow%2CDueTag",
+        ]
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Azurite: `cargo xtask test` brings it"]
 async fn a_lost_request_or_answer_is_made_good() {
     for (due_before, due_after) in CHANGES {
         for lost in 1..=requests_of(due_before, due_after).await {
-            for fate in [Fate::Lost, Fate::Unanswered, Fate::Spoken("500 Internal Server Error")] {
+            for fate in
+                [Fate::Lost, Fate::Unanswered, Fate::Garbled, Fate::Spoken("500 Internal Server Error")]
+            {
                 let what = format!("{due_before:?} to {due_after:?}, request {lost}");
                 let before = Before::of(due_before).await;
                 let cable = Cable::to(
@@ -270,6 +292,24 @@ async fn what_can_not_be_known_is_said_to_be_unknown() {
         assert_eq!(cable.asked().len(), 4, "three tries and a look");
         assert!(!before.holds_together("unknown").await);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Azurite: `cargo xtask test` brings it"]
+async fn a_refused_save_leaves_nothing_behind() {
+    let before = Before::of(Some(None)).await;
+    let cable = Cable::to(&azurite(), |_, seen| match seen.what.as_str() {
+        "PUT tenants" => Fate::Spoken("400 Bad Request\r\nx-ms-error-code: PropertyValueTooLarge"),
+        _ => Fate::Arrives,
+    })
+    .await;
+    let refused = before.change(&cable, Some(100)).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Refused(why)) if why.ends_with("PropertyValueTooLarge")),
+        "{refused:?}"
+    );
+    assert_eq!(cable.asked(), ["POST due", "PUT tenants", "DELETE due"]);
+    assert!(!before.holds_together("refused").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

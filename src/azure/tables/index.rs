@@ -31,8 +31,8 @@ use super::{
 };
 use crate::ports::{Due, StoreError};
 
-/// How early an entry may stand, in milliseconds. Longer than a lease, so that one who works makes few entries; short, so that a look
-/// finds few that are not due yet.
+/// How early an entry may stand, in milliseconds. Longer than a lease, so that one who works makes few entries; short,
+/// so that a look finds few that are not due yet.
 const SLACK: i64 = 300_000;
 /// The one partition of the index: it is read from its beginning.
 const PARTITION: &str = "due";
@@ -109,18 +109,19 @@ impl Service {
         let entity = Entity::from_iter([("For".to_owned(), Value::from(seen.unwrap_or_default()))]);
         let etag = match self.insert(place, entity).await {
             Ok(etag) => etag,
-            // A repeat of our own: nobody else makes one of this name.
-            Err(Trouble::Conflict) => match self.get(place, Some("For")).await? {
-                Some((_, etag)) => etag,
-                None => return Err(Trouble::Unknown("an index entry can't be read back".to_owned())),
-            },
+            // It may have been made by a try that was not answered; nobody else makes one of this name.
+            Err(trouble @ (Trouble::Conflict | Trouble::Unknown(_))) => {
+                self.get(place, Some("For")).await?.ok_or(trouble)?.1
+            }
             Err(trouble) => return Err(trouble),
         };
         Ok(Entry { row, etag })
     }
 
-    /// Drops an entry that no document names or will name; if that fails, a look at what is due does it later.
-    pub(super) async fn drop_entry(&self, entry: &Entry) {
+    /// Drops an entry that no document names or will name, if there is one to drop. If that fails, a look at what is due
+    /// does it later.
+    pub(super) async fn drop_entry(&self, entry: Option<&Entry>) {
+        let Some(entry) = entry else { return };
         let place = Place { table: Table::Due, partition: PARTITION, row: &entry.row };
         match self.delete(place, &entry.etag).await {
             Ok(()) | Err(Trouble::Absent) => {}
@@ -178,7 +179,7 @@ impl Service {
             return Ok(Some((at, due_at.map(Timestamp::as_millisecond).zip(due))));
         }
         if version.etag != property("For") {
-            self.drop_entry(&entry).await;
+            self.drop_entry(Some(&entry)).await;
         }
         Ok(Some((at, None)))
     }

@@ -112,16 +112,17 @@ impl Service {
         let save_id = fresh_id();
         let mut entity = entity_of(&draft, &save_id).map_err(StoreError::Refused)?;
         let etag = seen.as_ref().map(|version| version.etag.as_str());
-        let (entry, made) = match draft.due_at {
-            None => (None, false),
+        let entry = match draft.due_at {
+            None => None,
             Some(due_at) => match old.clone().filter(|old| old.serves(due_at)) {
-                Some(old) => (Some(old), false),
-                None => (Some(self.make_entry(shelf, draft.key, due_at, &save_id, etag).await?), true),
+                Some(old) => Some(old),
+                None => Some(self.make_entry(shelf, draft.key, due_at, &save_id, etag).await?),
             },
         };
         if let Some(entry) = &entry {
             entry.name_in(&mut entity);
         }
+        let made = entry.as_ref().filter(|entry| old.as_ref() != Some(*entry));
         let place = shelf.place(draft.key);
         let saved = match etag {
             None => self.insert(place, entity).await,
@@ -129,15 +130,14 @@ impl Service {
         };
         let etag = match saved {
             Ok(etag) => etag,
-            Err(Trouble::Refused(why)) => return Err(StoreError::Refused(why)),
-            Err(trouble) => {
-                let made = entry.as_ref().filter(|_| made);
-                self.settle(shelf, draft.key, &save_id, etag, made, trouble).await?
+            Err(Trouble::Refused(why)) => {
+                // What was refused once is refused whenever it arrives.
+                self.drop_entry(made).await;
+                return Err(StoreError::Refused(why));
             }
+            Err(trouble) => self.settle(shelf, draft.key, &save_id, etag, made, trouble).await?,
         };
-        if let Some(old) = old.filter(|old| entry.as_ref() != Some(old)) {
-            self.drop_entry(&old).await;
-        }
+        self.drop_entry(old.as_ref().filter(|old| entry.as_ref() != Some(*old))).await;
         Ok(Version { etag, entry }.to_etag())
     }
 
@@ -172,9 +172,7 @@ impl Service {
         // The condition can't hold any more. The entry goes, unless it has been taken over: then it was saved after
         // all, and somebody else has saved upon it.
         let named = head.and_then(|head| head.version.entry);
-        if let Some(made) = made.filter(|made| named.as_ref() != Some(*made)) {
-            self.drop_entry(made).await;
-        }
+        self.drop_entry(made.filter(|made| named.as_ref() != Some(*made))).await;
         Err(StoreError::Overtaken)
     }
 }

@@ -278,3 +278,27 @@ impl StateStore for TableState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_shown_a_token_and_azurite_its_key() {
+        for (endpoint, shown, uri) in [
+            (
+                "https://contoso.table.core.windows.net",
+                "TokenCredential",
+                "https://contoso.table.core.windows.net/",
+            ),
+            ("https://localhost:10002", "TokenCredential", "https://localhost:10002/"),
+            ("http://127.0.0.1:10002", "Key", "http://127.0.0.1:10002/devstoreaccount1"),
+            ("http://[::1]:10002", "Key", "http://[::1]:10002/devstoreaccount1"),
+        ] {
+            let tokens = Arc::new(Tokens::fixed("none"));
+            let (location, credentials) = account(&endpoint.parse().unwrap(), tokens).unwrap();
+            assert!(format!("{credentials:?}").contains(shown), "{endpoint}: {credentials:?}");
+            assert_eq!(location.url(azure_storage::clients::ServiceType::Table).unwrap().as_str(), uri);
+        }
+    }
+}

@@ -228,6 +228,7 @@ impl Service {
             if tries == TRIES || !may_pass(&error) {
                 return Err(Trouble::of(&error));
             }
+            tracing::debug!(tries, why = %error.kind(), "Table Storage is asked again");
             self.clock.sleep_until(later(self.clock.now(), PAUSE * tries)).await;
         }
     }
