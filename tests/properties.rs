@@ -333,7 +333,7 @@ fn answer(act: Act, doomed: bool, what: u8) -> Event {
     let after = (what.is_multiple_of(5)).then(|| Duration::from_secs(u64::from(what)));
     let failed = || {
         let cause = Cause::ours(CLASSES[usize::from(what) % CLASSES.len()], "drawn", "");
-        Event::Failed(Failure { cause, retry_after: after })
+        Event::Failed(Failure { retry_after: after, ..cause.into() })
     };
     let poll = Poll { url: "https://poll".into(), style: PollStyle::Location, limit: None };
     match (act, doomed, what % 8) {
@@ -354,10 +354,9 @@ fn answer(act: Act, doomed: bool, what: u8) -> Event {
         (Act::Write | Act::Erase, _, 3) => Event::Running { operation: None, after },
         (Act::Write | Act::Erase, ..) => Event::Written,
         (Act::Poll, _, 0..2) => Event::Running { operation: None, after },
-        (Act::Poll, _, 2..4) => Event::Unanswered(Failure {
-            cause: Cause::ours(FailureClass::Transient, "drawn", ""),
-            retry_after: after,
-        }),
+        (Act::Poll, _, 2..4) => {
+            Event::Unanswered(Failure { retry_after: after, ..Failure::nonsense("drawn") })
+        }
         (Act::Poll, ..) => Event::Written,
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::TenantId,
-    tenant::{Cause, Notice, Story},
+    tenant::{Cause, Notice, RawAnswer, Story},
 };
 
 /// One line of a tenant's history. Its key is (tenant, number), so that a repeat is the same row.
@@ -32,6 +32,9 @@ pub struct HistoryRow {
     /// Why, when something failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// What the service answered then, redacted and cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<RawAnswer>,
 }
 
 /// The row of a notice.
@@ -45,6 +48,7 @@ pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
         state: None,
         operation_id: None,
         cause: None,
+        raw: None,
     };
     match &notice.story {
         Story::Event { kind, operation_id, data, .. } => HistoryRow {
@@ -53,10 +57,11 @@ pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
             state: data.get("status").and_then(|status| status.as_str()).map(str::to_owned),
             ..row
         },
-        Story::Step { step, state, cause } => HistoryRow {
+        Story::Step { step, state, cause, raw } => HistoryRow {
             step: Some(step.to_string()),
             state: Some(state.clone()),
             cause: cause.clone(),
+            raw: raw.clone(),
             ..row
         },
     }

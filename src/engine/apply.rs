@@ -9,7 +9,7 @@ use crate::{
     blueprint::Outputs,
     ids::StepName,
     steps::{Failure, Trace, Verdict},
-    tenant::{Cause, FailureClass, Goal, Poll, StepRecord, StepState, Story, Tenant},
+    tenant::{Cause, FailureClass, Goal, Notice, Poll, RawAnswer, StepRecord, StepState, Story, Tenant},
 };
 
 /// How often something that Azure gave up on is removed and made anew before a person is asked.
@@ -17,6 +17,8 @@ const MAX_RECREATIONS: u32 = 2;
 
 /// How often is looked for something just written before it is written again.
 const LOOKS_PER_WRITE: u32 = 5;
+/// How many of Azure's answers wait in the document for being written to history: it can't grow without end.
+const PENDING_ANSWERS: usize = 16;
 /// How often an operation is asked about in vain before the resource is looked at instead.
 const QUESTIONS_PER_OPERATION: u32 = 5;
 /// How many more writes lag is worth than other trouble, where each write is taken on before it turns out to lag.
@@ -42,6 +44,7 @@ pub fn apply(
         return Err(IllegalEvent { step: name.to_string(), state, event: event.word() });
     };
     let (before, doomed) = (record.state.word(), record.doomed);
+    let raw = if let Event::Failed(failure) = &event { failure.raw.as_deref().cloned() } else { None };
     sight.remove(name);
     let mut at = At { tenant, sight, name, policy, now };
     let change = match event {
@@ -56,7 +59,7 @@ pub fn apply(
         Event::Unanswered(failure) => at.unanswered(&failure),
         Event::Failed(failure) => at.failed(failure),
     };
-    note_change(tenant, name, before, now);
+    note_change(tenant, name, before, raw, now);
     Ok(change)
 }
 
@@ -79,8 +82,8 @@ fn is_legal(record: &StepRecord, event: &Event) -> bool {
     }
 }
 
-/// History tells of states that mean something to a person.
-fn note_change(tenant: &mut Tenant, name: &StepName, before: &str, now: Timestamp) {
+/// History tells of states that mean something to a person, and what Azure answered.
+fn note_change(tenant: &mut Tenant, name: &StepName, before: &str, raw: Option<RawAnswer>, now: Timestamp) {
     let Some(record) = tenant.steps.get(name) else { return };
     let state = record.state.word();
     let cause = match &record.state {
@@ -89,7 +92,9 @@ fn note_change(tenant: &mut Tenant, name: &StepName, before: &str, now: Timestam
         StepState::Ready | StepState::Gone => None,
     };
     if state != before || cause.is_some() {
-        tenant.note(Story::Step { step: name.clone(), state: state.to_owned(), cause }, now);
+        let has_answer = |notice: &&Notice| matches!(notice.story, Story::Step { raw: Some(_), .. });
+        let raw = raw.filter(|_| tenant.notices.iter().filter(has_answer).count() < PENDING_ANSWERS);
+        tenant.note(Story::Step { step: name.clone(), state: state.to_owned(), cause, raw }, now);
     }
 }
 
@@ -303,7 +308,7 @@ impl At<'_> {
     }
 
     fn failed(&mut self, failure: Failure) -> Change {
-        let Failure { cause, retry_after } = failure;
+        let Failure { cause, retry_after, .. } = failure;
         let (name, now, policy) = (self.name.clone(), self.now, self.policy);
         let Some(past) = self.peek(Clone::clone) else { return Change::None };
         let StepRecord { failures, turn, .. } = past;

@@ -11,12 +11,14 @@ mod entra;
 pub mod failure;
 mod federated;
 pub mod operation;
+mod redact;
 mod request;
 mod role_assignment;
 
 use serde_json::Value;
 
 pub use failure::{Failure, REFUSED_URL};
+pub use redact::redact;
 pub use request::{Api, Method, Reply, Request};
 
 use crate::{

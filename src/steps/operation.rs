@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
 use super::{Api, Failure, Method, Reply, Request, failure};
-use crate::tenant::{Cause, FailureClass, Poll, PollStyle};
+use crate::tenant::{Poll, PollStyle};
 
 /// What the answer to a write, a delete or a poll says about progress.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,7 @@ fn by_status(reply: &Reply) -> Result<Progress, Failure> {
     Ok(if is("Succeeded") {
         Progress::Done
     } else if is("Failed") || is("Canceled") {
-        Progress::Ended(ended_badly(&reply.body, status))
+        Progress::Ended(failure::ended(reply, status))
     } else {
         Progress::Running { operation: None, after: reply.retry_after() }
     })
@@ -109,11 +109,4 @@ fn limit(reply: &Reply) -> Option<SignedDuration> {
     let span: Span = reply.header("x-ms-async-operation-timeout")?.trim().parse().ok()?;
     let limit = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     limit.is_positive().then_some(limit)
-}
-
-fn ended_badly(body: &Value, status: &str) -> Failure {
-    match body.get("error") {
-        Some(error) => failure::from_error(error, FailureClass::Permanent, "the operation failed"),
-        None => Cause::ours(FailureClass::Permanent, status, "the operation failed without a reason").into(),
-    }
 }

@@ -69,7 +69,7 @@ impl FailureClass {
 }
 
 /// One failure, as it is recorded, logged and announced. Holds no secret: messages are those of Azure's error
-/// envelopes, cut to a sane length.
+/// envelopes, redacted and cut to a sane length.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
@@ -82,6 +82,21 @@ pub struct Cause {
     /// Azure's id of the request, for a support ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_request_id: Option<String>,
+}
+
+/// What a service answered when something failed, for whoever looks into it. Kept in history alone; redacted and cut
+/// before it gets here, so a body may be no whole JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The service's id of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_request_id: Option<String>,
+    /// The body as text; empty if there was none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
 }
 
 impl Cause {

@@ -10,7 +10,7 @@ mod spec;
 mod step;
 mod stored;
 
-pub use cause::{Cause, FailureClass};
+pub use cause::{Cause, FailureClass, RawAnswer};
 pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
 pub use notice::{Notice, Story};
 pub use spec::{Action, External, Placement, Spec};

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Cause;
+use super::{Cause, RawAnswer};
 use crate::ids::StepName;
 
 /// What a notice tells.
@@ -34,6 +34,9 @@ pub enum Story {
         /// Why, when it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
+        /// What the service answered then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raw: Option<RawAnswer>,
     },
 }
 

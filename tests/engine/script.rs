@@ -123,12 +123,12 @@ impl Stage {
             }
             ["unanswered", step, rest @ ..] => {
                 let cause = Cause::ours(FailureClass::Transient, "TestCode", "as the script says");
-                self.apply(step, Event::Unanswered(Failure { cause, retry_after: after(rest) }));
+                self.apply(step, Event::Unanswered(Failure { retry_after: after(rest), ..cause.into() }));
             }
             ["fail", step, class, rest @ ..] => {
                 let class: FailureClass = serde_json::from_value(json!(class)).unwrap();
                 let cause = Cause::ours(class, "TestCode", "as the script says");
-                self.apply(step, Event::Failed(Failure { cause, retry_after: after(rest) }));
+                self.apply(step, Event::Failed(Failure { retry_after: after(rest), ..cause.into() }));
             }
             other => panic!("no command {other:?}"),
         }

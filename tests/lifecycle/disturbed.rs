@@ -101,6 +101,37 @@ fn forbidden(part: &str) -> Value {
         "body": {"error": {"code": "AuthorizationFailed", "message": "The client may not do this."}}}})
 }
 
+/// What Azure answered is kept for whoever looks into it: in history, and nowhere else, without secrets.
+#[tokio::test]
+async fn what_azure_answered_is_told_by_history_alone() {
+    let stage = Stage::new().await;
+    let refusal = json!({"error": {"code": "AuthorizationFailed", "message": "The client may not do this.",
+        "details": [{"code": "Odd", "message": "tried with AccountKey=b3BlbiBzZXNhbWU=; in vain", "primaryKey": "b3BlbiBzZXNhbWU="}]}});
+    stage
+        .fault(json!({"match": {"method": "PUT", "pathContains": "/onlineEndpoints/"}, "times": 1000,
+            "answer": {"status": 403, "body": refusal}}))
+        .await;
+    stage.accept(&signup("tailspin")).await;
+    stage.until_is("tailspin", "waiting").await;
+    let events = stage.until_told("tailspin", "tenant.operation.waiting", 1).await;
+    let history = stage.get("/api/tenants/tailspin?view=history&limit=1000").await["history"].clone();
+    let halted = list(&history).iter().find(|row| text(row, "/state") == "halted").unwrap();
+    assert_eq!((text(halted, "/what"), text(halted, "/step")), ("step", "endpoint"), "{halted:#}");
+    assert_eq!(halted["raw"]["status"], 403, "{halted:#}");
+    let request_id = text(halted, "/raw/azureRequestId");
+    assert!(!request_id.is_empty() && request_id == text(halted, "/cause/azureRequestId"), "{halted:#}");
+    let body: Value = serde_json::from_str(text(halted, "/raw/body")).unwrap();
+    assert_eq!(text(&body, "/error/details/0/message"), "tried with AccountKey=[redacted]; in vain");
+    assert_eq!(text(&body, "/error/details/0/primaryKey"), "[redacted]");
+    let id = "tailspin".parse().unwrap();
+    let document = stage.local.world.store.load(&id).await.unwrap().unwrap().value;
+    for elsewhere in [json!(document), json!(events), stage.tenant("tailspin").await] {
+        let told = elsewhere.to_string();
+        assert!(!told.contains("in vain") && !told.contains("b3BlbiBz"), "{elsewhere:#}");
+    }
+    assert!(!history.to_string().contains("b3BlbiBz"), "{history:#}");
+}
+
 #[tokio::test]
 async fn a_hundred_retries_at_once_are_one_more_attempt() {
     let stage = Stage::new().await;

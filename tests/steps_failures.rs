@@ -1,0 +1,252 @@
+//! The table of errors, line by line: what Azure and Graph answer, what is concluded, and what is kept of it.
+//!
+//! The rows follow Microsoft's troubleshooting pages and public issues of their tools: what may pass, what lags, what
+//! has to be waited for, what is fixed by a registration, what is done already, what holds a name, what needs a person.
+
+use serde_json::{Value, json};
+use tenantry::{
+    steps::{Failure, Reply, failure, operation},
+    tenant::{
+        FailureClass::{self, *},
+        Poll, PollStyle,
+    },
+};
+
+fn reply(status: u16, body: Value) -> Reply {
+    let headers = [("x-ms-request-id".to_owned(), "r-1".to_owned())];
+    Reply { status, headers: headers.into(), body }
+}
+
+fn coded(status: u16, code: &str) -> Failure {
+    failure::classify(&reply(status, json!({"error": {"code": code, "message": "m"}})))
+}
+
+/// Status, code, class.
+const CODES: [(u16, &str, FailureClass); 65] = [
+    // Tried again with back-off.
+    (408, "", Transient),
+    (429, "", Throttled),
+    (500, "", Transient),
+    (502, "", Transient),
+    (503, "", Transient),
+    (504, "", Transient),
+    (401, "InvalidAuthenticationToken", Transient),
+    (401, "ExpiredAuthenticationToken", Transient),
+    (400, "InternalServerError", Transient),
+    (409, "AnotherOperationInProgress", Transient),
+    (409, "DeploymentActive", Transient),
+    (409, "DeploymentActiveAndUneditable", Transient),
+    (400, "RetryableError", Transient),
+    (429, "RetryableErrorDueToAnotherOperation", Throttled),
+    (400, "ReferencedResourceNotProvisioned", Transient),
+    (409, "StorageAccountOperationInProgress", Transient),
+    (400, "OperationCanceled", Transient),
+    // Lags behind what was just made.
+    (400, "PrincipalNotFound", ReplicationLag),
+    (404, "Request_ResourceNotFound", ReplicationLag),
+    (404, "ResourceNotFound", ReplicationLag),
+    (404, "ParentResourceNotFound", ReplicationLag),
+    (404, "ResourceGroupNotFound", ReplicationLag),
+    (400, "NoBackingApplicationObject", ReplicationLag),
+    (400, "SecretsInjectionError", ReplicationLag),
+    // Waited for.
+    (409, "ResourceGroupBeingDeleted", Wait),
+    (400, "WorkspaceManagedNetworkNotReady", Wait),
+    (409, "Conflict", Wait),
+    (412, "PreconditionFailed", Wait),
+    (423, "Locked", Wait),
+    // Fixed by registering the resource provider.
+    (409, "MissingSubscriptionRegistration", NeedsProvider),
+    (400, "NoRegisteredProviderFound", NeedsProvider),
+    (409, "InvalidSubscriptionRegistrationState", NeedsProvider),
+    // Done already; the runner takes it for success, and the look finds the assignment.
+    (409, "RoleAssignmentExists", Wait),
+    // A soft-deleted object, or somebody else's, holds the name.
+    (409, "FlagMustBeSetForRestore", NameHeld),
+    (409, "CustomDomainInUse", NameHeld),
+    (409, "VaultAlreadyExists", NameHeld),
+    (409, "StorageAccountAlreadyTaken", NameHeld),
+    // A person has to make room.
+    (400, "RoleAssignmentLimitExceeded", Quota),
+    (400, "OutOfQuota", Quota),
+    (400, "ResourceQuotaExceeded", Quota),
+    (409, "QuotaExceeded", Quota),
+    (409, "SkuNotAvailable", Quota),
+    (403, "Directory_QuotaExceeded", Quota),
+    // A person has to give permission. No grant of ours is ever to the provisioner itself, so none lags here.
+    (403, "AuthorizationFailed", Denied),
+    (403, "Authorization_RequestDenied", Denied),
+    (403, "LinkedAuthorizationFailed", Denied),
+    (401, "InvalidAuthenticationTokenTenant", Denied),
+    (409, "ScopeLocked", Denied),
+    (403, "Forbidden", Denied),
+    // The request, the blueprint or a policy has to change.
+    (400, "RoleAssignmentUpdateNotPermitted", Permanent),
+    (403, "RequestDisallowedByPolicy", Permanent),
+    (409, "PropertyChangeNotAllowed", Permanent),
+    (400, "InvalidParameter", Permanent),
+    (409, "InvalidTemplateDeployment", Permanent),
+    (409, "InvalidResourceReference", Permanent),
+    (500, "InvalidPropertyValue", Permanent),
+    (400, "ImageBuildFailure", Permanent),
+    (400, "BadArgument", Permanent),
+    (500, "ResourceNotReady", Permanent),
+    (400, "BadRequest", Permanent),
+    (405, "", Permanent),
+    (413, "", Permanent),
+    (422, "", Permanent),
+    // Case does not matter.
+    (400, "outofquota", Quota),
+    (409, "INVALIDPARAMETER", Permanent),
+];
+
+#[test]
+fn every_code_means_what_the_table_says() {
+    for (status, code, class) in CODES {
+        let failure = coded(status, code);
+        assert_eq!(failure.cause.class, class, "{status} {code}");
+        let expected = if code.is_empty() { "unknown" } else { code };
+        assert_eq!(failure.cause.code, expected, "{status}");
+        assert_eq!(failure.cause.azure_request_id.as_deref(), Some("r-1"));
+    }
+}
+
+/// Messages that are all that tells one error from another, in the wrappers in which they come.
+#[test]
+fn some_messages_decide() {
+    let rows = [
+        ("Soft-deleted workspace exists. Please purge or recover it.", NameHeld),
+        ("The appId 'x' does not reference a valid application object.", ReplicationLag),
+        ("Another object with the same value for property uniqueName already exists.", NameHeld),
+        ("The endpoint is in Updating provisioning state.", Wait),
+    ];
+    for (message, class) in rows {
+        for code in ["BadRequest", "Request_BadRequest", "Conflict"] {
+            let plain = json!({"error": {"code": code, "message": message}});
+            let inner = json!({"error": {"code": code, "message": "See the details.", "details": [{"code": "Inner", "message": message}]}});
+            let as_text = json!({"error": {"code": code, "message": plain.to_string()}});
+            for body in [plain.clone(), inner, as_text] {
+                let failure = failure::classify(&reply(400, body.clone()));
+                assert_eq!(failure.cause.class, class, "{body}");
+                assert_eq!(failure.cause.message, message, "{body}");
+            }
+        }
+    }
+}
+
+/// Errors in the shapes in which services put them, each of which is `OutOfQuota`, "no cores".
+#[test]
+fn errors_are_found_in_every_shape() {
+    let inner = json!({"code": "OutOfQuota", "message": "no cores"});
+    let text = json!({"error": inner}).to_string();
+    let shapes = [
+        ("plain", json!({"error": inner})),
+        ("without an envelope", inner.clone()),
+        ("with capitals", json!({"Error": {"Code": "OutOfQuota", "Message": "no cores"}})),
+        (
+            "with capitals, without an envelope",
+            json!({"Code": "OutOfQuota", "Message": "no cores", "Target": null}),
+        ),
+        (
+            "a code that is null beside its twin",
+            json!({"error": {"code": null, "Code": "OutOfQuota", "message": null, "Message": "no cores"}}),
+        ),
+        (
+            "in details",
+            json!({"error": {"code": "DeploymentFailed", "message": "At least one failed.", "details": [inner]}}),
+        ),
+        (
+            "in details of details",
+            json!({"error": {"code": "DeploymentFailed", "message": "", "details": [{"code": "Conflict", "message": "", "details": [inner]}]}}),
+        ),
+        (
+            "in capital details",
+            json!({"Code": "BadRequest", "Message": "x", "Details": [{"Message": "y"}, {"Code": "OutOfQuota", "Message": "no cores"}]}),
+        ),
+        (
+            "under unknown inner ones",
+            json!({"error": {"code": "OutOfQuota", "message": "no cores", "details": [{"code": "Unheard", "message": "of"}]}}),
+        ),
+        ("in an inner error", json!({"error": {"code": "BadRequest", "message": "x", "innererror": inner}})),
+        (
+            "in a camel-case inner error",
+            json!({"error": {"code": "BadRequest", "message": "x", "innerError": inner}}),
+        ),
+        ("as text in a message", json!({"error": {"code": "BadRequest", "message": text}})),
+        (
+            "a known code within a family",
+            json!({"error": {"code": "InvalidTemplateDeployment", "message": "x", "details": [inner]}}),
+        ),
+    ];
+    for (name, body) in shapes {
+        let cause = failure::classify(&reply(400, body)).cause;
+        let told = (cause.class, cause.code.as_str(), cause.message.as_str());
+        assert_eq!(told, (Quota, "OutOfQuota", "no cores"), "{name}");
+    }
+}
+
+/// What says nothing is judged by its status, and never a panic.
+#[test]
+fn bodies_that_say_nothing_leave_it_to_the_status() {
+    let bodies = [
+        Value::Null,
+        json!("<html>busy</html>"),
+        json!([]),
+        json!({}),
+        json!({"error": null}),
+        json!({"error": "busy"}),
+        json!({"error": {"code": null, "message": null, "details": null}}),
+        json!({"error": {"code": 503, "message": ["x"], "details": {"code": "OutOfQuota"}}}),
+        json!({"error": {"code": "", "message": ""}}),
+        json!({"error": {"code": "Unheard"}}),
+    ];
+    for body in bodies {
+        for (status, class) in
+            [(429, Throttled), (503, Transient), (403, Denied), (409, Wait), (400, Permanent)]
+        {
+            assert_eq!(failure::classify(&reply(status, body.clone())).cause.class, class, "{status} {body}");
+        }
+    }
+}
+
+/// An operation that was taken on and failed: the refused one is an identity of the tenant's, whose grant is new.
+#[test]
+fn a_permission_that_is_missing_within_an_operation_lags() {
+    let asked = Poll { url: "https://x".into(), style: PollStyle::AsyncOperation, limit: None };
+    let ended = |code: &str| {
+        let body = json!({"status": "Failed", "error": {"code": code, "message": "m"}});
+        match operation::after_poll(&asked, &reply(200, body)) {
+            Ok(operation::Progress::Ended(failure)) => failure,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ended("AuthorizationFailed").cause.class, ReplicationLag);
+    assert_eq!(ended("LinkedAuthorizationFailed").cause.class, ReplicationLag);
+    assert_eq!(ended("RequestDisallowedByPolicy").cause.class, Permanent);
+    assert_eq!(ended("OutOfQuota").cause.class, Quota);
+    let raw = ended("OutOfQuota").raw.unwrap();
+    assert_eq!((raw.status, raw.azure_request_id.as_deref()), (200, Some("r-1")));
+    assert!(raw.body.contains("\"status\":\"Failed\""), "{raw:?}");
+}
+
+#[test]
+fn what_was_answered_is_kept_short_and_without_secrets() {
+    let secret = "Zm9vYmFyYmF6cXV4MTIzNA";
+    let message = format!("The key is AccountKey={secret}; {}", "🚀".repeat(5000));
+    let body =
+        json!({"error": {"code": "Odd", "message": message, "primaryKey": secret}, "more": "x".repeat(5000)});
+    let failure = failure::classify(&reply(418, body));
+    let raw = failure.raw.unwrap();
+    assert_eq!((raw.status, raw.azure_request_id.as_deref()), (418, Some("r-1")));
+    assert_eq!((raw.body.chars().count(), failure.cause.message.chars().count()), (2000, 600));
+    assert!(
+        raw.body.starts_with("{\"error\":{\"code\":\"Odd\",\"message\":\"The key is AccountKey=[redacted];")
+    );
+    assert!(failure.cause.message.starts_with("The key is AccountKey=[redacted];"));
+    assert!(!raw.body.contains(secret) && !failure.cause.message.contains(secret));
+    let silent = failure::classify(&reply(502, Value::Null)).raw.unwrap();
+    assert_eq!((silent.status, silent.body.as_str()), (502, ""));
+    for ours in [Failure::ambiguous("x"), Failure::not_sent("x"), Failure::nonsense("x")] {
+        assert_eq!(ours.raw, None, "nobody answered");
+    }
+}
