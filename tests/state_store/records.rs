@@ -4,6 +4,7 @@ use serde_json::json;
 use tenantry::{
     announce::HistoryRow,
     ports::{RequestRecord, StoreError, Stored},
+    tenant::RawAnswer,
 };
 
 use crate::{
@@ -68,6 +69,7 @@ fn row(tenant: &str, number: u64, what: &str) -> HistoryRow {
         state: None,
         operation_id: Some("16d26c7f".to_owned()),
         cause: None,
+        raw: Some(RawAnswer { status: 409, azure_request_id: None, body: "🚀".repeat(2000) }),
     }
 }
 
