@@ -18,9 +18,15 @@ pub enum Style {
     Plain,
 }
 
+/// What is never logged, whatever is asked for: `azure_core` 0.21 shows the `Authorization` header there, and the
+/// storage crate its credentials.
+const MUTE: [&str; 2] = ["azure_core::policies::transport=off", "azure_storage::authorization=off"];
+
 /// Begins logging; a second call changes nothing. `filter` is in tracing's form, `otherwise` is the level without one.
 pub fn begin(style: Style, filter: Option<&str>, otherwise: &str) {
     let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or(otherwise));
+    let mute = MUTE.iter().filter_map(|directive| directive.parse().ok());
+    let filter = mute.fold(filter, EnvFilter::add_directive);
     let begun = match style {
         Style::Json => fmt().json().flatten_event(true).with_env_filter(filter).try_init(),
         Style::Plain => fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init(),

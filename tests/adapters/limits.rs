@@ -28,7 +28,7 @@ async fn throttled(answers: impl IntoIterator<Item = Answer>) -> Throttled {
     let clock = Jumping::new();
     let timeout = Duration::from_secs(5);
     let url: reqwest::Url = script.url.parse().unwrap();
-    let hosts = Hosts { arm: url.clone(), graph: url.clone(), event_grid: None };
+    let hosts = Hosts { arm: url.clone(), graph: url, event_grid: None };
     let wire = HttpWire::new(client(timeout).unwrap(), hosts, Arc::new(Tokens::fixed("t")), timeout)
         .throttled(Throttle::new(clock.clone()));
     Throttled { script, clock, wire }

@@ -65,7 +65,7 @@ pub(crate) fn with_header(answer: Answer, name: &'static str, value: impl Into<S
             headers.push((name, value.into()));
             Answer::Whole { status, headers, body }
         }
-        other => other,
+        other @ (Answer::Flood(_) | Answer::Silence | Answer::Cut) => other,
     }
 }
 

@@ -7,21 +7,22 @@ use std::{
 
 use crate::azurite::{self, Azurite};
 
-/// The file of tests that needs Azurite; without it, those of its tests are ignored.
-const NEEDS_AZURITE: &str = "state_store";
+/// The files of tests that need Azurite; without it, those of their tests are ignored.
+const NEED_AZURITE: [&str; 2] = ["state_store", "production"];
 /// Tells them where it is.
 const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
 
 /// All tests of all packages and the examples in the documentation, then those against Azurite.
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     let first = crate::run(&mut suite(extra))?;
-    let narrowed = !extra.is_empty() && !extra.iter().any(|argument| argument == NEEDS_AZURITE);
+    let narrowed =
+        !extra.is_empty() && !extra.iter().any(|argument| NEED_AZURITE.contains(&argument.as_str()));
     if narrowed {
         return Ok(first);
     }
     if let Err(error) = azurite::bring() {
         crate::complain(&format!(
-            "NOT RUN are the tests against Table Storage, for Azurite is not here: {error}"
+            "NOT RUN are the tests that need Table Storage, for Azurite is not here: {error}"
         ));
         return Ok(first);
     }
@@ -42,7 +43,7 @@ fn against(azurite: &Azurite, extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--package", "tenantry"]);
     command.env(ADDRESS, &azurite.address);
     if extra.is_empty() {
-        command.args(["--test", NEEDS_AZURITE]);
+        command.args(NEED_AZURITE.iter().flat_map(|file| ["--test", file]));
     } else {
         command.args(extra);
     }
