@@ -217,7 +217,8 @@ fn of_message(message: &str) -> Option<FailureClass> {
 fn by_status(status: u16) -> FailureClass {
     match status {
         429 => Throttled,
-        401 | 408 | 500..=599 => Transient,
+        // A redirect is never followed: whoever stands in the service's place may be gone the next time.
+        300..=399 | 401 | 408 | 500..=599 => Transient,
         403 => Denied,
         409 | 412 | 423 => Wait,
         _ => Permanent,

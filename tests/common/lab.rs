@@ -131,6 +131,11 @@ impl Lab {
         Intake::new(world.clone(), "local", vec![blueprint.clone()], stamps)
     }
 
+    /// Where the simulated Azure is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The simulated Azure's own window.
     pub(crate) async fn sim(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}/_sim/{path}", self.base)).send().await.unwrap();
