@@ -65,6 +65,8 @@ fn all_faults_are_told_together() {
         ("TENANTRY_TABLES", "http://sttenantryprod.table.core.windows.net"),
         ("TENANTRY_ARM", "management.azure.com"),
         ("TENANTRY_WAKEUPS", "never"),
+        ("TENANTRY_SPEED", "-1"),
+        ("TENANTRY_BLUEPRINTS", "no/such/folder"),
         ("TENANTRY_TABLE_PREFIX", "1-2"),
         ("TENANTRY_STAMPS", r#"[{"name": "a", "subscriptionId": "x"}, {"name": "a"}]"#),
     ]);

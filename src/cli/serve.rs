@@ -15,7 +15,7 @@ use crate::{
     config::{AzureConfig, Config, WakeUps},
     host::{self, routes::Routes},
     local::world::{LocalError, LocalWorld},
-    ports::SystemClock,
+    ports::{SystemClock, World},
     runner::Settings,
     telemetry::fresh,
 };
@@ -56,6 +56,7 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
             WakeUps::Sweep => Duration::ZERO,
         };
         let settings = Settings { budget: azure.patience, overdue, ..settings };
+        tokio::spawn(look_at_state(world.clone()));
         let process = format!("azure-{}", fresh().simple());
         let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process);
         tracing::info!(port = config.handler_port, world = "azure", "serving");
@@ -63,6 +64,14 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
     }
     .await;
     output::ended(served)
+}
+
+/// Says early what the first message would find out. It ends nothing: the state may only be away for a moment, and what
+/// can't be saved comes again.
+async fn look_at_state(world: World) {
+    if let Err(error) = world.store.due(world.clock.now(), 1).await {
+        tracing::error!(error = %error, "the state can't be read: see TENANTRY_TABLES and the identity's roles");
+    }
 }
 
 async fn on_this_machine(listener: TcpListener, config: &Config) -> ExitCode {

@@ -81,13 +81,22 @@ impl Config {
             }
         };
         let deployment = deployment(&mut reader, is_azure);
+        let speed = reader.text("TENANTRY_SPEED").unwrap_or_else(|| "200".to_owned());
+        let is_factor = speed.parse().is_ok_and(|factor: f64| factor.is_finite() && factor > 0.0);
+        if !speed.eq_ignore_ascii_case("max") && !is_factor {
+            reader.refuse("TENANTRY_SPEED", "it is neither `max` nor a positive number");
+        }
+        let blueprints = reader.text("TENANTRY_BLUEPRINTS").map(PathBuf::from);
+        if blueprints.as_ref().is_some_and(|folder| !folder.is_dir()) {
+            reader.refuse("TENANTRY_BLUEPRINTS", "there is no such folder");
+        }
         let azure = if is_azure { AzureConfig::read(&mut reader, in_azure) } else { None };
         let config = Self {
             handler_port,
             deployment,
             data: reader.text("TENANTRY_DATA").unwrap_or_else(|| ".tenantry".to_owned()).into(),
-            speed: reader.text("TENANTRY_SPEED").unwrap_or_else(|| "200".to_owned()),
-            blueprints: reader.text("TENANTRY_BLUEPRINTS").map(PathBuf::from),
+            speed,
+            blueprints,
             log: reader.text("TENANTRY_LOG"),
             in_azure,
             azure,
