@@ -11,6 +11,8 @@ mod disturbed;
 mod removal;
 #[path = "lifecycle/repeated.rs"]
 mod repeated;
+#[path = "lifecycle/restored.rs"]
+mod restored;
 #[path = "lifecycle/signup.rs"]
 mod signup;
 #[path = "lifecycle/update.rs"]

@@ -50,7 +50,7 @@ fn failed(failure: &Failure) -> String {
 fn each_kind_makes_these_requests() {
     let mut text = String::new();
     for Example { name, planned, seen, told: outputs } in examples() {
-        let step = steps::step(&planned, &planned.fields).unwrap();
+        let step = steps::step(&planned, &planned.fields, &outputs).unwrap();
         let _ = writeln!(text, "{name}");
         let _ = writeln!(text, "  remembers {}", step.target());
         let _ = writeln!(text, "  looks     {}", told(&step.look()));
@@ -62,6 +62,12 @@ fn each_kind_makes_these_requests() {
             step.write(Some(&seen)).filter(|request| Some(request) != step.write(None).as_ref())
         {
             let _ = writeln!(text, "  over what is seen\n            {}", told(&request));
+        }
+        if let Some(restorable) = step.restorable() {
+            for request in restorable.looks() {
+                let _ = writeln!(text, "  looks among the deleted\n            {}", told(&request));
+            }
+            let _ = writeln!(text, "  restores  {}", told(&restorable.restore("object-1")));
         }
         let remains = steps::remains(planned.kind, &step.target(), &outputs).unwrap();
         for request in remains.looks() {
@@ -89,9 +95,11 @@ fn ids_in_urls_are_encoded() {
                 planned.fields[field] = json!("o'ne/il?x=1#&\r\n🚀");
             }
         }
-        let step = steps::step(&planned, &planned.fields).unwrap();
+        let step = steps::step(&planned, &planned.fields, &outputs).unwrap();
         let remains = steps::remains(planned.kind, &step.target(), &outputs).unwrap();
-        for request in [Some(step.look()), step.write(None)].into_iter().flatten().chain(remains.looks()) {
+        let deleted = step.restorable().map_or(Vec::new(), |restorable| restorable.looks());
+        let requests = [Some(step.look()), step.write(None)].into_iter().flatten();
+        for request in requests.chain(deleted).chain(remains.looks()) {
             assert!(!request.path.contains(['\r', '\n', '#', '🚀']), "{name}: {}", request.path);
             assert!(
                 request.path.matches('\'').count() % 2 == 0 && !request.path.contains("''"),
@@ -116,7 +124,7 @@ fn a_missing_field_is_told_by_name() {
                     None => _ = fields.as_object_mut().unwrap().remove(field),
                     Some(value) => fields[field] = value,
                 }
-                let Err(failure) = steps::step(&planned, &fields) else {
+                let Err(failure) = steps::step(&planned, &fields, &Outputs::new()) else {
                     panic!("{name} does without {field}")
                 };
                 assert_eq!(failed(&failure), "permanent (bad-field)", "{name}");
@@ -130,7 +138,7 @@ fn a_missing_field_is_told_by_name() {
 fn answers_to_looks_are_judged_so() {
     let mut text = String::new();
     for example in examples() {
-        let step = steps::step(&example.planned, &example.planned.fields).unwrap();
+        let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
         let remains = steps::remains(example.planned.kind, &step.target(), &example.told).unwrap();
         let _ = writeln!(text, "{}\n  {:<46}{:<46}gone?", example.name, "answer", "there?");
         for Row { name, reply } in answers(&example) {
@@ -154,39 +162,27 @@ fn answers_to_looks_are_judged_so() {
 fn what_azure_keeps_after_deletion_is_judged_so() {
     let mut text = String::new();
     for example in examples() {
-        let step = steps::step(&example.planned, &example.planned.fields).unwrap();
+        let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
         let remains = steps::remains(example.planned.kind, &step.target(), &example.told).unwrap();
         if remains.looks().len() < 2 {
             continue;
         }
-        let _ = writeln!(text, "{}", example.name);
-        let id = example.planned.fields["id"].clone();
-        let rows = [
-            ("not there", Reply { status: 404, ..Reply::default() }),
-            (
-                "there",
-                Reply {
-                    status: 200,
-                    body: json!({"id": "object-1", "properties": {"vaultId": id}}),
-                    ..Reply::default()
-                },
-            ),
-            (
-                "there, of another",
-                Reply {
-                    status: 200,
-                    body: json!({"id": "object-1", "properties": {"vaultId": "/other"}}),
-                    ..Reply::default()
-                },
-            ),
-            ("HTML", Reply { status: 200, ..Reply::default() }),
-            ("forbidden", Reply { status: 403, ..Reply::default() }),
-        ];
-        for (name, reply) in rows {
-            let trace = remains
-                .judge(1, &reply)
+        let _ = writeln!(text, "{}\n  {:<46}{:<46}gone?", example.name, "answer", "there?");
+        for Row { name, reply } in answers::deleted(&example) {
+            // Whatever else is asked for, the last look is the one that lists.
+            let listed = reply.body.get("value").is_some();
+            let number = if listed { remains.looks().len() - 1 } else { 1 };
+            let there = step.restorable().map_or("-".to_owned(), |restorable| {
+                match restorable.judge(number - 1, &reply) {
+                    Ok(Some(id)) => format!("lingering as {id}"),
+                    Ok(None) => "nothing of ours".to_owned(),
+                    Err(failure) => failed(&failure),
+                }
+            });
+            let gone = remains
+                .judge(number, &reply)
                 .map_or_else(|failure| failed(&failure), |trace| trace_in_words(&trace));
-            let _ = writeln!(text, "  {name:<46}{trace}");
+            let _ = writeln!(text, "  {name:<46}{there:<46}{gone}");
         }
     }
     shows!("deleted", text);
@@ -201,6 +197,7 @@ fn in_words(verdict: &Verdict) -> String {
         Verdict::Differs(pointers) => format!("differs at {}", pointers.join(", ")),
         Verdict::Settling => "settling".into(),
         Verdict::Foreign(_) => "foreign".into(),
+        Verdict::Lingering(id) => format!("lingering as {id}"),
         Verdict::Broken(cause) => format!("broken ({})", cause.code),
     }
 }

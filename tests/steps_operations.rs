@@ -8,6 +8,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "steps_operations/lag.rs"]
+mod lag;
 #[path = "engine/plans.rs"]
 mod plans;
 #[path = "steps_operations/script.rs"]

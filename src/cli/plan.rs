@@ -11,7 +11,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::{
-    blueprint::{Blueprint, DEFAULT, Kind, Plan, PlannedStep, Subject, preview, role_assignment_name},
+    blueprint::{
+        Blueprint, DEFAULT, Kind, Outputs, Plan, PlannedStep, Subject, preview, role_assignment_name,
+    },
     ids::StepName,
     intake::{self, Fault, Stamp, Wish, subject},
     steps::{self, Request},
@@ -129,7 +131,7 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         let after = if needs.is_empty() { String::new() } else { format!("  after {}", needs.join(", ")) };
         writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, preview::kind_name(planned.kind))?;
         let fields = preview::shown(plan, planned);
-        match steps::step(planned, &fields) {
+        match steps::step(planned, &fields, &Outputs::new()) {
             Ok(made) => [Some(made.look()), made.write(None)]
                 .iter()
                 .flatten()

@@ -134,10 +134,13 @@ impl At<'_> {
                 self.halt(Cause::ours(FailureClass::Permanent, "not-converging", message))
             }
             Verdict::Absent if written => self.behind("it was made, but can't be seen yet"),
+            Verdict::Lingering(_) if written => {
+                self.behind("it was brought back, but is still seen among the deleted")
+            }
             Verdict::Differs(fields) if written => {
                 self.behind(&format!("it was changed, but is still seen as it was at {}", fields.join(", ")))
             }
-            Verdict::Absent | Verdict::Differs(_) => {
+            Verdict::Absent | Verdict::Lingering(_) | Verdict::Differs(_) => {
                 self.sight.insert(self.name.clone(), Seen::Wanted(verdict, resource));
                 Change::None
             }

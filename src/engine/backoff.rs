@@ -40,7 +40,7 @@ impl Policy {
             backoff_most: Duration::from_secs(300),
             max_failures: 12,
             lag_budget: Duration::from_secs(15 * 60),
-            visibility: Duration::from_secs(10 * 60),
+            visibility: Duration::from_secs(15 * 60),
             operation_deadline: Duration::from_secs(2 * 3600),
             operation_most: Duration::from_secs(24 * 3600),
             poll_first: Duration::from_secs(2),

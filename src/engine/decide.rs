@@ -90,7 +90,11 @@ fn next_for(record: &StepRecord, seen: Option<&Seen>, now: Timestamp) -> Next {
 /// A sight that calls for an effect leads to it; without one, look first.
 fn upon(record: &StepRecord, seen: Option<&Seen>) -> Act {
     match seen {
-        Some(Seen::Wanted(Verdict::Absent | Verdict::Differs(_), _)) if !record.doomed => Act::Write,
+        Some(Seen::Wanted(Verdict::Absent | Verdict::Lingering(_) | Verdict::Differs(_), _))
+            if !record.doomed =>
+        {
+            Act::Write
+        }
         Some(Seen::Unwanted(Trace::Present(_) | Trace::Lingering(_))) if record.doomed => Act::Erase,
         Some(_) | None => Act::Look,
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::outcome::common_data;
 use crate::{
-    blueprint::Plan,
+    blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
     tenant::{Goal, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant},
 };
@@ -93,7 +93,9 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
             // Removal works on what was recorded; afterwards it begins anew from the plan.
             Some(record) if record.doomed => {}
             Some(record) => {
-                let same = record.digest == step.digest && record.state == StepState::Ready;
+                let same = record.digest == step.digest
+                    && record.state == StepState::Ready
+                    && !can_be_brought_back(step.kind);
                 record.kind = step.kind;
                 record.needs.clone_from(&step.needs);
                 record.digest.clone_from(&step.digest);
@@ -173,10 +175,24 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     }
 }
 
+/// Whether it can be brought back for a while after somebody has deleted it by hand. Only a look finds that out, so
+/// these are looked at again whenever somebody asks for something.
+fn can_be_brought_back(kind: Kind) -> bool {
+    match kind {
+        Kind::EntraApplication | Kind::ServicePrincipal => true,
+        Kind::Arm | Kind::ArmUpdate | Kind::RoleAssignment | Kind::FederatedCredential | Kind::Check => false,
+    }
+}
+
 /// What halted is tried again.
 pub fn retry(tenant: &mut Tenant, now: Timestamp) {
+    let present = tenant.goal == Goal::Present;
     for record in tenant.steps.values_mut() {
         match record.state {
+            // What halted may stand on something that is gone.
+            StepState::Ready if present && !record.doomed && can_be_brought_back(record.kind) => {
+                record.begin_anew(now);
+            }
             StepState::Halted { .. } | StepState::Backoff { .. } => {
                 record.begin_anew(now);
                 record.recreated = 0;

@@ -13,7 +13,7 @@ use crate::{
     engine::{Act, Change, Event, Seen},
     ids::StepName,
     ports::StoreError,
-    steps::{self, Failure, Remains, Request, Step},
+    steps::{self, Failure, Remains, Request, Step, Verdict},
     tenant::{Cause, FailureClass, Poll, StepState},
 };
 
@@ -99,7 +99,8 @@ impl Drive<'_> {
 
     /// The step as it is to be, rendered once per drive and plan.
     fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
-        let turn = self.tenant.steps.get(name).map(|record| record.turn).unwrap_or_default();
+        let record = self.tenant.steps.get(name);
+        let (turn, told) = record.map(|record| (record.turn, record.outputs.clone())).unwrap_or_default();
         let key = (name.clone(), turn);
         if let Some(step) = self.rendered.get(&key) {
             return Ok(Arc::clone(step));
@@ -112,7 +113,7 @@ impl Drive<'_> {
             .plan
             .render(name, &self.tenant.outputs())
             .map_err(|error| broken(error.to_string()))?;
-        let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields)?);
+        let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields, &told)?);
         self.rendered.insert(key, Arc::clone(&step));
         Ok(step)
     }
@@ -128,6 +129,9 @@ impl Drive<'_> {
                 (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
                 (Prepared::Search(remains), _) => effects::search(wire, remains).await,
                 (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
+                (Prepared::Write(step), Some(Seen::Wanted(Verdict::Lingering(id), _))) => {
+                    effects::restore(wire, step, &id).await
+                }
                 (Prepared::Write(step), Some(Seen::Wanted(_, resource))) => {
                     effects::write(wire, step, resource).await
                 }

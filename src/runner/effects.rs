@@ -28,8 +28,48 @@ pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Optio
         Err(failure) => return Event::Failed(failure),
     };
     match step.judge(&reply) {
+        Ok(Verdict::Absent) => match among_the_deleted(&wire, &step).await {
+            Ok(Some(id)) => Event::Seen(Seen::Wanted(Verdict::Lingering(id), None)),
+            Ok(None) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
+            Err(failure) => Event::Failed(failure),
+        },
         Ok(verdict) => Event::Seen(Seen::Wanted(verdict, reply.is_success().then_some(reply.body))),
         Err(failure) => Event::Failed(failure),
+    }
+}
+
+/// The id of what somebody has deleted and can be brought back.
+async fn among_the_deleted(wire: &Arc<dyn Wire>, step: &Arc<dyn Step>) -> Result<Option<String>, Failure> {
+    let Some(restorable) = step.restorable() else { return Ok(None) };
+    for (number, request) in restorable.looks().into_iter().enumerate() {
+        let reply = wire.send(request).await?;
+        if let Some(id) = restorable.judge(number, &reply)? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Brings back what lies among the deleted.
+pub(super) async fn restore(wire: Arc<dyn Wire>, step: Arc<dyn Step>, id: &str) -> Event {
+    let Some(request) = step.restorable().map(|restorable| restorable.restore(id)) else {
+        let cause = Cause::ours(FailureClass::Permanent, "not-writable", "this step brings nothing back");
+        return Event::Failed(cause.into());
+    };
+    let reply = match wire.send(request).await {
+        Ok(reply) => reply,
+        Err(failure) => return Event::Failed(failure),
+    };
+    match operation::after_write(&reply) {
+        Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
+        // The answer shows it as it was, so that a difference is no lag: it has to be written.
+        Ok(Progress::Done) => match step.judge(&reply) {
+            Ok(verdict @ (Verdict::Matches(_) | Verdict::Differs(_))) => {
+                Event::Seen(Seen::Wanted(verdict, Some(reply.body)))
+            }
+            Ok(_) | Err(_) => Event::Written,
+        },
+        Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(failure),
     }
 }
 

@@ -54,7 +54,8 @@ impl Step for ArmUpdate {
             | Verdict::Matches(_)
             | Verdict::Differs(_)
             | Verdict::Settling
-            | Verdict::Foreign(_)) => Ok(verdict),
+            | Verdict::Foreign(_)
+            | Verdict::Lingering(_)) => Ok(verdict),
         }
     }
 

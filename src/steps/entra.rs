@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure,
-    request::odata_key, text,
+    Api, Failure, Method, Remains, Reply, Request, Restorable, Step, Trace, Verdict, compare,
+    deleted::Deleted, failure, request::odata_key, text,
 };
 use crate::blueprint::Outputs;
 
@@ -89,25 +89,27 @@ pub(super) struct Entry {
     /// The key's name and value, which find the object again.
     key: (&'static str, String),
     body: Value,
+    /// Where it lies if somebody has deleted it.
+    deleted: Deleted,
 }
 
 impl Entry {
-    pub(super) fn application(fields: &Value) -> Result<Self, Failure> {
-        Self::new(fields, "uniqueName", Keyed::application)
+    pub(super) fn application(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
+        let (name, owner) = (text(fields, "uniqueName")?, owner_tags(fields));
+        let deleted = Deleted::application(name, &owner, object_id(told));
+        Ok(Self::new(fields, ("uniqueName", name), Keyed::application(name, owner), deleted))
     }
 
-    pub(super) fn service_principal(fields: &Value) -> Result<Self, Failure> {
-        Self::new(fields, "appId", Keyed::service_principal)
+    pub(super) fn service_principal(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
+        let app_id = text(fields, "appId")?;
+        let deleted = Deleted::service_principal(app_id, object_id(told));
+        let keyed = Keyed::service_principal(app_id, owner_tags(fields));
+        Ok(Self::new(fields, ("appId", app_id), keyed, deleted))
     }
 
-    fn new(
-        fields: &Value,
-        key: &'static str,
-        keyed: fn(&str, Vec<String>) -> Keyed,
-    ) -> Result<Self, Failure> {
-        let value = text(fields, key)?.to_owned();
-        let keyed = keyed(&value, owner_tags(fields));
-        Ok(Self { keyed, key: (key, value), body: fields.get("body").cloned().unwrap_or_default() })
+    fn new(fields: &Value, (key, value): (&'static str, &str), keyed: Keyed, deleted: Deleted) -> Self {
+        let body = fields.get("body").cloned().unwrap_or_default();
+        Self { keyed, key: (key, value.to_owned()), body, deleted }
     }
 }
 
@@ -128,57 +130,78 @@ impl Step for Entry {
     fn write(&self, _seen: Option<&Value>) -> Option<Request> {
         Some(self.keyed.upsert(&self.body))
     }
+
+    fn restorable(&self) -> Option<&dyn Restorable> {
+        Some(self)
+    }
+}
+
+impl Restorable for Entry {
+    fn looks(&self) -> Vec<Request> {
+        self.deleted.looks()
+    }
+
+    fn judge(&self, look: usize, reply: &Reply) -> Result<Option<String>, Failure> {
+        let object = self.deleted.shown(look, reply)?.filter(|object| self.keyed.ours(object));
+        Ok(object.and_then(|object| Some(object.get("id")?.as_str()?.to_owned())))
+    }
+
+    fn restore(&self, id: &str) -> Request {
+        Deleted::restore(id)
+    }
 }
 
 /// What either left behind: the object itself, or the soft-deleted one that Entra keeps for thirty days.
 pub(super) struct Remnant {
     keyed: Keyed,
-    object_id: Option<String>,
+    deleted: Deleted,
+}
+
+/// The object's id, if the step has told it.
+fn object_id(told: &Outputs) -> Option<String> {
+    told.get("id").and_then(Value::as_str).map(str::to_owned)
 }
 
 impl Remnant {
     pub(super) fn application(target: &Value, told: &Outputs) -> Result<Self, Failure> {
-        Ok(Self::new(Keyed::application(text(target, "uniqueName")?, owner_tags(target)), told))
+        let (name, owner) = (text(target, "uniqueName")?, owner_tags(target));
+        let deleted = Deleted::application(name, &owner, object_id(told));
+        Ok(Self { keyed: Keyed::application(name, owner), deleted })
     }
 
     pub(super) fn service_principal(target: &Value, told: &Outputs) -> Result<Self, Failure> {
-        Ok(Self::new(Keyed::service_principal(text(target, "appId")?, owner_tags(target)), told))
+        let app_id = text(target, "appId")?;
+        let deleted = Deleted::service_principal(app_id, object_id(told));
+        Ok(Self { keyed: Keyed::service_principal(app_id, owner_tags(target)), deleted })
     }
-
-    fn new(keyed: Keyed, told: &Outputs) -> Self {
-        Self { keyed, object_id: told.get("id").and_then(Value::as_str).map(str::to_owned) }
-    }
-}
-
-/// Where Entra keeps what was deleted.
-fn deleted_item(id: &str) -> String {
-    format!("/v1.0/directory/deletedItems/{}", odata_key(id))
 }
 
 impl Remains for Remnant {
     fn looks(&self) -> Vec<Request> {
-        let deleted = self.object_id.as_deref().map(deleted_item);
-        let deleted = deleted.map(|path| Request::new(Api::Graph, Method::Get, path));
-        std::iter::once(self.keyed.look()).chain(deleted).collect()
+        std::iter::once(self.keyed.look()).chain(self.deleted.looks()).collect()
     }
 
     fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure> {
+        if let Some(look) = look.checked_sub(1) {
+            let by_id = self.deleted.is_by_id(look);
+            let ours = self.deleted.shown(look, reply)?.filter(|object| by_id || self.keyed.ours(object));
+            return Ok(ours.map_or(Trace::Nothing, |object| Trace::Lingering(ids(object))));
+        }
         Ok(match shown(reply, &["id"])? {
             None => Trace::Nothing,
-            Some(object) if look > 0 => Trace::Lingering(ids(object)),
             Some(object) if !self.keyed.ours(object) => Trace::Foreign,
             Some(object) => Trace::Present(ids(object)),
         })
     }
 
     fn erase(&self, trace: &Trace) -> Option<Request> {
-        let path = match trace {
+        match trace {
             Trace::Present(told) => {
-                format!("{}/{}", self.keyed.collection, odata_key(told.get("id")?.as_str()?))
+                let path = format!("{}/{}", self.keyed.collection, odata_key(told.get("id")?.as_str()?));
+                Some(Request::new(Api::Graph, Method::Delete, path))
             }
-            Trace::Lingering(told) => deleted_item(told.get("id")?.as_str()?),
-            Trace::Nothing | Trace::Settling | Trace::Foreign => return None,
-        };
-        Some(Request::new(Api::Graph, Method::Delete, path))
+            Trace::Lingering(told) => Some(Deleted::purge(told.get("id")?.as_str()?)),
+            Trace::Nothing | Trace::Settling | Trace::Foreign => None,
+        }
     }
 }

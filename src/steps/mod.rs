@@ -7,6 +7,7 @@ mod arm;
 mod arm_update;
 mod check;
 mod compare;
+mod deleted;
 mod entra;
 pub mod failure;
 mod federated;
@@ -39,6 +40,8 @@ pub enum Verdict {
     Settling,
     /// It is there without our ownership mark: never to be changed.
     Foreign(String),
+    /// It lies among the deleted under this id, ours: to be brought back, for other things know it by its ids.
+    Lingering(String),
     /// Azure gave up on it: it has to go before it can be made anew.
     Broken(Cause),
 }
@@ -71,6 +74,24 @@ pub trait Step: Send + Sync {
     fn judge(&self, reply: &Reply) -> Result<Verdict, Failure>;
     /// The request that makes it so, given what the look showed; `None` for a step that only looks.
     fn write(&self, seen: Option<&Value>) -> Option<Request>;
+    /// How it is brought back after a deletion; `None` where what is deleted is made anew.
+    fn restorable(&self) -> Option<&dyn Restorable> {
+        None
+    }
+}
+
+/// Something that its service keeps for a while after deletion and can bring back as it was, with its ids.
+pub trait Restorable: Send + Sync {
+    /// The requests that look for it among the deleted, in order; the first that shows it decides.
+    fn looks(&self) -> Vec<Request>;
+    /// The id under which it lies there, from the answer to the look number `look`; `None` if it does not, or if what
+    /// lies there is not ours.
+    ///
+    /// # Errors
+    /// [`Failure`] if the answer is a refusal or can't be understood.
+    fn judge(&self, look: usize, reply: &Reply) -> Result<Option<String>, Failure>;
+    /// The request that brings it back; its answer shows it as it was.
+    fn restore(&self, id: &str) -> Request;
 }
 
 /// Something that is to be gone.
@@ -86,18 +107,18 @@ pub trait Remains: Send + Sync {
     fn erase(&self, trace: &Trace) -> Option<Request>;
 }
 
-/// The step that a planned step's rendered fields describe.
+/// The step that a planned step's rendered fields describe, and what it told when it was last ready.
 ///
 /// # Errors
 /// A permanent [`Failure`] naming the field that is missing or has the wrong type.
-pub fn step(planned: &PlannedStep, fields: &Value) -> Result<Box<dyn Step>, Failure> {
+pub fn step(planned: &PlannedStep, fields: &Value, told: &Outputs) -> Result<Box<dyn Step>, Failure> {
     let outputs = planned.outputs.clone();
     Ok(match planned.kind {
         Kind::Arm => Box::new(arm::Arm::new(fields, outputs)?),
         Kind::ArmUpdate => Box::new(arm_update::ArmUpdate::new(fields, outputs)?),
         Kind::RoleAssignment => Box::new(role_assignment::RoleAssignment::new(fields)?),
-        Kind::EntraApplication => Box::new(entra::Entry::application(fields)?),
-        Kind::ServicePrincipal => Box::new(entra::Entry::service_principal(fields)?),
+        Kind::EntraApplication => Box::new(entra::Entry::application(fields, told)?),
+        Kind::ServicePrincipal => Box::new(entra::Entry::service_principal(fields, told)?),
         Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(fields)?),
         Kind::Check => Box::new(check::Check::new(fields, outputs)?),
     })

@@ -49,7 +49,7 @@ fn acts_of(life: &Lived) -> Vec<(String, Kind, Vec<Request>)> {
     let mut acts = Vec::new();
     for (name, planned) in &life.ready.plan.steps {
         let fields = life.ready.plan.render(name, &outputs).unwrap();
-        let step = steps::step(planned, &fields).unwrap();
+        let step = steps::step(planned, &fields, &outputs[name]).unwrap();
         let remains = steps::remains(planned.kind, &step.target(), &outputs[name]).unwrap();
         let mut requests = vec![step.look()];
         requests.extend(step.write(None));

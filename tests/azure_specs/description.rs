@@ -10,6 +10,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tenantry::steps::{Api, Method};
 
+/// How Graph's own types and actions are called in full.
+const NAMESPACE: &str = "microsoft.graph.";
+
 /// One description, of one service in one version.
 pub(crate) struct Description {
     pub(crate) service: String,
@@ -79,8 +82,13 @@ impl Descriptions {
                 let parts: Vec<&str> = template.split('?').next().unwrap().split('/').skip(1).collect();
                 let mut given = BTreeMap::new();
                 let literal = template.len() - placeholders(template);
+                // Graph takes the name of an action without the namespace that the description writes it with.
+                let action = |part: &&str| method == Method::Post && part.starts_with(NAMESPACE);
+                let last = parts.last().copied().filter(action).map(|part| &part[NAMESPACE.len()..]);
+                let short: Vec<&str> = parts.iter().copied().take(parts.len() - 1).chain(last).collect();
                 if found.as_ref().is_none_or(|(best, _)| literal > *best)
-                    && matches(&parts, &segments, &mut given)
+                    && (matches(&parts, &segments, &mut given)
+                        || (last.is_some() && matches(&short, &segments, &mut given)))
                 {
                     found =
                         Some((literal, Operation { of, template, path_item, details: &Value::Null, given }));

@@ -38,7 +38,7 @@ fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<()
         return Ok(());
     }
     for (planned, deleted) in receivers(of, reply) {
-        let step = steps::step(&planned, &planned.fields)?;
+        let step = steps::step(&planned, &planned.fields, &Outputs::new())?;
         let shows = matches!(request.method, Method::Get | Method::Put) && !reply.body.is_null();
         if shows && !deleted {
             sensible(step.judge(reply))?;

@@ -11,7 +11,7 @@ use tenantry::{
     local::cloud::Speed,
     ports::{Wire, World},
     runner::{Progress, Runner, Settings},
-    steps::{Failure, Reply, Request},
+    steps::{Api, Failure, Method, Reply, Request},
     tenant::{Status, Tenant},
 };
 
@@ -63,6 +63,8 @@ struct Life {
     messages: Vec<(Value, Status)>,
     speed: Speed,
     trouble: Trouble,
+    /// Whether somebody deletes its application by hand once it is ready.
+    deleted_by_hand: bool,
 }
 
 impl Life {
@@ -75,12 +77,18 @@ impl Life {
             messages,
             speed,
             trouble: Trouble::None,
+            deleted_by_hand: false,
         }
     }
 
     /// With every change sent twice, so that Azure is asked to make what is there and to remove what is gone.
     fn twice(self) -> Self {
         Self { trouble: Trouble::EveryChangeTwice, ..self }
+    }
+
+    /// With the application deleted by hand, so that the update brings it back.
+    fn deleted_by_hand(self) -> Self {
+        Self { deleted_by_hand: true, ..self }
     }
 
     async fn lived(&self) -> Lived {
@@ -100,6 +108,12 @@ impl Life {
             assert_eq!(rest(&lab, &world, &id).await, *end, "{message:#}");
             if ready.is_none() {
                 ready = world.store.load(&id).await.unwrap();
+                if let Some(ready) = ready.as_ref().filter(|_| self.deleted_by_hand) {
+                    let app_id = ready.value.exports["applicationId"].as_str().unwrap();
+                    let path = format!("/v1.0/applications(appId='{app_id}')");
+                    let delete = Request::new(Api::Graph, Method::Delete, path);
+                    assert_eq!(lab.world.wire.send(delete).await.unwrap().status, 204);
+                }
             }
         }
         let ready = ready.unwrap().value;
@@ -159,6 +173,7 @@ pub(crate) async fn lives() -> Vec<Lived> {
         Life::new(DEFAULT, signup("tailspin"), scaled("tailspin"), slowly),
         Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).twice(),
         Life::new(DEFAULT, signup("contoso"), scaled("contoso"), slowly).twice(),
+        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).deleted_by_hand(),
         Life::new(&hello, plain("fabrikam"), replicated, at_once),
         Life::new(&language, plain("contoso"), larger, at_once),
     ];

@@ -97,6 +97,7 @@ fn parameter(
     let of_text = operation.of.resolved(declared.get("schema").unwrap_or(declared));
     let value = match of_text["type"].as_str() {
         Some("boolean" | "integer" | "number") => serde_json::from_str(given).unwrap_or(Value::Null),
+        Some("array") => given.split(',').collect(),
         _ => Value::from(given),
     };
     let told = |fault: String| format!("the {place}'s {name}: {fault}");
@@ -111,7 +112,7 @@ fn parameter(
 /// The part of a parameter's declaration that speaks of its value. Its pattern is meant for the whole value.
 fn rule(declared: &Value) -> Value {
     let mut rule = Map::new();
-    for name in ["type", "minLength", "maxLength", "minimum", "maximum", "enum"] {
+    for name in ["type", "minLength", "maxLength", "minimum", "maximum", "enum", "uniqueItems", "items"] {
         if let Some(value) = declared.get(name) {
             rule.insert(name.to_owned(), value.clone());
         }

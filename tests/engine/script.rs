@@ -3,7 +3,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `sign-up PLAN`, `update PLAN`, `remove`, `retry` | changes the wish; `plans.rs` has the form of a plan |
-//! | `look STEP absent, matches, differs, settling, foreign or broken` | answers a look at something wanted |
+//! | `look STEP absent, matches, differs, settling, foreign, broken or lingering` | answers a look at something wanted |
 //! | `find STEP nothing, present, lingering, settling or foreign` | answers a look at something doomed |
 //! | `write STEP`, `erase STEP` | records an intent, as before sending |
 //! | `done STEP` | a write or delete was carried out |
@@ -340,6 +340,7 @@ fn verdict(word: &str) -> Verdict {
         "differs" => Verdict::Differs(vec!["/body/value".into()]),
         "settling" => Verdict::Settling,
         "foreign" => Verdict::Foreign("tenant fabrikam".into()),
+        "lingering" => Verdict::Lingering("object-1".into()),
         "broken" => Verdict::Broken(Cause::ours(
             FailureClass::Permanent,
             "provisioning-failed",

@@ -104,9 +104,25 @@ async fn a_deleted_application_holds_its_name_and_can_come_back() {
     world.send("GET", APPS, None).await.is(404);
     world.send("GET", &deleted, None).await.is(200);
     world.send("GET", &deleted_principal, None).await.is(200);
-    world.upsert(APPS, app()).await.refuses(409, "Request_MultipleObjectsWithSameKeyValue");
+    world.upsert(APPS, app()).await.refuses(400, "Request_BadRequest");
+    world.send("PATCH", APPS, Some(app())).await.refuses(404, "Request_ResourceNotFound");
+    for (list, found) in [
+        ("application", 1),
+        ("servicePrincipal", 1),
+        ("application?$filter=tags/any(t:t%20eq%20'tenantry-tenant:acme')&$select=id", 1),
+        ("application?$filter=tags/any(t:t%20eq%20'tenantry-tenant:other')", 0),
+        (&format!("servicePrincipal?$filter=appId%20eq%20'{app_id}'"), 1),
+        ("servicePrincipal?$filter=appId%20eq%20'other'", 0),
+    ] {
+        let path = format!("/v1.0/directory/deletedItems/microsoft.graph.{list}");
+        let listed = world.send("GET", &path, None).await.is(200).body;
+        assert_eq!(listed["value"].as_array().unwrap().len(), found, "{list}: {listed:#}");
+    }
+    let by_name = "/v1.0/directory/deletedItems/microsoft.graph.application?$filter=uniqueName%20eq%20'x'";
+    world.send("GET", by_name, None).await.refuses(400, "Request_UnsupportedQuery");
     let back = world.send("POST", &format!("{deleted}/restore"), None).await.is(200);
     assert_eq!(back.text("/appId"), app_id);
+    world.pass(20);
     world.send("GET", APPS, None).await.is(200);
     world.send("DELETE", APPS, None).await.is(204);
     world.send("DELETE", &deleted, None).await.is(204);

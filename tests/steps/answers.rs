@@ -137,6 +137,57 @@ fn of_graph(seen: &Value) -> Vec<Row> {
     ]
 }
 
+/// Answers to looks for what Azure keeps after deletion: for the object by its id, and for a list.
+pub(crate) fn deleted(example: &Example) -> Vec<Row> {
+    let mut seen = example.seen.clone();
+    // A vault lies there under another id and tells its own.
+    if example.planned.fields.get("id").is_some() {
+        seen = json!({"id": "/subscriptions/sub-1/deleted", "properties": {"vaultId": seen["id"]}});
+    }
+    for key in ["uniqueName", "appId"] {
+        if let Some(value) = example.planned.fields.get(key) {
+            seen[key] = value.clone();
+        }
+    }
+    let mut rows = vec![
+        row("404", 404, error("ResourceNotFound")),
+        row("200 there", 200, seen.clone()),
+        row("200 HTML", 200, Value::Null),
+        row("200 {}", 200, json!({})),
+        row("204", 204, Value::Null),
+        row("403", 403, error("AuthorizationFailed")),
+        row("500 HTML", 500, Value::Null),
+    ];
+    if example.planned.kind == Kind::Arm {
+        rows.push(row("200 of another", 200, set(&seen, "/properties/vaultId", json!("/other"))));
+        return rows;
+    }
+    let key = if seen.get("uniqueName").is_some() { "/uniqueName" } else { "/appId" };
+    let strangers = set(&seen, "/tags", json!(["tenantry-deployment:prod", "tenantry-tenant:fabrikam"]));
+    let list = |objects: Value| json!({"value": objects});
+    rows.extend([
+        row("200 without tags", 200, set(&seen, "/tags", Value::Null)),
+        row("200 another's tags", 200, strangers.clone()),
+        row("200 another's key", 200, set(&seen, key, json!("other"))),
+        row("200 without the key", 200, set(&seen, key, Value::Null)),
+        row("200 a list with it", 200, list(json!([set(&seen, key, json!("other")), seen]))),
+        row("200 a list without it", 200, list(json!([set(&seen, key, json!("other"))]))),
+        row("200 a list with a stranger's", 200, list(json!([strangers]))),
+        row("200 an empty list", 200, list(json!([]))),
+        row("200 a list that goes on", 200, json!({"value": [], "@odata.nextLink": "https://next"})),
+        row(
+            "200 a list that goes on behind it",
+            200,
+            json!({"value": [seen], "@odata.nextLink": "https://next"}),
+        ),
+        row("200 a list of something else", 200, json!({"value": "x"})),
+        row("403 to a list", 403, json!({"value": [], "error": {"code": "Authorization_RequestDenied"}})),
+        row("400 to a list", 400, json!({"value": [], "error": {"code": "Request_UnsupportedQuery"}})),
+        row("503 to a list", 503, json!({"value": [], "error": {"code": "ServerBusy"}})),
+    ]);
+    rows
+}
+
 /// Errors, by status and body.
 pub(crate) fn errors() -> Vec<(u16, Value)> {
     let statuses = [

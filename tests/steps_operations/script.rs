@@ -9,6 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tenantry::{
     blueprint::{Kind, Plan, PlannedStep},
     engine::wish,
@@ -157,7 +158,7 @@ impl Alarm for Deaf {
     }
 }
 
-fn id() -> TenantId {
+pub(crate) fn id() -> TenantId {
     "contoso".parse().unwrap()
 }
 
@@ -189,6 +190,21 @@ fn tenant(removes: bool, now: Timestamp) -> Tenant {
     tenant
 }
 
+pub(crate) async fn store(folder: &TempDir) -> Arc<dyn StateStore> {
+    let db = Db::open(&folder.path().join("state.redb")).unwrap();
+    Arc::new(LocalState::open(db).await.unwrap())
+}
+
+pub(crate) fn world(store: &Arc<dyn StateStore>, wire: Arc<dyn Wire>, clock: &Arc<Jumping>) -> World {
+    World {
+        store: Arc::clone(store),
+        wire,
+        announcer: Arc::<Subscribers>::default(),
+        alarm: Arc::new(Deaf),
+        clock: clock.clone(),
+    }
+}
+
 pub(crate) async fn played(removes: bool, script: Script) -> Played {
     played_with(Trouble::None, 0, removes, script).await
 }
@@ -196,10 +212,8 @@ pub(crate) async fn played(removes: bool, script: Script) -> Played {
 /// Plays a script until nothing is left to do, with trouble at one place and another worker after a death.
 pub(crate) async fn played_with(trouble: Trouble, at: usize, removes: bool, script: Script) -> Played {
     let folder = common::folder();
-    let clock = Jumping::new();
+    let (clock, store) = (Jumping::new(), store(&folder).await);
     let start = clock.now();
-    let db = Db::open(&folder.path().join("state.redb")).unwrap();
-    let store: Arc<dyn StateStore> = Arc::new(LocalState::open(db).await.unwrap());
     store.save(&tenant(removes, start), None).await.unwrap();
     let azure = Arc::new(Scripted {
         script: Mutex::new((script.start, script.polls.into(), script.looks.into())),
@@ -208,13 +222,7 @@ pub(crate) async fn played_with(trouble: Trouble, at: usize, removes: bool, scri
         clock: Arc::clone(&clock),
         start,
     });
-    let world = World {
-        store: Arc::clone(&store),
-        wire: azure.clone(),
-        announcer: Arc::<Subscribers>::default(),
-        alarm: Arc::new(Deaf),
-        clock: clock.clone(),
-    };
+    let world = world(&store, azure.clone(), &clock);
     let gremlin = Gremlin::new(trouble, at);
     let world = gremlin.haunt(&world);
     for worker in 0..200 {

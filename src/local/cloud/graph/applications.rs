@@ -7,7 +7,7 @@ use super::{
 };
 use crate::local::cloud::{
     CloudError, operations,
-    reply::{Call, Outcome, Reply, refuse},
+    reply::{Call, Outcome, Reply},
     store::{Change, Look, Object},
 };
 
@@ -58,14 +58,12 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
         return Ok(Reply::empty(204).of(object.tenant));
     }
     let Key::Name(name) = key else { return Err(missing(key.shown()).into()) };
-    if change.named(&unique_key(name))?.is_some() {
-        let message = format!(
-            "Another object with the same value for property uniqueName already exists: '{name}' is held by a deleted application. Restore it or delete it permanently."
-        );
-        return refuse(409, "Request_MultipleObjectsWithSameKeyValue", message);
-    }
     if !creates(call) {
         return Err(missing(name).into());
+    }
+    // A deleted application holds the name (seen by users: microsoftgraph/msgraph-bicep-types#137).
+    if change.named(&unique_key(name))?.is_some() {
+        return bad("Another object with the same value for property uniqueName already exists.");
     }
     if patch.get("displayName").and_then(Value::as_str).is_none() {
         return bad("Property 'displayName' is required to create an application.");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Key, applications, missing, principals, with_context};
 use crate::local::cloud::{
     CloudError,
-    reply::{Outcome, Reply, refuse},
+    reply::{Call, Outcome, Reply, refuse},
     store::{Change, Look, Object, Snapshot},
 };
 
@@ -34,12 +34,47 @@ pub(crate) fn typed(mut object: Object) -> Object {
     object
 }
 
-/// All deleted objects of a kind.
-pub(crate) fn list(look: &Snapshot, kind: &str) -> Outcome {
+/// What a list of deleted objects can be filtered by here: two of the properties that Graph documents for it.
+enum Filter {
+    All,
+    AppId(String),
+    Tag(String),
+}
+
+impl Filter {
+    fn parse(text: Option<&str>) -> Option<Self> {
+        let Some(text) = text else { return Some(Self::All) };
+        let quoted = |text: &str| Some(text.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"));
+        if let Some(value) = text.strip_prefix("appId eq ") {
+            return quoted(value).map(Self::AppId);
+        }
+        let value = text.strip_prefix("tags/any(t:t eq ")?.strip_suffix(')')?;
+        quoted(value).map(Self::Tag)
+    }
+
+    fn takes(&self, object: &Object) -> bool {
+        let tags = object.body.get("tags").and_then(Value::as_array);
+        match self {
+            Self::All => true,
+            Self::AppId(id) => object.text("/appId").eq_ignore_ascii_case(id),
+            Self::Tag(wanted) => tags.is_some_and(|tags| tags.iter().any(|tag| tag == wanted.as_str())),
+        }
+    }
+}
+
+/// The deleted objects of a kind.
+pub(crate) fn list(look: &Snapshot, call: &Call, kind: &str) -> Outcome {
+    let Some(filter) = Filter::parse(call.query.get("$filter").map(String::as_str)) else {
+        return refuse(
+            400,
+            "Request_UnsupportedQuery",
+            "Unsupported or invalid query filter clause specified.",
+        );
+    };
     let objects = look.under(super::PREFIX)?.into_iter();
     let value: Vec<Value> = objects
-        .filter(|object| object.kind == kind && object.deleted.is_some())
-        .map(|object| object.body)
+        .filter(|object| object.kind == kind && object.deleted.is_some() && filter.takes(object))
+        .map(|object| super::selected(call, object.body))
         .collect();
     let context = "https://graph.microsoft.com/v1.0/$metadata#directoryObjects";
     Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })))
@@ -72,7 +107,8 @@ pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), Clou
     change.forget(&object.id)
 }
 
-/// Brings a deleted object back, with its ids. An application's service principal is restored by itself.
+/// Brings a deleted object back, with its ids; replicas see it after a while. An application's service principal is
+/// restored by itself.
 pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
     let Some(mut object) = find(change, id)? else { return Err(missing(id).into()) };
     if object.kind == principals::KIND {
@@ -84,9 +120,11 @@ pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
         change.take_name(&principals::owner_key(&app_id), &object.id)?;
     }
     object.deleted = None;
+    object.visible = super::visible_from(change);
     if let Some(body) = object.body.as_object_mut() {
         body.remove("deletedDateTime");
     }
     change.put(&object)?;
+    let object = typed(object);
     Ok(Reply::json(200, with_context(object.body, &object.kind)).of(object.tenant))
 }

@@ -144,7 +144,7 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
         Target::Credential(application, key) => {
             show(call, &key, credentials::find(look, &application, &key)?.filter(seen))
         }
-        Target::DeletedItems(kind) => deleted::list(look, kind),
+        Target::DeletedItems(kind) => deleted::list(look, call, kind),
         Target::DeletedItem(id) => {
             show(call, &Key::Id(id.clone()), deleted::find(look, &id)?.map(deleted::typed))
         }
@@ -201,11 +201,16 @@ pub(crate) fn bad<T>(message: impl Into<String>) -> Outcome<T> {
 
 fn show(call: &Call, key: &Key, object: Option<Object>) -> Outcome {
     let Some(object) = object else { return Err(missing(key.shown()).into()) };
-    let mut body = object.body;
+    let body = with_context(selected(call, object.body), &object.kind);
+    Ok(Reply::json(200, body).of(object.tenant))
+}
+
+/// The members that the caller wants to see; all, if it does not say.
+fn selected(call: &Call, mut body: Value) -> Value {
     if let (Some(wanted), Some(members)) = (call.query.get("$select"), body.as_object_mut()) {
         members.retain(|name, _| wanted.split(',').any(|one| one.trim() == name));
     }
-    Ok(Reply::json(200, with_context(body, &object.kind)).of(object.tenant))
+    body
 }
 
 /// Adds the annotation that says what the body is.

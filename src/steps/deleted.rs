@@ -1,0 +1,100 @@
+//! What Entra keeps for thirty days after its deletion: applications and service principals.
+//!
+//! Sources: Microsoft Graph, "List deletedItems", "Restore deleted item" and "Permanently delete item". Restoring brings
+//! back the same object with its ids; restoring an application leaves its service principal among the deleted. In a
+//! list `tags` and `appId` can be filtered by, `uniqueName` can't. While an application lies there its `uniqueName` is
+//! taken (public issue microsoftgraph/msgraph-bicep-types#137).
+
+use serde_json::{Value, json};
+
+use super::{Api, Failure, Method, Reply, Request, failure, request::odata_key};
+
+/// More than one tenant's deleted objects can ever be; the most that Graph puts into one page.
+const PAGE: u32 = 999;
+
+/// Where one object is found once it is deleted.
+pub(super) struct Deleted {
+    /// The type in Graph's words, e.g. `application`.
+    kind: &'static str,
+    /// The member that finds it again, with its value.
+    key: (&'static str, String),
+    /// What a list of deleted objects is filtered by; without it, it is not looked for in a list.
+    filter: Option<String>,
+    /// Its id, if it was ever seen.
+    object_id: Option<String>,
+}
+
+impl Deleted {
+    pub(super) fn application(unique_name: &str, owner: &[String], object_id: Option<String>) -> Self {
+        let tag = owner.iter().find(|tag| tag.starts_with("tenantry-tenant:"));
+        let filter = tag.map(|tag| format!("tags/any(t:t%20eq%20'{}')", odata_key(tag)));
+        Self { kind: "application", key: ("uniqueName", unique_name.to_owned()), filter, object_id }
+    }
+
+    pub(super) fn service_principal(app_id: &str, object_id: Option<String>) -> Self {
+        let filter = Some(format!("appId%20eq%20'{}'", odata_key(app_id)));
+        Self { kind: "servicePrincipal", key: ("appId", app_id.to_owned()), filter, object_id }
+    }
+
+    /// By its id if that is known, then in the list of all.
+    pub(super) fn looks(&self) -> Vec<Request> {
+        let by_id = self.object_id.as_deref().map(item);
+        let in_list = self.filter.as_deref().map(|filter| {
+            let select = if self.key.0 == "appId" { "id,appId,tags" } else { "id,appId,uniqueName,tags" };
+            let all = format!("/v1.0/directory/deletedItems/microsoft.graph.{}", self.kind);
+            format!("{all}?$filter={filter}&$select={select}&$top={PAGE}")
+        });
+        by_id.into_iter().chain(in_list).map(|path| Request::new(Api::Graph, Method::Get, path)).collect()
+    }
+
+    /// Whether the look number `look` is for the very object that the step has made or found.
+    pub(super) fn is_by_id(&self, look: usize) -> bool {
+        look == 0 && self.object_id.is_some()
+    }
+
+    /// The object that the answer to the look number `look` shows; `None` when it is not among the deleted.
+    pub(super) fn shown<'a>(&self, look: usize, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
+        let listed = !self.is_by_id(look);
+        match reply.status {
+            404 => Ok(None),
+            // Listing takes a permission of its own (`Application.Read.All`). Without it nothing is found, and what
+            // is there all the same shows when the name turns out to be held.
+            400 | 403 if listed => Ok(None),
+            200 if listed => self.in_list(&reply.body),
+            200 if reply.body.get("id").is_some_and(Value::is_string) => {
+                let (key, value) = &self.key;
+                let same = reply.body.get(*key).and_then(Value::as_str).is_none_or(|seen| seen == value);
+                Ok(same.then_some(&reply.body))
+            }
+            200..=299 => Err(Failure::nonsense("the answer shows no object")),
+            _ => Err(failure::classify(reply)),
+        }
+    }
+
+    fn in_list<'a>(&self, body: &'a Value) -> Result<Option<&'a Value>, Failure> {
+        let all = body.get("value").and_then(Value::as_array);
+        let all = all.ok_or_else(|| Failure::nonsense("the list of what was deleted has no value"))?;
+        let (key, value) = &self.key;
+        let found = all.iter().find(|object| object.get(*key).and_then(Value::as_str) == Some(value));
+        match found {
+            None if body.get("@odata.nextLink").is_some() => {
+                Err(Failure::nonsense("the list of what was deleted does not end with its first page"))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Brings it back. The body's members are for users only; the description wants one all the same.
+    pub(super) fn restore(id: &str) -> Request {
+        Request::new(Api::Graph, Method::Post, format!("{}/restore", item(id))).with_body(json!({}))
+    }
+
+    /// Removes it for good.
+    pub(super) fn purge(id: &str) -> Request {
+        Request::new(Api::Graph, Method::Delete, item(id))
+    }
+}
+
+fn item(id: &str) -> String {
+    format!("/v1.0/directory/deletedItems/{}", odata_key(id))
+}
