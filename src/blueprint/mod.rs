@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 pub use findings::{Finding, Severity};
 pub use names::{Owner, derive as derive_name, role_assignment_name};
 pub use plan::{BlueprintRef, Kind, Outputs, Plan, PlannedStep, RenderError};
-pub use resource_types::{Marker, NameRule, ResourceType};
+pub use resource_types::{Marker, NameRule, Purge, ResourceType, SoftDeletion};
 
 use crate::ids::{StepName, TenantId, sha256_hex};
 

@@ -24,6 +24,24 @@ pub enum Marker {
     Identity,
 }
 
+/// How a soft-deleted resource is removed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purge {
+    /// `POST {path}/purge`.
+    Action,
+    /// `DELETE {path}`.
+    Delete,
+}
+
+/// Where Azure keeps a resource for a while after its deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SoftDeletion {
+    /// Relative to the subscription, for `GET`; `{location}`, `{group}` and `{name}` are filled in.
+    pub path: &'static str,
+    /// How it is purged there.
+    pub purge: Purge,
+}
+
 /// What is particular about one resource type.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceType {
@@ -45,9 +63,8 @@ pub struct ResourceType {
     pub carry: &'static [&'static str],
     /// Query parameter of DELETE that purges at once, e.g. `forceToPurge=true`.
     pub purge_query: Option<&'static str>,
-    /// Where the soft-deleted resource is found and purged, relative to the subscription: `{location}` and `{name}`
-    /// are filled in; `GET` looks, `POST {path}/purge` purges.
-    pub deleted_path: Option<&'static str>,
+    /// Where the resource is found and purged once it is soft-deleted.
+    pub soft_deletion: Option<SoftDeletion>,
     /// JSON pointer into the body to the id of the subnet whose virtual network Azure changes for this resource, one
     /// change at a time: parallel ones are refused with `RetryableErrorDueToAnotherOperation` and the like.
     pub serialise: Option<&'static str>,
@@ -63,7 +80,7 @@ const PLAIN: ResourceType = ResourceType {
     write_only: &[],
     carry: &[],
     purge_query: None,
-    deleted_path: None,
+    soft_deletion: None,
     serialise: None,
 };
 
@@ -96,7 +113,22 @@ const TYPES: &[ResourceType] = &[
         api_version: "2023-07-01",
         names: rule("kv", 3, 24, true),
         immutable: &["/location", "/properties/tenantId"],
-        deleted_path: Some("providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{name}"),
+        soft_deletion: Some(SoftDeletion {
+            path: "providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{name}",
+            purge: Purge::Action,
+        }),
+        ..PLAIN
+    },
+    // Kept for 48 hours, name and sub-domain with it; purging takes a permission in the subscription.
+    ResourceType {
+        name: "Microsoft.CognitiveServices/accounts",
+        api_version: "2024-10-01",
+        names: rule("ai", 2, 64, true),
+        immutable: &["/location", "/kind", "/properties/customSubDomainName"],
+        soft_deletion: Some(SoftDeletion {
+            path: "providers/Microsoft.CognitiveServices/locations/{location}/resourceGroups/{group}/deletedAccounts/{name}",
+            purge: Purge::Delete,
+        }),
         ..PLAIN
     },
     ResourceType {

@@ -8,7 +8,7 @@ use super::{
     Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, operation, text, told,
 };
 use crate::{
-    blueprint::{Outputs, ResourceType},
+    blueprint::{Outputs, Purge, ResourceType},
     tenant::{Cause, FailureClass},
 };
 
@@ -210,22 +210,27 @@ impl ArmRemains {
 
     /// The soft-deleted resource's own id, for types that Azure keeps after deletion.
     fn deleted_id(&self) -> Option<String> {
-        let path = self.place.kind?.deleted_path?;
-        let subscription = self.place.id.split('/').nth(2)?;
-        let name = self.place.id.rsplit('/').next()?;
-        let path = path.replace("{location}", self.place.location.as_deref()?).replace("{name}", name);
-        Some(format!("/subscriptions/{subscription}/{path}"))
+        let path = self.place.kind?.soft_deletion?.path;
+        let segments: Vec<&str> = self.place.id.split('/').collect();
+        let (subscription, group) = (segments.get(2)?, segments.get(4)?);
+        // People may write "West Europe", and paths may not.
+        let location = self.place.location.as_deref()?.replace(' ', "").to_ascii_lowercase();
+        let path = path.replace("{location}", &location).replace("{group}", group);
+        Some(format!("/subscriptions/{subscription}/{}", path.replace("{name}", segments.last()?)))
     }
 
     fn judge_deleted(&self, reply: &Reply) -> Result<Trace, Failure> {
         match reply.status {
             404 => Ok(Trace::Nothing),
-            200 if !reply.body.is_object() => Err(Failure::nonsense("the answer shows no resource")),
-            200 => {
+            200 if reply.body.get("id").is_some_and(Value::is_string) => {
+                // A vault shows whose place it held; an account lies under the place that it held, with its tags.
                 let vault = reply.body.pointer("/properties/vaultId").and_then(Value::as_str);
-                let ours = vault.is_none_or(|id| id.eq_ignore_ascii_case(&self.place.id));
+                let tagged = reply.body.get("tags").is_some_and(Value::is_object);
+                let ours = vault.is_none_or(|id| id.eq_ignore_ascii_case(&self.place.id))
+                    && !(tagged && self.place.stranger(&reply.body).is_some());
                 Ok(if ours { Trace::Lingering(Outputs::new()) } else { Trace::Foreign })
             }
+            200..=299 => Err(Failure::nonsense("the answer shows no resource")),
             _ => Err(failure::classify(reply)),
         }
     }
@@ -263,8 +268,11 @@ impl Remains for ArmRemains {
                 Some(request)
             }
             Trace::Lingering(_) => {
-                let purge = format!("{}/purge", self.deleted_id()?);
-                Some(Request::arm(Method::Post, &purge, &self.place.api_version))
+                let (id, version) = (self.deleted_id()?, &self.place.api_version);
+                Some(match self.place.kind?.soft_deletion?.purge {
+                    Purge::Action => Request::arm(Method::Post, &format!("{id}/purge"), version),
+                    Purge::Delete => Request::arm(Method::Delete, &id, version),
+                })
             }
             Trace::Nothing | Trace::Settling | Trace::Foreign => None,
         }

@@ -1,5 +1,5 @@
-//! Plays the parts that the simulated Azure does not know: accounts of Cognitive Services, and providers that are not
-//! registered yet. Only the requests are of interest then; what is answered here is not held against anything.
+//! Plays the parts that the simulated Azure does not know: accounts of Cognitive Services, which are kept for a while
+//! after they were deleted, and providers that are not registered yet. Only the requests are of interest then; what is answered here is not held against anything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,6 +61,9 @@ impl Understudy {
                 None => reply(404, json!({"error": {"code": "ResourceNotFound", "message": "Not there."}})),
             },
             Method::Delete => {
+                if let Some((kept, account)) = resources.get(&path).and_then(|account| kept(&path, account)) {
+                    resources.insert(kept, account);
+                }
                 resources.retain(|id, _| *id != path && !id.starts_with(&below));
                 reply(200, Value::Null)
             }
@@ -77,6 +80,18 @@ impl Understudy {
             }
         }
     }
+}
+
+/// Where an account lies once it is deleted, and how it looks there.
+fn kept(path: &str, account: &Value) -> Option<(String, Value)> {
+    let (group, name) = path.split_once("/providers/microsoft.cognitiveservices/accounts/")?;
+    let (subscription, group) = group.split_once("/resourcegroups/").filter(|_| !name.contains('/'))?;
+    let location = account["location"].as_str()?;
+    let place = format!("locations/{location}/resourcegroups/{group}/deletedaccounts/{name}");
+    let id = format!("{subscription}/providers/microsoft.cognitiveservices/{place}");
+    let mut account = account.clone();
+    account["id"] = json!(id);
+    Some((id, account))
 }
 
 fn reply(status: u16, body: Value) -> Reply {

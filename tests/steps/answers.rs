@@ -142,7 +142,7 @@ pub(crate) fn deleted(example: &Example) -> Vec<Row> {
     let mut seen = example.seen.clone();
     // A vault lies there under another id and tells its own.
     if example.planned.fields.get("id").is_some() {
-        seen = json!({"id": "/subscriptions/sub-1/deleted", "properties": {"vaultId": seen["id"]}});
+        seen = json!({"id": "/subscriptions/sub-1/deleted", "tags": seen["tags"], "properties": {"vaultId": seen["id"]}});
     }
     for key in ["uniqueName", "appId"] {
         if let Some(value) = example.planned.fields.get(key) {
@@ -160,6 +160,13 @@ pub(crate) fn deleted(example: &Example) -> Vec<Row> {
     ];
     if example.planned.kind == Kind::Arm {
         rows.push(row("200 of another", 200, set(&seen, "/properties/vaultId", json!("/other"))));
+        rows.push(row("200 without a vault's id", 200, set(&seen, "/properties/vaultId", Value::Null)));
+        rows.push(row("200 without tags", 200, set(&seen, "/tags", Value::Null)));
+        rows.push(row(
+            "200 another tenant's tags",
+            200,
+            set(&seen, "/tags/tenantry-tenant", json!("fabrikam")),
+        ));
         return rows;
     }
     let key = if seen.get("uniqueName").is_some() { "/uniqueName" } else { "/appId" };

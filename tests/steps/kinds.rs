@@ -62,6 +62,11 @@ fn resources() -> Vec<Example> {
         &format!("{GROUP}/providers/Microsoft.KeyVault/vaults/kv1"),
         json!({"enableRbacAuthorization": true}),
     );
+    let account = arm(
+        "Microsoft.CognitiveServices/accounts",
+        &format!("{GROUP}/providers/Microsoft.CognitiveServices/accounts/ai1"),
+        json!({"disableLocalAuth": true}),
+    );
     let private = arm(
         "Microsoft.Network/privateEndpoints",
         &format!("{GROUP}/providers/Microsoft.Network/privateEndpoints/pe1"),
@@ -88,6 +93,12 @@ fn resources() -> Vec<Example> {
             Kind::Arm,
             vault.clone(),
             shown(&vault, done.clone()),
+        ),
+        example(
+            "arm: an account of an AI service, kept by Azure after deletion under its group",
+            Kind::Arm,
+            account.clone(),
+            shown(&account, done.clone()),
         ),
         example(
             "arm: a private endpoint, whose network is changed one at a time",
