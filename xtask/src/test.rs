@@ -1,4 +1,7 @@
 //! `cargo xtask test`: the whole suite, with no set-up by hand.
+//!
+//! Tests that need more than the checkout are ignored by cargo, so that it never says `ok` for what it did not do. They
+//! are asked for here, where what they need is at hand; where it is not, that is said.
 
 use std::{
     io,
@@ -7,28 +10,49 @@ use std::{
 
 use crate::azurite::{self, Azurite};
 
-/// The files of tests that need Azurite; without it, those of their tests are ignored.
+/// The files with tests that need Azurite.
 const NEED_AZURITE: [&str; 2] = ["state_store", "production"];
 /// Tells them where it is.
 const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
+/// The files with tests that need the Functions host's payloads.
+const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
+/// Where those are, in a folder above.
+const PAYLOADS: &str = "shared/functions-host/payloads";
 
-/// All tests of all packages and the examples in the documentation, then those against Azurite.
+/// All tests of all packages and the examples in the documentation, then those that cargo has ignored.
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     let first = crate::run(&mut suite(extra))?;
-    let narrowed =
-        !extra.is_empty() && !extra.iter().any(|argument| NEED_AZURITE.contains(&argument.as_str()));
-    if narrowed {
+    let wanted = |files: &[&'static str]| -> Vec<&'static str> {
+        let named = |file: &&str| extra.is_empty() || extra.iter().any(|argument| argument == file);
+        files.iter().copied().filter(named).collect()
+    };
+    let mut files = wanted(&NEED_PAYLOADS);
+    if !files.is_empty() && !crate::root().ancestors().any(|above| above.join(PAYLOADS).is_dir()) {
+        crate::complain("NOT RUN are the tests of the host's payloads, which are not beside the checkout");
+        files.clear();
+    }
+    let need_azurite = wanted(&NEED_AZURITE);
+    let azurite = if need_azurite.is_empty() { None } else { azurite() };
+    if azurite.is_some() {
+        files.extend(need_azurite);
+    }
+    if files.is_empty() {
         return Ok(first);
     }
-    if let Err(error) = azurite::bring() {
-        crate::complain(&format!(
-            "NOT RUN are the tests that need Table Storage, for Azurite is not here: {error}"
-        ));
-        return Ok(first);
-    }
-    let azurite = Azurite::start()?;
-    let second = crate::run(&mut against(&azurite, extra))?;
+    let second = crate::run(&mut ignored(&files, azurite.as_ref(), extra))?;
     Ok(if first == ExitCode::SUCCESS { second } else { first })
+}
+
+/// Azurite at work, or a word about what is not run without it.
+fn azurite() -> Option<Azurite> {
+    let started = azurite::bring().and_then(|()| Azurite::start());
+    started
+        .inspect_err(|error| {
+            crate::complain(&format!(
+                "NOT RUN are the tests that need Table Storage, for Azurite is not here: {error}"
+            ));
+        })
+        .ok()
 }
 
 /// A failing file of tests does not keep the others from being run: one run shows all that is broken.
@@ -39,11 +63,13 @@ fn suite(extra: &[String]) -> Command {
 }
 
 /// The tests that the suite has ignored.
-fn against(azurite: &Azurite, extra: &[String]) -> Command {
-    let mut command = crate::cargo(&["test", "--package", "tenantry"]);
-    command.env(ADDRESS, &azurite.address);
+fn ignored(files: &[&str], azurite: Option<&Azurite>, extra: &[String]) -> Command {
+    let mut command = crate::cargo(&["test", "--package", "tenantry", "--no-fail-fast"]);
+    if let Some(azurite) = azurite {
+        command.env(ADDRESS, &azurite.address);
+    }
     if extra.is_empty() {
-        command.args(NEED_AZURITE.iter().flat_map(|file| ["--test", file]));
+        command.args(files.iter().flat_map(|file| ["--test", file]));
     } else {
         command.args(extra);
     }
