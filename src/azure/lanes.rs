@@ -29,8 +29,8 @@ struct Lane {
     holder: Option<Holder>,
     /// How long the last change took.
     usual: Duration,
-    /// The resources that were sent away, in the order in which they first came; each is expected back.
-    waiting: Vec<String>,
+    /// The resources that were sent away, in the order in which they first came, and until when each is expected back.
+    waiting: Vec<(String, Timestamp)>,
 }
 
 /// Who is in a lane.
@@ -50,9 +50,9 @@ impl Lanes {
         let lane = self.0.entry(key.clone()).or_default();
         let resource = resource(request);
         if lane.holder.as_ref().is_some_and(|holder| holder.resource != resource && holder.is_there(now)) {
-            return Some(lane.wait(resource));
+            return Some(lane.wait(resource, now));
         }
-        lane.waiting.retain(|waiting| *waiting != resource);
+        lane.waiting.retain(|(waiting, _)| *waiting != resource);
         lane.holder = Some(Holder { resource, operation: None, since: now });
         None
     }
@@ -82,14 +82,20 @@ impl Default for Lane {
 }
 
 impl Lane {
-    /// Until it is this one's turn, as far as can be foreseen.
-    fn wait(&mut self, resource: String) -> Duration {
-        let place = self.waiting.iter().position(|waiting| *waiting == resource).unwrap_or_else(|| {
-            self.waiting.push(resource);
+    /// Until it is this one's turn, as far as can be foreseen. Who does not come back loses its place.
+    fn wait(&mut self, resource: String, now: Timestamp) -> Duration {
+        self.waiting.retain(|(_, until)| *until > now);
+        let place = self.waiting.iter().position(|(waiting, _)| *waiting == resource);
+        let place = place.unwrap_or_else(|| {
+            self.waiting.push((resource, now));
             self.waiting.len() - 1
         });
         let turns = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        self.usual.saturating_mul(turns).clamp(*AWAY.start(), *AWAY.end())
+        let wait = self.usual.saturating_mul(turns).clamp(*AWAY.start(), *AWAY.end());
+        if let Some((_, until)) = self.waiting.get_mut(place) {
+            *until = later(now, wait + LONGEST);
+        }
+        wait
     }
 }
 

@@ -182,6 +182,17 @@ async fn who_waits_longer_in_the_queue_is_sent_away_for_longer() {
 }
 
 #[tokio::test]
+async fn who_does_not_come_back_loses_its_place() {
+    let stage = throttled([reply(201, &resource("Updating")), reply(201, &resource("Updating"))]).await;
+    stage.send(endpoint("one", Method::Put)).await.unwrap();
+    held_back(stage.send(endpoint("two", Method::Put)).await);
+    stage.clock.pass(Duration::from_secs(200));
+    stage.send(endpoint("three", Method::Put)).await.unwrap();
+    let wait = held_back(stage.send(endpoint("four", Method::Put)).await);
+    assert_eq!(wait, Duration::from_secs(5), "the first in the queue");
+}
+
+#[tokio::test]
 async fn a_refused_change_leaves_the_lane_and_a_lost_one_keeps_it_for_a_while() {
     let stage = throttled([reply(409, &json!({})), Answer::Cut]).await;
     assert_eq!(stage.send(endpoint("one", Method::Put)).await.unwrap().status, 409);
