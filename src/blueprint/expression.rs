@@ -4,7 +4,7 @@
 //! can do no harm, and fuel that ends whatever takes too long. An undefined name is an error, never an empty text. A
 //! text is evaluated once; what an expression yields is data and is not looked at again.
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::{collections::BTreeSet, io, sync::OnceLock};
 
 use minijinja::{Environment, Expression, UndefinedBehavior, filters, tests};
 use serde_json::Value;
@@ -13,6 +13,10 @@ use super::scope::Scope;
 
 /// Steps of the evaluator that one expression may take.
 const FUEL: u64 = 20_000;
+/// The most that one expression may come to, as bytes of JSON.
+const MAX_YIELD: usize = 256 << 10;
+/// What an evaluation counts besides what it yields, so that very many that yield little end too.
+const EVALUATION: usize = 64;
 /// Longest expression in bytes: keeps the nesting within what a small stack can hold.
 const MAX_LENGTH: usize = 2_000;
 
@@ -133,7 +137,28 @@ pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String>
     if value.is_undefined() {
         return Err(format!("`{expression}` has no value"));
     }
-    serde_json::to_value(&value).map_err(|error| format!("`{expression}`: {error}"))
+    // A repeated list is made as it is read: its length is tried before it is taken.
+    let mut room = Room(MAX_YIELD);
+    let fits = serde_json::to_writer(&mut room, &value);
+    let value = fits.and_then(|()| serde_json::to_value(&value));
+    let value = value.map_err(|error| format!("`{expression}`: {error}"))?;
+    scope.spend(EVALUATION + MAX_YIELD - room.0)?;
+    Ok(value)
+}
+
+/// Counts what is written down to nothing left.
+struct Room(usize);
+
+impl io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.0.checked_sub(bytes.len());
+        self.0 = left.ok_or_else(|| io::Error::other(format!("it comes to more than {MAX_YIELD} bytes")))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn compile(expression: &str) -> Result<Expression<'static, 'static>, String> {

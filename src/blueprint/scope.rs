@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
 };
 
@@ -20,6 +20,10 @@ use crate::ids::StepName;
 /// How deep named values may use one another; a checked file has no circles, a stored plan is not trusted to have none.
 const MAX_NESTING: u8 = 16;
 
+/// What all expressions of a scope may come to, in bytes: more than any document holds. Named values that use one
+/// another several times grow like the powers of that number, each one within the fuel of one expression.
+const MAX_YIELD: usize = 4 << 20;
+
 /// Everything that an expression can see.
 #[derive(Debug, Clone)]
 pub(super) struct Scope(Arc<Inner>);
@@ -31,6 +35,8 @@ struct Inner {
     steps: BTreeMap<String, BTreeMap<String, Seen>>,
     asked_too_early: Arc<AtomicBool>,
     nesting: Arc<AtomicU8>,
+    /// What has been evaluated so far, in bytes.
+    yielded: Arc<AtomicUsize>,
 }
 
 /// What came of an evaluation before anything exists.
@@ -77,6 +83,17 @@ impl Scope {
         } else {
             result.map(Early::Known)
         }
+    }
+
+    /// Notes what an expression has come to.
+    ///
+    /// Errors: all of them together have come to too much.
+    pub(super) fn spend(&self, bytes: usize) -> Result<(), String> {
+        let before = self.0.yielded.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > MAX_YIELD {
+            return Err(format!("the blueprint's expressions come to more than {} MiB", MAX_YIELD >> 20));
+        }
+        Ok(())
     }
 
     /// The value that the evaluator starts from.

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
-use tenantry::blueprint::Blueprint;
+use serde_json::{Map, json};
+use tenantry::blueprint::{Blueprint, Subject};
 
 const HEAD: &str = "blueprint: hello\nschema: tenantry.blueprint/1\ntiers: [a]\n";
 const STEP: &str = "steps:\n  group: { kind: arm, type: Microsoft.Resources/resourceGroups }\n";
@@ -48,4 +49,46 @@ fn each_number_has_its_finding() {
     }
     let missing: Vec<u32> = (81..=108).filter(|number| !numbers.contains(number)).collect();
     assert!(missing.is_empty(), "no case for {missing:?}");
+}
+
+/// 102: values that use one another grow like powers, and a list can be repeated beyond any memory; both are told.
+#[test]
+fn what_expressions_come_to_is_limited() {
+    let powers = |first: &str, each: &dyn Fn(String) -> String| {
+        (1..16).fold(format!("values:\n  v0: \"{first}\"\n"), |mut text, n| {
+            let _ = writeln!(text, "  v{n}: \"{}\"", each(format!("values.v{}", n - 1)));
+            text
+        })
+    };
+    let long = powers(&format!("{}{{{{ tenant.id }}}}", "x".repeat(200)), &|value| {
+        format!("{{{{ {value} }}}}").repeat(40)
+    });
+    let many =
+        powers("{{ true }}", &|value| format!("{{{{ {value}{} }}}}", format!(" == {value}").repeat(40)));
+    let rows = [
+        (long, "{{ values.v14 }}", "it comes to more than 262144 bytes"),
+        (many, "{{ values.v14 }}", "come to more than 4 MiB"),
+        (String::new(), "{{ [0] * 99999999 }}", "it comes to more than 262144 bytes"),
+        (String::new(), "{{ 'a' * 99999999 }}", "out of fuel"),
+        (
+            String::new(),
+            "{{ tenant.id|replace('o', 'oooooooo')|replace('o', 'oooooooo')|replace('o', 'oooooooo')|replace('o', 'oooooooo')|replace('o', 'oooooooo')|replace('o', 'oooooooo') }}",
+            "it comes to more than 262144 bytes",
+        ),
+    ];
+    for (values, export, why) in rows {
+        let text = format!("{HEAD}version: 1.0.0\n{values}{STEP}exports: {{ e: \"{export}\" }}\n");
+        let blueprint = Blueprint::check(&text).unwrap().blueprint;
+        let subject = Subject {
+            deployment: "test".into(),
+            tenant_id: "contoso".parse().unwrap(),
+            incarnation: 1,
+            tier: "a".into(),
+            tenant: json!({}),
+            parameters: Map::new(),
+            stamp: tenantry::local::cloud::local_stamp(),
+        };
+        let faults = blueprint.plan(&subject).unwrap_err();
+        assert!(faults.iter().any(|fault| fault.message.contains(why)), "{export}: {faults:.300?}");
+    }
 }
