@@ -78,7 +78,7 @@ impl Place {
         let tag = |name: &str| resource.get("tags")?.get(name)?.as_str();
         let ours = self.owner.iter().all(|(name, value)| tag(name) == Some(value.as_str()));
         (!ours).then(|| match tag("tenantry-tenant") {
-            Some(tenant) => format!("tenant {tenant}"),
+            Some(tenant) => format!("tenant {}", failure::word(tenant)),
             None => "somebody else: it lacks tenantry's tags".to_owned(),
         })
     }

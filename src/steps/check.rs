@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{
-    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, operation, redact, text, told,
-};
+use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, operation, text, told};
 use crate::tenant::{Cause, FailureClass};
 
 /// The step.
@@ -65,7 +63,7 @@ impl Step for Check {
             return Ok(Verdict::Matches(told(&self.outputs, &reply.body)));
         }
         // Azure's views lag behind its writes, so a failed check is worth some more looks before a person is asked.
-        let message = redact(&format!("{}: {}", self.id, wrong.join("; ")));
+        let message = failure::sentence(&format!("{}: {}", self.id, wrong.join("; ")));
         Err(Cause::ours(FailureClass::Wait, "check-failed", message).into())
     }
 

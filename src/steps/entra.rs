@@ -17,6 +17,8 @@ struct Keyed {
     path: String,
     /// The collection alone.
     collection: &'static str,
+    /// The key's name and value.
+    key: (&'static str, String),
     /// Tags that say whose it is.
     owner: Vec<String>,
 }
@@ -24,12 +26,12 @@ struct Keyed {
 impl Keyed {
     fn application(unique_name: &str, owner: Vec<String>) -> Self {
         let path = format!("/v1.0/applications(uniqueName='{}')", odata_key(unique_name));
-        Self { path, collection: "/v1.0/applications", owner }
+        Self { path, collection: "/v1.0/applications", key: ("uniqueName", unique_name.to_owned()), owner }
     }
 
     fn service_principal(app_id: &str, owner: Vec<String>) -> Self {
         let path = format!("/v1.0/servicePrincipals(appId='{}')", odata_key(app_id));
-        Self { path, collection: "/v1.0/servicePrincipals", owner }
+        Self { path, collection: "/v1.0/servicePrincipals", key: ("appId", app_id.to_owned()), owner }
     }
 
     fn look(&self) -> Request {
@@ -49,24 +51,29 @@ impl Keyed {
     }
 
     fn judge(&self, body: &Value, reply: &Reply) -> Result<Verdict, Failure> {
-        let Some(object) = shown(reply, &["id", "appId"])? else { return Ok(Verdict::Absent) };
+        let Some(object) = self.shown(reply, &["id", "appId"])? else { return Ok(Verdict::Absent) };
         if !self.ours(object) {
             return Ok(Verdict::Foreign("somebody else: it lacks tenantry's tags".to_owned()));
         }
         let differences = compare::differences(body, object, &["/tags"], &[]);
         Ok(if differences.is_empty() { Verdict::Matches(ids(object)) } else { Verdict::Differs(differences) })
     }
-}
 
-/// The object that an answer shows; `None` when there is nothing. One without these ids is none: nothing may be
-/// concluded from it, least of all that ours is gone.
-fn shown<'a>(reply: &'a Reply, needed: &[&str]) -> Result<Option<&'a Value>, Failure> {
-    let told = ids(&reply.body);
-    match reply.status {
-        404 => Ok(None),
-        200 | 201 if needed.iter().all(|id| told.contains_key(*id)) => Ok(Some(&reply.body)),
-        200..=299 => Err(Failure::nonsense("the answer shows no object")),
-        _ => Err(failure::classify(reply)),
+    /// The object that an answer shows; `None` when there is nothing. One without these ids is none, and one with another
+    /// key is another: nothing may be concluded from it, least of all that ours is gone.
+    fn shown<'a>(&self, reply: &'a Reply, needed: &[&str]) -> Result<Option<&'a Value>, Failure> {
+        let told = ids(&reply.body);
+        let (key, value) = &self.key;
+        let seen = reply.body.get(*key).and_then(Value::as_str);
+        match reply.status {
+            404 => Ok(None),
+            200 | 201 if seen.is_some_and(|seen| !seen.eq_ignore_ascii_case(value)) => {
+                Err(Failure::nonsense("the answer is about another object"))
+            }
+            200 | 201 if needed.iter().all(|id| told.contains_key(*id)) => Ok(Some(&reply.body)),
+            200..=299 => Err(Failure::nonsense("the answer shows no object")),
+            _ => Err(failure::classify(reply)),
+        }
     }
 }
 
@@ -86,8 +93,6 @@ fn ids(object: &Value) -> Outputs {
 /// An application or a service principal: both are upserted by key and carry tags.
 pub(super) struct Entry {
     keyed: Keyed,
-    /// The key's name and value, which find the object again.
-    key: (&'static str, String),
     body: Value,
     /// Where it lies if somebody has deleted it.
     deleted: Deleted,
@@ -97,25 +102,24 @@ impl Entry {
     pub(super) fn application(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
         let (name, owner) = (text(fields, "uniqueName")?, owner_tags(fields));
         let deleted = Deleted::application(name, &owner, object_id(told));
-        Ok(Self::new(fields, ("uniqueName", name), Keyed::application(name, owner), deleted))
+        Ok(Self::new(fields, Keyed::application(name, owner), deleted))
     }
 
     pub(super) fn service_principal(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
         let app_id = text(fields, "appId")?;
         let deleted = Deleted::service_principal(app_id, object_id(told));
         let keyed = Keyed::service_principal(app_id, owner_tags(fields));
-        Ok(Self::new(fields, ("appId", app_id), keyed, deleted))
+        Ok(Self::new(fields, keyed, deleted))
     }
 
-    fn new(fields: &Value, (key, value): (&'static str, &str), keyed: Keyed, deleted: Deleted) -> Self {
-        let body = fields.get("body").cloned().unwrap_or_default();
-        Self { keyed, key: (key, value.to_owned()), body, deleted }
+    fn new(fields: &Value, keyed: Keyed, deleted: Deleted) -> Self {
+        Self { keyed, body: fields.get("body").cloned().unwrap_or_default(), deleted }
     }
 }
 
 impl Step for Entry {
     fn target(&self) -> Value {
-        let (key, value) = &self.key;
+        let (key, value) = &self.keyed.key;
         json!({*key: value, "owner": self.keyed.owner})
     }
 
@@ -187,7 +191,7 @@ impl Remains for Remnant {
             let ours = self.deleted.shown(look, reply)?.filter(|object| by_id || self.keyed.ours(object));
             return Ok(ours.map_or(Trace::Nothing, |object| Trace::Lingering(ids(object))));
         }
-        Ok(match shown(reply, &["id"])? {
+        Ok(match self.keyed.shown(reply, &["id"])? {
             None => Trace::Nothing,
             Some(object) if !self.keyed.ours(object) => Trace::Foreign,
             Some(object) => Trace::Present(ids(object)),

@@ -111,6 +111,8 @@ const MESSAGES: &[(&str, FailureClass)] = &[
     ("same value for property uniquename already exists", NameHeld),
 ];
 
+/// How much is kept of what a service gives as one word: a code, an id, an owner's name.
+const WORD_CHARACTERS: usize = 120;
 /// How much of a service's message is kept.
 const MESSAGE_CHARACTERS: usize = 600;
 /// How much of a service's answer is kept for history.
@@ -153,13 +155,12 @@ fn told_by(reply: &Reply, otherwise: FailureClass, without_words: &str) -> Failu
     let said = decisive.map(|(said, _)| said).or_else(|| words.iter().rev().find(|said| said.code.is_some()));
     let first =
         |of: fn(&Said) -> Option<&String>| said.and_then(of).or_else(|| words.iter().find_map(of)).cloned();
-    let azure_request_id =
-        reply.header("x-ms-request-id").or_else(|| reply.header("request-id")).map(str::to_owned);
+    let azure_request_id = reply.header("x-ms-request-id").or_else(|| reply.header("request-id")).map(word);
     let message = first(|said| said.message.as_ref()).unwrap_or_else(|| without_words.to_owned());
     let cause = Cause {
-        code: first(|said| said.code.as_ref()).unwrap_or_else(|| UNKNOWN.to_owned()),
+        code: first(|said| said.code.as_ref()).map_or_else(|| UNKNOWN.to_owned(), |code| word(&code)),
         class: decisive.map_or(otherwise, |(_, class)| class),
-        message: cut(&redact(&message), MESSAGE_CHARACTERS),
+        message: sentence(&message),
         azure_request_id: azure_request_id.clone(),
     };
     let body = if reply.body.is_null() { String::new() } else { reply.body.to_string() };
@@ -223,6 +224,16 @@ fn by_status(status: u16) -> FailureClass {
         409 | 412 | 423 => Wait,
         _ => Permanent,
     }
+}
+
+/// One word of a stranger's, as it may be kept and told.
+pub(super) fn word(text: &str) -> String {
+    cut(&redact(text), WORD_CHARACTERS)
+}
+
+/// What a stranger says, as it may be kept and told.
+pub(super) fn sentence(text: &str) -> String {
+    cut(&redact(text), MESSAGE_CHARACTERS)
 }
 
 fn cut(text: &str, characters: usize) -> String {

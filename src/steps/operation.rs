@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::{Api, Failure, Method, Reply, Request, failure};
 use crate::tenant::{Poll, PollStyle};
 
+/// The longest poll URL that is kept, in bytes; Azure's have up to 4 KB. Without one the resource itself is looked at.
+const MAX_URL: usize = 8 << 10;
+
 /// What the answer to a write, a delete or a poll says about progress.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
@@ -46,7 +49,7 @@ pub fn after_write(reply: &Reply) -> Result<Progress, Failure> {
     }
     let after = reply.retry_after();
     let poll = |header: &str, style| {
-        let url = reply.header(header).filter(|url| !url.is_empty())?;
+        let url = reply.header(header).filter(|url| fits(url))?;
         Some(Poll { url: url.to_owned(), style, limit: limit(reply) })
     };
     // Beside 200 and 201 a `Location` is the resource's own address.
@@ -98,9 +101,13 @@ fn by_status(reply: &Reply) -> Result<Progress, Failure> {
     })
 }
 
+fn fits(url: &str) -> bool {
+    (1..=MAX_URL).contains(&url.len())
+}
+
 /// The address that a poll is to go to from now on, if the service gives another one.
 fn moved(asked: &Poll, reply: &Reply) -> Option<Poll> {
-    let url = reply.header("location").filter(|url| !url.is_empty() && *url != asked.url)?;
+    let url = reply.header("location").filter(|url| fits(url) && *url != asked.url)?;
     Some(Poll { url: url.to_owned(), ..asked.clone() })
 }
 

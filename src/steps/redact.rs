@@ -7,7 +7,7 @@
 //! Sources of forms: RFC 6750 and 7519; Microsoft, "Storage account access keys", "Create a service SAS" and the form of
 //! Entra's client secrets and of keys with the signature `JQQJ99` that their secret scanning publishes.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
@@ -166,19 +166,26 @@ fn is_secret(name: &str) -> bool {
 
 /// `-----BEGIN .. PRIVATE KEY-----` to its end, or to the text's.
 fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
+    let mut done = 0;
     for (start, begin) in text.match_indices("-----BEGIN ") {
+        // One within another ends where that one ends.
+        if start + begin.len() <= done {
+            continue;
+        }
         let after = start + begin.len();
         let title = text[after..].split("-----").next().unwrap_or_default();
         if title.ends_with("PRIVATE KEY") {
             let end = text[after..].find("-----END ").map(|at| after + at + "-----END ".len());
             let end = end.and_then(|at| Some(at + text[at..].find("-----")? + "-----".len()));
-            found.push(start..end.unwrap_or(text.len()));
+            done = end.unwrap_or(text.len());
+            found.push(start..done);
         }
     }
 }
 
 /// `name=value`, `"name": "value"` in pieces of JSON, escaped or not, and `Name: value` of headers.
 fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
+    let mut ends = Ends::new(text);
     for (at, separator) in
         text.match_indices(['=', ':']).chain(text.match_indices("%3D")).chain(text.match_indices("%3d"))
     {
@@ -195,9 +202,7 @@ fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
         // Prose may have a quoted word before a colon; JSON goes on with a quote, a bracket or a number.
         let json = value.starts_with(|c: char| "\"'\\[{-".contains(c) || c.is_ascii_digit());
         if separator != ":" || if header { known } else { json } {
-            let start = text.len() - value.len();
-            let within = value_in(value, header && name.ends_with("authorization"));
-            found.push(start + within.start..start + within.end);
+            found.push(ends.value(text.len() - value.len(), header && name.ends_with("authorization")));
         }
     }
     found.retain(|range| !range.is_empty());
@@ -211,43 +216,117 @@ fn last_word(text: &str) -> &str {
     text.get(word + if encoded { 2 } else { 0 }..).unwrap_or_default()
 }
 
-/// Where the value is in a text that begins with it: within its quotes, with its brackets, or as far as it may reach.
-fn value_in(text: &str, whole_line: bool) -> Range<usize> {
-    // What was redacted before is no cover for what stands behind it.
-    if let Some(rest) = text.strip_prefix(GONE) {
-        return 0..GONE.len() + bare_length(rest, whole_line);
-    }
-    let slashes = text.len() - text.trim_start_matches('\\').len();
-    if let Some(quote) = text[slashes..].chars().next().filter(|first| ['"', '\''].contains(first)) {
-        let inner = slashes + 1;
-        let ends = text[inner..].match_indices(quote).find_map(|(at, _)| {
-            let body = text[inner..inner + at].trim_end_matches('\\');
-            (at - body.len() == slashes).then_some(inner + body.len())
-        });
-        return inner..ends.unwrap_or(text.len());
-    }
-    if text.starts_with(['[', '{']) {
-        let mut depth = 0_usize;
-        let closes = text.char_indices().find(|(_, c)| {
-            depth += usize::from("[{".contains(*c));
-            depth -= usize::from("]}".contains(*c));
-            depth == 0
-        });
-        let end = closes.map_or(text.len(), |(at, _)| at + 1 + bare_length(&text[at + 1..], whole_line));
-        let empty = text[1..end].trim_end_matches([']', '}']).trim().is_empty();
-        return 0..if empty { 0 } else { end };
-    }
-    0..bare_length(text, whole_line)
+/// Where values end in a text. What was found is remembered, so that a text which names a secret at every other letter
+/// is still read about once.
+struct Ends<'a> {
+    text: &'a str,
+    /// By [`Mark`]: from where was looked, and where the first one is.
+    marks: [Range<usize>; 3],
+    /// The same for quotes with so many backslashes before them.
+    quotes: BTreeMap<(char, usize), Range<usize>>,
+    /// The places of brackets and of those that close them.
+    brackets: Option<Vec<(usize, usize)>>,
 }
 
-/// How far a value without quotes reaches.
-fn bare_length(text: &str, whole_line: bool) -> usize {
-    let stops = |c: char| {
-        if whole_line { "\r\n\"".contains(c) } else { c.is_whitespace() || "&;,\"'<>)]}|\\".contains(c) }
-    };
-    let end = text.find(stops).unwrap_or(text.len());
-    let encoded = ["%26", "%3B", "%3b"].iter().filter_map(|mark| text[..end].find(mark)).min();
-    encoded.filter(|_| !whole_line).unwrap_or(end)
+/// What a value without quotes ends at.
+#[derive(Clone, Copy)]
+enum Mark {
+    /// White space or punctuation.
+    Stop,
+    /// The end of a line, or a quotation mark.
+    Line,
+    /// A percent-encoded separator of parameters.
+    Encoded,
+}
+
+impl<'a> Ends<'a> {
+    fn new(text: &'a str) -> Self {
+        let nowhere = || Range { start: 1, end: 0 };
+        Self { text, marks: [nowhere(), nowhere(), nowhere()], quotes: BTreeMap::new(), brackets: None }
+    }
+
+    /// The first mark from here on, or the text's end.
+    fn first(&mut self, mark: Mark, from: usize) -> usize {
+        let known = &mut self.marks[mark as usize];
+        if !(known.start..=known.end).contains(&from) {
+            let rest = &self.text[from..];
+            let first = match mark {
+                Mark::Stop => rest.find(|c: char| c.is_whitespace() || "&;,\"'<>)]}|\\".contains(c)),
+                Mark::Line => rest.find(['\r', '\n', '"']),
+                Mark::Encoded => rest
+                    .match_indices('%')
+                    .map(|(at, _)| at)
+                    .find(|at| ["%26", "%3B", "%3b"].iter().any(|mark| rest[*at..].starts_with(mark))),
+            };
+            *known = from..first.map_or(self.text.len(), |at| from + at);
+        }
+        known.end
+    }
+
+    /// Where a value without quotes ends that begins here.
+    fn bare(&mut self, from: usize, whole_line: bool) -> usize {
+        if whole_line {
+            return self.first(Mark::Line, from);
+        }
+        self.first(Mark::Stop, from).min(self.first(Mark::Encoded, from))
+    }
+
+    /// Where the value is that begins here: within its quotes, with its brackets, or as far as it may reach.
+    fn value(&mut self, from: usize, whole_line: bool) -> Range<usize> {
+        let text = &self.text[from..];
+        // What was redacted before is no cover for what stands behind it.
+        if text.starts_with(GONE) {
+            return from..self.bare(from + GONE.len(), whole_line);
+        }
+        let slashes = text.len() - text.trim_start_matches('\\').len();
+        if let Some(quote) = text[slashes..].chars().next().filter(|first| ['"', '\''].contains(first)) {
+            let inner = from + slashes + 1;
+            return inner..self.closing_quote(quote, slashes, inner);
+        }
+        if text.starts_with(['[', '{']) {
+            let closes = self.closing_bracket(from);
+            let end = closes.map_or(self.text.len(), |at| self.bare(at + 1, whole_line));
+            let inside = self.text[from + 1..end].trim_start();
+            let empty = inside.trim_start_matches([']', '}']).is_empty();
+            return from..if empty { from } else { end };
+        }
+        from..self.bare(from, whole_line)
+    }
+
+    /// Where the inside of quotes ends that begins here.
+    fn closing_quote(&mut self, quote: char, slashes: usize, inner: usize) -> usize {
+        let known = self.quotes.get(&(quote, slashes));
+        if let Some(known) = known.filter(|known| (known.start..=known.end).contains(&inner)) {
+            return known.end;
+        }
+        let text = &self.text[inner..];
+        let ends = text.match_indices(quote).find_map(|(at, _)| {
+            let body = text[..at].trim_end_matches('\\');
+            (at - body.len() == slashes).then_some(inner + body.len())
+        });
+        let end = ends.unwrap_or(self.text.len());
+        self.quotes.insert((quote, slashes), inner..end);
+        end
+    }
+
+    /// Where the bracket that stands here is closed, whichever bracket it is.
+    fn closing_bracket(&mut self, at: usize) -> Option<usize> {
+        let text = self.text;
+        let pairs = self.brackets.get_or_insert_with(|| {
+            let (mut open, mut pairs) = (Vec::new(), Vec::new());
+            for (at, byte) in text.bytes().enumerate() {
+                match byte {
+                    b'[' | b'{' => open.push(at),
+                    b']' | b'}' => pairs.extend(open.pop().map(|begin| (begin, at))),
+                    _ => {}
+                }
+            }
+            pairs.sort_unstable();
+            pairs
+        });
+        let found = pairs.binary_search_by_key(&at, |(begin, _)| *begin).ok()?;
+        pairs.get(found).map(|(_, end)| *end)
+    }
 }
 
 /// The words of a text with their places; quotes, brackets and what separates parameters are no part of a word.
@@ -287,8 +366,13 @@ fn is_url_safe(byte: u8) -> bool {
 
 /// `eyJ..`, two parts or more.
 fn web_tokens(text: &str, found: &mut Vec<Range<usize>>) {
+    let mut done = 0;
     for (at, _) in text.match_indices("eyJ") {
+        if at < done {
+            continue;
+        }
         let token = run(text, at, |byte| is_url_safe(byte) || byte == b'.');
+        done = token.end;
         if text[at..token.end].contains('.') {
             found.push(at..token.end);
         }
@@ -298,8 +382,13 @@ fn web_tokens(text: &str, found: &mut Vec<Range<usize>>) {
 /// Keys that carry a mark for scanners: Entra's client secrets (`abc8Q~..`) and Azure's newer keys (`..JQQJ99..`).
 fn marked_keys(text: &str, found: &mut Vec<Range<usize>>) {
     for (mark, least) in [("Q~", 34), ("JQQJ99", 52)] {
+        let mut done = 0;
         for (at, _) in text.match_indices(mark) {
+            if at < done {
+                continue;
+            }
             let key = run(text, at, |byte| is_url_safe(byte) || b"~.+/".contains(&byte));
+            done = key.end;
             if key.len() >= least {
                 found.push(key);
             }

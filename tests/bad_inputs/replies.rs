@@ -1,0 +1,210 @@
+//! F. What Azure answers, 131 and 132, or whoever stands in its place: as each kind of step judges it. What the wire
+//! refuses (HTML, 10 MB, redirects, foreign hosts) is in `adapters/answers.rs`, what comes of lies in a tenant's life in
+//! `lies.rs`.
+
+use serde_json::{Value, json};
+use tenantry::{
+    blueprint::{Kind, Outputs},
+    steps::{self, Reply, Trace, Verdict, failure, operation},
+    tenant::{Poll, PollStyle},
+};
+
+use super::kinds::{Example, examples};
+
+fn example(kind: Kind) -> Example {
+    let found = examples().into_iter().find(|example| example.planned.kind == kind);
+    found.filter(|example| !example.name.is_empty()).unwrap()
+}
+
+fn reply(status: u16, body: Value) -> Reply {
+    Reply { status, body, ..Reply::default() }
+}
+
+/// The verdict of a look for what should be there, and of one for what should be gone, in a word each.
+fn judged(kind: Kind, body: &Value) -> (String, String) {
+    let Example { planned, told, .. } = example(kind);
+    let step = steps::step(&planned, &planned.fields, &told).unwrap();
+    let remains = steps::remains(kind, &step.target(), &told).unwrap();
+    let wanted = match step.judge(&reply(200, body.clone())) {
+        Ok(Verdict::Matches(_)) => "matches".to_owned(),
+        Ok(Verdict::Foreign(owner)) => format!("foreign: {owner}"),
+        Ok(other) => format!("{other:?}").to_lowercase(),
+        Err(failure) => failure.cause.code,
+    };
+    let left = match remains.judge(0, &reply(200, body.clone())) {
+        Ok(Trace::Present(_)) => "present".to_owned(),
+        Ok(other) => format!("{other:?}").to_lowercase(),
+        Err(failure) => failure.cause.code,
+    };
+    (wanted, left)
+}
+
+fn with(kind: Kind, pointer: &str, value: Value) -> Value {
+    let mut seen = example(kind).seen;
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    seen.pointer_mut(parent).unwrap()[name] = value;
+    seen
+}
+
+/// Number, name, kind of step, body, and the two verdicts.
+type Row = (u32, &'static str, Kind, Value, &'static str, &'static str);
+
+const NONSENSE: &str = "unexpected-answer";
+
+fn rows() -> Vec<Row> {
+    let (app, principal) = (Kind::EntraApplication, Kind::ServicePrincipal);
+    let seen = |kind| example(kind).seen;
+    let error = json!({"error": {"code": "InternalServerError", "message": "Something broke."}});
+    let other_tags = json!(["tenantry-deployment:prod", "tenantry-tenant:fabrikam"]);
+    let strangers = "foreign: somebody else: it lacks tenantry's tags";
+    vec![
+        (131, "HTML, which the wire hands on as nothing", Kind::Arm, Value::Null, NONSENSE, NONSENSE),
+        (131, "200 with an error in it", Kind::Arm, error.clone(), NONSENSE, NONSENSE),
+        (131, "200 with an error in it, of Graph", app, error, NONSENSE, NONSENSE),
+        (131, "another id", Kind::Arm, with(Kind::Arm, "/id", json!("/subscriptions/x")), NONSENSE, NONSENSE),
+        (131, "no id", Kind::Arm, with(Kind::Arm, "/id", Value::Null), NONSENSE, NONSENSE),
+        (131, "a list that is none", Kind::RoleAssignment, json!({"value": {}}), NONSENSE, NONSENSE),
+        (
+            131,
+            "a list that goes on elsewhere",
+            Kind::RoleAssignment,
+            json!({"value": [], "nextLink": "https://attacker.example/next"}),
+            "absent",
+            "nothing",
+        ),
+        (
+            132,
+            "two applications for one name",
+            app,
+            json!({"value": [seen(app), seen(app)]}),
+            NONSENSE,
+            NONSENSE,
+        ),
+        (132, "no appId", app, with(app, "/appId", Value::Null), NONSENSE, "present"),
+        (132, "no id", app, with(app, "/id", Value::Null), NONSENSE, NONSENSE),
+        (
+            132,
+            "another name",
+            app,
+            with(app, "/uniqueName", json!("tenantry-prod-fabrikam-1")),
+            NONSENSE,
+            NONSENSE,
+        ),
+        (
+            132,
+            "another application's principal",
+            principal,
+            with(principal, "/appId", json!("app-2")),
+            NONSENSE,
+            NONSENSE,
+        ),
+        (
+            132,
+            "another tenant's application",
+            app,
+            with(app, "/tags", other_tags.clone()),
+            strangers,
+            "foreign",
+        ),
+        (
+            132,
+            "another tenant's principal",
+            principal,
+            with(principal, "/tags", other_tags),
+            strangers,
+            "foreign",
+        ),
+        (
+            132,
+            "another tenant's resource",
+            Kind::Arm,
+            with(Kind::Arm, "/tags/tenantry-tenant", json!("fabrikam")),
+            "foreign: tenant fabrikam",
+            "foreign",
+        ),
+        (
+            132,
+            "a credential without an id",
+            Kind::FederatedCredential,
+            json!({"value": []}),
+            NONSENSE,
+            NONSENSE,
+        ),
+    ]
+}
+
+#[test]
+fn every_bad_answer_has_its_verdict() {
+    for (number, name, kind, body, wanted, left) in rows() {
+        assert_eq!(judged(kind, &body), (wanted.to_owned(), left.to_owned()), "{number} {name}: {body}");
+    }
+}
+
+/// Of two deleted applications with the same name only the one with our marks is brought back.
+#[test]
+fn a_strangers_deleted_application_is_not_brought_back() {
+    let Example { planned, seen, .. } = example(Kind::EntraApplication);
+    let step = steps::step(&planned, &planned.fields, &Outputs::new()).unwrap();
+    let restorable = step.restorable().unwrap();
+    let mut theirs = seen;
+    theirs["uniqueName"] = planned.fields["uniqueName"].clone();
+    theirs["tags"] = json!(["tenantry-tenant:fabrikam"]);
+    let answer = reply(200, json!({"value": [theirs.clone(), theirs]}));
+    assert_eq!(restorable.judge(0, &answer).unwrap(), None);
+}
+
+/// What a stranger says may be as long as an answer may be, 4 MiB; what is kept of it is not.
+#[test]
+fn words_without_end_are_cut() {
+    let long = "word ".repeat(100_000);
+    let body = json!({"error": {"code": long, "message": long, "details": [{"code": long}]}});
+    let headers =
+        [("x-ms-request-id".to_owned(), long.clone()), ("location".to_owned(), format!("https://x/{long}"))];
+    let refused = Reply { status: 400, headers: headers.clone().into(), body };
+    for failure in [failure::classify(&refused), failure::ended(&refused, "Failed")] {
+        assert!(json!(failure.cause).to_string().len() < 1200, "{:?}", failure.cause);
+        assert!(json!(failure.raw).to_string().len() < 5000);
+    }
+    let (wanted, _) = judged(Kind::Arm, &with(Kind::Arm, "/tags/tenantry-tenant", json!(long)));
+    assert!(wanted.len() < 200, "{wanted}");
+    let planned = example(Kind::Check).planned;
+    let step = steps::step(&planned, &planned.fields, &Outputs::new()).unwrap();
+    let unexpected = json!({"id": planned.fields["id"], "properties": {"publicNetworkAccess": long}});
+    let cause = step.judge(&reply(200, unexpected)).unwrap_err().cause;
+    assert!(cause.code == "check-failed" && cause.message.len() < 1000, "{}", cause.message.len());
+    // Without an address the resource itself is looked at.
+    let started = Reply { status: 202, headers: headers.into(), body: Value::Null };
+    let operation::Progress::Running { operation, .. } = operation::after_write(&started).unwrap() else {
+        panic!("it runs")
+    };
+    assert_eq!(operation, None);
+    let asked = Poll { url: "https://x/1".into(), style: PollStyle::Location, limit: None };
+    let moved = operation::after_poll(&asked, &started).unwrap();
+    assert_eq!(moved, operation::Progress::Running { operation: None, after: None });
+}
+
+/// A secret named at every other letter of 1 MiB: whoever reads the rest of the text for each of them is never done.
+#[test]
+fn a_text_full_of_secrets_is_read_about_once() {
+    for part in [
+        "key=",
+        "key%3D",
+        "sig=[",
+        "key=[{",
+        "password:'\\",
+        "eyJ",
+        "aQ~",
+        "-----BEGIN PRIVATE KEY-----",
+        "://a:b@",
+        "{\"a\":",
+        "Bearer x",
+        "Authorization: ",
+        "key=\"\\\"",
+        "==",
+        "{\"key\":{",
+    ] {
+        let text = part.repeat((1 << 20) / part.len());
+        let failure = failure::classify(&reply(400, json!({"error": {"code": "X", "message": text}})));
+        assert!(failure.cause.message.chars().count() <= 600, "{part}");
+    }
+}
