@@ -75,14 +75,21 @@ impl AzureConfig {
         let graph = address(reader, "TENANTRY_GRAPH", Some("https://graph.microsoft.com"), in_azure);
         let tables = address(reader, "TENANTRY_TABLES", None, in_azure);
         let namespace = reader.text("ServiceBus__fullyQualifiedNamespace");
-        let namespace = namespace.map(|name| format!("https://{name}"));
         let service_bus = match (reader.text("TENANTRY_SERVICE_BUS"), namespace) {
             (None, None) => {
                 reader.refuse("ServiceBus__fullyQualifiedNamespace", "it is missing");
                 None
             }
             (None, Some(namespace)) => {
-                parsed(reader, "ServiceBus__fullyQualifiedNamespace", &namespace, in_azure)
+                const NAME: &str = "ServiceBus__fullyQualifiedNamespace";
+                let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+                if namespace.chars().all(plain) {
+                    parsed(reader, NAME, &format!("https://{namespace}"), in_azure)
+                } else {
+                    reader
+                        .refuse(NAME, "it is a host's name, and neither an address nor a connection string");
+                    None
+                }
             }
             (Some(url), _) => parsed(reader, "TENANTRY_SERVICE_BUS", &url, in_azure),
         };
@@ -161,6 +168,9 @@ fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in_azure: boo
         }
         Ok(url) if url.query().is_some() || url.fragment().is_some() => {
             "it has a query or a fragment, and a key or signature has no place in a setting".to_owned()
+        }
+        Ok(url) if url.path().contains([';', '=']) => {
+            "it has a part like those of a connection string, and a key has no place in a setting".to_owned()
         }
         Ok(url) if url.scheme() == "https" && url.has_host() => return Some(url),
         Ok(url) if url.scheme() == "http" && is_loopback(&url) && !in_azure => return Some(url),
