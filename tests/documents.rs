@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tenantry::tenant::{MAX_DOCUMENT_BYTES, Tenant, UnreadableDocument};
+use tenantry::tenant::{MAX_DOCUMENT_BYTES, Operation, StepState, Tenant, UnreadableDocument};
 
 /// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
 const V1: &str = include_str!("fixtures/tenant-v1.json");
@@ -72,6 +72,73 @@ fn members_that_a_later_version_wrote_are_kept() {
     let tenant = open(&later.to_string()).unwrap();
     let again: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
     assert_eq!(again, later);
+}
+
+/// Adds a member to every object whose members this program knows; how many there were.
+fn add_to_all(value: &mut Value) -> usize {
+    // What these hold is anybody's, and kept as it is.
+    const FREE: [&str; 9] = [
+        "context",
+        "fields",
+        "target",
+        "outputs",
+        "data",
+        "parameters",
+        "exports",
+        "purchaser",
+        "beneficiary",
+    ];
+    // Maps by name.
+    const NAMED: [&str; 7] = ["steps", "known", "late", "values", "tags", "needs", "group"];
+    let mut added = 0;
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut().filter(|(name, _)| !FREE.contains(&name.as_str())) {
+                if name == "steps" {
+                    added += member.as_object_mut().unwrap().values_mut().map(add_to_all).sum::<usize>();
+                } else if !NAMED.contains(&name.as_str()) {
+                    added += add_to_all(member);
+                }
+            }
+            members.insert("unheardOf".into(), json!({"since": [1, "x"]}));
+            added + 1
+        }
+        Value::Array(items) => items.iter_mut().map(add_to_all).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+#[test]
+fn members_that_a_later_version_wrote_are_kept_at_every_level() {
+    let mut later: Value = serde_json::from_str(V1).unwrap();
+    let added = add_to_all(&mut later);
+    assert!(added > 40, "only {added} objects");
+    let tenant = open(&later.to_string()).unwrap();
+    let again: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
+    assert_eq!(again, later);
+    assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
+}
+
+#[test]
+fn what_a_later_version_wrote_goes_with_what_it_stood_in() {
+    let mut later: Value = serde_json::from_str(V1).unwrap();
+    add_to_all(&mut later);
+    let mut tenant = open(&later.to_string()).unwrap();
+    // A step is gone, another one is in another state, the first notice is told, and a new operation is accepted.
+    let (gone, changed) = ("group".parse().unwrap(), "store".parse().unwrap());
+    tenant.steps.remove(&gone);
+    tenant.steps.get_mut(&changed).unwrap().state = StepState::Ready;
+    tenant.notices.remove(0);
+    let operation = tenant.operations[0].clone();
+    tenant.operations.insert(0, Operation { id: "new".into(), ..operation });
+    let written: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
+    assert_eq!(written["steps"].get("group"), None);
+    assert_eq!(written["steps"]["store"]["state"], json!({"is": "ready"}), "another state's members");
+    assert_eq!(written["steps"]["store"]["unheardOf"], later["steps"]["store"]["unheardOf"]);
+    assert_eq!(written["notices"][0], later["notices"][1]);
+    assert_eq!(written["operations"][0].get("unheardOf"), None, "another operation's members");
+    assert_eq!(written["operations"][1], later["operations"][0]);
+    assert_eq!(open(&tenant.to_json().unwrap()).unwrap().steps, tenant.steps);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::outcome::common_data;
 use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
-    tenant::{Goal, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant},
+    tenant::{Goal, Later, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant},
 };
 
 /// A new tenant, or a new incarnation of a removed one.
@@ -55,6 +55,7 @@ pub fn sign_up(
         created_at: now,
         updated_at: now,
         unknown: serde_json::Map::new(),
+        later: Later::default(),
     });
     Tenant {
         incarnation: base.incarnation + 1,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Action, External, Notice, Placement, Spec, StepRecord, Story};
+use super::{Action, External, Later, Notice, Placement, Spec, StepRecord, Story};
 use crate::{
     blueprint::{Outputs, Plan},
     ids::{StepName, TenantId},
@@ -205,6 +205,9 @@ pub struct Tenant {
     /// Members that a later version wrote; kept as they are.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+    /// The same for members further down; where they stand in what is known, so that they are no part of it.
+    #[serde(skip)]
+    pub later: Later,
 }
 
 impl Tenant {

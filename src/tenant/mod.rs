@@ -5,6 +5,7 @@
 
 mod cause;
 mod document;
+mod later;
 mod notice;
 mod spec;
 mod step;
@@ -12,6 +13,7 @@ mod stored;
 
 pub use cause::{Cause, FailureClass, RawAnswer};
 pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
+pub use later::Later;
 pub use notice::{Notice, Story};
 pub use spec::{Action, External, Placement, Spec};
 pub use step::{Poll, PollStyle, StepRecord, StepState};

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Tenant;
+use super::{Later, Tenant};
 
 /// The largest document, as UTF-8 bytes of JSON: what one entity of Table Storage holds (1 MiB), with room to spare for
 /// its other properties (`docs/decisions/0020`).
@@ -36,7 +36,7 @@ impl Tenant {
     /// [`TooLarge`] beyond [`MAX_DOCUMENT_BYTES`].
     pub fn to_json(&self) -> Result<String, TooLarge> {
         // A document holds only maps with text keys and finite numbers: it always serialises.
-        let json = serde_json::to_string(self).map_err(|_| TooLarge { bytes: usize::MAX })?;
+        let json = self.written().map_err(|_| TooLarge { bytes: usize::MAX })?;
         if json.len() > MAX_DOCUMENT_BYTES { Err(TooLarge { bytes: json.len() }) } else { Ok(json) }
     }
 
@@ -57,7 +57,22 @@ impl Tenant {
         if schema != Self::SCHEMA {
             return Err(UnreadableDocument::Schema(schema));
         }
-        Ok(read?)
+        let mut tenant = read?;
+        // A document of our own is written as it was read, and nothing more has to be looked for.
+        if serde_json::to_string(&tenant)?.as_bytes() != json {
+            tenant.later = Later::of(&serde_json::from_slice(json)?, &serde_json::to_value(&tenant)?);
+        }
+        Ok(tenant)
+    }
+
+    /// With what a later version wrote further down.
+    fn written(&self) -> Result<String, serde_json::Error> {
+        if self.later.is_empty() {
+            return serde_json::to_string(self);
+        }
+        let mut document = serde_json::to_value(self)?;
+        self.later.put_back(&mut document);
+        Ok(document.to_string())
     }
 }
 
