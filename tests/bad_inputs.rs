@@ -1,7 +1,8 @@
 //! Bad inputs, by number: what each one is, what it is answered, and that nothing comes of it.
 //!
 //! The numbers are those of the threat model's list: 1-40 message bodies, 41-80 ids and names, 81-108 blueprint files,
-//! 109-120 HTTP calls. The tables are the documentation; the snapshots beside them show the answers in words.
+//! 109-120 HTTP calls, 121-127 a webhook, 128-130 settings, 131-132 Azure's answers. The tables are the documentation;
+//! the snapshots beside them show the answers in words. `coverage` says where each number is tried.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
@@ -15,12 +16,20 @@ mod stage;
 mod blueprints;
 #[path = "bad_inputs/calls.rs"]
 mod calls;
+#[path = "bad_inputs/coverage.rs"]
+mod coverage;
+#[path = "steps/kinds.rs"]
+mod kinds;
 #[path = "bad_inputs/messages.rs"]
 mod messages;
 #[path = "bad_inputs/names.rs"]
 mod names;
 #[path = "bad_inputs/pairs.rs"]
 mod pairs;
+#[path = "bad_inputs/replies.rs"]
+mod replies;
+#[path = "bad_inputs/settings.rs"]
+mod settings;
 
 use std::fmt::Write as _;
 
