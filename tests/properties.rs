@@ -5,14 +5,19 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "properties/answers.rs"]
+mod answers;
 #[path = "engine/plans.rs"]
 mod plans;
+#[path = "properties/reference.rs"]
+mod reference;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use answers::answer;
 use jiff::Timestamp;
 use proptest::{prelude::*, test_runner::RngSeed};
 use serde_json::json;
@@ -21,7 +26,7 @@ use tenantry::{
     engine::{self, Act, Event, Outcome, Policy, Seen, Sight, wish},
     ids::StepName,
     steps::{Failure, Trace, Verdict},
-    tenant::{Action, Cause, FailureClass, Goal, Poll, PollStyle, StepState, Tenant},
+    tenant::{Action, Goal, StepState, Tenant},
 };
 
 /// A plan of up to six steps, each standing on some of those before it, with values and ids that later plans change.
@@ -315,50 +320,21 @@ impl Game {
     }
 }
 
-/// One of the answers that an act can get.
-fn answer(act: Act, doomed: bool, what: u8) -> Event {
-    const CLASSES: [FailureClass; 11] = [
-        FailureClass::Transient,
-        FailureClass::Throttled,
-        FailureClass::Ambiguous,
-        FailureClass::ReplicationLag,
-        FailureClass::Wait,
-        FailureClass::NeedsProvider,
-        FailureClass::NameHeld,
-        FailureClass::Foreign,
-        FailureClass::Quota,
-        FailureClass::Denied,
-        FailureClass::Permanent,
-    ];
-    let after = (what.is_multiple_of(5)).then(|| Duration::from_secs(u64::from(what)));
-    let failed = || {
-        let cause = Cause::ours(CLASSES[usize::from(what) % CLASSES.len()], "drawn", "");
-        Event::Failed(Failure { retry_after: after, ..cause.into() })
-    };
-    let poll = Poll { url: "https://poll".into(), style: PollStyle::Location, limit: None };
-    match (act, doomed, what % 8) {
-        (_, _, 7) => failed(),
-        (Act::Look, false, 0) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
-        (Act::Look, false, 1) => Event::Seen(Seen::Wanted(Verdict::Differs(vec!["/a".into()]), None)),
-        (Act::Look, false, 2) => Event::Seen(Seen::Wanted(Verdict::Settling, None)),
-        (Act::Look, false, 3) => Event::Seen(Seen::Wanted(
-            Verdict::Broken(Cause::ours(FailureClass::Permanent, "broken", "")),
-            None,
-        )),
-        (Act::Look, false, _) => Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None)),
-        (Act::Look, true, 0 | 1) => Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new()))),
-        (Act::Look, true, 2) => Event::Seen(Seen::Unwanted(Trace::Lingering(Outputs::new()))),
-        (Act::Look, true, 3) => Event::Seen(Seen::Unwanted(Trace::Settling)),
-        (Act::Look, true, _) => Event::Seen(Seen::Unwanted(Trace::Nothing)),
-        (Act::Write | Act::Erase, _, 0..3) => Event::Running { operation: Some(poll), after },
-        (Act::Write | Act::Erase, _, 3) => Event::Running { operation: None, after },
-        (Act::Write | Act::Erase, ..) => Event::Written,
-        (Act::Poll, _, 0..2) => Event::Running { operation: None, after },
-        (Act::Poll, _, 2..4) => {
-            Event::Unanswered(Failure { retry_after: after, ..Failure::nonsense("drawn") })
+/// Every event in every state, whatever lies behind the step: what the table says, or a typed error and no change.
+#[test]
+fn every_event_in_every_state_is_in_the_table() {
+    let (mut taken, mut refused) = (0, 0);
+    for (state, doomed) in reference::states().iter().flat_map(|state| [(state, false), (state, true)]) {
+        for tenant in reference::tenants(state, doomed) {
+            for event in reference::events() {
+                for now in [Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+                    let after = reference::holds(&tenant, &event, now);
+                    if after == tenant { refused += 1 } else { taken += 1 }
+                }
+            }
         }
-        (Act::Poll, ..) => Event::Written,
     }
+    assert!(taken > 5000 && refused > 3000, "{taken} changed something, {refused} did not");
 }
 
 proptest! {
@@ -384,6 +360,20 @@ proptest! {
         let outcome = game.heal();
         let expected = if game.tenant.goal == Goal::Present { Outcome::Ready } else { Outcome::Removed };
         prop_assert_eq!(outcome, expected);
+    }
+
+    /// Any sequence of events, asked for or not, goes by the table.
+    #[test]
+    fn any_sequence_goes_by_the_table(
+        doomed in any::<bool>(),
+        events in prop::collection::vec((0..reference::events().len(), 0..20_000_u32), 1..60),
+    ) {
+        let mut tenant = reference::tenants(&StepState::Waiting, doomed).remove(0);
+        let (mut now, all) = (Timestamp::UNIX_EPOCH, reference::events());
+        for (which, seconds) in events {
+            now = now.checked_add(Duration::from_secs(seconds.into())).unwrap();
+            tenant = reference::holds(&tenant, &all[which], now);
+        }
     }
 
     /// Asking for the same again does nothing.

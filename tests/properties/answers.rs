@@ -1,0 +1,58 @@
+//! What a service can answer, drawn by a number.
+
+use std::time::Duration;
+
+use tenantry::{
+    blueprint::Outputs,
+    engine::{Act, Event, Seen},
+    steps::{Failure, Trace, Verdict},
+    tenant::{Cause, FailureClass, Poll, PollStyle},
+};
+
+/// Every class of failure.
+pub(crate) const CLASSES: [FailureClass; 11] = [
+    FailureClass::Transient,
+    FailureClass::Throttled,
+    FailureClass::Ambiguous,
+    FailureClass::ReplicationLag,
+    FailureClass::Wait,
+    FailureClass::NeedsProvider,
+    FailureClass::NameHeld,
+    FailureClass::Foreign,
+    FailureClass::Quota,
+    FailureClass::Denied,
+    FailureClass::Permanent,
+];
+
+/// One of the answers that an act can get.
+pub(crate) fn answer(act: Act, doomed: bool, what: u8) -> Event {
+    let after = (what.is_multiple_of(5)).then(|| Duration::from_secs(u64::from(what)));
+    let failed = || {
+        let cause = Cause::ours(CLASSES[usize::from(what) % CLASSES.len()], "drawn", "");
+        Event::Failed(Failure { retry_after: after, ..cause.into() })
+    };
+    let poll = Poll { url: "https://poll".into(), style: PollStyle::Location, limit: None };
+    match (act, doomed, what % 8) {
+        (_, _, 7) => failed(),
+        (Act::Look, false, 0) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
+        (Act::Look, false, 1) => Event::Seen(Seen::Wanted(Verdict::Differs(vec!["/a".into()]), None)),
+        (Act::Look, false, 2) => Event::Seen(Seen::Wanted(Verdict::Settling, None)),
+        (Act::Look, false, 3) => Event::Seen(Seen::Wanted(
+            Verdict::Broken(Cause::ours(FailureClass::Permanent, "broken", "")),
+            None,
+        )),
+        (Act::Look, false, _) => Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None)),
+        (Act::Look, true, 0 | 1) => Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new()))),
+        (Act::Look, true, 2) => Event::Seen(Seen::Unwanted(Trace::Lingering(Outputs::new()))),
+        (Act::Look, true, 3) => Event::Seen(Seen::Unwanted(Trace::Settling)),
+        (Act::Look, true, _) => Event::Seen(Seen::Unwanted(Trace::Nothing)),
+        (Act::Write | Act::Erase, _, 0..3) => Event::Running { operation: Some(poll), after },
+        (Act::Write | Act::Erase, _, 3) => Event::Running { operation: None, after },
+        (Act::Write | Act::Erase, ..) => Event::Written,
+        (Act::Poll, _, 0..2) => Event::Running { operation: None, after },
+        (Act::Poll, _, 2..4) => {
+            Event::Unanswered(Failure { retry_after: after, ..Failure::nonsense("drawn") })
+        }
+        (Act::Poll, ..) => Event::Written,
+    }
+}
