@@ -5,6 +5,7 @@
 mod azurite;
 mod bench;
 mod ci;
+mod fuzz;
 mod test;
 
 use std::{
@@ -20,6 +21,8 @@ cargo xtask <chore> [arguments]
   test [ARGS]     the whole suite with the documentation's examples, and against Azurite where npm can
                   bring it; ARGS go to `cargo test`, e.g. `cargo xtask test --test plan`
   azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
+  fuzz [ARGS]     inputs that nobody would write: --seconds N or --inputs N, --seed S, and names of targets
+                  (all when none is named)
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many (all when none is named)
   ci              everything that has to hold before a change is taken: `bash .ci/run`
   help            this text
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "azurite" => azurite::bring().map(|()| ExitCode::SUCCESS),
         "bench" => run(&mut bench::command(&rest)),
+        "fuzz" => run(&mut fuzz::command(&rest)),
         "ci" => run(&mut ci::command()),
         "help" | "--help" | "-h" => return help(io::stdout()),
         _ => {

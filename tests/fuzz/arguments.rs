@@ -1,0 +1,86 @@
+//! What to do: libtest's arguments as far as they mean something here, and those of `cargo xtask fuzz`.
+
+use std::time::Duration;
+
+use tenantry::ports::{Clock as _, SystemClock};
+
+use super::targets;
+
+pub(crate) struct Arguments {
+    /// Parts of names of targets; all when there is none.
+    filters: Vec<String>,
+    /// Only what is called exactly so.
+    exact: bool,
+    /// How many inputs are made for each target; as many as a test can afford when neither this nor a time is given.
+    inputs: Option<u64>,
+    /// How long inputs are made, all targets together.
+    seconds: Option<u64>,
+    /// Where the drawing of lots begins.
+    pub(crate) seed: u64,
+    /// Whether it was asked for by `cargo xtask fuzz`: what is found is written down, what is slow is told.
+    pub(crate) long: bool,
+}
+
+impl Arguments {
+    /// `None` when there is nothing more to do.
+    pub(crate) fn read(mut given: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        /// Options of libtest that are followed by a value.
+        const VALUED: [&str; 7] =
+            ["--test-threads", "--skip", "--format", "--color", "--logfile", "--shuffle-seed", "-Z"];
+        let (mut read, mut seed) = (Self { inputs: None, ..Self::quiet(0) }, None);
+        while let Some(argument) = given.next() {
+            let mut value = |what: &str| given.next().ok_or_else(|| format!("{argument} needs {what}"));
+            match argument.as_str() {
+                "--list" => {
+                    targets::ALL.iter().for_each(|(name, _)| println!("{name}: test"));
+                    return Ok(None);
+                }
+                // None is marked so.
+                "--ignored" => return Ok(None),
+                "--exact" => read.exact = true,
+                "--inputs" => read.inputs = Some(number(&value("a number")?)?),
+                "--seconds" => read.seconds = Some(number(&value("a number")?)?),
+                "--seed" => seed = Some(number(&value("a number")?)?),
+                "--long" => read.long = true,
+                valued if VALUED.contains(&valued) => drop(given.next()),
+                // Cargo's own tools pass flags that mean nothing here; a person is told.
+                flag if flag.starts_with('-') && read.long => return Err(format!("{flag} is not known")),
+                flag if flag.starts_with('-') => {}
+                _ => read.filters.push(argument),
+            }
+        }
+        let known = |name: &String| targets::ALL.iter().any(|(known, _)| known == name);
+        if let Some(name) = read.filters.iter().find(|name| read.long && !known(name)) {
+            let all: Vec<&str> = targets::ALL.iter().map(|(known, _)| *known).collect();
+            return Err(format!("there is no target {name}; there are {}", all.join(", ")));
+        }
+        read.exact |= read.long;
+        // A test is the same on every run; a long run is another one each time, and says which.
+        let drawn = || if read.long { SystemClock.now().as_second().unsigned_abs() } else { read.seed };
+        read.seed = seed.unwrap_or_else(drawn);
+        Ok(Some(read))
+    }
+
+    /// So many inputs of the first seed, and nothing written down.
+    pub(crate) fn quiet(inputs: u64) -> Self {
+        Self { filters: Vec::new(), exact: false, inputs: Some(inputs), seconds: None, seed: 1, long: false }
+    }
+
+    /// The numbers of the inputs to make for one target, until there were enough or its share of the time is over.
+    pub(crate) fn budget(&self, default: u64) -> impl Iterator<Item = u64> + use<> {
+        let targets = targets::ALL.iter().filter(|(name, _)| self.asks_for(name)).count().max(1) as u64;
+        let share = self.seconds.map(|seconds| Duration::from_millis(seconds * 1000 / targets));
+        let end = share.map(|share| SystemClock.now().checked_add(share).unwrap());
+        let most = self.inputs.unwrap_or(if end.is_some() { u64::MAX } else { default });
+        (0..most).take_while(move |_| end.is_none_or(|end| SystemClock.now() < end))
+    }
+
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
+        let fits = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
+        self.filters.is_empty() || self.filters.iter().any(fits)
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.replace('_', "").parse().map_err(|_| format!("{text} is no number"))
+}

@@ -1,0 +1,175 @@
+//! A tenant's document, as a store hands it out: it may have been written by another version, or by nobody of ours.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tenantry::{
+    blueprint::Outputs,
+    engine::{self, Event, Policy, Seen, Sight, wish},
+    steps::{self, Trace, Verdict},
+    tenant::{Tenant, UnreadableDocument},
+};
+
+use super::Target;
+use crate::corpus;
+
+pub(super) const TARGET: Target = Target {
+    name: "document",
+    check,
+    seeds,
+    words: &[
+        "schema",
+        "tenantry.tenant/1",
+        "tenantry.tenant/2",
+        "status",
+        "goal",
+        "present",
+        "absent",
+        "plan",
+        "steps",
+        "state",
+        "is",
+        "waiting",
+        "writing",
+        "settling",
+        "backoff",
+        "ready",
+        "halted",
+        "gone",
+        "needs",
+        "target",
+        "outputs",
+        "doomed",
+        "turn",
+        "attempts",
+        "failures",
+        "since",
+        "wroteAt",
+        "until",
+        "checkAt",
+        "operation",
+        "limit",
+        "PT24H",
+        "P300000D",
+        "lease",
+        "notices",
+        "of",
+        "event",
+        "step",
+        "sequence",
+        "exports",
+        "late",
+        "/body",
+        "{{ steps.group.id }}",
+        "values",
+        "kind",
+        "arm",
+        "arm-update",
+        "check",
+        "role-assignment",
+        "9999-12-30T22:00:00.999999999Z",
+        "-009999-01-02T01:59:59Z",
+        "4294967295",
+        "18446744073709551615",
+        "unheardOf",
+    ],
+    most: 128 << 10,
+};
+
+fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds = corpus::files("tests/fixtures", "json");
+    let tenant = Tenant::from_json(&seeds[0]).unwrap();
+    let mut small = tenant;
+    small.plan.steps.retain(|name, _| name.as_str() == "group");
+    small.steps.retain(|name, _| name.as_str() == "group");
+    seeds.push(small.to_json().unwrap().into_bytes());
+    wish::retry(&mut small, Timestamp::UNIX_EPOCH);
+    seeds.push(small.to_json().unwrap().into_bytes());
+    seeds
+}
+
+fn check(input: &[u8]) -> String {
+    let tenant = match Tenant::from_json(input) {
+        Err(UnreadableDocument::Schema(schema)) => {
+            assert_ne!(schema, Tenant::SCHEMA);
+            return "another schema".to_owned();
+        }
+        Err(UnreadableDocument::Json(error)) => {
+            let said = error.to_string();
+            return said.split(['`', '"']).next().unwrap_or_default().chars().take(40).collect();
+        }
+        Ok(tenant) => tenant,
+    };
+    let Ok(text) = tenant.to_json() else { return "too large".to_owned() };
+    let again = Tenant::from_json(text.as_bytes()).unwrap();
+    assert_eq!(again, tenant, "writing it changes it");
+    assert_eq!(again.to_json().unwrap(), text, "writing it again changes it");
+    nothing_is_lost(&serde_json::from_slice(input).unwrap(), &serde_json::from_str(&text).unwrap());
+    let words = works(tenant);
+    format!("read {words}")
+}
+
+/// Each member of the top is written as it was read; one that says no more than its absence may be left out.
+fn nothing_is_lost(read: &Value, written: &Value) {
+    for (name, value) in read.as_object().unwrap() {
+        let says_nothing = match value {
+            Value::Null => true,
+            Value::Object(members) => members.is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => false,
+        };
+        assert!(says_nothing || written.get(name).is_some(), "{name} is lost");
+    }
+}
+
+/// Whatever it says, the engine and the steps have an answer.
+fn works(mut tenant: Tenant) -> String {
+    let now = Timestamp::UNIX_EPOCH;
+    let mut sight = Sight::new();
+    let decision = engine::decide(&tenant, &sight, &BTreeSet::new(), now);
+    let outputs = tenant.outputs();
+    let _ = tenant.plan.exports(&outputs);
+    for (name, planned) in &tenant.plan.steps {
+        let Ok(fields) = tenant.plan.render(name, &outputs) else { continue };
+        if let Ok(step) = steps::step(planned, &fields, &Outputs::new()) {
+            let _ = (step.look(), step.write(None), step.target());
+        }
+    }
+    for record in tenant.steps.values() {
+        if let Some(target) = &record.target
+            && let Ok(remains) = steps::remains(record.kind, target, &record.outputs)
+        {
+            let present = Trace::Present(record.outputs.clone());
+            let _ =
+                (remains.looks(), remains.erase(&present), remains.erase(&Trace::Lingering(Outputs::new())));
+        }
+    }
+    for (name, record) in tenant.steps.clone() {
+        let event = if record.doomed {
+            Event::Seen(Seen::Unwanted(Trace::Nothing))
+        } else {
+            Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))
+        };
+        for event in [event, Event::Running { operation: None, after: None }, Event::Written] {
+            // At the end of time too.
+            for now in [now, Timestamp::MAX] {
+                let mut copy = tenant.clone();
+                let _ = engine::apply(
+                    &mut copy,
+                    &mut sight,
+                    &name,
+                    record.turn,
+                    event.clone(),
+                    &Policy::azure(),
+                    now,
+                );
+            }
+        }
+    }
+    engine::begin(&mut tenant, now);
+    let acts: BTreeSet<String> = decision.acts.values().map(|act| format!("{act:?}")).collect();
+    if let Some(outcome) = &decision.outcome {
+        engine::conclude(&mut tenant, outcome, [].into(), now);
+    }
+    json!(acts).to_string()
+}

@@ -1,0 +1,108 @@
+//! Names of Azure's objects: each tenant has its own, whatever its id looks like, and every one fits its type's rule.
+//!
+//! The ids are made to look alike: they agree at the front, at the end, but for hyphens, or but for one letter, and each
+//! comes with several incarnations, deployments and steps. No input comes twice, so no name may.
+
+use std::collections::BTreeSet;
+
+use tenantry::{
+    blueprint::{NameRule, Owner, ResourceType, derive_name},
+    ids::TenantId,
+};
+
+use crate::{arguments::Arguments, draw::Draw, run::Outcome};
+
+/// How many names a test makes; a long run is told how many, or makes ten million if it has the time.
+const NAMES: u64 = 100_000;
+const MOST: u64 = 10_000_000;
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let mut outcome = Outcome::default();
+    let rules = rules();
+    let (mut draw, mut owners, mut made) = (Draw::new(arguments.seed), BTreeSet::new(), Vec::new());
+    for n in arguments.budget(NAMES).take_while(|n| *n < MOST) {
+        let n = usize::try_from(n).unwrap();
+        let (id, incarnation, deployment, slot) = alike(n, &mut draw);
+        let tenant: TenantId = id.parse().unwrap();
+        let owner = Owner { deployment, tenant: &tenant, incarnation };
+        for (kind, rule) in &rules {
+            if let Some(fault) = misfit(rule, &derive_name(rule, kind, owner, slot)) {
+                outcome.faults.push(format!("{kind} of {id}: {fault}"));
+            }
+        }
+        // The shortest of all: what differs here differs everywhere. Azure knows no case.
+        let (kind, rule) = &rules[n % rules.len()];
+        let name = derive_name(rule, kind, owner, slot).to_lowercase();
+        made.push(fingerprint(kind, &name));
+        if n < 20_000 {
+            owners.insert((id, incarnation, deployment, slot));
+        }
+        if outcome.faults.len() > 5 {
+            break;
+        }
+    }
+    assert_eq!(owners.len(), made.len().min(20_000), "the owners are not all different");
+    outcome.inputs = made.len() as u64;
+    made.sort_unstable();
+    made.dedup();
+    outcome.verdicts = made.len();
+    if made.len() as u64 != outcome.inputs {
+        outcome.faults.push(format!(
+            "{} of {} names are shared",
+            outcome.inputs - made.len() as u64,
+            outcome.inputs
+        ));
+    }
+    outcome
+}
+
+fn rules() -> Vec<(&'static str, NameRule)> {
+    let rows = ResourceType::all().filter_map(|row| Some((row.name, row.names?)));
+    // Types without a row of their own, applications and credentials.
+    let further = [
+        ("Contoso.Test/things", 50, "t"),
+        ("entra-application", 120, "app"),
+        ("federated-credential", 120, "fc"),
+    ];
+    let further =
+        further.map(|(kind, most, prefix)| (kind, NameRule { length: (3, most), hyphen: true, prefix }));
+    rows.chain(further).collect()
+}
+
+/// The n-th owner: the number itself is in it, spelt so that few letters differ from its neighbours'.
+fn alike(n: usize, draw: &mut Draw) -> (String, u32, &'static str, &'static str) {
+    const SLOTS: [&str; 4] = ["group", "group_", "store", "s"];
+    const DEPLOYMENTS: [&str; 3] = ["prod", "prod-1", "p"];
+    let (n, own) = (n / 24, n % 24);
+    // Hyphens are left out or drawn together in some names: two letters that tell one number from another.
+    let digits: String = (0..24).map(|bit| if n >> bit & 1 == 1 { 'a' } else { '-' }).collect();
+    let id = match n % 5 {
+        0 => format!("x{digits}z"),
+        1 => format!("x2345678901{n:020x}z"),
+        2 => format!("a{n:x}-{}b", "-".repeat(draw.below(8))),
+        3 => format!("contoso{}", digits.replace('-', "0")),
+        _ => format!("t{n:0>30}"),
+    };
+    (id, 1 + u32::try_from(own / 12).unwrap_or_default(), DEPLOYMENTS[own % 3], SLOTS[own / 3 % 4])
+}
+
+/// What Microsoft says of names of such objects, all types together: what a rule allows is within this.
+fn misfit(rule: &NameRule, name: &str) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || (rule.hyphen && b == b'-');
+    if !(rule.length.0..=rule.length.1).contains(&name.len()) {
+        return Some(format!("{name} has {} characters", name.len()));
+    }
+    let hash = &name[name.len() - 16..];
+    let fits = name.bytes().all(plain)
+        && name.starts_with(rule.prefix)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.contains("--")
+        && !name.ends_with('-')
+        && hash.bytes().all(|b| b.is_ascii_alphanumeric());
+    (!fits).then(|| format!("{name} is no name for it"))
+}
+
+/// 64 bits of a kind's name: ten million of them are alike by chance once in three hundred thousand runs.
+fn fingerprint(kind: &str, name: &str) -> u64 {
+    Draw::of(format!("{kind}/{name}").as_bytes()).next()
+}

@@ -1,0 +1,10 @@
+//! `cargo xtask fuzz`: inputs that nobody would write, for as long as is asked for (tests/fuzz.rs).
+
+use std::process::Command;
+
+/// Optimised, but with every check of a debug build, and with the dependencies that the tests have built already.
+pub(crate) fn command(arguments: &[String]) -> Command {
+    let mut command = crate::cargo(&["test", "--package", "tenantry", "--test", "fuzz", "--", "--long"]);
+    command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "3").args(arguments);
+    command
+}
