@@ -1,4 +1,4 @@
-//! What the program costs, as numbers to read: `cargo xtask bench [cold] [load] [many]`.
+//! What the program costs, as numbers to read: `cargo xtask bench [cold] [load] [many] [verdicts]`.
 //!
 //! Nothing here passes or fails. Times depend on the machine, so the load is set beside a bare loop of the same
 //! requests and the same durable writes, measured in the same run: the ratio of the two travels.
@@ -6,13 +6,16 @@
 //! - `cold`: from the start of `tenantry serve` to its first answer, and its memory when idle.
 //! - `load`: 1000 synthetic tenants through the library, against a stub that answers at once.
 //! - `many`: 100 tenants at once through `tenantry local`.
+//! - `verdicts`: time and memory of verdicts on bad inputs and good ones.
 
+mod bad;
 mod bare;
 mod cold;
 mod many;
 mod measure;
 mod stub;
 mod synthetic;
+mod verdicts;
 
 use std::{
     error::Error,
@@ -21,7 +24,12 @@ use std::{
     process::{Command, ExitCode},
 };
 
+use peak_alloc::PeakAlloc;
 use serde_json::Value;
+
+/// Counts memory, at a price that is far below what is measured.
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -52,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(parts: &[&str]) -> Outcome<()> {
-    const PARTS: [&str; 3] = ["cold", "load", "many"];
+    const PARTS: [&str; 4] = ["cold", "load", "many", "verdicts"];
     if let Some(part) = parts.iter().find(|part| !PARTS.contains(part)) {
         return Err(format!("there is no part `{part}`; there are {}", PARTS.join(", ")).into());
     }
@@ -65,6 +73,9 @@ fn measure(parts: &[&str]) -> Outcome<()> {
     }
     if wanted("many") {
         many::report()?;
+    }
+    if wanted("verdicts") {
+        verdicts::report()?;
     }
     Ok(())
 }

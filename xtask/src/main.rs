@@ -23,7 +23,7 @@ cargo xtask <chore> [arguments]
   azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
   fuzz [ARGS]     inputs that nobody would write: --seconds N or --inputs N, --seed S, and names of targets
                   (all when none is named)
-  bench [PARTS]   the measurements, as numbers and ratios: cold, load, many (all when none is named)
+  bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts (all when none is named)
   ci              everything that has to hold before a change is taken: `bash .ci/run`
   help            this text
 ";

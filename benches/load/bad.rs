@@ -1,0 +1,27 @@
+//! The tests' own tables of bad messages, so that no number of theirs is left unmeasured.
+
+#![expect(clippy::unwrap_used, reason = "written for tests, which fail by panicking")]
+#![expect(
+    clippy::needless_pass_by_value,
+    dead_code,
+    reason = "written for tests, which hold what is expected"
+)]
+
+#[path = "../../tests/bad_inputs/case.rs"]
+mod case;
+#[path = "../../tests/bad_inputs/messages.rs"]
+mod messages;
+#[path = "../../tests/bad_inputs/names.rs"]
+mod names;
+
+/// What the tables want of the tests' stage.
+mod stage {
+    /// A tenant that is there.
+    pub(super) const LIVE: &str = "northwind";
+}
+
+/// Each message with its number and name.
+pub(crate) fn messages() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let cases = messages::table().into_iter().chain(names::table());
+    cases.map(|case| (format!("{} {}", case.number, case.name), case.body))
+}

@@ -1,0 +1,291 @@
+//! Verdicts: how long it takes to refuse what is bad, and how much memory, beside what is good.
+//!
+//! An input is given to the reader that it would meet in a deployment. Its time is that of the quickest of several turns,
+//! its memory what was allocated at most at one time, the input itself left out. Inputs come from the tables and files of
+//! the tests, in the numbers of the threat model's list; the largest of each kind are made here.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::json;
+use tenantry::{
+    blueprint::Blueprint,
+    config::Config,
+    host::{Trigger, functions::FUNCTIONS},
+    ids::TenantId,
+    intake,
+};
+
+use crate::{MEMORY, Outcome, bad, line, measure};
+
+/// Turns per input; the quickest is its time, for the others had to wait for somebody else's work.
+const TURNS: usize = 5;
+/// Wanted at most for a verdict, in milliseconds.
+const WANTED_MS: f64 = 5.0;
+/// Wanted at most of memory, in sizes of the input.
+const WANTED_MEMORY: f64 = 3.0;
+/// Below this size what any verdict needs is more than what the input needs.
+const LARGE: usize = 16 << 10;
+
+/// One reader of bytes; true if it takes them.
+type Reader = fn(&[u8]) -> bool;
+
+/// Each way in, with its inputs by name.
+type Entry = (&'static str, Reader, Vec<(String, Vec<u8>)>);
+
+/// What the inputs of one entry came to.
+#[derive(Default)]
+struct Sum {
+    times: Vec<f64>,
+    slowest: (f64, String),
+    /// Large inputs that need more memory than is wanted, in their sizes.
+    hungry: Vec<String>,
+    /// Most memory for any, in KiB.
+    most: usize,
+}
+
+pub(crate) fn report() -> Outcome<()> {
+    line(format_args!(
+        "verdicts: wanted are a p99 below {WANTED_MS} ms, and below {WANTED_MEMORY} times the memory of a bad input of {} KiB \
+         or more",
+        LARGE >> 10
+    ));
+    for (entry, reader, inputs) in entries()? {
+        let (mut good, mut bad) = (Sum::default(), Sum::default());
+        for (name, bytes) in inputs {
+            let (taken, millis, peak) = judged(reader, &bytes);
+            let sum = if taken { &mut good } else { &mut bad };
+            sum.times.push(millis);
+            if millis > sum.slowest.0 {
+                sum.slowest = (millis, name.clone());
+            }
+            sum.most = sum.most.max(peak >> 10);
+            let share = peak as f64 / bytes.len().max(1) as f64;
+            if bytes.len() >= LARGE && share > WANTED_MEMORY {
+                sum.hungry.push(format!("{name} {share:.1}"));
+            }
+        }
+        for (what, mut sum) in [("bad", bad), ("good", good)] {
+            if sum.times.is_empty() {
+                continue;
+            }
+            let mut text = format!(
+                "  {entry}: {} {what}; p50 {:.3} ms, p99 {:.3} ms, at most {:.3} ms ({}); memory at most {} KiB",
+                sum.times.len(),
+                measure::quantile(&mut sum.times, 0.5),
+                measure::quantile(&mut sum.times, 0.99),
+                sum.slowest.0,
+                sum.slowest.1,
+                sum.most,
+            );
+            if !sum.hungry.is_empty() {
+                let _ =
+                    write!(text, ", more than {WANTED_MEMORY} times their size: {}", sum.hungry.join(", "));
+            }
+            line(text);
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is taken, after how many milliseconds, and with how many bytes.
+fn judged(reader: Reader, bytes: &[u8]) -> (bool, f64, usize) {
+    let (mut best, mut taken, mut peak) = (f64::INFINITY, false, 0);
+    for _ in 0..TURNS {
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
+        let begun = measure::now();
+        taken = reader(bytes);
+        best = best.min(measure::millis_since(begun));
+        peak = MEMORY.peak_usage().saturating_sub(before);
+    }
+    (taken, best, peak)
+}
+
+fn entries() -> Outcome<Vec<Entry>> {
+    let messages = messages()?;
+    let calls = messages.iter().map(|(name, bytes)| (name.clone(), call(bytes))).collect();
+    let envelopes = messages.iter().map(|(name, bytes)| (name.clone(), delivery(bytes))).chain(envelopes());
+    let mut blueprints = files("blueprints")?;
+    blueprints.extend(files("tests/blueprint_findings")?);
+    blueprints.extend(files("tests/fuzz/corpus/blueprint")?);
+    blueprints.extend(bombs());
+    Ok(vec![
+        ("tenant id", |bytes| text(bytes).is_some_and(|text| text.parse::<TenantId>().is_ok()), ids()),
+        ("queue trigger", |bytes| Trigger::parse(&FUNCTIONS[0], bytes).is_ok(), envelopes.collect()),
+        ("HTTP trigger", |bytes| Trigger::parse(&FUNCTIONS[4], bytes).is_ok(), calls),
+        ("message", |bytes| intake::read(bytes, "bench").is_ok(), messages),
+        ("blueprint", |bytes| text(bytes).is_some_and(|text| Blueprint::check(text).is_ok()), blueprints),
+        ("setting", setting, settings()),
+    ])
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+/// The files of a folder, but for the snapshots beside them.
+fn files(folder: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let mut found = Vec::new();
+    for entry in entries.map_err(|error| format!("{folder}: {error}"))? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|ending| ending != "snap") {
+            found.push((
+                format!("{folder}/{}", path.file_name().unwrap_or_default().display()),
+                fs::read(path)?,
+            ));
+        }
+    }
+    Ok(found)
+}
+
+/// A and B of the list, the examples, and what grows when it is read.
+fn messages() -> Outcome<Vec<(String, Vec<u8>)>> {
+    let mut all: Vec<_> = bad::messages().collect();
+    for folder in
+        ["examples/signups", "examples/updates", "examples/deprovisions", "tests/fuzz/corpus/message"]
+    {
+        all.extend(files(folder)?);
+    }
+    let signup = |more: &str| {
+        format!(
+            "{{\"schema\":\"tenantry.request/1\",\"requestId\":\"r\",\"action\":\"signup\",\"spec\":{{\"displayName\":\"A\",\"tier\":\"dedicated\"{more}}}}}"
+        )
+    };
+    let named = |name: &str, text: String| (name.to_owned(), text.into_bytes());
+    all.extend([
+        named("a text of 60 KiB", signup(&format!(",\"region\":\"{}\"", "x".repeat(60_000)))),
+        named("60 KiB of escapes", signup(&format!(",\"region\":\"{}\"", "\\u0001".repeat(10_000)))),
+        named("60,000 lists within each other", "[".repeat(60_000)),
+        named("60,000 bytes of small lists", format!("[{}0]", "[],".repeat(20_000))),
+        named(
+            "1,000 members in 64 KiB",
+            format!(
+                "{{{}\"0\":0}}",
+                (0..1000).fold(String::new(), |text, n| text + &format!("\"{n:060}\":0,"))
+            ),
+        ),
+        named(
+            "4,000 members",
+            format!("{{{}\"0\":0}}", (0..4000).fold(String::new(), |text, n| text + &format!("\"{n}\":0,"))),
+        ),
+        named("64 KiB that are no JSON", "x".repeat(64 << 10)),
+    ]);
+    Ok(all)
+}
+
+/// As the host writes a queue's message: its bytes, in base64.
+fn delivery(body: &[u8]) -> Vec<u8> {
+    let body = BASE64_STANDARD.encode(body);
+    json!({"Data": {"signupMsg": body}, "Metadata": {"MessageId": "m"}}).to_string().into_bytes()
+}
+
+fn call(body: &[u8]) -> Vec<u8> {
+    let body = String::from_utf8_lossy(body);
+    json!({"Data": {"req": {"Method": "POST", "Url": "/api/tenants", "Headers": {}, "Body": body}}, "Metadata": {}})
+        .to_string()
+        .into_bytes()
+}
+
+fn envelopes() -> [(String, Vec<u8>); 3] {
+    [
+        ("100,000 levels deep".to_owned(), "{\"Data\":".repeat(100_000).into_bytes()),
+        ("8 MiB that break off".to_owned(), format!("{{\"Data\":\"{}", "x".repeat(8 << 20)).into_bytes()),
+        ("no JSON".to_owned(), vec![b'x'; 8 << 20]),
+    ]
+}
+
+/// Ids as a path or a function's parameter has them.
+fn ids() -> Vec<(String, Vec<u8>)> {
+    let of = |id: &str| (id.chars().take(12).collect(), id.as_bytes().to_vec());
+    let short = [
+        "",
+        ".",
+        "..",
+        "a/../b",
+        "%2e%2e%2f",
+        "CONTOSO",
+        "straße",
+        "ｃontoso",
+        "con",
+        "' or '",
+        "{{7*7}}",
+        "${jndi:x}",
+        "a\0",
+    ];
+    let long = ["a".repeat(1025), "a".repeat(1 << 20), "é".repeat(1 << 20), "-".repeat(1 << 20)];
+    short.iter().map(|id| of(id)).chain(long.iter().map(|id| of(id))).collect()
+}
+
+/// C: what grows when it is read.
+fn bombs() -> Vec<(String, Vec<u8>)> {
+    const HEAD: &str = "blueprint: x\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [a]\nsteps:\n";
+    let steps = |count: usize| {
+        (0..count).fold(HEAD.to_owned(), |mut text, n| {
+            let _ = writeln!(text, "  s{n}: {{ kind: arm, type: Microsoft.Resources/resourceGroups }}");
+            text
+        })
+    };
+    let keys = (0..20_000).fold(HEAD.to_owned(), |text, n| text + &format!("  s{n}:\n"));
+    let aliases = (1..40).fold("a0: &a0 [x, x]\n".to_owned(), |mut text, n| {
+        let _ = writeln!(text, "a{n}: &a{n} [*a{}, *a{}]", n - 1, n - 1);
+        text
+    });
+    let named = |name: &str, text: String| (name.to_owned(), text.into_bytes());
+    vec![
+        named("500 steps", steps(500)),
+        named("501 steps", steps(501)),
+        named("100,000 steps", steps(100_000)),
+        named("20,000 steps of nothing", keys),
+        named("aliases", aliases),
+        named("lists within each other", format!("{HEAD}  a: {}", "[".repeat(100_000))),
+        named("maps within each other", format!("{HEAD}  a: {}", "{a: ".repeat(60_000))),
+        named("a list of 100,000 items", format!("{HEAD}  a: [{}]", "0,".repeat(100_000))),
+        named(
+            "100 lists of 900 items",
+            format!("{HEAD}  a: [{}]", format!("[{}],", "0,".repeat(900)).repeat(100)),
+        ),
+        named("30,000 expressions", format!("{HEAD}  a: \"{}\"", "{{ a }}".repeat(30_000))),
+        named("parentheses", format!("{HEAD}values:\n  a: \"{{{{ {} }}}}\"", "(".repeat(1900))),
+    ]
+}
+
+/// One setting, as `NAME=value`, among none.
+fn setting(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    let given = BTreeMap::from([("TENANTRY_WORLD", "azure"), (name, value)]);
+    // The others are missing; what is measured is whether this one is complained of.
+    Config::read(|name| given.get(name).map(|value| (*value).to_owned()))
+        .is_err_and(|faults| !faults.iter().any(|fault| fault.to_string().starts_with(&format!("{name}: "))))
+}
+
+/// F: settings that are none.
+fn settings() -> Vec<(String, Vec<u8>)> {
+    const NAMES: [&str; 10] = [
+        "TENANTRY_WORLD",
+        "TENANTRY_DEPLOYMENT",
+        "TENANTRY_IDENTITY",
+        "TENANTRY_TABLES",
+        "ServiceBus__fullyQualifiedNamespace",
+        "TENANTRY_EVENT_GRID",
+        "TENANTRY_STAMPS",
+        "TENANTRY_ARM",
+        "TENANTRY_REQUEST_TIMEOUT",
+        "FUNCTIONS_CUSTOMHANDLER_PORT",
+    ];
+    let values = [
+        String::new(),
+        "\"quoted\"".to_owned(),
+        "-1".to_owned(),
+        "AccountName=st;AccountKey=x".to_owned(),
+        "x".repeat(64 << 10),
+        "[".repeat(64 << 10),
+        "https://".repeat(8 << 10),
+    ];
+    let both = |name: &'static str| {
+        values.iter().map(move |value| (name.to_owned(), format!("{name}={value}").into_bytes()))
+    };
+    NAMES.iter().flat_map(|name| both(name)).collect()
+}
