@@ -15,6 +15,10 @@ use super::findings::{Findings, Place};
 pub(super) const MAX_BYTES: usize = 256 * 1024;
 /// How deep maps and lists may stand within each other.
 const MAX_DEPTH: usize = 64;
+/// How many entries or items one map or list may have.
+const MAX_LENGTH: usize = 1000;
+/// How many nodes a file may have.
+const MAX_NODES: usize = 10_000;
 
 /// One node of the file.
 #[derive(Debug, Clone)]
@@ -114,7 +118,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
         return None;
     }
     let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let mut reader = Reader { text, lines, findings, open: Vec::new(), root: None, documents: 0 };
+    let mut reader = Reader { text, lines, findings, open: Vec::new(), root: None, documents: 0, nodes: 0 };
     for event in Parser::new_from_str(text) {
         let go_on = match event {
             Ok((event, span)) => reader.take(event, &span),
@@ -162,6 +166,7 @@ struct Reader<'a> {
     open: Vec<Open>,
     root: Option<Node>,
     documents: usize,
+    nodes: usize,
 }
 
 impl Reader<'_> {
@@ -294,39 +299,54 @@ impl Reader<'_> {
         }
         let line = self.lines.get(span.start.line().saturating_sub(1)).copied().unwrap_or_default();
         let source = self.text.get(line..).unwrap_or_default().chars().skip(span.start.col());
-        let source: Vec<char> = source.take(span.end.index().saturating_sub(span.start.index())).collect();
-        let (mut at, mut holes, mut i) = (start, Vec::with_capacity(wanted), 0);
-        while i < source.len() && holes.len() < wanted {
-            if source[i] == '{' && source.get(i + 1) == Some(&'{') {
+        let mut source = source.take(span.end.index().saturating_sub(span.start.index())).peekable();
+        let (mut at, mut holes) = (start, Vec::with_capacity(wanted));
+        while holes.len() < wanted
+            && let Some(c) = source.next()
+        {
+            if c == '{' && source.next_if_eq(&'{').is_some() {
                 holes.push(at);
                 at.column += 1;
-                i += 1;
             }
-            at = if source[i] == '\n' {
+            at = if c == '\n' {
                 Place { line: at.line + 1, column: 1 }
             } else {
                 Place { line: at.line, column: at.column + 1 }
             };
-            i += 1;
         }
         holes.resize(wanted, start);
         holes
     }
 
-    /// Puts a finished node where it belongs.
+    /// Puts a finished node where it belongs; false if there are too many.
     fn add(&mut self, node: Node) -> bool {
-        match self.open.last_mut() {
-            Some(Open::List(_, items)) => items.push(node),
+        let place = node.place;
+        let length = match self.open.last_mut() {
+            Some(Open::List(_, items)) => {
+                items.push(node);
+                items.len()
+            }
             Some(Open::Map(_, entries)) => {
                 if let Some(key) = entries.key.take()
                     && entries.seen.insert(key.text.clone())
                 {
                     entries.done.push((key, node));
                 }
+                entries.done.len()
             }
-            None => self.root = Some(node),
+            None => {
+                self.root = Some(node);
+                1
+            }
+        };
+        self.nodes += 1;
+        let limits = [(length, MAX_LENGTH, "a map or list"), (self.nodes, MAX_NODES, "a file")];
+        let over = limits.into_iter().find(|(count, most, _)| count > most);
+        if let Some((_, most, what)) = over {
+            let message = format!("{what} has at most {most} values; this is one more");
+            self.findings.error_with_hint(place, "too-many", message, "split it into several blueprints");
         }
-        true
+        over.is_none()
     }
 }
 

@@ -8,26 +8,42 @@ use std::{collections::BTreeSet, fmt};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The most members that a message may have, all objects together.
-const MAX_MEMBERS: usize = 4096;
+/// The most members and items that a message may have, all objects and arrays together.
+const MAX_VALUES: usize = 1024;
 
 /// Parses one JSON text.
 ///
 /// # Errors
 /// In words with line and column, as the parser has it.
 pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+    if values(text) > MAX_VALUES {
+        return Err(serde_json::Error::custom(format!("more than {MAX_VALUES} members and items")));
+    }
     let mut parser = serde_json::Deserializer::from_slice(text);
-    let mut members = 0;
-    let value = Strict { members: &mut members }.deserialize(&mut parser)?;
+    let value = Strict.deserialize(&mut parser)?;
     parser.end()?;
     Ok(value)
 }
 
-struct Strict<'a> {
-    members: &'a mut usize,
+/// How many members and items a text has at most: counted before any is made, for an item of two bytes becomes a value
+/// of thirty-two.
+fn values(text: &[u8]) -> usize {
+    let (mut count, mut quoted, mut escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -35,7 +51,7 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for Strict {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +84,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Strict { members: self.members })? {
+        while let Some(item) = items.next_element_seed(Self)? {
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -77,14 +93,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let (mut object, mut names) = (Map::new(), BTreeSet::new());
         while let Some(name) = members.next_key::<String>()? {
-            *self.members += 1;
-            if *self.members > MAX_MEMBERS {
-                return Err(A::Error::custom(format!("more than {MAX_MEMBERS} members")));
-            }
             if !names.insert(name.to_ascii_lowercase()) {
                 return Err(A::Error::custom(format!("the member {name:?} stands twice")));
             }
-            let value = members.next_value_seed(Strict { members: self.members })?;
+            let value = members.next_value_seed(Self)?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))

@@ -14,9 +14,19 @@ fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
         let _ = writeln!(text, "  s{n}: {{ kind: arm, type: Microsoft.Resources/resourceGroups }}");
         text
     });
+    let empty = (0..20_000).fold(format!("{HEAD}version: 1.0.0\nsteps:\n"), |mut text, n| {
+        let _ = writeln!(text, "  s{n}:");
+        text
+    });
     let with = |line: &str| format!("{HEAD}{line}\n{STEP}");
+    let nested =
+        |lists: usize| with(&format!("more: [{}]", format!("[{}],", "0,".repeat(900)).repeat(lists)));
     vec![
         (85, "100,000 steps", many, vec!["too-large"]),
+        // Found while they are read, not after 20,000 nodes were made of them.
+        (85, "20,000 steps of nothing", empty, vec!["too-many"]),
+        (85, "a list of 20,000 items", with(&format!("more: [{}]", "0,".repeat(20_000))), vec!["too-many"]),
+        (85, "36,000 items in lists", nested(40), vec!["too-many"]),
         // Files are not signed: they come with the deployment, and a tenant's plan records the digest that it was
         // made from. What looks like a signature is a key that nobody reads, and is said to be one.
         (

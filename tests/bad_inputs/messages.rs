@@ -194,6 +194,7 @@ fn numbers_and_sizes() -> Vec<Case> {
         let members: Vec<String> = (0..count).map(|n| format!("\"{n}\":0")).collect();
         written(id, &format!("\"parameters\":{{{}}}", members.join(",")))
     };
+    let items = written("a26-i", &format!(r#""more":[{}0]"#, "[],".repeat(16_000)));
     vec![
         refused(22, "1e400", quantity("a22", "1e400"), "not_json", ""),
         refused(23, "minus nothing", quantity("a23", "-0"), "wrong_type", "/spec/quantity"),
@@ -206,9 +207,11 @@ fn numbers_and_sizes() -> Vec<Case> {
         ),
         refused(25, "100,000 levels deep", deep("a25", 100_000), "too_large", ""),
         refused(25, "10,000 levels deep", deep("a25-s", 10_000), "not_json", ""),
+        refused(25, "1,000 levels deep", deep("a25-t", 1_000), "not_json", ""),
         // More than half a million do not even fit the 8 MiB of an envelope.
         refused(26, "500,000 members", wide("a26", 500_000), "too_large", ""),
         refused(26, "5,000 members", wide("a26-s", 5_000), "not_json", ""),
+        refused(26, "16,000 items", items, "not_json", ""),
         refused(26, "1,000 unknown parameters", wide("a26-p", 1_000), "invalid", "/spec/parameters/0"),
         taken(27, "64 KiB, the limit", sized("a27-ok", 64 * 1024), "the limit itself is within the limit"),
         refused(27, "64 KiB and a byte", sized("a27", 64 * 1024 + 1), "too_large", ""),
