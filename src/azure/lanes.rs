@@ -13,8 +13,11 @@ use crate::{
     tenant::Poll,
 };
 
-/// How long a change keeps its lane if nothing more is heard of it; such a change takes a minute or two.
-const LONGEST: Duration = Duration::from_secs(180);
+/// How long a change keeps its lane if nothing more is heard of it: twice the longest time between two polls. It may be
+/// another process that asks about it by now, which tells nobody here when it is over.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long after its time somebody who was sent away is still expected back.
+const GRACE: Duration = Duration::from_secs(180);
 /// How long a change takes as long as none was seen.
 const USUAL: Duration = Duration::from_secs(5);
 /// The shortest and the longest time to stay away: a foresight is not to leave the lane empty for long.
@@ -41,6 +44,8 @@ struct Holder {
     /// Where its change is asked about.
     operation: Option<Poll>,
     since: Timestamp,
+    /// When it was last seen going on.
+    heard: Timestamp,
 }
 
 impl Lanes {
@@ -53,7 +58,7 @@ impl Lanes {
             return Some(lane.wait(resource, now));
         }
         lane.waiting.retain(|(waiting, _)| *waiting != resource);
-        lane.holder = Some(Holder { resource, operation: None, since: now });
+        lane.holder = Some(Holder { resource, operation: None, since: now, heard: now });
         None
     }
 
@@ -62,11 +67,12 @@ impl Lanes {
         let Some(reply) = reply else { return };
         for (key, lane) in &mut self.0 {
             let Some(holder) = &mut lane.holder else { continue };
-            let goes_on = if request.mutates() {
-                request.serial.as_ref() != Some(key) || holder.goes_on_after(request, reply)
-            } else {
-                holder.goes_on(request, reply)
-            };
+            if !holder.is_told_of_by(request, key) {
+                continue;
+            }
+            let goes_on =
+                if request.mutates() { holder.goes_on_after(reply) } else { holder.goes_on(request, reply) };
+            holder.heard = now;
             if !goes_on {
                 lane.usual = now.duration_since(holder.since).unsigned_abs();
                 lane.holder = None;
@@ -93,7 +99,7 @@ impl Lane {
         let turns = u32::try_from(place + 1).unwrap_or(u32::MAX);
         let wait = self.usual.saturating_mul(turns).clamp(*AWAY.start(), *AWAY.end());
         if let Some((_, until)) = self.waiting.get_mut(place) {
-            *until = later(now, wait + LONGEST);
+            *until = later(now, wait + GRACE);
         }
         wait
     }
@@ -101,14 +107,18 @@ impl Lane {
 
 impl Holder {
     fn is_there(&self, now: Timestamp) -> bool {
-        later(self.since, LONGEST) > now
+        later(self.heard, SILENCE) > now
+    }
+
+    /// Whether the answer to a request tells how this change stands: it asks for it, looks at it or asks about it.
+    fn is_told_of_by(&self, request: &Request, key: &str) -> bool {
+        let asks = self.operation.as_ref().is_some_and(|poll| poll.url == request.path);
+        let is_ours = self.resource == resource(request);
+        if request.mutates() { is_ours && request.serial.as_deref() == Some(key) } else { asks || is_ours }
     }
 
     /// Whether a change goes on after its request was answered.
-    fn goes_on_after(&mut self, request: &Request, reply: &Reply) -> bool {
-        if self.resource != resource(request) {
-            return true;
-        }
+    fn goes_on_after(&mut self, reply: &Reply) -> bool {
         match operation::after_write(reply) {
             Ok(Progress::Running { operation, .. }) => {
                 self.operation = operation;
@@ -131,7 +141,7 @@ impl Holder {
                 Ok(Progress::Done | Progress::Ended(_)) => false,
             };
         }
-        let shows_it = self.resource == resource(request) && (reply.is_success() || reply.status == 404);
+        let shows_it = reply.is_success() || reply.status == 404;
         !shows_it || (reply.is_success() && !operation::is_terminal(&reply.body))
     }
 }

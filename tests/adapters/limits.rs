@@ -193,6 +193,21 @@ async fn who_does_not_come_back_loses_its_place() {
 }
 
 #[tokio::test]
+async fn a_change_keeps_its_lane_while_it_is_heard_of_and_not_much_longer() {
+    let going_on = || reply(200, &resource("Updating"));
+    let stage = throttled([reply(201, &resource("Updating")), going_on(), going_on(), going_on()]).await;
+    stage.send(endpoint("one", Method::Put)).await.unwrap();
+    for _ in 0..3 {
+        stage.clock.pass(Duration::from_secs(59));
+        held_back(stage.send(endpoint("two", Method::Put)).await);
+        stage.send(endpoint("one", Method::Get)).await.unwrap();
+    }
+    // From here on another process asks about it.
+    stage.clock.pass(Duration::from_secs(60));
+    assert_eq!(stage.send(endpoint("two", Method::Put)).await.unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn a_refused_change_leaves_the_lane_and_a_lost_one_keeps_it_for_a_while() {
     let stage = throttled([reply(409, &json!({})), Answer::Cut]).await;
     assert_eq!(stage.send(endpoint("one", Method::Put)).await.unwrap().status, 409);
