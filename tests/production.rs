@@ -11,7 +11,10 @@ mod plant;
 #[path = "production/trouble.rs"]
 mod trouble;
 
-use common::judge::{list, nothing_was_made_twice, tell_one_story};
+use common::{
+    judge::{list, nothing_was_made_twice, tell_one_story},
+    until,
+};
 use plant::{Plant, Settings};
 use serde_json::{Value, json};
 
@@ -74,6 +77,24 @@ async fn a_handler_that_is_killed_again_and_again_loses_nobody() {
         plant.until_status(name, "deleted").await;
     }
     assert_eq!(plant.sim("objects").await, json!([]), "after removal nothing is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Azurite: `cargo xtask test` brings it"]
+async fn a_handler_that_is_told_to_end_lets_go_of_all_tenants_within_five_seconds() {
+    // Operations that take minutes, and more patience than a platform has.
+    let settings = Settings { patience: Some("120"), speed: Some("1"), ..Settings::default() };
+    let plant = Plant::new(settings).await;
+    plant.sign_up(&names(6)).await;
+    until("six tenants to be in hand", async || match plant.held().await {
+        (6, 6) => Ok(()),
+        held => Err(json!([held.0, held.1])),
+    })
+    .await;
+    let (took, takes_calls) = plant.tell_to_end().await;
+    assert!(took.as_secs_f64() < 5.0, "{took:?}");
+    assert!(!takes_calls);
+    assert_eq!(plant.held().await, (6, 0), "nobody has to wait for the end of a lease");
 }
 
 /// What a secret looks like on its way in.

@@ -58,9 +58,9 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
         let settings = Settings { budget: azure.patience, overdue, ..settings };
         tokio::spawn(look_at_state(world.clone()));
         let process = format!("azure-{}", fresh().simple());
-        let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process);
+        let routes = Arc::new(Routes::new(world, settings, blueprints, azure.stamps.clone(), process));
         tracing::info!(port = config.handler_port, world = "azure", "serving");
-        Ok(host::serve(listener, Arc::new(routes), stop_signal()).await?)
+        Ok(host::serve(listener, routes.clone(), told_to_end(routes)).await?)
     }
     .await;
     output::ended(served)
@@ -84,12 +84,19 @@ async fn on_this_machine(listener: TcpListener, config: &Config) -> ExitCode {
         // Wake-ups of the local world lie in its own queue, which no outside host knows.
         let wake_ups = local.host().await?;
         tracing::info!(port = config.handler_port, world = "local", "serving");
-        host::serve(listener, local.routes.clone(), stop_signal()).await?;
+        host::serve(listener, local.routes.clone(), told_to_end(local.routes.clone())).await?;
         wake_ups.stop().await;
         Ok(())
     }
     .await;
     output::ended(served)
+}
+
+/// Waits for the end, and has the drives that are under way come to one.
+async fn told_to_end(routes: Arc<Routes>) {
+    stop_signal().await;
+    tracing::info!("told to end");
+    routes.runner.wind_down();
 }
 
 fn refused(problems: &[String]) -> ExitCode {

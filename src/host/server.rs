@@ -1,6 +1,12 @@
 //! The HTTP server that the host calls: `GET /` for readiness and health, `POST /<Function>` for invocations.
 
-use std::{future::Future, io, net::Ipv4Addr, sync::Arc};
+use std::{
+    future::{Future, IntoFuture as _},
+    io,
+    net::Ipv4Addr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -17,11 +23,17 @@ use super::{
     Answer, Functions, Invocation, Trigger,
     functions::{self, Function},
 };
-use crate::telemetry::Trace;
+use crate::{
+    ports::{Clock as _, SystemClock},
+    telemetry::Trace,
+};
 
 /// The largest envelope that is read, in bytes. A Standard message of 256 KiB makes about 350 KiB of base64, a Premium
 /// one of 1 MiB (the default there) about 1.4 MiB.
 pub const ENVELOPE_LIMIT: usize = 8 << 20;
+
+/// How long running functions may go on after the shutdown. A platform that takes an instance away does not wait long.
+pub const FAREWELL: Duration = Duration::from_secs(4);
 
 /// Listens where the host looks for its handler: 127.0.0.1, on the port that the host gave in
 /// `FUNCTIONS_CUSTOMHANDLER_PORT`. Port 0 takes any free one.
@@ -32,7 +44,8 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
-/// Serves invocations until `shutdown` is ready, then lets running ones finish.
+/// Serves invocations until `shutdown` is ready, then takes no more and lets running ones finish, for [`FAREWELL`] at
+/// most; what is still running then ends as if the process had been killed, which everything here survives.
 ///
 /// # Guarantees
 /// - Every answer is a JSON object with `Content-Type: application/json`, after a panic in a function too.
@@ -48,7 +61,24 @@ pub async fn serve(
 ) -> io::Result<()> {
     let (alive, gone) = watch::channel(());
     let router = Router::new().fallback(answer).with_state(Served { functions, gone });
-    let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
+    let ending = watch::Sender::new(false);
+    let mut told = ending.subscribe();
+    let shutdown = async move {
+        shutdown.await;
+        ending.send_replace(true);
+    };
+    let farewell = async move {
+        // The sender goes with the server, which is not waited for any more then.
+        let _ = told.wait_for(|told| *told).await;
+        SystemClock.sleep_until(SystemClock.now() + FAREWELL).await;
+    };
+    let served = tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future() => served,
+        () = farewell => {
+            tracing::warn!("functions were still running when the time to end had come");
+            Ok(())
+        }
+    };
     drop(alive);
     served
 }

@@ -88,7 +88,8 @@ impl<'a> Drive<'a> {
             let now = self.now();
             let decision = engine::decide(&self.tenant, &self.sight, &self.busy, now);
             let Decision { acts, next, outcome } = decision;
-            if !acts.is_empty() {
+            let leaving = self.runner.is_winding_down();
+            if !acts.is_empty() && !leaving {
                 if let Some(until) = self.act(acts).await? {
                     return Ok(Progress::Held(until));
                 }
@@ -98,9 +99,12 @@ impl<'a> Drive<'a> {
                 if let Some(progress) = self.finish(outcome).await? {
                     return Ok(progress);
                 }
-            } else if let Some(next) = next {
-                if next <= self.deadline {
-                    self.runner.world.clock.sleep_until(next).await;
+            } else if let Some(next) = if acts.is_empty() { next } else { Some(now) } {
+                if next <= self.deadline && !leaving {
+                    tokio::select! {
+                        () = self.runner.world.clock.sleep_until(next) => {}
+                        () = self.runner.told_to_wind_down() => {}
+                    }
                 } else if let Some(progress) = self.park(next).await? {
                     return Ok(progress);
                 }

@@ -21,6 +21,7 @@ mod sweep;
 use std::{sync::atomic::AtomicU64, time::Duration};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 pub use outbox::announce;
 
@@ -116,20 +117,45 @@ pub struct Runner {
     /// This process, for leases; every drive is a holder of its own.
     name: String,
     drives: AtomicU64,
+    winding_down: watch::Sender<bool>,
 }
 
 impl Runner {
     /// A runner for a world. `name` tells this process from all others.
     pub fn new(world: World, settings: Settings, name: impl Into<String>) -> Self {
-        Self { world, settings, name: name.into(), drives: AtomicU64::new(0) }
+        let (drives, winding_down) = (AtomicU64::new(0), watch::Sender::new(false));
+        Self { world, settings, name: name.into(), drives, winding_down }
     }
 
-    /// Brings a tenant as far as it can be brought now.
+    /// The process is about to end: every drive waits for the answers that are on their way, then parks its tenant for
+    /// whoever comes next, and begins nothing more.
+    pub fn wind_down(&self) {
+        self.winding_down.send_replace(true);
+    }
+
+    fn is_winding_down(&self) -> bool {
+        *self.winding_down.borrow()
+    }
+
+    /// Returns when the process is about to end.
+    async fn told_to_wind_down(&self) {
+        // The sender is a member of `self`, so it can't be gone.
+        let _ = self.winding_down.subscribe().wait_for(|told| *told).await;
+    }
+
+    /// Brings a tenant as far as it can be brought now. Where another worker is on it, a wake-up is asked for when that
+    /// one's lease ends: should it be dead, nobody else would come so soon.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read or saved; nothing that was accepted is lost, and driving again is
     /// right.
     pub async fn drive(&self, id: &TenantId) -> Result<Progress, StoreError> {
-        drive::Drive::run(self, id).await
+        let progress = drive::Drive::run(self, id).await?;
+        if let Progress::Held(until) = &progress
+            && let Err(failure) = self.world.alarm.wake(id, *until).await
+        {
+            tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was scheduled; the sweep will do");
+        }
+        Ok(progress)
     }
 }

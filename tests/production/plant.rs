@@ -43,6 +43,10 @@ pub(crate) struct Settings {
     pub(crate) kills: &'static [u64],
     /// The level of the log.
     pub(crate) log: Option<&'static str>,
+    /// How long an invocation waits in place, in seconds, if not for one.
+    pub(crate) patience: Option<&'static str>,
+    /// The simulated Azure's speed, if not 200.
+    pub(crate) speed: Option<&'static str>,
 }
 
 pub(crate) struct Plant {
@@ -66,14 +70,14 @@ impl Drop for Plant {
 
 /// Where Azurite is, as `cargo xtask test` says it.
 #[expect(clippy::disallowed_methods, reason = "the tests are told by it where Azurite is")]
-fn azurite() -> Url {
+pub(crate) fn azurite() -> Url {
     let address = std::env::var("TENANTRY_TEST_AZURITE");
     let address = address.expect("TENANTRY_TEST_AZURITE is not set: run these tests with `cargo xtask test`");
     address.parse().unwrap()
 }
 
 /// A prefix that no other plant has.
-fn table_prefix(folder: &TempDir) -> String {
+pub(crate) fn table_prefix(folder: &TempDir) -> String {
     let name: String = folder.path().to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
     format!("p{}x{}", std::process::id(), &name[name.len() - 6..])
 }
@@ -86,19 +90,23 @@ impl Plant {
         let queue = queue.unwrap();
         let now = Arc::new(|| SystemClock.now());
         let cloud = CloudSettings::new(folder.path().join("azure.redb"), now.clone());
-        let cloud = cloud.speed("200".parse().unwrap()).strict(true).queue(queue.clone());
+        let cloud =
+            cloud.speed(settings.speed.unwrap_or("200").parse().unwrap()).strict(true).queue(queue.clone());
         let cloud = Cloud::open(cloud).await.unwrap();
         let identity_header = cloud.identity_header().to_owned();
         let (url, cloud_server) = serve(cloud.router()).await;
         let trouble = Trouble::before(&azurite(), if settings.trouble { 10 } else { 0 }).await;
         let prefix = table_prefix(&folder);
-        let environment = environment(&url, &identity_header, &trouble.url, &prefix, settings.log);
+        let mut environment = environment(&url, &identity_header, &trouble.url, &prefix, settings.log);
+        if let Some(patience) = settings.patience {
+            environment.insert("TENANTRY_PATIENCE".to_owned(), patience.to_owned());
+        }
         let tables = TablesSettings { endpoint: azurite(), prefix };
         let http = client(Duration::from_secs(30)).unwrap();
         let store = TableState::new(&tables, &http, Arc::new(Tokens::fixed("none")), Arc::new(SystemClock));
         let handler = Handler::Process(ProcessHandler {
             root: folder.path().to_owned(),
-            executable: Some(logged(folder.path())),
+            executable: Some(logged(folder.path(), Some(&folder.path().join("processes")))),
             environment: environment.clone(),
         });
         let faults = HostFaults::new(move |attempt| {
@@ -229,6 +237,36 @@ impl Plant {
         &self.identity_header
     }
 
+    /// Tells the handler to end, as a platform does that takes its instance away, and waits until it has; how long that
+    /// took, and whether it still took calls.
+    pub(crate) async fn tell_to_end(&self) -> (Duration, bool) {
+        let process = std::fs::read_to_string(self.folder.path().join("processes")).unwrap();
+        let process = process.lines().last().unwrap().to_owned();
+        let handler = self.host.handler_url().unwrap();
+        let sweep =
+            || self.client.post(format!("{handler}/sweep")).body(r#"{"Data":{"timer":{}},"Metadata":{}}"#);
+        assert!(sweep().send().await.unwrap().status().is_success(), "it takes calls until then");
+        let at = SystemClock.now();
+        assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
+        let exe = format!("/proc/{process}/exe");
+        until("the handler to stop listening", async || {
+            // A connection of its own each time: those that are open are ended with the calls that are under way.
+            let taken = Client::new().get(&handler).send().await;
+            taken.map_or(Ok(()), |answer| Err(json!(answer.status().as_u16())))
+        })
+        .await;
+        let takes_calls = Client::new().get(&handler).send().await.is_ok();
+        until("the handler to end", async || std::fs::read_link(&exe).map_or(Ok(()), |exe| Err(json!(exe))))
+            .await;
+        (Duration::try_from(SystemClock.now().duration_since(at)).unwrap(), takes_calls)
+    }
+
+    /// How many tenants there are, and how many of them a worker holds.
+    pub(crate) async fn held(&self) -> (usize, usize) {
+        let tenants = self.store.list(None, 1000).await.unwrap();
+        (tenants.len(), tenants.iter().filter(|tenant| tenant.lease.is_some()).count())
+    }
+
     /// Every place where something is written down, by name.
     pub(crate) async fn sinks(&self, name: &str) -> Vec<(&'static str, String)> {
         let document = self.store.load(&name.parse().unwrap()).await.unwrap().unwrap().value;
@@ -244,13 +282,13 @@ impl Plant {
 }
 
 /// Serves routes on a free port.
-async fn serve(router: axum::Router) -> (String, JoinHandle<()>) {
+pub(crate) async fn serve(router: axum::Router) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
 }
 
-fn environment(
+pub(crate) fn environment(
     cloud: &str,
     identity_header: &str,
     tables: &Url,
@@ -278,10 +316,14 @@ fn environment(
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// The program with both its outputs in a file.
-fn logged(folder: &Path) -> std::path::PathBuf {
-    let script = folder.join("tenantry.sh");
+/// The program with both its outputs in a file; each of its processes is noted in another one, if that is wanted.
+pub(crate) fn logged(folder: &Path, processes: Option<&Path>) -> std::path::PathBuf {
+    let name = processes.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let script = folder.join(format!("tenantry{name}.sh"));
     let mut text = "#!/bin/sh\n".to_owned();
+    if let Some(processes) = processes {
+        writeln!(text, "echo $$ >> '{}'", processes.display()).unwrap();
+    }
     let (program, log) = (env!("CARGO_BIN_EXE_tenantry"), folder.join("log"));
     writeln!(text, "exec '{program}' \"$@\" >> '{}' 2>&1", log.display()).unwrap();
     std::fs::write(&script, text).unwrap();
@@ -289,6 +331,6 @@ fn logged(folder: &Path) -> std::path::PathBuf {
     script
 }
 
-fn log(folder: &Path) -> String {
+pub(crate) fn log(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("log")).unwrap_or_default()
 }
