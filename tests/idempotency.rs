@@ -29,7 +29,7 @@ use tenantry::{
     ids::TenantId,
     intake::Verdict,
     local::cloud::Speed,
-    ports::World,
+    ports::{StoreError, World},
     runner::{Progress, Runner, Settings},
     tenant::{Status, Tenant},
 };
@@ -93,8 +93,9 @@ impl Life {
     async fn deliver(&self, case: &Case, body: &Value) -> TenantId {
         let intake = Lab::intake(&self.haunted, &case.blueprint);
         loop {
-            if let Some(answer) = self.gremlin.mortal(intake.take_in(body.to_string().as_bytes())).await {
-                let answer = answer.unwrap();
+            let taken = self.gremlin.mortal(intake.take_in(body.to_string().as_bytes())).await;
+            // What could not be saved is given back to the queue.
+            if let Some(Ok(answer)) = taken {
                 assert_eq!(answer.verdict, Verdict::Accepted, "{}: {answer:?}", self.told);
                 return answer.tenant_id.unwrap();
             }
@@ -109,7 +110,8 @@ impl Life {
             let name = format!("worker-{}", self.workers);
             let runner = Runner::new(self.haunted.clone(), self.settings.clone(), name);
             match self.gremlin.mortal(runner.drive(id)).await {
-                None => self.mourn(),
+                // A drive that broke off leaves its lease behind as a dead worker does.
+                None | Some(Err(StoreError::Unavailable(_))) => self.mourn(),
                 Some(Ok(Progress::Settled(status))) => return status,
                 Some(Ok(Progress::Parked(at) | Progress::Held(at))) => self.lab.clock.jump_to(at),
                 Some(end) => panic!("{}: {end:?}", self.told),
@@ -250,4 +252,6 @@ survives! {
     a_worker_may_die_after_a_change: DeathAfterChange;
     a_worker_may_die_before_a_save: DeathBeforeSave;
     a_worker_may_die_after_a_save: DeathAfterSave;
+    a_save_may_not_be_answered: SaveUnanswered;
+    a_save_may_get_lost: SaveLost;
 }

@@ -37,6 +37,10 @@ pub(crate) enum Trouble {
     DeathBeforeSave,
     /// The worker dies after the document was saved.
     DeathAfterSave,
+    /// The document is saved, and nobody is told.
+    SaveUnanswered,
+    /// The document is not saved, and nobody knows.
+    SaveLost,
 }
 
 /// Brings trouble to the n-th change or save, counted from 1 over a tenant's whole life.
@@ -83,7 +87,10 @@ impl Gremlin {
             | Trouble::NotSent
             | Trouble::DeathBeforeChange
             | Trouble::DeathAfterChange => &self.changes,
-            Trouble::DeathBeforeSave | Trouble::DeathAfterSave => &self.saves,
+            Trouble::DeathBeforeSave
+            | Trouble::DeathAfterSave
+            | Trouble::SaveUnanswered
+            | Trouble::SaveLost => &self.saves,
         };
         reached.load(Ordering::SeqCst) >= self.at
     }
@@ -141,9 +148,11 @@ impl Wire for Haunted<dyn Wire> {
                 return self.deliver(request).await;
             }
             match self.gremlin.trouble_at(&self.gremlin.changes) {
-                Trouble::None | Trouble::DeathBeforeSave | Trouble::DeathAfterSave => {
-                    self.deliver(request).await
-                }
+                Trouble::None
+                | Trouble::DeathBeforeSave
+                | Trouble::DeathAfterSave
+                | Trouble::SaveUnanswered
+                | Trouble::SaveLost => self.deliver(request).await,
                 Trouble::EveryChangeTwice => {
                     let _first = self.deliver(request.clone()).await;
                     self.deliver(request).await
@@ -180,6 +189,11 @@ impl StateStore for Haunted<dyn StateStore> {
                     let _unread = self.inner.save(tenant, seen).await;
                     self.gremlin.die().await
                 }
+                Trouble::SaveUnanswered => {
+                    let _unread = self.inner.save(tenant, seen).await;
+                    Err(StoreError::Unavailable("the answer was lost".to_owned()))
+                }
+                Trouble::SaveLost => Err(StoreError::Unavailable("the save was lost".to_owned())),
                 Trouble::None
                 | Trouble::EveryChangeTwice
                 | Trouble::AnswerLost
