@@ -5,6 +5,7 @@
 mod azurite;
 mod bench;
 mod ci;
+mod crash;
 mod fuzz;
 mod test;
 
@@ -24,6 +25,8 @@ cargo xtask <chore> [arguments]
   fuzz [ARGS]     inputs that nobody would write: --seconds N or --inputs N, --seed S, and names of targets
                   (all when none is named)
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts (all when none is named)
+  crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
+                  --kills N --pauses N --tenants N --seed S --world local|azure|both
   ci              everything that has to hold before a change is taken: `bash .ci/run`
   help            this text
 ";
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "azurite" => azurite::bring().map(|()| ExitCode::SUCCESS),
         "bench" => run(&mut bench::command(&rest)),
+        "crash" => crash::run(&rest),
         "fuzz" => run(&mut fuzz::command(&rest)),
         "ci" => run(&mut ci::command()),
         "help" | "--help" | "-h" => return help(io::stdout()),

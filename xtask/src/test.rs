@@ -8,7 +8,10 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::azurite::{self, Azurite};
+use crate::{
+    azurite::{self, Azurite},
+    crash,
+};
 
 /// The files with tests that need Azurite.
 const NEED_AZURITE: [&str; 2] = ["state_store", "production"];
@@ -19,7 +22,8 @@ const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
 /// Where those are, in a folder above.
 const PAYLOADS: &str = "shared/functions-host/payloads";
 
-/// All tests of all packages and the examples in the documentation, then those that cargo has ignored.
+/// All tests of all packages and the examples in the documentation, then those that cargo has ignored,
+/// then a few kills.
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     let first = crate::run(&mut suite(extra))?;
     let wanted = |files: &[&'static str]| -> Vec<&'static str> {
@@ -39,8 +43,11 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     if files.is_empty() {
         return Ok(first);
     }
-    let second = crate::run(&mut ignored(&files, azurite.as_ref(), extra))?;
-    Ok(if first == ExitCode::SUCCESS { second } else { first })
+    let mut all = vec![first, crate::run(&mut ignored(&files, azurite.as_ref(), extra))?];
+    if let (Some(azurite), []) = (&azurite, extra) {
+        all.push(crate::run(&mut crash::short(azurite))?);
+    }
+    Ok(all.into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS))
 }
 
 /// Azurite at work, or a word about what is not run without it.

@@ -1,0 +1,321 @@
+//! `tenantry serve` with the settings of the Azure world: two handlers behind two hosts on one queue, with the simulated
+//! Azure in this process and the state in Azurite, neither of which is ever struck.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use azure_core_legacy::TransportOptions;
+use azure_data_tables::clients::TableServiceClientBuilder;
+use azure_storage::{CloudLocation, StorageCredentials};
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tenantry::{
+    azure::{
+        bridge::Transport,
+        client::client,
+        tables::{TableState, TablesSettings},
+        token::Tokens,
+    },
+    ids::TenantId,
+    local::{
+        cloud::{Cloud, CloudSettings},
+        db::Db,
+        host::{App, EmbeddedHost, Handler, HostSettings, ProcessHandler},
+        queue::{BrokerSettings, Queue},
+    },
+    ports::{StateStore as _, SystemClock},
+    tenant::Lease,
+};
+use tokio::task::JoinHandle;
+
+use crate::{
+    Wanted,
+    blows::{Blow, Kind, World, quantile},
+    common::folder,
+    dice::Dice,
+    lives::{Front, Lives},
+    plant::{azurite, environment, log, logged, serve, table_prefix},
+    process::{ended_within, now, pass, signal},
+    verdict::{self, Finding, Harm},
+};
+
+/// How long a request may take, in seconds: the shortest that can be set, for the lease goes by it.
+const REQUEST_TIMEOUT: u64 = 1;
+/// The lease that comes of it, and what clocks may differ by.
+const LEASE: Duration = Duration::from_secs(16 + 3);
+/// How long what is due is left to its wake-up before the sweep takes it for lost, and how long until that ticks.
+const SWEPT: Duration = Duration::from_secs(15 + 1);
+/// How long a handler that was told to end may take.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// The third end of a handler within half an hour stops its host, so a host is replaced before.
+const ENDS: usize = 2;
+/// How long the index of what is due may hold what nobody names.
+const TIDYING: Duration = Duration::from_secs(90);
+
+/// A host with its handler.
+struct Instance {
+    host: EmbeddedHost,
+    front: JoinHandle<()>,
+    base: String,
+    processes: PathBuf,
+    ends: usize,
+}
+
+impl Instance {
+    /// The handler's process, if it was started.
+    fn process(&self) -> Option<u32> {
+        std::fs::read_to_string(&self.processes).ok()?.lines().last()?.parse().ok()
+    }
+}
+
+pub(crate) struct Azure {
+    front: Arc<Front>,
+    queue: Queue,
+    sim: String,
+    environment: BTreeMap<String, String>,
+    tables: TablesSettings,
+    store: TableState,
+    instances: Vec<Instance>,
+    started: usize,
+    retired: Vec<JoinHandle<()>>,
+    /// How long handlers took that were told to end, in seconds.
+    farewells: Vec<f64>,
+    findings: Vec<Finding>,
+    folder: TempDir,
+}
+
+impl Azure {
+    pub(crate) async fn new() -> Self {
+        let folder = folder();
+        let queue = Db::open(&folder.path().join("queue.redb")).unwrap();
+        let queue = Queue::open(queue, BrokerSettings::default()).unwrap();
+        let cloud = CloudSettings::new(folder.path().join("azure.redb"), Arc::new(now));
+        let cloud = cloud.speed("200".parse().unwrap()).strict(true).queue(queue.clone());
+        let cloud = Cloud::open(cloud).await.unwrap();
+        let header = cloud.identity_header().to_owned();
+        let (sim, _) = serve(cloud.router()).await;
+        let tables = TablesSettings { endpoint: azurite(), prefix: table_prefix(&folder) };
+        let mut environment = environment(&sim, &header, &tables.endpoint, &tables.prefix, Some("warn"));
+        // Operations that are asked about in place end in the process that has begun them, as most do in Azure.
+        environment.insert("TENANTRY_PATIENCE".to_owned(), "3".to_owned());
+        environment.insert("TENANTRY_REQUEST_TIMEOUT".to_owned(), REQUEST_TIMEOUT.to_string());
+        let http = client(Duration::from_secs(30)).unwrap();
+        let tokens = Arc::new(Tokens::fixed("none"));
+        let store = TableState::new(&tables, &http, tokens, Arc::new(SystemClock)).unwrap();
+        let front = Arc::new(Front::new(Some(queue.clone())));
+        let mut azure = Self {
+            front,
+            queue,
+            sim,
+            environment,
+            tables,
+            store,
+            instances: Vec::new(),
+            started: 0,
+            retired: Vec::new(),
+            farewells: Vec::new(),
+            findings: Vec::new(),
+            folder,
+        };
+        azure.start().await;
+        azure.start().await;
+        azure
+    }
+
+    /// Starts another host with its handler; calls go there from now on.
+    async fn start(&mut self) {
+        self.started += 1;
+        let processes = self.folder.path().join(format!("processes-{}", self.started));
+        let handler = Handler::Process(ProcessHandler {
+            root: self.folder.path().to_owned(),
+            executable: Some(logged(self.folder.path(), Some(&processes))),
+            environment: self.environment.clone(),
+        });
+        let interval = Some(Duration::from_secs(1));
+        let settings =
+            HostSettings { timer_interval: interval, ..HostSettings::new(App::embedded().unwrap()) };
+        let host = EmbeddedHost::start(settings, handler, self.queue.clone(), Arc::new(now)).await;
+        let host = host.unwrap_or_else(|error| panic!("{error}\n{}", log(self.folder.path())));
+        let (base, front) = serve(host.router()).await;
+        self.front.is_at(&base, &self.sim);
+        self.instances.push(Instance { host, front, base, processes, ends: 0 });
+    }
+
+    /// Takes an instance out of service, as a platform does: nothing more is handed to it, and its handler is told to end.
+    async fn retire(&mut self, number: usize) {
+        let Instance { host, front, processes, .. } = self.instances.swap_remove(number);
+        if let Some(left) = self.instances.first() {
+            self.front.is_at(&left.base, &self.sim);
+        }
+        let process = std::fs::read_to_string(processes).unwrap_or_default();
+        let process = process.lines().last().and_then(|process| process.parse().ok()).unwrap_or_default();
+        front.abort();
+        self.retired.push(tokio::spawn(host.stop()));
+        if signal("TERM", process) {
+            match ended_within(process, FAREWELL).await {
+                Some(took) => self.farewells.push(took.as_secs_f64()),
+                None => {
+                    let what =
+                        format!("told to end, a handler was still there after {} s", FAREWELL.as_secs());
+                    self.findings.push(Finding::new(Harm::LeftBehind, what));
+                    self.farewells.push(f64::INFINITY);
+                }
+            }
+        }
+    }
+
+    /// Waits until a handler has something in hand: between lease and lease there is nothing to break.
+    async fn until_at_work(&self, lives: &Lives) {
+        while lives.complaint().is_none() {
+            let in_hand = |queue| self.queue.counts(queue, now()).unwrap().in_flight;
+            if in_hand("tenant-requests") + in_hand("tenant-wakeups") > 0 && !lives.under_way().is_empty() {
+                return;
+            }
+            pass(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Who holds which tenant.
+    async fn leases(&self) -> BTreeMap<TenantId, Lease> {
+        let tenants = self.store.list(None, 1000).await.unwrap_or_default();
+        tenants.into_iter().filter_map(|tenant| Some((tenant.id, tenant.lease?))).collect()
+    }
+
+    /// Stops a handler for longer than its leases last, while the other one goes on, and lets it go on then.
+    async fn pause(&mut self, dice: &mut Dice, lives: &Lives) -> Blow {
+        let chosen = usize::try_from(dice.below(2)).unwrap();
+        self.front.is_at(&self.instances[1 - chosen].base, &self.sim);
+        let process = loop {
+            match self.instances[chosen].process() {
+                Some(process) if signal("STOP", process) => break process,
+                // The host is about to start it again.
+                Some(_) | None => pass(Duration::from_millis(1)).await,
+            }
+        };
+        let (at, under_way) = (now(), lives.under_way());
+        let before = self.leases().await;
+        pass(Duration::from_secs(4)).await;
+        let later = self.leases().await;
+        pass(LEASE + SWEPT + dice.millis(0, 5000)).await;
+        let mut overtaken = 0;
+        // Whoever works extends what it holds; the stopped one is whoever does not.
+        let moved = |id: &TenantId, lease: &Lease| later.get(id) != Some(lease);
+        let alive: Vec<&str> =
+            before.iter().filter(|(id, lease)| moved(id, lease)).map(|(_, lease)| worker(lease)).collect();
+        for (id, lease) in before.iter().filter(|(_, lease)| !alive.contains(&worker(lease))) {
+            let now = self.store.load(id).await.ok().flatten();
+            overtaken += usize::from(now.is_some_and(|now| now.value.epoch > lease.epoch));
+        }
+        if !signal("CONT", process) {
+            self.findings
+                .push(Finding::new(Harm::LeftBehind, "a handler was stopped and could not be let go on"));
+        }
+        let told =
+            format!("stopped        past its lease; {overtaken} of its tenants were taken over meanwhile");
+        Blow { at, kind: Kind::Pause, under_way, told: Some(told) }
+    }
+
+    /// All that is in the index of what is due.
+    async fn index(&self) -> Vec<String> {
+        let address = self.tables.endpoint.host_str().unwrap().to_owned();
+        let location = CloudLocation::Emulator { address, port: self.tables.endpoint.port().unwrap() };
+        let http = client(Duration::from_secs(30)).unwrap();
+        let transport = Transport::new(http, Arc::new(SystemClock), 64 << 20);
+        let service = TableServiceClientBuilder::with_location(location, StorageCredentials::emulator())
+            .transport(TransportOptions::new(Arc::new(transport)))
+            .build();
+        let mut pages = service.table_client(format!("{}due", self.tables.prefix)).query().into_stream();
+        let mut rows = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page: Vec<serde_json::Map<String, serde_json::Value>> = page.unwrap().entities;
+            rows.extend(page.iter().map(|row| row["RowKey"].to_string()));
+        }
+        rows
+    }
+}
+
+/// The process in a lease's holder.
+fn worker(lease: &Lease) -> &str {
+    lease.holder.split('/').next().unwrap_or_default()
+}
+
+impl World for Azure {
+    fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front)
+    }
+
+    fn kinds(wanted: Wanted) -> Vec<Kind> {
+        [vec![Kind::Kill; wanted.kills], vec![Kind::Pause; wanted.pauses]].concat()
+    }
+
+    async fn strike(&mut self, kind: Kind, dice: &mut Dice, lives: &Lives) -> Blow {
+        // Half of them come while the last one is still being recovered from.
+        let span = if dice.below(2) == 0 { dice.millis(5, 400) } else { dice.millis(400, 2500) };
+        pass(span).await;
+        self.until_at_work(lives).await;
+        pass(dice.millis(0, 300)).await;
+        if kind == Kind::Pause {
+            return self.pause(dice, lives).await;
+        }
+        let number = usize::try_from(dice.below(self.instances.len() as u64)).unwrap();
+        let blow = loop {
+            let (at, under_way) = (now(), lives.under_way());
+            if self.instances[number].process().is_some_and(|process| signal("KILL", process)) {
+                break Blow { at, kind, under_way, told: None };
+            }
+            // The host is about to start it again.
+            pass(Duration::from_millis(1)).await;
+        };
+        self.instances[number].ends += 1;
+        if self.instances[number].ends == ENDS {
+            self.start().await;
+            // Its handler is to be at work again by then.
+            pass(dice.millis(500, 2500)).await;
+            self.until_at_work(lives).await;
+            pass(dice.millis(0, 300)).await;
+            self.retire(number).await;
+        }
+        blow
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut farewells = self.farewells.clone();
+        farewells.sort_by(f64::total_cmp);
+        vec![format!(
+            "told to end    {} handlers, gone after p50 {:.2} s, at most {:.2} s",
+            farewells.len(),
+            quantile(&farewells, 50),
+            quantile(&farewells, 100)
+        )]
+    }
+
+    async fn audit(mut self, _: &Lives) -> Vec<Finding> {
+        let mut findings = std::mem::take(&mut self.findings);
+        for instance in &self.instances {
+            if let Some(why) = instance.host.gave_up() {
+                findings.push(Finding::new(Harm::LeftBehind, format!("a host has given up: {why}")));
+            }
+        }
+        findings.extend(verdict::dead_letters(&self.queue));
+        let due = self.store.due(Timestamp::MAX, 100).await.unwrap();
+        if !due.is_empty() {
+            findings.push(Finding::new(Harm::LeftBehind, format!("due although all is settled: {due:?}")));
+        }
+        // What stands in the future is looked at, and dropped, when its time has come.
+        let deadline = now() + TIDYING;
+        let mut left = self.index().await;
+        while !left.is_empty() && now() < deadline {
+            pass(Duration::from_millis(500)).await;
+            left = self.index().await;
+        }
+        findings.extend(left.iter().map(|row| Finding::new(Harm::LeftBehind, format!("due entry {row}"))));
+        while !self.instances.is_empty() {
+            self.retire(0).await;
+        }
+        for retired in self.retired.drain(..) {
+            retired.await.unwrap();
+        }
+        findings.append(&mut self.findings);
+        findings
+    }
+}

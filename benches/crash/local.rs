@@ -1,0 +1,117 @@
+//! `tenantry local`: state, queue, simulated Azure and host, all in the process that is killed.
+
+use std::{
+    fs::{File, OpenOptions},
+    net::TcpListener,
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tenantry::{
+    local::{
+        db::Db,
+        queue::{BrokerSettings, Queue},
+        state::LocalState,
+    },
+    ports::StateStore as _,
+};
+use tokio::process::{Child, Command};
+
+use crate::{
+    Wanted,
+    blows::{Blow, Kind, World},
+    common::folder,
+    dice::Dice,
+    lives::{Front, Lives},
+    process::{PROGRAM, ended_within, now, pass, signal},
+    verdict::{self, Finding, Harm},
+};
+
+pub(crate) struct Local {
+    folder: TempDir,
+    front: Arc<Front>,
+    child: Child,
+    findings: Vec<Finding>,
+}
+
+impl Local {
+    pub(crate) fn new() -> Self {
+        let folder = folder();
+        let front = Arc::new(Front::new(None));
+        let child = start(&folder, &front);
+        Self { folder, front, child, findings: Vec::new() }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+/// Starts the program on a free port, with its words in a file.
+fn start(folder: &TempDir, front: &Front) -> Child {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let base = format!("http://127.0.0.1:{port}");
+    let log: File = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
+    let child = Command::new(PROGRAM)
+        .args(["local", "--data", "data", "--speed", "400", "--port", &port.to_string()])
+        .current_dir(folder.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    front.is_at(&base, &base);
+    child
+}
+
+impl World for Local {
+    fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front)
+    }
+
+    /// Nothing but kills: there is nobody who could go on meanwhile.
+    fn kinds(wanted: Wanted) -> Vec<Kind> {
+        vec![Kind::Kill; wanted.kills]
+    }
+
+    async fn strike(&mut self, _: Kind, dice: &mut Dice, lives: &Lives) -> Blow {
+        // Half of them come while the last one is still being recovered from.
+        let span = if dice.below(2) == 0 { dice.millis(5, 250) } else { dice.millis(250, 1500) };
+        pass(span).await;
+        while lives.under_way().is_empty() && lives.complaint().is_none() {
+            pass(Duration::from_millis(1)).await;
+        }
+        if let Ok(Some(status)) = self.child.try_wait() {
+            let what = format!("it ended by itself ({status}): {}", self.log());
+            self.findings.push(Finding::new(Harm::LeftBehind, what));
+        }
+        let blow = Blow { at: now(), kind: Kind::Kill, under_way: lives.under_way(), told: None };
+        self.child.kill().await.unwrap();
+        self.child = start(&self.folder, &self.front);
+        blow
+    }
+
+    async fn audit(mut self, _: &Lives) -> Vec<Finding> {
+        let mut findings = std::mem::take(&mut self.findings);
+        let process = self.child.id().unwrap_or_default();
+        signal("TERM", process);
+        // Whoever is not waited for stays as a zombie, which is no running process.
+        if ended_within(process, Duration::from_secs(5)).await.is_none() {
+            findings.push(Finding::new(Harm::LeftBehind, "told to end, it was still there after 5 s"));
+        }
+        self.child.kill().await.unwrap();
+        let db = Db::open(&self.folder.path().join("data/state.redb")).unwrap();
+        let queue = Queue::open(db.clone(), BrokerSettings::default()).unwrap();
+        findings.extend(verdict::dead_letters(&queue));
+        let due = LocalState::open(db).await.unwrap().due(Timestamp::MAX, 100).await.unwrap();
+        if !due.is_empty() {
+            findings.push(Finding::new(Harm::LeftBehind, format!("due although all is settled: {due:?}")));
+        }
+        findings
+    }
+}
