@@ -7,6 +7,8 @@ mod world;
 
 #[path = "simulated_azure/chaos.rs"]
 mod chaos;
+#[path = "simulated_azure/cognitive.rs"]
+mod cognitive;
 #[path = "simulated_azure/command.rs"]
 mod command;
 #[path = "simulated_azure/durable.rs"]

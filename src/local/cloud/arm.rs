@@ -7,7 +7,7 @@ use super::{
     path::{Place, segments},
     providers,
     reply::{Call, Outcome, Refusal, Reply, Stop, refuse},
-    resources::{self, Kind},
+    resources::{self, Kind, cognitive::Kept},
     roles,
     stamp::SUBSCRIPTION_ID,
     store::{Change, Look, Object, Snapshot},
@@ -39,6 +39,7 @@ enum Target {
         name: String,
         purge: bool,
     },
+    DeletedAccount(Kept),
     Resource(&'static Kind, Place),
     Collection(&'static Kind, Place),
     GroupContents(Place),
@@ -62,6 +63,7 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
         Target::DeletedVault { location, name, purge: false } => {
             resources::vault::read_deleted(look, call, &location, &name)
         }
+        Target::DeletedAccount(kept) => kept.read(look, call),
         Target::Resource(kind, place) => show(look, call, kind, &place),
         Target::Collection(kind, place) => list(look, call, kind, &place),
         Target::GroupContents(place) => contents(look, call, &place),
@@ -86,6 +88,7 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
         ("POST", Target::DeletedVault { location, name, purge: true }) => {
             resources::vault::purge(change, call, &location, &name)
         }
+        ("DELETE", Target::DeletedAccount(kept)) => kept.purge(change, call),
         (
             _,
             Target::Subscription
@@ -94,6 +97,7 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
             | Target::Provider { .. }
             | Target::Poll { .. }
             | Target::DeletedVault { .. }
+            | Target::DeletedAccount(_)
             | Target::Resource(..)
             | Target::Collection(..)
             | Target::GroupContents(_),
@@ -187,6 +191,18 @@ fn target(call: &Call) -> Outcome<Target> {
             name: (*name).to_owned(),
             purge: !rest.is_empty(),
         },
+        [
+            "subscriptions",
+            _,
+            "providers",
+            "microsoft.cognitiveservices",
+            "locations",
+            location,
+            "resourcegroups",
+            group,
+            "deletedaccounts",
+            name,
+        ] => Target::DeletedAccount(Kept::new(location, group, name)),
         ["subscriptions", _, "resourcegroups", group, "resources"] => {
             let group = words.get(3).cloned().unwrap_or_else(|| (*group).to_owned());
             let place = Place::parse(&[

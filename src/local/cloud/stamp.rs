@@ -23,6 +23,9 @@ pub const SCORER_ROLE: &str = "5c0e0000-0000-4000-8000-00000000c0de";
 /// The built-in role Storage Blob Data Reader.
 pub const BLOB_READER_ROLE: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
 
+/// The built-in role Cognitive Services OpenAI User.
+const OPENAI_USER_ROLE: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
+
 const WORKSPACE: &str = "mlw-tenantry-pooled";
 const POOLED_IP: &str = "10.20.0.4";
 const WORKSPACE_GUID: &str = "00000000-0000-0000-0000-00000000b001";
@@ -134,6 +137,11 @@ pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
         }),
     )?;
     private_endpoint(change)?;
+    definitions(change)
+}
+
+/// The roles that blueprints speak of.
+fn definitions(change: &mut Change<'_>) -> Result<(), CloudError> {
     role(
         change,
         SCORER_ROLE,
@@ -152,6 +160,14 @@ pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
             "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
         ],
         &["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"],
+    )?;
+    role(
+        change,
+        OPENAI_USER_ROLE,
+        "Cognitive Services OpenAI User",
+        "BuiltInRole",
+        &["Microsoft.CognitiveServices/*/read"],
+        &["Microsoft.CognitiveServices/accounts/OpenAI/deployments/completions/action"],
     )
 }
 

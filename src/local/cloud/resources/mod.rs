@@ -1,5 +1,6 @@
 //! The resource types that are simulated: one row each, with the functions that are particular to a type.
 
+pub(crate) mod cognitive;
 pub(crate) mod endpoint;
 pub(crate) mod identity;
 pub(crate) mod network;

@@ -2,7 +2,8 @@
 //! resource-name-rules page and the services' own, durations what users and logs report.
 
 use super::{
-    Answer, Kind, Unique, endpoint, identity, private_endpoint, simple, vault, workspace, zone_group,
+    Answer, Kind, Unique, cognitive, endpoint, identity, private_endpoint, simple, vault, workspace,
+    zone_group,
 };
 
 /// The type of resource groups.
@@ -162,6 +163,44 @@ pub(super) static KINDS: &[Kind] = &[
         check_delete: endpoint::check_deployment_delete,
         fill: endpoint::fill_deployment,
         removed: endpoint::removed_deployment,
+        ..PLAIN
+    },
+    Kind {
+        name: cognitive::KIND,
+        version: cognitive::VERSION,
+        names: (
+            |name| words(name, 2, 64, "-_.") && begins_alphanumeric(name),
+            "2 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit",
+        ),
+        seconds: (30, 5, 15),
+        answer: Answer::Resource(201),
+        slow_delete: true,
+        states: Some(["Creating", "Accepted", "Deleting"]),
+        system_data: true,
+        identity: Some("None"),
+        kept_days: Some(2),
+        check: cognitive::check,
+        check_delete: cognitive::check_delete,
+        fill: cognitive::fill,
+        removed: private_endpoint::disconnect,
+        ..PLAIN
+    },
+    Kind {
+        name: cognitive::DEPLOYMENT,
+        version: cognitive::VERSION,
+        names: (
+            |name| words(name, 2, 64, "-_.") && begins_alphanumeric(name),
+            "2 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit",
+        ),
+        seconds: (20, 10, 10),
+        answer: Answer::Status,
+        slow_delete: true,
+        states: Some(["Creating", "Accepted", "Deleting"]),
+        located: false,
+        system_data: true,
+        check: cognitive::check_deployment,
+        check_delete: cognitive::check_deployment_delete,
+        fill: cognitive::fill_deployment,
         ..PLAIN
     },
     Kind {
