@@ -1,6 +1,8 @@
 //! Doing it again changes nothing. Every change that any step of the shipped blueprints makes is repeated, lost, left
-//! unanswered, or the last thing that a worker did; every save as well. Afterwards the tenant is as if nothing had
-//! happened, and after its removal nothing of it is left.
+//! unanswered, refused, or the last thing that a worker did; every save as well, with one worker and with two.
+//! Afterwards the tenant is as if nothing had happened, and after its removal nothing of it is left.
+//!
+//! How many places there are is learnt from an undisturbed life, and each of them has to be met.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,208 +13,135 @@
 
 mod common;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+#[path = "idempotency/life.rs"]
+mod life;
+#[path = "idempotency/refused.rs"]
+mod refused;
+
+use std::collections::BTreeSet;
 
 use common::{
-    gremlin::{Gremlin, Trouble},
-    judge,
-    lab::Lab,
-    removal, repository, signup,
+    gremlin::{Spot, Trouble},
+    removal, repository,
 };
-use serde_json::Value;
-use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
-    ids::TenantId,
-    intake::Verdict,
-    local::cloud::Speed,
-    ports::{StoreError, World},
-    runner::{Progress, Runner, Settings},
-    tenant::{Status, Tenant},
-};
+use life::{Case, Life, Portrait};
+use tenantry::tenant::Status;
 
-/// A sign-up for a blueprint, in an Azure of some speed.
-struct Case {
-    blueprint: Blueprint,
-    signup: Value,
-    speed: Speed,
+/// The events of a life in which nothing failed for good.
+const STORY: [&str; 6] = [
+    "tenant.request.accepted",
+    "tenant.provision.started",
+    "tenant.provision.succeeded",
+    "tenant.request.accepted",
+    "tenant.deprovision.started",
+    "tenant.deprovision.succeeded",
+];
+
+/// A whole life, and what became of the trouble.
+struct Lived {
+    portrait: Portrait,
+    /// The changes until it was ready.
+    made: Vec<Spot>,
+    /// Those after that.
+    removed: Vec<Spot>,
+    struck: bool,
 }
 
-impl Case {
-    fn new(blueprint: &str, sample: &str) -> Self {
-        let mut signup = signup(sample);
-        let request = if signup.get("data").is_some() { &mut signup["data"] } else { &mut signup };
-        if blueprint != DEFAULT {
-            request["spec"]["parameters"] = serde_json::json!({});
-        }
-        Self { blueprint: Blueprint::check(blueprint).unwrap().blueprint, signup, speed: Speed::Max }
-    }
-
-    /// With operations that take their time, which the clock makes pass at once.
-    fn taking_time(self) -> Self {
-        Self { speed: Speed::Factor(30.0), ..self }
-    }
-}
-
-/// What a life looked like in its middle, to be compared.
-#[derive(Debug, PartialEq)]
-struct Portrait {
-    kinds: BTreeMap<String, usize>,
-    arm: BTreeSet<String>,
-    exports: BTreeMap<String, Option<Value>>,
-}
-
-/// One tenant's life in a world with a gremlin in it.
-struct Life {
-    lab: Lab,
-    haunted: World,
-    gremlin: Arc<Gremlin>,
-    settings: Settings,
-    workers: usize,
-    told: String,
-}
-
-impl Life {
-    async fn new(case: &Case, trouble: Trouble, at: usize) -> Self {
-        let lab = Lab::new(case.speed).await;
-        let gremlin = Gremlin::new(trouble, at);
-        let haunted = gremlin.haunt(&lab.world);
-        let told = format!("{} with {trouble:?} at {at}", case.blueprint.name());
-        Self { lab, haunted, gremlin, settings: Settings::local("local"), workers: 0, told }
-    }
-
-    /// A worker has died: its lease ends, and with it what it had sent.
-    fn mourn(&self) {
-        self.lab.clock.pass(self.settings.lease + self.settings.skew + Duration::from_secs(1));
-    }
-
-    /// Brings a message in, again if need be, as its queue would.
-    async fn deliver(&self, case: &Case, body: &Value) -> TenantId {
-        let intake = Lab::intake(&self.haunted, &case.blueprint);
-        loop {
-            let taken = self.gremlin.mortal(intake.take_in(body.to_string().as_bytes())).await;
-            // What could not be saved is given back to the queue.
-            if let Some(Ok(answer)) = taken {
-                assert_eq!(answer.verdict, Verdict::Accepted, "{}: {answer:?}", self.told);
-                return answer.tenant_id.unwrap();
-            }
-            self.mourn();
-        }
-    }
-
-    /// Drives with one worker after the other until nothing is left to do.
-    async fn rest(&mut self, id: &TenantId) -> Status {
-        for _ in 0..400 {
-            self.workers += 1;
-            let name = format!("worker-{}", self.workers);
-            let runner = Runner::new(self.haunted.clone(), self.settings.clone(), name);
-            match self.gremlin.mortal(runner.drive(id)).await {
-                // A drive that broke off leaves its lease behind as a dead worker does.
-                None | Some(Err(StoreError::Unavailable(_))) => self.mourn(),
-                Some(Ok(Progress::Settled(status))) => return status,
-                Some(Ok(Progress::Parked(at) | Progress::Held(at))) => self.lab.clock.jump_to(at),
-                Some(end) => panic!("{}: {end:?}", self.told),
-            }
-        }
-        panic!("{}: never came to rest: {:#?}", self.told, self.document(id).await.steps)
-    }
-
-    async fn document(&self, id: &TenantId) -> Tenant {
-        self.lab.world.store.load(id).await.unwrap().unwrap().value
-    }
-
-    async fn objects(&self, id: &TenantId) -> Value {
-        self.lab.sim(&format!("objects?tenant={id}")).await
-    }
-
-    async fn portrait(&self, id: &TenantId) -> Portrait {
-        let objects = self.objects(id).await;
-        // Graph draws these two at random.
-        let drawn = ["applicationId", "servicePrincipalObjectId"];
-        let exports = self.document(id).await.exports.into_iter();
-        let kinds = judge::kinds(&objects).into_iter().map(|(kind, count)| (kind.to_owned(), count));
-        Portrait {
-            kinds: kinds.collect(),
-            arm: judge::arm_ids(&objects),
-            exports: exports
-                .map(|(name, value)| {
-                    assert!(!value.is_null(), "{}: {name} is null", self.told);
-                    let shown = (!drawn.contains(&name.as_str())).then_some(value);
-                    (name, shown)
-                })
-                .collect(),
-        }
-    }
-}
-
-/// A whole life, from the sign-up to the removal; the portrait of its middle, and whether the trouble came.
-async fn live(case: &Case, trouble: Trouble, at: usize) -> (Portrait, bool) {
-    let mut life = Life::new(case, trouble, at).await;
-    let id = life.deliver(case, &case.signup).await;
+/// A whole life, from the sign-up to the removal.
+async fn live(case: &Case, mut life: Life) -> Lived {
+    let id = life.deliver(&case.signup()).await;
     let status = life.rest(&id).await;
     assert_eq!(status, Status::Active, "{}: {:#?}", life.told, life.document(&id).await.steps);
-    let portrait = life.portrait(&id).await;
+    let (portrait, made) = (life.portrait(&id).await, life.gremlin.changes());
 
-    life.deliver(case, &removal("the-end", id.as_str())).await;
+    life.deliver(&removal("the-end", id.as_str())).await;
     let status = life.rest(&id).await;
     assert_eq!(status, Status::Deleted, "{}: {:#?}", life.told, life.document(&id).await.steps);
-    let left = life.objects(&id).await;
-    assert_eq!(judge::list(&left), [] as [Value; 0], "{}", life.told);
-
-    let told = life.lab.subscribers.told();
-    judge::tell_one_story(id.as_str(), &told);
-    let story = [
-        "tenant.request.accepted",
-        "tenant.provision.started",
-        "tenant.provision.succeeded",
-        "tenant.request.accepted",
-        "tenant.deprovision.started",
-        "tenant.deprovision.succeeded",
-    ];
-    assert_eq!(judge::types(&told), story, "{}", life.told);
-    judge::nothing_was_made_twice(&life.lab.sim("journal").await, 1);
-    (portrait, life.gremlin.struck())
+    life.ended_well(&id, &STORY).await;
+    let removed = life.gremlin.changes().split_off(made.len());
+    Lived { portrait, made, removed, struck: life.gremlin.struck() }
 }
 
-/// The same life with the trouble at every `stride`-th place, for as long as there is such a place.
-async fn survives(case: &Case, trouble: Trouble, stride: usize) {
-    let (undisturbed, _) = live(case, Trouble::None, 0).await;
+async fn undisturbed(case: &Case) -> Lived {
+    live(case, Life::undisturbed(case).await).await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Workers {
+    One,
+    Two,
+}
+
+/// A life with the trouble at one place; whether it came.
+async fn is_borne(case: &Case, trouble: Trouble, at: &Spot, workers: Workers, usual: &Portrait) -> bool {
+    let life = Life::new(case, trouble, at.clone()).await;
+    let lived = live(case, if workers == Workers::Two { life.accompanied() } else { life }).await;
+    assert_eq!(lived.portrait, *usual, "{} with {trouble:?} at {at:?}", case.told);
+    lived.struck
+}
+
+/// The same life with the trouble at every `stride`-th place.
+async fn survives(case: &Case, trouble: Trouble, stride: usize, workers: Workers) {
+    let Lived { portrait: usual, made, removed, .. } = undisturbed(case).await;
     let mut places = 0;
-    for at in (1..2000).step_by(stride) {
-        let (portrait, struck) = live(case, trouble, at).await;
-        assert_eq!(portrait, undisturbed, "{} with {trouble:?} at {at}", case.blueprint.name());
-        if !struck {
-            break;
+    if trouble.is_of_changes() {
+        for at in made.iter().chain(&removed).step_by(stride) {
+            assert!(
+                is_borne(case, trouble, at, workers, &usual).await,
+                "{}: never came to {at:?}",
+                case.told
+            );
+            places += 1;
         }
-        places += 1;
+    } else {
+        // How many saves there are depends on which answers come together, and on the trouble.
+        let saves = (1..2000).step_by(stride).map(Spot::Number);
+        for at in saves {
+            if !is_borne(case, trouble, &at, workers, &usual).await {
+                break;
+            }
+            places += 1;
+        }
     }
-    eprintln!("{}: {trouble:?} at {places} places", case.blueprint.name());
-    assert!(places > 1, "the trouble never came");
+    eprintln!("{}: {trouble:?} at {places} places with {workers:?}", case.told);
+    assert!(places > 1, "{}: the trouble never came", case.told);
 }
 
-fn dedicated() -> Case {
-    Case::new(DEFAULT, "contoso")
+/// All shipped blueprints, for each of their tiers.
+const SHIPPED: [(&str, &str); 5] = [
+    ("hello.yaml", "dedicated"),
+    ("hello.yaml", "pooled"),
+    ("language-service.yaml", "dedicated"),
+    ("secure-ai-service.yaml", "dedicated"),
+    ("secure-ai-service.yaml", "pooled"),
+];
+
+fn shipped() -> impl Iterator<Item = Case> {
+    SHIPPED.into_iter().map(|(file, tier)| Case::new(file, tier))
 }
 
-fn pooled() -> Case {
-    Case::new(DEFAULT, "tailspin")
-}
-
-/// `language-service.yaml` is not among these: the simulated Azure has no accounts of Cognitive Services. All kinds of
-/// steps are in the others.
-fn hello() -> Case {
-    Case::new(&std::fs::read_to_string(repository().join("blueprints/hello.yaml")).unwrap(), "fabrikam")
+#[test]
+fn every_shipped_blueprint_has_its_lives_here() {
+    let mut found = BTreeSet::new();
+    for file in std::fs::read_dir(repository().join("blueprints")).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let tiers = text.lines().find_map(|line| line.strip_prefix("tiers: [")?.strip_suffix(']')).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        found.extend(tiers.split(", ").map(|tier| (name.clone(), tier.to_owned())));
+    }
+    let here = SHIPPED.map(|(file, tier)| (file.to_owned(), tier.to_owned()));
+    assert_eq!(found, BTreeSet::from(here));
 }
 
 #[tokio::test]
-async fn every_change_of_every_blueprint_may_be_made_twice() {
-    for case in [dedicated(), pooled(), hello(), dedicated().taking_time(), pooled().taking_time()] {
-        let (undisturbed, _) = live(&case, Trouble::None, 0).await;
-        let (doubled, _) = live(&case, Trouble::EveryChangeTwice, 0).await;
-        assert_eq!(doubled, undisturbed);
+async fn every_change_of_every_blueprint_may_be_made_twice_and_three_times() {
+    for case in shipped().chain(shipped().map(Case::taking_time)) {
+        let usual = undisturbed(&case).await;
+        for trouble in [Trouble::EveryChangeTwice, Trouble::EveryChangeThrice] {
+            let repeated = live(&case, Life::new(&case, trouble, Spot::Number(0)).await).await;
+            assert_eq!(repeated.portrait, usual.portrait, "{} with {trouble:?}", case.told);
+        }
     }
 }
 
@@ -222,23 +151,31 @@ macro_rules! survives {
             use super::*;
 
             #[tokio::test]
-            async fn at_every_third_place_of_a_dedicated_tenants_life() {
-                survives(&dedicated(), Trouble::$trouble, 3).await;
+            async fn at_every_place_of_a_dedicated_tenants_life() {
+                survives(&Case::new("secure-ai-service.yaml", "dedicated"), Trouble::$trouble, 1, Workers::One).await;
             }
 
             #[tokio::test]
             async fn at_every_place_of_a_pooled_tenants_life() {
-                survives(&pooled(), Trouble::$trouble, 1).await;
+                survives(&Case::new("secure-ai-service.yaml", "pooled"), Trouble::$trouble, 1, Workers::One).await;
             }
 
             #[tokio::test]
-            async fn at_many_places_of_a_life_in_an_azure_that_takes_its_time() {
-                survives(&dedicated().taking_time(), Trouble::$trouble, 17).await;
+            async fn at_every_place_of_a_life_with_a_model_of_openai() {
+                survives(&Case::new("language-service.yaml", "dedicated"), Trouble::$trouble, 1, Workers::One).await;
             }
 
             #[tokio::test]
             async fn at_every_place_of_a_life_by_the_smallest_blueprint() {
-                survives(&hello(), Trouble::$trouble, 1).await;
+                for tier in ["dedicated", "pooled"] {
+                    survives(&Case::new("hello.yaml", tier), Trouble::$trouble, 1, Workers::One).await;
+                }
+            }
+
+            #[tokio::test]
+            async fn at_many_places_of_a_life_in_an_azure_that_takes_its_time() {
+                let case = Case::new("secure-ai-service.yaml", "dedicated").taking_time();
+                survives(&case, Trouble::$trouble, 11, Workers::One).await;
             }
         }
     )* };
@@ -254,4 +191,30 @@ survives! {
     a_worker_may_die_after_a_save: DeathAfterSave;
     a_save_may_not_be_answered: SaveUnanswered;
     a_save_may_get_lost: SaveLost;
+}
+
+/// Everything is delivered to two workers at once, and one of them meets the trouble.
+async fn survives_between_two(trouble: Trouble) {
+    for (file, tier) in SHIPPED {
+        let stride = if (file, tier) == ("secure-ai-service.yaml", "dedicated") { 5 } else { 1 };
+        survives(&Case::new(file, tier), trouble, stride, Workers::Two).await;
+    }
+}
+
+macro_rules! between_two {
+    ($($name:ident: $trouble:ident;)*) => { $(
+        #[tokio::test]
+        async fn $name() {
+            survives_between_two(Trouble::$trouble).await;
+        }
+    )* };
+}
+
+between_two! {
+    one_of_two_workers_may_die_before_a_change: DeathBeforeChange;
+    one_of_two_workers_may_die_after_a_change: DeathAfterChange;
+    one_of_two_workers_may_die_before_a_save: DeathBeforeSave;
+    one_of_two_workers_may_die_after_a_save: DeathAfterSave;
+    one_of_two_workers_may_get_no_answer: AnswerLost;
+    one_of_two_workers_may_not_know_what_it_saved: SaveUnanswered;
 }
