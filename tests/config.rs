@@ -106,6 +106,16 @@ fn plain_http_is_for_this_machine_and_not_for_the_functions_platform() {
 }
 
 #[test]
+fn the_speed_of_a_stand_in_is_never_taken_for_that_of_azure() {
+    let speed = |settings| read(&settings).unwrap().azure.unwrap().stand_in_speed;
+    assert_eq!(speed(azure_with("TENANTRY_SPEED", "200")), None);
+    let mut stand_in = azure_with("TENANTRY_GRAPH", "http://127.0.0.1:7073");
+    assert_eq!(speed(stand_in.clone()), None);
+    stand_in.insert("TENANTRY_SPEED", "200");
+    assert_eq!(speed(stand_in).as_deref(), Some("200"));
+}
+
+#[test]
 fn events_have_to_go_somewhere() {
     let mut settings = azure();
     settings.remove("TENANTRY_EVENT_GRID");

@@ -39,6 +39,8 @@ use crate::{
     verdict::{self, Finding, Harm},
 };
 
+/// How much faster than Azure the simulated one is.
+const SPEED: &str = "200";
 /// How long a request may take, in seconds: the shortest that can be set, for the lease goes by it.
 const REQUEST_TIMEOUT: u64 = 1;
 /// The lease that comes of it, and what clocks may differ by.
@@ -90,7 +92,7 @@ impl Azure {
         let queue = Db::open(&folder.path().join("queue.redb")).unwrap();
         let queue = Queue::open(queue, BrokerSettings::default()).unwrap();
         let cloud = CloudSettings::new(folder.path().join("azure.redb"), Arc::new(now));
-        let cloud = cloud.speed("200".parse().unwrap()).strict(true).queue(queue.clone());
+        let cloud = cloud.speed(SPEED.parse().unwrap()).strict(true).queue(queue.clone());
         let cloud = Cloud::open(cloud).await.unwrap();
         let header = cloud.identity_header().to_owned();
         let (sim, _) = serve(cloud.router()).await;
@@ -99,6 +101,8 @@ impl Azure {
         // Operations that are asked about in place end in the process that has begun them, as most do in Azure.
         environment.insert("TENANTRY_PATIENCE".to_owned(), "3".to_owned());
         environment.insert("TENANTRY_REQUEST_TIMEOUT".to_owned(), REQUEST_TIMEOUT.to_string());
+        // How long Graph's replicas may be behind goes by it: in Azure a quarter of an hour.
+        environment.insert("TENANTRY_SPEED".to_owned(), SPEED.to_owned());
         let http = client(Duration::from_secs(30)).unwrap();
         let tokens = Arc::new(Tokens::fixed("none"));
         let store = TableState::new(&tables, &http, tokens, Arc::new(SystemClock)).unwrap();

@@ -14,7 +14,10 @@ use crate::{
     azure::world::{self as azure, AzureError},
     config::{AzureConfig, Config, WakeUps},
     host::{self, routes::Routes},
-    local::world::{LocalError, LocalWorld},
+    local::{
+        cloud::Speed,
+        world::{LocalError, LocalWorld},
+    },
     ports::{SystemClock, World},
     runner::Settings,
     telemetry::fresh,
@@ -55,7 +58,10 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
             // Nobody else wakes anybody.
             WakeUps::Sweep => Duration::ZERO,
         };
-        let settings = Settings { budget: azure.patience, overdue, ..settings };
+        let mut settings = Settings { budget: azure.patience, overdue, ..settings };
+        if let Some(Ok(speed)) = azure.stand_in_speed.as_ref().map(|speed| speed.parse::<Speed>()) {
+            settings.policy.visibility = speed.replication_lag() * 2;
+        }
         tokio::spawn(look_at_state(world.clone()));
         let process = format!("azure-{}", fresh().simple());
         let routes = Arc::new(Routes::new(world, settings, blueprints, azure.stamps.clone(), process));

@@ -29,6 +29,9 @@ pub struct AzureConfig {
     pub event_grid: Option<Url>,
     /// The Service Bus topic for events.
     pub events_topic: Option<String>,
+    /// The speed of the simulated Azure that stands in for Microsoft Graph on this machine, if it was given; never
+    /// there for Graph itself.
+    pub stand_in_speed: Option<String>,
     /// How long an answer of a service is waited for.
     pub request_timeout: Duration,
     /// How long one invocation waits in place before it parks a tenant.
@@ -104,6 +107,9 @@ impl AzureConfig {
         let event_grid = event_grid.and_then(|url| parsed(reader, "TENANTRY_EVENT_GRID", &url, in_azure));
         let wake_ups = wake_ups(reader);
         let table_prefix = table_prefix(reader);
+        // Plain http is never Microsoft's own.
+        let stands_in = graph.as_ref().is_some_and(|graph| graph.scheme() == "http");
+        let stand_in_speed = reader.text("TENANTRY_SPEED").filter(|_| stands_in);
         let request_timeout = seconds(reader, "TENANTRY_REQUEST_TIMEOUT", 30, 1..=120);
         let patience = seconds(reader, "TENANTRY_PATIENCE", 20, 0..=200);
         let stamps = stamps(reader);
@@ -117,6 +123,7 @@ impl AzureConfig {
             wake_ups,
             event_grid,
             events_topic,
+            stand_in_speed,
             request_timeout,
             patience,
             stamps: stamps?,

@@ -47,7 +47,7 @@ pub const SETTINGS: [Setting; 26] = [
     setting("TENANTRY_DATA", "the folder of the local world's state", ".tenantry", "/tmp/tenantry"),
     setting(
         "TENANTRY_SPEED",
-        "the simulated Azure's speed: `max`, or how many times faster than Azure",
+        "the simulated Azure's speed: `max`, or how many times faster than Azure; without meaning for Azure itself",
         "200",
         "max",
     ),
