@@ -6,7 +6,10 @@
 mod common;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,16 +18,16 @@ use common::{
     lab::Lab,
     signup,
 };
-use futures_util::future::{BoxFuture, pending};
+use futures_util::future::{BoxFuture, join, join_all, pending};
 use jiff::Timestamp;
 use tenantry::{
     blueprint::{Blueprint, DEFAULT},
     host::{Answer, Functions, Invocation, bind, serve, server::FAREWELL},
     ids::TenantId,
     local::cloud::Speed,
-    ports::{Alarm, Clock, World},
+    ports::{Alarm, Clock, Wire, World},
     runner::{Progress, Runner, Settings},
-    steps::Failure,
+    steps::{Failure, Reply, Request},
 };
 use tokio::sync::Notify;
 
@@ -107,6 +110,53 @@ async fn whoever_finds_another_at_work_comes_again_when_that_ones_lease_ends() {
     let ended = lease.until + Settings::azure("local").skew;
     assert_eq!(held, Progress::Held(ended));
     assert_eq!(*notebook.0.lock().unwrap(), [ended]);
+}
+
+/// A wire that lets nobody through: all who ask wait, and then all are told that nothing was sent.
+#[derive(Default)]
+struct Jam {
+    waiting: AtomicUsize,
+    over: Notify,
+}
+
+impl Wire for Jam {
+    fn send(&self, _: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let over = self.over.notified();
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            over.await;
+            Err(Failure::not_sent("there was no connection"))
+        })
+    }
+}
+
+#[tokio::test]
+async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
+    let lab = Lab::new(Speed::Max).await;
+    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+    let body = signup("contoso").to_string();
+    let id = Lab::intake(&lab.world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
+    let load = async || lab.world.store.load(&id).await.unwrap().unwrap().value;
+    let roots = load().await.plan.steps.values().filter(|step| step.needs.is_empty()).count();
+
+    let jam = Arc::<Jam>::default();
+    // What fails is parked at once, not waited for.
+    let settings = Settings { budget: Duration::ZERO, ..Settings::azure("local") };
+    let many = usize::try_from(settings.policy.max_failures).unwrap() + 2;
+    let world = World { wire: jam.clone(), ..lab.world.clone() };
+    let runners: Vec<Runner> =
+        (0..many).map(|n| Runner::new(world.clone(), settings.clone(), format!("worker-{n}"))).collect();
+    let all_wait = async {
+        while jam.waiting.load(Ordering::SeqCst) < many * roots {
+            tokio::task::yield_now().await;
+        }
+        jam.over.notify_waiters();
+    };
+    let (ends, ()) = join(join_all(runners.iter().map(|runner| runner.drive(&id))), all_wait).await;
+    assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Parked(_) | Progress::Held(_)))), "{ends:?}");
+    for (name, record) in load().await.steps {
+        assert!(record.failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");
+    }
 }
 
 /// A function that never comes to its end.
