@@ -18,7 +18,7 @@ use tenantry::{
     },
     ids::TenantId,
     local::{
-        cloud::{Cloud, CloudSettings},
+        cloud::{Cloud, CloudSettings, Speed},
         db::Db,
         host::{App, EmbeddedHost, Handler, HostSettings, ProcessHandler},
         queue::{BrokerSettings, Queue},
@@ -39,8 +39,6 @@ use crate::{
     verdict::{self, Finding, Harm},
 };
 
-/// How much faster than Azure the simulated one is.
-const SPEED: &str = "200";
 /// How long a request may take, in seconds: the shortest that can be set, for the lease goes by it.
 const REQUEST_TIMEOUT: u64 = 1;
 /// The lease that comes of it, and what clocks may differ by.
@@ -87,12 +85,12 @@ pub(crate) struct Azure {
 }
 
 impl Azure {
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn new(speed: Speed) -> Self {
         let folder = folder();
         let queue = Db::open(&folder.path().join("queue.redb")).unwrap();
         let queue = Queue::open(queue, BrokerSettings::default()).unwrap();
         let cloud = CloudSettings::new(folder.path().join("azure.redb"), Arc::new(now));
-        let cloud = cloud.speed(SPEED.parse().unwrap()).strict(true).queue(queue.clone());
+        let cloud = cloud.speed(speed).strict(true).queue(queue.clone());
         let cloud = Cloud::open(cloud).await.unwrap();
         let header = cloud.identity_header().to_owned();
         let (sim, _) = serve(cloud.router()).await;
@@ -102,7 +100,7 @@ impl Azure {
         environment.insert("TENANTRY_PATIENCE".to_owned(), "3".to_owned());
         environment.insert("TENANTRY_REQUEST_TIMEOUT".to_owned(), REQUEST_TIMEOUT.to_string());
         // How long Graph's replicas may be behind goes by it: in Azure a quarter of an hour.
-        environment.insert("TENANTRY_SPEED".to_owned(), SPEED.to_owned());
+        environment.insert("TENANTRY_SPEED".to_owned(), speed.to_string());
         let http = client(Duration::from_secs(30)).unwrap();
         let tokens = Arc::new(Tokens::fixed("none"));
         let store = TableState::new(&tables, &http, tokens, Arc::new(SystemClock)).unwrap();

@@ -22,8 +22,11 @@ use crate::{
     process::{now, pass},
 };
 
-/// How long nothing at all may come about before everything is taken for lost.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long nothing at all may come about before everything is taken for lost: longer than the longest back-off, which is
+/// five minutes, and a lease.
+const PATIENCE: Duration = Duration::from_secs(400);
+/// Of how many that are open all is told.
+const TOLD: usize = 2;
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(10);
 
@@ -241,9 +244,7 @@ impl Lives {
                 progress = (done, now());
             }
             if now() > progress.1 + PATIENCE {
-                let open = chosen.iter().filter(|life| !life.wish.fulfilled);
-                let open: Vec<&str> = open.map(|life| life.name.as_str()).collect();
-                self.complain(format!("nothing came about for {} s; open: {open:?}", PATIENCE.as_secs()));
+                self.complain(self.open(front, &chosen).await);
             }
             let at_rest = self.last_wish.load(Ordering::SeqCst);
             if self.complaint().is_some() || (at_rest && chosen.iter().all(|life| life.wish.fulfilled)) {
@@ -254,6 +255,20 @@ impl Lives {
             join_all(chosen.iter().map(|life| self.attend(front, life, shown, at_rest))).await;
             pass(Duration::from_millis(50)).await;
         }
+    }
+
+    /// What is open, and all that is to be known of some of it.
+    async fn open(&self, front: &Front, chosen: &[Life]) -> String {
+        let open: Vec<&Life> = chosen.iter().filter(|life| !life.wish.fulfilled).collect();
+        let names: Vec<&str> = open.iter().map(|life| life.name.as_str()).collect();
+        let mut told = format!("nothing came about for {} s; open: {names:?}", PATIENCE.as_secs());
+        for life in open.iter().take(TOLD) {
+            for path in [String::new(), "?view=history&limit=20".to_owned()] {
+                let shown = front.get(&format!("/api/tenants/{}{path}", life.name)).await;
+                told += &format!("\n{:?}: {:#}", life.wish, shown.unwrap_or_default());
+            }
+        }
+        told
     }
 
     /// Brings one tenant's wish forward by a step.

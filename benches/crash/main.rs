@@ -35,6 +35,7 @@ mod verdict;
 use std::{fmt::Display, io::Write as _, process::ExitCode};
 
 use dice::Dice;
+use tenantry::local::cloud::Speed;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +48,8 @@ pub(crate) struct Wanted {
     pub(crate) tenants: usize,
     /// What all chances come from.
     pub(crate) seed: u64,
+    /// How much faster than Azure the simulated one of the Azure world is.
+    pub(crate) speed: Speed,
 }
 
 fn main() -> ExitCode {
@@ -58,14 +61,16 @@ fn main() -> ExitCode {
     match read(&arguments) {
         Ok((worlds, wanted)) => run(&worlds, wanted),
         Err(why) => {
-            line(format_args!("{why}; --kills N --pauses N --tenants N --seed S --world local|azure|both"));
+            line(format_args!(
+                "{why}; --kills N --pauses N --tenants N --seed S --speed max|N --world local|azure|both"
+            ));
             ExitCode::from(2)
         }
     }
 }
 
 fn read(arguments: &[String]) -> Result<(Vec<&'static str>, Wanted), String> {
-    let mut wanted = Wanted { kills: 100, pauses: 2, tenants: 50, seed: 1 };
+    let mut wanted = Wanted { kills: 100, pauses: 2, tenants: 50, seed: 1, speed: Speed::Factor(200.0) };
     let mut worlds = vec!["local", "azure"];
     let mut rest = arguments.iter().filter(|argument| *argument != "--bench");
     while let Some(name) = rest.next() {
@@ -76,6 +81,7 @@ fn read(arguments: &[String]) -> Result<(Vec<&'static str>, Wanted), String> {
             "--pauses" => wanted.pauses = number?,
             "--tenants" => wanted.tenants = number?.max(1),
             "--seed" => wanted.seed = value.parse().map_err(|_| format!("{name} {value} is no number"))?,
+            "--speed" => wanted.speed = value.parse().map_err(|_| format!("{name} {value} is no speed"))?,
             "--world" => {
                 worlds = match value.as_str() {
                     "local" => vec!["local"],
@@ -101,7 +107,7 @@ fn run(worlds: &[&str], wanted: Wanted) -> ExitCode {
         let dice = Dice::new(wanted.seed);
         let report = match *world {
             "local" => runtime.block_on(blows::deal(async || local::Local::new(), wanted, dice)),
-            _ => runtime.block_on(blows::deal(azure::Azure::new, wanted, dice)),
+            _ => runtime.block_on(blows::deal(async || azure::Azure::new(wanted.speed).await, wanted, dice)),
         };
         report.lines().iter().for_each(line);
         all_well &= report.is_well();

@@ -26,7 +26,7 @@ cargo xtask <chore> [arguments]
                   (all when none is named)
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts (all when none is named)
   crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
-                  --kills N --pauses N --tenants N --seed S --world local|azure|both
+                  --kills N --pauses N --tenants N --seed S --speed max|N --world local|azure|both
   ci              everything that has to hold before a change is taken: `bash .ci/run`
   help            this text
 ";

@@ -40,12 +40,12 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     if azurite.is_some() {
         files.extend(need_azurite);
     }
-    if files.is_empty() {
-        return Ok(first);
+    let mut all = vec![first];
+    if !files.is_empty() {
+        all.push(crate::run(&mut ignored(&files, azurite.as_ref(), extra))?);
     }
-    let mut all = vec![first, crate::run(&mut ignored(&files, azurite.as_ref(), extra))?];
-    if let (Some(azurite), []) = (&azurite, extra) {
-        all.push(crate::run(&mut crash::short(azurite))?);
+    if extra.is_empty() {
+        all.push(crate::run(&mut crash::short())?);
     }
     Ok(all.into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS))
 }
