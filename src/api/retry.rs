@@ -21,21 +21,22 @@ pub async fn retry(
     body: Option<&[u8]>,
     fallback_id: &str,
 ) -> Response {
-    let body: Value =
-        match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)).map(serde_json::from_slice) {
-            Some(Ok(body @ Value::Object(_))) => body,
-            None => json!({}),
-            Some(Ok(_) | Err(_)) => {
-                return Response::problem(400, "bad body", "the body is a JSON object, or absent");
-            }
-        };
-    let request = json!({
-        "schema": "tenantry.request/1",
-        "requestId": body.get("requestId").unwrap_or(&json!(format!("retry-{fallback_id}"))),
-        "action": "retry",
-        "tenantId": id,
-    });
-    match intake.take_in(request.to_string().as_bytes()).await {
+    let given = match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)) {
+        Some(body) => serde_json::from_slice(body).unwrap_or(Value::Null),
+        None => json!({}),
+    };
+    let Value::Object(mut request) = given else {
+        return Response::problem(400, "bad body", "the body is a JSON object, or absent");
+    };
+    for (member, meant) in [("action", "retry"), ("tenantId", id)] {
+        if *request.entry(member).or_insert_with(|| json!(meant)) != meant {
+            let detail = format!("the body's `{member}` is another than this call's");
+            return Response::problem(400, "bad body", &detail);
+        }
+    }
+    request.entry("schema").or_insert_with(|| json!("tenantry.request/1"));
+    request.entry("requestId").or_insert_with(|| json!(format!("retry-{fallback_id}")));
+    match intake.take_in(Value::Object(request).to_string().as_bytes()).await {
         Ok(answer) => {
             tenants::answered(world, intake, runner, &answer).await;
             let bad_id =

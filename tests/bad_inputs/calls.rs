@@ -134,21 +134,27 @@ async fn retries_of_what_has_not_stopped_change_nothing() {
     let stage = Stage::open().await;
     let tenant = stage.sign_up(LIVE).await;
     let retry = |id: &str, request: &str| {
-        stage.call("retry", json!({"Method": "POST", "Params": {"tenantId": id}, "Body": json!({"requestId": request, "tenantId": LIVE}).to_string()}))
+        stage.call("retry", json!({"Method": "POST", "Params": {"tenantId": id}, "Body": json!({"requestId": request}).to_string()}))
     };
     // 120: ready.
     let (status, body) = retry(LIVE, "d120-ready").await;
     assert_eq!((status, body["code"].as_str()), (409, Some("nothing_to_retry")), "{body}");
-    // 120: unknown, foreign and impossible ids are told apart by nothing. 117: the path counts, not the body.
+    // 120: unknown, foreign and impossible ids are told apart by nothing.
     let unknown = retry("nobody", "d120-unknown").await;
     assert_eq!(unknown.0, 404);
     assert_eq!(retry("NoBody'; --", "d120-impossible").await, unknown);
     assert_eq!(stage.call("tenants", on("nobody", "GET")).await, unknown);
     assert_eq!(stage.call("tenants", on("../nobody", "GET")).await, unknown);
-    // A body that is no object.
-    let (status, _) =
-        stage.call("retry", json!({"Method": "POST", "Params": {"tenantId": LIVE}, "Body": "[]"})).await;
-    assert_eq!(status, 400);
+    // A body that is no object, or that speaks of something else than its call; 117.
+    for (body, wanted) in [
+        ("[]", 400),
+        (r#"{"tenantId": "other"}"#, 400),
+        (r#"{"action": "deprovision"}"#, 400),
+        (r#"{"schema": "tenantry.request/9"}"#, 400),
+    ] {
+        let call = json!({"Method": "POST", "Params": {"tenantId": LIVE}, "Body": body});
+        assert_eq!(stage.call("retry", call).await.0, wanted, "{body}");
+    }
     let mut expected = tenant.clone();
     let after = stage.tenant(&tenant.id).await.unwrap();
     expected.updated_at = after.updated_at;
