@@ -1,6 +1,9 @@
 //! How a request changes what is wanted. The loop that brings it about is the same for every wish.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -21,6 +24,7 @@ pub fn sign_up(
     plan: Plan,
     now: Timestamp,
 ) -> Tenant {
+    let plan = Arc::new(plan);
     let steps = plan
         .steps
         .iter()
@@ -38,7 +42,7 @@ pub fn sign_up(
         goal: Goal::Present,
         spec: spec.clone(),
         placement: placement.clone(),
-        plan: plan.clone(),
+        plan: Arc::clone(&plan),
         steps: BTreeMap::new(),
         exports: BTreeMap::new(),
         operations: Vec::new(),
@@ -107,7 +111,7 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
         }
     }
     look_again_downstream(tenant, &plan, now);
-    tenant.plan = plan;
+    tenant.plan = Arc::new(plan);
 }
 
 /// The steps whose new wish can't be reached by changing what is there.

@@ -1,5 +1,7 @@
 //! A valid request meets the tenant's document.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -117,7 +119,7 @@ impl Intake {
             (Wish::Retry, Some(tenant)) => return Self::retried(request, tenant, now),
         };
         if request.dry_run {
-            return Ok(Changed::OnlyPlanned(Box::new(tenant.plan)));
+            return Ok(Changed::OnlyPlanned(tenant.plan));
         }
         let operation = operation(request, &tenant, previous, now);
         take_on(&mut tenant, request, operation, now);
@@ -168,7 +170,7 @@ impl Intake {
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
         }
         if request.dry_run {
-            return Ok(Changed::OnlyPlanned(Box::new(tenant.plan)));
+            return Ok(Changed::OnlyPlanned(tenant.plan));
         }
         wish::retry(&mut tenant, now);
         if tenant.operations.is_empty() {
@@ -221,7 +223,7 @@ pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, s
 
 enum Changed {
     Saved(Box<Tenant>),
-    OnlyPlanned(Box<Plan>),
+    OnlyPlanned(Arc<Plan>),
 }
 
 fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: Timestamp) -> Operation {

@@ -1,6 +1,9 @@
 //! The document itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -158,8 +161,8 @@ pub struct Tenant {
     pub spec: Spec,
     /// Where it lives.
     pub placement: Placement,
-    /// What it consists of.
-    pub plan: Plan,
+    /// What it consists of; pinned, so that every copy of a document shares it.
+    pub plan: Arc<Plan>,
     /// What is known of each step.
     pub steps: BTreeMap<StepName, StepRecord>,
     /// What its owner was told when it was last ready.
