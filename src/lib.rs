@@ -26,6 +26,7 @@ pub mod host;
 pub mod ids;
 pub mod intake;
 pub mod local;
+pub mod mutant;
 pub mod ports;
 pub mod runner;
 pub mod steps;

@@ -12,7 +12,7 @@ use std::{
 
 /// The floors from the highest to the lowest. A part uses itself and what stands below it, nothing beside it, so there
 /// can be no circle.
-const FLOORS: [&[&str]; 12] = [
+const FLOORS: [&[&str]; 13] = [
     &["main"],
     &["cli"],
     &["host"],
@@ -26,6 +26,8 @@ const FLOORS: [&[&str]; 12] = [
     &["blueprint"],
     &["config"],
     &["ids", "telemetry"],
+    // Nothing, or faults on purpose.
+    &["mutant"],
 ];
 
 /// Who uses what does not stand below it: file, part used, why.

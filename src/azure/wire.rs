@@ -16,6 +16,7 @@ use super::{
     token::{Audience, Token, Tokens},
 };
 use crate::{
+    mutant,
     ports::Wire,
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     telemetry::{Trace, fresh},
@@ -83,7 +84,7 @@ impl HttpWire {
         let host = self.hosts.of(request.api);
         let host = host.ok_or_else(|| refused("this deployment has no such service".to_owned()))?;
         let url = host.join(&request.path).map_err(|error| refused(format!("a bad URL: {error}")))?;
-        if url.origin() != host.origin() {
+        if url.origin() != host.origin() && !mutant::is("M24") {
             return Err(refused("the service gave a URL on another host; it was not followed".to_owned()));
         }
         Ok(url)

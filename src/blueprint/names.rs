@@ -7,7 +7,10 @@
 use uuid::Uuid;
 
 use super::NameRule;
-use crate::ids::{TenantId, short_hash};
+use crate::{
+    ids::{TenantId, short_hash},
+    mutant,
+};
 
 /// The namespace of role assignment names; drawn once, and never to change.
 const ROLE_ASSIGNMENTS: Uuid = Uuid::from_u128(0x5b0f_6a3e_91c4_4d27_8f6e_2c7a_b0d5_13e9);
@@ -36,12 +39,16 @@ pub struct Owner<'a> {
 pub fn derive(rule: &NameRule, kind: &str, owner: Owner<'_>, slot: &str) -> String {
     let incarnation = owner.incarnation.to_string();
     let kind = kind.to_ascii_lowercase();
-    let hash = short_hash(&["name", &kind, owner.deployment, owner.tenant.as_str(), &incarnation, slot]);
+    let tenant = if mutant::is("M9") { "somebody" } else { owner.tenant.as_str() };
+    let noise = mutant::noise("M13");
+    let hash =
+        short_hash(&["name", &kind, owner.deployment, tenant, &incarnation, &format!("{slot}{noise}")]);
+    let hash = if mutant::is("M18") { String::new() } else { hash };
     let between = if rule.hyphen { "-" } else { "" };
     let fixed = rule.prefix.len() + hash.len() + 2 * between.len();
     let room = rule.length.1.saturating_sub(fixed);
     let mut readable = String::with_capacity(room);
-    for c in owner.tenant.as_str().chars().filter(|c| rule.hyphen || *c != '-') {
+    for c in tenant.chars().filter(|c| rule.hyphen || *c != '-') {
         // Key vaults and endpoints take no two hyphens in a row.
         if readable.len() < room && !(c == '-' && readable.ends_with('-')) {
             readable.push(c);

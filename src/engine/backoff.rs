@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ids::sha256_hex;
+use crate::{ids::sha256_hex, mutant};
 
 /// The engine's patience. All durations are wall-clock time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Policy {
             self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
         let bound = doubled.min(self.backoff_most);
         let jitter = bound.mul_f64(unit_interval(seed));
-        later(now, self.asked(retry_after).unwrap_or_default().max(jitter))
+        later(now, self.asked(retry_after.filter(|_| !mutant::is("M19"))).unwrap_or_default().max(jitter))
     }
 
     /// When to ask again about an operation that has run since `since`: a quarter of its age, within bounds.

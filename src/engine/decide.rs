@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Outcome, Seen, Sight};
 use crate::{
     ids::StepName,
+    mutant,
     steps::{Trace, Verdict},
     tenant::{Cause, FailureClass, Goal, StepRecord, StepState, Tenant},
 };
@@ -64,10 +65,11 @@ enum Next {
 /// Whether it is this step's turn: what it stands on is ready, or what stands on it is gone.
 fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
     if record.doomed {
-        return !tenant
-            .steps
-            .values()
-            .any(|other| other.doomed && other.state != StepState::Gone && other.needs.contains(name));
+        return mutant::is("M21")
+            || !tenant
+                .steps
+                .values()
+                .any(|other| other.doomed && other.state != StepState::Gone && other.needs.contains(name));
     }
     tenant.goal == Goal::Present
         && record.needs.iter().all(|need| {

@@ -10,6 +10,7 @@ use crate::{
     blueprint::{Plan, Subject},
     engine::{self, wish},
     ids::{StepName, TenantId},
+    mutant,
     ports::{StoreError, Stored},
     tenant::{Goal, Operation, Spec, Status, StepState, Tenant},
 };
@@ -116,7 +117,14 @@ impl Intake {
                 wish::remove(&mut tenant, &by, now);
                 (tenant, previous)
             }
-            (Wish::Retry, Some(tenant)) => return Self::retried(request, tenant, now),
+            (Wish::Retry, Some(mut tenant)) => {
+                if mutant::is("M26")
+                    && let Ok(plan) = self.plan_for(&tenant, &tenant.spec, None)
+                {
+                    tenant.plan = Arc::new(plan);
+                }
+                return Self::retried(request, tenant, now);
+            }
         };
         if request.dry_run {
             return Ok(Changed::OnlyPlanned(tenant.plan));

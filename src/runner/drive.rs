@@ -14,9 +14,10 @@ use crate::{
     blueprint::Kind,
     engine::{self, Change, Decision, Event, Outcome, Seen, Sight, later},
     ids::{StepName, TenantId},
+    mutant,
     ports::{ETag, StoreError, Stored},
     steps::{Step, Verdict},
-    tenant::{FailureClass, Tenant},
+    tenant::{FailureClass, StepRecord, StepState, Tenant},
 };
 
 /// An answer: which step, in which turn it was asked, what happened, and whether it was a look.
@@ -102,6 +103,7 @@ impl<'a> Drive<'a> {
             } else if let Some(next) = if acts.is_empty() { next } else { Some(now) } {
                 if next <= self.deadline && !leaving {
                     tokio::select! {
+                        biased;
                         () = self.runner.world.clock.sleep_until(next) => {}
                         () = self.runner.told_to_wind_down() => {}
                     }
@@ -133,7 +135,6 @@ impl<'a> Drive<'a> {
 
     fn answered(&mut self, Answer { name, turn, mut event, mutating }: Answer) {
         let now = self.now();
-        self.busy.remove(&name);
         if let Event::Failed(failure) = &mut event
             && failure.cause.class == FailureClass::Ambiguous
             && mutating
@@ -143,7 +144,11 @@ impl<'a> Drive<'a> {
             failure.retry_after = Some(life);
             let until = later(now, life);
             self.tenant.unsure_until = self.tenant.unsure_until.max(Some(until));
+            if self.wait_out(&name, turn, until) {
+                return;
+            }
         }
+        self.busy.remove(&name);
         let found = match &event {
             Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) => self.found(&name),
             Event::Seen(_)
@@ -163,6 +168,47 @@ impl<'a> Drive<'a> {
             }
             self.take_in(&name, turn, event, now);
         }
+    }
+
+    /// A step that has begun anew since something was sent about it stays busy until that can't take effect any more:
+    /// a look before would not show it, and it could undo what the new wish asks for. `false` in the same turn, where
+    /// the step itself waits.
+    fn wait_out(&mut self, name: &StepName, turn: u32, until: Timestamp) -> bool {
+        let anew = self.tenant.steps.get(name).is_some_and(|record| record.turn != turn);
+        if !anew || mutant::is("M31") {
+            return false;
+        }
+        self.busy.insert(name.clone());
+        let (name, clock) = (name.clone(), Arc::clone(&self.runner.world.clock));
+        let mut told_to_leave = self.runner.winding_down.subscribe();
+        self.in_flight.push(Box::pin(async move {
+            // Whoever leaves keeps the lease until then, so that the next one waits in its place.
+            tokio::select! {
+                biased;
+                () = clock.sleep_until(until) => {}
+                _ = told_to_leave.wait_for(|told| *told) => {}
+            }
+            // Of a turn that is over: it changes nothing but that the step is no longer busy.
+            Answer { name, turn, event: Event::Written, mutating: false }
+        }));
+        true
+    }
+
+    /// The steps about which something was sent that may still take effect, with their turns, and until when.
+    fn unsure(&self, now: Timestamp) -> Vec<(StepName, u32, Timestamp)> {
+        let ambiguous = |(name, record): (&StepName, &StepRecord)| match &record.state {
+            StepState::Backoff { until, cause } if cause.class == FailureClass::Ambiguous && *until > now => {
+                Some((name.clone(), record.turn, *until))
+            }
+            StepState::Waiting
+            | StepState::Writing
+            | StepState::Settling { .. }
+            | StepState::Backoff { .. }
+            | StepState::Ready
+            | StepState::Halted { .. }
+            | StepState::Gone => None,
+        };
+        self.tenant.steps.iter().filter_map(ambiguous).collect()
     }
 
     /// What is there without a write on record is remembered all the same, so that it will be removed with the rest.
@@ -195,6 +241,16 @@ impl<'a> Drive<'a> {
     /// Saves the document as it is; `false` if somebody else saved first.
     async fn put(&mut self) -> Result<bool, StoreError> {
         self.tenant.updated_at = self.now();
+        if mutant::is("M1")
+            && let Some(latest) = self.runner.world.store.load(&self.tenant.id).await?
+        {
+            self.etag = latest.etag;
+        }
+        if mutant::is("M16") {
+            let mut without = self.tenant.clone();
+            without.notices.retain(|notice| notice.number <= self.durable_notices);
+            self.etag = self.runner.world.store.save(&without, Some(&self.etag)).await?;
+        }
         match self.runner.world.store.save(&self.tenant, Some(&self.etag)).await {
             Ok(etag) => {
                 self.etag = etag;
@@ -216,7 +272,7 @@ impl<'a> Drive<'a> {
             return Ok(Some(now));
         };
         let ours = self.claim.is_in(&value);
-        let unsure = self.tenant.unsure_until;
+        let (unsure, unsure_steps) = (self.tenant.unsure_until, self.unsure(now));
         (self.tenant, self.etag) = (value, etag);
         self.durable_notices = self.tenant.numbered;
         self.sight.clear();
@@ -232,6 +288,9 @@ impl<'a> Drive<'a> {
         self.tenant.unsure_until = self.tenant.unsure_until.max(unsure);
         for (name, turn, event) in self.unsaved.clone() {
             self.take_in(&name, turn, event, now);
+        }
+        for (name, turn, until) in unsure_steps {
+            self.wait_out(&name, turn, until);
         }
         Ok(None)
     }
@@ -264,7 +323,7 @@ impl<'a> Drive<'a> {
     }
 
     async fn tell_and_leave(&mut self, next: Option<Timestamp>) -> Result<Option<Progress>, StoreError> {
-        let durable = self.durable_notices;
+        let durable = if mutant::is("M5") { u64::MAX } else { self.durable_notices };
         let (told, kept): (Vec<_>, Vec<_>) =
             self.tenant.notices.iter().cloned().partition(|notice| notice.number <= durable);
         let deployment = &self.runner.settings.deployment;

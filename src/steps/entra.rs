@@ -9,7 +9,7 @@ use super::{
     Api, Failure, Method, Remains, Reply, Request, Restorable, Step, Trace, Verdict, compare,
     deleted::Deleted, failure, request::odata_key, text,
 };
-use crate::blueprint::Outputs;
+use crate::{blueprint::Outputs, mutant};
 
 /// A Graph object that is found by an alternate key.
 struct Keyed {
@@ -41,7 +41,7 @@ impl Keyed {
     fn ours(&self, object: &Value) -> bool {
         let tags = object.get("tags").and_then(Value::as_array);
         let has = |tag: &String| tags.is_some_and(|tags| tags.iter().any(|seen| seen.as_str() == Some(tag)));
-        self.owner.iter().all(has)
+        mutant::is("M17") || self.owner.iter().all(has)
     }
 
     fn upsert(&self, body: &Value) -> Request {

@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
+use crate::mutant;
+
 /// What stands where a secret stood.
 const GONE: &str = "[redacted]";
 
@@ -64,6 +66,9 @@ const SCHEMES: [&str; 5] = ["bearer", "basic", "sharedkey", "sharedkeylite", "ne
 
 /// The text without secrets. A text that has none is returned as it is, and so is one that was redacted before.
 pub fn redact(text: &str) -> String {
+    if mutant::is("M23") {
+        return text.to_owned();
+    }
     let trimmed = text.trim_start();
     let json =
         trimmed.starts_with(['{', '[', '"']).then(|| serde_json::from_str::<Value>(text).ok()).flatten();

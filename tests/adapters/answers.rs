@@ -109,6 +109,17 @@ async fn urls_on_other_hosts_get_neither_a_request_nor_a_token() {
     assert!(script.asked().is_empty() && elsewhere.asked().is_empty());
 }
 
+/// What the test above is worth: with the look at the host left out, the token goes to whoever asks.
+#[cfg(feature = "mutants")]
+#[tokio::test]
+async fn mutant_m24_is_caught() {
+    let (script, elsewhere) = (Script::new([]).await, Script::new([]).await);
+    tenantry::mutant::choose("M24");
+    let _answer = wire(&script).send(get(&format!("{}/subscriptions/s/operations/1", elsewhere.url))).await;
+    tenantry::mutant::choose("");
+    assert!(!elsewhere.asked().is_empty());
+}
+
 #[tokio::test]
 async fn a_poll_url_of_four_kilobytes_is_asked_whole() {
     let script = Script::new([]).await;

@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod crash;
 mod fuzz;
+mod sim;
 mod test;
 
 use std::{
@@ -24,6 +25,8 @@ cargo xtask <chore> [arguments]
   azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
   fuzz [ARGS]     inputs that nobody would write: --seconds N or --inputs N, --seed S, and names of targets
                   (all when none is named)
+  sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with all
+                  that happens in it, or `--mutants`, the proof that its checkers see faults
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts (all when none is named)
   crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
                   --kills N --pauses N --tenants N --seed S --speed max|N --world local|azure|both
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         "bench" => run(&mut bench::command(&rest)),
         "crash" => crash::run(&rest),
         "fuzz" => run(&mut fuzz::command(&rest)),
+        "sim" => sim::run(&rest),
         "ci" => run(&mut ci::command()),
         "help" | "--help" | "-h" => return help(io::stdout()),
         _ => {

@@ -1,0 +1,313 @@
+//! Entra through Microsoft Graph: a primary that takes writes, and replicas that show them later, each in its own time.
+
+use serde_json::{Value, json};
+use tenantry::steps::{Method, Reply, Request};
+
+use super::{Azure, mark, refuse, reply, text};
+use crate::exec::Millis;
+
+/// One object as its versions, with the instants from which each replica shows them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replicated(Vec<([Millis; 3], Option<Value>)>);
+
+impl Replicated {
+    /// How it really is.
+    pub(crate) fn primary(&self) -> Option<&Value> {
+        self.0.last()?.1.as_ref()
+    }
+
+    /// How it is, or was when it was last there.
+    fn last(&self) -> Option<&Value> {
+        self.0.iter().rev().find_map(|(_, body)| body.as_ref())
+    }
+
+    pub(crate) fn seen_by(&self, replica: usize, now: Millis) -> Option<&Value> {
+        let shown = self.0.iter().rev().find(|(from, _)| from[replica] <= now)?;
+        shown.1.as_ref()
+    }
+
+    pub(crate) fn write(&mut self, now: Millis, lags: [Millis; 3], body: Option<Value>) {
+        let past = self.0.last().map_or([0; 3], |(from, _)| *from);
+        let from = [0, 1, 2].map(|replica| past[replica].max(now + lags[replica]));
+        // What every replica has left behind is of no use any more.
+        let seen = self.0.iter().rposition(|(from, _)| from.iter().all(|from| *from <= now)).unwrap_or(0);
+        self.0.drain(..seen);
+        self.0.push((from, body));
+    }
+}
+
+/// What a path speaks of.
+enum Target<'a> {
+    Application(&'a str),
+    ApplicationById(&'a str),
+    Principal(&'a str),
+    PrincipalById(&'a str),
+    Credential(&'a str, &'a str),
+    Deleted(&'a str),
+    DeletedList(&'a str),
+    Restore(&'a str),
+}
+
+fn keyed<'a>(word: &'a str, name: &str) -> Option<&'a str> {
+    word.strip_prefix(name)?.strip_prefix("='")?.strip_suffix("')")
+}
+
+fn target(path: &str) -> Option<Target<'_>> {
+    let rest = path.strip_prefix("/v1.0/")?;
+    if let Some(rest) = rest.strip_prefix("directory/deletedItems/") {
+        return Some(match (rest.strip_prefix("microsoft.graph."), rest.strip_suffix("/restore")) {
+            (Some(kind), _) => Target::DeletedList(kind),
+            (None, Some(id)) => Target::Restore(id),
+            (None, None) => Target::Deleted(rest),
+        });
+    }
+    if let Some(key) = rest.strip_prefix("applications(") {
+        return Some(Target::Application(keyed(key, "uniqueName")?));
+    }
+    if let Some(key) = rest.strip_prefix("servicePrincipals(") {
+        return Some(Target::Principal(keyed(key, "appId")?));
+    }
+    if let Some(id) = rest.strip_prefix("servicePrincipals/") {
+        return Some(Target::PrincipalById(id));
+    }
+    let rest = rest.strip_prefix("applications/")?;
+    Some(match rest.split_once("/federatedIdentityCredentials(") {
+        Some((id, key)) => Target::Credential(id, keyed(key, "name")?),
+        None => Target::ApplicationById(rest),
+    })
+}
+
+fn missing() -> Reply {
+    refuse(404, "Request_ResourceNotFound", "the resource does not exist")
+}
+
+/// Lays a body over another.
+fn over(mut past: Value, body: &Value) -> Value {
+    for (name, value) in body.as_object().into_iter().flatten() {
+        past[name.as_str()] = value.clone();
+    }
+    past
+}
+
+impl Azure {
+    /// Whose an object of Entra is that a path speaks of by an id.
+    pub(crate) fn owner_in(&self, path: &str) -> Option<String> {
+        let named = |body: &Value| {
+            ["/id", "/appId"].iter().map(|key| text(body, key)).any(|id| !id.is_empty() && path.contains(id))
+        };
+        let live = self.applications.values().chain(self.principals.values()).filter_map(Replicated::last);
+        let mut all = live.chain(self.deleted.values().map(|(_, body)| body));
+        all.find(|body| named(body)).and_then(mark)
+    }
+
+    pub(super) fn replica(&mut self) -> usize {
+        usize::try_from(self.rng.below(3)).unwrap_or(0)
+    }
+
+    pub(super) fn lags(&mut self) -> [Millis; 3] {
+        let most = self.manners.graph_lag;
+        [0; 3].map(|_| self.rng.within(0, most))
+    }
+
+    pub(super) fn graph(&mut self, request: &Request, path: &str, query: &str) -> Reply {
+        let Some(target) = target(path) else { return refuse(400, "BadRequest", "no such segment") };
+        let body = request.body.as_ref().unwrap_or(&Value::Null);
+        match (request.method, target) {
+            (Method::Get, Target::Application(name)) => self.show_application(name),
+            (Method::Get, Target::Principal(app)) => {
+                let (replica, now) = (self.replica(), self.now);
+                shown(self.principals.get(app).and_then(|versions| versions.seen_by(replica, now)))
+            }
+            (Method::Get, Target::Credential(app, name)) => {
+                let (replica, now) = (self.replica(), self.now);
+                let key = (app.to_owned(), name.to_owned());
+                shown(self.credentials.get(&key).and_then(|versions| versions.seen_by(replica, now)))
+            }
+            (Method::Get, Target::Deleted(id)) => shown(self.deleted.get(id).map(|(_, body)| body)),
+            (Method::Get, Target::DeletedList(kind)) => self.list_deleted(kind, query),
+            (Method::Patch, Target::Application(name)) => self.upsert_application(name, body),
+            (Method::Patch, Target::Principal(app)) => self.upsert_principal(app, body),
+            (Method::Patch, Target::Credential(app, name)) => self.upsert_credential(app, name, body),
+            (Method::Delete, Target::ApplicationById(id)) => self.delete_application(id),
+            (Method::Delete, Target::PrincipalById(id)) => self.delete_principal(id),
+            (Method::Delete, Target::Credential(app, name)) => self.delete_credential(app, name),
+            (Method::Delete, Target::Deleted(id)) => {
+                if self.deleted.remove(id).is_some() {
+                    reply(204, Value::Null)
+                } else {
+                    missing()
+                }
+            }
+            (Method::Post, Target::Restore(id)) => self.restore(id),
+            _ => refuse(405, "Request_BadRequest", "not that"),
+        }
+    }
+
+    fn show_application(&mut self, name: &str) -> Reply {
+        let held = self.deleted.values().any(|(_, body)| text(body, "/uniqueName") == name);
+        let first = self.looked.insert(name.to_owned());
+        let absent =
+            first && !held && self.applications.get(name).is_none_or(|versions| versions.primary().is_none());
+        if absent && self.strangers > 0 && self.rng.permille(150) {
+            self.strangers -= 1;
+            self.hit("stranger");
+            let (id, app) = (self.guid(), self.guid());
+            let body =
+                json!({"id": id, "appId": app, "uniqueName": name, "owner": "stranger", "tags": ["theirs"]});
+            let now = self.now;
+            self.applications.entry(name.to_owned()).or_default().write(now, [0; 3], Some(body));
+        }
+        let (replica, now) = (self.replica(), self.now);
+        shown(self.applications.get(name).and_then(|versions| versions.seen_by(replica, now)))
+    }
+
+    fn upsert_application(&mut self, name: &str, body: &Value) -> Reply {
+        let (now, lags) = (self.now, self.lags());
+        if let Some(past) = self.applications.get(name).and_then(Replicated::primary).cloned() {
+            if text(&past, "/owner") == "stranger" {
+                self.wrongs.push(("I8", format!("PATCH of somebody else's application {name}")));
+            }
+            let merged = over(past, body);
+            self.applications.entry(name.to_owned()).or_default().write(now, lags, Some(merged));
+            return reply(204, Value::Null);
+        }
+        let held = self.deleted.values().any(|(_, body)| text(body, "/uniqueName") == name);
+        if held {
+            let message = "Another object with the same value for property uniqueName already exists.";
+            return refuse(400, "Request_BadRequest", message);
+        }
+        let made = over(json!({"id": self.guid(), "appId": self.guid(), "uniqueName": name}), body);
+        self.applications.entry(name.to_owned()).or_default().write(now, lags, Some(made.clone()));
+        reply(201, made)
+    }
+
+    /// Writes find what they stand on at one replica, which may not know of it yet.
+    fn knows(&mut self, is_it: impl Fn(&Value) -> bool) -> bool {
+        let (replica, now) = (self.replica(), self.now);
+        self.applications.values().any(|versions| versions.seen_by(replica, now).is_some_and(&is_it))
+    }
+
+    fn upsert_principal(&mut self, app: &str, body: &Value) -> Reply {
+        let (now, lags) = (self.now, self.lags());
+        if let Some(past) = self.principals.get(app).and_then(Replicated::primary).cloned() {
+            let merged = over(past, body);
+            self.principals.entry(app.to_owned()).or_default().write(now, lags, Some(merged));
+            return reply(204, Value::Null);
+        }
+        let exists = self.applications.values().filter_map(Replicated::primary);
+        let exists = exists.into_iter().any(|body| text(body, "/appId") == app);
+        if !exists || !self.knows(|body| text(body, "/appId") == app) {
+            self.hit("NoBackingApplicationObject");
+            return refuse(400, "NoBackingApplicationObject", "the appId has no application behind it");
+        }
+        let id = self.guid();
+        let lag = self.rng.within(0, self.manners.role_lag);
+        self.known_principals.insert(id.clone(), now + lag);
+        let made = over(json!({"id": id, "appId": app}), body);
+        self.principals.entry(app.to_owned()).or_default().write(now, lags, Some(made.clone()));
+        reply(201, made)
+    }
+
+    fn upsert_credential(&mut self, app: &str, name: &str, body: &Value) -> Reply {
+        let exists = self.applications.values().filter_map(Replicated::primary);
+        let exists = exists.into_iter().any(|body| text(body, "/id") == app);
+        if !exists || !self.knows(|body| text(body, "/id") == app) {
+            return missing();
+        }
+        let (now, lags) = (self.now, self.lags());
+        let key = (app.to_owned(), name.to_owned());
+        if let Some(past) = self.credentials.get(&key).and_then(Replicated::primary).cloned() {
+            let merged = over(past, body);
+            self.credentials.entry(key).or_default().write(now, lags, Some(merged));
+            return reply(204, Value::Null);
+        }
+        let made = over(json!({"id": self.guid(), "name": name}), body);
+        self.credentials.entry(key).or_default().write(now, lags, Some(made.clone()));
+        reply(201, made)
+    }
+
+    fn delete_application(&mut self, id: &str) -> Reply {
+        let all = self.applications.iter();
+        let found = all
+            .filter_map(|(name, versions)| Some((name.clone(), versions.primary()?.clone())))
+            .find(|(_, body)| text(body, "/id") == id);
+        let Some((name, body)) = found else { return missing() };
+        if text(&body, "/owner") == "stranger" {
+            self.wrongs.push(("I8", format!("DELETE of somebody else's application {name}")));
+        }
+        let app = text(&body, "/appId").to_owned();
+        let standing = self.credentials.iter().any(|((of, _), fc)| of == id && fc.primary().is_some());
+        let principal = self.principals.get(&app).and_then(Replicated::primary).cloned();
+        if standing || principal.is_some() {
+            self.wrongs.push(("I14", format!("DELETE of application {name} with something standing on it")));
+        }
+        if let Some(principal) = principal {
+            self.delete_principal(text(&principal, "/id"));
+        }
+        let (now, lags) = (self.now, self.lags());
+        self.applications.entry(name).or_default().write(now, lags, None);
+        self.deleted.insert(id.to_owned(), ("application", body));
+        self.credentials.retain(|(of, _), _| of != id);
+        reply(204, Value::Null)
+    }
+
+    fn delete_principal(&mut self, id: &str) -> Reply {
+        let all = self.principals.iter();
+        let found = all
+            .filter_map(|(app, versions)| Some((app.clone(), versions.primary()?.clone())))
+            .find(|(_, body)| text(body, "/id") == id);
+        let Some((app, body)) = found else { return missing() };
+        let granted = self.grants.values().filter_map(Replicated::primary);
+        if granted.into_iter().any(|grant| text(grant, "/properties/principalId") == id) {
+            self.wrongs.push(("I14", format!("DELETE of service principal {id} while it has a role")));
+        }
+        let (now, lags) = (self.now, self.lags());
+        self.principals.entry(app).or_default().write(now, lags, None);
+        self.deleted.insert(id.to_owned(), ("servicePrincipal", body));
+        self.known_principals.remove(id);
+        reply(204, Value::Null)
+    }
+
+    fn delete_credential(&mut self, app: &str, name: &str) -> Reply {
+        let (now, lags) = (self.now, self.lags());
+        let key = (app.to_owned(), name.to_owned());
+        match self.credentials.get_mut(&key).filter(|versions| versions.primary().is_some()) {
+            Some(versions) => {
+                versions.write(now, lags, None);
+                reply(204, Value::Null)
+            }
+            None => missing(),
+        }
+    }
+
+    fn list_deleted(&self, kind: &str, query: &str) -> Reply {
+        let wanted = query.split("%20eq%20'").nth(1).and_then(|rest| rest.split('\'').next());
+        let wanted = wanted.unwrap_or_default().replace("%3A", ":");
+        let fits = |body: &Value| {
+            let tags = body.get("tags").and_then(Value::as_array);
+            text(body, "/appId") == wanted
+                || tags.is_some_and(|tags| tags.iter().any(|tag| tag.as_str() == Some(&wanted)))
+        };
+        let all = self.deleted.values().filter(|(of, body)| *of == kind && fits(body));
+        reply(200, json!({"value": all.map(|(_, body)| body).collect::<Vec<_>>()}))
+    }
+
+    fn restore(&mut self, id: &str) -> Reply {
+        let Some((kind, body)) = self.deleted.remove(id) else { return missing() };
+        let (now, lags) = (self.now, self.lags());
+        let back = Some(body.clone());
+        if kind == "application" {
+            let name = text(&body, "/uniqueName").to_owned();
+            self.applications.entry(name).or_default().write(now, lags, back);
+        } else {
+            let app = text(&body, "/appId").to_owned();
+            self.known_principals.insert(id.to_owned(), now);
+            self.principals.entry(app).or_default().write(now, lags, back);
+        }
+        reply(200, body)
+    }
+}
+
+fn shown(body: Option<&Value>) -> Reply {
+    body.map_or_else(missing, |body| reply(200, body.clone()))
+}

@@ -1,0 +1,219 @@
+//! An Azure in memory, as far as the simulated tenants go: what a request asks for is carried out at one instant, and
+//! what was taken on ends at a later one. Losing and delaying requests is the wire's part ([`super::wire`]).
+//!
+//! It shares no code with `src/local/cloud`, so that an error in one is no error in both. Sources: Microsoft, "Track
+//! asynchronous Azure operations"; "Understand how Azure Resource Manager throttles requests"; "Troubleshoot Azure
+//! RBAC"; Microsoft Graph, "Upsert application", "Upsert servicePrincipal", "List deletedItems"; public reports of
+//! `NoBackingApplicationObject` and of `RetryableErrorDueToAnotherOperation` between private endpoints of a network.
+
+mod arm;
+mod graph;
+mod roles;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tenantry::steps::{Api, Method, Reply, Request};
+
+use super::{exec::Millis, profile::AzureManners, rng::Rng};
+pub(crate) use arm::{Object, Operation};
+pub(crate) use graph::Replicated;
+
+pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
+
+/// What Azure is careless enough to say, and nobody may repeat.
+pub(crate) const SECRET: &str =
+    "c2VjcmV0LW9mLWEtc2ltdWxhdGVkLWFjY291bnQtdGhhdC1ub2JvZHktbWF5LXJlcGVhdC1oZXJlIQ==";
+
+/// The stamp as blueprints see it.
+pub(crate) fn stamp() -> Value {
+    let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-stamp");
+    let role = |guid: &str| {
+        format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{guid}")
+    };
+    json!({
+        "name": "sim-01", "subscriptionId": SUBSCRIPTION, "region": "westeurope", "resourceGroup": "rg-stamp",
+        "directoryId": "00000000-0000-0000-0000-0000000d0001",
+        "subnetId": format!("{group}/providers/Microsoft.Network/virtualNetworks/vnet/subnets/endpoints"),
+        "readerRoleId": role("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+        "scorerRoleId": role("5c0e0000-0000-4000-8000-00000000c0de"),
+    })
+}
+
+pub(crate) struct Azure {
+    pub(crate) now: Millis,
+    pub(crate) rng: Rng,
+    pub(crate) manners: AzureManners,
+    drawn: u64,
+    pub(crate) objects: BTreeMap<String, Object>,
+    pub(crate) deleted_vaults: BTreeMap<String, Object>,
+    pub(crate) operations: BTreeMap<u64, Operation>,
+    running: BTreeSet<(Millis, u64)>,
+    pub(crate) grants: BTreeMap<String, Replicated>,
+    /// By unique name.
+    pub(crate) applications: BTreeMap<String, Replicated>,
+    /// By `appId`.
+    pub(crate) principals: BTreeMap<String, Replicated>,
+    /// By the application's object id and the name.
+    pub(crate) credentials: BTreeMap<(String, String), Replicated>,
+    /// What Entra keeps: kind and body by object id.
+    pub(crate) deleted: BTreeMap<String, (&'static str, Value)>,
+    /// Objects of the managed identities: known to role assignments from this instant on.
+    pub(crate) known_principals: BTreeMap<String, Millis>,
+    /// What Azure itself has seen done wrong.
+    pub(crate) wrongs: Vec<(&'static str, String)>,
+    pub(crate) strangers: u32,
+    /// What somebody has looked for.
+    looked: BTreeSet<String>,
+    /// How often each kind of trouble came.
+    pub(crate) hits: BTreeMap<&'static str, u64>,
+}
+
+/// A reply of Azure's.
+pub(crate) fn reply(status: u16, body: Value) -> Reply {
+    Reply { status, headers: BTreeMap::new(), body }
+}
+
+pub(crate) fn refuse(status: u16, code: &str, message: &str) -> Reply {
+    reply(status, json!({"error": {"code": code, "message": message}}))
+}
+
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whose an object is, by its mark: in a tag of ARM's or of Graph's.
+pub(crate) fn mark(body: &Value) -> Option<String> {
+    if let Some(tenant) = body.pointer("/tags/tenantry-tenant").and_then(Value::as_str) {
+        return Some(tenant.to_owned());
+    }
+    let tags = body.get("tags")?.as_array()?;
+    let mut texts = tags.iter().filter_map(Value::as_str);
+    texts.find_map(|tag| tag.strip_prefix("tenantry-tenant:")).map(str::to_owned)
+}
+
+impl Azure {
+    pub(crate) fn new(seed: u64, manners: AzureManners) -> Self {
+        let strangers = manners.strangers;
+        Self {
+            now: 0,
+            rng: Rng::new(seed, 2),
+            manners,
+            drawn: 0,
+            objects: BTreeMap::new(),
+            deleted_vaults: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            running: BTreeSet::new(),
+            grants: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            principals: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            known_principals: BTreeMap::new(),
+            wrongs: Vec::new(),
+            strangers,
+            looked: BTreeSet::new(),
+            hits: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn hit(&mut self, what: &'static str) {
+        *self.hits.entry(what).or_default() += 1;
+    }
+
+    /// An id that looks like Azure's own.
+    fn guid(&mut self) -> String {
+        self.drawn += 1;
+        format!("00000000-0000-4000-8000-{:012x}", self.drawn)
+    }
+
+    /// Carries a request out, now.
+    pub(crate) fn handle(&mut self, now: Millis, request: &Request) -> Reply {
+        self.now = now.max(self.now);
+        self.settle();
+        if let Some(trouble) = self.trouble(request) {
+            return trouble;
+        }
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        match request.api {
+            Api::Arm => self.arm(request, path, query),
+            Api::Graph => self.graph(request, path, query),
+            Api::EventGrid => refuse(404, "NotFound", "no such service"),
+        }
+    }
+
+    /// Load and passing trouble: refused before anything is done.
+    fn trouble(&mut self, request: &Request) -> Option<Reply> {
+        if self.rng.permille(self.manners.throttled) {
+            self.hit("429");
+            let mut refusal = refuse(429, "TooManyRequests", "slow down");
+            if self.rng.permille(700) {
+                let seconds = self.rng.within(1, 40);
+                refusal.headers.insert("retry-after".to_owned(), seconds.to_string());
+            }
+            return Some(refusal);
+        }
+        if self.rng.permille(self.manners.broken) {
+            self.hit("5xx");
+            let status = self.rng.pick(&[500, 502, 503, 504]);
+            let message = format!("something broke at AccountKey={SECRET};");
+            return Some(refuse(status, "InternalServerError", &message));
+        }
+        let is_write = matches!(request.method, Method::Put | Method::Patch);
+        if is_write && self.rng.permille(self.manners.denied) {
+            self.hit("denied");
+            let (status, code) = self.rng.pick(&[
+                (403, "AuthorizationFailed"),
+                (409, "QuotaExceeded"),
+                (403, "RequestDisallowedByPolicy"),
+            ]);
+            return Some(refuse(status, code, "not allowed, or no room"));
+        }
+        None
+    }
+
+    /// Everything that was marked for a tenant and is still there, the soft-deleted too.
+    pub(crate) fn belongings(&self, tenant: &str) -> Vec<String> {
+        let of = |body: &Value| mark(body).as_deref() == Some(tenant);
+        let live = self.objects.iter().chain(&self.deleted_vaults);
+        let mut found: Vec<String> =
+            live.filter(|(_, object)| of(&object.body)).map(|(id, _)| id.clone()).collect();
+        let graph = self.applications.values().chain(self.principals.values());
+        found.extend(graph.filter_map(Replicated::primary).filter(|body| of(body)).map(|body| {
+            let key = if body.get("uniqueName").is_some() { "application" } else { "service principal" };
+            format!("{key} {}", text(body, "/id"))
+        }));
+        found.extend(
+            self.deleted.iter().filter(|(_, (_, body))| of(body)).map(|(id, _)| format!("deleted {id}")),
+        );
+        let group = |id: &str| {
+            let group = arm::group_of(id);
+            self.objects.get(group).is_some_and(|group| of(&group.body))
+        };
+        found.extend(
+            self.grants
+                .iter()
+                .filter(|(id, grant)| grant.primary().is_some() && group(id))
+                .map(|(id, _)| id.clone()),
+        );
+        found
+    }
+
+    /// Azure is well again: what hangs ends, strangers are moved away by a person.
+    pub(crate) fn heal(&mut self, now: Millis) {
+        self.now = now.max(self.now);
+        self.manners = AzureManners::healed(&self.manners);
+        self.strangers = 0;
+        for number in self.operations.keys().copied().collect::<Vec<_>>() {
+            let Some(operation) = self.operations.get_mut(&number) else { continue };
+            if !operation.done && operation.ends > now + 60_000 {
+                self.running.remove(&(operation.ends, number));
+                operation.ends = now + 60_000;
+                self.running.insert((operation.ends, number));
+            }
+        }
+        self.objects.retain(|_, object| !object.stranger);
+        self.applications
+            .retain(|_, versions| versions.primary().is_none_or(|body| text(body, "/owner") != "stranger"));
+    }
+}

@@ -1,0 +1,385 @@
+//! The executor: one thread, virtual time, and the seed choosing who goes next.
+//!
+//! Time moves only when nothing can go on at the present instant. A task belongs to a worker or to the world; a
+//! worker's tasks can be dropped all at once, at whatever await they stand (a kill), or left lying for a while (a
+//! pause).
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Wake, Waker},
+};
+
+use super::rng::Rng;
+
+/// Milliseconds of virtual time since the beginning of a run.
+pub(crate) type Millis = i64;
+
+/// More than any run takes.
+const MOST_POLLS: u64 = 400_000;
+
+/// Whose a task is: a life of a worker, or 0 for the world's own.
+pub(crate) type Owner = usize;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Task {
+    owner: Owner,
+    /// The tenant that it is about, by number, where that is known.
+    about: Option<usize>,
+    work: Option<Work>,
+    waker: Waker,
+    /// No other task of the run has it.
+    serial: u64,
+}
+
+struct Bell {
+    task: usize,
+    ready: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut ready = self.ready.lock().unwrap();
+        if !ready.contains(&self.task) {
+            ready.push(self.task);
+        }
+    }
+}
+
+struct Timer(Millis, u64, Waker);
+
+impl PartialEq for Timer {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0, self.1) == (other.0, other.1)
+    }
+}
+impl Eq for Timer {}
+impl PartialOrd for Timer {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Timer {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+#[derive(Default)]
+struct OwnerState {
+    paused: bool,
+    dead: bool,
+    /// Tasks that were ready while it was paused.
+    lying: Vec<usize>,
+}
+
+struct Core {
+    now: Millis,
+    drawn: u64,
+    timers: BinaryHeap<Reverse<Timer>>,
+    tasks: Vec<Option<Task>>,
+    free: Vec<usize>,
+    owners: Vec<OwnerState>,
+    rng: Rng,
+    current: (Owner, Option<usize>),
+    serials: u64,
+    current_serial: u64,
+    polls: u64,
+    /// What happened, as one number; with `lines`, also to be read.
+    hash: u64,
+    notes: u64,
+    lines: Option<Vec<String>>,
+}
+
+/// The executor's handle; everything in a run holds one.
+pub(crate) struct Hub {
+    core: Mutex<Core>,
+    ready: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Hub {
+    pub(crate) fn new(seed: u64, with_lines: bool) -> Arc<Self> {
+        Arc::new(Self {
+            core: Mutex::new(Core {
+                now: 0,
+                drawn: 0,
+                timers: BinaryHeap::new(),
+                tasks: Vec::new(),
+                free: Vec::new(),
+                owners: vec![OwnerState::default()],
+                rng: Rng::new(seed, 1),
+                current: (0, None),
+                serials: 0,
+                current_serial: 0,
+                polls: 0,
+                hash: 0xcbf2_9ce4_8422_2325,
+                notes: 0,
+                lines: with_lines.then(Vec::new),
+            }),
+            ready: Arc::default(),
+        })
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.core().now
+    }
+
+    /// A new life of a worker.
+    pub(crate) fn be_born(&self) -> Owner {
+        let mut core = self.core();
+        core.owners.push(OwnerState::default());
+        core.owners.len() - 1
+    }
+
+    pub(crate) fn spawn(
+        &self,
+        owner: Owner,
+        about: Option<usize>,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> usize {
+        let mut core = self.core();
+        let slot = core.free.pop().unwrap_or(core.tasks.len());
+        let waker = Waker::from(Arc::new(Bell { task: slot, ready: Arc::clone(&self.ready) }));
+        core.serials += 1;
+        let serial = core.serials;
+        let task = Task { owner, about, work: Some(Box::pin(work)), waker: waker.clone(), serial };
+        if slot == core.tasks.len() {
+            core.tasks.push(Some(task));
+        } else {
+            core.tasks[slot] = Some(task);
+        }
+        drop(core);
+        waker.wake();
+        slot
+    }
+
+    /// Drops everything that a worker was doing.
+    pub(crate) fn kill(&self, owner: Owner) {
+        let mut dropped = Vec::new();
+        let mut core = self.core();
+        core.owners[owner].dead = true;
+        for slot in 0..core.tasks.len() {
+            if core.tasks[slot].as_ref().is_some_and(|task| task.owner == owner) {
+                // The one that is being polled right now has no work here; it is dropped when it comes back.
+                if core.tasks[slot].as_ref().is_some_and(|task| task.work.is_some()) {
+                    dropped.push(core.tasks[slot].take());
+                    core.free.push(slot);
+                }
+            }
+        }
+        drop(core);
+        drop(dropped);
+    }
+
+    pub(crate) fn pause(&self, owner: Owner) {
+        self.core().owners[owner].paused = true;
+    }
+
+    pub(crate) fn resume(&self, owner: Owner) {
+        let lying = {
+            let mut core = self.core();
+            core.owners[owner].paused = false;
+            std::mem::take(&mut core.owners[owner].lying)
+        };
+        self.ready.lock().unwrap().extend(lying);
+    }
+
+    /// Who is at work at the moment, and about which tenant.
+    pub(crate) fn current(&self) -> (Owner, Option<usize>) {
+        self.core().current
+    }
+
+    /// Which task is at work: an invocation is one.
+    pub(crate) fn invocation(&self) -> u64 {
+        self.core().current_serial
+    }
+
+    /// Whether the run has gone on for so long that it will never end.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.core().polls > MOST_POLLS
+    }
+
+    /// Takes down what happened.
+    pub(crate) fn note(&self, what: &str, detail: &dyn std::fmt::Display) {
+        let mut core = self.core();
+        core.notes += 1;
+        let now = core.now;
+        let owner = core.current.0;
+        let text = format!("{detail}");
+        let mut hash = core.hash;
+        for byte in now.to_le_bytes().iter().chain(what.as_bytes()).chain(text.as_bytes()) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+        core.hash = hash;
+        if let Some(lines) = &mut core.lines {
+            lines.push(format!(
+                "{:>4}:{:02}.{:03} w{owner:<2} {what:<10} {text}",
+                now / 60_000,
+                now / 1000 % 60,
+                now % 1000
+            ));
+        }
+    }
+
+    /// The trace so far: its hash, its length, its lines if they were asked for.
+    pub(crate) fn trace(&self) -> (u64, u64, Vec<String>) {
+        let core = self.core();
+        (core.hash ^ core.polls, core.notes, core.lines.clone().unwrap_or_default())
+    }
+
+    pub(crate) fn sleep(self: &Arc<Self>, span: Millis) -> Sleep {
+        let at = self.now() + span.max(0);
+        Sleep { hub: Arc::clone(self), at, registered: false }
+    }
+
+    pub(crate) fn sleep_until(self: &Arc<Self>, at: Millis) -> Sleep {
+        Sleep { hub: Arc::clone(self), at, registered: false }
+    }
+
+    /// Runs until `end`, or until `done` says so; it is asked whenever time is about to move.
+    pub(crate) fn run(&self, end: Millis, mut done: impl FnMut() -> bool) {
+        loop {
+            while let Some(slot) = self.choose() {
+                self.poll(slot);
+            }
+            if done() || self.is_endless() {
+                return;
+            }
+            let mut rung = Vec::new();
+            {
+                let mut core = self.core();
+                let Some(Reverse(Timer(at, ..))) = core.timers.peek() else { return };
+                let at = *at;
+                if at > end {
+                    core.now = end;
+                    return;
+                }
+                core.now = core.now.max(at);
+                while core.timers.peek().is_some_and(|Reverse(timer)| timer.0 <= at) {
+                    rung.extend(core.timers.pop().map(|Reverse(timer)| timer.2));
+                }
+            }
+            rung.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// A ready task, chosen by the seed.
+    fn choose(&self) -> Option<usize> {
+        let mut core = self.core();
+        let mut ready = self.ready.lock().unwrap();
+        while !ready.is_empty() {
+            let index = usize::try_from(core.rng.below(ready.len() as u64)).unwrap_or(0);
+            let slot = ready.swap_remove(index);
+            let Some(owner) = core.tasks.get(slot).and_then(|task| Some(task.as_ref()?.owner)) else {
+                continue;
+            };
+            if core.owners[owner].paused {
+                if !core.owners[owner].lying.contains(&slot) {
+                    core.owners[owner].lying.push(slot);
+                }
+                continue;
+            }
+            return Some(slot);
+        }
+        None
+    }
+
+    fn poll(&self, slot: usize) {
+        let (mut work, waker) = {
+            let mut core = self.core();
+            let Some(task) = core.tasks[slot].as_mut() else { return };
+            let Some(work) = task.work.take() else { return };
+            let (waker, owner, about, serial) = (task.waker.clone(), task.owner, task.about, task.serial);
+            core.current = (owner, about);
+            core.current_serial = serial;
+            core.polls += 1;
+            (work, waker)
+        };
+        let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
+        let mut core = self.core();
+        let owner = core.current.0;
+        core.current = (0, None);
+        if polled.is_ready() || core.owners[owner].dead {
+            core.tasks[slot] = None;
+            core.free.push(slot);
+        } else if let Some(task) = core.tasks[slot].as_mut() {
+            task.work = Some(work);
+            return;
+        }
+        drop(core);
+        drop(work);
+    }
+}
+
+/// Waits for an instant of true time.
+pub(crate) struct Sleep {
+    hub: Arc<Hub>,
+    at: Millis,
+    registered: bool,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let at = self.at;
+        let mut core = self.hub.core();
+        if core.now >= at {
+            return Poll::Ready(());
+        }
+        if !self.registered {
+            core.drawn += 1;
+            let number = core.drawn;
+            core.timers.push(Reverse(Timer(at, number, context.waker().clone())));
+            drop(core);
+            self.registered = true;
+        }
+        Poll::Pending
+    }
+}
+
+/// A place for one value that somebody waits for.
+pub(crate) struct Slot<T>(Mutex<(Option<T>, Option<Waker>)>);
+
+impl<T> Slot<T> {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new((None, None))))
+    }
+
+    /// The first value counts.
+    pub(crate) fn put(&self, value: T) {
+        let mut held = self.0.lock().unwrap();
+        if held.0.is_none() {
+            held.0 = Some(value);
+        }
+        if let Some(waker) = held.1.take() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn take(self: &Arc<Self>) -> impl Future<Output = T> + Send + use<T>
+    where
+        T: Send,
+    {
+        let slot = Arc::clone(self);
+        std::future::poll_fn(move |context| {
+            let mut held = slot.0.lock().unwrap();
+            if let Some(value) = held.0.take() {
+                return Poll::Ready(value);
+            }
+            held.1 = Some(context.waker().clone());
+            Poll::Pending
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! Many seeds, in as many threads as there are processors; and what is told of a seed that fails.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::Range,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tenantry::ports::{Clock as _, SystemClock};
+
+use super::{
+    exec::Millis,
+    profile::{Plan, Profile},
+    run::{Cut, Report, run},
+};
+
+/// What many runs came to.
+#[derive(Default)]
+pub(crate) struct Sum {
+    pub(crate) seeds: u64,
+    tenants: usize,
+    were_active: usize,
+    /// How long those took to become active that are not the first in their run.
+    waits_of_others: Vec<Millis>,
+    disturbed: usize,
+    virtual_ms: Millis,
+    real_ms: i64,
+    notes: u64,
+    saves: u64,
+    profiles: BTreeMap<Profile, u64>,
+    hits: BTreeMap<&'static str, u64>,
+    pub(crate) failed: Vec<Report>,
+}
+
+/// What has to have been met often, or the runs have proved nothing: a hundredth of the seeds.
+const MUST_HIT: [&str; 34] = [
+    "429",
+    "5xx",
+    "429 subnet",
+    "409 busy",
+    "LRO failed",
+    "LRO lied",
+    "LRO vanished",
+    "LRO stuck",
+    "stranger",
+    "denied",
+    "NoBackingApplicationObject",
+    "PrincipalNotFound",
+    "not sent",
+    "request lost",
+    "answer lost",
+    "late effect",
+    "store unavailable",
+    "store conflict",
+    "store ambiguous",
+    "slow save",
+    "lock lost",
+    "duplicate",
+    "wake-up lost",
+    "wake-up refused",
+    "publish failed",
+    "kill",
+    "pause",
+    "outage",
+    "C2 before save",
+    "C5 after save",
+    "C2 before effect",
+    "C4 after effect",
+    "C8 before publish",
+    "C9 after publish",
+];
+
+impl Sum {
+    fn add(&mut self, mut report: Report) {
+        self.seeds += 1;
+        self.tenants += report.tenants;
+        self.were_active += report.were_active;
+        self.waits_of_others
+            .extend(report.waits.iter().filter(|(tenant, _)| *tenant > 0).map(|(_, wait)| *wait));
+        self.disturbed += report.disturbed;
+        self.virtual_ms += report.virtual_ms;
+        self.notes += report.notes;
+        self.saves += report.saves;
+        *self.profiles.entry(report.profile).or_default() += 1;
+        for (what, times) in std::mem::take(&mut report.hits) {
+            *self.hits.entry(what).or_default() += times;
+        }
+        if !report.wrongs.is_empty() {
+            self.failed.push(report);
+        }
+    }
+
+    pub(crate) fn waits_of_others(self) -> Vec<Millis> {
+        self.waits_of_others
+    }
+
+    /// No invariant was violated, and enough was done for that to mean something.
+    pub(crate) fn assert_well(&self) {
+        if let Some(first) = self.failed.iter().min_by_key(|report| report.seed) {
+            show(first.seed);
+            panic!("{} of {} seeds failed", self.failed.len(), self.seeds);
+        }
+        assert!(self.were_active * 10 >= self.tenants * 6, "too few tenants were ever active: {self}");
+        let floor = self.seeds / 100;
+        let rare: Vec<_> =
+            MUST_HIT.iter().filter(|what| self.hits.get(*what).copied().unwrap_or(0) < floor).collect();
+        assert!(rare.is_empty(), "these came too seldom to prove anything: {rare:?}\n{self}");
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = (self.real_ms.max(1)) as f64 / 1000.0;
+        writeln!(
+            f,
+            "{} seeds in {seconds:.1} s: {:.0} a second in {} threads, {:.0} virtual hours; {} of {} tenants were active, {} disturbed; {} failed",
+            self.seeds,
+            self.seeds as f64 / seconds,
+            threads(),
+            self.virtual_ms as f64 / 3_600_000.0,
+            self.were_active,
+            self.tenants,
+            self.disturbed,
+            self.failed.len(),
+        )?;
+        writeln!(
+            f,
+            "{} lines of trace and {} saves each",
+            self.notes / self.seeds.max(1),
+            self.saves / self.seeds.max(1)
+        )?;
+        writeln!(f, "profiles: {:?}", self.profiles)?;
+        writeln!(f, "hits: {:?}", self.hits)?;
+        let mut kinds: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
+        for report in &self.failed {
+            for wrong in &report.wrongs {
+                let entry = kinds.entry(wrong.invariant).or_insert((0, report.seed, wrong.what.as_str()));
+                entry.0 += 1;
+                if report.seed < entry.1 {
+                    *entry = (entry.0, report.seed, wrong.what.as_str());
+                }
+            }
+        }
+        for (invariant, (times, seed, what)) in kinds {
+            writeln!(f, "{invariant}: {times} times, first in seed {seed}: {what}")?;
+        }
+        Ok(())
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Runs seeds in threads; which thread runs which changes nothing.
+pub(crate) fn shards(seeds: Range<u64>, work: impl Fn(u64) -> Report + Sync) -> Sum {
+    let (next, sum) = (AtomicU64::new(seeds.start), Mutex::new(Sum::default()));
+    let begun = SystemClock.now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads() {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let report = work(seed);
+                    sum.lock().unwrap().add(report);
+                }
+            });
+        }
+    });
+    let mut sum = sum.into_inner().unwrap();
+    sum.real_ms = SystemClock.now().duration_since(begun).as_millis().try_into().unwrap_or(i64::MAX);
+    sum
+}
+
+/// Runs one seed and tells everything; a failing one is made as small as it gets. `true` if nothing is wrong.
+pub(crate) fn show(seed: u64) -> bool {
+    let report = run(seed, &Cut::default(), false);
+    println!("seed {seed}, {:?}: {} wrongs", report.profile, report.wrongs.len());
+    if report.wrongs.is_empty() {
+        let report = run(seed, &Cut::default(), true);
+        println!("{}", report.lines.join("\n"));
+        return true;
+    }
+    let cut = shrink(seed, &report);
+    let report = run(seed, &cut, true);
+    println!("{}", report.lines.join("\n"));
+    for wrong in &report.wrongs {
+        println!("{} at {} ms: {}", wrong.invariant, wrong.at, wrong.what);
+    }
+    println!("made smaller by {cut:?}");
+    println!("again: cargo xtask sim --seed {seed}");
+    false
+}
+
+/// Leaves out tenants, kinds of trouble and time, as long as the same invariant is violated.
+fn shrink(seed: u64, report: &Report) -> Cut {
+    let invariant = report.wrongs[0].invariant;
+    let still = |cut: &Cut| run(seed, cut, false).wrongs.iter().any(|wrong| wrong.invariant == invariant);
+    let mut best = Cut::default();
+    for tenant in 0..4 {
+        let cut = Cut { tenants: vec![tenant], ..best.clone() };
+        if still(&cut) {
+            best = cut;
+            break;
+        }
+    }
+    for kind in 0..Plan::KINDS {
+        let mut cut = best.clone();
+        cut.without.push(kind);
+        if still(&cut) {
+            best = cut;
+        }
+    }
+    for minutes in [1, 2, 4, 6, 8, 12] {
+        let cut = Cut { until: Some(minutes * 60_000), ..best.clone() };
+        if still(&cut) {
+            best = cut;
+            break;
+        }
+    }
+    best
+}

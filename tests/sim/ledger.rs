@@ -1,0 +1,412 @@
+//! What is held against the invariants, beside the product and without its code: every accepted save, every effect,
+//! every event. A wrong is noted once, with the invariant's number.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tenantry::{
+    announce::{CloudEvent, HistoryRow},
+    tenant::{Goal, Lease, Notice, Status, StepState, Story, Tenant},
+};
+
+use super::{azure::SECRET, exec::Millis};
+
+/// The beginning of every run.
+pub(crate) const EPOCH_MS: i64 = 1_795_366_800_000;
+
+pub(crate) fn stamp_of(at: Millis) -> Timestamp {
+    Timestamp::from_millisecond(EPOCH_MS + at).unwrap()
+}
+
+pub(crate) fn millis_of(at: Timestamp) -> Millis {
+    at.as_millisecond() - EPOCH_MS
+}
+
+/// A violated invariant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) invariant: &'static str,
+    pub(crate) at: Millis,
+    pub(crate) what: String,
+}
+
+/// What was durable of an event before it may be told.
+struct Durable {
+    body: Value,
+    told: BTreeSet<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct Ledger {
+    bounded: bool,
+    /// The largest difference of two clocks, in milliseconds.
+    skew: Millis,
+    names: Vec<String>,
+    pub(crate) tenants: BTreeMap<String, Arc<Tenant>>,
+    events: BTreeMap<(String, u64), Durable>,
+    refusals: BTreeMap<String, Value>,
+    rows: BTreeMap<(String, u64), HistoryRow>,
+    ids: BTreeMap<(String, String), Value>,
+    /// The answer on record of each request.
+    pub(crate) answers: BTreeMap<String, Value>,
+    /// When somebody last asked for something about a tenant.
+    pub(crate) asked: BTreeMap<String, Millis>,
+    /// Refusals that are still to be told.
+    pub(crate) untold: BTreeSet<String>,
+    /// When each tenant was first heard of, and how long it took until it was active.
+    first_seen: BTreeMap<String, Millis>,
+    pub(crate) was_active: BTreeMap<String, Millis>,
+    /// By operation and attempt: its outcomes.
+    outcomes: BTreeMap<(String, u64), Vec<String>>,
+    accepted: BTreeMap<String, String>,
+    pub(crate) wrongs: Vec<Wrong>,
+    pub(crate) saves: u64,
+    pub(crate) now: Millis,
+}
+
+fn fell<T: PartialOrd + Copy + std::fmt::Display>(name: &str, before: T, after: T) -> Option<String> {
+    (after < before).then(|| format!("{name} fell from {before} to {after}"))
+}
+
+/// Most documents share their plan with the one before.
+fn same_plan(before: &Tenant, after: &Tenant) -> bool {
+    Arc::ptr_eq(&before.plan, &after.plan) || before.plan == after.plan
+}
+
+impl Ledger {
+    /// Nothing has happened yet; `skew` is the largest difference of two clocks, `names` are those that are used.
+    pub(crate) fn new(bounded: bool, skew: Millis, names: &[String]) -> Self {
+        Self { bounded, skew, names: names.to_vec(), ..Self::default() }
+    }
+
+    pub(crate) fn wrong(&mut self, invariant: &'static str, what: impl Into<String>) {
+        let (at, what) = (self.now, what.into());
+        if self.wrongs.len() < 20 && !self.wrongs.iter().any(|wrong| wrong.what == what) {
+            self.wrongs.push(Wrong { invariant, at, what });
+        }
+    }
+
+    /// A save of a tenant's document that the store has taken. `worker` is the process that made it.
+    /// Returns the status that the tenant had before.
+    pub(crate) fn saved(&mut self, worker: &str, kept: Arc<Tenant>) -> Option<Status> {
+        self.saves += 1;
+        let after = &*kept;
+        let id = after.id.as_str().to_owned();
+        let before = self.tenants.get(&id).cloned();
+        if before.is_none() && !self.names.contains(&id) {
+            self.wrong("I7", format!("{id} is nobody's name"));
+        }
+        for step in after.steps.values() {
+            if let StepState::Backoff { cause, .. } | StepState::Halted { cause } = &step.state {
+                self.silent(&id, &cause.message);
+            }
+        }
+        if let Some(before) = before.as_deref() {
+            self.never_backwards(before, after);
+            if before.requests == after.requests {
+                self.by_the_holder(worker, before, after);
+                self.pinned(before, after);
+                self.steps_kept(before, after);
+            } else {
+                self.wish_only(before, after);
+                self.asked.insert(id.clone(), self.now);
+            }
+            self.struck(before, after);
+        }
+        let known = before.as_ref().map_or(0, |before| before.numbered);
+        for notice in after.notices.iter().filter(|notice| notice.number > known) {
+            self.durable(&id, notice);
+        }
+        let seen = *self.first_seen.entry(id.clone()).or_insert(self.now);
+        if after.status == Status::Active {
+            self.was_active.entry(id.clone()).or_insert(self.now - seen);
+        }
+        self.bounded_document(after);
+        self.tenants.insert(id, kept);
+        before.map(|before| before.status)
+    }
+
+    /// I4.
+    fn never_backwards(&mut self, before: &Tenant, after: &Tenant) {
+        let fallen = [
+            fell("the epoch", before.epoch, after.epoch),
+            fell("the generation", before.generation, after.generation),
+            fell("the version", before.version, after.version),
+            fell("the sequence", before.sequence, after.sequence),
+            fell("the notices' number", before.numbered, after.numbered),
+            fell("the incarnation", before.incarnation, after.incarnation),
+        ];
+        for what in fallen.into_iter().flatten() {
+            self.wrong("I4", format!("{}: {what}", after.id));
+        }
+        let same_wish = before.requests == after.requests;
+        if before.status.settled() && before.status != after.status && same_wish {
+            let fresh = before.operations.iter().any(|operation| !operation.started);
+            let goes_on = before.status == Status::Waiting || before.status == Status::Failed;
+            if !fresh && !goes_on {
+                let what =
+                    format!("{} was {:?} and became {:?} by itself", after.id, before.status, after.status);
+                self.wrong("I4", what);
+            }
+        }
+    }
+
+    /// I2a: only the holder of the lease saves the work, and a lease is taken only when it is free.
+    fn by_the_holder(&mut self, worker: &str, before: &Tenant, after: &Tenant) {
+        let now = self.now;
+        let skew = self.skew;
+        let is_over = |lease: &Lease| millis_of(lease.until) <= now + 2 * skew;
+        let ours = |lease: &Lease| lease.holder.starts_with(&format!("{worker}/"));
+        let what = match (&before.lease, after.epoch > before.epoch) {
+            (Some(held), true) if self.bounded && !is_over(held) && !Self::same_holder(held, after) => {
+                format!("{}: {worker} took the lease of {} before its end", after.id, held.holder)
+            }
+            (Some(held), false) if !ours(held) => {
+                format!("{}: {worker} saved under the lease of {}", after.id, held.holder)
+            }
+            (None, false) => format!("{}: {worker} saved without a lease", after.id),
+            _ => return,
+        };
+        self.wrong("I2a", what);
+    }
+
+    fn same_holder(held: &Lease, after: &Tenant) -> bool {
+        after.lease.as_ref().is_some_and(|lease| lease.holder == held.holder)
+    }
+
+    /// I13: work never changes what is wanted.
+    fn pinned(&mut self, before: &Tenant, after: &Tenant) {
+        let same = same_plan(before, after)
+            && before.spec == after.spec
+            && before.generation == after.generation
+            && before.goal == after.goal
+            && before.incarnation == after.incarnation
+            && before.placement == after.placement;
+        if !same {
+            self.wrong("I13", format!("{}: a worker changed the wish", after.id));
+        }
+    }
+
+    /// I4: what is done stays done within a turn, and turns only rise. I20: what becomes done is on record.
+    fn steps_kept(&mut self, before: &Tenant, after: &Tenant) {
+        let mut wrongs = Vec::new();
+        for (name, now) in &after.steps {
+            let Some(past) = before.steps.get(name) else { continue };
+            if now.turn < past.turn {
+                wrongs.push(("I4", format!("{}: the turn of {name} fell", after.id)));
+            }
+            if now.turn == past.turn && past.state == StepState::Ready && now.state != StepState::Ready {
+                wrongs.push(("I4", format!("{}: {name} was ready and is {}", after.id, now.state.word())));
+            }
+            let done = |state: &StepState| matches!(state, StepState::Ready | StepState::Gone);
+            if done(&now.state) && !done(&past.state) {
+                let told = after.notices.iter().filter(|notice| notice.number > before.numbered);
+                let tells = |notice: &Notice| matches!(&notice.story, Story::Step { step, state, .. } if step == name && state == now.state.word());
+                if !told.into_iter().any(tells) {
+                    let what = format!("{}: that {name} is {} is not on record", after.id, now.state.word());
+                    wrongs.push(("I20", what));
+                }
+            }
+        }
+        for (invariant, what) in wrongs {
+            self.wrong(invariant, what);
+        }
+    }
+
+    /// I5: what Azure should not have said is in no cause and on no record.
+    fn silent(&mut self, tenant: &str, text: &str) {
+        if text.contains(SECRET) {
+            self.wrong("I5", format!("{tenant}: a secret is repeated"));
+        }
+    }
+
+    /// A request changes the wish and leaves the worker's things alone.
+    fn wish_only(&mut self, before: &Tenant, after: &Tenant) {
+        if before.lease != after.lease
+            || before.epoch != after.epoch
+            || before.unsure_until != after.unsure_until
+        {
+            self.wrong("I2a", format!("{}: a request touched the lease", after.id));
+        }
+        if before.generation == after.generation && !same_plan(before, after) {
+            self.wrong("I13", format!("{}: another plan under the same generation", after.id));
+        }
+        if before.status == Status::Deleted
+            && after.incarnation == before.incarnation
+            && after.goal == Goal::Present
+        {
+            self.wrong("I4", format!("{}: a removed incarnation came back", after.id));
+        }
+    }
+
+    /// I3, I20: what is struck from the outbox was told, and is in history.
+    fn struck(&mut self, before: &Tenant, after: &Tenant) {
+        let id = after.id.as_str();
+        let kept: BTreeSet<u64> = after.notices.iter().map(|notice| notice.number).collect();
+        let mut wrongs = Vec::new();
+        for notice in before.notices.iter().filter(|notice| !kept.contains(&notice.number)) {
+            if !self.rows.contains_key(&(id.to_owned(), notice.number)) {
+                wrongs.push(("I20", format!("{id}: notice {} was struck without a row", notice.number)));
+            }
+            if let Story::Event { sequence, kind, .. } = &notice.story {
+                let told =
+                    self.events.get(&(id.to_owned(), *sequence)).is_some_and(|event| !event.told.is_empty());
+                if !told {
+                    wrongs.push((
+                        "I3",
+                        format!("{id}: event {sequence} ({kind}) was struck without being told"),
+                    ));
+                }
+            }
+        }
+        for (invariant, what) in wrongs {
+            self.wrong(invariant, what);
+        }
+    }
+
+    fn durable(&mut self, id: &str, notice: &Notice) {
+        let Story::Event { kind, sequence, operation_id, correlation_id, data } = &notice.story else {
+            return;
+        };
+        let body = json!({
+            "kind": kind, "operation": operation_id, "request": correlation_id, "data": data, "at": notice.at.to_string(),
+        });
+        let key = (id.to_owned(), *sequence);
+        let past =
+            self.events.entry(key).or_insert_with(|| Durable { body: body.clone(), told: BTreeSet::new() });
+        if past.body != body {
+            let what = format!("{id}: event {sequence} was durable with another content before");
+            self.wrong("I3", what);
+        }
+        if kind == "tenant.request.accepted" {
+            self.accepted.insert(operation_id.clone(), correlation_id.clone());
+        }
+        let ended = ["succeeded", "failed", "cancelled"].iter().any(|end| kind.ends_with(end));
+        if ended && kind.starts_with("tenant.") {
+            let attempt = data.get("attempt").and_then(Value::as_u64).unwrap_or(0);
+            let outcomes = self.outcomes.entry((operation_id.clone(), attempt)).or_default();
+            outcomes.push(kind.clone());
+            if outcomes.len() > 1 {
+                let what =
+                    format!("{id}: operation {operation_id}, attempt {attempt}, ended as {outcomes:?}");
+                self.wrong("I3", what);
+            }
+        }
+    }
+
+    /// An event that reached subscribers.
+    pub(crate) fn told(&mut self, event: &CloudEvent) {
+        let body = json!(event);
+        let key = (event.source.clone(), event.id.clone());
+        if *self.ids.entry(key).or_insert_with(|| body.clone()) != body {
+            self.wrong("I3", format!("event {} was told with two contents", event.id));
+        }
+        if event.source.ends_with("/intake") {
+            if !self.refusals.contains_key(&event.operationid) {
+                self.wrong("I3", format!("refusal {} was told before it was durable", event.id));
+            }
+            return;
+        }
+        let tenant = event.source.rsplit('/').next().unwrap_or_default().to_owned();
+        let sequence: u64 = event.sequence.parse().unwrap_or(0);
+        let told = json!({
+            "kind": event.kind.trim_start_matches("io.tenantry.").trim_end_matches(".v1"),
+            "operation": event.operationid, "request": event.correlationid, "data": event.data, "at": event.time,
+        });
+        let Some(durable) = self.events.get_mut(&(tenant.clone(), sequence)) else {
+            self.wrong("I3", format!("{tenant}: event {sequence} was told before it was durable"));
+            return;
+        };
+        durable.told.insert(event.id.clone());
+        let (same, ids) = (durable.body == told, durable.told.len());
+        if !same {
+            self.wrong("I3", format!("{tenant}: event {sequence} was told otherwise than it was saved"));
+        }
+        if ids > 1 {
+            self.wrong("I3", format!("{tenant}: event {sequence} was told under {ids} ids"));
+        }
+    }
+
+    pub(crate) fn recorded(&mut self, record: &tenantry::ports::RequestRecord) {
+        if record.notices.is_empty() {
+            self.untold.remove(&record.key);
+        } else {
+            self.untold.insert(record.key.clone());
+        }
+        for notice in &record.notices {
+            if let Story::Event { operation_id, data, .. } = &notice.story {
+                self.refusals.insert(operation_id.clone(), data.clone());
+            }
+        }
+        let Some(request) = record.answer.get("requestId").and_then(Value::as_str) else { return };
+        let past = self.answers.entry(request.to_owned()).or_insert_with(|| record.answer.clone());
+        if *past != record.answer {
+            let what = format!("request {request} was answered twice, differently");
+            self.wrong("I3", what);
+        }
+    }
+
+    pub(crate) fn appended(&mut self, rows: &[HistoryRow]) {
+        for row in rows {
+            if row.raw.is_some() {
+                self.silent(row.tenant_id.as_str(), &json!(row).to_string());
+            }
+            let key = (row.tenant_id.as_str().to_owned(), row.number);
+            if *self.rows.entry(key).or_insert_with(|| row.clone()) != *row {
+                self.wrong(
+                    "I20",
+                    format!("{}: row {} was written with two contents", row.tenant_id, row.number),
+                );
+            }
+        }
+    }
+
+    /// I11.
+    fn bounded_document(&mut self, tenant: &Tenant) {
+        let writes = tenant.steps.values().map(|step| step.attempts).max().unwrap_or(0);
+        let failures = tenant.steps.values().map(|step| step.failures).max().unwrap_or(0);
+        if tenant.notices.len() > 400 || tenant.operations.len() > 40 || writes > 120 || failures > 400 {
+            let what = format!(
+                "{}: {} notices, {} operations, {writes} writes, {failures} failures",
+                tenant.id,
+                tenant.notices.len(),
+                tenant.operations.len(),
+            );
+            self.wrong("I11", what);
+        }
+    }
+
+    /// When all has come to rest: every event told, every row written, every operation ended once.
+    pub(crate) fn at_rest(&mut self) {
+        let mut wrongs = Vec::new();
+        for (id, tenant) in &self.tenants {
+            for sequence in 1..=tenant.sequence {
+                match self.events.get(&(id.clone(), sequence)) {
+                    None => wrongs.push(("I3", format!("{id}: event {sequence} was never durable"))),
+                    Some(event) if event.told.is_empty() => {
+                        wrongs.push(("I3", format!("{id}: event {sequence} was never told")));
+                    }
+                    Some(_) => {}
+                }
+            }
+            for number in 1..=tenant.numbered {
+                if !self.rows.contains_key(&(id.clone(), number)) {
+                    wrongs.push(("I20", format!("{id}: history lacks row {number}")));
+                }
+            }
+        }
+        for (operation, request) in &self.accepted {
+            let ended = self.outcomes.range((operation.clone(), 0)..=(operation.clone(), u64::MAX)).next();
+            if ended.is_none() {
+                wrongs.push(("I3", format!("request {request} was accepted and has no outcome")));
+            }
+        }
+        for (invariant, what) in wrongs {
+            self.wrong(invariant, what);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The product broken on purpose, one way after the other: each has to be seen within its number of seeds.
+
+use tenantry::mutant;
+
+use super::{
+    fleet::shards,
+    run::{Cut, run},
+};
+
+/// A fault on purpose: its number, what it is, and within how many seeds it has to be seen.
+const MUTANTS: [(&str, &str, u64); 29] = [
+    ("M1", "a save goes over whatever is there", 500),
+    ("M2", "no look at the lease before an effect", 2_000),
+    ("M3", "a notice is struck although it was not told", 200),
+    ("M4", "an event's id is drawn", 200),
+    ("M5", "an event is told before it is saved", 200),
+    ("M6", "a timeout is taken for success", 200),
+    ("M7", "answers of earlier turns are taken in", 5_000),
+    ("M8", "2xx for what could not be saved", 200),
+    ("M9", "names speak of another tenant", 50),
+    ("M10", "the lease is given up at once", 5_000),
+    ("M11", "the lease of another is no hindrance", 500),
+    ("M12", "clocks are taken for equal", 20_000),
+    ("M13", "names are drawn", 100),
+    ("M14", "a step is done before its effect", 100),
+    ("M15", "no look after a write", 200),
+    ("M16", "the outbox is saved after the state", 200),
+    ("M17", "whoever's object is ours", 500),
+    ("M18", "the hash is cut from names", 50),
+    ("M19", "Retry-After is not obeyed", 200),
+    ("M20", "what is being deleted is gone", 200),
+    ("M21", "removal in any order", 200),
+    ("M22", "an operation's word is taken for the resource", 500),
+    ("M23", "what Azure says is kept as it is", 200),
+    ("M25", "a tenant's name is taken in any case", 200),
+    ("M26", "a retry takes the blueprint of the day", 1_000),
+    ("M27", "dead letters are thrown away", 2_000),
+    ("M28", "events are told without history", 200),
+    ("M30", "what a replica shows after a write is believed", 20_000),
+    ("M31", "a new wish does not wait for what was sent", 20_000),
+];
+
+/// Asked for by `cargo xtask sim --mutants`.
+#[test]
+#[ignore = "cargo xtask sim --mutants"]
+fn every_mutant_is_caught() {
+    let mut escaped = Vec::new();
+    println!("{:<5} {:<48} {:>7} {:>7}  caught by", "", "the fault", "seeds", "failed");
+    for (name, what, most) in MUTANTS {
+        let mut first = 0;
+        let mut caught = None;
+        while first < most && caught.is_none() {
+            let last = (first + 50).min(most);
+            let sum = shards(first..last, |seed| {
+                mutant::choose(name);
+                run(seed, &Cut::default(), false)
+            });
+            let earliest = sum.failed.iter().min_by_key(|report| report.seed);
+            caught = earliest.map(|report| (report.seed + 1, report.wrongs[0].invariant, sum.failed.len()));
+            first = last;
+        }
+        match caught {
+            Some((seeds, invariant, failed)) => {
+                println!("{name:<5} {what:<48} {seeds:>7} {failed:>7}  {invariant}");
+            }
+            None => {
+                println!("{name:<5} {what:<48} {most:>7}       0  nobody");
+                escaped.push(name);
+            }
+        }
+    }
+    assert!(escaped.is_empty(), "nobody saw {escaped:?}");
+}

@@ -1,0 +1,265 @@
+//! One seed: a world with faults, then one without, in which everything has to come to rest.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use tenantry::tenant::{Goal, Status};
+
+use super::{
+    broker,
+    exec::Millis,
+    ledger::Wrong,
+    profile::{Plan, Profile},
+    rng::Rng,
+    script, truth,
+    world::Shared,
+};
+
+/// How long everything may take to come to rest once there are no more faults, per round of retries.
+const PATIENCE: Millis = 4 * 3_600_000;
+/// How often a person tries again what has stopped.
+const ROUNDS: u32 = 4;
+
+/// What is left out when a failing run is made shorter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// Only these tenants send, by number; all when empty.
+    pub(crate) tenants: Vec<usize>,
+    /// Kinds of trouble that do not come, by number.
+    pub(crate) without: Vec<usize>,
+    /// The faults end by then.
+    pub(crate) until: Option<Millis>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) seed: u64,
+    pub(crate) profile: Profile,
+    pub(crate) wrongs: Vec<Wrong>,
+    pub(crate) hash: u64,
+    pub(crate) notes: u64,
+    pub(crate) saves: u64,
+    pub(crate) lines: Vec<String>,
+    pub(crate) tenants: usize,
+    pub(crate) were_active: usize,
+    /// How long each tenant took to become active, by number.
+    pub(crate) waits: Vec<(usize, Millis)>,
+    pub(crate) disturbed: usize,
+    pub(crate) hits: BTreeMap<&'static str, u64>,
+    pub(crate) virtual_ms: Millis,
+}
+
+pub(crate) fn run(seed: u64, cut: &Cut, with_lines: bool) -> Report {
+    run_plan(seed, Plan::draw(seed), cut, with_lines)
+}
+
+pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -> Report {
+    plan.cut(&cut.without, cut.until);
+    let shared = Shared::new(seed, plan, with_lines);
+    let letters = script::draw(seed, &shared.plan, shared.tenants());
+    let chosen = |tenant: usize| cut.tenants.is_empty() || cut.tenants.contains(&tenant);
+    for letter in letters.into_iter().filter(|letter| chosen(letter.tenant)) {
+        let world = Arc::clone(&shared);
+        shared.hub.spawn(0, None, async move {
+            world.hub.sleep_until(letter.at).await;
+            broker::send(&world, &letter);
+            if let Some(again) = letter.again {
+                world.hit("duplicate");
+                world.hub.sleep(again).await;
+                broker::send(&world, &letter);
+            }
+        });
+    }
+    broker::tick(&shared);
+    trouble(&shared, seed);
+    shared.hub.run(shared.plan.faults_until, || false);
+    shared.heal();
+    heal(&shared, seed);
+    let (hash, notes, lines) = shared.hub.trace();
+    let mut ledger = shared.ledger();
+    Report {
+        seed,
+        profile: shared.plan.profile,
+        wrongs: std::mem::take(&mut ledger.wrongs),
+        hash,
+        notes,
+        saves: ledger.saves,
+        lines,
+        tenants: ledger.tenants.len(),
+        were_active: ledger.was_active.len(),
+        waits: {
+            let waits = ledger.was_active.iter();
+            waits.filter_map(|(name, wait)| Some((shared.number_of(name)?, *wait))).collect()
+        },
+        disturbed: shared.disturbed().len(),
+        hits: {
+            drop(ledger);
+            shared.hits()
+        },
+        virtual_ms: shared.hub.now(),
+    }
+}
+
+/// Workers die and stand still, each in its own rhythm.
+fn trouble(shared: &Arc<Shared>, seed: u64) {
+    for number in 0..shared.plan.workers {
+        for (every, kills) in [(shared.plan.kills_every, true), (shared.plan.pauses_every, false)] {
+            if every == 0 {
+                continue;
+            }
+            let world = Arc::clone(shared);
+            let mut rng = Rng::new(seed, 100 + 2 * number as u64 + u64::from(kills));
+            shared.hub.spawn(0, None, async move {
+                loop {
+                    world.hub.sleep(rng.within(every / 4, every * 7 / 4)).await;
+                    if world.faulty().is_none() {
+                        return;
+                    }
+                    let owner = world.workers()[number].owner;
+                    if kills {
+                        world.kill(owner);
+                        continue;
+                    }
+                    world.hit("pause");
+                    world.hub.note("pause", &owner);
+                    world.hub.pause(owner);
+                    world
+                        .hub
+                        .sleep(if rng.permille(700) {
+                            rng.within(1_000, 20_000)
+                        } else {
+                            rng.within(20_000, 600_000)
+                        })
+                        .await;
+                    world.hub.resume(owner);
+                }
+            });
+        }
+    }
+}
+
+/// Whether nothing more is to happen.
+fn at_rest(shared: &Shared) -> bool {
+    let idle = |tenant: &tenantry::tenant::Tenant| {
+        tenant.due_at.is_none() && tenant.notices.is_empty() && tenant.status.settled()
+    };
+    let ledger = shared.ledger();
+    shared.open.load(Ordering::Relaxed) == 0
+        && ledger.untold.is_empty()
+        && ledger.tenants.values().all(|tenant| idle(tenant))
+}
+
+/// Asks for something about every tenant that it is to be asked for.
+fn ask(
+    shared: &Arc<Shared>,
+    action: &str,
+    round: u32,
+    whom: impl Fn(&tenantry::tenant::Tenant) -> bool,
+) -> usize {
+    let whom: Vec<(usize, String)> = {
+        let ledger = shared.ledger();
+        let all = ledger.tenants.values().filter(|tenant| whom(tenant));
+        all.filter_map(|tenant| Some((shared.number_of(tenant.id.as_str())?, tenant.id.to_string())))
+            .collect()
+    };
+    for (number, name) in &whom {
+        let id = format!("{action}-{number}-last-{round}");
+        broker::send(
+            shared,
+            &script::letter(shared.hub.now(), *number, name, action, &id, 1, round.is_multiple_of(2)),
+        );
+    }
+    whom.len()
+}
+
+fn rest(shared: &Arc<Shared>, round: u32) {
+    let end = shared.hub.now() + PATIENCE;
+    shared.hub.run(end, || at_rest(shared));
+    if shared.hub.is_endless() {
+        shared.wrong("I11", "there is no end of it");
+    } else if !at_rest(shared) {
+        let told: Vec<String> = {
+            let ledger = shared.ledger();
+            let busy =
+                ledger.tenants.values().filter(|tenant| tenant.due_at.is_some() || !tenant.status.settled());
+            busy.map(|tenant| {
+                let steps = tenant.steps.iter().map(|(name, step)| format!("{name} {}", step.state.word()));
+                format!("{} {:?} {}", tenant.id, tenant.status, steps.collect::<Vec<_>>().join(", "))
+            })
+            .collect()
+        };
+        let open = shared.open.load(Ordering::Relaxed);
+        shared.wrong(
+            "I10",
+            format!("round {round} never came to rest: {open} messages open; {}", told.join("; ")),
+        );
+    }
+}
+
+fn heal(shared: &Arc<Shared>, seed: u64) {
+    rest(shared, 0);
+    settle(shared, 0);
+    if shared.plan.removed_in_the_end {
+        ask(shared, "deprovision", 9, |tenant| tenant.status != Status::Deleted);
+        rest(shared, 9);
+        settle(shared, 10);
+    }
+    shared.ledger().at_rest();
+    if seed == CANARY {
+        shared.wrong("M29", "this seed is to fail, to show that failures are told");
+    }
+}
+
+/// The seed that always fails.
+pub(crate) const CANARY: u64 = 0xCA_4A21;
+
+/// A person retries what has stopped; then everything has to be as wanted.
+fn settle(shared: &Arc<Shared>, first: u32) {
+    for round in first..first + ROUNDS {
+        let stopped =
+            |tenant: &tenantry::tenant::Tenant| matches!(tenant.status, Status::Waiting | Status::Failed);
+        if ask(shared, "retry", round, stopped) == 0 {
+            break;
+        }
+        shared.hit("retry of what stopped");
+        rest(shared, round + 1);
+    }
+    let mut wrongs = Vec::new();
+    for (id, tenant) in &shared.ledger().tenants {
+        let wanted = if tenant.goal == Goal::Present { Status::Active } else { Status::Deleted };
+        if tenant.status != wanted {
+            let halted = tenant.steps.iter().filter_map(|(name, step)| Some((name, step.state.halted()?)));
+            let why: Vec<String> = halted.map(|(name, cause)| format!("{name}: {cause}")).collect();
+            wrongs.push(("I10", format!("{id} is {:?} in the end: {}", tenant.status, why.join("; "))));
+        }
+        // Azure knows no lease: what a request did after its promised life is healed when somebody next asks.
+        if shared.disturbed().contains(id) {
+            continue;
+        }
+        let azure = shared.azure();
+        match tenant.status {
+            Status::Active => {
+                wrongs.extend(
+                    truth::lacks(&azure, tenant).map(|lack| ("I2c", format!("{id} is active, but {lack}"))),
+                );
+            }
+            Status::Deleted => {
+                let left = azure.belongings(id);
+                wrongs
+                    .extend(left.first().map(|left| ("I14", format!("{id} is deleted, but {left} is left"))));
+            }
+            Status::Requested
+            | Status::Provisioning
+            | Status::Updating
+            | Status::Waiting
+            | Status::Failed
+            | Status::Deprovisioning => {}
+        }
+    }
+    for (invariant, what) in wrongs {
+        shared.wrong(invariant, what);
+    }
+}

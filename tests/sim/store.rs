@@ -1,0 +1,172 @@
+//! The state store of a run: maps ([`super::shelf`]), reached over a network that fails.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tenantry::{
+    announce::HistoryRow,
+    ids::TenantId,
+    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    tenant::Tenant,
+};
+
+use super::{exec::Owner, world::Shared};
+
+/// One worker's way to the store.
+pub(crate) struct Door {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) owner: Owner,
+    pub(crate) worker: String,
+}
+
+/// What becomes of one call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Fine,
+    Overtaken,
+    Refused,
+    AnswerLost,
+}
+
+impl Door {
+    async fn way(&self) {
+        let span = self.shared.faults().within(1, 40);
+        self.shared.hub.sleep(span).await;
+    }
+
+    fn fate(&self, changes: bool) -> Fate {
+        let shared = &self.shared;
+        let Some(plan) = shared.faulty() else { return Fate::Fine };
+        if shared.is_out(1) {
+            return Fate::Refused;
+        }
+        let mut rng = shared.faults();
+        let (fate, name) = if rng.permille(plan.unavailable) {
+            (Fate::Refused, "store unavailable")
+        } else if changes && rng.permille(plan.conflicts) {
+            (Fate::Overtaken, "store conflict")
+        } else if changes && rng.permille(plan.ambiguous) {
+            (Fate::AnswerLost, "store ambiguous")
+        } else {
+            return Fate::Fine;
+        };
+        drop(rng);
+        shared.hit(name);
+        fate
+    }
+
+    fn gone<T>() -> Result<T, StoreError> {
+        Err(StoreError::Unavailable("simulated".to_owned()))
+    }
+
+    async fn read<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        self.way().await;
+        if self.fate(false) == Fate::Refused {
+            return Self::gone();
+        }
+        Ok(work())
+    }
+
+    /// A change, and what is held against it once the store has taken it.
+    async fn change<T>(
+        &self,
+        versioned: bool,
+        work: impl FnOnce(&Shared) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.way().await;
+        self.shared.perhaps_die(self.owner, "C2 before save").await;
+        let fate = self.fate(true);
+        match fate {
+            Fate::Refused => return Self::gone(),
+            Fate::Fine | Fate::AnswerLost | Fate::Overtaken => {}
+        }
+        let done = work(&self.shared);
+        self.shared.perhaps_die(self.owner, "C5 after save").await;
+        let slow = self.shared.faulty().is_some_and(|plan| self.shared.faults().permille(plan.slow_saves));
+        if slow {
+            self.shared.hit("slow save");
+            let span = self.shared.faults().within(10_000, 110_000);
+            self.shared.hub.sleep(span).await;
+        } else {
+            self.way().await;
+        }
+        match fate {
+            Fate::AnswerLost => Self::gone(),
+            // The client sent it again after an answer that was lost, and was overtaken by itself.
+            Fate::Overtaken if versioned => Err(StoreError::Overtaken),
+            Fate::Overtaken | Fate::Fine | Fate::Refused => done,
+        }
+    }
+}
+
+impl StateStore for Door {
+    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
+        // What an invocation knows of the wish is at least as old as its first look at the document.
+        self.shared.begun();
+        Box::pin(self.read(|| self.shared.shelf.load(id)))
+    }
+
+    fn save<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(self.change(true, move |shared| {
+            let (etag, kept) = shared.shelf.save(tenant, seen)?;
+            let (id, status, epoch, version) = (&kept.id, kept.status, kept.epoch, kept.version);
+            shared.hub.note("save", &format_args!("{id} {status:?} e{epoch} v{version}"));
+            let before = shared.ledger().saved(&self.worker, Arc::clone(&kept));
+            shared.after_save(before, &kept);
+            Ok(etag)
+        }))
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a TenantId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+        Box::pin(self.read(move || self.shared.shelf.list(after, limit)))
+    }
+
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+        Box::pin(self.read(|| self.shared.shelf.request(key)))
+    }
+
+    fn save_request<'a>(
+        &'a self,
+        record: &'a RequestRecord,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(self.change(true, move |shared| {
+            let etag = shared.shelf.save_request(record, seen)?;
+            shared.hub.note("record", &record.key);
+            shared.ledger().recorded(record);
+            Ok(etag)
+        }))
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        Box::pin(self.read(move || self.shared.shelf.due(now, limit)))
+    }
+
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.change(false, move |shared| {
+            shared.shelf.append(rows);
+            shared.ledger().appended(rows);
+            Ok(())
+        }))
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a TenantId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
+        Box::pin(self.read(move || self.shared.shelf.history(id, limit)))
+    }
+}

@@ -1,0 +1,81 @@
+//! What a tenant is to have in Azure, said in this test's own words and held against what is really there.
+
+use serde_json::{Value, json};
+use tenantry::tenant::Tenant;
+
+use super::azure::{Azure, Replicated, mark, text};
+
+/// What an active tenant lacks, or has wrongly or too often.
+pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
+    let id = tenant.id.as_str();
+    let full = tenant.spec.tier == "full";
+    let level = tenant.spec.parameters.get("level").cloned().unwrap_or(json!(1));
+    let count = |wanted: usize, found: usize, what: &str| {
+        (wanted != found).then(|| format!("there are {found} of {what} instead of {wanted}"))
+    };
+    let of_kind = |part: &str| -> Vec<&Value> {
+        let own = azure.objects.iter().filter(|(path, _)| path.rsplit('/').nth(1) == Some(part));
+        own.map(|(_, object)| &object.body).filter(|body| mark(body).as_deref() == Some(id)).collect()
+    };
+    for (part, wanted) in [
+        ("resourcegroups", 1),
+        ("userassignedidentities", 1),
+        ("vaults", 1),
+        ("privateendpoints", usize::from(full)),
+    ] {
+        let found = of_kind(part);
+        if let Some(lack) = count(wanted, found.len(), part) {
+            return Some(lack);
+        }
+        for body in found {
+            let state = text(body, "/properties/provisioningState");
+            if state != "Succeeded" {
+                return Some(format!("its {part} is {state}"));
+            }
+            let incarnation = text(body, "/tags/tenantry-incarnation");
+            if incarnation != tenant.incarnation.to_string() {
+                return Some(format!("its {part} is of incarnation {incarnation}"));
+            }
+        }
+    }
+    let vault = of_kind("vaults").pop().cloned().unwrap_or_default();
+    if vault.pointer("/properties/level") != Some(&level) {
+        return Some(format!("its vault has not level {level}"));
+    }
+    let scope = text(&vault, "/id").to_ascii_lowercase();
+    let grants: Vec<&Value> = azure.grants.values().filter_map(Replicated::primary).collect();
+    let granted = |principal: &str| {
+        let to = grants.iter().filter(|grant| {
+            text(grant, "/properties/principalId") == principal && text(grant, "/properties/scope") == scope
+        });
+        to.count()
+    };
+    let identity = of_kind("userassignedidentities").pop().cloned().unwrap_or_default();
+    if let Some(lack) = count(1, granted(text(&identity, "/properties/principalId")), "its identity's roles")
+    {
+        return Some(lack);
+    }
+    let applications = azure.applications.values().filter_map(Replicated::primary);
+    let own: Vec<&Value> = applications.filter(|body| mark(body).as_deref() == Some(id)).collect();
+    if let Some(lack) = count(usize::from(full), own.len(), "applications") {
+        return Some(lack);
+    }
+    let application = own.first()?;
+    if text(application, "/displayName") != format!("level {level}") {
+        return Some(format!("its application has not level {level}"));
+    }
+    let Some(principal) = azure.principals.get(text(application, "/appId")).and_then(Replicated::primary)
+    else {
+        return Some("it has no service principal".to_owned());
+    };
+    if let Some(lack) = count(1, granted(text(principal, "/id")), "its principal's roles") {
+        return Some(lack);
+    }
+    let credentials = azure.credentials.iter().filter(|((of, _), _)| of == text(application, "/id"));
+    let credentials: Vec<&Value> = credentials.filter_map(|(_, versions)| versions.primary()).collect();
+    if let Some(lack) = count(1, credentials.len(), "credentials") {
+        return Some(lack);
+    }
+    (text(credentials[0], "/subject") != format!("level-{level}"))
+        .then(|| format!("its credential has not level {level}"))
+}

@@ -1,0 +1,277 @@
+//! The way to the simulated Azure: requests take time, get lost, arrive late, and so do answers. Each effect is held
+//! against the lease that its sender had.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tenantry::{
+    ports::Wire,
+    steps::{Api, Failure, Method, Reply, Request},
+};
+
+use super::{
+    azure::mark,
+    exec::{Millis, Owner, Slot},
+    ledger::millis_of,
+    world::Shared,
+};
+
+/// How long an answer is waited for, and how long a request may live after that.
+pub(crate) const TIMEOUT: Millis = 30_000;
+pub(crate) const LIFE: Millis = 30_000;
+
+/// One worker's wire.
+pub(crate) struct Line {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) owner: Owner,
+    pub(crate) worker: String,
+    /// By how much the worker's clock is ahead.
+    pub(crate) skew: Arc<AtomicI64>,
+}
+
+/// What becomes of one request.
+struct Journey {
+    sent: bool,
+    /// When it is carried out, if ever.
+    arrives: Option<Millis>,
+    /// When its answer is there, if ever.
+    answered: Option<Millis>,
+    /// When its sender is told that there will be none.
+    given_up: Millis,
+}
+
+impl Line {
+    fn journey(&self, request: &Request) -> Journey {
+        let shared = &self.shared;
+        let mut rng = shared.faults();
+        let (out, back) = (rng.within(2, 150), rng.within(2, 150));
+        let fine = Journey { sent: true, arrives: Some(out), answered: Some(out + back), given_up: TIMEOUT };
+        let Some(plan) = shared.faulty() else { return fine };
+        let is_out = shared.is_out(if request.api == Api::Graph { 3 } else { 2 });
+        if is_out || rng.permille(plan.not_sent) {
+            drop(rng);
+            shared.hit("not sent");
+            return Journey { sent: false, arrives: None, answered: None, given_up: out };
+        }
+        // A connection that breaks says so at once; one that hangs is given up.
+        let given_up = if rng.permille(500) { rng.within(500, TIMEOUT) } else { TIMEOUT };
+        let (name, journey) = if rng.permille(plan.lost) {
+            ("request lost", Journey { arrives: None, answered: None, given_up, ..fine })
+        } else if rng.permille(plan.answer_lost) {
+            ("answer lost", Journey { answered: None, arrives: Some(out.min(given_up)), given_up, ..fine })
+        } else if rng.permille(plan.late) {
+            let latest = given_up + LIFE - 1 + plan.overdue;
+            let arrives = rng.within(given_up, latest);
+            ("late effect", Journey { arrives: Some(arrives), answered: None, given_up, ..fine })
+        } else {
+            return fine;
+        };
+        drop(rng);
+        shared.hit(name);
+        journey
+    }
+
+    /// Which tenant a request is about: that of the message, or, when the sweep drives it, whose name it speaks of.
+    fn about(&self, request: &Request) -> Option<usize> {
+        let shared = &self.shared;
+        let named = || shared.tenants().iter().position(|name| request.path.contains(name.as_str()));
+        let marked = || shared.number_of(&shared.azure().owner_in(&request.path)?);
+        shared.hub.current().1.or_else(named).or_else(marked)
+    }
+
+    /// I2b: an effect goes out only under a lease that covers its whole life.
+    fn covered(&self, about: Option<usize>, request: &Request) -> Option<(String, u64)> {
+        let shared = &self.shared;
+        let tenant = shared.name_of(about?)?;
+        let mut ledger = shared.ledger();
+        ledger.now = shared.hub.now();
+        let (lease, epoch) = {
+            let document = ledger.tenants.get(&tenant)?;
+            (document.lease.clone(), document.epoch)
+        };
+        let here = shared.hub.now() + self.skew.load(Ordering::Relaxed);
+        let ours = lease.as_ref().filter(|lease| lease.holder.starts_with(&format!("{}/", self.worker)));
+        let path = request.path.split('?').next().unwrap_or_default();
+        match ours {
+            None if shared.plan.bounded() => {
+                ledger.wrong(
+                    "I2b",
+                    format!("{tenant}: {} sent {} {path} without a lease", self.worker, request.method),
+                );
+            }
+            Some(lease) if millis_of(lease.until) - here < TIMEOUT + LIFE && shared.plan.bounded() => {
+                let left = millis_of(lease.until) - here;
+                ledger.wrong(
+                    "I2b",
+                    format!("{tenant}: {} {path} sent with {left} ms of the lease left", request.method),
+                );
+            }
+            _ => {}
+        }
+        Some((tenant, epoch))
+    }
+
+    /// I6: what is touched is the tenant's own.
+    fn in_scope(&self, about: Option<usize>, request: &Request) {
+        let shared = &self.shared;
+        let Some(tenant) = about.and_then(|about| shared.name_of(about)) else { return };
+        let marked = request.body.as_ref().and_then(mark);
+        let path = request.path.split('?').next().unwrap_or_default();
+        let foreign = {
+            let azure = shared.azure();
+            let group = path.to_ascii_lowercase();
+            let group =
+                group.match_indices('/').nth(4).map_or(group.as_str(), |(end, _)| &group[..end]).to_owned();
+            azure.objects.get(&group).and_then(|object| mark(&object.body)).filter(|owner| *owner != tenant)
+        };
+        if let Some(other) = marked.filter(|other| *other != tenant).or(foreign) {
+            shared.wrong("I6", format!("{tenant}: {} {path} touches {other}", request.method));
+        }
+        let polls = request.path.contains("/operations/");
+        if request.api == Api::Arm && !polls && path.contains("/resourceGroups/") && !path.contains(&tenant) {
+            shared.wrong("I6", format!("{tenant}: {} {path} is nothing of its own", request.method));
+        }
+    }
+
+    /// I1: an object's name is a function of tenant, incarnation and slot alone.
+    fn one_name(&self, request: &Request) {
+        let Some(body) = request.body.as_ref().filter(|_| request.method == Method::Put) else { return };
+        let Some(tenant) = mark(body) else { return };
+        let tag = body.pointer("/tags/tenantry-incarnation").map_or(String::new(), Value::to_string);
+        let path = request.path.split('?').next().unwrap_or_default();
+        let kind = path.rsplit('/').nth(1).unwrap_or_default();
+        let slot = format!("{tenant}/{tag}/{kind}");
+        let past = self.shared.names().entry(slot.clone()).or_insert_with(|| path.to_owned()).clone();
+        if past != path {
+            self.shared.wrong("I1", format!("{slot}: {path} beside {past}"));
+        }
+    }
+
+    /// I12: whoever was asked to wait does. A worker that dies, or whose save fails, takes what it was told with
+    /// it, and a changed wish begins anew; so this is held against the invocation that was told, unless somebody has
+    /// asked for something since it began.
+    fn patient(&self, about: Option<usize>, request: &Request) {
+        let Some(tenant) = about.and_then(|about| self.shared.name_of(about)) else { return };
+        let (now, begun) = (self.shared.hub.now(), self.shared.begun());
+        let invocation = self.shared.hub.invocation();
+        let asked = self.shared.ledger().asked.get(&tenant).copied().unwrap_or_default();
+        let told = self.shared.pauses().told.get(&(invocation, request.path.clone())).copied();
+        // Healing sets the clocks right, so that one may have jumped ahead meanwhile.
+        let jump = if self.shared.faulty().is_some() { 0 } else { self.shared.plan.skew };
+        if let Some(early) = told.map(|until| until - now).filter(|early| *early > 2 + jump && asked < begun)
+        {
+            let what = format!("{tenant}: {} {} came {early} ms early", request.method, request.path);
+            self.shared.wrong("I12", what);
+        }
+    }
+
+    fn learn(&self, request: &Request, reply: &Reply) {
+        let key = (self.shared.hub.invocation(), request.path.clone());
+        let mut pauses = self.shared.pauses();
+        match reply.retry_after().filter(|_| reply.status == 429) {
+            Some(after) => {
+                let span = Millis::try_from(after.as_millis()).unwrap_or(0);
+                pauses.told.insert(key, self.shared.hub.now() + span);
+            }
+            None => _ = pauses.told.remove(&key),
+        }
+    }
+}
+
+impl Wire for Line {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let shared = Arc::clone(&self.shared);
+            let about = self.about(&request);
+            let journey = self.journey(&request);
+            self.patient(about, &request);
+            let mut fence = None;
+            if request.mutates() && journey.sent {
+                fence = self.covered(about, &request);
+                self.in_scope(about, &request);
+                self.one_name(&request);
+            }
+            if request.mutates() {
+                shared.perhaps_die(self.owner, "C2 before effect").await;
+            }
+            let slot = Slot::new();
+            let begun = shared.hub.now();
+            if let Some(arrives) = journey.arrives {
+                let (there, answered) = (Arc::clone(&slot), journey.answered);
+                let (world, asked) = (Arc::clone(&shared), request.clone());
+                shared.hub.spawn(0, about, async move {
+                    world.hub.sleep_until(begun + arrives).await;
+                    let reply = carried_out(&world, &asked, fence);
+                    if let Some(answered) = answered {
+                        world.hub.sleep_until(begun + answered).await;
+                        there.put(Some(reply));
+                    }
+                });
+            }
+            let waiter = Arc::clone(&slot);
+            let world = Arc::clone(&shared);
+            let given_up = begun + journey.given_up;
+            if journey.answered.is_none() {
+                shared.hub.spawn(0, None, async move {
+                    world.hub.sleep_until(given_up).await;
+                    waiter.put(None);
+                });
+            }
+            let answered = slot.take().await;
+            if request.mutates() {
+                shared.perhaps_die(self.owner, "C4 after effect").await;
+            }
+            match answered {
+                Some(reply) => {
+                    self.learn(&request, &reply);
+                    Ok(reply)
+                }
+                None if journey.sent => Err(Failure::ambiguous("simulated: no answer")),
+                None => Err(Failure::not_sent("simulated: not sent")),
+            }
+        })
+    }
+}
+
+/// The request reaches Azure.
+fn carried_out(shared: &Shared, request: &Request, fence: Option<(String, u64)>) -> Reply {
+    let now = shared.hub.now();
+    let reply = shared.azure().handle(now, request);
+    let path = request.path.split('?').next().unwrap_or_default();
+    shared.hub.note("azure", &format_args!("{} {path} -> {}", request.method, reply.status));
+    let wrongs = std::mem::take(&mut shared.azure().wrongs);
+    for (invariant, what) in wrongs {
+        if shared.plan.bounded() || invariant != "I14" {
+            shared.wrong(invariant, what);
+        }
+    }
+    if let Some((tenant, epoch)) = fence.filter(|_| request.mutates() && reply.is_success()) {
+        let later = shared.ledger().tenants.get(&tenant).is_some_and(|document| document.epoch != epoch);
+        if later {
+            if shared.plan.bounded() {
+                let what =
+                    format!("{tenant}: {} {path} took effect after another holder had come", request.method);
+                shared.wrong("I2b", what);
+            } else {
+                shared.disturbed().insert(tenant);
+            }
+        }
+    }
+    reply
+}
+
+/// What has to be waited for.
+#[derive(Default)]
+pub(crate) struct Pauses {
+    /// Until when, by invocation and path.
+    told: BTreeMap<(u64, String), Millis>,
+    /// When each invocation sent for the first time.
+    pub(crate) begun: BTreeMap<u64, Millis>,
+}

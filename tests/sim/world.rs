@@ -1,0 +1,390 @@
+//! What a run shares: time, state, Azure, the ledger, the workers; and the product over all of that.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    },
+};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tenantry::{
+    announce::CloudEvent,
+    blueprint::Blueprint,
+    host::routes::Routes,
+    ids::TenantId,
+    ports::{Alarm, Announcer, Clock, World},
+    runner::Settings,
+    steps::Failure,
+    tenant::{Status, Tenant},
+};
+
+use super::{
+    azure::{Azure, stamp},
+    broker,
+    exec::{Hub, Millis, Owner},
+    ledger::{Ledger, millis_of, stamp_of},
+    profile::Plan,
+    rng::Rng,
+    shelf::Shelf,
+    store::Door,
+    truth,
+    wire::{Line, Pauses},
+};
+
+/// A worker: the process that is alive under its number, if one is.
+pub(crate) struct Worker {
+    pub(crate) owner: Owner,
+    pub(crate) name: String,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) alive: bool,
+    skew: Arc<AtomicI64>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) plan: Plan,
+    pub(crate) shelf: Shelf,
+    azure: Mutex<Azure>,
+    ledger: Mutex<Ledger>,
+    faults: Mutex<Rng>,
+    healed: AtomicBool,
+    hits: Mutex<BTreeMap<&'static str, u64>>,
+    names: Mutex<BTreeMap<String, String>>,
+    pauses: Mutex<Pauses>,
+    /// Tenants that an effect beyond its promised life has touched.
+    disturbed: Mutex<BTreeSet<String>>,
+    tenants: Vec<String>,
+    outages: Vec<(u8, Millis, Millis)>,
+    pub(crate) workers: Mutex<Vec<Worker>>,
+    lives: AtomicUsize,
+    /// Messages that are not done with.
+    pub(crate) open: AtomicUsize,
+    pub(crate) sessions: Mutex<BTreeMap<usize, broker::Session>>,
+    blueprints: Vec<Blueprint>,
+}
+
+impl Shared {
+    pub(crate) fn new(seed: u64, plan: Plan, with_lines: bool) -> Arc<Self> {
+        let hub = Hub::new(seed, with_lines);
+        let mut rng = Rng::new(seed, 4);
+        let outages = if plan.outages { outages(&mut rng, plan.faults_until) } else { Vec::new() };
+        // Alike for long, so that a name that is cut too short meets another.
+        let tenants: Vec<String> =
+            (0..plan.tenants).map(|number| format!("northwind-traders-europe-{number}x")).collect();
+        let ledger = Ledger::new(plan.bounded(), 2 * plan.skew, &tenants);
+        let shared = Arc::new(Self {
+            azure: Mutex::new(Azure::new(seed, plan.azure.clone())),
+            ledger: Mutex::new(ledger),
+            faults: Mutex::new(Rng::new(seed, 5)),
+            healed: AtomicBool::new(false),
+            hits: Mutex::default(),
+            names: Mutex::default(),
+            pauses: Mutex::default(),
+            disturbed: Mutex::default(),
+            tenants,
+            outages,
+            workers: Mutex::default(),
+            lives: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            sessions: Mutex::default(),
+            blueprints: broker::blueprints(),
+            shelf: Shelf::default(),
+            hub,
+            plan,
+        });
+        for number in 0..shared.plan.workers {
+            let worker = shared.worker(number, &mut rng);
+            shared.workers().push(worker);
+        }
+        shared
+    }
+
+    pub(crate) fn azure(&self) -> MutexGuard<'_, Azure> {
+        self.azure.lock().unwrap()
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        let now = self.hub.now();
+        let mut ledger = self.ledger.lock().unwrap();
+        ledger.now = now;
+        ledger
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Rng> {
+        self.faults.lock().unwrap()
+    }
+
+    pub(crate) fn names(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.names.lock().unwrap()
+    }
+
+    pub(crate) fn pauses(&self) -> MutexGuard<'_, Pauses> {
+        self.pauses.lock().unwrap()
+    }
+
+    pub(crate) fn disturbed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.disturbed.lock().unwrap()
+    }
+
+    pub(crate) fn workers(&self) -> MutexGuard<'_, Vec<Worker>> {
+        self.workers.lock().unwrap()
+    }
+
+    pub(crate) fn wrong(&self, invariant: &'static str, what: impl Into<String>) {
+        let what = what.into();
+        self.hub.note("WRONG", &format_args!("{invariant}: {what}"));
+        self.ledger().wrong(invariant, what);
+    }
+
+    /// The plan, while faults are to come.
+    pub(crate) fn faulty(&self) -> Option<&Plan> {
+        (!self.healed.load(Ordering::Relaxed)).then_some(&self.plan)
+    }
+
+    pub(crate) fn hit(&self, what: &'static str) {
+        *self.hits.lock().unwrap().entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn hits(&self) -> BTreeMap<&'static str, u64> {
+        let mut hits = self.hits.lock().unwrap().clone();
+        hits.extend(self.azure().hits.clone());
+        hits
+    }
+
+    pub(crate) fn name_of(&self, tenant: usize) -> Option<String> {
+        self.tenants.get(tenant).cloned()
+    }
+
+    pub(crate) fn number_of(&self, tenant: &str) -> Option<usize> {
+        self.tenants.iter().position(|name| name == tenant)
+    }
+
+    pub(crate) fn tenants(&self) -> &[String] {
+        &self.tenants
+    }
+
+    /// Whether a dependency is down: 1 the store, 2 ARM, 3 Graph, 4 subscribers.
+    pub(crate) fn is_out(&self, dependency: u8) -> bool {
+        let now = self.hub.now();
+        let out =
+            self.outages.iter().any(|(which, from, to)| *which == dependency && (*from..*to).contains(&now));
+        if out {
+            self.hit("outage");
+        }
+        out
+    }
+
+    /// When the present invocation was first heard of.
+    pub(crate) fn begun(&self) -> Millis {
+        let (now, invocation) = (self.hub.now(), self.hub.invocation());
+        *self.pauses().begun.entry(invocation).or_insert(now)
+    }
+
+    /// A process begins its life.
+    fn worker(self: &Arc<Self>, number: usize, rng: &mut Rng) -> Worker {
+        let life = self.lives.fetch_add(1, Ordering::Relaxed);
+        let owner = self.hub.be_born();
+        let name = format!("w{number}-{life}");
+        let span = if self.healed.load(Ordering::Relaxed) { 0 } else { self.plan.skew };
+        let skew = Arc::new(AtomicI64::new(rng.within(-span, span)));
+        let clock = Arc::new(Watch { hub: Arc::clone(&self.hub), skew: Arc::clone(&skew) });
+        let shared = || Arc::clone(self);
+        let world = World {
+            store: Arc::new(Door { shared: shared(), owner, worker: name.clone() }),
+            wire: Arc::new(Line { shared: shared(), owner, worker: name.clone(), skew: Arc::clone(&skew) }),
+            announcer: Arc::new(Mouth { shared: shared(), owner }),
+            alarm: Arc::new(Bell { shared: shared(), owner }),
+            clock,
+        };
+        let version = usize::from(self.plan.versions && rng.permille(500));
+        let blueprint = self.blueprints[version].clone();
+        let routes = Routes::new(world, Settings::azure("sim"), vec![blueprint], vec![stamp()], name.clone());
+        Worker { owner, name, routes: Arc::new(routes), alive: true, skew }
+    }
+
+    /// The process is killed here, perhaps: whoever calls has to expect never to go on.
+    pub(crate) async fn perhaps_die(self: &Arc<Self>, owner: Owner, place: &'static str) {
+        let crashy = self.faulty().is_some_and(|plan| plan.kills_every > 0);
+        let share = if self.plan.kills_every < 60_000 { 12 } else { 2 };
+        if owner != 0 && crashy && self.faults().permille(share) {
+            self.hit(place);
+            self.kill(owner);
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A process dies; another takes its place after a while.
+    pub(crate) fn kill(self: &Arc<Self>, owner: Owner) {
+        let number = {
+            let mut workers = self.workers();
+            let Some(number) = workers.iter().position(|worker| worker.owner == owner && worker.alive) else {
+                return;
+            };
+            workers[number].alive = false;
+            number
+        };
+        self.hub.note("kill", &owner);
+        self.hit("kill");
+        self.hub.kill(owner);
+        let shared = Arc::clone(self);
+        let span = self.faults().within(500, 40_000);
+        self.hub.spawn(0, None, async move {
+            shared.hub.sleep(span).await;
+            shared.revive(number);
+        });
+    }
+
+    fn revive(self: &Arc<Self>, number: usize) {
+        let mut rng = self.faults().clone();
+        let _ = self.faults().next();
+        let worker = self.worker(number, &mut rng);
+        self.hub.note("birth", &worker.name);
+        self.workers()[number] = worker;
+    }
+
+    /// The faults are over: the living go on, on time.
+    pub(crate) fn heal(self: &Arc<Self>) {
+        self.healed.store(true, Ordering::Relaxed);
+        self.azure().heal(self.hub.now());
+        let owners: Vec<Owner> = self
+            .workers()
+            .iter()
+            .map(|worker| {
+                worker.skew.store(0, Ordering::Relaxed);
+                worker.owner
+            })
+            .collect();
+        for owner in owners {
+            self.hub.resume(owner);
+        }
+        self.hub.note("heal", &"");
+    }
+
+    /// What can be held against Azure's truth as soon as the store has taken a document.
+    pub(crate) fn after_save(&self, before: Option<Status>, tenant: &Tenant) {
+        if !self.plan.bounded() || before == Some(tenant.status) {
+            return;
+        }
+        let told = match tenant.status {
+            Status::Active => truth::lacks(&self.azure(), tenant).map(|lack| ("I2c", lack)),
+            Status::Deleted => {
+                let left = self.azure().belongings(tenant.id.as_str());
+                left.into_iter().next().map(|left| ("I14", format!("{left} is left")))
+            }
+            Status::Requested
+            | Status::Provisioning
+            | Status::Updating
+            | Status::Waiting
+            | Status::Failed
+            | Status::Deprovisioning => None,
+        };
+        if let Some((invariant, what)) = told {
+            self.wrong(invariant, format!("{} is called {:?}, but {what}", tenant.id, tenant.status));
+        }
+    }
+}
+
+/// One dependency after the other goes down, and they come back in another order.
+fn outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)> {
+    let mut found = Vec::new();
+    let mut at = rng.within(20_000, 120_000);
+    while at < until {
+        let end = (at + 240_000).min(until);
+        let mut from = at;
+        for dependency in [1, 2, 3, 4] {
+            from += rng.within(0, 30_000);
+            found.push((dependency, from, rng.within(from, end.max(from))));
+        }
+        at = end + rng.within(60_000, 200_000);
+    }
+    found
+}
+
+/// A worker's clock.
+struct Watch {
+    hub: Arc<Hub>,
+    skew: Arc<AtomicI64>,
+}
+
+impl Clock for Watch {
+    fn now(&self) -> Timestamp {
+        stamp_of(self.hub.now() + self.skew.load(Ordering::Relaxed))
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        let whole = stamp_of(millis_of(at));
+        let at = millis_of(at) + i64::from(whole < at) - self.skew.load(Ordering::Relaxed);
+        Box::pin(self.hub.sleep_until(at))
+    }
+}
+
+/// The way to subscribers.
+struct Mouth {
+    shared: Arc<Shared>,
+    owner: Owner,
+}
+
+impl Announcer for Mouth {
+    fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let shared = &self.shared;
+            shared.perhaps_die(self.owner, "C8 before publish").await;
+            let (span, fails, told) = {
+                let mut rng = shared.faults();
+                let fails = shared.faulty().is_some_and(|plan| rng.permille(plan.publish_fails));
+                (rng.within(1, 60), fails, rng.below(events.len() as u64 + 1))
+            };
+            shared.hub.sleep(span).await;
+            if shared.is_out(4) {
+                return Err(Failure::not_sent("simulated"));
+            }
+            let reached = if fails { usize::try_from(told).unwrap_or(0) } else { events.len() };
+            for event in &events[..reached] {
+                shared.hub.note("event", &format_args!("{} {}", event.kind, event.id));
+                shared.ledger().told(event);
+            }
+            shared.perhaps_die(self.owner, "C9 after publish").await;
+            if fails {
+                shared.hit("publish failed");
+                return Err(Failure::ambiguous("simulated: a subscriber did not answer"));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The way to the broker's scheduled messages.
+struct Bell {
+    shared: Arc<Shared>,
+    owner: Owner,
+}
+
+impl Alarm for Bell {
+    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let shared = &self.shared;
+            shared.perhaps_die(self.owner, "C10 before wake-up").await;
+            let (lost, refused, twice) = {
+                let mut rng = shared.faults();
+                let share = shared.faulty().map_or(0, |plan| plan.wakes_lost);
+                (rng.permille(share), rng.permille(share / 4), rng.permille(share / 2))
+            };
+            shared.hub.sleep(5).await;
+            if refused {
+                shared.hit("wake-up refused");
+                return Err(Failure::not_sent("simulated"));
+            }
+            if lost {
+                shared.hit("wake-up lost");
+                return Ok(());
+            }
+            for _ in 0..if twice { 2 } else { 1 } {
+                broker::schedule(shared, tenant, millis_of(at));
+            }
+            Ok(())
+        })
+    }
+}

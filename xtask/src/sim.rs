@@ -1,0 +1,81 @@
+//! `cargo xtask sim`: many seeds of the simulator in `tests/sim`, built for speed but with assertions.
+
+use std::{
+    io,
+    process::{Command, ExitCode},
+};
+
+/// What is asked of the simulator.
+#[derive(Default)]
+struct Asked {
+    seeds: Option<u64>,
+    first: Option<u64>,
+    seed: Option<u64>,
+    mutants: bool,
+}
+
+/// Runs the seeds that are asked for: `--seeds N`, `--first N`, one `--seed N`, or `--mutants`.
+pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
+    let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+    let tests: &[&str] = match asked {
+        Asked { mutants: true, .. } => &["mutants::every_mutant_is_caught"],
+        Asked { seed: Some(_), .. } => &["many_seeds_hold"],
+        Asked { .. } => &["many_seeds_hold", "a_noisy_neighbour_delays_nobody"],
+    };
+    if asked.mutants {
+        // One of them stands below the simulated wire.
+        let below =
+            crate::run(crate::cargo(&BUILT).args(["--features", "mutants", "--test", "adapters", "mutant"]))?;
+        if below != ExitCode::SUCCESS {
+            return Ok(below);
+        }
+    }
+    for test in tests {
+        let done = crate::run(&mut command(&asked, test))?;
+        if done != ExitCode::SUCCESS {
+            return Ok(done);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(arguments: &[String]) -> Result<Asked, String> {
+    let mut asked = Asked::default();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let mut number = || {
+            let given = rest.next().and_then(|text| text.parse().ok());
+            given.map(Some).ok_or_else(|| format!("{argument} wants a number"))
+        };
+        match argument.as_str() {
+            "--seeds" => asked.seeds = number()?,
+            "--first" => asked.first = number()?,
+            "--seed" => asked.seed = number()?,
+            "--mutants" => asked.mutants = true,
+            _ => return Err(format!("`{argument}` is not --seeds N, --first N, --seed N or --mutants")),
+        }
+    }
+    Ok(asked)
+}
+
+/// How everything is built that the simulator needs.
+const BUILT: [&str; 6] = ["test", "--locked", "--package", "tenantry", "--profile", "sim"];
+
+fn command(asked: &Asked, test: &str) -> Command {
+    let mut command = crate::cargo(&BUILT);
+    if asked.mutants {
+        command.args(["--features", "mutants"]);
+    }
+    command.args(["--test", "sim", "--", "--ignored", "--exact", test, "--nocapture"]);
+    for (name, value) in [
+        ("TENANTRY_SIM_SEEDS", asked.seeds),
+        ("TENANTRY_SIM_FIRST", asked.first),
+        ("TENANTRY_SIM_SEED", asked.seed),
+    ] {
+        command.env_remove(name);
+        if let Some(value) = value {
+            command.env(name, value.to_string());
+        }
+    }
+    command
+}
