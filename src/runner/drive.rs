@@ -160,10 +160,11 @@ impl<'a> Drive<'a> {
             | Event::Failed(_) => None,
         };
         for event in found.into_iter().chain([event]) {
-            // A question that failed has told nothing. Everybody may ask, so if another one saved first, its own failure
-            // is on record: those of ten who asked together are not ten in a row.
-            let in_vain = matches!(event, Event::Failed(_) | Event::Unanswered(_)) && !mutating;
-            if !in_vain {
+            // A question that failed has told nothing but how long to wait. Everybody may ask, so if another one saved
+            // first, its own failure is on record: those of ten who asked together are not ten in a row.
+            let in_vain = matches!(&event, Event::Failed(failure) | Event::Unanswered(failure)
+                if failure.retry_after.is_none());
+            if mutating || !in_vain {
                 self.unsaved.push((name.clone(), turn, event.clone()));
             }
             self.take_in(&name, turn, event, now);
