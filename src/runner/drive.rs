@@ -333,8 +333,10 @@ impl<'a> Drive<'a> {
             self.tenant.notices = kept;
         }
         let now = self.now();
-        if due.is_none() && !self.tenant.notices.is_empty() {
-            due = Some(later(now, self.runner.tell_again_after()));
+        if due.is_none()
+            && let Some(oldest) = self.tenant.notices.iter().map(|notice| notice.at).min()
+        {
+            due = Some(later(now, self.runner.tell_again_after(oldest, now)));
         }
         self.tenant.due_at = due;
         Claim::release(&mut self.tenant, &self.runner.settings, now);

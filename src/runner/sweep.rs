@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{Runner, announce};
 use crate::{
     announce::Teller,
@@ -55,8 +57,11 @@ impl Runner {
         }
     }
 
-    /// How long to wait before telling again.
-    pub(super) fn tell_again_after(&self) -> Duration {
-        self.settings.policy.backoff_most / 4
+    /// How long to wait before telling again what could not be told: as long again as it has waited already, within
+    /// bounds. So a passing failure costs a moment, and an outage of hours few attempts.
+    pub(super) fn tell_again_after(&self, oldest: Timestamp, now: Timestamp) -> Duration {
+        let policy = &self.settings.policy;
+        let age = Duration::try_from(now.duration_since(oldest)).unwrap_or_default();
+        age.clamp(policy.backoff_first, (policy.backoff_most / 4).max(policy.backoff_first))
     }
 }
