@@ -189,15 +189,12 @@ fn can_be_brought_back(kind: Kind) -> bool {
     }
 }
 
-/// What halted is tried again.
+/// What halted is tried again, and what is ready is looked at again: what halted may stand on something that is gone.
 pub fn retry(tenant: &mut Tenant, now: Timestamp) {
     let present = tenant.goal == Goal::Present;
     for record in tenant.steps.values_mut() {
         match record.state {
-            // What halted may stand on something that is gone.
-            StepState::Ready if present && !record.doomed && can_be_brought_back(record.kind) => {
-                record.begin_anew(now);
-            }
+            StepState::Ready if present && !record.doomed => record.begin_anew(now),
             StepState::Halted { .. } | StepState::Backoff { .. } => {
                 record.begin_anew(now);
                 record.recreated = 0;
