@@ -219,6 +219,10 @@ pub(crate) const CANARY: u64 = 0xCA_4A21;
 /// A person retries what has stopped; then everything has to be as wanted.
 fn settle(shared: &Arc<Shared>, first: u32) {
     for round in first..first + ROUNDS {
+        // A person also does what a held name asks for: what a request beyond its promised life has deleted is purged.
+        if !shared.plan.bounded() {
+            shared.azure().deleted_vaults.clear();
+        }
         let stopped =
             |tenant: &tenantry::tenant::Tenant| matches!(tenant.status, Status::Waiting | Status::Failed);
         if ask(shared, "retry", round, stopped) == 0 {
