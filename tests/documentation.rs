@@ -40,7 +40,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 fn pages() -> Vec<PathBuf> {
     let mut pages = files(&root().join("docs"), "md");
-    pages.extend([root().join("README.md"), root().join("examples/README.md")]);
+    pages.extend(["README.md", "SECURITY.md", "examples/README.md"].map(|page| root().join(page)));
     pages
 }
 
@@ -366,4 +366,58 @@ fn pages_stay_short_enough_to_be_read() {
         assert!(lines <= 250, "{} has {lines} lines", page.display());
     }
     assert!(read("README.md").lines().count() <= 130);
+}
+
+/// The words in backticks of a text, in order.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let page = read("docs/security.md");
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with('|')) {
+        let words: Vec<&str> = quoted(row).collect();
+        for pair in words.windows(2).filter(|pair| pair[0].starts_with("tests/") && pair[0].ends_with(".rs"))
+        {
+            assert!(read(pair[0]).contains(&format!("fn {}(", pair[1])), "{} has no {}", pair[0], pair[1]);
+            named += 1;
+        }
+    }
+    assert!(named > 25, "the page names {named} tests");
+}
+
+/// The fields of each line that is logged: what stands in `tracing::level!(..)` before the text.
+fn logged(source: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    for (at, _) in source.match_indices("tracing::") {
+        let rest = &source[at + "tracing::".len()..];
+        let Some(arguments) = ["error", "warn", "info", "debug", "trace"]
+            .iter()
+            .find_map(|level| rest.strip_prefix(level)?.strip_prefix("!("))
+        else {
+            continue;
+        };
+        let fixed = arguments.trim_start().strip_prefix("target: \"handler\",").unwrap_or(arguments);
+        let before_text = fixed.split('"').next().unwrap_or_default();
+        fields.extend(before_text.split(',').map(str::trim).filter(|field| !field.is_empty()).map(|field| {
+            let name = field.split('=').next().unwrap_or_default().trim();
+            name.trim_start_matches(['%', '?']).to_owned()
+        }));
+    }
+    fields
+}
+
+#[test]
+fn only_listed_fields_are_logged() {
+    assert_eq!(logged(r#"tracing::warn!(a.b = f(x), %c, ?d, e, "text {f}")"#), ["a.b", "c", "d", "e"]);
+    let sources = files(&root().join("src"), "rs");
+    let used: BTreeSet<String> =
+        sources.iter().flat_map(|path| logged(&fs::read_to_string(path).unwrap())).collect();
+    let page = read("docs/operating.md");
+    let table = page.split("| field | what it is |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows = table.lines().filter_map(|row| row.split('|').nth(1));
+    let listed: BTreeSet<String> = rows.flat_map(quoted).map(str::to_owned).collect();
+    assert_eq!(used, listed, "left: logged in src; right: listed in docs/operating.md");
 }
