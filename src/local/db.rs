@@ -6,7 +6,7 @@
 
 use std::{fs, io::ErrorKind, path::Path, sync::Arc, thread};
 
-use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
 /// What went wrong below a closure: the file, the disk, or the writer itself.
@@ -57,6 +57,20 @@ impl Db {
     pub fn open(path: &Path) -> Result<Self, DbError> {
         let database = open_whole(path)
             .map_err(|error| DbError::Open { path: path.display().to_string(), why: error.to_string() })?;
+        Self::over(database)
+    }
+
+    /// Opens or creates the database on a storage other than a file.
+    ///
+    /// # Errors
+    /// [`DbError::Storage`] if what is there can't be opened.
+    pub fn on(storage: impl StorageBackend) -> Result<Self, DbError> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        Self::over(builder.create_with_backend(storage)?)
+    }
+
+    fn over(database: Database) -> Result<Self, DbError> {
         let database = Arc::new(database);
         let (jobs, queue) = mpsc::channel(BACKLOG);
         let writer = Arc::clone(&database);
