@@ -182,7 +182,11 @@ async fn answers(bytes: Vec<u8>) -> bool {
     for id in TENANTS {
         let loaded = state.load(&id.parse().unwrap()).await;
         if let Ok(Some(found)) = &loaded {
-            assert_eq!(found.value, tenant(id, found.value.version), "another document is read than was written");
+            assert_eq!(
+                found.value,
+                tenant(id, found.value.version),
+                "another document is read than was written"
+            );
         }
         well &= loaded.is_ok_and(|found| found.is_some());
     }
