@@ -11,6 +11,8 @@
 //! 7. [`runner`]: does what was decided.
 //! 8. [`announce`]: tells the world.
 //!
+//! [`permissions`] derives from a blueprint the least power that carrying it out takes; pure.
+//!
 //! [`ports`] are the seams between these and a world; [`azure`] is the real one, [`local`] the one with no Azure. People
 //! come in through [`api`], the HTTP functions, and [`cli`], one file per command; [`config`] reads their settings and
 //! [`telemetry`] writes their logs.
@@ -27,6 +29,7 @@ pub mod ids;
 pub mod intake;
 pub mod local;
 pub mod mutant;
+pub mod permissions;
 pub mod ports;
 pub mod runner;
 pub mod steps;

@@ -12,13 +12,15 @@ use std::{
 
 /// The floors from the highest to the lowest. A part uses itself and what stands below it, nothing beside it, so there
 /// can be no circle.
-const FLOORS: [&[&str]; 13] = [
+const FLOORS: [&[&str]; 14] = [
     &["main"],
     &["cli"],
     &["host"],
     &["api", "local"],
     &["runner", "intake", "azure"],
     &["ports"],
+    // What blueprints and steps need to be allowed.
+    &["permissions"],
     // It takes in what steps have judged.
     &["engine"],
     &["steps", "announce"],
@@ -38,11 +40,12 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
 )];
 
 /// What has no I/O, no clock, no randomness and no async: folders, and of intake the files that judge a message.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "announce/",
     "blueprint/",
     "engine/",
     "ids.rs",
+    "permissions/",
     "steps/",
     "tenant/",
     "intake/answer.rs",

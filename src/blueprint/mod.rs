@@ -24,13 +24,15 @@ mod resource_types;
 mod rules;
 mod scope;
 mod tree;
+mod uses;
 
 use serde_json::{Map, Value};
 
 pub use findings::{Finding, Severity};
 pub use names::{Owner, derive as derive_name, role_assignment_name};
 pub use plan::{BlueprintRef, Kind, Outputs, Plan, PlannedStep, RenderError};
-pub use resource_types::{Marker, NameRule, Purge, ResourceType, SoftDeletion};
+pub use resource_types::{Link, Marker, NameRule, Purge, ResourceType, SoftDeletion};
+pub use uses::{Touch, Use};
 
 use crate::ids::{StepName, TenantId, sha256_hex};
 
@@ -118,6 +120,14 @@ impl Blueprint {
     /// can't work out for this tenant.
     pub fn plan(&self, subject: &Subject) -> Result<Plan, Vec<Fault>> {
         planner::plan(self, subject)
+    }
+
+    /// What its steps do in Azure for tenants of these tiers, in the order of the file; of all tiers if none is named.
+    /// Conditions and values that only a request decides count as met.
+    ///
+    /// Errors: a tier that it does not serve, and every role or resource that can't be known before there is a tenant.
+    pub fn uses(&self, stamp: &Value, tiers: &[String]) -> Result<Vec<Use>, Vec<Fault>> {
+        uses::uses(&self.file, stamp, tiers)
     }
 
     /// Its name.

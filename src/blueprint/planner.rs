@@ -370,7 +370,7 @@ fn object(step: &PlannedStep) -> Option<String> {
 }
 
 /// What counts as yes in a condition: what is true, not empty, not null and not zero.
-fn is_true(value: &Value) -> bool {
+pub(super) fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(flag) => *flag,

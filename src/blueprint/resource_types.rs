@@ -1,7 +1,10 @@
 //! Azure's variety in one table: what must be known of a resource type beyond what a blueprint says.
 //!
 //! Sources: Microsoft's API descriptions of the versions named here, and the service documentation of each type
-//! (naming rules, soft deletion, properties that can't change). A type that is not listed can still be used: the
+//! (naming rules, soft deletion, properties that can't change). Actions are those of Microsoft's list "Azure
+//! permissions"; a role that names another one is refused. What bodies link to takes rights there: for private endpoints
+//! and zone groups "Azure RBAC permissions for Private Link", for managed identities "Managed Identity Operator", for a
+//! workspace's parts "Manage access to Azure Machine Learning workspaces". A type that is not listed can still be used: the
 //! blueprint then has to give `apiVersion` and, if the default rule does not fit, `name`.
 
 /// Which characters a derived name may have, and how long it may be.
@@ -42,6 +45,23 @@ pub struct SoftDeletion {
     pub purge: Purge,
 }
 
+/// Another resource that a body names by its id, and what whoever sends the body has to be allowed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// JSON pointer into the body to the id; `*` stands for every item of a list.
+    pub at: &'static str,
+    /// What follows the other resource's type in the action, e.g. `join/action`.
+    pub needs: &'static str,
+}
+
+impl SoftDeletion {
+    /// What the actions on the soft-deleted begin with: the path without what is filled in.
+    pub fn actions(&self) -> String {
+        let fixed = self.path.split('/').skip(1).filter(|segment| !segment.starts_with('{'));
+        fixed.collect::<Vec<_>>().join("/")
+    }
+}
+
 /// What is particular about one resource type.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceType {
@@ -68,6 +88,14 @@ pub struct ResourceType {
     /// JSON pointer into the body to the id of the subnet whose virtual network Azure changes for this resource, one
     /// change at a time: parallel ones are refused with `RetryableErrorDueToAnotherOperation` and the like.
     pub serialise: Option<&'static str>,
+    /// What its actions begin with where that is not its name.
+    pub actions: Option<&'static str>,
+    /// Other resources that its body names, and what that takes.
+    pub links: &'static [Link],
+    /// The action that asks about a running write; none where Azure publishes no such action.
+    pub asks_write: Option<&'static str>,
+    /// The action that asks about a running deletion, or about a purge of what is soft-deleted; likewise.
+    pub asks_delete: Option<&'static str>,
 }
 
 const PLAIN: ResourceType = ResourceType {
@@ -82,6 +110,10 @@ const PLAIN: ResourceType = ResourceType {
     purge_query: None,
     soft_deletion: None,
     serialise: None,
+    actions: None,
+    links: &[],
+    asks_write: None,
+    asks_delete: None,
 };
 
 const fn rule(prefix: &'static str, min: usize, max: usize, hyphen: bool) -> Option<NameRule> {
@@ -93,6 +125,8 @@ const TYPES: &[ResourceType] = &[
         name: "Microsoft.Resources/resourceGroups",
         api_version: "2024-07-01",
         names: rule("rg", 1, 90, true),
+        actions: Some("Microsoft.Resources/subscriptions/resourceGroups"),
+        asks_delete: Some("Microsoft.Resources/subscriptions/operationresults/read"),
         ..PLAIN
     },
     ResourceType {
@@ -117,6 +151,7 @@ const TYPES: &[ResourceType] = &[
             path: "providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{name}",
             purge: Purge::Action,
         }),
+        asks_delete: Some("Microsoft.KeyVault/locations/operationResults/read"),
         ..PLAIN
     },
     // Kept for 48 hours, name and sub-domain with it; purging takes a permission in the subscription.
@@ -129,6 +164,7 @@ const TYPES: &[ResourceType] = &[
             path: "providers/Microsoft.CognitiveServices/locations/{location}/resourceGroups/{group}/deletedAccounts/{name}",
             purge: Purge::Delete,
         }),
+        asks_delete: Some("Microsoft.CognitiveServices/locations/operationresults/read"),
         ..PLAIN
     },
     ResourceType {
@@ -143,6 +179,13 @@ const TYPES: &[ResourceType] = &[
         names: rule("mlw", 3, 33, true),
         immutable: &["/location", "/properties/storageAccount", "/properties/keyVault"],
         purge_query: Some("forceToPurge=true"),
+        links: &[
+            Link { at: "/properties/storageAccount", needs: "read" },
+            Link { at: "/properties/keyVault", needs: "read" },
+            Link { at: "/properties/applicationInsights", needs: "read" },
+        ],
+        asks_write: Some("Microsoft.MachineLearningServices/locations/workspaceOperationsStatus/read"),
+        asks_delete: Some("Microsoft.MachineLearningServices/locations/workspaceOperationsStatus/read"),
         ..PLAIN
     },
     ResourceType {
@@ -151,6 +194,8 @@ const TYPES: &[ResourceType] = &[
         names: rule("ep", 3, 32, true),
         immutable: &["/location", "/identity/type", "/properties/authMode"],
         carry: &["/properties/traffic"],
+        asks_write: Some("Microsoft.MachineLearningServices/locations/mfeOperationsStatus/read"),
+        asks_delete: Some("Microsoft.MachineLearningServices/locations/mfeOperationResults/read"),
         ..PLAIN
     },
     ResourceType {
@@ -158,6 +203,8 @@ const TYPES: &[ResourceType] = &[
         api_version: "2024-10-01",
         names: rule("dep", 3, 32, true),
         immutable: &["/location", "/properties/endpointComputeType"],
+        asks_write: Some("Microsoft.MachineLearningServices/locations/mfeOperationsStatus/read"),
+        asks_delete: Some("Microsoft.MachineLearningServices/locations/mfeOperationResults/read"),
         ..PLAIN
     },
     ResourceType {
@@ -166,6 +213,15 @@ const TYPES: &[ResourceType] = &[
         names: rule("pe", 2, 64, true),
         immutable: &["/location", "/properties/subnet/id"],
         serialise: Some("/properties/subnet/id"),
+        links: &[
+            Link { at: "/properties/subnet/id", needs: "join/action" },
+            Link {
+                at: "/properties/privateLinkServiceConnections/*/properties/privateLinkServiceId",
+                needs: "privateEndpointConnectionsApproval/action",
+            },
+        ],
+        asks_write: Some("Microsoft.Network/locations/operations/read"),
+        asks_delete: Some("Microsoft.Network/locations/operationResults/read"),
         ..PLAIN
     },
     ResourceType {
@@ -174,6 +230,12 @@ const TYPES: &[ResourceType] = &[
         location: false,
         marker: Marker::Identity,
         immutable: &[],
+        links: &[Link {
+            at: "/properties/privateDnsZoneConfigs/*/properties/privateDnsZoneId",
+            needs: "join/action",
+        }],
+        asks_write: Some("Microsoft.Network/locations/operations/read"),
+        asks_delete: Some("Microsoft.Network/locations/operationResults/read"),
         ..PLAIN
     },
 ];
@@ -201,6 +263,11 @@ impl ResourceType {
         let types = rest.iter().step_by(2).copied();
         (rest.len() >= 2 && rest.len() % 2 == 0)
             .then(|| std::iter::once(*namespace).chain(types).collect::<Vec<_>>().join("/"))
+    }
+
+    /// What the actions on a type begin with: its name, but for a few.
+    pub fn actions_of(name: &str) -> &str {
+        Self::find(name).map_or(name, |row| row.actions.unwrap_or(row.name))
     }
 
     /// Every row of the table.

@@ -7,6 +7,7 @@ mod history;
 mod list;
 mod local;
 mod output;
+pub mod permissions;
 pub mod plan;
 mod progress;
 mod retry;
@@ -39,6 +40,7 @@ enum Command {
     Cloud(cloud::Args),
     Check(check::Args),
     Plan(plan::Args),
+    Permissions(permissions::Args),
     Submit(submit::Args),
     Status(status::Args),
     List(list::Args),
@@ -68,6 +70,16 @@ pub async fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args, config).await,
         Command::Cloud(args) => cloud::run(args, config).await,
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
+        Command::Permissions(args) => match local::blueprints(&config) {
+            Ok(known) => {
+                let stamps = config.azure.map_or_else(|| vec![local_stamp()], |azure| azure.stamps);
+                printed(permissions::run(&args, &known, &stamps, &mut std::io::stdout()))
+            }
+            Err(problems) => {
+                problems.iter().for_each(|problem| output::problem(problem));
+                ExitCode::from(2)
+            }
+        },
         Command::Plan(args) => printed(plan::run(&args, &local_stamp(), &mut std::io::stdout())),
         Command::Submit(args) => submit::run(args, config).await,
         Command::Status(args) => status::run(args).await,

@@ -1,0 +1,187 @@
+//! `tenantry permissions`: the least power that blueprints need.
+
+use std::{io, path::Path, process::ExitCode};
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::{
+    blueprint::Blueprint,
+    permissions::{
+        Permissions, Reach,
+        bicep::bicep,
+        data_plane::{GRAPH, GRAPH_OPTIONAL, ROLES},
+        derive,
+        document::{Principals, document},
+    },
+};
+
+/// Prints the least power that blueprints need: roles, conditions, permissions of Graph.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files, or names of the built-in blueprint and of those in TENANTRY_BLUEPRINTS; without any, all of the latter.
+    pub blueprints: Vec<String>,
+    /// For people, as JSON for Azure's REST API, or as a Bicep file.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Only for tenants of this tier; can be given several times.
+    #[arg(long, value_name = "TIER")]
+    pub tier: Vec<String>,
+    /// The stamp or stamps (JSON); without it those of TENANTRY_STAMPS, or the one of the local world.
+    #[arg(long, value_name = "FILE")]
+    pub stamp: Option<std::path::PathBuf>,
+}
+
+/// How permissions are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// Role definitions and assignments as Azure takes them.
+    Json,
+    /// A Bicep file.
+    Bicep,
+}
+
+/// Runs the command with the blueprints and stamps of the settings: exit code 0, 1 if there are none because of a
+/// blueprint, 2 if a file can't be read.
+///
+/// Errors: only those of `out` itself.
+pub fn run(
+    args: &Args,
+    configured: &[Blueprint],
+    stamps: &[Value],
+    out: &mut dyn io::Write,
+) -> io::Result<ExitCode> {
+    let stamps = match args.stamp.as_deref().map(stamp_file).transpose() {
+        Ok(given) => given.unwrap_or_else(|| stamps.to_vec()),
+        Err(why) => return usage(&why, out),
+    };
+    let mut blueprints = Vec::new();
+    for name in &args.blueprints {
+        if let Some(known) = configured.iter().find(|blueprint| blueprint.name() == name) {
+            blueprints.push(known.clone());
+            continue;
+        }
+        let text = match std::fs::read_to_string(name) {
+            Ok(text) => text,
+            Err(error) => {
+                let names: Vec<&str> = configured.iter().map(Blueprint::name).collect();
+                let names = names.join(", ");
+                let why = format!(
+                    "{name}: no such blueprint (there is {names}), and no file that can be read: {error}"
+                );
+                return usage(&why, out);
+            }
+        };
+        match Blueprint::check(&text) {
+            Ok(checked) => blueprints.push(checked.blueprint),
+            Err(findings) => {
+                findings.iter().try_for_each(|finding| super::check::tell(name, finding, out))?;
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    if args.blueprints.is_empty() {
+        blueprints = configured.to_vec();
+    }
+    match derive(&blueprints, &stamps, &args.tier) {
+        Err(faults) => {
+            for fault in faults {
+                writeln!(out, "error[{}]: {}", fault.code, fault.message)?;
+            }
+            Ok(ExitCode::FAILURE)
+        }
+        Ok(permissions) => {
+            match args.format {
+                Format::Text => tell(&permissions, &blueprints, &stamps, out)?,
+                Format::Json => {
+                    writeln!(out, "{:#}", document(&permissions, &stamps, &Principals::unknown()))?;
+                }
+                Format::Bicep => write!(out, "{}", bicep(&permissions, &command(args)))?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn usage(why: &str, out: &mut dyn io::Write) -> io::Result<ExitCode> {
+    writeln!(out, "{why}")?;
+    Ok(ExitCode::from(2))
+}
+
+/// One stamp or several.
+fn stamp_file(path: &Path) -> Result<Vec<Value>, String> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| format!("{}: can't be read: {error}", path.display()))?;
+    let value: Value = serde_json::from_str(&text)
+        .map_err(|error| format!("{}: this is not JSON: {error}", path.display()))?;
+    Ok(if let Value::Array(stamps) = value { stamps } else { vec![value] })
+}
+
+/// The command that was given, for a file's head; paths are the maker's own business.
+fn command(args: &Args) -> String {
+    let name = |given: &String| {
+        Path::new(given).file_name().map_or(given.clone(), |n| n.to_string_lossy().into_owned())
+    };
+    let blueprints = args.blueprints.iter().map(name);
+    let tiers = args.tier.iter().map(|tier| format!("--tier {tier}"));
+    let words: Vec<String> = blueprints.chain(tiers).collect();
+    format!("tenantry permissions {} --format bicep", words.join(" ")).replace("  ", " ")
+}
+
+/// For people: what, and why.
+fn tell(
+    permissions: &Permissions,
+    blueprints: &[Blueprint],
+    stamps: &[Value],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let names: Vec<String> =
+        blueprints.iter().map(|blueprint| format!("{} {}", blueprint.name(), blueprint.version())).collect();
+    writeln!(out, "The least power for {}", names.join(", "))?;
+    let principals = Principals::unknown();
+    for custom in permissions.roles(&principals) {
+        let count = custom.role.actions.len();
+        writeln!(out, "\n{}: the custom role of the {}, {count} actions", custom.name, custom.identity)?;
+        for scope in permissions.scopes(stamps) {
+            writeln!(out, "  assigned at {scope}")?;
+        }
+        let width = custom.role.names().map(str::len).max().unwrap_or_default();
+        for (action, why) in &custom.role.actions {
+            let why: Vec<&str> = why.iter().map(String::as_str).collect();
+            writeln!(out, "    {action:width$}  {}", why.join("; "))?;
+        }
+        if let Some(condition) = custom.condition {
+            writeln!(out, "  only under the condition\n    {condition}")?;
+        }
+    }
+    match &permissions.reach {
+        Reach::StampGroup => writeln!(out, "\nNothing is needed outside of the stamp's resource group.")?,
+        Reach::Subscription(reasons) => {
+            writeln!(out, "\nThe roles have to be assigned at the subscription:")?;
+            reasons.iter().try_for_each(|reason| writeln!(out, "  {reason}"))?;
+        }
+    }
+    if permissions.entra {
+        writeln!(
+            out,
+            "\nMicrosoft Graph, for the provisioner alone: Entra lets an application be changed and deleted by"
+        )?;
+        writeln!(out, "whoever has made it\n  {GRAPH}")?;
+        writeln!(
+            out,
+            "  {GRAPH_OPTIONAL} (optional, reads only: without it deleted applications are neither brought back nor purged)"
+        )?;
+    }
+    writeln!(out, "\nBuilt-in roles for data")?;
+    for role in &ROLES {
+        writeln!(
+            out,
+            "  {:11}  {:30}  {}  at {}: {}",
+            role.identity, role.role, role.id, role.scope, role.why
+        )?;
+    }
+    let providers: Vec<&str> = permissions.providers.iter().map(String::as_str).collect();
+    writeln!(out, "\nRegistered once in the subscription, by whoever sets it up\n  {}", providers.join(", "))
+}

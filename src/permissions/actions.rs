@@ -1,0 +1,54 @@
+//! Actions: how wildcards match, and which no role of ours may have.
+//!
+//! Source: Microsoft, "Understand Azure role definitions": `*` stands for any run of characters, slashes too; what is
+//! allowed are the actions less the not-actions, of each role for itself.
+
+/// Whether a pattern matches an action. Compared without case, as Azure does.
+pub fn matches(pattern: &str, action: &str) -> bool {
+    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = action.strip_prefix(first) else { return false };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let Some(last) = pieces.pop() else { return rest.is_empty() };
+    // Each piece in between at its first place leaves the most for those behind it.
+    for piece in pieces {
+        match rest.split_once(piece) {
+            Some((_, behind)) => rest = behind,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// Whether one role with these actions and not-actions allows an action.
+pub fn allows<T: AsRef<str>>(actions: &[T], not_actions: &[T], action: &str) -> bool {
+    let any = |patterns: &[T]| patterns.iter().any(|pattern| matches(pattern.as_ref(), action));
+    any(actions) && !any(not_actions)
+}
+
+/// What no role of ours may have, whatever a blueprint says: pattern, and why. Keys would be secrets, scoring is the
+/// tenant's, and whoever writes definitions, deployments, locks or policies can do anything.
+const NEVER: [(&str, &str); 12] = [
+    ("*/listKeys/action", "it reads keys"),
+    ("*/listSecrets/action", "it reads secrets"),
+    ("*/regenerateKeys/action", "it makes keys"),
+    ("*/regenerateKey/action", "it makes keys"),
+    ("*/onlineEndpoints/token/action", "it gets the tokens of callers"),
+    ("*/score/action", "only a tenant's own principal calls its endpoint"),
+    ("Microsoft.Resources/deployments/*", "a template can do anything"),
+    ("Microsoft.Resources/deploymentScripts/*", "a script can do anything"),
+    ("Microsoft.Authorization/roleDefinitions/*", "roles are for people to define"),
+    ("Microsoft.Authorization/locks/*", "locks are for people to set"),
+    ("Microsoft.Authorization/policy*", "policies are for people to set"),
+    ("Microsoft.Authorization/elevateAccess/*", "it is the way to everything"),
+];
+
+/// Why a role of ours may not have an action, if it may not.
+pub fn objection(action: &str) -> Option<String> {
+    if action.contains('*') {
+        return Some(format!("{action} is a wildcard"));
+    }
+    let (_, why) = NEVER.iter().find(|(pattern, _)| matches(pattern, action))?;
+    Some(format!("{action} is never granted: {why}"))
+}

@@ -1,0 +1,96 @@
+//! Roles and their assignments as a Bicep file.
+
+use std::fmt::Write as _;
+
+use super::{
+    Condition, Permissions, Reach,
+    document::{Custom, Principals},
+};
+
+/// A whole file: the two custom roles and who has them, with the identities as parameters. What it does not hold, the
+/// built-in roles for data and Graph's permission, stands in the comment at its head.
+pub fn bicep(permissions: &Permissions, command: &str) -> String {
+    let (target, place) = match permissions.reach {
+        Reach::Subscription(_) => ("subscription", "subscription()"),
+        Reach::StampGroup => ("resourceGroup", "resourceGroup()"),
+    };
+    // Bicep fills these in.
+    let principals = Principals {
+        host: "${hostPrincipalId}".to_owned(),
+        provisioner: "${provisionerPrincipalId}".to_owned(),
+        remover: "${removerPrincipalId}".to_owned(),
+    };
+    let mut file = format!(
+        "// The least that tenantry has to be allowed in Azure Resource Manager, made by\n\
+         //   {command}\n\
+         // Make it anew when a blueprint changes. Roles for data and the permission of Microsoft Graph are not in\n\
+         // here; the command without `--format` lists them.\n\
+         targetScope = '{target}'\n\n\
+         @description('The object id of the identity that looks at, makes and changes tenants.')\n\
+         param provisionerPrincipalId string\n\n\
+         @description('The object id of the identity that deletes; the provisioner where there is no other.')\n\
+         param removerPrincipalId string = provisionerPrincipalId\n\n\
+         @description('The object id of the identity of the Functions host.')\n\
+         param hostPrincipalId string = provisionerPrincipalId\n\n\
+         @description('The name of the deployment: a custom role is unique in its directory.')\n\
+         param deployment string\n"
+    );
+    for custom in permissions.roles(&principals) {
+        role(&mut file, &custom, place);
+    }
+    file
+}
+
+fn role(file: &mut String, custom: &Custom<'_>, place: &str) {
+    let Custom { identity, name, description, role, condition } = custom;
+    let mut text = format!(
+        "\nresource {identity}Role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {{\n  \
+           name: guid({place}.id, 'tenantry', deployment, '{identity}')\n  \
+           properties: {{\n    \
+             roleName: '{name} (${{deployment}})'\n    \
+             description: {}\n    \
+             type: 'CustomRole'\n    \
+             permissions: [\n      \
+               {{\n        \
+                 actions: [\n",
+        quoted(description)
+    );
+    for action in role.names() {
+        let _ = writeln!(text, "          {}", quoted(action));
+    }
+    let _ = write!(
+        text,
+        "        ]\n        \
+                 notActions: []\n        \
+                 dataActions: []\n        \
+                 notDataActions: []\n      \
+               }}\n    \
+             ]\n    \
+             assignableScopes: [\n      \
+               {place}.id\n    \
+             ]\n  \
+           }}\n\
+         }}\n\n\
+         resource {identity}Assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {{\n  \
+           name: guid({place}.id, {identity}PrincipalId, {identity}Role.id)\n  \
+           properties: {{\n    \
+             roleDefinitionId: {identity}Role.id\n    \
+             principalId: {identity}PrincipalId\n    \
+             principalType: 'ServicePrincipal'\n"
+    );
+    if let Some(condition) = condition {
+        let version = Condition::VERSION;
+        let _ = write!(
+            text,
+            "    condition: {}\n    conditionVersion: '{version}'\n",
+            quoted(&condition.to_string())
+        );
+    }
+    text.push_str("  }\n}\n");
+    file.push_str(&text);
+}
+
+/// A Bicep text; what stands in `${}` stays an expression.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}

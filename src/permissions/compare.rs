@@ -1,0 +1,35 @@
+//! What is needed against what is held.
+
+use std::collections::BTreeSet;
+
+use super::actions::{allows, objection};
+
+/// What one role that an identity holds allows at a scope, as Azure tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Held {
+    /// What it allows; may hold wildcards.
+    pub actions: Vec<String>,
+    /// What it leaves out of that.
+    pub not_actions: Vec<String>,
+}
+
+/// What came of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Comparison {
+    /// Needed and not held, in order.
+    pub missing: Vec<String>,
+    /// Held and not needed, wildcards as they are written; those that are never to be held come with the reason.
+    pub excess: Vec<String>,
+}
+
+/// Compares the actions that are needed with the roles that are held.
+pub fn compare(needed: &BTreeSet<String>, held: &[Held]) -> Comparison {
+    let is_held = |action: &&String| held.iter().any(|role| allows(&role.actions, &role.not_actions, action));
+    let missing = needed.iter().filter(|action| !is_held(action)).cloned().collect();
+    let is_needed = |action: &str| needed.iter().any(|other| other.eq_ignore_ascii_case(action));
+    let unneeded = held.iter().flat_map(|role| &role.actions).filter(|action| !is_needed(action));
+    let excess: BTreeSet<String> =
+        unneeded.map(|action| objection(action).unwrap_or_else(|| action.clone())).collect();
+    Comparison { missing, excess: excess.into_iter().collect() }
+}

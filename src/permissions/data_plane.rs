@@ -1,0 +1,72 @@
+//! What is held outside of Azure Resource Manager: built-in roles for data, and permissions of Microsoft Graph.
+//!
+//! Sources: Microsoft, "Azure built-in roles" (the GUIDs), "Connecting to host storage with an identity" for the host's
+//! storage, "Microsoft Graph permissions reference".
+
+/// A built-in role that one identity holds at one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataRole {
+    /// `host`, `provisioner`.
+    pub identity: &'static str,
+    /// The role's name.
+    pub role: &'static str,
+    /// The role definition's GUID.
+    pub id: &'static str,
+    /// The narrowest place where it does.
+    pub scope: &'static str,
+    /// What for.
+    pub why: &'static str,
+}
+
+/// The one permission of Microsoft Graph: it makes applications and manages those that it has made.
+pub const GRAPH: &str = "Application.ReadWrite.OwnedBy";
+
+/// A permission of Graph without which nothing stops: it shows what was deleted. With it deleted applications are
+/// brought back by tenantry and purged by a removal; without it Entra forgets them after thirty days.
+pub const GRAPH_OPTIONAL: &str = "Application.Read.All";
+
+const RECEIVER: (&str, &str) = ("Azure Service Bus Data Receiver", "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0");
+const SENDER: (&str, &str) = ("Azure Service Bus Data Sender", "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39");
+const TABLES: (&str, &str) = ("Storage Table Data Contributor", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3");
+const BLOBS: (&str, &str) = ("Storage Blob Data Owner", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b");
+const EVENTS: (&str, &str) = ("EventGrid Data Sender", "d5a91429-5739-47e2-a06b-3470a27159e7");
+
+const fn role(
+    identity: &'static str,
+    (role, id): (&'static str, &'static str),
+    scope: &'static str,
+    why: &'static str,
+) -> DataRole {
+    DataRole { identity, role, id, scope, why }
+}
+
+/// All of them. The remover has none.
+pub const ROLES: [DataRole; 7] = [
+    role(
+        "host",
+        RECEIVER,
+        "the queue tenant-requests",
+        "its triggers take in requests, and what was dead-lettered",
+    ),
+    role("host", RECEIVER, "the queue tenant-wakeups", "its trigger wakes parked tenants"),
+    role(
+        "host",
+        BLOBS,
+        "the host's own storage account (not that of the state)",
+        "keys, locks and the timer's schedule",
+    ),
+    role(
+        "provisioner",
+        TABLES,
+        "the storage account of the state",
+        "it makes its tables and keeps all state in them",
+    ),
+    role("provisioner", SENDER, "the queue tenant-wakeups", "it parks tenants"),
+    role("provisioner", SENDER, "the topic of TENANTRY_EVENTS_TOPIC, if set", "it tells subscribers"),
+    role(
+        "provisioner",
+        EVENTS,
+        "the Event Grid topic of TENANTRY_EVENT_GRID, if set",
+        "it tells subscribers",
+    ),
+];

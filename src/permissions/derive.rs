@@ -1,0 +1,144 @@
+//! From what blueprints do to what has to be allowed.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Permissions, Reach, Role, actions};
+use crate::blueprint::{Blueprint, Fault, Purge, ResourceType, Touch, Use};
+
+/// Granting, looking at grants, taking them back.
+const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
+/// By which tenantry sees at its start what it is allowed.
+const OWN: &str = "Microsoft.Authorization/permissions/read";
+const GROUPS: &str = "Microsoft.Resources/resourceGroups";
+
+/// What these blueprints need together for tenants of these tiers (of all, if none is named) in stamps like this one.
+///
+/// The remover sends what deletes and what asks about that; everything else, looks in the course of a removal too, is
+/// the provisioner's (see [`crate::blueprint::Touch`]). No action is a wildcard.
+///
+/// # Errors
+/// Whatever can't be known before there is a tenant, and every action that is never granted.
+pub fn derive(
+    blueprints: &[Blueprint],
+    stamps: &[Value],
+    tiers: &[String],
+) -> Result<Permissions, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut uses: Vec<Use> = Vec::new();
+    for blueprint in blueprints {
+        // A tier is asked of those that have it; one that none has is a fault of the first.
+        let served: Vec<String> =
+            tiers.iter().filter(|tier| blueprint.tiers().contains(tier)).cloned().collect();
+        let foreign = !tiers.is_empty() && served.is_empty();
+        for stamp in stamps.iter().filter(|_| !foreign) {
+            match blueprint.uses(stamp, &served) {
+                Ok(found) => uses.extend(found),
+                Err(found) => faults.extend(found),
+            }
+        }
+    }
+    let known = |tier: &&String| blueprints.iter().any(|blueprint| blueprint.tiers().contains(tier));
+    faults.extend(tiers.iter().filter(|tier| !known(tier)).map(|tier| Fault {
+        pointer: "/tiers".into(),
+        code: "unknown-tier",
+        message: format!("no blueprint has the tier {tier}"),
+    }));
+    let mut derived = Derived::new();
+    uses.iter().for_each(|one| derived.take(one));
+    let permissions = derived.0;
+    let all = permissions.provisioner.names().chain(permissions.remover.names());
+    faults.extend(all.filter_map(actions::objection).map(|message| Fault {
+        pointer: "/steps".into(),
+        code: "never-granted",
+        message,
+    }));
+    faults.dedup();
+    if faults.is_empty() { Ok(permissions) } else { Err(faults) }
+}
+
+struct Derived(Permissions);
+
+impl Derived {
+    fn new() -> Self {
+        let mut permissions = Permissions {
+            provisioner: Role::default(),
+            remover: Role::default(),
+            reach: Reach::StampGroup,
+            granted: BTreeSet::new(),
+            entra: false,
+            providers: BTreeSet::new(),
+        };
+        for role in [&mut permissions.provisioner, &mut permissions.remover] {
+            role.add(OWN.to_owned(), "the start compares what is held with what is needed".to_owned());
+        }
+        Self(permissions)
+    }
+
+    fn take(&mut self, one: &Use) {
+        let step = &one.step;
+        match &one.touch {
+            Touch::Resource { of } => self.resource(step.as_str(), of),
+            Touch::Update { of } => {
+                self.may(of, "read", format!("{step}: looks"));
+                self.may(of, "write", format!("{step}: changes"));
+                self.asks_write(of, format!("{step}: waits"));
+            }
+            Touch::Link { to, needs } => self.may(to, needs, format!("{step}: names it")),
+            Touch::Look { of } => self.may(of, "read", format!("{step}: looks")),
+            Touch::Grant { role } => {
+                self.0.granted.insert(role.clone());
+                self.may(ASSIGNMENTS, "read", format!("{step}: looks"));
+                self.may(ASSIGNMENTS, "write", format!("{step}: grants"));
+                self.0.remover.add(format!("{ASSIGNMENTS}/delete"), format!("{step}: takes back"));
+            }
+            Touch::Entra => self.0.entra = true,
+        }
+    }
+
+    fn resource(&mut self, step: &str, of: &str) {
+        let row = ResourceType::find(of);
+        self.may(of, "read", format!("{step}: looks"));
+        self.may(of, "write", format!("{step}: makes and changes"));
+        self.asks_write(of, format!("{step}: waits"));
+        self.0.remover.add(format!("{}/delete", ResourceType::actions_of(of)), format!("{step}: removes"));
+        if let Some(ask) = row.and_then(|row| row.asks_delete) {
+            self.0.remover.add(ask.to_owned(), format!("{step}: waits for its removal"));
+        }
+        if let Some(soft) = row.and_then(|row| row.soft_deletion) {
+            let actions = soft.actions();
+            self.0.provisioner.add(format!("{actions}/read"), format!("{step}: looks among the deleted"));
+            let purge = match soft.purge {
+                Purge::Action => "purge/action",
+                Purge::Delete => "delete",
+            };
+            self.0.remover.add(format!("{actions}/{purge}"), format!("{step}: purges"));
+            self.reaches_subscription(format!(
+                "{step}: what is deleted lies in the subscription, in no group"
+            ));
+        }
+        if of == GROUPS {
+            self.reaches_subscription(format!("{step}: makes a resource group for each tenant"));
+        } else {
+            self.0.providers.extend(of.split('/').next().map(str::to_owned));
+        }
+    }
+
+    fn may(&mut self, of: &str, what: &str, why: String) {
+        self.0.provisioner.add(format!("{}/{what}", ResourceType::actions_of(of)), why);
+    }
+
+    fn asks_write(&mut self, of: &str, why: String) {
+        if let Some(ask) = ResourceType::find(of).and_then(|row| row.asks_write) {
+            self.0.provisioner.add(ask.to_owned(), why);
+        }
+    }
+
+    fn reaches_subscription(&mut self, why: String) {
+        match &mut self.0.reach {
+            Reach::Subscription(reasons) => _ = reasons.insert(why),
+            Reach::StampGroup => self.0.reach = Reach::Subscription(BTreeSet::from([why])),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The least power: derived from blueprints, printed, and held against what the simulated Azure asks for.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "permissions/derived.rs"]
+mod derived;
+#[path = "permissions/matching.rs"]
+mod matching;

@@ -1,0 +1,206 @@
+//! What is derived from blueprints, and how it is printed.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use serde_json::Value;
+use tenantry::{
+    blueprint::{Blueprint, DEFAULT},
+    cli::permissions::{Args, Format, run},
+    local::cloud::local_stamp,
+    permissions::{Permissions, Reach, actions::objection, derive},
+};
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("blueprints")
+}
+
+/// All blueprints of the repository: name of the file, and the blueprint.
+fn shipped() -> Vec<(String, Blueprint)> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |file: PathBuf| {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        (name, Blueprint::check(&std::fs::read_to_string(file).unwrap()).unwrap().blueprint)
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn printed(blueprints: &[&str], format: Format, tier: &[&str]) -> (String, bool) {
+    let known = vec![Blueprint::check(DEFAULT).unwrap().blueprint];
+    let blueprints = blueprints.iter().map(|name| match *name {
+        "secure-ai-service" => (*name).to_owned(),
+        name => folder().join(format!("{name}.yaml")).display().to_string(),
+    });
+    let tier = tier.iter().map(|tier| (*tier).to_owned()).collect();
+    let args = Args { blueprints: blueprints.collect(), format, tier, stamp: None };
+    let mut out = Vec::new();
+    let code = run(&args, &known, &[local_stamp()], &mut out).unwrap();
+    (String::from_utf8(out).unwrap(), code == std::process::ExitCode::SUCCESS)
+}
+
+fn of(yaml: &str) -> Result<Permissions, Vec<String>> {
+    let head = "blueprint: odd\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [one, two]\n";
+    let blueprint = Blueprint::check(&format!("{head}{yaml}")).unwrap_or_else(|f| panic!("{f:#?}")).blueprint;
+    derive(&[blueprint], &[local_stamp()], &[]).map_err(|f| f.into_iter().map(|f| f.message).collect())
+}
+
+#[test]
+fn each_shipped_blueprint_has_its_permissions_printed() {
+    for (name, _) in shipped() {
+        for (format, ending) in [(Format::Text, "text"), (Format::Json, "json"), (Format::Bicep, "bicep")] {
+            let (text, good) = printed(&[&name], format, &[]);
+            assert!(good, "{text}");
+            insta::assert_snapshot!(format!("{name}-{ending}"), text);
+        }
+    }
+}
+
+#[test]
+fn no_action_is_a_wildcard_and_none_is_one_that_is_never_granted() {
+    for (name, blueprint) in shipped() {
+        let permissions = derive(&[blueprint], &[local_stamp()], &[]).unwrap();
+        let actions = permissions.provisioner.names().chain(permissions.remover.names());
+        let refused: Vec<_> = actions.filter_map(objection).collect();
+        assert_eq!(refused, [""; 0], "{name}");
+        let deletes = |action: &&str| action.ends_with("/delete") || action.ends_with("/purge/action");
+        assert_eq!(permissions.provisioner.names().filter(deletes).count(), 0, "{name}: it deletes nothing");
+        let makes = |action: &&str| action.ends_with("/write") || action.ends_with("join/action");
+        assert_eq!(permissions.remover.names().filter(makes).count(), 0, "{name}: it makes nothing");
+    }
+}
+
+#[test]
+fn tenants_without_groups_of_their_own_need_less_and_only_in_the_stamps_group() {
+    let blueprint = || vec![Blueprint::check(DEFAULT).unwrap().blueprint];
+    let all = derive(&blueprint(), &[local_stamp()], &[]).unwrap();
+    let pooled = derive(&blueprint(), &[local_stamp()], &["pooled".to_owned()]).unwrap();
+    assert_eq!(pooled.reach, Reach::StampGroup);
+    assert!(matches!(all.reach, Reach::Subscription(_)));
+    let names = |permissions: &Permissions| -> BTreeSet<String> {
+        let both = permissions.provisioner.names().chain(permissions.remover.names());
+        both.map(str::to_owned).collect()
+    };
+    assert!(names(&pooled).is_subset(&names(&all)));
+    assert!(!names(&pooled).iter().any(|action| action.contains("resourceGroups/write")));
+    assert_eq!(pooled.granted.len(), 1, "the scorer's role alone");
+    insta::assert_snapshot!(
+        "secure-ai-service-pooled",
+        printed(&["secure-ai-service"], Format::Text, &["pooled"]).0
+    );
+}
+
+#[test]
+fn several_blueprints_need_what_each_of_them_needs() {
+    let shipped: Vec<Blueprint> = shipped().into_iter().map(|(_, blueprint)| blueprint).collect();
+    let together = derive(&shipped, &[local_stamp()], &[]).unwrap();
+    for blueprint in shipped {
+        let alone = derive(&[blueprint], &[local_stamp()], &[]).unwrap();
+        assert!(alone.provisioner.names().all(|action| together.provisioner.actions.contains_key(action)));
+        assert!(alone.remover.names().all(|action| together.remover.actions.contains_key(action)));
+        assert!(alone.granted.is_subset(&together.granted));
+    }
+}
+
+#[test]
+fn a_type_without_a_row_gets_the_general_rule() {
+    let permissions = of("steps:
+  thing: { kind: arm, type: Microsoft.Odd/things/parts, apiVersion: '2024-01-01', in: '{{ stamp.thingId }}', name: x }
+")
+    .unwrap();
+    let names: Vec<&str> = permissions.provisioner.names().collect();
+    assert_eq!(
+        names,
+        [
+            "Microsoft.Authorization/permissions/read",
+            "Microsoft.Odd/things/parts/read",
+            "Microsoft.Odd/things/parts/write"
+        ]
+    );
+    assert!(permissions.remover.actions.contains_key("Microsoft.Odd/things/parts/delete"));
+}
+
+#[test]
+fn what_a_request_decides_counts_when_it_is_a_condition_and_is_refused_when_it_is_a_role() {
+    let permissions = of("parameters: { odd: { type: boolean, default: false } }
+steps:
+  group: { kind: arm, type: Microsoft.Resources/resourceGroups, when: \"tenant.tier == 'three'\" }
+  maybe: { kind: arm, type: Microsoft.Insights/components, in: \"{{ stamp.x }}\", when: parameters.odd }
+")
+    .unwrap();
+    assert!(permissions.provisioner.actions.contains_key("Microsoft.Insights/components/write"));
+    assert!(
+        !permissions.provisioner.names().any(|action| action.contains("resourceGroups")),
+        "no tier has it"
+    );
+    let faults = of("parameters: { role: { type: string } }
+steps:
+  group: { kind: arm, type: Microsoft.Resources/resourceGroups }
+  grant: { kind: role-assignment, scope: \"{{ steps.group.id }}\", role: \"{{ parameters.role }}\", principal: x }
+")
+    .unwrap_err();
+    assert_eq!(
+        faults,
+        [
+            "blueprint odd, step grant/role: this depends on the request, so there is no telling what it will be"
+        ]
+    );
+}
+
+#[test]
+fn a_blueprint_that_needs_what_is_never_granted_has_no_permissions() {
+    let faults = of("steps:
+  group: { kind: arm, type: Microsoft.Resources/resourceGroups }
+  lock: { kind: arm, type: Microsoft.Authorization/locks, apiVersion: '2020-05-01', in: group }
+")
+    .unwrap_err();
+    assert!(
+        faults.iter().any(|fault| fault.starts_with("Microsoft.Authorization/locks/write is never granted")),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn unknown_tiers_and_blueprints_are_told() {
+    let (text, good) = printed(&["secure-ai-service"], Format::Text, &["golden"]);
+    assert!(!good && text.contains("no blueprint has the tier golden"), "{text}");
+    let (text, good) = printed(&["nothing"], Format::Text, &[]);
+    assert!(!good && text.contains("no such blueprint (there is secure-ai-service)"), "{text}");
+}
+
+#[test]
+fn the_bicep_file_is_well_formed() {
+    for (name, _) in shipped() {
+        let (text, _) = printed(&[&name], Format::Bicep, &[]);
+        let (mut open, mut quoted, mut escaped) = (Vec::new(), false, false);
+        for c in
+            text.lines().filter(|line| !line.starts_with("//")).flat_map(|line| line.chars().chain(['\n']))
+        {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' if quoted => escaped = true,
+                '\'' => quoted = !quoted,
+                '\n' => assert!(!quoted, "{name}: a text goes over its line\n{text}"),
+                '{' | '[' | '(' if !quoted => open.push(c),
+                '}' => assert!(quoted || open.pop() == Some('{'), "{name}"),
+                ']' => assert!(quoted || open.pop() == Some('['), "{name}"),
+                ')' => assert!(quoted || open.pop() == Some('('), "{name}"),
+                _ => {}
+            }
+        }
+        assert!(open.is_empty() && !quoted, "{name}: {open:?}");
+    }
+}
+
+#[test]
+fn the_json_is_what_azures_api_takes() {
+    let (text, _) = printed(&["secure-ai-service"], Format::Json, &[]);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let definition = &document["roleDefinitions"][0]["properties"];
+    assert_eq!(definition["type"], "CustomRole");
+    assert_eq!(definition["permissions"][0]["notActions"], serde_json::json!([]));
+    for assignment in document["roleAssignments"].as_array().unwrap() {
+        assert_eq!(assignment["properties"]["conditionVersion"], "2.0");
+        assert_eq!(assignment["properties"]["principalType"], "ServicePrincipal");
+    }
+}
