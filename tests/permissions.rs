@@ -2,7 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod common;
+
 #[path = "permissions/derived.rs"]
 mod derived;
+#[path = "permissions/enforced.rs"]
+mod enforced;
+#[path = "permissions/life.rs"]
+mod life;
 #[path = "permissions/matching.rs"]
 mod matching;

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use reqwest::{Client, RequestBuilder, Url, header};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{
     client::{Answer, Lost, client, exchange},
@@ -52,6 +53,8 @@ pub struct HttpWire {
     client: Client,
     hosts: Hosts,
     tokens: Arc<Tokens>,
+    /// Whoever deletes in Azure Resource Manager, if that is another identity.
+    remover: Option<Arc<Tokens>>,
     /// None where the services have no limits of their own.
     throttle: Option<Throttle>,
     timeout: Duration,
@@ -60,7 +63,7 @@ pub struct HttpWire {
 impl HttpWire {
     /// A wire to the given hosts; `timeout` bounds a whole request.
     pub fn new(client: Client, hosts: Hosts, tokens: Arc<Tokens>, timeout: Duration) -> Self {
-        Self { client, hosts, tokens, throttle: None, timeout }
+        Self { client, hosts, tokens, remover: None, throttle: None, timeout }
     }
 
     /// A wire to a simulated Azure, which has everything at one address and takes any token.
@@ -70,6 +73,14 @@ impl HttpWire {
     pub fn simulated(url: &Url, timeout: Duration) -> Result<Self, reqwest::Error> {
         let hosts = Hosts { arm: url.clone(), graph: url.clone(), event_grid: Some(url.clone()) };
         Ok(Self::new(client(timeout)?, hosts, Arc::new(Tokens::fixed("simulated")), timeout))
+    }
+
+    /// Sends what deletes and purges in Azure Resource Manager as another identity. Graph's deletions stay with the one
+    /// that has made the applications: Entra lets nobody else delete them under `Application.ReadWrite.OwnedBy`.
+    #[must_use]
+    pub fn remover(mut self, tokens: Arc<Tokens>) -> Self {
+        self.remover = Some(tokens);
+        self
     }
 
     /// Keeps to the services' limits.
@@ -115,28 +126,65 @@ impl HttpWire {
     }
 
     /// What can be waited for before anything is sent.
-    async fn ready(&self, request: &Request) -> Result<RequestBuilder, Failure> {
+    async fn ready(&self, request: &Request, tokens: &Tokens) -> Result<RequestBuilder, Failure> {
         let url = self.url(request)?;
         if let Some(throttle) = &self.throttle {
             throttle.admit(request).await?;
         }
-        let token = self.tokens.token(audience(request.api)).await?;
+        let token = tokens.token(audience(request.api)).await?;
         Ok(self.outgoing(request, url, &token))
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Failure> {
+        let begun = Instant::now();
+        let Some(remover) = &self.remover else {
+            return self.exchange_as(&request, &self.tokens, begun).await;
+        };
+        if deletes(&request) {
+            return self.exchange_as(&request, remover, begun).await;
+        }
+        let reply = self.exchange_as(&request, &self.tokens, begun).await?;
+        // Only whoever began an operation may ask about it, and its URL does not say who that was.
+        if reply.status == 403 && is_question(&request) {
+            let names_a_right = |reply: &Reply| {
+                reply.body.pointer("/error/code").is_some_and(|code| code == "AuthorizationFailed")
+            };
+            let other = self.exchange_as(&request, remover, begun).await?;
+            return Ok(if other.status == 403 && names_a_right(&reply) { reply } else { other });
+        }
+        Ok(reply)
+    }
+
+    /// One exchange as one identity; the time that is left is counted from `begun`.
+    async fn exchange_as(
+        &self,
+        request: &Request,
+        tokens: &Tokens,
+        begun: Instant,
+    ) -> Result<Reply, Failure> {
         let late = || Failure::not_sent("a token or the throttle took too long");
-        let begun = tokio::time::Instant::now();
+        let left = || self.timeout.saturating_sub(begun.elapsed());
         let outgoing =
-            tokio::time::timeout(self.timeout, self.ready(&request)).await.map_err(|_| late())??;
-        let left = self.timeout.saturating_sub(begun.elapsed());
-        let answered = exchange(outgoing.timeout(left), MAX_REPLY_BYTES).await;
+            tokio::time::timeout(left(), self.ready(request, tokens)).await.map_err(|_| late())??;
+        let answered = exchange(outgoing.timeout(left()), MAX_REPLY_BYTES).await;
         let reply = answered.map_err(lost).and_then(read);
         if let Some(throttle) = &self.throttle {
-            throttle.learn(&request, reply.as_ref().ok());
+            throttle.learn(request, reply.as_ref().ok());
         }
         reply
     }
+}
+
+/// Whether a request removes something in Azure Resource Manager.
+fn deletes(request: &Request) -> bool {
+    let path = request.path.split('?').next().unwrap_or_default();
+    request.api == Api::Arm
+        && (request.method == Method::Delete || (request.method == Method::Post && path.ends_with("/purge")))
+}
+
+/// Whether a request asks about an operation, at the whole URL that Azure Resource Manager has given for it.
+fn is_question(request: &Request) -> bool {
+    request.api == Api::Arm && request.method == Method::Get && !request.path.starts_with('/')
 }
 
 impl Wire for HttpWire {

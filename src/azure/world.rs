@@ -51,7 +51,11 @@ pub fn open(config: &AzureConfig, clock: Arc<dyn Clock>, timeout: Duration) -> R
     let tokens = Arc::new(Tokens::of(&config.identity, &scopes(config), &client, Arc::clone(&clock))?);
     let hosts =
         Hosts { arm: config.arm.clone(), graph: config.graph.clone(), event_grid: config.event_grid.clone() };
-    let wire = HttpWire::new(client.clone(), hosts, Arc::clone(&tokens), timeout);
+    let mut wire = HttpWire::new(client.clone(), hosts, Arc::clone(&tokens), timeout);
+    if let Some(remover) = &config.remover {
+        let tokens = Tokens::of(remover, &scopes(config), &client, Arc::clone(&clock))?;
+        wire = wire.remover(Arc::new(tokens));
+    }
     let wire: Arc<dyn Wire> = Arc::new(wire.throttled(Throttle::new(Arc::clone(&clock))));
     let bus = service_bus(config, &client, &tokens, &clock);
     let tables = TablesSettings { endpoint: config.tables.clone(), prefix: config.table_prefix.clone() };

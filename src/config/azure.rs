@@ -13,6 +13,8 @@ use super::Reader;
 pub struct AzureConfig {
     /// As whom Azure is called.
     pub identity: Identity,
+    /// As whom is deleted in Azure Resource Manager, if that is another identity.
+    pub remover: Option<Identity>,
     /// Azure Resource Manager.
     pub arm: Url,
     /// Microsoft Graph.
@@ -74,6 +76,7 @@ impl AzureConfig {
     /// `None` if something is wrong, which the reader then knows.
     pub(super) fn read(reader: &mut Reader<'_>, in_azure: bool) -> Option<Self> {
         let identity = identity(reader);
+        let remover = remover(reader, identity.as_ref());
         let arm = address(reader, "TENANTRY_ARM", Some("https://management.azure.com"), in_azure);
         let graph = address(reader, "TENANTRY_GRAPH", Some("https://graph.microsoft.com"), in_azure);
         let tables = address(reader, "TENANTRY_TABLES", None, in_azure);
@@ -115,6 +118,7 @@ impl AzureConfig {
         let stamps = stamps(reader);
         Some(Self {
             identity: identity?,
+            remover,
             arm: arm?,
             graph: graph?,
             tables: tables?,
@@ -150,6 +154,22 @@ fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
             None
         }
     }
+}
+
+/// A second managed identity; others have one account each.
+fn remover(reader: &mut Reader<'_>, identity: Option<&Identity>) -> Option<Identity> {
+    const NAME: &str = "TENANTRY_REMOVER_CLIENT_ID";
+    let client_id = reader.text(NAME)?;
+    match identity {
+        Some(Identity::Managed { client_id: Some(own) }) if own.eq_ignore_ascii_case(&client_id) => {
+            reader.refuse(NAME, "it is the identity of TENANTRY_CLIENT_ID itself; leave it out");
+        }
+        Some(Identity::Workload { .. } | Identity::Developer) => {
+            reader.refuse(NAME, "only managed identities can be two; leave it out");
+        }
+        Some(Identity::Managed { .. }) | None => {}
+    }
+    Some(Identity::Managed { client_id: Some(client_id) })
 }
 
 /// A service's address, or the default one.

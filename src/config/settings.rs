@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 26] = [
+pub const SETTINGS: [Setting; 27] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",
@@ -62,6 +62,12 @@ pub const SETTINGS: [Setting; 26] = [
         "the client id of the user-assigned managed identity",
         "the system-assigned one",
         "11111111-2222-3333-4444-555555555555",
+    ),
+    setting(
+        "TENANTRY_REMOVER_CLIENT_ID",
+        "the client id of a second user-assigned identity, which alone deletes in Azure Resource Manager",
+        "the identity that does everything else",
+        "22222222-2222-3333-4444-555555555555",
     ),
     setting(
         "IDENTITY_ENDPOINT",

@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     alarm::QueueAlarm,
-    cloud::{Cloud, CloudError, CloudSettings, Speed, local_stamp},
+    cloud::{Cloud, CloudError, CloudSettings, Speed, access::Access, local_stamp},
     db::{Db, DbError},
     host::{App, AppError, EmbeddedHost, Handler, HostError, HostSettings},
     queue::{BrokerSettings, Queue},
@@ -104,9 +104,12 @@ impl LocalWorld {
         }
         let queue = Queue::open(db, BrokerSettings::default())?;
         let now = Arc::new(move || clock.now());
-        let cloud =
-            Cloud::open(CloudSettings::new(settings.data.join("azure.redb"), now).speed(settings.speed))
-                .await?;
+        let mut cloud = CloudSettings::new(settings.data.join("azure.redb"), now).speed(settings.speed);
+        match Access::least(&settings.blueprints, &[local_stamp()], None) {
+            Ok(access) => cloud = cloud.access(access),
+            Err(why) => tracing::warn!("the simulated Azure allows everything: {why}"),
+        }
+        let cloud = Cloud::open(cloud).await?;
         let listener = same_port_as_before(&settings.data.join("azure.port")).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let server = cloud.clone();

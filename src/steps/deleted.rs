@@ -57,9 +57,10 @@ impl Deleted {
         let listed = !self.is_by_id(look);
         match reply.status {
             404 => Ok(None),
-            // Listing takes a permission of its own (`Application.Read.All`). Without it nothing is found, and what
-            // is there all the same shows when the name turns out to be held.
-            400 | 403 if listed => Ok(None),
+            // Looking there takes a permission of its own (`Application.Read.All`). Without it nothing is found, and
+            // what is there all the same shows when the name turns out to be held.
+            403 => Ok(None),
+            400 if listed => Ok(None),
             200 if listed => self.in_list(&reply.body),
             200 if reply.body.get("id").is_some_and(Value::is_string) => {
                 let (key, value) = &self.key;

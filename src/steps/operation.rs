@@ -10,7 +10,10 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
 use super::{Api, Failure, Method, Reply, Request, failure};
-use crate::tenant::{Poll, PollStyle};
+use crate::{
+    blueprint::ResourceType,
+    tenant::{Poll, PollStyle},
+};
 
 /// The longest poll URL that is kept, in bytes; Azure's have up to 4 KB. Without one the resource itself is looked at.
 const MAX_URL: usize = 8 << 10;
@@ -27,7 +30,7 @@ pub enum Progress {
         /// When the service wants to be asked.
         after: Option<Duration>,
     },
-    /// The operation has ended and come to nothing; only a poll tells that.
+    /// The operation has ended and come to nothing, or we may not ask about it; only a poll tells that.
     Ended(Failure),
 }
 
@@ -79,6 +82,7 @@ pub fn after_poll(asked: &Poll, reply: &Reply) -> Result<Progress, Failure> {
             Ok(Progress::Running { operation: moved(asked, reply), after: reply.retry_after() })
         }
         (PollStyle::Location, 200..=299) => Ok(Progress::Done),
+        (_, 403) if names_a_missing_right(reply) => Ok(Progress::Ended(failure::classify(reply))),
         // The answer is the one that a synchronous call would have had.
         (PollStyle::Location, 400 | 402 | 405..=407 | 409 | 411..=428 | 430..=499) => {
             Ok(Progress::Ended(failure::classify(reply)))
@@ -86,6 +90,15 @@ pub fn after_poll(asked: &Poll, reply: &Reply) -> Result<Progress, Failure> {
         (PollStyle::AsyncOperation, 200..=299) => by_status(reply),
         (PollStyle::AsyncOperation | PollStyle::Location, _) => Err(failure::classify(reply)),
     }
+}
+
+/// Whether a refusal names a right to ask that a role can hold. Somebody has to grant that, and to ask once more is no
+/// use. Other refusals, such as that of somebody who did not begin the operation, say nothing.
+fn names_a_missing_right(reply: &Reply) -> bool {
+    let cause = failure::classify(reply).cause;
+    let named = |action: &str| cause.message.to_ascii_lowercase().contains(&action.to_ascii_lowercase());
+    let rights = ResourceType::all().flat_map(|row| [row.asks_write, row.asks_delete]).flatten();
+    cause.code == "AuthorizationFailed" && rights.into_iter().any(named)
 }
 
 fn by_status(reply: &Reply) -> Result<Progress, Failure> {

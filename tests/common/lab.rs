@@ -17,7 +17,7 @@ use tenantry::{
     ids::TenantId,
     intake::{Intake, Stamp},
     local::{
-        cloud::{Cloud, CloudSettings, Speed, local_stamp},
+        cloud::{Cloud, CloudSettings, Speed, access::Access, local_stamp},
         db::Db,
         state::LocalState,
     },
@@ -102,11 +102,21 @@ impl Drop for Lab {
 
 impl Lab {
     pub(crate) async fn new(speed: Speed) -> Self {
+        Self::with(speed, None).await
+    }
+
+    /// In a cloud in which only what is granted is allowed.
+    pub(crate) async fn guarded(speed: Speed, access: Access) -> Self {
+        Self::with(speed, Some(access)).await
+    }
+
+    async fn with(speed: Speed, access: Option<Access>) -> Self {
         let folder = super::folder();
         let clock = Jumping::new();
         let now = Arc::clone(&clock);
         let settings = CloudSettings::new(folder.path().join("azure.redb"), Arc::new(move || now.now()));
-        let cloud = Cloud::open(settings.speed(speed)).await.unwrap();
+        let settings = CloudSettings { access, ..settings.speed(speed) };
+        let cloud = Cloud::open(settings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { cloud.serve(listener).await.unwrap() });

@@ -139,7 +139,9 @@ async fn a_deleted_vault_holds_its_name_until_it_is_purged() {
     world.pass(25);
     world.delete(&id, VAULT).await.is(200);
     let purge = format!("{deleted}/purge?api-version={VAULT}");
-    world.send("POST", &purge, None).await.is(200);
+    world.send("POST", &purge, None).await.is(202);
+    world.send("POST", &purge, None).await.refuses(409, "Conflict");
+    world.pass(20);
     world.send("POST", &purge, None).await.is(404);
     let mut protected = vault_body();
     protected["properties"]["enablePurgeProtection"] = json!(true);

@@ -3,17 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    CloudError, Inner, arm,
+    CloudError, Inner,
+    access::{self, Holder},
+    arm,
     chaos::Trouble,
     events,
     faults::Failure,
     graph,
-    identity::Flaw,
+    identity::{Flaw, Issuer},
     operations,
     reply::{Body, Call, Outcome, Refusal, Reply, Stop, refuse},
     service::Service,
     service_bus, sim,
-    store::{Change, Entry, Look as _, Snapshot},
+    store::{Change, Entry, Look, Snapshot},
 };
 use crate::{
     engine::later,
@@ -112,7 +114,7 @@ async fn carry_out(
         None if call.mutates() => return write(inner, service, call, failure, request_id).await,
         None => {
             look(inner, |look| {
-                read(look, service, &call).or_else(|stop| refused(stop, service, request_id, inner))
+                read(inner, look, service, &call).or_else(|stop| refused(stop, service, request_id, inner))
             })
             .await?
         }
@@ -120,7 +122,29 @@ async fn carry_out(
     note(inner, &call, reply).await
 }
 
-fn read(look: &Snapshot, service: Service, call: &Call) -> Outcome {
+/// Who it is that calls; `None` for somebody who may do everything.
+fn caller<'a>(inner: &'a Inner, call: &Call) -> Option<&'a Holder> {
+    let access = inner.access.as_ref()?;
+    let token = call.headers.get("authorization")?;
+    let token = token.strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
+    let client = if inner.strict { Issuer::client(token)? } else { token.to_owned() };
+    access.holder(&client)
+}
+
+/// Refuses what the caller may not do.
+fn permit(inner: &Inner, look: &impl Look, service: Service, call: &Call) -> Outcome<()> {
+    match (caller(inner, call), &inner.access, service) {
+        (Some(holder), Some(access), Service::Arm) => access::check(access, &inner.used, holder, look, call),
+        (Some(holder), Some(_), Service::Graph) => access::check_directory(holder, look, call),
+        _ => Ok(()),
+    }
+}
+
+fn read(inner: &Inner, look: &Snapshot, service: Service, call: &Call) -> Outcome {
+    permit(inner, look, service, call)?;
+    if let (Service::Arm, Some(scope)) = (service, access::listed(&call.path)) {
+        return access::list(inner.access.as_ref().zip(caller(inner, call)), call, &scope);
+    }
     match service {
         Service::Graph => graph::read(look, call),
         Service::EventGrid | Service::Bus => {
@@ -164,12 +188,13 @@ async fn write(
             }
             operations::settle(&mut change)?;
             change.failure = failure;
-            let outcome: Outcome = match service {
+            change.caller = caller(&own, &call).map(|holder| holder.object_id.clone());
+            let outcome: Outcome = permit(&own, &change, service, &call).and_then(|()| match service {
                 Service::Graph => graph::change(&mut change, &call),
                 Service::EventGrid => events::publish(&mut change, &call),
                 Service::Bus => service_bus::publish(&mut change, &call),
                 Service::Arm | Service::Identity | Service::Simulator => arm::change(&mut change, &call),
-            };
+            });
             let reply = outcome.or_else(|stop| refused(stop, service, &request_id, &own))?;
             let tenant = match (&reply.tenant, service) {
                 (None, Service::Arm) => change.tenant_at(&call.path)?,

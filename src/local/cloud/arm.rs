@@ -167,8 +167,12 @@ fn target(call: &Call) -> Outcome<Target> {
     }
     Ok(match lower.as_slice() {
         ["subscriptions", _] => Target::Subscription,
-        [.., word @ ("operationstatuses" | "operationresults"), operation] => {
-            Target::Poll { operation: (*operation).to_owned(), by_status: *word == "operationstatuses" }
+        ["subscriptions", _, "providers", _, "locations", _, word, operation]
+        | ["subscriptions", _, word @ "operationresults", operation]
+            if operations::is_status(word).is_some() =>
+        {
+            let by_status = operations::is_status(word) == Some(true);
+            Target::Poll { operation: (*operation).to_owned(), by_status }
         }
         ["subscriptions", _, "providers", _] => {
             Target::Provider { namespace: words[3].clone(), register: false }

@@ -130,6 +130,13 @@ impl Issuer {
         if claims.exp <= now.as_second() { Err(Flaw::Expired) } else { Ok(()) }
     }
 
+    /// The client id of the identity that a token of ours was issued to; empty for the system-assigned one.
+    pub(crate) fn client(token: &str) -> Option<String> {
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split_once('.')?.0).ok()?;
+        let claims: Claims = serde_json::from_slice(&claims).ok()?;
+        Some(claims.appid.unwrap_or_default())
+    }
+
     fn token(&self, claims: &str) -> String {
         let signed = sha256_hex(format!("{0}\n{claims}\n{0}", self.secret).as_bytes());
         format!("{}.{signed}", BASE64_URL_SAFE_NO_PAD.encode(claims))

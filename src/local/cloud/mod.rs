@@ -10,6 +10,7 @@
 //! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
 //! expire by comparing instants with the clock whenever somebody asks.
 
+pub mod access;
 mod answer;
 mod arm;
 mod chaos;
@@ -38,7 +39,13 @@ use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 
-use self::{chaos::Chaos, faults::Faults, identity::Issuer, journal::Journal};
+use self::{
+    access::{Access, Used},
+    chaos::Chaos,
+    faults::Faults,
+    identity::Issuer,
+    journal::Journal,
+};
 pub use self::{
     service_bus::TOPIC,
     stamp::{
@@ -117,6 +124,8 @@ pub struct CloudSettings {
     pub token_life: Duration,
     /// The Service Bus queues; without them a message to one is refused.
     pub queue: Option<Queue>,
+    /// Who may do what; without it everybody may do everything.
+    pub access: Option<Access>,
 }
 
 /// How long Entra's tokens for managed identities are good.
@@ -135,7 +144,15 @@ impl CloudSettings {
     /// A cloud over this file in which nothing takes time, any token is taken, and there are no queues.
     pub fn new(data: impl Into<PathBuf>, now: Now) -> Self {
         let data = data.into();
-        Self { data, speed: Speed::Max, now, strict: false, token_life: TOKEN_LIFE, queue: None }
+        Self {
+            data,
+            speed: Speed::Max,
+            now,
+            strict: false,
+            token_life: TOKEN_LIFE,
+            queue: None,
+            access: None,
+        }
     }
 
     /// The same with another speed.
@@ -156,6 +173,13 @@ impl CloudSettings {
     #[must_use]
     pub fn token_life(mut self, life: Duration) -> Self {
         self.token_life = life;
+        self
+    }
+
+    /// The same in which only what is granted is allowed.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = Some(access);
         self
     }
 
@@ -200,6 +224,8 @@ pub(crate) struct Inner {
     pub(crate) faults: Faults,
     pub(crate) chaos: Chaos,
     pub(crate) journal: Journal,
+    pub(crate) access: Option<Access>,
+    pub(crate) used: Used,
 }
 
 impl fmt::Debug for Cloud {
@@ -233,6 +259,8 @@ impl Cloud {
             faults: Faults::default(),
             chaos: Chaos::default(),
             journal: Journal::default(),
+            access: settings.access,
+            used: Used::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -42,6 +42,9 @@ pub(crate) struct Operation {
     /// Whether it has ended.
     pub(crate) done: bool,
     pub(crate) tenant: Option<String>,
+    /// The object id of whoever has started it, where that is known; only that one may ask about it.
+    #[serde(default)]
+    pub(crate) caller: Option<String>,
 }
 
 /// How a caller follows an operation.
@@ -76,6 +79,7 @@ pub(crate) fn start(
         failure: change.failure.take(),
         done: false,
         tenant: object.tenant.clone(),
+        caller: change.caller.clone(),
     };
     object.busy = Some(id.clone());
     change.put(object)?;
@@ -155,11 +159,12 @@ pub(crate) fn announce(
     follow: Follow,
     now: Timestamp,
 ) -> Reply {
-    let (header, word) = match follow {
-        Follow::Status => ("Azure-AsyncOperation", "operationStatuses"),
-        Follow::Location => ("Location", "operationResults"),
+    let header = match follow {
+        Follow::Status => "Azure-AsyncOperation",
+        Follow::Location => "Location",
         Follow::Resource => return reply,
     };
+    let word = word(operation, follow);
     let url = format!("{}{}", call.base, poll_path(operation, word, call));
     with_pause(reply.with(header, url), operation, now)
 }
@@ -175,6 +180,36 @@ fn with_pause(reply: Reply, operation: &Operation, now: Timestamp) -> Reply {
 pub(crate) fn pause(operation: &Operation, now: Timestamp) -> Option<i64> {
     let left = operation.ends.duration_since(now).as_secs();
     (left >= 1).then(|| left.min(LONGEST_PAUSE_SECONDS))
+}
+
+/// The type below which an operation is asked about, as each provider has it (Microsoft's list "Azure permissions").
+fn word(operation: &Operation, follow: Follow) -> &'static str {
+    let kind = super::path::Place::of(&operation.target).map(|place| place.kind()).unwrap_or_default();
+    let provider = kind.split('/').next().unwrap_or_default();
+    match (provider, follow) {
+        ("Microsoft.Network", Follow::Status) => "operations",
+        ("Microsoft.MachineLearningServices", _) if kind.matches('/').count() == 1 => {
+            "workspaceOperationsStatus"
+        }
+        ("Microsoft.MachineLearningServices", Follow::Status) => "mfeOperationsStatus",
+        ("Microsoft.MachineLearningServices", _) => "mfeOperationResults",
+        ("Microsoft.Storage", _) => "asyncoperations",
+        ("", _) => "operationresults",
+        (_, Follow::Status) => "operationStatuses",
+        (_, Follow::Location | Follow::Resource) => "operationResults",
+    }
+}
+
+/// How a poll of a type is answered, by its name in lower case: with a status, or as the operation itself would be;
+/// `None` for what is no type of operations.
+pub(crate) fn is_status(word: &str) -> Option<bool> {
+    match word {
+        "operations" | "mfeoperationsstatus" | "operationstatuses" => Some(true),
+        "operationresults" | "mfeoperationresults" | "workspaceoperationsstatus" | "asyncoperations" => {
+            Some(false)
+        }
+        _ => None,
+    }
 }
 
 fn poll_path(operation: &Operation, word: &str, call: &Call) -> String {

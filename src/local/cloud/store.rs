@@ -254,6 +254,8 @@ pub(crate) struct Change<'t> {
     pub(crate) speed: Speed,
     /// How the operation that this change starts is to fail, if a test asked for that.
     pub(crate) failure: Option<Failure>,
+    /// The object id of whoever makes it, where that is known.
+    pub(crate) caller: Option<String>,
 }
 
 impl<'t> Change<'t> {
@@ -281,6 +283,7 @@ impl<'t> Change<'t> {
             now,
             speed,
             failure: None,
+            caller: None,
         })
     }
 

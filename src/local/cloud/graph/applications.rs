@@ -6,7 +6,7 @@ use super::{
     Key, bad, body_of, by_name, check_read_only, creates, merge, missing, principals, tenant_of, visible_from,
 };
 use crate::local::cloud::{
-    CloudError, operations,
+    CloudError, access, operations,
     reply::{Call, Outcome, Reply},
     store::{Change, Look, Object},
 };
@@ -124,6 +124,7 @@ fn create(change: &mut Change<'_>, name: &str, patch: &Value) -> Outcome {
     change.put(&object)?;
     change.take_name(&unique_key(name), &object.id)?;
     change.take_name(&app_id_key(&app_id), &object.id)?;
+    access::own(change, &object.id)?;
     Ok(Reply::json(201, super::with_context(object.body, KIND)).of(object.tenant))
 }
 

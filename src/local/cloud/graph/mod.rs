@@ -134,6 +134,19 @@ fn object_key(words: &[Word]) -> Option<(Option<Key>, &[Word])> {
     }
 }
 
+/// The id of the application or service principal that a request is about, living or deleted; `None` if it is new.
+pub(crate) fn touched(look: &impl Look, call: &Call) -> Outcome<Option<String>> {
+    let object = match target(call)? {
+        Target::Application(key) | Target::Credentials(key) | Target::Credential(key, _) => {
+            applications::find(look, &key)?
+        }
+        Target::Principal(key) => principals::find_by(look, &key)?,
+        Target::DeletedItem(id) | Target::Restore(id) => deleted::find(look, &id)?,
+        Target::DeletedItems(_) => None,
+    };
+    Ok(object.map(|object| object.id))
+}
+
 /// Answers a GET.
 pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
     let seen = |object: &Object| object.visible <= look.now;

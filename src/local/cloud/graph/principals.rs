@@ -7,7 +7,7 @@ use super::{
     visible_from,
 };
 use crate::local::cloud::{
-    CloudError,
+    CloudError, access,
     reply::{Call, Outcome, Reply, refuse},
     stamp::DIRECTORY_ID,
     store::{Change, Look, Object},
@@ -98,6 +98,7 @@ fn create(change: &mut Change<'_>, application: &Object, patch: &Value) -> Outco
     };
     change.put(&object)?;
     change.take_name(&owner_key(&app_id), &object.id)?;
+    access::own(change, &object.id)?;
     Ok(Reply::json(201, super::with_context(object.body, KIND)).of(object.tenant))
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{Draft, Kind, simple};
 use crate::local::cloud::{
     CloudError, arm,
+    operations::{self, Follow, Work},
     path::last,
     reply::{Call, Outcome, Refusal, Reply, refuse},
     stamp::SUBSCRIPTION_ID,
@@ -13,6 +14,8 @@ use crate::local::cloud::{
 };
 
 const KIND: &str = "Microsoft.KeyVault/vaults";
+/// Azure's usual seconds for a purge.
+const PURGE_SECONDS: u32 = 20;
 
 /// The refusal for a vault name that somebody holds.
 pub(crate) fn taken(name: &str, softly: bool) -> Refusal {
@@ -132,6 +135,12 @@ pub(crate) fn purge(change: &mut Change<'_>, call: &Call, location: &str, name: 
             "Operation \"purge\" is not allowed because purge protection is enabled for this vault.";
         return refuse(400, "DeletedVaultPurge", message);
     }
-    super::erase(change, &object)?;
-    Ok(Reply::empty(200).of(object.tenant))
+    let tenant = object.tenant.clone();
+    let (mut object, seconds) = (object, PURGE_SECONDS);
+    if object.busy.is_some() {
+        return refuse(409, "Conflict", format!("The vault '{name}' is being purged already."));
+    }
+    let operation = operations::start(change, &mut object, Work::Purge, seconds)?;
+    let reply = operations::announce(Reply::empty(202), call, &operation, Follow::Location, change.now);
+    Ok(reply.of(tenant))
 }
