@@ -8,6 +8,8 @@ mod common;
 mod derived;
 #[path = "permissions/enforced.rs"]
 mod enforced;
+#[path = "permissions/held.rs"]
+mod held;
 #[path = "permissions/life.rs"]
 mod life;
 #[path = "permissions/matching.rs"]

@@ -101,7 +101,7 @@ fn service_bus(
 
 /// The scopes of the cloud that is configured: each cloud's ARM and Graph are their own audiences. This machine's
 /// simulated Azure stands for the public one.
-fn scopes(config: &AzureConfig) -> Scopes {
+pub(super) fn scopes(config: &AzureConfig) -> Scopes {
     let scope = |url: &Url, public: String| match url.scheme() {
         "https" => format!("{}/.default", url.origin().ascii_serialization()),
         _ => public,

@@ -10,12 +10,12 @@ use std::{
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::{output, serve::stop_signal};
+use super::{local::blueprints, output, serve::stop_signal};
 use crate::{
     config::Config,
     host::bind,
     local::{
-        cloud::{Cloud, CloudError, CloudSettings, Speed, TOPIC, local_stamp},
+        cloud::{Cloud, CloudError, CloudSettings, Speed, TOPIC, access::Access, local_stamp},
         db::Db,
         queue::{BrokerSettings, Queue},
     },
@@ -25,7 +25,7 @@ use crate::{
 /// Run the simulated Azure alone, on loopback
 ///
 /// Prints the settings with which `tenantry serve` runs against it. It takes only the tokens that its own identity
-/// endpoint gives.
+/// endpoint gives, and allows only what the blueprints' derived roles do.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The port
@@ -42,9 +42,15 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     let served: Result<(), CloudError> = async {
         let speed: Speed = args.speed.as_deref().unwrap_or(&config.speed).parse()?;
-        let data = args.data.unwrap_or(config.data);
+        let data = args.data.unwrap_or_else(|| config.data.clone());
         let queue = Queue::open(Db::open(&data.join("queue.redb"))?, BrokerSettings::default())?;
-        let settings = CloudSettings::new(data.join("azure.redb"), Arc::new(|| SystemClock.now()));
+        let mut settings = CloudSettings::new(data.join("azure.redb"), Arc::new(|| SystemClock.now()));
+        let unguarded = |why: &str| output::line(&format!("# it allows everything: {why}"));
+        match blueprints(&config).map(|known| Access::least(&known, &[local_stamp()], None)) {
+            Ok(Ok(access)) => settings = settings.access(access),
+            Ok(Err(why)) => unguarded(&why),
+            Err(problems) => unguarded(&problems.join("; ")),
+        }
         let cloud = Cloud::open(settings.speed(speed).strict(true).queue(queue)).await?;
         let unserved = |error: std::io::Error| CloudError::Serve(error.to_string());
         let listener = bind(args.port).await.map_err(unserved)?;

@@ -71,6 +71,7 @@ pub async fn run() -> ExitCode {
         Command::Cloud(args) => cloud::run(args, config).await,
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
         Command::Permissions(args) => match local::blueprints(&config) {
+            Ok(known) if args.held => permissions::compare(&args, &known, config.azure.as_ref()).await,
             Ok(known) => {
                 let stamps = config.azure.map_or_else(|| vec![local_stamp()], |azure| azure.stamps);
                 printed(permissions::run(&args, &known, &stamps, &mut std::io::stdout()))

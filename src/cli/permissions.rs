@@ -1,19 +1,23 @@
 //! `tenantry permissions`: the least power that blueprints need.
 
-use std::{io, path::Path, process::ExitCode};
+use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::output;
 use crate::{
+    azure::rights::{Finding, held},
     blueprint::Blueprint,
+    config::AzureConfig,
     permissions::{
-        Permissions, Reach,
+        Comparison, Permissions, Reach,
         bicep::bicep,
         data_plane::{GRAPH, GRAPH_OPTIONAL, ROLES},
         derive,
         document::{Principals, document},
     },
+    ports::{Clock, SystemClock},
 };
 
 /// Prints the least power that blueprints need: roles, conditions, permissions of Graph.
@@ -30,6 +34,9 @@ pub struct Args {
     /// The stamp or stamps (JSON); without it those of TENANTRY_STAMPS, or the one of the local world.
     #[arg(long, value_name = "FILE")]
     pub stamp: Option<std::path::PathBuf>,
+    /// Compare with what the identities of the settings hold: 1 if something is missing.
+    #[arg(long, conflicts_with_all = ["format", "stamp"])]
+    pub held: bool,
 }
 
 /// How permissions are printed.
@@ -57,34 +64,10 @@ pub fn run(
         Ok(given) => given.unwrap_or_else(|| stamps.to_vec()),
         Err(why) => return usage(&why, out),
     };
-    let mut blueprints = Vec::new();
-    for name in &args.blueprints {
-        if let Some(known) = configured.iter().find(|blueprint| blueprint.name() == name) {
-            blueprints.push(known.clone());
-            continue;
-        }
-        let text = match std::fs::read_to_string(name) {
-            Ok(text) => text,
-            Err(error) => {
-                let names: Vec<&str> = configured.iter().map(Blueprint::name).collect();
-                let names = names.join(", ");
-                let why = format!(
-                    "{name}: no such blueprint (there is {names}), and no file that can be read: {error}"
-                );
-                return usage(&why, out);
-            }
-        };
-        match Blueprint::check(&text) {
-            Ok(checked) => blueprints.push(checked.blueprint),
-            Err(findings) => {
-                findings.iter().try_for_each(|finding| super::check::tell(name, finding, out))?;
-                return Ok(ExitCode::FAILURE);
-            }
-        }
-    }
-    if args.blueprints.is_empty() {
-        blueprints = configured.to_vec();
-    }
+    let blueprints = match chosen(args, configured, out)? {
+        Ok(blueprints) => blueprints,
+        Err(code) => return Ok(code),
+    };
     match derive(&blueprints, &stamps, &args.tier) {
         Err(faults) => {
             for fault in faults {
@@ -101,6 +84,90 @@ pub fn run(
                 Format::Bicep => write!(out, "{}", bicep(&permissions, &command(args)))?,
             }
             Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The blueprints that are asked for; what is wrong with them is told.
+fn chosen(
+    args: &Args,
+    configured: &[Blueprint],
+    out: &mut dyn io::Write,
+) -> io::Result<Result<Vec<Blueprint>, ExitCode>> {
+    if args.blueprints.is_empty() {
+        return Ok(Ok(configured.to_vec()));
+    }
+    let mut blueprints = Vec::new();
+    for name in &args.blueprints {
+        if let Some(known) = configured.iter().find(|blueprint| blueprint.name() == name) {
+            blueprints.push(known.clone());
+            continue;
+        }
+        let text = match std::fs::read_to_string(name) {
+            Ok(text) => text,
+            Err(error) => {
+                let names: Vec<&str> = configured.iter().map(Blueprint::name).collect();
+                let names = names.join(", ");
+                let why = format!(
+                    "{name}: no such blueprint (there is {names}), and no file that can be read: {error}"
+                );
+                return usage(&why, out).map(Err);
+            }
+        };
+        match Blueprint::check(&text) {
+            Ok(checked) => blueprints.push(checked.blueprint),
+            Err(findings) => {
+                findings.iter().try_for_each(|finding| super::check::tell(name, finding, out))?;
+                return Ok(Err(ExitCode::FAILURE));
+            }
+        }
+    }
+    Ok(Ok(blueprints))
+}
+
+/// Compares with what is held: exit code 0, 1 if something is missing, 2 if there is no telling.
+pub(super) async fn compare(args: &Args, configured: &[Blueprint], azure: Option<&AzureConfig>) -> ExitCode {
+    let Some(azure) = azure else {
+        output::problem("rights are held in Azure: set TENANTRY_WORLD=azure and its settings");
+        return ExitCode::from(2);
+    };
+    let mut out = io::stdout();
+    let blueprints = match chosen(args, configured, &mut out) {
+        Ok(Ok(blueprints)) => blueprints,
+        Ok(Err(code)) => return code,
+        Err(_) => return ExitCode::from(2),
+    };
+    let permissions = match derive(&blueprints, &azure.stamps, &args.tier) {
+        Ok(permissions) => permissions,
+        Err(faults) => {
+            faults.iter().for_each(|fault| output::problem(&fault.message));
+            return ExitCode::FAILURE;
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    match held(azure, &clock, azure.request_timeout, &permissions).await {
+        Ok(findings) => findings.iter().map(found).max().map_or(ExitCode::SUCCESS, ExitCode::from),
+        Err(error) => {
+            output::problem(&output::chain(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints one finding; the exit code that it makes.
+fn found(finding: &Finding) -> u8 {
+    let Finding { identity, place, comparison } = finding;
+    match comparison {
+        Err(failure) => {
+            output::line(&format!("{identity} at {place}: can't be compared: {failure}"));
+            2
+        }
+        Ok(Comparison { missing, excess }) => {
+            let verdict = if missing.is_empty() { "nothing is missing" } else { "something is missing" };
+            output::line(&format!("{identity} at {place}: {verdict}"));
+            missing.iter().for_each(|action| output::line(&format!("  missing     {action}")));
+            excess.iter().for_each(|action| output::line(&format!("  not needed  {action}")));
+            u8::from(!missing.is_empty())
         }
     }
 }

@@ -11,14 +11,20 @@ use super::{
     output,
 };
 use crate::{
-    azure::world::{self as azure, AzureError},
+    azure::{
+        rights::{Finding, held},
+        world::{self as azure, AzureError},
+    },
+    blueprint::Blueprint,
     config::{AzureConfig, Config, WakeUps},
+    engine::later,
     host::{self, routes::Routes},
     local::{
         cloud::Speed,
         world::{LocalError, LocalWorld},
     },
-    ports::{SystemClock, World},
+    permissions::{Comparison, Permissions, derive},
+    ports::{Clock, SystemClock, World},
     runner::Settings,
     telemetry::fresh,
 };
@@ -63,6 +69,7 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
             settings.policy.visibility = speed.replication_lag() * 2;
         }
         tokio::spawn(look_at_state(world.clone()));
+        tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&world.clock), blueprints.clone()));
         let process = format!("azure-{}", fresh().simple());
         let routes = Arc::new(Routes::new(world, settings, blueprints, azure.stamps.clone(), process));
         tracing::info!(port = config.handler_port, world = "azure", "serving");
@@ -78,6 +85,60 @@ async fn look_at_state(world: World) {
     if let Err(error) = world.store.due(world.clock.now(), 1).await {
         tracing::error!(error = %error, "the state can't be read: see TENANTRY_TABLES and the identity's roles");
     }
+}
+
+/// How long it takes at most until Azure knows of a new assignment everywhere, so that asking again is worth it.
+const RIGHTS_LAG: Duration = Duration::from_secs(600);
+
+/// Says what the identities lack and what they hold too much. It ends nothing: messages that are taken in are kept, tenants
+/// that lack a right stop with its name and can be retried, while a handler that ended would let the host give the
+/// messages up. It comes again until nothing is missing.
+async fn look_at_rights(azure: AzureConfig, clock: Arc<dyn Clock>, blueprints: Vec<Blueprint>) {
+    let permissions = match derive(&blueprints, &azure.stamps, &[]) {
+        Ok(permissions) => permissions,
+        Err(faults) => {
+            let why: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+            tracing::warn!(why = why.join("; "), "the rights that are needed can't be derived");
+            return;
+        }
+    };
+    while !enough(&azure, &clock, &permissions).await {
+        clock.sleep_until(later(clock.now(), RIGHTS_LAG)).await;
+    }
+}
+
+/// Whether nothing is missing, as far as can be told.
+async fn enough(azure: &AzureConfig, clock: &Arc<dyn Clock>, permissions: &Permissions) -> bool {
+    let findings = match held(azure, clock, azure.request_timeout, permissions).await {
+        Ok(findings) => findings,
+        Err(error) => {
+            tracing::error!(error = output::chain(&error), "the rights that are held can't be asked for");
+            return false;
+        }
+    };
+    let mut enough = true;
+    for Finding { identity, place, comparison } in findings {
+        match comparison {
+            Err(failure) => {
+                tracing::warn!(identity, place, error = %failure, "the rights that are held can't be compared");
+            }
+            Ok(Comparison { missing, excess }) => {
+                for action in missing {
+                    enough = false;
+                    tracing::error!(
+                        identity,
+                        place,
+                        action,
+                        "a right is missing: see `tenantry permissions`"
+                    );
+                }
+                for action in excess {
+                    tracing::warn!(identity, place, action, "a right is held that is not needed");
+                }
+            }
+        }
+    }
+    enough
 }
 
 async fn on_this_machine(listener: TcpListener, config: &Config) -> ExitCode {

@@ -105,7 +105,10 @@ async fn carry_out(
     request_id: &str,
 ) -> Result<Reply, CloudError> {
     let outside = match service {
-        Service::Identity => Some(inner.issuer.answer(&call, (inner.now)())),
+        Service::Identity => {
+            let roles = |client: &str| access::roles(inner.access.as_ref(), client);
+            Some(inner.issuer.answer(&call, (inner.now)(), roles))
+        }
         Service::Bus if !service_bus::is_for_topic(&call) => Some(service_bus::enqueue(inner, &call).await),
         Service::Arm | Service::Graph | Service::EventGrid | Service::Bus | Service::Simulator => None,
     };

@@ -1,9 +1,11 @@
 //! The platform's identity: an endpoint that gives tokens, in the form that App Service has, and their check.
 //!
-//! A token is opaque to whoever carries it: claims, and a hash of them with a secret that lies in the state file. So
+//! A token has the form of Entra's: a header, claims, and a hash of them with a secret that lies in the state file. So
 //! the services can tell whom it is for and until when it is good, and nobody else can make one.
 //!
 //! Source: Microsoft, "How to use managed identities for App Service and Azure Functions", REST endpoint reference.
+
+use std::collections::BTreeSet;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +19,8 @@ use crate::ids::sha256_hex;
 /// Where tokens are asked for; the rest of the setting `IDENTITY_ENDPOINT` is the simulator's own address.
 pub(crate) const PATH: &str = "/msi/token";
 const VERSION: &str = "2019-08-01";
+/// How a token begins, so that it has the three parts of a JSON Web Token.
+const HEADER: &str = r#"{"typ":"JWT","alg":"none"}"#;
 /// Whom tokens are issued to.
 const AUDIENCES: [&str; 5] = [
     "https://management.azure.com",
@@ -53,6 +57,9 @@ struct Claims {
     /// The client id of the identity; absent for the system-assigned one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     appid: Option<String>,
+    /// The application permissions, where the audience is Graph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    roles: Option<BTreeSet<String>>,
     /// Until when it is good, in seconds since 1970.
     exp: i64,
 }
@@ -75,7 +82,14 @@ impl Issuer {
     }
 
     /// Answers who asks for a token.
-    pub(crate) fn answer(&self, call: &Call, now: Timestamp) -> Outcome {
+    ///
+    /// A token for Graph names the application's permissions; `roles` tells them by client id.
+    pub(crate) fn answer(
+        &self,
+        call: &Call,
+        now: Timestamp,
+        roles: impl Fn(&str) -> BTreeSet<String>,
+    ) -> Outcome {
         if call.header("x-identity-header") != self.secret {
             return refuse(401, "Unauthorized", "The header X-IDENTITY-HEADER is missing or wrong.");
         }
@@ -98,7 +112,13 @@ impl Issuer {
             return refuse(400, "BadRequest", "There is no identity with this client_id.");
         }
         let end = now.checked_add(self.lifetime).unwrap_or(Timestamp::MAX).as_second();
-        let claims = Claims { aud: resource.to_owned(), appid: client_id.map(str::to_owned), exp: end };
+        let is_graph = bare(resource) == "https://graph.microsoft.com";
+        let claims = Claims {
+            aud: resource.to_owned(),
+            appid: client_id.map(str::to_owned),
+            roles: is_graph.then(|| roles(client_id.unwrap_or_default())),
+            exp: end,
+        };
         Ok(Reply::json(
             200,
             json!({
@@ -117,7 +137,7 @@ impl Issuer {
         if token.is_empty() {
             return Err(Flaw::Missing);
         }
-        let (payload, _) = token.split_once('.').ok_or(Flaw::MadeUp)?;
+        let payload = token.split('.').nth(1).ok_or(Flaw::MadeUp)?;
         let claims = BASE64_URL_SAFE_NO_PAD.decode(payload).map_err(|_| Flaw::MadeUp)?;
         let claims = String::from_utf8(claims).map_err(|_| Flaw::MadeUp)?;
         if self.token(&claims) != token {
@@ -132,14 +152,15 @@ impl Issuer {
 
     /// The client id of the identity that a token of ours was issued to; empty for the system-assigned one.
     pub(crate) fn client(token: &str) -> Option<String> {
-        let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split_once('.')?.0).ok()?;
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         let claims: Claims = serde_json::from_slice(&claims).ok()?;
         Some(claims.appid.unwrap_or_default())
     }
 
     fn token(&self, claims: &str) -> String {
         let signed = sha256_hex(format!("{0}\n{claims}\n{0}", self.secret).as_bytes());
-        format!("{}.{signed}", BASE64_URL_SAFE_NO_PAD.encode(claims))
+        let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{signed}", encode(HEADER), encode(claims))
     }
 }
 

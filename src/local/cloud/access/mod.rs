@@ -252,6 +252,13 @@ fn refused_link(holder: &Holder, main: &Need, need: &Need) -> Refusal {
     Refusal::new(403, "LinkedAuthorizationFailed", message)
 }
 
+/// The application roles in Graph of whoever has this client id; the usual ones where all is allowed.
+pub(crate) fn roles(access: Option<&Access>, client_id: &str) -> BTreeSet<String> {
+    let holder = access.and_then(|access| access.holder(client_id));
+    let usual = || [GRAPH, GRAPH_OPTIONAL].map(str::to_owned).into();
+    holder.map_or_else(usual, |holder| holder.graph.clone())
+}
+
 /// The scope of a path that asks what the caller may do there.
 pub(crate) fn listed(path: &str) -> Option<String> {
     let end = "/providers/microsoft.authorization/permissions";

@@ -1,0 +1,122 @@
+//! What our identities hold, as Azure and Entra tell it themselves, against what is needed.
+//!
+//! Sources: Microsoft, "Permissions - List For Resource Group" (what the caller may do at a scope, conditions left
+//! out), and "Access token claims reference" (`roles`: the application's permissions).
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+use super::{
+    client::client,
+    token::{Audience, Tokens},
+    wire::{Hosts, HttpWire},
+    world::{AzureError, scopes},
+};
+use crate::{
+    config::{AzureConfig, Identity},
+    permissions::{
+        Comparison, Held, Permissions, Role, compare,
+        data_plane::{GRAPH, GRAPH_OPTIONAL},
+    },
+    ports::{Clock, Wire as _},
+    steps::{Api, Failure, Method, Reply, Request, failure::classify},
+};
+
+/// The version of the API description.
+const API_VERSION: &str = "2022-04-01";
+/// Nobody holds so many roles that their list has more pages.
+const MOST_PAGES: usize = 10;
+
+/// What came of one comparison.
+#[derive(Debug)]
+pub struct Finding {
+    /// Whose rights: `provisioner` or `remover`.
+    pub identity: &'static str,
+    /// Where: a scope of Resource Manager, or Microsoft Graph.
+    pub place: String,
+    /// What is missing and what is too much, or why there is no telling.
+    pub comparison: Result<Comparison, Failure>,
+}
+
+/// Asks for the rights of our identities in all stamps and in Graph.
+///
+/// # Errors
+/// [`AzureError`] when an identity can't be used; what is not answered is a finding.
+pub async fn held(
+    config: &AzureConfig,
+    clock: &Arc<dyn Clock>,
+    timeout: Duration,
+    permissions: &Permissions,
+) -> Result<Vec<Finding>, AzureError> {
+    let names = |role: &Role| role.names().map(str::to_owned).collect::<BTreeSet<_>>();
+    let (mut provisioner, remover) = (names(&permissions.provisioner), names(&permissions.remover));
+    let mut asked: Vec<(&'static str, &Identity, BTreeSet<String>)> = Vec::new();
+    match &config.remover {
+        Some(identity) => asked.push(("remover", identity, remover)),
+        // One identity does both.
+        None => provisioner.extend(remover),
+    }
+    asked.insert(0, ("provisioner", &config.identity, provisioner));
+    let mut findings = Vec::new();
+    for (identity, account, needed) in asked {
+        let client = client(timeout)?;
+        let tokens = Arc::new(Tokens::of(account, &scopes(config), &client, Arc::clone(clock))?);
+        let hosts = Hosts { arm: config.arm.clone(), graph: config.graph.clone(), event_grid: None };
+        let wire = HttpWire::new(client, hosts, Arc::clone(&tokens), timeout);
+        for scope in permissions.scopes(&config.stamps) {
+            let comparison = at_scope(&wire, &scope).await.map(|held| compare(&needed, &held));
+            findings.push(Finding { identity, place: scope, comparison });
+        }
+        if identity == "provisioner" && permissions.entra {
+            let comparison = in_graph(&tokens).await;
+            findings.push(Finding { identity, place: "Microsoft Graph".to_owned(), comparison });
+        }
+    }
+    Ok(findings)
+}
+
+/// The roles that the caller holds at a scope and above.
+async fn at_scope(wire: &HttpWire, scope: &str) -> Result<Vec<Held>, Failure> {
+    let id = format!("{scope}/providers/Microsoft.Authorization/permissions");
+    let mut request = Request::arm(Method::Get, &id, API_VERSION);
+    let mut held = Vec::new();
+    for _ in 0..MOST_PAGES {
+        let reply = wire.send(request).await?;
+        if !reply.is_success() {
+            return Err(classify(&reply));
+        }
+        let Reply { mut body, .. } = reply;
+        let page: Result<Vec<Held>, _> = serde_json::from_value(body["value"].take());
+        held.extend(page.map_err(|_| Failure::nonsense("the list of permissions can't be read"))?);
+        match body["nextLink"].as_str() {
+            // The wire follows it on Resource Manager's own host only.
+            Some(next) => request = Request::new(Api::Arm, Method::Get, next),
+            None => return Ok(held),
+        }
+    }
+    Err(Failure::nonsense("the list of permissions does not end"))
+}
+
+/// The application permissions that our own token for Graph names. Nobody else's token is read, so no signature is
+/// checked.
+async fn in_graph(tokens: &Tokens) -> Result<Comparison, Failure> {
+    let token = tokens.token(Audience::Graph).await?;
+    let unreadable = || Failure::nonsense("the token for Graph does not say what it permits");
+    let payload = token.expose().split('.').nth(1).ok_or_else(unreadable)?;
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(payload).map_err(|_| unreadable())?;
+    let claims: Value = serde_json::from_slice(&claims).map_err(|_| unreadable())?;
+    if claims.get("scp").is_some() {
+        return Err(Failure::nonsense("the token for Graph is a person's, whose rights it does not name"));
+    }
+    let roles = claims["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let roles: BTreeSet<&str> = roles.collect();
+    // What allows everything allows this too.
+    let enough = [GRAPH, "Application.ReadWrite.All"].iter().any(|role| roles.contains(role));
+    let excess = roles.iter().filter(|role| ![GRAPH, GRAPH_OPTIONAL].contains(role));
+    Ok(Comparison {
+        missing: if enough { Vec::new() } else { vec![GRAPH.to_owned()] },
+        excess: excess.map(|role| (*role).to_owned()).collect(),
+    })
+}
