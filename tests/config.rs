@@ -116,6 +116,22 @@ fn the_speed_of_a_stand_in_is_never_taken_for_that_of_azure() {
 }
 
 #[test]
+fn the_remover_is_a_second_managed_identity() {
+    let remover = azure_with("TENANTRY_REMOVER_CLIENT_ID", "22222222-2222-3333-4444-555555555555");
+    let client_id = Some("22222222-2222-3333-4444-555555555555".to_owned());
+    assert_eq!(read(&remover).unwrap().azure.unwrap().remover, Some(Identity::Managed { client_id }));
+    assert_eq!(read(&azure()).unwrap().azure.unwrap().remover, None);
+    let mut same = remover.clone();
+    same.insert("TENANTRY_CLIENT_ID", "22222222-2222-3333-4444-555555555555");
+    assert!(
+        faults(&same).contains("TENANTRY_REMOVER_CLIENT_ID: it is the identity of TENANTRY_CLIENT_ID itself")
+    );
+    let mut person = remover;
+    person.insert("TENANTRY_IDENTITY", "developer");
+    assert!(faults(&person).contains("TENANTRY_REMOVER_CLIENT_ID: only managed identities can be two"));
+}
+
+#[test]
 fn events_have_to_go_somewhere() {
     let mut settings = azure();
     settings.remove("TENANTRY_EVENT_GRID");

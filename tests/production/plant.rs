@@ -15,8 +15,9 @@ use tenantry::{
         tables::{TableState, TablesSettings},
         token::Tokens,
     },
+    blueprint::{Blueprint, DEFAULT},
     local::{
-        cloud::{Cloud, CloudSettings, local_stamp},
+        cloud::{Cloud, CloudSettings, access::Access, local_stamp},
         db::Db,
         host::{App, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
         queue::{BrokerSettings, Queue},
@@ -33,6 +34,9 @@ use crate::{
     },
     trouble::Trouble,
 };
+
+/// The client id of the identity that deletes.
+const REMOVER: &str = "22222222-2222-3333-4444-555555555555";
 
 /// What a test wants to be otherwise.
 #[derive(Default)]
@@ -90,8 +94,11 @@ impl Plant {
         let queue = queue.unwrap();
         let now = Arc::new(|| SystemClock.now());
         let cloud = CloudSettings::new(folder.path().join("azure.redb"), now.clone());
-        let cloud =
-            cloud.speed(settings.speed.unwrap_or("200").parse().unwrap()).strict(true).queue(queue.clone());
+        // With the least power, and deletions as a second identity.
+        let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+        let access = Access::least(&[blueprint], &[local_stamp()], Some(REMOVER)).unwrap();
+        let cloud = cloud.speed(settings.speed.unwrap_or("200").parse().unwrap()).strict(true);
+        let cloud = cloud.queue(queue.clone()).access(access);
         let cloud = Cloud::open(cloud).await.unwrap();
         let identity_header = cloud.identity_header().to_owned();
         let (url, cloud_server) = serve(cloud.router()).await;
@@ -300,6 +307,7 @@ pub(crate) fn environment(
         ("TENANTRY_DEPLOYMENT", "local"),
         ("TENANTRY_LOG", log.unwrap_or("info,azure_identity=warn")),
         ("TENANTRY_IDENTITY", "managed"),
+        ("TENANTRY_REMOVER_CLIENT_ID", REMOVER),
         ("TENANTRY_ARM", cloud),
         ("TENANTRY_GRAPH", cloud),
         ("TENANTRY_EVENT_GRID", cloud),
