@@ -11,7 +11,8 @@
 //! 7. [`runner`]: does what was decided.
 //! 8. [`announce`]: tells the world.
 //!
-//! [`permissions`] derives from a blueprint the least power that carrying it out takes; pure.
+//! [`permissions`] derives from a blueprint the least power that carrying it out takes; pure. [`isolation`] judges from what
+//! Azure shows whether only a tenant reaches its service; pure.
 //!
 //! [`ports`] are the seams between these and a world; [`azure`] is the real one, [`local`] the one with no Azure. People
 //! come in through [`api`], the HTTP functions, and [`cli`], one file per command; [`config`] reads their settings and
@@ -27,6 +28,7 @@ pub mod engine;
 pub mod host;
 pub mod ids;
 pub mod intake;
+pub mod isolation;
 pub mod local;
 pub mod mutant;
 pub mod permissions;

@@ -19,6 +19,8 @@ const FLOORS: [&[&str]; 14] = [
     &["api", "local"],
     &["runner", "intake", "azure"],
     &["ports"],
+    // What Azure shows against what blueprints and tenants say.
+    &["isolation"],
     // What blueprints and steps need to be allowed.
     &["permissions"],
     // It takes in what steps have judged.
@@ -40,11 +42,12 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
 )];
 
 /// What has no I/O, no clock, no randomness and no async: folders, and of intake the files that judge a message.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "announce/",
     "blueprint/",
     "engine/",
     "ids.rs",
+    "isolation/",
     "permissions/",
     "steps/",
     "tenant/",

@@ -1,0 +1,303 @@
+//! One tenant before its judge: what is its own, what of it is protected, who reaches that.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    access::{Grant, Holders, Index},
+    allow::AllowList,
+    evidence::{Evidence, Seen},
+    powers::{ENDPOINT, Powers, STORAGE, VAULT, WORKSPACE},
+    report::{Accepted, Gap},
+    subject::{Own, Subject},
+};
+use crate::ids::TenantId;
+
+/// What holds for all tenants that are judged together.
+pub(super) struct Court<'a> {
+    pub(super) evidence: &'a Evidence,
+    pub(super) allow: &'a AllowList,
+    pub(super) index: Index<'a>,
+    /// Whose a principal is.
+    pub(super) principals: BTreeMap<String, &'a TenantId>,
+}
+
+impl<'a> Court<'a> {
+    pub(super) fn new(evidence: &'a Evidence, allow: &'a AllowList, subjects: &'a [Subject]) -> Self {
+        let of = |subject: &'a Subject| {
+            own_principals(subject, evidence).into_keys().map(|id| (id, &subject.tenant_id))
+        };
+        Self {
+            evidence,
+            allow,
+            index: Index::new(evidence, allow),
+            principals: subjects.iter().flat_map(of).collect(),
+        }
+    }
+}
+
+/// Something whose reach is limited to the tenant, or to nobody.
+pub(super) struct Protected {
+    pub(super) id: String,
+    pub(super) kind: String,
+    /// Whether other tenants' things are behind it too: then not even the tenant's own principals may reach it.
+    pub(super) shared: bool,
+}
+
+/// An assignment by which somebody else reaches something protected.
+pub(super) struct Reached {
+    pub(super) grant: usize,
+    pub(super) powers: Powers,
+    /// The first thing that it reaches.
+    pub(super) what: String,
+    /// Who does: principals that are neither the tenant's nor allowed.
+    pub(super) who: Vec<String>,
+}
+
+/// A tenant with all that its rules ask about.
+pub(super) struct Case<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) court: &'a Court<'a>,
+    /// The tenant's principals in lower case, and what they are.
+    pub(super) own: BTreeMap<String, &'static str>,
+    pub(super) protected: Vec<Protected>,
+    pub(super) reached: Vec<Reached>,
+    pub(super) accepted: Vec<Accepted>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(subject: &'a Subject, court: &'a Court<'a>) -> Self {
+        let mut case = Self {
+            subject,
+            court,
+            own: own_principals(subject, court.evidence),
+            protected: Vec::new(),
+            reached: Vec::new(),
+            accepted: Vec::new(),
+            gaps: Vec::new(),
+        };
+        case.protected = case.protect();
+        case.look_for_gaps();
+        case.follow_grants();
+        case.gaps.sort();
+        case.gaps.dedup();
+        case
+    }
+
+    /// A resource as Azure shows it, if it is there and could be read.
+    pub(super) fn resource(&self, id: &str) -> Option<&'a Value> {
+        self.court.evidence.resources.get(&id.to_ascii_lowercase())?.shown()
+    }
+
+    /// The tenant's resources of a type that are there, with what Azure shows of them.
+    pub(super) fn shown(&self, kind: &'a str) -> impl Iterator<Item = (&'a Own, &'a Value)> {
+        self.subject.of_type(kind).filter_map(|own| Some((own, self.resource(&own.id)?)))
+    }
+
+    /// All protected resources of a type that are there: the tenant's own, and those that it shares.
+    pub(super) fn all_shown(&self, kind: &str) -> impl Iterator<Item = (&Protected, &'a Value)> {
+        let of = self.protected.iter().filter(move |one| one.kind.eq_ignore_ascii_case(kind));
+        of.filter_map(|one| Some((one, self.resource(&one.id)?)))
+    }
+
+    pub(super) fn is_own(&self, principal: &str) -> bool {
+        self.own.contains_key(&principal.to_ascii_lowercase())
+    }
+
+    fn protect(&self) -> Vec<Protected> {
+        let own = |own: &Own| Protected { id: own.id.clone(), kind: own.kind.clone(), shared: false };
+        let mut protected: Vec<Protected> = self.subject.resources.iter().map(own).collect();
+        let mut add = |id: &str, kind: &str| {
+            let known = protected.iter().any(|one| one.id.eq_ignore_ascii_case(id));
+            if !id.is_empty() && !known && !self.subject.owns(id) {
+                protected.push(Protected { id: id.to_owned(), kind: kind.to_owned(), shared: true });
+            }
+        };
+        let endpoints = self.subject.of_type(ENDPOINT);
+        let around = endpoints.filter_map(|own| Some(super::parent(&own.id)?.to_owned()));
+        let workspaces = self.subject.of_type(WORKSPACE).map(|own| own.id.clone()).chain(around);
+        for workspace in workspaces.collect::<std::collections::BTreeSet<_>>() {
+            add(&workspace, WORKSPACE);
+            let shown = self.resource(&workspace).unwrap_or(&Value::Null);
+            for (pointer, kind) in [("/properties/storageAccount", STORAGE), ("/properties/keyVault", VAULT)]
+            {
+                add(shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default(), kind);
+            }
+        }
+        protected
+    }
+
+    fn gap(&mut self, about: &str, why: impl Into<String>) {
+        self.gaps.push(Gap { about: about.to_owned(), why: why.into() });
+    }
+
+    /// Whatever could not be read, or was not even looked at, may hide anything.
+    fn look_for_gaps(&mut self) {
+        let evidence = self.court.evidence;
+        if !self.subject.settled {
+            self.gap(self.subject.tenant_id.as_str(), "the tenant is being made or changed, or has failed");
+        }
+        for at in 0..self.protected.len() {
+            let Some(Protected { id, shared, .. }) = self.protected.get(at) else { continue };
+            let (id, below) = (id.clone(), !shared);
+            match evidence.resources.get(&id.to_ascii_lowercase()) {
+                Some(Seen::Shown(_) | Seen::Absent) => {}
+                Some(Seen::Unread(why)) => self.gap(&id, why),
+                None => self.gap(&id, "it was not looked at"),
+            }
+            if let Some(why) = self.court.index.unread(&id, below) {
+                self.gap(&id, format!("who has roles there is not known: {why}"));
+            }
+        }
+        for own in self.subject.of_type(super::powers::IDENTITY) {
+            match evidence.identity_credentials.get(&own.id.to_ascii_lowercase()) {
+                Some(Seen::Shown(_) | Seen::Absent) => {}
+                Some(Seen::Unread(why)) => self.gap(&own.id, format!("its credentials: {why}")),
+                None => self.gap(&own.id, "its credentials were not looked at"),
+            }
+        }
+        for own in &self.subject.applications {
+            let Some(seen) = evidence.applications.get(&own.unique_name) else {
+                self.gap(&own.unique_name, "it was not looked at");
+                continue;
+            };
+            let unread = |what: &str, why: Option<&String>| Some(format!("{what}: {}", why?));
+            let reasons = [
+                unread("the application", reason(&seen.object)),
+                unread("its service principal", reason(&seen.principal)),
+                unread("its federated credentials", reason(&seen.credentials)),
+                unread("its owners", reason(&seen.owners)),
+            ];
+            for why in reasons.into_iter().flatten() {
+                self.gap(&own.unique_name, why);
+            }
+        }
+    }
+
+    /// Sorts every assignment that reaches something protected: the tenant's own, allowed, somebody else's, unknown.
+    fn follow_grants(&mut self) {
+        let mut reaching: BTreeMap<usize, (Powers, String)> = BTreeMap::new();
+        for one in &self.protected {
+            let about = Powers::on(&one.kind);
+            for at in self.court.index.reaching(&one.id, !one.shared) {
+                let Some(grant) = self.court.index.grant(at) else { continue };
+                let powers = grant.powers.and(about);
+                if !powers.is_empty() {
+                    let entry = reaching.entry(at).or_insert_with(|| (Powers::default(), one.id.clone()));
+                    entry.0 = entry.0.or(powers);
+                }
+            }
+        }
+        for (at, (powers, what)) in reaching {
+            if let Some(grant) = self.court.index.grant(at) {
+                self.sort_grant(at, grant, powers, what);
+            }
+        }
+    }
+
+    fn sort_grant(&mut self, at: usize, grant: &Grant<'_>, powers: Powers, what: String) {
+        let scope = &grant.assignment.scope;
+        let who = match &grant.holders {
+            Holders::Allowed(why) => return self.accept(grant, powers, why),
+            Holders::Unknown(why) => {
+                let why = format!("a group with the role {} at {scope}: {why}", role_of(grant));
+                return self.gap(&grant.assignment.principal_id, why);
+            }
+            Holders::One(one) => self.others([*one].into_iter()),
+            Holders::Members(members) => self.others(members.iter().copied()),
+        };
+        if who.is_empty() {
+            return;
+        }
+        if who.iter().all(|one| self.is_shared_workspace(one)) {
+            return self.accept(grant, powers, "the shared workspace works as itself");
+        }
+        if self.may_be_own(grant, &who) {
+            let why = format!(
+                "{} with the role {} at {scope} may be an identity of a resource that could not be read",
+                who.join(", "),
+                role_of(grant)
+            );
+            return self.gap(&grant.assignment.principal_id, why);
+        }
+        if let Some(why) = &grant.unknown_role {
+            let why = format!("a role of {} at {scope}: {why}", who.join(", "));
+            return self.gap(&grant.assignment.role_definition_id, why);
+        }
+        self.reached.push(Reached { grant: at, powers, what, who });
+    }
+
+    /// Those who are not the tenant's own; what its own may not reach is another rule's.
+    fn others<'b>(&self, who: impl Iterator<Item = &'b str>) -> Vec<String> {
+        who.filter(|one| !self.is_own(one)).map(str::to_owned).collect()
+    }
+
+    /// Whether somebody may be the tenant itself, because a resource that works as an identity could not be read.
+    fn may_be_own(&self, grant: &Grant<'_>, who: &[String]) -> bool {
+        let resources = &self.court.evidence.resources;
+        let unknown = |one: &Protected| {
+            !matches!(resources.get(&one.id.to_ascii_lowercase()), Some(Seen::Shown(_) | Seen::Absent))
+        };
+        let is_known = |one: &String| self.court.principals.contains_key(&one.to_ascii_lowercase());
+        !grant.assignment.principal_type.eq_ignore_ascii_case("User")
+            && !who.iter().any(is_known)
+            && self.protected.iter().any(unknown)
+    }
+
+    /// Whether a principal is that of a workspace that the tenant shares.
+    fn is_shared_workspace(&self, principal: &str) -> bool {
+        let shared = self.protected.iter().filter(|one| one.shared && one.kind == WORKSPACE);
+        let id = |one: &Protected| self.resource(&one.id)?.pointer("/identity/principalId")?.as_str();
+        shared.filter_map(id).any(|id| id.eq_ignore_ascii_case(principal))
+    }
+
+    fn accept(&mut self, grant: &Grant<'_>, powers: Powers, why: &str) {
+        let entry = Accepted {
+            principal: grant.assignment.principal_id.clone(),
+            role: role_of(grant),
+            scope: grant.assignment.scope.clone(),
+            can: powers.capabilities(),
+            why: why.to_owned(),
+        };
+        match self.accepted.iter_mut().find(|other| {
+            (&other.principal, &other.role, &other.scope) == (&entry.principal, &entry.role, &entry.scope)
+        }) {
+            Some(other) => {
+                other.can.extend(entry.can);
+                other.can.sort_unstable();
+                other.can.dedup();
+            }
+            None => self.accepted.push(entry),
+        }
+    }
+}
+
+/// A role's name, or what is known of it.
+pub(super) fn role_of(grant: &Grant<'_>) -> String {
+    if grant.role_name.is_empty() { grant.assignment.role() } else { grant.role_name.to_owned() }
+}
+
+fn reason<T>(seen: &Seen<T>) -> Option<&String> {
+    if let Seen::Unread(why) = seen { Some(why) } else { None }
+}
+
+/// The principals that are the tenant's own: its applications' and its resources' identities.
+fn own_principals(subject: &Subject, evidence: &Evidence) -> BTreeMap<String, &'static str> {
+    let mut own = BTreeMap::new();
+    for application in subject.applications.iter().filter(|one| !one.principal_id.is_empty()) {
+        own.insert(application.principal_id.to_ascii_lowercase(), "its service principal");
+    }
+    for resource in &subject.resources {
+        let seen = evidence.resources.get(&resource.id.to_ascii_lowercase()).and_then(Seen::shown);
+        let (pointer, what) = match resource.is(super::powers::IDENTITY) {
+            true => ("/properties/principalId", "its managed identity"),
+            false => ("/identity/principalId", "the identity of one of its resources"),
+        };
+        if let Some(id) = seen.and_then(|seen| seen.pointer(pointer)).and_then(Value::as_str) {
+            own.insert(id.to_ascii_lowercase(), what);
+        }
+    }
+    own
+}

@@ -1,0 +1,83 @@
+//! The fingerprint of all that a verdict rests on.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    case::Case,
+    evidence::{Application, Assignment, Role, Seen},
+    report::Accepted,
+    subject::Subject,
+};
+use crate::ids::sha256_hex;
+
+/// What belongs to one tenant's verdict, in one order. Members of maps are sorted, so equal content is equal text.
+#[derive(Serialize)]
+struct Exhibit<'a> {
+    subject: &'a Subject,
+    resources: Vec<(&'a str, Option<&'a Seen<Value>>)>,
+    credentials: Vec<(&'a str, Option<&'a Seen<Vec<Value>>>)>,
+    applications: Vec<Option<&'a Application>>,
+    assignments: Vec<Held<'a>>,
+    accepted: &'a [Accepted],
+    gaps: Vec<(&'a str, &'a str)>,
+}
+
+/// An assignment, its role, and who is in the group that has it.
+#[derive(Serialize)]
+struct Held<'a> {
+    assignment: &'a Assignment,
+    role: Option<&'a Seen<Role>>,
+    group: Option<&'a Seen<Vec<String>>>,
+}
+
+/// `sha256:<hex>` over what a case rests on.
+pub(super) fn of(case: &Case<'_>) -> String {
+    let evidence = case.court.evidence;
+    let index = &case.court.index;
+    let lower = |id: &str| id.to_ascii_lowercase();
+    let mut grants: Vec<usize> = case
+        .protected
+        .iter()
+        .flat_map(|one| index.reaching(&one.id, !one.shared))
+        .chain(case.own.keys().flat_map(|own| index.held_by(own)))
+        .collect();
+    grants.sort_unstable();
+    grants.dedup();
+    let assignments = grants.into_iter().filter_map(|at| index.grant(at)).map(|grant| grant.assignment);
+    let mut assignments: Vec<_> = assignments
+        .map(|assignment| Held {
+            assignment,
+            role: evidence.roles.get(&assignment.role()),
+            group: evidence.groups.get(&lower(&assignment.principal_id)),
+        })
+        .collect();
+    assignments.sort_by(|a, b| a.assignment.id.cmp(&b.assignment.id));
+    let exhibit = Exhibit {
+        subject: case.subject,
+        resources: case
+            .protected
+            .iter()
+            .map(|one| (one.id.as_str(), evidence.resources.get(&lower(&one.id))))
+            .collect(),
+        credentials: case
+            .subject
+            .of_type(super::powers::IDENTITY)
+            .map(|own| (own.id.as_str(), evidence.identity_credentials.get(&lower(&own.id))))
+            .collect(),
+        applications: case
+            .subject
+            .applications
+            .iter()
+            .map(|own| evidence.applications.get(&own.unique_name))
+            .collect(),
+        assignments,
+        accepted: &case.accepted,
+        gaps: case.gaps.iter().map(|gap| (gap.about.as_str(), gap.why.as_str())).collect(),
+    };
+    match serde_json::to_vec(&exhibit) {
+        Ok(text) => format!("sha256:{}", sha256_hex(&text)),
+        // Only a map with keys that are no texts could fail, and there is none.
+        Err(error) => format!("none: {error}"),
+    }
+}

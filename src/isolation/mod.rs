@@ -1,0 +1,62 @@
+//! Whether only a tenant reaches its service, judged from what Azure shows. Pure.
+//!
+//! [`Subject`] says what is a tenant's own (from its document), [`Evidence`] what Azure showed, [`AllowList`] who else may
+//! reach it; [`judge`] makes a [`Report`] of each tenant. What could not be read and could hide a broken rule keeps a
+//! tenant from being called verified. The rules stand in one table, [`RULES`].
+//!
+//! # Guarantees
+//! Work grows with the tenants and the assignments, never with pairs of tenants. Equal inputs give equal reports.
+
+mod access;
+mod allow;
+mod case;
+mod digest;
+mod evidence;
+mod page;
+mod powers;
+mod report;
+mod rules;
+mod subject;
+
+pub use allow::{AllowList, Allowed};
+pub use evidence::{Application, Assignment, Evidence, Listing, Permission, Role, Seen};
+pub use page::page;
+pub use powers::{Capability, Powers};
+pub use report::{Accepted, Finding, Gap, Report, Verdict};
+pub use rules::{RULES, Rule};
+pub use subject::{Declared, Own, OwnApplication, Stamp, Subject};
+
+use case::{Case, Court};
+
+/// Judges tenants together: each is told of the others' principals by name.
+pub fn judge(subjects: &[Subject], evidence: &Evidence, allow: &AllowList) -> Vec<Report> {
+    let court = Court::new(evidence, allow, subjects);
+    subjects.iter().map(|subject| report(subject, &court)).collect()
+}
+
+fn report(subject: &Subject, court: &Court<'_>) -> Report {
+    let case = Case::new(subject, court);
+    let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule.findings(&case)).collect();
+    findings.sort();
+    let verdict = match (findings.is_empty(), case.gaps.is_empty()) {
+        (false, _) => Verdict::Violated,
+        (true, false) => Verdict::Inconclusive,
+        (true, true) => Verdict::Verified,
+    };
+    let digest = digest::of(&case);
+    Report {
+        schema: Report::SCHEMA,
+        tenant_id: subject.tenant_id.clone(),
+        verdict,
+        findings,
+        gaps: case.gaps,
+        accepted: case.accepted,
+        digest,
+    }
+}
+
+/// The resource that another one stands in: its id less the last type and name.
+fn parent(id: &str) -> Option<&str> {
+    let (rest, _) = id.rsplit_once('/')?;
+    Some(rest.rsplit_once('/')?.0)
+}

@@ -1,0 +1,105 @@
+//! Reports as a page for people: one file, no script, made to be printed.
+
+use std::fmt::Write as _;
+
+use super::report::{Report, Verdict};
+
+const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-top:1px solid #bbb;padding-top:1rem}\
+.verified{color:#0b6b2e}.violated{color:#a30d11}.inconclusive{color:#7a4b00}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3rem .5rem;border-bottom:1px solid #ddd}\
+td,code{overflow-wrap:anywhere}code{font-size:.9em}\
+@media print{body{margin:0;max-width:none}h2{break-inside:avoid}}";
+
+/// The page of some reports. Every text in them is escaped; nothing outside of the page is loaded.
+///
+/// `at` says when Azure was looked at.
+pub fn page(reports: &[Report], at: &str) -> String {
+    let count = |verdict: Verdict| reports.iter().filter(|report| report.verdict == verdict).count();
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Isolation report</title>\n<style>{STYLE}</style>\n\
+         </head>\n<body>\n<h1>Isolation report</h1>\n<p>As Azure showed it at {}: {} verified, {} violated, \
+         {} inconclusive.</p>\n",
+        escaped(at),
+        count(Verdict::Verified),
+        count(Verdict::Violated),
+        count(Verdict::Inconclusive),
+    );
+    for report in reports {
+        section(&mut html, report);
+    }
+    html.push_str("</body>\n</html>\n");
+    html
+}
+
+fn section(html: &mut String, report: &Report) {
+    let word = report.verdict.word();
+    let id = escaped(report.tenant_id.as_str());
+    let _ = writeln!(html, "<section>\n<h2>{id}: <span class=\"{word}\">{word}</span></h2>");
+    if !report.findings.is_empty() {
+        html.push_str("<table>\n<tr><th>Finding</th><th>What was seen</th><th>What to do</th></tr>\n");
+        for finding in &report.findings {
+            let _ = writeln!(
+                html,
+                "<tr><td><code>{}</code></td><td>{}<br>{}<br><code>{}</code></td><td>{}</td></tr>",
+                escaped(finding.code),
+                escaped(finding.means),
+                escaped(&finding.says),
+                escaped(&finding.about),
+                escaped(finding.next),
+            );
+        }
+        html.push_str("</table>\n");
+    }
+    if !report.gaps.is_empty() {
+        html.push_str("<p>Not known, and it could hide a finding:</p>\n<ul>\n");
+        for gap in &report.gaps {
+            let _ = writeln!(html, "<li><code>{}</code>: {}</li>", escaped(&gap.about), escaped(&gap.why));
+        }
+        html.push_str("</ul>\n");
+    }
+    if !report.accepted.is_empty() {
+        html.push_str("<p>Who else reaches the tenant, and may:</p>\n<table>\n");
+        html.push_str("<tr><th>Principal</th><th>Role</th><th>Can</th><th>Why</th></tr>\n");
+        for entry in &report.accepted {
+            let can: Vec<String> = entry.can.iter().map(ToString::to_string).collect();
+            let _ = writeln!(
+                html,
+                "<tr><td><code>{}</code></td><td>{}<br><code>{}</code></td><td>{}</td><td>{}</td></tr>",
+                escaped(&entry.principal),
+                escaped(&entry.role),
+                escaped(&entry.scope),
+                escaped(&can.join(", ")),
+                escaped(&entry.why),
+            );
+        }
+        html.push_str("</table>\n");
+    }
+    let _ =
+        writeln!(html, "<p>Digest of the evidence: <code>{}</code></p>\n</section>", escaped(&report.digest));
+}
+
+/// A text in HTML. What people can't see is shown as what it is: it could turn the text around it.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            hidden if hidden.is_control() || is_format(hidden) => {
+                let _ = write!(safe, "\\u{{{:x}}}", u32::from(hidden));
+            }
+            plain => safe.push(plain),
+        }
+    }
+    safe
+}
+
+/// Characters that have no shape and change how others are read.
+fn is_format(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

@@ -1,0 +1,112 @@
+//! What came of judging a tenant.
+
+use serde::Serialize;
+
+use super::powers::Capability;
+use crate::ids::TenantId;
+
+/// Whether only the tenant reaches the tenant's service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All was read, and no rule is broken.
+    Verified,
+    /// A rule is broken.
+    Violated,
+    /// No rule is seen to be broken, but something that could hide it was not read.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The word in reports, history and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Violated => "violated",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// A broken rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Which rule; stable.
+    pub code: &'static str,
+    /// What it is about: an id.
+    pub about: String,
+    /// What was seen.
+    pub says: String,
+    /// What somebody can do by it, where it is about access.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub can: Vec<Capability>,
+    /// What that means.
+    pub means: &'static str,
+    /// What to do about it.
+    pub next: &'static str,
+}
+
+/// Something that is not known and could hide a broken rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Gap {
+    /// What: an id.
+    pub about: String,
+    /// Why it is not known.
+    pub why: String,
+}
+
+/// Somebody else who reaches the tenant and may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    /// Who.
+    pub principal: String,
+    /// By which role.
+    pub role: String,
+    /// Where it holds.
+    pub scope: String,
+    /// What it allows there.
+    pub can: Vec<Capability>,
+    /// Why that may be.
+    pub why: String,
+}
+
+/// The report on one tenant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`Self::SCHEMA`].
+    pub schema: &'static str,
+    /// Who.
+    pub tenant_id: TenantId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The broken rules, in order.
+    pub findings: Vec<Finding>,
+    /// What is not known.
+    pub gaps: Vec<Gap>,
+    /// Who else reaches it and may.
+    pub accepted: Vec<Accepted>,
+    /// SHA-256, as `sha256:<hex>`, over all that the verdict rests on: equal digest, equal verdict.
+    pub digest: String,
+}
+
+impl Report {
+    /// The schema that this program writes.
+    pub const SCHEMA: &str = "tenantry.isolation/1";
+
+    /// A report on a tenant of which nothing could be found out.
+    pub fn unknown(tenant_id: TenantId, why: String) -> Self {
+        let gap = Gap { about: tenant_id.to_string(), why };
+        let digest = format!("sha256:{}", crate::ids::sha256_hex(gap.why.as_bytes()));
+        Self {
+            schema: Self::SCHEMA,
+            tenant_id,
+            verdict: Verdict::Inconclusive,
+            findings: Vec::new(),
+            gaps: vec![gap],
+            accepted: Vec::new(),
+            digest,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Who reaches the tenant by roles, and whom the tenant reaches.
+
+use super::{
+    super::{
+        access::Holders,
+        case::{Case, Reached, role_of},
+    },
+    Found,
+};
+
+/// How many members of a group a finding names.
+const NAMED: usize = 5;
+
+/// Another tenant's principal among those who reach this one.
+pub(super) fn other_tenants(case: &Case<'_>) -> Vec<Found> {
+    tell(case, true)
+}
+
+/// Nobody's principal that is known.
+pub(super) fn strangers(case: &Case<'_>) -> Vec<Found> {
+    tell(case, false)
+}
+
+fn tell(case: &Case<'_>, tenants: bool) -> Vec<Found> {
+    let is_tenant = |who: &String| case.court.principals.contains_key(&who.to_ascii_lowercase());
+    let wanted = |reached: &&Reached| reached.who.iter().any(is_tenant) == tenants;
+    case.reached.iter().filter(wanted).filter_map(|reached| found(case, reached)).collect()
+}
+
+fn found(case: &Case<'_>, reached: &Reached) -> Option<Found> {
+    let grant = case.court.index.grant(reached.grant)?;
+    let assignment = grant.assignment;
+    let name = |who: &String| match case.court.principals.get(&who.to_ascii_lowercase()) {
+        Some(tenant) => format!("{who} of tenant {tenant}"),
+        None => who.clone(),
+    };
+    let mut who: Vec<String> = reached.who.iter().take(NAMED).map(name).collect();
+    if reached.who.len() > NAMED {
+        who.push(format!("{} more", reached.who.len() - NAMED));
+    }
+    let (kind, through) = match grant.holders {
+        Holders::Members(_) => ("principal", format!(" in the group {}", assignment.principal_id)),
+        Holders::One(_) | Holders::Unknown(_) | Holders::Allowed(_) => {
+            (assignment.principal_type.as_str(), String::new())
+        }
+    };
+    let can: Vec<String> = reached.powers.capabilities().iter().map(ToString::to_string).collect();
+    let condition =
+        if assignment.condition.is_some() { " (under a condition, which is not judged)" } else { "" };
+    let says = format!(
+        "{} {}{through} has the role {} at {}{condition}: can {}",
+        if kind.is_empty() { "principal" } else { kind },
+        who.join(", "),
+        role_of(grant),
+        assignment.scope,
+        can.join(", "),
+    );
+    Some(Found {
+        about: assignment.id.clone(),
+        says: format!("{says}; reaches {}", reached.what),
+        can: reached.powers.capabilities(),
+    })
+}
+
+/// The tenant's own principals with roles outside of the tenant's own resources.
+pub(super) fn beyond(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (principal, what) in &case.own {
+        for grant in case.court.index.held_by(principal).filter_map(|at| case.court.index.grant(at)) {
+            let assignment = grant.assignment;
+            if case.subject.owns(&assignment.scope) {
+                continue;
+            }
+            let says =
+                format!("{principal}, {what}, has the role {} at {}", role_of(grant), assignment.scope);
+            found.push(Found { about: assignment.id.clone(), says, can: grant.powers.capabilities() });
+        }
+    }
+    found
+}

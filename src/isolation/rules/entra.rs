@@ -1,0 +1,112 @@
+//! Who can become the tenant: secrets, federated credentials, owners.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    super::{
+        case::Case,
+        evidence::{Application, Seen},
+        powers::IDENTITY,
+        subject::{Declared, OwnApplication},
+    },
+    Found,
+};
+
+fn applications<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a OwnApplication, &'a Application)> {
+    let seen = |own: &'a OwnApplication| Some((own, case.court.evidence.applications.get(&own.unique_name)?));
+    case.subject.applications.iter().filter_map(seen)
+}
+
+/// Passwords and certificates of applications and of their service principals.
+pub(super) fn secrets(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (own, seen) in applications(case) {
+        for (object, holder) in
+            [(&seen.object, "the application"), (&seen.principal, "its service principal")]
+        {
+            let Some(object) = object.shown() else { continue };
+            for (list, what) in [("passwordCredentials", "password"), ("keyCredentials", "certificate")] {
+                let secrets = object.get(list).and_then(Value::as_array).into_iter().flatten();
+                found.extend(secrets.map(|secret| {
+                    let id = secret.get("keyId").and_then(Value::as_str).unwrap_or("without an id");
+                    Found::new(&own.unique_name, format!("{holder} has a {what}: {id}"))
+                }));
+            }
+        }
+    }
+    found
+}
+
+fn text<'a>(credential: &'a Value, name: &str) -> &'a str {
+    credential.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What a credential trusts. Issuer, subject and audience are compared to the letter, as Entra does.
+fn trusts(credential: &Value) -> Declared {
+    let audiences = credential.get("audiences").and_then(Value::as_array).into_iter().flatten();
+    Declared {
+        issuer: text(credential, "issuer").to_owned(),
+        subject: text(credential, "subject").to_owned(),
+        audiences: audiences.filter_map(|one| Some(one.as_str()?.to_owned())).collect(),
+    }
+}
+
+fn credentials<'a>(
+    case: &'a Case<'_>,
+) -> impl Iterator<Item = (&'a OwnApplication, &'a Value, &'a BTreeMap<String, Declared>)> {
+    applications(case).flat_map(|(own, seen)| {
+        let shown = seen.credentials.shown().into_iter().flatten();
+        shown.map(move |credential| (own, credential, &own.credentials))
+    })
+}
+
+/// Credentials that nobody declared, by name. One that a flexible expression would widen is told as changed.
+pub(super) fn undeclared(case: &Case<'_>) -> Vec<Found> {
+    let unknown =
+        credentials(case).filter(|(_, credential, known)| !known.contains_key(text(credential, "name")));
+    unknown.map(|(own, credential, _)| Found::new(&own.unique_name, tell(credential))).collect()
+}
+
+/// Declared ones that trust another identity than declared.
+pub(super) fn changed(case: &Case<'_>) -> Vec<Found> {
+    let differs = |(_, credential, known): &(&OwnApplication, &Value, &BTreeMap<String, Declared>)| {
+        let matching = credential.get("claimsMatchingExpression").is_some_and(|one| !one.is_null());
+        known.get(text(credential, "name")).is_some_and(|known| matching || *known != trusts(credential))
+    };
+    let found = credentials(case).filter(differs);
+    found.map(|(own, credential, _)| Found::new(&own.unique_name, tell(credential))).collect()
+}
+
+fn tell(credential: &Value) -> String {
+    let (name, issuer, subject) =
+        (text(credential, "name"), text(credential, "issuer"), text(credential, "subject"));
+    format!("the credential {name} trusts {subject} of {issuer}")
+}
+
+/// No blueprint gives a managed identity credentials.
+pub(super) fn identity_credentials(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for own in case.subject.of_type(IDENTITY) {
+        let seen = case.court.evidence.identity_credentials.get(&own.id.to_ascii_lowercase());
+        for credential in seen.and_then(Seen::shown).into_iter().flatten() {
+            let inner = credential.get("properties").unwrap_or(credential);
+            let (name, issuer, subject) =
+                (text(credential, "name"), text(inner, "issuer"), text(inner, "subject"));
+            found.push(Found::new(&own.id, format!("its credential {name} trusts {subject} of {issuer}")));
+        }
+    }
+    found
+}
+
+/// Owners that are neither the tenant's own nor allowed.
+pub(super) fn owners(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (own, seen) in applications(case) {
+        let owners = seen.owners.shown().into_iter().flatten();
+        let others = owners.filter(|id| !case.is_own(id) && case.court.allow.principal(id).is_none());
+        found.extend(others.map(|id| Found::new(&own.unique_name, format!("{id} owns it"))));
+    }
+    found
+}

@@ -1,0 +1,203 @@
+//! The rules: one table. Each has a code that stays, what breaking it means, and what to do about it.
+
+mod access;
+mod entra;
+mod network;
+mod resources;
+
+use super::{case::Case, powers::Capability, report::Finding};
+
+/// What a rule saw: the thing, and what about it.
+struct Found {
+    about: String,
+    says: String,
+    can: Vec<Capability>,
+}
+
+impl Found {
+    fn new(about: impl Into<String>, says: impl Into<String>) -> Self {
+        Self { about: about.into(), says: says.into(), can: Vec::new() }
+    }
+}
+
+/// One rule.
+pub struct Rule {
+    /// Its code; stable.
+    pub code: &'static str,
+    /// What it means when it is broken.
+    pub means: &'static str,
+    /// What to do then.
+    pub next: &'static str,
+    judge: fn(&Case<'_>) -> Vec<Found>,
+}
+
+impl Rule {
+    pub(super) fn findings(&self, case: &Case<'_>) -> Vec<Finding> {
+        let Self { code, means, next, judge } = self;
+        let finding = |Found { about, says, can }| Finding { code, about, says, can, means, next };
+        judge(case).into_iter().map(finding).collect()
+    }
+}
+
+const fn rule(
+    code: &'static str,
+    means: &'static str,
+    next: &'static str,
+    judge: fn(&Case<'_>) -> Vec<Found>,
+) -> Rule {
+    Rule { code, means, next, judge }
+}
+
+const RETRY: &str = "send the tenant an update or a retry: what differs from its blueprint is put right";
+const TAKE_BACK: &str =
+    "take the assignment back, or declare the principal in TENANTRY_ISOLATION_ALLOW with the reason";
+
+/// All rules.
+pub const RULES: [Rule; 27] = [
+    // Who has roles.
+    rule(
+        "other-tenant-can-reach",
+        "another tenant's principal reaches this tenant's service, keys, data or settings",
+        TAKE_BACK,
+        access::other_tenants,
+    ),
+    rule(
+        "stranger-can-reach",
+        "somebody who is neither the tenant nor declared reaches its service, keys, data or settings",
+        TAKE_BACK,
+        access::strangers,
+    ),
+    rule(
+        "reaches-beyond",
+        "the tenant's own principal reaches what is not the tenant's: other tenants' data, or what all share",
+        "take the assignment back; the blueprint grants none outside of the tenant's own resources",
+        access::beyond,
+    ),
+    // How things are set.
+    rule(
+        "key-auth",
+        "the service can be called with a key, and a key can be passed on to anybody",
+        "make the endpoint anew with Entra tokens only: an endpoint's way of signing in can't be changed",
+        resources::key_auth,
+    ),
+    rule("endpoint-public", "the service can be called from the internet", RETRY, resources::endpoint_public),
+    rule(
+        "workspace-public",
+        "the workspace around the service is open to the internet",
+        RETRY,
+        resources::workspace_public,
+    ),
+    rule("storage-public", "the data is open to the internet", RETRY, resources::storage_public),
+    rule("vault-public", "the vault is open to the internet", RETRY, resources::vault_public),
+    rule("account-public", "the service can be called from the internet", RETRY, resources::account_public),
+    rule(
+        "storage-keys",
+        "the data can be read with an account key or a signature made with one, past all roles",
+        RETRY,
+        resources::storage_keys,
+    ),
+    rule(
+        "storage-anonymous",
+        "containers can be opened to everybody, without signing in",
+        RETRY,
+        resources::storage_anonymous,
+    ),
+    rule(
+        "storage-local-users",
+        "the data can be read over SFTP by users that Entra does not know",
+        RETRY,
+        resources::storage_local_users,
+    ),
+    rule(
+        "storage-lets-others-in",
+        "a resource that is not the tenant's comes through the storage account's firewall",
+        RETRY,
+        resources::storage_lets_others_in,
+    ),
+    rule(
+        "vault-policies",
+        "the vault goes by access policies of its own, which no role assignment shows",
+        RETRY,
+        resources::vault_policies,
+    ),
+    rule(
+        "endpoint-identity",
+        "the service runs as an identity that is not only this tenant's, or reads what all tenants keep in the workspace",
+        "make the endpoint anew with the tenant's own managed identity: an endpoint's identity can't be changed",
+        resources::endpoint_identity,
+    ),
+    rule(
+        "mark-wrong",
+        "the resource does not say that it is this tenant's, so it may be somebody else's",
+        "find out who changed the tags; with the right ones back, tenantry takes it for its own again",
+        resources::mark_wrong,
+    ),
+    rule(
+        "resource-missing",
+        "something that the tenant consists of is not there, so nothing is proved by how it is set",
+        RETRY,
+        resources::missing,
+    ),
+    // The private way in.
+    rule(
+        "connection-not-approved",
+        "the private way to the workspace does not work, so calls would need another way",
+        "approve the connection at the workspace, or find out who rejected it",
+        network::not_approved,
+    ),
+    rule(
+        "private-endpoint-elsewhere",
+        "the tenant's private endpoint is in another network than its stamp's, or leads elsewhere",
+        "remove the private endpoint and send the tenant a retry",
+        network::elsewhere,
+    ),
+    rule(
+        "foreign-private-endpoint",
+        "another network than the tenant's stamp has a private way in",
+        "reject the connection, or declare the private endpoint in TENANTRY_ISOLATION_ALLOW with the reason",
+        network::foreign,
+    ),
+    rule(
+        "dns-zone-missing",
+        "the service's name does not lead to its private address, but to the public one",
+        RETRY,
+        network::dns_missing,
+    ),
+    rule(
+        "dns-zone-elsewhere",
+        "the service's name is recorded in a zone that is not the stamp's",
+        RETRY,
+        network::dns_elsewhere,
+    ),
+    // Who can become the tenant.
+    rule(
+        "application-secret",
+        "whoever has the password or certificate is the tenant",
+        "remove it from the application or service principal, and find out who added it",
+        entra::secrets,
+    ),
+    rule(
+        "credential-undeclared",
+        "an outside identity that nobody declared can become the tenant",
+        "remove the federated credential, and find out who added it",
+        entra::undeclared,
+    ),
+    rule(
+        "credential-changed",
+        "another outside identity than the declared one can become the tenant",
+        RETRY,
+        entra::changed,
+    ),
+    rule(
+        "identity-credential",
+        "an outside identity can become the identity that the service runs as",
+        "remove the federated credential of the managed identity, and find out who added it",
+        entra::identity_credentials,
+    ),
+    rule(
+        "application-owner",
+        "an owner can add credentials and so become the tenant",
+        "remove the owner, or declare it in TENANTRY_ISOLATION_ALLOW with the reason",
+        entra::owners,
+    ),
+];

@@ -1,0 +1,157 @@
+//! The private way in: connections, networks, names.
+
+use serde_json::Value;
+
+use super::{
+    super::{
+        case::{Case, Protected},
+        evidence::Seen,
+        powers::{ACCOUNT, PRIVATE_ENDPOINT, STORAGE, VAULT, WORKSPACE},
+        subject::within,
+    },
+    Found,
+};
+
+/// The type of zone groups.
+pub(super) const ZONE_GROUP: &str = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups";
+const STATUS: &str = "/properties/privateLinkServiceConnectionState/status";
+/// What the names of a workspace's zones begin with, in every cloud.
+const WORKSPACE_ZONES: [&str; 2] = ["privatelink.api.", "privatelink.notebooks."];
+
+fn text<'a>(shown: &'a Value, pointer: &str) -> &'a str {
+    shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(shown: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    shown.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The connections of a private endpoint, whoever had to approve them.
+fn connections(shown: &Value) -> impl Iterator<Item = &Value> {
+    list(shown, "/properties/privateLinkServiceConnections")
+        .chain(list(shown, "/properties/manualPrivateLinkServiceConnections"))
+}
+
+fn is_approved(connection: &Value) -> bool {
+    text(connection, STATUS).eq_ignore_ascii_case("Approved")
+}
+
+/// The private endpoint at the other end of a resource's connection.
+fn other_end(connection: &Value) -> &str {
+    text(connection, "/properties/privateEndpoint/id")
+}
+
+/// Own private endpoints without an approved connection, and workspaces without one from the stamp.
+pub(super) fn not_approved(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (own, shown) in case.shown(PRIVATE_ENDPOINT) {
+        for connection in connections(shown).filter(|one| !is_approved(one)) {
+            let status = text(connection, STATUS);
+            found.push(Found::new(&own.id, format!("its connection is {}", or_unknown(status))));
+        }
+        if connections(shown).next().is_none() {
+            found.push(Found::new(&own.id, "it has no connection"));
+        }
+    }
+    for (one, shown) in case.all_shown(WORKSPACE) {
+        // A tenant may be made without a private endpoint; then nobody says that there is one.
+        let wanted = one.shared || case.subject.of_type(PRIVATE_ENDPOINT).any(|own| own.expected);
+        let ours = |connection: &&Value| is_ours(case, other_end(connection)) && is_approved(connection);
+        if wanted && list(shown, "/properties/privateEndpointConnections").find(ours).is_none() {
+            found.push(Found::new(&one.id, "it has no approved connection from the tenant's stamp"));
+        }
+    }
+    found
+}
+
+fn or_unknown(text: &str) -> &str {
+    if text.is_empty() { "in a state that is not told" } else { text }
+}
+
+/// Whether a private endpoint is the tenant's own or the stamp's.
+fn is_ours(case: &Case<'_>, id: &str) -> bool {
+    !id.is_empty() && (case.subject.owns(id) || within(id, &case.subject.stamp.group_id()))
+}
+
+/// Own private endpoints in another network, or to another target.
+pub(super) fn elsewhere(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    let subnet = &case.subject.stamp.subnet_id;
+    for (own, shown) in case.shown(PRIVATE_ENDPOINT) {
+        let seen = text(shown, "/properties/subnet/id");
+        if !subnet.is_empty() && !seen.eq_ignore_ascii_case(subnet) {
+            found.push(Found::new(&own.id, format!("it is in the subnet {}", or_unknown(seen))));
+        }
+        for connection in connections(shown) {
+            let target = text(connection, "/properties/privateLinkServiceId");
+            if !case.subject.owns(target) {
+                found.push(Found::new(&own.id, format!("it leads to {}", or_unknown(target))));
+            }
+        }
+    }
+    found
+}
+
+/// Approved connections of anything protected that come from elsewhere.
+pub(super) fn foreign(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for kind in [WORKSPACE, STORAGE, VAULT, ACCOUNT] {
+        let all = case.all_shown(kind);
+        found.extend(all.flat_map(|(one, shown)| foreign_to(case, one, shown)));
+    }
+    found
+}
+
+fn foreign_to(case: &Case<'_>, one: &Protected, shown: &Value) -> Vec<Found> {
+    let approved = list(shown, "/properties/privateEndpointConnections").filter(|one| is_approved(one));
+    let ends = approved.map(other_end);
+    ends.filter(|end| !is_ours(case, end) && case.court.allow.private_endpoint(end).is_none())
+        .map(|end| Found::new(&one.id, format!("a connection from {} is approved", or_unknown(end))))
+        .collect()
+}
+
+/// Own private endpoints whose names are not, or not all, in the stamp's zones.
+pub(super) fn dns_missing(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (endpoint, shown) in case.shown(PRIVATE_ENDPOINT) {
+        let groups: Vec<_> =
+            case.subject.of_type(ZONE_GROUP).filter(|own| within(&own.id, &endpoint.id)).collect();
+        for group in groups.iter().filter(|own| own.expected) {
+            let seen = case.court.evidence.resources.get(&group.id.to_ascii_lowercase());
+            if matches!(seen, Some(Seen::Absent)) {
+                found.push(Found::new(&group.id, "the zone group is not there"));
+            }
+        }
+        let recorded: Vec<&Value> = groups.iter().filter_map(|own| case.resource(&own.id)).collect();
+        let workspace = connections(shown)
+            .flat_map(|one| list(one, "/properties/groupIds"))
+            .any(|group| group.as_str() == Some("amlworkspace"));
+        let wanted = case.subject.stamp.zones.iter().filter(|zone| {
+            let name = zone.rsplit('/').next().unwrap_or_default();
+            workspace && WORKSPACE_ZONES.iter().any(|start| name.starts_with(start))
+        });
+        for zone in wanted.filter(|_| !recorded.is_empty()) {
+            let has = |group: &&Value| zones(group).any(|other| other.eq_ignore_ascii_case(zone));
+            if !recorded.iter().any(has) {
+                found.push(Found::new(&endpoint.id, format!("its names are not in the zone {zone}")));
+            }
+        }
+        if groups.is_empty() && endpoint.expected && case.subject.settled {
+            found.push(Found::new(&endpoint.id, "it has no zone group"));
+        }
+    }
+    found
+}
+
+fn zones(group: &Value) -> impl Iterator<Item = &str> {
+    list(group, "/properties/privateDnsZoneConfigs").map(|one| text(one, "/properties/privateDnsZoneId"))
+}
+
+/// Zones that are not the stamp's.
+pub(super) fn dns_elsewhere(case: &Case<'_>) -> Vec<Found> {
+    let known = |zone: &str| case.subject.stamp.zones.iter().any(|other| other.eq_ignore_ascii_case(zone));
+    let groups = case.shown(ZONE_GROUP);
+    let found = groups.flat_map(|(own, shown)| zones(shown).map(move |zone| (own, zone)));
+    let found = found.filter(|(_, zone)| !known(zone));
+    found.map(|(own, zone)| Found::new(&own.id, format!("its zone is {zone}"))).collect()
+}

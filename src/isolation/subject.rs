@@ -1,0 +1,284 @@
+//! What is a tenant's own, and how it should be: read from its document, never from Azure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    blueprint::{Kind, ResourceType},
+    ids::{StepName, TenantId},
+    tenant::{Goal, Status, StepRecord, StepState, Tenant},
+};
+
+/// One tenant as its document says that it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// Who.
+    pub tenant_id: TenantId,
+    /// Whether nothing about it is under way, so that what is planned has to be there.
+    pub settled: bool,
+    /// The stamp that it was placed in.
+    pub stamp: Stamp,
+    /// Its resources, in the order of their steps' names.
+    pub resources: Vec<Own>,
+    /// Its applications.
+    #[serde(default)]
+    pub applications: Vec<OwnApplication>,
+}
+
+/// What a judge has to know of a stamp.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Stamp {
+    /// Its subscription.
+    pub subscription_id: String,
+    /// Its resource group.
+    pub resource_group: String,
+    /// The subnet of its private endpoints; empty if it has none.
+    pub subnet_id: String,
+    /// Its private DNS zones.
+    pub zones: Vec<String>,
+}
+
+impl Stamp {
+    fn of(stamp: &Value) -> Self {
+        let text = |name: &str| stamp.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let zones = stamp.get("zones").and_then(Value::as_object).into_iter().flatten();
+        Self {
+            subscription_id: text("subscriptionId"),
+            resource_group: text("resourceGroup"),
+            subnet_id: text("subnetId"),
+            zones: zones.filter_map(|(_, zone)| Some(zone.as_str()?.to_owned())).collect(),
+        }
+    }
+
+    /// The id of its resource group.
+    pub fn group_id(&self) -> String {
+        format!("/subscriptions/{}/resourceGroups/{}", self.subscription_id, self.resource_group)
+    }
+}
+
+/// A resource that one of the tenant's steps makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Own {
+    /// The step.
+    pub step: StepName,
+    /// The resource's id.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The version of its API.
+    pub api_version: String,
+    /// The tags that say whose it is; none for what can't carry any.
+    #[serde(default)]
+    pub marks: BTreeMap<String, String>,
+    /// Whether it has to be there.
+    pub expected: bool,
+}
+
+impl Own {
+    /// Whether it is of this type.
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind.eq_ignore_ascii_case(kind)
+    }
+}
+
+/// An application that one of the tenant's steps makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnApplication {
+    /// Its key.
+    pub unique_name: String,
+    /// Its object id, once known.
+    #[serde(default)]
+    pub object_id: String,
+    /// Its client id, once known.
+    #[serde(default)]
+    pub app_id: String,
+    /// The object id of its service principal, once known.
+    #[serde(default)]
+    pub principal_id: String,
+    /// The tags that say whose it is.
+    #[serde(default)]
+    pub marks: Vec<String>,
+    /// The federated credentials that it is to have, by name.
+    #[serde(default)]
+    pub credentials: BTreeMap<String, Declared>,
+    /// Whether it has to be there.
+    pub expected: bool,
+}
+
+/// A federated credential as the blueprint declares it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Declared {
+    /// Who signs the outside identity's tokens.
+    pub issuer: String,
+    /// Whom they are about.
+    pub subject: String,
+    /// Whom they are for.
+    pub audiences: Vec<String>,
+}
+
+impl Subject {
+    /// A tenant that is to exist; `None` for one that is removed or being removed, which has nothing to be reached.
+    ///
+    /// # Errors
+    /// What can't be known from the document, by step: then nothing about the tenant can be proved.
+    pub fn of(tenant: &Tenant) -> Result<Option<Self>, String> {
+        if tenant.goal == Goal::Absent || tenant.status == Status::Deleted {
+            return Ok(None);
+        }
+        let mut subject = Self {
+            tenant_id: tenant.id.clone(),
+            settled: tenant.status == Status::Active && tenant.operations.is_empty(),
+            stamp: Stamp::of(tenant.plan.context.get("stamp").unwrap_or(&Value::Null)),
+            resources: Vec::new(),
+            applications: Vec::new(),
+        };
+        let reader = Reader { tenant };
+        let of = |kind: Kind| {
+            let alive = tenant.steps.iter().filter(|(_, record)| record.state != StepState::Gone);
+            alive.filter(move |(_, record)| record.kind == kind)
+        };
+        for (name, record) in of(Kind::Arm) {
+            subject.resources.extend(reader.resource(name, record)?);
+        }
+        for (name, record) in of(Kind::EntraApplication) {
+            subject.applications.extend(reader.application(name, record)?);
+        }
+        for (name, record) in of(Kind::ServicePrincipal) {
+            let (app_id, id) = (told(record, "appId"), told(record, "id"));
+            let owner = subject.applications.iter_mut().find(|own| !id.is_empty() && own.app_id == app_id);
+            if let Some(owner) = owner {
+                owner.principal_id = id;
+            } else if record.state == StepState::Ready {
+                return Err(format!("step {name}: its application is not among the tenant's own"));
+            }
+        }
+        for (name, record) in of(Kind::FederatedCredential) {
+            reader.credential(name, record, &mut subject.applications)?;
+        }
+        Ok(Some(subject))
+    }
+
+    /// The tenant's resources of a type.
+    pub fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Own> {
+        self.resources.iter().filter(move |own| own.is(kind))
+    }
+
+    /// Whether an id is one of the tenant's resources, or within one.
+    pub fn owns(&self, id: &str) -> bool {
+        self.resources.iter().any(|own| within(id, &own.id))
+    }
+}
+
+/// Whether an id is another one, or below it. Compared without case.
+pub(super) fn within(id: &str, root: &str) -> bool {
+    let root = root.trim_end_matches('/');
+    let head = id.as_bytes().get(..root.len());
+    head.is_some_and(|head| head.eq_ignore_ascii_case(root.as_bytes()))
+        && matches!(id.as_bytes().get(root.len()), None | Some(b'/'))
+}
+
+fn told(record: &StepRecord, name: &str) -> String {
+    record.outputs.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+struct Reader<'a> {
+    tenant: &'a Tenant,
+}
+
+impl Reader<'_> {
+    /// A step's fields: as they were when it was last written, else as they are planned.
+    fn fields(&self, name: &StepName, record: &StepRecord) -> Result<Option<Value>, String> {
+        if let Some(target) = &record.target {
+            return Ok(Some(target.clone()));
+        }
+        // Nothing was ever sent, and the plan no longer has it.
+        let Some(planned) = self.tenant.plan.steps.get(name) else { return Ok(None) };
+        if planned.late.is_empty() {
+            return Ok(Some(planned.fields.clone()));
+        }
+        match self.tenant.plan.render(name, &self.tenant.outputs()) {
+            Ok(fields) => Ok(Some(fields)),
+            // Nothing was made yet.
+            Err(_) if record.state == StepState::Waiting => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn resource(&self, name: &StepName, record: &StepRecord) -> Result<Option<Own>, String> {
+        let Some(fields) = self.fields(name, record)? else { return Ok(None) };
+        let text = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str);
+        let Some(id) = text("/id") else { return Err(format!("step {name}: no id is on record")) };
+        let kind = text("/type").map(str::to_owned).or_else(|| ResourceType::type_of_id(id));
+        let tags = fields.pointer("/body/tags").or_else(|| fields.get("owner")).and_then(Value::as_object);
+        let marks = tags.into_iter().flatten().filter(|(name, _)| name.starts_with("tenantry-"));
+        Ok(Some(Own {
+            step: name.clone(),
+            id: id.to_owned(),
+            kind: kind.unwrap_or_default(),
+            api_version: text("/apiVersion").unwrap_or_default().to_owned(),
+            marks: marks
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+                .collect(),
+            expected: self.expects(record),
+        }))
+    }
+
+    fn application(&self, name: &StepName, record: &StepRecord) -> Result<Option<OwnApplication>, String> {
+        let Some(fields) = self.fields(name, record)? else { return Ok(None) };
+        let Some(unique_name) = fields.get("uniqueName").and_then(Value::as_str) else {
+            return Err(format!("step {name}: no unique name is on record"));
+        };
+        let tags = fields.pointer("/body/tags").or_else(|| fields.get("owner")).and_then(Value::as_array);
+        let tags = tags.into_iter().flatten().filter_map(Value::as_str);
+        Ok(Some(OwnApplication {
+            unique_name: unique_name.to_owned(),
+            object_id: told(record, "id"),
+            app_id: told(record, "appId"),
+            principal_id: String::new(),
+            marks: tags.filter(|tag| tag.starts_with("tenantry-")).map(str::to_owned).collect(),
+            credentials: BTreeMap::new(),
+            expected: self.expects(record),
+        }))
+    }
+
+    /// What is declared counts, so a credential that the plan no longer has is not looked up in what was written.
+    fn credential(
+        &self,
+        name: &StepName,
+        record: &StepRecord,
+        applications: &mut [OwnApplication],
+    ) -> Result<(), String> {
+        if record.doomed || !self.tenant.plan.steps.contains_key(name) {
+            return Ok(());
+        }
+        let fields = match self.tenant.plan.render(name, &self.tenant.outputs()) {
+            Ok(fields) => fields,
+            Err(_) if record.state == StepState::Waiting => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let text = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let audiences = fields.pointer("/body/audiences").and_then(Value::as_array).into_iter().flatten();
+        let declared = Declared {
+            issuer: text("/body/issuer").to_owned(),
+            subject: text("/body/subject").to_owned(),
+            audiences: audiences.filter_map(|one| Some(one.as_str()?.to_owned())).collect(),
+        };
+        match applications.iter_mut().find(|own| own.object_id == text("/application")) {
+            Some(owner) => _ = owner.credentials.insert(text("/name").to_owned(), declared),
+            None => return Err(format!("step {name}: its application is not among the tenant's own")),
+        }
+        Ok(())
+    }
+
+    fn expects(&self, record: &StepRecord) -> bool {
+        record.state == StepState::Ready && !record.doomed
+    }
+}
