@@ -1,4 +1,4 @@
-//! What the program costs, as numbers to read: `cargo xtask bench [cold] [load] [many] [verdicts]`.
+//! What the program costs, as numbers to read: `cargo xtask bench [cold] [load] [many] [verdicts] [verify]`.
 //!
 //! Nothing here passes or fails. Times depend on the machine, so the load is set beside a bare loop of the same
 //! requests and the same durable writes, measured in the same run: the ratio of the two travels.
@@ -7,10 +7,12 @@
 //! - `load`: 1000 synthetic tenants through the library, against a stub that answers at once.
 //! - `many`: 100 tenants at once through `tenantry local`.
 //! - `verdicts`: time and memory of verdicts on bad inputs and good ones.
+//! - `verify`: the proof of isolation over 1000, 10,000 and 50,000 tenants in memory.
 
 mod bad;
 mod bare;
 mod cold;
+mod fleet;
 mod many;
 mod measure;
 mod stub;
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(parts: &[&str]) -> Outcome<()> {
-    const PARTS: [&str; 4] = ["cold", "load", "many", "verdicts"];
+    const PARTS: [&str; 5] = ["cold", "load", "many", "verdicts", "verify"];
     if let Some(part) = parts.iter().find(|part| !PARTS.contains(part)) {
         return Err(format!("there is no part `{part}`; there are {}", PARTS.join(", ")).into());
     }
@@ -76,6 +78,9 @@ fn measure(parts: &[&str]) -> Outcome<()> {
     }
     if wanted("verdicts") {
         verdicts::report()?;
+    }
+    if wanted("verify") {
+        fleet::report()?;
     }
     Ok(())
 }

@@ -179,6 +179,11 @@ fn put(whole: &mut Value, at: &str, value: Value) {
         Value::Array(items) if last == "-" => items.push(value),
         Value::Array(items) if value.is_null() => _ = items.remove(last.parse().unwrap()),
         Value::Object(members) if value.is_null() => assert!(members.remove(last).is_some(), "no {at}"),
-        _ => holder[last] = value,
+        Value::Array(items) => {
+            let at: usize = last.parse().unwrap();
+            *items.get_mut(at).unwrap() = value;
+        }
+        Value::Object(members) => _ = members.insert(last.to_owned(), value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => panic!("{at} leads nowhere"),
     }
 }

@@ -27,7 +27,8 @@ cargo xtask <chore> [arguments]
                   (all when none is named)
   sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with all
                   that happens in it, or `--mutants`, the proof that its checkers see faults
-  bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts (all when none is named)
+  bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
+                  verify (all when none is named)
   crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
                   --kills N --pauses N --tenants N --seed S --speed max|N --world local|azure|both
   ci              everything that has to hold before a change is taken: `bash .ci/run`
