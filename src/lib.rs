@@ -12,7 +12,7 @@
 //! 8. [`announce`]: tells the world.
 //!
 //! [`permissions`] derives from a blueprint the least power that carrying it out takes; pure. [`isolation`] judges from what
-//! Azure shows whether only a tenant reaches its service; pure.
+//! Azure shows whether only a tenant reaches its service, also pure; [`audit`] collects what it judges.
 //!
 //! [`ports`] are the seams between these and a world; [`azure`] is the real one, [`local`] the one with no Azure. People
 //! come in through [`api`], the HTTP functions, and [`cli`], one file per command; [`config`] reads their settings and
@@ -20,6 +20,7 @@
 
 pub mod announce;
 pub mod api;
+pub mod audit;
 pub mod azure;
 pub mod blueprint;
 pub mod cli;

@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 14] = [
     &["cli"],
     &["host"],
     &["api", "local"],
-    &["runner", "intake", "azure"],
+    &["runner", "intake", "azure", "audit"],
     &["ports"],
     // What Azure shows against what blueprints and tenants say.
     &["isolation"],

@@ -20,7 +20,7 @@ const UNREADABLE: &str = include_str!("isolation/unreadable.yaml");
 
 /// Each tenant's findings, by code, without those who have none.
 fn codes(reports: &[Report]) -> BTreeMap<String, Vec<String>> {
-    let of = |report: &Report| report.findings.iter().map(|finding| finding.code.to_owned()).collect();
+    let of = |report: &Report| report.findings.iter().map(|finding| finding.code.to_string()).collect();
     let all = reports.iter().map(|report| (report.tenant_id.to_string(), of(report)));
     all.filter(|(_, codes): &(String, Vec<String>)| !codes.is_empty()).collect()
 }

@@ -1,11 +1,13 @@
 //! What people and programs call over HTTP: list, look, submit, retry, history.
 
+mod isolation;
 mod retry;
 mod tenants;
 mod view;
 
 use std::collections::BTreeMap;
 
+pub use isolation::{isolation, isolation_of_all};
 pub use retry::retry;
 use serde_json::{Value, json};
 pub use tenants::{history, list, one, submit};

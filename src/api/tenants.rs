@@ -15,7 +15,7 @@ const PAGE: (usize, usize) = (50, 200);
 /// History rows per answer unless asked otherwise, and at most.
 const ROWS: (usize, usize) = (100, 1000);
 
-fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
+pub(super) fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
     asked.and_then(|text| text.parse().ok()).unwrap_or(usual).clamp(1, most)
 }
 

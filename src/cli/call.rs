@@ -46,6 +46,22 @@ impl Instance {
         if (200..300).contains(&status) { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 
+    /// Gets a 2xx answer's JSON; anything else is told on stderr, and this is the exit code for it.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, ExitCode> {
+        match self.ask(Method::GET, path, None).await {
+            Ok((200..=299, answer)) => Ok(answer),
+            Ok((status, answer)) => {
+                tell_problem(status, &answer);
+                Err(ExitCode::from(1))
+            }
+            Err(error) => {
+                output::problem(&format!("{} can't be called: {}", self.url, output::chain(&error)));
+                output::problem("is it running? start one with: tenantry local");
+                Err(ExitCode::from(2))
+            }
+        }
+    }
+
     async fn ask(
         &self,
         method: Method,

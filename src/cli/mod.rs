@@ -14,6 +14,7 @@ mod retry;
 mod serve;
 mod status;
 mod submit;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ enum Command {
     List(list::Args),
     Retry(retry::Args),
     History(history::Args),
+    Verify(verify::Args),
 }
 
 /// Runs the program: arguments in, exit code out.
@@ -87,6 +89,7 @@ pub async fn run() -> ExitCode {
         Command::List(args) => list::run(args).await,
         Command::Retry(args) => retry::run(args).await,
         Command::History(args) => history::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! All faults are found at once, each with the setting's name, what is wrong and an example of what is right.
 
+mod allow;
 mod azure;
 mod settings;
 
 use std::path::PathBuf;
 
+pub use allow::Allowed;
 pub use azure::{AzureConfig, Identity, WakeUps};
 pub use settings::{SETTINGS, Setting};
 
@@ -28,6 +30,8 @@ pub struct Config {
     pub blueprints: Option<PathBuf>,
     /// The log filter.
     pub log: Option<String>,
+    /// Who may reach tenants besides themselves.
+    pub isolation_allow: Vec<Allowed>,
     /// Whether this process runs in the Functions platform.
     pub in_azure: bool,
     /// The Azure world's settings; `None` in the local world.
@@ -90,6 +94,7 @@ impl Config {
         if blueprints.as_ref().is_some_and(|folder| !folder.is_dir()) {
             reader.refuse("TENANTRY_BLUEPRINTS", "there is no such folder");
         }
+        let isolation_allow = allow::allowed(&mut reader);
         let azure = if is_azure { AzureConfig::read(&mut reader, in_azure) } else { None };
         let config = Self {
             handler_port,
@@ -98,6 +103,7 @@ impl Config {
             speed,
             blueprints,
             log: reader.text("TENANTRY_LOG"),
+            isolation_allow,
             in_azure,
             azure,
         };

@@ -33,6 +33,12 @@ pub const SETTINGS: [Setting; 27] = [
     ),
     setting("TENANTRY_BLUEPRINTS", "a folder of blueprints besides the built-in one", "none", "blueprints"),
     setting(
+        "TENANTRY_ISOLATION_ALLOW",
+        "who may reach tenants besides themselves: a JSON array, or a file with one (docs/isolation.md)",
+        "nobody",
+        "isolation-allow.json",
+    ),
+    setting(
         "TENANTRY_LOG",
         "what is logged, in tracing's filter form",
         "info for `serve`, warn for the other commands",

@@ -9,9 +9,12 @@ use serde_json::Value;
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
     api::{self, Response},
+    audit::{Auditor, PORTION},
     blueprint::Blueprint,
+    config::Allowed,
     ids::TenantId,
-    intake::{Intake, Stamp, Verdict},
+    intake::{self, Intake, Stamp},
+    isolation::Verdict,
     mutant,
     ports::World,
     runner::{Progress, Runner, Settings},
@@ -33,6 +36,8 @@ pub struct Routes {
     pub intake: Arc<Intake>,
     /// Drives tenants.
     pub runner: Arc<Runner>,
+    /// Proves their isolation.
+    pub auditor: Auditor,
 }
 
 impl Routes {
@@ -48,7 +53,15 @@ impl Routes {
         let stamps = stamps.into_iter().map(|value| Stamp { value }).collect();
         let intake = Intake::new(world.clone(), &settings.deployment, blueprints, stamps);
         let runner = Runner::new(world.clone(), settings, process);
-        Self { world, intake: Arc::new(intake), runner: Arc::new(runner) }
+        let auditor = Auditor::new(world.clone(), &[]);
+        Self { world, intake: Arc::new(intake), runner: Arc::new(runner), auditor }
+    }
+
+    /// The same, with those who may reach tenants besides themselves.
+    #[must_use]
+    pub fn allowing(mut self, declared: &[Allowed]) -> Self {
+        self.auditor = Auditor::new(self.world.clone(), declared);
+        self
     }
 }
 
@@ -61,6 +74,7 @@ impl Functions for Routes {
                 // A dead-lettered request is taken in like any other: whatever made it fail may have passed.
                 ("deadletter", Trigger::Message(_)) if mutant::is("M27") => Answer::done(),
                 (_, Trigger::Message(message)) => self.take_in(&message).await,
+                ("audit", Trigger::Timer(_)) => self.audit().await,
                 (_, Trigger::Timer(_)) => self.sweep().await,
                 ("retry", Trigger::Http(call)) => http(self.retry(&call, &id).await),
                 (_, Trigger::Http(call)) => http(self.tenants(&call).await),
@@ -79,7 +93,7 @@ impl Routes {
         };
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
         match (answer.verdict, &answer.tenant_id) {
-            (Verdict::Accepted, Some(tenant)) => self.drive(tenant).await,
+            (intake::Verdict::Accepted, Some(tenant)) => self.drive(tenant).await,
             (verdict, _) => {
                 if let Some(key) = self.intake.record_of(&answer)
                     && let Err(error) = self.runner.tell_refusal(&key).await
@@ -128,9 +142,37 @@ impl Routes {
         }
     }
 
+    async fn audit(&self) -> Answer {
+        let (reports, told) = match self.auditor.run(PORTION).await {
+            Ok(done) => done,
+            Err(error) => return Answer::TryAgain { why: error.to_string() },
+        };
+        // What was recorded stands in the outbox; a drive tells it.
+        for tenant in &told {
+            if let Err(error) = self.runner.drive(tenant).await {
+                tracing::warn!(tenant.id = %tenant, error = %error, "a verdict was not told yet; the sweep will do");
+            }
+        }
+        let mut logs = vec![format!("{} looked at", reports.len())];
+        for report in reports.iter().filter(|report| report.verdict != Verdict::Verified) {
+            let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
+            codes.dedup();
+            let word = report.verdict.word();
+            tracing::warn!(tenant.id = %report.tenant_id, verdict = word, findings = codes.join(","), "isolation is not verified");
+            logs.push(format!("tenant {} is {word}: {}", report.tenant_id, codes.join(", ")));
+        }
+        Answer::Done { logs }
+    }
+
     async fn tenants(&self, call: &HttpCall) -> Response {
         let query = |name: &str| call.query.get(name).map(String::as_str);
         match (call.method.as_str(), call.params.get("tenantId")) {
+            ("GET", None) if query("view") == Some("isolation") => {
+                api::isolation_of_all(&self.world, &self.auditor, query("after"), query("limit")).await
+            }
+            ("GET", Some(id)) if query("view") == Some("isolation") => {
+                api::isolation(&self.world, &self.auditor, id).await
+            }
             ("GET", None) => api::list(&self.world, query("after"), query("limit")).await,
             ("GET", Some(id)) if query("view") == Some("history") => {
                 api::history(&self.world, id, query("limit")).await

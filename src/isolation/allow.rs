@@ -2,23 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::subject::within;
-
-/// One declaration: a principal, or private endpoints, and the reason that reports show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Allowed {
-    /// The object id of a user, group, service principal or managed identity that may hold any role.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub principal: Option<String>,
-    /// Where private endpoints may be that lead to tenants' resources: an id, and everything below it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub private_endpoints: Option<String>,
-    /// Why.
-    pub why: String,
-}
+pub use crate::config::Allowed;
 
 /// All declarations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

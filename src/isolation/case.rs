@@ -1,6 +1,6 @@
 //! One tenant before its judge: what is its own, what of it is protected, who reaches that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -118,7 +118,7 @@ impl<'a> Case<'a> {
         let endpoints = self.subject.of_type(ENDPOINT);
         let around = endpoints.filter_map(|own| Some(super::parent(&own.id)?.to_owned()));
         let workspaces = self.subject.of_type(WORKSPACE).map(|own| own.id.clone()).chain(around);
-        for workspace in workspaces.collect::<std::collections::BTreeSet<_>>() {
+        for workspace in workspaces.collect::<BTreeSet<_>>() {
             add(&workspace, WORKSPACE);
             let shown = self.resource(&workspace).unwrap_or(&Value::Null);
             for (pointer, kind) in [("/properties/storageAccount", STORAGE), ("/properties/keyVault", VAULT)]
@@ -195,6 +195,20 @@ impl<'a> Case<'a> {
                 self.sort_grant(at, grant, powers, what);
             }
         }
+        for grant in self.beyond() {
+            if let Some(why) = &grant.unknown_role {
+                let why = format!("the tenant's own role at {}: {why}", grant.assignment.scope);
+                self.gap(&grant.assignment.role_definition_id, why);
+            }
+        }
+    }
+
+    /// What the tenant's own principals hold outside of the tenant's own resources.
+    pub(super) fn beyond(&self) -> Vec<&'a Grant<'a>> {
+        let held = self.own.keys().flat_map(|own| self.court.index.held_by(own));
+        let held: BTreeSet<usize> = held.collect();
+        let grants = held.into_iter().filter_map(|at| self.court.index.grant(at));
+        grants.filter(|grant| !self.subject.owns(&grant.assignment.scope)).collect()
     }
 
     fn sort_grant(&mut self, at: usize, grant: &Grant<'_>, powers: Powers, what: String) {

@@ -45,7 +45,7 @@ fn report(subject: &Subject, court: &Court<'_>) -> Report {
     };
     let digest = digest::of(&case);
     Report {
-        schema: Report::SCHEMA,
+        schema: Report::SCHEMA.into(),
         tenant_id: subject.tenant_id.clone(),
         verdict,
         findings,

@@ -43,11 +43,11 @@ fn section(html: &mut String, report: &Report) {
             let _ = writeln!(
                 html,
                 "<tr><td><code>{}</code></td><td>{}<br>{}<br><code>{}</code></td><td>{}</td></tr>",
-                escaped(finding.code),
-                escaped(finding.means),
+                escaped(&finding.code),
+                escaped(&finding.means),
                 escaped(&finding.says),
                 escaped(&finding.about),
-                escaped(finding.next),
+                escaped(&finding.next),
             );
         }
         html.push_str("</table>\n");

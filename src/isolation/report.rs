@@ -1,12 +1,14 @@
 //! What came of judging a tenant.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::powers::Capability;
 use crate::ids::TenantId;
 
 /// Whether only the tenant reaches the tenant's service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All was read, and no rule is broken.
@@ -29,26 +31,26 @@ impl Verdict {
 }
 
 /// A broken rule.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Which rule; stable.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What it is about: an id.
     pub about: String,
     /// What was seen.
     pub says: String,
     /// What somebody can do by it, where it is about access.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub can: Vec<Capability>,
     /// What that means.
-    pub means: &'static str,
+    pub means: Cow<'static, str>,
     /// What to do about it.
-    pub next: &'static str,
+    pub next: Cow<'static, str>,
 }
 
 /// Something that is not known and could hide a broken rule.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
     /// What: an id.
     pub about: String,
@@ -57,7 +59,7 @@ pub struct Gap {
 }
 
 /// Somebody else who reaches the tenant and may.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     /// Who.
     pub principal: String,
@@ -72,11 +74,11 @@ pub struct Accepted {
 }
 
 /// The report on one tenant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// [`Self::SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// Who.
     pub tenant_id: TenantId,
     /// The verdict.
@@ -100,7 +102,7 @@ impl Report {
         let gap = Gap { about: tenant_id.to_string(), why };
         let digest = format!("sha256:{}", crate::ids::sha256_hex(gap.why.as_bytes()));
         Self {
-            schema: Self::SCHEMA,
+            schema: Self::SCHEMA.into(),
             tenant_id,
             verdict: Verdict::Inconclusive,
             findings: Vec::new(),

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub use failure::{Failure, REFUSED_URL};
 pub use redact::redact;
-pub use request::{Api, Method, Reply, Request};
+pub use request::{Api, Method, Reply, Request, odata_key};
 
 use crate::{
     blueprint::{Kind, Outputs, PlannedStep},

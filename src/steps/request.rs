@@ -123,7 +123,7 @@ impl Reply {
 /// Everything but what RFC 3986 calls unreserved.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A value as an OData string key: quotes doubled, the rest percent-encoded.
-pub(super) fn odata_key(value: &str) -> String {
+/// A value as an OData string key or a path segment: quotes doubled, the rest percent-encoded.
+pub fn odata_key(value: &str) -> String {
     utf8_percent_encode(&value.replace('\'', "''"), SEGMENT).to_string()
 }

@@ -4,6 +4,7 @@ use super::{
     super::{
         access::Holders,
         case::{Case, Reached, role_of},
+        evidence::Assignment,
     },
     Found,
 };
@@ -64,17 +65,16 @@ fn found(case: &Case<'_>, reached: &Reached) -> Option<Found> {
 
 /// The tenant's own principals with roles outside of the tenant's own resources.
 pub(super) fn beyond(case: &Case<'_>) -> Vec<Found> {
-    let mut found = Vec::new();
-    for (principal, what) in &case.own {
-        for grant in case.court.index.held_by(principal).filter_map(|at| case.court.index.grant(at)) {
-            let assignment = grant.assignment;
-            if case.subject.owns(&assignment.scope) {
-                continue;
-            }
-            let says =
-                format!("{principal}, {what}, has the role {} at {}", role_of(grant), assignment.scope);
-            found.push(Found { about: assignment.id.clone(), says, can: grant.powers.capabilities() });
-        }
-    }
-    found
+    let known = case.beyond().into_iter().filter(|grant| grant.unknown_role.is_none());
+    known
+        .map(|grant| {
+            let Assignment { id, principal_id, scope, .. } = grant.assignment;
+            let through = match case.own.get(&principal_id.to_ascii_lowercase()) {
+                Some(what) => format!("{principal_id}, {what},"),
+                None => format!("the group {principal_id}, with one of the tenant's principals in it,"),
+            };
+            let says = format!("{through} has the role {} at {scope}", role_of(grant));
+            Found { about: id.clone(), says, can: grant.powers.capabilities() }
+        })
+        .collect()
 }

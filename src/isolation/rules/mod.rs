@@ -33,9 +33,15 @@ pub struct Rule {
 
 impl Rule {
     pub(super) fn findings(&self, case: &Case<'_>) -> Vec<Finding> {
-        let Self { code, means, next, judge } = self;
-        let finding = |Found { about, says, can }| Finding { code, about, says, can, means, next };
-        judge(case).into_iter().map(finding).collect()
+        let finding = |Found { about, says, can }| Finding {
+            code: self.code.into(),
+            about,
+            says,
+            can,
+            means: self.means.into(),
+            next: self.next.into(),
+        };
+        (self.judge)(case).into_iter().map(finding).collect()
     }
 }
 

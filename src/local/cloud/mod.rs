@@ -13,6 +13,7 @@
 pub mod access;
 mod answer;
 mod arm;
+mod built_in;
 mod chaos;
 mod events;
 mod faults;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    CloudError, arm,
+    CloudError, arm, built_in,
     graph::principals,
     path::last,
     reply::{Call, Outcome, Refusal, Reply, refuse},
@@ -257,9 +257,10 @@ impl Filter {
     }
 }
 
-fn definition(look: &impl Look, id: &str) -> Result<Option<Object>, CloudError> {
+fn definition(look: &impl Look, id: &str) -> Result<Option<Value>, CloudError> {
     let own = format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/{}", last(id));
-    Ok(look.object(&own)?.filter(|object| object.kind == DEFINITION))
+    let custom = look.object(&own)?.filter(|object| object.kind == DEFINITION);
+    Ok(custom.map(|object| object.body).or_else(|| built_in::find(last(id))))
 }
 
 /// Shows a role definition, or lists all.
@@ -268,11 +269,14 @@ pub(crate) fn read_definition(look: &Snapshot, call: &Call, _: &str, name: Optio
     let Some(name) = name else {
         let all =
             look.under(&format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/").to_lowercase())?;
-        let value: Vec<Value> = all.into_iter().map(|object| object.body).collect();
+        let mut value: Vec<Value> = all.into_iter().map(|object| object.body).collect();
+        let known = |role: &Value| value.iter().any(|other| other["name"] == role["name"]);
+        let built_in: Vec<Value> = built_in::all().filter(|role| !known(role)).collect();
+        value.extend(built_in);
         return Ok(Reply::json(200, json!({ "value": value })));
     };
     match definition(look, name)? {
-        Some(object) => Ok(Reply::json(200, object.body)),
+        Some(body) => Ok(Reply::json(200, body)),
         None => {
             let message = format!("The specified role definition with ID '{name}' does not exist.");
             refuse(404, "RoleDefinitionDoesNotExist", message)

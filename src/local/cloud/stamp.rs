@@ -98,6 +98,7 @@ pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
             "creationTime": change.now.to_string(), "primaryLocation": REGION,
             "primaryEndpoints": { "blob": "https://sttenantrypooled.blob.core.windows.net/" },
             "supportsHttpsTrafficOnly": true, "privateEndpointConnections": [],
+            "publicNetworkAccess": "Disabled", "allowSharedKeyAccess": false, "allowBlobPublicAccess": false,
         }),
     )?;
     put(
@@ -108,7 +109,7 @@ pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
         json!({
             "tenantId": DIRECTORY_ID, "sku": { "family": "A", "name": "standard" }, "accessPolicies": [],
             "enableRbacAuthorization": true, "vaultUri": "https://kv-tenantry-pooled.vault.azure.net/",
-            "privateEndpointConnections": [],
+            "publicNetworkAccess": "Disabled", "privateEndpointConnections": [],
         }),
     )?;
     put(

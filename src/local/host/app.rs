@@ -183,7 +183,8 @@ fn is_name(text: &str, further: &str) -> bool {
 }
 
 const HOST: &str = include_str!("../../../host.json");
-const FUNCTIONS: [(&str, &str); 6] = [
+const FUNCTIONS: [(&str, &str); 7] = [
+    ("audit", include_str!("../../../audit/function.json")),
     ("deadletter", include_str!("../../../deadletter/function.json")),
     ("resume", include_str!("../../../resume/function.json")),
     ("retry", include_str!("../../../retry/function.json")),

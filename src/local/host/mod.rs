@@ -50,7 +50,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct HostSettings {
     /// The app.
     pub app: App,
-    /// Ticks every timer so often, in place of its schedule.
+    /// What takes the place of a minute in the timers' schedules; a timer of seconds ticks so often too.
     pub timer_interval: Option<Duration>,
     /// How long after a timeout the handler is killed.
     pub timeout_grace: Duration,
@@ -218,11 +218,9 @@ fn schedules(app: &App, interval: Option<Duration>) -> Result<Vec<(String, timer
     let timers = app.functions.iter().filter(|function| function.kind() == Some(TriggerKind::Timer));
     timers
         .map(|function| {
-            let schedule = interval.map_or_else(
-                || timer::Schedule::parse(function),
-                |interval| Ok(timer::Schedule::Every(interval)),
-            );
-            Ok((function.name.clone(), schedule?))
+            let schedule = timer::Schedule::parse(function)?;
+            let schedule = interval.map_or(schedule, |minute| schedule.with_minutes_of(minute));
+            Ok((function.name.clone(), schedule))
         })
         .collect()
 }

@@ -55,6 +55,16 @@ impl Schedule {
         })
     }
 
+    /// The same schedule where minutes are so long.
+    pub(super) fn with_minutes_of(self, minute: Duration) -> Self {
+        match self {
+            Self::Aligned { step, within: 3600 } => {
+                Self::Every(minute * u32::try_from(step / 60).unwrap_or(1).max(1))
+            }
+            Self::Aligned { .. } | Self::Every(_) => Self::Every(minute),
+        }
+    }
+
     /// The first tick after an instant.
     pub(super) fn next(self, after: Timestamp) -> Timestamp {
         let next = match self {

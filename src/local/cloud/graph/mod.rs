@@ -69,6 +69,8 @@ enum Target {
     Principal(Key),
     Credentials(Key),
     Credential(Key, Key),
+    /// Who owns an application, or a service principal.
+    Owners(&'static str, Key),
     DeletedItems(&'static str),
     DeletedItem(String),
     Restore(String),
@@ -96,6 +98,8 @@ fn target(call: &Call) -> Outcome<Target> {
         ("applications", ["federatedIdentityCredentials", id], Some(key)) => {
             Target::Credential(key, Key::Id((*id).to_owned()))
         }
+        ("applications", ["owners"], Some(key)) => Target::Owners(applications::KIND, key),
+        ("servicePrincipals", ["owners"], Some(key)) => Target::Owners(principals::KIND, key),
         ("directory", ["deletedItems", "microsoft.graph.application"], None) => {
             Target::DeletedItems(applications::KIND)
         }
@@ -157,6 +161,7 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
         Target::Credential(application, key) => {
             show(call, &key, credentials::find(look, &application, &key)?.filter(seen))
         }
+        Target::Owners(kind, key) => owners(look, kind, &key),
         Target::DeletedItems(kind) => deleted::list(look, call, kind),
         Target::DeletedItem(id) => {
             show(call, &Key::Id(id.clone()), deleted::find(look, &id)?.map(deleted::typed))
@@ -184,11 +189,26 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
             | Target::Principal(_)
             | Target::Credentials(_)
             | Target::Credential(..)
+            | Target::Owners(..)
             | Target::DeletedItems(_)
             | Target::DeletedItem(_)
             | Target::Restore(_),
         ) => not_allowed(call),
     }
+}
+
+/// The owners of an object: nobody is one here, for callers have no names.
+fn owners(look: &Snapshot, kind: &str, key: &Key) -> Outcome {
+    let object = if kind == applications::KIND {
+        applications::find(look, key)?
+    } else {
+        principals::find_by(look, key)?
+    };
+    let Some(object) = object.filter(|object| object.visible <= look.now) else {
+        return Err(missing(key.shown()).into());
+    };
+    let context = "https://graph.microsoft.com/v1.0/$metadata#directoryObjects";
+    Ok(Reply::json(200, json!({ "@odata.context": context, "value": [] })).of(object.tenant))
 }
 
 fn not_allowed(call: &Call) -> Outcome {

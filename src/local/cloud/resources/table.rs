@@ -64,6 +64,17 @@ pub(super) static KINDS: &[Kind] = &[
         ..PLAIN
     },
     Kind {
+        name: "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        version: "2023-01-31",
+        names: (
+            |name| words(name, 3, 120, "-_") && begins_alphanumeric(name),
+            "3 to 120 letters, digits, '-' and '_', beginning with a letter or digit",
+        ),
+        answer: Answer::Done(201),
+        located: false,
+        ..PLAIN
+    },
+    Kind {
         name: "Microsoft.Storage/storageAccounts",
         version: "2023-05-01",
         names: (

@@ -1,0 +1,79 @@
+//! Proves, from what Azure shows, that only a tenant reaches its service: collects the evidence, has it judged, records it.
+//!
+//! It reads only. What can't be read becomes a gap in the report, never a pass; the next look may read it.
+
+mod collect;
+mod place;
+mod read;
+mod record;
+
+use place::Place;
+
+use crate::{
+    config::Allowed,
+    ids::TenantId,
+    isolation::{AllowList, Report, Subject, judge},
+    ports::{StoreError, World},
+    tenant::Tenant,
+};
+
+/// How many tenants one run of the timer looks at: a minute's work where each takes a dozen questions.
+pub const PORTION: usize = 100;
+
+/// Looks at tenants. One per process; cheap to share.
+pub struct Auditor {
+    world: World,
+    allow: AllowList,
+}
+
+impl Auditor {
+    /// An auditor of a world, with those who may reach tenants besides themselves.
+    pub fn new(world: World, declared: &[Allowed]) -> Self {
+        Self { world, allow: AllowList::new(declared) }
+    }
+
+    /// Reports on tenants, in their order; those that are removed or being removed have none. What the tenants share is
+    /// read once for all of them.
+    pub async fn verify(&self, tenants: &[Tenant]) -> Vec<Report> {
+        let mut subjects = Vec::new();
+        let mut reports = Vec::new();
+        for tenant in tenants {
+            match Subject::of(tenant) {
+                Ok(Some(subject)) => subjects.push(subject),
+                Ok(None) => {}
+                Err(why) => reports.push(Report::unknown(tenant.id.clone(), why)),
+            }
+        }
+        let evidence = collect::evidence(self.world.wire.as_ref(), &subjects, &self.allow).await;
+        reports.extend(judge(&subjects, &evidence, &self.allow));
+        reports.sort_by(|a, b| a.tenant_id.cmp(&b.tenant_id));
+        reports
+    }
+
+    /// Looks at the next so many of all tenants and records what changed. Returns the reports and whom to drive, so that
+    /// what was recorded is told.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the tenants can't be listed; the next run tries again.
+    pub async fn run(&self, portion: usize) -> Result<(Vec<Report>, Vec<TenantId>), StoreError> {
+        let place = Place::load(&self.world).await?;
+        let mut tenants = self.world.store.list(place.after.as_ref(), portion).await?;
+        if tenants.is_empty() && place.after.is_some() {
+            tenants = self.world.store.list(None, portion).await?;
+        }
+        let last = tenants.last().filter(|_| tenants.len() == portion).map(|tenant| tenant.id.clone());
+        let reports = self.verify(&tenants).await;
+        let mut told = Vec::new();
+        for report in &reports {
+            match record::record(&self.world, report).await {
+                Ok(true) => told.push(report.tenant_id.clone()),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(tenant.id = %report.tenant_id, error = %error, "a verdict was not recorded; the next one will be");
+                }
+            }
+        }
+        place.save(&self.world, last).await?;
+        Ok((reports, told))
+    }
+}

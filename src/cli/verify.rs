@@ -1,0 +1,110 @@
+//! `tenantry verify`: whether only a tenant reaches its service.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args as ClapArgs;
+use serde_json::Value;
+
+use super::{call::Instance, output};
+use crate::{
+    isolation::{Report, Verdict, page},
+    ports::{Clock as _, SystemClock},
+};
+
+/// Prove from what Azure shows that only a tenant reaches its service
+///
+/// Exit code 0 if all are verified, 1 if one is violated or inconclusive.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tenant's id
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    tenant: Option<String>,
+    /// Every tenant that is not removed
+    #[arg(long)]
+    all: bool,
+    /// Write the reports as a page for people into this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) async fn run(args: Args) -> ExitCode {
+    let at = SystemClock.now();
+    let mut reports = Vec::new();
+    let mut next = None;
+    loop {
+        let path = match &args.tenant {
+            Some(tenant) => format!("/api/tenants/{tenant}?view=isolation"),
+            None => {
+                let after = next.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
+                format!("/api/tenants?view=isolation{after}")
+            }
+        };
+        let mut answer = match args.instance.get(&path).await {
+            Ok(answer) => answer,
+            Err(code) => return code,
+        };
+        next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
+        let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
+        match serde_json::from_value::<Vec<Report>>(found) {
+            Ok(found) => found.into_iter().for_each(|report| {
+                tell(&report, args.instance.json);
+                reports.push(report);
+            }),
+            Err(error) => {
+                output::problem(&format!("the answer is no report: {error}"));
+                return ExitCode::from(2);
+            }
+        }
+        if next.is_none() || args.tenant.is_some() {
+            break;
+        }
+    }
+    if let Some(file) = &args.html
+        && let Err(error) = std::fs::write(file, page(&reports, &at.to_string()))
+    {
+        output::problem(&format!("{} can't be written: {error}", file.display()));
+        return ExitCode::from(2);
+    }
+    let verified = reports.iter().filter(|report| report.verdict == Verdict::Verified).count();
+    if args.all && !args.instance.json {
+        output::line(&format!("{verified} of {} tenants verified", reports.len()));
+    }
+    if verified == reports.len() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// One tenant: a line of JSON, or lines for people.
+fn tell(report: &Report, json: bool) {
+    if json {
+        match serde_json::to_string(report) {
+            Ok(line) => output::line(&line),
+            Err(error) => output::problem(&error.to_string()),
+        }
+        return;
+    }
+    output::line(&format!("{}  {}", report.tenant_id, report.verdict.word()));
+    for finding in &report.findings {
+        output::line(&format!("  {}: {}", finding.code, finding.means));
+        output::line(&format!("    seen: {}", plain(&finding.says)));
+        output::line(&format!("    next: {}", finding.next));
+    }
+    for gap in &report.gaps {
+        output::line(&format!("  not known: {}: {}", plain(&gap.about), plain(&gap.why)));
+    }
+    for entry in &report.accepted {
+        let can: Vec<String> = entry.can.iter().map(ToString::to_string).collect();
+        output::line(&format!(
+            "  accepted: {} as {} can {}: {}",
+            plain(&entry.principal),
+            plain(&entry.role),
+            can.join(", "),
+            plain(&entry.why)
+        ));
+    }
+}
+
+/// A text that somebody else may have chosen, without what could move a terminal's cursor.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,61 @@
+//! Who may reach tenants besides themselves, as settings say it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Reader;
+
+/// One declaration: a principal, or private endpoints, and the reason that reports show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Allowed {
+    /// The object id of a user, group, service principal or managed identity that may hold any role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// Where private endpoints may be that lead to tenants' resources: an id, and everything below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_endpoints: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+const NAME: &str = "TENANTRY_ISOLATION_ALLOW";
+
+/// The array itself, or a file that has it.
+pub(super) fn allowed(reader: &mut Reader<'_>) -> Vec<Allowed> {
+    let Some(given) = reader.text(NAME) else { return Vec::new() };
+    let text = match given.starts_with('[') {
+        true => Ok(given),
+        false => std::fs::read_to_string(&given),
+    };
+    let entries: Vec<Allowed> = match text.map(|text| serde_json::from_str(&text)) {
+        Ok(Ok(entries)) => entries,
+        Ok(Err(error)) => {
+            reader.refuse(NAME, format!("it is not a JSON array of declarations: {error}"));
+            return Vec::new();
+        }
+        Err(error) => {
+            reader.refuse(NAME, format!("that file can't be read: {error}"));
+            return Vec::new();
+        }
+    };
+    for (at, entry) in entries.iter().enumerate() {
+        if let Some(fault) = fault(entry) {
+            reader.refuse(NAME, format!("/{at}: {fault}"));
+        }
+    }
+    entries
+}
+
+fn fault(entry: &Allowed) -> Option<&'static str> {
+    match (&entry.principal, &entry.private_endpoints) {
+        _ if entry.why.trim().is_empty() => Some("why is empty, and reports show it"),
+        (Some(id), None) if Uuid::try_parse(id).is_err() => Some("principal is no GUID"),
+        // Shorter than a subscription it would let everybody in.
+        (None, Some(root)) if !root.starts_with("/subscriptions/") || root.len() < 20 => {
+            Some("privateEndpoints is no id within a subscription")
+        }
+        (Some(_), None) | (None, Some(_)) => None,
+        (Some(_), Some(_)) | (None, None) => Some("it names either principal or privateEndpoints"),
+    }
+}

@@ -1,0 +1,250 @@
+//! `verify` from end to end: tenants in the simulated Azure, evidence over HTTP, reports, exit codes, history.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::{SAMPLES, signup, stage::Stage};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tenantry::{
+    audit::Auditor,
+    isolation::{Report, Verdict},
+    ports::{Wire, World},
+    steps::{Api, Failure, Method, Reply, Request},
+};
+
+/// The samples, all active: one dedicated tenant at least, and one pooled.
+async fn active() -> Stage {
+    let stage = Stage::new().await;
+    for sample in SAMPLES {
+        stage.accept(&signup(sample)).await;
+    }
+    for sample in SAMPLES {
+        stage.until_is(sample, "active").await;
+    }
+    stage
+}
+
+/// `tenantry verify` against a stage: its exit code, and its lines of JSON.
+async fn verify(stage: &Stage, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
+    command.arg("verify").args(arguments).args(["--json", "--url", &stage.base]).env_clear();
+    let output = tokio::time::timeout(common::PATIENCE, command.output()).await.unwrap().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// What a step of a tenant told, e.g. its id.
+async fn output(stage: &Stage, tenant: &str, export: &str) -> String {
+    stage.tenant(tenant).await["outputs"][export].as_str().unwrap().to_owned()
+}
+
+/// The id of the one object of a tenant with this type.
+async fn object(stage: &Stage, tenant: &str, kind: &str) -> String {
+    let objects = stage.objects(tenant).await;
+    let of_kind = objects.as_array().unwrap().iter().find(|object| object["kind"] == kind);
+    of_kind.unwrap_or_else(|| panic!("{objects:#}"))["id"].as_str().unwrap().to_owned()
+}
+
+const ENDPOINT: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
+const SCORER: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/providers/Microsoft.Authorization/roleDefinitions/5c0e0000-0000-4000-8000-00000000c0de";
+const OWNER: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+
+async fn plant(stage: &Stage, scope: &str, role: &str, principal: &str) {
+    let path = format!(
+        "{scope}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-0000-0000-0000000000f1?api-version=2022-04-01"
+    );
+    let body = json!({"properties": {
+        "roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal",
+    }});
+    let answer = stage.call(reqwest::Method::PUT, &path, Some(&body)).await;
+    assert_eq!(answer.status, 201, "{:#}", answer.body);
+}
+
+#[tokio::test]
+async fn what_tenantry_makes_is_verified_and_what_is_planted_is_found() {
+    let stage = active().await;
+    let (code, lines) = verify(&stage, &["--all"]).await;
+    assert_eq!(code, Some(0), "{lines:#?}");
+    let seen: Vec<&str> = lines.iter().map(|line| line["tenantId"].as_str().unwrap()).collect();
+    assert_eq!(seen, SAMPLES);
+    assert!(lines.iter().all(|line| line["verdict"] == "verified"), "{lines:#?}");
+
+    // One tenant's principal gets into another one's endpoint.
+    let endpoint = object(&stage, SAMPLES[0], ENDPOINT).await;
+    let principal = output(&stage, SAMPLES[1], "servicePrincipalObjectId").await;
+    plant(&stage, &endpoint, SCORER, &principal).await;
+    let (code, lines) = verify(&stage, &["--all"]).await;
+    assert_eq!(code, Some(1));
+    let codes: Vec<(&Value, &Value)> =
+        lines.iter().map(|line| (&line["verdict"], &line["findings"][0]["code"])).collect();
+    assert_eq!(
+        codes,
+        [
+            (&json!("violated"), &json!("other-tenant-can-reach")),
+            (&json!("violated"), &json!("reaches-beyond")),
+            (&json!("verified"), &Value::Null),
+        ]
+    );
+    let says = lines[0]["findings"][0]["says"].as_str().unwrap();
+    assert!(says.contains(&principal) && says.contains(SAMPLES[1]) && says.contains(&endpoint), "{says}");
+    let (code, lines) = verify(&stage, &[SAMPLES[2]]).await;
+    assert_eq!((code, lines.len()), (Some(0), 1));
+    let (code, _) = verify(&stage, &["nobody"]).await;
+    assert_eq!(code, Some(1));
+}
+
+#[tokio::test]
+async fn a_role_inherited_from_the_subscription_is_found_at_every_other_tenant() {
+    let stage = active().await;
+    let principal = output(&stage, SAMPLES[0], "servicePrincipalObjectId").await;
+    plant(&stage, "/subscriptions/00000000-0000-0000-0000-00000000a001", OWNER, &principal).await;
+    let (code, lines) = verify(&stage, &["--all"]).await;
+    assert_eq!(code, Some(1));
+    let codes: Vec<&str> = lines.iter().map(|line| line["findings"][0]["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["reaches-beyond", "other-tenant-can-reach", "other-tenant-can-reach"]);
+    assert_eq!(lines[1]["findings"][0]["can"].as_array().unwrap().len(), 7, "an owner can do everything");
+}
+
+#[tokio::test]
+async fn the_timer_records_verdicts_when_they_change() {
+    let stage = active().await;
+    let told = async || {
+        let history = stage.get(&format!("/api/tenants/{}?view=history", SAMPLES[0])).await;
+        let rows = history["history"].as_array().unwrap().iter().rev();
+        let rows = rows.filter(|row| row["step"] == "isolation");
+        rows.map(|row| row["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let until = async |states: &[&str]| {
+        common::until("the verdicts are in history", async || {
+            assert_eq!(stage.run_function("audit", &json!({})).await, 202);
+            let told = told().await;
+            if told == states { Ok(()) } else { Err(json!(told)) }
+        })
+        .await;
+    };
+    until(&["verified"]).await;
+    let endpoint = object(&stage, SAMPLES[0], ENDPOINT).await;
+    let principal = output(&stage, SAMPLES[1], "servicePrincipalObjectId").await;
+    plant(&stage, &endpoint, SCORER, &principal).await;
+    until(&["verified", "violated"]).await;
+    let tenant = stage.tenant(SAMPLES[0]).await;
+    assert_eq!((&tenant["status"], &tenant["halted"]), (&json!("active"), &Value::Null));
+}
+
+/// A wire that answers some questions otherwise than Azure does.
+struct Bent<F> {
+    inner: Arc<dyn Wire>,
+    bend: F,
+    asked: Mutex<Vec<String>>,
+}
+
+impl<F: Fn(&Request) -> Option<Reply> + Send + Sync> Wire for Bent<F> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        assert_eq!(request.method, Method::Get, "a proof only reads");
+        self.asked.lock().unwrap().push(request.path.clone());
+        match (self.bend)(&request) {
+            Some(reply) => Box::pin(async move { Ok(reply) }),
+            None => self.inner.send(request),
+        }
+    }
+}
+
+fn refusal(status: u16, code: &str) -> Reply {
+    Reply { status, body: json!({"error": {"code": code}}), ..Reply::default() }
+}
+
+/// The reports on all tenants over a bent wire, and what was asked.
+async fn bent(
+    stage: &Stage,
+    bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
+) -> (Vec<Report>, Vec<String>) {
+    let inner = Arc::clone(&stage.local.world.wire);
+    let wire = Arc::new(Bent { inner, bend, asked: Mutex::new(Vec::new()) });
+    let world = World { wire: Arc::clone(&wire) as Arc<dyn Wire>, ..stage.local.world.clone() };
+    let tenants = world.store.list(None, 100).await.unwrap();
+    let reports = Auditor::new(world, &[]).verify(&tenants).await;
+    let asked = wire.asked.lock().unwrap().clone();
+    (reports, asked)
+}
+
+fn verdicts(reports: &[Report]) -> Vec<Verdict> {
+    reports.iter().map(|report| report.verdict).collect()
+}
+
+#[tokio::test]
+async fn what_is_refused_or_cut_short_is_never_taken_for_proof() {
+    let stage = active().await;
+    let all = |verdict| vec![verdict; SAMPLES.len()];
+    let (reports, asked) = bent(&stage, |_| None).await;
+    assert_eq!(verdicts(&reports), all(Verdict::Verified));
+    let definitions = asked.iter().filter(|path| path.contains("/roleDefinitions")).count();
+    assert_eq!(definitions, 1, "the definitions are read once for all tenants");
+
+    // No right to list at the subscription: each resource's own list shows the same.
+    let at_subscription = |request: &Request| {
+        request.path.matches('/').count() == 5 && request.path.contains("/roleAssignments?")
+    };
+    let (reports, _) =
+        bent(&stage, move |request| at_subscription(request).then(|| refusal(403, "AuthorizationFailed")))
+            .await;
+    assert_eq!(verdicts(&reports), all(Verdict::Verified), "{reports:#?}");
+
+    for part in ["/roleAssignments?", "onlineEndpoints/", "/owners", "/applications("] {
+        for status in [403, 429, 500] {
+            let (reports, _) =
+                bent(&stage, move |request| request.path.contains(part).then(|| refusal(status, "No"))).await;
+            assert_eq!(verdicts(&reports), all(Verdict::Inconclusive), "{part} {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn long_lists_are_read_to_their_end_and_only_on_their_own_host() {
+    let stage = active().await;
+    let endpoint = object(&stage, SAMPLES[0], ENDPOINT).await;
+    let principal = output(&stage, SAMPLES[1], "servicePrincipalObjectId").await;
+    plant(&stage, &endpoint, SCORER, &principal).await;
+    // The first page is empty and points at the real one.
+    let paged = |next: String| {
+        move |request: &Request| {
+            let first = request.path.contains("/roleAssignments?") && !request.path.contains("&page=2");
+            (first && request.api == Api::Arm).then(|| {
+                let next = format!("{next}{}&page=2", request.path);
+                Reply { status: 200, body: json!({"value": [], "nextLink": next}), ..Reply::default() }
+            })
+        }
+    };
+    let (reports, _) = bent(&stage, paged(String::new())).await;
+    assert_eq!(reports[0].verdict, Verdict::Violated, "{reports:#?}");
+    let (reports, _) = bent(&stage, paged("https://elsewhere.example".to_owned())).await;
+    assert_eq!(verdicts(&reports), vec![Verdict::Inconclusive; SAMPLES.len()]);
+    // A list without end.
+    let endless = |request: &Request| {
+        let path = request.path.clone();
+        path.contains("/roleAssignments?").then(|| Reply {
+            status: 200,
+            body: json!({"value": [], "nextLink": path}),
+            ..Reply::default()
+        })
+    };
+    let (reports, asked) = bent(&stage, endless).await;
+    assert_eq!(verdicts(&reports), vec![Verdict::Inconclusive; SAMPLES.len()]);
+    assert!(asked.len() < 50_000, "{}", asked.len());
+}
+
+#[tokio::test]
+async fn every_process_goes_on_where_the_last_one_stopped() {
+    let stage = active().await;
+    let mut seen = Vec::new();
+    for _ in 0..=SAMPLES.len() {
+        // Each run is another process's, as it is where nothing lives from one tick to the next.
+        let auditor = Auditor::new(stage.local.world.clone(), &[]);
+        let (reports, _) = auditor.run(1).await.unwrap();
+        seen.extend(reports.iter().map(|report| report.tenant_id.to_string()));
+    }
+    assert_eq!(seen, [SAMPLES[0], SAMPLES[1], SAMPLES[2], SAMPLES[0]]);
+}
