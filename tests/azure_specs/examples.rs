@@ -66,6 +66,11 @@ fn receivers(of: &Operation<'_>, reply: &Reply) -> Vec<(PlannedStep, bool)> {
         let grant = json!({"scope": "/subscriptions/s", "roleDefinitionId": "r", "principalId": "p"});
         return vec![(planned(Kind::RoleAssignment, grant), false)];
     }
+    // Not for a step: the proof of isolation reads them.
+    let template = of.template.to_lowercase();
+    if template.contains("/roledefinitions") || template.ends_with("/federatedidentitycredentials") {
+        return Vec::new();
+    }
     let id = reply.body.get("id").and_then(Value::as_str).unwrap_or("/subscriptions/s/resourceGroups/g");
     let kind = ResourceType::type_of_id(id);
     let body = json!({"location": "westeurope", "tags": reply.body.get("tags")});
