@@ -12,7 +12,7 @@ use std::{
 
 /// The floors from the highest to the lowest. A part uses itself and what stands below it, nothing beside it, so there
 /// can be no circle.
-const FLOORS: [&[&str]; 14] = [
+const FLOORS: [&[&str]; 15] = [
     &["main"],
     &["cli"],
     &["host"],

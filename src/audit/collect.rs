@@ -12,7 +12,8 @@ use super::read::{all, one};
 use crate::{
     blueprint::ResourceType,
     isolation::{
-        AllowList, Application, Assignment, Evidence, Listing, OwnApplication, Powers, Role, Seen, Subject,
+        AllowList, Application, Assignment, Evidence, Listing, OwnApplication, Powers, Role, Seen, Stamp,
+        Subject,
     },
     ports::Wire,
     steps::{Api, Method, Request, odata_key},
@@ -223,16 +224,20 @@ async fn roles(wire: &dyn Wire, subjects: &[Subject], listings: &[Listing]) -> B
     let mut wanted: BTreeMap<String, String> =
         assigned.map(|one| (one.role(), one.role_definition_id.clone())).collect();
     let mut roles = BTreeMap::new();
-    let subscriptions: BTreeSet<&str> =
-        subjects.iter().map(|subject| subject.stamp.subscription_id.as_str()).collect();
-    for subscription in subscriptions {
-        let path = format!("/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions");
-        if let Seen::Shown(items) = all(wire, Request::arm(Method::Get, &path, AUTHORIZATION)).await {
-            for item in items {
-                let name = item.get("name").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-                if wanted.remove(&name).is_some() {
-                    roles.insert(name, role(&item));
+    let stamps: BTreeMap<&str, &Stamp> =
+        subjects.iter().map(|subject| (subject.stamp.subscription_id.as_str(), &subject.stamp)).collect();
+    for (subscription, stamp) in stamps {
+        // Whoever may not ask in the subscription may in the stamp's group, which sees the same definitions.
+        for scope in [format!("/subscriptions/{subscription}"), stamp.group_id()] {
+            let path = format!("{scope}/providers/Microsoft.Authorization/roleDefinitions");
+            if let Seen::Shown(items) = all(wire, Request::arm(Method::Get, &path, AUTHORIZATION)).await {
+                for item in items {
+                    let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
+                    if wanted.remove(&name.to_ascii_lowercase()).is_some() {
+                        roles.insert(name.to_ascii_lowercase(), role(&item));
+                    }
                 }
+                break;
             }
         }
     }

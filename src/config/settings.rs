@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 27] = [
+pub const SETTINGS: [Setting; 28] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",

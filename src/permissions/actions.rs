@@ -29,7 +29,7 @@ pub fn allows<T: AsRef<str>>(actions: &[T], not_actions: &[T], action: &str) -> 
 
 /// What no role of ours may have, whatever a blueprint says: pattern, and why. Keys would be secrets, scoring is the
 /// tenant's, and whoever writes definitions, deployments, locks or policies can do anything.
-const NEVER: [(&str, &str); 12] = [
+const NEVER: [(&str, &str); 13] = [
     ("*/listKeys/action", "it reads keys"),
     ("*/listSecrets/action", "it reads secrets"),
     ("*/regenerateKeys/action", "it makes keys"),
@@ -38,7 +38,8 @@ const NEVER: [(&str, &str); 12] = [
     ("*/score/action", "only a tenant's own principal calls its endpoint"),
     ("Microsoft.Resources/deployments/*", "a template can do anything"),
     ("Microsoft.Resources/deploymentScripts/*", "a script can do anything"),
-    ("Microsoft.Authorization/roleDefinitions/*", "roles are for people to define"),
+    ("Microsoft.Authorization/roleDefinitions/write", "roles are for people to define"),
+    ("Microsoft.Authorization/roleDefinitions/delete", "roles are for people to define"),
     ("Microsoft.Authorization/locks/*", "locks are for people to set"),
     ("Microsoft.Authorization/policy*", "policies are for people to set"),
     ("Microsoft.Authorization/elevateAccess/*", "it is the way to everything"),

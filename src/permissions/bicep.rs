@@ -30,6 +30,8 @@ pub fn bicep(permissions: &Permissions, command: &str) -> String {
          param provisionerPrincipalId string\n\n\
          @description('The object id of the identity that deletes; the provisioner where there is no other.')\n\
          param removerPrincipalId string = provisionerPrincipalId\n\n\
+         @description('The object id of the identity that proves isolation: the provisioner.')\n\
+         param auditorPrincipalId string = provisionerPrincipalId\n\n\
          @description('The object id of the identity of the Functions host.')\n\
          param hostPrincipalId string = provisionerPrincipalId\n\n\
          @description('The name of the deployment: a custom role is unique in its directory.')\n\

@@ -9,6 +9,15 @@ use crate::blueprint::{Blueprint, Fault, Purge, ResourceType, Touch, Use};
 
 /// Granting, looking at grants, taking them back.
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
+const DEFINITIONS: &str = "Microsoft.Authorization/roleDefinitions";
+const IDENTITIES: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+const ENDPOINTS: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
+/// Where the workspace of an endpoint keeps what it has; it may be one that tenants share.
+const KEEPS: [&str; 3] = [
+    "Microsoft.MachineLearningServices/workspaces",
+    "Microsoft.Storage/storageAccounts",
+    "Microsoft.KeyVault/vaults",
+];
 /// By which tenantry sees at its start what it is allowed.
 const OWN: &str = "Microsoft.Authorization/permissions/read";
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
@@ -47,8 +56,12 @@ pub fn derive(
     }));
     let mut derived = Derived::new();
     uses.iter().for_each(|one| derived.take(one));
-    let permissions = derived.0;
+    let mut permissions = derived.0;
+    // The same identity holds both roles.
+    let held = permissions.provisioner.actions.clone();
+    permissions.auditor.actions.retain(|action, _| !held.contains_key(action));
     let all = permissions.provisioner.names().chain(permissions.remover.names());
+    let all = all.chain(permissions.auditor.names());
     faults.extend(all.filter_map(actions::objection).map(|message| Fault {
         pointer: "/steps".into(),
         code: "never-granted",
@@ -65,6 +78,7 @@ impl Derived {
         let mut permissions = Permissions {
             provisioner: Role::default(),
             remover: Role::default(),
+            auditor: Role::default(),
             reach: Reach::StampGroup,
             granted: BTreeSet::new(),
             entra: false,
@@ -72,6 +86,9 @@ impl Derived {
         };
         for role in [&mut permissions.provisioner, &mut permissions.remover] {
             role.add(OWN.to_owned(), "the start compares what is held with what is needed".to_owned());
+        }
+        for of in [ASSIGNMENTS, DEFINITIONS] {
+            permissions.auditor.add(format!("{of}/read"), "proof of isolation: who may what".to_owned());
         }
         Self(permissions)
     }
@@ -118,10 +135,26 @@ impl Derived {
                 "{step}: what is deleted lies in the subscription, in no group"
             ));
         }
+        self.proves(of);
         if of == GROUPS {
             self.reaches_subscription(format!("{step}: makes a resource group for each tenant"));
         } else {
             self.0.providers.extend(of.split('/').next().map(str::to_owned));
+        }
+    }
+
+    /// What the proof of isolation reads about a resource of this type.
+    fn proves(&mut self, of: &str) {
+        let looks = "proof of isolation: looks";
+        self.0.auditor.add(format!("{}/read", ResourceType::actions_of(of)), looks.to_owned());
+        if of == IDENTITIES {
+            let credentials = format!("{IDENTITIES}/federatedIdentityCredentials/read");
+            self.0.auditor.add(credentials, "proof of isolation: who can become the identity".to_owned());
+        }
+        for keeps in KEEPS.iter().filter(|_| of == ENDPOINTS) {
+            self.0
+                .auditor
+                .add(format!("{keeps}/read"), "proof of isolation: where the data is kept".to_owned());
         }
     }
 

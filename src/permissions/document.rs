@@ -37,10 +37,10 @@ impl Principals {
     }
 }
 
-/// One of our two custom roles, with all that its definition and assignment say.
+/// One of our custom roles, with all that its definition and assignment say.
 #[derive(Debug, Clone)]
 pub struct Custom<'a> {
-    /// `provisioner` or `remover`.
+    /// `provisioner`, `remover` or `auditor`.
     pub identity: &'static str,
     /// The role's name.
     pub name: &'static str,
@@ -53,8 +53,8 @@ pub struct Custom<'a> {
 }
 
 impl Permissions {
-    /// The custom roles of the provisioner and the remover.
-    pub fn roles(&self, principals: &Principals) -> [Custom<'_>; 2] {
+    /// The custom roles of the provisioner and the remover, and what the proof of isolation reads.
+    pub fn roles(&self, principals: &Principals) -> [Custom<'_>; 3] {
         let condition = |make: fn(&BTreeSet<String>, &[String]) -> Condition| {
             (!self.granted.is_empty()).then(|| make(&self.granted, &principals.all()))
         };
@@ -72,6 +72,13 @@ impl Permissions {
                 description: "Deletes and purges what tenants consisted of.",
                 role: &self.remover,
                 condition: condition(Condition::on_removing),
+            },
+            Custom {
+                identity: "auditor",
+                name: "Tenantry Auditor",
+                description: "Reads what proves that only a tenant reaches its service.",
+                role: &self.auditor,
+                condition: None,
             },
         ]
     }
@@ -101,7 +108,8 @@ pub fn document(permissions: &Permissions, stamps: &[Value], principals: &Princi
     let mut assignments = Vec::new();
     for custom in permissions.roles(principals) {
         let principal = match custom.identity {
-            "provisioner" => &principals.provisioner,
+            // The proof is the provisioner's process's.
+            "provisioner" | "auditor" => &principals.provisioner,
             _ => &principals.remover,
         };
         let first = scopes.first().cloned().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The least power that a deployment needs, derived from what its blueprints do: for three identities, so that one leak
 //! is not all. The host receives messages, the provisioner looks, makes and changes, the remover deletes.
+//! What the proof of isolation reads is a role of its own, held by the provisioner's identity.
 //!
 //! Pure. The way is [`derive()`](derive) (uses of Azure become actions, each with its reason), [`Condition`] (which roles
 //! may be granted, and to whom), [`data_plane`] (what is not Resource Manager's), and then a [`document`] or [`bicep`]
@@ -42,6 +43,8 @@ pub struct Permissions {
     pub provisioner: Role,
     /// Deletes and purges.
     pub remover: Role,
+    /// Reads what the proof of isolation needs and the provisioner's role has not.
+    pub auditor: Role,
     /// Where both roles are assigned.
     pub reach: Reach,
     /// The GUIDs of the roles that the provisioner grants to tenants' principals.

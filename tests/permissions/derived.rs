@@ -199,8 +199,15 @@ fn the_json_is_what_azures_api_takes() {
     let definition = &document["roleDefinitions"][0]["properties"];
     assert_eq!(definition["type"], "CustomRole");
     assert_eq!(definition["permissions"][0]["notActions"], serde_json::json!([]));
+    // The auditor only reads, so it has nothing to be bounded.
+    let conditions: Vec<&Value> = document["roleAssignments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["properties"]["conditionVersion"])
+        .collect();
+    assert_eq!(conditions, [&serde_json::json!("2.0"), &serde_json::json!("2.0"), &Value::Null]);
     for assignment in document["roleAssignments"].as_array().unwrap() {
-        assert_eq!(assignment["properties"]["conditionVersion"], "2.0");
         assert_eq!(assignment["properties"]["principalType"], "ServicePrincipal");
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tenantry::{
+    audit::Auditor,
     blueprint::Blueprint,
+    isolation::Verdict,
     local::cloud::{
         BLOB_READER_ROLE, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID,
         access::{Access, HOST, PROVISIONER, REMOVER},
@@ -92,6 +94,45 @@ async fn every_life_uses_all_that_is_derived_and_nothing_else() {
         assert_eq!(used.refused, BTreeSet::new(), "{} {}", case.name, case.tier);
         assert_eq!(lower(&used.provisioner), names(&permissions.provisioner), "{} {}", case.name, case.tier);
         assert_eq!(lower(&used.remover), names(&permissions.remover), "{} {}", case.name, case.tier);
+    }
+}
+
+/// What a proof says of a tenant that was made with all rights and is looked at with these, and what it asked for.
+async fn proved(case: &Case, permissions: &Permissions) -> (Verdict, Used) {
+    let life = Life::new(case, permissions).await;
+    assert_eq!(life.ask(&case.signup()).await, Status::Active);
+    let tenant = life.document().await;
+    let reports = Auditor::new(life.world.clone(), &[]).verify(&[tenant]).await;
+    (reports[0].verdict, life.used().await)
+}
+
+#[tokio::test]
+async fn a_proof_uses_all_that_is_derived_for_it_and_without_any_of_it_there_is_none() {
+    for case in cases() {
+        let permissions = case.permissions();
+        let (verdict, used) = proved(&case, &permissions).await;
+        let told = format!("{} {}", case.name, case.tier);
+        assert_eq!(verdict, Verdict::Verified, "{told}");
+        // Who may ask in the stamp's group alone is refused in the subscription first.
+        let first: BTreeSet<String> = match permissions.reach {
+            Reach::Subscription(_) => BTreeSet::new(),
+            Reach::StampGroup => ["roleAssignments", "roleDefinitions"]
+                .map(|of| format!("Microsoft.Authorization/{of}/read"))
+                .into(),
+        };
+        assert_eq!(used.refused, first, "{told}");
+        let asked: BTreeSet<String> = used.provisioner.iter().map(|action| action.to_lowercase()).collect();
+        for action in permissions.auditor.names() {
+            assert!(asked.contains(&action.to_lowercase()), "{told}: {action} is not used");
+            // Of whom nobody is a stranger, nothing has to be known of roles.
+            if action == "Microsoft.Authorization/roleDefinitions/read" {
+                continue;
+            }
+            let mut less = permissions.clone();
+            less.auditor.actions.remove(action);
+            let (verdict, _) = proved(&case, &less).await;
+            assert_eq!(verdict, Verdict::Inconclusive, "{told} without {action}");
+        }
     }
 }
 

@@ -145,6 +145,7 @@ pub(crate) fn touched(look: &impl Look, call: &Call) -> Outcome<Option<String>> 
             applications::find(look, &key)?
         }
         Target::Principal(key) => principals::find_by(look, &key)?,
+        Target::Owners(kind, key) => owned(look, kind, &key)?,
         Target::DeletedItem(id) | Target::Restore(id) => deleted::find(look, &id)?,
         Target::DeletedItems(_) => None,
     };
@@ -197,13 +198,17 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
     }
 }
 
+/// The application or service principal whose owners are asked for.
+fn owned(look: &impl Look, kind: &str, key: &Key) -> Result<Option<Object>, super::CloudError> {
+    match kind {
+        applications::KIND => applications::find(look, key),
+        _ => principals::find_by(look, key),
+    }
+}
+
 /// The owners of an object: nobody is one here, for callers have no names.
 fn owners(look: &Snapshot, kind: &str, key: &Key) -> Outcome {
-    let object = if kind == applications::KIND {
-        applications::find(look, key)?
-    } else {
-        principals::find_by(look, key)?
-    };
+    let object = owned(look, kind, key)?;
     let Some(object) = object.filter(|object| object.visible <= look.now) else {
         return Err(missing(key.shown()).into());
     };
