@@ -117,7 +117,7 @@ fn a_small_plan_is_made_and_rendered() {
 fn the_default_blueprint_is_good_and_plans_both_tiers() {
     let checked = Blueprint::check(DEFAULT).unwrap_or_else(|findings| panic!("{findings:#?}"));
     assert_eq!(checked.warnings, []);
-    for (tier, steps) in [("dedicated", 17), ("pooled", 9)] {
+    for (tier, steps) in [("dedicated", 18), ("pooled", 10)] {
         let plan = plan(DEFAULT, tier, json!({})).unwrap_or_else(|faults| panic!("{faults:#?}"));
         assert_eq!(plan.steps.len(), steps, "{tier}: {:?}", plan.order());
     }
@@ -157,7 +157,7 @@ fn the_command_shows_every_request_of_the_default_blueprint() {
     insta::assert_snapshot!("graph_pooled", command(&signup("pooled", json!({})), false, true).1);
     let (_, whole) = command(&signup("dedicated", json!({})), true, false);
     let plan: Plan = serde_json::from_str(&whole).unwrap();
-    assert_eq!(plan.depth(), 7, "{:?}", plan.order());
+    assert_eq!(plan.depth(), 8, "{:?}", plan.order());
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     ids::TenantId,
-    tenant::{Cause, Notice, RawAnswer, Story},
+    tenant::{Cause, FailureClass, Notice, RawAnswer, Story},
 };
 
 /// One line of a tenant's history. Its key is (tenant, number), so that a repeat is the same row.
@@ -55,6 +56,7 @@ pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
             what: kind.clone(),
             operation_id: Some(operation_id.clone()),
             state: data.get("status").and_then(|status| status.as_str()).map(str::to_owned),
+            cause: reasons(kind, data),
             ..row
         },
         Story::Step { step, state, cause, raw } => HistoryRow {
@@ -65,4 +67,12 @@ pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
             ..row
         },
     }
+}
+
+/// Why a verdict is what it is, for events that say so.
+fn reasons(kind: &str, data: &Value) -> Option<Cause> {
+    let reasons: Vec<&str> = data.get("reasons")?.as_array()?.iter().filter_map(Value::as_str).collect();
+    let (_, verdict) = kind.rsplit_once('.')?;
+    let told = || Cause::ours(FailureClass::Wait, &format!("isolation-{verdict}"), reasons.join("; "));
+    (!reasons.is_empty()).then(told)
 }

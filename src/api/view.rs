@@ -35,6 +35,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
     view["operations"] = tenant.operations.iter().map(operation).collect();
     view["halted"] = tenant.halted.as_ref().map_or(Value::Null, operation);
     view["concluded"] = json!(tenant.concluded);
+    view["isolation"] = json!(tenant.proof);
     view["dueAt"] = json!(tenant.due_at);
     let steps: Map<String, Value> =
         tenant.steps.iter().map(|(name, record)| (name.to_string(), step(record))).collect();

@@ -9,12 +9,15 @@ mod record;
 
 use place::Place;
 
+use std::{collections::BTreeMap, time::Duration};
+
 use crate::{
     config::Allowed,
     ids::TenantId,
     isolation::{AllowList, Report, Subject, judge},
     ports::{StoreError, World},
-    tenant::Tenant,
+    steps::Failure,
+    tenant::{Cause, FailureClass, Proven, Tenant},
 };
 
 /// How many tenants one run of the timer looks at: a minute's work where each takes a dozen questions.
@@ -50,6 +53,20 @@ impl Auditor {
         reports
     }
 
+    /// Looks at one tenant, for at most so long.
+    ///
+    /// # Errors
+    /// A transient [`Failure`] when it takes longer.
+    pub async fn prove(&self, tenant: &Tenant, patience: Duration) -> Result<Proven, Failure> {
+        let slow = |_| Cause::ours(FailureClass::Transient, "isolation-slow", "looking took too long");
+        let looked = tokio::time::timeout(patience, self.verify(std::slice::from_ref(tenant))).await;
+        let reports = looked.map_err(slow)?;
+        let report = reports.into_iter().next();
+        let report =
+            report.unwrap_or_else(|| Report::unknown(tenant.id.clone(), "it is being removed".into()));
+        Ok(record::proven(&report, self.world.clock.now()))
+    }
+
     /// Looks at the next so many of all tenants and records what changed. Returns the reports and whom to drive, so that
     /// what was recorded is told.
     ///
@@ -62,10 +79,13 @@ impl Auditor {
             tenants = self.world.store.list(None, portion).await?;
         }
         let last = tenants.last().filter(|_| tenants.len() == portion).map(|tenant| tenant.id.clone());
+        let versions: BTreeMap<TenantId, u64> =
+            tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version)).collect();
         let reports = self.verify(&tenants).await;
         let mut told = Vec::new();
         for report in &reports {
-            match record::record(&self.world, report).await {
+            let version = versions.get(&report.tenant_id).copied().unwrap_or_default();
+            match record::record(&self.world, report, version).await {
                 Ok(true) => told.push(report.tenant_id.clone()),
                 Ok(false) => {}
                 Err(error) => {

@@ -1,70 +1,72 @@
-//! A verdict in a tenant's history: when it is another one than before, and once a day.
-//!
-//! It goes through the document's outbox like all history, as a line about the step `isolation`.
+//! A verdict in a tenant's document: told when it is another one than before, and noted once a day.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::{
-    ids::StepName,
-    isolation::{Report, Verdict},
+    engine::proof,
+    isolation::{Finding, Gap, Report},
     ports::{StoreError, World},
-    tenant::{Cause, FailureClass, Story},
+    tenant::{Proof, Proven},
 };
 
-/// Under which name verdicts stand in history.
-const STEP: &str = "isolation";
-/// How many lines of history are looked at for the last verdict; beyond them it is told again.
-const LOOK_BACK: usize = 100;
-/// How often an unchanged verdict is told again.
+/// After how long an unchanged verdict is noted again, so that the document says how old it is.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+/// How many reasons the document remembers.
+const REASONS: usize = 8;
+/// How many findings and gaps an event has: it has to stay below 64 KiB.
+const TOLD: usize = 25;
+/// How many characters of what was seen an event has.
+const LONGEST: usize = 300;
 
-/// Notes a verdict in the tenant's document; whether it did. The document is due at once then.
-pub(super) async fn record(world: &World, report: &Report) -> Result<bool, StoreError> {
-    let id = &report.tenant_id;
-    let now = world.clock.now();
-    let cause = cause(report);
-    let history = world.store.history(id, LOOK_BACK).await?;
-    let last = history.iter().find(|row| row.step.as_deref() == Some(STEP));
-    let said = cause.as_ref().map(|cause| cause.message.as_str());
-    let is_news = last.is_none_or(|row| {
-        row.state.as_deref() != Some(report.verdict.word())
-            || row.cause.as_ref().map(|cause| cause.message.as_str()) != said
-            || now.duration_since(row.at) > AGAIN
-    });
-    if !is_news {
-        return Ok(false);
-    }
-    let Some(stored) = world.store.load(id).await? else { return Ok(false) };
-    let mut tenant = stored.value;
-    // Somebody else is on it, and will be again: the verdict may be out of date by then.
-    if tenant.lease.is_some() {
-        return Ok(false);
-    }
-    let Ok(step) = STEP.parse::<StepName>() else { return Ok(false) };
-    let state = report.verdict.word().to_owned();
-    tenant.note(Story::Step { step, state, cause, raw: None }, now);
-    tenant.due_at = Some(tenant.due_at.map_or(now, |due| due.min(now)));
-    tenant.updated_at = now;
-    match world.store.save(&tenant, Some(&stored.etag)).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::Overtaken) => Ok(false),
-        Err(error) => Err(error),
-    }
+/// What is remembered and told of a report.
+pub(super) fn proven(report: &Report, at: Timestamp) -> Proven {
+    let broken = report.findings.iter().map(|finding| finding.code.to_string());
+    let mut reasons: Vec<String> = match report.findings.is_empty() {
+        false => broken.collect(),
+        true => report.gaps.iter().map(|gap| cut(&format!("{}: {}", gap.about, gap.why))).collect(),
+    };
+    reasons.dedup();
+    reasons.truncate(REASONS);
+    let finding = |finding: &Finding| json!({"code": finding.code, "about": cut(&finding.about), "says": cut(&finding.says)});
+    let gap = |gap: &Gap| json!({"about": cut(&gap.about), "why": cut(&gap.why)});
+    let told = json!({"static": {
+        "findings": report.findings.iter().take(TOLD).map(finding).collect::<Vec<_>>(),
+        "gaps": report.gaps.iter().take(TOLD).map(gap).collect::<Vec<_>>(),
+        "untold": report.findings.len().saturating_sub(TOLD) + report.gaps.len().saturating_sub(TOLD),
+    }});
+    let proof = Proof { verdict: report.verdict, reasons, digest: report.digest.clone(), at };
+    Proven { proof, told }
 }
 
-/// Which rules are broken, or what is not known; with the digest, so that the report can be told from others.
-fn cause(report: &Report) -> Option<Cause> {
-    let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
-    codes.dedup();
-    match report.verdict {
-        Verdict::Verified => None,
-        Verdict::Violated => {
-            Some(Cause::ours(FailureClass::Permanent, "isolation-violated", codes.join(", ")))
-        }
-        Verdict::Inconclusive => {
-            let why: Vec<String> =
-                report.gaps.iter().take(3).map(|gap| format!("{}: {}", gap.about, gap.why)).collect();
-            Some(Cause::ours(FailureClass::Transient, "isolation-inconclusive", why.join("; ")))
-        }
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
+/// Notes a verdict in the tenant's document; whether it has to be told, for which the document is due at once then.
+/// It is about the `version` of the tenant that was looked at, and says nothing of a later one.
+pub(super) async fn record(world: &World, report: &Report, version: u64) -> Result<bool, StoreError> {
+    let now = world.clock.now();
+    let Some(stored) = world.store.load(&report.tenant_id).await? else { return Ok(false) };
+    let mut tenant = stored.value;
+    // Somebody is on it, and proves it in the end.
+    if tenant.version != version || tenant.lease.is_some() || tenant.operation().is_some() {
+        return Ok(false);
+    }
+    let proven = proven(report, now);
+    let news = proof::is_news(&tenant, &proven.proof);
+    if news {
+        proof::record(&mut tenant, proven, now);
+        tenant.due_at = Some(tenant.due_at.map_or(now, |due| due.min(now)));
+    } else if tenant.proof.as_ref().is_some_and(|last| now.duration_since(last.at) > AGAIN) {
+        tenant.proof = Some(proven.proof);
+    } else {
+        return Ok(false);
+    }
+    tenant.updated_at = now;
+    match world.store.save(&tenant, Some(&stored.etag)).await {
+        Ok(_) => Ok(news),
+        Err(StoreError::Overtaken) => Ok(false),
+        Err(error) => Err(error),
     }
 }

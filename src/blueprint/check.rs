@@ -28,6 +28,7 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
     for step in &file.steps {
         checker.step(step);
     }
+    super::proof::check(file, checker.findings);
     checker.circles();
     checker.unused();
 }
@@ -71,7 +72,7 @@ impl Checker<'_> {
                 self.belongs_to(step, Kind::EntraApplication);
             }
             Kind::Check => self.verification(step),
-            Kind::RoleAssignment | Kind::EntraApplication => {}
+            Kind::RoleAssignment | Kind::EntraApplication | Kind::Isolation => {}
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) const MAX_STEPS: usize = 500;
 /// The most parameters, values or exports that a blueprint may have.
 const MAX_NAMES: usize = 200;
 
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 8] = [
     ("arm", Kind::Arm),
     ("arm-update", Kind::ArmUpdate),
     ("role-assignment", Kind::RoleAssignment),
@@ -25,6 +25,7 @@ const KINDS: [(&str, Kind); 7] = [
     ("service-principal", Kind::ServicePrincipal),
     ("federated-credential", Kind::FederatedCredential),
     ("check", Kind::Check),
+    ("isolation", Kind::Isolation),
 ];
 
 /// A blueprint as it is written.
@@ -79,6 +80,7 @@ impl Step {
             Kind::Arm | Kind::ArmUpdate => &["id", "name"],
             Kind::EntraApplication | Kind::ServicePrincipal => &["id", "appId"],
             Kind::RoleAssignment | Kind::FederatedCredential => &["id"],
+            Kind::Isolation => &["verdict", "digest"],
             Kind::Check => &[],
         }
     }
@@ -94,6 +96,7 @@ fn keys(kind: Kind) -> (&'static [&'static str], &'static [&'static str]) {
         Kind::ServicePrincipal => (&["of"], &["body"]),
         Kind::FederatedCredential => (&["of", "body"], &["name"]),
         Kind::Check => (&["expect"], &["of", "id", "apiVersion"]),
+        Kind::Isolation => (&[], &["accept", "probe"]),
     }
 }
 
@@ -207,7 +210,7 @@ fn fields_have_types(entries: &[(Key, Node)], allowed: &[&str], findings: &mut F
     for (key, node) in entries {
         let wanted = match key.text.as_str() {
             "needs" | "outputs" | "kind" => continue,
-            "body" | "undo" | "expect" => "a map",
+            "body" | "undo" | "expect" | "probe" => "a map",
             known if allowed.contains(&known) => "a text",
             _ => continue,
         };

@@ -40,7 +40,8 @@ impl Identities<'_> {
             | Kind::EntraApplication
             | Kind::ServicePrincipal
             | Kind::FederatedCredential
-            | Kind::Check => Ok(Outputs::new()),
+            | Kind::Check
+            | Kind::Isolation => Ok(Outputs::new()),
         }
     }
 

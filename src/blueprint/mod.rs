@@ -19,6 +19,7 @@ mod parameter;
 mod plan;
 mod planner;
 pub mod preview;
+mod proof;
 mod references;
 mod resource_types;
 mod rules;

@@ -34,6 +34,9 @@ pub enum Kind {
     FederatedCredential,
     /// A verification that changes nothing. Fields: `id`, `apiVersion`, `expect` (JSON pointer to wanted value).
     Check,
+    /// The proof that only the tenant reaches what the other steps made. Fields: `accept` (`inconclusive`, where what can't
+    /// be read is no obstacle), `probe` (what is called to try it: `url`, `scope`, `clientId`, `body`).
+    Isolation,
 }
 
 impl Kind {
@@ -45,7 +48,7 @@ impl Kind {
             | Self::ServicePrincipal
             | Self::FederatedCredential
             | Self::RoleAssignment => true,
-            Self::Arm | Self::ArmUpdate | Self::Check => false,
+            Self::Arm | Self::ArmUpdate | Self::Check | Self::Isolation => false,
         }
     }
 }
@@ -198,7 +201,7 @@ impl Plan {
             Kind::EntraApplication => vec!["/uniqueName".into()],
             Kind::ServicePrincipal => vec!["/appId".into()],
             Kind::FederatedCredential => ["/application", "/name"].map(str::to_owned).into(),
-            Kind::Check => Vec::new(),
+            Kind::Check | Kind::Isolation => Vec::new(),
         };
         let wish = |step: &PlannedStep, pointer: &str| {
             (step.fields.pointer(pointer).cloned(), step.late.get(pointer).cloned())

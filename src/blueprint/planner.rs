@@ -155,6 +155,7 @@ impl Planner<'_> {
                 self.entra(step, &mut filled)
             }
             Kind::Check => self.check(step, &mut filled),
+            Kind::Isolation => Some(self.proof(step, &mut filled)),
         };
         for (at, why) in filled.faults {
             self.fault(&format!("step {}", step.name), &at, "bad-expression", &why);
@@ -244,7 +245,12 @@ impl Planner<'_> {
         let name = match step.kind {
             Kind::EntraApplication => Some(("uniqueName", identities.application_name(step))),
             Kind::FederatedCredential => Some(("name", identities.credential_name(step))),
-            Kind::Arm | Kind::ArmUpdate | Kind::RoleAssignment | Kind::ServicePrincipal | Kind::Check => None,
+            Kind::Arm
+            | Kind::ArmUpdate
+            | Kind::RoleAssignment
+            | Kind::ServicePrincipal
+            | Kind::Check
+            | Kind::Isolation => None,
         };
         match name {
             Some((field, Ok(name))) => {
@@ -292,6 +298,14 @@ impl Planner<'_> {
         };
         let expect = body::fill(step.fields.get("expect"), "/expect", &self.scope, filled);
         Some(json!({"id": id, "apiVersion": version, "expect": expect}))
+    }
+
+    fn proof(&self, step: &super::file::Step, filled: &mut Filled) -> Value {
+        let fields = ["accept", "probe"].into_iter().filter_map(|name| {
+            let node = step.fields.get(name)?;
+            Some((name.to_owned(), body::fill(Some(node), &format!("/{name}"), &self.scope, filled)))
+        });
+        Value::Object(fields.collect())
     }
 
     /// Applies the rules to what the expressions yielded.
@@ -365,7 +379,7 @@ fn object(step: &PlannedStep) -> Option<String> {
             let of = step.late.get("/application")?;
             field("name").map(|name| format!("credential {of} {name}"))
         }
-        Kind::ArmUpdate | Kind::RoleAssignment | Kind::Check => None,
+        Kind::ArmUpdate | Kind::RoleAssignment | Kind::Check | Kind::Isolation => None,
     }
 }
 

@@ -20,6 +20,7 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::ServicePrincipal => "service-principal",
         Kind::FederatedCredential => "federated-credential",
         Kind::Check => "check",
+        Kind::Isolation => "isolation",
     }
 }
 

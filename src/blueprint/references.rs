@@ -25,6 +25,11 @@ pub(super) fn needs(file: &File) -> graph::Needs<String> {
         let inherited = step.target("of").and_then(|of| needs.get(of)).cloned().unwrap_or_default();
         needs.entry(step.name.to_string()).or_default().extend(inherited);
     }
+    // What proves isolation proves it of all the others.
+    for step in file.steps.iter().filter(|step| step.kind == Kind::Isolation) {
+        let others = file.step_names.iter().filter(|name| *name != step.name.as_str());
+        needs.entry(step.name.to_string()).or_default().extend(others.cloned());
+    }
     needs
 }
 

@@ -193,7 +193,7 @@ fn tell(at: Place, objection: Option<Objection>, findings: &mut Findings) {
 /// Applies the rules to what was planned for a step; `own` are the ids of the tenant's own resources.
 pub(super) fn planned(kind: Kind, fields: &Value, own: &[&str]) -> Vec<Objection> {
     let mut objections = Vec::new();
-    if kind != Kind::Check {
+    if !matches!(kind, Kind::Check | Kind::Isolation) {
         planned_value("", fields, &mut objections);
     }
     if kind == Kind::RoleAssignment {

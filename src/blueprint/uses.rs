@@ -122,7 +122,8 @@ fn base<'a>(file: &'a File, step: &'a Step) -> Option<&'a Step> {
         Kind::RoleAssignment
         | Kind::EntraApplication
         | Kind::ServicePrincipal
-        | Kind::FederatedCredential => None,
+        | Kind::FederatedCredential
+        | Kind::Isolation => None,
     }
 }
 
@@ -179,6 +180,8 @@ impl Reader<'_> {
             (Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential, _) => {
                 self.note(step, Touch::Entra);
             }
+            // It reads what the role of the auditor allows.
+            (Kind::Isolation, _) => {}
             // The file has a finding already.
             (Kind::Arm | Kind::ArmUpdate, None) => {}
         }

@@ -131,6 +131,10 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         let after = if needs.is_empty() { String::new() } else { format!("  after {}", needs.join(", ")) };
         writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, preview::kind_name(planned.kind))?;
         let fields = preview::shown(plan, planned);
+        if planned.kind == Kind::Isolation {
+            proof(&fields, out)?;
+            continue;
+        }
         match steps::step(planned, &fields, &Outputs::new()) {
             Ok(made) => [Some(made.look()), made.write(None)]
                 .iter()
@@ -148,6 +152,21 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         writeln!(out, "     {name}: {text}")?;
     }
     Ok(())
+}
+
+/// What proves isolation asks too much to be listed; what it looks at is what the other steps make.
+fn proof(fields: &Value, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "     reads all of the above, the role assignments that reach it, and who can become the tenant"
+    )?;
+    if let Some(url) = fields.pointer("/probe/url").and_then(Value::as_str) {
+        writeln!(out, "     calls {url} as the tenant, as another one, and as nobody")?;
+    }
+    match fields.get("accept").and_then(Value::as_str) {
+        Some(accepted) => writeln!(out, "     accepts `{accepted}`"),
+        None => Ok(()),
+    }
 }
 
 /// A request for people: late parts in angle brackets, also where a URL has to encode them.

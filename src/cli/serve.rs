@@ -64,15 +64,15 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
             // Nobody else wakes anybody.
             WakeUps::Sweep => Duration::ZERO,
         };
-        let mut settings = Settings { budget: azure.patience, overdue, ..settings };
+        let allow = config.isolation_allow.clone();
+        let mut settings = Settings { budget: azure.patience, overdue, allow, ..settings };
         if let Some(Ok(speed)) = azure.stand_in_speed.as_ref().map(|speed| speed.parse::<Speed>()) {
             settings.policy.visibility = speed.replication_lag() * 2;
         }
         tokio::spawn(look_at_state(world.clone()));
         tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&world.clock), blueprints.clone()));
         let process = format!("azure-{}", fresh().simple());
-        let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process)
-            .allowing(&config.isolation_allow);
+        let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process);
         let routes = Arc::new(routes);
         tracing::info!(port = config.handler_port, world = "azure", "serving");
         Ok(host::serve(listener, routes.clone(), told_to_end(routes)).await?)

@@ -4,13 +4,16 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, wish};
+use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, proof, wish};
 use crate::{
     blueprint::Outputs,
     ids::StepName,
     mutant,
     steps::{Failure, Trace, Verdict},
-    tenant::{Cause, FailureClass, Goal, Notice, Poll, RawAnswer, StepRecord, StepState, Story, Tenant},
+    tenant::{
+        self, Cause, FailureClass, Goal, Notice, Poll, Proof, Proven, RawAnswer, StepRecord, StepState,
+        Story, Tenant,
+    },
 };
 
 /// How often something that Azure gave up on is removed and made anew before a person is asked.
@@ -51,8 +54,9 @@ pub fn apply(
     let change = match event {
         Event::Seen(Seen::Wanted(verdict, resource)) if !doomed => at.wanted(verdict, resource),
         Event::Seen(Seen::Unwanted(trace)) if doomed => at.unwanted(trace),
+        Event::Proved(proven) if !doomed => at.proved(*proven),
         // A look of the other direction says nothing here.
-        Event::Seen(_) => Change::None,
+        Event::Seen(_) | Event::Proved(_) => Change::None,
         Event::Began { target } => at.began(target),
         Event::Found { target } => at.record(|record| _ = record.target.get_or_insert(target)),
         Event::Written => at.written(),
@@ -74,6 +78,7 @@ fn is_legal(record: &StepRecord, event: &Event) -> bool {
         (
             StepState::Waiting | StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. },
             Event::Seen(_)
+            | Event::Proved(_)
             | Event::Began { .. }
             | Event::Found { .. }
             | Event::Written
@@ -183,6 +188,35 @@ impl At<'_> {
             record.outputs = outputs;
             record.failures = 0;
         })
+    }
+
+    /// A pass makes the step ready. Anything else may be lag, so it is looked again some times before a person is asked;
+    /// only then is it told.
+    fn proved(&mut self, proven: Proven) -> Change {
+        let Proof { verdict, digest, reasons, .. } = &proven.proof;
+        let passes = match verdict {
+            tenant::Verdict::Verified => true,
+            tenant::Verdict::Inconclusive => self.accepts_a_gap(),
+            tenant::Verdict::Violated => false,
+        };
+        if passes {
+            let outputs = [("verdict", verdict.word()), ("digest", digest)];
+            let outputs = outputs.map(|(name, value)| (name.to_owned(), value.into())).into();
+            proof::record(self.tenant, proven, self.now);
+            return self.ready(outputs);
+        }
+        let code = format!("isolation-{}", verdict.word());
+        let change = self.failed(Cause::ours(FailureClass::Wait, &code, reasons.join("; ")).into());
+        if self.peek(|record| record.state.halted().is_some()) == Some(true) {
+            proof::record(self.tenant, proven, self.now);
+        }
+        change
+    }
+
+    /// Whether the blueprint takes for granted what can't be read.
+    fn accepts_a_gap(&self) -> bool {
+        let planned = self.tenant.plan.steps.get(self.name);
+        planned.is_some_and(|step| step.fields.get("accept").is_some_and(|word| word == "inconclusive"))
     }
 
     /// Gone; if the plan still wants it, it begins anew.

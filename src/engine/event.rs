@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     ids::StepName,
     steps::{Failure, Trace, Verdict},
-    tenant::Poll,
+    tenant::{Poll, Proven},
 };
 
 /// What this worker has seen and not yet acted upon. Lost in a crash, and then seen again.
@@ -27,6 +27,8 @@ pub enum Seen {
 pub enum Event {
     /// A look was answered.
     Seen(Seen),
+    /// The tenant's isolation was looked at.
+    Proved(Box<Proven>),
     /// A write or delete is about to go out; what has to be remembered to remove what it makes.
     Began {
         /// The step's target, for writes.
@@ -81,6 +83,7 @@ impl Event {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Seen(_) => "seen",
+            Self::Proved(_) => "proved",
             Self::Began { .. } => "began",
             Self::Found { .. } => "found",
             Self::Written => "written",

@@ -9,10 +9,11 @@ mod backoff;
 mod decide;
 mod event;
 mod outcome;
+pub mod proof;
 pub mod wish;
 
 pub use apply::apply;
 pub use backoff::{Policy, later};
 pub use decide::{Act, Decision, decide};
 pub use event::{Change, Event, IllegalEvent, Seen, Sight};
-pub use outcome::{Outcome, begin, common_data, conclude, working};
+pub use outcome::{Outcome, begin, common_data, conclude, standing, working};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     ids::StepName,
@@ -63,6 +63,7 @@ pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String
         }
         Outcome::Removed => {
             tenant.exports = BTreeMap::new();
+            tenant.proof = None;
             tenant.steps = BTreeMap::new();
             succeed(tenant, Status::Deleted, now);
         }
@@ -149,21 +150,23 @@ fn error_data(step: &StepName, cause: &Cause) -> Value {
 }
 
 /// The members that every event's `data` has.
+pub fn standing(tenant: &Tenant) -> Value {
+    json!({
+        "tenantId": tenant.id, "tier": tenant.spec.tier, "blueprint": tenant.plan.blueprint,
+        "placement": tenant.placement, "status": tenant.status,
+    })
+}
+
+/// The members that the `data` of an operation's events has.
 pub fn common_data(tenant: &Tenant, operation: &Operation) -> Value {
-    let mut data = Map::new();
-    let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
-    put("tenantId", json!(tenant.id));
-    put("operationId", json!(operation.id));
-    put("action", json!(operation.action));
-    put("attempt", json!(operation.attempt));
-    put("tier", json!(tenant.spec.tier));
-    put("blueprint", json!(tenant.plan.blueprint));
-    put("placement", json!(tenant.placement));
-    put("status", json!(tenant.status));
-    put("previousStatus", json!(operation.previous_status));
-    put("startedAt", json!(operation.started_at));
+    let mut data = standing(tenant);
+    data["operationId"] = json!(operation.id);
+    data["action"] = json!(operation.action);
+    data["attempt"] = json!(operation.attempt);
+    data["previousStatus"] = json!(operation.previous_status);
+    data["startedAt"] = json!(operation.started_at);
     if let Some(external) = &operation.external {
-        put("external", json!(external));
+        data["external"] = json!(external);
     }
-    Value::Object(data)
+    data
 }

@@ -48,6 +48,7 @@ pub fn sign_up(
         operations: Vec::new(),
         halted: None,
         concluded: None,
+        proof: None,
         requests: VecDeque::new(),
         lease: None,
         epoch: 0,
@@ -71,6 +72,7 @@ pub fn sign_up(
         plan,
         steps,
         created_at: now,
+        proof: None,
         ..base
     }
 }
@@ -100,7 +102,7 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
             Some(record) => {
                 let same = record.digest == step.digest
                     && record.state == StepState::Ready
-                    && !can_be_brought_back(step.kind);
+                    && !always_looked_at(step.kind);
                 record.kind = step.kind;
                 record.needs.clone_from(&step.needs);
                 record.digest.clone_from(&step.digest);
@@ -180,11 +182,11 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     }
 }
 
-/// Whether it can be brought back for a while after somebody has deleted it by hand. Only a look finds that out, so
-/// these are looked at again whenever somebody asks for something.
-fn can_be_brought_back(kind: Kind) -> bool {
+/// Whether only a look finds out how it stands, so that it is looked at again whenever somebody asks for something: what
+/// can be brought back for a while after somebody has deleted it by hand, and what rests on all the others.
+fn always_looked_at(kind: Kind) -> bool {
     match kind {
-        Kind::EntraApplication | Kind::ServicePrincipal => true,
+        Kind::EntraApplication | Kind::ServicePrincipal | Kind::Isolation => true,
         Kind::Arm | Kind::ArmUpdate | Kind::RoleAssignment | Kind::FederatedCredential | Kind::Check => false,
     }
 }

@@ -9,9 +9,8 @@ use serde_json::Value;
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
     api::{self, Response},
-    audit::{Auditor, PORTION},
+    audit::PORTION,
     blueprint::Blueprint,
-    config::Allowed,
     ids::TenantId,
     intake::{self, Intake, Stamp},
     isolation::Verdict,
@@ -36,8 +35,6 @@ pub struct Routes {
     pub intake: Arc<Intake>,
     /// Drives tenants.
     pub runner: Arc<Runner>,
-    /// Proves their isolation.
-    pub auditor: Auditor,
 }
 
 impl Routes {
@@ -53,15 +50,7 @@ impl Routes {
         let stamps = stamps.into_iter().map(|value| Stamp { value }).collect();
         let intake = Intake::new(world.clone(), &settings.deployment, blueprints, stamps);
         let runner = Runner::new(world.clone(), settings, process);
-        let auditor = Auditor::new(world.clone(), &[]);
-        Self { world, intake: Arc::new(intake), runner: Arc::new(runner), auditor }
-    }
-
-    /// The same, with those who may reach tenants besides themselves.
-    #[must_use]
-    pub fn allowing(mut self, declared: &[Allowed]) -> Self {
-        self.auditor = Auditor::new(self.world.clone(), declared);
-        self
+        Self { world, intake: Arc::new(intake), runner: Arc::new(runner) }
     }
 }
 
@@ -143,7 +132,7 @@ impl Routes {
     }
 
     async fn audit(&self) -> Answer {
-        let (reports, told) = match self.auditor.run(PORTION).await {
+        let (reports, told) = match self.runner.auditor().run(PORTION).await {
             Ok(done) => done,
             Err(error) => return Answer::TryAgain { why: error.to_string() },
         };
@@ -168,10 +157,11 @@ impl Routes {
         let query = |name: &str| call.query.get(name).map(String::as_str);
         match (call.method.as_str(), call.params.get("tenantId")) {
             ("GET", None) if query("view") == Some("isolation") => {
-                api::isolation_of_all(&self.world, &self.auditor, query("after"), query("limit")).await
+                api::isolation_of_all(&self.world, self.runner.auditor(), query("after"), query("limit"))
+                    .await
             }
             ("GET", Some(id)) if query("view") == Some("isolation") => {
-                api::isolation(&self.world, &self.auditor, id).await
+                api::isolation(&self.world, self.runner.auditor(), id).await
             }
             ("GET", None) => api::list(&self.world, query("after"), query("limit")).await,
             ("GET", Some(id)) if query("view") == Some("history") => {

@@ -18,11 +18,12 @@ mod report;
 mod rules;
 mod subject;
 
+pub use crate::tenant::Verdict;
 pub use allow::{AllowList, Allowed};
 pub use evidence::{Application, Assignment, Evidence, Listing, Permission, Role, Seen};
 pub use page::page;
 pub use powers::{Capability, Powers};
-pub use report::{Accepted, Finding, Gap, Report, Verdict};
+pub use report::{Accepted, Finding, Gap, Report};
 pub use rules::{RULES, Rule};
 pub use subject::{Declared, Own, OwnApplication, Stamp, Subject};
 

@@ -5,30 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::powers::Capability;
-use crate::ids::TenantId;
-
-/// Whether only the tenant reaches the tenant's service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// All was read, and no rule is broken.
-    Verified,
-    /// A rule is broken.
-    Violated,
-    /// No rule is seen to be broken, but something that could hide it was not read.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// The word in reports, history and logs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Verified => "verified",
-            Self::Violated => "violated",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
+use crate::{ids::TenantId, tenant::Verdict};
 
 /// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

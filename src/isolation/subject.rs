@@ -17,7 +17,7 @@ use crate::{
 pub struct Subject {
     /// Who.
     pub tenant_id: TenantId,
-    /// Whether nothing about it is under way, so that what is planned has to be there.
+    /// Whether all its steps are as planned, so that what is planned has to be there.
     pub settled: bool,
     /// The stamp that it was placed in.
     pub stamp: Stamp,
@@ -124,6 +124,21 @@ pub struct Declared {
     pub audiences: Vec<String>,
 }
 
+/// Whether nothing about a tenant is under way, whatever the request that it belongs to: what proves it is not counted.
+fn is_at_rest(tenant: &Tenant) -> bool {
+    let others = tenant.steps.values().filter(|record| record.kind != Kind::Isolation);
+    let at_rest = |record: &StepRecord| match record.state {
+        StepState::Ready => !record.doomed,
+        StepState::Gone => true,
+        StepState::Waiting
+        | StepState::Writing
+        | StepState::Settling { .. }
+        | StepState::Backoff { .. }
+        | StepState::Halted { .. } => false,
+    };
+    others.into_iter().all(at_rest)
+}
+
 impl Subject {
     /// A tenant that is to exist; `None` for one that is removed or being removed, which has nothing to be reached.
     ///
@@ -135,7 +150,7 @@ impl Subject {
         }
         let mut subject = Self {
             tenant_id: tenant.id.clone(),
-            settled: tenant.status == Status::Active && tenant.operations.is_empty(),
+            settled: is_at_rest(tenant),
             stamp: Stamp::of(tenant.plan.context.get("stamp").unwrap_or(&Value::Null)),
             resources: Vec::new(),
             applications: Vec::new(),

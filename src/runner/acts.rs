@@ -10,11 +10,12 @@ use super::{
     lease::Claim,
 };
 use crate::{
+    blueprint::Kind,
     engine::{Act, Change, Event, Seen},
     ids::StepName,
     ports::StoreError,
     steps::{self, Failure, Remains, Request, Step, Verdict},
-    tenant::{Cause, FailureClass, Poll, StepState},
+    tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
 
 /// What an act needs.
@@ -24,6 +25,8 @@ enum Prepared {
     Search(Arc<dyn Remains>),
     Erase(Arc<dyn Remains>),
     Poll(Poll),
+    /// The proof looks at the whole tenant as it stands now.
+    Prove(Box<Tenant>),
 }
 
 impl Drive<'_> {
@@ -77,7 +80,7 @@ impl Drive<'_> {
                 self.take_in(name, turn, Event::Began { target: Some(step.target()) }, now);
             }
             Prepared::Erase(_) => self.take_in(name, turn, Event::Began { target: None }, now),
-            Prepared::Look(_) | Prepared::Search(_) | Prepared::Poll(_) => {}
+            Prepared::Look(_) | Prepared::Search(_) | Prepared::Poll(_) | Prepared::Prove(_) => {}
         }
         Some(prepared)
     }
@@ -92,6 +95,9 @@ impl Drive<'_> {
             let remains = Arc::from(steps::remains(record.kind, &target, &record.outputs)?);
             let erases = act == Act::Erase;
             return Ok(Some(if erases { Prepared::Erase(remains) } else { Prepared::Search(remains) }));
+        }
+        if record.kind == Kind::Isolation {
+            return Ok(Some(Prepared::Prove(Box::new(self.tenant.clone()))));
         }
         let step = self.step(name)?;
         Ok(Some(if act == Act::Write { Prepared::Write(step) } else { Prepared::Look(step) }))
@@ -122,6 +128,8 @@ impl Drive<'_> {
         let Some(record) = self.tenant.steps.get(&name) else { return };
         let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
         let remedy = self.remedy(&name, &record.state);
+        let (auditor, patience) =
+            (Arc::clone(&self.runner.auditor), self.runner.settings.request_timeout * 2);
         let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
         self.busy.insert(name.clone());
         self.in_flight.push(Box::pin(async move {
@@ -129,6 +137,7 @@ impl Drive<'_> {
                 (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
                 (Prepared::Search(remains), _) => effects::search(wire, remains).await,
                 (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
+                (Prepared::Prove(tenant), _) => effects::prove(&auditor, &tenant, patience).await,
                 (Prepared::Write(step), Some(Seen::Wanted(Verdict::Lingering(id), _))) => {
                     effects::restore(wire, step, &id).await
                 }

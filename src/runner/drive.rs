@@ -152,6 +152,7 @@ impl<'a> Drive<'a> {
         let found = match &event {
             Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) => self.found(&name),
             Event::Seen(_)
+            | Event::Proved(_)
             | Event::Began { .. }
             | Event::Found { .. }
             | Event::Written

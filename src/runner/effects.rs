@@ -1,10 +1,11 @@
 //! One function per act: sends what a step asks for and turns the answer into an event.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use crate::{
+    audit::Auditor,
     blueprint::Outputs,
     engine::{Event, Seen},
     mutant,
@@ -13,7 +14,7 @@ use crate::{
         Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict, operation,
         operation::Progress,
     },
-    tenant::{Cause, FailureClass, Poll},
+    tenant::{Cause, FailureClass, Poll, Tenant},
 };
 
 /// Looks at something that should be there; a remedy for the last failure goes first.
@@ -161,6 +162,14 @@ pub(super) async fn poll(wire: Arc<dyn Wire>, asked: Poll) -> Event {
         Ok(Progress::Done) => Event::Written,
         Ok(Progress::Ended(failure)) => Event::Failed(failure),
         Err(failure) => unanswered(failure),
+    }
+}
+
+/// Proves a tenant's isolation. It takes a few dozen questions, so it is given the time of two.
+pub(super) async fn prove(auditor: &Auditor, tenant: &Tenant, patience: Duration) -> Event {
+    match auditor.prove(tenant, patience).await {
+        Ok(proven) => Event::Proved(Box::new(proven)),
+        Err(failure) => Event::Failed(failure),
     }
 }
 

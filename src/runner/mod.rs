@@ -18,7 +18,10 @@ mod lease;
 mod outbox;
 mod sweep;
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -26,6 +29,8 @@ use tokio::sync::watch;
 pub use outbox::announce;
 
 use crate::{
+    audit::Auditor,
+    config::Allowed,
     engine::Policy,
     ids::TenantId,
     ports::{StoreError, World},
@@ -53,6 +58,8 @@ pub struct Settings {
     pub overdue: Duration,
     /// How long answers that belong together are waited for, so that one save covers them.
     pub gather: Duration,
+    /// Who may reach tenants besides themselves.
+    pub allow: Vec<Allowed>,
 }
 
 impl Settings {
@@ -68,6 +75,7 @@ impl Settings {
             budget: Duration::from_secs(20),
             overdue: Duration::from_secs(15),
             gather: Duration::from_millis(500),
+            allow: Vec::new(),
         }
     }
 
@@ -118,13 +126,20 @@ pub struct Runner {
     name: String,
     drives: AtomicU64,
     winding_down: watch::Sender<bool>,
+    auditor: Arc<Auditor>,
 }
 
 impl Runner {
     /// A runner for a world. `name` tells this process from all others.
     pub fn new(world: World, settings: Settings, name: impl Into<String>) -> Self {
         let (drives, winding_down) = (AtomicU64::new(0), watch::Sender::new(false));
-        Self { world, settings, name: name.into(), drives, winding_down }
+        let auditor = Arc::new(Auditor::new(world.clone(), &settings.allow));
+        Self { world, settings, name: name.into(), drives, winding_down, auditor }
+    }
+
+    /// What proves the isolation of the tenants that are driven.
+    pub fn auditor(&self) -> &Auditor {
+        &self.auditor
     }
 
     /// The process is about to end: every drive waits for the answers that are on their way, then parks its tenant for

@@ -121,6 +121,10 @@ pub fn step(planned: &PlannedStep, fields: &Value, told: &Outputs) -> Result<Box
         Kind::ServicePrincipal => Box::new(entra::Entry::service_principal(fields, told)?),
         Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(fields)?),
         Kind::Check => Box::new(check::Check::new(fields, outputs)?),
+        Kind::Isolation => {
+            let message = "a proof of isolation asks more than one question";
+            return Err(Cause::ours(FailureClass::Permanent, "no-question", message).into());
+        }
     })
 }
 
@@ -136,7 +140,7 @@ pub fn remains(kind: Kind, target: &Value, told: &Outputs) -> Result<Box<dyn Rem
         Kind::EntraApplication => Box::new(entra::Remnant::application(target, told)?),
         Kind::ServicePrincipal => Box::new(entra::Remnant::service_principal(target, told)?),
         Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(target)?),
-        Kind::Check => Box::new(check::Nothing),
+        Kind::Check | Kind::Isolation => Box::new(check::Nothing),
     })
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Action, External, Later, Notice, Placement, Spec, StepRecord, Story};
+use super::{Action, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story};
 use crate::{
     blueprint::{Outputs, Plan},
     ids::{StepName, TenantId},
@@ -177,6 +177,9 @@ pub struct Tenant {
     /// How the last operation ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concluded: Option<Conclusion>,
+    /// What the last proof of its isolation came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// Requests seen lately.
     #[serde(default)]
     pub requests: VecDeque<PastRequest>,
@@ -254,6 +257,32 @@ impl Tenant {
             },
             at,
         );
+    }
+
+    /// Puts an event into the outbox that no request has asked for. It belongs to the operation that is under way, else to
+    /// the last one.
+    pub fn tell_aside(&mut self, kind: &str, data: Value, at: Timestamp) {
+        self.sequence += 1;
+        let open = self.operation().or(self.halted.as_ref());
+        let id = match (open, &self.concluded) {
+            (Some(open), _) => open.id.clone(),
+            (None, Some(concluded)) => concluded.operation_id.clone(),
+            (None, None) => self.id.to_string(),
+        };
+        let asked = self.requests.iter().find(|past| past.operation_id == id);
+        let correlation_id = match (open, asked) {
+            (Some(open), _) => open.request_id.clone(),
+            (None, Some(past)) => past.request_id.clone(),
+            (None, None) => id.clone(),
+        };
+        let story = Story::Event {
+            kind: kind.to_owned(),
+            sequence: self.sequence,
+            operation_id: id,
+            correlation_id,
+            data,
+        };
+        self.note(story, at);
     }
 
     /// Puts a story into the outbox.

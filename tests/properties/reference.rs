@@ -9,7 +9,7 @@ use tenantry::{
     blueprint::{Kind, Outputs},
     engine::{self, Event, Policy, Seen, Sight},
     steps::{Failure, Trace, Verdict},
-    tenant::{Cause, FailureClass, Goal, Poll, PollStyle, StepState, Tenant},
+    tenant::{self, Cause, FailureClass, Goal, Poll, PollStyle, Proof, Proven, StepState, Tenant},
 };
 
 use super::{answers::CLASSES, plans};
@@ -49,6 +49,10 @@ pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static 
             Trace::Settling => &["settling", "halted"],
             Trace::Present(_) | Trace::Lingering(_) => SAME_OR_BEHIND[at],
         },
+        Event::Proved(_) if doomed => &SAME[at..=at],
+        Event::Proved(proven) if proven.proof.verdict == tenant::Verdict::Verified => &["ready"],
+        // No step of these tenants takes a gap for granted.
+        Event::Proved(_) => &["backoff", "halted"],
         Event::Began { .. } | Event::Written => &["writing"],
         Event::Found { .. } => &SAME[at..=at],
         Event::Running { .. } => &["settling", "halted"],
@@ -102,6 +106,12 @@ pub(crate) fn events() -> Vec<Event> {
     let mut events: Vec<Event> =
         verdicts.into_iter().map(|verdict| Event::Seen(Seen::Wanted(verdict, None))).collect();
     events.extend(traces.map(|trace| Event::Seen(Seen::Unwanted(trace))));
+    let proofs = [tenant::Verdict::Verified, tenant::Verdict::Violated, tenant::Verdict::Inconclusive];
+    events.extend(proofs.map(|verdict| {
+        let at = Timestamp::UNIX_EPOCH;
+        let proof = Proof { verdict, reasons: vec!["drawn".into()], digest: "sha256:0".into(), at };
+        Event::Proved(Box::new(Proven { proof, told: json!({}) }))
+    }));
     events.extend(CLASSES.map(|class| Event::Failed(cause(class).into())));
     events.extend([
         Event::Began { target: Some(json!({})) },
