@@ -11,6 +11,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
     audit::Auditor,
+    config::{Isolation, Quarantine},
+    ids::TenantId,
     isolation::{Report, Verdict},
     ports::{Wire, World},
     steps::{Api, Failure, Method, Reply, Request},
@@ -172,7 +174,7 @@ async fn bent(
     let wire = Arc::new(Bent { inner, bend, asked: Mutex::new(Vec::new()) });
     let world = World { wire: Arc::clone(&wire) as Arc<dyn Wire>, ..stage.local.world.clone() };
     let tenants = world.store.list(None, 100).await.unwrap();
-    let reports = Auditor::new(world, &[]).verify(&tenants).await;
+    let reports = Auditor::new(world, &Isolation::default()).verify(&tenants).await;
     let asked = wire.asked.lock().unwrap().clone();
     (reports, asked)
 }
@@ -248,9 +250,72 @@ async fn every_process_goes_on_where_the_last_one_stopped() {
     let mut seen = Vec::new();
     for _ in 0..=SAMPLES.len() {
         // Each run is another process's, as it is where nothing lives from one tick to the next.
-        let auditor = Auditor::new(stage.local.world.clone(), &[]);
+        let auditor = Auditor::new(stage.local.world.clone(), &Isolation::default());
         let (reports, _) = auditor.run(1).await.unwrap();
         seen.extend(reports.iter().map(|report| report.tenant_id.to_string()));
     }
     assert_eq!(seen, [SAMPLES[0], SAMPLES[1], SAMPLES[2], SAMPLES[0]]);
+}
+
+/// The federated credentials of a tenant's application.
+async fn credentials(stage: &Stage, tenant: &str) -> (String, Vec<Value>) {
+    let name = output(stage, tenant, "applicationId").await;
+    let application = stage.get(&format!("/v1.0/applications(appId='{name}')")).await;
+    let path =
+        format!("/v1.0/applications/{}/federatedIdentityCredentials", application["id"].as_str().unwrap());
+    let listed = stage.get(&path).await;
+    (path, listed["value"].as_array().unwrap().clone())
+}
+
+#[tokio::test]
+async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
+    let stage = active().await;
+    let auditor = Auditor::new(
+        stage.local.world.clone(),
+        &Isolation { quarantine: Quarantine::TakeBack, ..Isolation::default() },
+    );
+    let (reports, told) = auditor.run(100).await.unwrap();
+    assert!(
+        reports.iter().all(|report| report.verdict == Verdict::Verified && report.quarantined.is_empty())
+    );
+    assert_eq!(told, [], "all was told when they were signed up");
+    let before = stage.get("/_sim/objects").await;
+
+    // At its own endpoint, above it, and a way to become it.
+    let endpoint = object(&stage, SAMPLES[0], ENDPOINT).await;
+    let principal = output(&stage, SAMPLES[1], "servicePrincipalObjectId").await;
+    plant(&stage, &endpoint, SCORER, &principal).await;
+    let (path, declared) = credentials(&stage, SAMPLES[0]).await;
+    let foreign = json!({
+        "issuer": "https://elsewhere.example", "subject": "somebody", "audiences": ["api://x"],
+    });
+    let made = reqwest::Client::new()
+        .patch(format!("{}{path}(name='foreign')", stage.base))
+        .header("prefer", "create-if-missing")
+        .json(&foreign);
+    assert_eq!(made.send().await.unwrap().status(), 201);
+    let (reports, told) = auditor.run(100).await.unwrap();
+    assert_eq!(reports[0].quarantined.len(), 2, "{reports:#?}");
+    assert!(reports[0].quarantined.iter().all(|taken| taken.outcome == "removed"), "{reports:#?}");
+    // The other tenant reached too far when it was looked at; it will be found well the next time.
+    assert_eq!(verdicts(&reports), [Verdict::Verified, Verdict::Violated, Verdict::Verified]);
+    let told: Vec<&str> = told.iter().map(TenantId::as_str).collect();
+    assert_eq!(told, SAMPLES[..2]);
+    assert_eq!(credentials(&stage, SAMPLES[0]).await.1, declared);
+    assert_eq!(stage.get("/_sim/objects").await, before, "nothing else was touched");
+    // The violation and its end are both told.
+    let notices =
+        stage.local.world.store.load(&SAMPLES[0].parse().unwrap()).await.unwrap().unwrap().value.notices;
+    let told: Vec<String> = notices.iter().map(|notice| json!(notice)["kind"].to_string()).collect();
+    assert_eq!(told, ["\"tenant.isolation.violated\"", "\"tenant.isolation.verified\""], "{notices:#?}");
+    assert_eq!(json!(notices[1])["data"]["quarantined"].as_array().unwrap().len(), 2);
+
+    let (reports, _) = auditor.run(100).await.unwrap();
+    assert_eq!(verdicts(&reports), vec![Verdict::Verified; SAMPLES.len()]);
+
+    // What was given above the tenant is others' too: it is told, and left to a person.
+    plant(&stage, "/subscriptions/00000000-0000-0000-0000-00000000a001", OWNER, &principal).await;
+    let (reports, _) = auditor.run(100).await.unwrap();
+    assert_eq!(reports[0].verdict, Verdict::Violated);
+    assert_eq!(reports[0].quarantined, []);
 }

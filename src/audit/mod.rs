@@ -4,6 +4,7 @@
 
 mod collect;
 mod place;
+mod quarantine;
 mod read;
 mod record;
 
@@ -12,7 +13,7 @@ use place::Place;
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::Allowed,
+    config::{Isolation, Quarantine},
     ids::TenantId,
     isolation::{AllowList, Report, Subject, judge},
     ports::{StoreError, World},
@@ -27,12 +28,13 @@ pub const PORTION: usize = 100;
 pub struct Auditor {
     world: World,
     allow: AllowList,
+    quarantine: Quarantine,
 }
 
 impl Auditor {
-    /// An auditor of a world, with those who may reach tenants besides themselves.
-    pub fn new(world: World, declared: &[Allowed]) -> Self {
-        Self { world, allow: AllowList::new(declared) }
+    /// An auditor of a world.
+    pub fn new(world: World, isolation: &Isolation) -> Self {
+        Self { world, allow: AllowList::new(&isolation.allow), quarantine: isolation.quarantine }
     }
 
     /// Reports on tenants, in their order; those that are removed or being removed have none. What the tenants share is
@@ -81,19 +83,43 @@ impl Auditor {
         let last = tenants.last().filter(|_| tenants.len() == portion).map(|tenant| tenant.id.clone());
         let versions: BTreeMap<TenantId, u64> =
             tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version)).collect();
-        let reports = self.verify(&tenants).await;
+        let mut reports = self.verify(&tenants).await;
         let mut told = Vec::new();
-        for report in &reports {
+        for report in &mut reports {
             let version = versions.get(&report.tenant_id).copied().unwrap_or_default();
-            match record::record(&self.world, report, version).await {
-                Ok(true) => told.push(report.tenant_id.clone()),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(tenant.id = %report.tenant_id, error = %error, "a verdict was not recorded; the next one will be");
-                }
+            let mut news = self.note(report, version).await;
+            if self.quarantine == Quarantine::TakeBack && self.take_back(report).await {
+                news |= self.note(report, version).await;
             }
+            told.extend(news.then(|| report.tenant_id.clone()));
         }
         place.save(&self.world, last).await?;
         Ok((reports, told))
+    }
+
+    /// Records a verdict; whether there is something to tell.
+    async fn note(&self, report: &Report, version: u64) -> bool {
+        match record::record(&self.world, report, version).await {
+            Ok(news) => news,
+            Err(error) => {
+                tracing::warn!(tenant.id = %report.tenant_id, error = %error, "a verdict was not recorded; the next one will be");
+                false
+            }
+        }
+    }
+
+    /// Takes back what can be, once the violation is on record, and looks again; whether it took anything back.
+    async fn take_back(&self, report: &mut Report) -> bool {
+        let id = report.tenant_id.clone();
+        let taken = quarantine::take_back(self.world.wire.as_ref(), report).await;
+        if taken.is_empty() {
+            return false;
+        }
+        let Ok(Some(stored)) = self.world.store.load(&id).await else { return false };
+        if let Some(mut again) = self.verify(&[stored.value]).await.pop() {
+            again.quarantined = taken;
+            *report = again;
+        }
+        true
     }
 }

@@ -35,6 +35,10 @@ pub(super) fn proven(report: &Report, at: Timestamp) -> Proven {
         "gaps": report.gaps.iter().take(TOLD).map(gap).collect::<Vec<_>>(),
         "untold": report.findings.len().saturating_sub(TOLD) + report.gaps.len().saturating_sub(TOLD),
     }});
+    let mut told = told;
+    if !report.quarantined.is_empty() {
+        told["quarantined"] = json!(report.quarantined);
+    }
     let proof = Proof { verdict: report.verdict, reasons, digest: report.digest.clone(), at };
     Proven { proof, told }
 }

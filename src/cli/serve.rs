@@ -64,8 +64,8 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
             // Nobody else wakes anybody.
             WakeUps::Sweep => Duration::ZERO,
         };
-        let allow = config.isolation_allow.clone();
-        let mut settings = Settings { budget: azure.patience, overdue, allow, ..settings };
+        let isolation = config.isolation.clone();
+        let mut settings = Settings { budget: azure.patience, overdue, isolation, ..settings };
         if let Some(Ok(speed)) = azure.stand_in_speed.as_ref().map(|speed| speed.parse::<Speed>()) {
             settings.policy.visibility = speed.replication_lag() * 2;
         }

@@ -2,14 +2,14 @@
 //!
 //! All faults are found at once, each with the setting's name, what is wrong and an example of what is right.
 
-mod allow;
 mod azure;
+mod isolation;
 mod settings;
 
 use std::path::PathBuf;
 
-pub use allow::Allowed;
 pub use azure::{AzureConfig, Identity, WakeUps};
+pub use isolation::{Allowed, Isolation, Quarantine};
 pub use settings::{SETTINGS, Setting};
 
 /// Variables that only the Functions platform in Azure sets (Microsoft, "Environment variables and app settings").
@@ -30,8 +30,8 @@ pub struct Config {
     pub blueprints: Option<PathBuf>,
     /// The log filter.
     pub log: Option<String>,
-    /// Who may reach tenants besides themselves.
-    pub isolation_allow: Vec<Allowed>,
+    /// What the proof of isolation goes by.
+    pub isolation: Isolation,
     /// Whether this process runs in the Functions platform.
     pub in_azure: bool,
     /// The Azure world's settings; `None` in the local world.
@@ -94,7 +94,7 @@ impl Config {
         if blueprints.as_ref().is_some_and(|folder| !folder.is_dir()) {
             reader.refuse("TENANTRY_BLUEPRINTS", "there is no such folder");
         }
-        let isolation_allow = allow::allowed(&mut reader);
+        let isolation = isolation::isolation(&mut reader);
         let azure = if is_azure { AzureConfig::read(&mut reader, in_azure) } else { None };
         let config = Self {
             handler_port,
@@ -103,7 +103,7 @@ impl Config {
             speed,
             blueprints,
             log: reader.text("TENANTRY_LOG"),
-            isolation_allow,
+            isolation,
             in_azure,
             azure,
         };

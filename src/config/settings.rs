@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 28] = [
+pub const SETTINGS: [Setting; 29] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",
@@ -37,6 +37,12 @@ pub const SETTINGS: [Setting; 28] = [
         "who may reach tenants besides themselves: a JSON array, or a file with one (docs/isolation.md)",
         "nobody",
         "isolation-allow.json",
+    ),
+    setting(
+        "TENANTRY_QUARANTINE",
+        "what is done when others reach a tenant: `off` (it is told) or `take-back` (docs/isolation.md)",
+        "off",
+        "take-back",
     ),
     setting(
         "TENANTRY_LOG",

@@ -23,7 +23,7 @@ pub use allow::{AllowList, Allowed};
 pub use evidence::{Application, Assignment, Evidence, Listing, Permission, Role, Seen};
 pub use page::page;
 pub use powers::{Capability, Powers};
-pub use report::{Accepted, Finding, Gap, Report};
+pub use report::{Accepted, Finding, Gap, Given, Report, TakenBack};
 pub use rules::{RULES, Rule};
 pub use subject::{Declared, Own, OwnApplication, Stamp, Subject};
 
@@ -52,6 +52,7 @@ fn report(subject: &Subject, court: &Court<'_>) -> Report {
         findings,
         gaps: case.gaps,
         accepted: case.accepted,
+        quarantined: Vec::new(),
         digest,
     }
 }

@@ -24,6 +24,33 @@ pub struct Finding {
     pub means: Cow<'static, str>,
     /// What to do about it.
     pub next: Cow<'static, str>,
+    /// What can be taken back by itself, without touching anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+}
+
+/// What somebody was given, so that it can be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum Given {
+    /// A role assignment at one of the tenant's own resources.
+    #[serde(rename_all = "camelCase")]
+    RoleAssignment {
+        /// Its resource id.
+        id: String,
+        /// Who has it.
+        principal_id: String,
+    },
+    /// A federated credential of the tenant's own application.
+    #[serde(rename_all = "camelCase")]
+    FederatedCredential {
+        /// The application's object id.
+        application_id: String,
+        /// The credential's name, which can't be changed.
+        name: String,
+        /// Whom it trusts.
+        subject: String,
+    },
 }
 
 /// Something that is not known and could hide a broken rule.
@@ -50,6 +77,15 @@ pub struct Accepted {
     pub why: String,
 }
 
+/// What became of taking something back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenBack {
+    /// What.
+    pub what: Given,
+    /// `removed`, or why not.
+    pub outcome: String,
+}
+
 /// The report on one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +102,9 @@ pub struct Report {
     pub gaps: Vec<Gap>,
     /// Who else reaches it and may.
     pub accepted: Vec<Accepted>,
+    /// What was taken back just before this look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantined: Vec<TakenBack>,
     /// SHA-256, as `sha256:<hex>`, over all that the verdict rests on: equal digest, equal verdict.
     pub digest: String,
 }
@@ -85,6 +124,7 @@ impl Report {
             findings: Vec::new(),
             gaps: vec![gap],
             accepted: Vec::new(),
+            quarantined: Vec::new(),
             digest,
         }
     }

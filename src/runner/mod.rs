@@ -30,7 +30,7 @@ pub use outbox::announce;
 
 use crate::{
     audit::Auditor,
-    config::Allowed,
+    config::Isolation,
     engine::Policy,
     ids::TenantId,
     ports::{StoreError, World},
@@ -58,8 +58,8 @@ pub struct Settings {
     pub overdue: Duration,
     /// How long answers that belong together are waited for, so that one save covers them.
     pub gather: Duration,
-    /// Who may reach tenants besides themselves.
-    pub allow: Vec<Allowed>,
+    /// What the proof of isolation goes by.
+    pub isolation: Isolation,
 }
 
 impl Settings {
@@ -75,7 +75,7 @@ impl Settings {
             budget: Duration::from_secs(20),
             overdue: Duration::from_secs(15),
             gather: Duration::from_millis(500),
-            allow: Vec::new(),
+            isolation: Isolation::default(),
         }
     }
 
@@ -133,7 +133,7 @@ impl Runner {
     /// A runner for a world. `name` tells this process from all others.
     pub fn new(world: World, settings: Settings, name: impl Into<String>) -> Self {
         let (drives, winding_down) = (AtomicU64::new(0), watch::Sender::new(false));
-        let auditor = Arc::new(Auditor::new(world.clone(), &settings.allow));
+        let auditor = Arc::new(Auditor::new(world.clone(), &settings.isolation));
         Self { world, settings, name: name.into(), drives, winding_down, auditor }
     }
 

@@ -5,6 +5,7 @@ use super::{
         access::Holders,
         case::{Case, Reached, role_of},
         evidence::Assignment,
+        report::Given,
     },
     Found,
 };
@@ -60,7 +61,14 @@ fn found(case: &Case<'_>, reached: &Reached) -> Option<Found> {
         about: assignment.id.clone(),
         says: format!("{says}; reaches {}", reached.what),
         can: reached.powers.capabilities(),
+        given: given(case, assignment),
     })
+}
+
+/// What was given at the tenant's own resources. Above them others may stand on it.
+fn given(case: &Case<'_>, assignment: &Assignment) -> Option<Given> {
+    let Assignment { id, principal_id, scope, .. } = assignment.clone();
+    case.subject.owns(&scope).then_some(Given::RoleAssignment { id, principal_id })
 }
 
 /// The tenant's own principals with roles outside of the tenant's own resources.
@@ -74,7 +82,7 @@ pub(super) fn beyond(case: &Case<'_>) -> Vec<Found> {
                 None => format!("the group {principal_id}, with one of the tenant's principals in it,"),
             };
             let says = format!("{through} has the role {} at {scope}", role_of(grant));
-            Found { about: id.clone(), says, can: grant.powers.capabilities() }
+            Found { about: id.clone(), says, can: grant.powers.capabilities(), given: None }
         })
         .collect()
 }

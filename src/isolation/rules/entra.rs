@@ -9,6 +9,7 @@ use super::{
         case::Case,
         evidence::{Application, Seen},
         powers::IDENTITY,
+        report::Given,
         subject::{Declared, OwnApplication},
     },
     Found,
@@ -66,7 +67,18 @@ fn credentials<'a>(
 pub(super) fn undeclared(case: &Case<'_>) -> Vec<Found> {
     let unknown =
         credentials(case).filter(|(_, credential, known)| !known.contains_key(text(credential, "name")));
-    unknown.map(|(own, credential, _)| Found::new(&own.unique_name, tell(credential))).collect()
+    let found = unknown.map(|(own, credential, _)| Found {
+        given: given(own, credential),
+        ..Found::new(&own.unique_name, tell(credential))
+    });
+    found.collect()
+}
+
+fn given(own: &OwnApplication, credential: &Value) -> Option<Given> {
+    let (name, subject) = (text(credential, "name").to_owned(), text(credential, "subject").to_owned());
+    let application_id = own.object_id.clone();
+    let known = !application_id.is_empty() && !name.is_empty();
+    known.then_some(Given::FederatedCredential { application_id, name, subject })
 }
 
 /// Declared ones that trust another identity than declared.

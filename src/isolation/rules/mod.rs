@@ -5,18 +5,23 @@ mod entra;
 mod network;
 mod resources;
 
-use super::{case::Case, powers::Capability, report::Finding};
+use super::{
+    case::Case,
+    powers::Capability,
+    report::{Finding, Given},
+};
 
 /// What a rule saw: the thing, and what about it.
 struct Found {
     about: String,
     says: String,
     can: Vec<Capability>,
+    given: Option<Given>,
 }
 
 impl Found {
     fn new(about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self { about: about.into(), says: says.into(), can: Vec::new() }
+        Self { about: about.into(), says: says.into(), can: Vec::new(), given: None }
     }
 }
 
@@ -33,13 +38,14 @@ pub struct Rule {
 
 impl Rule {
     pub(super) fn findings(&self, case: &Case<'_>) -> Vec<Finding> {
-        let finding = |Found { about, says, can }| Finding {
+        let finding = |Found { about, says, can, given }| Finding {
             code: self.code.into(),
             about,
             says,
             can,
             means: self.means.into(),
             next: self.next.into(),
+            given,
         };
         (self.judge)(case).into_iter().map(finding).collect()
     }

@@ -1,4 +1,4 @@
-//! Who may reach tenants besides themselves, as settings say it.
+//! Who may reach tenants besides themselves, and what is done about others, as settings say it.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,10 +19,43 @@ pub struct Allowed {
     pub why: String,
 }
 
+/// What the proof of isolation goes by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Isolation {
+    /// Who may reach tenants besides themselves.
+    pub allow: Vec<Allowed>,
+    /// What is done about a violation.
+    pub quarantine: Quarantine,
+}
+
+/// What the timer does about a tenant that others reach. It is told in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Quarantine {
+    /// Nothing: a person decides.
+    #[default]
+    Off,
+    /// It takes back what was given to others at the tenant's own resources and can be taken back by itself: role
+    /// assignments, and federated credentials of the tenant's application.
+    TakeBack,
+}
+
 const NAME: &str = "TENANTRY_ISOLATION_ALLOW";
 
+pub(super) fn isolation(reader: &mut Reader<'_>) -> Isolation {
+    const QUARANTINE: &str = "TENANTRY_QUARANTINE";
+    let quarantine = match reader.text(QUARANTINE).as_deref() {
+        None | Some("off") => Quarantine::Off,
+        Some("take-back") => Quarantine::TakeBack,
+        Some(_) => {
+            reader.refuse(QUARANTINE, "it is `off` or `take-back`");
+            Quarantine::Off
+        }
+    };
+    Isolation { allow: allowed(reader), quarantine }
+}
+
 /// The array itself, or a file that has it.
-pub(super) fn allowed(reader: &mut Reader<'_>) -> Vec<Allowed> {
+fn allowed(reader: &mut Reader<'_>) -> Vec<Allowed> {
     let Some(given) = reader.text(NAME) else { return Vec::new() };
     let text = match given.starts_with('[') {
         true => Ok(given),

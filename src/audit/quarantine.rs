@@ -1,0 +1,67 @@
+//! Takes back what others were given at a tenant's own resources. Each thing is looked at again first: only what is still
+//! what was judged is removed, and only by its own id, so that nothing else can be touched.
+
+use serde_json::Value;
+
+use super::read::one;
+use crate::{
+    isolation::{Given, Report, Seen, TakenBack},
+    ports::Wire,
+    steps::{Api, Method, Request, failure::classify, odata_key},
+};
+
+const AUTHORIZATION: &str = "2022-04-01";
+
+/// What was taken back, or could not be; empty where there was nothing to take back.
+pub(super) async fn take_back(wire: &dyn Wire, report: &Report) -> Vec<TakenBack> {
+    let mut taken = Vec::new();
+    for given in report.findings.iter().filter_map(|finding| finding.given.as_ref()) {
+        if taken.iter().any(|past: &TakenBack| past.what == *given) {
+            continue;
+        }
+        let outcome = match remove(wire, given).await {
+            Ok(()) => "removed".to_owned(),
+            Err(why) => why,
+        };
+        tracing::warn!(tenant.id = %report.tenant_id, outcome, "quarantine: took back what somebody else was given");
+        taken.push(TakenBack { what: given.clone(), outcome });
+    }
+    taken
+}
+
+async fn remove(wire: &dyn Wire, given: &Given) -> Result<(), String> {
+    match one(wire, request(given, Method::Get)).await {
+        Seen::Absent => return Ok(()),
+        Seen::Unread(why) => return Err(format!("not removed: {why}")),
+        Seen::Shown(shown) if !is_still(given, &shown) => {
+            return Err("not removed: it is another one by now".to_owned());
+        }
+        Seen::Shown(_) => {}
+    }
+    match wire.send(request(given, Method::Delete)).await {
+        Ok(reply) if reply.is_success() || reply.status == 404 => Ok(()),
+        Ok(reply) => Err(format!("not removed: {}", classify(&reply).cause.message)),
+        Err(failure) => Err(format!("perhaps not removed: {}", failure.cause.message)),
+    }
+}
+
+fn request(given: &Given, method: Method) -> Request {
+    match given {
+        Given::RoleAssignment { id, .. } => Request::arm(method, id, AUTHORIZATION),
+        Given::FederatedCredential { application_id, name, .. } => {
+            let (application, name) = (odata_key(application_id), odata_key(name));
+            let path =
+                format!("/v1.0/applications/{application}/federatedIdentityCredentials(name='{name}')");
+            Request::new(Api::Graph, method, path)
+        }
+    }
+}
+
+/// Whether what is there under the id is what was judged.
+fn is_still(given: &Given, shown: &Value) -> bool {
+    let (pointer, wanted) = match given {
+        Given::RoleAssignment { principal_id, .. } => ("/properties/principalId", principal_id),
+        Given::FederatedCredential { subject, .. } => ("/subject", subject),
+    };
+    shown.pointer(pointer).and_then(Value::as_str).is_some_and(|seen| seen.eq_ignore_ascii_case(wanted))
+}
