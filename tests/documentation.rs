@@ -12,7 +12,7 @@ use std::{
 
 use tenantry::{
     config::SETTINGS,
-    tenant::{Action, FailureClass},
+    tenant::{Action, FailureClass, Verdict},
 };
 
 fn root() -> &'static Path {
@@ -307,6 +307,7 @@ fn every_code_of_a_plan_that_fails_is_named() {
 /// The event types that the program can tell, without their prefix and version.
 fn event_types() -> BTreeSet<String> {
     let nouns = [Action::Signup, Action::Update, Action::Deprovision, Action::Retry].map(Action::noun);
+    let verdicts = [Verdict::Verified, Verdict::Violated, Verdict::Inconclusive].map(Verdict::word);
     let mut types = BTreeSet::new();
     for file in files(&root().join("src"), "rs") {
         let text = fs::read_to_string(file).unwrap();
@@ -317,6 +318,9 @@ fn event_types() -> BTreeSet<String> {
         {
             let plain = literal.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '{' | '}'));
             match literal.split_once("{}") {
+                Some((before, "")) if plain => {
+                    types.extend(verdicts.map(|verdict| format!("{before}{verdict}")));
+                }
                 Some((before, after)) if plain => {
                     types.extend(nouns.map(|noun| format!("{before}{noun}{after}")));
                 }

@@ -28,9 +28,10 @@ use life::{Case, Life, Portrait};
 use tenantry::tenant::Status;
 
 /// The events of a life in which nothing failed for good.
-const STORY: [&str; 6] = [
+const STORY: [&str; 7] = [
     "tenant.request.accepted",
     "tenant.provision.started",
+    "tenant.isolation.verified",
     "tenant.provision.succeeded",
     "tenant.request.accepted",
     "tenant.deprovision.started",

@@ -116,6 +116,7 @@ async fn answers_and_events_of_a_real_run_keep_to_the_schemas() {
         "io.tenantry.message.rejected.v1",
         "io.tenantry.tenant.deprovision.started.v1",
         "io.tenantry.tenant.deprovision.succeeded.v1",
+        "io.tenantry.tenant.isolation.verified.v1",
         "io.tenantry.tenant.operation.cancelled.v1",
         "io.tenantry.tenant.operation.waiting.v1",
         "io.tenantry.tenant.provision.failed.v1",

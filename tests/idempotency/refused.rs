@@ -56,11 +56,12 @@ async fn remove(life: &mut Life, id: &TenantId) -> Status {
 }
 
 /// The events of a tenant that failed, went on after a retry and was removed.
-const STORY: [&str; 8] = [
+const STORY: [&str; 9] = [
     "tenant.request.accepted",
     "tenant.provision.started",
     "tenant.provision.failed",
     "tenant.provision.started",
+    "tenant.isolation.verified",
     "tenant.provision.succeeded",
     "tenant.request.accepted",
     "tenant.deprovision.started",
@@ -84,7 +85,7 @@ async fn forward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
 async fn given_up(case: &Case, at: &Spot) {
     let (mut life, id) = fail(case, at).await;
     assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.told);
-    life.ended_well(&id, &[&STORY[..3], &STORY[5..]].concat()).await;
+    life.ended_well(&id, &[&STORY[..3], &STORY[6..]].concat()).await;
 }
 
 /// Refused at the removal; the step.
@@ -102,6 +103,7 @@ async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     let story = [
         "tenant.request.accepted",
         "tenant.provision.started",
+        "tenant.isolation.verified",
         "tenant.provision.succeeded",
         "tenant.request.accepted",
         "tenant.deprovision.started",

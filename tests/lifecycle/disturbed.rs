@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tenantry::local::cloud::Speed;
 
 use crate::common::{
+    self,
     judge::{kinds, list, nothing_was_made_twice, tell_one_story, text, types},
     removal, signup,
     stage::Stage,
@@ -124,7 +125,12 @@ async fn what_azure_answered_is_told_by_history_alone() {
     assert_eq!(text(&body, "/error/details/0/message"), "tried with AccountKey=[redacted]; in vain");
     assert_eq!(text(&body, "/error/details/0/primaryKey"), "[redacted]");
     let id = "tailspin".parse().unwrap();
-    let document = stage.local.world.store.load(&id).await.unwrap().unwrap().value;
+    // What is told is struck from the outbox a moment later.
+    let document = common::until("the outbox is empty", async || {
+        let document = stage.local.world.store.load(&id).await.unwrap().unwrap().value;
+        if document.notices.is_empty() { Ok(document) } else { Err(json!(document.notices)) }
+    })
+    .await;
     for elsewhere in [json!(document), json!(events), stage.tenant("tailspin").await] {
         let told = elsewhere.to_string();
         assert!(!told.contains("in vain") && !told.contains("b3BlbiBz"), "{elsewhere:#}");

@@ -75,7 +75,12 @@ async fn the_events_of_a_signup_tell_it_in_sequence() {
     for sample in SAMPLES {
         let events = stage.until_told(sample, "tenant.provision.succeeded", 1).await;
         tell_one_story(sample, &events);
-        let story = ["tenant.request.accepted", "tenant.provision.started", "tenant.provision.succeeded"];
+        let story = [
+            "tenant.request.accepted",
+            "tenant.provision.started",
+            "tenant.isolation.verified",
+            "tenant.provision.succeeded",
+        ];
         assert_eq!(types(&events), story);
         let last = events.iter().max_by_key(|event| text(event, "/sequence")).unwrap();
         assert_eq!(last["data"]["outputs"], stage.tenant(sample).await["outputs"]);

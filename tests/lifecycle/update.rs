@@ -33,8 +33,13 @@ async fn an_update_writes_what_differs_and_nothing_else() {
         stage.enqueue(&example(&format!("updates/{sample}.json"))).await;
         let events = stage.until_told(sample, "tenant.update.succeeded", 1).await;
         tell_one_story(sample, &events);
-        let story = ["tenant.request.accepted", "tenant.update.started", "tenant.update.succeeded"];
-        assert_eq!(types(&events)[3..], story);
+        let story = [
+            "tenant.request.accepted",
+            "tenant.update.started",
+            "tenant.isolation.verified",
+            "tenant.update.succeeded",
+        ];
+        assert_eq!(types(&events)[4..], story);
 
         let after = stage.until_is(sample, "active").await;
         assert_eq!(after["outputs"], before["outputs"], "an update in place keeps every name");
