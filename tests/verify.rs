@@ -4,9 +4,12 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
-use common::{SAMPLES, signup, stage::Stage};
+use common::{SAMPLES, lab::Jumping, signup, stage::Stage};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
@@ -172,7 +175,9 @@ async fn bent(
 ) -> (Vec<Report>, Vec<String>) {
     let inner = Arc::clone(&stage.local.world.wire);
     let wire = Arc::new(Bent { inner, bend, asked: Mutex::new(Vec::new()) });
-    let world = World { wire: Arc::clone(&wire) as Arc<dyn Wire>, ..stage.local.world.clone() };
+    // Nobody waits before asking again.
+    let clock = Jumping::new();
+    let world = World { wire: Arc::clone(&wire) as Arc<dyn Wire>, clock, ..stage.local.world.clone() };
     let tenants = world.store.list(None, 100).await.unwrap();
     let reports = Auditor::new(world, &Isolation::default()).verify(&tenants).await;
     let asked = wire.asked.lock().unwrap().clone();
@@ -318,4 +323,33 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     let (reports, _) = auditor.run(100).await.unwrap();
     assert_eq!(reports[0].verdict, Verdict::Violated);
     assert_eq!(reports[0].quarantined, []);
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_answered_is_asked_again() {
+    let stage = active().await;
+    // The first two times each question gets no answer that says anything.
+    let asked = Mutex::new(BTreeMap::<String, usize>::new());
+    let deaf = move |request: &Request| {
+        let mut asked = asked.lock().unwrap();
+        let times = asked.entry(request.path.clone()).or_default();
+        *times += 1;
+        match *times {
+            1 => Some(refusal(503, "ServiceUnavailable")),
+            2 => Some(refusal(429, "TooManyRequests")),
+            _ => None,
+        }
+    };
+    let (reports, _) = bent(&stage, deaf).await;
+    assert_eq!(verdicts(&reports), vec![Verdict::Verified; SAMPLES.len()]);
+    // What is refused stays refused, and is asked once.
+    let (reports, paths) = bent(&stage, |request: &Request| {
+        request.path.contains("/workspaces/").then(|| refusal(403, "AuthorizationFailed"))
+    })
+    .await;
+    assert!(reports.iter().all(|report| report.verdict == Verdict::Inconclusive));
+    let mut once = paths.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), paths.len(), "{paths:#?}");
 }

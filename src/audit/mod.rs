@@ -3,11 +3,13 @@
 //! It reads only. What can't be read becomes a gap in the report, never a pass; the next look may read it.
 
 mod collect;
+mod patient;
 mod place;
 mod quarantine;
 mod read;
 mod record;
 
+use patient::Patient;
 use place::Place;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -49,7 +51,7 @@ impl Auditor {
                 Err(why) => reports.push(Report::unknown(tenant.id.clone(), why)),
             }
         }
-        let evidence = collect::evidence(self.world.wire.as_ref(), &subjects, &self.allow).await;
+        let evidence = collect::evidence(&Patient::new(&self.world), &subjects, &self.allow).await;
         reports.extend(judge(&subjects, &evidence, &self.allow));
         reports.sort_by(|a, b| a.tenant_id.cmp(&b.tenant_id));
         reports
