@@ -76,7 +76,7 @@ impl Fleet {
             }
             assignments.sort_by(|a, b| a.id.cmp(&b.id));
             assignments.dedup_by(|a, b| a.id == b.id);
-            fleet.evidence.listings.push(Listing { scope, assignments: Seen::Shown(assignments) });
+            fleet.evidence.listings.push(Listing { scope, of: None, assignments: Seen::Shown(assignments) });
         }
         Ok(fleet)
     }

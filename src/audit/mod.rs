@@ -2,6 +2,7 @@
 //!
 //! It reads only. What can't be read becomes a gap in the report, never a pass; the next look may read it.
 
+mod assignments;
 mod collect;
 mod patient;
 mod place;

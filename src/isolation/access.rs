@@ -62,7 +62,9 @@ impl<'a> Index<'a> {
             shown.map(|(id, role)| (id, (Powers::of_role(role), role.role_name.as_str()))).collect();
         let mut seen = BTreeMap::new();
         for listing in &evidence.listings {
-            index.listings.insert(listing.scope.to_ascii_lowercase(), listing);
+            if listing.of.is_none() {
+                index.listings.insert(listing.scope.to_ascii_lowercase(), listing);
+            }
             let subscription = subscription_of(&listing.scope);
             for assignment in listing.assignments.shown().into_iter().flatten() {
                 // Many lists may show the same one.

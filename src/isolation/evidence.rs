@@ -50,6 +50,9 @@ pub struct Evidence {
 pub struct Listing {
     /// Where it was asked.
     pub scope: String,
+    /// Of whom only; it tells nothing of others then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
     /// What it showed.
     pub assignments: Seen<Vec<Assignment>>,
 }

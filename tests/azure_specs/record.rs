@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
+    audit::Auditor,
     blueprint::{Blueprint, DEFAULT},
+    config::Isolation,
     ids::TenantId,
     intake::Verdict,
+    isolation::Verdict as IsolationVerdict,
     local::cloud::Speed,
     ports::{Wire, World},
     runner::{Progress, Runner, Settings},
@@ -108,6 +111,11 @@ impl Life {
             assert_eq!(rest(&lab, &world, &id).await, *end, "{message:#}");
             if ready.is_none() {
                 ready = world.store.load(&id).await.unwrap();
+                // Of many tenants a proof asks for what a single one's does not.
+                let tenant = ready.clone().unwrap().value;
+                let reports =
+                    Auditor::new(world.clone(), &Isolation::default()).verify(&vec![tenant; 3]).await;
+                assert_eq!(reports[0].verdict, IsolationVerdict::Verified, "{reports:#?}");
                 if let Some(ready) = ready.as_ref().filter(|_| self.deleted_by_hand) {
                     let app_id = ready.value.exports["applicationId"].as_str().unwrap();
                     let path = format!("/v1.0/applications(appId='{app_id}')");

@@ -87,7 +87,8 @@ impl Stage {
             }
             "listing" => {
                 let assignments = Seen::Unread(of["unread"].as_str().unwrap().to_owned());
-                self.evidence.listings = vec![Listing { scope: self.name(&of["scope"]), assignments }];
+                self.evidence.listings =
+                    vec![Listing { scope: self.name(&of["scope"]), of: None, assignments }];
             }
             "copy" => {
                 let listing = self.evidence.listings[0].clone();

@@ -76,6 +76,7 @@ async fn live(case: &Case, permissions: &Permissions) -> Used {
     }
     assert_eq!(life.ask(&case.signup()).await, Status::Active, "{}: {:#?}", case.name, life.stopped().await);
     assert_eq!(life.ask(&change()).await, Status::Active, "{}: {:#?}", case.name, life.stopped().await);
+    life.audit().await;
     let status = life.ask(&removal("end", "northwind")).await;
     assert_eq!(status, Status::Deleted, "{}: {:#?}", case.name, life.stopped().await);
     let left = life.lab.sim("objects?tenant=northwind").await;
@@ -115,6 +116,7 @@ async fn proved(case: &Case, permissions: &Permissions) -> (Verdict, Used) {
     let status = life.ask(&case.signup()).await;
     let proof = life.document().await.proof.unwrap();
     assert_eq!(status == Status::Active, proof.verdict == Verdict::Verified, "{status:?} {proof:?}");
+    assert_eq!(life.audit().await, proof.verdict, "the timer says the same");
     (proof.verdict, life.used().await)
 }
 

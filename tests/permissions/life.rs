@@ -4,12 +4,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tenantry::{
+    audit::Auditor,
     azure::{
         client::client,
         token::Tokens,
         wire::{Hosts, HttpWire},
     },
     blueprint::Blueprint,
+    config::Isolation,
     ids::TenantId,
     intake::Verdict,
     local::cloud::{
@@ -95,6 +97,12 @@ impl Life {
     pub(crate) async fn document(&self) -> Tenant {
         let id: TenantId = "northwind".parse().unwrap();
         self.world.store.load(&id).await.unwrap().unwrap().value
+    }
+
+    /// What the timer says, which looks at many tenants together.
+    pub(crate) async fn audit(&self) -> tenantry::isolation::Verdict {
+        let auditor = Auditor::new(self.world.clone(), &Isolation::default());
+        auditor.verify(&vec![self.document().await; 3]).await[0].verdict
     }
 
     /// The causes of all steps that have stopped.
