@@ -12,7 +12,8 @@
 //! 8. [`announce`]: tells the world.
 //!
 //! [`permissions`] derives from a blueprint the least power that carrying it out takes; pure. [`isolation`] judges from what
-//! Azure shows whether only a tenant reaches its service, also pure; [`audit`] collects what it judges.
+//! Azure shows whether only a tenant reaches its service, and [`drift`] whether it is still as it was left, both pure;
+//! [`audit`] collects what they judge.
 //!
 //! [`ports`] are the seams between these and a world; [`azure`] is the real one, [`local`] the one with no Azure. People
 //! come in through [`api`], the HTTP functions, and [`cli`], one file per command; [`config`] reads their settings and
@@ -25,6 +26,7 @@ pub mod azure;
 pub mod blueprint;
 pub mod cli;
 pub mod config;
+pub mod drift;
 pub mod engine;
 pub mod host;
 pub mod ids;

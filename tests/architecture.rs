@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 16] = [
     &["audit"],
     &["ports"],
     // What Azure shows against what blueprints and tenants say.
-    &["isolation"],
+    &["isolation", "drift"],
     // What blueprints and steps need to be allowed.
     &["permissions"],
     // It takes in what steps have judged.
@@ -43,9 +43,10 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
 )];
 
 /// What has no I/O, no clock, no randomness and no async: folders, and of intake the files that judge a message.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "announce/",
     "blueprint/",
+    "drift/",
     "engine/",
     "ids.rs",
     "isolation/",

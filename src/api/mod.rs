@@ -1,5 +1,6 @@
 //! What people and programs call over HTTP: list, look, submit, retry, history.
 
+mod drift;
 mod isolation;
 mod retry;
 mod tenants;
@@ -7,6 +8,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
+pub use drift::{drift, drift_of_all};
 pub use isolation::{isolation, isolation_of_all};
 pub use retry::retry;
 use serde_json::{Value, json};

@@ -4,12 +4,14 @@
 
 mod assignments;
 mod collect;
+mod drift;
 mod patient;
 mod place;
 mod quarantine;
 mod read;
 mod record;
 
+pub use drift::{DRIFT_PORTION, Scanner};
 use patient::Patient;
 use place::Place;
 

@@ -1,4 +1,4 @@
-//! How far the timer has come, kept in the store: a serverless process seldom lives from one tick to the next.
+//! How far a timer has come, kept in the store: a serverless process seldom lives from one tick to the next.
 //!
 //! It lies among the request records, under a key that no request has: theirs are hashes.
 
@@ -9,29 +9,38 @@ use crate::{
     ports::{ETag, RequestRecord, StoreError, World},
 };
 
-const KEY: &str = "audit-place";
+/// The place of the proof of isolation.
+const ISOLATION: &str = "audit-place";
+/// The place of the scan for drift.
+pub(super) const DRIFT: &str = "drift-place";
 
 /// The place, as it was read.
 pub(super) struct Place {
     /// The last tenant that was looked at; none to begin anew.
     pub(super) after: Option<TenantId>,
     seen: Option<ETag>,
+    key: &'static str,
 }
 
 impl Place {
     pub(super) async fn load(world: &World) -> Result<Self, StoreError> {
-        let Some(stored) = world.store.request(KEY).await? else {
-            return Ok(Self { after: None, seen: None });
+        Self::of(world, ISOLATION).await
+    }
+
+    /// The place of one timer or the other.
+    pub(super) async fn of(world: &World, key: &'static str) -> Result<Self, StoreError> {
+        let Some(stored) = world.store.request(key).await? else {
+            return Ok(Self { after: None, seen: None, key });
         };
         let after = stored.value.answer.get("after").and_then(Value::as_str);
         // What is no id is no place: begin anew.
-        Ok(Self { after: after.and_then(|id| id.parse().ok()), seen: Some(stored.etag) })
+        Ok(Self { after: after.and_then(|id| id.parse().ok()), seen: Some(stored.etag), key })
     }
 
     /// Keeps a new place, unless somebody else has kept one meanwhile.
     pub(super) async fn save(self, world: &World, after: Option<TenantId>) -> Result<(), StoreError> {
         let record = RequestRecord {
-            key: KEY.to_owned(),
+            key: self.key.to_owned(),
             body_sha256: String::new(),
             tenant_id: None,
             answer: json!({ "after": after }),

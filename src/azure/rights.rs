@@ -17,7 +17,7 @@ use super::{
 use crate::{
     config::{AzureConfig, Identity},
     permissions::{
-        Comparison, Held, Permissions, Role, compare,
+        Comparison, Held, OPTIONAL, Permissions, Role, compare,
         data_plane::{GRAPH, GRAPH_OPTIONAL},
     },
     ports::{Clock, Wire as _},
@@ -68,7 +68,10 @@ pub async fn held(
         let hosts = Hosts { arm: config.arm.clone(), graph: config.graph.clone(), event_grid: None };
         let wire = HttpWire::new(client, hosts, Arc::clone(&tokens), timeout);
         for scope in permissions.scopes(&config.stamps) {
-            let comparison = at_scope(&wire, &scope).await.map(|held| compare(&needed, &held));
+            let mut comparison = at_scope(&wire, &scope).await.map(|held| compare(&needed, &held));
+            if let Ok(found) = &mut comparison {
+                found.missing.retain(|action| action != OPTIONAL);
+            }
             findings.push(Finding { identity, place: scope, comparison });
         }
         if identity == "provisioner" && permissions.entra {

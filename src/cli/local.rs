@@ -1,6 +1,6 @@
 //! `tenantry local`: everything in one process, with no Azure at all.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Duration};
 
 use axum::Router;
 use clap::Args as ClapArgs;
@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use super::{output, progress::Watch, serve::stop_signal};
 use crate::{
     blueprint::{Blueprint, DEFAULT},
-    config::Config,
+    config::{Config, DriftClass},
     engine::later,
     host::bind,
     local::{
@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
             }
         }
     }
-    match play(&args, settings, bodies).await {
+    match play(&args, settings, &config.heal, bodies).await {
         Ok(code) => code,
         Err(error) => {
             output::problem(&output::chain(&error));
@@ -89,6 +89,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
 async fn play(
     args: &Args,
     settings: LocalSettings,
+    heal: &BTreeSet<DriftClass>,
     bodies: Vec<(String, Vec<u8>)>,
 ) -> Result<ExitCode, LocalError> {
     let data = settings.data.display().to_string();
@@ -97,7 +98,7 @@ async fn play(
         output::problem(&format!("port {} is taken; give another one with --port", args.port));
     })?;
     let address = listener.local_addr()?;
-    let local = LocalWorld::open(settings).await?;
+    let local = LocalWorld::open(settings).await?.healing(heal);
     let host = local.host().await?;
     let app: Router = host.router().merge(local.cloud.router());
     let front = tokio::spawn(async move { axum::serve(listener, app).await });

@@ -3,6 +3,7 @@
 mod call;
 pub mod check;
 mod cloud;
+mod drift;
 mod history;
 mod list;
 mod local;
@@ -48,6 +49,7 @@ enum Command {
     Retry(retry::Args),
     History(history::Args),
     Verify(verify::Args),
+    Drift(drift::Args),
 }
 
 /// Runs the program: arguments in, exit code out.
@@ -90,6 +92,7 @@ pub async fn run() -> ExitCode {
         Command::Retry(args) => retry::run(args).await,
         Command::History(args) => history::run(args).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Drift(args) => drift::run(args).await,
     }
 }
 

@@ -72,7 +72,8 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
         tokio::spawn(look_at_state(world.clone()));
         tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&world.clock), blueprints.clone()));
         let process = format!("azure-{}", fresh().simple());
-        let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process);
+        let routes =
+            Routes::new(world, settings, blueprints, azure.stamps.clone(), process).healing(&config.heal);
         let routes = Arc::new(routes);
         tracing::info!(port = config.handler_port, world = "azure", "serving");
         Ok(host::serve(listener, routes.clone(), told_to_end(routes)).await?)
@@ -149,7 +150,7 @@ async fn on_this_machine(listener: TcpListener, config: &Config) -> ExitCode {
         Err(problems) => return refused(&problems),
     };
     let served: Result<(), LocalError> = async {
-        let local = LocalWorld::open(settings).await?;
+        let local = LocalWorld::open(settings).await?.healing(&config.heal);
         // Wake-ups of the local world lie in its own queue, which no outside host knows.
         let wake_ups = local.host().await?;
         tracing::info!(port = config.handler_port, world = "local", "serving");

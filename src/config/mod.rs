@@ -3,12 +3,14 @@
 //! All faults are found at once, each with the setting's name, what is wrong and an example of what is right.
 
 mod azure;
+mod heal;
 mod isolation;
 mod settings;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 pub use azure::{AzureConfig, Identity, WakeUps};
+pub use heal::DriftClass;
 pub use isolation::{Allowed, Isolation, Quarantine};
 pub use settings::{SETTINGS, Setting};
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub log: Option<String>,
     /// What the proof of isolation goes by.
     pub isolation: Isolation,
+    /// Which drift is put right without being asked.
+    pub heal: BTreeSet<DriftClass>,
     /// Whether this process runs in the Functions platform.
     pub in_azure: bool,
     /// The Azure world's settings; `None` in the local world.
@@ -95,6 +99,7 @@ impl Config {
             reader.refuse("TENANTRY_BLUEPRINTS", "there is no such folder");
         }
         let isolation = isolation::isolation(&mut reader);
+        let heal = heal::heal(&mut reader);
         let azure = if is_azure { AzureConfig::read(&mut reader, in_azure) } else { None };
         let config = Self {
             handler_port,
@@ -104,6 +109,7 @@ impl Config {
             blueprints,
             log: reader.text("TENANTRY_LOG"),
             isolation,
+            heal,
             in_azure,
             azure,
         };

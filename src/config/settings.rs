@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 29] = [
+pub const SETTINGS: [Setting; 30] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",
@@ -43,6 +43,12 @@ pub const SETTINGS: [Setting; 29] = [
         "what is done when others reach a tenant: `off` (it is told) or `take-back` (docs/isolation.md)",
         "off",
         "take-back",
+    ),
+    setting(
+        "TENANTRY_HEAL",
+        "which drift is put right without being asked: `isolation`, `availability`, `cosmetic`, with commas (docs/drift.md)",
+        "none; drift is reported only",
+        "isolation,availability",
     ),
     setting(
         "TENANTRY_LOG",

@@ -56,6 +56,7 @@ pub fn sign_up(
         notices: Vec::new(),
         numbered: 0,
         sequence: 0,
+        drift: None,
         due_at: None,
         created_at: now,
         updated_at: now,
@@ -71,6 +72,7 @@ pub fn sign_up(
         placement,
         plan,
         steps,
+        drift: None,
         created_at: now,
         proof: None,
         ..base
@@ -206,6 +208,27 @@ pub fn retry(tenant: &mut Tenant, now: Timestamp) {
             | StepState::Settling { .. }
             | StepState::Ready
             | StepState::Gone => {}
+        }
+    }
+}
+
+/// What is not as it was left is looked at again and put right by the same loop, with no request: `steps` alone, `remade`
+/// with all that stand on them, for what is made anew may have another id. Other steps stay as they are, and so does the
+/// proof of isolation, which is made again and again by itself; the tenant keeps its status.
+pub fn reconcile(
+    tenant: &mut Tenant,
+    steps: &BTreeSet<StepName>,
+    remade: &BTreeSet<StepName>,
+    now: Timestamp,
+) {
+    let all: Vec<StepName> = standing_on(tenant, remade).union(steps).cloned().collect();
+    for name in all.iter().filter(|_| tenant.goal == Goal::Present) {
+        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed)
+            && matches!(record.state, StepState::Ready | StepState::Halted { .. })
+            && record.kind != Kind::Isolation
+        {
+            record.begin_anew(now);
+            record.recreated = 0;
         }
     }
 }

@@ -65,11 +65,12 @@ pub struct Function {
 }
 
 /// All functions of the app.
-pub const FUNCTIONS: [Function; 7] = [
+pub const FUNCTIONS: [Function; 8] = [
     Function { name: "signup", kind: Kind::QueueMessage { binding: "signupMsg" } },
     Function { name: "resume", kind: Kind::QueueMessage { binding: "wakeupMsg" } },
     Function { name: "sweep", kind: Kind::Timer { binding: "sweepTimer" } },
     Function { name: "audit", kind: Kind::Timer { binding: "auditTimer" } },
+    Function { name: "drift", kind: Kind::Timer { binding: "driftTimer" } },
     Function { name: "deadletter", kind: Kind::QueueMessage { binding: "deadMsg" } },
     Function { name: "tenants", kind: Kind::Http { binding: "req", output: "res" } },
     Function { name: "retry", kind: Kind::Http { binding: "req", output: "res" } },

@@ -1,6 +1,6 @@
 //! What each function does: the way from an invocation into the product and back.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
     api::{self, Response},
-    audit::PORTION,
+    audit::{DRIFT_PORTION, PORTION, Scanner},
     blueprint::Blueprint,
+    config::DriftClass,
     ids::TenantId,
     intake::{self, Intake, Stamp},
     isolation::Verdict,
@@ -35,6 +36,8 @@ pub struct Routes {
     pub intake: Arc<Intake>,
     /// Drives tenants.
     pub runner: Arc<Runner>,
+    /// Looks whether they are still as they were left.
+    pub scanner: Scanner,
 }
 
 impl Routes {
@@ -49,8 +52,16 @@ impl Routes {
     ) -> Self {
         let stamps = stamps.into_iter().map(|value| Stamp { value }).collect();
         let intake = Intake::new(world.clone(), &settings.deployment, blueprints, stamps);
+        let scanner = Scanner::new(world.clone(), settings.policy.visibility);
         let runner = Runner::new(world.clone(), settings, process);
-        Self { world, intake: Arc::new(intake), runner: Arc::new(runner) }
+        Self { world, intake: Arc::new(intake), runner: Arc::new(runner), scanner }
+    }
+
+    /// The same, having drift of these classes put right.
+    #[must_use]
+    pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
+        self.scanner.heal(heal);
+        self
     }
 }
 
@@ -64,6 +75,7 @@ impl Functions for Routes {
                 ("deadletter", Trigger::Message(_)) if mutant::is("M27") => Answer::done(),
                 (_, Trigger::Message(message)) => self.take_in(&message).await,
                 ("audit", Trigger::Timer(_)) => self.audit().await,
+                ("drift", Trigger::Timer(_)) => self.drift().await,
                 (_, Trigger::Timer(_)) => self.sweep().await,
                 ("retry", Trigger::Http(call)) => http(self.retry(&call, &id).await),
                 (_, Trigger::Http(call)) => http(self.tenants(&call).await),
@@ -153,6 +165,27 @@ impl Routes {
         Answer::Done { logs }
     }
 
+    async fn drift(&self) -> Answer {
+        let (reports, told) = match self.scanner.run(DRIFT_PORTION).await {
+            Ok(done) => done,
+            Err(error) => return Answer::TryAgain { why: error.to_string() },
+        };
+        // What was recorded stands in the outbox, and what is to be put right is due; a drive does both. Each may take its
+        // time, so none is done here.
+        for tenant in &told {
+            if let Err(failure) = self.world.alarm.wake(tenant, self.world.clock.now()).await {
+                tracing::warn!(tenant.id = %tenant, error = %failure, "no wake-up was sent; the sweep will do");
+            }
+        }
+        let mut logs = vec![format!("{} looked at", reports.len())];
+        for report in reports.iter().filter(|report| !report.is_clean()) {
+            let (items, unread) = (report.items.len(), report.unread.len());
+            tracing::warn!(tenant.id = %report.tenant_id, drifted = items, unread, "a tenant is not known to be as it was left");
+            logs.push(format!("tenant {}: {items} drifted, {unread} steps not read", report.tenant_id));
+        }
+        Answer::Done { logs }
+    }
+
     async fn tenants(&self, call: &HttpCall) -> Response {
         let query = |name: &str| call.query.get(name).map(String::as_str);
         match (call.method.as_str(), call.params.get("tenantId")) {
@@ -162,6 +195,12 @@ impl Routes {
             }
             ("GET", Some(id)) if query("view") == Some("isolation") => {
                 api::isolation(&self.world, self.runner.auditor(), id).await
+            }
+            ("GET", None) if query("view") == Some("drift") => {
+                api::drift_of_all(&self.world, &self.scanner, query("after"), query("limit")).await
+            }
+            ("GET", Some(id)) if query("view") == Some("drift") => {
+                api::drift(&self.world, &self.scanner, id).await
             }
             ("GET", None) => api::list(&self.world, query("after"), query("limit")).await,
             ("GET", Some(id)) if query("view") == Some("history") => {

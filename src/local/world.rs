@@ -2,6 +2,7 @@
 //! and the embedded host that drives them over HTTP.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     azure::{event_grid::EventGrid, wire::HttpWire},
     blueprint::Blueprint,
+    config::DriftClass,
     host::{bind, routes::Routes, serve},
     ports::{Clock as _, StoreError, SystemClock, Wire, World},
     runner::Settings,
@@ -134,6 +136,15 @@ impl LocalWorld {
         let routes = Routes::new(world.clone(), runner_settings, settings.blueprints, stamps, process);
         let routes = Arc::new(routes);
         Ok(Self { world, queue, cloud, routes, _cloud_server: cloud_server })
+    }
+
+    /// The same, having drift of these classes put right. To be said before anything else holds the functions.
+    #[must_use]
+    pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
+        if let Some(routes) = Arc::get_mut(&mut self.routes) {
+            routes.scanner.heal(heal);
+        }
+        self
     }
 
     /// Starts the embedded host, which drives the functions over HTTP as the real one would.

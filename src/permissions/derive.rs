@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Permissions, Reach, Role, actions};
+use super::{OPTIONAL, Permissions, Reach, Role, actions};
 use crate::blueprint::{Blueprint, Fault, Purge, ResourceType, Touch, Use};
 
 /// Granting, looking at grants, taking them back.
@@ -90,6 +90,7 @@ impl Derived {
         for of in [ASSIGNMENTS, DEFINITIONS] {
             permissions.auditor.add(format!("{of}/read"), "proof of isolation: who may what".to_owned());
         }
+        permissions.auditor.add(OPTIONAL.to_owned(), "drift: who changed what (may be left out)".to_owned());
         Self(permissions)
     }
 

@@ -20,6 +20,10 @@ pub use compare::{Comparison, Held, compare};
 pub use condition::Condition;
 pub use derive::derive;
 
+/// What may be left out: without it drift is told of all the same, but not who caused it. Source: Microsoft, "Roles,
+/// permissions, and security in Azure Monitor".
+pub const OPTIONAL: &str = "Microsoft.Insights/eventtypes/values/read";
+
 /// What an identity may do in Azure Resource Manager.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Role {

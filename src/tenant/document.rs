@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Action, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story};
+use super::{Action, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story};
 use crate::{
     blueprint::{Outputs, Plan},
     ids::{StepName, TenantId},
@@ -201,6 +201,9 @@ pub struct Tenant {
     /// Events so far.
     #[serde(default)]
     pub sequence: u64,
+    /// What was last told of drift; absent as long as there never was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftTold>,
     /// When somebody has to look at it again; `None` when nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,

@@ -5,6 +5,7 @@
 
 mod cause;
 mod document;
+mod drift;
 mod later;
 mod notice;
 mod proof;
@@ -14,6 +15,7 @@ mod stored;
 
 pub use cause::{Cause, FailureClass, RawAnswer};
 pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
+pub use drift::DriftTold;
 pub use later::Later;
 pub use notice::{Notice, Story};
 pub use proof::{Proof, Proven, Verdict};

@@ -134,6 +134,15 @@ fn caller<'a>(inner: &'a Inner, call: &Call) -> Option<&'a Holder> {
     access.holder(&client)
 }
 
+/// Who it is, for the activity log: whoever a token stands for, or, without one, whoever says so in a header of the
+/// simulator's own.
+fn named(inner: &Inner, call: &Call) -> Option<String> {
+    match caller(inner, call) {
+        Some(holder) => Some(holder.object_id.clone()),
+        None => call.headers.get("x-sim-caller").cloned(),
+    }
+}
+
 /// Refuses what the caller may not do.
 fn permit(inner: &Inner, look: &impl Look, service: Service, call: &Call) -> Outcome<()> {
     match (caller(inner, call), &inner.access, service) {
@@ -216,6 +225,7 @@ fn entry(inner: &Inner, call: &Call, reply: &Reply, tenant: Option<String>) -> E
         path: call.target(),
         status: reply.status,
         tenant,
+        caller: named(inner, call),
     }
 }
 

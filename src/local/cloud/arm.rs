@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    operations,
+    activity, operations,
     path::{Place, segments},
     providers,
     reply::{Call, Outcome, Refusal, Reply, Stop, refuse},
@@ -43,6 +43,7 @@ enum Target {
     Resource(&'static Kind, Place),
     Collection(&'static Kind, Place),
     GroupContents(Place),
+    ActivityLog,
 }
 
 /// Answers a GET or HEAD.
@@ -67,6 +68,7 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
         Target::Resource(kind, place) => show(look, call, kind, &place),
         Target::Collection(kind, place) => list(look, call, kind, &place),
         Target::GroupContents(place) => contents(look, call, &place),
+        Target::ActivityLog => activity::list(look, call),
         Target::Provider { register: true, .. } | Target::DeletedVault { purge: true, .. } => {
             not_allowed(call)
         }
@@ -100,7 +102,8 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
             | Target::DeletedAccount(_)
             | Target::Resource(..)
             | Target::Collection(..)
-            | Target::GroupContents(_),
+            | Target::GroupContents(_)
+            | Target::ActivityLog,
         ) => not_allowed(call),
     }
 }
@@ -173,6 +176,9 @@ fn target(call: &Call) -> Outcome<Target> {
         {
             let by_status = operations::is_status(word) == Some(true);
             Target::Poll { operation: (*operation).to_owned(), by_status }
+        }
+        ["subscriptions", _, "providers", "microsoft.insights", "eventtypes", "management", "values"] => {
+            Target::ActivityLog
         }
         ["subscriptions", _, "providers", _] => {
             Target::Provider { namespace: words[3].clone(), register: false }

@@ -11,6 +11,7 @@
 //! expire by comparing instants with the clock whenever somebody asks.
 
 pub mod access;
+mod activity;
 mod answer;
 mod arm;
 mod built_in;

@@ -74,6 +74,9 @@ pub(crate) struct Entry {
     pub(crate) status: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<String>,
+    /// Who asked, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) caller: Option<String>,
 }
 
 fn fault<E: Into<redb::Error>>(error: E) -> CloudError {

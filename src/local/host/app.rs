@@ -183,9 +183,10 @@ fn is_name(text: &str, further: &str) -> bool {
 }
 
 const HOST: &str = include_str!("../../../host.json");
-const FUNCTIONS: [(&str, &str); 7] = [
+const FUNCTIONS: [(&str, &str); 8] = [
     ("audit", include_str!("../../../audit/function.json")),
     ("deadletter", include_str!("../../../deadletter/function.json")),
+    ("drift", include_str!("../../../drift/function.json")),
     ("resume", include_str!("../../../resume/function.json")),
     ("retry", include_str!("../../../retry/function.json")),
     ("signup", include_str!("../../../signup/function.json")),

@@ -27,12 +27,14 @@ const LATE: SignedDuration = SignedDuration::from_secs(1);
 pub(super) enum Schedule {
     /// At every multiple of so many seconds within each minute or hour, as `*/N` says.
     Aligned { step: i64, within: i64 },
+    /// Once in each hour, so many seconds after its beginning, as a number of minutes says.
+    Hourly { second: i64 },
     /// So long after the previous tick.
     Every(Duration),
 }
 
 impl Schedule {
-    /// Reads the two forms of NCRONTAB that are needed: `*/N * * * * *` and `0 */N * * * *`.
+    /// Reads the three forms of NCRONTAB that are needed: `*/N * * * * *`, `0 */N * * * *` and `0 N * * * *`.
     pub(super) fn parse(function: &FunctionFile) -> Result<Self, AppError> {
         let text = function.trigger().schedule.as_deref().unwrap_or_default();
         let fields: Vec<&str> = text.split_whitespace().collect();
@@ -40,7 +42,11 @@ impl Schedule {
             let step: i64 = if field == "*" { 1 } else { field.strip_prefix("*/")?.parse().ok()? };
             (1..60).contains(&step).then_some(step)
         };
+        let minute = |field: &str| field.parse::<i64>().ok().filter(|minute| (0..60).contains(minute));
         let schedule = match fields.as_slice() {
+            ["0", at, "*", "*", "*", "*"] if minute(at).is_some() => {
+                minute(at).map(|minute| Self::Hourly { second: minute * 60 })
+            }
             ["0", minutes, "*", "*", "*", "*"] => {
                 step(minutes).map(|step| Self::Aligned { step: step * 60, within: 3600 })
             }
@@ -51,7 +57,9 @@ impl Schedule {
         };
         schedule.ok_or_else(|| AppError {
             file: format!("{}/function.json", function.name),
-            why: format!("the embedded host reads `*/N * * * * *` and `0 */N * * * *`, not `{text}`"),
+            why: format!(
+                "the embedded host reads `*/N * * * * *`, `0 */N * * * *` and `0 N * * * *`, not `{text}`"
+            ),
         })
     }
 
@@ -61,6 +69,7 @@ impl Schedule {
             Self::Aligned { step, within: 3600 } => {
                 Self::Every(minute * u32::try_from(step / 60).unwrap_or(1).max(1))
             }
+            Self::Hourly { .. } => Self::Every(minute * 60),
             Self::Aligned { .. } | Self::Every(_) => Self::Every(minute),
         }
     }
@@ -69,6 +78,11 @@ impl Schedule {
     pub(super) fn next(self, after: Timestamp) -> Timestamp {
         let next = match self {
             Self::Every(interval) => return after.checked_add(interval).unwrap_or(Timestamp::MAX),
+            Self::Hourly { second: at } => {
+                let second = after.as_second();
+                let here = second - second.rem_euclid(3600) + at;
+                if here > second { here } else { here + 3600 }
+            }
             Self::Aligned { step, within } => {
                 let second = after.as_second();
                 let into = second.rem_euclid(within);
@@ -150,12 +164,15 @@ mod tests {
             ("0 * * * * *", "2026-08-20T10:00:59.9Z", "2026-08-20T10:01:00Z"),
             ("0 */7 * * * *", "2026-08-20T10:56:00Z", "2026-08-20T11:00:00Z"),
             ("*/15 * * * * *", "2026-08-20T10:00:15Z", "2026-08-20T10:00:30Z"),
+            ("0 20 * * * *", "2026-08-20T10:19:59.9Z", "2026-08-20T10:20:00Z"),
+            ("0 20 * * * *", "2026-08-20T10:20:00Z", "2026-08-20T11:20:00Z"),
+            ("0 0 * * * *", "2026-08-20T23:59:00Z", "2026-08-21T00:00:00Z"),
             ("*/40 * * * * *", "2026-08-20T10:00:41Z", "2026-08-20T10:01:00Z"),
         ];
         for (schedule, after, wanted) in cases {
             assert_eq!(next(schedule, after).as_deref(), Some(wanted), "{schedule}");
         }
-        for schedule in ["", "0 0 * * * *", "0 */0 * * * *", "*/60 * * * * *", "* * * * *", "%Setting%"] {
+        for schedule in ["", "0 60 * * * *", "0 */0 * * * *", "*/60 * * * * *", "* * * * *", "%Setting%"] {
             assert_eq!(next(schedule, "2026-08-20T10:00:00Z"), None, "{schedule}");
         }
     }

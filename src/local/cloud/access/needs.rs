@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::local::cloud::{
+    activity,
     path::{Place, segments},
     reply::Call,
 };
@@ -43,7 +44,8 @@ pub(super) fn main(call: &Call) -> Option<Need> {
         Some(at) => (words.get(at + 1)?.as_str(), words.get(at + 2..)?),
     };
     let mut types: Vec<&str> = rest.iter().step_by(2).map(String::as_str).collect();
-    let scope = format!("/{}", words.join("/"));
+    // The activity log of a part of the subscription is for whoever may read that part's.
+    let scope = activity::scope(call).unwrap_or_else(|| format!("/{}", words.join("/")));
     let is_operation = types.last().is_some_and(|last| OPERATIONS.contains(&last.to_lowercase().as_str()));
     let verb = match call.method.as_str() {
         "GET" | "HEAD" if types.is_empty() => {

@@ -1,0 +1,32 @@
+//! Looks at all steps of a tenant, a few at a time.
+
+use futures_util::{StreamExt as _, stream};
+
+use crate::{
+    blueprint::Kind,
+    drift::{Glance, Report, Sighting},
+    ids::StepName,
+    ports::Wire,
+    tenant::Tenant,
+};
+
+/// How many questions are under way at a time.
+const AT_ONCE: usize = 8;
+
+pub(super) async fn at(wire: &dyn Wire, tenant: &Tenant) -> Report {
+    let look = |name: StepName| async move {
+        let sighting = match Glance::at(tenant, &name) {
+            Err(why) => Sighting::Unknown(why),
+            Ok(glance) => match wire.send(glance.question()).await {
+                Ok(reply) => glance.judge(&reply),
+                Err(failure) => Sighting::Unknown(failure.cause.message),
+            },
+        };
+        (name, sighting)
+    };
+    // The proof of isolation has a timer of its own.
+    let names = tenant.steps.iter().filter(|(_, record)| record.kind != Kind::Isolation);
+    let names: Vec<StepName> = names.map(|(name, _)| name.clone()).collect();
+    let sightings = stream::iter(names).map(look).buffer_unordered(AT_ONCE).collect().await;
+    Report::of(tenant, sightings)
+}

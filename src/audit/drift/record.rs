@@ -1,0 +1,42 @@
+//! What a scan found, into the tenant's document: one save, against the version that was read.
+
+use std::collections::BTreeSet;
+
+use super::who;
+use crate::{
+    config::DriftClass,
+    drift::{Report, at_rest, take_in},
+    ports::{StoreError, World},
+    tenant::Tenant,
+};
+
+/// Records a report on a tenant as it was looked at; whether it did. The document is due at once then. Somebody who changed
+/// the tenant meanwhile may have changed what is wanted: then the next run looks again.
+pub(super) async fn record(
+    world: &World,
+    judged: &Tenant,
+    report: &mut Report,
+    heal: &BTreeSet<DriftClass>,
+) -> Result<bool, StoreError> {
+    // Who it was is asked only when there is something to tell.
+    let now = world.clock.now();
+    if !take_in(&mut judged.clone(), &mut report.clone(), heal, now) {
+        return Ok(false);
+    }
+    who::ask(world.wire.as_ref(), judged, report, now).await;
+    let Some(stored) = world.store.load(&judged.id).await? else { return Ok(false) };
+    let mut tenant = stored.value;
+    let same = at_rest(&tenant)
+        && (tenant.incarnation, tenant.generation) == (judged.incarnation, judged.generation)
+        && (&tenant.steps, &tenant.drift) == (&judged.steps, &judged.drift);
+    if !same || !take_in(&mut tenant, report, heal, now) {
+        return Ok(false);
+    }
+    tenant.due_at = Some(tenant.due_at.map_or(now, |due| due.min(now)));
+    tenant.updated_at = now;
+    match world.store.save(&tenant, Some(&stored.etag)).await {
+        Ok(_) => Ok(true),
+        Err(StoreError::Overtaken) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,76 @@
+//! Asks Azure's activity log who made the changes; what it does not tell is said instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::{
+    drift::{By, Report, newest, question},
+    ports::Wire,
+    steps::{Method, Request},
+    tenant::Tenant,
+};
+
+const AT_ONCE: usize = 8;
+/// How many resources are asked about, and how many pages are read of each: drift of more than that is a disaster of another
+/// kind, and the log has its own reader.
+const MOST_RESOURCES: usize = 50;
+const MOST_PAGES: usize = 5;
+
+pub(super) async fn ask(wire: &dyn Wire, tenant: &Tenant, report: &mut Report, now: Timestamp) {
+    let resources: BTreeSet<String> = report.items.iter().map(|item| item.resource.clone()).collect();
+    let from = since(tenant).min(now);
+    let look = |resource: String| async move {
+        let answer = match question(&resource, from, now) {
+            Some(first) => answer(wire, first).await,
+            None => {
+                Err("changes in Entra are not in Azure's activity log; Entra's audit log has them".into())
+            }
+        };
+        (resource, answer)
+    };
+    let asked = stream::iter(resources).take(MOST_RESOURCES).map(look).buffer_unordered(AT_ONCE);
+    let answers: BTreeMap<String, Result<By, String>> = asked.collect().await;
+    for item in &mut report.items {
+        match answers.get(&item.resource) {
+            Some(Ok(by)) => item.by = Some(by.clone()),
+            Some(Err(why)) => item.by_unknown = Some(why.clone()),
+            None => item.by_unknown = Some("too much has drifted at once to ask about each".to_owned()),
+        }
+    }
+}
+
+/// Since when it was somebody else: all was right when the last work ended, and when drift was last told to be over. Clocks
+/// differ by less than a second or two.
+fn since(tenant: &Tenant) -> Timestamp {
+    let worked = tenant.concluded.as_ref().map(|conclusion| conclusion.finished_at);
+    let right = tenant.drift.as_ref().filter(|past| past.told.is_empty()).map(|past| past.since);
+    let last = worked.max(right).unwrap_or(tenant.created_at);
+    last.checked_sub(SignedDuration::from_secs(2)).unwrap_or(last)
+}
+
+async fn answer(wire: &dyn Wire, first: Request) -> Result<By, String> {
+    let mut entries: Vec<Value> = Vec::new();
+    let mut request = first;
+    for _ in 0..MOST_PAGES {
+        let api = request.api;
+        let mut reply = wire.send(request).await.map_err(|failure| unreadable(&failure.cause.message))?;
+        let page = reply.body.get_mut("value").map(Value::take).filter(|_| reply.status == 200);
+        let Some(Value::Array(page)) = page else {
+            let code = reply.body.pointer("/error/code").or_else(|| reply.body.get("code"));
+            let code: String = code.and_then(Value::as_str).unwrap_or("no code").chars().take(80).collect();
+            return Err(unreadable(&format!("HTTP {} ({code})", reply.status)));
+        };
+        entries.extend(page);
+        let next = reply.body.get("nextLink").and_then(Value::as_str).filter(|next| !next.is_empty());
+        let Some(next) = next else { break };
+        request = Request::new(api, Method::Get, next);
+    }
+    newest(&entries).ok_or_else(|| "the activity log names nobody; an entry may take some minutes".to_owned())
+}
+
+fn unreadable(why: &str) -> String {
+    format!("the activity log can't be read: {why}")
+}

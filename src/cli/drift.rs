@@ -1,0 +1,110 @@
+//! `tenantry drift`: whether tenants are still as they were left.
+
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use serde_json::Value;
+
+use super::{call::Instance, output};
+use crate::drift::{Item, Report};
+
+/// Compare tenants with what was recorded when they became active
+///
+/// Exit code 0 if all was looked at and is as it was left, 1 if not.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tenant's id
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    tenant: Option<String>,
+    /// Every tenant that is active and not being worked on
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) async fn run(args: Args) -> ExitCode {
+    let (mut seen, mut clean) = (0_usize, 0_usize);
+    let mut next: Option<String> = None;
+    loop {
+        let path = match &args.tenant {
+            Some(tenant) => format!("/api/tenants/{tenant}?view=drift"),
+            None => {
+                let after = next.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
+                format!("/api/tenants?view=drift{after}")
+            }
+        };
+        let mut answer = match args.instance.get(&path).await {
+            Ok(answer) => answer,
+            Err(code) => return code,
+        };
+        next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
+        let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
+        match serde_json::from_value::<Vec<Report>>(found) {
+            Ok(reports) => {
+                for report in &reports {
+                    tell(report, args.instance.json);
+                }
+                seen += reports.len();
+                clean += reports.iter().filter(|report| report.is_clean()).count();
+            }
+            Err(error) => {
+                output::problem(&format!("the answer is no report: {error}"));
+                return ExitCode::from(2);
+            }
+        }
+        if next.is_none() || args.tenant.is_some() {
+            break;
+        }
+    }
+    if args.all && !args.instance.json {
+        output::line(&format!("{clean} of {seen} tenants are as they were left"));
+    }
+    if clean == seen { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// One tenant: a line of JSON, or lines for people.
+fn tell(report: &Report, json: bool) {
+    if json {
+        match serde_json::to_string(report) {
+            Ok(line) => output::line(&line),
+            Err(error) => output::problem(&error.to_string()),
+        }
+        return;
+    }
+    let said = match (report.items.len(), report.unread.len()) {
+        (0, 0) => "as it was left".to_owned(),
+        (0, _) => "not known".to_owned(),
+        (items, _) => format!("{items} drifted"),
+    };
+    output::line(&format!("{}  {said}", report.tenant_id));
+    for item in &report.items {
+        tell_item(item);
+    }
+    for unread in &report.unread {
+        output::line(&format!("  not known: {}: {}", unread.step, plain(&unread.why)));
+    }
+}
+
+fn tell_item(item: &Item) {
+    output::line(&format!("  {}: {} {}", item.severity.word(), item.step, plain(&item.path)));
+    let (wanted, seen) = (item.wanted.to_string(), item.seen.to_string());
+    output::line(&format!("    wanted: {}  seen: {}", plain(&wanted), plain(&seen)));
+    match (&item.by, &item.by_unknown) {
+        (Some(by), _) => {
+            output::line(&format!(
+                "    by {} at {}: {}",
+                plain(&by.caller),
+                plain(&by.at),
+                plain(&by.operation)
+            ));
+        }
+        (None, Some(why)) => output::line(&format!("    by whom is not known: {}", plain(why))),
+        (None, None) => {}
+    }
+}
+
+/// A text that somebody else may have chosen, without what could move a terminal's cursor.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,56 @@
+//! Who made a change, from Azure's activity log.
+//!
+//! Sources: Microsoft, "Activity Logs - List" (the filter takes these patterns and no other; entries have `caller`,
+//! `claims`, `operationName`, `status`, `eventTimestamp`) and "Azure Monitor activity log" (kept for 90 days; an entry
+//! shows after some minutes; changes in Entra are not in it).
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::By;
+use crate::steps::{Method, Request, odata_key};
+
+const API_VERSION: &str = "2015-04-01";
+/// How far back the log is asked: less than it is kept for, so that no question is refused.
+const KEPT: SignedDuration = SignedDuration::from_hours(89 * 24);
+/// How many characters of the log's texts are kept.
+const CHARACTERS: usize = 200;
+
+/// Asks for what happened to a resource of Azure Resource Manager from one instant to another; `None` for what has no
+/// place in the log.
+pub fn question(resource: &str, from: Timestamp, to: Timestamp) -> Option<Request> {
+    let subscription = resource.strip_prefix("/subscriptions/")?.split('/').next()?;
+    let from = from.max(to.checked_sub(KEPT).unwrap_or(from)).min(to);
+    let filter = format!(
+        "eventTimestamp%20ge%20'{}'%20and%20eventTimestamp%20le%20'{}'%20and%20resourceUri%20eq%20'{}'",
+        odata_key(&from.to_string()),
+        odata_key(&to.to_string()),
+        odata_key(resource),
+    );
+    let list =
+        format!("/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values");
+    let path = format!("{list}?api-version={API_VERSION}&$filter={filter}");
+    Some(Request::new(crate::steps::Api::Arm, Method::Get, path))
+}
+
+/// The latest change that did not fail, and who made it.
+pub fn newest(entries: &[Value]) -> Option<By> {
+    let text = |entry: &Value, pointer: &str| {
+        let text = entry.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        text.chars().filter(|c| !c.is_control()).take(CHARACTERS).collect::<String>()
+    };
+    let changes = entries.iter().filter(|entry| {
+        let operation = text(entry, "/operationName/value").to_ascii_lowercase();
+        (operation.ends_with("/write") || operation.ends_with("/delete"))
+            && !text(entry, "/status/value").eq_ignore_ascii_case("Failed")
+            && !text(entry, "/caller").is_empty()
+    });
+    let instant = |entry: &&Value| text(entry, "/eventTimestamp").parse::<Timestamp>().ok();
+    let entry = changes.max_by_key(instant)?;
+    Some(By {
+        caller: text(entry, "/caller"),
+        app_id: Some(text(entry, "/claims/appid")).filter(|id| !id.is_empty()),
+        operation: text(entry, "/operationName/value"),
+        at: text(entry, "/eventTimestamp"),
+    })
+}

@@ -1,0 +1,122 @@
+//! The activity log: who changed what in Resource Manager, from the journal.
+//!
+//! Source: Microsoft, "Activity Logs - List": the filter takes a few patterns and no other, and begins with a time. In Azure
+//! an entry takes minutes to show, and is kept for 90 days; here it shows at once, and is kept for as long as the file.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    path::{Place, group_id},
+    reply::{Call, Outcome, Reply, refuse},
+    stamp::SUBSCRIPTION_ID,
+    store::{Entry, Snapshot},
+};
+
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What a filter asks for.
+struct Filter {
+    from: Timestamp,
+    to: Timestamp,
+    resource: Option<String>,
+    group: Option<String>,
+}
+
+impl Filter {
+    /// The patterns that the service takes; `None` for any other.
+    fn parse(text: &str) -> Option<Self> {
+        let (mut from, mut to, mut resource, mut group) = (None, None, None, None);
+        for clause in text.split(" and ") {
+            let (head, value) = clause.split_once(" '")?;
+            let value = value.strip_suffix('\'')?.replace("''", "'");
+            match head {
+                "eventTimestamp ge" => from = Some(value.parse().ok()?),
+                "eventTimestamp le" => to = Some(value.parse().ok()?),
+                "resourceUri eq" if group.is_none() => resource = Some(value),
+                "resourceGroupName eq" if resource.is_none() => group = Some(value),
+                _ => return None,
+            }
+        }
+        Some(Self { from: from?, to: to.unwrap_or(Timestamp::MAX), resource, group })
+    }
+
+    fn takes(&self, entry: &Entry, id: &str) -> bool {
+        let group = || Place::of(id).and_then(|place| place.group);
+        (self.from..=self.to).contains(&entry.at)
+            && self.resource.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(id))
+            && self
+                .group
+                .as_ref()
+                .is_none_or(|wanted| group().is_some_and(|g| g.eq_ignore_ascii_case(wanted)))
+    }
+}
+
+/// Where the right to read is needed, for a question about the log; `None` for any other.
+pub(crate) fn scope(call: &Call) -> Option<String> {
+    let log = call.path.to_lowercase();
+    if !log.ends_with("/providers/microsoft.insights/eventtypes/management/values") {
+        return None;
+    }
+    let filter = Filter::parse(call.query.get("$filter")?)?;
+    filter.resource.or_else(|| Some(group_id(SUBSCRIPTION_ID, &filter.group?)))
+}
+
+/// The entries that a filter takes, the newest first.
+pub(crate) fn list(look: &Snapshot, call: &Call) -> Outcome {
+    super::arm::version(call, "eventtypes", "2015-04-01")?;
+    let Some(filter) = call.query.get("$filter").and_then(|text| Filter::parse(text)) else {
+        return refuse(400, "BadRequest", "The $filter is missing, or is none of those that are supported.");
+    };
+    if filter.from < look.now.checked_sub(KEPT).unwrap_or(filter.from) {
+        return refuse(400, "BadRequest", "The start time cannot be more than 90 days in the past.");
+    }
+    let mut entries: Vec<Value> =
+        look.journal()?.iter().rev().filter_map(|entry| shown(entry, &filter)).collect();
+    entries.truncate(1000);
+    Ok(Reply::json(200, json!({ "value": entries })))
+}
+
+/// An entry of the journal as the log has it; reads are not in the log, nor is what other services were asked.
+fn shown(entry: &Entry, filter: &Filter) -> Option<Value> {
+    let id = entry.path.split('?').next()?;
+    let provider = Place::of(id)?;
+    let verb = match entry.method.as_str() {
+        "PUT" | "PATCH" => "write",
+        "DELETE" => "delete",
+        "POST" => "action",
+        _ => return None,
+    };
+    if !filter.takes(entry, id) {
+        return None;
+    }
+    // What lies at a scope, such as a role assignment, belongs to the provider that is named last.
+    let kind = match id.rsplit_once("/providers/") {
+        Some((_, rest)) => {
+            let words: Vec<&str> = rest.split('/').collect();
+            let types = words.iter().skip(1).step_by(2).copied();
+            words.iter().take(1).copied().chain(types).collect::<Vec<_>>().join("/")
+        }
+        None => "Microsoft.Resources/subscriptions/resourceGroups".to_owned(),
+    };
+    let (status, at) = (if entry.status < 400 { "Succeeded" } else { "Failed" }, entry.at);
+    let named = |value: &str| json!({ "value": value, "localizedValue": value });
+    let operation = format!("{kind}/{verb}");
+    Some(json!({
+        "authorization": { "action": operation, "scope": id },
+        "caller": entry.caller,
+        "claims": {},
+        "category": named("Administrative"),
+        "eventName": named("EndRequest"),
+        "eventTimestamp": at,
+        "submissionTimestamp": at,
+        "httpRequest": { "method": entry.method },
+        "level": if entry.status < 400 { "Informational" } else { "Error" },
+        "operationName": named(&operation),
+        "resourceGroupName": provider.group,
+        "resourceId": id,
+        "status": named(status),
+        "subStatus": named(&entry.status.to_string()),
+        "subscriptionId": SUBSCRIPTION_ID,
+    }))
+}
