@@ -3,9 +3,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "drift/classes.rs"]
+mod classes;
 mod common;
+#[path = "drift/healing.rs"]
+mod healing;
 #[path = "drift/rig.rs"]
 mod rig;
+#[path = "drift/telling.rs"]
+mod telling;
 
 use reqwest::Method;
 use rig::{MALLORY, Rig, short};
@@ -13,15 +19,17 @@ use serde_json::{Value, json};
 use tenantry::drift::DriftClass;
 
 /// What somebody does to one step's object.
-enum Deed {
+pub(crate) enum Deed {
+    /// A value at a pointer; `null` takes it away.
     Change(&'static str, Value),
+    /// All of it.
     Delete,
 }
 
 /// Step, deed, and the item that follows: its path (`None` for the resource's id) and severity.
-type Row = (&'static str, Deed, Option<&'static str>, DriftClass);
+pub(crate) type Row = (&'static str, Deed, Option<&'static str>, DriftClass);
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     use Deed::{Change, Delete};
     use DriftClass::{Availability, Cosmetic, Isolation};
     let change = |step, at, value, class| (step, Change(at, value), Some(at), class);
@@ -54,16 +62,7 @@ async fn every_planted_change_is_found_and_classed_and_its_author_named() {
     for (step, deed, path, class) in rows() {
         let rig = Rig::new(&["contoso"]).await;
         assert!(rig.scan("contoso").await.is_clean());
-        let what = match deed {
-            Deed::Change(at, value) => {
-                rig.change("contoso", step, at, value.clone()).await;
-                format!("{step}{at} = {value}")
-            }
-            Deed::Delete => {
-                rig.delete("contoso", step).await;
-                format!("{step} deleted")
-            }
-        };
+        let what = rig.do_it(step, &deed).await;
         let report = rig.scan("contoso").await;
         let found: Vec<_> = report.items.iter().map(short).collect();
         assert!(report.unread.is_empty(), "{what}: {:?}", report.unread);
@@ -91,42 +90,4 @@ async fn what_azure_adds_by_itself_is_no_drift() {
         assert!(report.is_clean(), "{report:#?}");
     }
     assert_eq!(rig.tick().await, []);
-}
-
-#[tokio::test]
-async fn a_change_is_told_once_and_its_end_is_too() {
-    let rig = Rig::new(&["contoso", "tailspin"]).await;
-    assert_eq!(rig.tick().await, []);
-    assert_eq!(
-        rig.tenant("contoso").await.drift,
-        None,
-        "nothing is written about a tenant that is as it was left"
-    );
-    rig.change("contoso", "storage", "/properties/allowSharedKeyAccess", json!(true)).await;
-    for _ in 0..3 {
-        rig.tick().await;
-    }
-    let told = rig.told("contoso");
-    assert_eq!(rig.kinds("contoso"), ["detected"], "{told:#?}");
-    let item = &told[0].1["items"][0];
-    assert_eq!(item["path"], "/properties/allowSharedKeyAccess");
-    assert_eq!((&item["wanted"], &item["seen"]), (&json!(false), &json!(true)));
-    assert_eq!((&item["severity"], &item["by"]["caller"]), (&json!("isolation"), &json!(MALLORY)));
-    assert_eq!(item.get("healing"), None, "report first");
-    assert_eq!((&told[0].1["more"], &told[0].1["status"]), (&json!(0), &json!("active")));
-    // Something else drifts too, and then the first is put back.
-    rig.change("contoso", "vault", "/tags/costcentre", json!("1")).await;
-    rig.tick().await;
-    rig.change("contoso", "storage", "/properties/allowSharedKeyAccess", json!(false)).await;
-    rig.tick().await;
-    rig.change("contoso", "vault", "/tags/costcentre", json!("4711")).await;
-    rig.tick().await;
-    rig.tick().await;
-    let counts: Vec<_> =
-        rig.told("contoso").iter().map(|(_, data)| data["items"].as_array().unwrap().len()).collect();
-    assert_eq!(
-        (rig.kinds("contoso").join(" "), counts),
-        ("detected detected detected resolved".into(), vec![1, 2, 1, 0])
-    );
-    assert_eq!(rig.kinds("tailspin"), [""; 0]);
 }

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
@@ -14,11 +15,13 @@ use tenantry::{
     intake::Verdict,
     local::cloud::{Speed, access::Access, local_stamp},
     permissions::{Permissions, derive},
-    ports::World,
+    ports::{Wire, World},
     runner::{Progress, Runner, Settings},
+    steps::{Failure, Reply, Request},
     tenant::Tenant,
 };
 
+use crate::Deed;
 use crate::common::{lab::Lab, signup};
 
 /// Who changes things.
@@ -100,6 +103,13 @@ impl Rig {
         reports.into_iter().filter(|report| told.contains(&report.tenant_id)).collect()
     }
 
+    /// A tick in a world where things go wrong; whether it came to an end.
+    pub(crate) async fn tick_in(&self, world: World) -> bool {
+        let scan = self.scanner_in(world).run(100).await;
+        self.lab.clock.pass(Duration::from_secs(3600));
+        scan.is_ok()
+    }
+
     /// The events about drift, oldest first: the type's last word, and the data.
     pub(crate) fn told(&self, tenant: &str) -> Vec<(String, Value)> {
         let told = self.lab.subscribers.told().into_iter().filter(|event| event["tenantid"] == tenant);
@@ -164,11 +174,26 @@ impl Rig {
         let mut body = self.send(Method::GET, &place, None).await;
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         let members = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-        match value {
-            Value::Null => _ = members.remove(name),
-            value => _ = members.insert(name.to_owned(), value),
+        if value.is_null() {
+            members.remove(name);
+        } else {
+            members.insert(name.to_owned(), value);
         }
         self.send(Method::PUT, &place, Some(&body)).await;
+    }
+
+    /// Does a deed of the table to contoso's object, and says what it was.
+    pub(crate) async fn do_it(&self, step: &str, deed: &Deed) -> String {
+        match deed {
+            Deed::Change(at, value) => {
+                self.change("contoso", step, at, value.clone()).await;
+                format!("{step}{at} = {value}")
+            }
+            Deed::Delete => {
+                self.delete("contoso", step).await;
+                format!("{step} deleted")
+            }
+        }
     }
 
     pub(crate) async fn delete(&self, tenant: &str, step: &str) {
@@ -182,30 +207,26 @@ pub(crate) fn short(item: &Item) -> (String, String, &'static str) {
     (item.step.to_string(), item.path.clone(), item.severity.word())
 }
 
-/// A world whose wire answers some questions otherwise.
-pub(crate) fn bent(
-    world: &World,
-    bend: impl Fn(&tenantry::steps::Request) -> Option<tenantry::steps::Reply> + Send + Sync + 'static,
-) -> World {
+/// A world whose wire answers some questions otherwise, and sends nothing that could change something.
+pub(crate) fn bent(world: &World, bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> World {
     World { wire: Arc::new(Bent { inner: Arc::clone(&world.wire), bend }), ..world.clone() }
 }
 
 struct Bent<F> {
-    inner: Arc<dyn tenantry::ports::Wire>,
+    inner: Arc<dyn Wire>,
     bend: F,
 }
 
-impl<F: Fn(&tenantry::steps::Request) -> Option<tenantry::steps::Reply> + Send + Sync> tenantry::ports::Wire
-    for Bent<F>
-{
-    fn send(
-        &self,
-        request: tenantry::steps::Request,
-    ) -> futures_util::future::BoxFuture<'_, Result<tenantry::steps::Reply, tenantry::steps::Failure>> {
+impl<F: Fn(&Request) -> Option<Reply> + Send + Sync> Wire for Bent<F> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         assert_eq!(request.method, tenantry::steps::Method::Get, "a scan only reads");
         match (self.bend)(&request) {
             Some(reply) => Box::pin(async move { Ok(reply) }),
             None => self.inner.send(request),
         }
     }
+}
+
+pub(crate) fn refusal(status: u16, code: &str) -> Reply {
+    Reply { status, body: json!({"error": {"code": code}}), ..Reply::default() }
 }

@@ -1,0 +1,87 @@
+//! The table of classes, row by row, and what the table does not know.
+
+use tenantry::{
+    blueprint::Kind,
+    drift::{
+        DriftClass::{self, Availability, Cosmetic, Isolation},
+        class_of, class_of_absence,
+    },
+};
+
+#[test]
+fn a_difference_has_the_class_of_its_place() {
+    let rows: [(&str, DriftClass); 44] = [
+        ("/properties/publicNetworkAccess", Isolation),
+        ("/properties/authMode", Isolation),
+        ("/properties/disableLocalAuth", Isolation),
+        ("/properties/allowSharedKeyAccess", Isolation),
+        ("/properties/networkAcls/defaultAction", Isolation),
+        ("/properties/networkAcls", Isolation),
+        ("/properties/minimumTlsVersion", Isolation),
+        ("/properties/encryption/keySource", Isolation),
+        ("/properties/privateLinkServiceConnections/0/properties/privateLinkServiceId", Isolation),
+        (
+            "/properties/privateEndpointConnections/0/properties/privateLinkServiceConnectionState/status",
+            Isolation,
+        ),
+        ("/properties/model", Isolation),
+        ("/properties/environmentId", Isolation),
+        ("/properties/principalId", Isolation),
+        ("/identity", Isolation),
+        ("/identity/userAssignedIdentities", Isolation),
+        ("/web/redirectUris", Isolation),
+        ("/signInAudience", Isolation),
+        ("/subject", Isolation),
+        ("/passwordCredentials", Isolation),
+        ("/tags", Isolation),
+        ("/tags/tenantry-tenant", Isolation),
+        ("/tags/Tenantry-Deployment", Isolation),
+        ("/tags/tenantry-incarnation", Isolation),
+        ("/never/heard/of", Isolation),
+        ("", Isolation),
+        ("/", Isolation),
+        // As like one of the table's as may be, and another one.
+        ("/properties/trafficRules", Isolation),
+        ("/propertiestraffic", Isolation),
+        ("/properties/sku2", Isolation),
+        ("/tags/costcentre", Cosmetic),
+        ("/tags/tenantry-notes", Cosmetic),
+        ("/displayName", Cosmetic),
+        ("/properties/friendlyName", Cosmetic),
+        ("/description", Cosmetic),
+        ("/properties/traffic", Availability),
+        ("/properties/traffic/main", Availability),
+        ("/PROPERTIES/Traffic/main", Availability),
+        ("/sku/capacity", Availability),
+        ("/sku", Availability),
+        ("/properties/scaleSettings/minInstances", Availability),
+        ("/properties/instanceType", Availability),
+        ("/properties/provisioningState", Availability),
+        ("/accountEnabled", Availability),
+        ("/location", Availability),
+    ];
+    for (pointer, class) in rows {
+        assert_eq!(class_of(pointer), class, "{pointer}");
+    }
+}
+
+#[test]
+fn what_is_gone_has_the_class_of_what_it_was() {
+    let endpoint = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
+    let rows = [
+        (Kind::RoleAssignment, None, Isolation),
+        (Kind::FederatedCredential, None, Isolation),
+        (Kind::EntraApplication, None, Isolation),
+        (Kind::ServicePrincipal, None, Isolation),
+        (Kind::Arm, Some("Microsoft.ManagedIdentity/userAssignedIdentities"), Isolation),
+        (Kind::Arm, Some("microsoft.network/PRIVATEENDPOINTS/privateDnsZoneGroups"), Isolation),
+        (Kind::Arm, Some(endpoint), Availability),
+        (Kind::ArmUpdate, Some(endpoint), Availability),
+        (Kind::Check, Some(endpoint), Availability),
+        (Kind::Arm, Some("Microsoft.Storage/storageAccounts"), Availability),
+        (Kind::Arm, None, Availability),
+    ];
+    for (kind, of, class) in rows {
+        assert_eq!(class_of_absence(kind, of), class, "{kind:?} {of:?}");
+    }
+}
