@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tenantry::tenant::{MAX_DOCUMENT_BYTES, Operation, StepState, Tenant, UnreadableDocument};
+use tenantry::tenant::{DriftTold, MAX_DOCUMENT_BYTES, Operation, StepState, Tenant, UnreadableDocument};
 
 /// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
 const V1: &str = include_str!("fixtures/tenant-v1.json");
@@ -63,6 +64,38 @@ fn a_document_without_what_came_later_loads_too() {
     }
     let tenant = open(&early.to_string()).unwrap();
     assert_eq!((tenant.sequence, tenant.operations.len(), tenant.due_at), (0, 0, None));
+}
+
+#[test]
+fn what_was_told_of_drift_comes_back_with_what_a_later_version_adds_to_it() {
+    let now = v1().created_at;
+    let mut tenant = v1();
+    assert_eq!(tenant.drift, None, "a document of before it was known");
+    let mut drift = DriftTold::nothing(now);
+    drift.told.insert("store".parse().unwrap(), "digest".to_owned());
+    drift.heals("store /sku".to_owned(), SignedDuration::from_hours(24), now);
+    tenant.drift = Some(drift);
+    assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
+    let mut later = json!(tenant);
+    later["drift"]["unheardOf"] = json!([1, 2]);
+    let tenant = open(&later.to_string()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), later);
+}
+
+#[test]
+fn what_was_put_right_is_remembered_for_a_day_and_not_without_end() {
+    let (start, day) = (v1().created_at, SignedDuration::from_hours(24));
+    let mut drift = DriftTold::nothing(start);
+    for number in 0..150 {
+        drift.heals(format!("thing {number}"), day, start + SignedDuration::from_secs(number));
+    }
+    assert_eq!(drift.healed.len(), 100);
+    let now = start + SignedDuration::from_secs(150);
+    assert_eq!((drift.times("thing 49", day, now), drift.times("thing 149", day, now)), (0, 1));
+    let tomorrow = start + day + SignedDuration::from_secs(200);
+    assert_eq!(drift.times("thing 149", day, tomorrow), 0);
+    drift.heals("thing".to_owned(), day, tomorrow);
+    assert_eq!(drift.healed.len(), 1);
 }
 
 #[test]

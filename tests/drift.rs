@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "drift/calls.rs"]
+mod calls;
 #[path = "drift/classes.rs"]
 mod classes;
 mod common;

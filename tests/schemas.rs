@@ -117,6 +117,8 @@ async fn answers_and_events_of_a_real_run_keep_to_the_schemas() {
         "io.tenantry.tenant.deprovision.started.v1",
         "io.tenantry.tenant.deprovision.succeeded.v1",
         "io.tenantry.tenant.isolation.verified.v1",
+        "io.tenantry.tenant.drift.detected.v1",
+        "io.tenantry.tenant.drift.resolved.v1",
         "io.tenantry.tenant.operation.cancelled.v1",
         "io.tenantry.tenant.operation.waiting.v1",
         "io.tenantry.tenant.provision.failed.v1",

@@ -37,6 +37,10 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
     view["concluded"] = json!(tenant.concluded);
     view["isolation"] = json!(tenant.proof);
     view["dueAt"] = json!(tenant.due_at);
+    let drifted = tenant.drift.as_ref().filter(|drift| !drift.told.is_empty());
+    view["drift"] = json!(
+        drifted.map(|drift| json!({"since": drift.since, "steps": drift.told.keys().collect::<Vec<_>>()}))
+    );
     let steps: Map<String, Value> =
         tenant.steps.iter().map(|(name, record)| (name.to_string(), step(record))).collect();
     view["steps"] = Value::Object(steps);

@@ -1,9 +1,14 @@
 //! What subscribers are told of drift, and when; and what is not known is neither told nor forgotten.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::json;
-use tenantry::{drift::DriftClass, steps::Reply};
+use tenantry::{
+    audit::Scanner,
+    drift::{DriftClass, Item, take_in},
+    steps::Reply,
+    tenant::Story,
+};
 
 use crate::{
     common::{
@@ -240,4 +245,66 @@ async fn every_process_goes_on_where_the_last_one_stopped() {
         seen.extend(reports.iter().map(|report| report.tenant_id.to_string()));
     }
     assert_eq!(seen, ["contoso", "tailspin", "contoso"]);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_long_stops_and_the_next_goes_on_there() {
+    let rig = Rig::new(&["contoso", "tailspin"]).await;
+    let slow = || {
+        let clock = Arc::clone(&rig.lab.clock);
+        bent(&rig.lab.world, move |_| {
+            clock.pass(Duration::from_secs(60));
+            None
+        })
+    };
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let (reports, _) = rig.scanner_in(slow()).run(100).await.unwrap();
+        seen.push(reports.iter().map(|report| report.tenant_id.to_string()).collect::<Vec<_>>());
+    }
+    assert_eq!(seen, [["contoso"], ["tailspin"], ["contoso"]]);
+}
+
+#[tokio::test]
+async fn what_was_just_written_is_left_for_later() {
+    let rig = Rig::new(&["contoso"]).await;
+    let scanner = |lag| Scanner::new(rig.lab.world.clone(), Duration::from_secs(lag));
+    let tenant = rig.tenant("contoso").await;
+    assert!(scanner(900).scan(&tenant).await.is_none(), "replicas may lag");
+    assert!(scanner(900).run(100).await.unwrap().0.is_empty());
+    rig.lab.clock.pass(Duration::from_secs(900));
+    assert!(scanner(900).scan(&tenant).await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn an_event_has_room_for_so_much_and_says_what_is_left_out() {
+    let rig = Rig::new(&["contoso"]).await;
+    rig.change("contoso", "storage", KEYS, json!(true)).await;
+    let report = rig.scan("contoso").await;
+    for (wide, items) in [("x".repeat(290), 200), ("x".into(), 200), ("x".into(), 50), ("x".into(), 51)] {
+        let mut report = report.clone();
+        let one = report.items[0].clone();
+        let item = |number| {
+            let seen = json!(wide);
+            Item { path: format!("/properties/p{number}/{wide}"), wanted: seen.clone(), seen, ..one.clone() }
+        };
+        report.items = (0..items).map(item).collect();
+        let mut tenant = rig.tenant("contoso").await;
+        let now = tenant.updated_at;
+        assert!(take_in(&mut tenant, &mut report, &BTreeSet::new(), now));
+        let Story::Event { kind, data, .. } = &tenant.notices.last().unwrap().story else {
+            panic!("no event")
+        };
+        let told = data["items"].as_array().unwrap().len();
+        assert_eq!(
+            (kind.as_str(), data["more"].as_u64()),
+            ("tenant.drift.detected", Some((items - told) as u64))
+        );
+        assert!(
+            told > 10 && told <= 50 && data.to_string().len() < 40 * 1024,
+            "{told} items, {}",
+            data.to_string().len()
+        );
+        assert!(!take_in(&mut tenant, &mut report, &BTreeSet::new(), now), "the same again is no news");
+    }
 }

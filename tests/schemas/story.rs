@@ -94,6 +94,21 @@ impl Stage {
         assert!(posted.unwrap().status().is_success());
     }
 
+    /// Somebody renames a tenant's application; it is found, and found to be right again once the name is back.
+    async fn drift(&self, tenant: &str) {
+        let stored = self.local.world.store.load(&tenant.parse().unwrap()).await.unwrap().unwrap();
+        let app_id = stored.value.exports["applicationId"].as_str().unwrap();
+        let application = self.window.replace("/_sim", &format!("/v1.0/applications(appId='{app_id}')"));
+        for name in ["Somebody Else", &stored.value.spec.display_name] {
+            let patch = json!({"displayName": name}).to_string();
+            let patched = reqwest::Client::new().patch(&application).body(patch).send().await;
+            assert!(patched.unwrap().status().is_success());
+            let (_, told) = self.local.routes.scanner.run(100).await.unwrap();
+            assert_eq!(told.len(), 1);
+            self.settle(tenant).await;
+        }
+    }
+
     async fn events(&self) -> Vec<Value> {
         let text = reqwest::get(format!("{}/events", self.window)).await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
@@ -130,6 +145,7 @@ pub(crate) async fn told() -> Story {
         answers.push(stage.take_in(&message).await);
     }
     stage.settle("tailspin").await;
+    stage.drift("tailspin").await;
     for (id, action, spec) in [
         ("t-4", "update", json!({"displayName": "Tailspin Games"})),
         ("t-5", "deprovision", json!({"reason": "contract ended"})),
