@@ -1,0 +1,140 @@
+//! What is seen of somebody's life, in its order, and how two of them differ.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    net::Ipv4Addr,
+};
+
+use serde_json::Value;
+use tenantry::steps::{Reply, Request};
+use uuid::Uuid;
+
+/// What kind of thing was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A request to Azure.
+    Request,
+    /// A saved document or request record.
+    Row,
+    /// A row of history.
+    History,
+    /// An event.
+    Event,
+    /// What a caller or the host was answered.
+    Answer,
+}
+
+/// All that was seen of somebody.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trace {
+    seen: Vec<(Kind, String)>,
+    /// What Azure drew and showed to this one.
+    drawn: BTreeSet<String>,
+}
+
+impl Trace {
+    pub(crate) fn see(&mut self, kind: Kind, what: String) {
+        self.seen.push((kind, what));
+    }
+
+    /// Azure draws identities, addresses, and the names of its operations and answers from supplies that all share: a
+    /// neighbour moves what is drawn next. What was drawn is learnt from the answers to this one's own requests, so
+    /// somebody else's would still be seen.
+    pub(crate) fn learn(&mut self, request: &Request, reply: &Reply) {
+        let principal =
+            request.body.as_ref().and_then(|body| body.pointer("/properties/principalId")?.as_str());
+        // The name of a role assignment is derived from the principal, which is drawn.
+        if principal.is_some_and(|principal| self.drawn.contains(principal)) {
+            let path = request.path.split('?').next().unwrap_or_default();
+            self.draw(path.rsplit('/').next().unwrap_or_default());
+        }
+        for (name, value) in &reply.headers {
+            let path = value.split('?').next().unwrap_or_default();
+            let drawn = path.rsplit('/').next().unwrap_or_default();
+            if name.ends_with("request-id") || value.starts_with("http") && Uuid::try_parse(drawn).is_ok() {
+                self.draw(drawn);
+            }
+        }
+        self.learn_body(&reply.body);
+    }
+
+    fn learn_body(&mut self, body: &Value) {
+        match body {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    if let Some(text) = value.as_str().filter(|text| is_drawn(name, text)) {
+                        self.draw(text);
+                    }
+                    self.learn_body(value);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.learn_body(item)),
+            Value::String(text) if text.parse::<Ipv4Addr>().is_ok() => self.draw(text),
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn draw(&mut self, drawn: &str) {
+        self.drawn.insert(drawn.to_owned());
+    }
+
+    /// The same with what Azure drew by its number instead of its value, and without the port that this Azure is at.
+    pub(crate) fn settled(mut self, azure: &str) -> Self {
+        // By their order in this life; Azure also shows things that nobody here makes use of.
+        let mut numbers = BTreeMap::new();
+        let apart = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.');
+        for (_, what) in &mut self.seen {
+            let mut plain = String::with_capacity(what.len());
+            for part in what.split_inclusive(apart) {
+                let word = part.trim_end_matches(apart);
+                if self.drawn.contains(word) {
+                    let next = numbers.len();
+                    let number = numbers.entry(word.to_owned()).or_insert(next);
+                    write!(plain, "<drawn {number}>{}", &part[word.len()..]).unwrap();
+                } else {
+                    plain.push_str(part);
+                }
+            }
+            *what = plain.replace(azure, "<azure>");
+        }
+        self
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.seen.iter().filter(|(of, _)| *of == kind).count()
+    }
+
+    pub(crate) fn mentions(&self, word: &str) -> bool {
+        self.seen.iter().any(|(_, what)| what.contains(word))
+    }
+}
+
+/// Whether Azure chose a GUID itself, by the name of its member.
+fn is_drawn(name: &str, text: &str) -> bool {
+    ["appId", "id", "principalId", "clientId", "request-id"].contains(&name) && Uuid::try_parse(text).is_ok()
+}
+
+/// The first thing in which two lives differ, with what is around it.
+pub(crate) fn difference(one: &Trace, other: &Trace) -> Option<String> {
+    let at = (0..one.len().max(other.len())).find(|at| one.seen.get(*at) != other.seen.get(*at))?;
+    let show = |trace: &Trace| {
+        trace
+            .seen
+            .get(at)
+            .map_or_else(|| "nothing more".to_owned(), |(kind, what)| format!("{kind:?} {what}"))
+    };
+    let kinds: BTreeSet<String> =
+        [one, other].iter().filter_map(|trace| Some(format!("{:?}", trace.seen.get(at)?.0))).collect();
+    let mut told = kinds.into_iter().collect::<Vec<_>>().join(" or ");
+    let (one, other) = (show(one), show(other));
+    let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let from = (0..=same.saturating_sub(200)).rev().find(|from| one.is_char_boundary(*from)).unwrap_or(0);
+    let part = |text: &str| text.chars().skip(one[..from].chars().count()).take(600).collect::<String>();
+    write!(told, " {at} differs at byte {same}:\n  {}\nbut\n  {}", part(&one), part(&other)).unwrap();
+    Some(told)
+}
