@@ -18,6 +18,8 @@ mod blueprints;
 mod calls;
 #[path = "bad_inputs/coverage.rs"]
 mod coverage;
+#[path = "bad_inputs/events.rs"]
+mod events;
 #[path = "steps/kinds.rs"]
 mod kinds;
 #[path = "bad_inputs/messages.rs"]

@@ -6,6 +6,8 @@ mod common;
 
 #[path = "binary/commands.rs"]
 mod commands;
+#[path = "binary/events.rs"]
+mod events;
 #[path = "binary/killed.rs"]
 mod killed;
 #[path = "binary/local.rs"]

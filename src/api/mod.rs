@@ -1,6 +1,7 @@
-//! What people and programs call over HTTP: list, look, submit, retry, history.
+//! What people and programs call over HTTP: list, look, submit, retry, history; and what Event Grid posts.
 
 mod drift;
+mod events;
 mod isolation;
 mod retry;
 mod tenants;
@@ -9,6 +10,7 @@ mod view;
 use std::collections::BTreeMap;
 
 pub use drift::{drift, drift_of_all};
+pub use events::{deliver, handshake, turned_away};
 pub use isolation::{isolation, isolation_of_all};
 pub use retry::retry;
 use serde_json::{Value, json};

@@ -181,7 +181,8 @@ pub(super) fn local_settings(
     let bad_speed = |error: CloudError| format!("--speed or TENANTRY_SPEED: {error}");
     match (speed.parse().map_err(bad_speed), blueprints(config)) {
         (Ok(speed), Ok(blueprints)) => {
-            Ok(LocalSettings { data, speed, deployment: config.deployment.clone(), blueprints })
+            let (deployment, event_topics) = (config.deployment.clone(), config.event_topics.clone());
+            Ok(LocalSettings { data, speed, deployment, blueprints, event_topics })
         }
         (speed, blueprints) => {
             Err(speed.err().into_iter().chain(blueprints.err().into_iter().flatten()).collect())

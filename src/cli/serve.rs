@@ -72,8 +72,9 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
         tokio::spawn(look_at_state(world.clone()));
         tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&world.clock), blueprints.clone()));
         let process = format!("azure-{}", fresh().simple());
-        let routes =
-            Routes::new(world, settings, blueprints, azure.stamps.clone(), process).healing(&config.heal);
+        let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process)
+            .healing(&config.heal)
+            .taking_events_of(config.event_topics.clone());
         let routes = Arc::new(routes);
         tracing::info!(port = config.handler_port, world = "azure", "serving");
         Ok(host::serve(listener, routes.clone(), told_to_end(routes)).await?)

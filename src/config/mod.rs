@@ -36,6 +36,8 @@ pub struct Config {
     pub isolation: Isolation,
     /// Which drift is put right without being asked.
     pub heal: BTreeSet<DriftClass>,
+    /// The Event Grid topics, and sources of CloudEvents, from which requests are taken; none: from no webhook.
+    pub event_topics: Vec<String>,
     /// Whether this process runs in the Functions platform.
     pub in_azure: bool,
     /// The Azure world's settings; `None` in the local world.
@@ -100,6 +102,7 @@ impl Config {
         }
         let isolation = isolation::isolation(&mut reader);
         let heal = heal::heal(&mut reader);
+        let event_topics = event_topics(&mut reader);
         let azure = if is_azure { AzureConfig::read(&mut reader, in_azure) } else { None };
         let config = Self {
             handler_port,
@@ -110,11 +113,27 @@ impl Config {
             log: reader.text("TENANTRY_LOG"),
             isolation,
             heal,
+            event_topics,
             in_azure,
             azure,
         };
         if reader.bad.is_empty() { Ok(config) } else { Err(reader.bad) }
     }
+}
+
+/// Topics are compared as wholes, so there is nothing in them to be wrong but what would never be sent.
+fn event_topics(reader: &mut Reader<'_>) -> Vec<String> {
+    const NAME: &str = "TENANTRY_EVENT_TOPICS";
+    let Some(given) = reader.text(NAME) else { return Vec::new() };
+    let topics: Vec<String> = given.split(',').map(|topic| topic.trim().to_owned()).collect();
+    if topics.iter().any(|topic| topic.is_empty() || topic.len() > 1024) {
+        reader.refuse(NAME, "each topic has 1 to 1024 characters");
+    }
+    if topics.iter().any(|topic| topic.contains(['*', '?']) || !topic.bytes().all(|b| b.is_ascii_graphic())) {
+        let why = "a topic is written out in visible ASCII characters: no pattern, and no key in a query";
+        reader.refuse(NAME, why);
+    }
+    topics
 }
 
 fn deployment(reader: &mut Reader<'_>, is_azure: bool) -> String {

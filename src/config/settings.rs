@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 30] = [
+pub const SETTINGS: [Setting; 31] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",
@@ -49,6 +49,12 @@ pub const SETTINGS: [Setting; 30] = [
         "which drift is put right without being asked: `isolation`, `availability`, `cosmetic`, with commas (docs/drift.md)",
         "none; drift is reported only",
         "isolation,availability",
+    ),
+    setting(
+        "TENANTRY_EVENT_TOPICS",
+        "from which Event Grid topics (resource ids) and CloudEvents sources requests are taken, with commas between",
+        "none; the webhook is off",
+        "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-shop/providers/Microsoft.EventGrid/topics/evgt-shop",
     ),
     setting(
         "TENANTRY_LOG",

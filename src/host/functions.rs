@@ -10,6 +10,8 @@
 //! - `isSessionsEnabled` on `tenant-requests`: the session is the tenant, so requests for one tenant come in order and
 //!   never two at once. A dead-letter queue has no sessions, whatever its parent has.
 //! - Binding names hold letters and digits only; the host refuses an underscore.
+//! - `events` takes `options` too: that is how Event Grid asks whether a webhook wants CloudEvents. It is an HTTP trigger
+//!   and not an Event Grid one, because that trigger's own webhook answers for any topic, and before the handler is asked.
 //! - The `sweep` schedule is a literal: a missing app setting would leave the function without its trigger.
 //!
 //! # `host.json`
@@ -65,7 +67,7 @@ pub struct Function {
 }
 
 /// All functions of the app.
-pub const FUNCTIONS: [Function; 8] = [
+pub const FUNCTIONS: [Function; 9] = [
     Function { name: "signup", kind: Kind::QueueMessage { binding: "signupMsg" } },
     Function { name: "resume", kind: Kind::QueueMessage { binding: "wakeupMsg" } },
     Function { name: "sweep", kind: Kind::Timer { binding: "sweepTimer" } },
@@ -74,6 +76,7 @@ pub const FUNCTIONS: [Function; 8] = [
     Function { name: "deadletter", kind: Kind::QueueMessage { binding: "deadMsg" } },
     Function { name: "tenants", kind: Kind::Http { binding: "req", output: "res" } },
     Function { name: "retry", kind: Kind::Http { binding: "req", output: "res" } },
+    Function { name: "events", kind: Kind::Http { binding: "req", output: "res" } },
 ];
 
 /// The function of that name. Case is ignored, as the host ignores it.

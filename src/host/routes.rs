@@ -13,7 +13,7 @@ use crate::{
     blueprint::Blueprint,
     config::DriftClass,
     ids::TenantId,
-    intake::{self, Intake, Stamp},
+    intake::{self, Intake, Stamp, Turned},
     isolation::Verdict,
     mutant,
     ports::World,
@@ -38,6 +38,8 @@ pub struct Routes {
     pub runner: Arc<Runner>,
     /// Looks whether they are still as they were left.
     pub scanner: Scanner,
+    /// The Event Grid topics from which requests are taken.
+    event_topics: Vec<String>,
 }
 
 impl Routes {
@@ -54,13 +56,21 @@ impl Routes {
         let intake = Intake::new(world.clone(), &settings.deployment, blueprints, stamps);
         let scanner = Scanner::new(world.clone(), settings.policy.visibility);
         let runner = Runner::new(world.clone(), settings, process);
-        Self { world, intake: Arc::new(intake), runner: Arc::new(runner), scanner }
+        let (intake, runner) = (Arc::new(intake), Arc::new(runner));
+        Self { world, intake, runner, scanner, event_topics: Vec::new() }
     }
 
     /// The same, having drift of these classes put right.
     #[must_use]
     pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
         self.scanner.heal(heal);
+        self
+    }
+
+    /// The same, with Event Grid topics (and sources of CloudEvents) from which requests are taken.
+    #[must_use]
+    pub fn taking_events_of(mut self, topics: Vec<String>) -> Self {
+        self.event_topics = topics;
         self
     }
 }
@@ -78,6 +88,7 @@ impl Functions for Routes {
                 ("drift", Trigger::Timer(_)) => self.drift().await,
                 (_, Trigger::Timer(_)) => self.sweep().await,
                 ("retry", Trigger::Http(call)) => http(self.retry(&call, &id).await),
+                ("events", Trigger::Http(call)) => http(self.events(&call).await),
                 (_, Trigger::Http(call)) => http(self.tenants(&call).await),
             }
         })
@@ -216,6 +227,21 @@ impl Routes {
                 "method not allowed",
                 "GET a tenant or the list; POST a request to the list",
             ),
+        }
+    }
+
+    async fn events(&self, call: &HttpCall) -> Response {
+        let values = |name: &str| call.headers.get(name).map(Vec::as_slice).unwrap_or_default();
+        let topics = &self.event_topics;
+        match call.method.as_str() {
+            "OPTIONS" => {
+                api::handshake(topics, values("webhook-request-origin"), call.header("webhook-request-rate"))
+            }
+            "POST" => {
+                let (kinds, body) = (values("aeg-event-type"), call.body.as_deref().unwrap_or_default());
+                api::deliver(&self.world, &self.intake, &self.runner, topics, kinds, body).await
+            }
+            _ => api::turned_away(Turned::WrongMethod),
         }
     }
 

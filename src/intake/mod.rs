@@ -7,6 +7,7 @@
 mod accept;
 mod answer;
 mod envelope;
+mod events;
 mod placement;
 mod refuse;
 mod request;
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use accept::subject;
 pub use answer::{Answer, Fault, Verdict};
+pub use events::{Delivery, MAX_DELIVERY_BYTES, MAX_EVENTS, Turned, granted};
 pub use placement::Stamp;
 pub use request::{Changes, Request, RequestDocument, Wish};
 use serde_json::Value;

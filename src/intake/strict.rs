@@ -16,29 +16,56 @@ const MAX_VALUES: usize = 1024;
 /// # Errors
 /// In words with line and column, as the parser has it.
 pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
-    if values(text) > MAX_VALUES {
+    if Shape::of(text).values > MAX_VALUES {
         return Err(serde_json::Error::custom(format!("more than {MAX_VALUES} members and items")));
     }
+    parse_any(text)
+}
+
+/// Parses one JSON text whose shape was found small enough.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_any(text: &[u8]) -> Result<Value, serde_json::Error> {
     let mut parser = serde_json::Deserializer::from_slice(text);
     let value = Strict.deserialize(&mut parser)?;
     parser.end()?;
     Ok(value)
 }
 
-/// How many members and items a text has at most: counted before any is made, for an item of two bytes becomes a value
-/// of thirty-two.
-fn values(text: &[u8]) -> usize {
-    let (mut count, mut quoted, mut escaped) = (0, false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' | b'[' | b'{' if !quoted => count += 1,
-            _ => {}
+/// How large the value of a text can be: counted before any is made, for an item of two bytes becomes a value of
+/// thirty-two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Shape {
+    /// Members and items of all objects and arrays together, at most.
+    pub(super) values: usize,
+    /// Members or items of the outermost object or array, at most.
+    pub(super) outermost: usize,
+    /// How deep objects and arrays lie in each other.
+    pub(super) depth: usize,
+}
+
+impl Shape {
+    /// Of a text that need not be JSON.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let (mut shape, mut depth, mut quoted, mut escaped) = (Self::default(), 0_usize, false, false);
+        for byte in text {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if quoted => escaped = true,
+                b'"' => quoted = !quoted,
+                b',' | b'[' | b'{' if !quoted => {
+                    shape.values += 1;
+                    shape.outermost += usize::from(depth == usize::from(*byte == b','));
+                    depth += usize::from(*byte != b',');
+                    shape.depth = shape.depth.max(depth);
+                }
+                b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+                _ => {}
+            }
         }
+        shape
     }
-    count
 }
 
 struct Strict;

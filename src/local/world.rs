@@ -41,6 +41,8 @@ pub struct LocalSettings {
     pub deployment: String,
     /// The blueprints; the first is the default.
     pub blueprints: Vec<Blueprint>,
+    /// The Event Grid topics from which requests are taken.
+    pub event_topics: Vec<String>,
 }
 
 /// Why a local world can't be made.
@@ -134,7 +136,7 @@ impl LocalWorld {
         let process = format!("local-{}", std::process::id());
         let stamps = vec![local_stamp()];
         let routes = Routes::new(world.clone(), runner_settings, settings.blueprints, stamps, process);
-        let routes = Arc::new(routes);
+        let routes = Arc::new(routes.taking_events_of(settings.event_topics));
         Ok(Self { world, queue, cloud, routes, _cloud_server: cloud_server })
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{messages, names, pairs};
 
 /// Numbers that are tried by a test of their own: which, in which file.
-const TESTS: [(&[u32], &str, &str); 18] = [
+const TESTS: [(&[u32], &str, &str); 20] = [
     (&[38, 39, 40], "tests/bad_inputs/pairs.rs", "the_brokers_message_id_says_nothing_about_the_request"),
     (&[63, 64], "tests/bad_inputs/pairs.rs", "ids_that_look_alike_get_objects_of_their_own"),
     (&[85, 105, 107], "tests/bad_inputs/blueprints.rs", "each_number_has_its_finding"),
@@ -16,6 +16,8 @@ const TESTS: [(&[u32], &str, &str); 18] = [
     (&[119], "tests/bad_inputs/calls.rs", "many_retries_at_once_are_one"),
     (&[120], "tests/bad_inputs/calls.rs", "retries_of_what_has_not_stopped_change_nothing"),
     (&[120], "tests/bad_inputs/calls.rs", "a_retry_in_the_middle_of_a_removal_changes_nothing"),
+    (&[121, 122, 123, 124, 125, 126], "tests/bad_inputs/events.rs", "every_bad_delivery_has_its_verdict"),
+    (&[127], "tests/bad_inputs/events.rs", "a_repeated_event_with_other_data_is_a_conflict_and_not_a_change"),
     (&[128, 129, 130], "tests/bad_inputs/settings.rs", "every_bad_setting_is_refused_by_its_name"),
     (&[130], "tests/bad_inputs/settings.rs", "no_setting_makes_a_lease_too_short"),
     (&[131], "tests/adapters/answers.rs", "html_and_other_nonsense_in_a_success_is_no_answer"),
@@ -27,10 +29,9 @@ const TESTS: [(&[u32], &str, &str); 18] = [
 ];
 
 /// Numbers without a place that they could come in at.
-const NOT_YET: [(&[u32], &str); 3] = [
+const NOT_YET: [(&[u32], &str); 2] = [
     (&[110], "no token reaches the handler: App Service and the function's key decide who calls"),
     (&[115], "the handler listens to its own host alone, which has the whole body before it calls"),
-    (&[121, 122, 123, 124, 125, 126, 127], "there is no Event Grid webhook: requests come by queue and HTTP"),
 ];
 
 fn read(file: &str) -> String {

@@ -26,7 +26,7 @@ fn read(changed: &[(&'static str, &'static str)]) -> Result<Config, Vec<String>>
 
 #[test]
 fn every_bad_setting_is_refused_by_its_name() {
-    let rows: [(u32, &str, &str); 24] = [
+    let rows: [(u32, &str, &str); 27] = [
         (128, "TENANTRY_IDENTITY", ""),
         (128, "TENANTRY_DEPLOYMENT", " "),
         (128, "TENANTRY_STAMPS", ""),
@@ -54,6 +54,9 @@ fn every_bad_setting_is_refused_by_its_name() {
         (129, "TENANTRY_GRAPH", "ftp://graph.microsoft.com"),
         (130, "TENANTRY_REQUEST_TIMEOUT", "0"),
         (130, "TENANTRY_REQUEST_TIMEOUT", "-30"),
+        (128, "TENANTRY_EVENT_TOPICS", "*"),
+        (128, "TENANTRY_EVENT_TOPICS", "/shop,,/other"),
+        (129, "TENANTRY_EVENT_TOPICS", "https://evgt.example/?code=key"),
         (130, "TENANTRY_REQUEST_TIMEOUT", "121"),
         (130, "TENANTRY_REQUEST_TIMEOUT", "30s"),
         (130, "TENANTRY_PATIENCE", "-1"),

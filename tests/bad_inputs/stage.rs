@@ -24,6 +24,11 @@ use super::case::{Case, Expected, signup};
 /// A tenant that lives in every stage, for the cases that speak of another's.
 pub(crate) const LIVE: &str = "northwind";
 
+/// The topic from which requests are taken.
+pub(crate) const TOPIC: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/resourceGroups/rg-shop/providers/Microsoft.EventGrid/topics/evgt-shop";
+/// The source of CloudEvents from which they are taken as well.
+pub(crate) const SOURCE: &str = "/shop/signups";
+
 /// One resource group that carries the customer's name as a tag.
 const BLUEPRINT: &str = "
 blueprint: hello
@@ -71,6 +76,7 @@ impl Stage {
             speed: Speed::Max,
             deployment: "test".to_owned(),
             blueprints: vec![Blueprint::check(BLUEPRINT).unwrap().blueprint],
+            event_topics: vec![TOPIC.to_owned(), SOURCE.to_owned()],
         };
         let local = LocalWorld::open(settings).await.unwrap();
         let listener = bind(0).await.unwrap();
@@ -122,6 +128,19 @@ impl Stage {
         let response = &reply["Outputs"]["res"];
         let body = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
         (u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap(), body)
+    }
+
+    /// Calls the webhook; status, headers and body for the caller.
+    pub(crate) async fn webhook(&self, method: &str, headers: &Value, body: &str) -> (u16, Value, String) {
+        let request = json!({
+            "Url": "http://localhost/api/events", "Method": method, "Query": {}, "Params": {},
+            "Headers": headers, "Body": body,
+        });
+        let (status, reply) = self.post("events", &json!({"Data": {"req": request}, "Metadata": {}})).await;
+        assert_eq!(status, 200, "{reply}");
+        let response = &reply["Outputs"]["res"];
+        let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
+        (status, response["headers"].clone(), response["body"].as_str().unwrap().to_owned())
     }
 
     async fn post(&self, function: &str, envelope: &Value) -> (u16, Value) {

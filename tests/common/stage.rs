@@ -186,6 +186,12 @@ impl Stage {
 /// Opens a local world over a folder.
 pub(crate) async fn open(data: &Path, speed: Speed, blueprints: &[&str]) -> LocalWorld {
     let blueprints = blueprints.iter().map(|text| Blueprint::check(text).unwrap().blueprint).collect();
-    let settings = LocalSettings { data: data.to_owned(), speed, deployment: "local".to_owned(), blueprints };
+    let settings = LocalSettings {
+        data: data.to_owned(),
+        speed,
+        deployment: "local".to_owned(),
+        blueprints,
+        event_topics: Vec::new(),
+    };
     LocalWorld::open(settings).await.unwrap()
 }

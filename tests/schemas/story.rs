@@ -49,6 +49,7 @@ impl Stage {
             speed: Speed::Max,
             deployment: "test".to_owned(),
             blueprints: vec![Blueprint::check(DEFAULT).unwrap().blueprint],
+            event_topics: Vec::new(),
         })
         .await
         .unwrap();

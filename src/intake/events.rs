@@ -1,0 +1,199 @@
+//! What Event Grid posts to a webhook becomes the messages that it carries. Nothing is taken in here.
+//!
+//! Source: Microsoft, "Endpoint validation with Event Grid schema", "Endpoint validation with CloudEvents schema" and
+//! "Event Grid delivery and retry" (headers, the two handshakes, which answers are final); the CloudEvents
+//! specification "HTTP 1.1 Web Hooks", section 4.
+
+use serde_json::{Map, Value, json};
+
+use super::strict::{Shape, parse_any};
+
+/// The largest body that is looked at, in bytes: as much as Event Grid puts into one delivery.
+pub const MAX_DELIVERY_BYTES: usize = 1 << 20;
+/// The most events of one delivery. Event Grid waits for an answer for thirty seconds only, and each event is made
+/// durable by then.
+pub const MAX_EVENTS: usize = 100;
+/// The most members and items of one delivery.
+const MAX_VALUES: usize = 16 * 1024;
+/// How deep a delivery may be; a request needs half of it.
+const MAX_DEPTH: usize = 32;
+
+/// The one origin that may ask for permission to send.
+const ORIGIN: &str = "eventgrid.azure.net";
+/// The most requests per minute that are granted.
+const RATE: u32 = 600;
+/// The longest validation code that is echoed.
+const MAX_CODE: usize = 256;
+/// The type of the event that asks whether this webhook wants events.
+const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
+
+/// Why a delivery is turned away. Whoever sent it is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turned {
+    /// No topic is configured.
+    Off,
+    /// It is neither a delivery nor a handshake.
+    WrongMethod,
+    /// Another origin than Event Grid's asks for permission, none, or several.
+    WrongOrigin,
+    /// The body is above [`MAX_DELIVERY_BYTES`].
+    TooLarge,
+    /// More than [`MAX_EVENTS`] events, or too many members and items.
+    TooMany,
+    /// Deeper than any request.
+    TooDeep,
+    /// Not JSON in which every member stands once.
+    NotJson,
+    /// Neither an event nor an array of them.
+    NotEvents,
+    /// An event of a topic that is not configured.
+    UnknownTopic,
+    /// The header says something else than the body.
+    WrongKind,
+    /// A validation without a code that could be echoed.
+    NoCode,
+}
+
+impl Turned {
+    /// One word, for the log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::WrongMethod => "wrong_method",
+            Self::WrongOrigin => "wrong_origin",
+            Self::TooLarge => "delivery_too_large",
+            Self::TooMany => "too_many_events",
+            Self::TooDeep => "too_deep",
+            Self::NotJson => "not_json",
+            Self::NotEvents => "not_events",
+            Self::UnknownTopic => "unknown_topic",
+            Self::WrongKind => "wrong_kind",
+            Self::NoCode => "no_code",
+        }
+    }
+
+    /// Whether a limit was passed, which may be told without telling anything else.
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Self::TooLarge | Self::TooMany | Self::TooDeep)
+    }
+}
+
+/// What was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// Event Grid asks whether this webhook wants events; the code to echo.
+    Validation(String),
+    /// Messages as they would lie in the queue: one CloudEvent each.
+    Events(Vec<Vec<u8>>),
+}
+
+/// Permission to send, for those who ask with `OPTIONS`: the origin, and the rate per minute if one was asked for.
+///
+/// # Errors
+/// [`Turned`] for any other origin than Event Grid's, and for several.
+pub fn granted(
+    topics: &[String],
+    origins: &[String],
+    rate: Option<&str>,
+) -> Result<(&'static str, Option<u32>), Turned> {
+    match origins {
+        _ if topics.is_empty() => Err(Turned::Off),
+        [origin] if origin == ORIGIN => {
+            Ok((ORIGIN, rate.map(|rate| rate.parse().map_or(RATE, |rate: u32| rate.clamp(1, RATE)))))
+        }
+        _ => Err(Turned::WrongOrigin),
+    }
+}
+
+impl Delivery {
+    /// Reads a body; `kinds` are the values of the header `aeg-event-type`.
+    ///
+    /// All of it or nothing: one event of another topic turns the whole delivery away.
+    ///
+    /// # Errors
+    /// [`Turned`] for what is not to be taken from.
+    pub fn read(topics: &[String], kinds: &[String], body: &[u8]) -> Result<Self, Turned> {
+        if topics.is_empty() {
+            return Err(Turned::Off);
+        }
+        if body.len() > MAX_DELIVERY_BYTES {
+            return Err(Turned::TooLarge);
+        }
+        let shape = Shape::of(body);
+        let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        if shape.values > MAX_VALUES || (is_array && shape.outermost > MAX_EVENTS) {
+            return Err(Turned::TooMany);
+        }
+        if shape.depth > MAX_DEPTH {
+            return Err(Turned::TooDeep);
+        }
+        let events = match parse_any(body).map_err(|_| Turned::NotJson)? {
+            Value::Array(items) if !items.is_empty() => items,
+            object @ Value::Object(_) => vec![object],
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(Turned::NotEvents);
+            }
+        };
+        let events =
+            events.into_iter().map(|event| Event::read(topics, event)).collect::<Result<Vec<_>, _>>()?;
+        let validates = events.iter().filter(|event| event.kind == VALIDATION).count();
+        match (kinds, events.as_slice()) {
+            ([kind], [event]) if kind == "SubscriptionValidation" && validates == 1 => event.code(),
+            ([], _) if validates == 0 => Ok(Self::messages(events)),
+            ([kind], _) if kind == "Notification" && validates == 0 => Ok(Self::messages(events)),
+            _ => Err(Turned::WrongKind),
+        }
+    }
+
+    fn messages(events: Vec<Event>) -> Self {
+        Self::Events(events.into_iter().map(|event| event.message.to_string().into_bytes()).collect())
+    }
+}
+
+/// One event of a configured topic.
+struct Event {
+    kind: String,
+    /// As a CloudEvent.
+    message: Value,
+}
+
+impl Event {
+    fn read(topics: &[String], event: Value) -> Result<Self, Turned> {
+        let Value::Object(mut event) = event else { return Err(Turned::NotEvents) };
+        let text = |event: &Map<String, Value>, name: &str| {
+            event.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(Turned::NotEvents)
+        };
+        let is_cloud_event = event.contains_key("specversion");
+        let (topic, kind) = if is_cloud_event { ("source", "type") } else { ("topic", "eventType") };
+        let (topic, kind) = (text(&event, topic)?, text(&event, kind)?);
+        if !topics.iter().any(|known| is_same_topic(known, &topic)) {
+            return Err(Turned::UnknownTopic);
+        }
+        if is_cloud_event {
+            return Ok(Self { kind, message: Value::Object(event) });
+        }
+        let mut message = json!({"specversion": "1.0", "type": kind, "source": topic});
+        for name in ["id", "data"] {
+            if let Some(value) = event.remove(name) {
+                message[name] = value;
+            }
+        }
+        Ok(Self { kind, message })
+    }
+
+    /// The code that proves that this webhook reads what it is sent. The URL beside it is never called: whoever posts
+    /// here would choose where this program sends requests.
+    fn code(&self) -> Result<Delivery, Turned> {
+        let code = self.message.pointer("/data/validationCode").and_then(Value::as_str);
+        let plain = |code: &&str| {
+            (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let code = code.filter(plain).ok_or(Turned::NoCode)?;
+        Ok(Delivery::Validation(code.to_owned()))
+    }
+}
+
+/// Ids of Azure's resources are the same in any case; a publisher's own source is what it is.
+fn is_same_topic(known: &str, topic: &str) -> bool {
+    known == topic || (known.starts_with("/subscriptions/") && known.eq_ignore_ascii_case(topic))
+}
