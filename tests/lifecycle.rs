@@ -15,5 +15,7 @@ mod repeated;
 mod restored;
 #[path = "lifecycle/signup.rs"]
 mod signup;
+#[path = "lifecycle/suspended.rs"]
+mod suspended;
 #[path = "lifecycle/update.rs"]
 mod update;

@@ -126,6 +126,10 @@ async fn answers_and_events_of_a_real_run_keep_to_the_schemas() {
         "io.tenantry.tenant.provision.succeeded.v1",
         "io.tenantry.tenant.request.accepted.v1",
         "io.tenantry.tenant.request.rejected.v1",
+        "io.tenantry.tenant.resume.started.v1",
+        "io.tenantry.tenant.resume.succeeded.v1",
+        "io.tenantry.tenant.suspend.started.v1",
+        "io.tenantry.tenant.suspend.succeeded.v1",
         "io.tenantry.tenant.update.started.v1",
         "io.tenantry.tenant.update.succeeded.v1",
     ]

@@ -97,6 +97,7 @@ fn status_of(code: &str) -> u16 {
         | "tenant_removed"
         | "stale"
         | "nothing_to_retry"
+        | "not_suspendable"
         | "replace_not_allowed" => 409,
         "too_large" => 413,
         _ => 400,

@@ -12,6 +12,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         "tenantId": tenant.id,
         "displayName": tenant.spec.display_name,
         "status": tenant.status,
+        "suspended": tenant.spec.suspended,
         "tier": tenant.spec.tier,
         "version": tenant.version,
         "incarnation": tenant.incarnation,

@@ -13,8 +13,19 @@ use super::{
 };
 
 /// What `tenant.` has.
-pub(super) const TENANT: [&str; 7] =
-    ["id", "displayName", "tier", "region", "homeTenantId", "adminContact", "tags"];
+pub(super) const TENANT: [&str; 9] = [
+    "id",
+    "displayName",
+    "tier",
+    "region",
+    "homeTenantId",
+    "adminContact",
+    "tags",
+    SUSPENSION[0],
+    SUSPENSION[1],
+];
+/// Whether it is suspended, and whether that is to stop what costs as well: true or false.
+pub(super) const SUSPENSION: [&str; 2] = ["suspended", "stopped"];
 const ROOTS: [&str; 6] = ["tenant", "parameters", "values", "steps", "stamp", "deployment"];
 /// Fields whose value has to be known before anything exists: they make identities.
 const EARLY_FIELDS: [&str; 7] = ["in", "name", "id", "location", "scope", "uniqueName", "apiVersion"];

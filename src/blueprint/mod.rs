@@ -131,6 +131,18 @@ impl Blueprint {
         uses::uses(&self.file, stamp, tiers)
     }
 
+    /// Whether a tenant of it is another while it is suspended: whether a step depends on `tenant.suspended` or
+    /// `tenant.stopped`.
+    pub fn is_suspendable(&self) -> bool {
+        let fields = self.file.steps.iter().flat_map(|step| &step.fields);
+        let spoken = |(field, node): (&String, &tree::Node)| {
+            references::reach(&self.file, &references::references(field, node))
+        };
+        let of_suspension =
+            |path: String| check::SUSPENSION.iter().any(|name| path.strip_prefix("tenant.") == Some(name));
+        fields.flat_map(spoken).any(of_suspension)
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.file.name

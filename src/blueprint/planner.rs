@@ -79,6 +79,10 @@ fn context(blueprint: &Blueprint, subject: &Subject) -> Result<Value, Vec<Fault>
     tenant.extend(subject.tenant.as_object().cloned().unwrap_or_default());
     tenant.insert("id".into(), subject.tenant_id.as_str().into());
     tenant.insert("tier".into(), subject.tier.clone().into());
+    for name in check::SUSPENSION {
+        let told = tenant.get(name).is_some_and(is_true);
+        tenant.insert(name.into(), told.into());
+    }
     Ok(json!({
         "tenant": tenant,
         "parameters": parameters,

@@ -65,8 +65,9 @@ fn summary(file: &str, blueprint: Option<&Blueprint>, findings: &[Finding]) -> S
         Some(good) => {
             let (name, version, steps) = (good.name(), good.version(), good.steps().count());
             format!(
-                "{file}: {name} {version} is good: {steps} steps, tiers {}; {counts}",
-                good.tiers().join(", ")
+                "{file}: {name} {version} is good: {steps} steps, tiers {}, {}; {counts}",
+                good.tiers().join(", "),
+                if good.is_suspendable() { "can be suspended" } else { "can't be suspended" },
             )
         }
         None => format!("{file}: {counts}"),

@@ -255,6 +255,7 @@ impl Seen {
 fn wished(body: &[u8]) -> Status {
     match intake::read(body, "").map(|request| request.wish) {
         Ok(Wish::Deprovision) => Status::Deleted,
-        Ok(Wish::Signup(_) | Wish::Update(_) | Wish::Retry) | Err(_) => Status::Active,
+        Ok(Wish::Suspend(..)) => Status::Suspended,
+        Ok(Wish::Signup(_) | Wish::Update(_) | Wish::Resume | Wish::Retry) | Err(_) => Status::Active,
     }
 }

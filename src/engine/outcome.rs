@@ -39,7 +39,7 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
 pub fn working(action: Action, goal: Goal) -> Status {
     match action {
         Action::Deprovision => Status::Deprovisioning,
-        Action::Update => Status::Updating,
+        Action::Update | Action::Suspend | Action::Resume => Status::Updating,
         Action::Signup => Status::Provisioning,
         Action::Retry if goal == Goal::Absent => Status::Deprovisioning,
         Action::Retry => Status::Provisioning,
@@ -59,7 +59,8 @@ pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String
             tenant.exports = exports;
             let plan = &tenant.plan;
             tenant.steps.retain(|name, _| plan.steps.contains_key(name));
-            succeed(tenant, Status::Active, now);
+            let suspended = tenant.spec.suspended.is_some();
+            succeed(tenant, if suspended { Status::Suspended } else { Status::Active }, now);
         }
         Outcome::Removed => {
             tenant.exports = BTreeMap::new();
@@ -165,6 +166,9 @@ pub fn common_data(tenant: &Tenant, operation: &Operation) -> Value {
     data["attempt"] = json!(operation.attempt);
     data["previousStatus"] = json!(operation.previous_status);
     data["startedAt"] = json!(operation.started_at);
+    if let Some(suspension) = tenant.spec.suspended.filter(|_| operation.action == Action::Suspend) {
+        data["suspension"] = json!(suspension);
+    }
     if let Some(external) = &operation.external {
         data["external"] = json!(external);
     }

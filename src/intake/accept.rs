@@ -12,7 +12,7 @@ use crate::{
     ids::{StepName, TenantId},
     mutant,
     ports::{StoreError, Stored},
-    tenant::{Goal, Operation, Spec, Status, StepState, Tenant},
+    tenant::{Extent, Goal, Operation, Spec, Status, StepState, Suspension, Tenant},
 };
 
 /// How often a save may be overtaken before the message has to come again.
@@ -95,8 +95,8 @@ impl Intake {
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
                 (wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now), previous)
             }
-            (Wish::Update(_) | Wish::Deprovision | Wish::Retry, None) => return Err(unknown()),
-            (Wish::Update(changes), Some(mut tenant)) => {
+            (_, None) => return Err(unknown()),
+            (Wish::Update(_) | Wish::Suspend(..) | Wish::Resume, Some(mut tenant)) => {
                 let previous = tenant.status;
                 if tenant.goal == Goal::Absent {
                     return Err(fault(
@@ -105,9 +105,10 @@ impl Intake {
                         format!("tenant {id} is {}", previous.word()),
                     ));
                 }
-                let spec = changes.apply(tenant.spec.clone());
+                let spec = self.changed_spec(&request.wish, &tenant, now)?;
                 let plan = self.plan_for(&tenant, &spec, request.blueprint_version.as_deref())?;
-                refuse_replacement(&tenant, &plan, changes.allow_replace)?;
+                let allowed = matches!(&request.wish, Wish::Update(changes) if changes.allow_replace);
+                refuse_replacement(&tenant, &plan, allowed)?;
                 wish::update(&mut tenant, spec, plan, now);
                 (tenant, previous)
             }
@@ -132,6 +133,27 @@ impl Intake {
         let operation = operation(request, &tenant, previous, now);
         take_on(&mut tenant, request, operation, now);
         Ok(Changed::Saved(Box::new(tenant)))
+    }
+
+    /// What is wanted of a tenant that stays.
+    fn changed_spec(&self, wish: &Wish, tenant: &Tenant, now: Timestamp) -> Result<Spec, Vec<Fault>> {
+        let spec = tenant.spec.clone();
+        match wish {
+            Wish::Update(changes) => Ok(changes.apply(spec)),
+            Wish::Suspend(reason, mode) => {
+                let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
+                if self.blueprints.get(name).is_some_and(|blueprint| !blueprint.is_suspendable()) {
+                    let message = format!(
+                        "no step of the blueprint {name} depends on tenant.suspended, so nothing would change"
+                    );
+                    return Err(vec![Fault::new("/action", "not_suspendable", message)]);
+                }
+                let since = spec.suspended.map_or(now, |suspension| suspension.since);
+                Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
+            }
+            Wish::Resume => Ok(Spec { suspended: None, ..spec }),
+            Wish::Signup(_) | Wish::Deprovision | Wish::Retry => Ok(spec),
+        }
     }
 
     fn plan_for(&self, tenant: &Tenant, spec: &Spec, version: Option<&str>) -> Result<Plan, Vec<Fault>> {
@@ -223,6 +245,8 @@ pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, s
             "id": id, "displayName": spec.display_name, "tier": spec.tier,
             "region": stamp.text("region"), "homeTenantId": spec.home_tenant_id,
             "adminContact": spec.admin_contact, "tags": spec.tags, "quantity": spec.quantity,
+            "suspended": spec.suspended.is_some(),
+            "stopped": spec.suspended.is_some_and(|suspension| suspension.mode == Extent::Compute),
         }),
         parameters: spec.parameters.clone(),
         stamp: stamp.value.clone(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     ids::TenantId,
-    tenant::{Action, External, Spec},
+    tenant::{Action, Extent, External, Reason, Spec},
 };
 
 /// A request that passed every check which needs no state.
@@ -46,6 +46,10 @@ pub enum Wish {
     Update(Changes),
     /// Remove a tenant.
     Deprovision,
+    /// Take a tenant's access away: why, and how much of it goes.
+    Suspend(Reason, Extent),
+    /// Give it back.
+    Resume,
     /// Try again what halted.
     Retry,
 }
@@ -57,6 +61,8 @@ impl Wish {
             Self::Signup(_) => Action::Signup,
             Self::Update(_) => Action::Update,
             Self::Deprovision => Action::Deprovision,
+            Self::Suspend(..) => Action::Suspend,
+            Self::Resume => Action::Resume,
             Self::Retry => Action::Retry,
         }
     }
@@ -187,8 +193,10 @@ pub struct SpecDocument {
     pub tags: Option<BTreeMap<String, String>>,
     /// update: whether resources may be removed and made anew.
     pub allow_replace: Option<bool>,
-    /// deprovision: why.
+    /// suspend (required): `billing`, `abuse`, `customer` or `operator`; deprovision, resume: why.
     pub reason: Option<String>,
+    /// suspend: how much goes; only access when absent.
+    pub mode: Option<Extent>,
     /// deprovision: ISO 8601; only `PT0S` (at once) is supported, which is also what its absence means.
     pub grace_period: Option<String>,
 }

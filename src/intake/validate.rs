@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
@@ -144,14 +145,19 @@ impl Reader {
             "signup" => self.signup(spec),
             "update" => self.update(spec),
             "deprovision" => self.deprovision(spec),
+            "suspend" => self.suspend(spec),
+            "resume" => {
+                let _ = self.optional(spec, "reason", |read, place| read.text(place, MAX_TEXT));
+                Some(Wish::Resume)
+            }
             "retry" => Some(Wish::Retry),
-            "suspend" | "resume" | "adopt" | "detach" | "verify" | "cancel" => {
+            "adopt" | "detach" | "verify" | "cancel" => {
                 let message = format!("the action {action} is not available yet");
                 self.faults.push(Fault::new(action_pointer(spec), "not_supported", message));
                 None
             }
             _ => {
-                let message = "the action is one of signup, update, deprovision, retry";
+                let message = "the action is one of signup, update, suspend, resume, deprovision, retry";
                 self.faults.push(Fault::new(action_pointer(spec), "unknown_value", message));
                 None
             }
@@ -178,6 +184,7 @@ impl Reader {
             quantity,
             parameters,
             tags,
+            suspended: None,
         }))
     }
 
@@ -210,6 +217,28 @@ impl Reader {
             );
         }
         Some(Wish::Deprovision)
+    }
+
+    fn suspend(&mut self, spec: &Place<'_>) -> Option<Wish> {
+        let reason = self.required(spec, "reason", |read, place| {
+            read.one_of(place, "the reason is billing, abuse, customer or operator")
+        });
+        let mode =
+            self.optional(spec, "mode", |read, place| read.one_of(place, "the mode is access or compute"));
+        Some(Wish::Suspend(reason?, mode.unwrap_or_default()))
+    }
+
+    /// A word of a closed list.
+    fn one_of<T: DeserializeOwned>(&mut self, place: &Place<'_>, words: &str) -> Option<T> {
+        match place.value {
+            Value::String(_) => match T::deserialize(place.value) {
+                Ok(word) => Some(word),
+                Err(_) => self.fault(place, "unknown_value", words),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                self.wrong_type(place, "a text")
+            }
+        }
     }
 
     fn blueprint_version(&mut self, spec: &Place<'_>) -> Option<String> {

@@ -15,7 +15,7 @@ use crate::{
     ids::{StepName, TenantId},
 };
 
-/// What the engine works towards. Suspension and others will be further goals.
+/// What the engine works towards. A suspended tenant is as present as its plan says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Goal {
@@ -35,6 +35,8 @@ pub enum Status {
     Provisioning,
     /// Ready for its owner.
     Active,
+    /// As its owner may not use it until it is resumed.
+    Suspended,
     /// Being changed.
     Updating,
     /// Stopped until a person has acted; a retry goes on.
@@ -54,6 +56,7 @@ impl Status {
             Self::Requested => "requested",
             Self::Provisioning => "provisioning",
             Self::Active => "active",
+            Self::Suspended => "suspended",
             Self::Updating => "updating",
             Self::Waiting => "waiting",
             Self::Failed => "failed",
@@ -65,7 +68,7 @@ impl Status {
     /// Whether nothing more happens without a new request.
     pub fn settled(self) -> bool {
         match self {
-            Self::Active | Self::Waiting | Self::Failed | Self::Deleted => true,
+            Self::Active | Self::Suspended | Self::Waiting | Self::Failed | Self::Deleted => true,
             Self::Requested | Self::Provisioning | Self::Updating | Self::Deprovisioning => false,
         }
     }

@@ -19,6 +19,6 @@ pub use drift::DriftTold;
 pub use later::Later;
 pub use notice::{Notice, Story};
 pub use proof::{Proof, Proven, Verdict};
-pub use spec::{Action, External, Placement, Spec};
+pub use spec::{Action, Extent, External, Placement, Reason, Spec, Suspension};
 pub use step::{Poll, PollStyle, StepRecord, StepState};
 pub use stored::{MAX_DOCUMENT_BYTES, TooLarge, UnreadableDocument};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,6 +17,10 @@ pub enum Action {
     Update,
     /// Remove a tenant and everything of it.
     Deprovision,
+    /// Take a tenant's access away, and give it back later.
+    Suspend,
+    /// Give a suspended tenant its access back.
+    Resume,
     /// Try again what halted.
     Retry,
 }
@@ -27,6 +32,8 @@ impl Action {
             Self::Signup | Self::Retry => "provision",
             Self::Update => "update",
             Self::Deprovision => "deprovision",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
         }
     }
 
@@ -36,9 +43,48 @@ impl Action {
             Self::Signup => "signup",
             Self::Update => "update",
             Self::Deprovision => "deprovision",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
             Self::Retry => "retry",
         }
     }
+}
+
+/// Why a tenant is suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// It has not paid.
+    Billing,
+    /// It does harm.
+    Abuse,
+    /// Its owner wants it so.
+    Customer,
+    /// The operator wants it so.
+    Operator,
+}
+
+/// How much of a suspended tenant goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
+    /// Only what lets it in: `tenant.suspended` is true.
+    #[default]
+    Access,
+    /// What costs while nobody uses it as well: `tenant.stopped` is true too.
+    Compute,
+}
+
+/// A wish like any other: the plan is made with it, and what stays of the tenant is what the plan then has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspension {
+    /// Why.
+    pub reason: Reason,
+    /// How much goes.
+    pub mode: Extent,
+    /// Since when; a second suspension of a suspended tenant leaves it.
+    pub since: Timestamp,
 }
 
 /// A marketplace's or CRM's view of the same request; copied through to events.
@@ -100,6 +146,9 @@ pub struct Spec {
     /// Tags for the tenant's resources.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// Whether it is suspended, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
 }
 
 /// Where a tenant lives. Fixed at sign-up: Azure limits what fits into one subscription and region.

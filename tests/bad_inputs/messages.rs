@@ -131,7 +131,7 @@ fn members() -> Vec<Case> {
         refused(
             18,
             "an action that is not there yet",
-            with("a18-l", "/action", "suspend"),
+            with("a18-l", "/action", "adopt"),
             "not_supported",
             "/action",
         ),

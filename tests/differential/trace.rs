@@ -7,7 +7,11 @@ use std::{
 };
 
 use serde_json::Value;
-use tenantry::steps::{Reply, Request};
+use tenantry::{
+    blueprint::Kind as Step,
+    steps::{Reply, Request},
+    tenant::Tenant,
+};
 use uuid::Uuid;
 
 /// What kind of thing was seen.
@@ -73,6 +77,15 @@ impl Trace {
             Value::String(text) if text.parse::<Ipv4Addr>().is_ok() => self.draw(text),
             Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+
+    /// A proof of isolation has a digest of its evidence, in which are the identities that Azure drew.
+    pub(crate) fn learn_proofs(&mut self, tenant: &Tenant) {
+        let proven = tenant.steps.values().filter(|record| record.kind == Step::Isolation);
+        let told = proven.filter_map(|record| record.outputs.get("digest")?.as_str());
+        let last = tenant.proof.iter().map(|proof| proof.digest.as_str());
+        let digests: Vec<String> = told.chain(last).map(|digest| digest.replace("sha256:", "")).collect();
+        digests.iter().for_each(|digest| self.draw(digest));
     }
 
     fn draw(&mut self, drawn: &str) {

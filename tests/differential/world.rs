@@ -252,8 +252,10 @@ impl StateStore for Watched<dyn StateStore> {
             if let Some(lease) = &mut tenant.lease {
                 lease.holder = "somebody".to_owned();
             }
+            let who = Who::of(tenant.id.as_str());
+            self.witness.traces()[who as usize].learn_proofs(&tenant);
             let row = format!("{} {}", tenant.to_json().unwrap(), saved.is_ok());
-            self.witness.see(Who::of(tenant.id.as_str()), Kind::Row, row);
+            self.witness.see(who, Kind::Row, row);
             saved
         })
     }

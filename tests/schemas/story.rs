@@ -130,14 +130,14 @@ fn sign_up(id: &str, tenant: &str) -> Value {
     request(id, "signup", tenant, json!({"displayName": "A Customer", "tier": "pooled"}))
 }
 
-/// A tenant that is refused, made, changed and removed; one that waits for a permission; one that fails; one that is
+/// A tenant that is refused, made, changed, suspended, resumed and removed; one that waits for a permission; one that fails; one that is
 /// removed before it was begun; and messages that are none.
 pub(crate) async fn told() -> Story {
     let stage = Stage::new().await;
     let mut answers = Vec::new();
     for message in [
         json!("not a request"),
-        request("t-0", "suspend", "tailspin", json!({})),
+        request("t-0", "adopt", "tailspin", json!({})),
         request("t-1", "signup", "tailspin", json!({"displayName": "Tailspin", "tier": "gold"})),
         sign_up("t-2", "tailspin"),
         sign_up("t-3", "tailspin"),
@@ -149,6 +149,8 @@ pub(crate) async fn told() -> Story {
     stage.drift("tailspin").await;
     for (id, action, spec) in [
         ("t-4", "update", json!({"displayName": "Tailspin Games"})),
+        ("t-4-s", "suspend", json!({"reason": "billing", "mode": "compute"})),
+        ("t-4-r", "resume", json!({"reason": "paid"})),
         ("t-5", "deprovision", json!({"reason": "contract ended"})),
     ] {
         answers.push(stage.take_in(&request(id, action, "tailspin", spec)).await);
