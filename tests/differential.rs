@@ -42,7 +42,13 @@ fn is_a_whole_life(trace: &Trace, told: &str) {
         let seen = trace.count(kind);
         assert!(seen >= least, "{told}: only {seen} of {kind:?}");
     }
-    for word in ["provision.succeeded", "provision.failed", "update.succeeded", "deprovision.succeeded"] {
+    for word in [
+        "provision.succeeded",
+        "provision.failed",
+        "update.succeeded",
+        "suspend.succeeded",
+        "deprovision.succeeded",
+    ] {
         assert!(trace.mentions(word), "{told}: nothing of {word}");
     }
 }

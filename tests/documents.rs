@@ -5,7 +5,9 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tenantry::tenant::{DriftTold, MAX_DOCUMENT_BYTES, Operation, StepState, Tenant, UnreadableDocument};
+use tenantry::tenant::{
+    DriftTold, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Tenant, UnreadableDocument,
+};
 
 /// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
 const V1: &str = include_str!("fixtures/tenant-v1.json");
@@ -33,6 +35,18 @@ fn size(tenant: &Tenant) -> usize {
 fn a_document_of_version_1_loads_for_ever() {
     let (tenant, written): (Tenant, Value) = (v1(), serde_json::from_str(V1).unwrap());
     assert_eq!(tenant.schema, "tenantry.tenant/1");
+    assert_eq!(json!(tenant), written, "reading and writing it again changes it");
+}
+
+#[test]
+fn a_suspension_is_part_of_the_wish_and_its_absence_is_none() {
+    assert_eq!(v1().spec.suspended, None);
+    let mut written: Value = serde_json::from_str(V1).unwrap();
+    written["status"] = json!("suspended");
+    written["spec"]["suspended"] =
+        json!({"reason": "abuse", "mode": "compute", "since": "2026-11-22T17:00:00Z"});
+    let tenant = open(&written.to_string()).unwrap();
+    assert_eq!((tenant.status, tenant.spec.suspended.unwrap().mode), (Status::Suspended, Extent::Compute));
     assert_eq!(json!(tenant), written, "reading and writing it again changes it");
 }
 

@@ -22,21 +22,32 @@ use std::collections::BTreeSet;
 
 use common::{
     gremlin::{Spot, Trouble},
-    removal, repository,
+    removal, repository, request,
 };
 use life::{Case, Life, Portrait};
-use tenantry::tenant::Status;
+use serde_json::json;
+use tenantry::{ids::TenantId, tenant::Status};
 
 /// The events of a life in which nothing failed for good.
-const STORY: [&str; 7] = [
+const MADE: [&str; 4] = [
     "tenant.request.accepted",
     "tenant.provision.started",
     "tenant.isolation.verified",
     "tenant.provision.succeeded",
-    "tenant.request.accepted",
-    "tenant.deprovision.started",
-    "tenant.deprovision.succeeded",
 ];
+/// Who reaches the tenant is proved anew each time.
+const SUSPENDED: [&str; 8] = [
+    "tenant.request.accepted",
+    "tenant.suspend.started",
+    "tenant.isolation.verified",
+    "tenant.suspend.succeeded",
+    "tenant.request.accepted",
+    "tenant.resume.started",
+    "tenant.isolation.verified",
+    "tenant.resume.succeeded",
+];
+const REMOVED: [&str; 3] =
+    ["tenant.request.accepted", "tenant.deprovision.started", "tenant.deprovision.succeeded"];
 
 /// A whole life, and what became of the trouble.
 struct Lived {
@@ -55,12 +66,29 @@ async fn live(case: &Case, mut life: Life) -> Lived {
     assert_eq!(status, Status::Active, "{}: {:#?}", life.told, life.document(&id).await.steps);
     let (portrait, made) = (life.portrait(&id).await, life.gremlin.changes());
 
+    if case.suspended {
+        suspend_and_resume(&mut life, &id).await;
+        assert_eq!(life.portrait(&id).await, portrait, "{}", life.told);
+    }
     life.deliver(&removal("the-end", id.as_str())).await;
     let status = life.rest(&id).await;
     assert_eq!(status, Status::Deleted, "{}: {:#?}", life.told, life.document(&id).await.steps);
-    life.ended_well(&id, &STORY).await;
+    let meanwhile: &[&str] = if case.suspended { &SUSPENDED } else { &[] };
+    life.ended_well(&id, &[&MADE, meanwhile, &REMOVED].concat()).await;
     let removed = life.gremlin.changes().split_off(made.len());
     Lived { portrait, made, removed, struck: life.gremlin.struck() }
+}
+
+/// All that can go goes, and comes back.
+async fn suspend_and_resume(life: &mut Life, id: &TenantId) {
+    let spec = json!({"reason": "operator", "mode": "compute"});
+    for (action, spec, status) in
+        [("suspend", spec, Status::Suspended), ("resume", json!({}), Status::Active)]
+    {
+        life.deliver(&request(action, action, id.as_str(), spec)).await;
+        let rested = life.rest(id).await;
+        assert_eq!(rested, status, "{}: {:#?}", life.told, life.document(id).await.steps);
+    }
 }
 
 async fn undisturbed(case: &Case) -> Lived {
@@ -159,6 +187,12 @@ macro_rules! survives {
             #[tokio::test]
             async fn at_every_place_of_a_pooled_tenants_life() {
                 survives(&Case::new("secure-ai-service.yaml", "pooled"), Trouble::$trouble, 1, Workers::One).await;
+            }
+
+            #[tokio::test]
+            async fn at_every_place_of_a_suspended_tenants_life() {
+                let case = Case::new("secure-ai-service.yaml", "pooled").with_a_suspension();
+                survives(&case, Trouble::$trouble, 1, Workers::One).await;
             }
 
             #[tokio::test]

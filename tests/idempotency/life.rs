@@ -30,6 +30,8 @@ pub(crate) struct Case {
     pub(crate) told: String,
     tier: &'static str,
     speed: Speed,
+    /// Whether it is suspended and resumed in its middle.
+    pub(crate) suspended: bool,
 }
 
 impl Case {
@@ -37,12 +39,17 @@ impl Case {
     pub(crate) fn new(file: &str, tier: &'static str) -> Self {
         let text = std::fs::read_to_string(repository().join("blueprints").join(file)).unwrap();
         let blueprint = Blueprint::check(&text).unwrap().blueprint;
-        Self { blueprint, told: format!("{file} {tier}"), tier, speed: Speed::Max }
+        Self { blueprint, told: format!("{file} {tier}"), tier, speed: Speed::Max, suspended: false }
     }
 
     /// With operations that take their time, which the clock makes pass at once.
     pub(crate) fn taking_time(self) -> Self {
         Self { speed: Speed::Factor(30.0), told: format!("{}, slowly", self.told), ..self }
+    }
+
+    /// Suspended in its middle with all that goes, and resumed.
+    pub(crate) fn with_a_suspension(self) -> Self {
+        Self { suspended: true, told: format!("{}, suspended meanwhile", self.told), ..self }
     }
 
     /// A sign-up, with all that an example of the tier has if the blueprint is the one that it was written for.
