@@ -36,6 +36,11 @@ fn show(tenant: &Value) {
     ] {
         output::line(&format!("  {label:<10} {}", text(tenant, pointer)));
     }
+    if tenant.get("suspended").is_some_and(Value::is_object) {
+        let [reason, mode, since] =
+            ["reason", "mode", "since"].map(|member| text(tenant, &format!("/suspended/{member}")));
+        output::line(&format!("  suspended  for {reason} ({mode}) since {since}"));
+    }
     for (name, value) in tenant.get("outputs").and_then(Value::as_object).into_iter().flatten() {
         output::line(&format!(
             "  {name}: {}",

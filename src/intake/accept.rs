@@ -107,8 +107,7 @@ impl Intake {
                 }
                 let spec = self.changed_spec(&request.wish, &tenant, now)?;
                 let plan = self.plan_for(&tenant, &spec, request.blueprint_version.as_deref())?;
-                let allowed = matches!(&request.wish, Wish::Update(changes) if changes.allow_replace);
-                refuse_replacement(&tenant, &plan, allowed)?;
+                refuse_replacement(&tenant, &plan, &request.wish)?;
                 wish::update(&mut tenant, spec, plan, now);
                 (tenant, previous)
             }
@@ -285,16 +284,23 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     tenant.updated_at = now;
 }
 
-fn refuse_replacement(tenant: &Tenant, plan: &Plan, allowed: bool) -> Result<(), Vec<Fault>> {
+fn refuse_replacement(tenant: &Tenant, plan: &Plan, wish: &Wish) -> Result<(), Vec<Fault>> {
+    let (allowed, instead) = match wish {
+        Wish::Update(changes) => {
+            (changes.allow_replace, "send it with allowReplace true (and a new requestId) if that is wanted")
+        }
+        Wish::Signup(_) | Wish::Suspend(..) | Wish::Resume | Wish::Deprovision | Wish::Retry => (
+            false,
+            "correct the blueprint, or send an update first, with allowReplace true if that is wanted",
+        ),
+    };
     let replaced = wish::made_anew(tenant, plan);
     if allowed || replaced.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = replaced.iter().map(StepName::as_str).collect();
-    let message = format!(
-        "this update removes and makes anew: {}; send it with allowReplace true (and a new requestId) if that is wanted",
-        names.join(", "),
-    );
+    let message =
+        format!("this {} removes and makes anew: {}; {instead}", wish.action().as_str(), names.join(", "));
     Err(vec![Fault::new("/spec", "replace_not_allowed", message)])
 }
 

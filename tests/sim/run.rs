@@ -245,7 +245,7 @@ fn settle(shared: &Arc<Shared>, first: u32) {
         }
         let azure = shared.azure();
         match tenant.status {
-            Status::Active => {
+            Status::Active | Status::Suspended => {
                 wrongs.extend(
                     truth::lacks(&azure, tenant).map(|lack| ("I2c", format!("{id} is active, but {lack}"))),
                 );

@@ -269,7 +269,9 @@ impl Shared {
             return;
         }
         let told = match tenant.status {
-            Status::Active => truth::lacks(&self.azure(), tenant).map(|lack| ("I2c", lack)),
+            Status::Active | Status::Suspended => {
+                truth::lacks(&self.azure(), tenant).map(|lack| ("I2c", lack))
+            }
             Status::Deleted => {
                 let left = self.azure().belongings(tenant.id.as_str());
                 left.into_iter().next().map(|left| ("I14", format!("{left} is left")))
