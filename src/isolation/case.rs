@@ -9,10 +9,15 @@ use super::{
     allow::AllowList,
     evidence::{Evidence, Seen},
     powers::{ENDPOINT, Powers, STORAGE, VAULT, WORKSPACE},
+    probe::{Aim, Calls, Outcome, Probe, ProbeKind},
     report::{Accepted, Gap},
     subject::{Own, Subject},
 };
 use crate::ids::TenantId;
+
+/// The calls that every proof needs. One of another tenant is not among them: there may be no other.
+const ALWAYS: [ProbeKind; 5] =
+    [ProbeKind::Own, ProbeKind::NoToken, ProbeKind::WrongAudience, ProbeKind::Expired, ProbeKind::Key];
 
 /// What holds for all tenants that are judged together.
 pub(super) struct Court<'a> {
@@ -80,6 +85,7 @@ impl<'a> Case<'a> {
         };
         case.protected = case.protect();
         case.look_for_gaps();
+        case.look_at_calls();
         case.follow_grants();
         case.gaps.sort();
         case.gaps.dedup();
@@ -172,6 +178,53 @@ impl<'a> Case<'a> {
             ];
             for why in reasons.into_iter().flatten() {
                 self.gap(&own.unique_name, why);
+            }
+        }
+    }
+
+    /// The calls to the tenant's service.
+    pub(super) fn probes(&self) -> &'a [Probe] {
+        match self.court.evidence.live.tenants.get(&self.subject.tenant_id) {
+            Some(Calls::Made(probes)) if self.subject.probe.is_some() => probes,
+            Some(_) | None => &[],
+        }
+    }
+
+    /// Without a call that had to succeed and did, and one of each kind that was refused, nothing is proved by calling.
+    fn look_at_calls(&mut self) {
+        let (aim, url) = match &self.subject.probe {
+            None => return,
+            Some(Aim::At(target)) => (None, target.url.as_str()),
+            Some(Aim::Unknown(why)) => (Some(why), self.subject.tenant_id.as_str()),
+        };
+        if let Some(why) = aim {
+            return self.gap(url, format!("its service can't be called yet: {why}"));
+        }
+        match self.court.evidence.live.tenants.get(&self.subject.tenant_id) {
+            Some(Calls::Made(_)) => {}
+            Some(Calls::NotPossible(why)) => {
+                return self.gap(url, format!("its service can't be called: {why}"));
+            }
+            None => return self.gap(url, "its service was not called"),
+        }
+        let probes = self.probes();
+        for probe in probes.iter().filter(|probe| probe.kind == ProbeKind::Own) {
+            let why = match (probe.outcome, &probe.why) {
+                (Outcome::Reached, _) => continue,
+                (Outcome::Refused, _) => format!("it was refused ({})", status(probe)),
+                (Outcome::Unclear, why) => why.clone().unwrap_or_default(),
+            };
+            self.gap(url, format!("no positive control: called with {}, {why}", probe.with()));
+        }
+        for probe in probes.iter().filter(|probe| probe.kind != ProbeKind::Own) {
+            if probe.outcome == Outcome::Unclear {
+                let why = probe.why.as_deref().unwrap_or_default();
+                self.gap(url, format!("called with {}, what came of it shows nothing: {why}", probe.with()));
+            }
+        }
+        for kind in ALWAYS {
+            if !probes.iter().any(|probe| probe.kind == kind) {
+                self.gap(url, format!("the call of the kind {} was not made", kind.word()));
             }
         }
     }
@@ -286,6 +339,11 @@ impl<'a> Case<'a> {
             None => self.accepted.push(entry),
         }
     }
+}
+
+/// What was answered to a call.
+pub(super) fn status(probe: &Probe) -> String {
+    probe.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"))
 }
 
 /// A role's name, or what is known of it.

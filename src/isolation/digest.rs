@@ -6,10 +6,11 @@ use serde_json::Value;
 use super::{
     case::Case,
     evidence::{Application, Assignment, Role, Seen},
+    probe::{Outcome, ProbeKind},
     report::Accepted,
     subject::Subject,
 };
-use crate::ids::sha256_hex;
+use crate::ids::{TenantId, sha256_hex};
 
 /// What belongs to one tenant's verdict, in one order. Members of maps are sorted, so equal content is equal text.
 #[derive(Serialize)]
@@ -21,6 +22,7 @@ struct Exhibit<'a> {
     assignments: Vec<Held<'a>>,
     accepted: &'a [Accepted],
     gaps: Vec<(&'a str, &'a str)>,
+    calls: Vec<(ProbeKind, Outcome, Option<&'a TenantId>)>,
 }
 
 /// An assignment, its role, and who is in the group that has it.
@@ -53,6 +55,15 @@ pub(super) fn of(case: &Case<'_>) -> String {
         })
         .collect();
     assignments.sort_by(|a, b| a.assignment.id.cmp(&b.assignment.id));
+    // Who was refused is left out: a run may draw other pairs, and the verdict is the same.
+    let telling = |outcome, expected, by| if outcome == expected { None } else { by };
+    let mut calls: Vec<_> = case
+        .probes()
+        .iter()
+        .map(|one| (one.kind, one.outcome, telling(one.outcome, one.expected, one.by.as_ref())))
+        .collect();
+    calls.sort_unstable();
+    calls.dedup();
     let exhibit = Exhibit {
         subject: case.subject,
         resources: case
@@ -74,6 +85,7 @@ pub(super) fn of(case: &Case<'_>) -> String {
         assignments,
         accepted: &case.accepted,
         gaps: case.gaps.iter().map(|gap| (gap.about.as_str(), gap.why.as_str())).collect(),
+        calls,
     };
     match serde_json::to_vec(&exhibit) {
         Ok(text) => format!("sha256:{}", sha256_hex(&text)),

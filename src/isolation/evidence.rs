@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::probe::Live;
+
 /// What came of looking at something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,6 +44,8 @@ pub struct Evidence {
     pub identity_credentials: BTreeMap<String, Seen<Vec<Value>>>,
     /// Entra applications, by their unique name.
     pub applications: BTreeMap<String, Application>,
+    /// What came of calling services.
+    pub live: Live,
 }
 
 /// The role assignments that one list showed.

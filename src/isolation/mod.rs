@@ -1,4 +1,4 @@
-//! Whether only a tenant reaches its service, judged from what Azure shows. Pure.
+//! Whether only a tenant reaches its service, judged from what Azure shows and from calls to the service. Pure.
 //!
 //! [`Subject`] says what is a tenant's own (from its document), [`Evidence`] what Azure showed, [`AllowList`] who else may
 //! reach it; [`judge`] makes a [`Report`] of each tenant. What could not be read and could hide a broken rule keeps a
@@ -14,6 +14,7 @@ mod digest;
 mod evidence;
 mod page;
 mod powers;
+mod probe;
 mod report;
 mod rules;
 mod subject;
@@ -23,7 +24,8 @@ pub use allow::{AllowList, Allowed};
 pub use evidence::{Application, Assignment, Evidence, Listing, Permission, Role, Seen};
 pub use page::page;
 pub use powers::{Capability, Powers};
-pub use report::{Accepted, Finding, Gap, Given, Report, TakenBack};
+pub use probe::{Aim, Calls, Live, Outcome, Probe, ProbeKind, RANDOM_PAIRS, Target, pairs};
+pub use report::{Accepted, Finding, Gap, Given, Probing, Report, TakenBack};
 pub use rules::{RULES, Rule};
 pub use subject::{Declared, Own, OwnApplication, Stamp, Subject};
 
@@ -45,6 +47,13 @@ fn report(subject: &Subject, court: &Court<'_>) -> Report {
         (true, true) => Verdict::Verified,
     };
     let digest = digest::of(&case);
+    let live = &court.evidence.live;
+    let (probing, probes) = match (&subject.probe, live.tenants.get(&subject.tenant_id)) {
+        (None, _) => (Probing::NotDeclared, Vec::new()),
+        (Some(_), Some(Calls::Made(probes))) => (Probing::Made, probes.clone()),
+        (Some(_), Some(Calls::NotPossible(_)) | None) => (Probing::NotPossible, Vec::new()),
+    };
+    let made = probing == Probing::Made;
     Report {
         schema: Report::SCHEMA.into(),
         tenant_id: subject.tenant_id.clone(),
@@ -53,6 +62,10 @@ fn report(subject: &Subject, court: &Court<'_>) -> Report {
         gaps: case.gaps,
         accepted: case.accepted,
         quarantined: Vec::new(),
+        probing,
+        probes,
+        place: made.then(|| live.place.clone()),
+        seed: made.then(|| format!("{:016x}", live.seed)),
         digest,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Verdict, report::Report};
+use super::{
+    Verdict,
+    report::{Probing, Report},
+};
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-top:1px solid #bbb;padding-top:1rem}\
@@ -76,8 +79,42 @@ fn section(html: &mut String, report: &Report) {
         }
         html.push_str("</table>\n");
     }
+    calls(html, report);
     let _ =
         writeln!(html, "<p>Digest of the evidence: <code>{}</code></p>\n</section>", escaped(&report.digest));
+}
+
+/// The calls to the service, or why there are none.
+fn calls(html: &mut String, report: &Report) {
+    if report.probing != Probing::Made {
+        let _ = writeln!(html, "<p>{}</p>", report.probing.sentence());
+        return;
+    }
+    let place = report.place.as_deref().unwrap_or_default();
+    let seed = report.seed.as_deref().unwrap_or_default();
+    let _ = writeln!(
+        html,
+        "<p>Its service was called from: {}. Pairs drawn by <code>{}</code>.</p>\n<table>\n\
+         <tr><th>Called with</th><th>Answer</th><th>Has to be</th><th>Was</th></tr>",
+        escaped(place),
+        escaped(seed),
+    );
+    for probe in &report.probes {
+        let answer = match (probe.status, &probe.why) {
+            (Some(status), _) => format!("HTTP {status}"),
+            (None, why) => why.clone().unwrap_or_default(),
+        };
+        let class = if probe.outcome == probe.expected { "verified" } else { "violated" };
+        let _ = writeln!(
+            html,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"{class}\">{}</td></tr>",
+            escaped(&probe.with()),
+            escaped(&answer),
+            probe.expected.word(),
+            probe.outcome.word(),
+        );
+    }
+    html.push_str("</table>\n");
 }
 
 /// A text in HTML. What people can't see is shown as what it is: it could turn the text around it.

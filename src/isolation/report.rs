@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::powers::Capability;
+use super::{powers::Capability, probe::Probe};
 use crate::{ids::TenantId, tenant::Verdict};
 
 /// A broken rule.
@@ -86,6 +86,30 @@ pub struct TakenBack {
     pub outcome: String,
 }
 
+/// Whether the tenant's service was called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probing {
+    /// It was.
+    Made,
+    /// It was to be and could not; the gaps say why.
+    NotPossible,
+    /// The tenant's blueprint declares no probe, so the verdict is about settings alone.
+    #[default]
+    NotDeclared,
+}
+
+impl Probing {
+    /// What it means, for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Made => "Its service was called.",
+            Self::NotPossible => "Its service could not be called: this report proves nothing about calls.",
+            Self::NotDeclared => "Its blueprint declares no probe: this report is about settings alone.",
+        }
+    }
+}
+
 /// The report on one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -105,6 +129,18 @@ pub struct Report {
     /// What was taken back just before this look.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<TakenBack>,
+    /// Whether its service was called.
+    #[serde(default)]
+    pub probing: Probing,
+    /// The calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+    /// Where they came from, in the words of the setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// What the pairs of the run were drawn by, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
     /// SHA-256, as `sha256:<hex>`, over all that the verdict rests on: equal digest, equal verdict.
     pub digest: String,
 }
@@ -125,6 +161,10 @@ impl Report {
             gaps: vec![gap],
             accepted: Vec::new(),
             quarantined: Vec::new(),
+            probing: Probing::NotPossible,
+            probes: Vec::new(),
+            place: None,
+            seed: None,
             digest,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::probe::Aim;
 use crate::{
     blueprint::{Kind, ResourceType},
     ids::{StepName, TenantId},
@@ -26,6 +27,9 @@ pub struct Subject {
     /// Its applications.
     #[serde(default)]
     pub applications: Vec<OwnApplication>,
+    /// How its service is to be called, if its blueprint says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Aim>,
 }
 
 /// What a judge has to know of a stamp.
@@ -154,6 +158,7 @@ impl Subject {
             stamp: Stamp::of(tenant.plan.context.get("stamp").unwrap_or(&Value::Null)),
             resources: Vec::new(),
             applications: Vec::new(),
+            probe: None,
         };
         let reader = Reader { tenant };
         let of = |kind: Kind| {

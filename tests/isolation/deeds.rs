@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tenantry::isolation::{
-    AllowList, Allowed, Application, Evidence, Listing, Report, Role, Seen, Subject, judge,
+    Aim, AllowList, Allowed, Application, Calls, Evidence, Listing, Live, Probe, ProbeKind, Report, Role,
+    Seen, Subject, Target, judge,
 };
 
 #[derive(Clone, Deserialize)]
@@ -44,7 +45,31 @@ impl Stage {
         let built_in: BTreeMap<String, Role> =
             serde_json::from_str(include_str!("../../src/local/cloud/built_in_roles.json")).unwrap();
         stage.evidence.roles.extend(built_in.into_iter().map(|(id, role)| (id, Seen::Shown(role))));
+        stage.call_all();
         stage
+    }
+
+    /// Every service answers its own tenant and turns all others away.
+    fn call_all(&mut self) {
+        let ids: Vec<_> = self.subjects.iter().map(|subject| subject.tenant_id.clone()).collect();
+        let mut live = Live { place: "a test".to_owned(), seed: 7, ..Live::default() };
+        for (at, subject) in self.subjects.iter_mut().enumerate() {
+            let id = &subject.tenant_id;
+            let url = format!("https://{id}.westeurope.inference.ml.azure.com/score");
+            subject.probe = Some(Aim::At(Target { url, ..Target::default() }));
+            let own = || Some(id.clone());
+            let before = Some(ids[(at + ids.len() - 1) % ids.len()].clone());
+            let probes = vec![
+                Probe::answered(ProbeKind::Own, own(), 200, false),
+                Probe::answered(ProbeKind::OtherTenant, before, 403, false),
+                Probe::answered(ProbeKind::NoToken, None, 401, false),
+                Probe::answered(ProbeKind::WrongAudience, own(), 401, false),
+                Probe::answered(ProbeKind::Expired, own(), 401, false),
+                Probe::answered(ProbeKind::Key, None, 401, false),
+            ];
+            live.tenants.insert(id.clone(), Calls::Made(probes));
+        }
+        self.evidence.live = live;
     }
 
     pub(crate) fn after(row: &Row) -> Self {
@@ -90,6 +115,20 @@ impl Stage {
                 self.evidence.listings =
                     vec![Listing { scope: self.name(&of["scope"]), of: None, assignments }];
             }
+            "call" => self.call(of),
+            "uncalled" => {
+                let why = of["why"].as_str().map(|why| Calls::NotPossible(why.to_owned()));
+                let live = &mut self.evidence.live.tenants;
+                let id = of["of"].as_str().unwrap().parse().unwrap();
+                match why {
+                    None => _ = live.remove(&id),
+                    Some(calls) => _ = live.insert(id, calls),
+                }
+            }
+            "undeclared" => {
+                let subject = self.subjects.iter_mut().find(|one| one.tenant_id.as_str() == of).unwrap();
+                subject.probe = None;
+            }
             "copy" => {
                 let listing = self.evidence.listings[0].clone();
                 self.evidence.listings.push(Listing { scope: self.name(of), ..listing });
@@ -115,6 +154,23 @@ impl Stage {
                 members.iter().map(|(key, value)| (key.clone(), self.named(value))).collect()
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+
+    /// Another answer to a call, none with a reason, or no call at all.
+    fn call(&mut self, of: &Value) {
+        let id = of["of"].as_str().unwrap().parse().unwrap();
+        let Some(Calls::Made(probes)) = self.evidence.live.tenants.get_mut(&id) else { panic!("no {id}") };
+        let kind: ProbeKind = serde_json::from_value(of["with"].clone()).unwrap();
+        let at = probes.iter().position(|probe| probe.kind == kind).unwrap();
+        let by = of["as"].as_str().map_or_else(|| probes[at].by.clone(), |by| Some(by.parse().unwrap()));
+        let by_service = of["by"].as_str() == Some("service");
+        match (of["status"].as_u64(), of["why"].as_str()) {
+            (Some(status), _) => {
+                probes[at] = Probe::answered(kind, by, u16::try_from(status).unwrap(), by_service);
+            }
+            (None, Some(why)) => probes[at] = Probe::unanswered(kind, by, why),
+            (None, None) => _ = probes.remove(at),
         }
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod entra;
 mod network;
+mod probes;
 mod resources;
 
 use super::{
@@ -65,7 +66,7 @@ const TAKE_BACK: &str =
     "take the assignment back, or declare the principal in TENANTRY_ISOLATION_ALLOW with the reason";
 
 /// All rules.
-pub const RULES: [Rule; 27] = [
+pub const RULES: [Rule; 28] = [
     // Who has roles.
     rule(
         "other-tenant-can-reach",
@@ -211,5 +212,12 @@ pub const RULES: [Rule; 27] = [
         "an owner can add credentials and so become the tenant",
         "remove the owner, or declare it in TENANTRY_ISOLATION_ALLOW with the reason",
         entra::owners,
+    ),
+    // What calls have shown.
+    rule(
+        "probe-accepted",
+        "somebody who must be refused was let in to the tenant's service",
+        "take the service out of use until it is known why: compare its settings, its roles and what stands before it",
+        probes::accepted,
     ),
 ];

@@ -1,0 +1,216 @@
+//! The live proof as plain data: what is called, with which credential, and what came of it. Judged, never called, here.
+//!
+//! A refusal counts only beside a positive control: a service that answers nobody refuses strangers too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::TenantId;
+
+/// How many pairs of tenants are tried besides the ring, in one run.
+pub const RANDOM_PAIRS: usize = 16;
+
+/// What a tenant's blueprint says to call, and as whom.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Target {
+    /// The address that scores.
+    pub url: String,
+    /// The scope of a token for it.
+    pub scope: String,
+    /// The client id of the tenant's application.
+    pub client_id: String,
+    /// The directory of that application.
+    pub directory_id: String,
+    /// What is sent.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub body: Value,
+}
+
+/// What a tenant's document says about being called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Aim {
+    /// Where to call.
+    At(Target),
+    /// It is declared, but where is not known, for this reason.
+    Unknown(String),
+}
+
+/// With what a service is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeKind {
+    /// The tenant's own token: the positive control.
+    Own,
+    /// A token of another tenant, which is good at its own service.
+    OtherTenant,
+    /// No credential at all.
+    NoToken,
+    /// The tenant's own token for another service.
+    WrongAudience,
+    /// The tenant's own token with its end moved into the past, which its signature then no longer fits.
+    Expired,
+    /// A key of the right form that nobody has given out.
+    Key,
+}
+
+impl ProbeKind {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::OtherTenant => "other-tenant",
+            Self::NoToken => "no-token",
+            Self::WrongAudience => "wrong-audience",
+            Self::Expired => "expired",
+            Self::Key => "key",
+        }
+    }
+
+    /// What has to come of it.
+    pub fn expected(self) -> Outcome {
+        if self == Self::Own { Outcome::Reached } else { Outcome::Refused }
+    }
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The service itself answered.
+    Reached,
+    /// The caller was turned away: 401 or 403.
+    Refused,
+    /// Anything else: it shows nothing.
+    Unclear,
+}
+
+impl Outcome {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reached => "reached",
+            Self::Refused => "refused",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
+/// One call and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Probe {
+    /// With what.
+    pub kind: ProbeKind,
+    /// Whose token; none where there was none.
+    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<TenantId>,
+    /// What was answered; none if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What has to come of it.
+    pub expected: Outcome,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Why that is unclear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Probe {
+    /// A call that was answered. `from_service` says that what runs behind the endpoint gave the answer, whatever it is.
+    pub fn answered(kind: ProbeKind, by: Option<TenantId>, status: u16, from_service: bool) -> Self {
+        let outcome = match status {
+            200..=299 => Outcome::Reached,
+            _ if from_service => Outcome::Reached,
+            401 | 403 => Outcome::Refused,
+            _ => Outcome::Unclear,
+        };
+        let why = (outcome == Outcome::Unclear).then(|| format!("HTTP {status}"));
+        Self { kind, by, status: Some(status), expected: kind.expected(), outcome, why }
+    }
+
+    /// A call that got no answer, or could not be made.
+    pub fn unanswered(kind: ProbeKind, by: Option<TenantId>, why: impl Into<String>) -> Self {
+        let why = Some(why.into());
+        Self { kind, by, status: None, expected: kind.expected(), outcome: Outcome::Unclear, why }
+    }
+
+    /// What was called with, for people.
+    pub fn with(&self) -> String {
+        let whose = || self.by.as_ref().map_or("somebody", TenantId::as_str);
+        match self.kind {
+            ProbeKind::Own => "its own token".to_owned(),
+            ProbeKind::OtherTenant => format!("the token of {}", whose()),
+            ProbeKind::NoToken => "no token".to_owned(),
+            ProbeKind::WrongAudience => "its own token for another service".to_owned(),
+            ProbeKind::Expired => "its own token made out as expired".to_owned(),
+            ProbeKind::Key => "a made-up key".to_owned(),
+        }
+    }
+}
+
+/// What came of calling one tenant's service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Calls {
+    /// These calls were made.
+    Made(Vec<Probe>),
+    /// None can be made, for this reason.
+    NotPossible(String),
+}
+
+/// All calls of one run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Live {
+    /// The network place that was called from, in the words of whoever runs this.
+    pub place: String,
+    /// What the pairs were drawn by.
+    pub seed: u64,
+    /// By the tenant whose service was called.
+    pub tenants: BTreeMap<TenantId, Calls>,
+}
+
+/// Whose token is tried at whose service: pairs of places in a list of tenants, the token's first.
+///
+/// A ring (each service is tried by the nearest one before it whose token is known to be good), and so many more by the
+/// seed; all others where there are no more than that. Only good tokens take part: that a bad one is refused shows nothing.
+pub fn pairs(good: &[bool], seed: u64) -> Vec<(usize, usize)> {
+    let count = good.len();
+    let is_good = |at: &usize| good.get(*at).copied().unwrap_or_default();
+    let before = |at: usize| (1..count).map(move |back| (at + count - back) % count).find(is_good);
+    let mut taken: BTreeSet<(usize, usize)> = (0..count).filter_map(|at| Some((before(at)?, at))).collect();
+    let callers: Vec<usize> = (0..count).filter(is_good).collect();
+    let ring = taken.len();
+    if callers.len() * count.saturating_sub(1) <= ring + RANDOM_PAIRS {
+        let all = callers.iter().flat_map(|by| (0..count).map(move |at| (*by, at)));
+        return all.filter(|(by, at)| by != at).collect();
+    }
+    let mut draw = Draw(seed);
+    while taken.len() < ring + RANDOM_PAIRS {
+        let by = callers.get(draw.below(callers.len())).copied().unwrap_or_default();
+        let at = draw.below(count);
+        if by != at {
+            taken.insert((by, at));
+        }
+    }
+    taken.into_iter().collect()
+}
+
+/// SplitMix64 (Steele, Lea and Flood, 2014): enough to draw pairs that nobody arranged.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        let limit = u64::try_from(limit).unwrap_or(1).max(1);
+        usize::try_from(mixed % limit).unwrap_or_default()
+    }
+}
