@@ -1,6 +1,6 @@
 //! The seams between the program and a world. `azure` and `local` implement each once; the tests bring hostile ones.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     announce::{CloudEvent, HistoryRow},
     ids::TenantId,
+    isolation::Target,
     steps::{Failure, Reply, Request},
     tenant::{Notice, Tenant},
 };
@@ -139,6 +140,77 @@ pub trait Alarm: Send + Sync {
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
+/// A token that is only called with: it is never shown, logged or kept.
+#[derive(Clone)]
+pub struct ProbeToken(String);
+
+impl ProbeToken {
+    /// A token.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// The token itself, for an `Authorization` header and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProbeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProbeToken")
+    }
+}
+
+/// What a tenant's token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFor {
+    /// The tenant's service.
+    Service,
+    /// Another service, which the tenant's has to notice.
+    Another,
+}
+
+/// With what a service is called.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// Nothing.
+    None,
+    /// A token as it is.
+    Token(ProbeToken),
+    /// A token whose end is moved into the past before it is sent.
+    Expired(ProbeToken),
+    /// A key of the right form that nobody has given out.
+    Key,
+}
+
+/// What a service answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scored {
+    /// The status.
+    pub status: u16,
+    /// Whether what runs behind the endpoint gave this answer, and not what stands before it.
+    pub from_service: bool,
+}
+
+/// The way to tenants' services, as a caller from outside has it.
+pub trait Prober: Send + Sync {
+    /// The network place that it calls from, in the words of whoever runs this.
+    fn place(&self) -> &str;
+
+    /// A new token of a tenant's application.
+    ///
+    /// # Errors
+    /// In words, without any part of a token: why there is none.
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>>;
+
+    /// Calls a tenant's service once.
+    ///
+    /// # Errors
+    /// In words: why nothing was sent, or why no answer came.
+    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>>;
+}
+
 /// Time.
 pub trait Clock: Send + Sync {
     /// The present instant.
@@ -171,6 +243,8 @@ pub struct World {
     pub store: Arc<dyn StateStore>,
     /// Azure.
     pub wire: Arc<dyn Wire>,
+    /// Calls to tenants' services; none where no probe identity is set.
+    pub prober: Option<Arc<dyn Prober>>,
     /// Subscribers.
     pub announcer: Arc<dyn Announcer>,
     /// Wake-ups.

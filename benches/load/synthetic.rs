@@ -86,6 +86,7 @@ impl Crew {
         let world = World {
             store: Arc::new(Counted { inner: store, counts: Arc::clone(counts) }),
             wire: Arc::new(Counted { inner: wire, counts: Arc::clone(counts) }),
+            prober: None,
             announcer: Arc::clone(counts) as Arc<dyn Announcer>,
             alarm: Arc::clone(counts) as Arc<dyn Alarm>,
             clock: Arc::new(SystemClock),

@@ -1,6 +1,7 @@
-//! Proves, from what Azure shows, that only a tenant reaches its service: collects the evidence, has it judged, records it.
+//! Proves, from what Azure shows and from calls to it, that only a tenant reaches its service: collects the evidence, has
+//! it judged, records it.
 //!
-//! It reads only. What can't be read becomes a gap in the report, never a pass; the next look may read it.
+//! It reads only, but for the calls, which a service answers as it answers any. What can't be read becomes a gap in the report, never a pass; the next look may read it.
 
 mod assignments;
 mod collect;
@@ -8,6 +9,7 @@ mod drift;
 mod patient;
 mod place;
 mod quarantine;
+mod probes;
 mod read;
 mod record;
 
@@ -42,8 +44,8 @@ impl Auditor {
         Self { world, allow: AllowList::new(&isolation.allow), quarantine: isolation.quarantine }
     }
 
-    /// Reports on tenants, in their order; those that are removed or being removed have none. What the tenants share is
-    /// read once for all of them.
+    /// Reports on tenants, in the order of their ids; those that are removed or being removed have none. What the tenants share is
+    /// read once for all of them, and their services are called in a ring.
     pub async fn verify(&self, tenants: &[Tenant]) -> Vec<Report> {
         let mut subjects = Vec::new();
         let mut reports = Vec::new();
@@ -54,7 +56,8 @@ impl Auditor {
                 Err(why) => reports.push(Report::unknown(tenant.id.clone(), why)),
             }
         }
-        let evidence = collect::evidence(&Patient::new(&self.world), &subjects, &self.allow).await;
+        let mut evidence = collect::evidence(&Patient::new(&self.world), &subjects, &self.allow).await;
+        evidence.live = probes::live(&self.world, &subjects).await;
         reports.extend(judge(&subjects, &evidence, &self.allow));
         reports.sort_by(|a, b| a.tenant_id.cmp(&b.tenant_id));
         reports

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, RequestBuilder, header::HeaderMap, redirect};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,4 +80,10 @@ pub(super) async fn exchange(request: RequestBuilder, most: usize) -> Result<Ans
         body.extend_from_slice(&chunk);
     }
     Ok(Answer { status, headers, body })
+}
+
+/// Sends a request and takes no more than the head of the answer: what the body says is nobody's business here.
+pub(super) async fn head(request: RequestBuilder) -> Result<(u16, HeaderMap), Lost> {
+    let incoming = request.send().await.map_err(|error| Lost::why(&error))?;
+    Ok((incoming.status().as_u16(), incoming.headers().clone()))
 }

@@ -5,6 +5,7 @@ pub mod bridge;
 pub mod client;
 pub mod event_grid;
 mod lanes;
+pub mod prober;
 pub mod rights;
 pub mod service_bus;
 pub mod tables;

@@ -198,7 +198,10 @@ impl Source {
 }
 
 /// A credential with our transport and no retries of its own: who asks for a token asks again anyway.
-fn credential(identity: &Identity, client: &Client) -> Result<Arc<dyn TokenCredential>, AzureError> {
+pub(super) fn credential(
+    identity: &Identity,
+    client: &Client,
+) -> Result<Arc<dyn TokenCredential>, AzureError> {
     let transport = Transport::new(Arc::new(TokenTransport::new(client.clone())));
     let client_options =
         ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
@@ -222,7 +225,7 @@ fn credential(identity: &Identity, client: &Client) -> Result<Arc<dyn TokenCrede
 
 /// What can be told of a failed refresh. The error's own text repeats what the endpoint answered, which may be a
 /// token that could not be read.
-fn why(error: &AzureError) -> String {
+pub(super) fn why(error: &AzureError) -> String {
     match error.http_status() {
         Some(status) => format!("no token: the identity endpoint answered with HTTP {}", u16::from(status)),
         None => "no token: the identity endpoint can't be reached or understood".to_owned(),

@@ -8,7 +8,7 @@ use azure_core::{
     error::ErrorKind,
     http::{AsyncRawResponse, Body, HttpClient, Request, headers::Headers},
 };
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, Url};
 
 use super::client::exchange;
 
@@ -19,11 +19,23 @@ const MOST_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct TokenTransport {
     client: Client,
+    /// Where all requests go instead: `azure_identity` speaks https only, and this machine's own services have none.
+    instead: Option<Url>,
 }
 
 impl TokenTransport {
     pub(super) fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, instead: None }
+    }
+
+    /// One that sends everything to another place.
+    pub(super) fn to(client: Client, place: Url) -> Self {
+        Self { client, instead: Some(place) }
+    }
+
+    fn url(&self, url: &Url) -> Result<Url> {
+        let Some(place) = &self.instead else { return Ok(url.clone()) };
+        place.join(url.path()).map_err(|error| Error::new(ErrorKind::Other, error))
     }
 }
 
@@ -32,7 +44,7 @@ impl HttpClient for TokenTransport {
     async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
         let method = Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
-        let mut outgoing = self.client.request(method, request.url().clone());
+        let mut outgoing = self.client.request(method, self.url(request.url())?);
         for (name, value) in request.headers().iter() {
             outgoing = outgoing.header(name.as_str(), value.as_str());
         }

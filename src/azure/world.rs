@@ -9,6 +9,7 @@ use super::{
     bridge::Transport,
     client::client,
     event_grid::EventGrid,
+    prober::HttpProber,
     service_bus::{NoAlarm, QueueAlarm, ServiceBus, TopicAnnouncer},
     tables::{BadTables, TableState, TablesSettings},
     throttle::Throttle,
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     announce::CloudEvent,
     config::{AzureConfig, WakeUps},
-    ports::{Alarm, Announcer, Clock, Wire, World},
+    ports::{Alarm, Announcer, Clock, Prober, Wire, World},
     steps::Failure,
 };
 
@@ -57,6 +58,11 @@ pub fn open(config: &AzureConfig, clock: Arc<dyn Clock>, timeout: Duration) -> R
         wire = wire.remover(Arc::new(tokens));
     }
     let wire: Arc<dyn Wire> = Arc::new(wire.throttled(Throttle::new(Arc::clone(&clock))));
+    let mut prober: Option<Arc<dyn Prober>> = None;
+    if let Some(probe) = &config.probe {
+        let elsewhere = scopes(config).arm;
+        prober = Some(Arc::new(HttpProber::new(probe, client.clone(), &elsewhere, Arc::clone(&clock))?));
+    }
     let bus = service_bus(config, &client, &tokens, &clock);
     let tables = TablesSettings { endpoint: config.tables.clone(), prefix: config.table_prefix.clone() };
     let store = TableState::new(&tables, &client, tokens, Arc::clone(&clock))?;
@@ -72,7 +78,7 @@ pub fn open(config: &AzureConfig, clock: Arc<dyn Clock>, timeout: Duration) -> R
         announcers.push(Arc::new(TopicAnnouncer::new(bus, topic)));
     }
     let announcer = Arc::new(Announcers(announcers));
-    Ok(World { store: Arc::new(store), wire, announcer, alarm, clock })
+    Ok(World { store: Arc::new(store), wire, prober, announcer, alarm, clock })
 }
 
 /// The namespace, for those who only send to it.

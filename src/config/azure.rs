@@ -6,7 +6,10 @@ use reqwest::Url;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Reader;
+use super::{
+    Reader,
+    probe::{self, ProbeConfig},
+};
 
 /// The Azure world's settings, read and checked.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub struct AzureConfig {
     pub identity: Identity,
     /// As whom is deleted in Azure Resource Manager, if that is another identity.
     pub remover: Option<Identity>,
+    /// The probe; none where services are not called.
+    pub probe: Option<ProbeConfig>,
     /// Azure Resource Manager.
     pub arm: Url,
     /// Microsoft Graph.
@@ -116,9 +121,11 @@ impl AzureConfig {
         let request_timeout = seconds(reader, "TENANTRY_REQUEST_TIMEOUT", 30, 1..=120);
         let patience = seconds(reader, "TENANTRY_PATIENCE", 20, 0..=200);
         let stamps = stamps(reader);
+        let probe = probe::read(reader, identity.as_ref(), remover.as_ref(), stamps.as_deref(), in_azure);
         Some(Self {
             identity: identity?,
             remover,
+            probe,
             arm: arm?,
             graph: graph?,
             tables: tables?,
@@ -173,7 +180,7 @@ fn remover(reader: &mut Reader<'_>, identity: Option<&Identity>) -> Option<Ident
 }
 
 /// A service's address, or the default one.
-fn address(
+pub(super) fn address(
     reader: &mut Reader<'_>,
     name: &'static str,
     otherwise: Option<&str>,
@@ -211,7 +218,7 @@ fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in_azure: boo
 }
 
 /// Whether an address is this machine's own.
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

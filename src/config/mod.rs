@@ -5,6 +5,7 @@
 mod azure;
 mod heal;
 mod isolation;
+mod probe;
 mod settings;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -12,6 +13,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 pub use azure::{AzureConfig, Identity, WakeUps};
 pub use heal::DriftClass;
 pub use isolation::{Allowed, Isolation, Quarantine};
+pub use probe::ProbeConfig;
 pub use settings::{SETTINGS, Setting};
 
 /// Variables that only the Functions platform in Azure sets (Microsoft, "Environment variables and app settings").

@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 31] = [
+pub const SETTINGS: [Setting; 35] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",
@@ -92,6 +92,18 @@ pub const SETTINGS: [Setting; 31] = [
         "the client id of a second user-assigned identity, which alone deletes in Azure Resource Manager",
         "the identity that does everything else",
         "22222222-2222-3333-4444-555555555555",
+    ),
+    setting(
+        "TENANTRY_PROBE_CLIENT_ID",
+        "the client id of a user-assigned identity that calls tenants' services to prove that only they are let in",
+        "none: services are not called, and tenants whose blueprint declares a probe stay inconclusive",
+        "33333333-2222-3333-4444-555555555555",
+    ),
+    setting(
+        "TENANTRY_PROBE_PLACE",
+        "the network place that tenants' services are called from, in words; reports show it",
+        "a place that nobody has named",
+        "subnet snet-functions of vnet-hub, westeurope",
     ),
     setting(
         "IDENTITY_ENDPOINT",
@@ -185,4 +197,16 @@ pub const SETTINGS: [Setting; 31] = [
         "https://management.usgovcloudapi.net",
     ),
     setting("TENANTRY_GRAPH", "Microsoft Graph", "https://graph.microsoft.com", "https://graph.microsoft.us"),
+    setting(
+        "TENANTRY_LOGIN",
+        "Entra, where the probe gets tokens of tenants' applications",
+        "https://login.microsoftonline.com",
+        "https://login.microsoftonline.us",
+    ),
+    setting(
+        "TENANTRY_INFERENCE",
+        "where tenants' services are called instead of at their own addresses: a simulated Azure on this machine",
+        "their own addresses",
+        "http://127.0.0.1:7073",
+    ),
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::probe::Aim;
+use super::probe::{Aim, Target};
 use crate::{
     blueprint::{Kind, ResourceType},
     ids::{StepName, TenantId},
@@ -158,7 +158,7 @@ impl Subject {
             stamp: Stamp::of(tenant.plan.context.get("stamp").unwrap_or(&Value::Null)),
             resources: Vec::new(),
             applications: Vec::new(),
-            probe: None,
+            probe: aim(tenant),
         };
         let reader = Reader { tenant };
         let of = |kind: Kind| {
@@ -207,6 +207,24 @@ pub(super) fn within(id: &str, root: &str) -> bool {
 
 fn told(record: &StepRecord, name: &str) -> String {
     record.outputs.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// What the blueprint says to call, with what its steps have told filled in.
+fn aim(tenant: &Tenant) -> Option<Aim> {
+    tenant.plan.exports.get("endpointUrl").filter(|_| tenant.plan.exports.contains_key("applicationId"))?;
+    let exports = match tenant.plan.exports(&tenant.outputs()) {
+        Ok(exports) => exports,
+        Err(error) => return Some(Aim::Unknown(error.to_string())),
+    };
+    let text = |name: &str| exports.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let stamp = tenant.plan.context.get("stamp").unwrap_or(&Value::Null);
+    Some(Aim::At(Target {
+        url: text("endpointUrl"),
+        scope: text("tokenScope"),
+        client_id: text("applicationId"),
+        directory_id: stamp.get("directoryId").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        body: Value::Null,
+    }))
 }
 
 struct Reader<'a> {

@@ -4,6 +4,7 @@ mod alarm;
 pub mod cloud;
 pub mod db;
 pub mod host;
+pub mod probe;
 pub mod queue;
 pub mod state;
 pub mod world;

@@ -15,6 +15,7 @@ use super::{
     cloud::{Cloud, CloudError, CloudSettings, Speed, access::Access, local_stamp},
     db::{Db, DbError},
     host::{App, AppError, EmbeddedHost, Handler, HostError, HostSettings},
+    probe::prober,
     queue::{BrokerSettings, Queue},
     state::LocalState,
 };
@@ -126,9 +127,11 @@ impl LocalWorld {
         runner_settings.policy.visibility = settings.speed.replication_lag() * 2;
         let url = url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?;
         let wire: Arc<dyn Wire> = Arc::new(HttpWire::simulated(&url, runner_settings.request_timeout)?);
+        let prober = prober(&cloud, &url, Arc::new(clock), runner_settings.request_timeout)?;
         let world = World {
             store: Arc::new(state),
             wire: Arc::clone(&wire),
+            prober: Some(Arc::new(prober)),
             announcer: Arc::new(EventGrid::new(wire)),
             alarm: Arc::new(QueueAlarm::new(queue.clone())),
             clock: Arc::new(clock),

@@ -19,6 +19,7 @@ use tenantry::{
     local::{
         cloud::{Cloud, CloudSettings, Speed, access::Access, local_stamp},
         db::Db,
+        probe::prober,
         state::LocalState,
     },
     ports::{Alarm, Announcer, Clock, StateStore, Wire, World},
@@ -119,6 +120,7 @@ impl Lab {
         let cloud = Cloud::open(settings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
+        let prober = prober(&cloud, &base.parse().unwrap(), clock.clone(), Duration::from_secs(30)).unwrap();
         let server = tokio::spawn(async move { cloud.serve(listener).await.unwrap() });
         let wire = HttpWire::simulated(&base.parse().unwrap(), Duration::from_secs(30)).unwrap();
         let wire: Arc<dyn Wire> = Arc::new(wire);
@@ -128,6 +130,7 @@ impl Lab {
         let world = World {
             store,
             wire,
+            prober: Some(Arc::new(prober)),
             announcer: subscribers.clone(),
             alarm: Arc::new(Deaf),
             clock: clock.clone(),

@@ -195,6 +195,7 @@ impl Shared {
         let world = World {
             store: Arc::new(Door { shared: shared(), owner, worker: name.clone() }),
             wire: Arc::new(Line { shared: shared(), owner, worker: name.clone(), skew: Arc::clone(&skew) }),
+            prober: None,
             announcer: Arc::new(Mouth { shared: shared(), owner }),
             alarm: Arc::new(Bell { shared: shared(), owner }),
             clock,

@@ -199,6 +199,7 @@ pub(crate) fn world(store: &Arc<dyn StateStore>, wire: Arc<dyn Wire>, clock: &Ar
     World {
         store: Arc::clone(store),
         wire,
+        prober: None,
         announcer: Arc::<Subscribers>::default(),
         alarm: Arc::new(Deaf),
         clock: clock.clone(),

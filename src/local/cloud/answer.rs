@@ -9,9 +9,10 @@ use super::{
     chaos::Trouble,
     events,
     faults::Failure,
+    flaws::State,
     graph,
     identity::{Flaw, Issuer},
-    operations,
+    inference, login, operations,
     reply::{Body, Call, Outcome, Refusal, Reply, Stop, refuse},
     service::Service,
     service_bus, sim,
@@ -40,6 +41,10 @@ pub(crate) async fn respond(
     let say = |refusal: Refusal| service.word(refusal, request_id, (inner.now)());
     if let Some(flaw) = flaw(inner, service, &call) {
         return note(inner, &call, say(service.unauthorized(&flaw))).await.map(Some);
+    }
+    if service == Service::Inference && inner.flaws.has(&inference::host(&call), State::Down) {
+        note(inner, &call, Reply::empty(0)).await?;
+        return Ok(None);
     }
     let Some(fault) = inner.faults.take(&call) else {
         return match inner.chaos.deal(service == Service::Identity) {
@@ -110,11 +115,21 @@ async fn carry_out(
             Some(inner.issuer.answer(&call, (inner.now)(), roles))
         }
         Service::Bus if !service_bus::is_for_topic(&call) => Some(service_bus::enqueue(inner, &call).await),
-        Service::Arm | Service::Graph | Service::EventGrid | Service::Bus | Service::Simulator => None,
+        Service::Arm
+        | Service::Graph
+        | Service::EventGrid
+        | Service::Bus
+        | Service::Login
+        | Service::Inference
+        | Service::Simulator => None,
     };
+    // What is posted to these changes nothing.
+    let only_looks = matches!(service, Service::Login | Service::Inference);
     let reply = match outside {
         Some(outcome) => outcome.or_else(|stop| refused(stop, service, request_id, inner))?,
-        None if call.mutates() => return write(inner, service, call, failure, request_id).await,
+        None if call.mutates() && !only_looks => {
+            return write(inner, service, call, failure, request_id).await;
+        }
         None => {
             look(inner, |look| {
                 read(inner, look, service, &call).or_else(|stop| refused(stop, service, request_id, inner))
@@ -158,6 +173,8 @@ fn read(inner: &Inner, look: &Snapshot, service: Service, call: &Call) -> Outcom
         return access::list(inner.access.as_ref().zip(caller(inner, call)), call, &scope);
     }
     match service {
+        Service::Login => login::answer(inner, look, call),
+        Service::Inference => inference::answer(inner, look, call),
         Service::Graph => graph::read(look, call),
         Service::EventGrid | Service::Bus => {
             refuse(405, "MethodNotAllowed", "Events and messages are published with POST.")
@@ -205,7 +222,11 @@ async fn write(
                 Service::Graph => graph::change(&mut change, &call),
                 Service::EventGrid => events::publish(&mut change, &call),
                 Service::Bus => service_bus::publish(&mut change, &call),
-                Service::Arm | Service::Identity | Service::Simulator => arm::change(&mut change, &call),
+                Service::Arm
+                | Service::Identity
+                | Service::Login
+                | Service::Inference
+                | Service::Simulator => arm::change(&mut change, &call),
             });
             let reply = outcome.or_else(|stop| refused(stop, service, &request_id, &own))?;
             let tenant = match (&reply.tenant, service) {

@@ -30,7 +30,8 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 /// Answers any request.
 pub(crate) async fn handle(State(inner): State<Arc<Inner>>, request: Request) -> Response {
-    let service = Service::of(request.uri().path());
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let service = Service::of(host, request.uri().path());
     let request_id = request_id(&inner);
     let method = request.method().as_str().to_owned();
     let reply = match read(request).await {
@@ -80,7 +81,7 @@ async fn read(request: Request) -> Result<Call, Refusal> {
     Ok(Call {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
-        query: query(&query_text),
+        query: form(&query_text),
         query_text,
         headers,
         body: body.to_vec(),
@@ -88,7 +89,8 @@ async fn read(request: Request) -> Result<Call, Refusal> {
     })
 }
 
-fn query(text: &str) -> BTreeMap<String, String> {
+/// A query, or a form in a body: names in lower case.
+pub(crate) fn form(text: &str) -> BTreeMap<String, String> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -113,7 +115,12 @@ fn finish(service: Service, method: &str, reply: Reply, request_id: &str) -> Res
             };
             add(&format!("x-ms-ratelimit-remaining-subscription-{kind}"), left);
         }
-        Service::EventGrid | Service::Bus | Service::Identity | Service::Simulator => {}
+        Service::EventGrid
+        | Service::Bus
+        | Service::Identity
+        | Service::Login
+        | Service::Inference
+        | Service::Simulator => {}
     }
     add("x-ms-request-id", request_id);
     add("x-ms-correlation-request-id", request_id);

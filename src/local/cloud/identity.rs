@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::reply::{Call, Outcome, Reply, refuse};
+use super::{
+    reply::{Call, Outcome, Reply, refuse},
+    stamp::{DIRECTORY_ID, PROBE_CLIENT_ID, PROBE_PRINCIPAL_ID},
+};
 use crate::ids::sha256_hex;
 
 /// Where tokens are asked for; the rest of the setting `IDENTITY_ENDPOINT` is the simulator's own address.
@@ -22,12 +25,16 @@ const VERSION: &str = "2019-08-01";
 /// How a token begins, so that it has the three parts of a JSON Web Token.
 const HEADER: &str = r#"{"typ":"JWT","alg":"none"}"#;
 /// Whom tokens are issued to.
-const AUDIENCES: [&str; 5] = [
+const AUDIENCES: [&str; 8] = [
     "https://management.azure.com",
     "https://graph.microsoft.com",
     "https://eventgrid.azure.net",
     "https://servicebus.azure.net",
     "https://storage.azure.com",
+    "https://ml.azure.com",
+    "https://cognitiveservices.azure.com",
+    // To be traded for a token of an application.
+    "api://AzureADTokenExchange",
 ];
 /// Other names of a user-assigned identity than its client id.
 const OTHER_NAMES: [&str; 4] = ["object_id", "principal_id", "mi_res_id", "msi_res_id"];
@@ -49,11 +56,23 @@ pub(crate) enum Flaw {
     Foreign(String),
 }
 
+/// How long a token of an application is good at most, in seconds.
+const APPLICATION_LIFE: i64 = 3600;
+
 /// What a token says.
 #[derive(Serialize, Deserialize)]
-struct Claims {
+pub(crate) struct Claims {
     /// Whom it is for.
-    aud: String,
+    pub(crate) aud: String,
+    /// Who gave it, where that can matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) iss: Option<String>,
+    /// Whom it is about: the same as `oid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sub: Option<String>,
+    /// The object id of the service principal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) oid: Option<String>,
     /// The client id of the identity; absent for the system-assigned one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     appid: Option<String>,
@@ -61,7 +80,27 @@ struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     roles: Option<BTreeSet<String>>,
     /// Until when it is good, in seconds since 1970.
-    exp: i64,
+    pub(crate) exp: i64,
+}
+
+impl Claims {
+    /// Those about a service principal; their end is the issuer's to say.
+    pub(crate) fn of_principal(audience: &str, client: &str, principal: &str) -> Self {
+        Self {
+            aud: audience.to_owned(),
+            iss: Some(format!("https://login.microsoftonline.com/{DIRECTORY_ID}/v2.0")),
+            sub: Some(principal.to_owned()),
+            oid: Some(principal.to_owned()),
+            appid: Some(client.to_owned()),
+            roles: None,
+            exp: 0,
+        }
+    }
+}
+
+/// Whether tokens are given out for a resource.
+pub(crate) fn is_known(resource: &str) -> bool {
+    AUDIENCES.contains(&bare(resource))
 }
 
 /// Issues tokens and knows its own again.
@@ -101,7 +140,7 @@ impl Issuer {
             return refuse(400, "BadRequest", format!("The api-version is not {VERSION}."));
         }
         let resource = asked("resource").unwrap_or_default();
-        if !AUDIENCES.contains(&bare(resource)) {
+        if !is_known(resource) {
             return refuse(400, "BadRequest", format!("The resource '{resource}' is not known."));
         }
         if OTHER_NAMES.iter().any(|name| asked(name).is_some()) {
@@ -113,11 +152,19 @@ impl Issuer {
         }
         let end = now.checked_add(self.lifetime).unwrap_or(Timestamp::MAX).as_second();
         let is_graph = bare(resource) == "https://graph.microsoft.com";
-        let claims = Claims {
-            aud: resource.to_owned(),
-            appid: client_id.map(str::to_owned),
-            roles: is_graph.then(|| roles(client_id.unwrap_or_default())),
-            exp: end,
+        let claims = match client_id {
+            Some(id) if id.eq_ignore_ascii_case(PROBE_CLIENT_ID) => {
+                Claims { exp: end, ..Claims::of_principal(resource, id, PROBE_PRINCIPAL_ID) }
+            }
+            _ => Claims {
+                aud: resource.to_owned(),
+                iss: None,
+                sub: None,
+                oid: None,
+                appid: client_id.map(str::to_owned),
+                roles: is_graph.then(|| roles(client_id.unwrap_or_default())),
+                exp: end,
+            },
         };
         Ok(Reply::json(
             200,
@@ -132,8 +179,15 @@ impl Issuer {
         .with("Cache-Control", "no-store"))
     }
 
-    /// Whether a token is good for an audience now.
-    pub(crate) fn check(&self, token: &str, audience: &str, now: Timestamp) -> Result<(), Flaw> {
+    /// A token with these claims that ends soon, and in how many seconds.
+    pub(crate) fn issue(&self, claims: Claims, now: Timestamp) -> (String, i64) {
+        let life = self.lifetime.as_secs().min(APPLICATION_LIFE);
+        let claims = Claims { exp: now.as_second().saturating_add(life), ..claims };
+        (self.token(&json!(claims).to_string()), life)
+    }
+
+    /// What a token of ours says, whomever it is for and however old it is.
+    pub(crate) fn read(&self, token: &str) -> Result<Claims, Flaw> {
         if token.is_empty() {
             return Err(Flaw::Missing);
         }
@@ -143,7 +197,18 @@ impl Issuer {
         if self.token(&claims) != token {
             return Err(Flaw::MadeUp);
         }
-        let claims: Claims = serde_json::from_str(&claims).map_err(|_| Flaw::MadeUp)?;
+        serde_json::from_str(&claims).map_err(|_| Flaw::MadeUp)
+    }
+
+    /// What a token says, whoever has made it.
+    pub(crate) fn said(token: &str) -> Option<Claims> {
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        serde_json::from_slice(&claims).ok()
+    }
+
+    /// Whether a token is good for an audience now.
+    pub(crate) fn check(&self, token: &str, audience: &str, now: Timestamp) -> Result<(), Flaw> {
+        let claims = self.read(token)?;
         if bare(&claims.aud) != audience {
             return Err(Flaw::Foreign(claims.aud));
         }
@@ -152,9 +217,7 @@ impl Issuer {
 
     /// The client id of the identity that a token of ours was issued to; empty for the system-assigned one.
     pub(crate) fn client(token: &str) -> Option<String> {
-        let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-        let claims: Claims = serde_json::from_slice(&claims).ok()?;
-        Some(claims.appid.unwrap_or_default())
+        Some(Self::said(token)?.appid.unwrap_or_default())
     }
 
     fn token(&self, claims: &str) -> String {

@@ -3,8 +3,9 @@
 //!
 //! It answers what Azure answers and refuses what Azure refuses, over HTTP, so that the same code reaches it and the
 //! real one. The path tells the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid,
-//! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity's endpoint and `/_sim/...` the simulator's own
-//! window for tests (journal, objects, events, messages, faults, chaos).
+//! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity's endpoint, `/<directory>/oauth2/v2.0/token` Entra's
+//! and `/_sim/...` the simulator's own window for tests (journal, objects, events, messages, faults, flaws, chaos). A
+//! host that is a tenant's service, whatever the address, is that service.
 //!
 //! State lies in one redb file. A change is durable before it is answered, together with its line of the journal, so
 //! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
@@ -18,10 +19,13 @@ mod built_in;
 mod chaos;
 mod events;
 mod faults;
+mod flaws;
 mod graph;
 mod http;
 mod identity;
+mod inference;
 mod journal;
+mod login;
 mod operations;
 mod path;
 mod providers;
@@ -45,13 +49,15 @@ use self::{
     access::{Access, Used},
     chaos::Chaos,
     faults::Faults,
+    flaws::Flaws,
     identity::Issuer,
     journal::Journal,
 };
 pub use self::{
     service_bus::TOPIC,
     stamp::{
-        BLOB_READER_ROLE, DIRECTORY_ID, REGION, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID, local_stamp,
+        BLOB_READER_ROLE, DIRECTORY_ID, PROBE_CLIENT_ID, PROBE_PRINCIPAL_ID, REGION, RESOURCE_GROUP,
+        SCORER_ROLE, SUBSCRIPTION_ID, local_stamp,
     },
 };
 use super::{
@@ -224,6 +230,7 @@ pub(crate) struct Inner {
     pub(crate) queue: Option<Queue>,
     pub(crate) issuer: Issuer,
     pub(crate) faults: Faults,
+    pub(crate) flaws: Flaws,
     pub(crate) chaos: Chaos,
     pub(crate) journal: Journal,
     pub(crate) access: Option<Access>,
@@ -259,6 +266,7 @@ impl Cloud {
             queue: settings.queue,
             issuer: Issuer::new(secret, life),
             faults: Faults::default(),
+            flaws: Flaws::default(),
             chaos: Chaos::default(),
             journal: Journal::default(),
             access: settings.access,

@@ -164,6 +164,18 @@ impl Refusal {
         Reply { headers, body: Some(Body::Xml(text)), ..Reply::empty(status) }
     }
 
+    /// The envelope of Entra's token endpoint; the number of the error begins its message.
+    pub(crate) fn entra(self, request_id: &str, now: Timestamp) -> Reply {
+        let number = self.message.strip_prefix("AADSTS").and_then(|rest| rest.split(':').next());
+        let number: Option<u32> = number.and_then(|digits| digits.parse().ok());
+        let body = json!({
+            "error": self.code, "error_description": self.message, "error_codes": [number],
+            "timestamp": now.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            "trace_id": request_id, "correlation_id": request_id,
+        });
+        Reply { headers: self.headers, ..Reply::json(self.status, body) }
+    }
+
     /// The envelope of App Service's identity endpoint.
     pub(crate) fn app_service(self, request_id: &str) -> Reply {
         let body = json!({ "statusCode": self.status, "message": self.message, "correlationId": request_id });

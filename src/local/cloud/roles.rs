@@ -15,6 +15,8 @@ use super::{
     write,
 };
 
+use crate::permissions::actions::allows;
+
 /// The kind of an assignment.
 pub(crate) const ASSIGNMENT: &str = "Microsoft.Authorization/roleAssignments";
 /// The kind of a definition.
@@ -176,6 +178,43 @@ pub(crate) fn revoke(
         Some(object) => forget(change, &object),
         None => Ok(()),
     }
+}
+
+/// Whether a principal is assigned a role at a scope or above it that allows an action there.
+pub(crate) fn may(
+    look: &Snapshot,
+    principal: &str,
+    scope: &str,
+    action: &str,
+    on_data: bool,
+) -> Result<bool, CloudError> {
+    let mut at = scope.to_lowercase();
+    while !at.is_empty() {
+        for one in look.under(&format!("{at}/providers/{}/", ASSIGNMENT.to_lowercase()))? {
+            let known = one.kind == ASSIGNMENT && one.visible <= look.now;
+            if known && one.text("/properties/principalId").eq_ignore_ascii_case(principal) {
+                let role = definition(look, one.text("/properties/roleDefinitionId"))?.unwrap_or_default();
+                if permits(&role, action, on_data) {
+                    return Ok(true);
+                }
+            }
+        }
+        at.truncate(at.rfind('/').unwrap_or(0));
+    }
+    Ok(false)
+}
+
+/// Whether a role definition allows an action.
+fn permits(role: &Value, action: &str, on_data: bool) -> bool {
+    let (yes, no) = if on_data { ("dataActions", "notDataActions") } else { ("actions", "notActions") };
+    let entries = role.pointer("/properties/permissions").and_then(Value::as_array).into_iter().flatten();
+    entries.into_iter().any(|entry| {
+        let texts = |name: &str| -> Vec<String> {
+            let list = entry.get(name).and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(|text| Some(text.as_str()?.to_owned())).collect()
+        };
+        allows(&texts(yes), &texts(no), action)
+    })
 }
 
 /// Forgets an assignment and sets its names free.

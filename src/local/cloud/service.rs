@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     identity::{self, Flaw},
+    inference, login,
     reply::{Refusal, Reply},
     service_bus,
 };
@@ -18,13 +19,19 @@ pub(crate) enum Service {
     Bus,
     /// The endpoint that gives the platform's identity its tokens.
     Identity,
+    /// Entra's token endpoint.
+    Login,
+    /// A tenant's own service.
+    Inference,
     Simulator,
 }
 
 impl Service {
-    /// The service that a path belongs to; what belongs to no other one is ARM's to refuse.
-    pub(crate) fn of(path: &str) -> Self {
-        if path.starts_with("/_sim/") {
+    /// The service that a host and a path belong to; what belongs to no other one is ARM's to refuse.
+    pub(crate) fn of(host: &str, path: &str) -> Self {
+        if inference::is_host(host) {
+            Self::Inference
+        } else if path.starts_with("/_sim/") {
             Self::Simulator
         } else if path.starts_with("/v1.0/") {
             Self::Graph
@@ -32,6 +39,8 @@ impl Service {
             Self::EventGrid
         } else if path == identity::PATH {
             Self::Identity
+        } else if login::directory(path).is_some() {
+            Self::Login
         } else if service_bus::entity(path).is_some() {
             Self::Bus
         } else {
@@ -46,7 +55,7 @@ impl Service {
             Self::Graph => Some("https://graph.microsoft.com"),
             Self::EventGrid => Some("https://eventgrid.azure.net"),
             Self::Bus => Some("https://servicebus.azure.net"),
-            Self::Identity | Self::Simulator => None,
+            Self::Identity | Self::Login | Self::Inference | Self::Simulator => None,
         }
     }
 
@@ -61,7 +70,7 @@ impl Service {
                 Flaw::Expired => "ExpiredToken",
                 Flaw::Foreign(_) => "InvalidAudience",
             },
-            Self::Arm | Self::Identity | Self::Simulator => match flaw {
+            Self::Arm | Self::Identity | Self::Login | Self::Inference | Self::Simulator => match flaw {
                 Flaw::Missing => "AuthenticationFailed",
                 Flaw::MadeUp => "InvalidAuthenticationToken",
                 Flaw::Expired => "ExpiredAuthenticationToken",
@@ -77,7 +86,8 @@ impl Service {
             Self::Graph => refusal.graph(request_id, now),
             Self::Bus => refusal.service_bus(request_id, now),
             Self::Identity => refusal.app_service(request_id),
-            Self::Arm | Self::EventGrid | Self::Simulator => refusal.arm(),
+            Self::Login => refusal.entra(request_id, now),
+            Self::Arm | Self::EventGrid | Self::Inference | Self::Simulator => refusal.arm(),
         }
     }
 }

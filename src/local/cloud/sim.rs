@@ -7,6 +7,7 @@ use super::{
     chaos::Dose,
     events,
     faults::Fault,
+    flaws::Flawed,
     reply::{Call, Outcome, Reply, refuse},
     service_bus,
     store::{Look as _, Object, Snapshot},
@@ -50,12 +51,13 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
         }
         ("GET", path) if path.starts_with(QUEUES) => messages(inner, &path[QUEUES.len()..]),
         (_, "/_sim/faults") => faults(inner, call),
+        (_, "/_sim/flaws") => flaws(inner, call),
         (_, "/_sim/chaos") => chaos(inner, call),
         _ => refuse(
             404,
             "NotFound",
             "There are /_sim/journal, /_sim/events, /_sim/objects, /_sim/access, /_sim/stamp, /_sim/queues/<name>, \
-             /_sim/topics/<name>, /_sim/faults and /_sim/chaos.",
+             /_sim/topics/<name>, /_sim/faults, /_sim/flaws and /_sim/chaos.",
         ),
     }
 }
@@ -83,6 +85,24 @@ fn faults(inner: &Inner, call: &Call) -> Outcome {
             Err(e) => refuse(400, "BadFault", format!("This is no fault: {e}.")),
         },
         _ => refuse(405, "MethodNotAllowed", "Faults are looked at, added and removed."),
+    }
+}
+
+fn flaws(inner: &Inner, call: &Call) -> Outcome {
+    match call.method.as_str() {
+        "GET" => Ok(Reply::json(200, json!(inner.flaws.list()))),
+        "DELETE" => {
+            inner.flaws.clear();
+            Ok(Reply::empty(204))
+        }
+        "POST" => match serde_json::from_slice::<Flawed>(&call.body) {
+            Ok(flawed) => {
+                inner.flaws.set(flawed);
+                Ok(Reply::empty(204))
+            }
+            Err(e) => refuse(400, "BadFlaw", format!("This is no flaw: {e}.")),
+        },
+        _ => refuse(405, "MethodNotAllowed", "Flaws are looked at, set and mended."),
     }
 }
 

@@ -26,6 +26,11 @@ pub const BLOB_READER_ROLE: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
 /// The built-in role Cognitive Services OpenAI User.
 const OPENAI_USER_ROLE: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
 
+/// The client id of the probe, which the applications of tenants trust.
+pub const PROBE_CLIENT_ID: &str = "00000000-0000-0000-0000-0000000e0004";
+/// Its object id.
+pub const PROBE_PRINCIPAL_ID: &str = "00000000-0000-0000-0000-0000000e0005";
+
 const WORKSPACE: &str = "mlw-tenantry-pooled";
 const POOLED_IP: &str = "10.20.0.4";
 const WORKSPACE_GUID: &str = "00000000-0000-0000-0000-00000000b001";
@@ -67,6 +72,7 @@ pub fn local_stamp() -> Value {
             "api": zone_id("privatelink.api.azureml.ms"),
             "notebooks": zone_id("privatelink.notebooks.azure.net"),
         },
+        "probePrincipalId": PROBE_PRINCIPAL_ID,
         "scorerRoleId": role_id(SUBSCRIPTION_ID, SCORER_ROLE),
         "blobReaderRoleId": role_id(SUBSCRIPTION_ID, BLOB_READER_ROLE),
         "pooled": {
@@ -168,7 +174,7 @@ fn definitions(change: &mut Change<'_>) -> Result<(), CloudError> {
         "Cognitive Services OpenAI User",
         "BuiltInRole",
         &["Microsoft.CognitiveServices/*/read"],
-        &["Microsoft.CognitiveServices/accounts/OpenAI/deployments/completions/action"],
+        &["Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action"],
     )
 }
 

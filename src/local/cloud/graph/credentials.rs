@@ -15,7 +15,8 @@ use crate::local::cloud::{
 pub(crate) const KIND: &str = "graph/federatedIdentityCredential";
 const MOST: usize = 20;
 
-fn all(look: &impl Look, application: &Object) -> Result<Vec<Object>, CloudError> {
+/// All credentials of an application, those too that replicas do not know yet.
+pub(crate) fn all(look: &impl Look, application: &Object) -> Result<Vec<Object>, CloudError> {
     look.under(&format!("{}/federatedidentitycredentials/", application.key()))
 }
 

@@ -4,7 +4,7 @@
 //! Writes reach the primary at once; reads see a new object only when replicas have it.
 
 pub(crate) mod applications;
-mod credentials;
+pub(crate) mod credentials;
 pub(crate) mod deleted;
 pub(crate) mod principals;
 

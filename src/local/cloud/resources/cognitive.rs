@@ -30,7 +30,8 @@ fn bad<T>(message: impl Into<String>) -> Outcome<T> {
     refuse(400, "BadRequest", message)
 }
 
-fn subdomain_key(name: &str) -> String {
+/// The name that a sub-domain takes.
+pub(crate) fn subdomain_key(name: &str) -> String {
     format!("subdomain@world/{name}").to_lowercase()
 }
 

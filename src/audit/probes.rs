@@ -1,0 +1,219 @@
+//! Calls tenants' services: each as its own tenant, and each with what it has to refuse.
+//!
+//! A token is tried at other tenants' services only if it was seen to be good at its own: that a bad one is refused shows
+//! nothing. Per tenant and run that is two tokens and six calls, and [`RANDOM_PAIRS`] calls more for the whole run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, future::BoxFuture, stream};
+
+use crate::{
+    ids::{TenantId, sha256_hex},
+    isolation::{Aim, Calls, Live, Outcome, Probe, ProbeKind, Subject, Target, pairs},
+    ports::{Credential, ProbeToken, Prober, TokenFor, World},
+};
+
+#[cfg(doc)]
+use crate::isolation::RANDOM_PAIRS;
+
+/// How many calls are under way at a time.
+const AT_ONCE: usize = 8;
+/// How many other tenants are looked at for one whose token is good, where those that are looked at have none.
+const CANDIDATES: usize = 5;
+
+/// A tenant's service, with the tenant's token and what came of calling with it.
+struct Service {
+    tenant: TenantId,
+    target: Target,
+    /// Whether nothing about the tenant is under way.
+    settled: bool,
+    token: Result<ProbeToken, String>,
+    own: Probe,
+}
+
+/// What came of calling the services of all tenants whose blueprint says how.
+pub(super) async fn live(world: &World, subjects: &[Subject]) -> Live {
+    let mut live = Live::default();
+    let aims: Vec<(&Subject, &Target)> = subjects.iter().filter_map(aim).collect();
+    let Some(prober) = &world.prober else {
+        let why = "no probe identity is set (TENANTRY_PROBE_CLIENT_ID)";
+        let none =
+            |(subject, _): (&Subject, _)| (subject.tenant_id.clone(), Calls::NotPossible(why.to_owned()));
+        live.tenants = aims.into_iter().map(none).collect();
+        return live;
+    };
+    let prober = prober.as_ref();
+    prober.place().clone_into(&mut live.place);
+    live.seed = seed(world);
+    let as_itself =
+        |(subject, target)| -> BoxFuture<'_, Service> { Box::pin(as_itself(prober, subject, target)) };
+    let services = at_once(aims.into_iter().map(as_itself).collect()).await;
+    let calls = calls(world, prober, &services, live.seed).await;
+    let mut made: Vec<BoxFuture<'_, (TenantId, Probe)>> = Vec::new();
+    for (at, call) in calls {
+        if let Some(service) = services.get(at) {
+            made.push(Box::pin(async move { (service.tenant.clone(), call.make(prober, service).await) }));
+        }
+    }
+    let made = at_once(made).await;
+    let own = services.iter().map(|service| (service.tenant.clone(), service.own.clone()));
+    let mut probes: BTreeMap<TenantId, Vec<Probe>> = BTreeMap::new();
+    for (tenant, probe) in own.chain(made) {
+        probes.entry(tenant).or_default().push(probe);
+    }
+    probes.values_mut().for_each(|probes| probes.sort());
+    live.tenants = probes.into_iter().map(|(tenant, probes)| (tenant, Calls::Made(probes))).collect();
+    live
+}
+
+async fn at_once<T>(calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    stream::iter(calls).buffered(AT_ONCE).collect().await
+}
+
+fn aim(subject: &Subject) -> Option<(&Subject, &Target)> {
+    match &subject.probe {
+        Some(Aim::At(target)) => Some((subject, target)),
+        Some(Aim::Unknown(_)) | None => None,
+    }
+}
+
+/// Nobody arranges the instant of a run, and whoever reads the report can draw the same pairs again.
+fn seed(world: &World) -> u64 {
+    let digest = sha256_hex(world.clock.now().to_string().as_bytes());
+    u64::from_str_radix(digest.get(..16).unwrap_or_default(), 16).unwrap_or_default()
+}
+
+/// The positive control.
+async fn as_itself(prober: &dyn Prober, subject: &Subject, target: &Target) -> Service {
+    let tenant = subject.tenant_id.clone();
+    let by = Some(tenant.clone());
+    let token = prober.token(target, TokenFor::Service).await;
+    let own = match &token {
+        Ok(token) => called(prober, target, ProbeKind::Own, by, &Credential::Token(token.clone())).await,
+        Err(why) => Probe::unanswered(ProbeKind::Own, by, why),
+    };
+    Service { tenant, target: target.clone(), settled: subject.settled, token, own }
+}
+
+async fn called(
+    prober: &dyn Prober,
+    target: &Target,
+    kind: ProbeKind,
+    by: Option<TenantId>,
+    with: &Credential,
+) -> Probe {
+    match prober.call(target, with).await {
+        Ok(answer) => Probe::answered(kind, by, answer.status, answer.from_service),
+        Err(why) => Probe::unanswered(kind, by, why),
+    }
+}
+
+/// A call that has to be refused and is still to be made.
+enum Call {
+    NoToken,
+    WrongAudience,
+    Expired,
+    Key,
+    /// With a good token of another tenant.
+    OtherTenant(TenantId, ProbeToken),
+    /// With one that can't be had, for this reason.
+    NoOther(String),
+}
+
+impl Call {
+    async fn make(self, prober: &dyn Prober, service: &Service) -> Probe {
+        let own = || Some(service.tenant.clone());
+        let (kind, by, with) = match self {
+            Self::NoToken => (ProbeKind::NoToken, None, Ok(Credential::None)),
+            Self::Key => (ProbeKind::Key, None, Ok(Credential::Key)),
+            Self::Expired => (ProbeKind::Expired, own(), service.token.clone().map(Credential::Expired)),
+            Self::WrongAudience => {
+                let token = prober.token(&service.target, TokenFor::Another).await;
+                (ProbeKind::WrongAudience, own(), token.map(Credential::Token))
+            }
+            Self::OtherTenant(by, token) => (ProbeKind::OtherTenant, Some(by), Ok(Credential::Token(token))),
+            Self::NoOther(why) => (ProbeKind::OtherTenant, None, Err(why)),
+        };
+        match with {
+            // Each further call would only wait as long again.
+            _ if service.token.is_ok() && service.own.status.is_none() => {
+                Probe::unanswered(kind, by, "not called, for its own tenant got no answer")
+            }
+            Ok(with) => called(prober, &service.target, kind, by, &with).await,
+            Err(why) => Probe::unanswered(kind, by, why),
+        }
+    }
+}
+
+/// All calls that have to be refused, by the place of the service that is called.
+async fn calls(world: &World, prober: &dyn Prober, services: &[Service], seed: u64) -> Vec<(usize, Call)> {
+    let is_good = |service: &Service| service.own.outcome == Outcome::Reached;
+    let good: Vec<bool> = services.iter().map(is_good).collect();
+    let pairs = pairs(&good, seed);
+    let mut calls = Vec::new();
+    let mut lonely = Vec::new();
+    for at in 0..services.len() {
+        calls.extend([Call::NoToken, Call::WrongAudience, Call::Expired, Call::Key].map(|call| (at, call)));
+        if !pairs.iter().any(|(_, to)| *to == at) {
+            lonely.push(at);
+        }
+    }
+    for (by, to) in pairs {
+        if let Some(Service { tenant, token: Ok(token), .. }) = services.get(by) {
+            calls.push((to, Call::OtherTenant(tenant.clone(), token.clone())));
+        }
+    }
+    if lonely.is_empty() {
+        return calls;
+    }
+    let guest = guest(world, prober, services).await;
+    for at in lonely {
+        let others = services.iter().enumerate().any(|(other, service)| other != at && service.settled);
+        let call = match &guest {
+            Ok(Some((tenant, token))) => Call::OtherTenant(tenant.clone(), token.clone()),
+            // There is nobody else at all whose token could be tried.
+            Ok(None) if !others => continue,
+            Ok(None) => Call::NoOther("no other tenant's token is known to be good".to_owned()),
+            Err(why) => Call::NoOther(why.clone()),
+        };
+        calls.push((at, call));
+    }
+    calls
+}
+
+/// A good token of a tenant that is not among those that are looked at: the next one in the store that has one.
+///
+/// # Errors
+/// Why none is known, though there are other tenants.
+async fn guest(
+    world: &World,
+    prober: &dyn Prober,
+    services: &[Service],
+) -> Result<Option<(TenantId, ProbeToken)>, String> {
+    let last = services.last().map(|service| &service.tenant);
+    let mut tenants = Vec::new();
+    for after in [last, None] {
+        let more = world.store.list(after, CANDIDATES + services.len()).await;
+        tenants.extend(more.map_err(|error| format!("other tenants can't be listed: {error}"))?);
+    }
+    let mut tried: BTreeSet<TenantId> = services.iter().map(|service| service.tenant.clone()).collect();
+    let mut found = false;
+    for tenant in tenants {
+        if tried.len() >= services.len() + CANDIDATES || !tried.insert(tenant.id.clone()) {
+            continue;
+        }
+        let Ok(Some(subject)) = Subject::of(&tenant) else { continue };
+        let Some((subject, target)) = aim(&subject).filter(|(subject, _)| subject.settled) else { continue };
+        let Service { tenant, token, own, .. } = as_itself(prober, subject, target).await;
+        match token {
+            Ok(token) if own.outcome == Outcome::Reached => return Ok(Some((tenant, token))),
+            Ok(_) | Err(_) => found = true,
+        }
+    }
+    match found {
+        true => {
+            Err("of the other tenants that were tried none's token is good at its own service".to_owned())
+        }
+        false => Ok(None),
+    }
+}

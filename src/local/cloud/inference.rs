@@ -1,0 +1,147 @@
+//! Tenants' services as callers see them: who may call is told from the token and from role assignments, as Azure does.
+//!
+//! Networks are not simulated: every call counts as one from inside. Sources: Microsoft, "Authenticate clients for online
+//! endpoints", "Troubleshoot online endpoints" (401 also where a right is missing), "Authenticate requests to Foundry
+//! Tools".
+
+use serde_json::{Value, json};
+
+use super::{
+    Inner,
+    flaws::{Accepts, State},
+    identity::{Claims, Flaw, Issuer},
+    reply::{Call, Outcome, Reply, refuse},
+    resources::{Kind, cognitive, endpoint},
+    roles,
+    store::{Look as _, Object, Snapshot},
+};
+
+const MACHINE_LEARNING: &str = ".inference.ml.azure.com";
+const LANGUAGE: [&str; 2] = [".openai.azure.com", ".cognitiveservices.azure.com"];
+
+/// A tenant's service.
+struct Service {
+    object: Object,
+    audience: &'static str,
+    /// What one has to be allowed to call it.
+    action: &'static str,
+    /// Whether that is an action on data.
+    on_data: bool,
+    takes_keys: bool,
+    takes_tokens: bool,
+    /// Whether something behind it answers.
+    serves: bool,
+}
+
+/// The host that a call is for, without its port.
+pub(crate) fn host(call: &Call) -> String {
+    call.header("host").split(':').next().unwrap_or_default().to_lowercase()
+}
+
+/// Whether a host is a tenant's service.
+pub(crate) fn is_host(host: &str) -> bool {
+    let host = host.split(':').next().unwrap_or_default().to_lowercase();
+    host.ends_with(MACHINE_LEARNING) || LANGUAGE.iter().any(|end| host.ends_with(end))
+}
+
+/// Answers a call to a tenant's service.
+pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
+    let host = host(call);
+    if inner.flaws.has(&host, State::Refuses) {
+        return refuse(403, "Forbidden", "Nobody is let in.");
+    }
+    let Some(service) = find(look, &host, &call.path)? else {
+        return refuse(404, "NotFound", format!("There is no service '{host}'."));
+    };
+    let tenant = service.object.tenant.clone();
+    admit(inner, look, call, &host, &service)?;
+    if !service.serves {
+        return refuse(404, "NotFound", "The endpoint has no valid deployment with positive weight.");
+    }
+    if inner.flaws.has(&host, State::ModelFails) {
+        let reply = Reply::json(424, json!({"error": "the model has failed"}));
+        return Ok(reply.with("ms-azureml-model-error-statuscode", "500").of(tenant));
+    }
+    Ok(Reply::json(200, json!([{"label": "POSITIVE", "score": 0.99}])).of(tenant))
+}
+
+fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
+    let named = |name: &str| {
+        Ok::<_, super::CloudError>(look.named(name)?.map(|id| look.alive(&id)).transpose()?.flatten())
+    };
+    if let Some(name) = host.strip_suffix(MACHINE_LEARNING) {
+        let Some((name, region)) = name.split_once('.') else { return Ok(None) };
+        let key = Kind::find(endpoint::KIND).and_then(|kind| kind.name_key(name, region)).unwrap_or_default();
+        let Some(object) = named(&key)? else { return Ok(None) };
+        let mode = object.text("/properties/authMode").to_owned();
+        let traffic = object.body.pointer("/properties/traffic").and_then(Value::as_object);
+        let serves = traffic.is_some_and(|all| all.values().any(|share| share.as_u64() > Some(0)));
+        let is_score = object.text("/properties/scoringUri").ends_with(&format!("{host}{path}"));
+        return Ok(is_score.then_some(Service {
+            object,
+            audience: "https://ml.azure.com",
+            action: "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action",
+            on_data: false,
+            takes_keys: mode == "Key",
+            takes_tokens: mode == "AADToken",
+            serves,
+        }));
+    }
+    let Some(name) = LANGUAGE.iter().find_map(|end| host.strip_suffix(end)) else { return Ok(None) };
+    let Some(object) = named(&cognitive::subdomain_key(name))? else { return Ok(None) };
+    let model = path.strip_prefix("/openai/deployments/").and_then(|rest| rest.split('/').next());
+    let Some(model) = model else { return Ok(None) };
+    let serves = look.alive(&format!("{}/deployments/{model}", object.id))?.is_some();
+    let takes_keys = object.body.pointer("/properties/disableLocalAuth") != Some(&json!(true));
+    Ok(Some(Service {
+        object,
+        audience: "https://cognitiveservices.azure.com",
+        action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
+        on_data: true,
+        takes_keys,
+        takes_tokens: true,
+        serves,
+    }))
+}
+
+/// Lets somebody in or refuses; a flaw lets in whom it is about.
+fn admit(inner: &Inner, look: &Snapshot, call: &Call, host: &str, service: &Service) -> Outcome<()> {
+    let flawed = |accepts: Accepts| inner.flaws.accepts(host, accepts);
+    let no = |why: &str| refuse(401, "Unauthorized", why.to_owned());
+    let bearer = call.header("authorization").strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
+    let key = if bearer.split('.').count() == 3 { call.header("api-key") } else { bearer };
+    if bearer.is_empty() && key.is_empty() {
+        return if flawed(Accepts::NoToken) { Ok(()) } else { no("Access denied: a token is missing.") };
+    }
+    if !key.is_empty() {
+        // Nobody was ever given one here.
+        let why = if service.takes_keys { "The key is wrong." } else { "Keys are not taken." };
+        return if flawed(Accepts::AnyKey) { Ok(()) } else { no(why) };
+    }
+    if !service.takes_tokens {
+        return no("Tokens of Entra are not taken.");
+    }
+    let claims = match inner.issuer.read(bearer) {
+        Ok(claims) => claims,
+        Err(Flaw::MadeUp) if flawed(Accepts::Expired) => {
+            let said: Option<Claims> = Issuer::said(bearer);
+            return match said.filter(|claims| claims.exp <= look.now.as_second()) {
+                Some(_) => Ok(()),
+                None => no("The token is not Entra's."),
+            };
+        }
+        Err(flaw) => return no(&flaw.to_string()),
+    };
+    if claims.exp <= look.now.as_second() && !flawed(Accepts::Expired) {
+        return no("The token has ended.");
+    }
+    if claims.aud != service.audience && !flawed(Accepts::WrongAudience) {
+        return no("The token is for another service.");
+    }
+    let caller = claims.oid.unwrap_or_default();
+    let may = roles::may(look, &caller, &service.object.id, service.action, service.on_data)?;
+    if may || flawed(Accepts::AnyToken) {
+        return Ok(());
+    }
+    no("The principal may not do this here.")
+}

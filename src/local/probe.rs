@@ -1,0 +1,31 @@
+//! The probe of a simulated Azure: the same code as Azure's, with the simulator's own identity endpoint.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::Url;
+
+use super::cloud::{Cloud, PROBE_CLIENT_ID};
+use crate::{
+    azure::{client::client, prober::HttpProber},
+    ports::Clock,
+};
+
+/// A prober of the services in a cloud that listens at `url`.
+///
+/// # Errors
+/// When no client can be made.
+pub fn prober(
+    cloud: &Cloud,
+    url: &Url,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+) -> Result<HttpProber, reqwest::Error> {
+    let mut identity = url.clone();
+    identity.set_path(Cloud::IDENTITY_PATH);
+    identity
+        .query_pairs_mut()
+        .append_pair("api-version", "2019-08-01")
+        .append_pair("resource", "api://AzureADTokenExchange")
+        .append_pair("client_id", PROBE_CLIENT_ID);
+    Ok(HttpProber::simulated(url, identity, cloud.identity_header(), client(timeout)?, clock))
+}
