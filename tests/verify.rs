@@ -140,10 +140,10 @@ async fn the_timer_records_verdicts_when_they_change() {
     let endpoint = object(&stage, SAMPLES[0], ENDPOINT).await;
     let principal = output(&stage, SAMPLES[1], "servicePrincipalObjectId").await;
     plant(&stage, &endpoint, SCORER, &principal).await;
-    until(&["verified ", "violated other-tenant-can-reach"]).await;
+    until(&["verified ", "violated other-tenant-can-reach; probe-accepted"]).await;
     let tenant = stage.tenant(SAMPLES[0]).await;
     assert_eq!((&tenant["status"], &tenant["halted"]), (&json!("active"), &Value::Null));
-    assert_eq!(tenant["isolation"]["reasons"], json!(["other-tenant-can-reach"]));
+    assert_eq!(tenant["isolation"]["reasons"], json!(["other-tenant-can-reach", "probe-accepted"]));
 }
 
 /// A wire that answers some questions otherwise than Azure does.

@@ -8,8 +8,8 @@ mod collect;
 mod drift;
 mod patient;
 mod place;
-mod quarantine;
 mod probes;
+mod quarantine;
 mod read;
 mod record;
 

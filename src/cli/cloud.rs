@@ -15,7 +15,9 @@ use crate::{
     config::Config,
     host::bind,
     local::{
-        cloud::{Cloud, CloudError, CloudSettings, Speed, TOPIC, access::Access, local_stamp},
+        cloud::{
+            Cloud, CloudError, CloudSettings, PROBE_CLIENT_ID, Speed, TOPIC, access::Access, local_stamp,
+        },
         db::Db,
         queue::{BrokerSettings, Queue},
     },
@@ -84,7 +86,7 @@ fn write_stamps(data: &Path) -> Result<PathBuf, CloudError> {
 }
 
 /// The settings of the Azure world that lead to this cloud, and to an Azurite on its usual port for the state.
-fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'static str, String); 12] {
+fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'static str, String); 16] {
     let url = format!("http://{address}");
     [
         ("TENANTRY_WORLD", "azure".to_owned()),
@@ -97,6 +99,10 @@ fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'st
         ("TENANTRY_IDENTITY", "managed".to_owned()),
         ("IDENTITY_ENDPOINT", format!("{url}{}", Cloud::IDENTITY_PATH)),
         ("IDENTITY_HEADER", secret.to_owned()),
+        ("TENANTRY_PROBE_CLIENT_ID", PROBE_CLIENT_ID.to_owned()),
+        ("TENANTRY_PROBE_PLACE", "this machine".to_owned()),
+        ("TENANTRY_LOGIN", url.clone()),
+        ("TENANTRY_INFERENCE", url.clone()),
         ("TENANTRY_STAMPS", stamps.display().to_string()),
         // Nobody receives from the simulated queues, so wake-ups sent there would only pile up.
         ("TENANTRY_WAKEUPS", "sweep".to_owned()),

@@ -1,17 +1,20 @@
 //! `tenantry verify`: whether only a tenant reaches its service.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Args as ClapArgs;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{call::Instance, output};
 use crate::{
-    isolation::{Report, Verdict, page},
+    isolation::{Probing, Report, Verdict, page},
     ports::{Clock as _, SystemClock},
 };
 
-/// Prove from what Azure shows that only a tenant reaches its service
+/// Prove from what Azure shows and by calls that only a tenant reaches its service
 ///
 /// Exit code 0 if all are verified, 1 if one is violated or inconclusive.
 #[derive(Debug, ClapArgs)]
@@ -25,6 +28,9 @@ pub(super) struct Args {
     /// Write the reports as a page for people into this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write each tenant's report into this folder, as JSON and as a page for people
+    #[arg(long, value_name = "FOLDER")]
+    evidence: Option<PathBuf>,
     #[command(flatten)]
     instance: Instance,
 }
@@ -67,11 +73,30 @@ pub(super) async fn run(args: Args) -> ExitCode {
         output::problem(&format!("{} can't be written: {error}", file.display()));
         return ExitCode::from(2);
     }
+    if let Some(folder) = &args.evidence
+        && let Err(error) = keep(&reports, &at.to_string(), folder)
+    {
+        output::problem(&format!("the evidence can't be written into {}: {error}", folder.display()));
+        return ExitCode::from(2);
+    }
     let verified = reports.iter().filter(|report| report.verdict == Verdict::Verified).count();
     if args.all && !args.instance.json {
         output::line(&format!("{verified} of {} tenants verified", reports.len()));
     }
     if verified == reports.len() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Writes two files per tenant, named after it: an id has letters, digits and hyphens only.
+fn keep(reports: &[Report], at: &str, folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for report in reports {
+        let mut whole = json!(report);
+        whole["at"] = json!(at);
+        let id = &report.tenant_id;
+        std::fs::write(folder.join(format!("{id}.json")), format!("{whole:#}\n"))?;
+        std::fs::write(folder.join(format!("{id}.html")), page(std::slice::from_ref(report), at))?;
+    }
+    Ok(())
 }
 
 /// One tenant: a line of JSON, or lines for people.
@@ -91,6 +116,18 @@ fn tell(report: &Report, json: bool) {
     }
     for gap in &report.gaps {
         output::line(&format!("  not known: {}: {}", plain(&gap.about), plain(&gap.why)));
+    }
+    match report.probing {
+        Probing::Made => {
+            output::line(&format!("  called from {}", plain(report.place.as_deref().unwrap_or_default())));
+        }
+        Probing::NotPossible | Probing::NotDeclared => {
+            output::line(&format!("  {}", report.probing.sentence()));
+        }
+    }
+    for probe in &report.probes {
+        let answer = probe.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
+        output::line(&format!("    with {}: {} ({answer})", probe.with(), probe.outcome.word()));
     }
     for entry in &report.accepted {
         let can: Vec<String> = entry.can.iter().map(ToString::to_string).collect();

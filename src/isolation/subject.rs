@@ -209,21 +209,28 @@ fn told(record: &StepRecord, name: &str) -> String {
     record.outputs.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// What the blueprint says to call, with what its steps have told filled in.
+/// What the blueprint says to call, with what the steps have told filled in.
 fn aim(tenant: &Tenant) -> Option<Aim> {
-    tenant.plan.exports.get("endpointUrl").filter(|_| tenant.plan.exports.contains_key("applicationId"))?;
-    let exports = match tenant.plan.exports(&tenant.outputs()) {
-        Ok(exports) => exports,
+    let (name, planned) = tenant.plan.steps.iter().find(|(_, step)| step.kind == Kind::Isolation)?;
+    let declared = planned.fields.get("probe").is_some()
+        || planned.late.keys().any(|pointer| pointer.split('/').nth(1) == Some("probe"));
+    if !declared {
+        return None;
+    }
+    let mut fields = match tenant.plan.render(name, &tenant.outputs()) {
+        Ok(fields) => fields,
         Err(error) => return Some(Aim::Unknown(error.to_string())),
     };
-    let text = |name: &str| exports.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let stamp = tenant.plan.context.get("stamp").unwrap_or(&Value::Null);
+    let text = |whole: &Value, pointer: &str| {
+        whole.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
     Some(Aim::At(Target {
-        url: text("endpointUrl"),
-        scope: text("tokenScope"),
-        client_id: text("applicationId"),
-        directory_id: stamp.get("directoryId").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        body: Value::Null,
+        url: text(&fields, "/probe/url"),
+        scope: text(&fields, "/probe/scope"),
+        client_id: text(&fields, "/probe/clientId"),
+        directory_id: text(stamp, "/directoryId"),
+        body: fields.pointer_mut("/probe/body").map(Value::take).unwrap_or_default(),
     }))
 }
 

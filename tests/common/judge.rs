@@ -17,10 +17,16 @@ fn path(line: &Value) -> String {
     text(line, "/path").split('?').next().unwrap_or_default().to_lowercase()
 }
 
-/// The changes in a journal, without published events.
+/// The changes in a journal, without published events, and without the posts that change nothing: to Entra for a token,
+/// to a tenant's service.
 pub(crate) fn changes(journal: &Value) -> Vec<&Value> {
-    let lines = list(journal).iter();
-    lines.filter(|line| text(line, "/method") != "GET" && path(line) != "/api/events").collect()
+    let is_change = |line: &&Value| {
+        let path = path(line);
+        text(line, "/method") != "GET"
+            && !["/api/events", "/score"].contains(&path.as_str())
+            && !path.ends_with("/oauth2/v2.0/token")
+    };
+    list(journal).iter().filter(is_change).collect()
 }
 
 /// What was made a second time under its name although it had not been deleted before.

@@ -60,7 +60,11 @@ async fn as_before(stage: &Stage, before: &Value, held: &Value) {
         assert_eq!(stage.call(Method::GET, &path, None).await.status, 200, "{path}");
     }
     let credentials = format!("{}/federatedIdentityCredentials", application(before));
-    assert_eq!(list(&stage.get(&credentials).await["value"]).len(), 1, "the customer's way in");
+    assert_eq!(
+        list(&stage.get(&credentials).await["value"]).len(),
+        2,
+        "the customer's way in, and the probe's"
+    );
     nothing_was_made_twice(&stage.journal().await, 1);
 }
 
