@@ -153,3 +153,43 @@ fn stamps_can_lie_in_a_file() {
     assert_eq!(config.unwrap().azure.unwrap().stamps.len(), 1);
     assert!(faults(&azure_with("TENANTRY_STAMPS", "no-such-file.json")).contains("can't be read"));
 }
+
+const PROBED: &str = r#"[{"name": "weu-01", "region": "westeurope", "resourceGroup": "rg-stamp",
+    "subscriptionId": "00000000-0000-0000-0000-00000000a001", "directoryId": "00000000-0000-0000-0000-0000000d0001",
+    "probePrincipalId": "00000000-0000-0000-0000-0000000e0005"}]"#;
+const PROBE: &str = "00000000-0000-0000-0000-0000000e0004";
+
+#[test]
+fn a_probe_is_an_identity_of_its_own_that_every_stamp_knows() {
+    let mut settings = azure_with("TENANTRY_STAMPS", PROBED);
+    settings.insert("TENANTRY_PROBE_CLIENT_ID", PROBE);
+    settings.insert("TENANTRY_PROBE_PLACE", "subnet snet-functions");
+    let probe = read(&settings).unwrap().azure.unwrap().probe.unwrap();
+    assert_eq!((probe.client_id.as_str(), probe.place.as_str()), (PROBE, "subnet snet-functions"));
+    assert_eq!((probe.login.as_str(), probe.inference), ("https://login.microsoftonline.com/", None));
+    assert_eq!(read(&azure()).unwrap().azure.unwrap().probe, None);
+    settings.insert("TENANTRY_INFERENCE", "http://127.0.0.1:7073");
+    assert!(read(&settings).unwrap().azure.unwrap().probe.unwrap().inference.is_some());
+    let wrong = [
+        ("TENANTRY_STAMPS", STAMP, "/0/probePrincipalId is missing"),
+        ("TENANTRY_PROBE_CLIENT_ID", "", "it is missing, but TENANTRY_STAMPS has /0/probePrincipalId"),
+        ("TENANTRY_PROBE_CLIENT_ID", "probe", "it is no GUID"),
+        ("TENANTRY_CLIENT_ID", PROBE, "does something else too"),
+        ("TENANTRY_REMOVER_CLIENT_ID", PROBE, "does something else too"),
+        ("TENANTRY_IDENTITY", "developer", "only managed identities"),
+        ("TENANTRY_PROBE_PLACE", "a\u{7}b", "it is a line"),
+        ("TENANTRY_INFERENCE", "https://inference.example", "no http address of this machine"),
+        ("TENANTRY_INFERENCE", "http://inference.example", "it is not https"),
+        ("TENANTRY_LOGIN", "http://login.example", "it is not https"),
+        ("TENANTRY_LOGIN", "login", "it is not a URL"),
+    ];
+    for (name, value, why) in wrong {
+        let mut settings = settings.clone();
+        settings.insert(name, value);
+        let told = faults(&settings);
+        assert!(told.contains(why), "{name}={value}: {told}");
+    }
+    let strange = PROBED.replace("00000000-0000-0000-0000-0000000e0005", "me");
+    settings.insert("TENANTRY_STAMPS", &strange);
+    assert!(faults(&settings).contains("/0/probePrincipalId is no GUID"));
+}

@@ -251,8 +251,9 @@ async fn no_token_and_no_key_is_ever_shown() {
     let tokens = bent.tokens.lock().unwrap().clone();
     assert!(tokens.len() >= 4, "{}", tokens.len());
 
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let mut places = vec![
-        ("log", String::from_utf8(log.0.lock().unwrap().clone()).unwrap()),
+        ("log", logged),
         ("journal", fleet.lab.sim("journal").await.to_string()),
         ("debug", format!("{:?}", tenantry::ports::ProbeToken::new(&tokens[0]))),
     ];

@@ -359,3 +359,27 @@ async fn a_question_that_is_not_answered_is_asked_again() {
     once.dedup();
     assert_eq!(once.len(), paths.len(), "{paths:#?}");
 }
+
+#[tokio::test]
+async fn the_evidence_of_each_tenant_is_kept_in_two_files() {
+    let stage = active().await;
+    let folder = common::folder();
+    let evidence = folder.path().join("evidence");
+    let (code, _) = verify(&stage, &["--all", "--evidence", evidence.to_str().unwrap()]).await;
+    assert_eq!(code, Some(0));
+    for sample in SAMPLES {
+        let json = std::fs::read(evidence.join(format!("{sample}.json"))).unwrap();
+        let report: Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!((&report["tenantId"], &report["probing"]), (&json!(sample), &json!("made")));
+        assert!(report["probes"].as_array().unwrap().len() >= 6, "{report:#}");
+        for member in ["at", "place", "seed", "digest", "verdict"] {
+            assert!(report[member].is_string(), "{member}: {report:#}");
+        }
+        let page = std::fs::read_to_string(evidence.join(format!("{sample}.html"))).unwrap();
+        assert!(page.starts_with("<!doctype html>") && page.contains("its own token for another service"));
+        assert!(
+            page.contains(sample) && !SAMPLES.iter().all(|other| page.contains(&format!("<h2>{other}:")))
+        );
+    }
+    assert_eq!(std::fs::read_dir(evidence).unwrap().count(), 2 * SAMPLES.len());
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
     blueprint::{Blueprint, DEFAULT},
-    local::cloud::{Cloud, CloudSettings, access::Access, local_stamp},
+    local::cloud::{Cloud, CloudSettings, PROBE_CLIENT_ID, access::Access, local_stamp},
     permissions::{Permissions, derive},
     ports::{Clock as _, SystemClock},
 };
@@ -57,6 +57,7 @@ impl Place {
             ("TENANTRY_IDENTITY", "managed".to_owned()),
             ("IDENTITY_ENDPOINT", format!("{url}{}", Cloud::IDENTITY_PATH)),
             ("IDENTITY_HEADER", cloud.identity_header().to_owned()),
+            ("TENANTRY_PROBE_CLIENT_ID", PROBE_CLIENT_ID.to_owned()),
             ("TENANTRY_STAMPS", stamps.display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

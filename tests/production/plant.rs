@@ -17,7 +17,7 @@ use tenantry::{
     },
     blueprint::{Blueprint, DEFAULT},
     local::{
-        cloud::{Cloud, CloudSettings, access::Access, local_stamp},
+        cloud::{Cloud, CloudSettings, PROBE_CLIENT_ID, access::Access, local_stamp},
         db::Db,
         host::{App, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
         queue::{BrokerSettings, Queue},
@@ -319,6 +319,9 @@ pub(crate) fn environment(
         ("TENANTRY_PATIENCE", "1"),
         ("IDENTITY_ENDPOINT", &format!("{cloud}{}", Cloud::IDENTITY_PATH)),
         ("IDENTITY_HEADER", identity_header),
+        ("TENANTRY_PROBE_CLIENT_ID", PROBE_CLIENT_ID),
+        ("TENANTRY_LOGIN", cloud),
+        ("TENANTRY_INFERENCE", cloud),
         ("TENANTRY_STAMPS", &json!([local_stamp()]).to_string()),
     ];
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
