@@ -102,7 +102,7 @@ fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'st
         ("TENANTRY_PROBE_CLIENT_ID", PROBE_CLIENT_ID.to_owned()),
         ("TENANTRY_PROBE_PLACE", "this machine".to_owned()),
         ("TENANTRY_LOGIN", url.clone()),
-        ("TENANTRY_INFERENCE", url.clone()),
+        ("TENANTRY_INFERENCE", url),
         ("TENANTRY_STAMPS", stamps.display().to_string()),
         // Nobody receives from the simulated queues, so wake-ups sent there would only pile up.
         ("TENANTRY_WAKEUPS", "sweep".to_owned()),
