@@ -207,6 +207,10 @@ impl<'a> Case<'a> {
             }
             None => return self.gap(url, "its service was not called"),
         }
+        // Not reached is all that is to be shown of it, and the rules say so where it is.
+        if self.subject.suspended {
+            return;
+        }
         let probes = self.probes();
         for probe in probes.iter().filter(|probe| probe.kind == ProbeKind::Own) {
             let why = match (probe.outcome, &probe.why) {

@@ -138,6 +138,13 @@ impl Probe {
         Self { kind, by, status: None, expected: kind.expected(), outcome: Outcome::Unclear, why }
     }
 
+    /// The same call to the service of a suspended tenant, which has to turn everybody away.
+    #[must_use]
+    pub fn while_suspended(mut self) -> Self {
+        self.expected = Outcome::Refused;
+        self
+    }
+
     /// What was called with, for people.
     pub fn with(&self) -> String {
         let whose = || self.by.as_ref().map_or("somebody", TenantId::as_str);

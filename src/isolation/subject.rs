@@ -30,6 +30,9 @@ pub struct Subject {
     /// How its service is to be called, if its blueprint says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Aim>,
+    /// Whether it is suspended, so that not even itself may reach its service.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 /// What a judge has to know of a stamp.
@@ -159,6 +162,7 @@ impl Subject {
             resources: Vec::new(),
             applications: Vec::new(),
             probe: aim(tenant),
+            suspended: tenant.spec.suspended.is_some(),
         };
         let reader = Reader { tenant };
         let of = |kind: Kind| {

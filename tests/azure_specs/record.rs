@@ -20,7 +20,7 @@ use tenantry::{
 
 use crate::{
     common::{
-        example,
+        as_three, example,
         gremlin::{Gremlin, Trouble},
         lab::Lab,
         removal, repository, request, signup,
@@ -114,7 +114,7 @@ impl Life {
                 // Of many tenants a proof asks for what a single one's does not.
                 let tenant = ready.clone().unwrap().value;
                 let reports =
-                    Auditor::new(world.clone(), &Isolation::default()).verify(&vec![tenant; 3]).await;
+                    Auditor::new(world.clone(), &Isolation::default()).verify(&as_three(tenant)).await;
                 assert_eq!(reports[0].verdict, IsolationVerdict::Verified, "{reports:#?}");
                 if let Some(ready) = ready.as_ref().filter(|_| self.deleted_by_hand) {
                     let app_id = ready.value.exports["applicationId"].as_str().unwrap();

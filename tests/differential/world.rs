@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 use tenantry::{
     announce::{CloudEvent, HistoryRow},
     ids::TenantId,
-    ports::{Alarm, Announcer, Clock, Due, ETag, RequestRecord, StateStore, StoreError, Stored, Wire, World},
+    isolation::Target,
+    ports::{
+        Alarm, Announcer, Clock, Credential, Due, ETag, ProbeToken, Prober, RequestRecord, Scored,
+        StateStore, StoreError, Stored, TokenFor, Wire, World,
+    },
     steps::{Failure, Reply, Request},
     tenant::Tenant,
 };
@@ -94,6 +98,10 @@ impl Witness {
             announcer: Arc::new(Subscriber(Arc::clone(self))),
             alarm: Arc::new(Agenda(Arc::clone(self))),
             clock: Arc::new(Still(Arc::clone(&lab.clock))),
+            prober: lab.world.prober.as_ref().map(|inner| {
+                let (inner, witness) = (Arc::clone(inner), Arc::clone(self));
+                Arc::new(Watched { inner, witness }) as Arc<dyn Prober>
+            }),
         }
     }
 
@@ -221,6 +229,20 @@ impl Wire for Watched<dyn Wire> {
             }
             answer
         })
+    }
+}
+
+impl Prober for Watched<dyn Prober> {
+    fn place(&self) -> &str {
+        self.inner.place()
+    }
+
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>> {
+        Box::pin(at_once(self.inner.token(of, is_for)))
+    }
+
+    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+        Box::pin(at_once(self.inner.call(target, with)))
     }
 }
 

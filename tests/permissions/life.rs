@@ -25,7 +25,7 @@ use tenantry::{
     tenant::{Status, StepState, Tenant},
 };
 
-use crate::common::{judge::list, lab::Lab};
+use crate::common::{as_three, judge::list, lab::Lab};
 
 /// The client id of the remover.
 pub(crate) const CLIENT: &str = "22222222-0000-0000-0000-000000000002";
@@ -102,7 +102,7 @@ impl Life {
     /// What the timer says, which looks at many tenants together.
     pub(crate) async fn audit(&self) -> tenantry::isolation::Verdict {
         let auditor = Auditor::new(self.world.clone(), &Isolation::default());
-        auditor.verify(&vec![self.document().await; 3]).await[0].verdict
+        auditor.verify(&as_three(self.document().await)).await[0].verdict
     }
 
     /// The causes of all steps that have stopped.

@@ -11,12 +11,16 @@ use super::{
 /// Calls with something else than the tenant's own good token that the service answered: whose, at whose.
 pub(super) fn accepted(case: &Case<'_>) -> Vec<Found> {
     let Some(Aim::At(target)) = &case.subject.probe else { return Vec::new() };
-    let wrong = case.probes().iter().filter(|probe| probe.kind != ProbeKind::Own);
+    let suspended = case.subject.suspended;
+    let wrong = case.probes().iter().filter(|probe| suspended || probe.kind != ProbeKind::Own);
     let wrong = wrong.filter(|probe| probe.outcome == Outcome::Reached);
     let tenant = &case.subject.tenant_id;
     let found = wrong.map(|probe| match (&probe.by, probe.kind) {
         (Some(by), ProbeKind::OtherTenant) => {
             format!("the token of {by} was accepted at the service of {tenant} ({})", status(probe))
+        }
+        (_, ProbeKind::Own) => {
+            format!("{tenant} is suspended, and its own token was accepted ({})", status(probe))
         }
         _ => format!("called with {}, the service of {tenant} answered ({})", probe.with(), status(probe)),
     });
