@@ -14,10 +14,14 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
     audit::Auditor,
+    blueprint::{Blueprint, DEFAULT},
     config::{Isolation, Quarantine},
+    host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
     ids::TenantId,
     isolation::{Report, Verdict},
+    local::cloud::local_stamp,
     ports::{Wire, World},
+    runner::Settings,
     steps::{Api, Failure, Method, Reply, Request},
 };
 
@@ -385,4 +389,63 @@ async fn the_evidence_of_each_tenant_is_kept_in_two_files() {
         );
     }
     assert_eq!(std::fs::read_dir(evidence).unwrap().count(), 2 * SAMPLES.len());
+}
+
+/// The timer's function as the host calls it, of a process that suspends who is violated.
+async fn audited(stage: &Stage) -> Vec<String> {
+    let isolation = Isolation { quarantine: Quarantine::Suspend, ..Isolation::default() };
+    let settings = Settings { isolation, ..Settings::local("local") };
+    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+    let routes = Routes::new(
+        stage.local.world.clone(),
+        settings,
+        vec![blueprint],
+        vec![local_stamp()],
+        "another process",
+    );
+    let function = find("audit").unwrap();
+    let trigger = Trigger::parse(function, br#"{"Data": {"timer": {}}, "Metadata": {}}"#).unwrap();
+    let function = function.name.to_owned();
+    let answer = routes.call(Invocation { function, id: None, traceparent: None, trigger }).await;
+    match answer {
+        Answer::Done { logs } => logs,
+        other @ (Answer::Http { .. } | Answer::TryAgain { .. }) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn quarantine_suspends_whom_others_still_reach_until_a_person_says_otherwise() {
+    let stage = active().await;
+    audited(&stage).await;
+    assert_eq!(stage.tenant(SAMPLES[0]).await["status"], "active", "nothing is wrong with it");
+    // Somebody of whom nobody knows may do everything in the tenants' subscription.
+    let upsert = async |path: &str, body: Value| -> Value {
+        let url = format!("{}/v1.0/{path}", stage.base);
+        let request = reqwest::Client::new().patch(url).header("prefer", "create-if-missing").json(&body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        answer.json().await.unwrap()
+    };
+    let body = json!({"displayName": "Stranger", "signInAudience": "AzureADMyOrg"});
+    let application = upsert("applications(uniqueName='stranger')", body).await;
+    let path = format!("servicePrincipals(appId='{}')", application["appId"].as_str().unwrap());
+    let stranger = upsert(&path, json!({})).await;
+    let subscription = "/subscriptions/00000000-0000-0000-0000-00000000a001";
+    plant(&stage, subscription, OWNER, stranger["id"].as_str().unwrap()).await;
+    let logs = audited(&stage).await;
+    let told = logs.iter().filter(|line| line.starts_with("quarantine of tenant")).count();
+    assert_eq!(told, SAMPLES.len(), "{logs:#?}");
+    for sample in SAMPLES {
+        let tenant = common::until("access is cut", async || {
+            let tenant = stage.tenant(sample).await;
+            if tenant["status"] == "waiting" { Ok(tenant) } else { Err(tenant) }
+        })
+        .await;
+        let kinds = stage.objects(sample).await.to_string();
+        assert!(!kinds.contains("onlineEndpoints/deployments"), "nothing is served any more: {kinds}");
+        assert_eq!(tenant["isolation"]["verdict"], "violated", "{tenant:#}");
+    }
+    // The same evidence is the same request, however often the timer runs.
+    let logs = audited(&stage).await;
+    assert!(!logs.iter().any(|line| line.starts_with("quarantine of tenant")), "{logs:#?}");
 }

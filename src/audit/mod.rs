@@ -96,13 +96,18 @@ impl Auditor {
         for report in &mut reports {
             let version = versions.get(&report.tenant_id).copied().unwrap_or_default();
             let mut news = self.note(report, version).await;
-            if self.quarantine == Quarantine::TakeBack && self.take_back(report).await {
+            if self.quarantine != Quarantine::Off && self.take_back(report).await {
                 news |= self.note(report, version).await;
             }
             told.extend(news.then(|| report.tenant_id.clone()));
         }
         place.save(&self.world, last).await?;
         Ok((reports, told))
+    }
+
+    /// Whether a tenant that others still reach is to be suspended.
+    pub fn suspends(&self) -> bool {
+        self.quarantine == Quarantine::Suspend
     }
 
     /// Records a verdict; whether there is something to tell.

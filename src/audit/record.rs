@@ -1,11 +1,11 @@
 //! A verdict in a tenant's document: told when it is another one than before, and noted once a day.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     engine::proof,
-    isolation::{Finding, Gap, Report},
+    isolation::{Finding, Gap, Given, ProbeKind, Report, TakenBack},
     ports::{StoreError, World},
     tenant::{Proof, Proven},
 };
@@ -28,19 +28,31 @@ pub(super) fn proven(report: &Report, at: Timestamp) -> Proven {
     };
     reasons.dedup();
     reasons.truncate(REASONS);
-    let finding = |finding: &Finding| json!({"code": finding.code, "about": cut(&finding.about), "says": cut(&finding.says)});
+    // What was seen may name other tenants, and stays in the report.
+    let finding = |finding: &Finding| json!({"code": finding.code, "about": cut(&finding.about)});
     let gap = |gap: &Gap| json!({"about": cut(&gap.about), "why": cut(&gap.why)});
-    let told = json!({"static": {
+    let mut told = json!({"static": {
         "findings": report.findings.iter().take(TOLD).map(finding).collect::<Vec<_>>(),
         "gaps": report.gaps.iter().take(TOLD).map(gap).collect::<Vec<_>>(),
         "untold": report.findings.len().saturating_sub(TOLD) + report.gaps.len().saturating_sub(TOLD),
     }});
-    let mut told = told;
+    // So does whose token was tried.
+    let probes = report.probes.iter().filter(|probe| probe.kind != ProbeKind::OtherTenant);
+    told["probes"] = probes.map(|probe| json!({"kind": probe.kind, "outcome": probe.outcome})).collect();
     if !report.quarantined.is_empty() {
-        told["quarantined"] = json!(report.quarantined);
+        told["quarantined"] = report.quarantined.iter().map(taken_back).collect();
     }
     let proof = Proof { verdict: report.verdict, reasons, digest: report.digest.clone(), at };
     Proven { proof, told }
+}
+
+/// Who had it stays in the report.
+fn taken_back(TakenBack { what, outcome }: &TakenBack) -> Value {
+    let what = match what {
+        Given::RoleAssignment { id, .. } => id,
+        Given::FederatedCredential { name, .. } => name,
+    };
+    json!({"what": cut(what), "outcome": cut(outcome)})
 }
 
 fn cut(text: &str) -> String {

@@ -182,7 +182,8 @@ pub(super) fn local_settings(
     match (speed.parse().map_err(bad_speed), blueprints(config)) {
         (Ok(speed), Ok(blueprints)) => {
             let (deployment, event_topics) = (config.deployment.clone(), config.event_topics.clone());
-            Ok(LocalSettings { data, speed, deployment, blueprints, event_topics })
+            let isolation = config.isolation.clone();
+            Ok(LocalSettings { data, speed, deployment, blueprints, event_topics, isolation })
         }
         (speed, blueprints) => {
             Err(speed.err().into_iter().chain(blueprints.err().into_iter().flatten()).collect())

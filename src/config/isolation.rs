@@ -37,6 +37,8 @@ pub enum Quarantine {
     /// It takes back what was given to others at the tenant's own resources and can be taken back by itself: role
     /// assignments, and federated credentials of the tenant's application.
     TakeBack,
+    /// That first; a tenant that others still reach is then suspended, with what serves it.
+    Suspend,
 }
 
 const NAME: &str = "TENANTRY_ISOLATION_ALLOW";
@@ -46,8 +48,9 @@ pub(super) fn isolation(reader: &mut Reader<'_>) -> Isolation {
     let quarantine = match reader.text(QUARANTINE).as_deref() {
         None | Some("off") => Quarantine::Off,
         Some("take-back") => Quarantine::TakeBack,
+        Some("suspend") => Quarantine::Suspend,
         Some(_) => {
-            reader.refuse(QUARANTINE, "it is `off` or `take-back`");
+            reader.refuse(QUARANTINE, "it is `off`, `take-back` or `suspend`");
             Quarantine::Off
         }
     };

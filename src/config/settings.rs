@@ -40,7 +40,7 @@ pub const SETTINGS: [Setting; 35] = [
     ),
     setting(
         "TENANTRY_QUARANTINE",
-        "what is done when others reach a tenant: `off` (it is told) or `take-back` (docs/isolation.md)",
+        "what is done when others reach a tenant: `off` (it is told), `take-back` or `suspend` (docs/isolation.md)",
         "off",
         "take-back",
     ),

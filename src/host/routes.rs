@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     config::DriftClass,
     ids::TenantId,
     intake::{self, Intake, Stamp, Turned},
-    isolation::Verdict,
+    isolation::{Report, Verdict},
     mutant,
     ports::World,
     runner::{Progress, Runner, Settings},
@@ -166,6 +166,11 @@ impl Routes {
             }
         }
         let mut logs = vec![format!("{} looked at", reports.len())];
+        if self.runner.auditor().suspends() {
+            for report in reports.iter().filter(|report| report.verdict == Verdict::Violated) {
+                logs.extend(self.quarantine(report).await);
+            }
+        }
         for report in reports.iter().filter(|report| report.verdict != Verdict::Verified) {
             let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
             codes.dedup();
@@ -174,6 +179,29 @@ impl Routes {
             logs.push(format!("tenant {} is {word}: {}", report.tenant_id, codes.join(", ")));
         }
         Answer::Done { logs }
+    }
+
+    /// Suspends a tenant that others reach, as a request of an operator would. It is the same request for as long as the
+    /// evidence is the same, so a person who gives the tenant its access back has the last word.
+    async fn quarantine(&self, report: &Report) -> Option<String> {
+        let tenant = &report.tenant_id;
+        let document = self.world.store.load(tenant).await.ok()??.value;
+        if document.spec.suspended.is_some() || document.proof?.verdict != Verdict::Violated {
+            return None;
+        }
+        let evidence = report.digest.rsplit(':').next()?.get(..16)?;
+        let request = json!({
+            "schema": "tenantry.request/1", "requestId": format!("quarantine-{tenant}-{evidence}"),
+            "action": "suspend", "tenantId": tenant, "spec": {"reason": "operator", "mode": "compute"},
+        });
+        let answer = match self.intake.take_in(request.to_string().as_bytes()).await {
+            Ok(answer) => answer,
+            Err(error) => return Some(format!("tenant {tenant} was not suspended: {error}")),
+        };
+        if answer.verdict == intake::Verdict::Accepted {
+            self.drive(tenant).await;
+        }
+        Some(format!("quarantine of tenant {tenant}: {}", answer.verdict))
     }
 
     async fn drift(&self) -> Answer {

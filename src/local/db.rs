@@ -4,7 +4,14 @@
 //! A change is a closure that checks first and writes afterwards: a closure that returns an error must not have
 //! written, for the transaction that it shares is committed all the same.
 
-use std::{fs, io::ErrorKind, path::Path, sync::Arc, thread};
+use std::{
+    fs,
+    io::ErrorKind,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+    thread,
+};
 
 use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
@@ -55,8 +62,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Open`] if the file can't be opened, for example because another process holds it.
     pub fn open(path: &Path) -> Result<Self, DbError> {
-        let database = open_whole(path)
-            .map_err(|error| DbError::Open { path: path.display().to_string(), why: error.to_string() })?;
+        let database = sound(|| open_whole(path))
+            .map_err(|why| DbError::Open { path: path.display().to_string(), why })?;
         Self::over(database)
     }
 
@@ -67,7 +74,7 @@ impl Db {
     pub fn on(storage: impl StorageBackend) -> Result<Self, DbError> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
-        Self::over(builder.create_with_backend(storage)?)
+        Self::over(sound(|| builder.create_with_backend(storage)).map_err(DbError::Storage)?)
     }
 
     fn over(database: Database) -> Result<Self, DbError> {
@@ -112,6 +119,23 @@ impl Db {
     pub fn read(&self) -> Result<ReadTransaction, DbError> {
         Ok(self.database.begin_read()?)
     }
+}
+
+/// Opens a database and reads all of it once: redb compares its checksums only then, and would go on with a damaged page as
+/// if it were a good one.
+///
+/// # Errors
+/// In words. Where redb panics over what it reads, that is a refusal, too.
+fn sound(open: impl FnOnce() -> Result<Database, redb::DatabaseError>) -> Result<Database, String> {
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let mut database = open().map_err(|error| error.to_string())?;
+        match database.check_integrity() {
+            // What was not whole after a crash has been put in order.
+            Ok(_) => Ok(database),
+            Err(error) => Err(error.to_string()),
+        }
+    }));
+    opened.unwrap_or_else(|_| Err("it is damaged: put a copy back, or begin with an empty folder".to_owned()))
 }
 
 /// Opens the file, or makes it beside its place and puts it there once it is whole: a process that is killed while redb

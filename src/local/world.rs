@@ -22,7 +22,7 @@ use super::{
 use crate::{
     azure::{event_grid::EventGrid, wire::HttpWire},
     blueprint::Blueprint,
-    config::DriftClass,
+    config::{DriftClass, Isolation},
     host::{bind, routes::Routes, serve},
     ports::{Clock as _, StoreError, SystemClock, Wire, World},
     runner::Settings,
@@ -44,6 +44,8 @@ pub struct LocalSettings {
     pub blueprints: Vec<Blueprint>,
     /// The Event Grid topics from which requests are taken.
     pub event_topics: Vec<String>,
+    /// What the proof of isolation goes by.
+    pub isolation: Isolation,
 }
 
 /// Why a local world can't be made.
@@ -124,6 +126,7 @@ impl LocalWorld {
             }
         }));
         let mut runner_settings = Settings::local(&settings.deployment);
+        runner_settings.isolation = settings.isolation;
         runner_settings.policy.visibility = settings.speed.replication_lag() * 2;
         let url = url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?;
         let wire: Arc<dyn Wire> = Arc::new(HttpWire::simulated(&url, runner_settings.request_timeout)?);

@@ -77,6 +77,7 @@ impl Stage {
             deployment: "test".to_owned(),
             blueprints: vec![Blueprint::check(BLUEPRINT).unwrap().blueprint],
             event_topics: vec![TOPIC.to_owned(), SOURCE.to_owned()],
+            isolation: tenantry::config::Isolation::default(),
         };
         let local = LocalWorld::open(settings).await.unwrap();
         let listener = bind(0).await.unwrap();

@@ -8,7 +8,7 @@ pub(crate) mod lab;
 pub(crate) mod memory;
 pub(crate) mod stage;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -79,6 +79,6 @@ pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
 pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
     let plan = Arc::make_mut(&mut tenant.plan);
     let proofs = plan.steps.values_mut().filter(|step| step.kind == Kind::Isolation);
-    proofs.for_each(|step| step.fields = json!({}));
+    proofs.for_each(|step| (step.fields, step.late) = (json!({}), BTreeMap::new()));
     vec![tenant; 3]
 }

@@ -192,6 +192,7 @@ pub(crate) async fn open(data: &Path, speed: Speed, blueprints: &[&str]) -> Loca
         deployment: "local".to_owned(),
         blueprints,
         event_topics: Vec::new(),
+        isolation: tenantry::config::Isolation::default(),
     };
     LocalWorld::open(settings).await.unwrap()
 }

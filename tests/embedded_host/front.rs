@@ -143,5 +143,5 @@ async fn http_functions_and_admin_calls_are_reached_through_the_front() {
     }
     let names: Value =
         client.get(format!("{base}/admin/functions")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(names.as_array().unwrap().len(), 8);
+    assert_eq!(names.as_array().unwrap().len(), 9);
 }

@@ -50,6 +50,7 @@ impl Stage {
             deployment: "test".to_owned(),
             blueprints: vec![Blueprint::check(DEFAULT).unwrap().blueprint],
             event_topics: Vec::new(),
+            isolation: tenantry::config::Isolation::default(),
         })
         .await
         .unwrap();
