@@ -2,9 +2,9 @@
 //! is not all. The host receives messages, the provisioner looks, makes and changes, the remover deletes.
 //! What the proof of isolation reads is a role of its own, held by the provisioner's identity.
 //!
-//! Pure. The way is [`derive()`](derive) (uses of Azure become actions, each with its reason), [`Condition`] (which roles
+//! Pure. The way is [`derive()`](derive()) (uses of Azure become actions, each with its reason), [`Condition`] (which roles
 //! may be granted, and to whom), [`data_plane`] (what is not Resource Manager's), and then a [`document`] or [`bicep`]
-//! that grants it. [`compare`] holds what is needed against what is held.
+//! that grants it. [`compare()`] holds what is needed against what is held.
 
 pub mod actions;
 pub mod bicep;
