@@ -128,8 +128,7 @@ impl Drive<'_> {
         let Some(record) = self.tenant.steps.get(&name) else { return };
         let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
         let remedy = self.remedy(&name, &record.state);
-        let (auditor, patience) =
-            (Arc::clone(&self.runner.auditor), self.runner.settings.request_timeout * 2);
+        let (auditor, patience) = (Arc::clone(&self.runner.auditor), self.runner.settings.lease * 4 / 5);
         let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
         self.busy.insert(name.clone());
         self.in_flight.push(Box::pin(async move {

@@ -165,7 +165,8 @@ pub(super) async fn poll(wire: Arc<dyn Wire>, asked: Poll) -> Event {
     }
 }
 
-/// Proves a tenant's isolation. It takes a few dozen questions, so it is given the time of two.
+/// Proves a tenant's isolation. It takes a few dozen questions, some of them more than once, so it is given most of the
+/// time for which nobody else takes the tenant up.
 pub(super) async fn prove(auditor: &Auditor, tenant: &Tenant, patience: Duration) -> Event {
     match auditor.prove(tenant, patience).await {
         Ok(proven) => Event::Proved(Box::new(proven)),
