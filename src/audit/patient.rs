@@ -9,13 +9,16 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     engine::later,
-    ports::{Clock, Wire, World},
+    isolation::Target,
+    ports::{Clock, Credential, ProbeToken, Prober, Scored, TokenFor, Wire, World},
     steps::{Failure, Method, Reply, Request, failure::classify},
     tenant::FailureClass,
 };
 
 /// How often a question is asked.
 const TRIES: u32 = 4;
+/// How often a service is called: a call that waits may cost ten seconds.
+const CALLS: u32 = 3;
 /// The first wait; each one is four times as long as the one before.
 const FIRST: Duration = Duration::from_millis(250);
 /// A service that wants more time than this is not waited for here.
@@ -70,6 +73,50 @@ fn unanswered(request: &Request, answer: &Result<Reply, Failure>) -> Option<Opti
         | FailureClass::Quota
         | FailureClass::Denied
         | FailureClass::Permanent => None,
+    }
+}
+
+/// Calls to services made again when they were not answered, or when the service was not itself.
+pub(super) struct PatientProber<'a> {
+    prober: &'a dyn Prober,
+    clock: &'a dyn Clock,
+}
+
+impl<'a> PatientProber<'a> {
+    pub(super) fn new(prober: &'a dyn Prober, clock: &'a dyn Clock) -> Self {
+        Self { prober, clock }
+    }
+
+    /// Asks a few times, until an answer will do.
+    async fn until<T, F>(&self, will_do: fn(&T) -> bool, ask: impl Fn() -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, String>>,
+    {
+        let mut wait = FIRST;
+        for _ in 1..CALLS {
+            let answer = ask().await;
+            if answer.as_ref().is_ok_and(will_do) {
+                return answer;
+            }
+            self.clock.sleep_until(later(self.clock.now(), wait)).await;
+            wait *= 4;
+        }
+        ask().await
+    }
+}
+
+impl Prober for PatientProber<'_> {
+    fn place(&self) -> &str {
+        self.prober.place()
+    }
+
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>> {
+        Box::pin(self.until(|_| true, move || self.prober.token(of, is_for)))
+    }
+
+    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+        let will_do = |answer: &Scored| answer.status != 429 && answer.status < 500;
+        Box::pin(self.until(will_do, move || self.prober.call(target, with)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 
+use super::patient::PatientProber;
 use crate::{
     ids::{TenantId, sha256_hex},
     isolation::{Aim, Calls, Live, Outcome, Probe, ProbeKind, Subject, Target, pairs},
@@ -47,7 +48,8 @@ pub(super) async fn live(world: &World, subjects: &[Subject]) -> Live {
         live.tenants = aims.into_iter().map(none).collect();
         return live;
     };
-    let prober = prober.as_ref();
+    let patient = PatientProber::new(prober.as_ref(), world.clock.as_ref());
+    let prober: &dyn Prober = &patient;
     prober.place().clone_into(&mut live.place);
     live.seed = seed(world);
     let as_itself =
