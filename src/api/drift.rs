@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Response;
+use super::{
+    Response,
+    tenants::{Page, load},
+};
 use crate::{audit::Scanner, ids::TenantId, ports::World};
 
 /// Tenants per page unless asked otherwise, and at most: each costs a question per step.
@@ -10,11 +13,9 @@ const PAGE: (usize, usize) = (20, 50);
 
 /// One tenant's report.
 pub async fn drift(world: &World, scanner: &Scanner, id: &str) -> Response {
-    let Ok(id) = id.parse() else { return Response::unknown_tenant() };
-    let tenant = match world.store.load(&id).await {
-        Ok(Some(stored)) => stored.value,
-        Ok(None) => return Response::unknown_tenant(),
-        Err(error) => return Response::unavailable(&error),
+    let tenant = match load(world, id).await {
+        Ok(tenant) => tenant,
+        Err(response) => return response,
     };
     match scanner.scan(&tenant).await {
         Some(report) => Response::json(200, json!(report)),
@@ -34,16 +35,10 @@ pub async fn drift_of_all(
     after: Option<&str>,
     asked: Option<&str>,
 ) -> Response {
-    let after = match after.map(str::parse::<TenantId>).transpose() {
-        Ok(after) => after,
-        Err(error) => return Response::problem(400, "bad query", &format!("after: {error}")),
+    let Page { tenants, next } = match Page::load(world, after, asked, PAGE).await {
+        Ok(page) => page,
+        Err(response) => return response,
     };
-    let limit = super::tenants::limit(asked, PAGE);
-    let tenants = match world.store.list(after.as_ref(), limit).await {
-        Ok(tenants) => tenants,
-        Err(error) => return Response::unavailable(&error),
-    };
-    let next = tenants.last().filter(|_| tenants.len() == limit).map(|last| last.id.clone());
     let (mut reports, mut skipped): (Vec<Value>, Vec<&TenantId>) = (Vec::new(), Vec::new());
     for tenant in &tenants {
         match scanner.scan(tenant).await {

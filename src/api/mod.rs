@@ -14,7 +14,7 @@ pub use events::{deliver, handshake, turned_away};
 pub use isolation::{isolation, isolation_of_all};
 pub use retry::retry;
 use serde_json::{Value, json};
-pub use tenants::{history, list, one, submit};
+pub use tenants::{history, list, one, submit, wake};
 pub use view::view;
 
 use crate::{

@@ -8,6 +8,7 @@ use crate::{
     intake::{Intake, Verdict},
     ports::World,
     runner::Runner,
+    tenant::Tenant,
 };
 
 /// Tenants per page unless asked otherwise, and at most.
@@ -15,45 +16,76 @@ const PAGE: (usize, usize) = (50, 200);
 /// History rows per answer unless asked otherwise, and at most.
 const ROWS: (usize, usize) = (100, 1000);
 
-pub(super) fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
+fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
     asked.and_then(|text| text.parse().ok()).unwrap_or(usual).clamp(1, most)
+}
+
+/// Part of all tenants, in the order of their ids.
+pub(super) struct Page {
+    pub(super) tenants: Vec<Tenant>,
+    /// The id to go on after; none if there are no more.
+    pub(super) next: Option<TenantId>,
+}
+
+impl Page {
+    /// The tenants after the last id of the page before; how many there are usually, and at most.
+    ///
+    /// # Errors
+    /// The answer to a query that can't be read, or while the state can't be.
+    pub(super) async fn load(
+        world: &World,
+        after: Option<&str>,
+        asked: Option<&str>,
+        sizes: (usize, usize),
+    ) -> Result<Self, Response> {
+        let bad = |error| Response::problem(400, "bad query", &format!("after: {error}"));
+        let after = after.map(str::parse::<TenantId>).transpose().map_err(bad)?;
+        let limit = limit(asked, sizes);
+        let listed = world.store.list(after.as_ref(), limit).await;
+        let tenants = listed.map_err(|error| Response::unavailable(&error))?;
+        let next = tenants.last().filter(|_| tenants.len() == limit).map(|last| last.id.clone());
+        Ok(Self { tenants, next })
+    }
+}
+
+/// A tenant by its id.
+///
+/// # Errors
+/// The answer if there is none, or while the state can't be read; the same for ids that can't be.
+pub(super) async fn load(world: &World, id: &str) -> Result<Tenant, Response> {
+    let Ok(id) = id.parse() else { return Err(Response::unknown_tenant()) };
+    match world.store.load(&id).await {
+        Ok(Some(stored)) => Ok(stored.value),
+        Ok(None) => Err(Response::unknown_tenant()),
+        Err(error) => Err(Response::unavailable(&error)),
+    }
 }
 
 /// Tenants in the order of their ids; `after` is the last id of the page before.
 pub async fn list(world: &World, after: Option<&str>, asked: Option<&str>) -> Response {
-    let after = match after.map(str::parse::<TenantId>).transpose() {
-        Ok(after) => after,
-        Err(error) => return Response::problem(400, "bad query", &format!("after: {error}")),
-    };
-    let limit = limit(asked, PAGE);
-    match world.store.list(after.as_ref(), limit).await {
-        Ok(tenants) => {
-            let next = tenants.last().filter(|_| tenants.len() == limit).map(|last| last.id.clone());
+    match Page::load(world, after, asked, PAGE).await {
+        Ok(Page { tenants, next }) => {
             let views: Vec<_> = tenants.iter().map(|tenant| view(tenant, true)).collect();
             Response::json(200, json!({"tenants": views, "next": next}))
         }
-        Err(error) => Response::unavailable(&error),
+        Err(response) => response,
     }
 }
 
 /// One tenant.
 pub async fn one(world: &World, id: &str) -> Response {
-    let Ok(id) = id.parse() else { return Response::unknown_tenant() };
-    match world.store.load(&id).await {
-        Ok(Some(stored)) => Response::json(200, view(&stored.value, false)),
-        Ok(None) => Response::unknown_tenant(),
-        Err(error) => Response::unavailable(&error),
+    match load(world, id).await {
+        Ok(tenant) => Response::json(200, view(&tenant, false)),
+        Err(response) => response,
     }
 }
 
 /// One tenant's history, the newest row first.
 pub async fn history(world: &World, id: &str, asked: Option<&str>) -> Response {
-    let Ok(id) = id.parse() else { return Response::unknown_tenant() };
-    match world.store.load(&id).await {
-        Ok(Some(_)) => {}
-        Ok(None) => return Response::unknown_tenant(),
-        Err(error) => return Response::unavailable(&error),
-    }
+    let id = match load(world, id).await {
+        Ok(tenant) => tenant.id,
+        Err(response) => return response,
+    };
     match world.store.history(&id, limit(asked, ROWS)).await {
         Ok(rows) => Response::json(200, json!({"tenantId": id, "history": rows})),
         Err(error) => Response::unavailable(&error),
@@ -71,6 +103,13 @@ pub async fn submit(world: &World, intake: &Intake, runner: &Runner, body: &[u8]
     }
 }
 
+/// Has a tenant driven soon, by whoever is woken.
+pub async fn wake(world: &World, id: &TenantId) {
+    if let Err(failure) = world.alarm.wake(id, world.clock.now()).await {
+        tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; the sweep will do");
+    }
+}
+
 /// What follows an answer that was given over HTTP: a wake-up for what was taken, an event for what was refused.
 pub(super) async fn answered(
     world: &World,
@@ -80,9 +119,7 @@ pub(super) async fn answered(
 ) {
     match (answer.verdict, &answer.tenant_id) {
         (Verdict::Accepted, Some(id)) => {
-            if let Err(failure) = world.alarm.wake(id, world.clock.now()).await {
-                tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; the sweep will do");
-            }
+            wake(world, id).await;
         }
         (Verdict::Accepted, None) => {}
         (Verdict::Rejected | Verdict::Planned, _) => {

@@ -212,9 +212,7 @@ impl Routes {
         // What was recorded stands in the outbox, and what is to be put right is due; a drive does both. Each may take its
         // time, so none is done here.
         for tenant in &told {
-            if let Err(failure) = self.world.alarm.wake(tenant, self.world.clock.now()).await {
-                tracing::warn!(tenant.id = %tenant, error = %failure, "no wake-up was sent; the sweep will do");
-            }
+            api::wake(&self.world, tenant).await;
         }
         let mut logs = vec![format!("{} looked at", reports.len())];
         for report in reports.iter().filter(|report| !report.is_clean()) {
