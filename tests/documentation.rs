@@ -40,7 +40,8 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 fn pages() -> Vec<PathBuf> {
     let mut pages = files(&root().join("docs"), "md");
-    pages.extend(["README.md", "SECURITY.md", "examples/README.md"].map(|page| root().join(page)));
+    let others = ["README.md", "SECURITY.md", "examples/README.md", "examples/signup-app/README.md"];
+    pages.extend(others.map(|page| root().join(page)));
     pages
 }
 

@@ -12,7 +12,7 @@ use crate::{
     engine::later,
     host::bind,
     local::{
-        cloud::CloudError,
+        cloud::{Cloud, CloudError, Subscriber},
         host::EmbeddedHost,
         queue::NewMessage,
         world::{LocalError, LocalSettings, LocalWorld},
@@ -43,6 +43,12 @@ pub(super) struct Args {
     /// Go on serving after the table
     #[arg(long, conflicts_with = "exit_when_idle")]
     stay: bool,
+    /// Deliver events to this webhook of this machine, as Event Grid does; may be given several times
+    #[arg(long, value_name = "URL")]
+    subscriber: Vec<Subscriber>,
+    /// Deliver each event a second time, behind its successor, as Event Grid may
+    #[arg(long, requires = "subscriber")]
+    repeat_events: bool,
     /// Print JSON, a line per change; the last line of a tenant has its outputs
     #[arg(long)]
     json: bool,
@@ -50,6 +56,8 @@ pub(super) struct Args {
 
 /// How often progress is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the deliveries are looked at before the end: a webhook that is away gets the rest in the next run.
+const LOOKS_AT_DELIVERIES: u32 = 50;
 /// The queue of requests.
 const REQUESTS: &str = "tenant-requests";
 
@@ -102,6 +110,7 @@ async fn play(
     let host = local.host().await?;
     let app: Router = host.router().merge(local.cloud.router());
     let front = tokio::spawn(async move { axum::serve(listener, app).await });
+    let deliveries = tokio::spawn(deliver(local.cloud.clone(), args.subscriber.clone(), args.repeat_events));
     if !args.json {
         output::line(&format!(
             "tenantry is at http://{address}, its state in {data}, Azure simulated at speed {speed}"
@@ -120,10 +129,33 @@ async fn play(
     if finished && serve_on {
         stop_signal().await;
     }
+    if finished && !serve_on {
+        until_delivered(&local.cloud).await?;
+    }
+    deliveries.abort();
     front.abort();
     host.stop().await;
     local.cloud.flush().await?;
     Ok(if finished { code } else { ExitCode::from(130) })
+}
+
+/// Delivers events to subscribers until it is stopped.
+async fn deliver(cloud: Cloud, subscribers: Vec<Subscriber>, repeat: bool) {
+    if let Err(error) = cloud.deliver(&subscribers, repeat).await {
+        tracing::error!(error = %error, "events are no longer delivered");
+    }
+}
+
+/// Waits a while for the last events to reach their subscribers.
+async fn until_delivered(cloud: &Cloud) -> Result<(), LocalError> {
+    for _ in 0..LOOKS_AT_DELIVERIES {
+        if cloud.is_delivered()? {
+            return Ok(());
+        }
+        SystemClock.sleep_until(later(SystemClock.now(), LOOK_INTERVAL)).await;
+    }
+    output::problem("not every event has reached its subscriber; the rest is delivered in the next run");
+    Ok(())
 }
 
 /// Posts one message as a signup app would: the session is the tenant.

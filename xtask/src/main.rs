@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod crash;
 mod fuzz;
+mod samples;
 mod sim;
 mod test;
 
@@ -20,9 +21,11 @@ use std::{
 const HELP: &str = "\
 cargo xtask <chore> [arguments]
 
-  test [ARGS]     the whole suite with the documentation's examples, and against Azurite where npm can
-                  bring it; ARGS go to `cargo test`, e.g. `cargo xtask test --test plan`
+  test [ARGS]     the whole suite with the documentation's examples, and what needs Azurite and the
+                  signup apps' packages where those can be brought; ARGS go to `cargo test`, e.g. `cargo xtask test --test plan`
   azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
+  samples         brings what the signup apps of examples/signup-app need (packages of Python and npm), and fails
+                  if it can't
   fuzz [ARGS]     inputs that nobody would write: --seconds N or --inputs N, --seed S, and names of targets
                   (all when none is named)
   sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with all
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         "bench" => run(&mut bench::command(&rest)),
         "crash" => crash::run(&rest),
         "fuzz" => run(&mut fuzz::command(&rest)),
+        "samples" => samples::bring().map(|_| ExitCode::SUCCESS),
         "sim" => sim::run(&rest),
         "ci" => run(&mut ci::command()),
         "help" | "--help" | "-h" => return help(io::stdout()),

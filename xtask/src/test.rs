@@ -5,12 +5,13 @@
 
 use std::{
     io,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
 use crate::{
     azurite::{self, Azurite},
-    crash,
+    crash, samples,
 };
 
 /// The files with tests that need Azurite.
@@ -21,6 +22,11 @@ const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
 const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
 /// Where those are, in a folder above.
 const PAYLOADS: &str = "shared/functions-host/payloads";
+
+/// The file with tests that need the signup apps.
+const NEED_SAMPLES: [&str; 1] = ["samples"];
+/// Tells them where that is which the apps need.
+const SAMPLES: &str = "TENANTRY_TEST_SAMPLES";
 
 /// All tests of all packages and the examples in the documentation, then those that cargo has ignored,
 /// then a few kills.
@@ -40,9 +46,14 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     if azurite.is_some() {
         files.extend(need_azurite);
     }
+    let need_samples = wanted(&NEED_SAMPLES);
+    let samples = if need_samples.is_empty() { None } else { samples() };
+    if samples.is_some() {
+        files.extend(need_samples);
+    }
     let mut all = vec![first];
     if !files.is_empty() {
-        all.push(crate::run(&mut ignored(&files, azurite.as_ref(), extra))?);
+        all.push(crate::run(&mut ignored(&files, azurite.as_ref(), samples.as_deref(), extra))?);
     }
     if extra.is_empty() {
         all.push(crate::run(&mut crash::short())?);
@@ -62,6 +73,18 @@ fn azurite() -> Option<Azurite> {
         .ok()
 }
 
+/// What the signup apps need, or a word about what is not run without it.
+fn samples() -> Option<PathBuf> {
+    let brought = samples::bring();
+    brought
+        .inspect_err(|error| {
+            crate::complain(&format!(
+                "NOT RUN are the tests of the signup apps, for something is missing: {error}"
+            ));
+        })
+        .ok()
+}
+
 /// A failing file of tests does not keep the others from being run: one run shows all that is broken.
 fn suite(extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--workspace", "--no-fail-fast"]);
@@ -70,10 +93,13 @@ fn suite(extra: &[String]) -> Command {
 }
 
 /// The tests that the suite has ignored.
-fn ignored(files: &[&str], azurite: Option<&Azurite>, extra: &[String]) -> Command {
+fn ignored(files: &[&str], azurite: Option<&Azurite>, samples: Option<&Path>, extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--package", "tenantry", "--no-fail-fast"]);
     if let Some(azurite) = azurite {
         command.env(ADDRESS, &azurite.address);
+    }
+    if let Some(samples) = samples {
+        command.env(SAMPLES, samples);
     }
     if extra.is_empty() {
         command.args(files.iter().flat_map(|file| ["--test", file]));

@@ -208,7 +208,7 @@ async fn write(
     request_id: &str,
 ) -> Result<Reply, CloudError> {
     let (own, request_id) = (Arc::clone(inner), request_id.to_owned());
-    inner
+    let reply = inner
         .db
         .write(move |transaction| {
             let mut change = Change::new(transaction, (own.now)(), own.speed)?;
@@ -234,9 +234,13 @@ async fn write(
                 (tenant, _) => tenant.clone(),
             };
             change.note(&entry(&own, &call, &reply, tenant))?;
-            Ok(reply)
+            Ok::<_, CloudError>(reply)
         })
-        .await
+        .await?;
+    if service == Service::EventGrid {
+        inner.published.send_replace(());
+    }
+    Ok(reply)
 }
 
 fn entry(inner: &Inner, call: &Call, reply: &Reply, tenant: Option<String>) -> Entry {

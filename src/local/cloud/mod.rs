@@ -4,12 +4,12 @@
 //! It answers what Azure answers and refuses what Azure refuses, over HTTP, so that the same code reaches it and the
 //! real one. The path tells the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid,
 //! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity's endpoint, `/<directory>/oauth2/v2.0/token` Entra's
-//! and `/_sim/...` the simulator's own window for tests (journal, objects, events, messages, faults, flaws, chaos). A
-//! host that is a tenant's service, whatever the address, is that service.
+//! and `/_sim/...` the simulator's own window for tests (journal, objects, events, subscribers, messages, faults, flaws,
+//! chaos). A host that is a tenant's service, whatever the address, is that service.
 //!
 //! State lies in one redb file. A change is durable before it is answered, together with its line of the journal, so
 //! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
-//! expire by comparing instants with the clock whenever somebody asks.
+//! expire by comparing instants with the clock whenever somebody asks. Only deliveries to webhooks come by themselves.
 
 pub mod access;
 mod activity;
@@ -37,13 +37,16 @@ mod service_bus;
 mod sim;
 mod stamp;
 mod store;
+mod subscribers;
+mod subscription;
 mod write;
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use axum::Router;
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use self::{
     access::{Access, Used},
@@ -52,6 +55,7 @@ use self::{
     flaws::Flaws,
     identity::Issuer,
     journal::Journal,
+    subscribers::Subscribers,
 };
 pub use self::{
     service_bus::TOPIC,
@@ -59,6 +63,7 @@ pub use self::{
         BLOB_READER_ROLE, DIRECTORY_ID, PROBE_CLIENT_ID, PROBE_PRINCIPAL_ID, REGION, RESOURCE_GROUP,
         SCORER_ROLE, SUBSCRIPTION_ID, local_stamp,
     },
+    subscription::Subscriber,
 };
 use super::{
     db::{Db, DbError},
@@ -211,6 +216,11 @@ pub enum CloudError {
     /// Not a speed.
     #[error("{0:?} is not a speed: give \"max\", or a positive number that Azure's durations are divided by")]
     Speed(String),
+    /// Not a webhook that may be delivered to.
+    #[error(
+        "{0:?} is no webhook of this machine: give its http address, for example http://127.0.0.1:8090/events"
+    )]
+    Subscriber(String),
     /// The listener failed.
     #[error("the simulated Azure can't serve: {0}")]
     Serve(String),
@@ -235,6 +245,9 @@ pub(crate) struct Inner {
     pub(crate) journal: Journal,
     pub(crate) access: Option<Access>,
     pub(crate) used: Used,
+    pub(crate) subscribers: Subscribers,
+    /// Changes with every request that has published events.
+    pub(crate) published: watch::Sender<()>,
 }
 
 impl fmt::Debug for Cloud {
@@ -271,6 +284,8 @@ impl Cloud {
             journal: Journal::default(),
             access: settings.access,
             used: Used::default(),
+            subscribers: Subscribers::default(),
+            published: watch::Sender::new(()),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -294,6 +309,25 @@ impl Cloud {
     /// [`CloudError::Db`] when the state file can't be written.
     pub async fn flush(&self) -> Result<(), CloudError> {
         answer::flush(&self.inner).await
+    }
+
+    /// Delivers events to these webhooks, as Event Grid does, until the task is dropped. With `repeat` each event is
+    /// delivered a second time, behind its successor.
+    ///
+    /// # Errors
+    /// [`CloudError::Db`] when the state file fails.
+    pub async fn deliver(&self, subscribers: &[Subscriber], repeat: bool) -> Result<(), CloudError> {
+        let each = subscribers.iter().map(|subscriber| subscription::serve(&self.inner, subscriber, repeat));
+        try_join_all(each).await.map(drop)
+    }
+
+    /// Whether every event has been delivered to every webhook, or given up.
+    ///
+    /// # Errors
+    /// [`CloudError::Db`] when the state file can't be read.
+    pub fn is_delivered(&self) -> Result<bool, CloudError> {
+        let last = store::Snapshot::new(self.inner.db.read()?, (self.inner.now)())?.last_event()?;
+        Ok(self.inner.subscribers.are_told(last))
     }
 
     /// Serves until the task is dropped.

@@ -44,6 +44,7 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
             };
             Ok(Reply::json(200, look.under("")?.iter().filter(|object| wanted(object)).map(show).collect()))
         }
+        ("GET", "/_sim/subscribers") => Ok(Reply::json(200, inner.subscribers.show())),
         ("GET", "/_sim/access") => Ok(Reply::json(200, inner.used.show())),
         ("GET", "/_sim/stamp") => Ok(Reply::json(200, super::local_stamp())),
         ("GET", path) if path.strip_prefix(TOPICS) == Some(service_bus::TOPIC) => {
@@ -56,8 +57,8 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
         _ => refuse(
             404,
             "NotFound",
-            "There are /_sim/journal, /_sim/events, /_sim/objects, /_sim/access, /_sim/stamp, /_sim/queues/<name>, \
-             /_sim/topics/<name>, /_sim/faults, /_sim/flaws and /_sim/chaos.",
+            "There are /_sim/journal, /_sim/events, /_sim/subscribers, /_sim/objects, /_sim/access, /_sim/stamp, \
+             /_sim/queues/<name>, /_sim/topics/<name>, /_sim/faults, /_sim/flaws and /_sim/chaos.",
         ),
     }
 }

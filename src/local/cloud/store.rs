@@ -216,6 +216,23 @@ impl Snapshot {
         self.lines(EVENTS)
     }
 
+    /// At most so many events behind a number, each with its own.
+    pub(crate) fn events_after(&self, number: u64, most: usize) -> Result<Vec<(u64, Value)>, CloudError> {
+        let events = self.transaction.open_table(EVENTS).map_err(fault)?;
+        let mut found = Vec::new();
+        for row in events.range(number + 1..).map_err(fault)?.take(most) {
+            let (key, value) = row.map_err(fault)?;
+            found.push((key.value(), decode(value.value())?));
+        }
+        Ok(found)
+    }
+
+    /// The number of the last event, zero if there is none.
+    pub(crate) fn last_event(&self) -> Result<u64, CloudError> {
+        let events = self.transaction.open_table(EVENTS).map_err(fault)?;
+        Ok(events.last().map_err(fault)?.map_or(0, |(key, _)| key.value()))
+    }
+
     fn lines<T: DeserializeOwned>(
         &self,
         table: TableDefinition<'static, u64, Bytes>,
@@ -366,6 +383,23 @@ impl<'t> Change<'t> {
         let bytes = encode(event)?;
         let next = self.serial("events")?;
         self.events.insert(next, bytes.as_slice()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Up to which event a webhook has been told; a new one counts from now on.
+    pub(crate) fn told(&mut self, webhook: &str) -> Result<u64, CloudError> {
+        let known = self.serials.get(format!("told {webhook}").as_str()).map_err(fault)?.map(|n| n.value());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let last = self.serials.get("events").map_err(fault)?.map_or(0, |n| n.value());
+        self.set_told(webhook, last)?;
+        Ok(last)
+    }
+
+    /// Keeps up to which event a webhook has been told.
+    pub(crate) fn set_told(&mut self, webhook: &str, event: u64) -> Result<(), CloudError> {
+        self.serials.insert(format!("told {webhook}").as_str(), event).map_err(fault)?;
         Ok(())
     }
 

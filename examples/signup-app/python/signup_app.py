@@ -1,0 +1,145 @@
+"""A signup app: hands sign-ups to tenantry, hears what became of them, and asks when nothing is heard.
+
+    python3 signup_app.py serve                                              hear of tenants, on a webhook
+    python3 signup_app.py signup order-1001 northwind "Northwind" dedicated  hand in a sign-up
+    python3 signup_app.py wait northwind                                     ask until it is settled
+
+Settings are environment variables; without any it works with `tenantry local` on this machine, and needs nothing but
+Python's standard library. The page about them is ../README.md.
+"""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import webhook
+
+QUEUE = "tenant-requests"
+SETTLED = {"active", "suspended", "waiting", "failed", "deleted"}
+
+
+class NotTaken(Exception):
+    """Nobody knows whether the request arrived. It may be sent again as it is: its id makes the repeat the same."""
+
+
+class Refused(Exception):
+    """tenantry has refused the request, for good: what it says about each fault."""
+
+    def __init__(self, answer: dict[str, Any]):
+        super().__init__(answer.get("code", "refused"))
+        self.faults = [
+            f"{fault['pointer']} {fault['code']}: {fault['message']}" for fault in answer.get("faults", [])
+        ]
+
+
+def new_signup(order: str, tenant: str, display_name: str, tier: str) -> dict[str, Any]:
+    """The request. The order's number is its id, so an order that is sent twice is one sign-up."""
+    return {
+        "schema": "tenantry.request/1",
+        "requestId": order,
+        "action": "signup",
+        "tenantId": tenant,
+        "spec": {"displayName": display_name, "tier": tier},
+    }
+
+
+def queue_message(request: dict[str, Any]):
+    """The request as a message: requests of a tenant keep their order, and the broker drops a repeat at once."""
+    from azure.servicebus import ServiceBusMessage
+
+    return ServiceBusMessage(
+        json.dumps(request).encode(),
+        session_id=request["tenantId"],
+        message_id=request["requestId"],
+        content_type="application/json",
+    )
+
+
+def send_to_queue(request: dict[str, Any], namespace: str) -> None:
+    """Sends with the identity of this app, which has the role Azure Service Bus Data Sender on the queue."""
+    from azure.identity import DefaultAzureCredential
+    from azure.servicebus import ServiceBusClient
+    from azure.servicebus.exceptions import ServiceBusError
+
+    with DefaultAzureCredential() as credential, ServiceBusClient(namespace, credential) as client:
+        try:
+            with client.get_queue_sender(QUEUE) as sender:
+                sender.send_messages(queue_message(request))
+        except ServiceBusError as error:
+            raise NotTaken(str(error)) from error
+
+
+def call_tenantry(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Calls tenantry's HTTP functions."""
+    url = os.environ.get("TENANTRY_URL", "http://127.0.0.1:7071").rstrip("/") + path
+    headers = {"Content-Type": "application/json"}
+    if key := os.environ.get("TENANTRY_KEY"):
+        headers["x-functions-key"] = key
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=60) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.headers.get_content_type() == "application/problem+json" and error.code < 500:
+            raise Refused(json.load(error)) from error
+        raise NotTaken(f"{url} answered HTTP {error.code}") from error
+    except (OSError, ValueError) as error:
+        raise NotTaken(f"{url} can't be called: {error}") from error
+
+
+def sign_up(order: str, tenant: str, display_name: str, tier: str) -> None:
+    """Hands a sign-up in: to the queue if there is one, where events will tell; else over HTTP, with an answer."""
+    request = new_signup(order, tenant, display_name, tier)
+    if namespace := os.environ.get("SERVICEBUS_NAMESPACE"):
+        send_to_queue(request, namespace)
+        print(f"sent: tenant {tenant}", flush=True)
+    else:
+        answer = call_tenantry("POST", "/api/tenants", request)
+        print(f"{answer['verdict']}: tenant {answer['tenantId']}, operation {answer['operationId']}", flush=True)
+
+
+def wait_for(tenant: str) -> None:
+    """Asks until the tenant is settled. For when events don't come: they are quicker, and cheaper for both sides."""
+    pause = 0.5
+    while True:
+        try:
+            seen = call_tenantry("GET", f"/api/tenants/{tenant}")
+        except NotTaken as error:
+            print(f"{error}; asked again", file=sys.stderr)
+            seen = {}
+        if seen.get("status") in SETTLED:
+            print(f"{tenant} is {seen['status']} {seen.get('outputs', {}).get('endpointUrl', '')}", flush=True)
+            return
+        time.sleep(pause)
+        pause = min(pause * 2, 30)
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        match arguments:
+            case ["serve"]:
+                webhook.serve(os.environ)
+            case ["signup", order, tenant, display_name, tier]:
+                sign_up(order, tenant, display_name, tier)
+            case ["wait", tenant]:
+                wait_for(tenant)
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except Refused as refusal:
+        print(f"refused: {refusal}", *refusal.faults, sep="\n  ", file=sys.stderr)
+        return 1
+    except (NotTaken, webhook.BadSetting) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,58 @@
+//! Handing a request to the Service Bus queue.
+//!
+//! Over Service Bus' REST interface: Microsoft has not published a Service Bus crate for Rust that is still kept.
+
+use reqwest::{Client, StatusCode, Url};
+use serde_json::{Value, json};
+
+use super::{Problem, setting, text};
+
+const QUEUE: &str = "tenant-requests";
+
+/// Sends with the identity of this app, which has the role Azure Service Bus Data Sender on the queue.
+pub(super) async fn send(client: &Client, namespace: &str, request: &Value) -> Result<(), Problem> {
+    // Requests of a tenant keep their order, and the broker drops a repeat at once.
+    let properties = json!({"SessionId": request["tenantId"], "MessageId": request["requestId"]});
+    // With its scheme it is another service that speaks the same, such as the one in `tenantry local`.
+    let base = if namespace.contains("://") { namespace.to_owned() } else { format!("https://{namespace}") };
+    let token = token(client).await?;
+    let answer = client
+        .post(format!("{base}/{QUEUE}/messages"))
+        .bearer_auth(token)
+        .header("BrokerProperties", properties.to_string())
+        .json(request)
+        .send()
+        .await;
+    match answer {
+        Ok(answer) if answer.status() == StatusCode::CREATED => Ok(()),
+        Ok(answer) => Err(not_taken(format!("HTTP {}", answer.status().as_u16()))),
+        Err(error) => Err(not_taken(error)),
+    }
+}
+
+/// A token of the managed identity, from where App Service, Functions and Container Apps hand it out. The crate
+/// `azure_identity` has this (`ManagedIdentityCredential`) and other sources, with a cache for whoever sends often.
+async fn token(client: &Client) -> Result<String, Problem> {
+    let (Some(endpoint), Some(secret)) = (setting("IDENTITY_ENDPOINT"), setting("IDENTITY_HEADER")) else {
+        return Err(Problem::Unusable(
+            "SERVICEBUS_NAMESPACE is set, but there is no managed identity here: IDENTITY_ENDPOINT and \
+             IDENTITY_HEADER come from App Service, Functions or Container Apps"
+                .to_owned(),
+        ));
+    };
+    let mut query = vec![("api-version", "2019-08-01"), ("resource", "https://servicebus.azure.net")];
+    let client_id = setting("AZURE_CLIENT_ID");
+    query.extend(client_id.as_deref().map(|id| ("client_id", id)));
+    let url = Url::parse_with_params(&endpoint, &query)
+        .map_err(|error| Problem::Unusable(format!("IDENTITY_ENDPOINT is no URL: {error}")))?;
+    let asked = client.get(url).header("X-IDENTITY-HEADER", secret);
+    let answer: Value = asked.send().await.map_err(not_taken)?.json().await.map_err(not_taken)?;
+    match text(&answer, "/access_token") {
+        "" => Err(not_taken("the managed identity has got no token")),
+        token => Ok(token.to_owned()),
+    }
+}
+
+fn not_taken(why: impl ToString) -> Problem {
+    Problem::NotTaken(format!("the queue has not taken it: {}", why.to_string()))
+}
