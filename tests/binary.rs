@@ -16,3 +16,5 @@ mod local;
 mod program;
 #[path = "binary/serve.rs"]
 mod serve;
+#[path = "binary/subscriber.rs"]
+mod subscriber;

@@ -81,8 +81,8 @@ async fn a_refused_order_is_told_with_its_faults() {
             refused.err.starts_with("refused: unknown-tier\n  /spec/tier unknown-tier: "),
             "{refused:#?}"
         );
-        let told = webhook.until_says("refused: order-1003 unknown-tier").await;
-        assert!(told.contains("/spec/tier"), "{language}: {told}");
+        let told = webhook.until_says("refused: order-1003 unknown-tier: /spec/tier ").await;
+        assert!(told.contains("dedicated, pooled"), "{language}: {told}");
 
         let lost = app.run(folder.path(), &order, &[("TENANTRY_URL", "http://127.0.0.1:9")]).await;
         assert_eq!(lost.code, Some(2), "{language}: {lost:#?}");

@@ -49,7 +49,8 @@ class Notes:
         data = event.get("data") if isinstance(event.get("data"), dict) else {}
         if kind in ("tenant.request.rejected", "message.rejected"):
             # Of no tenant's sequence: the order is refused, the tenant, if there is one, is as it was.
-            return [f"refused: {event.get('correlationid')} {data.get('code')} {'; '.join(data.get('reasons', []))}"]
+            faults = "; ".join(f"{fault['pointer']} {fault['message']}" for fault in data.get("reasons", []))
+            return [f"refused: {event.get('correlationid')} {data.get('code')}: {faults}"]
         status, sequence = data.get("status"), event.get("sequence")
         if not isinstance(status, str) or not isinstance(sequence, str):
             # A type that came into being later than this program.

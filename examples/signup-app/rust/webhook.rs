@@ -82,13 +82,12 @@ impl Notes {
         let data = &event["data"];
         if matches!(kind, "tenant.request.rejected" | "message.rejected") {
             // Of no tenant's sequence: the order is refused, the tenant, if there is one, is as it was.
-            let reasons = data["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let reasons = reasons.collect::<Vec<_>>().join("; ");
-            return vec![format!(
-                "refused: {} {} {reasons}",
-                text(event, "/correlationid"),
-                text(data, "/code")
-            )];
+            let faults = data["reasons"].as_array().into_iter().flatten();
+            let faults: Vec<String> = faults
+                .map(|fault| format!("{} {}", text(fault, "/pointer"), text(fault, "/message")))
+                .collect();
+            let (order, code) = (text(event, "/correlationid"), text(data, "/code"));
+            return vec![format!("refused: {order} {code}: {}", faults.join("; "))];
         }
         let (status, sequence) = (text(data, "/status"), text(event, "/sequence"));
         if status.is_empty() || sequence.is_empty() {

@@ -36,7 +36,7 @@ export interface CloudEvent {
     outputs?: { endpointUrl?: string };
     error?: { message: string; nextAction: string };
     code?: string;
-    reasons?: string[];
+    reasons?: { pointer: string; message: string }[];
   };
 }
 
@@ -86,7 +86,8 @@ export class Notes {
     const { status, outputs, error, code, reasons } = event.data ?? {};
     if (kind === "tenant.request.rejected" || kind === "message.rejected") {
       // Of no tenant's sequence: the order is refused, the tenant, if there is one, is as it was.
-      return [`refused: ${event.correlationid} ${code} ${(reasons ?? []).join("; ")}`];
+      const faults = (reasons ?? []).map((fault) => `${fault.pointer} ${fault.message}`).join("; ");
+      return [`refused: ${event.correlationid} ${code}: ${faults}`];
     }
     // A type that came into being later than this program.
     if (typeof status !== "string" || typeof event.sequence !== "string") return [`noted: ${kind}`];
