@@ -18,7 +18,7 @@ use crate::common::{PATIENCE, repository, until};
 
 /// Where `cargo xtask samples` has put what the apps need.
 #[expect(clippy::disallowed_methods, reason = "only xtask knows where the tools are")]
-pub(crate) fn tools() -> PathBuf {
+fn tools() -> PathBuf {
     let folder = std::env::var_os("TENANTRY_TEST_SAMPLES");
     PathBuf::from(
         folder.unwrap_or_else(|| panic!("`cargo xtask test --test samples` knows where the tools are")),
@@ -42,17 +42,17 @@ pub(crate) fn apps() -> [App; 3] {
     [
         app("rust", &[&built]),
         app("python", &[&python(), &sources.join("python/signup_app.py")]),
-        app("typescript", &[Path::new("node"), &typescript().join("dist/main.js")]),
+        app("typescript", &[Path::new("node"), &compiled().join("dist/main.js")]),
     ]
 }
 
 /// The Python that has the packages of requirements.txt.
-pub(crate) fn python() -> PathBuf {
+fn python() -> PathBuf {
     tools().join(if cfg!(windows) { "python/Scripts/python.exe" } else { "python/bin/python" })
 }
 
-/// The TypeScript, compiled once in a run: a type error fails every test that needs it.
-pub(crate) fn typescript() -> PathBuf {
+/// The TypeScript, compiled once in a run, with its packages: a type error fails every test that needs it.
+pub(crate) fn compiled() -> PathBuf {
     static COMPILED: OnceLock<PathBuf> = OnceLock::new();
     let compile = || {
         let (from, to) =

@@ -9,10 +9,10 @@ use tokio::{
 };
 
 use super::{
-    app::{apps, python, typescript},
-    program::{run, tenantry},
+    app::{apps, compiled},
+    program::tenantry,
 };
-use crate::common::{PATIENCE, folder, repository};
+use crate::common::{PATIENCE, folder, judge::text, repository, request};
 
 /// Over its REST interface, with a token of the managed identity, to the simulated Azure, which takes no other.
 #[tokio::test]
@@ -53,20 +53,45 @@ async fn the_rust_app_sends_with_its_managed_identity() {
     assert!(nobody.err.contains("IDENTITY_ENDPOINT"), "{nobody:#?}");
 }
 
-/// Their own tests hold what they hand in against the SDKs of Microsoft.
+/// Microsoft's SDKs at work, over AMQP, to a broker that shows what has left them.
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn the_other_apps_hand_in_messages_of_the_sdks() {
-    let (folder, sources) = (folder(), repository().join("examples/signup-app/python"));
-    let mut unittest = Command::new(python());
-    unittest.args(["-m", "unittest", "--verbose"]).current_dir(sources).env("PYTHONDONTWRITEBYTECODE", "1");
-    let mut node = Command::new("node");
-    node.arg("--test").arg(typescript().join("dist/")).current_dir(folder.path());
-    for mut tests in [unittest, node] {
-        tests.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let run = run(tests).await;
-        assert_eq!(run.code, Some(0), "{run:#?}");
-        let ran = run.err.contains("Ran 1 test") || run.out.contains("# pass 1");
-        assert!(ran, "no test was found: {run:#?}");
+async fn the_other_apps_send_with_the_sdks_of_microsoft() {
+    let [_, python, typescript] = apps();
+    let folder = folder();
+    let mut broker = Command::new("node");
+    broker.arg(repository().join("tests/samples/broker.mjs")).arg(compiled().join("package.json"));
+    let mut broker = broker.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(broker.stdout.take().unwrap()).lines();
+    let mut next =
+        async || tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let port = next().await;
+    let emulator = format!(
+        "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=RootManageSharedAccessKey;\
+         SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
+    );
+    let settings = [("SERVICEBUS_EMULATOR", emulator.as_str())];
+    for app in [python, typescript] {
+        let language = app.language;
+        let order = ["signup", "order-1001", "northwind", "Northwind Traders", "pooled"];
+        let sent = app.run(folder.path(), &order, &settings).await;
+        assert_eq!(
+            (sent.code, sent.out.as_str()),
+            (Some(0), "sent: tenant northwind\n"),
+            "{language}: {sent:#?}"
+        );
+        let message: Value = serde_json::from_str(&next().await).unwrap();
+        assert!(text(&message, "/address").ends_with("tenant-requests"), "{language}: {message:#}");
+        assert_eq!(text(&message, "/group_id"), "northwind", "{language}: the session");
+        assert_eq!(text(&message, "/message_id"), "order-1001", "{language}");
+        assert_eq!(text(&message, "/content_type"), "application/json", "{language}");
+        let mut expected = request("order-1001", "signup", "northwind", Value::Null);
+        expected["spec"] = json!({"displayName": "Northwind Traders", "tier": "pooled"});
+        assert_eq!(message["body"], expected, "{language}");
+
+        let refused = ["signup", "refuse-1002", "northwind", "Northwind Traders", "pooled"];
+        let refused = app.run(folder.path(), &refused, &settings).await;
+        assert_eq!(refused.code, Some(2), "{language}: {refused:#?}");
+        assert!(refused.err.contains("the queue has not taken it: "), "{language}: {refused:#?}");
     }
 }

@@ -59,18 +59,29 @@ def queue_message(request: dict[str, Any]):
     )
 
 
-def send_to_queue(request: dict[str, Any], namespace: str) -> None:
-    """Sends with the identity of this app, which has the role Azure Service Bus Data Sender on the queue."""
-    from azure.identity import DefaultAzureCredential
-    from azure.servicebus import ServiceBusClient
+def queue_client():
+    """Service Bus with the identity of this app, which has the role Azure Service Bus Data Sender on the queue; or
+    Microsoft's emulator, which knows no identities. None if there is neither."""
+    if namespace := os.environ.get("SERVICEBUS_NAMESPACE"):
+        from azure.identity import DefaultAzureCredential
+        from azure.servicebus import ServiceBusClient
+
+        return ServiceBusClient(namespace, DefaultAzureCredential())
+    if emulator := os.environ.get("SERVICEBUS_EMULATOR"):
+        from azure.servicebus import ServiceBusClient
+
+        return ServiceBusClient.from_connection_string(emulator)
+    return None
+
+
+def send_to_queue(request: dict[str, Any], client) -> None:
     from azure.servicebus.exceptions import ServiceBusError
 
-    with DefaultAzureCredential() as credential, ServiceBusClient(namespace, credential) as client:
-        try:
-            with client.get_queue_sender(QUEUE) as sender:
-                sender.send_messages(queue_message(request))
-        except ServiceBusError as error:
-            raise NotTaken(str(error)) from error
+    try:
+        with client, client.get_queue_sender(QUEUE) as sender:
+            sender.send_messages(queue_message(request))
+    except ServiceBusError as error:
+        raise NotTaken(f"the queue has not taken it: {error}") from error
 
 
 def call_tenantry(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -94,8 +105,8 @@ def call_tenantry(method: str, path: str, body: dict[str, Any] | None = None) ->
 def sign_up(order: str, tenant: str, display_name: str, tier: str) -> None:
     """Hands a sign-up in: to the queue if there is one, where events will tell; else over HTTP, with an answer."""
     request = new_signup(order, tenant, display_name, tier)
-    if namespace := os.environ.get("SERVICEBUS_NAMESPACE"):
-        send_to_queue(request, namespace)
+    if client := queue_client():
+        send_to_queue(request, client)
         print(f"sent: tenant {tenant}", flush=True)
     else:
         answer = call_tenantry("POST", "/api/tenants", request)

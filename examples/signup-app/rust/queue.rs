@@ -25,8 +25,8 @@ pub(super) async fn send(client: &Client, namespace: &str, request: &Value) -> R
         .await;
     match answer {
         Ok(answer) if answer.status() == StatusCode::CREATED => Ok(()),
-        Ok(answer) => Err(not_taken(format!("HTTP {}", answer.status().as_u16()))),
-        Err(error) => Err(not_taken(error)),
+        Ok(answer) => Err(not_taken(&format!("HTTP {}", answer.status().as_u16()))),
+        Err(error) => Err(not_taken(&error)),
     }
 }
 
@@ -46,13 +46,14 @@ async fn token(client: &Client) -> Result<String, Problem> {
     let url = Url::parse_with_params(&endpoint, &query)
         .map_err(|error| Problem::Unusable(format!("IDENTITY_ENDPOINT is no URL: {error}")))?;
     let asked = client.get(url).header("X-IDENTITY-HEADER", secret);
-    let answer: Value = asked.send().await.map_err(not_taken)?.json().await.map_err(not_taken)?;
+    let lost = |error: reqwest::Error| not_taken(&error);
+    let answer: Value = asked.send().await.map_err(lost)?.json().await.map_err(lost)?;
     match text(&answer, "/access_token") {
-        "" => Err(not_taken("the managed identity has got no token")),
+        "" => Err(not_taken(&"the managed identity has got no token")),
         token => Ok(token.to_owned()),
     }
 }
 
-fn not_taken(why: impl ToString) -> Problem {
+fn not_taken(why: &impl ToString) -> Problem {
     Problem::NotTaken(format!("the queue has not taken it: {}", why.to_string()))
 }

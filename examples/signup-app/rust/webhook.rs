@@ -122,10 +122,7 @@ fn key(event: &Value) -> (String, String) {
 
 /// One event or a batch, or why it is neither. Members that are not known here are left alone.
 fn events_in(parsed: Value) -> Result<Vec<Value>, &'static str> {
-    let events = match parsed {
-        Value::Array(events) => events,
-        event => vec![event],
-    };
+    let events = if let Value::Array(events) = parsed { events } else { vec![parsed] };
     let is_event = |event: &Value| {
         text(event, "/specversion") == "1.0"
             && ["/id", "/source", "/type"].iter().all(|name| !text(event, name).is_empty())

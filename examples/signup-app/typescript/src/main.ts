@@ -10,7 +10,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 
-import { NotTaken, sendToQueue } from "./queue.js";
+import { NotTaken, queueClient, sendToQueue } from "./queue.js";
 import { BadSetting, serve } from "./webhook.js";
 
 const USAGE = 'usage: serve | signup ORDER TENANT "DISPLAY NAME" TIER | wait TENANT';
@@ -79,9 +79,9 @@ async function callTenantry<T>(method: string, path: string, body?: unknown): Pr
 /** Hands a sign-up in: to the queue if there is one, where events will tell; else over HTTP, with an answer. */
 async function signUp(order: string, tenantId: string, displayName: string, tier: string): Promise<void> {
   const request = newSignup(order, tenantId, displayName, tier);
-  const namespace = process.env.SERVICEBUS_NAMESPACE;
-  if (namespace) {
-    await sendToQueue(request, namespace);
+  const client = await queueClient(process.env);
+  if (client) {
+    await sendToQueue(request, client);
     console.log(`sent: tenant ${tenantId}`);
   } else {
     const answer = await callTenantry<Answer>("POST", "/api/tenants", request);

@@ -1,5 +1,5 @@
 /** Handing a request to the Service Bus queue. */
-import type { ServiceBusMessage } from "@azure/service-bus";
+import type { ServiceBusClient, ServiceBusMessage } from "@azure/service-bus";
 
 import type { SignupRequest } from "./main.js";
 
@@ -9,7 +9,7 @@ const QUEUE = "tenant-requests";
 export class NotTaken extends Error {}
 
 /** The request as a message: requests of a tenant keep their order, and the broker drops a repeat at once. */
-export function queueMessage(request: SignupRequest): ServiceBusMessage {
+function queueMessage(request: SignupRequest): ServiceBusMessage {
   return {
     body: request,
     contentType: "application/json",
@@ -18,12 +18,21 @@ export function queueMessage(request: SignupRequest): ServiceBusMessage {
   };
 }
 
-/** Sends with the identity of this app, which has the role Azure Service Bus Data Sender on the queue. */
-export async function sendToQueue(request: SignupRequest, namespace: string): Promise<void> {
+/**
+ * Service Bus with the identity of this app, which has the role Azure Service Bus Data Sender on the queue; or Microsoft's
+ * emulator, which knows no identities. Nothing if there is neither.
+ */
+export async function queueClient(settings: NodeJS.ProcessEnv): Promise<ServiceBusClient | undefined> {
+  const { SERVICEBUS_NAMESPACE: namespace, SERVICEBUS_EMULATOR: emulator } = settings;
+  if (!namespace && !emulator) return undefined;
   // Only here, so that nothing of Azure is loaded on a laptop.
-  const { DefaultAzureCredential } = await import("@azure/identity");
   const { ServiceBusClient } = await import("@azure/service-bus");
-  const client = new ServiceBusClient(namespace, new DefaultAzureCredential());
+  if (!namespace) return new ServiceBusClient(emulator!);
+  const { DefaultAzureCredential } = await import("@azure/identity");
+  return new ServiceBusClient(namespace, new DefaultAzureCredential());
+}
+
+export async function sendToQueue(request: SignupRequest, client: ServiceBusClient): Promise<void> {
   try {
     await client.createSender(QUEUE).sendMessages(queueMessage(request));
   } catch (error) {
