@@ -1,0 +1,95 @@
+//! Output as a page shows it, against output as it is.
+//!
+//! What differs from run to run is masked: times and durations, GUIDs, the lines that tell progress, and how wide a
+//! column is. A line of `...` stands for any number of lines, `...` within a line for any text.
+
+use jiff::Timestamp;
+
+/// One word without what differs from run to run.
+fn masked(word: &str) -> String {
+    let core = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_guid = core.len() == 36
+        && core.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && core.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
+    let is_span = core.strip_suffix("ms").or_else(|| core.strip_suffix('s')).is_some_and(|number| {
+        number.starts_with(|c: char| c.is_ascii_digit()) && number.parse::<f64>().is_ok()
+    });
+    let mask = match () {
+        () if is_guid => "<guid>",
+        () if core.parse::<Timestamp>().is_ok() => "<time>",
+        () if is_span => "<span>",
+        () => return word.to_owned(),
+    };
+    word.replace(core, mask)
+}
+
+/// Whether a line tells how far something has come, which is seen or not.
+fn is_progress(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(_, rest)| {
+        let words: Vec<&str> = rest.split([' ', ',', ';']).filter(|word| !word.is_empty()).collect();
+        matches!(words.as_slice(), [_, done, "of", total, "steps", ..]
+            if done.parse::<u32>().is_ok() && total.parse::<u32>().is_ok())
+    })
+}
+
+fn lines(text: &str) -> Vec<String> {
+    let told = text.lines().filter(|line| !is_progress(line));
+    let masked = told.map(|line| line.split_whitespace().map(masked).collect::<Vec<_>>().join(" "));
+    masked.filter(|line| !line.is_empty()).collect()
+}
+
+/// Whether a line is as shown, `...` standing for any text.
+fn line_fits(shown: &str, line: &str) -> bool {
+    let mut parts = shown.split("...");
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// Whether all lines are as shown; the farthest that it fitted is left in `reached`.
+fn fits(shown: &[String], seen: &[String], done: usize, reached: &mut usize) -> bool {
+    *reached = (*reached).max(done);
+    match shown.split_first() {
+        None => seen.is_empty(),
+        Some((first, rest)) if first == "..." => {
+            (0..=seen.len()).any(|skip| fits(rest, &seen[skip..], done + 1, reached))
+        }
+        Some((first, rest)) => seen
+            .split_first()
+            .is_some_and(|(line, others)| line_fits(first, line) && fits(rest, others, done + 1, reached)),
+    }
+}
+
+/// Whether the output is the one shown.
+///
+/// # Errors
+/// The first line that is not found, and the whole output.
+pub(super) fn same(shown: &str, seen: &str) -> Result<(), String> {
+    let (wanted, found) = (lines(shown), lines(seen));
+    let mut reached = 0;
+    if fits(&wanted, &found, 0, &mut reached) {
+        return Ok(());
+    }
+    let at = wanted.get(reached).map_or("the end", String::as_str);
+    Err(format!("not found: {at}\n--- printed\n{seen}---"))
+}
+
+#[test]
+fn what_differs_from_run_to_run_is_no_difference() {
+    let shown = "begun at 2026-11-22T19:46:49Z\na: provisioning, 2 of 18 steps; x\n...\nA   TOOK\nb  5.7s  \
+                 16d26c7f-a6e1-55f7-88fa-2323d36d1caa  mlw-x\n";
+    let seen = "begun at 2027-01-01T00:00:00.5Z\nwhatever\nmore\nA TOOK\nb 12ms \
+                00000000-a6e1-55f7-88fa-2323d36d1caa mlw-x\n";
+    assert_eq!(same(shown, seen), Ok(()));
+    assert!(same(shown, &seen.replace("mlw-x", "mlw-y")).is_err());
+    assert!(same("a\nb\n", "a\n").is_err());
+    assert!(same("a\n", "a\nb\n").is_err());
+    assert_eq!(same("x '...' y\n", "x 'what is it' y\n"), Ok(()));
+    assert!(same("x '...' y\n", "x 'what is it' z\n").is_err());
+}

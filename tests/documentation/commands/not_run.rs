@@ -1,0 +1,65 @@
+//! The commands on pages that no test runs, counted, with the reason. Whoever adds one says why.
+
+/// Why a command is not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Because {
+    /// It works on Azure itself.
+    NeedsAzure,
+    /// It needs Docker and its images.
+    NeedsDocker,
+    /// It needs the Azure Functions Core Tools, or settings that are made for them.
+    NeedsCoreTools,
+    /// It needs a package that is not part of the toolchain or of the standard library.
+    NeedsPackage,
+    /// It builds or tests the program, which is being done while this test runs.
+    Builds,
+    /// It is a run of minutes or more that the pipeline has a stage of its own for.
+    RunsLong,
+}
+
+impl Because {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::NeedsAzure => "needs Azure",
+            Self::NeedsDocker => "needs Docker",
+            Self::NeedsCoreTools => "needs the Core Tools",
+            Self::NeedsPackage => "needs a package",
+            Self::Builds => "builds or tests the program",
+            Self::RunsLong => "runs for long",
+        }
+    }
+}
+
+/// Commands of one page that begin alike.
+pub(super) struct Row {
+    pub(super) page: &'static str,
+    /// How they begin; of a block of Python, a line in it.
+    pub(super) begins: &'static str,
+    pub(super) times: usize,
+    pub(super) because: Because,
+}
+
+const fn listed(page: &'static str, begins: &'static str, times: usize, because: Because) -> Row {
+    Row { page, begins, times, because }
+}
+
+/// The list.
+pub(super) const ROWS: &[Row] = &[
+    listed("README.md", "cargo xtask test", 1, Because::RunsLong),
+    listed("docs/permissions.md", "tenantry permissions --held", 1, Because::NeedsAzure),
+    listed("docs/permissions.md", "az deployment", 1, Because::NeedsAzure),
+    listed("docs/running-func-start.md", "cargo build", 1, Because::Builds),
+    listed("docs/running-func-start.md", "cp target/release/tenantry", 1, Because::Builds),
+    listed("docs/running-func-start.md", "ACCEPT_EULA=Y", 1, Because::NeedsDocker),
+    listed("docs/running-func-start.md", "func start", 1, Because::NeedsCoreTools),
+    listed("docs/running-func-start.md", "from azure.servicebus", 1, Because::NeedsPackage),
+];
+
+/// The number of the row that a command belongs to.
+pub(super) fn row(page: &str, text: &str) -> Option<usize> {
+    let begins = |row: &Row| {
+        text.starts_with(row.begins)
+            || (text.starts_with("python3 - <<") && text.lines().any(|line| line.starts_with(row.begins)))
+    };
+    ROWS.iter().position(|row| row.page == page && begins(row))
+}

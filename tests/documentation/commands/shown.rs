@@ -1,0 +1,145 @@
+//! Commands as pages show them.
+
+/// One command of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Command {
+    /// What is typed.
+    pub(super) text: String,
+    /// How it ends.
+    pub(super) code: i32,
+}
+
+impl Command {
+    /// A block of Python as one command.
+    pub(super) fn python(block: &str) -> Self {
+        Self { text: format!("python3 - <<'THE_BLOCK'\n{block}THE_BLOCK"), code: 0 }
+    }
+
+    /// The words before the first pipe, without settings in front.
+    fn words(&self) -> Vec<&str> {
+        let words = self.text.split_whitespace().take_while(|word| !["|", "&&", ">"].contains(word));
+        words.skip_while(|word| is_setting(word)).collect()
+    }
+
+    /// The program's own command and what comes behind it, also by way of cargo.
+    pub(super) fn call(&self) -> Option<Vec<&str>> {
+        let words = self.words();
+        match *words.first()? {
+            "tenantry" => Some(words[1..].to_vec()),
+            "cargo" if words.get(1) == Some(&"run") => {
+                let at = words.iter().position(|word| *word == "--")?;
+                Some(words[at + 1..].to_vec())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it serves until it is ended.
+    pub(super) fn serves(&self) -> bool {
+        let Some(call) = self.call() else { return false };
+        let files = || call.iter().filter(|word| word.ends_with(".json")).count();
+        match call.first() {
+            Some(&"local") => {
+                call.contains(&"--stay") || (files() == 0 && !call.contains(&"--exit-when-idle"))
+            }
+            Some(&"cloud" | &"serve") => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it asks a running instance.
+    pub(super) fn asks(&self) -> bool {
+        let asking = ["submit", "status", "list", "history", "retry", "verify", "drift"];
+        let call = self.call().is_some_and(|call| call.first().is_some_and(|name| asking.contains(name)));
+        call || self.text.contains("127.0.0.1:7071")
+    }
+
+    /// Whether tenants have something to do after it.
+    pub(super) fn sets_to_work(&self) -> bool {
+        self.call().is_some_and(|call| ["submit", "retry"].contains(call.first().unwrap_or(&"")))
+    }
+}
+
+fn is_setting(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or_default();
+    word.contains('=') && !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// A line without its comment, and the comment.
+fn split(line: &str) -> (&str, &str) {
+    if line.trim_start().starts_with('#') {
+        return ("", line);
+    }
+    line.split_once(" #").map_or((line, ""), |(command, comment)| (command.trim_end(), comment))
+}
+
+/// The commands of a block: one a line, or more lines that end with a backslash.
+pub(super) fn commands(block: &str) -> Vec<Command> {
+    let mut commands = Vec::new();
+    let mut text = String::new();
+    for line in block.lines() {
+        let (part, comment) = split(line);
+        text.push_str(part.trim());
+        if text.ends_with('\\') {
+            text.pop();
+            continue;
+        }
+        let code = comment.split("ends with ").nth(1).and_then(|rest| {
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        });
+        if !text.is_empty() {
+            commands.push(Command { text: std::mem::take(&mut text), code: code.unwrap_or(0) });
+        }
+    }
+    commands
+}
+
+/// Whether a command can do no harm and needs nothing but this machine.
+pub(super) fn is_runnable(text: &str) -> bool {
+    if let Some(block) = text.strip_prefix("python3 - <<") {
+        return foreign_import(block).is_none();
+    }
+    let parts = text.split(" | ").flat_map(|part| part.split(" && "));
+    let mut parts = parts.map(|part| part.split_whitespace().skip_while(|word| is_setting(word)));
+    parts.all(|mut words| match words.next() {
+        Some("tenantry" | "export" | "cd" | "mkdir" | "cp" | "cat" | "ls" | "head" | "grep" | "python3") => true,
+        Some("cargo") => words.next() == Some("run") && words.any(|word| word == "--"),
+        Some("curl") => {
+            let addresses: Vec<&str> = text.match_indices("://").map(|(at, _)| &text[at + 3..]).collect();
+            !addresses.is_empty() && addresses.iter().all(|rest| rest.starts_with("127.0.0.1:707"))
+        }
+        _ => false,
+    })
+}
+
+/// The first module that a Python block imports and that is not in the short list of what pages use of its library.
+pub(super) fn foreign_import(block: &str) -> Option<String> {
+    const STANDARD: [&str; 8] = ["datetime", "http", "json", "os", "sys", "time", "urllib", "uuid"];
+    let imports = block.lines().filter_map(|line| {
+        let rest = line.trim_start().strip_prefix("import ").or_else(|| line.trim_start().strip_prefix("from "))?;
+        rest.split(['.', ' ', ',']).next().map(str::to_owned)
+    });
+    imports.into_iter().find(|module| !STANDARD.contains(&module.as_str()))
+}
+
+#[test]
+fn commands_are_told_apart() {
+    let found = commands("# look\ntenantry a \\\n  b   # it ends with 1.\nX=1 tenantry local x.json\n\ncurl a#b\n");
+    let texts: Vec<_> = found.iter().map(|command| (command.text.as_str(), command.code)).collect();
+    assert_eq!(texts, [("tenantry a b", 1), ("X=1 tenantry local x.json", 0), ("curl a#b", 0)]);
+    let serves: Vec<bool> = ["tenantry local", "X=1 tenantry local --stay a.json", "tenantry local a.json"]
+        .map(|text| Command { text: text.to_owned(), code: 0 }.serves())
+        .to_vec();
+    assert_eq!(serves, [true, true, false]);
+    for (text, wanted) in [
+        ("tenantry list | head -3", true),
+        ("cargo run --release -- list", true),
+        ("cargo build --release", false),
+        ("curl -X POST http://127.0.0.1:7073/_sim/chaos -d '{}'", true),
+        ("curl https://management.azure.com/", false),
+        ("tenantry list | az login", false),
+        ("rm -rf .tenantry", false),
+    ] {
+        assert_eq!(is_runnable(text), wanted, "{text}");
+    }
+}
