@@ -52,7 +52,12 @@ pub(super) const ROWS: &[Row] = &[
     listed("docs/running-func-start.md", "cp target/release/tenantry", 1, Because::Builds),
     listed("docs/running-func-start.md", "ACCEPT_EULA=Y", 1, Because::NeedsDocker),
     listed("docs/running-func-start.md", "func start", 1, Because::NeedsCoreTools),
+    listed("docs/running-func-start.md", "tenantry submit", 1, Because::NeedsCoreTools),
+    listed("docs/running-func-start.md", "tenantry status", 1, Because::NeedsCoreTools),
     listed("docs/running-func-start.md", "from azure.servicebus", 1, Because::NeedsPackage),
+    listed("docs/trust.md", "cargo test --test sim", 1, Because::Builds),
+    listed("docs/trust.md", "cargo xtask sim", 4, Because::RunsLong),
+    listed("docs/trust.md", "cargo xtask crash", 1, Because::RunsLong),
 ];
 
 /// The number of the row that a command belongs to.

@@ -43,6 +43,11 @@ shift
 exec tenantry "$@"
 "#;
 
+/// As at a terminal, where no meter is drawn beside what comes.
+const CURL: &str = r#"#!/bin/sh
+PATH=${PATH#*:} exec curl --silent --show-error "$@"
+"#;
+
 pub(super) struct Session {
     folder: TempDir,
     programs: TempDir,
@@ -71,6 +76,7 @@ impl Session {
         }
         program(programs.path(), "tenantry", TENANTRY);
         program(programs.path(), "cargo", CARGO);
+        program(programs.path(), "curl", CURL);
         Self { folder, programs, before: Vec::new(), server: None, at: INSTANCE.to_owned() }
     }
 
