@@ -9,6 +9,8 @@ mod common;
 mod codes;
 #[path = "documentation/commands/mod.rs"]
 mod commands;
+#[path = "documentation/costs.rs"]
+mod costs;
 #[path = "documentation/figures.rs"]
 mod figures;
 #[path = "documentation/links.rs"]

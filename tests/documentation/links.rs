@@ -84,8 +84,9 @@ fn the_indexes_list_each_page_of_their_folders() {
         let (_, text) = all.iter().find(|(page, _)| page == index).unwrap();
         let linked: BTreeSet<String> = links(text).into_iter().filter(|link| !link.contains("://")).collect();
         let there = all.iter().filter_map(|(page, _)| page.strip_prefix(folder));
-        let missing: Vec<&str> =
-            there.filter(|page| !page.contains('/') && *page != "README.md" && !linked.contains(*page)).collect();
+        let missing: Vec<&str> = there
+            .filter(|page| !page.contains('/') && *page != "README.md" && !linked.contains(*page))
+            .collect();
         assert_eq!(missing, [""; 0], "{index} does not lead there");
     }
 }

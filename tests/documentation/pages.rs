@@ -137,8 +137,7 @@ pub(crate) fn quoted(text: &str) -> impl Iterator<Item = &str> {
 fn a_page_is_taken_apart() {
     let page = "# One\n[a](b#c)\n```sh\nx [no](link)\n# no heading\n```\n## Two, `2`\n1. in a list\n\n   ```text\n   \
                 out\n     deeper\n   ```\n## Two, `2`\n";
-    let found: Vec<_> =
-        blocks(page).into_iter().map(|b| (b.language, b.text, b.line, b.section)).collect();
+    let found: Vec<_> = blocks(page).into_iter().map(|b| (b.language, b.text, b.line, b.section)).collect();
     assert_eq!(
         found,
         [

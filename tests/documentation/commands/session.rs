@@ -95,10 +95,11 @@ impl Session {
             self.serve("tenantry local").await?;
         }
         let output = self.shell(&command.text).output();
-        let output = tokio::time::timeout(PATIENCE, output).await.map_err(|_| "it does not end".to_owned())?;
+        let output =
+            tokio::time::timeout(PATIENCE, output).await.map_err(|_| "it does not end".to_owned())?;
         let output = output.map_err(|error| error.to_string())?;
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
+        let printed =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         if output.status.code() != Some(command.code) {
             return Err(format!("it ends with {}, not {}:\n{printed}", output.status, command.code));
         }

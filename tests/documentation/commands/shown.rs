@@ -84,9 +84,10 @@ pub(super) fn commands(block: &str) -> Vec<Command> {
             text.pop();
             continue;
         }
-        let code = comment.split("ends with ").nth(1).and_then(|rest| {
-            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-        });
+        let code = comment
+            .split("ends with ")
+            .nth(1)
+            .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
         if !text.is_empty() {
             commands.push(Command { text: std::mem::take(&mut text), code: code.unwrap_or(0) });
         }
@@ -102,7 +103,9 @@ pub(super) fn is_runnable(text: &str) -> bool {
     let parts = text.split(" | ").flat_map(|part| part.split(" && "));
     let mut parts = parts.map(|part| part.split_whitespace().skip_while(|word| is_setting(word)));
     parts.all(|mut words| match words.next() {
-        Some("tenantry" | "export" | "cd" | "mkdir" | "cp" | "cat" | "ls" | "head" | "grep" | "python3") => true,
+        Some("tenantry" | "export" | "cd" | "mkdir" | "cp" | "cat" | "ls" | "head" | "grep" | "python3") => {
+            true
+        }
         Some("cargo") => words.next() == Some("run") && words.any(|word| word == "--"),
         Some("curl") => {
             let addresses: Vec<&str> = text.match_indices("://").map(|(at, _)| &text[at + 3..]).collect();
@@ -116,7 +119,8 @@ pub(super) fn is_runnable(text: &str) -> bool {
 pub(super) fn foreign_import(block: &str) -> Option<String> {
     const STANDARD: [&str; 8] = ["datetime", "http", "json", "os", "sys", "time", "urllib", "uuid"];
     let imports = block.lines().filter_map(|line| {
-        let rest = line.trim_start().strip_prefix("import ").or_else(|| line.trim_start().strip_prefix("from "))?;
+        let rest =
+            line.trim_start().strip_prefix("import ").or_else(|| line.trim_start().strip_prefix("from "))?;
         rest.split(['.', ' ', ',']).next().map(str::to_owned)
     });
     imports.into_iter().find(|module| !STANDARD.contains(&module.as_str()))
@@ -124,7 +128,8 @@ pub(super) fn foreign_import(block: &str) -> Option<String> {
 
 #[test]
 fn commands_are_told_apart() {
-    let found = commands("# look\ntenantry a \\\n  b   # it ends with 1.\nX=1 tenantry local x.json\n\ncurl a#b\n");
+    let found =
+        commands("# look\ntenantry a \\\n  b   # it ends with 1.\nX=1 tenantry local x.json\n\ncurl a#b\n");
     let texts: Vec<_> = found.iter().map(|command| (command.text.as_str(), command.code)).collect();
     assert_eq!(texts, [("tenantry a b", 1), ("X=1 tenantry local x.json", 0), ("curl a#b", 0)]);
     let serves: Vec<bool> = ["tenantry local", "X=1 tenantry local --stay a.json", "tenantry local a.json"]
