@@ -1,7 +1,12 @@
 //! The documentation says what is there: its links lead somewhere, its commands, settings, codes, figures and event types
 //! are those of the program, and what it shows on a command line happens.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it did not run"
+)]
 
 mod common;
 

@@ -20,10 +20,10 @@ async fn a_signup_and_a_removal_tell_as_many_events_as_the_page_says() {
         stage.until_is(sample, "active").await;
         let told = stage.until_told(sample, "tenant.provision.succeeded", 1).await;
         assert_eq!(told.len(), cell(row, 3), "{row}: {told:#?}");
-        // Polls come by time, and here time is none; nothing else may make it more.
+        // "About": polls come by time, of which there is none here, and what is done together comes in any order.
         let calls = list(&stage.journal().await).len() - before;
         let most = cell(row, 2);
-        assert!(calls <= most && calls * 3 >= most, "{row}: {calls} calls, and the page says {most}");
+        assert!(calls * 4 <= most * 5 && calls * 3 >= most, "{row}: {calls} calls, and the page says {most}");
     }
     stage.accept(&removal("remove-contoso", "contoso")).await;
     stage.until_is("contoso", "deleted").await;

@@ -56,7 +56,7 @@ async fn causes(stage: &Stage) -> Vec<(String, String)> {
         match value {
             Value::Array(items) => open.extend(items),
             Value::Object(members) => open.extend(members.values()),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     found

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
+use tenantry::ports::{Clock as _, SystemClock};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command as Process},
@@ -119,10 +119,11 @@ impl Session {
         let (mut printed, mut rows) = (String::new(), None::<usize>);
         let begun = async {
             while let Some(line) = lines.next_line().await.map_err(|error| error.to_string())? {
-                if let Some(at) = line.split([' ', ',', '=']).find_map(|word| word.strip_prefix("http://")) {
-                    if self.at == INSTANCE {
-                        self.at = at.trim_end_matches('/').to_owned();
-                    }
+                let mut words = line.split([' ', ',', '=']);
+                if self.at == INSTANCE
+                    && let Some(at) = words.find_map(|word| word.strip_prefix("http://"))
+                {
+                    self.at = at.trim_end_matches('/').to_owned();
                 }
                 printed.push_str(&line);
                 printed.push('\n');
@@ -157,6 +158,10 @@ impl Session {
         INSTANCE.clone_into(&mut self.at);
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a terminal has an environment; settings that lie about in it are left out"
+    )]
     fn shell(&self, text: &str) -> Process {
         let text = text.replace(INSTANCE, &self.at).replace(CLOUD, &self.at);
         let mut script = self.before.join("\n");
@@ -185,8 +190,8 @@ impl Session {
 
     /// Waits until no tenant has anything to do, as a person would.
     async fn rest(&self) {
-        let until = Timestamp::now() + REST;
-        while Timestamp::now() < until && !self.is_at_rest().await.unwrap_or(true) {
+        let until = SystemClock.now() + REST;
+        while SystemClock.now() < until && !self.is_at_rest().await.unwrap_or(true) {
             a_moment().await;
         }
     }
