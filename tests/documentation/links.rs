@@ -12,10 +12,12 @@ const HOSTS: &[&str] = &[
     "docs.crossplane.io",
     "docs.temporal.io",
     "github.com",
+    "keepachangelog.com",
     "learn.microsoft.com",
     "microsoft.github.io",
     "prices.azure.com",
     "rustup.rs",
+    "semver.org",
     "www.rfc-editor.org",
 ];
 

@@ -74,10 +74,10 @@ async fn every_fault_of_a_section_provokes_its_class() {
         stage.accept(&signup("contoso")).await;
         // Registering a provider is a right that is not derived, so it is that right which is told to be missing.
         let registers = class == FailureClass::NeedsProvider;
-        let stops = match class {
-            FailureClass::Permanent => Some("failed"),
-            class if class.retryable() && !registers => None,
-            _ => Some("waiting"),
+        let stops = if class == FailureClass::Permanent {
+            Some("failed")
+        } else {
+            (registers || !class.retryable()).then_some("waiting")
         };
         let told = word(if registers { FailureClass::Denied } else { class });
         if let Some(status) = stops {

@@ -13,6 +13,8 @@ pub(super) enum Because {
     NeedsPackage,
     /// It builds or tests the program, which is being done while this test runs.
     Builds,
+    /// It is run by a test of its own, with what it takes.
+    TestedElsewhere,
     /// It is a run of minutes or more that the pipeline has a stage of its own for.
     RunsLong,
 }
@@ -25,6 +27,7 @@ impl Because {
             Self::NeedsCoreTools => "needs the Core Tools",
             Self::NeedsPackage => "needs a package",
             Self::Builds => "builds or tests the program",
+            Self::TestedElsewhere => "is run by a test of its own",
             Self::RunsLong => "runs for long",
         }
     }
@@ -33,7 +36,7 @@ impl Because {
 /// Commands of one page that begin alike.
 pub(super) struct Row {
     pub(super) page: &'static str,
-    /// How they begin; of a block of Python, a line in it.
+    /// How they begin; of a block of Python, a line in it. Empty for all that no row above is about.
     pub(super) begins: &'static str,
     pub(super) times: usize,
     pub(super) because: Because,
@@ -45,7 +48,16 @@ const fn listed(page: &'static str, begins: &'static str, times: usize, because:
 
 /// The list.
 pub(super) const ROWS: &[Row] = &[
+    listed("CONTRIBUTING.md", "cargo", 4, Because::Builds),
     listed("README.md", "cargo xtask test", 1, Because::RunsLong),
+    listed("docs/deploy.md", "", 22, Because::NeedsAzure),
+    listed("docs/integrating.md", "az ", 1, Because::NeedsAzure),
+    listed("docs/integrating.md", "cd examples/signup-app", 2, Because::TestedElsewhere),
+    listed("docs/integrating.md", "from azure.identity", 1, Because::NeedsPackage),
+    listed("docs/packaging.md", "cargo xtask package", 3, Because::Builds),
+    listed("docs/packaging.md", "az ", 1, Because::NeedsAzure),
+    listed("docs/packaging.md", "cd target/package", 1, Because::NeedsAzure),
+    listed("docs/packaging.md", "gh ", 1, Because::NeedsPackage),
     listed("docs/permissions.md", "tenantry permissions --held", 1, Because::NeedsAzure),
     listed("docs/permissions.md", "az deployment", 1, Because::NeedsAzure),
     listed("docs/running-func-start.md", "cargo build", 1, Because::Builds),
@@ -58,6 +70,7 @@ pub(super) const ROWS: &[Row] = &[
     listed("docs/trust.md", "cargo test --test sim", 1, Because::Builds),
     listed("docs/trust.md", "cargo xtask sim", 4, Because::RunsLong),
     listed("docs/trust.md", "cargo xtask crash", 1, Because::RunsLong),
+    listed("examples/signup-app/README.md", "", 5, Because::TestedElsewhere),
 ];
 
 /// The number of the row that a command belongs to.

@@ -29,6 +29,9 @@ const CLOUD: &str = "127.0.0.1:7073";
 
 /// What runs under the program's name: the program itself, on a free port, and asking there.
 const TENANTRY: &str = r#"#!/bin/sh
+case "$*" in
+  *--queue* | *--url* | *--port*) exec "$TENANTRY_PROGRAM" "$@" ;;
+esac
 case "$1" in
   local | cloud) exec "$TENANTRY_PROGRAM" "$@" --port 0 ;;
   submit | status | list | history | retry | verify | drift) exec "$TENANTRY_PROGRAM" "$@" --url "http://$TENANTRY_AT" ;;
@@ -82,7 +85,8 @@ impl Session {
 
     /// Runs a command as it would be typed; what it prints, or what is wrong with how it ended.
     pub(super) async fn run(&mut self, command: &Command) -> Result<String, String> {
-        if ["export ", "cd "].iter().any(|word| command.text.starts_with(word)) {
+        let stays = ["export ", "cd "].iter().any(|word| command.text.starts_with(word));
+        if stays && !command.text.contains("&&") {
             self.before.push(command.text.clone());
             return Ok(String::new());
         }

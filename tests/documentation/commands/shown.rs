@@ -106,7 +106,11 @@ pub(super) fn is_runnable(text: &str) -> bool {
         Some("tenantry" | "export" | "cd" | "mkdir" | "cp" | "cat" | "ls" | "head" | "grep" | "python3") => {
             true
         }
-        Some("cargo") => words.next() == Some("run") && words.any(|word| word == "--"),
+        // Only the program itself has a stand-in; an example or another package would be built.
+        Some("cargo") => {
+            let mut before = words.by_ref().take_while(|word| *word != "--");
+            before.next() == Some("run") && before.all(|word| word == "--release") && words.next().is_some()
+        }
         Some("curl") => {
             let addresses: Vec<&str> = text.match_indices("://").map(|(at, _)| &text[at + 3..]).collect();
             !addresses.is_empty() && addresses.iter().all(|rest| rest.starts_with("127.0.0.1:707"))
@@ -140,6 +144,7 @@ fn commands_are_told_apart() {
         ("tenantry list | head -3", true),
         ("cargo run --release -- list", true),
         ("cargo build --release", false),
+        ("cargo run --example signup-app -- serve", false),
         ("curl -X POST http://127.0.0.1:7073/_sim/chaos -d '{}'", true),
         ("curl https://management.azure.com/", false),
         ("tenantry list | az login", false),
