@@ -46,9 +46,9 @@ shift
 exec tenantry "$@"
 "#;
 
-/// As at a terminal, where no meter is drawn beside what comes.
+/// As at a terminal, where no meter is drawn beside what comes; what is refused has failed.
 const CURL: &str = r#"#!/bin/sh
-PATH=${PATH#*:} exec curl --silent --show-error "$@"
+PATH=${PATH#*:} exec curl --silent --show-error --fail-with-body "$@"
 "#;
 
 pub(super) struct Session {
