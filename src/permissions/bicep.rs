@@ -1,6 +1,6 @@
 //! Roles and their assignments as a Bicep file.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     Condition, Permissions, Reach,
@@ -37,10 +37,27 @@ pub fn bicep(permissions: &Permissions, command: &str) -> String {
          @description('The name of the deployment: a custom role is unique in its directory.')\n\
          param deployment string\n"
     );
+    let mut permissions = permissions.clone();
+    if !permissions.granted.is_empty() {
+        grantable(&mut file, &permissions.granted);
+        permissions.granted = BTreeSet::from(["${grantedRoles}".to_owned()]);
+    }
     for custom in permissions.roles(&principals) {
         role(&mut file, &custom, place);
     }
     file
+}
+
+/// The roles that may be granted, as a parameter: a stamp's own role has another id in each deployment.
+fn grantable(file: &mut String, roles: &BTreeSet<String>) {
+    file.push_str(
+        "\n@description('The ids (GUIDs) of the roles that tenants may be granted: those that the stamp names.')\n\
+         param grantedRoleIds array = [\n",
+    );
+    for role in roles {
+        let _ = writeln!(file, "  {}", quoted(role));
+    }
+    file.push_str("]\n\nvar grantedRoles = join(grantedRoleIds, ', ')\n");
 }
 
 fn role(file: &mut String, custom: &Custom<'_>, place: &str) {

@@ -1,7 +1,8 @@
 //! What is held outside of Azure Resource Manager: built-in roles for data, and permissions of Microsoft Graph.
 //!
 //! Sources: Microsoft, "Azure built-in roles" (the GUIDs), "Connecting to host storage with an identity" for the host's
-//! storage, "Microsoft Graph permissions reference".
+//! storage, "Microsoft Entra authentication for Application Insights" for what the host sends, "Microsoft Graph
+//! permissions reference".
 
 /// A built-in role that one identity holds at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ const SENDER: (&str, &str) = ("Azure Service Bus Data Sender", "69a216fc-b8fb-44
 const TABLES: (&str, &str) = ("Storage Table Data Contributor", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3");
 const BLOBS: (&str, &str) = ("Storage Blob Data Owner", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b");
 const EVENTS: (&str, &str) = ("EventGrid Data Sender", "d5a91429-5739-47e2-a06b-3470a27159e7");
+const METRICS: (&str, &str) = ("Monitoring Metrics Publisher", "3913510d-42f4-4e42-8a64-420c390055eb");
 
 const fn role(
     identity: &'static str,
@@ -41,7 +43,7 @@ const fn role(
 }
 
 /// All of them. The remover has none.
-pub const ROLES: [DataRole; 7] = [
+pub const ROLES: [DataRole; 8] = [
     role(
         "host",
         RECEIVER,
@@ -55,6 +57,7 @@ pub const ROLES: [DataRole; 7] = [
         "the host's own storage account (not that of the state)",
         "keys, locks and the timer's schedule",
     ),
+    role("host", METRICS, "Application Insights, if it takes no keys", "it sends logs and numbers"),
     role(
         "provisioner",
         TABLES,

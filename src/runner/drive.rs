@@ -17,7 +17,7 @@ use crate::{
     mutant,
     ports::{ETag, StoreError, Stored},
     steps::{Step, Verdict},
-    tenant::{FailureClass, StepRecord, StepState, Tenant},
+    tenant::{Cause, FailureClass, StepRecord, StepState, Tenant},
 };
 
 /// An answer: which step, in which turn it was asked, what happened, and whether it was a look.
@@ -310,13 +310,25 @@ impl<'a> Drive<'a> {
             },
             Outcome::Removed | Outcome::Halted(_) => BTreeMap::new(),
         };
+        let version = self.tenant.version;
         if !self.tenant.operations.is_empty() {
             engine::conclude(&mut self.tenant, &outcome, exports, now);
         }
+        let news = self.tenant.version > version;
         if !self.save().await? {
             return Ok(self.overtaken().await?.map(Progress::Held));
         }
+        if let (true, Outcome::Halted(causes)) = (news, &outcome) {
+            self.log_halt(causes);
+        }
         self.tell_and_leave(None).await
+    }
+
+    /// An alert asks for this line (infra/modules/alerts.bicep).
+    fn log_halt(&self, causes: &BTreeMap<StepName, Cause>) {
+        let why: Vec<String> = causes.iter().map(|(step, cause)| format!("{step}: {}", cause.code)).collect();
+        let outcome = self.tenant.status.word();
+        tracing::warn!(tenant.id = %self.tenant.id, outcome, why = why.join(", "), "an operation came to a halt");
     }
 
     /// Nothing can be done for a while: the state is saved, what is durable is told, and a wake-up is asked for.

@@ -1,0 +1,316 @@
+// Everything that tenantry itself needs, and its first stamp. docs/deploy.md says how it is deployed and what it costs.
+targetScope = 'subscription'
+
+@description('The name of the deployment, for life: names, marks and event sources are made from it. 1 to 20 of a-z, 0-9 and the hyphen.')
+@minLength(1)
+@maxLength(20)
+param deployment string
+
+@description('The region of everything that is made here.')
+param location string
+
+@description('For trials: no private endpoints, and Service Bus in the tier Standard. Callers need tokens all the same.')
+param publicAccess bool = false
+
+@description('The address range of the function app\'s network: a /24 or larger.')
+param addressPrefix string = '10.80.0.0/24'
+
+@description('The address range of the first stamp\'s network, for tenants\' private endpoints.')
+param stampAddressPrefix string = '10.80.16.0/20'
+
+@description('Further stamps: what stamp.bicep gives back as `stamp`, one object each.')
+param furtherStamps array = []
+
+@description('What pooled tenants of the first stamp share: workspaceName, workspaceId and privateEndpointIp. Empty: no pooled tenants.')
+param pooled object = {}
+
+@description('The addresses of those who are told of alerts.')
+param alertEmails array = []
+
+@description('Ranges of addresses from which the HTTP functions may be called besides the network\'s own, such as 203.0.113.0/24.')
+param callers array = []
+
+@description('Event Grid topics, by their resource ids, from which requests are taken.')
+param eventTopics array = []
+
+@description('Who may reach tenants besides the provisioner and the remover: objects as docs/isolation.md has them.')
+param isolationAllow array = []
+
+@description('What is done when others reach a tenant.')
+@allowed([
+  'off'
+  'take-back'
+  'suspend'
+])
+param quarantine string = 'off'
+
+@description('Which drift is put right without being asked: isolation, availability, cosmetic, with commas.')
+param heal string = ''
+
+@description('The most instances of the function app; the plan\'s own least is 40.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstances int = 40
+
+var token = uniqueString(subscription().id, deployment, location)
+var tags = {
+  'azd-env-name': deployment
+  application: 'tenantry'
+}
+var zones = {
+  blob: 'privatelink.blob.${environment().suffixes.storage}'
+  table: 'privatelink.table.${environment().suffixes.storage}'
+  serviceBus: 'privatelink.servicebus.windows.net'
+  eventGrid: 'privatelink.eventgrid.azure.net'
+  sites: 'privatelink.azurewebsites.net'
+  api: 'privatelink.api.azureml.ms'
+  notebooks: 'privatelink.notebooks.azure.net'
+}
+var own = [
+  zones.blob
+  zones.table
+  zones.serviceBus
+  zones.eventGrid
+  zones.sites
+]
+var tenants = [
+  zones.api
+  zones.notebooks
+]
+
+resource group 'Microsoft.Resources/resourceGroups@2024-07-01' = {
+  name: 'rg-tenantry-${deployment}'
+  location: location
+  tags: tags
+}
+
+module identities 'modules/identities.bicep' = {
+  name: 'identities'
+  scope: group
+  params: {
+    deployment: deployment
+    location: location
+    tags: tags
+  }
+}
+
+module network 'modules/network.bicep' = {
+  name: 'network'
+  scope: group
+  params: {
+    name: 'vnet-tenantry-${deployment}'
+    location: location
+    tags: tags
+    addressPrefix: addressPrefix
+    fixedEgress: !publicAccess
+  }
+}
+
+// The zones of tenants' endpoints are there in any case: tenants are private even where tenantry is not.
+module dns 'modules/dns.bicep' = {
+  name: 'dns'
+  scope: group
+  params: {
+    names: publicAccess ? tenants : concat(own, tenants)
+    networkId: network.outputs.id
+    tags: tags
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    deployment: deployment
+    location: location
+    tags: tags
+  }
+}
+
+// Two accounts, so that whoever gets hold of the host's storage has none of the tenants' state.
+module hostStorage 'modules/storage.bicep' = {
+  name: 'host-storage'
+  scope: group
+  params: {
+    name: 'sthost${token}'
+    location: location
+    tags: tags
+    publicAccess: publicAccess
+    containers: [
+      'app-package'
+    ]
+    trustedServices: false
+  }
+}
+
+// Event Grid puts what it could not deliver into a container of its own, as a trusted service with its own identity.
+module stateStorage 'modules/storage.bicep' = {
+  name: 'state-storage'
+  scope: group
+  params: {
+    name: 'ststate${token}'
+    location: location
+    tags: tags
+    publicAccess: publicAccess
+    containers: [
+      'undelivered-events'
+    ]
+    trustedServices: true
+  }
+}
+
+module messaging 'modules/messaging.bicep' = {
+  name: 'messaging'
+  scope: group
+  params: {
+    name: 'sb-tenantry-${deployment}-${token}'
+    location: location
+    tags: tags
+    publicAccess: publicAccess
+  }
+}
+
+module events 'modules/events.bicep' = {
+  name: 'events'
+  scope: group
+  params: {
+    name: 'evgt-tenantry-${deployment}'
+    location: location
+    tags: tags
+    publicAccess: publicAccess
+  }
+}
+
+module grants 'modules/grants.bicep' = {
+  name: 'grants'
+  scope: group
+  params: {
+    hostPrincipalId: identities.outputs.host.principalId
+    provisionerPrincipalId: identities.outputs.provisioner.principalId
+    topicPrincipalId: events.outputs.principalId
+    hostStorageName: hostStorage.outputs.name
+    stateStorageName: stateStorage.outputs.name
+    namespaceName: messaging.outputs.name
+    eventGridTopicName: events.outputs.name
+    componentName: monitoring.outputs.componentName
+  }
+}
+
+module stamp 'stamp.bicep' = {
+  name: 'stamp-01'
+  params: {
+    name: '${deployment}-01'
+    deployment: deployment
+    location: location
+    addressPrefix: stampAddressPrefix
+    hubNetworkId: network.outputs.id
+    zonesGroupId: group.id
+    hostPrincipalId: identities.outputs.host.principalId
+    provisionerPrincipalId: identities.outputs.provisioner.principalId
+    removerPrincipalId: identities.outputs.remover.principalId
+    probePrincipalId: identities.outputs.probe.principalId
+    pooled: pooled
+  }
+  dependsOn: [
+    dns
+  ]
+}
+
+module app 'modules/app.bicep' = {
+  name: 'app'
+  scope: group
+  params: {
+    name: 'func-tenantry-${deployment}-${token}'
+    deployment: deployment
+    location: location
+    tags: tags
+    publicAccess: publicAccess
+    callers: callers
+    maximumInstances: maximumInstances
+    host: identities.outputs.host
+    provisioner: identities.outputs.provisioner
+    remover: identities.outputs.remover
+    probe: identities.outputs.probe
+    subnetId: network.outputs.functionsSubnetId
+    place: 'subnet functions of vnet-tenantry-${deployment}, ${location}'
+    hostStorageName: hostStorage.outputs.name
+    stateStorageName: stateStorage.outputs.name
+    namespaceName: messaging.outputs.name
+    eventsTopicName: messaging.outputs.topicName
+    eventGridTopicName: events.outputs.name
+    componentName: monitoring.outputs.componentName
+    stamps: concat([stamp.outputs.stamp], furtherStamps)
+    eventTopics: eventTopics
+    isolationAllow: isolationAllow
+    quarantine: quarantine
+    heal: heal
+  }
+  // Without its roles the host could neither read its package nor begin to listen.
+  dependsOn: [
+    grants
+    dns
+  ]
+}
+
+module endpoints 'modules/endpoints.bicep' = if (!publicAccess) {
+  name: 'endpoints'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    subnetId: network.outputs.endpointsSubnetId
+    targets: [
+      { name: 'host-blob', id: hostStorage.outputs.id, groupId: 'blob', zone: zones.blob }
+      { name: 'state-table', id: stateStorage.outputs.id, groupId: 'table', zone: zones.table }
+      { name: 'state-blob', id: stateStorage.outputs.id, groupId: 'blob', zone: zones.blob }
+      { name: 'messaging', id: messaging.outputs.id, groupId: 'namespace', zone: zones.serviceBus }
+      { name: 'events', id: events.outputs.id, groupId: 'topic', zone: zones.eventGrid }
+      { name: 'app', id: app.outputs.id, groupId: 'sites', zone: zones.sites }
+    ]
+  }
+  dependsOn: [
+    dns
+  ]
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    deployment: deployment
+    location: location
+    tags: tags
+    emails: alertEmails
+    namespaceId: messaging.outputs.id
+    componentId: monitoring.outputs.componentId
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    deployment: deployment
+    location: location
+    tags: tags
+    componentId: monitoring.outputs.componentId
+  }
+}
+
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_NAME string = app.outputs.name
+output TENANTRY_URL string = app.outputs.url
+output TENANTRY_PROVISIONER_PRINCIPAL_ID string = identities.outputs.provisioner.principalId
+output TENANTRY_SERVICE_BUS_NAMESPACE string = messaging.outputs.fullyQualifiedName
+output TENANTRY_EVENT_GRID_TOPIC string = events.outputs.id
+output TENANTRY_UNDELIVERED_EVENTS string = '${stateStorage.outputs.id}/blobServices/default/containers/undelivered-events'
+output TENANTRY_EGRESS_IP string = network.outputs.egressIp
+// What stamp.bicep has to be told where further stamps are made.
+output TENANTRY_HUB_NETWORK string = network.outputs.id
+output TENANTRY_ZONES_GROUP string = group.id
+output TENANTRY_IDENTITIES object = {
+  hostPrincipalId: identities.outputs.host.principalId
+  provisionerPrincipalId: identities.outputs.provisioner.principalId
+  removerPrincipalId: identities.outputs.remover.principalId
+  probePrincipalId: identities.outputs.probe.principalId
+}

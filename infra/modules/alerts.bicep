@@ -1,0 +1,226 @@
+// What somebody has to be told of. Each alert's name is the heading in docs/runbooks.md that says what to do.
+param deployment string
+param location string
+param tags object
+param emails array
+param namespaceId string
+param componentId string
+
+var runbook = 'What to do: docs/runbooks.md'
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-tenantry-${deployment}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'tenantry'
+    emailReceivers: [for (address, at) in emails: {
+      name: 'person-${at}'
+      emailAddress: address
+      useCommonAlertSchema: true
+    }]
+  }
+}
+
+// The function `deadletter` takes dead letters in once more, so what lies there for a quarter of an hour stays.
+resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'dead-letters'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Requests or wake-ups lie among the dead letters. ${runbook}#dead-letters'
+    severity: 1
+    enabled: true
+    scopes: [
+      namespaceId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'dead letters'
+          metricNamespace: 'Microsoft.ServiceBus/namespaces'
+          metricName: 'DeadletteredMessages'
+          dimensions: [
+            {
+              name: 'EntityName'
+              operator: 'Include'
+              values: [
+                'tenant-requests'
+                'tenant-wakeups'
+              ]
+            }
+          ]
+          timeAggregation: 'Minimum'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    autoMitigate: true
+    actions: [
+      {
+        actionGroupId: people.id
+      }
+    ]
+  }
+}
+
+// The host takes each line of the handler for a record, and the line is the message: JSON.
+resource stuckTenants 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'stuck-tenants'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'stuck-tenants'
+    description: 'An operation stopped and waits for a person, or has failed. ${runbook}#stuck-tenants'
+    severity: 2
+    enabled: true
+    scopes: [
+      componentId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      allOf: [
+        {
+          query: '''
+            traces
+            | where message has 'an operation came to a halt'
+            | extend line = parse_json(message)
+            | where tostring(line.message) == 'an operation came to a halt'
+            | extend tenant = tostring(line['tenant.id']), outcome = tostring(line.outcome), why = tostring(line.why)
+          '''
+          timeAggregation: 'Count'
+          dimensions: [
+            {
+              name: 'tenant'
+              operator: 'Include'
+              values: [
+                '*'
+              ]
+            }
+          ]
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    // A line is said once; that no other follows does not mean that the tenant goes on.
+    autoMitigate: false
+    muteActionsDuration: 'PT1H'
+    actions: {
+      actionGroups: [
+        people.id
+      ]
+    }
+  }
+}
+
+resource isolationViolated 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'isolation-violated'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'isolation-violated'
+    description: 'Others than a tenant reach its service. ${runbook}#isolation-violated'
+    severity: 0
+    enabled: true
+    scopes: [
+      componentId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      allOf: [
+        {
+          query: '''
+            traces
+            | where message has 'isolation is not verified'
+            | extend line = parse_json(message)
+            | where tostring(line.message) == 'isolation is not verified' and tostring(line.verdict) == 'violated'
+            | extend tenant = tostring(line['tenant.id']), findings = tostring(line.findings)
+          '''
+          timeAggregation: 'Count'
+          dimensions: [
+            {
+              name: 'tenant'
+              operator: 'Include'
+              values: [
+                '*'
+              ]
+            }
+          ]
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    autoMitigate: false
+    muteActionsDuration: 'PT1H'
+    actions: {
+      actionGroups: [
+        people.id
+      ]
+    }
+  }
+}
+
+// The sweep says each minute how much was due. That nothing is said for a quarter of an hour is the alarm: it tells of
+// a host that does not run, a handler that dies, a store that can't be read, and of logs that do not arrive.
+resource sweepLate 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'sweep-late'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'sweep-late'
+    description: 'The sweep has not run for a quarter of an hour. ${runbook}#sweep-late'
+    severity: 1
+    enabled: true
+    scopes: [
+      componentId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      allOf: [
+        {
+          query: '''
+            traces
+            | where message has 'the sweep is through'
+            | extend line = parse_json(message)
+            | where tostring(line.message) == 'the sweep is through'
+          '''
+          timeAggregation: 'Count'
+          operator: 'LessThan'
+          threshold: 1
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    autoMitigate: true
+    actions: {
+      actionGroups: [
+        people.id
+      ]
+    }
+  }
+}

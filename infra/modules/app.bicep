@@ -1,0 +1,184 @@
+// The function app: a custom handler on Flex Consumption. Nothing in its settings is a secret.
+@minLength(2)
+@maxLength(60)
+param name string
+param deployment string
+param location string
+param tags object
+param publicAccess bool
+param callers array
+param maximumInstances int
+
+@description('The identities: objects of id, clientId and principalId.')
+param host object
+param provisioner object
+param remover object
+param probe object
+
+param subnetId string
+
+@description('The place that tenants\' services are called from, in words.')
+param place string
+
+param hostStorageName string
+param stateStorageName string
+param namespaceName string
+param eventsTopicName string
+param eventGridTopicName string
+param componentName string
+param stamps array
+param eventTopics array
+param isolationAllow array
+param quarantine string
+param heal string
+
+resource hostStorage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+  name: hostStorageName
+}
+
+resource stateStorage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+  name: stateStorageName
+}
+
+resource eventGridTopic 'Microsoft.EventGrid/topics@2022-06-15' existing = {
+  name: eventGridTopicName
+}
+
+resource component 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: componentName
+}
+
+// Deliveries of Event Grid come from outside of the network.
+var eventGridIn = empty(eventTopics) ? [] : [
+  { name: 'event-grid', priority: 200, action: 'Allow', tag: 'ServiceTag', ipAddress: 'AzureEventGrid' }
+]
+var callersIn = [for (range, at) in callers: {
+  name: 'caller-${at}'
+  priority: 300 + at
+  action: 'Allow'
+  ipAddress: range
+}]
+
+resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+  name: 'asp-tenantry-${deployment}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource app 'Microsoft.Web/sites@2024-04-01' = {
+  name: name
+  location: location
+  // By this tag azd finds where the service of azure.yaml goes.
+  tags: union(tags, { 'azd-service-name': 'tenantry' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${host.id}': {}
+      '${provisioner.id}': {}
+      '${remover.id}': {}
+      '${probe.id}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    virtualNetworkSubnetId: subnetId
+    // The HTTP functions are closed to the internet below; the deployment's own address has to be reachable from where
+    // the package is, and takes tokens only.
+    publicNetworkAccess: 'Enabled'
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      http20Enabled: true
+      ftpsState: 'Disabled'
+      ipSecurityRestrictionsDefaultAction: publicAccess ? 'Allow' : 'Deny'
+      ipSecurityRestrictions: concat(eventGridIn, callersIn)
+      scmIpSecurityRestrictionsUseMain: false
+      scmIpSecurityRestrictionsDefaultAction: 'Allow'
+    }
+    functionAppConfig: {
+      runtime: {
+        name: 'custom'
+        version: '1.0'
+      }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${hostStorage.properties.primaryEndpoints.blob}app-package'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: host.id
+          }
+        }
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: 2048
+        maximumInstanceCount: maximumInstances
+      }
+    }
+  }
+
+  resource settings 'config' = {
+    name: 'appsettings'
+    properties: union({
+      // The Functions host's own.
+      AzureWebJobsStorage__accountName: hostStorage.name
+      AzureWebJobsStorage__credential: 'managedidentity'
+      AzureWebJobsStorage__clientId: host.clientId
+      ServiceBus__fullyQualifiedNamespace: '${namespaceName}.servicebus.windows.net'
+      ServiceBus__credential: 'managedidentity'
+      ServiceBus__clientId: host.clientId
+      APPLICATIONINSIGHTS_CONNECTION_STRING: component.properties.ConnectionString
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${host.clientId};Authorization=AAD'
+      // tenantry's: docs/operating.md.
+      TENANTRY_WORLD: 'azure'
+      TENANTRY_DEPLOYMENT: deployment
+      TENANTRY_IDENTITY: 'managed'
+      TENANTRY_CLIENT_ID: provisioner.clientId
+      TENANTRY_REMOVER_CLIENT_ID: remover.clientId
+      TENANTRY_PROBE_CLIENT_ID: probe.clientId
+      TENANTRY_PROBE_PLACE: place
+      TENANTRY_TABLES: 'https://${stateStorage.name}.table.${environment().suffixes.storage}'
+      TENANTRY_EVENT_GRID: replace(eventGridTopic.properties.endpoint, '/api/events', '')
+      TENANTRY_EVENTS_TOPIC: eventsTopicName
+      TENANTRY_STAMPS: string(stamps)
+      TENANTRY_QUARANTINE: quarantine
+      TENANTRY_ISOLATION_ALLOW: string(concat([
+        { principal: provisioner.principalId, why: 'the provisioner of this deployment' }
+        { principal: remover.principalId, why: 'the remover of this deployment' }
+      ], isolationAllow))
+    }, empty(heal) ? {} : {
+      TENANTRY_HEAL: heal
+    }, empty(eventTopics) ? {} : {
+      TENANTRY_EVENT_TOPICS: join(eventTopics, ',')
+    })
+  }
+
+  // No passwords for publishing: Entra alone lets anybody deploy.
+  resource publishing 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: {
+      allow: false
+    }
+  }
+
+  resource transfer 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: {
+      allow: false
+    }
+  }
+}
+
+output id string = app.id
+output name string = app.name
+output url string = 'https://${app.properties.defaultHostName}'

@@ -1,0 +1,46 @@
+// Private endpoints, each with its record in the zone of its service.
+param location string
+param tags object
+param subnetId string
+
+@description('What is to be reached: objects of name, id, groupId and zone.')
+param targets array
+
+// One after the other: changes in one subnet get in each other's way.
+@batchSize(1)
+resource endpoints 'Microsoft.Network/privateEndpoints@2024-03-01' = [for target in targets: {
+  name: 'pe-${target.name}'
+  location: location
+  tags: tags
+  properties: {
+    subnet: {
+      id: subnetId
+    }
+    privateLinkServiceConnections: [
+      {
+        name: target.name
+        properties: {
+          privateLinkServiceId: target.id
+          groupIds: [
+            target.groupId
+          ]
+        }
+      }
+    ]
+  }
+}]
+
+resource records 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-03-01' = [for (target, at) in targets: {
+  parent: endpoints[at]
+  name: 'default'
+  properties: {
+    privateDnsZoneConfigs: [
+      {
+        name: target.name
+        properties: {
+          privateDnsZoneId: resourceId('Microsoft.Network/privateDnsZones', target.zone)
+        }
+      }
+    ]
+  }
+}]

@@ -1,0 +1,53 @@
+// Four identities, so that one leak is not all (docs/permissions.md). None has a secret.
+param deployment string
+param location string
+param tags object
+
+@description('Runs the Functions host: receives messages, reads its own storage, sends telemetry.')
+resource host 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: 'id-tenantry-${deployment}-host'
+  location: location
+  tags: tags
+}
+
+@description('Looks at, makes and changes tenants.')
+resource provisioner 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: 'id-tenantry-${deployment}-provisioner'
+  location: location
+  tags: tags
+}
+
+@description('Deletes, and does nothing else.')
+resource remover 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: 'id-tenantry-${deployment}-remover'
+  location: location
+  tags: tags
+}
+
+@description('Calls tenants\' services as their own applications. It has no role anywhere: whoever can use it is every tenant.')
+resource probe 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: 'id-tenantry-${deployment}-probe'
+  location: location
+  tags: tags
+}
+
+output host object = {
+  id: host.id
+  clientId: host.properties.clientId
+  principalId: host.properties.principalId
+}
+output provisioner object = {
+  id: provisioner.id
+  clientId: provisioner.properties.clientId
+  principalId: provisioner.properties.principalId
+}
+output remover object = {
+  id: remover.id
+  clientId: remover.properties.clientId
+  principalId: remover.properties.principalId
+}
+output probe object = {
+  id: probe.id
+  clientId: probe.properties.clientId
+  principalId: probe.properties.principalId
+}
