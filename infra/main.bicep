@@ -12,8 +12,14 @@ param location string
 @description('For trials: no private endpoints, and Service Bus in the tier Standard. Callers need tokens all the same.')
 param publicAccess bool = false
 
-@description('The address range of the function app\'s network: a /24 or larger.')
+@description('The address range of the function app\'s network.')
 param addressPrefix string = '10.80.0.0/24'
+
+@description('Its part that functions call from: a /26 is enough.')
+param functionsPrefix string = '10.80.0.0/26'
+
+@description('Its part with the private endpoints of what is called.')
+param endpointsPrefix string = '10.80.0.64/26'
 
 @description('The address range of the first stamp\'s network, for tenants\' private endpoints.')
 param stampAddressPrefix string = '10.80.16.0/20'
@@ -102,6 +108,8 @@ module network 'modules/network.bicep' = {
     location: location
     tags: tags
     addressPrefix: addressPrefix
+    functionsPrefix: functionsPrefix
+    endpointsPrefix: endpointsPrefix
     fixedEgress: !publicAccess
   }
 }

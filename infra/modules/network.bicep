@@ -3,6 +3,8 @@ param name string
 param location string
 param tags object
 param addressPrefix string
+param functionsPrefix string
+param endpointsPrefix string
 
 @description('Whether calls leave from an address of our own. Azure Resource Manager, Graph and Entra are called over the internet.')
 param fixedEgress bool
@@ -113,7 +115,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-03-01' = {
       {
         name: 'functions'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          addressPrefix: functionsPrefix
           natGateway: fixedEgress ? { id: egress.id } : null
           networkSecurityGroup: {
             id: functionsRules.id
@@ -132,7 +134,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-03-01' = {
       {
         name: 'endpoints'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 1)
+          addressPrefix: endpointsPrefix
           networkSecurityGroup: {
             id: endpointsRules.id
           }
