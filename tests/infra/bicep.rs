@@ -408,11 +408,8 @@ impl<'a> Reader<'a> {
                 continue;
             }
             self.rest = before;
-            let key = if word.is_empty() {
-                self.operand()?
-            } else {
-                Expr::Text(vec![Part::Plain(self.word()?)])
-            };
+            let key =
+                if word.is_empty() { self.operand()? } else { Expr::Text(vec![Part::Plain(self.word()?)]) };
             self.must(":")?;
             object.members.push((key, self.expression()?));
             if !self.took(",") && !self.rest.starts_with(['\n', '}']) {
