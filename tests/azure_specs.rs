@@ -14,18 +14,26 @@
 
 mod common;
 
+#[path = "infra/bicep.rs"]
+#[allow(dead_code, reason = "tests/infra.rs takes more of it")]
+mod bicep;
 #[path = "azure_specs/coverage.rs"]
 mod coverage;
 #[path = "azure_specs/description.rs"]
 mod description;
 #[path = "azure_specs/examples.rs"]
 mod examples;
+#[path = "azure_specs/infra.rs"]
+mod infra;
 #[path = "azure_specs/record.rs"]
 mod record;
 #[path = "azure_specs/schema.rs"]
 mod schema;
 #[path = "azure_specs/spoilt.rs"]
 mod spoilt;
+#[path = "infra/templates.rs"]
+#[allow(dead_code, reason = "tests/infra.rs takes more of it")]
+mod templates;
 #[path = "azure_specs/understudy.rs"]
 mod understudy;
 #[path = "azure_specs/validate.rs"]
@@ -50,7 +58,7 @@ struct Held {
 /// A check panics if something is wrong, and otherwise says what it looked at.
 type Check = fn(&Held) -> String;
 
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 10] = [
     ("every_request_is_one_that_azure_describes", every_request),
     ("every_answer_of_the_simulated_azure_is_one_that_azure_describes", every_answer),
     ("every_poll_goes_where_azure_said_and_is_answered_in_its_form", coverage::every_poll),
@@ -59,6 +67,8 @@ const CHECKS: [(&str, Check); 8] = [
     ("every_example_of_an_answer_is_understood", every_example),
     ("a_spoilt_request_is_found_out", spoilt::request),
     ("a_spoilt_answer_is_found_out", spoilt::answer),
+    ("every_resource_of_the_templates_is_one_that_azure_describes", infra::resources),
+    ("a_spoilt_template_is_found_out", infra::spoilt),
 ];
 
 const WHERE: &str = "the API descriptions are not beside the checkout (../shared/azure-specs)";

@@ -104,6 +104,33 @@ impl Descriptions {
         Ok(operation)
     }
 
+    /// The operation that makes a resource of a type, such as `Microsoft.ServiceBus/namespaces/queues`.
+    pub(crate) fn making(&self, of: &str) -> Option<Operation<'_>> {
+        let (provider, types) = of.split_once('/')?;
+        let path: String = types.split('/').map(|part| format!("/{part}/{{}}")).collect();
+        let wanted = match provider {
+            "Microsoft.Resources" => path,
+            _ => format!("/providers/{provider}{path}"),
+        };
+        let all = self.all.iter().filter(|description| description.api == Api::Arm);
+        let mut all = all.flat_map(|of| of.paths().map(move |(template, item)| (of, template, item)));
+        all.find_map(|(of, template, path_item)| {
+            let bare: String = template
+                .split('/')
+                .skip(1)
+                .map(|part| if part.starts_with('{') { "/{}".to_owned() } else { format!("/{part}") })
+                .collect();
+            let fits = bare.to_lowercase().ends_with(&wanted.to_lowercase());
+            let details = path_item.get("put").filter(|_| fits)?;
+            Some(Operation { of, template, path_item, details, given: BTreeMap::new() })
+        })
+    }
+
+    /// The description of a service.
+    pub(crate) fn service(&self, name: &str) -> Option<&Description> {
+        self.all.iter().find(|description| description.service == name)
+    }
+
     /// Microsoft's examples of an operation, by their path below the folder.
     pub(crate) fn examples(&self, service: &str, operation: &str) -> Vec<(String, Value)> {
         let Ok(files) = fs::read_dir(self.folder.join("examples").join(service)) else { return Vec::new() };

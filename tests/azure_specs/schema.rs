@@ -14,6 +14,8 @@ use crate::description::Description;
 pub(crate) enum Way {
     Request,
     Answer,
+    /// A request that a person has written: what Azure may come to take one day is a slip of the pen here.
+    Template,
 }
 
 struct Translation<'a> {
@@ -93,7 +95,8 @@ impl Translation<'_> {
                 plain.insert(name.to_owned(), value.clone());
             }
         }
-        let open = node.pointer("/x-ms-enum/modelAsString") == Some(&Value::Bool(true));
+        let open =
+            node.pointer("/x-ms-enum/modelAsString") == Some(&Value::Bool(true)) && self.way != Way::Template;
         if let Some(values) = node.get("enum").filter(|_| !open) {
             plain.insert("enum".to_owned(), values.clone());
         }
@@ -148,14 +151,14 @@ impl Translation<'_> {
             let read_only =
                 is_true(member, &["readOnly"]) || is_true(self.of.resolved(member), &["readOnly"]);
             let plain = match self.way {
-                Way::Request if read_only => json!({"not": {}}),
-                Way::Request | Way::Answer => self.schema(member),
+                Way::Request | Way::Template if read_only => json!({"not": {}}),
+                Way::Request | Way::Answer | Way::Template => self.schema(member),
             };
             object.members.insert(name.clone(), plain);
         }
         let required = node.get("required").and_then(Value::as_array).into_iter().flatten();
         object.required.extend(required.filter_map(Value::as_str).map(str::to_owned));
-        if self.way == Way::Request {
+        if self.way != Way::Answer {
             object.required.retain(|name| object.members.get(name) != Some(&json!({"not": {}})));
         }
         match node.get("additionalProperties") {

@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod crash;
 mod fuzz;
+mod infra;
 mod samples;
 mod sim;
 mod test;
@@ -35,6 +36,7 @@ cargo xtask <chore> [arguments]
                   verify (all when none is named)
   crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
                   --kills N --pauses N --tenants N --seed S --speed max|N --world local|azure|both
+  infra           infra/ parses as Bicep and keeps to checkov's rules; brings both with Python's pip
   ci              everything that has to hold before a change is taken: `bash .ci/run`
   help            this text
 ";
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         "bench" => run(&mut bench::command(&rest)),
         "crash" => crash::run(&rest),
         "fuzz" => run(&mut fuzz::command(&rest)),
+        "infra" => infra::run(),
         "samples" => samples::bring().map(|_| ExitCode::SUCCESS),
         "sim" => sim::run(&rest),
         "ci" => run(&mut ci::command()),

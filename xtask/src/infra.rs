@@ -1,0 +1,127 @@
+//! `cargo xtask infra`: the templates of infra/ parse, and keep to common rules of security.
+//!
+//! No compiler of Bicep comes from a package registry, so types are not judged here: tests/infra.rs holds names, and
+//! tests/azure_specs.rs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
+
+use std::{
+    env, fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+/// Exactly these, so that the same tree always gets the same answer.
+const TOOLS: [&str; 3] = ["checkov==3.3.30", "tree-sitter==0.26.1", "tree-sitter-bicep==1.1.0"];
+
+/// Says the place of each fault; before that it has to find one that is there on purpose.
+const PARSE: &str = r#"
+import sys
+import tree_sitter_bicep
+from tree_sitter import Language, Parser
+
+parser = Parser(Language(tree_sitter_bicep.language()))
+
+def faults(node):
+    if node.is_error or node.is_missing:
+        yield node
+    for child in node.children:
+        yield from faults(child)
+
+if not parser.parse(b"var a = {\n  b: \n").root_node.has_error:
+    sys.exit("the parser finds no fault where there is one")
+found = 0
+for name in sys.argv[1:]:
+    with open(name, "rb") as file:
+        root = parser.parse(file.read()).root_node
+    for node in faults(root):
+        found += 1
+        print(f"{name}:{node.start_point[0] + 1}:{node.start_point[1] + 1}: this is not Bicep")
+sys.exit(1 if found else 0)
+"#;
+
+/// Where the tools are, beside what cargo has built.
+fn folder() -> io::Result<PathBuf> {
+    let here = env::current_exe()?;
+    let target = here.ancestors().nth(2).ok_or_else(|| io::Error::other("there is no target folder"))?;
+    Ok(target.join("tools/infra"))
+}
+
+/// Installs the tools, unless they are there.
+fn bring() -> io::Result<PathBuf> {
+    let folder = folder()?;
+    // Written last, so that what was broken off or is of other versions is begun again.
+    let (whole, versions) = (folder.join("is-whole"), TOOLS.join("\n"));
+    let programs = folder.join(if cfg!(windows) { "Scripts" } else { "bin" });
+    if fs::read_to_string(&whole).is_ok_and(|there| there == versions) {
+        return Ok(programs);
+    }
+    let python = if cfg!(windows) { "python" } else { "python3" };
+    done(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = Command::new(programs.join("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args(TOOLS);
+    done(&mut pip)?;
+    fs::write(whole, versions)?;
+    Ok(programs)
+}
+
+fn done(command: &mut Command) -> io::Result<()> {
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.map_err(|error| io::Error::other(format!("{command:?} can't be started: {error}")))?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?}: {status}"))) }
+}
+
+/// The templates.
+fn templates(infra: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in [infra.to_owned(), infra.join("modules")] {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|of| of == "bicep") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    if found.is_empty() { Err(io::Error::other("there are no templates")) } else { Ok(found) }
+}
+
+/// Whether each suppressed rule is explained where it is suppressed.
+fn explained(templates: &[PathBuf]) -> io::Result<bool> {
+    const MARK: &str = "checkov:skip=";
+    let mut good = true;
+    for path in templates {
+        for (at, line) in fs::read_to_string(path)?.lines().enumerate() {
+            let Some((_, skip)) = line.split_once(MARK) else { continue };
+            if skip.split_once(": ").is_none_or(|(_, why)| why.trim().len() < 20) {
+                good = false;
+                crate::complain(&format!("{}:{}: say why this rule is skipped", path.display(), at + 1));
+            }
+        }
+    }
+    Ok(good)
+}
+
+/// Whether checkov reads every file and finds nothing that is not explained. It ends with 0 where it could not read one.
+fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
+    let mut checkov = Command::new(programs.join("checkov"));
+    checkov.args(["--skip-download", "--framework", "bicep", "--compact", "--quiet", "--directory"]).arg(infra);
+    let output = checkov.stdin(Stdio::null()).output()?;
+    let mut out = io::stdout();
+    out.write_all(&output.stdout)?;
+    out.write_all(&output.stderr)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let looked = said.contains("Passed checks: ") && !said.contains("Passed checks: 0,");
+    Ok(output.status.success() && looked && !said.contains("Parsing errors:"))
+}
+
+/// Parses the templates and checks them.
+pub(crate) fn run() -> io::Result<ExitCode> {
+    let infra = crate::root().join("infra");
+    let templates = templates(&infra)?;
+    let programs = bring()?;
+    let mut parser = Command::new(programs.join("python"));
+    let parsed = parser.args(["-c", PARSE]).args(&templates).stdin(Stdio::null()).status()?.success();
+    let good = explained(&templates)? && checked(&programs, &infra)? && parsed;
+    writeln!(io::stdout(), "infra: {} templates, {}", templates.len(), if good { "passed" } else { "FAILED" })?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
