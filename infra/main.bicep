@@ -182,7 +182,7 @@ module events 'modules/events.bicep' = {
   name: 'events'
   scope: group
   params: {
-    name: 'evgt-tenantry-${deployment}'
+    name: 'evgt-tenantry-${deployment}-${token}'
     location: location
     tags: tags
     publicAccess: publicAccess

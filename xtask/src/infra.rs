@@ -66,7 +66,8 @@ fn bring() -> io::Result<PathBuf> {
 
 fn done(command: &mut Command) -> io::Result<()> {
     let status = command.stdin(Stdio::null()).status();
-    let status = status.map_err(|error| io::Error::other(format!("{command:?} can't be started: {error}")))?;
+    let status =
+        status.map_err(|error| io::Error::other(format!("{command:?} can't be started: {error}")))?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?}: {status}"))) }
 }
 
@@ -104,7 +105,9 @@ fn explained(templates: &[PathBuf]) -> io::Result<bool> {
 /// Whether checkov reads every file and finds nothing that is not explained. It ends with 0 where it could not read one.
 fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
     let mut checkov = Command::new(programs.join("checkov"));
-    checkov.args(["--skip-download", "--framework", "bicep", "--compact", "--quiet", "--directory"]).arg(infra);
+    checkov
+        .args(["--skip-download", "--framework", "bicep", "--compact", "--quiet", "--directory"])
+        .arg(infra);
     let output = checkov.stdin(Stdio::null()).output()?;
     let mut out = io::stdout();
     out.write_all(&output.stdout)?;
@@ -122,6 +125,11 @@ pub(crate) fn run() -> io::Result<ExitCode> {
     let mut parser = Command::new(programs.join("python"));
     let parsed = parser.args(["-c", PARSE]).args(&templates).stdin(Stdio::null()).status()?.success();
     let good = explained(&templates)? && checked(&programs, &infra)? && parsed;
-    writeln!(io::stdout(), "infra: {} templates, {}", templates.len(), if good { "passed" } else { "FAILED" })?;
+    writeln!(
+        io::stdout(),
+        "infra: {} templates, {}",
+        templates.len(),
+        if good { "passed" } else { "FAILED" }
+    )?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
