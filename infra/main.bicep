@@ -36,6 +36,9 @@ param alertEmails array = []
 @description('Ranges of addresses from which the HTTP functions may be called besides the network\'s own, such as 203.0.113.0/24.')
 param callers array = []
 
+@description('The object ids of the identities of signup apps, which may then send to the queue of requests.')
+param signupPrincipalIds array = []
+
 @description('Event Grid topics, by their resource ids, from which requests are taken.')
 param eventTopics array = []
 
@@ -196,6 +199,7 @@ module grants 'modules/grants.bicep' = {
     hostPrincipalId: identities.outputs.host.principalId
     provisionerPrincipalId: identities.outputs.provisioner.principalId
     topicPrincipalId: events.outputs.principalId
+    signupPrincipalIds: signupPrincipalIds
     hostStorageName: hostStorage.outputs.name
     stateStorageName: stateStorage.outputs.name
     namespaceName: messaging.outputs.name
@@ -218,6 +222,26 @@ module stamp 'stamp.bicep' = {
     removerPrincipalId: identities.outputs.remover.principalId
     probePrincipalId: identities.outputs.probe.principalId
     pooled: pooled
+  }
+  dependsOn: [
+    dns
+  ]
+}
+
+module endpoints 'modules/endpoints.bicep' = if (!publicAccess) {
+  name: 'endpoints'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    subnetId: network.outputs.endpointsSubnetId
+    targets: [
+      { name: 'host-blob', id: hostStorage.outputs.id, groupId: 'blob', zone: zones.blob }
+      { name: 'state-table', id: stateStorage.outputs.id, groupId: 'table', zone: zones.table }
+      { name: 'state-blob', id: stateStorage.outputs.id, groupId: 'blob', zone: zones.blob }
+      { name: 'messaging', id: messaging.outputs.id, groupId: 'namespace', zone: zones.serviceBus }
+      { name: 'events', id: events.outputs.id, groupId: 'topic', zone: zones.eventGrid }
+    ]
   }
   dependsOn: [
     dns
@@ -253,26 +277,21 @@ module app 'modules/app.bicep' = {
     quarantine: quarantine
     heal: heal
   }
-  // Without its roles the host could neither read its package nor begin to listen.
+  // Without its roles the host could neither read its package nor begin to listen, without the endpoints reach neither.
   dependsOn: [
     grants
-    dns
+    endpoints
   ]
 }
 
-module endpoints 'modules/endpoints.bicep' = if (!publicAccess) {
-  name: 'endpoints'
+module appEndpoint 'modules/endpoints.bicep' = if (!publicAccess) {
+  name: 'app-endpoint'
   scope: group
   params: {
     location: location
     tags: tags
     subnetId: network.outputs.endpointsSubnetId
     targets: [
-      { name: 'host-blob', id: hostStorage.outputs.id, groupId: 'blob', zone: zones.blob }
-      { name: 'state-table', id: stateStorage.outputs.id, groupId: 'table', zone: zones.table }
-      { name: 'state-blob', id: stateStorage.outputs.id, groupId: 'blob', zone: zones.blob }
-      { name: 'messaging', id: messaging.outputs.id, groupId: 'namespace', zone: zones.serviceBus }
-      { name: 'events', id: events.outputs.id, groupId: 'topic', zone: zones.eventGrid }
       { name: 'app', id: app.outputs.id, groupId: 'sites', zone: zones.sites }
     ]
   }

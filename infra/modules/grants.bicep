@@ -5,6 +5,9 @@ param provisionerPrincipalId string
 
 @description('The object id of the Event Grid topic\'s own identity.')
 param topicPrincipalId string
+
+@description('The object ids of those who send requests.')
+param signupPrincipalIds array
 param hostStorageName string
 param stateStorageName string
 param namespaceName string
@@ -156,3 +159,14 @@ resource topicUndelivered 'Microsoft.Authorization/roleAssignments@2022-04-01' =
     principalType: 'ServicePrincipal'
   }
 }
+
+// Not ours either: signup apps post to the queue of requests, and do nothing else.
+resource signupRequests 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for signupPrincipalId in signupPrincipalIds: {
+  name: guid(requests.id, signupPrincipalId, roles.sender)
+  scope: requests
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.sender)
+    principalId: signupPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}]

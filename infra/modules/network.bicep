@@ -37,27 +37,14 @@ resource egress 'Microsoft.Network/natGateways@2024-03-01' = if (fixedEgress) {
   }
 }
 
-// Nobody calls into the subnet that functions call from.
+// Nobody calls functions by way of this subnet, but what the plan itself needs inside of it is not documented: so there
+// are only Azure's default rules, and a place for yours.
 resource functionsRules 'Microsoft.Network/networkSecurityGroups@2024-03-01' = {
   name: '${name}-functions'
   location: location
   tags: tags
   properties: {
-    securityRules: [
-      {
-        name: 'no-calls-in'
-        properties: {
-          priority: 4096
-          direction: 'Inbound'
-          access: 'Deny'
-          protocol: '*'
-          sourceAddressPrefix: 'VirtualNetwork'
-          sourcePortRange: '*'
-          destinationAddressPrefix: '*'
-          destinationPortRange: '*'
-        }
-      }
-    ]
+    securityRules: []
   }
 }
 

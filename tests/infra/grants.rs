@@ -26,9 +26,12 @@ const PLACES: [(&str, &str, &str); 7] = [
     ("Application Insights, if it takes no keys", "component", "componentName"),
 ];
 
-/// What is not ours to hold: Event Grid puts what it could not deliver into one container. The role is Storage Blob
-/// Data Contributor.
-const EVENT_GRID: (&str, &str, &str) = ("topic", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "undelivered");
+/// What is not ours to hold. Event Grid puts what it could not deliver into one container (Storage Blob Data Contributor),
+/// and signup apps send requests (Azure Service Bus Data Sender).
+const OTHERS: [(&str, &str, &str); 2] = [
+    ("topic", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "undelivered"),
+    ("signup", "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", "requests"),
+];
 
 /// The built-in roles are those of the program's table, at its places, for its identities.
 pub(crate) fn roles(infra: &Infra) -> Vec<String> {
@@ -51,7 +54,7 @@ pub(crate) fn roles(infra: &Infra) -> Vec<String> {
             wrong.push(format!("{} is named {}, and not {named}", one.name, one.says(&["name"])));
         }
     }
-    let mut should = BTreeSet::from([EVENT_GRID].map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
+    let mut should = BTreeSet::from(OTHERS.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
     for role in &ROLES {
         let Some((_, place, own)) = PLACES.iter().find(|(scope, ..)| *scope == role.scope) else {
             wrong.push(format!("nobody knows where this is: {}", role.scope));
