@@ -1,6 +1,11 @@
 //! A reader of the part of Bicep that infra/ is written in: declarations as a tree. It judges no types; what it does not
 //! know it refuses, with the line.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a question about one kind of expression has no answer from others"
+)]
+
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expr {
@@ -10,17 +15,17 @@ pub(crate) enum Expr {
     Literal(String),
     Null,
     Name(String),
-    Member(Box<Expr>, String),
-    Index(Box<Expr>, Box<Expr>),
-    Call(Box<Expr>, Vec<Expr>),
-    Array(Vec<Expr>),
+    Member(Box<Self>, String),
+    Index(Box<Self>, Box<Self>),
+    Call(Box<Self>, Vec<Self>),
+    Array(Vec<Self>),
     Object(Object),
     /// One element for each: the names of element and index, what is gone through, the element.
-    For(Vec<String>, Box<Expr>, Box<Expr>),
+    For(Vec<String>, Box<Self>, Box<Self>),
     /// One or the other.
-    Choice(Box<Expr>, Box<Expr>, Box<Expr>),
+    Choice(Box<Self>, Box<Self>, Box<Self>),
     /// Two sides of an operator.
-    Sides(Box<Expr>, Box<Expr>),
+    Sides(Box<Self>, Box<Self>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! The function app's settings: names that somebody reads, values that the program takes, stamps that blueprints can use.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not looked into is taken as a whole")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};

@@ -1,5 +1,7 @@
 //! What a compiler would say first: names that nobody declares or uses, and what modules are given.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not looked into is taken as a whole")]
+
 use std::collections::BTreeSet;
 
 use crate::{
