@@ -5,8 +5,11 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tenantry::tenant::{
-    DriftTold, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Tenant, UnreadableDocument,
+use tenantry::{
+    announce::{Teller, event_of},
+    tenant::{
+        DriftTold, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Tenant, UnreadableDocument,
+    },
 };
 
 /// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
@@ -78,6 +81,22 @@ fn a_document_without_what_came_later_loads_too() {
     }
     let tenant = open(&early.to_string()).unwrap();
     assert_eq!((tenant.sequence, tenant.operations.len(), tenant.due_at), (0, 0, None));
+}
+
+#[test]
+fn where_in_a_trace_a_request_was_accepted_is_kept_and_told_and_may_be_unknown() {
+    const AT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut tenant = v1();
+    let mut operation = tenant.operations[0].clone();
+    assert_eq!(operation.traceparent, None, "a document of before it was known");
+    operation.traceparent = Some(AT.to_owned());
+    tenant.operations = vec![operation.clone()];
+    tenant.tell(&operation, "tenant.provision.started", json!({}), tenant.created_at);
+    let again = open(&tenant.to_json().unwrap()).unwrap();
+    assert_eq!(again, tenant);
+    let event = event_of("local", Teller::Tenant(&again.id), again.notices.last().unwrap()).unwrap();
+    assert_eq!(event.traceparent.as_deref(), Some(AT));
+    assert_eq!(json!(event)["traceparent"], AT);
 }
 
 #[test]

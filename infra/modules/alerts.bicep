@@ -202,9 +202,9 @@ resource sweepLate 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
         {
           query: '''
             traces
-            | where message has 'the sweep is through'
+            | where message has 'swept'
             | extend line = parse_json(message)
-            | where tostring(line.message) == 'the sweep is through'
+            | where tostring(line.message) == 'swept'
           '''
           timeAggregation: 'Count'
           operator: 'LessThan'

@@ -45,6 +45,10 @@ pub struct CloudEvent {
     /// The tenant, for brokers that partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitionkey: Option<String>,
+    /// Where in a trace the request was accepted that the event is about (W3C Trace Context; CloudEvents, "Distributed
+    /// Tracing Extension").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// What happened.
     pub data: Value,
 }
@@ -61,7 +65,8 @@ pub enum Teller<'a> {
 
 /// The event that a notice tells; `None` for notices that are history only.
 pub fn event_of(deployment: &str, teller: Teller<'_>, notice: &Notice) -> Option<CloudEvent> {
-    let Story::Event { kind, sequence, operation_id, correlation_id, data } = &notice.story else {
+    let Story::Event { kind, sequence, operation_id, correlation_id, traceparent, data } = &notice.story
+    else {
         return None;
     };
     let (tenant, source, subject) = match teller {
@@ -88,6 +93,7 @@ pub fn event_of(deployment: &str, teller: Teller<'_>, notice: &Notice) -> Option
         correlationid: correlation_id.clone(),
         sequence: format!("{sequence:020}"),
         partitionkey: tenant.map(ToString::to_string),
+        traceparent: traceparent.clone(),
         data: data.clone(),
     })
 }

@@ -16,7 +16,9 @@ use reqwest::{Client, Method, Url};
 use time::OffsetDateTime;
 
 use super::{
+    call::{Call, Service},
     client::{Answer, exchange},
+    throttle,
     token::{Audience, Tokens},
 };
 use crate::{engine::later, ports::Clock, steps::Failure};
@@ -33,6 +35,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub struct Transport {
     client: Client,
     clock: Arc<dyn Clock>,
+    service: Service,
     most_bytes: usize,
 }
 
@@ -45,10 +48,10 @@ impl fmt::Debug for Transport {
 impl Transport {
     /// A transport that reads at most so many bytes of an answer.
     pub fn new(client: Client, clock: Arc<dyn Clock>, most_bytes: usize) -> Self {
-        Self { client, clock, most_bytes }
+        Self { client, clock, service: Service::Tables, most_bytes }
     }
 
-    async fn once(&self, request: &Request) -> Result<Answer> {
+    async fn once(&self, request: &Request, resent: u32) -> Result<Answer> {
         let method = Method::from_bytes(request.method().as_ref().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
         let mut url = request.url().clone();
@@ -62,7 +65,8 @@ impl Transport {
         if let Body::Bytes(bytes) = request.body() {
             outgoing = outgoing.body(bytes.clone());
         }
-        exchange(outgoing, self.most_bytes).await.map_err(|lost| Error::new(ErrorKind::Io, lost))
+        let call = Call { service: self.service, resent };
+        exchange(call, outgoing, self.most_bytes).await.map_err(|lost| Error::new(ErrorKind::Io, lost))
     }
 }
 
@@ -71,12 +75,13 @@ impl HttpClient for Transport {
     async fn execute_request(&self, request: &Request) -> Result<Response> {
         let mut tries = 1;
         loop {
-            let answer = self.once(request).await?;
+            let answer = self.once(request, tries - 1).await?;
             let pause = answer.retry_after().unwrap_or(PAUSE);
             if !matches!(answer.status, 429 | 503) || tries == TRIES || pause > LONGEST_PAUSE {
                 return response(answer);
             }
             tries += 1;
+            throttle::waited(self.service, "in-place", pause);
             self.clock.sleep_until(later(self.clock.now(), pause)).await;
         }
     }
@@ -151,7 +156,7 @@ impl fmt::Debug for ServiceBusTransport {
 impl ServiceBusTransport {
     /// To the namespace at an address.
     pub fn new(transport: Transport, tokens: Arc<Tokens>, namespace: Url) -> Self {
-        Self { transport, tokens, namespace }
+        Self { transport: Transport { service: Service::ServiceBus, ..transport }, tokens, namespace }
     }
 
     async fn put_right(&self, request: &Request) -> Result<Request> {

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, header::HeaderMap, redirect};
+use reqwest::{Client, RequestBuilder, Response, header::HeaderMap, redirect};
+
+use super::call::{Call, ended};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,6 +55,16 @@ pub(super) enum Lost {
 }
 
 impl Lost {
+    /// The word in a span.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::NotSent => "not-sent",
+            Self::Late => "timeout",
+            Self::Cut => "connection-broke",
+            Self::TooLarge(_) => "answer-too-large",
+        }
+    }
+
     fn why(error: &reqwest::Error) -> Self {
         if error.is_connect() || error.is_builder() {
             Self::NotSent
@@ -65,8 +77,40 @@ impl Lost {
 }
 
 /// Sends a request and reads the answer, at most `most` bytes of it.
-pub(super) async fn exchange(request: RequestBuilder, most: usize) -> Result<Answer, Lost> {
-    let mut incoming = request.send().await.map_err(|error| Lost::why(&error))?;
+pub(super) async fn exchange(call: Call, request: RequestBuilder, most: usize) -> Result<Answer, Lost> {
+    spanned(call, request, async |incoming| read(incoming, most).await).await
+}
+
+/// Sends a request and takes no more than the head of the answer: what the body says is nobody's business here.
+pub(super) async fn head(call: Call, request: RequestBuilder) -> Result<(u16, HeaderMap), Lost> {
+    let mut headers = HeaderMap::new();
+    let answer = spanned(call, request, async |incoming| {
+        headers = incoming.headers().clone();
+        Ok(Answer { status: incoming.status().as_u16(), headers: Vec::new(), body: Vec::new() })
+    });
+    let status = answer.await?.status;
+    Ok((status, headers))
+}
+
+/// The whole of an exchange is one span: there is no other way out of this program to a service.
+async fn spanned(
+    call: Call,
+    request: RequestBuilder,
+    take_in: impl AsyncFnOnce(Response) -> Result<Answer, Lost>,
+) -> Result<Answer, Lost> {
+    let (client, request) = request.build_split();
+    let mut request = request.map_err(|error| Lost::why(&error))?;
+    let mut span = call.begin(&mut request);
+    let answer = span.around(async {
+        let incoming = client.execute(request).await.map_err(|error| Lost::why(&error))?;
+        take_in(incoming).await
+    });
+    let answer = answer.await;
+    ended(&mut span, answer.as_ref());
+    answer
+}
+
+async fn read(mut incoming: Response, most: usize) -> Result<Answer, Lost> {
     let status = incoming.status().as_u16();
     let named = incoming.headers().iter();
     let texts =
@@ -80,10 +124,4 @@ pub(super) async fn exchange(request: RequestBuilder, most: usize) -> Result<Ans
         body.extend_from_slice(&chunk);
     }
     Ok(Answer { status, headers, body })
-}
-
-/// Sends a request and takes no more than the head of the answer: what the body says is nobody's business here.
-pub(super) async fn head(request: RequestBuilder) -> Result<(u16, HeaderMap), Lost> {
-    let incoming = request.send().await.map_err(|error| Lost::why(&error))?;
-    Ok((incoming.status().as_u16(), incoming.headers().clone()))
 }

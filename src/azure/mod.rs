@@ -2,6 +2,7 @@
 //! but behind HTTP.
 
 pub mod bridge;
+mod call;
 pub mod client;
 pub mod event_grid;
 mod lanes;

@@ -23,6 +23,7 @@ use reqwest::{Client, Url, header};
 use serde_json::Value;
 
 use super::{
+    call::{Call, Service},
     client::{exchange, head},
     token::{BadIdentity, credential, why},
     transport::TokenTransport,
@@ -121,7 +122,9 @@ impl HttpProber {
             }
             Who::Simulated { endpoint, secret } => {
                 let ask = self.client.get(endpoint.clone()).header("x-identity-header", secret);
-                let answer = exchange(ask, 64 << 10).await.map_err(|lost| lost.to_string())?;
+                let answer = exchange(Call::to(Service::Entra), ask, 64 << 10)
+                    .await
+                    .map_err(|lost| lost.to_string())?;
                 let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
                 let token = body.get("access_token").and_then(Value::as_str);
                 let token = token
@@ -185,7 +188,8 @@ impl HttpProber {
             Credential::Key if host.ends_with(HOSTS[0]) => request.bearer_auth(MADE_UP_KEY),
             Credential::Key => request.header(API_KEY, MADE_UP_KEY),
         };
-        let (status, headers) = match head(request.timeout(PATIENCE).json(&target.body)).await {
+        let request = request.timeout(PATIENCE).json(&target.body);
+        let (status, headers) = match head(Call::to(Service::Inference), request).await {
             Ok(answer) => answer,
             Err(lost) => return Err(lost.to_string()),
         };

@@ -21,6 +21,7 @@ use crate::{
     ids::TenantId,
     ports::{Alarm, Announcer},
     steps::{Failure, Reply, failure},
+    telemetry::Trace,
 };
 
 /// The queue of requests.
@@ -90,7 +91,11 @@ impl Alarm for QueueAlarm {
                 time_to_live: Some(WAKE_UP_LIFE),
                 ..SettableBrokerProperties::default()
             };
-            let body = json!({"tenantId": tenant}).to_string();
+            let mut body = json!({"tenantId": tenant});
+            if let Some(at) = Trace::current_header() {
+                body["traceparent"] = json!(at);
+            }
+            let body = body.to_string();
             self.0.send(WAKE_UPS, &body, "application/json", broker_properties).await
         })
     }

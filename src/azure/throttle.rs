@@ -20,11 +20,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::lanes::Lanes;
+use super::{call::Service, lanes::Lanes, wire::service};
 use crate::{
     engine::later,
     ports::Clock,
     steps::{Api, Failure, Method, Reply, Request, failure},
+    telemetry::metrics,
     tenant::{Cause, FailureClass},
 };
 
@@ -98,12 +99,15 @@ impl Throttle {
     pub(super) async fn admit(&self, request: &Request) -> Result<(), Failure> {
         let wait = self.wait(request, self.clock.now());
         if wait > SHORT {
+            waited(service(request.api), "parked", wait);
             return Err(come_again("the service asked for a pause", wait));
         }
         if let Some(wait) = lock(&self.lanes).enter(request, self.clock.now()) {
+            waited(service(request.api), "parked", wait);
             return Err(come_again("another change to the same network is under way", wait));
         }
         if !wait.is_zero() {
+            waited(service(request.api), "in-place", wait);
             self.clock.sleep_until(later(self.clock.now(), wait)).await;
         }
         Ok(())
@@ -147,6 +151,13 @@ impl Throttle {
             limit.paused_until = limit.paused_until.max(later(now, reply.retry_after().unwrap_or(PAUSE)));
         }
     }
+}
+
+/// Takes down that a request is held back.
+pub(super) fn waited(service: Service, how: &str, wait: Duration) {
+    metrics::record(&metrics::THROTTLE_WAIT, wait.as_secs_f64(), || {
+        [service.word().to_owned(), how.to_owned()]
+    });
 }
 
 fn key(request: &Request) -> Key {

@@ -10,7 +10,10 @@ use azure_core::{
 };
 use reqwest::{Client, Method, Url};
 
-use super::client::exchange;
+use super::{
+    call::{Call, Service},
+    client::exchange,
+};
 
 /// The largest answer that is read, in bytes; a token has some thousand.
 const MOST_BYTES: usize = 64 << 10;
@@ -51,7 +54,9 @@ impl HttpClient for TokenTransport {
         if let Body::Bytes(bytes) = request.body() {
             outgoing = outgoing.body(bytes.clone());
         }
-        let answer = exchange(outgoing, MOST_BYTES).await.map_err(|lost| Error::new(ErrorKind::Io, lost))?;
+        let answer = exchange(Call::to(Service::Entra), outgoing, MOST_BYTES)
+            .await
+            .map_err(|lost| Error::new(ErrorKind::Io, lost))?;
         let mut headers = Headers::new();
         for (name, value) in answer.headers {
             headers.insert(name, value);

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
+    call::{Call, Service},
     client::{Answer, Lost, client, exchange},
     throttle::Throttle,
     token::{Audience, Token, Tokens},
@@ -166,7 +167,8 @@ impl HttpWire {
         let left = || self.timeout.saturating_sub(begun.elapsed());
         let outgoing =
             tokio::time::timeout(left(), self.ready(request, tokens)).await.map_err(|_| late())??;
-        let answered = exchange(outgoing.timeout(left()), MAX_REPLY_BYTES).await;
+        let call = Call::to(service(request.api));
+        let answered = exchange(call, outgoing.timeout(left()), MAX_REPLY_BYTES).await;
         let reply = answered.map_err(lost).and_then(read);
         if let Some(throttle) = &self.throttle {
             throttle.learn(request, reply.as_ref().ok());
@@ -201,17 +203,23 @@ fn audience(api: Api) -> Audience {
     }
 }
 
+/// Which service a request is told of as.
+pub(super) fn service(api: Api) -> Service {
+    match api {
+        Api::Arm => Service::Arm,
+        Api::Graph => Service::Graph,
+        Api::EventGrid => Service::EventGrid,
+    }
+}
+
 /// By what a request is found again in Azure's own logs. Sources: Microsoft, "Common request headers" of ARM and
 /// "Best practices for working with Microsoft Graph".
 fn identification(api: Api) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     let id = fresh().to_string();
     headers.push((if api == Api::Graph { "client-request-id" } else { "x-ms-client-request-id" }, id));
-    if let Some(trace) = Trace::current() {
-        headers.push(("traceparent", trace.outgoing()));
-        if api == Api::Arm {
-            headers.push(("x-ms-correlation-request-id", trace.id().to_string()));
-        }
+    if let Some(trace) = Trace::current().filter(|_| api == Api::Arm) {
+        headers.push(("x-ms-correlation-request-id", trace.id().to_string()));
     }
     headers
 }

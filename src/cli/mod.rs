@@ -15,6 +15,7 @@ mod retry;
 mod serve;
 mod status;
 mod submit;
+mod telemetry;
 mod verify;
 
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::Config,
     local::cloud::local_stamp,
-    telemetry::{self, Style},
+    telemetry::{Style, begin},
 };
 
 /// Turns sign-up messages into isolated tenants of an AI web service on Azure; on a laptop, with no Azure at all.
@@ -68,10 +69,10 @@ pub async fn run() -> ExitCode {
     // The identity crate tells at every start what was set anyway.
     let (style, level) =
         if serves { (Style::Json, "info,azure_identity=warn") } else { (Style::Plain, "warn") };
-    telemetry::begin(style, config.log.as_deref(), level);
+    begin(style, config.log.as_deref(), level);
     match command {
-        Command::Local(args) => local::run(args, config).await,
-        Command::Serve(args) => serve::run(args, config).await,
+        Command::Local(args) => exporting(config, |config| local::run(args, config)).await,
+        Command::Serve(args) => exporting(config, |config| serve::run(args, config)).await,
         Command::Cloud(args) => cloud::run(args, config).await,
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
         Command::Permissions(args) => match local::blueprints(&config) {
@@ -94,6 +95,17 @@ pub async fn run() -> ExitCode {
         Command::Verify(args) => verify::run(args).await,
         Command::Drift(args) => drift::run(args).await,
     }
+}
+
+/// A command whose work is exported, until it ends.
+async fn exporting<F: Future<Output = ExitCode>>(
+    config: Config,
+    command: impl FnOnce(Config) -> F,
+) -> ExitCode {
+    let exporter = telemetry::begin(&config);
+    let code = command(config).await;
+    telemetry::end(exporter).await;
+    code
 }
 
 /// A command's exit code; 2 when its output could not be written.

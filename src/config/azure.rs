@@ -194,7 +194,7 @@ pub(super) fn address(
 }
 
 /// An https address; plain http is for this machine's own services, and not in the Functions platform.
-fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in_azure: bool) -> Option<Url> {
+pub(super) fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in_azure: bool) -> Option<Url> {
     let why = match Url::parse(text) {
         Err(error) => format!("it is not a URL: {error}"),
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {

@@ -7,6 +7,7 @@ mod heal;
 mod isolation;
 mod probe;
 mod settings;
+mod telemetry;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -15,6 +16,8 @@ pub use heal::DriftClass;
 pub use isolation::{Allowed, Isolation, Quarantine};
 pub use probe::ProbeConfig;
 pub use settings::{SETTINGS, Setting};
+
+use crate::telemetry::Export;
 
 /// Variables that only the Functions platform in Azure sets (Microsoft, "Environment variables and app settings").
 const PLATFORM: [&str; 2] = ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"];
@@ -34,6 +37,8 @@ pub struct Config {
     pub blueprints: Option<PathBuf>,
     /// The log filter.
     pub log: Option<String>,
+    /// Where spans and metrics go; none: nowhere.
+    pub export: Option<Export>,
     /// What the proof of isolation goes by.
     pub isolation: Isolation,
     /// Which drift is put right without being asked.
@@ -102,6 +107,7 @@ impl Config {
         if blueprints.as_ref().is_some_and(|folder| !folder.is_dir()) {
             reader.refuse("TENANTRY_BLUEPRINTS", "there is no such folder");
         }
+        let export = telemetry::export(&mut reader, in_azure);
         let isolation = isolation::isolation(&mut reader);
         let heal = heal::heal(&mut reader);
         let event_topics = event_topics(&mut reader);
@@ -113,6 +119,7 @@ impl Config {
             speed,
             blueprints,
             log: reader.text("TENANTRY_LOG"),
+            export,
             isolation,
             heal,
             event_topics,

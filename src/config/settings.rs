@@ -23,7 +23,7 @@ const fn setting(
 }
 
 /// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
-pub const SETTINGS: [Setting; 35] = [
+pub const SETTINGS: [Setting; 42] = [
     setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
     setting(
         "TENANTRY_DEPLOYMENT",
@@ -62,6 +62,38 @@ pub const SETTINGS: [Setting; 35] = [
         "info for `serve`, warn for the other commands",
         "tenantry=debug",
     ),
+    setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "the OpenTelemetry collector that spans and metrics go to (docs/telemetry.md)",
+        "none; logs alone tell",
+        "https://collector.example.com:4318",
+    ),
+    setting(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "what is spoken to it; there is only one choice",
+        "http/protobuf",
+        "http/protobuf",
+    ),
+    setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "refused with an endpoint, for it holds a key",
+        "none",
+        "nothing: leave it out",
+    ),
+    setting(
+        "OTEL_SERVICE_NAME",
+        "the name under which spans and metrics go out",
+        "tenantry",
+        "tenantry-prod",
+    ),
+    setting(
+        "OTEL_TRACES_SAMPLER",
+        "which traces are recorded: `always_on`, `always_off` or `traceidratio`, or one of them behind `parentbased_`",
+        "parentbased_always_on",
+        "parentbased_traceidratio",
+    ),
+    setting("OTEL_TRACES_SAMPLER_ARG", "the share of traces for `traceidratio`, from 0 to 1", "1", "0.1"),
+    setting("OTEL_METRIC_EXPORT_INTERVAL", "how often metrics go out, in milliseconds", "60000", "10000"),
     setting(
         "FUNCTIONS_CUSTOMHANDLER_PORT",
         "the port that the Functions host calls its handler on; the host sets it",

@@ -21,6 +21,7 @@ mod invocation;
 pub mod reply;
 pub mod routes;
 pub mod server;
+mod trace;
 
 use futures_util::future::BoxFuture;
 

@@ -22,11 +22,9 @@ use tokio::{net::TcpListener, sync::watch};
 use super::{
     Answer, Functions, Invocation, Trigger,
     functions::{self, Function},
+    trace,
 };
-use crate::{
-    ports::{Clock as _, SystemClock},
-    telemetry::Trace,
-};
+use crate::ports::{Clock as _, SystemClock};
 
 /// The largest envelope that is read, in bytes. A Standard message of 256 KiB makes about 350 KiB of base64, a Premium
 /// one of 1 MiB (the default there) about 1.4 MiB.
@@ -131,13 +129,19 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
 /// Runs the function in a task of its own, so that a panic ends there and a host that hangs up does not end it.
 async fn run(served: Served, function: &'static Function, invocation: Invocation) -> Response {
     let id = invocation.id.clone();
-    let trace = Trace::of(invocation.traceparent.as_deref());
+    trace::queue_age(function, &invocation);
+    let mut span = trace::begin(function, &invocation);
     let Served { functions, mut gone } = served;
     let task = tokio::spawn(async move {
-        tokio::select! {
-            answer = trace.scope(functions.call(invocation)) => Some(answer),
+        let work = span.around(functions.call(invocation));
+        let answer = tokio::select! {
+            answer = work => Some(answer),
             _ = gone.changed() => None,
+        };
+        if let Some(answer) = &answer {
+            trace::ended(&mut span, answer);
         }
+        answer
     });
     let answer = match task.await {
         Ok(Some(answer)) => answer,

@@ -12,6 +12,7 @@ use crate::{
     ids::{StepName, TenantId},
     mutant,
     ports::{StoreError, Stored},
+    telemetry::Trace,
     tenant::{Extent, Goal, Operation, Spec, Status, StepState, Suspension, Tenant},
 };
 
@@ -268,6 +269,7 @@ fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: T
         started: false,
         previous_status,
         external: request.external.clone(),
+        traceparent: Trace::current_header(),
     }
 }
 

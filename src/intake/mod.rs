@@ -12,6 +12,7 @@ mod placement;
 mod refuse;
 mod request;
 mod strict;
+mod tell;
 mod validate;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -27,6 +28,8 @@ use crate::{
     blueprint::Blueprint,
     ids::{sha256_hex, short_hash},
     ports::{ETag, RequestRecord, StoreError, Stored, World},
+    telemetry::{Span, SpanKind},
+    tenant::Action,
 };
 
 /// The largest message body that is looked at, in bytes.
@@ -74,13 +77,24 @@ impl Intake {
     /// # Errors
     /// [`StoreError`] when the state can't be read or saved: the message has to come again.
     pub async fn take_in(&self, body: &[u8]) -> Result<Answer, StoreError> {
+        let mut span = Span::begin(SpanKind::Internal, || "intake", Vec::new);
+        let (action, answer) = span.around(self.judge(body)).await;
+        tell::answered(&mut span, action, answer.as_ref());
+        answer
+    }
+
+    /// The answer, and what was asked, if that could be read.
+    async fn judge(&self, body: &[u8]) -> (Option<Action>, Result<Answer, StoreError>) {
         let data = match envelope::open(body) {
             Ok(data) => data,
-            Err(fault) => return self.refuse_unread(body, None, vec![fault]).await,
+            Err(fault) => return (None, self.refuse_unread(body, None, vec![fault]).await),
         };
         match validate::request(&data, &self.deployment) {
-            Ok(request) => self.take_in_request(request, &data.body).await,
-            Err(faults) => self.refuse_unread(body, data.request_id(), faults).await,
+            Ok(request) => {
+                let action = request.wish.action();
+                (Some(action), self.take_in_request(request, &data.body).await)
+            }
+            Err(faults) => (None, self.refuse_unread(body, data.request_id(), faults).await),
         }
     }
 

@@ -7,6 +7,7 @@ use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
 use crate::{
     ids::{sha256_hex, short_hash},
     ports::{RequestRecord, StoreError},
+    telemetry::Trace,
     tenant::{Notice, Story},
 };
 
@@ -99,6 +100,7 @@ impl Intake {
             sequence: 1,
             operation_id: short_hash(&["refusal", &self.deployment, &request_id]),
             correlation_id: request_id,
+            traceparent: Trace::current_header(),
             data,
         };
         vec![Notice { number: 1, at: self.world.clock.now(), story }]

@@ -9,6 +9,7 @@ use crate::{
     ids::TenantId,
     ports::{Alarm, Clock, SystemClock},
     steps::Failure,
+    telemetry::Trace,
 };
 
 /// The queue of wake-ups.
@@ -30,7 +31,11 @@ impl QueueAlarm {
 impl Alarm for QueueAlarm {
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let body = json!({"tenantId": tenant}).to_string().into_bytes();
+            let mut body = json!({"tenantId": tenant});
+            if let Some(at) = Trace::current_header() {
+                body["traceparent"] = json!(at);
+            }
+            let body = body.to_string().into_bytes();
             let message = NewMessage { body, enqueue_at: Some(at), ..NewMessage::default() };
             let sent = self.queue.send(WAKE_UPS, message, self.clock.now()).await;
             sent.map(|_| ()).map_err(|error| Failure::not_sent(error.to_string()))

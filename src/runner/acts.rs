@@ -8,6 +8,7 @@ use super::{
     drive::{Answer, Drive},
     effects,
     lease::Claim,
+    tell,
 };
 use crate::{
     blueprint::Kind,
@@ -27,6 +28,20 @@ enum Prepared {
     Poll(Poll),
     /// The proof looks at the whole tenant as it stands now.
     Prove(Box<Tenant>),
+}
+
+impl Prepared {
+    /// The word in spans.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Look(_) => "look",
+            Self::Write(_) => "write",
+            Self::Search(_) => "search",
+            Self::Erase(_) => "erase",
+            Self::Poll(_) => "poll",
+            Self::Prove(_) => "prove",
+        }
+    }
 }
 
 impl Drive<'_> {
@@ -130,9 +145,10 @@ impl Drive<'_> {
         let remedy = self.remedy(&name, &record.state);
         let (auditor, patience) = (Arc::clone(&self.runner.auditor), self.runner.settings.lease * 4 / 5);
         let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
+        let mut span = tell::act(prepared.word(), &name, record);
         self.busy.insert(name.clone());
-        self.in_flight.push(Box::pin(async move {
-            let event = match (prepared, seen) {
+        let work = async move {
+            match (prepared, seen) {
                 (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
                 (Prepared::Search(remains), _) => effects::search(wire, remains).await,
                 (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
@@ -148,7 +164,11 @@ impl Drive<'_> {
                     effects::erase(wire, remains, trace).await
                 }
                 (Prepared::Erase(remains), _) => effects::search(wire, remains).await,
-            };
+            }
+        };
+        self.in_flight.push(Box::pin(async move {
+            let event = span.around(work).await;
+            tell::acted(&mut span, &event);
             Answer { name, turn, event, mutating }
         }));
     }

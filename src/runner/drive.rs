@@ -8,7 +8,7 @@ use std::{
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 
-use super::{Progress, Runner, announce, lease::Claim};
+use super::{Progress, Runner, announce, lease::Claim, tell};
 use crate::{
     announce::Teller,
     blueprint::Kind,
@@ -17,6 +17,7 @@ use crate::{
     mutant,
     ports::{ETag, StoreError, Stored},
     steps::{Step, Verdict},
+    telemetry::Trace,
     tenant::{Cause, FailureClass, StepRecord, StepState, Tenant},
 };
 
@@ -44,6 +45,8 @@ pub(super) struct Drive<'a> {
     /// The number of the last notice that is durable.
     pub(super) durable_notices: u64,
     pub(super) deadline: Timestamp,
+    /// Where in a trace the work belongs, as the request said it.
+    home: Option<Trace>,
 }
 
 impl<'a> Drive<'a> {
@@ -59,6 +62,8 @@ impl<'a> Drive<'a> {
             Some(due) if due > deadline && tenant.lease.is_none() => return Ok(Progress::Parked(due)),
             Some(_) => {}
         }
+        let home = tell::home(&tenant);
+        let mut span = tell::drive(&tenant, home);
         let number = runner.drives.fetch_add(1, Ordering::Relaxed);
         let holder = format!("{}/{number}", runner.name);
         let claim = match Claim::take(&mut tenant, holder, &runner.settings, now) {
@@ -79,9 +84,12 @@ impl<'a> Drive<'a> {
             change: Change::None,
             durable_notices,
             deadline,
+            home,
         };
         engine::begin(&mut drive.tenant, now);
-        drive.carry_on().await
+        let ended = span.around(drive.carry_on()).await;
+        tell::driven(&mut span, ended.as_ref());
+        ended
     }
 
     async fn carry_on(&mut self) -> Result<Progress, StoreError> {
@@ -221,9 +229,13 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
+        let before = self.tenant.steps.get(name).map(|record| record.state.clone());
         let policy = &self.runner.settings.policy;
         match engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, policy, now) {
-            Ok(change) => self.change = self.change.max(change),
+            Ok(change) => {
+                self.change = self.change.max(change);
+                self.count_step(name, before, now);
+            }
             // The wish has changed since the question was asked; the answer is about something else now.
             Err(error) => {
                 tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late");
@@ -311,7 +323,9 @@ impl<'a> Drive<'a> {
             Outcome::Removed | Outcome::Halted(_) => BTreeMap::new(),
         };
         let version = self.tenant.version;
-        if !self.tenant.operations.is_empty() {
+        let ended: Vec<_> =
+            self.tenant.operations.iter().map(|operation| (operation.action, operation.started_at)).collect();
+        if !ended.is_empty() {
             engine::conclude(&mut self.tenant, &outcome, exports, now);
         }
         let news = self.tenant.version > version;
@@ -321,6 +335,7 @@ impl<'a> Drive<'a> {
         if let (true, Outcome::Halted(causes)) = (news, &outcome) {
             self.log_halt(causes);
         }
+        self.count_operations(&ended, &outcome, now);
         self.tell_and_leave(None).await
     }
 
@@ -357,7 +372,13 @@ impl<'a> Drive<'a> {
             return Ok(self.overtaken().await?.map(Progress::Held));
         }
         let Some(at) = self.tenant.due_at else { return Ok(Some(Progress::Settled(self.tenant.status))) };
-        if let Err(failure) = self.runner.world.alarm.wake(&self.tenant.id, at).await {
+        // Whoever is woken goes on where the request was accepted, beside this drive and not below it.
+        let wake = self.runner.world.alarm.wake(&self.tenant.id, at);
+        let woken = match self.home {
+            Some(home) => home.scope(wake).await,
+            None => wake.await,
+        };
+        if let Err(failure) = woken {
             tracing::warn!(tenant.id = %self.tenant.id, error = %failure, "no wake-up was scheduled; the sweep will do");
         }
         Ok(Some(Progress::Parked(at)))

@@ -12,11 +12,13 @@
 //! The next reconcile heals that.
 
 mod acts;
+mod backlog;
 mod drive;
 mod effects;
 mod lease;
 mod outbox;
 mod sweep;
+mod tell;
 
 use std::{
     sync::{Arc, atomic::AtomicU64},

@@ -4,6 +4,7 @@ use crate::{
     announce::{Teller, event_of, row_of},
     mutant,
     ports::World,
+    telemetry::{KeyValue, Span, SpanKind, metrics},
     tenant::Notice,
 };
 
@@ -27,11 +28,28 @@ pub async fn announce(world: &World, deployment: &str, teller: Teller<'_>, notic
     if events.is_empty() {
         return true;
     }
-    let Err(failure) = world.announcer.publish(&events).await else { return true };
+    let mut span = Span::begin(
+        SpanKind::Producer,
+        || "publish events",
+        || {
+            let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+            vec![
+                KeyValue::new("messaging.operation.name", "publish"),
+                KeyValue::new("messaging.operation.type", "send"),
+                KeyValue::new("messaging.batch.message_count", count),
+            ]
+        },
+    );
+    let published = span.around(world.announcer.publish(&events)).await;
+    let lag = notices.iter().map(|notice| world.clock.now().duration_since(notice.at).as_secs_f64());
+    let (lag, outcome) = (lag.fold(0.0, f64::max), if published.is_ok() { "told" } else { "failed" });
+    metrics::record(&metrics::OUTBOX_LAG, lag, || [outcome.to_owned()]);
+    let Err(failure) = published else { return true };
+    span.fail(failure.cause.code.clone());
     let id = match teller {
         Teller::Tenant(id) | Teller::Intake(Some(id)) => id.as_str(),
         Teller::Intake(None) => "",
     };
-    tracing::warn!(tenant.id = id, error = %failure, "events were not published; they will be tried again");
+    tracing::warn!(tenant.id = id, error = %failure, outbox_lag_seconds = lag, "events were not published; they will be tried again");
     mutant::is("M3")
 }

@@ -22,6 +22,7 @@ impl Runner {
         let now = self.world.clock.now();
         let overdue = now.checked_sub(self.settings.overdue).unwrap_or(now);
         let due = self.world.store.due(overdue, BATCH).await?;
+        self.tell_backlog(&due, BATCH, now).await;
         for due in &due {
             match due {
                 Due::Tenant(id) => {

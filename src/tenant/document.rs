@@ -109,6 +109,9 @@ pub struct Operation {
     /// Copied through to events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
+    /// Where in a trace it was accepted, as a `traceparent`: all that is done for it is told as a part of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// How an operation ended.
@@ -259,6 +262,7 @@ impl Tenant {
                 sequence: self.sequence,
                 operation_id: operation.id.clone(),
                 correlation_id: operation.request_id.clone(),
+                traceparent: operation.traceparent.clone(),
                 data,
             },
             at,
@@ -286,6 +290,7 @@ impl Tenant {
             sequence: self.sequence,
             operation_id: id,
             correlation_id,
+            traceparent: open.and_then(|open| open.traceparent.clone()),
             data,
         };
         self.note(story, at);

@@ -22,6 +22,9 @@ pub enum Story {
         operation_id: String,
         /// The request that asked for it.
         correlation_id: String,
+        /// Where in a trace that request was accepted, as a `traceparent`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        traceparent: Option<String>,
         /// The event's `data`.
         data: Value,
     },

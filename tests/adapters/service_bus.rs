@@ -129,6 +129,7 @@ async fn an_event_goes_to_the_topic_as_a_structured_cloud_event() {
         correlationid: "r-1".to_owned(),
         sequence: "00000000000000000001".to_owned(),
         partitionkey: Some("contoso".to_owned()),
+        traceparent: None,
         data: json!({"displayName": "Café"}),
     };
     let announcer = TopicAnnouncer::new(bus(&script, &clock), "tenant-events");

@@ -88,5 +88,6 @@ pub(crate) fn operation(tenant: &Tenant, action: Action, now: Timestamp) -> Oper
         started: false,
         previous_status: tenant.status,
         external: None,
+        traceparent: None,
     }
 }

@@ -56,11 +56,11 @@ async fn a_halt_and_a_sweep_are_logged_with_what_alerts_ask_for() {
     );
     assert!(why.contains("endpoint: AuthorizationFailed"), "{halt:#}");
 
-    let before = log.said("the sweep is through").len();
+    let before = log.said("swept").len();
     let status = stage.run_function("sweep", &json!({})).await;
     assert_eq!(status, 202);
     crate::common::until("the sweep says that it is through", async || {
-        let now = log.said("the sweep is through");
+        let now = log.said("swept");
         if now.len() > before { Ok(now) } else { Err(json!(now)) }
     })
     .await

@@ -136,7 +136,7 @@ const SPOILT: [(Comparison, &str, &str, &str, &str); 33] = [
         "allowSharedKeyAccess: true",
         "is not false",
     ),
-    (alerts::queries, ALERTS, "== 'the sweep is through'", "== 'swept'", "nobody logs \"swept\""),
+    (alerts::queries, ALERTS, "== 'swept'", "== 'cleaned'", "nobody logs \"cleaned\""),
     (alerts::runbooks, ALERTS, "${runbook}#sweep-late", "${runbook}#sweeps", "sweep-late leads nowhere"),
 ];
 

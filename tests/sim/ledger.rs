@@ -269,7 +269,7 @@ impl Ledger {
     }
 
     fn durable(&mut self, id: &str, notice: &Notice) {
-        let Story::Event { kind, sequence, operation_id, correlation_id, data } = &notice.story else {
+        let Story::Event { kind, sequence, operation_id, correlation_id, data, .. } = &notice.story else {
             return;
         };
         let body = json!({

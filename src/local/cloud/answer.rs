@@ -251,6 +251,7 @@ fn entry(inner: &Inner, call: &Call, reply: &Reply, tenant: Option<String>) -> E
         status: reply.status,
         tenant,
         caller: named(inner, call),
+        traceparent: call.headers.get("traceparent").cloned(),
     }
 }
 

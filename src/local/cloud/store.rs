@@ -77,6 +77,9 @@ pub(crate) struct Entry {
     /// Who asked, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) caller: Option<String>,
+    /// Where in a trace it was asked, if the request said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traceparent: Option<String>,
 }
 
 fn fault<E: Into<redb::Error>>(error: E) -> CloudError {

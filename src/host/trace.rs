@@ -1,0 +1,150 @@
+//! The span of an invocation: where in which trace it stands, and what is told of it.
+//!
+//! A message belongs to the trace of whoever sent it: `traceparent` or `Diagnostic-Id` among its properties (what the Azure
+//! SDKs write), else the member `traceparent` of its body, which a CloudEvent may have (CloudEvents, "Distributed Tracing
+//! Extension") and each wake-up of ours has. The host's own header says which trace the host is in. Where the two differ,
+//! the message's counts, and the host's is a link.
+
+use serde::Deserialize;
+
+use super::{Answer, HttpCall, Invocation, Message, Trigger, functions::Function};
+use crate::{
+    ids::TenantId,
+    intake::MAX_BODY_BYTES,
+    ports::{Clock as _, SystemClock},
+    telemetry::{KeyValue, Span, SpanKind, Trace, metrics},
+};
+
+/// By which names a sender says where in a trace it was.
+const PROPERTIES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
+
+/// What a body tells beside what it is for.
+#[derive(Debug, Default, Deserialize)]
+struct Peek {
+    traceparent: Option<String>,
+    #[serde(rename = "tenantId", alias = "tenantid")]
+    tenant_id: Option<String>,
+}
+
+impl Peek {
+    /// Nothing is required of a body here: it is read properly later on.
+    fn into(body: &[u8]) -> Self {
+        if body.len() > MAX_BODY_BYTES {
+            Self::default()
+        } else {
+            serde_json::from_slice(body).unwrap_or_default()
+        }
+    }
+
+    fn trace(&self) -> Option<Trace> {
+        Trace::parse(self.traceparent.as_deref()?)
+    }
+}
+
+/// Begins the span of an invocation.
+pub(super) fn begin(function: &Function, invocation: &Invocation) -> Span {
+    let host = invocation.traceparent.as_deref().and_then(Trace::parse);
+    let (sent, mut span_attributes, kind, name) = match &invocation.trigger {
+        Trigger::Message(message) => {
+            let peek = Peek::into(&message.body);
+            let sent = of_properties(message).or_else(|| peek.trace());
+            let queue = queue_of(function.name);
+            (sent, of_message(message, &peek, queue), SpanKind::Consumer, format!("process {queue}"))
+        }
+        Trigger::Timer(_) => {
+            let attributes = vec![KeyValue::new("faas.trigger", "timer")];
+            (None, attributes, SpanKind::Internal, function.name.to_owned())
+        }
+        Trigger::Http(call) => {
+            let peek = Peek::into(call.body.as_deref().unwrap_or_default());
+            let sent = call.header("traceparent").and_then(Trace::parse).or_else(|| peek.trace());
+            (sent, of_call(call), SpanKind::Server, format!("{} {}", method(call), function.name))
+        }
+    };
+    let (parent, link) = match (sent, host) {
+        // The host has gone on with the sender's trace, so it stands between.
+        (Some(sent), Some(host)) if sent.id() == host.id() => (Some(host), None),
+        (Some(sent), host) => (Some(sent), host),
+        (None, host) => (host, None),
+    };
+    span_attributes.push(KeyValue::new("faas.name", function.name));
+    if let Some(id) = &invocation.id {
+        span_attributes.push(KeyValue::new("faas.invocation_id", id.clone()));
+    }
+    Span::under(parent, link, kind, || name, || span_attributes)
+}
+
+/// Takes down how an invocation ended.
+pub(super) fn ended(span: &mut Span, answer: &Answer) {
+    match answer {
+        Answer::Done { .. } => {}
+        Answer::Http { status, .. } => {
+            span.set("http.response.status_code", i64::from(*status));
+            if *status >= 500 {
+                span.fail(status.to_string());
+            }
+        }
+        Answer::TryAgain { .. } => span.fail("not-saved"),
+    }
+}
+
+/// How long a message lay in its queue.
+pub(super) fn queue_age(function: &Function, invocation: &Invocation) {
+    let Trigger::Message(Message { enqueued_at: Some(at), .. }) = &invocation.trigger else { return };
+    let age = SystemClock.now().duration_since(*at).as_secs_f64().max(0.0);
+    metrics::record(&metrics::QUEUE_AGE, age, || [function.name.to_owned()]);
+}
+
+fn of_properties(message: &Message) -> Option<Trace> {
+    let named = PROPERTIES.iter().filter_map(|name| {
+        let found = message.application_properties.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        Trace::parse(found?.1.as_str()?)
+    });
+    named.into_iter().next()
+}
+
+/// OpenTelemetry, "Semantic conventions for Azure messaging systems" and "for FaaS spans".
+fn of_message(message: &Message, peek: &Peek, queue: &'static str) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        KeyValue::new("faas.trigger", "pubsub"),
+        KeyValue::new("messaging.system", "servicebus"),
+        KeyValue::new("messaging.operation.name", "process"),
+        KeyValue::new("messaging.operation.type", "process"),
+        KeyValue::new("messaging.destination.name", queue),
+    ];
+    if let Some(count) = message.delivery_count {
+        attributes.push(KeyValue::new("azure.servicebus.message.delivery_count", i64::from(count)));
+    }
+    if let Some(at) = message.enqueued_at {
+        attributes.push(KeyValue::new("azure.servicebus.message.enqueued_time", at.as_second()));
+    }
+    // Only what is the name of a tenant is told as one; a message's own id is its sender's text and is not told.
+    let named = [peek.tenant_id.as_deref(), message.session_id.as_deref()];
+    if let Some(tenant) = named.into_iter().flatten().find_map(|id| id.parse::<TenantId>().ok()) {
+        attributes.push(KeyValue::new("tenant.id", tenant.to_string()));
+    }
+    attributes
+}
+
+fn of_call(call: &HttpCall) -> Vec<KeyValue> {
+    vec![KeyValue::new("faas.trigger", "http"), KeyValue::new("http.request.method", method(call))]
+}
+
+/// The method, if it is one that is answered; anybody may send any word.
+fn method(call: &HttpCall) -> &'static str {
+    match call.method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "OPTIONS" => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+/// The queue that a function's messages come from.
+fn queue_of(function: &str) -> &'static str {
+    match function {
+        "resume" => "tenant-wakeups",
+        "deadletter" => "tenant-requests/$deadletterqueue",
+        _ => "tenant-requests",
+    }
+}

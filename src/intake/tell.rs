@@ -1,0 +1,28 @@
+//! What the intake tells of a message: how its span ended, and one more answer in the count.
+
+use super::{Answer, Verdict};
+use crate::{
+    ports::StoreError,
+    telemetry::{Span, metrics},
+    tenant::Action,
+};
+
+/// Takes down how a message was answered.
+pub(super) fn answered(span: &mut Span, action: Option<Action>, answer: Result<&Answer, &StoreError>) {
+    let action = action.map_or("unknown", Action::as_str);
+    span.set("tenantry.action", action);
+    let Ok(answer) = answer else { return span.fail("not-saved") };
+    let verdict = match answer.verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::Rejected => "rejected",
+        Verdict::Planned => "planned",
+    };
+    span.set("tenantry.outcome", verdict);
+    if let Some(tenant) = &answer.tenant_id {
+        span.set("tenant.id", tenant.to_string());
+    }
+    if let Some(operation) = &answer.operation_id {
+        span.set("tenantry.operation.id", operation.clone());
+    }
+    metrics::record(&metrics::REQUESTS, 1.0, || [action.to_owned(), verdict.to_owned()]);
+}

@@ -1,0 +1,107 @@
+//! One piece of work within a trace.
+
+use std::{borrow::Cow, future::Future};
+
+use opentelemetry::{
+    Context, KeyValue, Value,
+    trace::{
+        Link, Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
+        TraceState,
+    },
+};
+use opentelemetry_sdk::trace::Span as Recorded;
+use uuid::Uuid;
+
+use super::{
+    export::exporting,
+    trace::{Trace, scope},
+};
+
+/// A span, from its beginning until it is dropped. It is recorded only where spans are exported, and then only if the
+/// sampling rule takes its trace; its place in the trace is known in any case.
+#[must_use]
+pub struct Span {
+    at: Option<Trace>,
+    recorded: Option<Recorded>,
+}
+
+impl Span {
+    /// A part of what the present task does. Outside of every trace, and with nobody to tell, it is nothing.
+    pub fn begin<N: Into<Cow<'static, str>>>(
+        kind: SpanKind,
+        name: impl FnOnce() -> N,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
+    ) -> Self {
+        let parent = Trace::current();
+        match parent {
+            None if exporting().is_none() => Self { at: None, recorded: None },
+            _ => Self::under(parent, None, kind, name, attributes),
+        }
+    }
+
+    /// A part of what stands at `parent`, or the beginning of a trace. `link` is where it was caused besides, in another
+    /// trace.
+    pub fn under<N: Into<Cow<'static, str>>>(
+        parent: Option<Trace>,
+        link: Option<Trace>,
+        kind: SpanKind,
+        name: impl FnOnce() -> N,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
+    ) -> Self {
+        let Some(exporting) = exporting() else {
+            let at = parent.map_or_else(|| Trace::of(None), Trace::child);
+            return Self { at: Some(at), recorded: None };
+        };
+        let context = match parent {
+            Some(parent) => Context::new().with_remote_span_context(context_of(parent)),
+            None => Context::new(),
+        };
+        let links = link.map(|link| Link::with_context(context_of(link)));
+        let span = exporting.start(kind, name().into(), attributes(), links.into_iter().collect(), &context);
+        let given = span.span_context();
+        // After the end of the exporter spans have no ids of their own.
+        let at = match given.is_valid() {
+            true => Trace::at(
+                Uuid::from_bytes(given.trace_id().to_bytes()),
+                u64::from_be_bytes(given.span_id().to_bytes()),
+                given.is_sampled(),
+            ),
+            false => parent.map_or_else(|| Trace::of(None), Trace::child),
+        };
+        Self { at: Some(at), recorded: span.is_recording().then_some(span) }
+    }
+
+    /// Its place in the trace, for whatever is told of it.
+    pub fn at(&self) -> Option<Trace> {
+        self.at
+    }
+
+    /// Does some work as a part of it.
+    pub async fn around<F: Future>(&self, work: F) -> F::Output {
+        scope(self.at, work).await
+    }
+
+    /// Adds what is known only later.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.set_attribute(KeyValue::new(name, value));
+        }
+    }
+
+    /// Marks it as failed, with a code that says why; never with a text of somebody else's.
+    pub fn fail(&mut self, code: impl Into<Cow<'static, str>>) {
+        if let Some(recorded) = &mut self.recorded {
+            let code = code.into();
+            recorded.set_attribute(KeyValue::new("error.type", code.clone()));
+            recorded.set_status(Status::error(code));
+        }
+    }
+}
+
+/// Everything that comes from outside this span's own task counts as remote.
+fn context_of(trace: Trace) -> SpanContext {
+    let flags = TraceFlags::default().with_sampled(trace.is_sampled());
+    let (id, span) =
+        (TraceId::from_bytes(trace.id().into_bytes()), SpanId::from_bytes(trace.span().to_be_bytes()));
+    SpanContext::new(id, span, flags, true, TraceState::default())
+}

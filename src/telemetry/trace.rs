@@ -1,0 +1,143 @@
+//! The trace that work belongs to (W3C Trace Context).
+
+use std::future::Future;
+
+use uuid::Uuid;
+
+tokio::task_local! {
+    static TRACE: Option<Trace>;
+}
+
+/// A place in a trace: the trace's id, and the span that whatever comes next is a part of.
+///
+/// Azure is told the id as well, as the correlation id: what the activity log says of a request is found by the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    id: Uuid,
+    span: u64,
+    sampled: bool,
+}
+
+impl Trace {
+    /// The place that a `traceparent` header names; a new trace if there is none, or none that can be read.
+    pub fn of(traceparent: Option<&str>) -> Self {
+        traceparent.and_then(Self::parse).unwrap_or_else(|| Self::new(fresh(), false))
+    }
+
+    /// The place that a `traceparent` names, if it is one.
+    pub fn parse(traceparent: &str) -> Option<Self> {
+        let mut parts = traceparent.trim_matches(['"', ' ']).split('-');
+        let (version, id, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let hex = |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !hex(version, 2) || version == "ff" || !hex(id, 32) || !hex(span, 16) || !hex(flags, 2) {
+            return None;
+        }
+        let id = Uuid::try_parse(id).ok().filter(|id| !id.is_nil())?;
+        let span = u64::from_str_radix(span, 16).ok().filter(|span| *span != 0)?;
+        let sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
+        Some(Self { id, span, sampled })
+    }
+
+    fn new(id: Uuid, sampled: bool) -> Self {
+        // Never all zeros: some bits of a version 4 UUID are fixed.
+        let (span, _) = fresh().as_u64_pair();
+        Self { id, span, sampled }
+    }
+
+    /// A place whose ids somebody else has given out.
+    pub(super) fn at(id: Uuid, span: u64, sampled: bool) -> Self {
+        Self { id, span, sampled }
+    }
+
+    /// A new span of the same trace.
+    pub(super) fn child(self) -> Self {
+        Self::new(self.id, self.sampled)
+    }
+
+    /// Where the present task is, if it belongs to a trace.
+    pub fn current() -> Option<Self> {
+        TRACE.try_with(|trace| *trace).ok().flatten()
+    }
+
+    /// Where the present task is, as a `traceparent`.
+    pub fn current_header() -> Option<String> {
+        Self::current().map(Self::header)
+    }
+
+    /// Runs something at this place.
+    pub async fn scope<F: Future>(self, work: F) -> F::Output {
+        scope(Some(self), work).await
+    }
+
+    /// The id of the whole trace.
+    pub fn id(self) -> Uuid {
+        self.id
+    }
+
+    /// The number of the span.
+    pub fn span(self) -> u64 {
+        self.span
+    }
+
+    /// Whether whoever began the trace wants it recorded.
+    pub fn is_sampled(self) -> bool {
+        self.sampled
+    }
+
+    /// This place as a `traceparent`.
+    pub fn header(self) -> String {
+        format!("00-{}-{:016x}-0{}", self.id.simple(), self.span, u8::from(self.sampled))
+    }
+}
+
+/// Runs something at a place, or at none.
+pub(super) async fn scope<F: Future>(at: Option<Trace>, work: F) -> F::Output {
+    TRACE.scope(at, work).await
+}
+
+/// A random id for what outside protocols want one for: traces, spans, requests. Nothing is decided by it.
+#[expect(clippy::disallowed_methods, reason = "W3C Trace Context and x-ms-client-request-id want random ids")]
+pub fn fresh() -> Uuid {
+    Uuid::new_v4()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn a_place_is_read_and_written_without_loss() {
+        let trace = Trace::parse(PARENT).unwrap();
+        assert_eq!(trace.id().to_string(), "4bf92f35-77b3-4da6-a3ce-929d0e0e4736");
+        assert_eq!((trace.header().as_str(), trace.is_sampled()), (PARENT, true));
+        assert_eq!(Trace::parse(&format!("\"{PARENT}\"")), Some(trace), "as a quoted property");
+    }
+
+    #[test]
+    fn a_child_is_another_span_of_the_same_trace() {
+        let trace = Trace::parse(PARENT).unwrap();
+        let (one, two) = (trace.child(), trace.child());
+        assert_eq!((one.id(), one.is_sampled()), (trace.id(), true));
+        assert_ne!(one.span(), two.span());
+        assert_eq!(one.header().len(), PARENT.len());
+    }
+
+    #[test]
+    fn what_is_no_place_begins_a_new_trace() {
+        for odd in [
+            "",
+            "00-0-0-0",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-+1",
+            "|7d7e9a1b.",
+        ] {
+            assert_eq!(Trace::parse(odd), None, "{odd}");
+            assert!(!Trace::of(Some(odd)).id().is_nil());
+        }
+        assert!(!Trace::of(None).id().is_nil());
+    }
+}
