@@ -113,8 +113,19 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     assert!(of_name("process tenant-requests") == 1 && of_name("process tenant-wakeups") > 1, "{ours:#?}");
     assert!(of_name("intake") >= 1 && of_name("drive") > 2, "it was parked and taken up again");
     // ... by way of each request to Azure ...
-    let asked: Vec<&Value> = journal.iter().filter(|line| text(line, "/tenant") == "contoso").collect();
+    // Afterwards the audit looks at it on its own account.
+    let ready = events.iter().find(|event| text(event, "/type").contains("provision.succeeded")).unwrap();
+    let told = |line: &&Value| text(line, "/path").starts_with("/api/events");
+    let before = |line: &&Value| text(line, "/at") <= text(ready, "/time") || told(line);
+    let asked = journal.iter().filter(|line| text(line, "/tenant") == "contoso").filter(before);
+    let asked: Vec<&Value> = asked.collect();
     assert!(asked.len() > 40, "{} requests", asked.len());
+    // What runs behind an endpoint is not told of our traces, so these are counted; whoever was turned away has called
+    // nobody's service.
+    let is_score = |line: &Value| text(line, "/path") == "/score";
+    let scored = journal.iter().filter(|line| is_score(line) && text(line, "/at") <= text(ready, "/time"));
+    assert_eq!(of_name("POST /score"), scored.count(), "calls of the tenant's service");
+    let asked: Vec<&Value> = asked.into_iter().filter(|line| !is_score(line)).collect();
     for line in &asked {
         let at = Trace::parse(text(line, "/traceparent")).unwrap_or_else(|| panic!("{line}"));
         assert_eq!(at.id(), sender.id(), "{line}");
@@ -135,6 +146,8 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
         assert!(ours.contains_key(format!("{:016x}", at.span()).as_str()), "{event:#}");
     }
     assert!(of_name("publish events") >= 2);
+    let linked = ours.values().filter(|span| !span.links.is_empty());
+    assert!(linked.count() > 0, "where the host was in another trace it is linked");
     // No span hangs in the air, and no work on this tenant is told elsewhere.
     let root = format!("{:016x}", sender.span());
     for span in ours.values() {
