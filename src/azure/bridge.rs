@@ -156,7 +156,7 @@ impl fmt::Debug for ServiceBusTransport {
 impl ServiceBusTransport {
     /// To the namespace at an address.
     pub fn new(transport: Transport, tokens: Arc<Tokens>, namespace: Url) -> Self {
-        Self { transport: Transport { service: Service::ServiceBus, ..transport }, tokens, namespace }
+        Self { transport: Transport { service: Service::Bus, ..transport }, tokens, namespace }
     }
 
     async fn put_right(&self, request: &Request) -> Result<Request> {

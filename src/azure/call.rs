@@ -16,7 +16,7 @@ pub(super) enum Service {
     Arm,
     Graph,
     EventGrid,
-    ServiceBus,
+    Bus,
     Tables,
     Entra,
     Inference,
@@ -29,7 +29,7 @@ impl Service {
             Self::Arm => "arm",
             Self::Graph => "graph",
             Self::EventGrid => "event-grid",
-            Self::ServiceBus => "service-bus",
+            Self::Bus => "service-bus",
             Self::Tables => "tables",
             Self::Entra => "entra",
             Self::Inference => "inference",
@@ -41,7 +41,7 @@ impl Service {
     fn is_told(self) -> bool {
         match self {
             Self::Arm | Self::Graph | Self::EventGrid => true,
-            Self::ServiceBus | Self::Tables | Self::Entra | Self::Inference => false,
+            Self::Bus | Self::Tables | Self::Entra | Self::Inference => false,
         }
     }
 
@@ -67,7 +67,7 @@ impl Service {
                 });
                 parts.collect::<Vec<_>>().join("/")
             }
-            Self::EventGrid | Self::ServiceBus | Self::Inference => path.to_owned(),
+            Self::EventGrid | Self::Bus | Self::Inference => path.to_owned(),
         }
     }
 }
@@ -157,7 +157,7 @@ mod tests {
                 "/v1.0/applications/{}/federatedIdentityCredentials({})",
             ),
             (Service::Tables, "/devstore/tenantry(PartitionKey='a',RowKey='b')", "/devstore/tenantry({})"),
-            (Service::ServiceBus, "/tenant-wakeups/messages", "/tenant-wakeups/messages"),
+            (Service::Bus, "/tenant-wakeups/messages", "/tenant-wakeups/messages"),
             (
                 Service::Entra,
                 "/11111111-2222-3333-4444-555555555555/oauth2/v2.0/token",

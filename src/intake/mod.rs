@@ -78,7 +78,7 @@ impl Intake {
     /// [`StoreError`] when the state can't be read or saved: the message has to come again.
     pub async fn take_in(&self, body: &[u8]) -> Result<Answer, StoreError> {
         let mut span = Span::begin(SpanKind::Internal, || "intake", Vec::new);
-        let (action, answer) = span.around(self.judge(body)).await;
+        let (action, answer) = span.around(Box::pin(self.judge(body))).await;
         tell::answered(&mut span, action, answer.as_ref());
         answer
     }

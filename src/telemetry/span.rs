@@ -77,8 +77,8 @@ impl Span {
     }
 
     /// Does some work as a part of it.
-    pub async fn around<F: Future>(&self, work: F) -> F::Output {
-        scope(self.at, work).await
+    pub fn around<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        scope(self.at, work)
     }
 
     /// Adds what is known only later.

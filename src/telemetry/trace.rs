@@ -65,8 +65,8 @@ impl Trace {
     }
 
     /// Runs something at this place.
-    pub async fn scope<F: Future>(self, work: F) -> F::Output {
-        scope(Some(self), work).await
+    pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        scope(Some(self), work)
     }
 
     /// The id of the whole trace.
@@ -91,8 +91,8 @@ impl Trace {
 }
 
 /// Runs something at a place, or at none.
-pub(super) async fn scope<F: Future>(at: Option<Trace>, work: F) -> F::Output {
-    TRACE.scope(at, work).await
+pub(super) fn scope<F: Future>(at: Option<Trace>, work: F) -> impl Future<Output = F::Output> {
+    TRACE.scope(at, work)
 }
 
 /// A random id for what outside protocols want one for: traces, spans, requests. Nothing is decided by it.
