@@ -170,7 +170,13 @@ async fn who_is_not_let_in_by_a_step_can_not_be_suspended() {
     let mut signup = signup("tailspin");
     signup["spec"]["parameters"] = json!({});
     stage.accept(&signup).await;
-    let before = stage.until_is("tailspin", "active").await;
+    stage.until_is("tailspin", "active").await;
+    // The outcome is saved before it is told, and only then is nothing left to do.
+    let before = crate::common::until("nothing is left to do", async || {
+        let tenant = stage.tenant("tailspin").await;
+        if tenant["dueAt"].is_null() { Ok(tenant) } else { Err(tenant) }
+    })
+    .await;
     let refused = stage.submit(&billing("s", "tailspin")).await;
     assert_eq!(
         (refused.status, &refused.body["code"]),
