@@ -15,9 +15,9 @@
 //! Azure shows whether only a tenant reaches its service, and [`drift`] whether it is still as it was left, both pure;
 //! [`audit`] collects what they judge.
 //!
-//! [`ports`] are the seams between these and a world; [`azure`] is the real one, [`local`] the one with no Azure. People
-//! come in through [`api`], the HTTP functions, and [`cli`], one file per command; [`config`] reads their settings and
-//! [`telemetry`] writes their logs.
+//! [`ports`] are the seams between these and a world; [`azure`] is the real one, `local` the one with no Azure, which a
+//! package for Azure is built without. People come in through [`api`], the HTTP functions, and [`cli`], one file per
+//! command; [`config`] reads their settings and [`telemetry`] writes their logs.
 
 pub mod announce;
 pub mod api;
@@ -32,6 +32,7 @@ pub mod host;
 pub mod ids;
 pub mod intake;
 pub mod isolation;
+#[cfg(feature = "local")]
 pub mod local;
 pub mod mutant;
 pub mod permissions;

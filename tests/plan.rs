@@ -130,7 +130,7 @@ fn command(message: &Value, json: bool, dot: bool) -> (String, String) {
     std::fs::write(&tenant, message.to_string()).unwrap();
     let mut out = Vec::new();
     let args = command::Args { tenant, blueprint: None, stamp: None, json, dot };
-    let code = command::run(&args, &stamp(), &mut out).unwrap();
+    let code = command::run(&args, Some(&stamp()), &mut out).unwrap();
     let out = String::from_utf8(out).unwrap().replace(&folder.path().display().to_string(), ".");
     (format!("{code:?}"), out)
 }

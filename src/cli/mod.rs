@@ -1,16 +1,18 @@
 //! The commands: one file each. Exit codes: 0 done, 1 done but not as wished, 2 the command could not be carried out.
 
+mod blueprints;
 mod call;
 pub mod check;
-mod cloud;
 mod drift;
 mod history;
 mod list;
+#[cfg(feature = "local")]
 mod local;
+#[cfg(not(feature = "local"))]
+mod no_local;
 mod output;
 pub mod permissions;
 pub mod plan;
-mod progress;
 mod retry;
 mod serve;
 mod status;
@@ -22,9 +24,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(not(feature = "local"))]
+use self::no_local as local;
 use crate::{
     config::Config,
-    local::cloud::local_stamp,
     telemetry::{Style, begin},
 };
 
@@ -38,9 +41,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Local(local::Args),
+    #[command(flatten)]
+    Local(local::Command),
     Serve(serve::Args),
-    Cloud(cloud::Args),
     Check(check::Args),
     Plan(plan::Args),
     Permissions(permissions::Args),
@@ -71,14 +74,13 @@ pub async fn run() -> ExitCode {
         if serves { (Style::Json, "info,azure_identity=warn") } else { (Style::Plain, "warn") };
     begin(style, config.log.as_deref(), level);
     match command {
-        Command::Local(args) => exporting(config, |config| local::run(args, config)).await,
+        Command::Local(command) => exporting(config, |config| local::run(command, config)).await,
         Command::Serve(args) => exporting(config, |config| serve::run(args, config)).await,
-        Command::Cloud(args) => cloud::run(args, config).await,
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
-        Command::Permissions(args) => match local::blueprints(&config) {
+        Command::Permissions(args) => match blueprints::known(&config) {
             Ok(known) if args.held => permissions::compare(&args, &known, config.azure.as_ref()).await,
             Ok(known) => {
-                let stamps = config.azure.map_or_else(|| vec![local_stamp()], |azure| azure.stamps);
+                let stamps = config.azure.map_or_else(local::stamps, |azure| azure.stamps);
                 printed(permissions::run(&args, &known, &stamps, &mut std::io::stdout()))
             }
             Err(problems) => {
@@ -86,7 +88,7 @@ pub async fn run() -> ExitCode {
                 ExitCode::from(2)
             }
         },
-        Command::Plan(args) => printed(plan::run(&args, &local_stamp(), &mut std::io::stdout())),
+        Command::Plan(args) => printed(plan::run(&args, local::stamps().first(), &mut std::io::stdout())),
         Command::Submit(args) => submit::run(args, config).await,
         Command::Status(args) => status::run(args).await,
         Command::List(args) => list::run(args).await,

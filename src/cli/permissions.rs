@@ -64,6 +64,9 @@ pub fn run(
         Ok(given) => given.unwrap_or_else(|| stamps.to_vec()),
         Err(why) => return usage(&why, out),
     };
+    if stamps.is_empty() {
+        return usage("for which places? Name a file with stamps: --stamp FILE or TENANTRY_STAMPS", out);
+    }
     let blueprints = match chosen(args, configured, out)? {
         Ok(blueprints) => blueprints,
         Err(code) => return Ok(code),

@@ -46,13 +46,16 @@ pub struct Args {
 /// can't be read.
 ///
 /// Errors: only those of `out` itself.
-pub fn run(args: &Args, local_stamp: &Value, out: &mut dyn io::Write) -> io::Result<ExitCode> {
+pub fn run(args: &Args, default_stamp: Option<&Value>, out: &mut dyn io::Write) -> io::Result<ExitCode> {
     let text = match args.blueprint.as_deref().map(read).unwrap_or_else(|| Ok(DEFAULT.to_owned())) {
         Ok(text) => text,
         Err(why) => return usage(&why, out),
     };
     let (message, stamp) = match (read(&args.tenant), args.stamp.as_deref().map(json_file).transpose()) {
-        (Ok(message), Ok(stamp)) => (message, stamp.unwrap_or_else(|| local_stamp.clone())),
+        (Ok(message), Ok(stamp)) => match stamp.or_else(|| default_stamp.cloned()) {
+            Some(stamp) => (message, stamp),
+            None => return usage("where would the tenant go? Name a file with a stamp: --stamp FILE", out),
+        },
         (Err(why), _) | (_, Err(why)) => return usage(&why, out),
     };
     let blueprint = match Blueprint::check(&text) {

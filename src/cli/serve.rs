@@ -6,10 +6,7 @@ use clap::Args as ClapArgs;
 
 use tokio::net::TcpListener;
 
-use super::{
-    local::{blueprints, local_settings, refused_in_azure},
-    output,
-};
+use super::{blueprints, local, output};
 use crate::{
     azure::{
         rights::{Finding, held},
@@ -19,10 +16,6 @@ use crate::{
     config::{AzureConfig, Config, WakeUps},
     engine::later,
     host::{self, routes::Routes},
-    local::{
-        cloud::Speed,
-        world::{LocalError, LocalWorld},
-    },
     permissions::{Comparison, Permissions, derive},
     ports::{Clock, SystemClock, World},
     runner::Settings,
@@ -34,25 +27,24 @@ use crate::{
 pub(super) struct Args {}
 
 pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
-    if let Some(refusal) = refused_in_azure(&config) {
-        output::problem(refusal);
-        return ExitCode::from(2);
-    }
-    let listener = match host::bind(config.handler_port).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            output::problem(&format!("127.0.0.1:{} can't be listened on: {error}", config.handler_port));
-            return ExitCode::from(2);
-        }
-    };
     match &config.azure {
-        Some(azure) => in_azure(listener, &config, azure).await,
-        None => on_this_machine(listener, &config).await,
+        Some(azure) => in_azure(&config, azure).await,
+        None => local::serve(&config).await,
     }
 }
 
-async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -> ExitCode {
-    let blueprints = match blueprints(config) {
+/// Takes the port that the host calls; otherwise this is what to say.
+pub(super) async fn listen(config: &Config) -> Result<TcpListener, String> {
+    let port = config.handler_port;
+    host::bind(port).await.map_err(|error| format!("127.0.0.1:{port} can't be listened on: {error}"))
+}
+
+async fn in_azure(config: &Config, azure: &AzureConfig) -> ExitCode {
+    let listener = match listen(config).await {
+        Ok(listener) => listener,
+        Err(problem) => return refused(&[problem]),
+    };
+    let blueprints = match blueprints::known(config) {
         Ok(blueprints) => blueprints,
         Err(problems) => return refused(&problems),
     };
@@ -66,8 +58,8 @@ async fn in_azure(listener: TcpListener, config: &Config, azure: &AzureConfig) -
         };
         let isolation = config.isolation.clone();
         let mut settings = Settings { budget: azure.patience, overdue, isolation, ..settings };
-        if let Some(Ok(speed)) = azure.stand_in_speed.as_ref().map(|speed| speed.parse::<Speed>()) {
-            settings.policy.visibility = speed.replication_lag() * 2;
+        if let Some(visibility) = local::visibility(azure) {
+            settings.policy.visibility = visibility;
         }
         tokio::spawn(look_at_state(world.clone()));
         tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&world.clock), blueprints.clone()));
@@ -145,32 +137,15 @@ async fn enough(azure: &AzureConfig, clock: &Arc<dyn Clock>, permissions: &Permi
     enough
 }
 
-async fn on_this_machine(listener: TcpListener, config: &Config) -> ExitCode {
-    let settings = match local_settings(config, config.data.clone(), &config.speed) {
-        Ok(settings) => settings,
-        Err(problems) => return refused(&problems),
-    };
-    let served: Result<(), LocalError> = async {
-        let local = LocalWorld::open(settings).await?.healing(&config.heal);
-        // Wake-ups of the local world lie in its own queue, which no outside host knows.
-        let wake_ups = local.host().await?;
-        tracing::info!(port = config.handler_port, world = "local", "serving");
-        host::serve(listener, local.routes.clone(), told_to_end(local.routes.clone())).await?;
-        wake_ups.stop().await;
-        Ok(())
-    }
-    .await;
-    output::ended(served)
-}
-
 /// Waits for the end, and has the drives that are under way come to one.
-async fn told_to_end(routes: Arc<Routes>) {
+pub(super) async fn told_to_end(routes: Arc<Routes>) {
     stop_signal().await;
     tracing::info!("told to end");
     routes.runner.wind_down();
 }
 
-fn refused(problems: &[String]) -> ExitCode {
+/// Says what keeps the program from beginning.
+pub(super) fn refused(problems: &[String]) -> ExitCode {
     problems.iter().for_each(|problem| output::problem(problem));
     ExitCode::from(2)
 }

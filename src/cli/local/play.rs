@@ -5,9 +5,12 @@ use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Duratio
 use axum::Router;
 use clap::Args as ClapArgs;
 
-use super::{output, progress::Watch, serve::stop_signal};
+use super::{
+    super::{output, serve::stop_signal},
+    progress::Watch,
+    serve::{refused_in_azure, settings},
+};
 use crate::{
-    blueprint::{Blueprint, DEFAULT},
     config::{Config, DriftClass},
     engine::later,
     host::bind,
@@ -68,7 +71,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     }
     let data = args.data.clone().unwrap_or_else(|| config.data.clone());
     let speed = args.speed.as_deref().unwrap_or(&config.speed);
-    let settings = match local_settings(&config, data, speed) {
+    let settings = match settings(&config, data, speed) {
         Ok(settings) => settings,
         Err(problems) => {
             problems.iter().for_each(|problem| output::problem(problem));
@@ -194,71 +197,4 @@ async fn until_settled(
         }
         SystemClock.sleep_until(later(SystemClock.now(), LOOK_INTERVAL)).await;
     }
-}
-
-/// A local world is for laptops; in the Functions platform it would lose what it is told.
-pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
-    (config.in_azure && config.azure.is_none()).then_some(
-        "this process runs in the Azure Functions platform, where the local world is refused: its files go with the \
-         instance. Set TENANTRY_WORLD=azure and the settings of the Azure world (docs/operating.md)",
-    )
-}
-
-/// The local world's settings, with all blueprints checked.
-pub(super) fn local_settings(
-    config: &Config,
-    data: PathBuf,
-    speed: &str,
-) -> Result<LocalSettings, Vec<String>> {
-    let bad_speed = |error: CloudError| format!("--speed or TENANTRY_SPEED: {error}");
-    match (speed.parse().map_err(bad_speed), blueprints(config)) {
-        (Ok(speed), Ok(blueprints)) => {
-            let (deployment, event_topics) = (config.deployment.clone(), config.event_topics.clone());
-            let isolation = config.isolation.clone();
-            Ok(LocalSettings { data, speed, deployment, blueprints, event_topics, isolation })
-        }
-        (speed, blueprints) => {
-            Err(speed.err().into_iter().chain(blueprints.err().into_iter().flatten()).collect())
-        }
-    }
-}
-
-/// The built-in blueprint and those of the settings' folder, all checked.
-pub(super) fn blueprints(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {
-    let mut problems = Vec::new();
-    let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];
-    if let Some(folder) = &config.blueprints {
-        match blueprint_files(folder) {
-            Ok(files) => texts.extend(files),
-            Err(error) => {
-                problems.push(format!("TENANTRY_BLUEPRINTS: {} can't be read: {error}", folder.display()));
-            }
-        }
-    }
-    let mut blueprints = Vec::new();
-    for (name, text) in texts {
-        match Blueprint::check(&text) {
-            Ok(checked) => blueprints.push(checked.blueprint),
-            Err(findings) => {
-                problems.extend(findings.iter().map(|finding| {
-                    format!("{name}:{}:{}: {}", finding.line, finding.column, finding.message)
-                }));
-            }
-        }
-    }
-    if problems.is_empty() { Ok(blueprints) } else { Err(problems) }
-}
-
-/// The YAML files of a folder, by name.
-fn blueprint_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.sort();
-    let is_yaml =
-        |file: &PathBuf| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    files
-        .into_iter()
-        .filter(is_yaml)
-        .map(|file| Ok((file.display().to_string(), std::fs::read_to_string(&file)?)))
-        .collect()
 }

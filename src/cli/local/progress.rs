@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::output;
+use super::super::output;
 use crate::{
     ids::TenantId,
     intake::{self, Answer, Verdict, Wish},

@@ -10,7 +10,7 @@ use std::{
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::{local::blueprints, output, serve::stop_signal};
+use super::super::{blueprints, output, serve::stop_signal};
 use crate::{
     config::Config,
     host::bind,
@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
         let queue = Queue::open(Db::open(&data.join("queue.redb"))?, BrokerSettings::default())?;
         let mut settings = CloudSettings::new(data.join("azure.redb"), Arc::new(|| SystemClock.now()));
         let unguarded = |why: &str| output::line(&format!("# it allows everything: {why}"));
-        match blueprints(&config).map(|known| Access::least(&known, &[local_stamp()], None)) {
+        match blueprints::known(&config).map(|known| Access::least(&known, &[local_stamp()], None)) {
             Ok(Ok(access)) => settings = settings.access(access),
             Ok(Err(why)) => unguarded(&why),
             Err(problems) => unguarded(&problems.join("; ")),

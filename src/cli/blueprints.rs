@@ -1,0 +1,48 @@
+//! The blueprints that a command goes by.
+
+use std::path::PathBuf;
+
+use crate::{
+    blueprint::{Blueprint, DEFAULT},
+    config::Config,
+};
+
+/// The built-in one and those of the settings' folder, all checked.
+pub(super) fn known(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];
+    if let Some(folder) = &config.blueprints {
+        match blueprint_files(folder) {
+            Ok(files) => texts.extend(files),
+            Err(error) => {
+                problems.push(format!("TENANTRY_BLUEPRINTS: {} can't be read: {error}", folder.display()));
+            }
+        }
+    }
+    let mut blueprints = Vec::new();
+    for (name, text) in texts {
+        match Blueprint::check(&text) {
+            Ok(checked) => blueprints.push(checked.blueprint),
+            Err(findings) => {
+                problems.extend(findings.iter().map(|finding| {
+                    format!("{name}:{}:{}: {}", finding.line, finding.column, finding.message)
+                }));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(blueprints) } else { Err(problems) }
+}
+
+/// The YAML files of a folder, by name.
+fn blueprint_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.sort();
+    let is_yaml =
+        |file: &PathBuf| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    files
+        .into_iter()
+        .filter(is_yaml)
+        .map(|file| Ok((file.display().to_string(), std::fs::read_to_string(&file)?)))
+        .collect()
+}

@@ -1,0 +1,43 @@
+//! What commands do with the world that needs no Azure. A package for Azure is built without it
+//! (docs/decisions/0034-package.md) and has `no_local` in this place.
+
+mod cloud;
+mod play;
+mod progress;
+mod serve;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Subcommand;
+use serde_json::Value;
+
+pub(super) use self::serve::serve;
+use crate::{
+    config::{AzureConfig, Config},
+    local::cloud::{Speed, local_stamp},
+};
+
+/// The commands that there are only with it.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Local(play::Args),
+    Cloud(cloud::Args),
+}
+
+pub(super) async fn run(command: Command, config: Config) -> ExitCode {
+    match command {
+        Command::Local(args) => play::run(args, config).await,
+        Command::Cloud(args) => cloud::run(args, config).await,
+    }
+}
+
+/// Where tenants go when nobody says where.
+pub(super) fn stamps() -> Vec<Value> {
+    vec![local_stamp()]
+}
+
+/// How long new objects may stay unseen, where a simulated Azure of known speed stands in for the real one.
+pub(super) fn visibility(azure: &AzureConfig) -> Option<Duration> {
+    let speed: Speed = azure.stand_in_speed.as_ref()?.parse().ok()?;
+    Some(speed.replication_lag() * 2)
+}

@@ -1,0 +1,65 @@
+//! `tenantry serve` where no Azure is set: the functions over the local world.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use super::super::{
+    blueprints, output,
+    serve::{listen, refused, told_to_end},
+};
+use crate::{
+    config::Config,
+    host,
+    local::{
+        cloud::CloudError,
+        world::{LocalError, LocalSettings, LocalWorld},
+    },
+};
+
+/// Serves until it is told to end.
+pub(in crate::cli) async fn serve(config: &Config) -> ExitCode {
+    if let Some(refusal) = refused_in_azure(config) {
+        return refused(&[refusal.to_owned()]);
+    }
+    let listener = match listen(config).await {
+        Ok(listener) => listener,
+        Err(problem) => return refused(&[problem]),
+    };
+    let settings = match settings(config, config.data.clone(), &config.speed) {
+        Ok(settings) => settings,
+        Err(problems) => return refused(&problems),
+    };
+    let served: Result<(), LocalError> = async {
+        let local = LocalWorld::open(settings).await?.healing(&config.heal);
+        // Wake-ups of the local world lie in its own queue, which no outside host knows.
+        let wake_ups = local.host().await?;
+        tracing::info!(port = config.handler_port, world = "local", "serving");
+        host::serve(listener, local.routes.clone(), told_to_end(local.routes.clone())).await?;
+        wake_ups.stop().await;
+        Ok(())
+    }
+    .await;
+    output::ended(served)
+}
+
+/// A local world is for laptops; in the Functions platform it would lose what it is told.
+pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
+    (config.in_azure && config.azure.is_none()).then_some(
+        "this process runs in the Azure Functions platform, where the local world is refused: its files go with the \
+         instance. Set TENANTRY_WORLD=azure and the settings of the Azure world (docs/operating.md)",
+    )
+}
+
+/// The local world's settings, with all blueprints checked.
+pub(super) fn settings(config: &Config, data: PathBuf, speed: &str) -> Result<LocalSettings, Vec<String>> {
+    let bad_speed = |error: CloudError| format!("--speed or TENANTRY_SPEED: {error}");
+    match (speed.parse().map_err(bad_speed), blueprints::known(config)) {
+        (Ok(speed), Ok(blueprints)) => {
+            let (deployment, event_topics) = (config.deployment.clone(), config.event_topics.clone());
+            let isolation = config.isolation.clone();
+            Ok(LocalSettings { data, speed, deployment, blueprints, event_topics, isolation })
+        }
+        (speed, blueprints) => {
+            Err(speed.err().into_iter().chain(blueprints.err().into_iter().flatten()).collect())
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! In the place of `local` in a program that was built for Azure alone (docs/decisions/0034-package.md).
+
+use std::{future::Ready, process::ExitCode, time::Duration};
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::serve::refused;
+use crate::config::{AzureConfig, Config};
+
+/// There are no commands of a local world.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {}
+
+pub(super) fn run(command: Command, _config: Config) -> Ready<ExitCode> {
+    match command {}
+}
+
+/// There is nothing to serve without Azure.
+pub(super) fn serve(_config: &Config) -> Ready<ExitCode> {
+    let why = "this program was built for Azure alone and has no local world: set TENANTRY_WORLD=azure and the settings \
+               of the Azure world (docs/operating.md), or build one for a laptop with `cargo build --release`";
+    std::future::ready(refused(&[why.to_owned()]))
+}
+
+/// Nobody knows where tenants go but who says it.
+pub(super) fn stamps() -> Vec<Value> {
+    Vec::new()
+}
+
+/// Azure is taken for Azure.
+pub(super) fn visibility(_azure: &AzureConfig) -> Option<Duration> {
+    None
+}
