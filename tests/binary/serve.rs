@@ -1,65 +1,11 @@
 //! `tenantry serve`: every payload that a Functions host may post gets a correct answer.
 
-use std::path::PathBuf;
-
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-
 use super::program::{free_port, tenantry};
-use crate::common::{folder, repository, until};
-
-/// The folder of payloads.
-fn payloads() -> PathBuf {
-    let here = repository();
-    let mut above = here.ancestors().map(|up| up.join("shared/functions-host/payloads"));
-    above.find(|path| path.is_dir()).unwrap()
-}
-
-/// The function that a payload is for.
-fn function(payload: &str) -> &'static str {
-    match payload.split(['-', '.']).next() {
-        Some("timer") => "sweep",
-        Some("http") if payload.contains("post") => "retry",
-        Some("http") => "tenants",
-        _ => "signup",
-    }
-}
-
-/// An output that is a bare text must not be one that the host would take for base64.
-fn no_base64_trap(output: &Value) -> bool {
-    output.as_str().is_none_or(|text| BASE64_STANDARD.decode(text).is_err())
-}
-
-/// Posts bytes in one of the two framings that hosts use.
-async fn post(port: u16, function: &str, body: &str, chunked: bool) -> (u16, Value) {
-    let framed = if chunked {
-        let middle = (0..=body.len() / 2).rev().find(|at| body.is_char_boundary(*at)).unwrap();
-        let (a, b) = body.split_at(middle);
-        let chunks = [a, b, ""].map(|part| format!("{:x}\r\n{part}\r\n", part.len())).concat();
-        format!("Transfer-Encoding: chunked\r\n\r\n{chunks}")
-    } else {
-        format!("Content-Length: {}\r\n\r\n{body}", body.len())
-    };
-    let head = format!(
-        "POST /{function} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json"
-    );
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    stream.write_all(format!("{head}\r\n{framed}").as_bytes()).await.unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).await.unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}")))
-}
+use crate::common::{folder, payloads, until};
 
 #[tokio::test]
 #[ignore = "needs the host's payloads: `cargo xtask test` asks for it where they are"]
 async fn every_payload_gets_a_json_object_of_the_right_shape_in_both_framings() {
-    let payloads = payloads();
     let (folder, port) = (folder(), free_port().await);
     let mut command = tenantry(folder.path(), &["serve"]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).env("TENANTRY_SPEED", "max");
@@ -68,31 +14,5 @@ async fn every_payload_gets_a_json_object_of_the_right_shape_in_both_framings() 
     let client = reqwest::Client::new();
     until("it answers", async || client.get(&base).send().await.map_err(|error| error.to_string().into()))
         .await;
-
-    let mut count = 0;
-    for entry in std::fs::read_dir(payloads).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        // What an admin posts goes to the host, not to its handler.
-        if !name.ends_with(".request.json") || name.starts_with("admin-") {
-            continue;
-        }
-        count += 1;
-        let body = std::fs::read_to_string(&path).unwrap();
-        for chunked in [false, true] {
-            let told = format!("{name}, chunked {chunked}");
-            let (status, answer) = post(port, function(&name), &body, chunked).await;
-            assert!((200..300).contains(&status), "{told}: {status}");
-            let members = answer.as_object().unwrap_or_else(|| panic!("{told}: {answer}"));
-            assert!(members["Outputs"].is_object(), "{told}: {answer:#}");
-            assert!(members.keys().all(|key| ["Outputs", "Logs", "ReturnValue"].contains(&key.as_str())));
-            let outputs = members["Outputs"].as_object().unwrap().values();
-            assert!(outputs.chain([&members["ReturnValue"]]).all(no_base64_trap), "{told}: {answer:#}");
-            if name.starts_with("http-") {
-                let status = answer.pointer("/Outputs/res/statusCode").unwrap_or(&Value::Null);
-                assert!(status.is_u64() || status.is_string(), "{told}: {answer:#}");
-            }
-        }
-    }
-    assert!(count >= 11, "only {count} payloads");
+    payloads::all_are_answered(port).await;
 }

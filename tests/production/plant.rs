@@ -2,8 +2,13 @@
 //! the program as the host's child process.
 
 use std::{
-    collections::BTreeMap, fmt::Write as _, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio,
-    sync::Arc, time::Duration,
+    collections::BTreeMap,
+    fmt::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
 };
 
 use reqwest::{Client, Url};
@@ -49,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) log: Option<&'static str>,
     /// How long an invocation waits in place, in seconds, if not for one.
     pub(crate) patience: Option<&'static str>,
+    /// A folder with an unpacked package, to be started from there; otherwise the program under test.
+    pub(crate) package: Option<PathBuf>,
     /// The simulated Azure's speed, if not 200.
     pub(crate) speed: Option<&'static str>,
 }
@@ -111,18 +118,21 @@ impl Plant {
         let tables = TablesSettings { endpoint: azurite(), prefix };
         let http = client(Duration::from_secs(30)).unwrap();
         let store = TableState::new(&tables, &http, Arc::new(Tokens::fixed("none")), Arc::new(SystemClock));
-        let handler = Handler::Process(ProcessHandler {
-            root: folder.path().to_owned(),
-            executable: Some(logged(folder.path(), Some(&folder.path().join("processes")))),
-            environment: environment.clone(),
-        });
+        let (root, executable, app) = match settings.package {
+            Some(unpacked) => (unpacked.clone(), None, App::read(&unpacked).unwrap()),
+            None => {
+                let processes = folder.path().join("processes");
+                let executable = logged(folder.path(), Some(&processes));
+                (folder.path().to_owned(), Some(executable), App::embedded().unwrap())
+            }
+        };
+        let handler = Handler::Process(ProcessHandler { root, executable, environment: environment.clone() });
         let faults = HostFaults::new(move |attempt| {
             let hit = attempt.function == "signup"
                 && attempt.delivery_count == 1
                 && settings.kills.contains(&attempt.sequence);
             hit.then_some(Fault::KillHandler { after: Duration::from_millis(400) })
         });
-        let app = App::embedded().unwrap();
         let interval = Some(Duration::from_secs(1));
         let host = HostSettings { timer_interval: interval, faults, ..HostSettings::new(app) };
         let host = EmbeddedHost::start(host, handler, queue, now).await;
@@ -244,6 +254,12 @@ impl Plant {
         &self.identity_header
     }
 
+    /// Where the handler takes what the host posts.
+    pub(crate) fn handler_port(&self) -> u16 {
+        let url: Url = self.host.handler_url().unwrap().parse().unwrap();
+        url.port().unwrap()
+    }
+
     /// Tells the handler to end, as a platform does that takes its instance away, and waits until it has; how long that
     /// took, and whether it still took calls.
     pub(crate) async fn tell_to_end(&self) -> (Duration, bool) {
@@ -328,7 +344,7 @@ pub(crate) fn environment(
 }
 
 /// The program with both its outputs in a file; each of its processes is noted in another one, if that is wanted.
-pub(crate) fn logged(folder: &Path, processes: Option<&Path>) -> std::path::PathBuf {
+pub(crate) fn logged(folder: &Path, processes: Option<&Path>) -> PathBuf {
     let name = processes.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let script = folder.join(format!("tenantry{name}.sh"));
     let mut text = "#!/bin/sh\n".to_owned();

@@ -1,7 +1,7 @@
 //! Azurite, Microsoft's stand-in for Table Storage: brought from npm, started for the tests, ended with them.
 
 use std::{
-    env, fs,
+    fs,
     io::{self, BufRead as _, BufReader},
     net::TcpListener,
     path::PathBuf,
@@ -11,6 +11,8 @@ use std::{
 
 /// Exactly this one, so that the same tree is always held against the same.
 const VERSION: &str = "3.35.0";
+/// Tells the tests where it is.
+pub(crate) const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
 /// How often a port is chosen: between choosing it and listening on it somebody else may take it.
 const TRIES: usize = 3;
 /// Ends Azurite when its input ends, that is with us, however we end.
@@ -18,9 +20,7 @@ const SCRIPT: &str = "process.stdin.on('end', () => process.exit()).resume(); re
 
 /// Where Azurite is kept, beside what cargo has built.
 fn folder() -> io::Result<PathBuf> {
-    let here = env::current_exe()?;
-    let target = here.ancestors().nth(2).ok_or_else(|| io::Error::other("there is no target folder"))?;
-    Ok(target.join("tools/azurite"))
+    Ok(crate::target()?.join("tools/azurite"))
 }
 
 /// Installs Azurite, unless it is there.

@@ -8,13 +8,18 @@ mod ci;
 mod crash;
 mod fuzz;
 mod infra;
+mod package;
+mod payloads;
 mod samples;
 mod sim;
 mod test;
+mod zig;
 
 use std::{
-    env, io,
-    path::Path,
+    env,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
@@ -37,6 +42,9 @@ cargo xtask <chore> [arguments]
   crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
                   --kills N --pauses N --tenants N --seed S --speed max|N --world local|azure|both
   infra           infra/ parses as Bicep and keeps to checkov's rules; brings both with Python's pip
+  package [ARGS]  what is deployed, in target/package: app/, tenantry.zip, a bill of materials, sums; needs Python;
+                  --check looks at it and starts it as the Functions host would, --again builds our own crate a
+                  second time at another path and --twice everything, and compares
   ci              everything that has to hold before a change is taken: `bash .ci/run`
   help            this text
 ";
@@ -52,6 +60,7 @@ fn main() -> ExitCode {
         "crash" => crash::run(&rest),
         "fuzz" => run(&mut fuzz::command(&rest)),
         "infra" => infra::run(),
+        "package" => package::run(&rest),
         "samples" => samples::bring().map(|_| ExitCode::SUCCESS),
         "sim" => sim::run(&rest),
         "ci" => run(&mut ci::command()),
@@ -80,6 +89,18 @@ fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
+/// A variable of the environment that has something in it.
+#[expect(clippy::disallowed_methods, reason = "chores go by the machine's settings, not by the program's")]
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Where cargo builds, and what else is not part of the source lies.
+fn target() -> io::Result<PathBuf> {
+    let here = env::current_exe()?;
+    here.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| io::Error::other("there is no target folder"))
+}
+
 /// Cargo by its name on the path, so that rust-toolchain.toml keeps choosing the compiler.
 fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
@@ -92,6 +113,12 @@ fn help(mut to: impl io::Write) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// A line of the result.
+fn tell(what: &str) {
+    use io::Write as _;
+    let _ = writeln!(io::stdout(), "{what}");
 }
 
 fn complain(what: &str) {

@@ -11,17 +11,13 @@ use std::{
 
 use crate::{
     azurite::{self, Azurite},
-    crash, samples,
+    crash, payloads, samples,
 };
 
 /// The files with tests that need Azurite.
 const NEED_AZURITE: [&str; 2] = ["state_store", "production"];
-/// Tells them where it is.
-const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
 /// The files with tests that need the Functions host's payloads.
 const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
-/// Where those are, in a folder above.
-const PAYLOADS: &str = "shared/functions-host/payloads";
 
 /// The file with tests that need the signup apps.
 const NEED_SAMPLES: [&str; 1] = ["samples"];
@@ -37,7 +33,7 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
         files.iter().copied().filter(named).collect()
     };
     let mut files = wanted(&NEED_PAYLOADS);
-    if !files.is_empty() && !crate::root().ancestors().any(|above| above.join(PAYLOADS).is_dir()) {
+    if !files.is_empty() && !payloads::at_hand() {
         crate::complain("NOT RUN are the tests of the host's payloads, which are not beside the checkout");
         files.clear();
     }
@@ -96,7 +92,7 @@ fn suite(extra: &[String]) -> Command {
 fn ignored(files: &[&str], azurite: Option<&Azurite>, samples: Option<&Path>, extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--package", "tenantry", "--no-fail-fast"]);
     if let Some(azurite) = azurite {
-        command.env(ADDRESS, &azurite.address);
+        command.env(azurite::ADDRESS, &azurite.address);
     }
     if let Some(samples) = samples {
         command.env(SAMPLES, samples);

@@ -1,0 +1,78 @@
+//! The package that is deployed, unpacked into an empty folder and started there as the Functions host starts it.
+//!
+//! Ignored unless asked for, because there has to be one: `cargo xtask package --check` makes it, and asks for them.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+#[allow(dead_code, reason = "it is shared with the tests of production")]
+#[path = "production/plant.rs"]
+mod plant;
+#[allow(dead_code, reason = "it is shared with the tests of production")]
+#[path = "production/trouble.rs"]
+mod trouble;
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use common::{
+    folder,
+    judge::{nothing_was_made_twice, tell_one_story},
+    payloads,
+};
+use plant::{Plant, Settings};
+
+/// Where the package was unpacked, as `cargo xtask package --check` says it.
+#[expect(clippy::disallowed_methods, reason = "the tests are told by it where the package is")]
+fn unpacked() -> PathBuf {
+    let folder = std::env::var("TENANTRY_TEST_PACKAGE");
+    folder
+        .expect("TENANTRY_TEST_PACKAGE is not set: run these tests with `cargo xtask package --check`")
+        .into()
+}
+
+async fn plant() -> Plant {
+    Plant::new(Settings { package: Some(unpacked()), ..Settings::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a package: `cargo xtask package --check` makes one"]
+async fn it_makes_a_tenant_ready_and_removes_it() {
+    let (plant, names) = (plant().await, ["tenant-00".to_owned()]);
+    plant.sign_up(&names).await;
+    plant.until_status(&names[0], "active").await;
+    tell_one_story(&names[0], &plant.until_told(&names[0], "tenant.provision.succeeded").await);
+    plant.remove(&names).await;
+    plant.until_told(&names[0], "tenant.deprovision.succeeded").await;
+    nothing_was_made_twice(&plant.sim("journal").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a package: `cargo xtask package --check` makes one"]
+async fn it_answers_every_payload() {
+    payloads::all_are_answered(plant().await.handler_port()).await;
+}
+
+/// Runs its program without any settings, in a folder where nothing lies about.
+fn run(arguments: &[&str]) -> Output {
+    let folder = folder();
+    let mut program = Command::new(unpacked().join("tenantry"));
+    program.args(arguments).current_dir(folder.path()).env_clear().output().unwrap()
+}
+
+#[test]
+#[ignore = "needs a package: `cargo xtask package --check` makes one"]
+fn it_has_no_local_world_and_says_what_to_do() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    let commands: Vec<&str> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"serve") && commands.contains(&"permissions"), "{help}");
+    assert!(!commands.contains(&"local") && !commands.contains(&"cloud"), "{help}");
+    assert_eq!(run(&["local"]).status.code(), Some(2));
+    let served = run(&["serve"]);
+    let said = String::from_utf8(served.stderr).unwrap();
+    assert_eq!(served.status.code(), Some(2), "{said}");
+    assert!(said.contains("TENANTRY_WORLD=azure") && said.contains("docs/operating.md"), "{said}");
+}

@@ -1,0 +1,137 @@
+//! Whether a package is what it should be. All faults are told at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use jsonschema::{Registry, Resource};
+use serde_json::Value;
+
+use crate::{
+    BILL, Outcome, SUMS, TREE, ZIP, archive, bill,
+    contents::{NOTICES, PROGRAM, own},
+    floor, say, sum,
+};
+
+/// The oldest glibc that the program has to run with: that of Debian 10, below that of any image of the plan.
+const FLOOR: floor::Version = (2, 28);
+/// In bytes. What is larger starts later, for the platform loads it at every cold start.
+const MOST: usize = 15_000_000;
+/// What only the local world has: the window of the simulated Azure, and the file of its state.
+const LOCAL: [&str; 2] = ["/_sim/", "redb"];
+
+/// Fails with every fault of the package in a folder.
+pub(crate) fn check(root: &Path, folder: &Path, schemas: &Path, paths: &[&str]) -> Outcome<()> {
+    let zip = fs::read(folder.join(ZIP))?;
+    let found = archive::read(&zip)?;
+    let mut faults = Vec::new();
+    if zip.len() > MOST {
+        faults.push(format!("it has {} bytes; {MOST} are the limit", zip.len()));
+    }
+    faults.extend(entries(root, &found)?);
+    faults.extend(tree(&folder.join(TREE), &found)?);
+    for (name, (bytes, _)) in &found {
+        for path in paths.iter().filter(|path| contains(bytes, path)) {
+            faults.push(format!("{name} has a path of this machine in it: {path}"));
+        }
+    }
+    let program = found.get(PROGRAM).map(|(bytes, _)| bytes.as_slice()).unwrap_or_default();
+    let (major, minor) = floor::glibc(program)?;
+    if (major, minor) > FLOOR {
+        faults.push(format!("{PROGRAM} needs glibc {major}.{minor}; {}.{} is the floor", FLOOR.0, FLOOR.1));
+    }
+    faults.extend(
+        LOCAL
+            .iter()
+            .filter(|word| contains(program, word))
+            .map(|word| format!("{PROGRAM} has the local world in it: {word}")),
+    );
+    let materials = fs::read(folder.join(BILL))?;
+    faults.extend(invalid(&serde_json::from_slice(&materials)?, schemas)?);
+    faults.extend(sums(&fs::read_to_string(folder.join(SUMS))?, &[(BILL, &materials), (ZIP, &zip)]));
+    if faults.is_empty() {
+        say(&format!(
+            "{} entries, {} bytes, glibc {major}.{minor}, no path of this machine",
+            found.len(),
+            zip.len()
+        ))?;
+        return Ok(());
+    }
+    Err(faults.join("\n").into())
+}
+
+/// The entries are those that belong there, as they are in the repository, and the program alone may be executed.
+fn entries(root: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec<String>> {
+    let own = own(root)?;
+    let wanted: BTreeSet<&str> = own.iter().map(String::as_str).chain([PROGRAM, NOTICES]).collect();
+    let there: BTreeSet<&str> = found.keys().map(String::as_str).collect();
+    let missing = wanted.difference(&there).map(|name| format!("{name} is missing"));
+    let strange = there.difference(&wanted).map(|name| format!("{name} does not belong there"));
+    let mut faults: Vec<String> = missing.chain(strange).collect();
+    for (name, (bytes, mode)) in found {
+        let mode = mode & 0o777;
+        if mode != if name == PROGRAM { 0o755 } else { 0o644 } {
+            faults.push(format!("{name} has the mode {mode:o}"));
+        }
+        if own.contains(name) && *bytes != fs::read(root.join(name))? {
+            faults.push(format!("{name} is not that of the repository"));
+        }
+    }
+    Ok(faults)
+}
+
+/// The tree beside the zip has the same in it.
+fn tree(folder: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec<String>> {
+    let mut faults = Vec::new();
+    for (name, (bytes, _)) in found {
+        if fs::read(folder.join(name)).ok().as_ref() != Some(bytes) {
+            faults.push(format!("{TREE}/{name} is not what the zip has"));
+        }
+    }
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next)? {
+            let path = entry?.path();
+            let name = path.strip_prefix(folder)?.to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !found.contains_key(&name) {
+                faults.push(format!("{TREE}/{name} is not in the zip"));
+            }
+        }
+    }
+    Ok(faults)
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    !text.is_empty() && bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// What CycloneDX's own schema, which its Python library ships, says against a bill.
+fn invalid(bill: &Value, schemas: &Path) -> Outcome<Vec<String>> {
+    let read = |name: &str| -> Outcome<Value> {
+        let file = schemas.join(format!("{name}.SNAPSHOT.schema.json"));
+        let text = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok(serde_json::from_slice(&text)?)
+    };
+    let mut resources = Vec::new();
+    for name in ["spdx", "jsf-0.82"] {
+        let address = format!("http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json");
+        resources.push((address, Resource::from_contents(read(name)?)));
+    }
+    let registry = Registry::try_from_resources(resources)?;
+    let schema = read(&format!("bom-{}", bill::SPEC))?;
+    let validator = jsonschema::options().with_registry(registry).build(&schema)?;
+    Ok(validator
+        .iter_errors(bill)
+        .map(|error| format!("{BILL}: {}: {error}", error.instance_path()))
+        .collect())
+}
+
+/// The file of sums says what `sha256sum` would.
+fn sums(text: &str, of: &[(&str, &[u8])]) -> Vec<String> {
+    let wanted: String = of.iter().map(|(name, bytes)| format!("{}  {name}\n", sum(bytes))).collect();
+    if text == wanted { Vec::new() } else { vec![format!("{SUMS} does not match")] }
+}

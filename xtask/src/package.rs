@@ -1,0 +1,147 @@
+//! `cargo xtask package`: what is deployed, from a source folder to a zip that was tried.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+use crate::{
+    azurite::{self, Azurite},
+    payloads,
+    zig::{self, Tools, done},
+};
+
+/// What two builds must have the same, byte for byte.
+const RESULTS: [&str; 3] = ["tenantry.zip", "tenantry.cdx.json", "SHA256SUMS"];
+/// Tells the tests where the unpacked package is.
+const UNPACKED: &str = "TENANTRY_TEST_PACKAGE";
+/// Not part of a source folder that is built a second time.
+const LEFT: [&str; 4] = ["target", ".git", ".tenantry", "node_modules"];
+
+pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
+    if let Some(strange) =
+        arguments.iter().find(|word| !["--check", "--again", "--twice"].contains(&word.as_str()))
+    {
+        crate::complain(&format!("`package` takes --check, --again and --twice, not `{strange}`"));
+        return Ok(ExitCode::from(2));
+    }
+    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let (root, folder) = (crate::root(), crate::target()?.join("package"));
+    let target = folder.join("build");
+    let tools = zig::bring()?;
+    timed("built", || make(&tools, root, &target, &folder))?;
+    if asked("--check") {
+        timed("checked", || check(&tools, root, &folder))?;
+        timed("tried", || attempt(&folder))?;
+    }
+    if asked("--again") {
+        timed("our own crate built again, at another place", || {
+            let copy = copied(root, &folder)?;
+            zig::forget_ours(&copy, &target)?;
+            same(&tools, &copy, &target, &folder)
+        })?;
+    }
+    if asked("--twice") {
+        timed("everything built again, at another place", || {
+            let target = folder.join("second/build");
+            let _ = fs::remove_dir_all(&target);
+            let copy = copied(root, &folder)?;
+            same(&tools, &copy, &target, &folder)
+        })?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says how long something took.
+#[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
+fn timed(what: &str, step: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let begun = Instant::now();
+    step()?;
+    crate::tell(&format!("package: {what} in {} s", begun.elapsed().as_secs()));
+    Ok(())
+}
+
+/// Builds and packs.
+fn make(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Result<()> {
+    let program = zig::build(tools, source, target)?;
+    fs::create_dir_all(folder)?;
+    done(packer().arg("assemble").args([source, &program, folder]))
+}
+
+/// What can be seen of the package without starting it.
+fn check(tools: &Tools, root: &Path, folder: &Path) -> io::Result<()> {
+    let mut command = packer();
+    command.arg("check").args([root, folder, &tools.schemas]);
+    // A home as short as `/` would be found everywhere.
+    let home = crate::variable("HOME").map(PathBuf::from).filter(|home| home.components().count() > 1);
+    command.args([root.to_owned(), crate::target()?, zig::cargo_home()?]).args(home);
+    done(&mut command)
+}
+
+/// Unpacks it into an empty folder and has the tests start it there as the Functions host does.
+fn attempt(folder: &Path) -> io::Result<()> {
+    azurite::bring()?;
+    let azurite = Azurite::start()?;
+    let empty = env::temp_dir().join(format!("tenantry-package-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&empty);
+    done(packer().arg("unpack").args([&folder.join("tenantry.zip"), &empty]))?;
+    let mut cargo =
+        crate::cargo(&["test", "--locked", "--package", "tenantry", "--test", "package", "--", "--ignored"]);
+    if !payloads::at_hand() {
+        crate::complain(
+            "NOT RUN: the host's payloads against the package, for they are not beside the checkout",
+        );
+        cargo.args(["--skip", "payload"]);
+    }
+    cargo.env(UNPACKED, &empty).env(azurite::ADDRESS, &azurite.address);
+    let tried = done(cargo.current_dir(crate::root()));
+    fs::remove_dir_all(&empty)?;
+    tried
+}
+
+/// Builds and packs elsewhere, and compares.
+fn same(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Result<()> {
+    let second = folder.join("second/package");
+    make(tools, source, target, &second)?;
+    for name in RESULTS {
+        if fs::read(folder.join(name))? != fs::read(second.join(name))? {
+            let (one, other) = (folder.display(), second.display());
+            return Err(io::Error::other(format!("{name} differs: see {one} and {other}")));
+        }
+    }
+    Ok(())
+}
+
+/// The sources, copied to a place whose path has another length.
+fn copied(root: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let copy = folder.join("second/a-place-of-another-name/source");
+    let _ = fs::remove_dir_all(&copy);
+    copy_folder(root, &copy, &crate::target()?)?;
+    Ok(copy)
+}
+
+fn copy_folder(from: &Path, to: &Path, target: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if path == target || LEFT.iter().any(|left| name == *left) {
+            continue;
+        }
+        if path.is_dir() {
+            copy_folder(&path, &to.join(name), target)?;
+        } else {
+            fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// What packs and checks; it has dependencies, which this crate has not.
+fn packer() -> Command {
+    let mut command = crate::cargo(&["run", "--quiet", "--locked", "--package", "tenantry-package", "--"]);
+    command.current_dir(crate::root());
+    command
+}
