@@ -39,7 +39,7 @@ pub(crate) fn read(zip: &[u8]) -> Outcome<BTreeMap<String, (Vec<u8>, u32)>> {
     let mut found = BTreeMap::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index)?;
-        let (name, mode) = (file.name().to_owned(), file.unix_mode().unwrap_or_default());
+        let (name, mode) = (file.name()?.into_owned(), file.unix_mode().unwrap_or_default());
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         if found.insert(name.clone(), (bytes, mode)).is_some() {

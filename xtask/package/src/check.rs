@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use jsonschema::{Registry, Resource};
+use jsonschema::Registry;
 use serde_json::Value;
 
 use crate::{
@@ -116,14 +116,13 @@ fn invalid(bill: &Value, schemas: &Path) -> Outcome<Vec<String>> {
         let text = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         Ok(serde_json::from_slice(&text)?)
     };
-    let mut resources = Vec::new();
+    let mut known = Registry::new();
     for name in ["spdx", "jsf-0.82"] {
-        let address = format!("http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json");
-        resources.push((address, Resource::from_contents(read(name)?)));
+        known = known.add(format!("http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json"), read(name)?)?;
     }
-    let registry = Registry::try_from_resources(resources)?;
+    let known = known.prepare()?;
     let schema = read(&format!("bom-{}", bill::SPEC))?;
-    let validator = jsonschema::options().with_registry(registry).build(&schema)?;
+    let validator = jsonschema::options().with_registry(&known).build(&schema)?;
     Ok(validator
         .iter_errors(bill)
         .map(|error| format!("{BILL}: {}: {error}", error.instance_path()))
