@@ -24,14 +24,19 @@ use common::{
     payloads,
 };
 use plant::{Plant, Settings};
+use serde_json::Value;
 
-/// Where the package was unpacked, as `cargo xtask package --check` says it.
+/// What `cargo xtask package --check` says of the package.
 #[expect(clippy::disallowed_methods, reason = "the tests are told by it where the package is")]
-fn unpacked() -> PathBuf {
-    let folder = std::env::var("TENANTRY_TEST_PACKAGE");
-    folder
-        .expect("TENANTRY_TEST_PACKAGE is not set: run these tests with `cargo xtask package --check`")
+fn told(name: &str) -> PathBuf {
+    let told = std::env::var(format!("TENANTRY_TEST_{name}"));
+    told.unwrap_or_else(|_| panic!("run these tests with `cargo xtask package --check`, which says {name}"))
         .into()
+}
+
+/// Where it was unpacked.
+fn unpacked() -> PathBuf {
+    told("PACKAGE")
 }
 
 async fn plant() -> Plant {
@@ -54,6 +59,27 @@ async fn it_makes_a_tenant_ready_and_removes_it() {
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
 async fn it_answers_every_payload() {
     payloads::all_are_answered(plant().await.handler_port()).await;
+}
+
+#[test]
+#[ignore = "needs a package: `cargo xtask package --check` makes one"]
+fn its_bill_of_materials_is_what_cyclonedx_allows() {
+    let read = |path: PathBuf| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    // Its authors' schemas, which its Python library ships.
+    let schema = |name: &str| read(told("SCHEMAS").join(format!("{name}.SNAPSHOT.schema.json")));
+    let mut known = jsonschema::Registry::new();
+    for name in ["spdx", "jsf-0.82"] {
+        let address = format!("http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json");
+        known = known.add(address, schema(name)).unwrap();
+    }
+    let known = known.prepare().unwrap();
+    let validator = jsonschema::options().with_registry(&known).build(&schema("bom-1.6")).unwrap();
+    let mut bill = read(told("BILL"));
+    let faults: Vec<String> =
+        validator.iter_errors(&bill).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+    bill["components"][0]["type"] = "gadget".into();
+    assert!(!validator.is_valid(&bill), "the judge sees nothing");
 }
 
 /// Runs its program without any settings, in a folder where nothing lies about.

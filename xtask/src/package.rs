@@ -17,6 +17,10 @@ use crate::{
 const RESULTS: [&str; 3] = ["tenantry.zip", "tenantry.cdx.json", "SHA256SUMS"];
 /// Tells the tests where the unpacked package is.
 const UNPACKED: &str = "TENANTRY_TEST_PACKAGE";
+/// Its bill of materials.
+const BILL: &str = "TENANTRY_TEST_BILL";
+/// And CycloneDX's own schemas.
+const SCHEMAS: &str = "TENANTRY_TEST_SCHEMAS";
 /// Not part of a source folder that is built a second time.
 const LEFT: [&str; 4] = ["target", ".git", ".tenantry", "node_modules"];
 
@@ -33,8 +37,8 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let tools = zig::bring()?;
     timed("built", || make(&tools, root, &target, &folder))?;
     if asked("--check") {
-        timed("checked", || check(&tools, root, &folder))?;
-        timed("tried", || attempt(&folder))?;
+        timed("checked", || check(root, &folder))?;
+        timed("tried", || attempt(&tools, &folder))?;
     }
     if asked("--again") {
         timed("our own crate built again, at another place", || {
@@ -71,9 +75,9 @@ fn make(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Resul
 }
 
 /// What can be seen of the package without starting it.
-fn check(tools: &Tools, root: &Path, folder: &Path) -> io::Result<()> {
+fn check(root: &Path, folder: &Path) -> io::Result<()> {
     let mut command = packer();
-    command.arg("check").args([root, folder, &tools.schemas]);
+    command.arg("check").args([root, folder]);
     // A home as short as `/` would be found everywhere.
     let home = crate::variable("HOME").map(PathBuf::from).filter(|home| home.components().count() > 1);
     command.args([root.to_owned(), crate::target()?, zig::cargo_home()?]).args(home);
@@ -81,7 +85,7 @@ fn check(tools: &Tools, root: &Path, folder: &Path) -> io::Result<()> {
 }
 
 /// Unpacks it into an empty folder and has the tests start it there as the Functions host does.
-fn attempt(folder: &Path) -> io::Result<()> {
+fn attempt(tools: &Tools, folder: &Path) -> io::Result<()> {
     azurite::bring()?;
     let azurite = Azurite::start()?;
     let empty = env::temp_dir().join(format!("tenantry-package-{}", std::process::id()));
@@ -95,6 +99,7 @@ fn attempt(folder: &Path) -> io::Result<()> {
         );
         cargo.args(["--skip", "payload"]);
     }
+    cargo.env(BILL, folder.join("tenantry.cdx.json")).env(SCHEMAS, &tools.schemas);
     cargo.env(UNPACKED, &empty).env(azurite::ADDRESS, &azurite.address);
     let tried = done(cargo.current_dir(crate::root()));
     fs::remove_dir_all(&empty)?;

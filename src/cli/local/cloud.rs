@@ -29,7 +29,7 @@ use crate::{
 /// Prints the settings with which `tenantry serve` runs against it. It takes only the tokens that its own identity
 /// endpoint gives, and allows only what the blueprints' derived roles do.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// The port
     #[arg(long, default_value_t = 7073)]
     port: u16,

@@ -28,7 +28,7 @@ use crate::{
 /// With FILES, hands them to the request queue as a signup app would, shows progress, and ends with a table once all
 /// are settled. Without, serves until Ctrl-C.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Requests, one JSON file each, bare or as a CloudEvent
     files: Vec<PathBuf>,
     /// The folder of the state; kept between runs [default: .tenantry]

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The version of the format.
-pub(crate) const SPEC: &str = "1.6";
+const SPEC: &str = "1.6";
 
 /// The bill for a program of these parts: the same bytes for the same program.
 pub(crate) fn write(parts: &Parts, program: &[u8]) -> Vec<u8> {

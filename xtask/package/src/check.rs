@@ -6,11 +6,8 @@ use std::{
     path::Path,
 };
 
-use jsonschema::Registry;
-use serde_json::Value;
-
 use crate::{
-    BILL, Outcome, SUMS, TREE, ZIP, archive, bill,
+    BILL, Outcome, SUMS, TREE, ZIP, archive,
     contents::{NOTICES, PROGRAM, own},
     floor, say, sum,
 };
@@ -23,7 +20,7 @@ const MOST: usize = 15_000_000;
 const LOCAL: [&str; 2] = ["/_sim/", "redb"];
 
 /// Fails with every fault of the package in a folder.
-pub(crate) fn check(root: &Path, folder: &Path, schemas: &Path, paths: &[&str]) -> Outcome<()> {
+pub(crate) fn check(root: &Path, folder: &Path, paths: &[&str]) -> Outcome<()> {
     let zip = fs::read(folder.join(ZIP))?;
     let found = archive::read(&zip)?;
     let mut faults = Vec::new();
@@ -49,7 +46,6 @@ pub(crate) fn check(root: &Path, folder: &Path, schemas: &Path, paths: &[&str]) 
             .map(|word| format!("{PROGRAM} has the local world in it: {word}")),
     );
     let materials = fs::read(folder.join(BILL))?;
-    faults.extend(invalid(&serde_json::from_slice(&materials)?, schemas)?);
     faults.extend(sums(&fs::read_to_string(folder.join(SUMS))?, &[(BILL, &materials), (ZIP, &zip)]));
     if faults.is_empty() {
         say(&format!(
@@ -107,26 +103,6 @@ fn tree(folder: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec<
 
 fn contains(bytes: &[u8], text: &str) -> bool {
     !text.is_empty() && bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
-
-/// What CycloneDX's own schema, which its Python library ships, says against a bill.
-fn invalid(bill: &Value, schemas: &Path) -> Outcome<Vec<String>> {
-    let read = |name: &str| -> Outcome<Value> {
-        let file = schemas.join(format!("{name}.SNAPSHOT.schema.json"));
-        let text = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        Ok(serde_json::from_slice(&text)?)
-    };
-    let mut known = Registry::new();
-    for name in ["spdx", "jsf-0.82"] {
-        known = known.add(format!("http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json"), read(name)?)?;
-    }
-    let known = known.prepare()?;
-    let schema = read(&format!("bom-{}", bill::SPEC))?;
-    let validator = jsonschema::options().with_registry(&known).build(&schema)?;
-    Ok(validator
-        .iter_errors(bill)
-        .map(|error| format!("{BILL}: {}: {error}", error.instance_path()))
-        .collect())
 }
 
 /// The file of sums says what `sha256sum` would.

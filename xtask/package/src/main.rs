@@ -30,8 +30,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const HELP: &str = "\
 tenantry-package assemble ROOT PROGRAM FOLDER   the program with ROOT's files, as tree and zip in FOLDER
-tenantry-package check ROOT FOLDER SCHEMAS PATH...
-                                                is it whole, small, portable, free of these machine paths?
+tenantry-package check ROOT FOLDER PATH...       is it whole, small, portable, free of these machine paths?
 tenantry-package unpack ZIP FOLDER              as the platform does
 ";
 
@@ -40,9 +39,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["assemble", root, program, folder] => assemble(root.as_ref(), program.as_ref(), folder.as_ref()),
-        ["check", root, folder, schemas, paths @ ..] => {
-            check::check(root.as_ref(), folder.as_ref(), schemas.as_ref(), paths)
-        }
+        ["check", root, folder, paths @ ..] => check::check(root.as_ref(), folder.as_ref(), paths),
         ["unpack", zip, folder] => archive::unpack(zip.as_ref(), folder.as_ref()),
         _ => Err(HELP.into()),
     };
