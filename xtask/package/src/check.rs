@@ -16,8 +16,8 @@ use crate::{
 const FLOOR: floor::Version = (2, 28);
 /// In bytes. What is larger starts later, for the platform loads it at every cold start.
 const MOST: usize = 15_000_000;
-/// What only the local world has: the window of the simulated Azure, and the file of its state.
-const LOCAL: [&str; 2] = ["/_sim/", "redb"];
+/// What only the local world has: the window of the simulated Azure, and the crate of its state in panic messages.
+const LOCAL: [&str; 2] = ["/_sim/", "/redb-"];
 
 /// Fails with every fault of the package in a folder.
 pub(crate) fn check(root: &Path, folder: &Path, paths: &[&str]) -> Outcome<()> {
