@@ -4,11 +4,13 @@
 //! tests/azure_specs.rs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
 
 use std::{
-    env, fs,
+    fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
+
+use crate::python::Python;
 
 /// Exactly these, so that the same tree always gets the same answer.
 const TOOLS: [&str; 3] = ["checkov==3.3.30", "tree-sitter==0.26.1", "tree-sitter-bicep==1.1.0"];
@@ -38,38 +40,6 @@ for name in sys.argv[1:]:
         print(f"{name}:{node.start_point[0] + 1}:{node.start_point[1] + 1}: this is not Bicep")
 sys.exit(1 if found else 0)
 "#;
-
-/// Where the tools are, beside what cargo has built.
-fn folder() -> io::Result<PathBuf> {
-    let here = env::current_exe()?;
-    let target = here.ancestors().nth(2).ok_or_else(|| io::Error::other("there is no target folder"))?;
-    Ok(target.join("tools/infra"))
-}
-
-/// Installs the tools, unless they are there.
-fn bring() -> io::Result<PathBuf> {
-    let folder = folder()?;
-    // Written last, so that what was broken off or is of other versions is begun again.
-    let (whole, versions) = (folder.join("is-whole"), TOOLS.join("\n"));
-    let programs = folder.join(if cfg!(windows) { "Scripts" } else { "bin" });
-    if fs::read_to_string(&whole).is_ok_and(|there| there == versions) {
-        return Ok(programs);
-    }
-    let python = if cfg!(windows) { "python" } else { "python3" };
-    done(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let mut pip = Command::new(programs.join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args(TOOLS);
-    done(&mut pip)?;
-    fs::write(whole, versions)?;
-    Ok(programs)
-}
-
-fn done(command: &mut Command) -> io::Result<()> {
-    let status = command.stdin(Stdio::null()).status();
-    let status =
-        status.map_err(|error| io::Error::other(format!("{command:?} can't be started: {error}")))?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?}: {status}"))) }
-}
 
 /// The templates.
 fn templates(infra: &Path) -> io::Result<Vec<PathBuf>> {
@@ -121,10 +91,9 @@ fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
 pub(crate) fn run() -> io::Result<ExitCode> {
     let infra = crate::root().join("infra");
     let templates = templates(&infra)?;
-    let programs = bring()?;
-    let mut parser = Command::new(programs.join("python"));
-    let parsed = parser.args(["-c", PARSE]).args(&templates).stdin(Stdio::null()).status()?.success();
-    let good = explained(&templates)? && checked(&programs, &infra)? && parsed;
+    let python = Python::bring(&crate::target()?.join("tools/infra"), &TOOLS.join("\n"), &[])?;
+    let parsed = python.run(&["-c", PARSE]).args(&templates).status()?.success();
+    let good = explained(&templates)? && checked(&python.programs, &infra)? && parsed;
     writeln!(
         io::stdout(),
         "infra: {} templates, {}",

@@ -10,6 +10,7 @@ mod fuzz;
 mod infra;
 mod package;
 mod payloads;
+mod python;
 mod samples;
 mod sim;
 mod test;
@@ -20,7 +21,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
 };
 
 /// What can be asked for, with a line on each.
@@ -81,6 +82,16 @@ fn main() -> ExitCode {
 fn run(command: &mut Command) -> io::Result<ExitCode> {
     let status = command.current_dir(root()).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs a command that asks nothing and has to succeed.
+fn done(command: &mut Command) -> io::Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdin(Stdio::null()).status();
+    // The kind stays, so that a program that is not there can be told from one that fails.
+    let status =
+        status.map_err(|error| io::Error::new(error.kind(), format!("{name} can't be started: {error}")))?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{name} failed: {status}"))) }
 }
 
 /// The project's root, wherever `cargo xtask` is called.

@@ -9,8 +9,8 @@ use std::{
 
 use crate::{
     azurite::{self, Azurite},
-    payloads,
-    zig::{self, Tools, done},
+    done, payloads,
+    zig::{self, Tools},
 };
 
 /// What two builds must have the same, byte for byte.

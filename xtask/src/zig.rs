@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use crate::{done, python::Python};
+
 /// The platform of the plan, with the glibc that is linked against (docs/decisions/0034-package.md).
 const TARGET: &str = "x86_64-unknown-linux-gnu.2.28";
 /// The same for the compilers.
@@ -20,33 +22,15 @@ pub(crate) struct Tools {
     pub(crate) schemas: PathBuf,
 }
 
-/// Installs the tools into a virtual environment, unless they are there.
+/// Installs the tools, unless they are there.
 pub(crate) fn bring() -> io::Result<Tools> {
+    let list = fs::read_to_string(crate::root().join("xtask/package/tools.txt"))?;
     let folder = crate::target()?.join("tools/package");
-    let list = crate::root().join("xtask/package/tools.txt");
-    let wanted = fs::read_to_string(&list)?;
-    // Written last, so that what was broken off is begun again; other versions are installed anew.
-    let whole = folder.join("is-whole");
-    if fs::read_to_string(&whole).ok().as_ref() != Some(&wanted) {
-        let _ = fs::remove_dir_all(&folder);
-        done(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let mut pip = Command::new(folder.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-        done(pip.args(["--require-hashes", "--requirement"]).arg(list))?;
-        fs::write(&whole, wanted)?;
-    }
-    let mut python = Command::new(folder.join("bin/python"));
-    let asked = python.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).output()?;
+    let python = Python::bring(&folder, &list, &["--no-deps", "--require-hashes"])?;
+    let asked = python.run(&["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).output()?;
     let library = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
-    Ok(Tools { programs: folder.join("bin"), schemas: Path::new(&library).join("cyclonedx/schema/_res") })
-}
-
-/// Runs a command that has to succeed.
-pub(crate) fn done(command: &mut Command) -> io::Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let status =
-        command.status().map_err(|error| io::Error::other(format!("{name} can't be started: {error}")))?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{name} failed: {status}"))) }
+    let schemas = Path::new(&library).join("cyclonedx/schema/_res");
+    Ok(Tools { programs: python.programs, schemas })
 }
 
 /// Builds the program of a source folder, without the local world and without a word about where it was built.

@@ -15,7 +15,7 @@ use crate::{
     engine::later,
     host::bind,
     local::{
-        cloud::{Cloud, CloudError, Subscriber},
+        cloud::{Cloud, Subscriber},
         host::EmbeddedHost,
         queue::NewMessage,
         world::{LocalError, LocalSettings, LocalWorld},

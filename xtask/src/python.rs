@@ -1,0 +1,60 @@
+//! Python's packages, each set in an environment of its own beside what cargo has built.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The names under which Python is found, the first that is there.
+const NAMES: [&str; 2] = ["python3", "python"];
+
+/// An environment with exactly the packages of a list.
+pub(crate) struct Python {
+    /// Where its programs are.
+    pub(crate) programs: PathBuf,
+}
+
+impl Python {
+    /// Installs the packages of a list in pip's form into a folder, unless just these are there.
+    pub(crate) fn bring(folder: &Path, list: &str, options: &[&str]) -> io::Result<Self> {
+        let python = Self { programs: folder.join(if cfg!(windows) { "Scripts" } else { "bin" }) };
+        if is_whole(folder, list) {
+            return Ok(python);
+        }
+        let begun = NAMES
+            .iter()
+            .map(|name| environment(name, folder))
+            .find(|begun| begun.as_ref().err().is_none_or(|error| error.kind() != io::ErrorKind::NotFound));
+        begun.unwrap_or_else(|| Err(io::Error::other("Python can't be started: it is not on the path")))?;
+        let requirements = folder.join("requirements.txt");
+        fs::write(&requirements, list)?;
+        let mut pip =
+            python.run(&["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+        pip.args(options).arg("--requirement").arg(requirements);
+        crate::done(&mut pip)?;
+        mark(folder, list)?;
+        Ok(python)
+    }
+
+    /// Its interpreter with these arguments.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.programs.join("python"));
+        command.args(arguments).stdin(Stdio::null());
+        command
+    }
+}
+
+fn environment(python: &str, folder: &Path) -> io::Result<()> {
+    crate::done(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))
+}
+
+/// Whether a folder was brought to its end with just these packages.
+pub(crate) fn is_whole(folder: &Path, list: &str) -> bool {
+    fs::read_to_string(folder.join("is-whole")).is_ok_and(|brought| brought == list)
+}
+
+/// Written last, so that what was broken off is begun again.
+pub(crate) fn mark(folder: &Path, list: &str) -> io::Result<()> {
+    fs::write(folder.join("is-whole"), list)
+}
