@@ -113,6 +113,7 @@ async fn play(
     let host = local.host().await?;
     let app: Router = host.router().merge(local.cloud.router());
     let front = tokio::spawn(async move { axum::serve(listener, app).await });
+    local.cloud.subscribe(&args.subscriber).await?;
     let deliveries = tokio::spawn(deliver(local.cloud.clone(), args.subscriber.clone(), args.repeat_events));
     if !args.json {
         output::line(&format!(

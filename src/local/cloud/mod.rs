@@ -311,6 +311,17 @@ impl Cloud {
         answer::flush(&self.inner).await
     }
 
+    /// Takes webhooks on: events from now on are theirs, and [`Self::is_delivered`] waits for them.
+    ///
+    /// # Errors
+    /// [`CloudError::Db`] when the state file fails.
+    pub async fn subscribe(&self, subscribers: &[Subscriber]) -> Result<(), CloudError> {
+        for subscriber in subscribers {
+            subscription::begin(&self.inner, subscriber).await?;
+        }
+        Ok(())
+    }
+
     /// Delivers events to these webhooks, as Event Grid does, until the task is dropped. With `repeat` each event is
     /// delivered a second time, behind its successor.
     ///

@@ -104,6 +104,26 @@ struct Subscription<'a> {
     name: String,
 }
 
+/// How far the deliveries to a webhook have come; a new one begins behind what there is.
+///
+/// # Errors
+/// [`CloudError`] when the state file fails.
+pub(crate) async fn begin(inner: &Inner, subscriber: &Subscriber) -> Result<u64, CloudError> {
+    let name = subscriber.name();
+    let of = name.clone();
+    let done = change(inner, move |change| change.told(&of)).await?;
+    inner.subscribers.note(&name, |progress| progress.told = done);
+    Ok(done)
+}
+
+async fn change<T: Send + 'static>(
+    inner: &Inner,
+    change: impl FnOnce(&mut Change<'_>) -> Result<T, CloudError> + Send + 'static,
+) -> Result<T, CloudError> {
+    let (now, speed) = ((inner.now)(), inner.speed);
+    inner.db.write(move |transaction| change(&mut Change::new(transaction, now, speed)?)).await
+}
+
 /// Delivers to one webhook for as long as it is polled.
 ///
 /// # Errors
@@ -116,7 +136,7 @@ pub(crate) async fn serve(
     let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build();
     let client = client.map_err(|error| CloudError::Serve(error.to_string()))?;
     let subscription = Subscription { inner, client, subscriber, name: subscriber.name() };
-    let mut done = subscription.begin().await?;
+    let mut done = begin(inner, subscriber).await?;
     subscription.until_granted().await;
     let mut published = inner.published.subscribe();
     let mut late = None;
@@ -142,27 +162,11 @@ pub(crate) async fn serve(
 }
 
 impl Subscription<'_> {
-    /// How far it has come; a new one begins behind what there is.
-    async fn begin(&self) -> Result<u64, CloudError> {
-        let name = self.name.clone();
-        let done = self.change(move |change| change.told(&name)).await?;
-        self.inner.subscribers.note(&self.name, |progress| progress.told = done);
-        Ok(done)
-    }
-
     async fn advance(&self, done: u64) -> Result<(), CloudError> {
         let name = self.name.clone();
-        self.change(move |change| change.set_told(&name, done)).await?;
+        change(self.inner, move |change| change.set_told(&name, done)).await?;
         self.inner.subscribers.note(&self.name, |progress| progress.told = done);
         Ok(())
-    }
-
-    async fn change<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut Change<'_>) -> Result<T, CloudError> + Send + 'static,
-    ) -> Result<T, CloudError> {
-        let (now, speed) = ((self.inner.now)(), self.inner.speed);
-        self.inner.db.write(move |transaction| change(&mut Change::new(transaction, now, speed)?)).await
     }
 
     /// Asks whether events are wanted until the answer is yes.
