@@ -21,6 +21,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Isolation, Quarantine},
+    engine::later,
     ids::TenantId,
     isolation::{AllowList, Report, Subject, judge},
     ports::{StoreError, World},
@@ -68,10 +69,16 @@ impl Auditor {
     /// # Errors
     /// A transient [`Failure`] when it takes longer.
     pub async fn prove(&self, tenant: &Tenant, patience: Duration) -> Result<Proven, Failure> {
-        let slow = |_| Cause::ours(FailureClass::Transient, "isolation-slow", "looking took too long");
-        let looked = tokio::time::timeout(patience, self.verify(std::slice::from_ref(tenant))).await;
-        let reports = looked.map_err(slow)?;
-        let report = reports.into_iter().next();
+        let clock = &self.world.clock;
+        // The lease goes by this clock, and so does the patience.
+        let report = tokio::select! {
+            biased;
+            reports = self.verify(std::slice::from_ref(tenant)) => reports.into_iter().next(),
+            () = clock.sleep_until(later(clock.now(), patience)) => {
+                let cause = Cause::ours(FailureClass::Transient, "isolation-slow", "looking took too long");
+                return Err(cause.into());
+            }
+        };
         let report =
             report.unwrap_or_else(|| Report::unknown(tenant.id.clone(), "it is being removed".into()));
         Ok(record::proven(&report, self.world.clock.now()))

@@ -4,7 +4,13 @@
 //! can do no harm, and fuel that ends whatever takes too long. An undefined name is an error, never an empty text. A
 //! text is evaluated once; what an expression yields is data and is not looked at again.
 
-use std::{collections::BTreeSet, io, sync::OnceLock};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    io,
+    rc::Rc,
+    sync::OnceLock,
+};
 
 use minijinja::{Environment, Expression, UndefinedBehavior, filters, tests};
 use serde_json::Value;
@@ -17,6 +23,8 @@ const FUEL: u64 = 20_000;
 const MAX_YIELD: usize = 256 << 10;
 /// What an evaluation counts besides what it yields, so that very many that yield little end too.
 const EVALUATION: usize = 64;
+/// How many read expressions a thread keeps: those of a dozen blueprints.
+const MAX_KEPT: usize = 1_000;
 /// Longest expression in bytes: keeps the nesting within what a small stack can hold.
 const MAX_LENGTH: usize = 2_000;
 
@@ -89,8 +97,11 @@ pub(super) fn is_dynamic(text: &str) -> bool {
 /// Errors: what the evaluator says about its syntax, or which filter or test is not known.
 pub(super) fn references(expression: &str) -> Result<BTreeSet<String>, String> {
     let compiled = compile(expression)?;
-    unknown_words(expression)?;
-    Ok(compiled.undeclared_variables(true).into_iter().collect())
+    let spoken_of = || {
+        unknown_words(expression)?;
+        Ok(compiled.expression.undeclared_variables(true).into_iter().collect())
+    };
+    compiled.references.get_or_init(spoken_of).clone()
 }
 
 /// The dotted names that a text with `{{ }}` speaks of; what can't be read speaks of nothing.
@@ -132,8 +143,9 @@ pub(super) fn evaluate_text(text: &str, scope: &Scope) -> Result<Value, String> 
 /// Errors: in words, what the evaluator found.
 pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String> {
     let compiled = compile(expression)?;
+    let value = compiled.expression.eval(scope.root());
     let value =
-        compiled.eval(scope.root()).map_err(|error| format!("`{expression}`: {}", explain(&error)))?;
+        value.map_err(|error| format!("`{expression}`: {}", explain(&error)))?;
     if value.is_undefined() {
         return Err(format!("`{expression}` has no value"));
     }
@@ -161,11 +173,34 @@ impl io::Write for Room {
     }
 }
 
-fn compile(expression: &str) -> Result<Expression<'static, 'static>, String> {
+/// An expression, ready to be evaluated.
+struct Compiled {
+    expression: Expression<'static, 'static>,
+    references: OnceCell<Result<BTreeSet<String>, String>>,
+}
+
+thread_local! {
+    /// A blueprint has the same few expressions for every tenant, and reading one costs more than evaluating it.
+    static COMPILED: RefCell<BTreeMap<String, Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+fn compile(expression: &str) -> Result<Rc<Compiled>, String> {
+    if let Some(known) = COMPILED.with_borrow(|all| all.get(expression).cloned()) {
+        return Ok(known);
+    }
     if expression.len() > MAX_LENGTH {
         return Err(format!("an expression has at most {MAX_LENGTH} characters"));
     }
-    environment().compile_expression_owned(expression.to_owned()).map_err(|error| explain(&error))
+    let compiled = environment().compile_expression_owned(expression.to_owned());
+    let compiled = compiled.map_err(|error| explain(&error))?;
+    let compiled = Rc::new(Compiled { expression: compiled, references: OnceCell::new() });
+    COMPILED.with_borrow_mut(|all| {
+        if all.len() >= MAX_KEPT {
+            all.clear();
+        }
+        all.insert(expression.to_owned(), Rc::clone(&compiled));
+    });
+    Ok(compiled)
 }
 
 /// The evaluator's words without its bookkeeping.

@@ -27,6 +27,8 @@ mod scope;
 mod tree;
 mod uses;
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 pub use findings::{Finding, Severity};
@@ -43,7 +45,7 @@ pub const DEFAULT: &str = include_str!("../../blueprints/secure-ai-service.yaml"
 /// A checked blueprint.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
-    file: file::File,
+    file: Arc<file::File>,
     /// What each step needs, whatever the tenant.
     needs: graph::Needs<String>,
     digest: String,
@@ -106,6 +108,7 @@ impl Blueprint {
             Some(file) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
                 let digest = format!("sha256:{}", sha256_hex(text.as_bytes()));
                 let needs = references::needs(&file);
+                let file = Arc::new(file);
                 Ok(Checked { blueprint: Self { file, needs, digest }, warnings: findings })
             }
             _ => Err(findings),

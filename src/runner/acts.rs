@@ -129,11 +129,8 @@ impl Drive<'_> {
         let broken = |why: String| Cause::ours(FailureClass::Permanent, "bad-expression", why);
         let planned = self.tenant.plan.steps.get(name);
         let planned = planned.ok_or_else(|| broken("the plan has no such step".to_owned()))?;
-        let fields = self
-            .tenant
-            .plan
-            .render(name, &self.tenant.outputs())
-            .map_err(|error| broken(error.to_string()))?;
+        let outputs = if planned.late.is_empty() { BTreeMap::new() } else { self.tenant.outputs() };
+        let fields = self.tenant.plan.render(name, &outputs).map_err(|error| broken(error.to_string()))?;
         let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields, &told)?);
         self.rendered.insert(key, Arc::clone(&step));
         Ok(step)

@@ -73,7 +73,11 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
             }
         });
     }
-    broker::tick(&shared);
+    broker::tick(&shared, "sweep", 60_000);
+    if shared.plan.proved {
+        broker::tick(&shared, "audit", 900_000);
+        intruders(&shared, seed);
+    }
     trouble(&shared, seed);
     shared.hub.run(shared.plan.faults_until, || false);
     shared.heal();
@@ -141,6 +145,49 @@ fn trouble(shared: &Arc<Shared>, seed: u64) {
     }
 }
 
+/// Others give themselves access to what is there, at any time.
+fn intruders(shared: &Arc<Shared>, seed: u64) {
+    let mut rng = Rng::new(seed, 7);
+    for _ in 0..shared.plan.intruders {
+        let at = rng.within(30_000, shared.plan.faults_until - 1);
+        let world = Arc::clone(shared);
+        shared.hub.spawn(0, None, async move {
+            world.hub.sleep_until(at).await;
+            world.hub.note("intruder", &"");
+            world.azure().intrude(at);
+        });
+    }
+}
+
+/// The timer looks at all tenants once more, and what it finds has to be what is so, and told.
+fn look_again(shared: &Arc<Shared>, round: u32) {
+    // What was written before the trouble was over is seen everywhere by then.
+    shared.hub.run(shared.hub.now() + 200_000, || false);
+    broker::once(shared, "audit");
+    rest(shared, round);
+    if !shared.plan.bounded() {
+        return;
+    }
+    let mut wrongs = Vec::new();
+    {
+        let (ledger, azure) = (shared.ledger(), shared.azure());
+        let at_rest = |tenant: &&Arc<tenantry::tenant::Tenant>| {
+            matches!(tenant.status, Status::Active | Status::Suspended)
+        };
+        for tenant in ledger.tenants.values().filter(at_rest) {
+            let id = tenant.id.as_str();
+            let wanted = if azure.intruded(id) { "violated" } else { "verified" };
+            let told = ledger.last_told(id, "tenant.isolation.");
+            if told.as_deref() != Some(wanted) {
+                wrongs.push(format!("{id} is {wanted}, and was last told to be {told:?}"));
+            }
+        }
+    }
+    for wrong in wrongs {
+        shared.wrong("I22", wrong);
+    }
+}
+
 /// Whether nothing more is to happen.
 fn at_rest(shared: &Shared) -> bool {
     let idle = |tenant: &tenantry::tenant::Tenant| {
@@ -201,7 +248,14 @@ fn rest(shared: &Arc<Shared>, round: u32) {
 
 fn heal(shared: &Arc<Shared>, seed: u64) {
     rest(shared, 0);
+    if shared.plan.proved {
+        look_again(shared, 20);
+        shared.azure().evict();
+    }
     settle(shared, 0);
+    if shared.plan.proved && shared.plan.intruders > 0 {
+        look_again(shared, 21);
+    }
     if shared.plan.removed_in_the_end {
         ask(shared, "deprovision", 9, |tenant| tenant.status != Status::Deleted);
         rest(shared, 9);
@@ -233,7 +287,11 @@ fn settle(shared: &Arc<Shared>, first: u32) {
     }
     let mut wrongs = Vec::new();
     for (id, tenant) in &shared.ledger().tenants {
-        let wanted = if tenant.goal == Goal::Present { Status::Active } else { Status::Deleted };
+        let wanted = match (tenant.goal, tenant.spec.suspended) {
+            (Goal::Present, None) => Status::Active,
+            (Goal::Present, Some(_)) => Status::Suspended,
+            (Goal::Absent, _) => Status::Deleted,
+        };
         if tenant.status != wanted {
             let halted = tenant.steps.iter().filter_map(|(name, step)| Some((name, step.state.halted()?)));
             let why: Vec<String> = halted.map(|(name, cause)| format!("{name}: {cause}")).collect();

@@ -208,7 +208,7 @@ impl Wire for Line {
                 let (world, asked) = (Arc::clone(&shared), request.clone());
                 shared.hub.spawn(0, about, async move {
                     world.hub.sleep_until(begun + arrives).await;
-                    let reply = carried_out(&world, &asked, fence);
+                    let reply = carried_out(&world, &asked, about, fence);
                     if let Some(answered) = answered {
                         world.hub.sleep_until(begun + answered).await;
                         there.put(Some(reply));
@@ -226,7 +226,7 @@ impl Wire for Line {
             }
             let answered = slot.take().await;
             if request.mutates() {
-                shared.perhaps_die(self.owner, "C4 after effect").await;
+                shared.perhaps_die(self.owner, place_after(&request, answered.as_ref())).await;
             }
             match answered {
                 Some(reply) => {
@@ -240,10 +240,31 @@ impl Wire for Line {
     }
 }
 
+/// Where a worker stands that has sent something and knows the answer, if it knows it.
+fn place_after(request: &Request, answered: Option<&Reply>) -> &'static str {
+    let runs = |reply: &Reply| reply.header("azure-asyncoperation").or(reply.header("location")).is_some();
+    match request.method {
+        _ if answered.is_some_and(runs) => "C6 operation not saved",
+        Method::Delete => "C12 within an undo",
+        Method::Get | Method::Put | Method::Patch | Method::Post => "C4 after effect",
+    }
+}
+
 /// The request reaches Azure.
-fn carried_out(shared: &Shared, request: &Request, fence: Option<(String, u64)>) -> Reply {
+fn carried_out(
+    shared: &Shared,
+    request: &Request,
+    about: Option<usize>,
+    fence: Option<(String, u64)>,
+) -> Reply {
     let now = shared.hub.now();
     let reply = shared.azure().handle(now, request);
+    if let Some(tenant) = about.and_then(|about| shared.name_of(about))
+        && request.mutates()
+        && reply.is_success()
+    {
+        shared.azure().changed(&tenant);
+    }
     let path = request.path.split('?').next().unwrap_or_default();
     shared.hub.note("azure", &format_args!("{} {path} -> {}", request.method, reply.status));
     let wrongs = std::mem::take(&mut shared.azure().wrongs);

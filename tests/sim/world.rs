@@ -18,7 +18,7 @@ use tenantry::{
     ports::{Alarm, Announcer, Clock, World},
     runner::Settings,
     steps::Failure,
-    tenant::{Status, Tenant},
+    tenant::{Action, Conclusion, Status, Tenant, Verdict},
 };
 
 use super::{
@@ -201,7 +201,7 @@ impl Shared {
             clock,
         };
         let version = usize::from(self.plan.versions && rng.permille(500));
-        let blueprint = self.blueprints[version].clone();
+        let blueprint = self.blueprints[2 * usize::from(self.plan.proved) + version].clone();
         let routes = Routes::new(world, Settings::azure("sim"), vec![blueprint], vec![stamp()], name.clone());
         Worker { owner, name, routes: Arc::new(routes), alive: true, skew }
     }
@@ -266,8 +266,20 @@ impl Shared {
 
     /// What can be held against Azure's truth as soon as the store has taken a document.
     pub(crate) fn after_save(&self, before: Option<Status>, tenant: &Tenant) {
-        if !self.plan.bounded() || before == Some(tenant.status) {
+        if before == Some(tenant.status) {
             return;
+        }
+        let resumed = |done: &Conclusion| done.action == Action::Resume && tenant.status == Status::Active;
+        if tenant.status == Status::Suspended {
+            self.hit("suspended");
+        } else if tenant.concluded.as_ref().is_some_and(resumed) {
+            self.hit("resumed");
+        }
+        if !self.plan.bounded() {
+            return;
+        }
+        if self.plan.proved && matches!(tenant.status, Status::Active | Status::Suspended) {
+            self.proved(tenant);
         }
         let told = match tenant.status {
             Status::Active | Status::Suspended => {
@@ -286,6 +298,21 @@ impl Shared {
         };
         if let Some((invariant, what)) = told {
             self.wrong(invariant, format!("{} is called {:?}, but {what}", tenant.id, tenant.status));
+        }
+    }
+}
+
+impl Shared {
+    /// I22: a tenant is called active only when all that could hide somebody else was seen since it was last changed.
+    fn proved(&self, tenant: &Tenant) {
+        self.hit("proved");
+        let id = tenant.id.as_str();
+        let unproved = self.azure().unproved(id, tenant.spec.tier == "full");
+        if let Some(what) = unproved {
+            self.wrong("I22", format!("{id} is called {:?}, but {what}", tenant.status));
+        }
+        if tenant.proof.as_ref().is_none_or(|proof| proof.verdict != Verdict::Verified) {
+            self.wrong("I22", format!("{id} is called {:?} after the proof {:?}", tenant.status, tenant.proof));
         }
     }
 }
