@@ -48,6 +48,10 @@ impl Auditor {
     /// Reports on tenants, in the order of their ids; those that are removed or being removed have none. What the tenants share is
     /// read once for all of them, and their services are called in a ring.
     pub async fn verify(&self, tenants: &[Tenant]) -> Vec<Report> {
+        self.look(&Patient::new(&self.world), tenants).await
+    }
+
+    async fn look(&self, patient: &Patient<'_>, tenants: &[Tenant]) -> Vec<Report> {
         let mut subjects = Vec::new();
         let mut reports = Vec::new();
         for tenant in tenants {
@@ -57,7 +61,7 @@ impl Auditor {
                 Err(why) => reports.push(Report::unknown(tenant.id.clone(), why)),
             }
         }
-        let mut evidence = collect::evidence(&Patient::new(&self.world), &subjects, &self.allow).await;
+        let mut evidence = collect::evidence(patient, &subjects, &self.allow).await;
         evidence.live = probes::live(&self.world, &subjects).await;
         reports.extend(judge(&subjects, &evidence, &self.allow));
         reports.sort_by(|a, b| a.tenant_id.cmp(&b.tenant_id));
@@ -69,11 +73,11 @@ impl Auditor {
     /// # Errors
     /// A transient [`Failure`] when it takes longer.
     pub async fn prove(&self, tenant: &Tenant, patience: Duration) -> Result<Proven, Failure> {
-        let clock = &self.world.clock;
+        let (clock, patient) = (&self.world.clock, Patient::new(&self.world));
         // The lease goes by this clock, and so does the patience.
         let report = tokio::select! {
             biased;
-            reports = self.verify(std::slice::from_ref(tenant)) => reports.into_iter().next(),
+            reports = self.look(&patient, std::slice::from_ref(tenant)) => reports.into_iter().next(),
             () = clock.sleep_until(later(clock.now(), patience)) => {
                 let cause = Cause::ours(FailureClass::Transient, "isolation-slow", "looking took too long");
                 return Err(cause.into());
@@ -81,7 +85,7 @@ impl Auditor {
         };
         let report =
             report.unwrap_or_else(|| Report::unknown(tenant.id.clone(), "it is being removed".into()));
-        Ok(record::proven(&report, self.world.clock.now()))
+        Ok(Proven { retry_after: patient.put_off(), ..record::proven(&report, clock.now()) })
     }
 
     /// Looks at the next so many of all tenants and records what changed. Returns the reports and whom to drive, so that

@@ -3,7 +3,10 @@
 //! A proof asks dozens of them, and one that stays open leaves it inconclusive. With one answer in ten lost, hardly any
 //! proof would come about if each were asked once.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 
@@ -28,26 +31,34 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(super) struct Patient<'a> {
     wire: &'a dyn Wire,
     clock: &'a dyn Clock,
+    put_off: AtomicU64,
 }
 
 impl<'a> Patient<'a> {
     pub(super) fn new(world: &'a World) -> Self {
-        Self { wire: world.wire.as_ref(), clock: world.clock.as_ref() }
+        Self { wire: world.wire.as_ref(), clock: world.clock.as_ref(), put_off: AtomicU64::new(0) }
+    }
+
+    /// How long a service that was given up wants to be left alone, if one said so.
+    pub(super) fn put_off(&self) -> Option<Duration> {
+        let seconds = self.put_off.load(Ordering::Relaxed);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, Failure> {
-        let mut wait = FIRST;
-        for _ in 1..TRIES {
+        let (mut wait, mut tries) = (FIRST, 0);
+        loop {
             let answer = self.wire.send(request.clone()).await;
             let Some(asked_for) = unanswered(&request, &answer) else { return answer };
             let pause = asked_for.unwrap_or(wait);
-            if pause > LONGEST {
+            tries += 1;
+            if tries == TRIES || pause > LONGEST {
+                self.put_off.fetch_max(asked_for.unwrap_or_default().as_secs(), Ordering::Relaxed);
                 return answer;
             }
             self.clock.sleep_until(later(self.clock.now(), pause)).await;
             wait *= 4;
         }
-        self.wire.send(request).await
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn proven(report: &Report, at: Timestamp) -> Proven {
         told["quarantined"] = report.quarantined.iter().map(taken_back).collect();
     }
     let proof = Proof { verdict: report.verdict, reasons, digest: report.digest.clone(), at };
-    Proven { proof, told }
+    Proven { proof, told, retry_after: None }
 }
 
 /// Who had it stays in the report.

@@ -144,8 +144,7 @@ pub(super) fn evaluate_text(text: &str, scope: &Scope) -> Result<Value, String> 
 pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String> {
     let compiled = compile(expression)?;
     let value = compiled.expression.eval(scope.root());
-    let value =
-        value.map_err(|error| format!("`{expression}`: {}", explain(&error)))?;
+    let value = value.map_err(|error| format!("`{expression}`: {}", explain(&error)))?;
     if value.is_undefined() {
         return Err(format!("`{expression}` has no value"));
     }

@@ -206,7 +206,8 @@ impl At<'_> {
             return self.ready(outputs);
         }
         let code = format!("isolation-{}", verdict.word());
-        let change = self.failed(Cause::ours(FailureClass::Wait, &code, reasons.join("; ")).into());
+        let cause = Cause::ours(FailureClass::Wait, &code, reasons.join("; "));
+        let change = self.failed(Failure { retry_after: proven.retry_after, ..cause.into() });
         if self.peek(|record| record.state.halted().is_some()) == Some(true) {
             proof::record(self.tenant, proven, self.now);
         }

@@ -13,7 +13,7 @@ pub fn is_news(tenant: &Tenant, proof: &Proof) -> bool {
 
 /// Remembers a proof and tells it.
 pub fn record(tenant: &mut Tenant, proven: Proven, now: Timestamp) {
-    let Proven { proof, told } = proven;
+    let Proven { proof, told, .. } = proven;
     let mut data = match tenant.operation() {
         Some(operation) => common_data(tenant, operation),
         None => standing(tenant),

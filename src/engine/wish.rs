@@ -90,15 +90,17 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
     doom(tenant, &doomed, now);
     tenant.steps.retain(|name, record| record.doomed || plan.steps.contains_key(name));
     for (name, step) in &plan.steps {
+        // An earlier wish may just have removed it, and a replica that is behind would still show it.
+        let wrote_at = step.kind.is_replicated().then_some(now);
         match tenant.steps.get_mut(name) {
             None => {
                 let record = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
-                tenant.steps.insert(name.clone(), record);
+                tenant.steps.insert(name.clone(), StepRecord { wrote_at, ..record });
             }
             // It was removed, and is wanted again.
             Some(record) if record.state == StepState::Gone => {
                 let fresh = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
-                *record = StepRecord { turn: record.turn + 1, ..fresh };
+                *record = StepRecord { turn: record.turn + 1, wrote_at, ..fresh };
             }
             // Removal works on what was recorded; afterwards it begins anew from the plan.
             Some(record) if record.doomed => {}

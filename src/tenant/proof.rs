@@ -1,5 +1,7 @@
 //! What the last proof of isolation came to.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,4 +51,6 @@ pub struct Proven {
     pub proof: Proof,
     /// The evidence in short, for the event's `data`.
     pub told: Value,
+    /// How long a service that was not read wants to be left alone, if one said so.
+    pub retry_after: Option<Duration>,
 }

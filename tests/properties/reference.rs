@@ -110,7 +110,7 @@ pub(crate) fn events() -> Vec<Event> {
     events.extend(proofs.map(|verdict| {
         let at = Timestamp::UNIX_EPOCH;
         let proof = Proof { verdict, reasons: vec!["drawn".into()], digest: "sha256:0".into(), at };
-        Event::Proved(Box::new(Proven { proof, told: json!({}) }))
+        Event::Proved(Box::new(Proven { proof, told: json!({}), retry_after: None }))
     }));
     events.extend(CLASSES.map(|class| Event::Failed(cause(class).into())));
     events.extend([

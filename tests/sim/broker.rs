@@ -59,7 +59,11 @@ pub(crate) fn blueprints() -> Vec<Blueprint> {
             };
             let later = |text: &str| {
                 let text = replaced(text, "version: 1.0.0", "version: 2.0.0");
-                replaced(&text, "enableRbacAuthorization: true", "enableRbacAuthorization: true\n        edition: second")
+                replaced(
+                    &text,
+                    "enableRbacAuthorization: true",
+                    "enableRbacAuthorization: true\n        edition: second",
+                )
             };
             let plain = include_str!("tenant.yaml").to_owned();
             let proved = replaced(&plain, "\nexports:", concat!(include_str!("proof.yaml"), "exports:"));

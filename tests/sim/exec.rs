@@ -212,7 +212,7 @@ impl Hub {
     }
 
     /// Takes down what happened.
-    pub(crate) fn note(&self, what: &str, detail: &dyn std::fmt::Display) {
+    pub(crate) fn note(&self, what: &str, detail: &dyn fmt::Display) {
         let mut core = self.core();
         core.notes += 1;
         let now = core.now;

@@ -269,7 +269,8 @@ impl Ledger {
         }
         let suspended = self.suspended.contains(id);
         if suspended != after.spec.suspended.is_some() {
-            let what = format!("{id}: {asked} was taken in, and its suspension is {:?}", after.spec.suspended);
+            let what =
+                format!("{id}: {asked} was taken in, and its suspension is {:?}", after.spec.suspended);
             self.wrong("I13", what);
         }
     }

@@ -18,7 +18,9 @@ fn spec(action: &str, tier: &str, level: u64) -> Value {
         "signup" => json!({"displayName": "Northwind", "tier": tier, "parameters": {"level": level}}),
         "update" => json!({"parameters": {"level": level}}),
         "deprovision" => json!({"reason": "simulated"}),
-        "suspend" => json!({"reason": "billing", "mode": if level.is_multiple_of(2) { "access" } else { "compute" }}),
+        "suspend" => {
+            json!({"reason": "billing", "mode": if level.is_multiple_of(2) { "access" } else { "compute" }})
+        }
         _ => Value::Null,
     }
 }

@@ -11,7 +11,10 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let full = tenant.spec.tier == "full";
     let suspended = tenant.spec.suspended.is_some();
     if suspended != (tenant.status == Status::Suspended) {
-        return Some(format!("its status is {:?} and its suspension {:?}", tenant.status, tenant.spec.suspended));
+        return Some(format!(
+            "its status is {:?} and its suspension {:?}",
+            tenant.status, tenant.spec.suspended
+        ));
     }
     let stopped = tenant.spec.suspended.is_some_and(|suspension| suspension.mode == Extent::Compute);
     let lets_in = usize::from(!suspended);
@@ -57,7 +60,8 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         to.count()
     };
     let identity = of_kind("userassignedidentities").pop().cloned().unwrap_or_default();
-    if let Some(lack) = count(lets_in, granted(text(&identity, "/properties/principalId")), "its identity's roles")
+    if let Some(lack) =
+        count(lets_in, granted(text(&identity, "/properties/principalId")), "its identity's roles")
     {
         return Some(lack);
     }

@@ -205,10 +205,11 @@ impl Wire for Line {
             let begun = shared.hub.now();
             if let Some(arrives) = journey.arrives {
                 let (there, answered) = (Arc::clone(&slot), journey.answered);
+                let overdue = arrives >= journey.given_up + LIFE;
                 let (world, asked) = (Arc::clone(&shared), request.clone());
                 shared.hub.spawn(0, about, async move {
                     world.hub.sleep_until(begun + arrives).await;
-                    let reply = carried_out(&world, &asked, about, fence);
+                    let reply = carried_out(&world, &asked, about, fence, overdue);
                     if let Some(answered) = answered {
                         world.hub.sleep_until(begun + answered).await;
                         there.put(Some(reply));
@@ -256,6 +257,7 @@ fn carried_out(
     request: &Request,
     about: Option<usize>,
     fence: Option<(String, u64)>,
+    overdue: bool,
 ) -> Reply {
     let now = shared.hub.now();
     let reply = shared.azure().handle(now, request);
@@ -264,6 +266,10 @@ fn carried_out(
         && reply.is_success()
     {
         shared.azure().changed(&tenant);
+        // Its own sender may have gone on since, under the same lease.
+        if overdue {
+            shared.disturbed().insert(tenant);
+        }
     }
     let path = request.path.split('?').next().unwrap_or_default();
     shared.hub.note("azure", &format_args!("{} {path} -> {}", request.method, reply.status));

@@ -312,7 +312,10 @@ impl Shared {
             self.wrong("I22", format!("{id} is called {:?}, but {what}", tenant.status));
         }
         if tenant.proof.as_ref().is_none_or(|proof| proof.verdict != Verdict::Verified) {
-            self.wrong("I22", format!("{id} is called {:?} after the proof {:?}", tenant.status, tenant.proof));
+            self.wrong(
+                "I22",
+                format!("{id} is called {:?} after the proof {:?}", tenant.status, tenant.proof),
+            );
         }
     }
 }

@@ -113,7 +113,8 @@ impl Azure {
         } else {
             let at = self.rng.below(scopes.len() as u64);
             let Some(scope) = usize::try_from(at).ok().and_then(|at| scopes.get(at)) else { return };
-            let role = format!("{}/providers/Microsoft.Authorization/roleDefinitions/{CONTRIBUTOR}", subscription());
+            let role =
+                format!("{}/providers/Microsoft.Authorization/roleDefinitions/{CONTRIBUTOR}", subscription());
             let id = format!("{scope}{PART}/{}", self.guid());
             let body = json!({"id": id, "properties": {
                 "principalId": INTRUDER, "roleDefinitionId": role, "scope": scope, "principalType": "User"}});

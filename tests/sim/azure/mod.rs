@@ -19,8 +19,8 @@ use tenantry::steps::{Api, Method, Reply, Request};
 use super::{exec::Millis, profile::AzureManners, rng::Rng};
 pub(crate) use arm::{Object, Operation};
 pub(crate) use graph::Replicated;
-pub(crate) use intruders::is_intruders;
 use intruders::Looks;
+pub(crate) use intruders::is_intruders;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 

@@ -80,15 +80,14 @@ impl Azure {
             (CONTRIBUTOR, "Contributor", "*"),
         ];
         let role = |(name, title, action): (&str, &str, &str)| {
-            let permissions = json!([{"actions": [action], "notActions": [], "dataActions": [], "notDataActions": []}]);
+            let permissions =
+                json!([{"actions": [action], "notActions": [], "dataActions": [], "notDataActions": []}]);
             json!({"id": id, "name": name, "properties": {"roleName": title, "permissions": permissions}})
         };
         let name = id.rsplit('/').next().unwrap_or_default();
         match roles.into_iter().find(|(known, ..)| *known == name) {
             Some(known) => reply(200, role(known)),
-            None if name == "roledefinitions" => {
-                reply(200, json!({"value": roles.map(role)}))
-            }
+            None if name == "roledefinitions" => reply(200, json!({"value": roles.map(role)})),
             None => refuse(404, "RoleDefinitionDoesNotExist", "there is no such role"),
         }
     }
