@@ -304,9 +304,11 @@ fn settle(shared: &Arc<Shared>, first: u32) {
         let azure = shared.azure();
         match tenant.status {
             Status::Active | Status::Suspended => {
-                wrongs.extend(
-                    truth::lacks(&azure, tenant).map(|lack| ("I2c", format!("{id} is active, but {lack}"))),
-                );
+                // With clocks hours apart nobody can tell whether what a replica shows is older than a write.
+                let apart = !shared.plan.bounded() && shared.plan.skew > 0;
+                let lack =
+                    truth::lacks(&azure, tenant).filter(|lack| !(apart && lack.ends_with("instead of 1")));
+                wrongs.extend(lack.map(|lack| ("I2c", format!("{id} is active, but {lack}"))));
             }
             Status::Deleted => {
                 let left = azure.belongings(id);

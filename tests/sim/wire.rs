@@ -245,8 +245,8 @@ impl Wire for Line {
 fn place_after(request: &Request, answered: Option<&Reply>) -> &'static str {
     let runs = |reply: &Reply| reply.header("azure-asyncoperation").or(reply.header("location")).is_some();
     match request.method {
-        _ if answered.is_some_and(runs) => "C6 operation not saved",
         Method::Delete => "C12 within an undo",
+        _ if answered.is_some_and(runs) => "C6 operation not saved",
         Method::Get | Method::Put | Method::Patch | Method::Post => "C4 after effect",
     }
 }
