@@ -21,7 +21,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Isolation, Quarantine},
-    engine::later,
     ids::TenantId,
     isolation::{AllowList, Report, Subject, judge},
     ports::{StoreError, World},
@@ -73,19 +72,13 @@ impl Auditor {
     /// # Errors
     /// A transient [`Failure`] when it takes longer.
     pub async fn prove(&self, tenant: &Tenant, patience: Duration) -> Result<Proven, Failure> {
-        let (clock, patient) = (&self.world.clock, Patient::new(&self.world));
-        // The lease goes by this clock, and so does the patience.
-        let report = tokio::select! {
-            biased;
-            reports = self.look(&patient, std::slice::from_ref(tenant)) => reports.into_iter().next(),
-            () = clock.sleep_until(later(clock.now(), patience)) => {
-                let cause = Cause::ours(FailureClass::Transient, "isolation-slow", "looking took too long");
-                return Err(cause.into());
-            }
-        };
+        let slow = |_| Cause::ours(FailureClass::Transient, "isolation-slow", "looking took too long");
+        let patient = Patient::new(&self.world);
+        let looked = tokio::time::timeout(patience, self.look(&patient, std::slice::from_ref(tenant))).await;
+        let report = looked.map_err(slow)?.into_iter().next();
         let report =
             report.unwrap_or_else(|| Report::unknown(tenant.id.clone(), "it is being removed".into()));
-        Ok(Proven { retry_after: patient.put_off(), ..record::proven(&report, clock.now()) })
+        Ok(Proven { retry_after: patient.put_off(), ..record::proven(&report, self.world.clock.now()) })
     }
 
     /// Looks at the next so many of all tenants and records what changed. Returns the reports and whom to drive, so that

@@ -12,7 +12,6 @@ use futures_util::{StreamExt as _, future::BoxFuture, stream};
 
 use super::patient::PatientProber;
 use crate::{
-    engine::later,
     ids::{TenantId, sha256_hex},
     isolation::{Aim, Calls, Live, Outcome, Probe, ProbeKind, Subject, Target, pairs},
     ports::{Credential, ProbeToken, Prober, TokenFor, World},
@@ -222,10 +221,5 @@ async fn guest(
         }
         None
     };
-    let end = later(world.clock.now(), GUEST_PATIENCE);
-    Ok(tokio::select! {
-        biased;
-        found = first_good => found,
-        () = world.clock.sleep_until(end) => None,
-    })
+    Ok(tokio::time::timeout(GUEST_PATIENCE, first_good).await.unwrap_or_default())
 }

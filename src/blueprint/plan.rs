@@ -138,8 +138,7 @@ impl Plan {
         if planned.late.is_empty() {
             return Ok(fields);
         }
-        // Its texts speak of no other steps.
-        let scope = self.scope(planned.needs.iter(), outputs);
+        let scope = self.scope(outputs);
         for (pointer, text) in &planned.late {
             let value = expression::evaluate_text(text, &scope).map_err(|why| fault(pointer, why))?;
             match fields.pointer_mut(pointer) {
@@ -157,7 +156,7 @@ impl Plan {
         &self,
         outputs: &BTreeMap<StepName, Outputs>,
     ) -> Result<BTreeMap<String, Value>, RenderError> {
-        let scope = self.scope(self.steps.keys(), outputs);
+        let scope = self.scope(outputs);
         let mut exports = BTreeMap::new();
         for (name, text) in &self.exports {
             let value = expression::evaluate_text(text, &scope).map_err(|why| RenderError {
@@ -214,13 +213,9 @@ impl Plan {
         self.steps.iter().map(|(name, step)| (name.clone(), step.needs.clone())).collect()
     }
 
-    fn scope<'a>(
-        &self,
-        steps: impl Iterator<Item = &'a StepName>,
-        outputs: &BTreeMap<StepName, Outputs>,
-    ) -> Scope {
+    fn scope(&self, outputs: &BTreeMap<StepName, Outputs>) -> Scope {
         let mut scope = Scope::new(&self.context, &self.values);
-        for step in steps {
+        for step in self.steps.keys() {
             for told in [self.known.get(step), outputs.get(step)].into_iter().flatten() {
                 scope.tell(step, told);
             }
