@@ -23,7 +23,9 @@ fn commands(page: &str) -> Vec<Vec<String>> {
     for block in blocks(page).into_iter().filter(|block| block.language == "sh") {
         for line in block.text.lines() {
             let line = line.split('#').next().unwrap_or_default();
-            let by_cargo = || line.split_once("cargo run ")?.1.split_once("-- ").map(|(_, rest)| rest);
+            // An example is another program.
+            let of_tenantry = |(options, rest)| (!str::contains(options, "--example")).then_some(rest);
+            let by_cargo = || line.split_once("cargo run ")?.1.split_once("-- ").and_then(of_tenantry);
             commands.extend(line.strip_prefix("tenantry ").or_else(by_cargo).map(words));
         }
     }
