@@ -11,10 +11,7 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let full = tenant.spec.tier == "full";
     let suspended = tenant.spec.suspended.is_some();
     if suspended != (tenant.status == Status::Suspended) {
-        return Some(format!(
-            "its status is {:?} and its suspension {:?}",
-            tenant.status, tenant.spec.suspended
-        ));
+        return Some(format!("its suspension is {:?}", tenant.spec.suspended));
     }
     let stopped = tenant.spec.suspended.is_some_and(|suspension| suspension.mode == Extent::Compute);
     let lets_in = usize::from(!suspended);
