@@ -58,7 +58,7 @@ async fn it_makes_a_tenant_ready_and_removes_it() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
 async fn it_answers_every_payload() {
-    payloads::all_are_answered(plant().await.handler_port()).await;
+    payloads::all_are_answered(plant().await.handler_url().port().unwrap()).await;
 }
 
 #[test]

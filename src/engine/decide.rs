@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Outcome, Seen, Sight};
 use crate::{
+    blueprint::Kind,
     ids::StepName,
     mutant,
     steps::{Trace, Verdict},
@@ -71,7 +72,11 @@ fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
                 .values()
                 .any(|other| other.doomed && other.state != StepState::Gone && other.needs.contains(name));
     }
+    // A proof speaks of what is left, so it waits for what still goes.
+    let early = record.kind == Kind::Isolation
+        && tenant.steps.values().any(|other| other.doomed && other.state != StepState::Gone);
     tenant.goal == Goal::Present
+        && !early
         && record.needs.iter().all(|need| {
             tenant.steps.get(need).is_none_or(|needed| !needed.doomed && needed.state == StepState::Ready)
         })

@@ -255,9 +255,8 @@ impl Plant {
     }
 
     /// Where the handler takes what the host posts.
-    pub(crate) fn handler_port(&self) -> u16 {
-        let url: Url = self.host.handler_url().unwrap().parse().unwrap();
-        url.port().unwrap()
+    pub(crate) fn handler_url(&self) -> Url {
+        self.host.handler_url().unwrap().parse().unwrap()
     }
 
     /// Tells the handler to end, as a platform does that takes its instance away, and waits until it has; how long that
@@ -265,9 +264,8 @@ impl Plant {
     pub(crate) async fn tell_to_end(&self) -> (Duration, bool) {
         let process = std::fs::read_to_string(self.folder.path().join("processes")).unwrap();
         let process = process.lines().last().unwrap().to_owned();
-        let handler = self.host.handler_url().unwrap();
-        let sweep =
-            || self.client.post(format!("{handler}/sweep")).body(r#"{"Data":{"timer":{}},"Metadata":{}}"#);
+        let sweep_url = self.handler_url().join("sweep").unwrap();
+        let sweep = || self.client.post(sweep_url.clone()).body(r#"{"Data":{"timer":{}},"Metadata":{}}"#);
         assert!(sweep().send().await.unwrap().status().is_success(), "it takes calls until then");
         let at = SystemClock.now();
         assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());

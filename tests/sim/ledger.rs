@@ -405,11 +405,12 @@ impl Ledger {
         }
     }
 
-    /// I11.
+    /// I11. A noisy neighbour asks for something sixty times in an outage, and each is an operation until there is an
+    /// outcome.
     fn bounded_document(&mut self, tenant: &Tenant) {
         let writes = tenant.steps.values().map(|step| step.attempts).max().unwrap_or(0);
         let failures = tenant.steps.values().map(|step| step.failures).max().unwrap_or(0);
-        if tenant.notices.len() > 400 || tenant.operations.len() > 40 || writes > 120 || failures > 400 {
+        if tenant.notices.len() > 400 || tenant.operations.len() > 80 || writes > 120 || failures > 400 {
             let what = format!(
                 "{}: {} notices, {} operations, {writes} writes, {failures} failures",
                 tenant.id,
