@@ -264,19 +264,21 @@ impl Plant {
     pub(crate) async fn tell_to_end(&self) -> (Duration, bool) {
         let process = std::fs::read_to_string(self.folder.path().join("processes")).unwrap();
         let process = process.lines().last().unwrap().to_owned();
-        let sweep_url = self.handler_url().join("sweep").unwrap();
-        let sweep = || self.client.post(sweep_url.clone()).body(r#"{"Data":{"timer":{}},"Metadata":{}}"#);
+        let handler = self.handler_url();
+        let sweep = || {
+            self.client.post(handler.join("sweep").unwrap()).body(r#"{"Data":{"timer":{}},"Metadata":{}}"#)
+        };
         assert!(sweep().send().await.unwrap().status().is_success(), "it takes calls until then");
         let at = SystemClock.now();
         assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
         let exe = format!("/proc/{process}/exe");
         until("the handler to stop listening", async || {
             // A connection of its own each time: those that are open are ended with the calls that are under way.
-            let taken = Client::new().get(&handler).send().await;
+            let taken = Client::new().get(handler.clone()).send().await;
             taken.map_or(Ok(()), |answer| Err(json!(answer.status().as_u16())))
         })
         .await;
-        let takes_calls = Client::new().get(&handler).send().await.is_ok();
+        let takes_calls = Client::new().get(handler.clone()).send().await.is_ok();
         until("the handler to end", async || std::fs::read_link(&exe).map_or(Ok(()), |exe| Err(json!(exe))))
             .await;
         (Duration::try_from(SystemClock.now().duration_since(at)).unwrap(), takes_calls)
