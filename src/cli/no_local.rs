@@ -12,6 +12,7 @@ use crate::config::{AzureConfig, Config};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {}
 
+#[expect(clippy::needless_pass_by_value, reason = "it is called like that of the world which is not there")]
 pub(super) fn run(command: Command, _config: Config) -> Ready<ExitCode> {
     match command {}
 }
