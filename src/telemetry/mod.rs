@@ -3,7 +3,7 @@
 //! - Logs always: JSON lines on stdout for the Functions host, plain lines on stderr for people.
 //! - The trace that work belongs to is always known and handed on ([`Trace`]), whether or not anybody records it: Azure
 //!   is told its id, and a tenant's document keeps it over parked operations and restarts.
-//! - Spans and metrics are recorded and exported only where an endpoint is set ([`mod@export`]). Where none is, recording
+//! - Spans and metrics are recorded and exported only where an endpoint is set ([`export()`]). Where none is, recording
 //!   one costs a look at an empty cell.
 //!
 //! # Guarantees
