@@ -220,6 +220,15 @@ async fn what_is_refused_or_cut_short_is_never_taken_for_proof() {
             assert_eq!(verdicts(&reports), all(Verdict::Inconclusive), "{part} {status}");
         }
     }
+
+    // A replica of Entra's that is behind: the application is there, and lists of it are not.
+    for part in ["/federatedIdentityCredentials", "/owners"] {
+        let behind = move |request: &Request| request.api == Api::Graph && request.path.contains(part);
+        let (reports, _) =
+            bent(&stage, move |request| behind(request).then(|| refusal(404, "Request_ResourceNotFound")))
+                .await;
+        assert_eq!(verdicts(&reports), all(Verdict::Inconclusive), "{part}");
+    }
 }
 
 #[tokio::test]

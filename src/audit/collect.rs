@@ -123,7 +123,7 @@ async fn application(wire: &dyn Wire, own: &OwnApplication) -> Application {
     };
     let principal = one(wire, graph(format!("/v1.0/servicePrincipals(appId='{app_id}')"))).await;
     let credentials = graph(format!("/v1.0/applications/{id}/federatedIdentityCredentials"));
-    let credentials = all(wire, credentials).await;
+    let credentials = of_what_is_there(all(wire, credentials).await);
     let mut owners = ids(all(wire, graph(format!("/v1.0/applications/{id}/owners?$select=id"))).await);
     if let Some(id) = principal.shown().and_then(|shown| shown.get("id")?.as_str()).map(odata_key) {
         let more = ids(all(wire, graph(format!("/v1.0/servicePrincipals/{id}/owners?$select=id"))).await);
@@ -137,7 +137,15 @@ async fn application(wire: &dyn Wire, own: &OwnApplication) -> Application {
             (Seen::Shown(_), other) | (other, _) => other,
         };
     }
-    Application { object, principal, credentials, owners }
+    Application { object, principal, credentials, owners: of_what_is_there(owners) }
+}
+
+/// A list of something that was just shown: where it is not found, a replica of Entra's is behind, and nothing was seen.
+fn of_what_is_there<T>(list: Seen<Vec<T>>) -> Seen<Vec<T>> {
+    match list {
+        Seen::Absent => Seen::Unread("the application is not known everywhere yet".to_owned()),
+        seen @ (Seen::Shown(_) | Seen::Unread(_)) => seen,
+    }
 }
 
 fn absent_application() -> Application {
