@@ -233,6 +233,8 @@ impl At<'_> {
                 Some(planned) => {
                     record.doomed = false;
                     record.kind = planned.kind;
+                    // A replica that is behind still shows what has just gone.
+                    record.wrote_at = planned.kind.is_replicated().then_some(now);
                     record.needs = planned.needs;
                     record.digest = planned.digest;
                 }

@@ -16,9 +16,9 @@ use crate::{
     ids::{StepName, TenantId},
     mutant,
     ports::{ETag, StoreError, Stored},
-    steps::{Step, Verdict},
+    steps::{Failure, Step, Verdict},
     telemetry::Trace,
-    tenant::{Cause, FailureClass, StepRecord, StepState, Tenant},
+    tenant::{Cause, FailureClass, Proven, StepRecord, StepState, Tenant},
 };
 
 /// An answer: which step, in which turn it was asked, what happened, and whether it was a look.
@@ -301,7 +301,15 @@ impl<'a> Drive<'a> {
         engine::begin(&mut self.tenant, now);
         self.tenant.unsure_until = self.tenant.unsure_until.max(unsure);
         for (name, turn, event) in self.unsaved.clone() {
-            self.take_in(&name, turn, event, now);
+            // A proof speaks of the wish that it was made for, and another may have the same turn by now.
+            match event {
+                Event::Proved(proven) => {
+                    if let Some(failure) = put_off(&proven) {
+                        self.take_in(&name, turn, Event::Failed(failure), now);
+                    }
+                }
+                event => self.take_in(&name, turn, event, now),
+            }
         }
         for (name, turn, until) in unsure_steps {
             self.wait_out(&name, turn, until);
@@ -383,4 +391,11 @@ impl<'a> Drive<'a> {
         }
         Ok(Some(Progress::Parked(at)))
     }
+}
+
+/// That a service wants to be left alone holds for the next proof too.
+fn put_off(proven: &Proven) -> Option<Failure> {
+    let retry_after = Some(proven.retry_after?);
+    let cause = Cause::ours(FailureClass::Transient, "isolation-slow", "looking was put off");
+    Some(Failure { retry_after, ..cause.into() })
 }
