@@ -18,7 +18,7 @@ use crate::{
     ports::{ETag, StoreError, Stored},
     steps::{Failure, Step, Verdict},
     telemetry::Trace,
-    tenant::{Cause, FailureClass, Proven, StepRecord, StepState, Tenant},
+    tenant::{self, Cause, FailureClass, Proven, StepRecord, StepState, Tenant},
 };
 
 /// An answer: which step, in which turn it was asked, what happened, and whether it was a look.
@@ -302,13 +302,12 @@ impl<'a> Drive<'a> {
         self.tenant.unsure_until = self.tenant.unsure_until.max(unsure);
         for (name, turn, event) in self.unsaved.clone() {
             // A proof speaks of the wish that it was made for, and another may have the same turn by now.
-            match event {
-                Event::Proved(proven) => {
-                    if let Some(failure) = put_off(&proven) {
-                        self.take_in(&name, turn, Event::Failed(failure), now);
-                    }
-                }
-                event => self.take_in(&name, turn, event, now),
+            let event = match event {
+                Event::Proved(proven) => unproved(*proven),
+                event => Some(event),
+            };
+            if let Some(event) = event {
+                self.take_in(&name, turn, event, now);
             }
         }
         for (name, turn, until) in unsure_steps {
@@ -393,9 +392,15 @@ impl<'a> Drive<'a> {
     }
 }
 
-/// That a service wants to be left alone holds for the next proof too.
-fn put_off(proven: &Proven) -> Option<Failure> {
-    let retry_after = Some(proven.retry_after?);
-    let cause = Cause::ours(FailureClass::Transient, "isolation-slow", "looking was put off");
-    Some(Failure { retry_after, ..cause.into() })
+/// What a proof of an earlier wish still says: not that anybody is proved, but that it did not come about and has to wait.
+fn unproved(proven: Proven) -> Option<Event> {
+    match proven.proof.verdict {
+        tenant::Verdict::Verified => None,
+        tenant::Verdict::Violated => Some(Event::Proved(Box::new(proven))),
+        tenant::Verdict::Inconclusive => {
+            let cause =
+                Cause::ours(FailureClass::Wait, "isolation-inconclusive", proven.proof.reasons.join("; "));
+            Some(Event::Failed(Failure { retry_after: proven.retry_after, ..cause.into() }))
+        }
+    }
 }

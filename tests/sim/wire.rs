@@ -205,11 +205,10 @@ impl Wire for Line {
             let begun = shared.hub.now();
             if let Some(arrives) = journey.arrives {
                 let (there, answered) = (Arc::clone(&slot), journey.answered);
-                let overdue = arrives >= journey.given_up + LIFE;
                 let (world, asked) = (Arc::clone(&shared), request.clone());
                 shared.hub.spawn(0, about, async move {
                     world.hub.sleep_until(begun + arrives).await;
-                    let reply = carried_out(&world, &asked, about, fence, overdue);
+                    let reply = carried_out(&world, &asked, fence);
                     if let Some(answered) = answered {
                         world.hub.sleep_until(begun + answered).await;
                         there.put(Some(reply));
@@ -227,7 +226,7 @@ impl Wire for Line {
             }
             let answered = slot.take().await;
             if request.mutates() {
-                shared.perhaps_die(self.owner, place_after(&request, answered.as_ref())).await;
+                shared.perhaps_die(self.owner, "C4 after effect").await;
             }
             match answered {
                 Some(reply) => {
@@ -241,36 +240,10 @@ impl Wire for Line {
     }
 }
 
-/// Where a worker stands that has sent something and knows the answer, if it knows it.
-fn place_after(request: &Request, answered: Option<&Reply>) -> &'static str {
-    let runs = |reply: &Reply| reply.header("azure-asyncoperation").or(reply.header("location")).is_some();
-    match request.method {
-        Method::Delete => "C12 within an undo",
-        _ if answered.is_some_and(runs) => "C6 operation not saved",
-        Method::Get | Method::Put | Method::Patch | Method::Post => "C4 after effect",
-    }
-}
-
 /// The request reaches Azure.
-fn carried_out(
-    shared: &Shared,
-    request: &Request,
-    about: Option<usize>,
-    fence: Option<(String, u64)>,
-    overdue: bool,
-) -> Reply {
+fn carried_out(shared: &Shared, request: &Request, fence: Option<(String, u64)>) -> Reply {
     let now = shared.hub.now();
     let reply = shared.azure().handle(now, request);
-    if let Some(tenant) = about.and_then(|about| shared.name_of(about))
-        && request.mutates()
-        && reply.is_success()
-    {
-        shared.azure().changed(&tenant);
-        // Its own sender may have gone on since, under the same lease.
-        if overdue {
-            shared.disturbed().insert(tenant);
-        }
-    }
     let path = request.path.split('?').next().unwrap_or_default();
     shared.hub.note("azure", &format_args!("{} {path} -> {}", request.method, reply.status));
     let wrongs = std::mem::take(&mut shared.azure().wrongs);

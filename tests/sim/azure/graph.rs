@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry::steps::{Method, Reply, Request};
 
-use super::{Azure, is_intruders, mark, refuse, reply, text};
+use super::{Azure, mark, refuse, reply, text};
 use crate::exec::Millis;
 
 /// One object as its versions, with the instants from which each replica shows them.
@@ -43,9 +43,6 @@ enum Target<'a> {
     Principal(&'a str),
     PrincipalById(&'a str),
     Credential(&'a str, &'a str),
-    Credentials(&'a str),
-    /// Of an application or a service principal: nobody.
-    Owners,
     Deleted(&'a str),
     DeletedList(&'a str),
     Restore(&'a str),
@@ -70,19 +67,13 @@ fn target(path: &str) -> Option<Target<'_>> {
     if let Some(key) = rest.strip_prefix("servicePrincipals(") {
         return Some(Target::Principal(keyed(key, "appId")?));
     }
-    if rest.ends_with("/owners") {
-        return Some(Target::Owners);
-    }
     if let Some(id) = rest.strip_prefix("servicePrincipals/") {
         return Some(Target::PrincipalById(id));
     }
     let rest = rest.strip_prefix("applications/")?;
     Some(match rest.split_once("/federatedIdentityCredentials(") {
         Some((id, key)) => Target::Credential(id, keyed(key, "name")?),
-        None => match rest.strip_suffix("/federatedIdentityCredentials") {
-            Some(id) => Target::Credentials(id),
-            None => Target::ApplicationById(rest),
-        },
+        None => Target::ApplicationById(rest),
     })
 }
 
@@ -132,8 +123,6 @@ impl Azure {
                 let key = (app.to_owned(), name.to_owned());
                 shown(self.credentials.get(&key).and_then(|versions| versions.seen_by(replica, now)))
             }
-            (Method::Get, Target::Credentials(app)) => self.list_credentials(app),
-            (Method::Get, Target::Owners) => reply(200, json!({"value": []})),
             (Method::Get, Target::Deleted(id)) => shown(self.deleted.get(id).map(|(_, body)| body)),
             (Method::Get, Target::DeletedList(kind)) => self.list_deleted(kind, query),
             (Method::Patch, Target::Application(name)) => self.upsert_application(name, body),
@@ -247,9 +236,7 @@ impl Azure {
             self.wrongs.push(("I8", format!("DELETE of somebody else's application {name}")));
         }
         let app = text(&body, "/appId").to_owned();
-        let standing = self.credentials.iter().any(|((of, _), credential)| {
-            of == id && credential.primary().is_some_and(|credential| !is_intruders(credential))
-        });
+        let standing = self.credentials.iter().any(|((of, _), fc)| of == id && fc.primary().is_some());
         let principal = self.principals.get(&app).and_then(Replicated::primary).cloned();
         if standing || principal.is_some() {
             self.wrongs.push(("I14", format!("DELETE of application {name} with something standing on it")));
@@ -291,18 +278,6 @@ impl Azure {
             }
             None => missing(),
         }
-    }
-
-    fn list_credentials(&mut self, app: &str) -> Reply {
-        if !self.knows(|body| text(body, "/id") == app) {
-            return missing();
-        }
-        let (replica, now) = (self.replica(), self.now);
-        let own = self.credentials.iter().filter(|((of, _), _)| of == app);
-        let seen: Vec<&Value> = own.filter_map(|(_, versions)| versions.seen_by(replica, now)).collect();
-        let answer = json!({ "value": seen });
-        self.looked_at_credentials(app);
-        reply(200, answer)
     }
 
     fn list_deleted(&self, kind: &str, query: &str) -> Reply {

@@ -8,7 +8,6 @@
 
 mod arm;
 mod graph;
-mod intruders;
 mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +18,6 @@ use tenantry::steps::{Api, Method, Reply, Request};
 use super::{exec::Millis, profile::AzureManners, rng::Rng};
 pub(crate) use arm::{Object, Operation};
 pub(crate) use graph::Replicated;
-use intruders::Looks;
-pub(crate) use intruders::is_intruders;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 
@@ -38,8 +35,8 @@ pub(crate) fn stamp() -> Value {
         "name": "sim-01", "subscriptionId": SUBSCRIPTION, "region": "westeurope", "resourceGroup": "rg-stamp",
         "directoryId": "00000000-0000-0000-0000-0000000d0001",
         "subnetId": format!("{group}/providers/Microsoft.Network/virtualNetworks/vnet/subnets/endpoints"),
-        "readerRoleId": role(roles::READER), "scorerRoleId": role(roles::SCORER),
-        "zones": { "vault": format!("{group}/providers/Microsoft.Network/privateDnsZones/privatelink.vaultcore.azure.net") },
+        "readerRoleId": role("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+        "scorerRoleId": role("5c0e0000-0000-4000-8000-00000000c0de"),
     })
 }
 
@@ -68,8 +65,6 @@ pub(crate) struct Azure {
     pub(crate) strangers: u32,
     /// What somebody has looked for.
     looked: BTreeSet<String>,
-    /// What somebody who proves isolation has seen, by tenant.
-    looks: BTreeMap<String, Looks>,
     /// How often each kind of trouble came.
     pub(crate) hits: BTreeMap<&'static str, u64>,
 }
@@ -118,7 +113,6 @@ impl Azure {
             wrongs: Vec::new(),
             strangers,
             looked: BTreeSet::new(),
-            looks: BTreeMap::new(),
             hits: BTreeMap::new(),
         }
     }
