@@ -302,10 +302,7 @@ impl<'a> Drive<'a> {
         self.tenant.unsure_until = self.tenant.unsure_until.max(unsure);
         for (name, turn, event) in self.unsaved.clone() {
             // A proof speaks of the wish that it was made for, and another may have the same turn by now.
-            let event = match event {
-                Event::Proved(proven) => unproved(*proven),
-                event => Some(event),
-            };
+            let event = if let Event::Proved(proven) = event { unproved(*proven) } else { Some(event) };
             if let Some(event) = event {
                 self.take_in(&name, turn, event, now);
             }
