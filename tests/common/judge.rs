@@ -17,14 +17,14 @@ fn path(line: &Value) -> String {
     text(line, "/path").split('?').next().unwrap_or_default().to_lowercase()
 }
 
-/// The changes in a journal, without published events, and without the posts that change nothing: to Entra for a token,
-/// to a tenant's service.
+/// The changes in a journal, without published events and sent messages, and without the posts that change nothing: to
+/// Entra for a token, to a tenant's service.
 pub(crate) fn changes(journal: &Value) -> Vec<&Value> {
     let is_change = |line: &&Value| {
         let path = path(line);
         text(line, "/method") != "GET"
             && !["/api/events", "/score"].contains(&path.as_str())
-            && !path.ends_with("/oauth2/v2.0/token")
+            && !["/oauth2/v2.0/token", "/messages"].iter().any(|end| path.ends_with(end))
     };
     list(journal).iter().filter(is_change).collect()
 }
