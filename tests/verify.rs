@@ -180,12 +180,21 @@ async fn bent(
     stage: &Stage,
     bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
 ) -> (Vec<Report>, Vec<String>) {
+    bent_for(stage, 100, bend).await
+}
+
+/// The same for the first tenants only: few are looked at each by itself.
+async fn bent_for(
+    stage: &Stage,
+    most: usize,
+    bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
+) -> (Vec<Report>, Vec<String>) {
     let inner = Arc::clone(&stage.local.world.wire);
     let wire = Arc::new(Bent { inner, bend, asked: Mutex::new(Vec::new()) });
     // Nobody waits before asking again.
     let clock = Jumping::new();
     let world = World { wire: Arc::clone(&wire) as Arc<dyn Wire>, clock, ..stage.local.world.clone() };
-    let tenants = world.store.list(None, 100).await.unwrap();
+    let tenants = world.store.list(None, most).await.unwrap();
     let reports = Auditor::new(world, &Isolation::default()).verify(&tenants).await;
     let asked = wire.asked.lock().unwrap().clone();
     (reports, asked)
@@ -219,6 +228,17 @@ async fn what_is_refused_or_cut_short_is_never_taken_for_proof() {
                 bent(&stage, move |request| request.path.contains(part).then(|| refusal(status, "No"))).await;
             assert_eq!(verdicts(&reports), all(Verdict::Inconclusive), "{part} {status}");
         }
+    }
+
+    // What a tenant's own principals hold elsewhere: nothing is said where nobody may read it, but an answer may come yet.
+    for (status, verdict) in
+        [(403, Verdict::Verified), (429, Verdict::Inconclusive), (500, Verdict::Inconclusive)]
+    {
+        let elsewhere = |request: &Request| request.path.contains("principalId%20eq");
+        let (reports, asked) =
+            bent_for(&stage, 1, move |request| elsewhere(request).then(|| refusal(status, "No"))).await;
+        assert_eq!(verdicts(&reports), [verdict], "{status}");
+        assert!(asked.iter().any(|path| path.contains("principalId%20eq")), "{asked:?}");
     }
 
     // A replica of Entra's that is behind: the application is there, and lists of it are not.

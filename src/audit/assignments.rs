@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::ready, stream};
 use serde_json::Value;
 
 use super::{
     collect::{AT_ONCE, IDENTITY, ids},
-    read::{all, one},
+    read::{all, is_refused, one},
 };
 use crate::{
     isolation::{AllowList, Assignment, Evidence, Listing, Powers, Role, Seen, Stamp, Subject},
@@ -63,7 +63,9 @@ async fn narrow(wire: &dyn Wire, subjects: &[Subject], evidence: &Evidence) -> V
         for subscription in subscriptions(evidence) {
             let ask = |principal: String| listing(wire, subscription.clone(), Of::One(principal));
             let asked = stream::iter(principals.clone()).map(ask).buffered(AT_ONCE);
-            listings.extend(asked.collect::<Vec<_>>().await);
+            // Where the asker may not read, nothing is said; an answer that did not come is a gap.
+            let told = asked.filter(|listing| ready(!is_refused(&listing.assignments)));
+            listings.extend(told.collect::<Vec<_>>().await);
         }
     }
     listings

@@ -51,6 +51,11 @@ pub(super) async fn all(wire: &dyn Wire, first: Request) -> Seen<Vec<Value>> {
     Seen::Unread(format!("the list has more than {MAX_PAGES} pages"))
 }
 
+/// Whether it was not for the asker to read. That does not pass, as an answer that did not come does.
+pub(super) fn is_refused<T>(seen: &Seen<T>) -> bool {
+    matches!(seen, Seen::Unread(why) if why.starts_with("HTTP 403 "))
+}
+
 /// What kept from reading.
 fn refusal(reply: &Reply) -> String {
     let code = reply.body.pointer("/error/code").and_then(Value::as_str).unwrap_or("no code");

@@ -157,6 +157,13 @@ impl<'a> Case<'a> {
                 self.gap(&id, format!("who has roles there is not known: {why}"));
             }
         }
+        for listing in &evidence.listings {
+            if let (Some(own), Some(why)) = (&listing.of, reason(&listing.assignments))
+                && self.is_own(own)
+            {
+                self.gap(own, format!("which roles it has elsewhere is not known: {why}"));
+            }
+        }
         for own in self.subject.of_type(super::powers::IDENTITY) {
             match evidence.identity_credentials.get(&own.id.to_ascii_lowercase()) {
                 Some(Seen::Shown(_) | Seen::Absent) => {}

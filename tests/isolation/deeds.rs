@@ -112,8 +112,12 @@ impl Stage {
             }
             "listing" => {
                 let assignments = Seen::Unread(of["unread"].as_str().unwrap().to_owned());
-                self.evidence.listings =
-                    vec![Listing { scope: self.name(&of["scope"]), of: None, assignments }];
+                let one = of.get("of").map(|of| self.name(of));
+                if one.is_none() {
+                    self.evidence.listings.clear();
+                }
+                let scope = self.name(&of["scope"]);
+                self.evidence.listings.push(Listing { scope, of: one, assignments });
             }
             "call" => self.call(of),
             "uncalled" => {
