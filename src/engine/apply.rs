@@ -334,8 +334,7 @@ impl At<'_> {
     /// Whether a look may show a state from before a write of an earlier turn: it may agree with the wish all the same,
     /// when the wish has come back to what it was.
     fn may_be_outdated(&self) -> bool {
-        let began = self.peek(|record| record.state == StepState::Writing) == Some(true);
-        !began && self.may_be_unseen() && !mutant::is("M30")
+        self.may_be_unseen() && !mutant::is("M30")
     }
 
     /// A write or delete was answered with success, yet a look does not show it: the look is behind. After some looks

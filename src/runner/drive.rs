@@ -157,7 +157,9 @@ impl<'a> Drive<'a> {
             }
         }
         self.busy.remove(&name);
-        let found = match &event {
+        let before = match &event {
+            // The answer to a write, and no look: it shows what Azure has taken.
+            Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) if mutating => Some(Event::Written),
             Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) => self.found(&name),
             Event::Seen(_)
             | Event::Proved(_)
@@ -168,7 +170,7 @@ impl<'a> Drive<'a> {
             | Event::Unanswered(_)
             | Event::Failed(_) => None,
         };
-        for event in found.into_iter().chain([event]) {
+        for event in before.into_iter().chain([event]) {
             // A question that failed has told nothing but how long to wait. Everybody may ask, so if another one saved
             // first, its own failure is on record: those of ten who asked together are not ten in a row.
             let in_vain = matches!(&event, Event::Failed(failure) | Event::Unanswered(failure)
