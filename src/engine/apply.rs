@@ -196,8 +196,8 @@ impl At<'_> {
         let Proof { verdict, digest, reasons, .. } = &proven.proof;
         let passes = match verdict {
             tenant::Verdict::Verified => true,
-            tenant::Verdict::Inconclusive => self.accepts_a_gap(),
-            tenant::Verdict::Violated => false,
+            tenant::Verdict::Inconclusive => self.accepts_a_gap() || mutant::is("M32"),
+            tenant::Verdict::Violated => mutant::is("M32"),
         };
         if passes {
             let outputs = [("verdict", verdict.word()), ("digest", digest)];

@@ -107,7 +107,9 @@ impl Intake {
                     ));
                 }
                 let spec = self.changed_spec(&request.wish, &tenant, now)?;
-                let plan = self.plan_for(&tenant, &spec, request.blueprint_version.as_deref())?;
+                let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
+                let planned = if forgets { &tenant.spec } else { &spec };
+                let plan = self.plan_for(&tenant, planned, request.blueprint_version.as_deref())?;
                 refuse_replacement(&tenant, &plan, &request.wish)?;
                 wish::update(&mut tenant, spec, plan, now);
                 (tenant, previous)

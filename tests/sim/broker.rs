@@ -48,18 +48,27 @@ pub(crate) struct Letter {
     pub(crate) again: Option<Millis>,
 }
 
-/// Both versions of the blueprint, checked once per process.
+/// Both versions of the blueprint, and both with a proof of isolation at the end; checked once per process.
 pub(crate) fn blueprints() -> Vec<Blueprint> {
     static CHECKED: OnceLock<Vec<Blueprint>> = OnceLock::new();
     CHECKED
         .get_or_init(|| {
-            let first = include_str!("tenant.yaml");
-            let second = first.replace("version: 1.0.0", "version: 2.0.0").replace(
-                "level: \"{{ parameters.level }}\" }",
-                "level: \"{{ parameters.level }}\", edition: second }",
-            );
-            assert_ne!(first, second);
-            [first.to_owned(), second].iter().map(|text| Blueprint::check(text).unwrap().blueprint).collect()
+            let replaced = |text: &str, past: &str, new: &str| {
+                assert!(text.contains(past), "{past} is not in the blueprint");
+                text.replace(past, new)
+            };
+            let later = |text: &str| {
+                let text = replaced(text, "version: 1.0.0", "version: 2.0.0");
+                replaced(
+                    &text,
+                    "enableRbacAuthorization: true",
+                    "enableRbacAuthorization: true\n        edition: second",
+                )
+            };
+            let plain = include_str!("tenant.yaml").to_owned();
+            let proved = replaced(&plain, "\nexports:", concat!(include_str!("proof.yaml"), "exports:"));
+            let texts = [plain.clone(), later(&plain), proved.clone(), later(&proved)];
+            texts.iter().map(|text| Blueprint::check(text).unwrap().blueprint).collect()
         })
         .clone()
 }
@@ -125,8 +134,10 @@ async fn deliver(shared: &Arc<Shared>, function: &str, trigger: Trigger, about: 
     let invocation = Invocation { function: function.to_owned(), id: Some(id), traceparent: None, trigger };
     let slot = Slot::new();
     let end = OnDrop(Arc::clone(&slot));
+    let world = Arc::clone(shared);
     shared.hub.spawn(owner, about, async move {
         let answer = routes.call(invocation).await;
+        world.perhaps_die(owner, "C10 before acknowledgement").await;
         end.0.put(Some(answer));
     });
     match select(Box::pin(slot.take()), shared.hub.sleep(FUNCTION_TIMEOUT)).await {
@@ -277,14 +288,23 @@ pub(crate) fn schedule(shared: &Arc<Shared>, tenant: &TenantId, at: Millis) {
     });
 }
 
-/// The timer of the sweep, on one worker each minute.
-pub(crate) fn tick(shared: &Arc<Shared>) {
+/// A timer's function, on one worker again and again.
+pub(crate) fn tick(shared: &Arc<Shared>, function: &'static str, every: Millis) {
     let world = Arc::clone(shared);
     shared.hub.spawn(0, None, async move {
         loop {
-            world.hub.sleep(60_000).await;
-            let trigger = Trigger::Timer(Timer::default());
-            let _ = deliver(&world, "sweep", trigger, None).await;
+            world.hub.sleep(every).await;
+            let _ = deliver(&world, function, Trigger::Timer(Timer::default()), None).await;
         }
+    });
+}
+
+/// A timer's function, once and now.
+pub(crate) fn once(shared: &Arc<Shared>, function: &'static str) {
+    let world = Arc::clone(shared);
+    world.open.fetch_add(1, Ordering::Relaxed);
+    shared.hub.spawn(0, None, async move {
+        let _ = deliver(&world, function, Trigger::Timer(Timer::default()), None).await;
+        world.open.fetch_sub(1, Ordering::Relaxed);
     });
 }

@@ -7,6 +7,7 @@
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
+    fmt::{self, Write as _},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Wake, Waker},
@@ -182,6 +183,12 @@ impl Hub {
         drop(dropped);
     }
 
+    /// Drops everything that anybody was doing: tasks hold what holds the executor, and a run would never be freed.
+    pub(crate) fn end(&self) {
+        let tasks = std::mem::take(&mut self.core().tasks);
+        drop(tasks);
+    }
+
     pub(crate) fn pause(&self, owner: Owner) {
         self.core().owners[owner].paused = true;
     }
@@ -211,18 +218,17 @@ impl Hub {
     }
 
     /// Takes down what happened.
-    pub(crate) fn note(&self, what: &str, detail: &dyn std::fmt::Display) {
+    pub(crate) fn note(&self, what: &str, detail: &dyn fmt::Display) {
         let mut core = self.core();
         core.notes += 1;
         let now = core.now;
         let owner = core.current.0;
-        let text = format!("{detail}");
-        let mut hash = core.hash;
-        for byte in now.to_le_bytes().iter().chain(what.as_bytes()).chain(text.as_bytes()) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
-        }
-        core.hash = hash;
+        let mut hash = Hash(core.hash);
+        hash.take(&now.to_le_bytes());
+        let _ = write!(hash, "{what}{detail}");
+        core.hash = hash.0;
         if let Some(lines) = &mut core.lines {
+            let text = detail.to_string();
             lines.push(format!(
                 "{:>4}:{:02}.{:03} w{owner:<2} {what:<10} {text}",
                 now / 60_000,
@@ -319,6 +325,24 @@ impl Hub {
         }
         drop(core);
         drop(work);
+    }
+}
+
+/// FNV-1a over what is written.
+struct Hash(u64);
+
+impl Hash {
+    fn take(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+    }
+}
+
+impl fmt::Write for Hash {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.take(text.as_bytes());
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Many seeds, in as many threads as there are processors; and what is told of a seed that fails.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Range,
     sync::{
@@ -36,8 +36,10 @@ pub(crate) struct Sum {
     pub(crate) failed: Vec<Report>,
 }
 
+/// How many failing seeds are told by number.
+const MOST_TOLD: usize = 20;
 /// What has to have been met often, or the runs have proved nothing: a hundredth of the seeds.
-const MUST_HIT: [&str; 34] = [
+const MUST_HIT: [&str; 45] = [
     "429",
     "5xx",
     "429 subnet",
@@ -66,12 +68,23 @@ const MUST_HIT: [&str; 34] = [
     "kill",
     "pause",
     "outage",
+    "C0 before anything",
     "C2 before save",
     "C5 after save",
     "C2 before effect",
     "C4 after effect",
+    "C6 operation not saved",
     "C8 before publish",
     "C9 after publish",
+    "C10 before acknowledgement",
+    "C10 before wake-up",
+    "C12 within an undo",
+    "redelivered",
+    "poison refused",
+    "suspended",
+    "resumed",
+    "intruder",
+    "proved",
 ];
 
 impl Sum {
@@ -147,6 +160,11 @@ impl fmt::Display for Sum {
         }
         for (invariant, (times, seed, what)) in kinds {
             writeln!(f, "{invariant}: {times} times, first in seed {seed}: {what}")?;
+        }
+        if !self.failed.is_empty() {
+            let all: BTreeSet<(u64, Profile)> =
+                self.failed.iter().map(|report| (report.seed, report.profile)).collect();
+            writeln!(f, "failed: {:?}", all.iter().take(MOST_TOLD).collect::<Vec<_>>())?;
         }
         Ok(())
     }

@@ -63,6 +63,8 @@ pub(crate) struct Ledger {
     /// By operation and attempt: its outcomes.
     outcomes: BTreeMap<(String, u64), Vec<String>>,
     accepted: BTreeMap<String, String>,
+    /// Who was asked to be suspended, and not yet to be resumed.
+    suspended: BTreeSet<String>,
     pub(crate) wrongs: Vec<Wrong>,
     pub(crate) saves: u64,
     pub(crate) now: Millis,
@@ -104,6 +106,9 @@ impl Ledger {
             if let StepState::Backoff { cause, .. } | StepState::Halted { cause } = &step.state {
                 self.silent(&id, &cause.message);
             }
+        }
+        if before.as_ref().is_none_or(|before| before.requests != after.requests) {
+            self.as_asked(after);
         }
         if let Some(before) = before.as_deref() {
             self.never_backwards(before, after);
@@ -168,10 +173,20 @@ impl Ledger {
             (Some(held), false) if !ours(held) => {
                 format!("{}: {worker} saved under the lease of {}", after.id, held.holder)
             }
+            // A timer adds what it saw; whoever changes more has to be alone.
+            (None, false) if Self::only_adds(before, after) => return,
             (None, false) => format!("{}: {worker} saved without a lease", after.id),
             _ => return,
         };
         self.wrong("I2a", what);
+    }
+
+    fn only_adds(before: &Tenant, after: &Tenant) -> bool {
+        before.proof != after.proof
+            && before.status == after.status
+            && before.steps == after.steps
+            && before.operations == after.operations
+            && before.notices.iter().all(|notice| after.notices.contains(notice))
     }
 
     fn same_holder(held: &Lease, after: &Tenant) -> bool {
@@ -241,6 +256,31 @@ impl Ledger {
         {
             self.wrong("I4", format!("{}: a removed incarnation came back", after.id));
         }
+    }
+
+    /// I13: whether a tenant is suspended is as it was last asked for.
+    fn as_asked(&mut self, after: &Tenant) {
+        let id = after.id.as_str();
+        let asked = after.requests.back().map(|past| past.request_id.as_str()).unwrap_or_default();
+        match asked.split('-').next() {
+            Some("suspend") => _ = self.suspended.insert(id.to_owned()),
+            Some("resume" | "signup") => _ = self.suspended.remove(id),
+            Some(_) | None => {}
+        }
+        let suspended = self.suspended.contains(id);
+        if suspended != after.spec.suspended.is_some() {
+            let what =
+                format!("{id}: {asked} was taken in, and its suspension is {:?}", after.spec.suspended);
+            self.wrong("I13", what);
+        }
+    }
+
+    /// The last word of what was told of a tenant under a kind that begins so.
+    pub(crate) fn last_told(&self, id: &str, kind: &str) -> Option<String> {
+        let own = self.events.range((id.to_owned(), 0)..=(id.to_owned(), u64::MAX));
+        let told = own.filter(|(_, event)| !event.told.is_empty()).rev();
+        let mut kinds = told.filter_map(|(_, event)| event.body["kind"].as_str());
+        kinds.find_map(|other| other.strip_prefix(kind)).map(str::to_owned)
     }
 
     /// I3, I20: what is struck from the outbox was told, and is in history.
@@ -365,11 +405,12 @@ impl Ledger {
         }
     }
 
-    /// I11.
+    /// I11. A noisy neighbour asks for something sixty times in an outage, and each is an operation until there is an
+    /// outcome.
     fn bounded_document(&mut self, tenant: &Tenant) {
         let writes = tenant.steps.values().map(|step| step.attempts).max().unwrap_or(0);
         let failures = tenant.steps.values().map(|step| step.failures).max().unwrap_or(0);
-        if tenant.notices.len() > 400 || tenant.operations.len() > 40 || writes > 120 || failures > 400 {
+        if tenant.notices.len() > 400 || tenant.operations.len() > 80 || writes > 120 || failures > 400 {
             let what = format!(
                 "{}: {} notices, {} operations, {writes} writes, {failures} failures",
                 tenant.id,

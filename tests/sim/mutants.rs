@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A fault on purpose: its number, what it is, and within how many seeds it has to be seen.
-const MUTANTS: [(&str, &str, u64); 29] = [
+const MUTANTS: [(&str, &str, u64); 33] = [
     ("M1", "a save goes over whatever is there", 500),
     ("M2", "no look at the lease before an effect", 2_000),
     ("M3", "a notice is struck although it was not told", 200),
@@ -38,6 +38,10 @@ const MUTANTS: [(&str, &str, u64); 29] = [
     ("M28", "events are told without history", 200),
     ("M30", "what a replica shows after a write is believed", 20_000),
     ("M31", "a new wish does not wait for what was sent", 20_000),
+    ("M32", "a tenant is active whatever the proof says", 500),
+    ("M33", "what a suspension takes away is forgotten, not removed", 100),
+    ("M34", "a resumption forgets what was taken away", 100),
+    ("M35", "what the timer sees of others is not told", 500),
 ];
 
 /// Asked for by `cargo xtask sim --mutants`.

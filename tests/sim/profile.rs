@@ -106,6 +106,11 @@ pub(crate) struct Plan {
     pub(crate) removals: u64,
     /// Messages that may not be taken in.
     pub(crate) poison: u64,
+    pub(crate) suspensions: u64,
+    /// A tenant is active only after a proof of its isolation, and the timer looks again.
+    pub(crate) proved: bool,
+    /// Those who give themselves access to a tenant's things while the proof is under way, or later.
+    pub(crate) intruders: u64,
     pub(crate) versions: bool,
     pub(crate) outages: bool,
     pub(crate) removed_in_the_end: bool,
@@ -117,6 +122,9 @@ impl Plan {
         let profile = rng.pick(&PROFILES);
         let mut plan = Self::of(profile, &mut rng);
         plan.swarm(&mut rng);
+        // A proof costs as much as all the rest of a sign-up.
+        plan.proved = rng.permille(250);
+        plan.intruders = if plan.proved { rng.below(4) } else { 0 };
         plan
     }
 
@@ -185,6 +193,9 @@ impl Plan {
             },
             updates: if profile == Churn || profile == VersionChange { 800 } else { 400 },
             removals: if profile == Churn { 900 } else { 250 },
+            suspensions: 250,
+            proved: false,
+            intruders: 0,
             versions: profile == VersionChange,
             outages: profile == Correlated,
             removed_in_the_end: rng.permille(400),
@@ -226,7 +237,7 @@ impl Plan {
 
 impl Plan {
     /// How many kinds of trouble [`Self::cut`] knows.
-    pub(crate) const KINDS: usize = 18;
+    pub(crate) const KINDS: usize = 19;
 
     /// Leaves kinds of trouble out, and ends them earlier, to find what a failure needs.
     pub(crate) fn cut(&mut self, without: &[usize], until: Option<Millis>) {
@@ -249,7 +260,8 @@ impl Plan {
                 14 => self.publish_fails = 0,
                 15 => self.kills_every = 0,
                 16 => self.pauses_every = 0,
-                _ => (self.skew, self.outages) = (0, false),
+                17 => (self.skew, self.outages) = (0, false),
+                _ => self.intruders = 0,
             }
         }
         if let Some(until) = until {

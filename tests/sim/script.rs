@@ -18,6 +18,9 @@ fn spec(action: &str, tier: &str, level: u64) -> Value {
         "signup" => json!({"displayName": "Northwind", "tier": tier, "parameters": {"level": level}}),
         "update" => json!({"parameters": {"level": level}}),
         "deprovision" => json!({"reason": "simulated"}),
+        "suspend" => {
+            json!({"reason": "billing", "mode": if level.is_multiple_of(2) { "access" } else { "compute" }})
+        }
         _ => Value::Null,
     }
 }
@@ -80,6 +83,12 @@ pub(crate) fn draw(seed: u64, plan: &Plan, names: &[String]) -> Vec<Letter> {
                 let again = at + rng.within(100, 200_000);
                 if rng.permille(700) {
                     push(&mut rng, again, "signup");
+                }
+            } else if rng.permille(plan.suspensions) {
+                push(&mut rng, at, "suspend");
+                let again = at + rng.within(100, 300_000);
+                if rng.permille(700) {
+                    push(&mut rng, again, "resume");
                 }
             } else if rng.permille(200) {
                 push(&mut rng, at, "retry");

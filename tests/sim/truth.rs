@@ -1,14 +1,20 @@
 //! What a tenant is to have in Azure, said in this test's own words and held against what is really there.
 
 use serde_json::{Value, json};
-use tenantry::tenant::Tenant;
+use tenantry::tenant::{Extent, Status, Tenant};
 
-use super::azure::{Azure, Replicated, mark, text};
+use super::azure::{Azure, Replicated, is_intruders, mark, text};
 
 /// What an active tenant lacks, or has wrongly or too often.
 pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let id = tenant.id.as_str();
     let full = tenant.spec.tier == "full";
+    let suspended = tenant.spec.suspended.is_some();
+    if suspended != (tenant.status == Status::Suspended) {
+        return Some(format!("its suspension is {:?}", tenant.spec.suspended));
+    }
+    let stopped = tenant.spec.suspended.is_some_and(|suspension| suspension.mode == Extent::Compute);
+    let lets_in = usize::from(!suspended);
     let level = tenant.spec.parameters.get("level").cloned().unwrap_or(json!(1));
     let count = |wanted: usize, found: usize, what: &str| {
         (wanted != found).then(|| format!("there are {found} of {what} instead of {wanted}"))
@@ -21,7 +27,7 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         ("resourcegroups", 1),
         ("userassignedidentities", 1),
         ("vaults", 1),
-        ("privateendpoints", usize::from(full)),
+        ("privateendpoints", usize::from(full && !stopped)),
     ] {
         let found = of_kind(part);
         if let Some(lack) = count(wanted, found.len(), part) {
@@ -51,7 +57,8 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         to.count()
     };
     let identity = of_kind("userassignedidentities").pop().cloned().unwrap_or_default();
-    if let Some(lack) = count(1, granted(text(&identity, "/properties/principalId")), "its identity's roles")
+    if let Some(lack) =
+        count(lets_in, granted(text(&identity, "/properties/principalId")), "its identity's roles")
     {
         return Some(lack);
     }
@@ -68,11 +75,12 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     else {
         return Some("it has no service principal".to_owned());
     };
-    if let Some(lack) = count(1, granted(text(principal, "/id")), "its principal's roles") {
+    if let Some(lack) = count(lets_in, granted(text(principal, "/id")), "its principal's roles") {
         return Some(lack);
     }
     let credentials = azure.credentials.iter().filter(|((of, _), _)| of == text(application, "/id"));
     let credentials: Vec<&Value> = credentials.filter_map(|(_, versions)| versions.primary()).collect();
+    let credentials: Vec<&Value> = credentials.into_iter().filter(|body| !is_intruders(body)).collect();
     if let Some(lack) = count(1, credentials.len(), "credentials") {
         return Some(lack);
     }

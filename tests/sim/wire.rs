@@ -206,9 +206,11 @@ impl Wire for Line {
             if let Some(arrives) = journey.arrives {
                 let (there, answered) = (Arc::clone(&slot), journey.answered);
                 let (world, asked) = (Arc::clone(&shared), request.clone());
+                let ahead = self.skew.load(Ordering::Relaxed);
+                let sending = Sending { about, fence, ahead, overdue: arrives >= journey.given_up + LIFE };
                 shared.hub.spawn(0, about, async move {
                     world.hub.sleep_until(begun + arrives).await;
-                    let reply = carried_out(&world, &asked, fence);
+                    let reply = carried_out(&world, &asked, &sending);
                     if let Some(answered) = answered {
                         world.hub.sleep_until(begun + answered).await;
                         there.put(Some(reply));
@@ -226,7 +228,7 @@ impl Wire for Line {
             }
             let answered = slot.take().await;
             if request.mutates() {
-                shared.perhaps_die(self.owner, "C4 after effect").await;
+                shared.perhaps_die(self.owner, place_after(&request, answered.as_ref())).await;
             }
             match answered {
                 Some(reply) => {
@@ -240,10 +242,44 @@ impl Wire for Line {
     }
 }
 
+/// Where a worker stands that has sent something and knows the answer, if it knows it.
+fn place_after(request: &Request, answered: Option<&Reply>) -> &'static str {
+    let runs = |reply: &Reply| reply.header("azure-asyncoperation").or(reply.header("location")).is_some();
+    match request.method {
+        Method::Delete => "C12 within an undo",
+        _ if answered.is_some_and(runs) => "C6 operation not saved",
+        Method::Get | Method::Put | Method::Patch | Method::Post => "C4 after effect",
+    }
+}
+
+/// What is known of a request while it is under way.
+struct Sending {
+    about: Option<usize>,
+    /// The tenant's name and epoch when it was sent.
+    fence: Option<(String, u64)>,
+    /// By how much its sender's clock is ahead.
+    ahead: Millis,
+    /// Whether it arrives after its promised life.
+    overdue: bool,
+}
+
 /// The request reaches Azure.
-fn carried_out(shared: &Shared, request: &Request, fence: Option<(String, u64)>) -> Reply {
+fn carried_out(shared: &Shared, request: &Request, sending: &Sending) -> Reply {
     let now = shared.hub.now();
     let reply = shared.azure().handle(now, request);
+    if let Some(tenant) = sending.about.and_then(|about| shared.name_of(about)) {
+        if request.mutates() && reply.is_success() {
+            shared.azure().changed(&tenant);
+            shared.writers().insert(tenant.clone(), sending.ahead);
+            // Its own sender may have gone on since, under the same lease.
+            if sending.overdue {
+                shared.disturbed().insert(tenant);
+            }
+        } else if shared.azure().behind && shared.is_misled(&tenant, sending.ahead) {
+            shared.hit("misled");
+            shared.disturbed().insert(tenant);
+        }
+    }
     let path = request.path.split('?').next().unwrap_or_default();
     shared.hub.note("azure", &format_args!("{} {path} -> {}", request.method, reply.status));
     let wrongs = std::mem::take(&mut shared.azure().wrongs);
@@ -252,15 +288,16 @@ fn carried_out(shared: &Shared, request: &Request, fence: Option<(String, u64)>)
             shared.wrong(invariant, what);
         }
     }
-    if let Some((tenant, epoch)) = fence.filter(|_| request.mutates() && reply.is_success()) {
-        let later = shared.ledger().tenants.get(&tenant).is_some_and(|document| document.epoch != epoch);
+    if let Some((tenant, epoch)) = sending.fence.as_ref().filter(|_| request.mutates() && reply.is_success())
+    {
+        let later = shared.ledger().tenants.get(tenant).is_some_and(|document| document.epoch != *epoch);
         if later {
             if shared.plan.bounded() {
                 let what =
                     format!("{tenant}: {} {path} took effect after another holder had come", request.method);
                 shared.wrong("I2b", what);
             } else {
-                shared.disturbed().insert(tenant);
+                shared.disturbed().insert(tenant.clone());
             }
         }
     }

@@ -18,7 +18,7 @@ use tenantry::{
     ports::{Alarm, Announcer, Clock, World},
     runner::Settings,
     steps::Failure,
-    tenant::{Status, Tenant},
+    tenant::{Action, Conclusion, Status, Tenant, Verdict},
 };
 
 use super::{
@@ -33,6 +33,9 @@ use super::{
     truth,
     wire::{Line, Pauses},
 };
+
+/// By how much clocks differ at most, as promised.
+const APART: Millis = 3_000;
 
 /// A worker: the process that is alive under its number, if one is.
 pub(crate) struct Worker {
@@ -54,8 +57,11 @@ pub(crate) struct Shared {
     hits: Mutex<BTreeMap<&'static str, u64>>,
     names: Mutex<BTreeMap<String, String>>,
     pauses: Mutex<Pauses>,
-    /// Tenants that an effect beyond its promised life has touched.
+    /// Tenants about which a promise was broken: an effect beyond its promised life has touched them, or a replica that
+    /// was behind was asked by a worker whose clock is too far ahead of the last writer's to know that.
     disturbed: Mutex<BTreeSet<String>>,
+    /// By how much the clock of each tenant's last writer was ahead.
+    writers: Mutex<BTreeMap<String, Millis>>,
     tenants: Vec<String>,
     outages: Vec<(u8, Millis, Millis)>,
     pub(crate) workers: Mutex<Vec<Worker>>,
@@ -84,6 +90,7 @@ impl Shared {
             names: Mutex::default(),
             pauses: Mutex::default(),
             disturbed: Mutex::default(),
+            writers: Mutex::default(),
             tenants,
             outages,
             workers: Mutex::default(),
@@ -127,6 +134,16 @@ impl Shared {
 
     pub(crate) fn disturbed(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.disturbed.lock().unwrap()
+    }
+
+    pub(crate) fn writers(&self) -> MutexGuard<'_, BTreeMap<String, Millis>> {
+        self.writers.lock().unwrap()
+    }
+
+    /// Whether a worker takes a tenant's last write for older than it is by more than is promised of clocks.
+    pub(crate) fn is_misled(&self, tenant: &str, ahead: Millis) -> bool {
+        let writer = self.writers().get(tenant).copied();
+        writer.is_some_and(|writer| ahead - writer > APART)
     }
 
     pub(crate) fn workers(&self) -> MutexGuard<'_, Vec<Worker>> {
@@ -201,7 +218,7 @@ impl Shared {
             clock,
         };
         let version = usize::from(self.plan.versions && rng.permille(500));
-        let blueprint = self.blueprints[version].clone();
+        let blueprint = self.blueprints[2 * usize::from(self.plan.proved) + version].clone();
         let routes = Routes::new(world, Settings::azure("sim"), vec![blueprint], vec![stamp()], name.clone());
         Worker { owner, name, routes: Arc::new(routes), alive: true, skew }
     }
@@ -209,7 +226,9 @@ impl Shared {
     /// The process is killed here, perhaps: whoever calls has to expect never to go on.
     pub(crate) async fn perhaps_die(self: &Arc<Self>, owner: Owner, place: &'static str) {
         let crashy = self.faulty().is_some_and(|plan| plan.kills_every > 0);
-        let share = if self.plan.kills_every < 60_000 { 12 } else { 2 };
+        // Few come by these.
+        let seldom = if place.starts_with("C6 ") || place.starts_with("C12 ") { 12 } else { 1 };
+        let share = seldom * if self.plan.kills_every < 60_000 { 12 } else { 2 };
         if owner != 0 && crashy && self.faults().permille(share) {
             self.hit(place);
             self.kill(owner);
@@ -264,10 +283,29 @@ impl Shared {
         self.hub.note("heal", &"");
     }
 
+    /// The run is over: nobody holds anybody any more.
+    pub(crate) fn end(&self) {
+        self.hub.end();
+        let workers = std::mem::take(&mut *self.workers());
+        drop(workers);
+    }
+
     /// What can be held against Azure's truth as soon as the store has taken a document.
     pub(crate) fn after_save(&self, before: Option<Status>, tenant: &Tenant) {
-        if !self.plan.bounded() || before == Some(tenant.status) {
+        if before == Some(tenant.status) {
             return;
+        }
+        let resumed = |done: &Conclusion| done.action == Action::Resume && tenant.status == Status::Active;
+        if tenant.status == Status::Suspended {
+            self.hit("suspended");
+        } else if tenant.concluded.as_ref().is_some_and(resumed) {
+            self.hit("resumed");
+        }
+        if !self.plan.bounded() {
+            return;
+        }
+        if self.plan.proved && matches!(tenant.status, Status::Active | Status::Suspended) {
+            self.proved(tenant);
         }
         let told = match tenant.status {
             Status::Active | Status::Suspended => {
@@ -286,6 +324,24 @@ impl Shared {
         };
         if let Some((invariant, what)) = told {
             self.wrong(invariant, format!("{} is called {:?}, but {what}", tenant.id, tenant.status));
+        }
+    }
+}
+
+impl Shared {
+    /// I22: a tenant is called active only when all that could hide somebody else was seen since it was last changed.
+    fn proved(&self, tenant: &Tenant) {
+        self.hit("proved");
+        let id = tenant.id.as_str();
+        let unproved = self.azure().unproved(id, tenant.spec.tier == "full");
+        if let Some(what) = unproved {
+            self.wrong("I22", format!("{id} is called {:?}, but {what}", tenant.status));
+        }
+        if tenant.proof.as_ref().is_none_or(|proof| proof.verdict != Verdict::Verified) {
+            self.wrong(
+                "I22",
+                format!("{id} is called {:?} after the proof {:?}", tenant.status, tenant.proof),
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry::steps::{Method, Reply, Request};
 
-use super::{Azure, mark, refuse, reply, text};
+use super::{Azure, is_intruders, mark, refuse, reply, text};
 use crate::exec::Millis;
 
 /// One object as its versions, with the instants from which each replica shows them.
@@ -26,6 +26,11 @@ impl Replicated {
         shown.1.as_ref()
     }
 
+    /// Whether a replica shows an earlier version than the last.
+    pub(super) fn is_behind(&self, replica: usize, now: Millis) -> bool {
+        self.0.last().is_some_and(|(from, _)| from[replica] > now)
+    }
+
     pub(crate) fn write(&mut self, now: Millis, lags: [Millis; 3], body: Option<Value>) {
         let past = self.0.last().map_or([0; 3], |(from, _)| *from);
         let from = [0, 1, 2].map(|replica| past[replica].max(now + lags[replica]));
@@ -43,6 +48,9 @@ enum Target<'a> {
     Principal(&'a str),
     PrincipalById(&'a str),
     Credential(&'a str, &'a str),
+    Credentials(&'a str),
+    /// Of an application or a service principal: nobody.
+    Owners,
     Deleted(&'a str),
     DeletedList(&'a str),
     Restore(&'a str),
@@ -67,13 +75,19 @@ fn target(path: &str) -> Option<Target<'_>> {
     if let Some(key) = rest.strip_prefix("servicePrincipals(") {
         return Some(Target::Principal(keyed(key, "appId")?));
     }
+    if rest.ends_with("/owners") {
+        return Some(Target::Owners);
+    }
     if let Some(id) = rest.strip_prefix("servicePrincipals/") {
         return Some(Target::PrincipalById(id));
     }
     let rest = rest.strip_prefix("applications/")?;
     Some(match rest.split_once("/federatedIdentityCredentials(") {
         Some((id, key)) => Target::Credential(id, keyed(key, "name")?),
-        None => Target::ApplicationById(rest),
+        None => match rest.strip_suffix("/federatedIdentityCredentials") {
+            Some(id) => Target::Credentials(id),
+            None => Target::ApplicationById(rest),
+        },
     })
 }
 
@@ -116,13 +130,18 @@ impl Azure {
             (Method::Get, Target::Application(name)) => self.show_application(name),
             (Method::Get, Target::Principal(app)) => {
                 let (replica, now) = (self.replica(), self.now);
-                shown(self.principals.get(app).and_then(|versions| versions.seen_by(replica, now)))
+                let versions = self.principals.get(app);
+                self.behind |= versions.is_some_and(|versions| versions.is_behind(replica, now));
+                shown(versions.and_then(|versions| versions.seen_by(replica, now)))
             }
             (Method::Get, Target::Credential(app, name)) => {
                 let (replica, now) = (self.replica(), self.now);
-                let key = (app.to_owned(), name.to_owned());
-                shown(self.credentials.get(&key).and_then(|versions| versions.seen_by(replica, now)))
+                let versions = self.credentials.get(&(app.to_owned(), name.to_owned()));
+                self.behind |= versions.is_some_and(|versions| versions.is_behind(replica, now));
+                shown(versions.and_then(|versions| versions.seen_by(replica, now)))
             }
+            (Method::Get, Target::Credentials(app)) => self.list_credentials(app),
+            (Method::Get, Target::Owners) => reply(200, json!({"value": []})),
             (Method::Get, Target::Deleted(id)) => shown(self.deleted.get(id).map(|(_, body)| body)),
             (Method::Get, Target::DeletedList(kind)) => self.list_deleted(kind, query),
             (Method::Patch, Target::Application(name)) => self.upsert_application(name, body),
@@ -158,7 +177,9 @@ impl Azure {
             self.applications.entry(name.to_owned()).or_default().write(now, [0; 3], Some(body));
         }
         let (replica, now) = (self.replica(), self.now);
-        shown(self.applications.get(name).and_then(|versions| versions.seen_by(replica, now)))
+        let versions = self.applications.get(name);
+        self.behind |= versions.is_some_and(|versions| versions.is_behind(replica, now));
+        shown(versions.and_then(|versions| versions.seen_by(replica, now)))
     }
 
     fn upsert_application(&mut self, name: &str, body: &Value) -> Reply {
@@ -236,7 +257,9 @@ impl Azure {
             self.wrongs.push(("I8", format!("DELETE of somebody else's application {name}")));
         }
         let app = text(&body, "/appId").to_owned();
-        let standing = self.credentials.iter().any(|((of, _), fc)| of == id && fc.primary().is_some());
+        let standing = self.credentials.iter().any(|((of, _), credential)| {
+            of == id && credential.primary().is_some_and(|credential| !is_intruders(credential))
+        });
         let principal = self.principals.get(&app).and_then(Replicated::primary).cloned();
         if standing || principal.is_some() {
             self.wrongs.push(("I14", format!("DELETE of application {name} with something standing on it")));
@@ -278,6 +301,18 @@ impl Azure {
             }
             None => missing(),
         }
+    }
+
+    fn list_credentials(&mut self, app: &str) -> Reply {
+        if !self.knows(|body| text(body, "/id") == app) {
+            return missing();
+        }
+        let (replica, now) = (self.replica(), self.now);
+        let own = self.credentials.iter().filter(|((of, _), _)| of == app);
+        let seen: Vec<&Value> = own.filter_map(|(_, versions)| versions.seen_by(replica, now)).collect();
+        let answer = json!({ "value": seen });
+        self.looked_at_credentials(app);
+        reply(200, answer)
     }
 
     fn list_deleted(&self, kind: &str, query: &str) -> Reply {

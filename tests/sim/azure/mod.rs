@@ -8,6 +8,7 @@
 
 mod arm;
 mod graph;
+mod intruders;
 mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ use tenantry::steps::{Api, Method, Reply, Request};
 use super::{exec::Millis, profile::AzureManners, rng::Rng};
 pub(crate) use arm::{Object, Operation};
 pub(crate) use graph::Replicated;
+use intruders::Looks;
+pub(crate) use intruders::is_intruders;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 
@@ -35,8 +38,8 @@ pub(crate) fn stamp() -> Value {
         "name": "sim-01", "subscriptionId": SUBSCRIPTION, "region": "westeurope", "resourceGroup": "rg-stamp",
         "directoryId": "00000000-0000-0000-0000-0000000d0001",
         "subnetId": format!("{group}/providers/Microsoft.Network/virtualNetworks/vnet/subnets/endpoints"),
-        "readerRoleId": role("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
-        "scorerRoleId": role("5c0e0000-0000-4000-8000-00000000c0de"),
+        "readerRoleId": role(roles::READER), "scorerRoleId": role(roles::SCORER),
+        "zones": { "vault": format!("{group}/providers/Microsoft.Network/privateDnsZones/privatelink.vaultcore.azure.net") },
     })
 }
 
@@ -60,11 +63,15 @@ pub(crate) struct Azure {
     pub(crate) deleted: BTreeMap<String, (&'static str, Value)>,
     /// Objects of the managed identities: known to role assignments from this instant on.
     pub(crate) known_principals: BTreeMap<String, Millis>,
+    /// Whether the last answer showed something as it was before the last write.
+    pub(crate) behind: bool,
     /// What Azure itself has seen done wrong.
     pub(crate) wrongs: Vec<(&'static str, String)>,
     pub(crate) strangers: u32,
     /// What somebody has looked for.
     looked: BTreeSet<String>,
+    /// What somebody who proves isolation has seen, by tenant.
+    looks: BTreeMap<String, Looks>,
     /// How often each kind of trouble came.
     pub(crate) hits: BTreeMap<&'static str, u64>,
 }
@@ -110,9 +117,11 @@ impl Azure {
             credentials: BTreeMap::new(),
             deleted: BTreeMap::new(),
             known_principals: BTreeMap::new(),
+            behind: false,
             wrongs: Vec::new(),
             strangers,
             looked: BTreeSet::new(),
+            looks: BTreeMap::new(),
             hits: BTreeMap::new(),
         }
     }
@@ -130,6 +139,7 @@ impl Azure {
     /// Carries a request out, now.
     pub(crate) fn handle(&mut self, now: Millis, request: &Request) -> Reply {
         self.now = now.max(self.now);
+        self.behind = false;
         self.settle();
         if let Some(trouble) = self.trouble(request) {
             return trouble;

@@ -3,29 +3,36 @@
 use serde_json::{Value, json};
 use tenantry::steps::{Method, Reply, Request};
 
-use super::{Azure, Replicated, refuse, reply, text};
+use super::{Azure, Replicated, SUBSCRIPTION, refuse, reply, text};
 
-const PART: &str = "/providers/microsoft.authorization/roleassignments";
+pub(super) const PART: &str = "/providers/microsoft.authorization/roleassignments";
+/// What an intruder gives itself.
+pub(super) const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382dd24c";
+pub(crate) const READER: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
+pub(crate) const SCORER: &str = "5c0e0000-0000-4000-8000-00000000c0de";
+
+pub(super) fn subscription() -> String {
+    format!("/subscriptions/{SUBSCRIPTION}")
+}
+
+/// Where an assignment holds, by its id.
+pub(super) fn scope_of(id: &str) -> &str {
+    id.split(PART).next().unwrap_or_default()
+}
+
+/// Whether an id is another one or below it.
+pub(super) fn within(id: &str, root: &str) -> bool {
+    id.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 impl Azure {
     pub(super) fn roles(&mut self, request: &Request, id: &str, query: &str) -> Reply {
-        let scope = id.split(PART).next().unwrap_or_default();
-        if !self.objects.contains_key(scope) {
+        let scope = scope_of(id);
+        if scope != subscription() && !self.objects.contains_key(scope) {
             return refuse(404, "ResourceNotFound", "there is no such scope");
         }
         match request.method {
-            Method::Get => {
-                let replica = self.replica();
-                let below = format!("{scope}{PART}/");
-                let principal = query.split("'").nth(1).unwrap_or_default().to_ascii_lowercase();
-                let now = self.now;
-                let all = self.grants.range(below.clone()..).take_while(|(id, _)| id.starts_with(&below));
-                let seen = all.filter_map(|(_, grant)| grant.seen_by(replica, now));
-                let value: Vec<&Value> = seen
-                    .filter(|grant| text(grant, "/properties/principalId").eq_ignore_ascii_case(&principal))
-                    .collect();
-                reply(200, json!({ "value": value }))
-            }
+            Method::Get => self.list_roles(scope, query),
             Method::Put => self.grant(id, scope, request.body.as_ref().unwrap_or(&Value::Null)),
             Method::Delete => {
                 let lags = self.lags();
@@ -37,6 +44,52 @@ impl Azure {
                 reply(200, was)
             }
             Method::Post | Method::Patch => refuse(405, "MethodNotAllowed", "not that"),
+        }
+    }
+
+    /// What is granted at a scope, above it and below it; with a filter, to one principal.
+    fn list_roles(&mut self, scope: &str, query: &str) -> Reply {
+        let replica = self.replica();
+        let principal = query.split('\'').nth(1);
+        let whose = |grant: &Value| {
+            let holder = text(grant, "/properties/principalId");
+            principal.is_none_or(|principal| holder.eq_ignore_ascii_case(principal))
+        };
+        let now = self.now;
+        let near = self.grants.iter().filter(|(id, _)| {
+            let at = scope_of(id);
+            within(at, scope) || within(scope, at)
+        });
+        self.behind |= near.clone().any(|(_, grant)| grant.is_behind(replica, now));
+        let seen = near.filter_map(|(_, grant)| grant.seen_by(replica, now)).filter(|grant| whose(grant));
+        let value: Vec<&Value> = seen.collect();
+        let answer = json!({ "value": value });
+        if principal.is_none() {
+            self.looked_at_roles(scope);
+        }
+        reply(200, answer)
+    }
+
+    /// What a role may do, as far as somebody who proves isolation asks.
+    pub(super) fn role_definitions(&self, request: &Request, id: &str) -> Reply {
+        if request.method != Method::Get {
+            return refuse(405, "MethodNotAllowed", "not that");
+        }
+        let roles = [
+            (READER, "Key Vault Reader", "Microsoft.KeyVault/vaults/read"),
+            (SCORER, "Scorer", "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"),
+            (CONTRIBUTOR, "Contributor", "*"),
+        ];
+        let role = |(name, title, action): (&str, &str, &str)| {
+            let permissions =
+                json!([{"actions": [action], "notActions": [], "dataActions": [], "notDataActions": []}]);
+            json!({"id": id, "name": name, "properties": {"roleName": title, "permissions": permissions}})
+        };
+        let name = id.rsplit('/').next().unwrap_or_default();
+        match roles.into_iter().find(|(known, ..)| *known == name) {
+            Some(known) => reply(200, role(known)),
+            None if name == "roledefinitions" => reply(200, json!({"value": roles.map(role)})),
+            None => refuse(404, "RoleDefinitionDoesNotExist", "there is no such role"),
         }
     }
 

@@ -1,0 +1,131 @@
+//! Somebody who gives himself access to a tenant's things, and this test's own book of who has looked for that: a tenant
+//! that is called active has to have been looked at when all was done, and nobody was there.
+
+use serde_json::{Value, json};
+
+use super::{
+    Azure, Replicated,
+    arm::group_of,
+    mark,
+    roles::{CONTRIBUTOR, PART, subscription, within},
+    text,
+};
+use crate::exec::Millis;
+
+/// The object id of somebody whom nobody has declared.
+const INTRUDER: &str = "00000000-0000-4000-8000-0000000bad00";
+const ISSUER: &str = "https://intruder.example";
+
+/// Whether a role assignment or a federated credential is the intruder's.
+pub(crate) fn is_intruders(body: &Value) -> bool {
+    text(body, "/properties/principalId") == INTRUDER || text(body, "/issuer") == ISSUER
+}
+
+/// When a tenant was last changed, and when a look last showed nobody else.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Looks {
+    changed: Millis,
+    roles: Option<Millis>,
+    credentials: Option<Millis>,
+}
+
+impl Azure {
+    /// Something was carried out for a tenant: what was seen before says nothing any more.
+    pub(crate) fn changed(&mut self, tenant: &str) {
+        let now = self.now;
+        self.looks.entry(tenant.to_owned()).or_default().changed = now;
+    }
+
+    /// Somebody was shown all assignments at a scope and below.
+    pub(super) fn looked_at_roles(&mut self, scope: &str) {
+        let groups = self.objects.iter().filter(|(id, _)| group_of(id) == *id && within(id, scope));
+        let owners: Vec<(String, String)> =
+            groups.filter_map(|(id, group)| Some((id.clone(), mark(&group.body)?))).collect();
+        for (group, tenant) in owners {
+            if !self.holds_roles(&group) {
+                self.looks.entry(tenant).or_default().roles = Some(self.now);
+            }
+        }
+    }
+
+    /// Somebody was shown all credentials of an application.
+    pub(super) fn looked_at_credentials(&mut self, app: &str) {
+        let Some(tenant) = self.application(app).and_then(mark) else { return };
+        if !self.holds_credentials(app) {
+            self.looks.entry(tenant).or_default().credentials = Some(self.now);
+        }
+    }
+
+    fn application(&self, id: &str) -> Option<&Value> {
+        self.applications.values().filter_map(Replicated::primary).find(|body| text(body, "/id") == id)
+    }
+
+    fn holds_roles(&self, group: &str) -> bool {
+        let live = self.grants.iter().filter_map(|(id, grant)| Some((id, grant.primary()?)));
+        live.into_iter().any(|(id, grant)| within(id, group) && is_intruders(grant))
+    }
+
+    fn holds_credentials(&self, app: &str) -> bool {
+        let own = self.credentials.iter().filter(|((of, _), _)| of == app);
+        own.filter_map(|(_, versions)| versions.primary()).any(is_intruders)
+    }
+
+    /// Whether somebody else has access to a tenant's things.
+    pub(crate) fn intruded(&self, tenant: &str) -> bool {
+        let of = |body: &Value| mark(body).as_deref() == Some(tenant);
+        let mut groups = self.objects.iter().filter(|(id, object)| group_of(id) == *id && of(&object.body));
+        let mut own = self.applications.values().filter_map(Replicated::primary).filter(|body| of(body));
+        groups.any(|(group, _)| self.holds_roles(group))
+            || own.any(|body| self.holds_credentials(text(body, "/id")))
+    }
+
+    /// What of a tenant was not looked at since it was last changed, or only while somebody else was there.
+    pub(crate) fn unproved(&self, tenant: &str, has_application: bool) -> Option<String> {
+        let looks = self.looks.get(tenant).copied().unwrap_or_default();
+        let since = |look: Option<Millis>| look.is_some_and(|at| at >= looks.changed);
+        let told = |what: &str, look: Option<Millis>| {
+            let changed = looks.changed;
+            Some(format!("{what} were last seen to be its own at {look:?}, and it was changed at {changed}"))
+        };
+        match () {
+            () if !since(looks.roles) => told("the roles at its things", looks.roles),
+            () if has_application && !since(looks.credentials) => {
+                told("the credentials of its application", looks.credentials)
+            }
+            () => None,
+        }
+    }
+
+    /// Somebody gives himself access to something that is there.
+    pub(crate) fn intrude(&mut self, now: Millis) {
+        self.now = now.max(self.now);
+        let now = self.now;
+        let kinds = ["vaults", "resourcegroups"];
+        let of_kind = |id: &String| kinds.contains(&id.rsplit('/').nth(1).unwrap_or_default());
+        let scopes: Vec<String> = self.objects.keys().filter(|id| of_kind(id)).cloned().collect();
+        let apps: Vec<String> = self.credentials.keys().map(|(app, _)| app.clone()).collect();
+        if !apps.is_empty() && self.rng.permille(400) {
+            let app = self.rng.below(apps.len() as u64);
+            let Some(app) = usize::try_from(app).ok().and_then(|at| apps.get(at)) else { return };
+            let body = json!({"id": self.guid(), "name": "intruder", "issuer": ISSUER, "subject": "anybody", "audiences": []});
+            let key = (app.clone(), "intruder".to_owned());
+            self.credentials.entry(key).or_default().write(now, [0; 3], Some(body));
+        } else {
+            let at = self.rng.below(scopes.len() as u64);
+            let Some(scope) = usize::try_from(at).ok().and_then(|at| scopes.get(at)) else { return };
+            let role =
+                format!("{}/providers/Microsoft.Authorization/roleDefinitions/{CONTRIBUTOR}", subscription());
+            let id = format!("{scope}{PART}/{}", self.guid());
+            let body = json!({"id": id, "properties": {
+                "principalId": INTRUDER, "roleDefinitionId": role, "scope": scope, "principalType": "User"}});
+            self.grants.entry(id).or_default().write(now, [0; 3], Some(body));
+        }
+        self.hit("intruder");
+    }
+
+    /// A person takes back what others gave themselves.
+    pub(crate) fn evict(&mut self) {
+        self.grants.retain(|_, grant| !grant.primary().is_some_and(is_intruders));
+        self.credentials.retain(|_, credential| !credential.primary().is_some_and(is_intruders));
+    }
+}
