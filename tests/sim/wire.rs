@@ -26,6 +26,8 @@ use super::{
 /// How long an answer is waited for, and how long a request may live after that.
 pub(crate) const TIMEOUT: Millis = 30_000;
 pub(crate) const LIFE: Millis = 30_000;
+/// No document has this epoch.
+const NOBODYS: u64 = u64::MAX;
 
 /// One worker's wire.
 pub(crate) struct Line {
@@ -115,7 +117,8 @@ impl Line {
             }
             _ => {}
         }
-        Some((tenant, epoch))
+        // Whoever sends without the lease, in spite of its clock or its pauses, is an earlier holder.
+        Some((tenant, if ours.is_some() { epoch } else { NOBODYS }))
     }
 
     /// I6: what is touched is the tenant's own.
@@ -180,7 +183,9 @@ impl Line {
                 let span = Millis::try_from(after.as_millis()).unwrap_or(0);
                 pauses.told.insert(key, self.shared.hub.now() + span);
             }
-            None => _ = pauses.told.remove(&key),
+            None if reply.status == 429 || reply.status >= 500 => _ = pauses.told.remove(&key),
+            // Whoever was served since, the service does not want to be left alone any more.
+            None => pauses.told.retain(|(_, path), _| *path != key.1),
         }
     }
 }
