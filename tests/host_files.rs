@@ -107,6 +107,15 @@ fn the_queues_of_the_emulator_are_those_that_trigger_functions() {
     assert!(read("docker-compose.yaml").contains("./infra/emulators/servicebus.json:"));
 }
 
+/// The same Azurite by hand as under the tests.
+#[test]
+fn the_composed_azurite_is_the_tested_one() {
+    let source = read("xtask/src/azurite.rs");
+    let version = source.lines().find_map(|line| line.strip_prefix("const VERSION: &str = \"")).unwrap();
+    let version = version.trim_end_matches("\";");
+    assert!(read("docker-compose.yaml").contains(&format!("azurite:{version}\n")), "{version}");
+}
+
 /// The sample's values, with the file of stamps where a test can have it.
 fn sample(stamps: &Path) -> BTreeMap<String, String> {
     let mut values: BTreeMap<String, String> =

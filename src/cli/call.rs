@@ -31,8 +31,7 @@ impl Instance {
         let (status, answer) = match self.ask(method, path, body).await {
             Ok(answered) => answered,
             Err(error) => {
-                output::problem(&format!("{} can't be called: {}", self.url, output::chain(&error)));
-                output::problem("is it running? start one with: tenantry local");
+                self.tell_silence(&error);
                 return ExitCode::from(2);
             }
         };
@@ -55,11 +54,17 @@ impl Instance {
                 Err(ExitCode::from(1))
             }
             Err(error) => {
-                output::problem(&format!("{} can't be called: {}", self.url, output::chain(&error)));
-                output::problem("is it running? start one with: tenantry local");
+                self.tell_silence(&error);
                 Err(ExitCode::from(2))
             }
         }
+    }
+
+    fn tell_silence(&self, error: &reqwest::Error) {
+        output::problem(&format!("{} can't be called: {}", self.url, output::chain(error)));
+        let hint =
+            if cfg!(feature = "local") { " start one with: tenantry local" } else { " --url says where" };
+        output::problem(&format!("is it running?{hint}"));
     }
 
     async fn ask(
