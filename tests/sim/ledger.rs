@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -43,8 +46,8 @@ struct Durable {
 #[derive(Default)]
 pub(crate) struct Ledger {
     bounded: bool,
-    /// The largest difference of two clocks, in milliseconds.
-    skew: Millis,
+    /// By how much each worker's clock is ahead, in milliseconds.
+    pub(crate) clocks: BTreeMap<String, Arc<AtomicI64>>,
     names: Vec<String>,
     pub(crate) tenants: BTreeMap<String, Arc<Tenant>>,
     events: BTreeMap<(String, u64), Durable>,
@@ -80,9 +83,9 @@ fn same_plan(before: &Tenant, after: &Tenant) -> bool {
 }
 
 impl Ledger {
-    /// Nothing has happened yet; `skew` is the largest difference of two clocks, `names` are those that are used.
-    pub(crate) fn new(bounded: bool, skew: Millis, names: &[String]) -> Self {
-        Self { bounded, skew, names: names.to_vec(), ..Self::default() }
+    /// Nothing has happened yet; `names` are those that are used.
+    pub(crate) fn new(bounded: bool, names: &[String]) -> Self {
+        Self { bounded, names: names.to_vec(), ..Self::default() }
     }
 
     pub(crate) fn wrong(&mut self, invariant: &'static str, what: impl Into<String>) {
@@ -160,11 +163,15 @@ impl Ledger {
         }
     }
 
-    /// I2a: only the holder of the lease saves the work, and a lease is taken only when it is free.
+    /// I2a: only the holder of the lease saves the work, and a lease is taken only when it is free, or over by its holder's
+    /// own clock, whatever the taker's says.
     fn by_the_holder(&mut self, worker: &str, before: &Tenant, after: &Tenant) {
         let now = self.now;
-        let skew = self.skew;
-        let is_over = |lease: &Lease| millis_of(lease.until) <= now + 2 * skew;
+        let ahead = |worker: &str| self.clocks.get(worker).map_or(0, |clock| clock.load(Ordering::Relaxed));
+        let is_over = |lease: &Lease| {
+            let holder = lease.holder.split('/').next().unwrap_or_default();
+            millis_of(lease.until) <= now + ahead(holder)
+        };
         let ours = |lease: &Lease| lease.holder.starts_with(&format!("{worker}/"));
         let what = match (&before.lease, after.epoch > before.epoch) {
             (Some(held), true) if self.bounded && !is_over(held) && !Self::same_holder(held, after) => {

@@ -80,7 +80,7 @@ impl Shared {
         // Alike for long, so that a name that is cut too short meets another.
         let tenants: Vec<String> =
             (0..plan.tenants).map(|number| format!("northwind-traders-europe-{number}x")).collect();
-        let ledger = Ledger::new(plan.bounded(), 2 * plan.skew, &tenants);
+        let ledger = Ledger::new(plan.bounded(), &tenants);
         let shared = Arc::new(Self {
             azure: Mutex::new(Azure::new(seed, plan.azure.clone())),
             ledger: Mutex::new(ledger),
@@ -207,6 +207,7 @@ impl Shared {
         let name = format!("w{number}-{life}");
         let span = if self.healed.load(Ordering::Relaxed) { 0 } else { self.plan.skew };
         let skew = Arc::new(AtomicI64::new(rng.within(-span, span)));
+        self.ledger().clocks.insert(name.clone(), Arc::clone(&skew));
         let clock = Arc::new(Watch { hub: Arc::clone(&self.hub), skew: Arc::clone(&skew) });
         let shared = || Arc::clone(self);
         let world = World {
