@@ -3,7 +3,11 @@
 //! Parsers disagree about which of two equal members counts, so a message that has two says two things: refused. Two
 //! names that differ only in case are as good as equal, for many a sender's serialiser ignores case.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    hash::{DefaultHasher, Hasher as _},
+};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -68,6 +72,13 @@ impl Shape {
     }
 }
 
+/// The same number for names that differ only in case.
+fn fold(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+    hasher.finish()
+}
+
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -118,9 +129,11 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let (mut object, mut names) = (Map::new(), BTreeSet::new());
+        let (mut object, mut folded) = (Map::new(), BTreeSet::new());
         while let Some(name) = members.next_key::<String>()? {
-            if !names.insert(name.to_ascii_lowercase()) {
+            // A second copy of each name would make a wide message many times its size.
+            let known = !folded.insert(fold(&name));
+            if known && object.keys().any(|other: &String| other.eq_ignore_ascii_case(&name)) {
                 return Err(A::Error::custom(format!("the member {name:?} stands twice")));
             }
             let value = members.next_value_seed(Self)?;
