@@ -128,8 +128,9 @@ impl At<'_> {
     fn wanted(&mut self, verdict: Verdict, resource: Option<serde_json::Value>) -> Change {
         let (attempts, written) = self.peek(|record| (record.attempts, record.written)).unwrap_or_default();
         match verdict {
-            Verdict::Matches(_) if !written && self.may_be_outdated() => {
-                // It may show what was there before the last write. Writing what is there already does no harm.
+            Verdict::Matches(_) if !written && self.may_be_unseen() && !mutant::is("M30") => {
+                // It may show what was there before the last write, or before one that was meant and never sent, for the
+                // wish may have come back to what it was. Writing what is there already does no harm.
                 let differs = Verdict::Differs(Vec::new());
                 self.sight.insert(self.name.clone(), Seen::Wanted(differs, resource));
                 Change::None
@@ -329,12 +330,6 @@ impl At<'_> {
         self.peek(|record| {
             record.kind.is_replicated() && record.wrote_at.is_some_and(|at| later(at, visibility) > self.now)
         }) == Some(true)
-    }
-
-    /// Whether a look may show a state from before a write of an earlier turn: it may agree with the wish all the same,
-    /// when the wish has come back to what it was.
-    fn may_be_outdated(&self) -> bool {
-        self.may_be_unseen() && !mutant::is("M30")
     }
 
     /// A write or delete was answered with success, yet a look does not show it: the look is behind. After some looks

@@ -130,15 +130,12 @@ impl Azure {
             (Method::Get, Target::Application(name)) => self.show_application(name),
             (Method::Get, Target::Principal(app)) => {
                 let (replica, now) = (self.replica(), self.now);
-                let versions = self.principals.get(app);
-                self.behind |= versions.is_some_and(|versions| versions.is_behind(replica, now));
-                shown(versions.and_then(|versions| versions.seen_by(replica, now)))
+                shown(look(&mut self.behind, self.principals.get(app), replica, now))
             }
             (Method::Get, Target::Credential(app, name)) => {
                 let (replica, now) = (self.replica(), self.now);
-                let versions = self.credentials.get(&(app.to_owned(), name.to_owned()));
-                self.behind |= versions.is_some_and(|versions| versions.is_behind(replica, now));
-                shown(versions.and_then(|versions| versions.seen_by(replica, now)))
+                let credential = self.credentials.get(&(app.to_owned(), name.to_owned()));
+                shown(look(&mut self.behind, credential, replica, now))
             }
             (Method::Get, Target::Credentials(app)) => self.list_credentials(app),
             (Method::Get, Target::Owners) => reply(200, json!({"value": []})),
@@ -177,9 +174,7 @@ impl Azure {
             self.applications.entry(name.to_owned()).or_default().write(now, [0; 3], Some(body));
         }
         let (replica, now) = (self.replica(), self.now);
-        let versions = self.applications.get(name);
-        self.behind |= versions.is_some_and(|versions| versions.is_behind(replica, now));
-        shown(versions.and_then(|versions| versions.seen_by(replica, now)))
+        shown(look(&mut self.behind, self.applications.get(name), replica, now))
     }
 
     fn upsert_application(&mut self, name: &str, body: &Value) -> Reply {
@@ -341,6 +336,18 @@ impl Azure {
         }
         reply(200, body)
     }
+}
+
+/// What a replica shows of an object, noting whether it is behind.
+fn look<'a>(
+    behind: &mut bool,
+    versions: Option<&'a Replicated>,
+    replica: usize,
+    now: Millis,
+) -> Option<&'a Value> {
+    let versions = versions?;
+    *behind |= versions.is_behind(replica, now);
+    versions.seen_by(replica, now)
 }
 
 fn shown(body: Option<&Value>) -> Reply {
