@@ -136,8 +136,14 @@ pub trait Announcer: Send + Sync {
 
 /// A wake-up call. A hint only: what is lost is found by the sweep.
 pub trait Alarm: Send + Sync {
-    /// Asks to be woken for a tenant at an instant.
+    /// Asks to be woken for a tenant at an instant. Asking again for the same instant may be taken for the same call.
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Whether anybody is woken at all. Where nobody is, an accepted call means nothing, and the sweep itself drives
+    /// what is due.
+    fn is_heard(&self) -> bool {
+        true
+    }
 }
 
 /// A token that is only called with: it is never shown, logged or kept.

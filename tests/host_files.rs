@@ -12,7 +12,10 @@ use std::{
 use serde_json::Value;
 use tenantry::{
     config::{Config, Identity, SETTINGS, WakeUps},
-    host::functions::{FUNCTIONS, Kind},
+    host::{
+        functions::{FUNCTIONS, Kind},
+        late,
+    },
     local::{
         cloud::{TOPIC, local_stamp},
         host::{App, TriggerKind},
@@ -75,6 +78,23 @@ fn function_files_host_file_and_table_say_the_same() {
     let host: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(host["extensions"]["serviceBus"]["autoCompleteMessages"], true);
     assert_eq!(host["customHandler"]["enableForwardingHttpRequest"], false);
+    assert_eq!(
+        host["logging"]["logLevel"]["Azure"], "Warning",
+        "Azure.Core tells of each storage call otherwise"
+    );
+    // A failure that is kept back must be told before the host ends the handler for it.
+    let queues = FUNCTIONS.iter().filter(|function| matches!(function.kind, Kind::QueueMessage { .. }));
+    for function in queues {
+        let longest = late::patience(function.name, Some(u32::MAX));
+        assert!(longest * 2 < app.host.function_timeout.unwrap(), "{}: {longest:?}", function.name);
+    }
+    let broker = BrokerSettings::default();
+    let least = broker.queues["tenant-requests"].max_delivery_count;
+    let outlived: Duration = (1..least).map(|count| late::patience("signup", Some(count))).sum();
+    assert!(
+        outlived > Duration::from_secs(900),
+        "an outage of a quarter of an hour sends messages to the dead letters"
+    );
     assert!(!text.contains("\"retry\":"), "the host's retry policy repeats behind the broker's back");
 }
 

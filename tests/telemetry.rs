@@ -202,6 +202,35 @@ fn metrics_are_sane(collector: &Collector) {
     assert!(failed.count() > 0, "a publication failed and was told of");
 }
 
+/// How many of five calls are recorded that a host with Application Insights makes without a sampled caller.
+async fn recorded(settings: &[(&str, &str)]) -> usize {
+    let (collector, folder) = (Collector::new().await, folder());
+    let serving = Serving::start_with(folder.path(), "max", &collector.url, settings).await;
+    let host = |call: u32| format!("00-17f43224bc93be30dac08d4a4d6392e{call:x}-59a010ac9369a60e-00");
+    for call in 1..=5 {
+        serving.tick("sweep", &host(call)).await;
+    }
+    serving.end().await;
+    let spans = collector.spans();
+    let of_host = |call| Trace::parse(&host(call)).unwrap().id().simple().to_string();
+    (1..=5)
+        .filter(|call| {
+            let found = spans.iter().find(|span| span.trace == of_host(*call) && span.name == "sweep");
+            assert!(found.is_none_or(|span| span.parent == "59a010ac9369a60e"), "{found:?}");
+            found.is_some()
+        })
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_does_not_record_is_recorded_all_the_same() {
+    const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+    assert_eq!(recorded(&[]).await, 5);
+    assert_eq!(recorded(&[(SAMPLER, "parentbased_always_on")]).await, 5, "its flag is nobody's decision");
+    assert_eq!(recorded(&[(SAMPLER, "always_off")]).await, 0);
+    assert_eq!(recorded(&[(SAMPLER, "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0")]).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_never_answers_hinders_nothing() {
     // It takes connections, and says nothing.

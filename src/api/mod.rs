@@ -88,6 +88,16 @@ impl Response {
     }
 }
 
+/// The answer to a body that never came.
+pub fn length_required() -> Response {
+    Response::problem(
+        411,
+        "length required",
+        "the Functions host drops a body that is sent with Transfer-Encoding: chunked, so nothing was taken in; send \
+         it with a Content-Length",
+    )
+}
+
 /// 404 for what is not there, 409 for what does not fit the present state, 413 for what is too large, 400 otherwise.
 fn status_of(code: &str) -> u16 {
     match code {

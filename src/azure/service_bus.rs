@@ -79,14 +79,20 @@ impl ServiceBus {
     }
 }
 
+/// The message id of a wake-up: a queue with duplicate detection drops what is asked for twice, so that however many
+/// sweeps find a tenant overdue, one wake-up is on its way. Another due time is another id.
+pub fn wake_up_id(tenant: &TenantId, at: Timestamp) -> String {
+    format!("{tenant}@{at}")
+}
+
 /// Wake-ups as scheduled messages.
 pub struct QueueAlarm(pub ServiceBus);
 
 impl Alarm for QueueAlarm {
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            // No message id: the same instant may have to be asked for twice, and a repeat does no harm.
             let broker_properties = SettableBrokerProperties {
+                message_id: Some(wake_up_id(tenant, at)),
                 scheduled_enqueue_time_utc: OffsetDateTime::from_unix_timestamp(rounded_up(at)).ok(),
                 time_to_live: Some(WAKE_UP_LIFE),
                 ..SettableBrokerProperties::default()
@@ -106,12 +112,16 @@ fn rounded_up(at: Timestamp) -> i64 {
     at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
-/// No wake-ups: the sweep finds whoever is due.
+/// No wake-ups: the sweep drives whoever is due.
 pub struct NoAlarm;
 
 impl Alarm for NoAlarm {
     fn wake<'a>(&'a self, _tenant: &'a TenantId, _at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn is_heard(&self) -> bool {
+        false
     }
 }
 

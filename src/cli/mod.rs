@@ -4,6 +4,7 @@ mod blueprints;
 mod call;
 pub mod check;
 mod drift;
+mod farewell;
 mod history;
 mod list;
 #[cfg(feature = "local")]
@@ -59,16 +60,18 @@ enum Command {
 /// Runs the program: arguments in, exit code out.
 pub async fn run() -> ExitCode {
     let Arguments { command } = Arguments::parse();
+    let serves = matches!(command, Command::Serve(_));
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(faults) => {
-            for fault in faults {
-                output::problem(&fault.to_string());
+            let problems: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            if serves {
+                return farewell::refused(&problems).await;
             }
+            problems.iter().for_each(|problem| output::problem(problem));
             return ExitCode::from(2);
         }
     };
-    let serves = matches!(command, Command::Serve(_));
     // The identity crate tells at every start what was set anyway.
     let (style, level) =
         if serves { (Style::Json, "info,azure_identity=warn") } else { (Style::Plain, "warn") };

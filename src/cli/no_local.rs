@@ -5,7 +5,7 @@ use std::{future::Ready, process::ExitCode, time::Duration};
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::serve::refused;
+use super::farewell::{Starter, refused};
 use crate::config::{AzureConfig, Config};
 
 /// There are no commands of a local world.
@@ -18,10 +18,10 @@ pub(super) fn run(command: Command, _config: Config) -> Ready<ExitCode> {
 }
 
 /// There is nothing to serve without Azure.
-pub(super) fn serve(_config: &Config) -> Ready<ExitCode> {
+pub(super) async fn serve(_config: &Config, _starter: Starter) -> ExitCode {
     let why = "this program was built for Azure alone and has no local world: set TENANTRY_WORLD=azure and the settings \
                of the Azure world (docs/operating.md), or build one for a laptop with `cargo build --release`";
-    std::future::ready(refused(&[why.to_owned()]))
+    refused(&[why.to_owned()]).await
 }
 
 /// Nobody knows where tenants go but who says it.

@@ -6,7 +6,11 @@ use clap::Args as ClapArgs;
 
 use tokio::net::TcpListener;
 
-use super::{blueprints, local, output};
+use super::{
+    blueprints,
+    farewell::{Starter, refused},
+    local, output,
+};
 use crate::{
     azure::{
         rights::{Finding, held},
@@ -27,9 +31,10 @@ use crate::{
 pub(super) struct Args {}
 
 pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
+    let starter = Starter::of(&config);
     match &config.azure {
-        Some(azure) => in_azure(&config, azure).await,
-        None => local::serve(&config).await,
+        Some(azure) => in_azure(&config, azure, starter).await,
+        None => local::serve(&config, starter).await,
     }
 }
 
@@ -39,14 +44,14 @@ pub(super) async fn listen(config: &Config) -> Result<TcpListener, String> {
     host::bind(port).await.map_err(|error| format!("127.0.0.1:{port} can't be listened on: {error}"))
 }
 
-async fn in_azure(config: &Config, azure: &AzureConfig) -> ExitCode {
+async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> ExitCode {
     let listener = match listen(config).await {
         Ok(listener) => listener,
-        Err(problem) => return refused(&[problem]),
+        Err(problem) => return refused(&[problem]).await,
     };
     let blueprints = match blueprints::known(config) {
         Ok(blueprints) => blueprints,
-        Err(problems) => return refused(&problems),
+        Err(problems) => return refused(&problems).await,
     };
     let served: Result<(), AzureError> = async {
         let world = azure::open(azure, Arc::new(SystemClock), azure.request_timeout)?;
@@ -69,10 +74,10 @@ async fn in_azure(config: &Config, azure: &AzureConfig) -> ExitCode {
             .taking_events_of(config.event_topics.clone());
         let routes = Arc::new(routes);
         tracing::info!(port = config.handler_port, world = "azure", "serving");
-        Ok(host::serve(listener, routes.clone(), told_to_end(routes)).await?)
+        Ok(host::serve(listener, routes.clone(), starter.told_to_end(routes)).await?)
     }
     .await;
-    output::ended(served)
+    starter.ended(served).await
 }
 
 /// Says early what the first message would find out. It ends nothing: the state may only be away for a moment, and what
@@ -135,19 +140,6 @@ async fn enough(azure: &AzureConfig, clock: &Arc<dyn Clock>, permissions: &Permi
         }
     }
     enough
-}
-
-/// Waits for the end, and has the drives that are under way come to one.
-pub(super) async fn told_to_end(routes: Arc<Routes>) {
-    stop_signal().await;
-    tracing::info!("told to end");
-    routes.runner.wind_down();
-}
-
-/// Says what keeps the program from beginning.
-pub(super) fn refused(problems: &[String]) -> ExitCode {
-    problems.iter().for_each(|problem| output::problem(problem));
-    ExitCode::from(2)
 }
 
 /// Ctrl-C, or SIGTERM where there is one.

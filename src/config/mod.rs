@@ -27,6 +27,8 @@ const PLATFORM: [&str; 2] = ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"];
 pub struct Config {
     /// The port of the handler.
     pub handler_port: u16,
+    /// Whether a Functions host has started this process: it gives its handler the port.
+    pub under_host: bool,
     /// The deployment's name.
     pub deployment: String,
     /// The local world's folder.
@@ -87,6 +89,7 @@ impl Config {
                 0
             }
         };
+        let under_host = reader.text("FUNCTIONS_CUSTOMHANDLER_PORT").is_some();
         let in_azure = PLATFORM.iter().any(|name| reader.text(name).is_some());
         let world = reader.text("TENANTRY_WORLD");
         let is_azure = match world.as_deref() {
@@ -114,6 +117,7 @@ impl Config {
         let azure = if is_azure { AzureConfig::read(&mut reader, in_azure) } else { None };
         let config = Self {
             handler_port,
+            under_host,
             deployment,
             data: reader.text("TENANTRY_DATA").unwrap_or_else(|| ".tenantry".to_owned()).into(),
             speed,

@@ -88,9 +88,9 @@ pub const SETTINGS: [Setting; 42] = [
     ),
     setting(
         "OTEL_TRACES_SAMPLER",
-        "which traces are recorded: `always_on`, `always_off` or `traceidratio`, or one of them behind `parentbased_`",
-        "parentbased_always_on",
-        "parentbased_traceidratio",
+        "which traces are recorded: `always_on`, `always_off` or `traceidratio`; behind `parentbased_` senders decide first",
+        "always_on",
+        "traceidratio",
     ),
     setting("OTEL_TRACES_SAMPLER_ARG", "the share of traces for `traceidratio`, from 0 to 1", "1", "0.1"),
     setting("OTEL_METRIC_EXPORT_INTERVAL", "how often metrics go out, in milliseconds", "60000", "10000"),

@@ -52,7 +52,7 @@ fn service(reader: &mut Reader<'_>) -> String {
 }
 
 fn sampling(reader: &mut Reader<'_>) -> Option<Sampling> {
-    let named = reader.text(SAMPLER).unwrap_or_else(|| "parentbased_always_on".to_owned());
+    let named = reader.text(SAMPLER).unwrap_or_else(|| "always_on".to_owned());
     let (follows_parent, own) = match named.strip_prefix("parentbased_") {
         Some(own) => (true, own),
         None => (false, named.as_str()),

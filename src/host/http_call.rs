@@ -73,6 +73,16 @@ impl HttpCall {
         }
     }
 
+    /// Whether it was sent with a body that the host has dropped, as it drops every chunked one: what is missing then is
+    /// not known to be empty.
+    pub fn lost_its_body(&self) -> bool {
+        let encodings = self.headers.get("transfer-encoding").map(Vec::as_slice).unwrap_or_default();
+        let chunked = encodings
+            .iter()
+            .any(|codings| codings.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("chunked")));
+        chunked && self.body.is_none() && !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
     /// The first value of a header; the name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.first().map(String::as_str)

@@ -48,7 +48,7 @@ pub struct Message {
     pub message_id: Option<String>,
     /// The session, which is the tenant on `tenant-requests`.
     pub session_id: Option<String>,
-    /// Which delivery this is, from 1.
+    /// Which delivery this is, from 1; unknown where the function was invoked by hand.
     pub delivery_count: Option<u32>,
     /// The broker's number of the message.
     pub sequence_number: Option<u64>,
@@ -178,9 +178,11 @@ fn message(value: &Value, metadata: &Map<String, Value>) -> Option<Message> {
         body: body.bytes,
         message_id: text("MessageId"),
         session_id: text("SessionId"),
-        delivery_count: number("DeliveryCount").and_then(|count| u32::try_from(count).ok()),
+        delivery_count: number("DeliveryCount")
+            .and_then(|count| u32::try_from(count).ok())
+            .filter(|n| *n > 0),
         sequence_number: number("SequenceNumber"),
-        enqueued_at: instant("EnqueuedTime").or_else(|| instant("EnqueuedTimeUtc")),
+        enqueued_at: instant("EnqueuedTime").or_else(|| instant("EnqueuedTimeUtc")).filter(is_real),
         correlation_id: text("CorrelationId"),
         content_type: text("ContentType"),
         application_properties: lookup(metadata, "ApplicationProperties")
@@ -192,6 +194,13 @@ fn message(value: &Value, metadata: &Map<String, Value>) -> Option<Message> {
     })
 }
 
+/// Where nothing has happened the host writes the first instant of year 1: before the first tick of a timer, and as the
+/// time of a message that no broker has seen, because somebody invoked its function by hand. Nor has such a message a
+/// number (-1) or a delivery (0).
+fn is_real(instant: &Timestamp) -> bool {
+    *instant > Timestamp::UNIX_EPOCH
+}
+
 /// The host's dictionary ignores case and keeps the first spelling, so a member may stand under another one.
 fn lookup<'a>(metadata: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     metadata
@@ -201,11 +210,7 @@ fn lookup<'a>(metadata: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
 
 /// The sweep needs no detail of its tick, so anything that is not there is left empty.
 fn timer(value: &Value) -> Timer {
-    let status = |name: &str| {
-        let instant = encoding::instant(value.get("ScheduleStatus")?.get(name)?)?;
-        // Before the first run the host writes the first instant of year 1.
-        (instant > Timestamp::UNIX_EPOCH).then_some(instant)
-    };
+    let status = |name: &str| encoding::instant(value.get("ScheduleStatus")?.get(name)?).filter(is_real);
     Timer {
         past_due: value.get("IsPastDue").and_then(Value::as_bool).unwrap_or_default(),
         last: status("Last"),

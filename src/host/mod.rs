@@ -7,7 +7,7 @@
 //!    typed [`Invocation`].
 //! 3. [`Functions::call`] does the work and gives an [`Answer`].
 //! 4. The answer becomes a JSON object ([`reply`]). Anything but 2xx makes the host hand a queue message in again, at
-//!    once and at most ten times, so it is kept for "nothing could be saved".
+//!    once and at most ten times, so it is kept for "nothing could be saved", and is told late ([`late`]).
 //!
 //! # Why so careful about the answer
 //! A 2xx with an empty body or the literal `null` completes nothing: the host waits until `functionTimeout`, then kills
@@ -18,6 +18,7 @@ mod encoding;
 pub mod functions;
 mod http_call;
 mod invocation;
+pub mod late;
 pub mod reply;
 pub mod routes;
 pub mod server;
@@ -35,7 +36,8 @@ pub use server::{bind, serve};
 /// # Guarantees to the implementer
 /// The function's name is one of [`functions::FUNCTIONS`], in that table's spelling, with the trigger that the table
 /// gives it. Calls run concurrently. A call goes on when the host hangs up, and is dropped at any await when the server
-/// is dropped, as it would be by a kill.
+/// is dropped, as it would be by a kill. A message that is answered with [`Answer::TryAgain`] may be handed in again
+/// within the same invocation.
 pub trait Functions: Send + Sync {
     /// Handles one invocation. A panic in here is answered as a failure of this invocation alone.
     fn call(&self, invocation: Invocation) -> BoxFuture<'_, Answer>;

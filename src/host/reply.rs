@@ -27,7 +27,8 @@ pub enum Answer {
         /// Lines for the invocation's log.
         logs: Vec<String>,
     },
-    /// Nothing could be saved: the host hands the message in again, at once. An HTTP caller sees a bare 500.
+    /// Nothing could be saved: the message has to come again. The host is told late, for it hands the message in again
+    /// at once ([`late`](super::late)). An HTTP caller sees a bare 500.
     TryAgain {
         /// Why, for the log.
         why: String,

@@ -17,7 +17,7 @@ use crate::{
     isolation::{Report, Verdict},
     mutant,
     ports::World,
-    runner::{Progress, Runner, Settings},
+    runner::{Progress, Runner, Settings, Swept},
     telemetry::metrics,
 };
 
@@ -87,18 +87,12 @@ impl Functions for Routes {
                 ("resume", Trigger::Message(message)) => self.resume(&message).await,
                 // A dead-lettered request is taken in like any other: whatever made it fail may have passed.
                 ("deadletter", Trigger::Message(_)) if mutant::is("M27") => Answer::done(),
-                ("deadletter", Trigger::Message(message)) => {
-                    tracing::warn!(
-                        message.sequence = message.sequence_number,
-                        "a dead letter is taken in once more"
-                    );
-                    metrics::record(&metrics::DEAD_LETTERS, 1.0, || []);
-                    self.take_in(&message).await
-                }
+                ("deadletter", Trigger::Message(message)) => self.take_in_dead_letter(&message).await,
                 (_, Trigger::Message(message)) => self.take_in(&message).await,
                 ("audit", Trigger::Timer(_)) => self.audit().await,
                 ("drift", Trigger::Timer(_)) => self.drift().await,
                 (_, Trigger::Timer(_)) => self.sweep().await,
+                (_, Trigger::Http(call)) if call.lost_its_body() => http(api::length_required()),
                 ("retry", Trigger::Http(call)) => http(self.retry(&call, &id).await),
                 ("events", Trigger::Http(call)) => http(self.events(&call).await),
                 (_, Trigger::Http(call)) => http(self.tenants(&call).await),
@@ -135,6 +129,16 @@ impl Routes {
         }
     }
 
+    /// Counted when it is settled: what can't be saved yet is the same message when it comes again.
+    async fn take_in_dead_letter(&self, message: &Message) -> Answer {
+        let answer = self.take_in(message).await;
+        if !matches!(answer, Answer::TryAgain { .. }) {
+            tracing::warn!(message.sequence = message.sequence_number, "a dead letter is taken in once more");
+            metrics::record(&metrics::DEAD_LETTERS, 1.0, || []);
+        }
+        answer
+    }
+
     /// From here on the document knows that it is due, so a failure is the sweep's to repair and the message is done.
     async fn drive(&self, tenant: &TenantId) -> Answer {
         let said = match self.runner.drive(tenant).await {
@@ -161,7 +165,12 @@ impl Routes {
 
     async fn sweep(&self) -> Answer {
         match self.runner.sweep().await {
-            Ok(due) => Answer::Done { logs: vec![format!("{due} due")] },
+            Ok(Swept { due, woken, driven, failed, left }) => {
+                let said = format!(
+                    "{due} due, {woken} woken, {driven} driven, {failed} failed, {left} left to the next sweep"
+                );
+                Answer::Done { logs: vec![said] }
+            }
             Err(error) => Answer::TryAgain { why: error.to_string() },
         }
     }
@@ -184,11 +193,7 @@ impl Routes {
             }
         }
         for report in reports.iter().filter(|report| report.verdict != Verdict::Verified) {
-            let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
-            codes.dedup();
-            let word = report.verdict.word();
-            tracing::warn!(tenant.id = %report.tenant_id, verdict = word, findings = codes.join(","), "isolation is not verified");
-            logs.push(format!("tenant {} is {word}: {}", report.tenant_id, codes.join(", ")));
+            logs.extend(not_verified(report));
         }
         Answer::Done { logs }
     }
@@ -287,6 +292,29 @@ impl Routes {
         let id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
         api::retry(&self.world, &self.intake, &self.runner, id, call.body.as_deref(), invocation_id).await
     }
+}
+
+/// How many gaps are named in a line.
+const NAMED: usize = 3;
+
+/// Says which rules a tenant breaks, or what is not known of it; nothing where there is neither.
+fn not_verified(report: &Report) -> Option<String> {
+    let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
+    codes.dedup();
+    let gaps = report.gaps.iter().map(|gap| format!("{}: {}", gap.about, gap.why));
+    let mut why: Vec<String> = match codes.is_empty() {
+        false => codes.iter().map(ToString::to_string).collect(),
+        true => gaps.clone().take(NAMED).collect(),
+    };
+    if codes.is_empty() && gaps.len() > NAMED {
+        why.push(format!("and {} more", gaps.len() - NAMED));
+    }
+    if why.is_empty() {
+        return None;
+    }
+    let (tenant, word, why) = (&report.tenant_id, report.verdict.word(), why.join(", "));
+    tracing::warn!(tenant.id = %tenant, verdict = word, findings = codes.join(","), why, "isolation is not verified");
+    Some(format!("tenant {tenant} is {word}: {why}"))
 }
 
 fn http(response: Response) -> Answer {

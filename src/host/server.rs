@@ -20,9 +20,9 @@ use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Answer, Functions, Invocation, Trigger,
+    Answer, BadEnvelope, Functions, Invocation, Trigger,
     functions::{self, Function},
-    trace,
+    late, trace,
 };
 use crate::ports::{Clock as _, SystemClock};
 
@@ -49,6 +49,7 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
 /// - Every answer is a JSON object with `Content-Type: application/json`, after a panic in a function too.
 /// - `GET /` answers without touching a function.
 /// - A function goes on when the host hangs up. All of them end when this future is dropped.
+/// - A message that can't be taken in is answered late ([`late`]), but not once `shutdown` is ready.
 ///
 /// # Errors
 /// When the listener fails for good.
@@ -58,9 +59,10 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (alive, gone) = watch::channel(());
-    let router = Router::new().fallback(answer).with_state(Served { functions, gone });
     let ending = watch::Sender::new(false);
     let mut told = ending.subscribe();
+    let served = Served { functions, gone, ending: told.clone() };
+    let router = Router::new().fallback(answer).with_state(served);
     let shutdown = async move {
         shutdown.await;
         ending.send_replace(true);
@@ -86,6 +88,8 @@ struct Served {
     functions: Arc<dyn Functions>,
     /// Closed when the server is dropped: functions must not outlive it.
     gone: watch::Receiver<()>,
+    /// Whether the shutdown has begun.
+    ending: watch::Receiver<bool>,
 }
 
 async fn answer(State(served): State<Served>, request: Request) -> Response {
@@ -105,15 +109,16 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
     if head.method != Method::POST {
         return not_allowed("POST");
     }
-    let envelope = match read(&head.headers, body).await {
-        Ok(envelope) => envelope,
-        Err((status, why)) => return failure(status, &why),
-    };
-    let trigger = match Trigger::parse(function, &envelope) {
+    let read = read(&head.headers, body).await.and_then(|envelope| {
+        let bad = |bad: BadEnvelope| (StatusCode::BAD_REQUEST, bad.to_string());
+        Trigger::parse(function, &envelope).map_err(bad)
+    });
+    let trigger = match read {
         Ok(trigger) => trigger,
-        Err(bad) => {
-            tracing::warn!(function.name = function.name, why = %bad, "an envelope was refused");
-            return failure(StatusCode::BAD_REQUEST, &bad.to_string());
+        Err((status, why)) => {
+            tracing::warn!(function.name = function.name, why, "an envelope was refused");
+            late::hold(function, served.ending).await;
+            return failure(status, &why);
         }
     };
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -131,9 +136,10 @@ async fn run(served: Served, function: &'static Function, invocation: Invocation
     let id = invocation.id.clone();
     trace::queue_age(function, &invocation);
     let mut span = trace::begin(function, &invocation);
-    let Served { functions, mut gone } = served;
+    let Served { functions, mut gone, ending } = served;
+    let told = ending.clone();
     let task = tokio::spawn(async move {
-        let work = span.around(functions.call(invocation));
+        let work = span.around(late::call(functions.as_ref(), invocation, told));
         let answer = tokio::select! {
             answer = work => Some(answer),
             _ = gone.changed() => None,
@@ -148,6 +154,7 @@ async fn run(served: Served, function: &'static Function, invocation: Invocation
         Ok(None) => Answer::TryAgain { why: "the handler is shutting down".to_owned() },
         Err(error) => {
             tracing::error!(function.name = function.name, invocation.id = id, %error, "a function panicked");
+            late::hold(function, ending).await;
             return failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the function panicked; its log has the place",

@@ -3,7 +3,8 @@
 //! A message belongs to the trace of whoever sent it: `traceparent` or `Diagnostic-Id` among its properties (what the Azure
 //! SDKs write), else the member `traceparent` of its body, which a CloudEvent may have (CloudEvents, "Distributed Tracing
 //! Extension") and each wake-up of ours has. The host's own header says which trace the host is in. Where the two differ,
-//! the message's counts, and the host's is a link.
+//! the message's counts, and the host's is a link. The host's flag is no decision: with Application Insights on it says
+//! "not sampled" in each call that no sampled caller stands behind.
 
 use serde::Deserialize;
 
@@ -62,10 +63,10 @@ pub(super) fn begin(function: &Function, invocation: &Invocation) -> Span {
         }
     };
     let (parent, link) = match (sent, host) {
-        // The host has gone on with the sender's trace, so it stands between.
-        (Some(sent), Some(host)) if sent.id() == host.id() => (Some(host), None),
+        // The host has gone on with the sender's trace, so it stands between; what is recorded is the sender's say.
+        (Some(sent), Some(host)) if sent.id() == host.id() => (Some(host.recorded_as(sent)), None),
         (Some(sent), host) => (Some(sent), host),
-        (None, host) => (host, None),
+        (None, host) => (host.map(Trace::undecided), None),
     };
     span_attributes.push(KeyValue::new("faas.name", function.name));
     if let Some(id) = &invocation.id {

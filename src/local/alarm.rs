@@ -6,14 +6,12 @@ use serde_json::json;
 
 use super::queue::{NewMessage, Queue};
 use crate::{
+    azure::service_bus::{WAKE_UPS, wake_up_id},
     ids::TenantId,
     ports::{Alarm, Clock, SystemClock},
     steps::Failure,
     telemetry::Trace,
 };
-
-/// The queue of wake-ups.
-pub(super) const WAKE_UPS: &str = "tenant-wakeups";
 
 /// The alarm of the local world.
 pub(super) struct QueueAlarm {
@@ -36,7 +34,8 @@ impl Alarm for QueueAlarm {
                 body["traceparent"] = json!(at);
             }
             let body = body.to_string().into_bytes();
-            let message = NewMessage { body, enqueue_at: Some(at), ..NewMessage::default() };
+            let message_id = Some(wake_up_id(tenant, at));
+            let message = NewMessage { message_id, body, enqueue_at: Some(at), ..NewMessage::default() };
             let sent = self.queue.send(WAKE_UPS, message, self.clock.now()).await;
             sent.map(|_| ()).map_err(|error| Failure::not_sent(error.to_string()))
         })

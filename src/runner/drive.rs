@@ -45,17 +45,23 @@ pub(super) struct Drive<'a> {
     /// The number of the last notice that is durable.
     pub(super) durable_notices: u64,
     pub(super) deadline: Timestamp,
+    /// From when on nothing more is begun.
+    leave_at: Timestamp,
     /// Where in a trace the work belongs, as the request said it.
     home: Option<Trace>,
 }
 
 impl<'a> Drive<'a> {
-    pub(super) async fn run(runner: &'a Runner, id: &TenantId) -> Result<Progress, StoreError> {
+    pub(super) async fn run(
+        runner: &'a Runner,
+        id: &TenantId,
+        leave_at: Timestamp,
+    ) -> Result<Progress, StoreError> {
         let Some(Stored { value: mut tenant, etag }) = runner.world.store.load(id).await? else {
             return Ok(Progress::Unknown);
         };
         let now = runner.world.clock.now();
-        let deadline = later(now, runner.settings.budget);
+        let deadline = later(now, runner.settings.budget).min(leave_at);
         match tenant.due_at {
             None => return Ok(Progress::Settled(tenant.status)),
             // A wake-up that comes early changes nothing: whoever parked it has asked for the right one.
@@ -84,6 +90,7 @@ impl<'a> Drive<'a> {
             change: Change::None,
             durable_notices,
             deadline,
+            leave_at,
             home,
         };
         engine::begin(&mut drive.tenant, now);
@@ -97,7 +104,7 @@ impl<'a> Drive<'a> {
             let now = self.now();
             let decision = engine::decide(&self.tenant, &self.sight, &self.busy, now);
             let Decision { acts, next, outcome } = decision;
-            let leaving = self.runner.is_winding_down();
+            let leaving = self.runner.is_winding_down() || now >= self.leave_at;
             if !acts.is_empty() && !leaving {
                 if let Some(until) = self.act(acts).await? {
                     return Ok(Progress::Held(until));

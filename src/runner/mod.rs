@@ -21,7 +21,7 @@ mod sweep;
 mod tell;
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -29,15 +29,21 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use outbox::announce;
+pub use sweep::Swept;
 
 use crate::{
     audit::Auditor,
     config::Isolation,
-    engine::Policy,
+    engine::{Policy, later},
     ids::TenantId,
-    ports::{StoreError, World},
+    ports::{Due, StoreError, World},
     tenant::Status,
 };
+
+/// How long one drive may go on doing things beside waiting in place; then it parks its tenant, and a wake-up goes on.
+/// With all that may come before and after it, it ends before the host's `functionTimeout`, which kills the handler and
+/// whatever else it is doing.
+const DOING: Duration = Duration::from_secs(30);
 
 /// How the runner behaves in a world.
 #[derive(Debug, Clone)]
@@ -129,6 +135,8 @@ pub struct Runner {
     drives: AtomicU64,
     winding_down: watch::Sender<bool>,
     auditor: Arc<Auditor>,
+    /// Where the last sweep stopped, if it had to leave something to the next one.
+    swept_to: Mutex<Option<Due>>,
 }
 
 impl Runner {
@@ -136,7 +144,8 @@ impl Runner {
     pub fn new(world: World, settings: Settings, name: impl Into<String>) -> Self {
         let (drives, winding_down) = (AtomicU64::new(0), watch::Sender::new(false));
         let auditor = Arc::new(Auditor::new(world.clone(), &settings.isolation));
-        Self { world, settings, name: name.into(), drives, winding_down, auditor }
+        let swept_to = Mutex::new(None);
+        Self { world, settings, name: name.into(), drives, winding_down, auditor, swept_to }
     }
 
     /// What proves the isolation of the tenants that are driven.
@@ -167,7 +176,13 @@ impl Runner {
     /// [`StoreError`] when the state can't be read or saved; nothing that was accepted is lost, and driving again is
     /// right.
     pub async fn drive(&self, id: &TenantId) -> Result<Progress, StoreError> {
-        let progress = drive::Drive::run(self, id).await?;
+        let leave_at = later(self.world.clock.now(), self.settings.budget + DOING);
+        self.drive_until(id, leave_at).await
+    }
+
+    /// The same, beginning nothing more from an instant on.
+    async fn drive_until(&self, id: &TenantId, leave_at: Timestamp) -> Result<Progress, StoreError> {
+        let progress = drive::Drive::run(self, id, leave_at).await?;
         if let Progress::Held(until) = &progress
             && let Err(failure) = self.world.alarm.wake(id, *until).await
         {

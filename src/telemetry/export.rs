@@ -11,7 +11,7 @@ use futures_util::future::join;
 use opentelemetry::{
     Context, KeyValue,
     metrics::MeterProvider as _,
-    trace::{Link, SpanBuilder, SpanKind, Tracer as _, TracerProvider as _},
+    trace::{Link, SpanBuilder, SpanKind, TraceId, Tracer as _, TracerProvider as _},
 };
 use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{
@@ -20,10 +20,14 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::{
     Resource,
     metrics::{PeriodicReader, SdkMeterProvider, Temporality},
-    trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span},
+    trace::{
+        BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingDecision, SdkTracer, SdkTracerProvider,
+        ShouldSample as _, Span,
+    },
 };
 use reqwest::{Client, Url};
 use tokio::{runtime::Handle, sync::oneshot};
+use uuid::Uuid;
 
 use super::{METRICS, courier::Courier, metrics::Instrument};
 
@@ -41,18 +45,29 @@ const GATHER: Duration = Duration::from_secs(2);
 pub struct Sampling {
     /// Which share of traces, from 0 to 1.
     pub share: f64,
-    /// Whether whoever began a trace has decided already.
+    /// Whether a sender who began a trace has decided already.
     pub follows_parent: bool,
 }
 
 impl Sampling {
     fn sampler(self) -> Sampler {
-        let own = match self.share {
+        if self.follows_parent { Sampler::ParentBased(Box::new(self.own())) } else { self.own() }
+    }
+
+    /// Decides by the trace's id, so all who decide by the same share decide the same.
+    fn own(self) -> Sampler {
+        match self.share {
             share if share >= 1.0 => Sampler::AlwaysOn,
             share if share <= 0.0 => Sampler::AlwaysOff,
             share => Sampler::TraceIdRatioBased(share),
-        };
-        if self.follows_parent { Sampler::ParentBased(Box::new(own)) } else { own }
+        }
+    }
+
+    /// Whether a trace is recorded about which no sender has decided.
+    fn takes(self, trace: Uuid) -> bool {
+        let id = TraceId::from_bytes(trace.into_bytes());
+        let sampled = self.own().should_sample(None, id, "", &SpanKind::Internal, &[], &[]);
+        sampled.decision == SamplingDecision::RecordAndSample
     }
 }
 
@@ -80,6 +95,7 @@ impl Export {
 /// What records, for as long as the process lives.
 pub(super) struct Exporting {
     tracer: SdkTracer,
+    sampling: Sampling,
     instruments: BTreeMap<&'static str, Instrument>,
 }
 
@@ -101,6 +117,11 @@ impl Exporting {
     ) -> Span {
         let builder = SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes);
         self.tracer.build_with_context(builder.with_links(links), parent)
+    }
+
+    /// Whether a trace is recorded about which no sender has decided.
+    pub(super) fn takes(&self, trace: Uuid) -> bool {
+        self.sampling.takes(trace)
     }
 
     pub(super) fn instrument(&self, name: &str) -> Option<&Instrument> {
@@ -163,7 +184,7 @@ pub fn export(
         .build();
     let meter = metrics.meter("tenantry");
     let instruments = METRICS.iter().map(|metric| (metric.name, Instrument::of(metric, &meter))).collect();
-    let _ = EXPORTING.set(Exporting { tracer: spans.tracer("tenantry"), instruments });
+    let _ = EXPORTING.set(Exporting { tracer: spans.tracer("tenantry"), sampling: to.sampling, instruments });
     Ok(Exporter { spans, metrics })
 }
 

@@ -4,6 +4,8 @@ use std::future::Future;
 
 use uuid::Uuid;
 
+use super::export::exporting;
+
 tokio::task_local! {
     static TRACE: Option<Trace>;
 }
@@ -52,6 +54,20 @@ impl Trace {
     /// A new span of the same trace.
     pub(super) fn child(self) -> Self {
         Self::new(self.id, self.sampled)
+    }
+
+    /// The same place as somebody else wants it recorded.
+    #[must_use]
+    pub fn recorded_as(self, other: Self) -> Self {
+        Self { sampled: other.sampled, ..self }
+    }
+
+    /// The same place, recorded if this program would have begun the trace: its flag is nobody's decision. The Functions
+    /// host says "not sampled" of all that nobody before it has asked to be recorded.
+    #[must_use]
+    pub fn undecided(self) -> Self {
+        let sampled = exporting().map_or(self.sampled, |exporting| exporting.takes(self.id));
+        Self { sampled, ..self }
     }
 
     /// Where the present task is, if it belongs to a trace.

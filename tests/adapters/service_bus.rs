@@ -8,7 +8,7 @@ use tenantry::{
     azure::{
         bridge::Transport,
         client::client,
-        service_bus::{QueueAlarm, ServiceBus, TopicAnnouncer},
+        service_bus::{NoAlarm, QueueAlarm, ServiceBus, TopicAnnouncer},
         token::Tokens,
     },
     ports::{Alarm as _, Announcer as _, Clock as _},
@@ -60,6 +60,26 @@ async fn a_wake_up_is_scheduled_in_the_documented_form_and_never_too_early() {
     assert_eq!(asked.target, "/tenant-wakeups/messages");
     assert_eq!(properties(&asked)["ScheduledEnqueueTimeUtc"], "Sun, 22 Nov 2026 09:08:08 GMT");
     assert_eq!(asked.body, r#"{"tenantId":"contoso"}"#);
+}
+
+#[tokio::test]
+async fn wake_ups_for_one_due_time_have_one_id_and_for_another_another() {
+    let (script, clock) = (Script::new([]).await, Jumping::new());
+    let alarm = QueueAlarm(bus(&script, &clock));
+    let due = ["2026-11-22T09:08:07.1Z", "2026-11-22T09:08:07.1Z", "2026-11-22T09:08:07.2Z"];
+    for at in due {
+        alarm.wake(&"contoso".parse().unwrap(), at.parse().unwrap()).await.unwrap();
+    }
+    alarm.wake(&"fabrikam".parse().unwrap(), due[0].parse().unwrap()).await.unwrap();
+    let ids: Vec<String> = script
+        .asked()
+        .iter()
+        .map(|asked| properties(asked)["MessageId"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids[0], ids[1], "the queue drops the second");
+    assert!(ids[0] != ids[2] && ids[0] != ids[3], "within the same second too: {ids:?}");
+    assert!(ids.iter().all(|id| id.is_ascii() && id.len() <= 128));
+    assert!(alarm.is_heard() && !NoAlarm.is_heard());
 }
 
 #[tokio::test]

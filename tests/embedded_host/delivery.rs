@@ -43,10 +43,30 @@ async fn a_message_is_encoded_as_the_real_host_encodes_it() {
         assert!(call.headers["user-agent"].to_str().unwrap().starts_with("Azure-Functions-Host/4."));
         assert_eq!(call.headers.contains_key("transfer-encoding"), place % 2 == 0, "framings alternate");
         assert_eq!(call.headers.contains_key("content-length"), place % 2 == 1);
-        assert_eq!(call.headers.contains_key("traceparent"), place % 3 == 0);
+        let trace = call.headers.get("traceparent").map(|value| value.to_str().unwrap());
+        assert_eq!(trace.is_some(), place % 3 == 0);
+        assert!(trace.is_none_or(|trace| trace.ends_with("-00")), "nobody has asked for it: {trace:?}");
     }
     let id = |call: &Call| call.headers["x-azure-functions-invocationid"].clone();
     assert_ne!(id(&calls[0]), id(&calls[1]));
+}
+
+#[tokio::test]
+async fn the_host_goes_on_with_the_trace_of_whoever_sent_a_message() {
+    const SENDER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let world = world();
+    let stage = stage(|_| async { done() });
+    let host = world.start(stage.handler()).await;
+    let message = NewMessage {
+        session_id: Some("s".to_owned()),
+        properties: BTreeMap::from([("Diagnostic-Id".to_owned(), json!(SENDER))]),
+        ..NewMessage::default()
+    };
+    world.queue.send("tenant-requests", message, super::stage::now()).await.unwrap();
+    let call = stage.until(|calls| calls.len() == 1).await.remove(0);
+    let trace = call.headers["traceparent"].to_str().unwrap();
+    assert!(trace.starts_with(&SENDER[..36]) && trace.ends_with("-01") && trace != SENDER, "{trace}");
+    world.idle(&host).await;
 }
 
 #[tokio::test]

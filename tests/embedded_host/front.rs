@@ -4,12 +4,16 @@ use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 
 use axum::{Json, response::IntoResponse as _};
 use futures_util::future::BoxFuture;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
     host::{Answer, Functions, Invocation, Trigger, serve},
-    local::host::Handler,
+    local::host::{EmbeddedHost, Handler, Keys},
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpListener, TcpStream},
+};
 
 use super::stage::{Call, done, stage, world};
 
@@ -135,7 +139,12 @@ async fn http_functions_and_admin_calls_are_reached_through_the_front() {
         (client.post(format!("{base}/admin/functions/SIGNUP")).body("{\"input\":\"{}\"}"), 202),
         (client.post(format!("{base}/admin/functions/nothing")).body("{\"input\":\"\"}"), 404),
         (client.post(format!("{base}/admin/functions/signup")).body("no"), 400),
-        (client.post(format!("{base}/admin/functions/tenants")).body("{\"input\":\"\"}"), 400),
+        // Taken, and fails in the background.
+        (client.post(format!("{base}/admin/functions/tenants")).body("{\"input\":\"\"}"), 202),
+        (client.put(format!("{base}/api/tenants")), 404),
+        (client.delete(format!("{base}/api/tenants/contoso")), 404),
+        (client.head(format!("{base}/api/tenants")), 404),
+        (client.get(format!("{base}/admin/host/status")), 200),
     ];
     for (request, status) in statuses {
         let reply = request.send().await.unwrap();
@@ -144,4 +153,83 @@ async fn http_functions_and_admin_calls_are_reached_through_the_front() {
     let names: Value =
         client.get(format!("{base}/admin/functions")).send().await.unwrap().json().await.unwrap();
     assert_eq!(names.as_array().unwrap().len(), 9);
+}
+
+/// Serves the host's front.
+async fn front(host: &EmbeddedHost) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, host.router()).into_future());
+    base
+}
+
+#[tokio::test]
+async fn a_function_invoked_by_hand_gets_what_no_broker_has_said() {
+    let world = world();
+    let stage = stage(|_| async { done() });
+    let host = world.start(stage.handler()).await;
+    let (base, client) = (front(&host).await, reqwest::Client::builder().no_proxy().build().unwrap());
+    for function in ["signup", "sweep"] {
+        let call = client.post(format!("{base}/admin/functions/{function}"));
+        let reply = call.body(json!({"input": "{\"a\":1}"}).to_string()).send().await.unwrap();
+        assert_eq!(reply.status(), 202);
+        stage.until(|calls| calls.iter().any(|call| call.is(function))).await;
+    }
+    let calls = stage.calls.borrow().clone();
+    let metadata = &calls.iter().find(|call| call.is("signup")).unwrap().envelope["Metadata"];
+    assert_eq!((&metadata["DeliveryCount"], &metadata["SequenceNumber"]), (&json!("0"), &json!("-1")));
+    assert_eq!(metadata["EnqueuedTime"], "0001-01-01T00:00:00+00:00");
+    assert_eq!(metadata["LockToken"], "\"00000000-0000-0000-0000-000000000000\"");
+    assert_eq!(metadata["signupMsg"], json!("{\"a\":1}").to_string());
+    assert!(metadata.get("MessageId").is_none() && metadata.get("SessionId").is_none());
+    let tick = &calls.iter().find(|call| call.is("sweep")).unwrap().envelope;
+    assert_eq!(tick["Metadata"]["sweepTimer"], json!("{\"a\":1}").to_string());
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_dropped_and_only_its_header_tells_of_it() {
+    let world = world();
+    let stage = stage(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });
+    let host = world.start(stage.handler()).await;
+    let address = front(&host).await.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let head = format!("POST /api/tenants HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    stream.write_all(format!("{head}7\r\n{{\"a\":1}}\r\n0\r\n\r\n").as_bytes()).await.unwrap();
+    let call = stage.until(|calls| calls.len() == 1).await.remove(0);
+    let request = &call.envelope["Data"]["req"];
+    assert_eq!(request["Headers"]["Transfer-Encoding"], json!(["chunked"]));
+    assert_eq!(request.get("Body"), None);
+    assert_eq!(call.envelope["Metadata"].get("a"), None, "and nothing of it leaks");
+}
+
+#[tokio::test]
+async fn with_keys_set_nobody_gets_in_without_one() {
+    let mut world = world();
+    world.settings.keys = Some(Keys { host: "host-key".to_owned(), master: "master-key".to_owned() });
+    let stage = stage(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });
+    let host = world.start(stage.handler()).await;
+    let (base, client) = (front(&host).await, reqwest::Client::builder().no_proxy().build().unwrap());
+    let with = |key: &str, path: &str| client.get(format!("{base}{path}")).header("x-functions-key", key);
+    let input = |key: &str| {
+        let call = client.post(format!("{base}/admin/functions/sweep")).header("x-functions-key", key);
+        call.body("{\"input\":\"\"}")
+    };
+    let statuses = [
+        (client.get(format!("{base}/api/tenants")), 401),
+        (client.request(Method::OPTIONS, format!("{base}/api/events")), 401),
+        (with("wrong", "/api/tenants"), 401),
+        (with("host-key", "/api/tenants"), 200),
+        (with("master-key", "/api/tenants"), 200),
+        (client.get(format!("{base}/api/tenants?code=host-key")), 200),
+        (client.put(format!("{base}/api/tenants")), 404),
+        (client.get(format!("{base}/admin/functions")), 401),
+        (with("host-key", "/admin/functions"), 403),
+        (with("master-key", "/admin/functions"), 200),
+        (input("host-key"), 403),
+        (input("master-key"), 202),
+    ];
+    for (request, status) in statuses {
+        let reply = request.send().await.unwrap();
+        assert_eq!(reply.status().as_u16(), status, "{}", reply.url());
+    }
 }

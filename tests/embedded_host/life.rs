@@ -27,12 +27,14 @@ async fn an_empty_answer_hangs_until_the_timeout_which_replaces_the_handler() {
             if first { ([("content-type", "application/json")], body).into_response() } else { done() }
         });
         let host = world.start(stage.handler()).await;
-        let first_url = host.handler_url().unwrap();
+        let first = (host.handler_url(), host.handler_life());
+        assert_eq!(first.1, Some(1));
         world.request("m", "s").await;
         let calls = stage.until(|calls| calls.len() == 2).await;
         assert_eq!(calls[1].delivery(), "2");
-        assert_ne!(host.handler_url(), Some(first_url), "the handler was replaced");
         world.idle(&host).await;
+        assert_eq!(host.handler_life(), Some(2), "the handler was replaced");
+        assert_eq!(host.handler_url(), first.0, "by one at the same address");
     }
 }
 
@@ -122,12 +124,17 @@ async fn a_handler_that_ends_three_times_stops_the_host_with_its_last_words() {
 #[tokio::test]
 async fn exit_code_200_is_not_counted() {
     let mut world = world();
-    let handler = script(&mut world, "echo run >> runs; test $(wc -l < runs) -gt 5 && exit 4; exit 200");
+    let handler = script(
+        &mut world,
+        "echo $FUNCTIONS_CUSTOMHANDLER_PORT >> runs; test $(wc -l < runs) -gt 5 && exit 4; exit 200",
+    );
     let clock = Arc::new(now);
     let started = EmbeddedHost::start(world.settings.clone(), handler, world.queue.clone(), clock).await;
     assert!(started.is_err());
     let runs = std::fs::read_to_string(world.folder.path().join("runs")).unwrap();
     assert_eq!(runs.lines().count(), 5 + 3);
+    let first = runs.lines().next().unwrap();
+    assert!(runs.lines().all(|port| port == first), "the port stays: {runs}");
 }
 
 #[tokio::test]
@@ -209,7 +216,14 @@ async fn a_handler_that_ends_with_code_0_is_not_started_again() {
         }
     };
     tokio::time::timeout(PATIENCE, dead).await.unwrap();
-    assert_eq!((*starts.lock().unwrap(), host.gave_up()), (1, None));
+    assert_eq!((*starts.lock().unwrap(), host.gave_up(), host.handler_life()), (1, None, Some(1)));
+    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", front.local_addr().unwrap());
+    tokio::spawn(axum::serve(front, host.router()).into_future());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let status = client.get(format!("{base}/admin/host/status")).send().await.unwrap();
+    assert!(status.text().await.unwrap().contains("Running"), "it says nothing of it");
+    assert_eq!(client.get(format!("{base}/api/tenants")).send().await.unwrap().status(), 500);
 }
 
 /// No test by itself: what [`a_child_that_hangs_is_killed_and_started_again`] runs as its child process.
@@ -240,10 +254,10 @@ async fn a_child_that_hangs_is_killed_and_started_again() {
     let root = world.folder.path().to_owned();
     let handler = Handler::Process(ProcessHandler { root, executable, environment: BTreeMap::new() });
     let host = world.start(handler).await;
-    let first = host.handler_url().unwrap();
+    let first = host.handler_url();
     world.request("m", "s").await;
     world.idle(&host).await;
-    assert_ne!(host.handler_url(), Some(first));
+    assert_eq!((host.handler_life(), host.handler_url()), (Some(2), first));
     assert!(world.queue.peek("tenant-requests", 1).unwrap().is_empty());
     assert_eq!(world.queue.counts("tenant-requests", now()).unwrap().dead_lettered, 0);
 }

@@ -22,6 +22,16 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) async fn start(folder: &Path, speed: &str, collector: &str) -> Self {
+        Self::start_with(folder, speed, collector, &[]).await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn start_with(
+        folder: &Path,
+        speed: &str,
+        collector: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
         command.arg("serve").current_dir(folder).env_clear();
@@ -33,6 +43,7 @@ impl Serving {
             ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
             ("OTEL_SERVICE_NAME", "tenantry-test"),
         ]);
+        command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().unwrap();
         let (url, client) = (format!("http://127.0.0.1:{port}"), reqwest::Client::new());
@@ -48,6 +59,14 @@ impl Serving {
         let envelope = json!({"Data": {binding: data}, "Metadata": metadata});
         let request = self.client.post(format!("{}/{function}", self.url)).json(&envelope);
         let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
+    }
+
+    /// Ticks a timer, as a host does that is in this place of a trace.
+    pub(crate) async fn tick(&self, function: &str, traceparent: &str) {
+        let envelope = json!({"Data": {"timer": {"IsPastDue": false}}, "Metadata": {}});
+        let request = self.client.post(format!("{}/{function}", self.url)).json(&envelope);
+        let answer = request.header("traceparent", traceparent).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
     }
 
@@ -70,7 +89,8 @@ impl Serving {
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         let mut log = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
-        assert!(self.child.wait().await.unwrap().success(), "{log}");
+        // Under a host it wants to be started again.
+        assert_eq!(self.child.wait().await.unwrap().code(), Some(200), "{log}");
         (log, Duration::try_from(SystemClock.now().duration_since(at)).unwrap())
     }
 }

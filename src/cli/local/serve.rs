@@ -3,8 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use super::super::{
-    blueprints, output,
-    serve::{listen, refused, told_to_end},
+    blueprints,
+    farewell::{Starter, refused},
+    serve::listen,
 };
 use crate::{
     config::Config,
@@ -16,29 +17,29 @@ use crate::{
 };
 
 /// Serves until it is told to end.
-pub(in crate::cli) async fn serve(config: &Config) -> ExitCode {
+pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode {
     if let Some(refusal) = refused_in_azure(config) {
-        return refused(&[refusal.to_owned()]);
+        return refused(&[refusal.to_owned()]).await;
     }
     let listener = match listen(config).await {
         Ok(listener) => listener,
-        Err(problem) => return refused(&[problem]),
+        Err(problem) => return refused(&[problem]).await,
     };
     let settings = match settings(config, config.data.clone(), &config.speed) {
         Ok(settings) => settings,
-        Err(problems) => return refused(&problems),
+        Err(problems) => return refused(&problems).await,
     };
     let served: Result<(), LocalError> = async {
         let local = LocalWorld::open(settings).await?.healing(&config.heal);
         // Wake-ups of the local world lie in its own queue, which no outside host knows.
         let wake_ups = local.host().await?;
         tracing::info!(port = config.handler_port, world = "local", "serving");
-        host::serve(listener, local.routes.clone(), told_to_end(local.routes.clone())).await?;
+        host::serve(listener, local.routes.clone(), starter.told_to_end(local.routes.clone())).await?;
         wake_ups.stop().await;
         Ok(())
     }
     .await;
-    output::ended(served)
+    starter.ended(served).await
 }
 
 /// A local world is for laptops; in the Functions platform it would lose what it is told.

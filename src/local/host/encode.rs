@@ -106,6 +106,31 @@ pub(super) fn message_metadata(
     metadata
 }
 
+/// The metadata of a message that no broker has seen, since somebody invoked its function by hand: its text under the
+/// binding's name, and the rest as .NET makes an empty message.
+pub(super) fn metadata_by_hand(function: &FunctionFile, input: &str, now: Timestamp) -> Map<String, Value> {
+    const LAST: &str = "9999-12-31T23:59:59";
+    const FIRST: &str = "0001-01-01T00:00:00";
+    let members = [
+        ("DeliveryCount", literal(0)),
+        ("LockToken", literal(Uuid::nil().to_string())),
+        ("ExpiresAtUtc", json!(LAST)),
+        ("ExpiresAt", json!(format!("{LAST}+00:00"))),
+        ("EnqueuedTimeUtc", json!(FIRST)),
+        ("EnqueuedTime", json!(format!("{FIRST}+00:00"))),
+        ("SequenceNumber", literal(-1)),
+        ("ApplicationProperties", json!({})),
+        ("UserProperties", json!({})),
+        (function.trigger().name.as_str(), literal(input)),
+        ("sys", sys(function, now)),
+    ];
+    let mut metadata = Map::from_iter(members.map(|(name, value)| (name.to_owned(), value)));
+    if !function.trigger().is_binary() {
+        leak(&mut metadata, input.as_bytes());
+    }
+    metadata
+}
+
 /// Copies the members of a JSON object over the metadata, ignoring case, as the host does for text.
 pub(super) fn leak(metadata: &mut Map<String, Value>, body: &[u8]) {
     let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return };

@@ -1,29 +1,29 @@
-//! The host's own HTTP front: the routes of HTTP functions, and the few admin calls that people use.
+//! The host's own HTTP front: the routes of HTTP functions.
 //!
-//! As `func start` without `--enableAuth`: nobody is asked for a key. Source: azure-functions-host,
-//! `HttpRequestExtensions`, `FunctionsController` and `HostController`.
+//! As `func start` without `--enableAuth` nobody is asked for a key, unless keys are set. Source: azure-functions-host,
+//! `HttpRequestExtensions`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     body::to_bytes,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
-    routing::{any, get, post},
+    routing::any,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Shared,
+    Shared, admin,
     app::{FunctionFile, TriggerKind},
     encode,
     invoke::envelope,
     listener::send_outputs,
-    outputs, timer,
+    outputs,
 };
 
 /// The largest request that is taken, as on the real host.
@@ -31,10 +31,7 @@ const REQUEST_LIMIT: usize = 100 << 20;
 
 /// All routes of the host.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
-    let mut router = Router::new()
-        .route("/admin/functions", get(list))
-        .route("/admin/functions/{name}", post(run_function))
-        .route("/admin/host/ping", get(|| async { StatusCode::OK }).post(|| async { StatusCode::OK }));
+    let mut router = admin::router();
     for function in &shared.functions {
         if function.kind() != Some(TriggerKind::Http) {
             continue;
@@ -92,11 +89,20 @@ async fn call(
         // The real host has no route for it, so it is "not found" there as well.
         return StatusCode::NOT_FOUND.into_response();
     }
-    let Ok(body) = to_bytes(body, REQUEST_LIMIT).await else {
+    let query = query(&parts.uri);
+    if let Some(keys) = &shared.keys
+        && !keys.open(keys.shown(&parts.headers, &query))
+    {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(mut body) = to_bytes(body, REQUEST_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    // A chunked request has no Content-Length, and then the real host drops the body; its header still tells of it.
+    if !parts.headers.contains_key(header::CONTENT_LENGTH) {
+        body.clear();
+    }
     let params = params(&template, &parts.uri, function.trigger().route.as_deref().unwrap_or_default());
-    let query = query(&parts.uri);
     let data = data(&parts, &query, &params, &body);
     let metadata = metadata(&shared, &function, &parts.headers, &query, &params, &body);
     let envelope = envelope(&function.trigger().name, &data, &metadata);
@@ -189,9 +195,7 @@ fn data(parts: &Parts, query: &BTreeMap<String, String>, params: &Map<String, Va
             "RoleClaimType": "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
         }],
     });
-    // A chunked request has no Content-Length, and then the real host gives no body.
-    let announced = parts.headers.contains_key(header::CONTENT_LENGTH);
-    if announced && !body.is_empty() {
+    if !body.is_empty() {
         data["Body"] = body_value(&parts.headers, body);
     }
     data
@@ -229,52 +233,4 @@ fn metadata(
     metadata.insert("Headers".to_owned(), Value::Object(headers));
     metadata.insert("sys".to_owned(), encode::sys(function, shared.now()));
     metadata
-}
-
-async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let entry = |function: &Arc<FunctionFile>| json!({ "name": function.name, "language": "custom" });
-    Json(shared.functions.iter().map(entry).collect())
-}
-
-/// Runs a function in the background with a text as its trigger's value; HTTP functions are called by their route.
-async fn run_function(State(shared): State<Arc<Shared>>, Path(name): Path<String>, body: String) -> Response {
-    let Some(function) = shared.functions.iter().find(|f| f.name.eq_ignore_ascii_case(&name)).cloned() else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let refuse = |why: &str| (StatusCode::BAD_REQUEST, Json(json!({ "error": why }))).into_response();
-    let input = serde_json::from_str::<Value>(&body)
-        .ok()
-        .and_then(|body| Some(body.get("input")?.as_str()?.to_owned()));
-    let Some(input) = input else { return refuse("the body must be {\"input\": \"<text>\"}") };
-    if function.kind() == Some(TriggerKind::Http) {
-        return refuse("an HTTP function is called by its route");
-    }
-    let busy = shared.busy();
-    tokio::spawn(async move {
-        run_with(&shared, &function, &input).await;
-        drop(busy);
-    });
-    StatusCode::ACCEPTED.into_response()
-}
-
-async fn run_with(shared: &Shared, function: &FunctionFile, input: &str) {
-    if function.kind() == Some(TriggerKind::Timer) {
-        let next = shared.now();
-        timer::run(shared, function, timer::Tick { last: None, next, past_due: false }).await;
-        return;
-    }
-    let trigger = function.trigger();
-    let mut metadata: Map<String, Value> =
-        Map::from_iter([("sys".to_owned(), encode::sys(function, shared.now()))]);
-    if !trigger.is_binary() {
-        encode::leak(&mut metadata, input.as_bytes());
-    }
-    let envelope = envelope(&trigger.name, &encode::body(trigger, input.as_bytes()), &metadata);
-    let outcome = match shared.invoker.invoke(&function.name, &envelope, None).await {
-        Ok(answer) => send_outputs(shared, function, &answer).await,
-        Err(why) => Err(why),
-    };
-    if let Err(why) = outcome {
-        tracing::warn!(function.name = function.name, why, "the invocation by hand failed");
-    }
 }

@@ -63,12 +63,16 @@ pub(super) struct Exit {
 }
 
 impl Handler {
-    /// Starts a handler; returns it with its URL, where it may not listen yet.
-    pub(super) async fn launch(&self, host: &HostFile) -> Result<(Running, String), String> {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|e| format!("no free port: {e}"))?;
+    /// Starts a handler; returns it with its port, where it may not listen yet. As on the real host that is the same one
+    /// in each life of the handler.
+    pub(super) async fn launch(
+        &self,
+        host: &HostFile,
+        before: Option<u16>,
+    ) -> Result<(Running, u16), String> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, before.unwrap_or(0))).await;
+        let listener = listener.map_err(|error| format!("no free port: {error}"))?;
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-        let url = format!("http://127.0.0.1:{port}");
         let running = match self {
             Self::InProcess(start) => Running::Task(AbortOnDrop(start(listener))),
             Self::Process(handler) => {
@@ -77,7 +81,7 @@ impl Handler {
                 Running::Child(process::Child::spawn(handler, host, port)?)
             }
         };
-        Ok((running, url))
+        Ok((running, port))
     }
 }
 

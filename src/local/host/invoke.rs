@@ -16,14 +16,13 @@ use super::{
 };
 
 /// The version that this host says it is.
-const VERSION: &str = "4.1037.0.0";
+pub(super) const VERSION: &str = "4.1037.0.0";
 
 /// What a handler answered: a JSON object.
 pub(super) type Answer = Map<String, Value>;
 
 /// Calls the handler.
 pub(super) struct Invoker {
-    pub(super) client: reqwest::Client,
     pub(super) handler: Supervised,
     pub(super) function_timeout: Option<Duration>,
     pub(super) start_limit: Duration,
@@ -80,10 +79,10 @@ impl Invoker {
         envelope: &Value,
     ) -> Result<Answer, String> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let request = self
+        let request = endpoint
             .client
             .post(format!("{}/{function}", endpoint.url))
-            .headers(headers(number)?)
+            .headers(headers(number, upstream(envelope))?)
             .body(envelope.to_string());
         let response =
             request.send().await.map_err(|error| format!("the handler did not answer: {error}"))?;
@@ -109,8 +108,9 @@ impl Invoker {
     }
 }
 
-/// The headers of a request; every other one is chunked, every third one carries a trace context.
-fn headers(number: u64) -> Result<HeaderMap, String> {
+/// The headers of a request; every other one is chunked, and every third one comes from a host that has Application
+/// Insights on: then it carries a trace context.
+fn headers(number: u64, upstream: Option<&str>) -> Result<HeaderMap, String> {
     let invocation = encode::random_guid();
     let text = |text: String| HeaderValue::try_from(text).map_err(|error| error.to_string());
     let mut headers = HeaderMap::new();
@@ -123,9 +123,26 @@ fn headers(number: u64) -> Result<HeaderMap, String> {
     }
     if number.is_multiple_of(3) {
         let (_, span) = encode::random_guid().as_u64_pair();
-        headers.insert("traceparent", text(format!("00-{}-{span:016x}-01", invocation.simple()))?);
+        let (trace, flags) = upstream
+            .and_then(|parent| Some((parent.get(3..35)?.to_owned(), parent.get(53..55)?)))
+            .unwrap_or_else(|| (invocation.simple().to_string(), "00"));
+        headers.insert("traceparent", text(format!("00-{trace}-{span:016x}-{flags}"))?);
     }
     Ok(headers)
+}
+
+/// The trace that the sender of a message or the caller was in; the host goes on with it. Without one that is to be
+/// recorded its own is not.
+fn upstream(envelope: &Value) -> Option<&str> {
+    let properties = envelope.pointer("/Metadata/ApplicationProperties");
+    let property = |name: &str| properties?.get(name)?.as_str();
+    let called = || {
+        let call = envelope.get("Data")?.as_object()?.values().next()?;
+        let headers = call.get("Headers")?.as_object()?;
+        let header = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("traceparent"))?.1;
+        header.get(0)?.as_str()
+    };
+    property("traceparent").or_else(|| property("Diagnostic-Id")).or_else(called)
 }
 
 /// The body of a request.

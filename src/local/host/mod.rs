@@ -5,9 +5,10 @@
 //! that runs in Azure, and meets its difficulties here first.
 //!
 //! # What it is not
-//! No authentication (as `func start`), no Event Grid or Storage triggers, no batches, no host `retry` policy, and one
-//! instance only.
+//! No authentication (as `func start`) unless keys are set, no Event Grid or Storage triggers, no batches, no host `retry`
+//! policy, and one instance only.
 
+mod admin;
 mod app;
 mod encode;
 mod faults;
@@ -38,6 +39,7 @@ use handler::AbortOnDrop;
 use invoke::Invoker;
 use supervisor::{State, Supervised};
 
+pub use admin::Keys;
 pub use app::{App, AppError, Binding, FunctionFile, HostFile, TriggerKind};
 pub use faults::{Attempt, Fault, HostFaults};
 pub use handler::{Handler, ProcessHandler, Starter};
@@ -56,13 +58,15 @@ pub struct HostSettings {
     pub timeout_grace: Duration,
     /// Faults that a test wants.
     pub faults: HostFaults,
+    /// The keys that callers have to show, as in Azure; none: nobody is asked for one.
+    pub keys: Option<Keys>,
 }
 
 impl HostSettings {
     /// The settings of the real host for an app.
     pub fn new(app: App) -> Self {
         let timeout_grace = Duration::from_secs(2);
-        Self { app, timer_interval: None, timeout_grace, faults: HostFaults::default() }
+        Self { app, timer_interval: None, timeout_grace, faults: HostFaults::default(), keys: None }
     }
 }
 
@@ -103,15 +107,9 @@ impl EmbeddedHost {
         queue: Queue,
         clock: Clock,
     ) -> Result<Self, HostError> {
-        let HostSettings { app, timer_interval, timeout_grace, faults } = settings;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .map_err(|error| HostError::Handler(error.to_string()))?;
-        let (handler, work) =
-            supervisor::supervisor(handler, app.host.clone(), client.clone(), Arc::clone(&clock));
+        let HostSettings { app, timer_interval, timeout_grace, faults, keys } = settings;
+        let (handler, work) = supervisor::supervisor(handler, app.host.clone(), Arc::clone(&clock));
         let invoker = Invoker {
-            client,
             handler: handler.clone(),
             function_timeout: app.host.function_timeout,
             start_limit: app.host.initialization_timeout,
@@ -136,11 +134,21 @@ impl EmbeddedHost {
             queue,
             clock,
             faults,
+            keys,
             in_flight: Arc::new(AtomicUsize::new(0)),
             phase,
         });
         let triggers = start_triggers(&shared, &schedules);
         Ok(Self { shared, triggers, _supervisor: supervisor })
+    }
+
+    /// Which life the handler is in, from 1; none while it is being started. It listens at the same address in all of
+    /// them.
+    pub fn handler_life(&self) -> Option<u64> {
+        match &*self.shared.invoker.handler.state.borrow() {
+            State::Ready(endpoint) => Some(endpoint.generation),
+            State::Starting | State::Stopped(_) => None,
+        }
     }
 
     /// Where the handler listens now; none while it is being started.
@@ -254,6 +262,7 @@ struct Shared {
     queue: Queue,
     clock: Clock,
     faults: HostFaults,
+    keys: Option<Keys>,
     in_flight: Arc<AtomicUsize>,
     phase: watch::Sender<Phase>,
 }

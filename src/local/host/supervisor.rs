@@ -23,15 +23,17 @@ const STRIKES: usize = 3;
 /// How far apart two ends are that have nothing to do with each other.
 const STRIKE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
 
-/// Where the handler is reached; a new one after every restart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the handler is reached; a new one after every restart, at the same address.
+#[derive(Debug, Clone)]
 pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) generation: u64,
+    /// With connections of its own: those of an earlier life must not be used.
+    pub(super) client: reqwest::Client,
 }
 
 /// What the handler is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum State {
     Starting,
     Ready(Endpoint),
@@ -67,23 +69,23 @@ impl Supervised {
 pub(super) fn supervisor(
     handler: Handler,
     host: HostFile,
-    client: reqwest::Client,
     clock: Clock,
 ) -> (Supervised, impl Future<Output = ()> + Send) {
     let (announce, state) = watch::channel(State::Starting);
     let (kills, killed) = mpsc::unbounded_channel();
-    let work = Supervisor { handler, host, client, clock, announce, killed, strikes: Vec::new() };
+    let work = Supervisor { handler, host, clock, announce, killed, strikes: Vec::new(), port: None };
     (Supervised { state, kills }, work.run())
 }
 
 struct Supervisor {
     handler: Handler,
     host: HostFile,
-    client: reqwest::Client,
     clock: Clock,
     announce: watch::Sender<State>,
     killed: mpsc::UnboundedReceiver<u64>,
     strikes: Vec<Timestamp>,
+    /// Where the handler listened in its first life.
+    port: Option<u16>,
 }
 
 /// Why a generation ended.
@@ -113,20 +115,26 @@ impl Supervisor {
     }
 
     async fn generation(&mut self, generation: u64) -> End {
-        let (mut running, url) = match self.handler.launch(&self.host).await {
+        let (mut running, port) = match self.handler.launch(&self.host, self.port).await {
             Ok(started) => started,
             Err(why) => return End::Failed(why),
         };
+        self.port = Some(port);
+        let url = format!("http://127.0.0.1:{port}");
+        let client = match reqwest::Client::builder().no_proxy().build() {
+            Ok(client) => client,
+            Err(error) => return End::Failed(error.to_string()),
+        };
         let limit = self.host.initialization_timeout;
         let ready = tokio::select! {
-            ready = tokio::time::timeout(limit, probe(&self.client, &url)) => ready.is_ok(),
+            ready = tokio::time::timeout(limit, probe(&client, &url)) => ready.is_ok(),
             exit = running.exited() => return ended(&exit),
         };
         if !ready {
             running.kill().await;
             return End::Failed(format!("the handler did not answer GET / within {} s", limit.as_secs_f32()));
         }
-        self.announce.send_replace(State::Ready(Endpoint { url, generation }));
+        self.announce.send_replace(State::Ready(Endpoint { url, generation, client }));
         self.watch(running, generation).await
     }
 

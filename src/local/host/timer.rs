@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::{
     Shared,
@@ -98,7 +98,7 @@ pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, sched
     let mut last = None;
     let mut next = schedule.next(shared.now());
     if function.trigger().run_on_startup {
-        run(&shared, &function, Tick { last, next, past_due: false }).await;
+        run(&shared, &function, Tick { last, next, past_due: false, by_hand: None }).await;
     }
     loop {
         tokio::select! {
@@ -108,20 +108,22 @@ pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, sched
         let now = shared.now();
         let past_due = now.duration_since(next) > LATE;
         next = schedule.next(now);
-        run(&shared, &function, Tick { last, next, past_due }).await;
+        run(&shared, &function, Tick { last, next, past_due, by_hand: None }).await;
         last = Some(now);
     }
 }
 
 /// What the handler is told of a tick.
-pub(super) struct Tick {
+pub(super) struct Tick<'a> {
     pub(super) last: Option<Timestamp>,
     pub(super) next: Timestamp,
     pub(super) past_due: bool,
+    /// The text with which somebody invoked it.
+    pub(super) by_hand: Option<&'a str>,
 }
 
 /// Runs one tick; a failure is logged, and the next tick is another chance.
-pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick) {
+pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick<'_>) {
     let _busy = shared.busy();
     let trigger = function.trigger();
     let status = trigger.use_monitor.unwrap_or(true).then(|| {
@@ -133,8 +135,11 @@ pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick) {
         "ScheduleStatus": status,
         "IsPastDue": tick.past_due,
     });
-    let metadata: Map<String, Value> =
-        Map::from_iter([("sys".to_owned(), encode::sys(function, shared.now()))]);
+    let mut metadata = Map::new();
+    if let Some(input) = tick.by_hand {
+        metadata.insert(trigger.name.clone(), encode::literal(input));
+    }
+    metadata.insert("sys".to_owned(), encode::sys(function, shared.now()));
     let envelope = envelope(&trigger.name, &data, &metadata);
     let outcome = match shared.invoker.invoke(&function.name, &envelope, None).await {
         Ok(answer) => send_outputs(shared, function, &answer).await,
