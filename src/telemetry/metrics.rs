@@ -142,7 +142,7 @@ pub const DEAD_LETTERS: Metric = metric(
     Kind::Counter,
     "{message}",
     &[],
-    "dead letters of the request queue that were taken in once more",
+    "dead letters of the request queue that were taken in once more, each counted when it was settled",
 );
 
 /// All of them.

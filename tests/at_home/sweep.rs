@@ -177,7 +177,9 @@ async fn sweeps_ask_for_one_wake_up_and_do_not_wait_for_one_that_nobody_takes() 
 async fn a_drive_begins_nothing_more_after_its_time() {
     let lab = Lab::new(Speed::Factor(1.0)).await;
     let world = World { alarm: Arc::new(NoAlarm), ..lab.world.clone() };
-    let ids = sign_up(&world, 1).await;
+    let body = signup("contoso").to_string();
+    let taken = Lab::intake(&world, &blueprint(DEFAULT)).take_in(body.as_bytes()).await.unwrap();
+    let id = taken.tenant_id.unwrap();
     // Patience that no host has.
     let settings =
         Settings { budget: Duration::from_secs(200), overdue: Duration::ZERO, ..Settings::azure("local") };
@@ -187,7 +189,7 @@ async fn a_drive_begins_nothing_more_after_its_time() {
     let took = Duration::try_from(lab.clock.now().duration_since(begun)).unwrap();
     assert_eq!(swept.driven, 1);
     assert!(took < Duration::from_secs(60), "it waited in place for {took:?}");
-    let tenant = world.store.load(&ids[0]).await.unwrap().unwrap().value;
+    let tenant = world.store.load(&id).await.unwrap().unwrap().value;
     assert!(tenant.lease.is_none() && tenant.due_at.is_some(), "{:?}", tenant.status);
-    assert!(matches!(runner.drive(&ids[0]).await.unwrap(), Progress::Parked(_) | Progress::Settled(_)));
+    assert!(matches!(runner.drive(&id).await.unwrap(), Progress::Parked(_) | Progress::Settled(_)));
 }
