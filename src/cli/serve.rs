@@ -1,6 +1,10 @@
 //! `tenantry serve`: the custom handler that the Functions host starts.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use clap::Args as ClapArgs;
 
@@ -38,10 +42,23 @@ pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
     }
 }
 
+/// The port that the host calls, taken until the process is gone. A host whose call is refused gives the message back
+/// and gets it again at once, ten times within a tenth of a second; a call that is made while this process ends waits
+/// and fails once, with its end.
+static KEPT: OnceLock<std::net::TcpListener> = OnceLock::new();
+
 /// Takes the port that the host calls; otherwise this is what to say.
 pub(super) async fn listen(config: &Config) -> Result<TcpListener, String> {
     let port = config.handler_port;
-    host::bind(port).await.map_err(|error| format!("127.0.0.1:{port} can't be listened on: {error}"))
+    let listen = async {
+        let listener = host::bind(port).await?.into_std()?;
+        if let Ok(kept) = listener.try_clone() {
+            let _ = KEPT.set(kept);
+        }
+        TcpListener::from_std(listener)
+    };
+    let taken: std::io::Result<TcpListener> = listen.await;
+    taken.map_err(|error| format!("127.0.0.1:{port} can't be listened on: {error}"))
 }
 
 async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> ExitCode {

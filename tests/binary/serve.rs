@@ -1,17 +1,18 @@
 //! `tenantry serve`: every payload that a Functions host may post gets a correct answer, and it starts and ends as a host
 //! can bear it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use serde_json::json;
 use tenantry::ports::{Clock as _, SystemClock};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
+    net::{TcpListener, TcpStream},
     process::{Child, Command},
 };
 
 use super::program::{free_port, tenantry};
-use crate::common::{PATIENCE, folder, payloads, until};
+use crate::common::{PATIENCE, a_moment, folder, payloads, until};
 
 #[tokio::test]
 #[ignore = "needs the host's payloads: `cargo xtask test` asks for it where they are"]
@@ -114,4 +115,28 @@ async fn what_keeps_a_handler_from_starting_is_one_line_that_the_host_has_time_t
     let lived = SystemClock.now().duration_since(said);
     assert!(lived.as_millis() >= 250, "{lived:?}");
     assert_eq!(lines.next_line().await.unwrap(), None, "and no other line");
+}
+
+#[tokio::test]
+async fn while_it_ends_no_call_is_refused() {
+    let (folder, port) = (folder(), free_port().await);
+    // It takes connections and says nothing, so that the last telemetry takes all the time that it is given.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut command = tenantry(folder.path(), &["serve"]);
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).env("TENANTRY_SPEED", "max");
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", mute.local_addr().unwrap()));
+    let mut child = command.spawn().unwrap();
+    answers(port).await;
+    let call = reqwest::Client::new().post(format!("http://127.0.0.1:{port}/sweep"));
+    call.body(r#"{"Data":{"timer":{}}}"#).send().await.unwrap();
+    signal("TERM", &child.id().unwrap().to_string()).await;
+    let at = SystemClock.now();
+    // A host would call again within milliseconds of a refusal, ten times, and then give the message up.
+    while TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+        a_moment().await;
+    }
+    // Or it refuses calls and is still there.
+    let ended = tokio::time::timeout(Duration::from_millis(300), child.wait()).await;
+    assert_eq!(ended.unwrap().unwrap().code(), Some(200));
+    assert!(SystemClock.now().duration_since(at).as_millis() > 500, "the end took some time");
 }

@@ -35,7 +35,7 @@ use crate::{
     common::{
         folder,
         judge::{list, text},
-        removal, request, signup, until,
+        removal, repository, request, signup, until,
     },
     trouble::Trouble,
 };
@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) package: Option<PathBuf>,
     /// The simulated Azure's speed, if not 200.
     pub(crate) speed: Option<&'static str>,
+    /// The program has exactly the settings of `local.settings.sample.json`, but for the ports.
+    pub(crate) sample: bool,
 }
 
 pub(crate) struct Plant {
@@ -103,15 +105,21 @@ impl Plant {
         let cloud = CloudSettings::new(folder.path().join("azure.redb"), now.clone());
         // With the least power, and deletions as a second identity.
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-        let access = Access::least(&[blueprint], &[local_stamp()], Some(REMOVER)).unwrap();
+        let remover = (!settings.sample).then_some(REMOVER);
+        let access = Access::least(&[blueprint], &[local_stamp()], remover).unwrap();
         let cloud = cloud.speed(settings.speed.unwrap_or("200").parse().unwrap()).strict(true);
         let cloud = cloud.queue(queue.clone()).access(access);
         let cloud = Cloud::open(cloud).await.unwrap();
         let identity_header = cloud.identity_header().to_owned();
         let (url, cloud_server) = serve(cloud.router()).await;
         let trouble = Trouble::before(&azurite(), if settings.trouble { 10 } else { 0 }).await;
-        let prefix = table_prefix(&folder);
-        let mut environment = environment(&url, &identity_header, &trouble.url, &prefix, settings.log);
+        let (prefix, mut environment) = if settings.sample {
+            ("tenantry".to_owned(), sample(&url, &identity_header, folder.path()))
+        } else {
+            let prefix = table_prefix(&folder);
+            let environment = environment(&url, &identity_header, &trouble.url, &prefix, settings.log);
+            (prefix, environment)
+        };
         if let Some(patience) = settings.patience {
             environment.insert("TENANTRY_PATIENCE".to_owned(), patience.to_owned());
         }
@@ -164,6 +172,7 @@ impl Plant {
         until("all requests to be sent", async || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
             command.arg("submit").arg("--queue").args(&files).envs(&self.environment).stdin(Stdio::null());
+            command.current_dir(folder);
             let sent = command.output().await.unwrap();
             // Where the namespace is in trouble the operator repeats; what came twice is one request all the same.
             match sent.status.success() {
@@ -259,9 +268,9 @@ impl Plant {
         self.host.handler_url().unwrap().parse().unwrap()
     }
 
-    /// Tells the handler to end, as a platform does that takes its instance away, and waits until it has; how long that
-    /// took, and whether it still took calls.
-    pub(crate) async fn tell_to_end(&self) -> (Duration, bool) {
+    /// Tells the handler to end, as a platform does that takes its instance away, and waits until its process has; how
+    /// long that took. The host starts another one.
+    pub(crate) async fn tell_to_end(&self) -> Duration {
         let process = std::fs::read_to_string(self.folder.path().join("processes")).unwrap();
         let process = process.lines().last().unwrap().to_owned();
         let handler = self.handler_url();
@@ -272,22 +281,29 @@ impl Plant {
         let at = SystemClock.now();
         assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
         let exe = format!("/proc/{process}/exe");
-        until("the handler to stop listening", async || {
-            // A connection of its own each time: those that are open are ended with the calls that are under way.
-            let taken = Client::new().get(handler.clone()).send().await;
-            taken.map_or(Ok(()), |answer| Err(json!(answer.status().as_u16())))
-        })
-        .await;
-        let takes_calls = Client::new().get(handler.clone()).send().await.is_ok();
         until("the handler to end", async || std::fs::read_link(&exe).map_or(Ok(()), |exe| Err(json!(exe))))
             .await;
-        (Duration::try_from(SystemClock.now().duration_since(at)).unwrap(), takes_calls)
+        Duration::try_from(SystemClock.now().duration_since(at)).unwrap()
     }
 
-    /// How many tenants there are, and how many of them a worker holds.
-    pub(crate) async fn held(&self) -> (usize, usize) {
+    /// Which life the handler is in, once it is ready.
+    pub(crate) async fn handler_life(&self) -> u64 {
+        until("the handler to be ready", async || self.host.handler_life().ok_or(Value::Null)).await
+    }
+
+    /// How many tenants there are, and the processes that hold one of them, as often as they do.
+    pub(crate) async fn held(&self) -> (usize, Vec<String>) {
         let tenants = self.store.list(None, 1000).await.unwrap();
-        (tenants.len(), tenants.iter().filter(|tenant| tenant.lease.is_some()).count())
+        let holders = tenants.iter().filter_map(|tenant| Some(tenant.lease.as_ref()?.holder.clone()));
+        let process = |holder: String| holder.split('/').next().unwrap_or_default().to_owned();
+        (tenants.len(), holders.map(process).collect())
+    }
+
+    /// Hands a request in over HTTP.
+    pub(crate) async fn post(&self, request: &Value) {
+        let posted =
+            self.client.post(format!("{}/api/tenants", self.base)).json(request).send().await.unwrap();
+        assert_eq!(posted.status().as_u16(), 202, "{}", posted.text().await.unwrap());
     }
 
     /// Every place where something is written down, by name.
@@ -341,6 +357,21 @@ pub(crate) fn environment(
         ("TENANTRY_STAMPS", &json!([local_stamp()]).to_string()),
     ];
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// The values of `local.settings.sample.json`, with the ports of this plant and the secret that `tenantry cloud` prints; the
+/// file of stamps lies where that puts it.
+fn sample(cloud: &str, identity_header: &str, folder: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(repository().join("local.settings.sample.json")).unwrap();
+    let tables = azurite();
+    let text = text.replace("http://127.0.0.1:7073", cloud);
+    let text = text.replace("http://127.0.0.1:10002", tables.as_str().trim_end_matches('/'));
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let mut values: BTreeMap<String, String> = serde_json::from_value(file["Values"].clone()).unwrap();
+    values.insert("IDENTITY_HEADER".to_owned(), identity_header.to_owned());
+    std::fs::create_dir(folder.join(".tenantry")).unwrap();
+    std::fs::write(folder.join(&values["TENANTRY_STAMPS"]), json!([local_stamp()]).to_string()).unwrap();
+    values
 }
 
 /// The program with both its outputs in a file; each of its processes is noted in another one, if that is wanted.

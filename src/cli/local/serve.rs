@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use futures_util::future::join;
+use tokio::sync::oneshot;
+
 use super::super::{
     blueprints,
     farewell::{Starter, refused},
@@ -9,7 +12,7 @@ use super::super::{
 };
 use crate::{
     config::Config,
-    host,
+    host::{self, server::FAREWELL},
     local::{
         cloud::CloudError,
         world::{LocalError, LocalSettings, LocalWorld},
@@ -34,9 +37,18 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
         // Wake-ups of the local world lie in its own queue, which no outside host knows.
         let wake_ups = local.host().await?;
         tracing::info!(port = config.handler_port, world = "local", "serving");
-        host::serve(listener, local.routes.clone(), starter.told_to_end(local.routes.clone())).await?;
-        wake_ups.stop().await;
-        Ok(())
+        let (told, was_told) = oneshot::channel::<()>();
+        let ending = starter.told_to_end(local.routes.clone());
+        let served = host::serve(listener, local.routes.clone(), async move {
+            ending.await;
+            drop(told);
+        });
+        // Both have the same time: what is still kept back or at work then is left as by a kill.
+        let stopped = async {
+            let _ = was_told.await;
+            let _ = tokio::time::timeout(FAREWELL, wake_ups.stop()).await;
+        };
+        Ok(join(served, stopped).await.0?)
     }
     .await;
     starter.ended(served).await
