@@ -58,7 +58,7 @@ pub(crate) struct Settings {
     pub(crate) package: Option<PathBuf>,
     /// The simulated Azure's speed, if not 200.
     pub(crate) speed: Option<&'static str>,
-    /// The program has exactly the settings of `local.settings.sample.json`, but for the ports.
+    /// The program has exactly the settings of `local.settings.sample.json`, but for the ports and the tables' prefix.
     pub(crate) sample: bool,
 }
 
@@ -113,13 +113,13 @@ impl Plant {
         let identity_header = cloud.identity_header().to_owned();
         let (url, cloud_server) = serve(cloud.router()).await;
         let trouble = Trouble::before(&azurite(), if settings.trouble { 10 } else { 0 }).await;
-        let (prefix, mut environment) = if settings.sample {
-            ("tenantry".to_owned(), sample(&url, &identity_header, folder.path()))
-        } else {
-            let prefix = table_prefix(&folder);
-            let environment = environment(&url, &identity_header, &trouble.url, &prefix, settings.log);
-            (prefix, environment)
+        let prefix = table_prefix(&folder);
+        let mut environment = match settings.sample {
+            true => sample(&url, &identity_header, folder.path()),
+            false => environment(&url, &identity_header, &trouble.url, &prefix, settings.log),
         };
+        // Beside what the sample says, for all plants share one Azurite.
+        environment.insert("TENANTRY_TABLE_PREFIX".to_owned(), prefix.clone());
         if let Some(patience) = settings.patience {
             environment.insert("TENANTRY_PATIENCE".to_owned(), patience.to_owned());
         }
