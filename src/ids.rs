@@ -3,10 +3,14 @@
 //! A grammar is checked, never repaired: what does not fit is refused with the reason, because a repaired id is
 //! somebody else's id sooner or later.
 
+pub mod resource;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use resource::{ApiVersion, ResourceId, segment_objection};
 
 use crate::mutant;
 

@@ -11,6 +11,9 @@
 //! 7. [`runner`]: does what was decided.
 //! 8. [`announce`]: tells the world.
 //!
+//! [`ids`] are what things are called, each with its grammar, ids of Azure's resources among them; [`secrets`] knows what a
+//! secret looks like, for whoever redacts one or refuses it.
+//!
 //! [`permissions`] derives from a blueprint the least power that carrying it out takes; pure. [`isolation`] judges from what
 //! Azure shows whether only a tenant reaches its service, and [`drift`] whether it is still as it was left, both pure;
 //! [`audit`] collects what they judge.
@@ -38,6 +41,7 @@ pub mod mutant;
 pub mod permissions;
 pub mod ports;
 pub mod runner;
+pub mod secrets;
 pub mod steps;
 pub mod telemetry;
 pub mod tenant;

@@ -30,7 +30,7 @@ const FLOORS: [&[&str]; 16] = [
     &["tenant"],
     &["blueprint"],
     &["config"],
-    &["ids", "telemetry"],
+    &["ids", "secrets", "telemetry"],
     // Nothing, or faults on purpose.
     &["mutant"],
 ];
@@ -43,14 +43,16 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
 )];
 
 /// What has no I/O, no clock, no randomness and no async: folders, and of intake the files that judge a message.
-const PURE: [&str; 15] = [
+const PURE: [&str; 17] = [
     "announce/",
     "blueprint/",
     "drift/",
     "engine/",
     "ids.rs",
+    "ids/",
     "isolation/",
     "permissions/",
+    "secrets/",
     "steps/",
     "tenant/",
     "intake/answer.rs",

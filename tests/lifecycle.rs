@@ -7,6 +7,8 @@ mod common;
 
 #[path = "lifecycle/disturbed.rs"]
 mod disturbed;
+#[path = "lifecycle/forbidden.rs"]
+mod forbidden;
 #[path = "lifecycle/removal.rs"]
 mod removal;
 #[path = "lifecycle/repeated.rs"]

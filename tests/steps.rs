@@ -13,7 +13,7 @@ use answers::{Row, answers};
 use kinds::{Example, examples};
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::Outputs,
+    blueprint::{Kind, Outputs},
     steps::{self, Failure, Reply, Request, Trace, Verdict, operation},
     tenant::{Poll, PollStyle},
 };
@@ -67,7 +67,7 @@ fn each_kind_makes_these_requests() {
             for request in restorable.looks() {
                 let _ = writeln!(text, "  looks among the deleted\n            {}", told(&request));
             }
-            let _ = writeln!(text, "  restores  {}", told(&restorable.restore("object-1")));
+            let _ = writeln!(text, "  restores  {}", told(&restorable.restore("object-1").unwrap()));
         }
         let remains = steps::remains(planned.kind, &step.target(), &outputs).unwrap();
         for request in remains.looks() {
@@ -90,7 +90,7 @@ fn each_kind_makes_these_requests() {
 #[test]
 fn ids_in_urls_are_encoded() {
     for Example { name, mut planned, told: outputs, .. } in examples() {
-        for field in ["uniqueName", "appId", "application", "name"] {
+        for field in ["uniqueName", "appId", "name"] {
             if planned.fields.get(field).is_some() {
                 planned.fields[field] = json!("o'ne/il?x=1#&\r\n🚀");
             }
@@ -156,6 +156,38 @@ fn answers_to_looks_are_judged_so() {
         }
     }
     shows!("verdicts", text);
+}
+
+/// An output that turns out to be a secret is neither stored nor announced: the step stops, and nothing of it is repeated.
+#[test]
+fn an_output_that_is_a_secret_stops_its_step() {
+    let secrets = [
+        "https://x.blob.core.windows.net/c?sv=2024-01-01&sp=r&sig=abc%2Bdefghijk%3D",
+        "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=abcdefghijk==;EndpointSuffix=core.windows.net",
+        "-----BEGIN PRIVATE KEY-----\nabcdefghijk\n-----END PRIVATE KEY-----",
+    ];
+    let of_arm =
+        |example: &Example| matches!(example.planned.kind, Kind::Arm | Kind::ArmUpdate | Kind::Check);
+    for example in examples().iter().filter(|example| of_arm(example)) {
+        let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
+        let judge = |url: &str| {
+            let mut body = example.seen.clone();
+            body["properties"]["url"] = json!(url);
+            step.judge(&Reply { status: 200, body, ..Reply::default() })
+        };
+        for secret in secrets {
+            let failure = judge(secret).unwrap_err();
+            assert_eq!(failed(&failure), "permanent (secret-output)", "{}", example.name);
+            assert!(!failure.to_string().contains("abc") && failure.to_string().contains("url"), "{failure}");
+        }
+        for fine in [
+            "https://told",
+            "00000000-0000-0000-0000-00000000a001",
+            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        ] {
+            assert!(matches!(judge(fine), Ok(Verdict::Matches(_))), "{}: {fine}", example.name);
+        }
+    }
 }
 
 #[test]

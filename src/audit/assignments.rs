@@ -10,17 +10,18 @@ use serde_json::Value;
 
 use super::{
     collect::{AT_ONCE, IDENTITY, ids},
-    read::{all, is_refused, one},
+    read::{all, is_refused, look_at, one},
 };
 use crate::{
+    ids::ApiVersion,
     isolation::{AllowList, Assignment, Evidence, Listing, Powers, Role, Seen, Stamp, Subject},
     ports::Wire,
-    steps::{Api, Method, Request, odata_key},
+    steps::{GraphPath, Method, ObjectId, Request, odata_key},
 };
 
 /// So few tenants are looked at by themselves; of more, what their subscriptions hold is read as a whole.
 const FEW: usize = 2;
-const AUTHORIZATION: &str = "2022-04-01";
+const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 
 /// Role assignments: what reaches the tenants, and what the tenants' own principals hold.
 pub(super) async fn listings(wire: &dyn Wire, subjects: &[Subject], evidence: &Evidence) -> Vec<Listing> {
@@ -103,22 +104,20 @@ async fn each(wire: &dyn Wire, places: impl Iterator<Item = (String, Of)>) -> Ve
 }
 
 async fn listing(wire: &dyn Wire, scope: String, of: Of) -> Listing {
-    let mut path =
-        format!("{scope}/providers/Microsoft.Authorization/roleAssignments?api-version={AUTHORIZATION}");
-    let of = match of {
-        Of::All => None,
-        Of::Above => {
-            path.push_str("&$filter=atScope()");
-            None
-        }
+    let request = look_at(&scope, "/providers/Microsoft.Authorization/roleAssignments", &AUTHORIZATION);
+    let filtered = |filter: &str| request.clone().map(|request| request.with_query("$filter", filter));
+    let (request, of) = match of {
+        Of::All => (request, None),
+        Of::Above => (filtered("atScope()"), None),
         Of::One(principal) => {
-            path.push_str("&$filter=principalId%20eq%20'");
-            path.push_str(&odata_key(&principal));
-            path.push('\'');
-            Some(principal)
+            (filtered(&format!("principalId%20eq%20'{}'", odata_key(&principal))), Some(principal))
         }
     };
-    let assignments = match all(wire, Request::new(Api::Arm, Method::Get, path)).await {
+    let shown = match request {
+        Ok(request) => all(wire, request).await,
+        Err(why) => Seen::Unread(why),
+    };
+    let assignments = match shown {
         Seen::Shown(items) => match items.iter().map(assignment).collect() {
             Some(assignments) => Seen::Shown(assignments),
             None => Seen::Unread("an assignment in the list can't be understood".to_owned()),
@@ -151,8 +150,9 @@ pub(super) async fn roles(
     for (subscription, stamp) in stamps.iter().filter(|_| subjects.len() > FEW) {
         // Whoever may not ask in the subscription may in the stamp's group, which sees the same definitions.
         for scope in [format!("/subscriptions/{subscription}"), stamp.group_id()] {
-            let path = format!("{scope}/providers/Microsoft.Authorization/roleDefinitions");
-            if let Seen::Shown(items) = all(wire, Request::arm(Method::Get, &path, AUTHORIZATION)).await {
+            let list = look_at(&scope, "/providers/Microsoft.Authorization/roleDefinitions", &AUTHORIZATION);
+            let Ok(list) = list else { continue };
+            if let Seen::Shown(items) = all(wire, list).await {
                 for item in items {
                     let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
                     if wanted.remove(&name.to_ascii_lowercase()).is_some() {
@@ -170,7 +170,11 @@ pub(super) async fn roles(
         }
     }
     let look = |(name, id): (String, String)| async move {
-        let seen = match one(wire, Request::arm(Method::Get, &id, AUTHORIZATION)).await {
+        let shown = match look_at(&id, "", &AUTHORIZATION) {
+            Ok(request) => one(wire, request).await,
+            Err(why) => Seen::Unread(why),
+        };
+        let seen = match shown {
             Seen::Shown(item) => role(&item),
             Seen::Absent => Seen::Absent,
             Seen::Unread(why) => Seen::Unread(why),
@@ -206,8 +210,13 @@ pub(super) async fn groups(
     let wanted: BTreeSet<String> =
         assigned.filter(matters).map(|one| one.principal_id.to_ascii_lowercase()).collect();
     let look = |id: String| async move {
-        let path = format!("/v1.0/groups/{}/transitiveMembers?$select=id&$top=999", odata_key(&id));
-        (id, ids(all(wire, Request::new(Api::Graph, Method::Get, path)).await))
+        let Some(group) = ObjectId::read(&id) else {
+            return (id, Seen::Unread("the group's id can't be read".to_owned()));
+        };
+        let members = GraphPath::of("/v1.0/groups").item(&group).then("/transitiveMembers");
+        let members =
+            Request::graph(Method::Get, members).with_query("$select", "id").with_query("$top", "999");
+        (id, ids(all(wire, members).await))
     };
     stream::iter(wanted).map(look).buffer_unordered(AT_ONCE).collect().await
 }

@@ -9,18 +9,19 @@ use serde_json::Value;
 
 use super::{
     assignments::{groups, listings, roles},
-    read::{all, one},
+    read::{all, look_at, one},
 };
 use crate::{
     blueprint::ResourceType,
+    ids::ApiVersion,
     isolation::{AllowList, Application, Evidence, OwnApplication, Seen, Subject},
     ports::Wire,
-    steps::{Api, Method, Request, odata_key},
+    steps::{GraphPath, Method, ObjectId, Request},
 };
 
 /// How many questions are under way at a time.
 pub(super) const AT_ONCE: usize = 8;
-const IDENTITIES: &str = "2023-01-31";
+const IDENTITIES: ApiVersion = ApiVersion::known("2023-01-31");
 pub(super) const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const ENDPOINT: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
 const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
@@ -77,7 +78,11 @@ async fn resources(
     wanted: BTreeMap<String, (String, String)>,
 ) -> BTreeMap<String, Seen<Value>> {
     let look = |(key, (id, version)): (String, (String, String))| async move {
-        let seen = one(wire, Request::arm(Method::Get, &id, &version)).await;
+        let version = version.parse::<ApiVersion>().map_err(|why| why.to_string());
+        let seen = match version.and_then(|version| look_at(&id, "", &version)) {
+            Ok(request) => one(wire, request).await,
+            Err(why) => Seen::Unread(why),
+        };
         let other = |shown: &Value| {
             !shown.get("id").and_then(Value::as_str).is_some_and(|seen| seen.eq_ignore_ascii_case(&id))
         };
@@ -94,8 +99,11 @@ async fn identity_credentials(wire: &dyn Wire, subjects: &[Subject]) -> BTreeMap
     let ids: BTreeSet<String> =
         subjects.iter().flat_map(|subject| subject.of_type(IDENTITY)).map(|own| own.id.clone()).collect();
     let look = |id: String| async move {
-        let list = Request::arm(Method::Get, &format!("{id}/federatedIdentityCredentials"), IDENTITIES);
-        (id.to_ascii_lowercase(), all(wire, list).await)
+        let seen = match look_at(&id, "/federatedIdentityCredentials", &IDENTITIES) {
+            Ok(list) => all(wire, list).await,
+            Err(why) => Seen::Unread(why),
+        };
+        (id.to_ascii_lowercase(), seen)
     };
     stream::iter(ids).map(look).buffer_unordered(AT_ONCE).collect().await
 }
@@ -111,22 +119,24 @@ async fn applications(wire: &dyn Wire, subjects: &[Subject]) -> BTreeMap<String,
 }
 
 async fn application(wire: &dyn Wire, own: &OwnApplication) -> Application {
-    let graph = |path: String| Request::new(Api::Graph, Method::Get, path);
-    let name = odata_key(&own.unique_name);
-    let object = one(wire, graph(format!("/v1.0/applications(uniqueName='{name}')"))).await;
-    let member = |name: &str| object.shown()?.get(name)?.as_str().map(odata_key);
-    let (Some(id), Some(app_id)) = (member("id"), member("appId")) else {
+    let graph = |path: GraphPath| Request::graph(Method::Get, path);
+    let owners_of = |path: GraphPath| graph(path.then("/owners")).with_query("$select", "id");
+    let (of, principals) = (GraphPath::of("/v1.0/applications"), GraphPath::of("/v1.0/servicePrincipals"));
+    let object = one(wire, graph(of.clone().keyed("uniqueName", &own.unique_name))).await;
+    let member = |name: &str| object.shown()?.get(name)?.as_str();
+    let (Some(id), Some(app_id)) = (member("id").and_then(ObjectId::read), member("appId")) else {
         let why = "without the application it can't be looked for";
         let absent = object == Seen::Absent;
         let rest = if absent { absent_application() } else { Application::unread(why) };
         return Application { object, ..rest };
     };
-    let principal = one(wire, graph(format!("/v1.0/servicePrincipals(appId='{app_id}')"))).await;
-    let credentials = graph(format!("/v1.0/applications/{id}/federatedIdentityCredentials"));
+    let principal = one(wire, graph(principals.clone().keyed("appId", app_id))).await;
+    let of = of.item(&id);
+    let credentials = graph(of.clone().then("/federatedIdentityCredentials"));
     let credentials = of_what_is_there(all(wire, credentials).await);
-    let mut owners = ids(all(wire, graph(format!("/v1.0/applications/{id}/owners?$select=id"))).await);
-    if let Some(id) = principal.shown().and_then(|shown| shown.get("id")?.as_str()).map(odata_key) {
-        let more = ids(all(wire, graph(format!("/v1.0/servicePrincipals/{id}/owners?$select=id"))).await);
+    let mut owners = ids(all(wire, owners_of(of)).await);
+    if let Some(id) = principal.shown().and_then(|shown| ObjectId::read(shown.get("id")?.as_str()?)) {
+        let more = ids(all(wire, owners_of(principals.item(&id))).await);
         owners = match (owners, more) {
             (Seen::Shown(mut owners), Seen::Shown(more)) => {
                 owners.extend(more);

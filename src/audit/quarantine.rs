@@ -5,12 +5,13 @@ use serde_json::Value;
 
 use super::read::one;
 use crate::{
+    ids::{ApiVersion, BadId, ResourceId},
     isolation::{Given, Report, Seen, TakenBack},
     ports::Wire,
-    steps::{Api, Method, Request, failure::classify, odata_key},
+    steps::{GraphPath, Method, ObjectId, Request, failure::classify},
 };
 
-const AUTHORIZATION: &str = "2022-04-01";
+const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 
 /// What was taken back, or could not be; empty where there was nothing to take back.
 pub(super) async fn take_back(wire: &dyn Wire, report: &Report) -> Vec<TakenBack> {
@@ -30,7 +31,8 @@ pub(super) async fn take_back(wire: &dyn Wire, report: &Report) -> Vec<TakenBack
 }
 
 async fn remove(wire: &dyn Wire, given: &Given) -> Result<(), String> {
-    match one(wire, request(given, Method::Get)).await {
+    let look = request(given, Method::Get)?;
+    match one(wire, look).await {
         Seen::Absent => return Ok(()),
         Seen::Unread(why) => return Err(format!("not removed: {why}")),
         Seen::Shown(shown) if !is_still(given, &shown) => {
@@ -38,21 +40,24 @@ async fn remove(wire: &dyn Wire, given: &Given) -> Result<(), String> {
         }
         Seen::Shown(_) => {}
     }
-    match wire.send(request(given, Method::Delete)).await {
+    match wire.send(request(given, Method::Delete)?).await {
         Ok(reply) if reply.is_success() || reply.status == 404 => Ok(()),
         Ok(reply) => Err(format!("not removed: {}", classify(&reply).cause.message)),
         Err(failure) => Err(format!("perhaps not removed: {}", failure.cause.message)),
     }
 }
 
-fn request(given: &Given, method: Method) -> Request {
+fn request(given: &Given, method: Method) -> Result<Request, String> {
     match given {
-        Given::RoleAssignment { id, .. } => Request::arm(method, id, AUTHORIZATION),
+        Given::RoleAssignment { id, .. } => {
+            let id: ResourceId = id.parse().map_err(|why: BadId| format!("not removed: {why}"))?;
+            Ok(Request::arm(method, &id, &AUTHORIZATION))
+        }
         Given::FederatedCredential { application_id, name, .. } => {
-            let (application, name) = (odata_key(application_id), odata_key(name));
-            let path =
-                format!("/v1.0/applications/{application}/federatedIdentityCredentials(name='{name}')");
-            Request::new(Api::Graph, method, path)
+            let application =
+                ObjectId::read(application_id).ok_or("not removed: the application has no id")?;
+            let path = GraphPath::of("/v1.0/applications").item(&application);
+            Ok(Request::graph(method, path.then("/federatedIdentityCredentials").keyed("name", name)))
         }
     }
 }

@@ -3,13 +3,23 @@
 use serde_json::Value;
 
 use crate::{
+    ids::{ApiVersion, BadId, ResourceId},
     isolation::Seen,
     ports::Wire,
-    steps::{Reply, Request},
+    steps::{Method, Reply, Request},
 };
 
 /// How many pages of a list are read; a longer one counts as not read.
 const MAX_PAGES: usize = 500;
+
+/// A look at what is below a resource (`what` is empty for the resource itself).
+///
+/// # Errors
+/// In words, if the text is no id.
+pub(super) fn look_at(id: &str, what: &'static str, version: &ApiVersion) -> Result<Request, String> {
+    let id: ResourceId = id.parse().map_err(|why: BadId| why.to_string())?;
+    Ok(Request::arm_of(Method::Get, &id, what, version))
+}
 
 /// One object. 404 says that it is not there.
 pub(super) async fn one(wire: &dyn Wire, request: Request) -> Seen<Value> {
@@ -44,7 +54,7 @@ pub(super) async fn all(wire: &dyn Wire, first: Request) -> Seen<Vec<Value>> {
         items.extend(more);
         let next = ["nextLink", "@odata.nextLink"].iter().find_map(|name| reply.body.get(*name)?.as_str());
         match next.filter(|next| !next.is_empty()) {
-            Some(next) => request = Request::new(api, crate::steps::Method::Get, next),
+            Some(next) => request = Request::given(api, next),
             None => return Seen::Shown(items),
         }
     }

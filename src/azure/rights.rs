@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     config::{AzureConfig, Identity},
+    ids::{ApiVersion, BadId, ResourceId},
     permissions::{
         Comparison, Held, OPTIONAL, Permissions, Role, compare,
         data_plane::{GRAPH, GRAPH_OPTIONAL},
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// The version of the API description.
-const API_VERSION: &str = "2022-04-01";
+const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
 /// Nobody holds so many roles that their list has more pages.
 const MOST_PAGES: usize = 10;
 
@@ -84,8 +85,9 @@ pub async fn held(
 
 /// The roles that the caller holds at a scope and above.
 async fn at_scope(wire: &HttpWire, scope: &str) -> Result<Vec<Held>, Failure> {
-    let id = format!("{scope}/providers/Microsoft.Authorization/permissions");
-    let mut request = Request::arm(Method::Get, &id, API_VERSION);
+    let scope: ResourceId = scope.parse().map_err(|why: BadId| Failure::not_sent(why.to_string()))?;
+    let list = "/providers/Microsoft.Authorization/permissions";
+    let mut request = Request::arm_of(Method::Get, &scope, list, &API_VERSION);
     let mut held = Vec::new();
     for _ in 0..MOST_PAGES {
         let reply = wire.send(request).await?;
@@ -97,7 +99,7 @@ async fn at_scope(wire: &HttpWire, scope: &str) -> Result<Vec<Held>, Failure> {
         held.extend(page.map_err(|_| Failure::nonsense("the list of permissions can't be read"))?);
         match body["nextLink"].as_str() {
             // The wire follows it on Resource Manager's own host only.
-            Some(next) => request = Request::new(Api::Arm, Method::Get, next),
+            Some(next) => request = Request::given(Api::Arm, next),
             None => return Ok(held),
         }
     }

@@ -99,6 +99,13 @@ impl HttpWire {
         if url.origin() != host.origin() && !mutant::is("M24") {
             return Err(refused("the service gave a URL on another host; it was not followed".to_owned()));
         }
+        // A path of our own reaches the service as it is written, or not at all: a parser that takes `..` for the
+        // segment above would have another resource changed than was judged.
+        if request.path.starts_with('/') && !is_normal(&request.path, &url) {
+            return Err(refused(
+                "the path would reach the service as another one; it was not sent".to_owned(),
+            ));
+        }
         Ok(url)
     }
 
@@ -240,6 +247,14 @@ fn lost(lost: Lost) -> Failure {
         Lost::Late | Lost::Cut => Failure::ambiguous(lost.to_string()),
         Lost::TooLarge(_) => Failure::nonsense(lost.to_string()),
     }
+}
+
+/// Whether reading a path as a URL has changed nothing. A quotation mark within a query is written `%27`, which is the same
+/// to every reader.
+fn is_normal(path: &str, url: &Url) -> bool {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let query = query.map(|query| query.replace('\'', "%27"));
+    url.path() == path && url.query() == query.as_deref() && url.fragment().is_none()
 }
 
 fn refused(message: String) -> Failure {

@@ -10,6 +10,26 @@ use super::{
     tree::{Node, Shape},
 };
 
+/// A member of a body, whatever the case of its name.
+pub(super) fn member<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
+    body.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// Gives a member the spelling that the rest of the program knows it by.
+fn spell(members: &mut Map<String, Value>, name: &str, pointer: &str, filled: &mut Filled) {
+    let other = members.keys().find(|key| *key != name && key.eq_ignore_ascii_case(name)).cloned();
+    let Some(other) = other.filter(|_| !members.contains_key(name)) else { return };
+    if let Some(value) = members.remove(&other) {
+        members.insert(name.to_owned(), value);
+    }
+    let (old, new) = (format!("{pointer}/{other}"), format!("{pointer}/{name}"));
+    let moved = std::mem::take(&mut filled.late).into_iter().map(|(at, text)| match at.strip_prefix(&old) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => (format!("{new}{rest}"), text),
+        Some(_) | None => (at, text),
+    });
+    filled.late = moved.collect();
+}
+
 /// What came up while a body was filled.
 #[derive(Debug, Default)]
 pub(super) struct Filled {
@@ -100,6 +120,7 @@ pub(super) fn complete(
     filled: &mut Filled,
 ) {
     let Some(members) = body.as_object_mut() else { return };
+    ["location", "tags"].iter().for_each(|name| spell(members, name, pointer, filled));
     if let Some(text) = location {
         members.insert("location".into(), fill_text(text, &format!("{pointer}/location"), scope, filled));
     } else if row.is_some_and(|row| row.location) && !members.contains_key("location") {
@@ -125,6 +146,7 @@ pub(super) fn complete(
 /// Adds the marks of ownership to the body of an Entra object, whose tags are a list of texts.
 pub(super) fn label(body: &mut Value, marks: &Marks, filled: &mut Filled) {
     let Some(members) = body.as_object_mut() else { return };
+    spell(members, "tags", "/body", filled);
     let mut tags = match members.remove("tags") {
         None => Vec::new(),
         Some(Value::Array(written)) => written,

@@ -11,6 +11,7 @@ use super::{
     references::{first, needs, reach, references},
     tree::{Node, Shape},
 };
+use crate::ids::{ApiVersion, segment_objection};
 
 /// What `tenant.` has.
 pub(super) const TENANT: [&str; 9] = [
@@ -136,6 +137,10 @@ impl Checker<'_> {
             );
             return;
         }
+        if let Some(why) = super::forbidden::objection(written) {
+            let message = format!("no step makes a resource of type `{written}`: {why}");
+            self.findings.error(node.place, "forbidden-type", message);
+        }
         let row = ResourceType::find(written);
         if row.is_none() && !step.fields.contains_key("apiVersion") {
             let near = did_you_mean(written, ResourceType::all().map(|row| row.name));
@@ -158,12 +163,7 @@ impl Checker<'_> {
                 "add `name`, e.g. `name: default`",
             );
         }
-        if let (Some(version), Some(node)) = (step.text("apiVersion"), step.fields.get("apiVersion"))
-            && !is_api_version(version)
-        {
-            let hint = "write e.g. `apiVersion: \"2024-10-01\"`";
-            self.findings.error_with_hint(node.place, "bad-api-version", "an API version is a date", hint);
-        }
+        self.api_version(step);
         if let (Some(name), Some(node)) = (step.text("name"), step.fields.get("name"))
             && !expression::is_dynamic(name)
             && !is_resource_name(name)
@@ -172,6 +172,39 @@ impl Checker<'_> {
             self.findings.error(node.place, "bad-name", message);
         }
         self.parent(step, &segments, node.place);
+    }
+
+    fn api_version(&mut self, step: &Step) {
+        if let (Some(version), Some(node)) = (step.text("apiVersion"), step.fields.get("apiVersion"))
+            && version.parse::<ApiVersion>().is_err()
+        {
+            let hint = "write e.g. `apiVersion: \"2024-10-01\"`";
+            self.findings.error_with_hint(node.place, "bad-api-version", "an API version is a date", hint);
+        }
+    }
+
+    /// What a check looks at is the tenant's own or named in its stamp, so its id is an expression with whole segments
+    /// behind it.
+    fn looked_at(&mut self, node: &Node) {
+        let Some(pieces) = node.text().and_then(|text| expression::pieces(text).ok()) else { return };
+        let filled: String = pieces
+            .iter()
+            .enumerate()
+            .map(|(at, piece)| match piece {
+                Piece::Literal(literal) => *literal,
+                Piece::Expression(_) if at == 0 => "/x",
+                Piece::Expression(_) => "x",
+            })
+            .collect();
+        let segments = filled.strip_prefix('/').map(|rest| rest.split('/').find_map(segment_objection));
+        if let Some(why) = segments.unwrap_or(Some("does not begin with a slash")) {
+            let hint = "write e.g. `id: \"{{ steps.storage.id }}\"`";
+            self.findings.error_with_hint(node.place, "bad-id", format!("an id that {why}"), hint);
+        } else if matches!(pieces.as_slice(), [Piece::Literal(_)]) {
+            let message = "a written-out id can't be each tenant's own, nor is it named in the stamp";
+            let hint = "give it a name in the stamp, e.g. `id: \"{{ stamp.workspaceId }}\"`";
+            self.findings.error_with_hint(node.place, "id-outside-tenant", message, hint);
+        }
     }
 
     fn parent(&mut self, step: &Step, segments: &[&str], at: Place) {
@@ -211,9 +244,10 @@ impl Checker<'_> {
     }
 
     fn verification(&mut self, step: &Step) {
+        self.api_version(step);
         match (step.fields.get("of"), step.fields.get("id")) {
             (Some(_), None) => self.belongs_to(step, Kind::Arm),
-            (None, Some(_)) => {}
+            (None, Some(node)) => self.looked_at(node),
             _ => {
                 let message = "a check has either `of` (a step) or `id` (an expression)";
                 self.findings.error(step.place, "missing-key", message);
@@ -403,14 +437,7 @@ fn lists_itself(step: &Step) -> bool {
         || ["in", "of"].iter().any(|field| step.target(field) == Some(own))
 }
 
-fn is_api_version(text: &str) -> bool {
-    let date = text.strip_suffix("-preview").unwrap_or(text);
-    let parts: Vec<&str> = date.split('-').collect();
-    let digits = |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
-    matches!(parts.as_slice(), [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2))
-}
-
-/// Whether a text can stand as one segment of an ARM id.
+/// Whether a text can be the name of a resource that a step makes: narrower than what ids of others may hold.
 pub(super) fn is_resource_name(text: &str) -> bool {
     (1..=260).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')

@@ -264,6 +264,7 @@ fn outputs(node: Option<&Node>, kind: Kind, findings: &mut Findings) -> BTreeMap
                 hint,
             );
         } else {
+            super::rules::no_secret_pointer(node.place, path, findings);
             outputs.insert(key.text.clone(), path.to_owned());
         }
     }

@@ -8,10 +8,12 @@ use super::{
     Kind, NameRule, Outputs, ResourceType, Subject,
     check::is_resource_name,
     file::Step,
+    forbidden,
+    hand::AtHand,
     names::{self, Owner},
     scope::{Early, Scope},
 };
-use crate::ids::StepName;
+use crate::ids::{BadId, ResourceId, StepName};
 
 /// What identities are made from.
 pub(super) struct Identities<'a> {
@@ -30,7 +32,7 @@ impl Identities<'_> {
             Kind::Arm => {
                 let name = self.resource_name(step).map_err(|why| ("name", why))?;
                 let id = self.resource_id(step, &name)?;
-                Ok(Outputs::from([("id".into(), id.into()), ("name".into(), name.into())]))
+                Ok(Outputs::from([("id".into(), id.as_str().into()), ("name".into(), name.into())]))
             }
             Kind::ArmUpdate => {
                 let of = step.target("of").and_then(|of| of.parse::<StepName>().ok());
@@ -83,64 +85,50 @@ impl Identities<'_> {
         }
     }
 
-    fn resource_id(&self, step: &Step, name: &str) -> Result<String, (&'static str, String)> {
+    fn resource_id(&self, step: &Step, name: &str) -> Result<ResourceId, (&'static str, String)> {
         let written = step.text("type").unwrap_or_default();
         let kind = ResourceType::find(written).map_or(written, |row| row.name);
+        if let Some(why) = forbidden::objection(kind) {
+            return Err(("type", format!("no step makes a {kind}: {why}")));
+        }
+        let named = |why: BadId| ("name", why.to_string());
         if kind == "Microsoft.Resources/resourceGroups" {
             let subscription = self.text("{{ stamp.subscriptionId }}").map_err(|why| ("in", why))?;
-            return Ok(format!("/subscriptions/{subscription}/resourceGroups/{name}"));
+            return ResourceId::of_group(&subscription, name).map_err(named);
         }
         let parent = self.parent(step).map_err(|why| ("in", why))?;
         let (above, own) = kind.rsplit_once('/').unwrap_or(("", kind));
         if !above.contains('/') {
-            return Ok(format!("{parent}/providers/{kind}/{name}"));
+            return parent.provided(kind, name).map_err(named);
         }
-        let found = ResourceType::type_of_id(&parent).unwrap_or_default();
-        if !found.eq_ignore_ascii_case(above) {
+        if !parent.resource_type().is_some_and(|found| found.eq_ignore_ascii_case(above)) {
             return Err(("in", format!("a {kind} stands in a {above}, and `{parent}` is none")));
         }
-        Ok(format!("{parent}/{own}/{name}"))
+        parent.part(own, name).map_err(named)
     }
 
     /// The id of the resource or group that a step stands in.
-    fn parent(&self, step: &Step) -> Result<String, String> {
+    fn parent(&self, step: &Step) -> Result<ResourceId, String> {
         if let Some(name) = step.target("in") {
             let known = name.parse::<StepName>().ok().and_then(|name| self.known.get(&name));
             let id = known.and_then(|known| known.get("id")).and_then(Value::as_str);
-            return id.map(str::to_owned).ok_or_else(|| {
+            let id = id.ok_or_else(|| {
                 format!("step {name} is left out for this tenant; give both the same `when`")
-            });
+            })?;
+            return id.parse().map_err(|why: BadId| why.to_string());
         }
-        let parent = self.text(step.text("in").unwrap_or_default())?.trim_end_matches('/').to_owned();
-        let mut segments = parent.split('/');
-        let form = segments.next() == Some("")
-            && segments.next().is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
-        if !form || segments.clone().count() < 3 || !segments.all(is_resource_name) {
-            return Err(format!("`{parent}` is no id of a resource group or resource"));
+        let written = self.text(step.text("in").unwrap_or_default())?;
+        let parent: ResourceId = written
+            .parse()
+            .map_err(|why| format!("`{written}` is no id of a resource group or resource: {why}"))?;
+        if parent.group().is_none() && parent.types().is_empty() {
+            return Err(format!("`{written}` is no id of a resource group or resource"));
         }
-        if !self.is_at_hand(&parent) {
-            return Err(format!("`{parent}` is neither this tenant's nor named in its stamp"));
+        // So no request can lead to a stranger's.
+        let own = self.known.values().filter_map(|known| known.get("id")?.as_str());
+        if !AtHand::new(own, &self.subject.stamp).names(&parent) {
+            return Err(format!("`{written}` is neither this tenant's nor named in its stamp"));
         }
         Ok(parent)
-    }
-
-    /// Whether an id is one of this tenant's steps or of its stamp, so that no request can lead to a stranger's.
-    fn is_at_hand(&self, id: &str) -> bool {
-        let steps = self.known.values().filter_map(|known| known.get("id"));
-        let stamp = &self.subject.stamp;
-        let member = |name: &str| stamp.get(name).and_then(Value::as_str).unwrap_or_default();
-        let group =
-            format!("/subscriptions/{}/resourceGroups/{}", member("subscriptionId"), member("resourceGroup"));
-        group.eq_ignore_ascii_case(id) || steps.chain([stamp]).any(|value| names_id(value, id))
-    }
-}
-
-/// Whether a value is or holds this id.
-fn names_id(value: &Value, id: &str) -> bool {
-    match value {
-        Value::String(text) => text.eq_ignore_ascii_case(id),
-        Value::Array(items) => items.iter().any(|item| names_id(item, id)),
-        Value::Object(members) => members.values().any(|member| names_id(member, id)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

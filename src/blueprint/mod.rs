@@ -12,10 +12,14 @@ mod expression;
 mod file;
 mod file_parameter;
 mod findings;
+mod forbidden;
 mod graph;
+mod hand;
 mod identity;
+mod judge;
 mod names;
 mod parameter;
+mod path;
 mod plan;
 mod planner;
 pub mod preview;
@@ -32,12 +36,22 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use findings::{Finding, Severity};
+pub use judge::Guard;
 pub use names::{Owner, derive as derive_name, role_assignment_name};
 pub use plan::{BlueprintRef, Kind, Outputs, Plan, PlannedStep, RenderError};
 pub use resource_types::{Link, Marker, NameRule, Purge, ResourceType, SoftDeletion};
+pub use rules::Objection;
 pub use uses::{Touch, Use};
 
 use crate::ids::{StepName, TenantId, sha256_hex};
+
+/// The type of what a step of kind `role-assignment` makes.
+const ROLE_ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
+
+/// Why a generic step makes no resource of a type, or `None` if it may.
+pub fn forbidden_type(of: &str) -> Option<&'static str> {
+    forbidden::objection(of)
+}
 
 /// The blueprint that is used when none is given.
 pub const DEFAULT: &str = include_str!("../../blueprints/secure-ai-service.yaml");
@@ -101,6 +115,7 @@ impl Blueprint {
             let file = file::read(&root, &mut findings);
             check::check(&file, &mut findings);
             rules::inspect(&file, &mut findings);
+            rules::no_secret_values(&root, &mut findings);
             file
         });
         let findings = findings.sorted();

@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ResourceType, expression, graph, planner, scope::Scope};
-use crate::ids::{StepName, sha256_hex};
+use super::{Guard, Objection, ResourceType, expression, graph, hand::AtHand, judge, planner, scope::Scope};
+use crate::{
+    ids::{StepName, sha256_hex},
+    secrets::carried_within,
+};
 
 /// What a step has told: names from its `outputs` (and `id`, `name` where it has them), with the values seen in Azure.
 pub type Outputs = BTreeMap<String, Value>;
@@ -149,9 +152,25 @@ impl Plan {
         Ok(fields)
     }
 
+    /// What the rules say of a step's fields once they are rendered: values that were not known when the plan was made
+    /// are judged here, by the same rules.
+    pub fn objections(&self, step: &StepName, fields: &Value) -> Vec<Objection> {
+        let kind = self.steps.get(step).map(|planned| planned.kind);
+        kind.map(|kind| judge::fields(kind, fields, &self.at_hand())).unwrap_or_default()
+    }
+
+    /// Who judges the requests of a step of this kind just before they are sent; `removes` if the step is to go.
+    pub fn guard(&self, kind: Kind, removes: bool) -> Guard {
+        Guard { kind, removes, hand: self.at_hand() }
+    }
+
+    fn at_hand(&self) -> AtHand {
+        at_hand(&self.steps, self.context.get("stamp").unwrap_or(&Value::Null))
+    }
+
     /// What the tenant's owner is told, given what all steps have told; what is null is left out.
     ///
-    /// Errors: an output is missing, or an expression can't be evaluated.
+    /// Errors: an output is missing, an expression can't be evaluated, or it yields a secret.
     pub fn exports(
         &self,
         outputs: &BTreeMap<StepName, Outputs>,
@@ -164,6 +183,13 @@ impl Plan {
                 pointer: format!("/{}", super::escape(name)),
                 why,
             })?;
+            if let Some((_, what)) = carried_within(&value) {
+                return Err(RenderError {
+                    step: "exports".into(),
+                    pointer: format!("/{}", super::escape(name)),
+                    why: format!("this is {what}, and exports are stored and announced"),
+                });
+            }
             if !value.is_null() {
                 exports.insert(name.clone(), value);
             }
@@ -222,6 +248,12 @@ impl Plan {
         }
         scope
     }
+}
+
+/// What the tenant of these steps may speak of.
+pub(super) fn at_hand(steps: &BTreeMap<StepName, PlannedStep>, stamp: &Value) -> AtHand {
+    let own = steps.values().filter(|step| step.kind == Kind::Arm);
+    AtHand::new(own.filter_map(|step| step.fields.get("id")?.as_str()), stamp)
 }
 
 /// Computes the digest of every step.

@@ -8,8 +8,11 @@ use super::{
     Blueprint, BlueprintRef, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
     body::{self, Filled, Marks},
     check, expression, graph,
+    hand::AtHand,
     identity::Identities,
-    parameter, plan, rules,
+    judge, parameter,
+    path::{self, Paths},
+    plan,
     scope::{Early, Scope},
     tree::Node,
 };
@@ -47,11 +50,11 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &Subject) -> Result<Plan, Vec
         }
     }
     planner.judge(&steps);
+    planner.addresses(&context, &texts);
     let exports = planner.exports();
     let values = planner.values(&mut context, texts);
     if !planner.faults.is_empty() {
-        planner.faults.dedup();
-        return Err(planner.faults);
+        return Err(told(planner.faults));
     }
     let reference = BlueprintRef {
         name: blueprint.file.name.clone(),
@@ -61,6 +64,15 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &Subject) -> Result<Plan, Vec
     let mut plan = Plan { blueprint: reference, context, values, known: planner.known, steps, exports };
     plan::seal(&mut plan);
     Ok(plan)
+}
+
+/// The faults that are worth telling: what a request has written into an address has others in its train.
+fn told(mut faults: Vec<Fault>) -> Vec<Fault> {
+    if faults.iter().any(|fault| fault.code == "bad-segment") {
+        faults.retain(|fault| fault.code == "bad-segment");
+    }
+    faults.dedup();
+    faults
 }
 
 /// What expressions may speak of besides steps and values.
@@ -312,17 +324,34 @@ impl Planner<'_> {
         Value::Object(fields.collect())
     }
 
+    /// Finds what the request has written into addresses, at its own pointers.
+    fn addresses(&mut self, context: &Value, texts: &BTreeMap<String, String>) {
+        let own = self.known.values().filter_map(|known| known.get("id")?.as_str());
+        let hand = AtHand::new(own, &self.subject.stamp);
+        let paths = Paths { context, texts, known: &self.known, hand: &hand };
+        let steps = self.blueprint.file.steps.iter();
+        let mut faults = Vec::new();
+        for step in steps.filter(|step| self.included.contains(step.name.as_str())) {
+            for field in path::FIELDS {
+                if let Some(text) = step.text(field).filter(|text| expression::is_dynamic(text)) {
+                    faults.extend(paths.faults(step.kind, field, text));
+                }
+            }
+            let inside = step.fields.get("body").and_then(|body| body.get_without_case("location"));
+            if let Some(text) = inside.and_then(Node::text).filter(|_| step.kind == Kind::Arm) {
+                faults.extend(paths.faults(step.kind, "location", text));
+            }
+        }
+        self.faults.extend(faults);
+    }
+
     /// Applies the rules to what the expressions yielded.
     fn judge(&mut self, steps: &BTreeMap<StepName, PlannedStep>) {
-        let own: Vec<&str> = steps
-            .values()
-            .filter(|step| step.kind == Kind::Arm)
-            .filter_map(|step| step.fields.get("id").and_then(Value::as_str))
-            .collect();
+        let hand = plan::at_hand(steps, &self.subject.stamp);
         let objections: Vec<_> = steps
             .iter()
             .flat_map(|(name, step)| {
-                rules::planned(step.kind, &step.fields, &own).into_iter().map(move |o| (name, o))
+                judge::fields(step.kind, &step.fields, &hand).into_iter().map(move |o| (name, o))
             })
             .collect();
         for (name, objection) in objections {

@@ -7,6 +7,8 @@
 //! workspace's parts "Manage access to Azure Machine Learning workspaces". A type that is not listed can still be used: the
 //! blueprint then has to give `apiVersion` and, if the default rule does not fit, `name`.
 
+use crate::ids::ResourceId;
+
 /// Which characters a derived name may have, and how long it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameRule {
@@ -251,18 +253,9 @@ impl ResourceType {
         Self::find(&Self::type_of_id(id)?)
     }
 
-    /// The resource type that an ARM id speaks of, e.g. `Microsoft.Network/privateEndpoints`.
+    /// The resource type that an ARM id speaks of, e.g. `Microsoft.Network/privateEndpoints`; none if it is no id.
     pub fn type_of_id(id: &str) -> Option<String> {
-        let segments: Vec<&str> = id.split('/').filter(|part| !part.is_empty()).collect();
-        let Some(at) = segments.iter().rposition(|part| part.eq_ignore_ascii_case("providers")) else {
-            let group = segments.len() == 4 && segments.get(2)?.eq_ignore_ascii_case("resourceGroups");
-            return group.then(|| "Microsoft.Resources/resourceGroups".to_owned());
-        };
-        let (namespace, rest) = segments.get(at + 1..)?.split_first()?;
-        // Types and names take turns behind the namespace.
-        let types = rest.iter().step_by(2).copied();
-        (rest.len() >= 2 && rest.len() % 2 == 0)
-            .then(|| std::iter::once(*namespace).chain(types).collect::<Vec<_>>().join("/"))
+        id.parse::<ResourceId>().ok()?.resource_type()
     }
 
     /// What the actions on a type begin with: its name, but for a few.

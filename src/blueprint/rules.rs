@@ -1,7 +1,8 @@
 //! What no blueprint may do, however it is written: open a resource to the public, use keys, grant broad roles, hold secrets.
 //!
-//! Each rule is applied twice: to the text of the file, where a finding has a line, and to the planned fields, where
-//! whatever an expression yielded can be seen.
+//! Each rule stands here once. This file applies it to the text of the file, where a finding has a line; `judge` to the
+//! planned fields, to the rendered ones and to each request. Members and their values are compared without case, as Azure
+//! reads them.
 
 use serde_json::Value;
 
@@ -11,15 +12,22 @@ use super::{
     findings::{Findings, Place},
     tree::{Key, Node, Shape},
 };
+use crate::{
+    ids::ResourceId,
+    secrets::{carried_within, is_credential_name, is_secret_name, speaks_of_secret},
+};
 
 pub(super) use super::address::https_objection;
 
 /// Something that a rule forbids.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Objection {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) hint: &'static str,
+pub struct Objection {
+    /// The rule, in kebab case; stable.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead; may be empty.
+    pub hint: &'static str,
 }
 
 /// Members that decide about safety: name, values that are refused (lower case), code, why, hint.
@@ -58,10 +66,6 @@ const MEMBERS: [(&str, &[&str], &str, &str, &str); 8] = [
     ("supportsHttpsTrafficOnly", &["false"], "old-tls", "allows plain http", "write `true`"),
 ];
 
-/// Members of Entra bodies that hold credentials.
-const CREDENTIALS: [&str; 5] =
-    ["passwordCredentials", "keyCredentials", "secretText", "administratorLoginPassword", "adminPassword"];
-
 /// Built-in roles that can do nearly everything or hand out roles, by id and name (Azure docs, built-in roles).
 const BROAD_ROLES: [(&str, &str); 4] = [
     ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
@@ -71,8 +75,14 @@ const BROAD_ROLES: [(&str, &str); 4] = [
 ];
 
 /// What the rules say of one member with a plain value.
-fn member(name: &str, value: &Value) -> Option<Objection> {
-    if CREDENTIALS.iter().any(|credential| credential.eq_ignore_ascii_case(name)) {
+pub(super) fn member(name: &str, value: &Value) -> Option<Objection> {
+    let empty = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    };
+    if !empty && is_credential_name(name) {
         let message = format!("`{name}` would put a secret into the blueprint");
         return Some(Objection { code: "secret-in-body", message, hint: "use a federated credential" });
     }
@@ -91,14 +101,27 @@ fn bare(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// What the rules say of a value that carries a secret, in itself or deeper; nothing of it is repeated.
+pub(super) fn secret(name: &str, value: &Value) -> Option<Objection> {
+    let (Value::String(_), Some((_, what))) = (value, carried_within(&serde_json::json!({ name: value })))
+    else {
+        return None;
+    };
+    Some(Objection {
+        code: "secret-value",
+        message: format!("this is {what}, and nothing here keeps secrets"),
+        hint: "use an identity or a federated credential, or refer to a key vault",
+    })
+}
+
 /// What the rules say of any text.
-fn text(text: &str) -> Option<Objection> {
+pub(super) fn text(text: &str) -> Option<Objection> {
     let message = format!("the address {}", address::objection(text)?);
     Some(Objection { code: "forbidden-address", message, hint: "use https and a public name, or remove it" })
 }
 
 /// What the rules say of a role.
-fn role(role: &str) -> Option<Objection> {
+pub(super) fn role(role: &str) -> Option<Objection> {
     let last = role.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let (_, name) = BROAD_ROLES
         .iter()
@@ -107,18 +130,20 @@ fn role(role: &str) -> Option<Objection> {
     Some(Objection { code: "broad-role", message, hint: "name the narrowest role that will do" })
 }
 
-/// What the rules say of a scope.
-fn scope(scope: &str) -> Option<Objection> {
-    let segments: Vec<String> =
-        scope.split('/').filter(|part| !part.is_empty()).map(str::to_ascii_lowercase).collect();
-    let management = segments.iter().any(|part| part == "managementgroups");
-    let broad = segments.len() <= 2 && segments.first().is_none_or(|part| part == "subscriptions");
-    let hint = "grant at the resource, e.g. `scope: \"{{ steps.endpoint.id }}\"`";
-    if broad || management {
-        let message = "the scope reaches beyond one tenant".to_owned();
-        return Some(Objection { code: "broad-scope", message, hint });
-    }
-    None
+/// What the rules say of a scope that is broad whatever the tenant: a directory, a management group, a subscription.
+pub(super) fn scope(scope: &str) -> Option<Objection> {
+    let broad = match scope.parse::<ResourceId>() {
+        Ok(id) => {
+            let managed = |of: &String| of.eq_ignore_ascii_case("Microsoft.Management/managementGroups");
+            id.subscription().is_none() || id.resource_type().is_none() || id.types().iter().any(managed)
+        }
+        Err(_) => scope.split('/').filter(|part| !part.is_empty()).count() <= 2,
+    };
+    broad.then(|| Objection {
+        code: "broad-scope",
+        message: "the scope reaches beyond one tenant".to_owned(),
+        hint: "grant at the resource, e.g. `scope: \"{{ steps.endpoint.id }}\"`",
+    })
 }
 
 /// Applies the rules to the texts of a file.
@@ -169,7 +194,7 @@ fn walk(name: &str, node: &Node, findings: &mut Findings) {
         Shape::Map(entries) => {
             for (key, node) in entries {
                 if node.map().is_some() || node.list().is_some() {
-                    tell(key.place, member(&key.text, &Value::Null), findings);
+                    tell(key.place, member(&key.text, &node.to_json()), findings);
                 }
                 tell(key.place, text(&key.text), findings);
                 walk(&key.text, node, findings);
@@ -190,65 +215,42 @@ fn tell(at: Place, objection: Option<Objection>, findings: &mut Findings) {
     }
 }
 
-/// Applies the rules to what was planned for a step; `own` are the ids of the tenant's own resources.
-pub(super) fn planned(kind: Kind, fields: &Value, own: &[&str]) -> Vec<Objection> {
-    let mut objections = Vec::new();
-    if !matches!(kind, Kind::Check | Kind::Isolation) {
-        planned_value("", fields, &mut objections);
+/// Finds secrets by their value, wherever in the file they stand.
+pub(super) fn no_secret_values(root: &Node, findings: &mut Findings) {
+    match &root.shape {
+        Shape::Map(entries) => {
+            for (key, node) in entries {
+                tell(key.place, secret("", &Value::String(key.text.clone())), findings);
+                match &node.shape {
+                    Shape::Text(written, _) => {
+                        tell(node.place, secret(&key.text, &Value::String(written.clone())), findings);
+                    }
+                    Shape::Plain(_) | Shape::List(_) | Shape::Map(_) => no_secret_values(node, findings),
+                }
+            }
+        }
+        Shape::List(items) => items.iter().for_each(|item| no_secret_values(item, findings)),
+        Shape::Text(written, _) => tell(root.place, secret("", &Value::String(written.clone())), findings),
+        Shape::Plain(_) => {}
     }
-    if kind == Kind::RoleAssignment {
-        let field = |name: &str| fields.get(name).and_then(Value::as_str);
-        objections.extend(field("roleDefinitionId").and_then(role));
-        let target = field("scope").unwrap_or_default();
-        let inside = |id: &str| {
-            let (target, id) = (target.to_ascii_lowercase(), id.to_ascii_lowercase());
-            target == id || target.starts_with(&format!("{id}/"))
-        };
-        let outside = (!own.iter().any(|id| inside(id))).then(|| Objection {
-            code: "scope-outside-tenant",
-            message: format!("the scope `{target}` is no resource of this tenant"),
-            hint: "",
-        });
-        objections.extend(scope(target).or(outside));
-    }
-    objections
 }
 
-fn planned_value(name: &str, value: &Value, objections: &mut Vec<Objection>) {
-    // What people write about themselves is shown, never followed.
-    if matches!(name, "tags" | "displayName" | "friendlyName" | "description") {
-        return;
-    }
-    objections.extend(member(name, value));
-    objections.extend(value.as_str().and_then(text));
-    match value {
-        Value::Object(members) => {
-            members.iter().for_each(|(name, value)| planned_value(name, value, objections));
-        }
-        Value::Array(items) => items.iter().for_each(|item| planned_value("", item, objections)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+/// Finds an output whose pointer leads to a secret, by the names on its way.
+pub(super) fn no_secret_pointer(at: Place, pointer: &str, findings: &mut Findings) {
+    let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+    if let Some(name) = names.into_iter().find(|name| is_secret_name(name)) {
+        findings.error_with_hint(
+            at,
+            "secret-output",
+            format!("`{name}` would be a secret, and outputs are stored and announced"),
+            "use an identity or a federated credential, so that no secret exists",
+        );
     }
 }
 
 /// Finds names that speak of secrets: what stands in a request or an output is stored, logged and announced.
 pub(super) fn secret_name(key: &Key, what: &str, findings: &mut Findings) {
-    const WORDS: [&str; 11] = [
-        "password",
-        "passwd",
-        "secret",
-        "connectionstring",
-        "apikey",
-        "accesskey",
-        "accountkey",
-        "privatekey",
-        "primarykey",
-        "secondarykey",
-        "sastoken",
-    ];
-    let plain: String = key.text.to_ascii_lowercase().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    if WORDS.iter().any(|word| plain.contains(word))
-        || matches!(plain.as_str(), "key" | "token" | "credential")
-    {
+    if speaks_of_secret(&key.text) {
         no_secrets(key.place, &format!("{what} named `{}`", key.text), findings);
     }
 }

@@ -68,6 +68,11 @@ impl Node {
         self.map()?.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
     }
 
+    /// As [`Self::get`], whatever the case of the key.
+    pub(super) fn get_without_case(&self, key: &str) -> Option<&Self> {
+        self.map()?.iter().find(|(name, _)| name.text.eq_ignore_ascii_case(key)).map(|(_, node)| node)
+    }
+
     /// The node as JSON, its expressions left as they are written.
     pub(super) fn to_json(&self) -> Value {
         match &self.shape {
@@ -80,12 +85,13 @@ impl Node {
         }
     }
 
-    /// This node with another laid over it: maps are merged, anything else replaces what was there.
+    /// This node with another laid over it: maps are merged, anything else replaces what was there. Members are compared
+    /// without case, as Azure reads them; the spelling below stays.
     pub(super) fn overlaid(&self, over: &Self) -> Self {
         let (Some(base), Some(above)) = (self.map(), over.map()) else { return over.clone() };
         let mut entries = base.to_vec();
         for (key, node) in above {
-            match entries.iter_mut().find(|(name, _)| name.text == key.text) {
+            match entries.iter_mut().find(|(name, _)| name.text.eq_ignore_ascii_case(&key.text)) {
                 Some((_, old)) => *old = old.overlaid(node),
                 None => entries.push((key.clone(), node.clone())),
             }
@@ -258,6 +264,13 @@ impl Reader<'_> {
                     at,
                     "duplicate-key",
                     format!("`{text}` is there twice; the first one counts"),
+                );
+            } else if seen.iter().any(|other| other.eq_ignore_ascii_case(text)) {
+                self.findings.error_with_hint(
+                    at,
+                    "duplicate-member",
+                    format!("`{text}` is there twice, written with other capitals; Azure takes both for one"),
+                    "keep one of them",
                 );
             }
             *key = Some(Key { place: at, text: text.to_owned() });

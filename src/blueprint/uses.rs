@@ -274,9 +274,11 @@ fn collect<'a>(node: &'a Node, pointer: &[&str], found: &mut Vec<&'a Node>) -> b
         return true;
     };
     let inside: Vec<&Node> = match &node.shape {
-        Shape::Map(entries) => {
-            entries.iter().filter(|(key, _)| key.text == *first).map(|(_, node)| node).collect()
-        }
+        Shape::Map(entries) => entries
+            .iter()
+            .filter(|(key, _)| key.text.eq_ignore_ascii_case(first))
+            .map(|(_, node)| node)
+            .collect(),
         Shape::List(items) if *first == "*" => items.iter().collect(),
         Shape::Text(text, _) => return !super::expression::is_dynamic(text),
         Shape::List(_) | Shape::Plain(_) => Vec::new(),

@@ -8,9 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::By;
-use crate::steps::{Method, Request, odata_key};
+use crate::{
+    ids::{ApiVersion, ResourceId},
+    steps::{Method, Request, odata_key},
+};
 
-const API_VERSION: &str = "2015-04-01";
+const API_VERSION: ApiVersion = ApiVersion::known("2015-04-01");
 /// How far back the log is asked: less than it is kept for, so that no question is refused.
 const KEPT: SignedDuration = SignedDuration::from_hours(89 * 24);
 /// How many characters of the log's texts are kept.
@@ -19,7 +22,8 @@ const CHARACTERS: usize = 200;
 /// Asks for what happened to a resource of Azure Resource Manager from one instant to another; `None` for what has no
 /// place in the log.
 pub fn question(resource: &str, from: Timestamp, to: Timestamp) -> Option<Request> {
-    let subscription = resource.strip_prefix("/subscriptions/")?.split('/').next()?;
+    let id: ResourceId = resource.parse().ok()?;
+    let subscription = ResourceId::of_subscription(id.subscription()?).ok()?;
     let from = from.max(to.checked_sub(KEPT).unwrap_or(from)).min(to);
     let filter = format!(
         "eventTimestamp%20ge%20'{}'%20and%20eventTimestamp%20le%20'{}'%20and%20resourceUri%20eq%20'{}'",
@@ -27,10 +31,8 @@ pub fn question(resource: &str, from: Timestamp, to: Timestamp) -> Option<Reques
         odata_key(&to.to_string()),
         odata_key(resource),
     );
-    let list =
-        format!("/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values");
-    let path = format!("{list}?api-version={API_VERSION}&$filter={filter}");
-    Some(Request::new(crate::steps::Api::Arm, Method::Get, path))
+    let list = "/providers/Microsoft.Insights/eventtypes/management/values";
+    Some(Request::arm_of(Method::Get, &subscription, list, &API_VERSION).with_query("$filter", &filter))
 }
 
 /// The latest change that did not fail, and who made it.

@@ -11,6 +11,9 @@ use crate::{
     tenant::{Notice, Story},
 };
 
+/// The code of a fault that says that a message carries a secret.
+pub(super) const SECRET: &str = "secret";
+
 /// How much of a refused message is kept, in bytes.
 const PARKED_BYTES: usize = 64 * 1024;
 
@@ -25,9 +28,11 @@ impl Intake {
     ) -> Result<Answer, StoreError> {
         let digest = sha256_hex(body);
         let key = self.message_key(&digest);
+        // A secret that was sent by mistake is not to lie here as well.
+        let is_kept = !faults.iter().any(|fault| fault.code == SECRET);
         let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(request_id, None, faults) };
-        let kept = STANDARD.encode(&body[..body.len().min(PARKED_BYTES)]);
-        self.record_refusal(key, digest, answer, "message.rejected", Some(kept)).await
+        let kept = is_kept.then(|| STANDARD.encode(&body[..body.len().min(PARKED_BYTES)]));
+        self.record_refusal(key, digest, answer, "message.rejected", kept).await
     }
 
     /// Refuses a second body under an id that is taken.

@@ -9,9 +9,11 @@ use serde_json::{Map, Value};
 use super::{
     Changes, Fault, Request, Wish,
     envelope::{Opened, is_request_id, kind_of},
+    refuse::SECRET,
 };
 use crate::{
     ids::{TenantId, short_hash},
+    secrets::carried_within,
     tenant::{External, Spec},
 };
 
@@ -28,6 +30,7 @@ const MAX_TAGS: usize = 40;
 pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<Fault>> {
     let mut read = Reader { faults: Vec::new() };
     let top = Place { value: &opened.body, at: opened.at.to_owned() };
+    read.no_secret(&top);
     read.schema(&top);
     let request_id = read.required(&top, "requestId", Reader::id);
     let action = read.action(&top, opened.action.as_deref());
@@ -109,6 +112,17 @@ impl Reader {
         match of.member(name) {
             Some(place) => read(self, &place),
             None => self.fault(&of.object(name), "missing", format!("{name} is required")),
+        }
+    }
+
+    /// Finds a secret, wherever it stands: requests are stored, and parts of them are announced. Nothing of it is told.
+    fn no_secret(&mut self, top: &Place<'_>) {
+        if let Some((inside, what)) = carried_within(top.value) {
+            let message = format!(
+                "this is {what}; requests are stored, and no field is meant for a secret: name an identity or a \
+                 reference to a key vault instead, and replace the secret, for it has been sent"
+            );
+            self.faults.push(Fault::new(format!("{}{inside}", top.at), SECRET, message));
         }
     }
 

@@ -3,6 +3,11 @@
 //! Source: Microsoft, "Understand Azure role definitions": `*` stands for any run of characters, slashes too; what is
 //! allowed are the actions less the not-actions, of each role for itself.
 
+use crate::blueprint::forbidden_type;
+
+/// What the actions on resource groups begin with.
+const GROUPS: &str = "Microsoft.Resources/subscriptions/resourceGroups";
+
 /// Whether a pattern matches an action. Compared without case, as Azure does.
 pub fn matches(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
@@ -27,19 +32,19 @@ pub fn allows<T: AsRef<str>>(actions: &[T], not_actions: &[T], action: &str) -> 
     any(actions) && !any(not_actions)
 }
 
+/// Granting and taking back: allowed under a condition that says which roles, and to whom.
+const UNDER_CONDITION: [&str; 2] =
+    ["Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"];
+
 /// What no role of ours may have, whatever a blueprint says: pattern, and why. Keys would be secrets, scoring is the
-/// tenant's, and whoever writes definitions, deployments, locks or policies can do anything.
-const NEVER: [(&str, &str); 13] = [
+/// tenant's, and whoever writes locks or policies can do anything. What no generic step makes is not granted either.
+const NEVER: [(&str, &str); 9] = [
     ("*/listKeys/action", "it reads keys"),
     ("*/listSecrets/action", "it reads secrets"),
     ("*/regenerateKeys/action", "it makes keys"),
     ("*/regenerateKey/action", "it makes keys"),
     ("*/onlineEndpoints/token/action", "it gets the tokens of callers"),
     ("*/score/action", "only a tenant's own principal calls its endpoint"),
-    ("Microsoft.Resources/deployments/*", "a template can do anything"),
-    ("Microsoft.Resources/deploymentScripts/*", "a script can do anything"),
-    ("Microsoft.Authorization/roleDefinitions/write", "roles are for people to define"),
-    ("Microsoft.Authorization/roleDefinitions/delete", "roles are for people to define"),
     ("Microsoft.Authorization/locks/*", "locks are for people to set"),
     ("Microsoft.Authorization/policy*", "policies are for people to set"),
     ("Microsoft.Authorization/elevateAccess/*", "it is the way to everything"),
@@ -50,6 +55,20 @@ pub fn objection(action: &str) -> Option<String> {
     if action.contains('*') {
         return Some(format!("{action} is a wildcard"));
     }
-    let (_, why) = NEVER.iter().find(|(pattern, _)| matches(pattern, action))?;
+    let never = NEVER.iter().find(|(pattern, _)| matches(pattern, action)).map(|(_, why)| *why);
+    let why = never.or_else(|| {
+        let under_condition = UNDER_CONDITION.iter().any(|known| known.eq_ignore_ascii_case(action));
+        let (of, what) = action.rsplit_once('/')?;
+        let groups = of.eq_ignore_ascii_case(GROUPS);
+        if what.eq_ignore_ascii_case("read") || under_condition || groups {
+            return None;
+        }
+        forbidden_type(of)
+    })?;
     Some(format!("{action} is never granted: {why}"))
+}
+
+/// Whether an action is only ever granted under a condition.
+pub fn takes_condition(action: &str) -> bool {
+    UNDER_CONDITION.iter().any(|known| known.eq_ignore_ascii_case(action))
 }

@@ -67,6 +67,16 @@ pub fn derive(
         code: "never-granted",
         message,
     }));
+    // The condition names the roles that are granted: without one there would be no condition, and any could be.
+    let granting = permissions.provisioner.names().chain(permissions.remover.names());
+    let unbounded =
+        granting.filter(|action| permissions.granted.is_empty() && actions::takes_condition(action));
+    let auditor = permissions.auditor.names().filter(|action| actions::takes_condition(action));
+    faults.extend(unbounded.chain(auditor).map(|action| Fault {
+        pointer: "/steps".into(),
+        code: "never-granted",
+        message: format!("{action} is never granted without a condition"),
+    }));
     faults.dedup();
     if faults.is_empty() { Ok(permissions) } else { Err(faults) }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     drive::{Answer, Drive},
     effects,
+    guarded::{Guarded, refused},
     lease::Claim,
     tell,
 };
@@ -14,7 +15,7 @@ use crate::{
     blueprint::Kind,
     engine::{Act, Change, Event, Seen},
     ids::StepName,
-    ports::StoreError,
+    ports::{StoreError, Wire},
     steps::{self, Failure, Remains, Request, Step, Verdict},
     tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
@@ -131,6 +132,10 @@ impl Drive<'_> {
         let planned = planned.ok_or_else(|| broken("the plan has no such step".to_owned()))?;
         let outputs = if planned.late.is_empty() { BTreeMap::new() } else { self.tenant.outputs() };
         let fields = self.tenant.plan.render(name, &outputs).map_err(|error| broken(error.to_string()))?;
+        // What could not be known when the plan was made is judged by the same rules now that it is.
+        if let Some(objection) = self.tenant.plan.objections(name, &fields).first() {
+            return Err(refused(objection));
+        }
         let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields, &told)?);
         self.rendered.insert(key, Arc::clone(&step));
         Ok(step)
@@ -138,7 +143,9 @@ impl Drive<'_> {
 
     fn send(&mut self, name: StepName, prepared: Prepared, seen: Option<Seen>) {
         let Some(record) = self.tenant.steps.get(&name) else { return };
-        let (turn, wire) = (record.turn, Arc::clone(&self.runner.world.wire));
+        let turn = record.turn;
+        let guard = self.tenant.plan.guard(record.kind, record.doomed);
+        let wire: Arc<dyn Wire> = Arc::new(Guarded::new(Arc::clone(&self.runner.world.wire), guard));
         let remedy = self.remedy(&name, &record.state);
         let (auditor, patience) = (Arc::clone(&self.runner.auditor), self.runner.settings.lease * 4 / 5);
         let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));

@@ -8,6 +8,7 @@ use crate::{
     audit::Auditor,
     blueprint::Outputs,
     engine::{Event, Seen},
+    ids::ResourceId,
     mutant,
     ports::Wire,
     steps::{
@@ -55,7 +56,7 @@ async fn among_the_deleted(wire: &Arc<dyn Wire>, step: &Arc<dyn Step>) -> Result
 
 /// Brings back what lies among the deleted.
 pub(super) async fn restore(wire: Arc<dyn Wire>, step: Arc<dyn Step>, id: &str) -> Event {
-    let Some(request) = step.restorable().map(|restorable| restorable.restore(id)) else {
+    let Some(request) = step.restorable().and_then(|restorable| restorable.restore(id)) else {
         let cause = Cause::ours(FailureClass::Permanent, "not-writable", "this step brings nothing back");
         return Event::Failed(cause.into());
     };
@@ -186,8 +187,10 @@ fn unanswered(failure: Failure) -> Event {
 
 /// The request that registers the resource provider of a resource id, e.g. `Microsoft.Network`.
 pub(super) fn register_provider(id: &str) -> Option<Request> {
-    let subscription = id.split('/').nth(2)?;
-    let namespace = id.rsplit("/providers/").next()?.split('/').next()?;
+    let id: ResourceId = id.parse().ok()?;
+    let of = id.types().pop()?;
+    let (subscription, namespace) = (id.subscription()?, of.split('/').next()?);
+    // An id's words hold nothing but what a path keeps.
     let path = format!("/subscriptions/{subscription}/providers/{namespace}/register?api-version=2024-07-01");
     Some(Request::new(Api::Arm, Method::Post, path))
 }

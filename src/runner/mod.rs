@@ -15,6 +15,7 @@ mod acts;
 mod backlog;
 mod drive;
 mod effects;
+mod guarded;
 mod lease;
 mod outbox;
 mod sweep;

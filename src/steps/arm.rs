@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure, operation, text, told,
+    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, api_version, bad_field, compare, failure,
+    operation, resource_id, told,
 };
 use crate::{
     blueprint::{Outputs, Purge, ResourceType},
+    ids::{ApiVersion, ResourceId, segment_objection},
     mutant,
     tenant::{Cause, FailureClass},
 };
@@ -19,8 +21,8 @@ const OWNER_TAGS: [&str; 3] = ["tenantry-deployment", "tenantry-tenant", "tenant
 /// Where a resource is and whose it is: what its removal needs to know.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    pub(super) id: String,
-    pub(super) api_version: String,
+    pub(super) id: ResourceId,
+    pub(super) api_version: ApiVersion,
     kind: Option<&'static ResourceType>,
     /// Where soft-deleted things of this type are kept.
     location: Option<String>,
@@ -37,15 +39,17 @@ impl Place {
         let kind = fields.get("type").and_then(Value::as_str).and_then(ResourceType::find);
         // A target has no body: it remembers what the body said.
         let remembered = || Some(fields.get("serial")?.as_str()?.to_owned());
+        let location = fields.pointer("/body/location").or_else(|| fields.get("location"));
+        let location = location.and_then(Value::as_str);
+        // It becomes a part of the address under which a soft-deleted resource is purged.
+        if let Some(why) = location.and_then(|text| segment_objection(&text.replace(' ', ""))) {
+            return Err(bad_field("location", why));
+        }
         Ok(Self {
-            id: text(fields, "id")?.to_owned(),
-            api_version: text(fields, "apiVersion")?.to_owned(),
+            id: resource_id(fields, "id")?,
+            api_version: api_version(fields)?,
             kind,
-            location: fields
-                .pointer("/body/location")
-                .or_else(|| fields.get("location"))
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            location: location.map(str::to_owned),
             owner: OWNER_TAGS.iter().filter_map(mark).collect(),
             serial: network(kind, fields).or_else(remembered),
         })
@@ -53,7 +57,7 @@ impl Place {
 
     pub(super) fn target(&self) -> Value {
         let kind = self.kind.map(|kind| kind.name);
-        let mut target = json!({"id": self.id, "apiVersion": self.api_version, "type": kind, "location": self.location, "owner": self.owner});
+        let mut target = json!({"id": self.id.as_str(), "apiVersion": self.api_version.as_str(), "type": kind, "location": self.location, "owner": self.owner});
         if let Some(serial) = &self.serial {
             target["serial"] = json!(serial);
         }
@@ -90,7 +94,7 @@ impl Place {
             404 => Ok(None),
             200 | 201 if reply.body.is_object() => {
                 match reply.body.get("id").and_then(Value::as_str) {
-                    Some(id) if id.eq_ignore_ascii_case(&self.id) => Ok(Some(&reply.body)),
+                    Some(id) if is_id(id, &self.id) => Ok(Some(&reply.body)),
                     Some(_) => Err(Failure::nonsense("the answer is about another resource")),
                     // Nothing may be concluded from it, least of all that the resource is a stranger's.
                     None => Err(Failure::nonsense("the answer shows no resource")),
@@ -100,6 +104,11 @@ impl Place {
             _ => Err(failure::classify(reply)),
         }
     }
+}
+
+/// Whether a text that a service gave is this id.
+pub(super) fn is_id(text: &str, id: &ResourceId) -> bool {
+    text.parse::<ResourceId>().is_ok_and(|other| other == *id)
 }
 
 /// The virtual network that a write of such a resource changes: its subnet's id, cut before the subnet.
@@ -149,7 +158,7 @@ impl Step for Arm {
         if let Some(owner) = self.place.stranger(resource) {
             return Ok(Verdict::Foreign(owner));
         }
-        Ok(judge_body(&self.place, &self.body, resource, &self.outputs))
+        judge_body(&self.place, &self.body, resource, &self.outputs)
     }
 
     fn write(&self, seen: Option<&Value>) -> Option<Request> {
@@ -171,19 +180,19 @@ pub(super) fn judge_body(
     body: &Value,
     resource: &Value,
     outputs: &BTreeMap<String, String>,
-) -> Verdict {
+) -> Result<Verdict, Failure> {
     if !operation::is_terminal(resource) {
-        return Verdict::Settling;
+        return Ok(Verdict::Settling);
     }
     if let Some(cause) = broken(resource) {
-        return Verdict::Broken(cause);
+        return Ok(Verdict::Broken(cause));
     }
     let differences = compare::differences(body, resource, place.skip(), place.whole());
-    if differences.is_empty() {
-        Verdict::Matches(told(outputs, resource))
+    Ok(if differences.is_empty() {
+        Verdict::Matches(told(outputs, resource)?)
     } else {
         Verdict::Differs(differences)
-    }
+    })
 }
 
 /// Sets the value at a pointer, making the objects on the way.
@@ -210,14 +219,14 @@ impl ArmRemains {
     }
 
     /// The soft-deleted resource's own id, for types that Azure keeps after deletion.
-    fn deleted_id(&self) -> Option<String> {
+    fn deleted_id(&self) -> Option<ResourceId> {
         let path = self.place.kind?.soft_deletion?.path;
-        let segments: Vec<&str> = self.place.id.split('/').collect();
-        let (subscription, group) = (segments.get(2)?, segments.get(4)?);
+        let (subscription, group) = (self.place.id.subscription()?, self.place.id.group()?);
         // People may write "West Europe", and paths may not.
         let location = self.place.location.as_deref()?.replace(' ', "").to_ascii_lowercase();
         let path = path.replace("{location}", &location).replace("{group}", group);
-        Some(format!("/subscriptions/{subscription}/{}", path.replace("{name}", segments.last()?)))
+        let path = path.replace("{name}", self.place.id.name());
+        format!("/subscriptions/{subscription}/{path}").parse().ok()
     }
 
     fn judge_deleted(&self, reply: &Reply) -> Result<Trace, Failure> {
@@ -227,7 +236,7 @@ impl ArmRemains {
                 // A vault shows whose place it held; an account lies under the place that it held, with its tags.
                 let vault = reply.body.pointer("/properties/vaultId").and_then(Value::as_str);
                 let tagged = reply.body.get("tags").is_some_and(Value::is_object);
-                let ours = vault.is_none_or(|id| id.eq_ignore_ascii_case(&self.place.id))
+                let ours = vault.is_none_or(|id| is_id(id, &self.place.id))
                     && !(tagged && self.place.stranger(&reply.body).is_some());
                 Ok(if ours { Trace::Lingering(Outputs::new()) } else { Trace::Foreign })
             }
@@ -263,15 +272,17 @@ impl Remains for ArmRemains {
         match trace {
             Trace::Present(_) => {
                 let mut request = self.place.request(Method::Delete);
-                if let Some(purge) = self.place.kind.and_then(|kind| kind.purge_query) {
-                    request.path = format!("{}&{purge}", request.path);
+                if let Some((name, value)) =
+                    self.place.kind.and_then(|kind| kind.purge_query).and_then(|query| query.split_once('='))
+                {
+                    request = request.with_query(name, value);
                 }
                 Some(request)
             }
             Trace::Lingering(_) => {
                 let (id, version) = (self.deleted_id()?, &self.place.api_version);
                 Some(match self.place.kind?.soft_deletion?.purge {
-                    Purge::Action => Request::arm(Method::Post, &format!("{id}/purge"), version),
+                    Purge::Action => Request::arm_of(Method::Post, &id, "/purge", version),
                     Purge::Delete => Request::arm(Method::Delete, &id, version),
                 })
             }

@@ -47,7 +47,7 @@ impl Step for ArmUpdate {
         if let Some(owner) = self.place.stranger(resource) {
             return Ok(Verdict::Foreign(owner));
         }
-        match arm::judge_body(&self.place, &self.body, resource, &self.outputs) {
+        match arm::judge_body(&self.place, &self.body, resource, &self.outputs)? {
             // The resource is the other step's to make anew; this one waits for it.
             Verdict::Broken(cause) => Err(Cause { class: FailureClass::Wait, ..cause }.into()),
             verdict @ (Verdict::Absent

@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, operation, text, told};
-use crate::tenant::{Cause, FailureClass};
+use super::{
+    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, api_version, arm::is_id, failure,
+    operation, resource_id, told,
+};
+use crate::{
+    ids::{ApiVersion, ResourceId},
+    tenant::{Cause, FailureClass},
+};
 
 /// The step.
 pub(super) struct Check {
-    id: String,
-    api_version: String,
+    id: ResourceId,
+    api_version: ApiVersion,
     /// JSON pointer to wanted value.
     expect: BTreeMap<String, Value>,
     outputs: BTreeMap<String, String>,
@@ -18,7 +24,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn new(fields: &Value, outputs: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let (id, api_version) = (text(fields, "id")?.to_owned(), text(fields, "apiVersion")?.to_owned());
+        let (id, api_version) = (resource_id(fields, "id")?, api_version(fields)?);
         let expect = match fields.get("expect") {
             Some(Value::Object(expect)) => expect.clone().into_iter().collect(),
             _ => BTreeMap::new(),
@@ -41,7 +47,7 @@ impl Step for Check {
             return Err(failure::classify(reply));
         }
         let shown = reply.body.get("id").and_then(Value::as_str);
-        if shown.is_some_and(|id| !id.eq_ignore_ascii_case(&self.id)) || !reply.body.is_object() {
+        if shown.is_some_and(|id| !is_id(id, &self.id)) || !reply.body.is_object() {
             return Err(Failure::nonsense("the answer does not show the resource"));
         }
         if !operation::is_terminal(&reply.body) {
@@ -60,7 +66,7 @@ impl Step for Check {
             })
             .collect();
         if wrong.is_empty() {
-            return Ok(Verdict::Matches(told(&self.outputs, &reply.body)));
+            return Ok(Verdict::Matches(told(&self.outputs, &reply.body)?));
         }
         // Azure's views lag behind its writes, so a failed check is worth some more looks before a person is asked.
         let message = failure::sentence(&format!("{}: {}", self.id, wrong.join("; ")));

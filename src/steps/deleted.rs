@@ -7,44 +7,56 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, Failure, Method, Reply, Request, failure, request::odata_key};
+use super::{Failure, GraphPath, Method, ObjectId, Reply, Request, failure, request::odata_key};
 
 /// More than one tenant's deleted objects can ever be; the most that Graph puts into one page.
-const PAGE: u32 = 999;
+const PAGE: &str = "999";
 
 /// Where one object is found once it is deleted.
 pub(super) struct Deleted {
-    /// The type in Graph's words, e.g. `application`.
-    kind: &'static str,
+    /// The list of the deleted of its type.
+    all: &'static str,
     /// The member that finds it again, with its value.
     key: (&'static str, String),
     /// What a list of deleted objects is filtered by; without it, it is not looked for in a list.
     filter: Option<String>,
     /// Its id, if it was ever seen.
-    object_id: Option<String>,
+    object_id: Option<ObjectId>,
 }
 
 impl Deleted {
-    pub(super) fn application(unique_name: &str, owner: &[String], object_id: Option<String>) -> Self {
+    pub(super) fn application(unique_name: &str, owner: &[String], object_id: Option<ObjectId>) -> Self {
         let tag = owner.iter().find(|tag| tag.starts_with("tenantry-tenant:"));
         let filter = tag.map(|tag| format!("tags/any(t:t%20eq%20'{}')", odata_key(tag)));
-        Self { kind: "application", key: ("uniqueName", unique_name.to_owned()), filter, object_id }
+        Self {
+            all: "/v1.0/directory/deletedItems/microsoft.graph.application",
+            key: ("uniqueName", unique_name.to_owned()),
+            filter,
+            object_id,
+        }
     }
 
-    pub(super) fn service_principal(app_id: &str, object_id: Option<String>) -> Self {
+    pub(super) fn service_principal(app_id: &str, object_id: Option<ObjectId>) -> Self {
         let filter = Some(format!("appId%20eq%20'{}'", odata_key(app_id)));
-        Self { kind: "servicePrincipal", key: ("appId", app_id.to_owned()), filter, object_id }
+        Self {
+            all: "/v1.0/directory/deletedItems/microsoft.graph.servicePrincipal",
+            key: ("appId", app_id.to_owned()),
+            filter,
+            object_id,
+        }
     }
 
     /// By its id if that is known, then in the list of all.
     pub(super) fn looks(&self) -> Vec<Request> {
-        let by_id = self.object_id.as_deref().map(item);
+        let by_id = self.object_id.as_ref().map(|id| Request::graph(Method::Get, item(id)));
         let in_list = self.filter.as_deref().map(|filter| {
             let select = if self.key.0 == "appId" { "id,appId,tags" } else { "id,appId,uniqueName,tags" };
-            let all = format!("/v1.0/directory/deletedItems/microsoft.graph.{}", self.kind);
-            format!("{all}?$filter={filter}&$select={select}&$top={PAGE}")
+            Request::graph(Method::Get, GraphPath::of(self.all))
+                .with_query("$filter", filter)
+                .with_query("$select", select)
+                .with_query("$top", PAGE)
         });
-        by_id.into_iter().chain(in_list).map(|path| Request::new(Api::Graph, Method::Get, path)).collect()
+        by_id.into_iter().chain(in_list).collect()
     }
 
     /// Whether the look number `look` is for the very object that the step has made or found.
@@ -86,16 +98,16 @@ impl Deleted {
     }
 
     /// Brings it back. The body's members are for users only; the description wants one all the same.
-    pub(super) fn restore(id: &str) -> Request {
-        Request::new(Api::Graph, Method::Post, format!("{}/restore", item(id))).with_body(json!({}))
+    pub(super) fn restore(id: &ObjectId) -> Request {
+        Request::graph(Method::Post, item(id).then("/restore")).with_body(json!({}))
     }
 
     /// Removes it for good.
-    pub(super) fn purge(id: &str) -> Request {
-        Request::new(Api::Graph, Method::Delete, item(id))
+    pub(super) fn purge(id: &ObjectId) -> Request {
+        Request::graph(Method::Delete, item(id))
     }
 }
 
-fn item(id: &str) -> String {
-    format!("/v1.0/directory/deletedItems/{}", odata_key(id))
+fn item(id: &ObjectId) -> GraphPath {
+    GraphPath::of("/v1.0/directory/deletedItems").item(id)
 }

@@ -6,15 +6,15 @@
 use serde_json::{Value, json};
 
 use super::{
-    Api, Failure, Method, Remains, Reply, Request, Restorable, Step, Trace, Verdict, compare,
-    deleted::Deleted, failure, request::odata_key, text,
+    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Trace, Verdict, compare,
+    deleted::Deleted, failure, text,
 };
 use crate::{blueprint::Outputs, mutant};
 
 /// A Graph object that is found by an alternate key.
 struct Keyed {
     /// The collection with its key, e.g. `/v1.0/applications(uniqueName='x')`.
-    path: String,
+    path: GraphPath,
     /// The collection alone.
     collection: &'static str,
     /// The key's name and value.
@@ -25,17 +25,17 @@ struct Keyed {
 
 impl Keyed {
     fn application(unique_name: &str, owner: Vec<String>) -> Self {
-        let path = format!("/v1.0/applications(uniqueName='{}')", odata_key(unique_name));
+        let path = GraphPath::of("/v1.0/applications").keyed("uniqueName", unique_name);
         Self { path, collection: "/v1.0/applications", key: ("uniqueName", unique_name.to_owned()), owner }
     }
 
     fn service_principal(app_id: &str, owner: Vec<String>) -> Self {
-        let path = format!("/v1.0/servicePrincipals(appId='{}')", odata_key(app_id));
+        let path = GraphPath::of("/v1.0/servicePrincipals").keyed("appId", app_id);
         Self { path, collection: "/v1.0/servicePrincipals", key: ("appId", app_id.to_owned()), owner }
     }
 
     fn look(&self) -> Request {
-        Request::new(Api::Graph, Method::Get, self.path.clone())
+        Request::graph(Method::Get, self.path.clone())
     }
 
     fn ours(&self, object: &Value) -> bool {
@@ -45,7 +45,7 @@ impl Keyed {
     }
 
     fn upsert(&self, body: &Value) -> Request {
-        Request::new(Api::Graph, Method::Patch, self.path.clone())
+        Request::graph(Method::Patch, self.path.clone())
             .with_header("prefer", "create-if-missing")
             .with_body(body.clone())
     }
@@ -86,7 +86,8 @@ fn owner_tags(holder: &Value) -> Vec<String> {
 
 /// What applications and service principals tell.
 fn ids(object: &Value) -> Outputs {
-    let member = |name: &str| Some((name.to_owned(), object.get(name).filter(|id| id.is_string())?.clone()));
+    let is_id = |id: &&Value| id.as_str().and_then(ObjectId::read).is_some();
+    let member = |name: &str| Some((name.to_owned(), object.get(name).filter(is_id)?.clone()));
     ["id", "appId"].into_iter().filter_map(member).collect()
 }
 
@@ -101,13 +102,13 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn application(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
         let (name, owner) = (text(fields, "uniqueName")?, owner_tags(fields));
-        let deleted = Deleted::application(name, &owner, object_id(told));
+        let deleted = Deleted::application(name, &owner, known_id(told));
         Ok(Self::new(fields, Keyed::application(name, owner), deleted))
     }
 
     pub(super) fn service_principal(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
         let app_id = text(fields, "appId")?;
-        let deleted = Deleted::service_principal(app_id, object_id(told));
+        let deleted = Deleted::service_principal(app_id, known_id(told));
         let keyed = Keyed::service_principal(app_id, owner_tags(fields));
         Ok(Self::new(fields, keyed, deleted))
     }
@@ -150,8 +151,8 @@ impl Restorable for Entry {
         Ok(object.and_then(|object| Some(object.get("id")?.as_str()?.to_owned())))
     }
 
-    fn restore(&self, id: &str) -> Request {
-        Deleted::restore(id)
+    fn restore(&self, id: &str) -> Option<Request> {
+        Some(Deleted::restore(&ObjectId::read(id)?))
     }
 }
 
@@ -162,20 +163,20 @@ pub(super) struct Remnant {
 }
 
 /// The object's id, if the step has told it.
-fn object_id(told: &Outputs) -> Option<String> {
-    told.get("id").and_then(Value::as_str).map(str::to_owned)
+fn known_id(told: &Outputs) -> Option<ObjectId> {
+    ObjectId::read(told.get("id")?.as_str()?)
 }
 
 impl Remnant {
     pub(super) fn application(target: &Value, told: &Outputs) -> Result<Self, Failure> {
         let (name, owner) = (text(target, "uniqueName")?, owner_tags(target));
-        let deleted = Deleted::application(name, &owner, object_id(told));
+        let deleted = Deleted::application(name, &owner, known_id(told));
         Ok(Self { keyed: Keyed::application(name, owner), deleted })
     }
 
     pub(super) fn service_principal(target: &Value, told: &Outputs) -> Result<Self, Failure> {
         let app_id = text(target, "appId")?;
-        let deleted = Deleted::service_principal(app_id, object_id(told));
+        let deleted = Deleted::service_principal(app_id, known_id(told));
         Ok(Self { keyed: Keyed::service_principal(app_id, owner_tags(target)), deleted })
     }
 }
@@ -201,10 +202,10 @@ impl Remains for Remnant {
     fn erase(&self, trace: &Trace) -> Option<Request> {
         match trace {
             Trace::Present(told) => {
-                let path = format!("{}/{}", self.keyed.collection, odata_key(told.get("id")?.as_str()?));
-                Some(Request::new(Api::Graph, Method::Delete, path))
+                let path = GraphPath::of(self.keyed.collection).item(&known_id(told)?);
+                Some(Request::graph(Method::Delete, path))
             }
-            Trace::Lingering(told) => Some(Deleted::purge(told.get("id")?.as_str()?)),
+            Trace::Lingering(told) => Some(Deleted::purge(&known_id(told)?)),
             Trace::Nothing | Trace::Settling | Trace::Foreign => None,
         }
     }

@@ -3,15 +3,17 @@
 use serde_json::{Value, json};
 
 use super::{
-    Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, compare, failure,
-    request::odata_key, text,
+    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Trace, Verdict, compare, failure,
+    object_id, text,
 };
 use crate::blueprint::Outputs;
 
 /// The step, and what it left behind: both are found by application and name. The name can't be changed by others
 /// without the application, so it is proof of ownership.
 pub(super) struct FederatedCredential {
-    application: String,
+    application: ObjectId,
+    /// The same as it is remembered.
+    remembered: String,
     name: String,
     body: Value,
 }
@@ -19,16 +21,16 @@ pub(super) struct FederatedCredential {
 impl FederatedCredential {
     pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
         Ok(Self {
-            application: text(fields, "application")?.to_owned(),
+            application: object_id(fields, "application")?,
+            remembered: text(fields, "application")?.to_owned(),
             name: text(fields, "name")?.to_owned(),
             body: fields.get("body").cloned().unwrap_or_default(),
         })
     }
 
     fn request(&self, method: Method) -> Request {
-        let (application, name) = (odata_key(&self.application), odata_key(&self.name));
-        let path = format!("/v1.0/applications/{application}/federatedIdentityCredentials(name='{name}')");
-        Request::new(Api::Graph, method, path)
+        let of = GraphPath::of("/v1.0/applications").item(&self.application);
+        Request::graph(method, of.then("/federatedIdentityCredentials").keyed("name", &self.name))
     }
 }
 
@@ -40,7 +42,7 @@ fn shown(reply: &Reply) -> Result<&Value, Failure> {
 
 impl Step for FederatedCredential {
     fn target(&self) -> Value {
-        json!({"application": self.application, "name": self.name})
+        json!({"application": self.remembered, "name": self.name})
     }
 
     fn look(&self) -> Request {

@@ -12,18 +12,21 @@ mod entra;
 pub mod failure;
 mod federated;
 pub mod operation;
-mod redact;
 mod request;
 mod role_assignment;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+pub use crate::secrets::redact;
 pub use failure::{Failure, REFUSED_URL};
-pub use redact::redact;
-pub use request::{Api, Method, Reply, Request, odata_key};
+pub use request::{Api, GraphPath, Method, ObjectId, Reply, Request, odata_key};
 
 use crate::{
     blueprint::{Kind, Outputs, PlannedStep},
+    ids::{ApiVersion, ResourceId},
+    secrets::{carried_within, is_secret_name},
     tenant::{Cause, FailureClass},
 };
 
@@ -90,8 +93,8 @@ pub trait Restorable: Send + Sync {
     /// # Errors
     /// [`Failure`] if the answer is a refusal or can't be understood.
     fn judge(&self, look: usize, reply: &Reply) -> Result<Option<String>, Failure>;
-    /// The request that brings it back; its answer shows it as it was.
-    fn restore(&self, id: &str) -> Request;
+    /// The request that brings it back; its answer shows it as it was. `None` if that is no id.
+    fn restore(&self, id: &str) -> Option<Request>;
 }
 
 /// Something that is to be gone.
@@ -152,11 +155,45 @@ fn text<'a>(fields: &'a Value, name: &str) -> Result<&'a str, Failure> {
     })
 }
 
+/// A field that is the id of a resource.
+fn resource_id(fields: &Value, name: &str) -> Result<ResourceId, Failure> {
+    text(fields, name)?.parse().map_err(|why| bad_field(name, why))
+}
+
+/// The field that says by which version of the API a resource is spoken to.
+fn api_version(fields: &Value) -> Result<ApiVersion, Failure> {
+    text(fields, "apiVersion")?.parse().map_err(|why| bad_field("apiVersion", why))
+}
+
+/// A field that is the id of an object in Graph.
+fn object_id(fields: &Value, name: &str) -> Result<ObjectId, Failure> {
+    let id = ObjectId::read(text(fields, name)?);
+    id.ok_or_else(|| bad_field(name, "an object's id is one segment of a path"))
+}
+
+fn bad_field(name: &str, why: impl std::fmt::Display) -> Failure {
+    Cause::ours(FailureClass::Permanent, "bad-field", format!("the step's field {name}: {why}")).into()
+}
+
 /// What a step tells, read from the resource as Azure shows it. A pointer that leads nowhere is left out: whoever
 /// uses the output is told that it is undefined.
-fn told(outputs: &std::collections::BTreeMap<String, String>, shown: &Value) -> Outputs {
-    outputs
-        .iter()
-        .filter_map(|(name, pointer)| Some((name.clone(), shown.pointer(pointer)?.clone())))
-        .collect()
+///
+/// # Errors
+/// A permanent [`Failure`] if one carries a secret: outputs are stored and announced.
+fn told(outputs: &BTreeMap<String, String>, shown: &Value) -> Result<Outputs, Failure> {
+    let mut told = Outputs::new();
+    for (name, pointer) in outputs {
+        let Some(value) = shown.pointer(pointer) else { continue };
+        let by_name =
+            pointer.split('/').any(is_secret_name) && value.as_str().is_some_and(|text| !text.is_empty());
+        if by_name || carried_within(value).is_some() {
+            let message = format!(
+                "the output {name} ({pointer}) would be a secret; it was neither stored nor announced. \
+                 Take it out of the blueprint"
+            );
+            return Err(Cause::ours(FailureClass::Permanent, "secret-output", message).into());
+        }
+        told.insert(name.clone(), value.clone());
+    }
+    Ok(told)
 }

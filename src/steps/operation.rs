@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
-use super::{Api, Failure, Method, Reply, Request, failure};
+use super::{Api, Failure, Reply, Request, failure};
 use crate::{
     blueprint::ResourceType,
     tenant::{Poll, PollStyle},
@@ -66,7 +66,7 @@ pub fn after_write(reply: &Reply) -> Result<Progress, Failure> {
 
 /// The request that asks about an operation.
 pub fn poll(operation: &Poll, api: Api) -> Request {
-    Request::new(api, Method::Get, operation.url.clone())
+    Request::given(api, operation.url.clone())
 }
 
 /// What the answer to a poll says. [`Progress::Done`] means: look at the resource, which alone is the truth, whichever

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::ids::{ApiVersion, ResourceId};
+
 /// Which service a request is for; the wire knows its address and its token audience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
@@ -50,8 +52,11 @@ pub struct Request {
     pub api: Api,
     /// How.
     pub method: Method,
-    /// Path and query, or the absolute URL that the service itself gave for polling.
+    /// Path and query, or the absolute URL that the service itself gave for polling. Of Resource Manager's own
+    /// addresses only [`Self::arm`] and [`Self::arm_of`] make one, of Graph's only [`Self::graph`].
     pub path: String,
+    /// The resource that the address names; for a list at a resource, and for what is done to it, that resource.
+    pub about: Option<ResourceId>,
     /// Headers beyond the usual ones.
     pub headers: Vec<(&'static str, String)>,
     /// The JSON body.
@@ -62,14 +67,41 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request without body and headers.
+    /// A request without body and headers, to an address as it stands. For what a service itself has given there is
+    /// [`Self::given`]; what is made of ids goes by the typed constructors.
     pub fn new(api: Api, method: Method, path: impl Into<String>) -> Self {
-        Self { api, method, path: path.into(), headers: Vec::new(), body: None, serial: None }
+        Self { api, method, path: path.into(), about: None, headers: Vec::new(), body: None, serial: None }
+    }
+
+    /// A look at an address that the service itself has given: of an operation, or of a list's next page. The wire
+    /// follows it on the service's own host only.
+    pub fn given(api: Api, url: impl Into<String>) -> Self {
+        Self::new(api, Method::Get, url)
     }
 
     /// A request to ARM about one resource.
-    pub fn arm(method: Method, id: &str, api_version: &str) -> Self {
-        Self::new(Api::Arm, method, format!("{id}?api-version={api_version}"))
+    pub fn arm(method: Method, id: &ResourceId, version: &ApiVersion) -> Self {
+        Self::arm_of(method, id, "", version)
+    }
+
+    /// A request to ARM about what is below a resource: a list (`/federatedIdentityCredentials`) or an action
+    /// (`/purge`).
+    pub fn arm_of(method: Method, id: &ResourceId, what: &'static str, version: &ApiVersion) -> Self {
+        let request = Self::new(Api::Arm, method, format!("{id}{what}?api-version={version}"));
+        Self { about: Some(id.clone()), ..request }
+    }
+
+    /// A request to Graph.
+    pub fn graph(method: Method, path: GraphPath) -> Self {
+        Self::new(Api::Graph, method, path.0)
+    }
+
+    /// With a further parameter in its query; the value is encoded already.
+    #[must_use]
+    pub fn with_query(mut self, name: &'static str, encoded: &str) -> Self {
+        let mark = if self.path.contains('?') { '&' } else { '?' };
+        self.path = format!("{}{mark}{name}={encoded}", self.path);
+        self
     }
 
     /// With a body.
@@ -117,6 +149,48 @@ impl Reply {
     /// The `Retry-After` header in its form with seconds, which is the one that Azure documents.
     pub fn retry_after(&self) -> Option<Duration> {
         self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// An address within Graph, made of words of this program and of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphPath(String);
+
+impl GraphPath {
+    /// A collection, e.g. `/v1.0/applications`.
+    pub fn of(collection: &'static str) -> Self {
+        Self(collection.to_owned())
+    }
+
+    /// The object of this collection with an alternate key; any text is encoded within its quotes.
+    #[must_use]
+    pub fn keyed(self, key: &'static str, value: &str) -> Self {
+        Self(format!("{}({key}='{}')", self.0, odata_key(value)))
+    }
+
+    /// The object of this collection with an id.
+    #[must_use]
+    pub fn item(self, id: &ObjectId) -> Self {
+        Self(format!("{}/{}", self.0, id.0))
+    }
+
+    /// What is below it, e.g. `/restore`.
+    #[must_use]
+    pub fn then(self, what: &'static str) -> Self {
+        Self(self.0 + what)
+    }
+}
+
+/// The id of an object in Graph: one segment of a path, whatever the service says that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectId(String);
+
+impl ObjectId {
+    /// An id as Graph gave it; `None` for what could be read as another path. What no path keeps as it is is encoded.
+    pub fn read(text: &str) -> Option<Self> {
+        let leads_away = |c: char| c.is_control() || c.is_whitespace() || "/\\%?#".contains(c);
+        let fits = !text.bytes().all(|b| b == b'.') && !text.contains(leads_away);
+        fits.then(|| Self(odata_key(text)))
     }
 }
 

@@ -6,16 +6,21 @@
 use serde_json::{Value, json};
 
 use super::{
-    Api, Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, request::odata_key, text,
+    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, request::odata_key, resource_id,
+    text,
 };
-use crate::blueprint::{Outputs, role_assignment_name};
+use crate::{
+    blueprint::{Outputs, role_assignment_name},
+    ids::{ApiVersion, ResourceId},
+};
 
 /// Microsoft.Authorization role assignments, the version of the API description.
-const API_VERSION: &str = "2022-04-01";
+const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
+const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 
 /// The step, and what it left behind: both are known by the same three ids.
 pub(super) struct RoleAssignment {
-    scope: String,
+    scope: ResourceId,
     role: String,
     principal: String,
 }
@@ -23,19 +28,16 @@ pub(super) struct RoleAssignment {
 impl RoleAssignment {
     pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
         Ok(Self {
-            scope: text(fields, "scope")?.to_owned(),
+            scope: resource_id(fields, "scope")?,
             role: text(fields, "roleDefinitionId")?.to_owned(),
             principal: text(fields, "principalId")?.to_owned(),
         })
     }
 
     fn all_of_principal(&self) -> Request {
-        let path = format!(
-            "{}/providers/Microsoft.Authorization/roleAssignments?api-version={API_VERSION}&$filter=principalId%20eq%20'{}'",
-            self.scope,
-            odata_key(&self.principal),
-        );
-        Request::new(Api::Arm, Method::Get, path)
+        let list = "/providers/Microsoft.Authorization/roleAssignments";
+        let filter = format!("principalId%20eq%20'{}'", odata_key(&self.principal));
+        Request::arm_of(Method::Get, &self.scope, list, &API_VERSION).with_query("$filter", &filter)
     }
 
     /// The id of the assignment that grants exactly this, if the answer has one.
@@ -49,11 +51,18 @@ impl RoleAssignment {
         }
         if reply.body.get("principalId").is_some() || reply.body.pointer("/properties/principalId").is_some()
         {
-            return Ok(self.grants(&reply.body).then(|| id_of(&reply.body)).flatten());
+            return self.grants(&reply.body).then(|| self.id_of(&reply.body)).transpose();
         }
         let all = reply.body.get("value").and_then(Value::as_array);
         let all = all.ok_or_else(|| Failure::nonsense("the list of role assignments has no value"))?;
-        Ok(all.iter().find(|assignment| self.grants(assignment)).and_then(id_of))
+        all.iter().find(|assignment| self.grants(assignment)).map(|found| self.id_of(found)).transpose()
+    }
+
+    /// The id of an assignment at this scope. What lies elsewhere is not what was looked for, whatever a list says of it.
+    fn id_of(&self, assignment: &Value) -> Result<String, Failure> {
+        let id = assignment.get("id").and_then(Value::as_str).unwrap_or_default();
+        let here = id.parse().is_ok_and(|id: ResourceId| self.scope.holds(&id));
+        here.then(|| id.to_owned()).ok_or_else(|| Failure::nonsense("the assignment's id lies elsewhere"))
     }
 
     fn grants(&self, assignment: &Value) -> bool {
@@ -61,19 +70,15 @@ impl RoleAssignment {
             let seen = assignment.pointer(&format!("/properties/{name}")).and_then(Value::as_str);
             seen.is_some_and(|seen| seen.eq_ignore_ascii_case(wanted))
         };
-        same("scope", &self.scope)
+        same("scope", self.scope.as_str())
             && same("principalId", &self.principal)
             && same("roleDefinitionId", &self.role)
     }
 }
 
-fn id_of(assignment: &Value) -> Option<String> {
-    assignment.get("id").and_then(Value::as_str).map(str::to_owned)
-}
-
 impl Step for RoleAssignment {
     fn target(&self) -> Value {
-        json!({"scope": self.scope, "roleDefinitionId": self.role, "principalId": self.principal})
+        json!({"scope": self.scope.as_str(), "roleDefinitionId": self.role, "principalId": self.principal})
     }
 
     fn look(&self) -> Request {
@@ -89,13 +94,13 @@ impl Step for RoleAssignment {
     }
 
     fn write(&self, _seen: Option<&Value>) -> Option<Request> {
-        let name = role_assignment_name(&self.scope, &self.principal, &self.role);
-        let id = format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", self.scope);
+        let name = role_assignment_name(self.scope.as_str(), &self.principal, &self.role);
+        let id = self.scope.provided(ASSIGNMENTS, &name.to_string()).ok()?;
         // With the principal's type given, Azure skips the directory look-up that a new principal fails.
         let properties = json!({
             "roleDefinitionId": self.role, "principalId": self.principal, "principalType": "ServicePrincipal",
         });
-        Some(Request::arm(Method::Put, &id, API_VERSION).with_body(json!({"properties": properties})))
+        Some(Request::arm(Method::Put, &id, &API_VERSION).with_body(json!({"properties": properties})))
     }
 }
 
@@ -113,6 +118,7 @@ impl Remains for RoleAssignment {
 
     fn erase(&self, trace: &Trace) -> Option<Request> {
         let Trace::Present(told) = trace else { return None };
-        Some(Request::arm(Method::Delete, told.get("id")?.as_str()?, API_VERSION))
+        let id: ResourceId = told.get("id")?.as_str()?.parse().ok()?;
+        self.scope.holds(&id).then(|| Request::arm(Method::Delete, &id, &API_VERSION))
     }
 }

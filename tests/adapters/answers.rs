@@ -127,3 +127,25 @@ async fn a_poll_url_of_four_kilobytes_is_asked_whole() {
     wire(&script).send(get(&long)).await.unwrap();
     assert!(long.ends_with(&script.asked()[0].target));
 }
+
+/// A path that a URL's parser would take for another one is not sent, and the failure says so.
+#[tokio::test]
+async fn a_path_that_would_become_another_is_not_sent() {
+    for path in [
+        "/subscriptions/s/resourceGroups/g/../../../tenants?api-version=1",
+        "/subscriptions/s/%2e%2e/x?api-version=1",
+        "/subscriptions/./s?api-version=1",
+        "/subscriptions/s\\x?api-version=1",
+        "/subscriptions/s x?api-version=1",
+        "/subscriptions/s#?api-version=1",
+        "/subscriptions/s?api-version=1#x",
+        "/subscriptions/\u{e9}?api-version=1",
+        "/a\tb",
+        "//evil.example/x",
+    ] {
+        let script = Script::new([]).await;
+        let (code, class) = code(wire(&script).send(get(path)).await);
+        assert_eq!((code.as_str(), class), (REFUSED_URL, FailureClass::Permanent), "{path}");
+        assert!(script.asked().is_empty(), "{path} was sent");
+    }
+}

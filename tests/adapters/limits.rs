@@ -45,7 +45,11 @@ impl Throttled {
 }
 
 fn arm(method: Method, subscription: &str) -> Request {
-    Request::arm(method, &format!("/subscriptions/{subscription}/resourceGroups/g"), "2024-07-01")
+    Request::arm(
+        method,
+        &format!("/subscriptions/{subscription}/resourceGroups/g").parse().unwrap(),
+        &"2024-07-01".parse().unwrap(),
+    )
 }
 
 fn too_many(seconds: Option<u64>) -> Answer {
@@ -139,7 +143,7 @@ async fn what_others_have_drawn_is_learnt_from_the_answers() {
 fn endpoint(name: &str, method: Method) -> Request {
     let id = format!("/subscriptions/a/resourceGroups/g/providers/Microsoft.Network/privateEndpoints/{name}");
     let serial = (method != Method::Get).then(|| "/the/network".to_owned());
-    Request { serial, ..Request::arm(method, &id, "2024-03-01") }
+    Request { serial, ..Request::arm(method, &id.parse().unwrap(), &"2024-03-01".parse().unwrap()) }
 }
 
 fn resource(state: &str) -> Value {

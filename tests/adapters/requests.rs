@@ -23,8 +23,11 @@ async fn sent(request: Request) -> Asked {
 
 #[tokio::test]
 async fn arm_is_told_the_trace_as_correlation() {
-    let asked =
-        sent(Request::arm(Method::Put, "/subscriptions/s", "2024-07-01").with_body(json!({"a": 1}))).await;
+    let asked = sent(
+        Request::arm(Method::Put, &"/subscriptions/s".parse().unwrap(), &"2024-07-01".parse().unwrap())
+            .with_body(json!({"a": 1})),
+    )
+    .await;
     assert_eq!(
         (asked.method.as_str(), asked.target.as_str()),
         ("PUT", "/subscriptions/s?api-version=2024-07-01")

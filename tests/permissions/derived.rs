@@ -7,7 +7,12 @@ use tenantry::{
     blueprint::{Blueprint, DEFAULT},
     cli::permissions::{Args, Format, run},
     local::cloud::local_stamp,
-    permissions::{Permissions, Reach, actions::objection, derive},
+    permissions::{
+        Permissions, Reach,
+        actions::{objection, takes_condition},
+        derive,
+        document::Principals,
+    },
 };
 
 fn folder() -> PathBuf {
@@ -147,17 +152,55 @@ steps:
     );
 }
 
+/// Power over others is no business of a generic step: the file is refused, and were it not, nothing would be printed.
 #[test]
 fn a_blueprint_that_needs_what_is_never_granted_has_no_permissions() {
-    let faults = of("steps:
-  group: { kind: arm, type: Microsoft.Resources/resourceGroups }
-  lock: { kind: arm, type: Microsoft.Authorization/locks, apiVersion: '2020-05-01', in: group }
-")
-    .unwrap_err();
-    assert!(
-        faults.iter().any(|fault| fault.starts_with("Microsoft.Authorization/locks/write is never granted")),
-        "{faults:?}"
-    );
+    for of in [
+        "Microsoft.Authorization/roleAssignments",
+        "microsoft.authorization/ROLEASSIGNMENTS",
+        "Microsoft.Authorization/roleDefinitions",
+        "Microsoft.Authorization/locks",
+        "Microsoft.Authorization/policyAssignments",
+        "Microsoft.Authorization/roleEligibilityScheduleRequests",
+        "Microsoft.Resources/deployments",
+        "Microsoft.Resources/deploymentScripts",
+        "Microsoft.Resources/deploymentStacks",
+        "Microsoft.Resources/templateSpecs/versions",
+        "Microsoft.Resources/tags",
+        "Microsoft.ManagedServices/registrationAssignments",
+        "Microsoft.KeyVault/vaults/secrets",
+        "Microsoft.Storage/storageAccounts/providers",
+    ] {
+        let yaml = format!(
+            "blueprint: odd\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [one]\nsteps:\n  group: {{ kind: arm, type: Microsoft.Resources/resourceGroups }}\n  it: {{ kind: arm, type: {of}, apiVersion: '2024-01-01', in: \"{{{{ stamp.x }}}}\", name: x }}\n"
+        );
+        let findings = Blueprint::check(&yaml).unwrap_err();
+        assert!(findings.iter().any(|finding| finding.code == "forbidden-type"), "{of}: {findings:#?}");
+        for deed in ["write", "delete", "validate/action"] {
+            let granting = of.eq_ignore_ascii_case("Microsoft.Authorization/roleAssignments");
+            let refused = objection(&format!("{of}/{deed}")).is_some();
+            assert!(refused || (granting && deed != "validate/action"), "{of}/{deed}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_granted_without_its_condition() {
+    for (name, blueprint) in shipped() {
+        let permissions = derive(&[blueprint], &[local_stamp()], &[]).unwrap();
+        for custom in permissions.roles(&Principals::unknown()) {
+            let grants = custom.role.names().any(takes_condition);
+            let bounded =
+                custom.condition.is_some_and(|condition| condition.to_string().contains("GuidEquals {"));
+            assert!(!grants || bounded, "{name}: {}", custom.name);
+            let other = |action: &&str| {
+                action.starts_with("Microsoft.Authorization/")
+                    && !action.ends_with("/read")
+                    && !takes_condition(action)
+            };
+            assert_eq!(custom.role.names().find(other), None, "{name}");
+        }
+    }
 }
 
 #[test]

@@ -98,8 +98,8 @@ async fn caller() {
     let hosts = Hosts { arm: azure.arm, graph: azure.graph, event_grid: azure.event_grid };
     let wire: Arc<dyn Wire> =
         Arc::new(HttpWire::new(client.clone(), hosts, Arc::clone(&tokens), azure.request_timeout));
-    let put =
-        Request::arm(Method::Put, &group("acme"), GROUPS).with_body(json!({ "location": "westeurope" }));
+    let put = Request::arm(Method::Put, &group("acme").parse().unwrap(), &GROUPS.parse().unwrap())
+        .with_body(json!({ "location": "westeurope" }));
     assert_eq!(wire.send(put).await.unwrap().status, 201);
     let look = Request::new(Api::Graph, Method::Get, "/v1.0/applications(uniqueName='acme')");
     assert_eq!(wire.send(look).await.unwrap().status, 404);

@@ -18,6 +18,13 @@ pub(crate) struct Example {
 const GROUP: &str = "/subscriptions/sub-1/resourceGroups/rg-contoso";
 const ML: &str = "Microsoft.MachineLearningServices/workspaces";
 
+impl Example {
+    fn told(mut self, name: &str, value: &str) -> Self {
+        self.told.insert(name.to_owned(), json!(value));
+        self
+    }
+}
+
 fn example(name: &'static str, kind: Kind, fields: Value, seen: Value) -> Example {
     let planned = PlannedStep {
         kind,
@@ -127,6 +134,7 @@ fn identities() -> Vec<Example> {
     let application = json!({"uniqueName": "tenantry-prod-contoso-1", "body": {"displayName": "Contoso", "signInAudience": "AzureADMultipleOrgs", "tags": mark}});
     let principal = json!({"appId": "app-1", "body": {"tags": mark}});
     let grant = json!({"scope": endpoint, "roleDefinitionId": "/subscriptions/sub-1/providers/Microsoft.Authorization/roleDefinitions/scorer", "principalId": "principal-1"});
+    let assignment = format!("{endpoint}/providers/Microsoft.Authorization/roleAssignments/7f0c");
     let federated = json!({"application": "object-1", "name": "customer", "body": {"issuer": "https://issuer", "subject": "s", "audiences": ["api://x"]}});
     let check = json!({"id": endpoint, "apiVersion": "2024-10-01", "expect": {"/properties/publicNetworkAccess": "Disabled"}});
     let of_graph = |body: &Value| {
@@ -140,8 +148,9 @@ fn identities() -> Vec<Example> {
             "role-assignment",
             Kind::RoleAssignment,
             grant.clone(),
-            json!({"value": [{"id": "/assignment", "properties": grant}]}),
-        ),
+            json!({"value": [{"id": assignment, "properties": grant}]}),
+        )
+        .told("id", &assignment),
         example(
             "entra-application",
             Kind::EntraApplication,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     drift::{By, Report, newest, question},
     ports::Wire,
-    steps::{Method, Request},
+    steps::Request,
     tenant::Tenant,
 };
 
@@ -67,7 +67,7 @@ async fn answer(wire: &dyn Wire, first: Request) -> Result<By, String> {
         entries.extend(page);
         let next = reply.body.get("nextLink").and_then(Value::as_str).filter(|next| !next.is_empty());
         let Some(next) = next else { break };
-        request = Request::new(api, Method::Get, next);
+        request = Request::given(api, next);
     }
     newest(&entries).ok_or_else(|| "the activity log names nobody; an entry may take some minutes".to_owned())
 }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::{
     CloudError, Inner,
     answer::respond,
+    path::normalised,
     reply::{Body as Content, Call, Refusal, Reply},
     service::Service,
 };
@@ -80,7 +81,7 @@ async fn read(request: Request) -> Result<Call, Refusal> {
     let query_text = parts.uri.query().unwrap_or_default().to_owned();
     Ok(Call {
         method: parts.method.as_str().to_owned(),
-        path: parts.uri.path().to_owned(),
+        path: normalised(parts.uri.path()),
         query: form(&query_text),
         query_text,
         headers,

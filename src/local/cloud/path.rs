@@ -11,6 +11,29 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
         .collect()
 }
 
+/// A path as Azure's front door takes it, before anything else reads it: `.` and `..`, encoded or not, lead where they
+/// say, and a backslash is a slash. Whoever lets such a path out speaks of another resource than it thinks.
+pub(crate) fn normalised(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let mut segments: Vec<&str> = Vec::new();
+    let last = path.split('/').skip(1).count().saturating_sub(1);
+    for (at, segment) in path.split('/').skip(1).enumerate() {
+        let plain = segment.replace("%2e", ".").replace("%2E", ".");
+        match plain.as_str() {
+            ".." => _ = segments.pop(),
+            "." => {}
+            _ => {
+                segments.push(segment);
+                continue;
+            }
+        }
+        if at == last {
+            segments.push("");
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
 /// A resource id, a collection, a group or a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -134,6 +157,20 @@ mod tests {
             "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/a/n1"
         );
         assert_eq!(place.group_id().unwrap(), "/subscriptions/s/resourceGroups/g");
+    }
+
+    #[test]
+    fn dots_lead_where_they_say() {
+        let below = "/subscriptions/s/resourceGroups/g/providers/P/a/b";
+        for (path, seen) in [
+            (format!("{below}/../../../.."), "/subscriptions/s/resourceGroups/".to_owned()),
+            (format!("{below}/%2e%2E/c"), "/subscriptions/s/resourceGroups/g/providers/P/a/c".to_owned()),
+            (format!("{below}/./c\\d"), format!("{below}/c/d")),
+            ("/../../x".to_owned(), "/x".to_owned()),
+            (below.to_owned(), below.to_owned()),
+        ] {
+            assert_eq!(normalised(&path), seen, "{path}");
+        }
     }
 
     #[test]

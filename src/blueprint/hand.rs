@@ -1,0 +1,64 @@
+//! What a tenant's requests may be about: its own resources, and what its stamp names.
+
+use serde_json::Value;
+
+use crate::ids::ResourceId;
+
+/// The ids that are at a tenant's hand.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AtHand {
+    own: Vec<ResourceId>,
+    stamp: Vec<ResourceId>,
+    subscriptions: Vec<String>,
+}
+
+impl AtHand {
+    /// The ids of a tenant's own resources, and whatever its stamp names.
+    pub(super) fn new<'a>(own: impl IntoIterator<Item = &'a str>, stamp: &Value) -> Self {
+        let own = own.into_iter().filter_map(|id| id.parse().ok()).collect();
+        let mut hand = Self { own, ..Self::default() };
+        let member = |name: &str| stamp.get(name).and_then(Value::as_str).unwrap_or_default();
+        let subscription = member("subscriptionId");
+        if !subscription.is_empty() {
+            hand.subscriptions.push(subscription.to_owned());
+        }
+        hand.stamp.extend(ResourceId::of_group(subscription, member("resourceGroup")).ok());
+        hand.gather(stamp);
+        hand
+    }
+
+    fn gather(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => {
+                let Ok(id) = text.parse::<ResourceId>() else { return };
+                self.subscriptions.extend(id.subscription().map(str::to_owned));
+                self.stamp.push(id);
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.gather(item)),
+            Value::Object(members) => members.values().for_each(|member| self.gather(member)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Whether it is one of the tenant's own resources, or lies below one.
+    pub(super) fn is_own(&self, id: &ResourceId) -> bool {
+        self.own.iter().any(|own| own.holds(id))
+    }
+
+    /// Whether it is one of the tenant's own, or the stamp names it. What merely lies below something that the stamp
+    /// names may be another tenant's: pooled tenants share a group and a workspace.
+    pub(super) fn names(&self, id: &ResourceId) -> bool {
+        self.own.iter().chain(&self.stamp).any(|known| known == id)
+    }
+
+    /// Whether it may be looked at for this tenant.
+    pub(super) fn may_be_read(&self, id: &ResourceId) -> bool {
+        self.is_own(id) || self.names(id)
+    }
+
+    /// Whether it lies in a subscription that the stamp has nothing to do with.
+    pub(super) fn is_foreign(&self, id: &ResourceId) -> bool {
+        let known = |one: &str| self.subscriptions.iter().any(|known| known.eq_ignore_ascii_case(one));
+        id.subscription().is_some_and(|one| !self.subscriptions.is_empty() && !known(one))
+    }
+}

@@ -1,0 +1,249 @@
+//! The rules, applied to what is planned, to what is rendered when its turn comes, and to each request just before it is
+//! sent: the same rule each time, so that nothing passes late that is refused early.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    Kind, ResourceType, body, forbidden,
+    hand::AtHand,
+    rules::{Objection, member, role, scope, secret, text},
+};
+use crate::ids::{ResourceId, segment_objection};
+
+/// What the rules say of a step's fields; `hand` is what its tenant may speak of. Values that are not known yet are null.
+pub(super) fn fields(kind: Kind, fields: &Value, hand: &AtHand) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    let field = |name: &str| fields.get(name).and_then(Value::as_str);
+    match kind {
+        Kind::Arm | Kind::ArmUpdate => {
+            objections.extend(target(field("id").unwrap_or_default(), hand));
+            objections.extend(links(field("type").unwrap_or_default(), fields, hand));
+            objections.extend(location(fields));
+        }
+        Kind::RoleAssignment => {
+            objections.extend(field("roleDefinitionId").and_then(role));
+            objections.extend(granted_at(field("scope").unwrap_or_default(), hand));
+        }
+        Kind::Check => objections.extend(read(field("id").unwrap_or_default(), hand)),
+        Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential | Kind::Isolation => {}
+    }
+    if !matches!(kind, Kind::Check | Kind::Isolation) {
+        value("", fields, &mut objections);
+    }
+    objections
+}
+
+/// Who judges a step's requests just before they are sent.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    pub(super) kind: Kind,
+    /// Whether the step is to go: what it once made need not be in the plan any more.
+    pub(super) removes: bool,
+    pub(super) hand: AtHand,
+}
+
+impl Guard {
+    /// Why a request is not to be sent, or `None` if it may be. `about` is the resource that its address names, `writes`
+    /// whether it changes something.
+    pub fn objection(
+        &self,
+        about: Option<&ResourceId>,
+        writes: bool,
+        body: Option<&Value>,
+    ) -> Option<Objection> {
+        let mut objections = Vec::new();
+        if let Some(id) = about {
+            objections.extend(self.hand.is_foreign(id).then(|| foreign(id)));
+            objections.extend(self.of_id(id, writes, body));
+        }
+        if let Some(body) = body.filter(|_| writes) {
+            value("", body, &mut objections);
+            if let Some(of) = about.and_then(ResourceId::resource_type) {
+                objections.extend(links(&of, &serde_json::json!({ "body": body }), &self.hand));
+            }
+        }
+        objections.into_iter().next()
+    }
+
+    fn of_id(&self, id: &ResourceId, writes: bool, body: Option<&Value>) -> Option<Objection> {
+        match (self.kind, writes) {
+            (Kind::RoleAssignment, true) => {
+                let is_one =
+                    id.resource_type().is_some_and(|of| of.eq_ignore_ascii_case(super::ROLE_ASSIGNMENTS));
+                if !is_one {
+                    return Some(outside(id.as_str()));
+                }
+                let wanted = body.and_then(|body| body.pointer("/properties/roleDefinitionId")?.as_str());
+                let owned = self.removes || self.hand.is_own(id);
+                wanted.and_then(role).or_else(|| (!owned).then(|| outside(id.as_str())))
+            }
+            (Kind::Arm | Kind::ArmUpdate, true) => forbidden::objection_to(id).map(forbids).or_else(|| {
+                let makes = body.is_some() && !self.removes;
+                (makes && !self.hand.is_own(id)).then(|| not_planned(id))
+            }),
+            (Kind::Check, _) => (writes || !self.hand.may_be_read(id)).then(|| not_at_hand(id.as_str())),
+            (Kind::RoleAssignment | Kind::Arm | Kind::ArmUpdate, false) => None,
+            // These speak to Graph alone.
+            (
+                Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential | Kind::Isolation,
+                _,
+            ) => None,
+        }
+    }
+}
+
+fn target(text: &str, hand: &AtHand) -> Option<Objection> {
+    match text.parse::<ResourceId>() {
+        Err(why) => Some(bad_id(text, &why.to_string())),
+        Ok(id) if hand.is_foreign(&id) => Some(foreign(&id)),
+        Ok(id) => forbidden::objection_to(&id).map(forbids),
+    }
+}
+
+fn granted_at(text: &str, hand: &AtHand) -> Option<Objection> {
+    if let Some(objection) = scope(text) {
+        return Some(objection);
+    }
+    match text.parse::<ResourceId>() {
+        Ok(id) if hand.is_own(&id) => None,
+        Ok(_) | Err(_) => Some(outside(text)),
+    }
+}
+
+fn read(text: &str, hand: &AtHand) -> Option<Objection> {
+    match text.parse::<ResourceId>() {
+        Ok(id) if hand.may_be_read(&id) => None,
+        Ok(_) => Some(not_at_hand(text)),
+        Err(why) => Some(bad_id(text, &why.to_string())),
+    }
+}
+
+/// Other resources that a body names and that take a right there: each has to be the tenant's or named in its stamp, or
+/// a request could borrow another tenant's identity, storage or way in.
+fn links(of: &str, fields: &Value, hand: &AtHand) -> Vec<Objection> {
+    let row = ResourceType::find(of);
+    let mut named = Vec::new();
+    for holder in ["body", "undo"].iter().filter_map(|name| fields.get(*name)) {
+        for link in row.map_or(&[][..], |row| row.links) {
+            let words: Vec<&str> = link.at.split('/').skip(1).collect();
+            collect(holder, &words, &mut named);
+        }
+        let identities = body::member(holder, "identity")
+            .and_then(|identity| body::member(identity, "userAssignedIdentities"))
+            .and_then(Value::as_object);
+        named.extend(identities.into_iter().flat_map(|all| all.keys().map(String::as_str)));
+    }
+    let strange = named.into_iter().filter(|text| !text.is_empty()).filter(|text| match text.parse() {
+        Ok(id) => !hand.may_be_read(&id),
+        Err(_) => true,
+    });
+    strange
+        .map(|text| Objection {
+            code: "foreign-link",
+            message: format!(
+                "it names `{}`, which is neither this tenant's nor named in its stamp",
+                shown(text)
+            ),
+            hint: "",
+        })
+        .collect()
+}
+
+fn collect<'a>(value: &'a Value, words: &[&str], found: &mut Vec<&'a str>) {
+    let Some((first, rest)) = words.split_first() else {
+        found.extend(value.as_str());
+        return;
+    };
+    match value {
+        Value::Array(items) if *first == "*" => items.iter().for_each(|item| collect(item, rest, found)),
+        Value::Object(_) => {
+            if let Some(inside) = body::member(value, first) {
+                collect(inside, rest, found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}
+    }
+}
+
+/// The location is a part of the address under which a soft-deleted resource is purged.
+fn location(fields: &Value) -> Option<Objection> {
+    let written = fields.get("body").and_then(|body| body::member(body, "location"))?.as_str()?;
+    let why = segment_objection(&written.replace(' ', ""))?;
+    Some(bad_id(written, &format!("a location {why}")))
+}
+
+/// What the rules say of a value and all that is in it.
+pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Objection>) {
+    objections.extend(secret(name, value_of_it));
+    // What people write about themselves is shown, never followed.
+    let about_oneself = ["tags", "displayName", "friendlyName", "description"];
+    let is_free = about_oneself.iter().any(|free| free.eq_ignore_ascii_case(name));
+    if !is_free {
+        objections.extend(member(name, value_of_it));
+        objections.extend(value_of_it.as_str().and_then(text));
+    }
+    match value_of_it {
+        Value::Object(members) => {
+            let mut seen = BTreeSet::new();
+            for (key, inside) in members {
+                if !seen.insert(key.to_ascii_lowercase()) {
+                    objections.push(twice(key));
+                }
+                if is_free {
+                    objections.extend(secret(key, inside));
+                } else {
+                    value(key, inside, objections);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| value(name_of_items(name), item, objections)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Items of what people write about themselves are that too.
+fn name_of_items(name: &str) -> &str {
+    if name.eq_ignore_ascii_case("tags") { name } else { "" }
+}
+
+fn twice(name: &str) -> Objection {
+    let message =
+        format!("`{}` is there twice, written with other capitals; Azure takes both for one", shown(name));
+    Objection { code: "duplicate-member", message, hint: "keep one of them" }
+}
+
+fn bad_id(text: &str, why: &str) -> Objection {
+    Objection { code: "bad-id", message: format!("`{}`: {why}", shown(text)), hint: "" }
+}
+
+fn foreign(id: &ResourceId) -> Objection {
+    let message = format!("`{}` lies in another subscription than the stamp", shown(id.as_str()));
+    Objection { code: "foreign-subscription", message, hint: "" }
+}
+
+fn forbids(why: &'static str) -> Objection {
+    let message = format!("no step makes a resource of this type: {why}");
+    Objection { code: "forbidden-type", message, hint: "" }
+}
+
+fn not_planned(id: &ResourceId) -> Objection {
+    let message = format!("`{}` is no resource of this tenant's plan", shown(id.as_str()));
+    Objection { code: "foreign-target", message, hint: "" }
+}
+
+fn outside(target: &str) -> Objection {
+    let message = format!("the scope `{}` is no resource of this tenant", shown(target));
+    Objection { code: "scope-outside-tenant", message, hint: "" }
+}
+
+fn not_at_hand(text: &str) -> Objection {
+    let message = format!("`{}` is neither this tenant's nor named in its stamp", shown(text));
+    Objection { code: "id-outside-tenant", message, hint: "" }
+}
+
+/// A stranger's text as a message may repeat it.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}

@@ -1,0 +1,133 @@
+//! What a request writes never reaches a path as text: where a field becomes a part of an address, each value that a
+//! request has given has to be one segment there, or as a whole an id that is the tenant's or its stamp's.
+//!
+//! Whether a slash of the result is the blueprint's or the request's is seen by working the text out once more with
+//! every slash of the request taken out; so it holds for whatever an expression makes of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    Fault, Kind, Outputs,
+    hand::AtHand,
+    planner::spoken_of,
+    scope::{Early, Scope},
+};
+use crate::ids::{StepName, segment_objection};
+
+/// Stands for a slash that a request has written.
+const MARK: char = '\u{f8ff}';
+/// The fields that become a part of an address.
+pub(super) const FIELDS: [&str; 6] = ["in", "name", "id", "scope", "uniqueName", "location"];
+
+/// What is needed to work out paths.
+pub(super) struct Paths<'a> {
+    pub(super) context: &'a Value,
+    pub(super) texts: &'a BTreeMap<String, String>,
+    pub(super) known: &'a BTreeMap<StepName, Outputs>,
+    pub(super) hand: &'a AtHand,
+}
+
+impl Paths<'_> {
+    /// The members of the request that would become more than one segment of an address in this text, each as a fault
+    /// at its own pointer.
+    pub(super) fn faults(&self, kind: Kind, field: &str, text: &str) -> Vec<Fault> {
+        if !FIELDS.contains(&field) || kind == Kind::Isolation {
+            return Vec::new();
+        }
+        let spoken = spoken_of(&[&text.to_owned()], self.texts);
+        let given: Vec<(String, &Value)> = spoken.iter().filter_map(|path| self.given(path)).collect();
+        let unfit: Vec<&(String, &Value)> = given.iter().filter(|(_, value)| !self.fits(value)).collect();
+        // A location has spaces where people write "West Europe".
+        if unfit.is_empty() || !self.reaches(text, field == "location") {
+            return Vec::new();
+        }
+        let fault = |(pointer, _): &&(String, &Value)| Fault {
+            pointer: pointer.clone(),
+            code: "bad-segment",
+            message: format!(
+                "this becomes a part of an address (`{field}` of a step), so it has to be one name: letters, digits, \
+                 hyphens, underscores and periods"
+            ),
+        };
+        unfit.iter().map(fault).collect()
+    }
+
+    /// The pointer and value of what a request has given, if a dotted name speaks of that.
+    fn given(&self, path: &str) -> Option<(String, &Value)> {
+        let mut parts = path.split('.');
+        match (parts.next()?, parts.next()) {
+            ("parameters", None) => Some(("/spec/parameters".to_owned(), self.context.get("parameters")?)),
+            ("parameters", Some(name)) => {
+                let value = self.context.get("parameters")?.get(name)?;
+                Some((format!("/spec/parameters/{}", super::escape(name)), value))
+            }
+            ("tenant", None) => Some(("/spec".to_owned(), self.context.get("tenant")?)),
+            // Their own grammar makes them one segment.
+            ("tenant", Some("id" | "tier" | "region" | "suspended" | "stopped")) => None,
+            ("tenant", Some(name)) => {
+                Some((format!("/spec/{}", super::escape(name)), self.context.get("tenant")?.get(name)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether every text in a value is one segment, or an id at hand.
+    fn fits(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => segment_objection(text).is_none() || self.is_at_hand(text),
+            Value::Array(items) => items.iter().all(|item| self.fits(item)),
+            Value::Object(members) => members.values().all(|member| self.fits(member)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        }
+    }
+
+    fn is_at_hand(&self, text: &str) -> bool {
+        text.parse().is_ok_and(|id| self.hand.may_be_read(&id))
+    }
+
+    /// Whether what the request has written shows in the address as more than a part of one segment.
+    fn reaches(&self, text: &str, spaces: bool) -> bool {
+        let mut context = self.context.clone();
+        for root in ["parameters", "tenant"] {
+            if let Some(value) = context.get_mut(root) {
+                self.mark(value);
+            }
+        }
+        let scope = self.scope(&context);
+        let marked = told(&scope, text).map(|path| path.split('/').count());
+        let scope = self.scope(self.context);
+        // What is no text is no path; the planner says what is wrong.
+        let Some(path) = told(&scope, text) else { return false };
+        let path = if spaces { path.replace(' ', "") } else { path };
+        let below = path.strip_prefix('/').unwrap_or(&path);
+        below.split('/').any(|segment| segment_objection(segment).is_some())
+            || marked != Some(path.split('/').count())
+    }
+
+    fn scope(&self, context: &Value) -> Scope {
+        let mut scope = Scope::new(context, self.texts);
+        for (step, outputs) in self.known {
+            scope.tell(step, outputs);
+        }
+        scope
+    }
+
+    fn mark(&self, value: &mut Value) {
+        match value {
+            Value::String(text) if !self.is_at_hand(text) => *text = text.replace('/', &MARK.to_string()),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.mark(item)),
+            Value::Object(members) => members.values_mut().for_each(|member| self.mark(member)),
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// What a text comes to, if that is a text and known.
+fn told(scope: &Scope, text: &str) -> Option<String> {
+    match scope.early(text) {
+        Ok(Early::Known(Value::String(path))) => Some(path),
+        Ok(Early::Known(_) | Early::Late) | Err(_) => None,
+    }
+}

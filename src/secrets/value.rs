@@ -1,0 +1,124 @@
+//! Secrets beyond doubt: what is refused rather than redacted.
+
+use std::ops::Range;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::{
+    forms::{base64_keys, marked_keys, private_keys, user_infos, web_tokens},
+    redact::{GONE, last_word, normal},
+};
+
+/// Names whose value in `name=value` or `"name": "value"` is a credential, as [`normal`] writes them.
+const NAMES: [&str; 11] = [
+    "accountkey",
+    "sharedaccesskey",
+    "sharedaccesssignature",
+    "sharedsecretvalue",
+    "clientsecret",
+    "accesskey",
+    "apikey",
+    "primarykey",
+    "secondarykey",
+    "password",
+    "pwd",
+];
+/// What a value begins with that stands for another one: an expression, a reference, a gap to be filled in.
+const STANDS_FOR: [&str; 7] = ["{", "<", "@", "$", "%", "*", "["];
+/// What makes a parameter `sig` the signature of a shared access signature. Source: Microsoft, "Create a service SAS".
+const BESIDE_SIGNATURE: [&str; 6] = ["sv=", "se=", "sr=", "sp=", "ss=", "skoid="];
+/// How long a signature is at least if nothing beside it says what it is.
+const SIGNATURE: usize = 20;
+/// How long a token of the form `eyJ..` is at least.
+const TOKEN: usize = 40;
+/// Marks in keys of Service Bus, Event Hubs, IoT Hub, Azure's registries and Batch, which are as long as a hash
+/// otherwise. Source: Microsoft, the rules of its secret scanning ("identifiable keys").
+const MARKS: [&str; 5] = ["+ASb", "+AEh", "AIoT", "+ACR", "+ABa"];
+/// Words in a member's name that say that what looks like a key is a hash.
+const HASHES: [&str; 7] = ["hash", "digest", "sha", "checksum", "integrity", "thumbprint", "fingerprint"];
+
+/// What secret a text carries, in words that repeat nothing of it; `None` if it carries none beyond doubt.
+pub fn carried(text: &str) -> Option<&'static str> {
+    of_member("", text)
+}
+
+/// The JSON pointer to the first secret in a value, and what it is. A secret in a key counts for what holds the key.
+pub fn carried_within(value: &Value) -> Option<(String, &'static str)> {
+    within("", value)
+}
+
+fn within(name: &str, value: &Value) -> Option<(String, &'static str)> {
+    match value {
+        Value::String(text) => of_member(name, text).map(|what| (String::new(), what)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(at, item)| within(name, item).map(|(inside, what)| (format!("/{at}{inside}"), what))),
+        Value::Object(members) => members.iter().find_map(|(name, member)| {
+            if let Some(what) = carried(name) {
+                return Some((String::new(), what));
+            }
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            within(name, member).map(|(inside, what)| (format!("/{escaped}{inside}"), what))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+fn of_member(name: &str, text: &str) -> Option<&'static str> {
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
+    let whole = of_text(name, text);
+    whole.or_else(|| (decoded != text).then(|| of_text(name, &decoded)).flatten())
+}
+
+fn of_text(name: &str, text: &str) -> Option<&'static str> {
+    let found = |find: fn(&str, &mut Vec<Range<usize>>)| {
+        let mut found = Vec::new();
+        find(text, &mut found);
+        found
+    };
+    let is_hash = HASHES.iter().any(|word| normal(name).contains(word)) || text.contains("sha512-");
+    let is_key = |range: &Range<usize>| {
+        let key = &text[range.clone()];
+        (key.ends_with("==") && !is_hash) || MARKS.iter().any(|mark| key.contains(mark))
+    };
+    let is_open = |range: &Range<usize>| stands_for_itself(&text[range.clone()]);
+    if !found(private_keys).is_empty() {
+        Some("a private key")
+    } else if found(web_tokens).iter().any(|token| token.len() >= TOKEN) {
+        Some("a token")
+    } else if !found(marked_keys).is_empty() {
+        Some("a client secret or a key")
+    } else if found(base64_keys).iter().any(is_key) {
+        Some("the key of an account")
+    } else if found(user_infos).iter().any(is_open) {
+        Some("a password in an address")
+    } else {
+        named(text)
+    }
+}
+
+/// `AccountKey=..`, `sig=..`, `"clientSecret": ".."`: known by the name within the text.
+fn named(text: &str) -> Option<&'static str> {
+    let signed = BESIDE_SIGNATURE.iter().any(|word| text.contains(word));
+    text.match_indices(['=', ':']).find_map(|(at, separator)| {
+        let before = text[..at].trim_end_matches(' ');
+        let unquoted = before.strip_suffix(['"', '\'']).map(|name| name.trim_end_matches('\\'));
+        // Prose has a colon behind any word; only a quoted name is one.
+        let name = if separator == ":" { unquoted? } else { unquoted.unwrap_or(before) };
+        let name = normal(last_word(name));
+        let value = text[at + 1..].trim_start_matches([' ', '\\', '"', '\'']);
+        let end = value.find(|c: char| c.is_whitespace() || "&;,\"'<>)]}|\\".contains(c));
+        let value = &value[..end.unwrap_or(value.len())];
+        if name == "sig" && separator == "=" && (signed || value.len() >= SIGNATURE) && !value.is_empty() {
+            return Some("a shared access signature");
+        }
+        let is_named = NAMES.iter().any(|known| name.ends_with(known));
+        (is_named && stands_for_itself(value)).then_some("a credential with its name")
+    })
+}
+
+fn stands_for_itself(value: &str) -> bool {
+    !value.is_empty() && value != GONE && !STANDS_FOR.iter().any(|begin| value.starts_with(begin))
+}

@@ -1,0 +1,141 @@
+//! What a request writes never becomes more than one segment of an address.
+
+use proptest::prelude::*;
+use serde_json::json;
+use tenantry::{blueprint::Plan, ids::ResourceId};
+
+use super::{plan, with_step};
+
+const STORAGE: &str = "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: group }";
+const CONTAINER: &str = "{{ steps.it.id }}/blobServices/default/containers/";
+
+/// A blueprint with a storage account and one more step that speaks of the parameter `x` and the value `v`.
+fn beside_storage(step: &str) -> String {
+    let text = with_step(&format!("{STORAGE}\n  more: {step}"));
+    text.replace("steps:\n", "values: { v: \"{{ parameters.x }}\" }\nsteps:\n")
+}
+
+fn in_scope(expression: &str) -> String {
+    beside_storage(&format!(
+        "{{ kind: role-assignment, principal: p, role: r, scope: \"{CONTAINER}{expression}\" }}"
+    ))
+}
+
+/// Values that lead elsewhere, or have more than one reading.
+const UNFIT: [&str; 24] = [
+    "../../../../../../../../..",
+    "..",
+    ".",
+    "../x",
+    "%2e%2e/%2e%2e",
+    "%2e%2e",
+    "%2E.",
+    "a?api-version=1&b=",
+    "a#b",
+    "a\\b",
+    "a//b",
+    "a/b",
+    "/a",
+    "a/",
+    "",
+    " ",
+    "a b",
+    "a\tb",
+    "a\u{7f}",
+    "a%00",
+    "é",
+    "a\u{2215}b",
+    "..\u{200b}",
+    "a/providers/Microsoft.Authorization/roleAssignments/x",
+];
+
+#[test]
+fn a_parameter_that_leads_elsewhere_is_refused_at_its_own_pointer() {
+    let check = "{ kind: check, expect: {}, apiVersion: \"2024-01-01\", id: \"";
+    let nested = "{ kind: arm, type: Microsoft.Storage/storageAccounts/blobServices, apiVersion: \"2024-01-01\", name: \"";
+    let steps = [
+        in_scope("{{ parameters.x }}"),
+        in_scope("{{ values.v }}"),
+        in_scope("{{ parameters.x|lower }}"),
+        in_scope("{{ 'pre' ~ parameters.x if parameters.x == '..' else parameters.x }}")
+            .replace("'pre' ~ ", ""),
+        beside_storage(&format!("{check}{CONTAINER}{{{{ parameters.x }}}}\" }}")),
+        beside_storage(&format!("{nested}{{{{ parameters.x }}}}\", in: it }}")),
+        beside_storage(
+            "{ kind: arm, type: Microsoft.KeyVault/vaults, in: \"{{ steps.group.id }}/providers/{{ parameters.x }}\" }",
+        ),
+        beside_storage("{ kind: entra-application, uniqueName: \"{{ parameters.x }}\", body: {} }"),
+        beside_storage(
+            "{ kind: federated-credential, of: app, name: \"{{ parameters.x }}\", body: {} }\n  app: { kind: entra-application, body: {} }",
+        ),
+    ];
+    for text in &steps {
+        for x in UNFIT {
+            let faults = plan(text, "a", json!({"x": x})).unwrap_err();
+            let told: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+            assert_eq!(told, [("/spec/parameters/x", "bad-segment")], "{x:?} in {text}");
+            assert!(x.len() < 3 || !faults[0].message.contains(x), "{x:?} is repeated");
+        }
+    }
+}
+
+#[test]
+fn a_parameter_that_is_one_name_or_an_id_at_hand_is_taken() {
+    for x in ["invoices", "$logs", "rg-(prod).1_a", "0"] {
+        let planned = plan(&in_scope("{{ parameters.x }}"), "a", json!({"x": x})).unwrap();
+        let scope = planned.steps[&"more".parse().unwrap()].fields["scope"].as_str().unwrap();
+        assert!(scope.ends_with(&format!("/containers/{x}")), "{scope}");
+    }
+    let text =
+        beside_storage("{ kind: role-assignment, principal: p, role: r, scope: \"{{ parameters.x }}\" }");
+    let own = plan(&text, "a", json!({"x": "/subscriptions/s"})).unwrap_err();
+    assert_eq!((own[0].pointer.as_str(), own[0].code), ("/spec/parameters/x", "bad-segment"));
+    let known = plan(&in_scope("a"), "a", json!({})).unwrap();
+    let id = known.known[&"it".parse().unwrap()]["id"].clone();
+    assert!(plan(&text, "a", json!({"x": id})).is_ok(), "its own storage account, as a whole");
+    // A blueprint may make a name of anything.
+    let named = in_scope("{{ parameters.x|replace('/', '-')|lower }}");
+    assert!(plan(&named, "a", json!({"x": "A/B"})).is_ok());
+}
+
+#[test]
+fn a_location_is_no_way_out_either() {
+    for body in [
+        "location: \"{{ parameters.x }}\" }",
+        "body: { location: \"{{ parameters.x }}\" } }",
+        "body: { Location: \"{{ parameters.x }}\" } }",
+    ] {
+        let text =
+            beside_storage(&format!("{{ kind: arm, type: Microsoft.KeyVault/vaults, in: group, {body}"));
+        assert!(plan(&text, "a", json!({"x": "West Europe"})).is_ok());
+        let faults = plan(&text, "a", json!({"x": "../../resourceGroups"})).unwrap_err();
+        assert_eq!(
+            (faults[0].pointer.as_str(), faults[0].code),
+            ("/spec/parameters/x", "bad-segment"),
+            "{body}"
+        );
+    }
+}
+
+/// The segments of every id of a plan.
+fn shapes(plan: &Plan) -> Vec<usize> {
+    let fields =
+        plan.steps.values().flat_map(|step| ["id", "scope"].map(|name| step.fields.get(name).cloned()));
+    let ids = fields.flatten().map(|id| id.as_str().unwrap().parse::<ResourceId>().unwrap());
+    ids.map(|id| id.as_str().split('/').count()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any text as a parameter is refused, or the addresses have the segments that the blueprint has written.
+    #[test]
+    fn any_text_is_refused_or_stays_one_segment(x in prop_oneof!["\\PC{0,12}", "[a-z./%?#\\\\2eE ]{0,10}"]) {
+        let text = in_scope("{{ parameters.x }}");
+        let usual = plan(&text, "a", json!({"x": "usual"})).unwrap();
+        match plan(&text, "a", json!({"x": x})) {
+            Ok(plan) => prop_assert_eq!(shapes(&plan), shapes(&usual)),
+            Err(faults) => prop_assert!(faults.iter().all(|fault| fault.pointer == "/spec/parameters/x"), "{:?}", faults),
+        }
+    }
+}
