@@ -30,6 +30,8 @@ const STANDS_FOR: [&str; 7] = ["{", "<", "@", "$", "%", "*", "["];
 const BESIDE_SIGNATURE: [&str; 6] = ["sv=", "se=", "sr=", "sp=", "ss=", "skoid="];
 /// How long a signature is at least if nothing beside it says what it is.
 const SIGNATURE: usize = 20;
+/// How much of a value behind a name is looked at, in characters.
+const LOOKED_AT: usize = 80;
 /// How long a token of the form `eyJ..` is at least.
 const TOKEN: usize = 40;
 /// Marks in keys of Service Bus, Event Hubs, IoT Hub, Azure's registries and Batch, which are as long as a hash
@@ -108,14 +110,20 @@ fn named(text: &str) -> Option<&'static str> {
         // Prose has a colon behind any word; only a quoted name is one.
         let name = if separator == ":" { unquoted? } else { unquoted.unwrap_or(before) };
         let name = normal(last_word(name));
-        let value = text[at + 1..].trim_start_matches([' ', '\\', '"', '\'']);
+        let is_signature = name == "sig" && separator == "=";
+        if !is_signature && !NAMES.iter().any(|known| name.ends_with(known)) {
+            return None;
+        }
+        // Its beginning is enough, so that a text of nothing but names is still read about once.
+        let value: String = text[at + 1..].chars().take(LOOKED_AT).collect();
+        let value = value.trim_start_matches([' ', '\\', '"', '\'']);
         let end = value.find(|c: char| c.is_whitespace() || "&;,\"'<>)]}|\\".contains(c));
         let value = &value[..end.unwrap_or(value.len())];
-        if name == "sig" && separator == "=" && (signed || value.len() >= SIGNATURE) && !value.is_empty() {
-            return Some("a shared access signature");
+        if is_signature {
+            let is_one = (signed || value.len() >= SIGNATURE) && !value.is_empty();
+            return is_one.then_some("a shared access signature");
         }
-        let is_named = NAMES.iter().any(|known| name.ends_with(known));
-        (is_named && stands_for_itself(value)).then_some("a credential with its name")
+        stands_for_itself(value).then_some("a credential with its name")
     })
 }
 

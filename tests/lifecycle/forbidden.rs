@@ -47,7 +47,6 @@ async fn a_late_value_against_the_rules_stops_its_step_and_is_not_sent() {
 async fn a_parameter_never_leads_an_address_elsewhere() {
     let grant = "  grant:\n    kind: role-assignment\n    scope: \"{{ steps.storage.id }}/blobServices/default/containers/{{ parameters.c }}\"\n    role: \"{{ stamp.blobReaderRoleId }}\"\n    principal: \"{{ steps.identity.principalId }}\"\n";
     let stage = Stage::with(Speed::Max, &[&blueprint("Disabled", grant)]).await;
-    let before = stage.journal().await;
     for (n, c) in ["../../../../../../../../..", "%2e%2e/%2e%2e", "a?api-version=1&b=", "a#b", "a\\b", "a//b"]
         .iter()
         .enumerate()
@@ -58,7 +57,8 @@ async fn a_parameter_never_leads_an_address_elsewhere() {
         assert_eq!(text(&answer.body, "/code"), "bad-segment", "{c}: {}", answer.body);
         assert_eq!(text(&answer.body, "/faults/0/pointer"), "/spec/parameters/c", "{c}");
     }
-    assert_eq!(stage.journal().await, before, "something was sent");
+    let journal = stage.journal().await;
+    assert!(list(&journal).iter().all(|line| text(line, "/path").starts_with("/api/events")), "{journal}");
 }
 
 #[tokio::test]
