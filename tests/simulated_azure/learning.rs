@@ -81,7 +81,7 @@ async fn an_endpoint_is_followed_by_its_status_and_shows_its_address_when_ready(
     other["properties"]["authMode"] = json!("Key");
     world.put(&id, ML, other).await.refuses(400, "BadRequest");
     let taken = format!("{}/onlineEndpoints/EP-acme", stamp("/pooled/workspaceId"));
-    world.put(&taken, ML, endpoint_body()).await.refuses(409, "Conflict");
+    world.put(&taken, ML, endpoint_body()).await.refuses(400, "UserError");
     for name in ["1st", "ab", "a--b", "a-", &"a".repeat(33), "a_b"] {
         let id = format!("{workspace}/onlineEndpoints/{name}");
         world.put(&id, ML, endpoint_body()).await.refuses(400, "InvalidResourceName");

@@ -110,7 +110,7 @@ async fn a_storage_account_is_followed_by_location() {
     world
         .put(&id.replace(&rg, &rg2), STORAGE, storage_body())
         .await
-        .refuses(409, "StorageAccountAlreadyTaken");
+        .refuses(409, "StorageAccountInAnotherResourceGroup");
     world.delete(&id, STORAGE).await.is(200);
     world.delete(&id, STORAGE).await.is(204);
     world.put(&id.replace(&rg, &rg2), STORAGE, storage_body()).await.is(202);
@@ -132,7 +132,7 @@ async fn a_deleted_vault_holds_its_name_until_it_is_purged() {
     world.delete(&id, VAULT).await.is(200);
     world.get(&id, VAULT).await.is(404);
     assert_eq!(world.get(&deleted, VAULT).await.is(200).body["properties"]["vaultId"], id.as_str());
-    world.put(&id, VAULT, vault_body()).await.refuses(409, "VaultAlreadyExists");
+    world.put(&id, VAULT, vault_body()).await.refuses(409, "ConflictError");
     let mut recover = vault_body();
     recover["properties"]["createMode"] = json!("recover");
     world.put(&id, VAULT, recover).await.is(201);

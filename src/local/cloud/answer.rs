@@ -48,7 +48,7 @@ pub(crate) async fn respond(
     }
     let Some(fault) = inner.faults.take(&call) else {
         return match inner.chaos.deal(service == Service::Identity) {
-            None => carry_out(inner, service, call, None, request_id).await.map(Some),
+            None => formed(inner, service, call, None, request_id).await.map(Some),
             Some((Trouble::Lost, _)) => {
                 carry_out(inner, service, call, None, request_id).await?;
                 Ok(None)
@@ -72,8 +72,21 @@ pub(crate) async fn respond(
         };
         return note(inner, &call, reply).await.map(Some);
     }
-    let reply = carry_out(inner, service, call, fault.fail_operation, request_id).await?;
+    let reply = formed(inner, service, call, fault.fail_operation, request_id).await?;
     Ok((!fault.drop_reply).then_some(reply))
+}
+
+/// Does what is asked, and answers in the form that is in force.
+async fn formed(
+    inner: &Arc<Inner>,
+    service: Service,
+    call: Call,
+    failure: Option<Failure>,
+    request_id: &str,
+) -> Result<Reply, CloudError> {
+    let asked = call.clone();
+    let reply = carry_out(inner, service, call, failure, request_id).await?;
+    Ok(inner.forms.get().of(reply, &asked, service, (inner.now)()))
 }
 
 /// What is wrong with the caller's token; without strictness anything but an empty one is good.
@@ -217,6 +230,7 @@ async fn write(
             }
             operations::settle(&mut change)?;
             change.failure = failure;
+            change.denies_lag = own.forms.get().denies_lag;
             change.caller = caller(&own, &call).map(|holder| holder.object_id.clone());
             let outcome: Outcome = permit(&own, &change, service, &call).and_then(|()| match service {
                 Service::Graph => graph::change(&mut change, &call),

@@ -15,6 +15,13 @@ use super::reply::Call;
 pub(crate) struct Failure {
     pub(crate) code: String,
     pub(crate) message: String,
+    /// In which state it ends.
+    #[serde(default = "failed")]
+    pub(crate) state: String,
+}
+
+fn failed() -> String {
+    "Failed".to_owned()
 }
 
 /// An answer given in the service's place; nothing is done.

@@ -5,7 +5,7 @@
 //! real one. The path tells the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid,
 //! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity's endpoint, `/<directory>/oauth2/v2.0/token` Entra's
 //! and `/_sim/...` the simulator's own window for tests (journal, objects, events, subscribers, messages, faults, flaws,
-//! chaos). A host that is a tenant's service, whatever the address, is that service.
+//! forms, chaos). A host that is a tenant's service, whatever the address, is that service.
 //!
 //! State lies in one redb file. A change is durable before it is answered, together with its line of the journal, so
 //! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
@@ -20,6 +20,7 @@ mod chaos;
 mod events;
 mod faults;
 mod flaws;
+mod forms;
 mod graph;
 mod http;
 mod identity;
@@ -53,6 +54,7 @@ use self::{
     chaos::Chaos,
     faults::Faults,
     flaws::Flaws,
+    forms::Forms,
     identity::Issuer,
     journal::Journal,
     subscribers::Subscribers,
@@ -241,6 +243,7 @@ pub(crate) struct Inner {
     pub(crate) issuer: Issuer,
     pub(crate) faults: Faults,
     pub(crate) flaws: Flaws,
+    pub(crate) forms: Forms,
     pub(crate) chaos: Chaos,
     pub(crate) journal: Journal,
     pub(crate) access: Option<Access>,
@@ -280,6 +283,7 @@ impl Cloud {
             issuer: Issuer::new(secret, life),
             faults: Faults::default(),
             flaws: Flaws::default(),
+            forms: Forms::default(),
             chaos: Chaos::default(),
             journal: Journal::default(),
             access: settings.access,

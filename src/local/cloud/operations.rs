@@ -137,7 +137,8 @@ fn end(change: &mut Change<'_>, mut operation: Operation) -> Result<Operation, C
         (Work::Delete, false) => resources::end(change, object, Ending::Deleted)?,
         (Work::Purge, false) => resources::end(change, object, Ending::Purged)?,
         (Work::Write | Work::Delete | Work::Purge, true) => {
-            set_state(&mut object.body, "Failed");
+            let state = operation.failure.as_ref().map_or("Failed", |failure| &failure.state);
+            set_state(&mut object.body, state);
             change.put(&object)?;
         }
     }
@@ -248,7 +249,7 @@ fn status_body(operation: &Operation, call: &Call) -> Value {
     let status = match (operation.done, &operation.failure) {
         (false, _) => "InProgress",
         (true, None) => "Succeeded",
-        (true, Some(_)) => "Failed",
+        (true, Some(failure)) => failure.state.as_str(),
     };
     let mut body = json!({
         "id": call.path, "name": operation.id, "status": status, "startTime": operation.started.to_string(),

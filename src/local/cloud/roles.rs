@@ -122,6 +122,8 @@ fn insert(
     tenant: Option<String>,
 ) -> Result<Object, CloudError> {
     let (id, now) = (id_of(scope, name), change.now.to_string());
+    // However it was given, it is shown with the subscription in front (hashicorp/terraform-provider-azurerm#13993).
+    let role = format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/{}", last(role));
     let tenant = match tenant {
         Some(tenant) => Some(tenant),
         None => match change.tenant_at(scope)? {

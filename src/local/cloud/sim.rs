@@ -8,6 +8,7 @@ use super::{
     events,
     faults::Fault,
     flaws::Flawed,
+    forms::Form,
     reply::{Call, Outcome, Reply, refuse},
     service_bus,
     store::{Look as _, Object, Snapshot},
@@ -53,12 +54,13 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
         ("GET", path) if path.starts_with(QUEUES) => messages(inner, &path[QUEUES.len()..]),
         (_, "/_sim/faults") => faults(inner, call),
         (_, "/_sim/flaws") => flaws(inner, call),
+        (_, "/_sim/forms") => forms(inner, call),
         (_, "/_sim/chaos") => chaos(inner, call),
         _ => refuse(
             404,
             "NotFound",
             "There are /_sim/journal, /_sim/events, /_sim/subscribers, /_sim/objects, /_sim/access, /_sim/stamp, \
-             /_sim/queues/<name>, /_sim/topics/<name>, /_sim/faults, /_sim/flaws and /_sim/chaos.",
+             /_sim/queues/<name>, /_sim/topics/<name>, /_sim/faults, /_sim/flaws, /_sim/forms and /_sim/chaos.",
         ),
     }
 }
@@ -104,6 +106,24 @@ fn flaws(inner: &Inner, call: &Call) -> Outcome {
             Err(e) => refuse(400, "BadFlaw", format!("This is no flaw: {e}.")),
         },
         _ => refuse(405, "MethodNotAllowed", "Flaws are looked at, set and mended."),
+    }
+}
+
+fn forms(inner: &Inner, call: &Call) -> Outcome {
+    match call.method.as_str() {
+        "GET" => Ok(Reply::json(200, json!(inner.forms.get()))),
+        "DELETE" => {
+            inner.forms.set(Form::default());
+            Ok(Reply::empty(204))
+        }
+        "POST" => match serde_json::from_slice::<Form>(&call.body) {
+            Ok(form) => {
+                inner.forms.set(form);
+                Ok(Reply::empty(204))
+            }
+            Err(e) => refuse(400, "BadForm", format!("This is no form of answers: {e}.")),
+        },
+        _ => refuse(405, "MethodNotAllowed", "Forms are looked at, set and taken back."),
     }
 }
 

@@ -277,6 +277,8 @@ pub(crate) struct Change<'t> {
     pub(crate) speed: Speed,
     /// How the operation that this change starts is to fail, if a test asked for that.
     pub(crate) failure: Option<Failure>,
+    /// Whether Entra denies what only lags.
+    pub(crate) denies_lag: bool,
     /// The object id of whoever makes it, where that is known.
     pub(crate) caller: Option<String>,
 }
@@ -306,6 +308,7 @@ impl<'t> Change<'t> {
             now,
             speed,
             failure: None,
+            denies_lag: false,
             caller: None,
         })
     }

@@ -245,10 +245,18 @@ fn check_name(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
     let name = draft.place.name();
     let softly = change.object(&holder)?.is_some_and(|holder| holder.deleted.is_some());
     match draft.kind.namespace() {
+        // Whoever else there is in the world, here all are of this subscription.
         "Microsoft.Storage" => refuse(
             409,
-            "StorageAccountAlreadyTaken",
-            format!("The storage account named {name} is already taken."),
+            "StorageAccountInAnotherResourceGroup",
+            format!("The account {name} is already in another resource group in this subscription."),
+        ),
+        "Microsoft.MachineLearningServices" => refuse(
+            400,
+            "UserError",
+            format!(
+                "The specified endpoint name '{name}' is not available. Endpoint names must be unique within the region. Please choose a different name and try again."
+            ),
         ),
         "Microsoft.KeyVault" => Err(super::resources::vault::taken(name, softly).into()),
         _ => refuse(

@@ -65,6 +65,10 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     let application =
         applications::find(change, key)?.filter(|application| application.visible <= change.now);
     let Some(application) = application else {
+        if change.denies_lag {
+            let message = "When using this permission, the backing application of the service principal being created must in the local tenant";
+            return refuse(403, "Authorization_RequestDenied", message);
+        }
         let message = format!(
             "The appId '{app_id}' of the service principal does not reference a valid application object."
         );

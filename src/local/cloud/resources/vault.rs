@@ -28,7 +28,7 @@ pub(crate) fn taken(name: &str, softly: bool) -> Refusal {
             "The vault name '{name}' is already in use. Vault names are globally unique; choose another one."
         )
     };
-    Refusal::new(409, "VaultAlreadyExists", message)
+    Refusal::new(409, if softly { "ConflictError" } else { "VaultAlreadyExists" }, message)
 }
 
 /// Refuses a vault without sku or directory, and a name that is held by a soft-deleted vault.
