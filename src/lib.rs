@@ -18,6 +18,8 @@
 //! Azure shows whether only a tenant reaches its service, and [`drift`] whether it is still as it was left, both pure;
 //! [`audit`] collects what they judge.
 //!
+//! [`compare`] alone holds what Azure shows against what is desired, and [`paging`] reads lists to their end.
+//!
 //! [`ports`] are the seams between these and a world; [`azure`] is the real one, `local` the one with no Azure, which a
 //! package for Azure is built without. People come in through [`api`], the HTTP functions, and [`cli`], one file per
 //! command; [`config`] reads their settings and [`telemetry`] writes their logs.
@@ -28,6 +30,7 @@ pub mod audit;
 pub mod azure;
 pub mod blueprint;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod drift;
 pub mod engine;
@@ -38,6 +41,7 @@ pub mod isolation;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod mutant;
+pub mod paging;
 pub mod permissions;
 pub mod ports;
 pub mod runner;

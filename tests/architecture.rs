@@ -12,13 +12,15 @@ use std::{
 
 /// The floors from the highest to the lowest. A part uses itself and what stands below it, nothing beside it, so there
 /// can be no circle.
-const FLOORS: [&[&str]; 16] = [
+const FLOORS: [&[&str]; 17] = [
     &["main"],
     &["cli"],
     &["host"],
     &["api", "local"],
     &["runner", "intake", "azure"],
     &["audit"],
+    // Lists, page after page, over the wire.
+    &["paging"],
     &["ports"],
     // What Azure shows against what blueprints and tenants say.
     &["isolation", "drift"],
@@ -30,7 +32,7 @@ const FLOORS: [&[&str]; 16] = [
     &["tenant"],
     &["blueprint"],
     &["config"],
-    &["ids", "secrets", "telemetry"],
+    &["ids", "secrets", "telemetry", "compare"],
     // Nothing, or faults on purpose.
     &["mutant"],
 ];
@@ -43,9 +45,10 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
 )];
 
 /// What has no I/O, no clock, no randomness and no async: folders, and of intake the files that judge a message.
-const PURE: [&str; 17] = [
+const PURE: [&str; 18] = [
     "announce/",
     "blueprint/",
+    "compare/",
     "drift/",
     "engine/",
     "ids.rs",

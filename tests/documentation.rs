@@ -32,7 +32,7 @@ mod shape;
 use tenantry::tenant::FailureClass;
 
 /// Every class of failure; a new one makes `word` not build.
-const CLASSES: [FailureClass; 11] = [
+const CLASSES: [FailureClass; 12] = [
     FailureClass::Transient,
     FailureClass::Throttled,
     FailureClass::Ambiguous,
@@ -43,6 +43,7 @@ const CLASSES: [FailureClass; 11] = [
     FailureClass::Foreign,
     FailureClass::Quota,
     FailureClass::Denied,
+    FailureClass::Unknown,
     FailureClass::Permanent,
 ];
 
@@ -59,6 +60,7 @@ fn word(class: FailureClass) -> &'static str {
         FailureClass::Foreign => "foreign",
         FailureClass::Quota => "quota",
         FailureClass::Denied => "denied",
+        FailureClass::Unknown => "unknown",
         FailureClass::Permanent => "permanent",
     }
 }

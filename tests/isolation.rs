@@ -52,6 +52,49 @@ fn as_it_is_all_are_verified() {
     assert_eq!(of_verdict(&reports, Verdict::Verified).len(), 4, "{reports:#?}");
 }
 
+/// The same evidence as Azure may show it the next time: lists the other way round, ids in capitals.
+fn in_another_form(value: &mut Value, name: &str) {
+    match value {
+        Value::String(text) if text.starts_with("/subscriptions/") => *text = text.to_uppercase(),
+        Value::Array(items) => {
+            items.reverse();
+            items.iter_mut().for_each(|item| in_another_form(item, ""));
+        }
+        Value::Object(members) if name != "live" => {
+            members.iter_mut().for_each(|(name, value)| in_another_form(value, name));
+        }
+        _ => {}
+    }
+}
+
+/// Neither verdict nor findings nor fingerprint depend on the form in which Azure shows things.
+#[test]
+fn another_form_of_the_same_evidence_changes_nothing() {
+    for row in table(VIOLATIONS).iter().chain(&table(HARMLESS)) {
+        let stage = Stage::after(row);
+        let before = stage.reports();
+        let mut again = stage;
+        let mut shown = serde_json::to_value(&again.evidence).unwrap();
+        in_another_form(&mut shown, "");
+        again.evidence = serde_json::from_value(shown).unwrap();
+        let after = again.reports();
+        let sorted = |reports: &[Report]| {
+            let mut codes = codes(reports);
+            codes.values_mut().for_each(|codes| codes.sort());
+            codes
+        };
+        assert_eq!(sorted(&after), sorted(&before), "{}", row.name);
+        let of = |reports: &[Report]| -> Vec<_> { reports.iter().map(|report| report.verdict).collect() };
+        assert_eq!(of(&after), of(&before), "{}", row.name);
+        if codes(&before).is_empty() {
+            let prints = |reports: &[Report]| -> Vec<_> {
+                reports.iter().map(|report| report.digest.clone()).collect()
+            };
+            assert_eq!(prints(&after), prints(&before), "{}", row.name);
+        }
+    }
+}
+
 #[test]
 fn each_planted_violation_is_found_and_nothing_else() {
     each_row(VIOLATIONS, 25, |row, reports| {

@@ -9,6 +9,8 @@ mod common;
 mod disturbed;
 #[path = "lifecycle/forbidden.rs"]
 mod forbidden;
+#[path = "lifecycle/forms.rs"]
+mod forms;
 #[path = "lifecycle/removal.rs"]
 mod removal;
 #[path = "lifecycle/repeated.rs"]

@@ -22,7 +22,7 @@ fn coded(status: u16, code: &str) -> Failure {
 }
 
 /// Status, code, class.
-const CODES: [(u16, &str, FailureClass); 65] = [
+const CODES: [(u16, &str, FailureClass); 85] = [
     // Tried again with back-off.
     (408, "", Transient),
     (429, "", Throttled),
@@ -41,7 +41,12 @@ const CODES: [(u16, &str, FailureClass); 65] = [
     (400, "ReferencedResourceNotProvisioned", Transient),
     (409, "StorageAccountOperationInProgress", Transient),
     (400, "OperationCanceled", Transient),
+    (425, "OddCode", Transient),
+    (503, "OddCode", Transient),
+    (409, "RequestConflict", Transient),
+    (412, "IfMatchPreconditionFailed", Transient),
     // Lags behind what was just made.
+    (400, "InvalidPrivateLinkServiceId", ReplicationLag),
     (400, "PrincipalNotFound", ReplicationLag),
     (404, "Request_ResourceNotFound", ReplicationLag),
     (404, "ResourceNotFound", ReplicationLag),
@@ -53,6 +58,11 @@ const CODES: [(u16, &str, FailureClass); 65] = [
     (409, "ResourceGroupBeingDeleted", Wait),
     (400, "WorkspaceManagedNetworkNotReady", Wait),
     (409, "Conflict", Wait),
+    (409, "ConflictError", Wait),
+    (400, "conflicterror", Wait),
+    (400, "StorageAccountIsNotProvisioned", Wait),
+    (400, "AccountProvisioningStateInvalid", Wait),
+    (409, "CannotDeleteResource", Wait),
     (412, "PreconditionFailed", Wait),
     (423, "Locked", Wait),
     // Fixed by registering the resource provider.
@@ -66,6 +76,7 @@ const CODES: [(u16, &str, FailureClass); 65] = [
     (409, "CustomDomainInUse", NameHeld),
     (409, "VaultAlreadyExists", NameHeld),
     (409, "StorageAccountAlreadyTaken", NameHeld),
+    (409, "StorageAccountInAnotherResourceGroup", NameHeld),
     // A person has to make room.
     (400, "RoleAssignmentLimitExceeded", Quota),
     (400, "OutOfQuota", Quota),
@@ -73,6 +84,7 @@ const CODES: [(u16, &str, FailureClass); 65] = [
     (409, "QuotaExceeded", Quota),
     (409, "SkuNotAvailable", Quota),
     (403, "Directory_QuotaExceeded", Quota),
+    (400, "InsufficientQuota", Quota),
     // A person has to give permission. No grant of ours is ever to the provisioner itself, so none lags here.
     (403, "AuthorizationFailed", Denied),
     (403, "Authorization_RequestDenied", Denied),
@@ -91,10 +103,19 @@ const CODES: [(u16, &str, FailureClass); 65] = [
     (400, "ImageBuildFailure", Permanent),
     (400, "BadArgument", Permanent),
     (500, "ResourceNotReady", Permanent),
-    (400, "BadRequest", Permanent),
     (405, "", Permanent),
     (413, "", Permanent),
-    (422, "", Permanent),
+    (415, "OddCode", Permanent),
+    // Nobody knows.
+    (400, "BadRequest", Unknown),
+    (400, "OddCode", Unknown),
+    (402, "OddCode", Unknown),
+    (403, "OddCode", Unknown),
+    (404, "OddCode", Unknown),
+    (410, "", Unknown),
+    (422, "", Unknown),
+    (424, "OddCode", Unknown),
+    (498, "OddCode", Unknown),
     // Case does not matter.
     (400, "outofquota", Quota),
     (409, "INVALIDPARAMETER", Permanent),
@@ -119,6 +140,28 @@ fn some_messages_decide() {
         ("The appId 'x' does not reference a valid application object.", ReplicationLag),
         ("Another object with the same value for property uniqueName already exists.", NameHeld),
         ("The endpoint is in Updating provisioning state.", Wait),
+        ("The endpoint ep-1 is in Creating provisioning state", Wait),
+        ("Workspace is in state 'x'; it is in a non-terminal provisioning state.", Wait),
+        ("Resource provisioning state is not terminal.", Wait),
+        (
+            "When using this permission, the backing application of the service principal being created must in the local tenant",
+            ReplicationLag,
+        ),
+        ("The application must be in the local tenant.", ReplicationLag),
+        ("StorageAccountIsNotProvisioned: The storage account can't be used yet.", Wait),
+        ("Downstream said (code: OutOfQuota_x, then InsufficientQuota).", Quota),
+        (
+            "A vault with the same name already exists in deleted state. You need to either recover or purge it.",
+            NameHeld,
+        ),
+        (
+            "There is already an endpoint with this name, Endpoint name needs to be unique within a region.",
+            NameHeld,
+        ),
+        (
+            "The specified endpoint name 'x' is not available. Endpoint names must be unique within the region.",
+            NameHeld,
+        ),
     ];
     for (message, class) in rows {
         for code in ["BadRequest", "Request_BadRequest", "Conflict"] {
@@ -201,11 +244,72 @@ fn bodies_that_say_nothing_leave_it_to_the_status() {
         json!({"error": {"code": "Unheard"}}),
     ];
     for body in bodies {
-        for (status, class) in
-            [(429, Throttled), (503, Transient), (403, Denied), (409, Wait), (400, Permanent)]
-        {
+        for (status, class) in [
+            (429, Throttled),
+            (503, Transient),
+            (403, Unknown),
+            (409, Wait),
+            (400, Unknown),
+            (405, Permanent),
+        ] {
             assert_eq!(failure::classify(&reply(status, body.clone())).cause.class, class, "{status} {body}");
         }
+    }
+}
+
+/// A message that decides where a permission seems to be missing.
+#[test]
+fn a_denial_that_speaks_of_the_backing_application_lags_and_is_a_denial_in_the_end() {
+    let message = "When using this permission, the backing application of the service principal being created must in the local tenant";
+    let body = json!({"error": {"code": "Authorization_RequestDenied", "message": message}});
+    let failure = failure::classify(&reply(403, body));
+    assert_eq!(
+        (failure.cause.class, failure.last_class(), failure.unlisted),
+        (ReplicationLag, Denied, false)
+    );
+    let plain = coded(403, "Authorization_RequestDenied");
+    assert_eq!((plain.cause.class, plain.last_class()), (Denied, Denied));
+}
+
+/// What nobody knows is to be learnt; what only wraps, or says nothing, is not.
+#[test]
+fn unknown_codes_are_told_from_known_ones() {
+    let odd = coded(400, "OddCode");
+    assert_eq!((odd.last_class(), odd.unlisted), (Permanent, true));
+    assert_eq!((coded(403, "OddCode").last_class(), coded(409, "OddCode").unlisted), (Denied, true));
+    for (status, code) in
+        [(400, "BadRequest"), (400, ""), (503, "OddCode"), (429, "OddCode"), (404, "ResourceNotFound")]
+    {
+        assert!(!coded(status, code).unlisted, "{status} {code}");
+    }
+    let hostile = coded(400, &format!("AccountKey=b3BlbiBzZXNhbWU=;{}", "x".repeat(5000)));
+    assert!(
+        hostile.cause.code.chars().count() <= 120 && !hostile.cause.code.contains("b3Blbi"),
+        "{hostile:?}"
+    );
+}
+
+/// How an operation can end, and what that means.
+#[test]
+fn odd_final_states_of_operations_are_understood() {
+    let asked = Poll { url: "https://x".into(), style: PollStyle::AsyncOperation, limit: None };
+    let polled = |body: Value| operation::after_poll(&asked, &reply(200, body)).unwrap();
+    for state in ["Failed", "Canceled", "cancelled", "TimedOut", "Aborted", "Rejected"] {
+        let operation::Progress::Ended(failure) = polled(json!({"status": state})) else { panic!("{state}") };
+        assert_eq!((failure.cause.class, failure.cause.code.as_str()), (Unknown, state), "{state}");
+    }
+    let conflict = json!({"status": "Failed", "error": {"code": "ConflictError", "message": "m"}});
+    let operation::Progress::Ended(failure) = polled(conflict) else { panic!() };
+    assert_eq!(failure.cause.class, Wait);
+    let odd = json!({"status": "Exploded", "error": {"code": "OddCode", "message": "m"}});
+    let operation::Progress::Ended(failure) = polled(odd) else { panic!() };
+    assert_eq!((failure.cause.class, failure.unlisted), (Unknown, true));
+    assert_eq!(polled(json!({"Status": "completed"})), operation::Progress::Done);
+    for state in ["Pondering", "Accepted", "InProgress"] {
+        assert!(matches!(
+            polled(json!({"status": state, "error": null})),
+            operation::Progress::Running { .. }
+        ));
     }
 }
 

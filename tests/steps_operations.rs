@@ -221,9 +221,9 @@ fn bad_ends() -> Vec<Row> {
             vec![failed("InternalServerError"), status("Succeeded")],
             vec![absent(), absent(), shown("Succeeded")],
         ),
-        ("Failed without an error", started(&[]), vec![status("Failed")], nothing()),
-        ("Canceled with an error", started(&[]), vec![canceled()], nothing()),
-        ("Canceled without an error", started(&[]), vec![status("Canceled")], nothing()),
+        ("Failed without an error", started(&[]), vec![status("Failed"); 5], nothing()),
+        ("Canceled with an error", started(&[]), vec![canceled(); 5], nothing()),
+        ("Canceled without an error", started(&[]), vec![status("Canceled"); 5], nothing()),
         ("Location answers with a refusal", answer(202, &[LOCATION], Value::Null), vec![refused], nothing()),
         ("longer than the hour that the service gave itself", started(&hour), vec![slowly; 9], nothing()),
     ]

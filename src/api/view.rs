@@ -24,6 +24,9 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         "createdAt": tenant.created_at,
         "updatedAt": tenant.updated_at,
     });
+    if !tenant.unknown_codes.is_empty() {
+        view["unknownCodes"] = json!(tenant.unknown_codes);
+    }
     if brief {
         return view;
     }

@@ -13,6 +13,7 @@ use super::{
     read::{all, is_refused, look_at, one},
 };
 use crate::{
+    compare::at,
     ids::ApiVersion,
     isolation::{AllowList, Assignment, Evidence, Listing, Powers, Role, Seen, Stamp, Subject},
     ports::Wire,
@@ -57,7 +58,7 @@ async fn narrow(wire: &dyn Wire, subjects: &[Subject], evidence: &Evidence) -> V
     for subject in subjects {
         let identities = subject.of_type(IDENTITY).filter_map(|own| {
             let shown = evidence.resources.get(&own.id.to_ascii_lowercase())?.shown()?;
-            Some(shown.pointer("/properties/principalId")?.as_str()?.to_owned())
+            Some(at(shown, "/properties/principalId")?.as_str()?.to_owned())
         });
         let applications = subject.applications.iter().map(|own| own.principal_id.clone());
         let principals: Vec<String> = identities.chain(applications).filter(|id| !id.is_empty()).collect();

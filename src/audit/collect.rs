@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     blueprint::ResourceType,
+    compare::{same_id, same_word, text_at},
     ids::ApiVersion,
     isolation::{AllowList, Application, Evidence, OwnApplication, Seen, Subject},
     ports::Wire,
@@ -47,7 +48,7 @@ pub(super) async fn evidence(wire: &dyn Wire, subjects: &[Subject], allow: &Allo
     let shown = evidence.resources.values().filter_map(Seen::shown);
     for workspace in shown.filter(|shown| is_a(shown, WORKSPACE)) {
         for pointer in ["/properties/storageAccount", "/properties/keyVault"] {
-            want(&mut behind, workspace.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+            want(&mut behind, text_at(workspace, pointer));
         }
     }
     behind.retain(|id, _| !evidence.resources.contains_key(id));
@@ -69,7 +70,7 @@ fn want(wanted: &mut BTreeMap<String, (String, String)>, id: &str) {
 
 fn is_a(shown: &Value, kind: &str) -> bool {
     let id = shown.get("id").and_then(Value::as_str).unwrap_or_default();
-    ResourceType::type_of_id(id).is_some_and(|seen| seen.eq_ignore_ascii_case(kind))
+    ResourceType::type_of_id(id).is_some_and(|seen| same_word(&seen, kind))
 }
 
 /// Resources by id; an answer about another one counts as none.
@@ -83,9 +84,8 @@ async fn resources(
             Ok(request) => one(wire, request).await,
             Err(why) => Seen::Unread(why),
         };
-        let other = |shown: &Value| {
-            !shown.get("id").and_then(Value::as_str).is_some_and(|seen| seen.eq_ignore_ascii_case(&id))
-        };
+        let other =
+            |shown: &Value| !shown.get("id").and_then(Value::as_str).is_some_and(|seen| same_id(seen, &id));
         let seen = match seen.shown().is_some_and(other) {
             true => Seen::Unread("the answer is about another resource".to_owned()),
             false => seen,

@@ -53,7 +53,10 @@ impl<'a> Patient<'a> {
             let pause = asked_for.unwrap_or(wait);
             tries += 1;
             if tries == TRIES || pause > LONGEST {
-                self.put_off.fetch_max(asked_for.unwrap_or_default().as_secs(), Ordering::Relaxed);
+                // A part of a second is waited for whole.
+                let whole = |asked: Duration| asked.as_secs() + u64::from(asked.subsec_nanos() > 0);
+                let seconds = asked_for.map_or(0, whole);
+                self.put_off.fetch_max(seconds, Ordering::Relaxed);
                 return answer;
             }
             self.clock.sleep_until(later(self.clock.now(), pause)).await;
@@ -83,6 +86,7 @@ fn unanswered(request: &Request, answer: &Result<Reply, Failure>) -> Option<Opti
         | FailureClass::Foreign
         | FailureClass::Quota
         | FailureClass::Denied
+        | FailureClass::Unknown
         | FailureClass::Permanent => None,
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::read::one;
 use crate::{
+    compare::{same_word, text_at},
     ids::{ApiVersion, BadId, ResourceId},
     isolation::{Given, Report, Seen, TakenBack},
     ports::Wire,
@@ -64,9 +65,10 @@ fn request(given: &Given, method: Method) -> Result<Request, String> {
 
 /// Whether what is there under the id is what was judged.
 fn is_still(given: &Given, shown: &Value) -> bool {
-    let (pointer, wanted) = match given {
-        Given::RoleAssignment { principal_id, .. } => ("/properties/principalId", principal_id),
-        Given::FederatedCredential { subject, .. } => ("/subject", subject),
+    let (pointer, wanted, same): (_, _, fn(&str, &str) -> bool) = match given {
+        Given::RoleAssignment { principal_id, .. } => ("/properties/principalId", principal_id, same_word),
+        // To the letter, as Entra compares subjects.
+        Given::FederatedCredential { subject, .. } => ("/subject", subject, |one, other| one == other),
     };
-    shown.pointer(pointer).and_then(Value::as_str).is_some_and(|seen| seen.eq_ignore_ascii_case(wanted))
+    !wanted.is_empty() && same(text_at(shown, pointer), wanted)
 }

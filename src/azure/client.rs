@@ -3,9 +3,14 @@
 
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimePrinter;
 use reqwest::{Client, RequestBuilder, Response, header::HeaderMap, redirect};
 
 use super::call::{Call, ended};
+use crate::{
+    ports::{Clock as _, SystemClock},
+    steps::retry_after,
+};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,10 +38,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The `Retry-After` header in its form with seconds, which is the one that Azure documents.
+    /// How long the service wants to be left alone, in whichever form it says so.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let header = self.headers.iter().find(|(name, _)| name == "retry-after");
-        header?.1.trim().parse().ok().map(Duration::from_secs)
+        let header =
+            |name: &str| self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+        retry_after(|name| header(name).map(String::as_str))
     }
 }
 
@@ -115,7 +121,12 @@ async fn read(mut incoming: Response, most: usize) -> Result<Answer, Lost> {
     let named = incoming.headers().iter();
     let texts =
         named.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
-    let headers = texts.collect();
+    let mut headers: Vec<(String, String)> = texts.collect();
+    // A wait that is given as a date counts from the answer's own; one without is dated here.
+    if !headers.iter().any(|(name, _)| name == "date") {
+        let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&SystemClock.now());
+        headers.extend(now.ok().map(|now| ("date".to_owned(), now)));
+    }
     let mut body = Vec::new();
     while let Some(chunk) = incoming.chunk().await.map_err(|error| Lost::why(&error))? {
         if body.len() + chunk.len() > most {

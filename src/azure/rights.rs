@@ -17,18 +17,17 @@ use super::{
 use crate::{
     config::{AzureConfig, Identity},
     ids::{ApiVersion, BadId, ResourceId},
+    paging::ask,
     permissions::{
         Comparison, Held, OPTIONAL, Permissions, Role, compare,
         data_plane::{GRAPH, GRAPH_OPTIONAL},
     },
-    ports::{Clock, Wire as _},
-    steps::{Api, Failure, Method, Reply, Request, failure::classify},
+    ports::Clock,
+    steps::{Failure, Method, Request, items},
 };
 
 /// The version of the API description.
 const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
-/// Nobody holds so many roles that their list has more pages.
-const MOST_PAGES: usize = 10;
 
 /// What came of one comparison.
 #[derive(Debug)]
@@ -87,23 +86,10 @@ pub async fn held(
 async fn at_scope(wire: &HttpWire, scope: &str) -> Result<Vec<Held>, Failure> {
     let scope: ResourceId = scope.parse().map_err(|why: BadId| Failure::not_sent(why.to_string()))?;
     let list = "/providers/Microsoft.Authorization/permissions";
-    let mut request = Request::arm_of(Method::Get, &scope, list, &API_VERSION);
-    let mut held = Vec::new();
-    for _ in 0..MOST_PAGES {
-        let reply = wire.send(request).await?;
-        if !reply.is_success() {
-            return Err(classify(&reply));
-        }
-        let Reply { mut body, .. } = reply;
-        let page: Result<Vec<Held>, _> = serde_json::from_value(body["value"].take());
-        held.extend(page.map_err(|_| Failure::nonsense("the list of permissions can't be read"))?);
-        match body["nextLink"].as_str() {
-            // The wire follows it on Resource Manager's own host only.
-            Some(next) => request = Request::given(Api::Arm, next),
-            None => return Ok(held),
-        }
-    }
-    Err(Failure::nonsense("the list of permissions does not end"))
+    let list = Request::arm_of(Method::Get, &scope, list, &API_VERSION).every_page();
+    let reply = ask(wire, list).await?;
+    let held = items(&reply)?.iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>();
+    held.map_err(|_| Failure::nonsense("the list of permissions can't be read"))
 }
 
 /// The application permissions that our own token for Graph names. Nobody else's token is read, so no signature is

@@ -193,7 +193,10 @@ fn deletes(request: &Request) -> bool {
 
 /// Whether a request asks about an operation, at the whole URL that Azure Resource Manager has given for it.
 fn is_question(request: &Request) -> bool {
-    request.api == Api::Arm && request.method == Method::Get && !request.path.starts_with('/')
+    request.api == Api::Arm
+        && request.method == Method::Get
+        && !request.list
+        && !request.path.starts_with('/')
 }
 
 impl Wire for HttpWire {

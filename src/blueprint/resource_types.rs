@@ -79,8 +79,6 @@ pub struct ResourceType {
     pub marker: Marker,
     /// JSON pointers into the body that can't change after creation: a new value there means replacement.
     pub immutable: &'static [&'static str],
-    /// JSON pointers that Azure never shows again or answers in another form: left out of comparisons.
-    pub write_only: &'static [&'static str],
     /// JSON pointers whose observed value a rewrite keeps when the body is silent about them.
     pub carry: &'static [&'static str],
     /// Query parameter of DELETE that purges at once, e.g. `forceToPurge=true`.
@@ -107,7 +105,6 @@ const PLAIN: ResourceType = ResourceType {
     location: true,
     marker: Marker::Tags,
     immutable: &["/location"],
-    write_only: &[],
     carry: &[],
     purge_query: None,
     soft_deletion: None,

@@ -1,10 +1,10 @@
 //! `tenantry list`: all tenants.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use clap::Args as ClapArgs;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     call::{Instance, text},
@@ -46,6 +46,13 @@ fn show(answer: &Value) {
         .collect();
     let lines = output::table(&["TENANT", "STATUS", "TIER", "STEPS", "ENDPOINT"], &rows);
     lines.iter().for_each(|line| output::line(line));
+    let met = answer.get("tenants").and_then(Value::as_array).into_iter().flatten();
+    let met = met.filter_map(|tenant| tenant.get("unknownCodes")?.as_object()).flat_map(Map::keys);
+    let codes: BTreeSet<&str> = met.map(String::as_str).collect();
+    if !codes.is_empty() {
+        let codes: Vec<&str> = codes.into_iter().collect();
+        output::line(&format!("unknown codes: {} (docs/runbooks.md, unknown)", codes.join(", ")));
+    }
     let next = text(answer, "/next");
     if !next.is_empty() {
         output::line(&format!("more: tenantry list --after {next}"));

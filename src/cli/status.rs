@@ -47,6 +47,12 @@ fn show(tenant: &Value) {
             value.as_str().map_or_else(|| value.to_string(), str::to_owned)
         ));
     }
+    for (code, met) in tenant.get("unknownCodes").and_then(Value::as_object).into_iter().flatten() {
+        let [count, status, step, at] = ["/count", "/status", "/step", "/at"].map(|member| text(met, member));
+        output::line(&format!(
+            "  unknown code {code} ({status}): {count} times, last at {at} in step {step}"
+        ));
+    }
     let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
     let rows: Vec<Vec<String>> = steps
         .map(|(name, step)| {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     blueprint::{Kind, Outputs, ResourceType},
+    compare::{self, graph},
     config::DriftClass,
     ids::StepName,
     steps::{self, Reply, Request, Step, Verdict, redact},
@@ -119,6 +120,18 @@ impl<'a> Glance<'a> {
         }
     }
 
+    /// The type by whose rules it is compared.
+    fn compared_as(&self) -> String {
+        match self.kind {
+            Kind::EntraApplication => graph::APPLICATION.to_owned(),
+            Kind::ServicePrincipal => graph::SERVICE_PRINCIPAL.to_owned(),
+            Kind::FederatedCredential => graph::FEDERATED_CREDENTIAL.to_owned(),
+            Kind::Arm | Kind::ArmUpdate | Kind::Check | Kind::RoleAssignment | Kind::Isolation => {
+                ResourceType::type_of_id(&self.resource()).unwrap_or_default()
+            }
+        }
+    }
+
     fn item(&self, path: &str, wanted: Value, seen: Value, severity: DriftClass, remedy: Remedy) -> Item {
         Item {
             step: self.name.clone(),
@@ -136,8 +149,9 @@ impl<'a> Glance<'a> {
     }
 
     fn differs(&self, path: &str, reply: &Reply) -> Item {
-        let wanted = shown(path, self.fields.get("body").and_then(|body| body.pointer(path)));
-        self.item(path, wanted, shown(path, reply.body.pointer(path)), class_of(path), Remedy::Write)
+        let wanted = shown(path, self.fields.get("body").and_then(|body| compare::at(body, path)));
+        let seen = shown(path, compare::at(&reply.body, path));
+        self.item(path, wanted, seen, class_of(path), Remedy::Write)
     }
 
     fn absent(&self) -> Item {
@@ -155,22 +169,22 @@ impl<'a> Glance<'a> {
     /// Its marks are another's, or gone: it is never changed.
     fn foreign(&self, reply: &Reply) -> Item {
         let owner = self.step.target().get("owner").cloned();
-        let seen = shown("/tags", reply.body.get("tags"));
+        let seen = shown("/tags", compare::member(&reply.body, "tags"));
         self.item("/tags", shown("/tags", owner.as_ref()), seen, DriftClass::Isolation, Remedy::Person)
     }
 
     /// What a check expects and does not see.
     fn expected(&self, reply: &Reply) -> Vec<Item> {
         let expect = self.fields.get("expect").and_then(Value::as_object);
+        let kind = self.compared_as();
         let wrong = expect.into_iter().flatten().filter(|(pointer, wanted)| {
-            match (wanted, reply.body.pointer(pointer).unwrap_or(&Value::Null)) {
-                (Value::String(wanted), Value::String(seen)) => !wanted.eq_ignore_ascii_case(seen),
-                (wanted, seen) => *wanted != seen,
-            }
+            let seen = compare::at(&reply.body, pointer).unwrap_or(&Value::Null);
+            !compare::same_at(&kind, pointer, wanted, seen)
         });
         wrong
             .map(|(path, wanted)| {
-                let (wanted, seen) = (shown(path, Some(wanted)), shown(path, reply.body.pointer(path)));
+                let seen = compare::at(&reply.body, path);
+                let (wanted, seen) = (shown(path, Some(wanted)), shown(path, seen));
                 self.item(path, wanted, seen, class_of(path), Remedy::Person)
             })
             .collect()
@@ -183,9 +197,11 @@ impl<'a> Glance<'a> {
         if self.kind == Kind::RoleAssignment || self.kind == Kind::FederatedCredential {
             return items;
         }
+        let kind = self.compared_as();
+        let same = |path: &str, recorded: &Value, seen: &Value| compare::same_at(&kind, path, recorded, seen);
         for (name, seen) in told {
             let path = self.pointers.get(name).cloned().unwrap_or_else(|| format!("/{name}"));
-            if let Some(recorded) = self.recorded.get(name).filter(|recorded| *recorded != seen) {
+            if let Some(recorded) = self.recorded.get(name).filter(|recorded| !same(&path, recorded, seen)) {
                 let (recorded, seen) = (shown(&path, Some(recorded)), shown(&path, Some(seen)));
                 items.push(self.item(&path, recorded, seen, class_of(&path), Remedy::Remake));
             }
@@ -195,11 +211,11 @@ impl<'a> Glance<'a> {
 
     fn never(&self, reply: &Reply) -> Vec<Item> {
         let full = |path: &str| {
-            reply.body.pointer(path).and_then(Value::as_array).is_some_and(|items| !items.is_empty())
+            compare::at(&reply.body, path).and_then(Value::as_array).is_some_and(|items| !items.is_empty())
         };
         let rows = NEVER.iter().filter(|(kind, path)| *kind == self.kind && full(path));
         rows.map(|(_, path)| {
-            let seen = shown(path, reply.body.pointer(path));
+            let seen = shown(path, compare::at(&reply.body, path));
             self.item(path, json!([]), seen, class_of(path), Remedy::Person)
         })
         .collect()

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::By;
 use crate::{
+    compare::text_at,
     ids::{ApiVersion, ResourceId},
     steps::{Method, Request, odata_key},
 };
@@ -32,14 +33,14 @@ pub fn question(resource: &str, from: Timestamp, to: Timestamp) -> Option<Reques
         odata_key(resource),
     );
     let list = "/providers/Microsoft.Insights/eventtypes/management/values";
-    Some(Request::arm_of(Method::Get, &subscription, list, &API_VERSION).with_query("$filter", &filter))
+    let list = Request::arm_of(Method::Get, &subscription, list, &API_VERSION);
+    Some(list.with_query("$filter", &filter).every_page())
 }
 
 /// The latest change that did not fail, and who made it.
 pub fn newest(entries: &[Value]) -> Option<By> {
     let text = |entry: &Value, pointer: &str| {
-        let text = entry.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        text.chars().filter(|c| !c.is_control()).take(CHARACTERS).collect::<String>()
+        text_at(entry, pointer).chars().filter(|c| !c.is_control()).take(CHARACTERS).collect::<String>()
     };
     let changes = entries.iter().filter(|entry| {
         let operation = text(entry, "/operationName/value").to_ascii_lowercase();

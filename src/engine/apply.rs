@@ -49,6 +49,12 @@ pub fn apply(
     };
     let (before, doomed) = (record.state.word(), record.doomed);
     let raw = if let Event::Failed(failure) = &event { failure.raw.as_deref().cloned() } else { None };
+    if let Event::Failed(failure) | Event::Unanswered(failure) = &event
+        && failure.unlisted
+    {
+        let status = failure.raw.as_ref().map_or(0, |raw| raw.status);
+        tenant.unknown_codes.note(&failure.cause.code, status, name, now);
+    }
     sight.remove(name);
     let mut at = At { tenant, sight, name, policy, now };
     let change = match event {
@@ -126,7 +132,9 @@ impl At<'_> {
     }
 
     fn wanted(&mut self, verdict: Verdict, resource: Option<serde_json::Value>) -> Change {
-        let (attempts, written) = self.peek(|record| (record.attempts, record.written)).unwrap_or_default();
+        // A write that ended in nobody knows what says nothing about what Azure keeps.
+        let heeded = |record: &StepRecord| (record.attempts.saturating_sub(record.unknown), record.written);
+        let (attempts, written) = self.peek(heeded).unwrap_or_default();
         match verdict {
             Verdict::Matches(_) if !written && self.may_be_unseen() && !mutant::is("M30") => {
                 // It may show what was there before the last write, or before one that was meant and never sent, for the
@@ -188,6 +196,7 @@ impl At<'_> {
             record.state = StepState::Ready;
             record.outputs = outputs;
             record.failures = 0;
+            record.unknown = 0;
         })
     }
 
@@ -356,10 +365,11 @@ impl At<'_> {
     }
 
     fn failed(&mut self, failure: Failure) -> Change {
+        let last_class = failure.last_class();
         let Failure { cause, retry_after, .. } = failure;
         let (name, now, policy) = (self.name.clone(), self.now, self.policy);
         let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
-        let StepRecord { failures, turn, .. } = *past;
+        let StepRecord { failures, turn, unknown, .. } = *past;
         let lagging = cause.class == FailureClass::ReplicationLag;
         let (settling, asked) = match &past.state {
             StepState::Settling { operation, .. } => (true, operation.is_some()),
@@ -377,6 +387,7 @@ impl At<'_> {
             FailureClass::ReplicationLag => often || age > policy.lag_budget,
             // Being told to wait says nothing about the step: others are served before it.
             FailureClass::Throttled => often || age > policy.operation_deadline,
+            FailureClass::Unknown => unknown.saturating_add(1) >= policy.unknown_tries,
             FailureClass::Transient
             | FailureClass::Ambiguous
             | FailureClass::Wait
@@ -388,13 +399,18 @@ impl At<'_> {
             | FailureClass::Permanent => tries >= policy.max_failures,
         };
         if !cause.class.retryable() || exhausted {
-            return self.halt(cause);
+            return self.halt(Cause { class: last_class, ..cause });
         }
         let seed = format!("{}/{name}/{turn}/{tries}/{failures}", self.tenant.id);
-        let until = policy.retry_at(tries, retry_after, &seed, now);
+        let is_unknown = cause.class == FailureClass::Unknown;
+        let until = match is_unknown {
+            true => policy.unknown_at(unknown, retry_after, &seed, now),
+            false => policy.retry_at(tries, retry_after, &seed, now),
+        };
         self.record(|record| {
             record.since = since;
             record.failures += 1;
+            record.unknown += u32::from(is_unknown);
             // An operation that ended badly has made nothing.
             record.written &= !asked;
             record.state = StepState::Backoff { until, cause };

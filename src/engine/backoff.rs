@@ -18,6 +18,10 @@ pub struct Policy {
     /// How long something new may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report
     /// more than five minutes.
     pub lag_budget: Duration,
+    /// How often something is tried of whose refusal nobody knows the meaning, the first time included.
+    pub unknown_tries: u32,
+    /// The time over which those tries are spread; the last one comes at its end.
+    pub unknown_window: Duration,
     /// How long not to see something replicated proves nothing about whether it was written.
     pub visibility: Duration,
     /// How long one operation may run when the service gives no limit.
@@ -40,6 +44,8 @@ impl Policy {
             backoff_most: Duration::from_secs(300),
             max_failures: 12,
             lag_budget: Duration::from_secs(15 * 60),
+            unknown_tries: 5,
+            unknown_window: Duration::from_secs(15 * 60),
             visibility: Duration::from_secs(15 * 60),
             operation_deadline: Duration::from_secs(2 * 3600),
             operation_most: Duration::from_secs(24 * 3600),
@@ -55,6 +61,7 @@ impl Policy {
             backoff_first: Duration::from_millis(40),
             backoff_most: Duration::from_secs(2),
             max_failures: 60,
+            unknown_window: Duration::from_millis(1500),
             visibility: Duration::from_millis(500),
             poll_first: Duration::from_millis(20),
             poll_most: Duration::from_millis(250),
@@ -77,6 +84,22 @@ impl Policy {
         let bound = doubled.min(self.backoff_most);
         let jitter = bound.mul_f64(unit_interval(seed));
         later(now, self.asked(retry_after.filter(|_| !mutant::is("M19"))).unwrap_or_default().max(jitter))
+    }
+
+    /// When to try again after an answer that nobody knows: each pause is twice the one before, and together they are
+    /// the window; a tenth at most is added, so that many tenants do not come at once.
+    pub(super) fn unknown_at(
+        &self,
+        before: u32,
+        retry_after: Option<Duration>,
+        seed: &str,
+        now: Timestamp,
+    ) -> Timestamp {
+        let pauses = self.unknown_tries.saturating_sub(1).clamp(1, 20);
+        let parts = (1u32 << pauses) - 1;
+        let part = self.unknown_window / parts * (1u32 << before.min(pauses - 1));
+        let pause = part + part.mul_f64(unit_interval(seed) / 10.0);
+        later(now, self.asked(retry_after).unwrap_or_default().max(pause))
     }
 
     /// When to ask again about an operation that has run since `since`: a quarter of its age, within bounds.
@@ -125,5 +148,22 @@ mod tests {
         assert!(seen.len() > 25, "no jitter");
         let asked = policy.retry_at(0, Some(Duration::from_secs(77)), "s", now);
         assert_eq!(asked, later(now, Duration::from_secs(77)));
+    }
+
+    #[test]
+    fn tries_of_what_nobody_knows_are_spread_over_the_window() {
+        let policy = Policy::azure();
+        let mut now = Timestamp::UNIX_EPOCH;
+        for before in 0..policy.unknown_tries - 1 {
+            let next = policy.unknown_at(before, None, &format!("seed {before}"), now);
+            assert!(next > now);
+            now = next;
+        }
+        let took = Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap();
+        assert!(took >= policy.unknown_window && took <= policy.unknown_window * 11 / 10, "{took:?}");
+        let asked = policy.unknown_at(0, Some(Duration::from_secs(77)), "s", now);
+        assert_eq!(asked, later(now, Duration::from_secs(77)));
+        let odd = Policy { unknown_tries: 0, ..policy };
+        assert!(odd.unknown_at(u32::MAX, None, "s", now) >= later(now, odd.unknown_window));
     }
 }

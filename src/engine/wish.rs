@@ -13,7 +13,7 @@ use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
     mutant,
-    tenant::{Goal, Later, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant},
+    tenant::{Goal, Later, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant, UnknownCodes},
 };
 
 /// A new tenant, or a new incarnation of a removed one.
@@ -58,6 +58,7 @@ pub fn sign_up(
         numbered: 0,
         sequence: 0,
         drift: None,
+        unknown_codes: UnknownCodes::default(),
         due_at: None,
         created_at: now,
         updated_at: now,
@@ -74,6 +75,7 @@ pub fn sign_up(
         plan,
         steps,
         drift: None,
+        unknown_codes: UnknownCodes::default(),
         created_at: now,
         proof: None,
         ..base

@@ -13,7 +13,10 @@ use super::{
     report::{Accepted, Gap},
     subject::{Own, Subject},
 };
-use crate::ids::TenantId;
+use crate::{
+    compare::{at, same_id, same_word, text_at},
+    ids::TenantId,
+};
 
 /// The calls that every proof needs. One of another tenant is not among them: there may be no other.
 const ALWAYS: [ProbeKind; 5] =
@@ -116,7 +119,7 @@ impl<'a> Case<'a> {
         let own = |own: &Own| Protected { id: own.id.clone(), kind: own.kind.clone(), shared: false };
         let mut protected: Vec<Protected> = self.subject.resources.iter().map(own).collect();
         let mut add = |id: &str, kind: &str| {
-            let known = protected.iter().any(|one| one.id.eq_ignore_ascii_case(id));
+            let known = protected.iter().any(|one| same_id(&one.id, id));
             if !id.is_empty() && !known && !self.subject.owns(id) {
                 protected.push(Protected { id: id.to_owned(), kind: kind.to_owned(), shared: true });
             }
@@ -129,7 +132,7 @@ impl<'a> Case<'a> {
             let shown = self.resource(&workspace).unwrap_or(&Value::Null);
             for (pointer, kind) in [("/properties/storageAccount", STORAGE), ("/properties/keyVault", VAULT)]
             {
-                add(shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default(), kind);
+                add(text_at(shown, pointer), kind);
             }
         }
         protected
@@ -329,9 +332,9 @@ impl<'a> Case<'a> {
 
     /// Whether a principal is that of a workspace that the tenant shares.
     fn is_shared_workspace(&self, principal: &str) -> bool {
-        let shared = self.protected.iter().filter(|one| one.shared && one.kind == WORKSPACE);
-        let id = |one: &Protected| self.resource(&one.id)?.pointer("/identity/principalId")?.as_str();
-        shared.filter_map(id).any(|id| id.eq_ignore_ascii_case(principal))
+        let shared = self.protected.iter().filter(|one| one.shared && same_word(&one.kind, WORKSPACE));
+        let id = |one: &Protected| at(self.resource(&one.id)?, "/identity/principalId")?.as_str();
+        shared.filter_map(id).any(|id| same_word(id, principal))
     }
 
     fn accept(&mut self, grant: &Grant<'_>, powers: Powers, why: &str) {
@@ -381,7 +384,7 @@ fn own_principals(subject: &Subject, evidence: &Evidence) -> BTreeMap<String, &'
             true => ("/properties/principalId", "its managed identity"),
             false => ("/identity/principalId", "the identity of one of its resources"),
         };
-        if let Some(id) = seen.and_then(|seen| seen.pointer(pointer)).and_then(Value::as_str) {
+        if let Some(id) = seen.and_then(|seen| at(seen, pointer)).and_then(Value::as_str) {
             own.insert(id.to_ascii_lowercase(), what);
         }
     }

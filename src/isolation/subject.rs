@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::probe::{Aim, Target};
 use crate::{
     blueprint::{Kind, ResourceType},
+    compare::{self, same_word},
     ids::{StepName, TenantId},
     tenant::{Goal, Status, StepRecord, StepState, Tenant},
 };
@@ -131,6 +132,15 @@ pub struct Declared {
     pub audiences: Vec<String>,
 }
 
+impl Declared {
+    /// Whether both trust the same: to the letter, as Entra does, and whatever the order of the audiences.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let body =
+            |one: &Self| json!({"issuer": one.issuer, "subject": one.subject, "audiences": one.audiences});
+        compare::differences(compare::graph::FEDERATED_CREDENTIAL, &body(self), &body(other)).is_empty()
+    }
+}
+
 /// Whether nothing about a tenant is under way, whatever the request that it belongs to: what proves it is not counted.
 fn is_at_rest(tenant: &Tenant) -> bool {
     let others = tenant.steps.values().filter(|record| record.kind != Kind::Isolation);
@@ -177,7 +187,10 @@ impl Subject {
         }
         for (name, record) in of(Kind::ServicePrincipal) {
             let (app_id, id) = (told(record, "appId"), told(record, "id"));
-            let owner = subject.applications.iter_mut().find(|own| !id.is_empty() && own.app_id == app_id);
+            let owner = subject
+                .applications
+                .iter_mut()
+                .find(|own| !id.is_empty() && same_word(&own.app_id, app_id.as_str()));
             if let Some(owner) = owner {
                 owner.principal_id = id;
             } else if record.state == StepState::Ready {
@@ -320,7 +333,7 @@ impl Reader<'_> {
             subject: text("/body/subject").to_owned(),
             audiences: audiences.filter_map(|one| Some(one.as_str()?.to_owned())).collect(),
         };
-        match applications.iter_mut().find(|own| own.object_id == text("/application")) {
+        match applications.iter_mut().find(|own| same_word(&own.object_id, text("/application"))) {
             Some(owner) => _ = owner.credentials.insert(text("/name").to_owned(), declared),
             None => return Err(format!("step {name}: its application is not among the tenant's own")),
         }

@@ -164,6 +164,7 @@ impl<'a> Drive<'a> {
             }
         }
         self.busy.remove(&name);
+        Self::count_unknown(&event);
         let before = match &event {
             // The answer to a write, and no look: it shows what Azure has taken.
             Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) if mutating => Some(Event::Written),

@@ -10,6 +10,7 @@ use crate::{
     engine::{Event, Seen},
     ids::ResourceId,
     mutant,
+    paging::ask,
     ports::Wire,
     steps::{
         Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict, operation,
@@ -27,7 +28,7 @@ pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Optio
             Err(failure) => return Event::Failed(failure),
         }
     }
-    let reply = match wire.send(step.look()).await {
+    let reply = match ask(wire.as_ref(), step.look()).await {
         Ok(reply) => reply,
         Err(failure) => return Event::Failed(failure),
     };
@@ -46,7 +47,7 @@ pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Optio
 async fn among_the_deleted(wire: &Arc<dyn Wire>, step: &Arc<dyn Step>) -> Result<Option<String>, Failure> {
     let Some(restorable) = step.restorable() else { return Ok(None) };
     for (number, request) in restorable.looks().into_iter().enumerate() {
-        let reply = wire.send(request).await?;
+        let reply = ask(wire.as_ref(), request).await?;
         if let Some(id) = restorable.judge(number, &reply)? {
             return Ok(Some(id));
         }
@@ -98,8 +99,24 @@ pub(super) async fn write(wire: Arc<dyn Wire>, step: Arc<dyn Step>, seen: Option
             Ok(_) | Err(_) if mutant::is("M15") => believed(),
             Ok(_) | Err(_) => Event::Written,
         },
-        Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(failure),
+        Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(held(&wire, &step, failure).await),
     }
+}
+
+/// A refusal as a conflict may come from something deleted that still holds the name; its service says so, or only that
+/// there is a conflict. The look decides, and says what holds it.
+async fn held(wire: &Arc<dyn Wire>, step: &Arc<dyn Step>, mut failure: Failure) -> Failure {
+    let conflict = failure.raw.as_ref().is_some_and(|raw| raw.status == 409)
+        && matches!(failure.cause.class, FailureClass::Wait | FailureClass::NameHeld);
+    let Some(request) = step.name_holder().filter(|_| conflict) else { return failure };
+    // What can't be read changes nothing about the refusal.
+    if let Ok(reply) = ask(wire.as_ref(), request).await
+        && let Some(holder) = step.judge_holder(&reply)
+    {
+        failure.cause.class = FailureClass::NameHeld;
+        failure.cause.message = format!("{}; {holder}", failure.cause.message);
+    }
+    failure
 }
 
 /// The same grant under another name is what was asked for; the look finds it.
@@ -113,7 +130,7 @@ fn progress(reply: &Reply) -> Result<Progress, Failure> {
 /// Looks for something that should be gone; the first look that shows something decides.
 pub(super) async fn search(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>) -> Event {
     for (number, request) in remains.looks().into_iter().enumerate() {
-        let reply = match wire.send(request).await {
+        let reply = match ask(wire.as_ref(), request).await {
             Ok(reply) => reply,
             Err(failure) => return Event::Failed(failure),
         };

@@ -9,7 +9,7 @@ use crate::{
     ids::StepName,
     ports::StoreError,
     steps::Verdict,
-    telemetry::{KeyValue, Span, SpanKind, Trace, metrics},
+    telemetry::{KeyValue, Span, SpanKind, Trace, label, metrics},
     tenant::{Action, Status, StepRecord, StepState, Tenant},
 };
 
@@ -102,9 +102,20 @@ impl Drive<'_> {
                 });
             }
             (before, StepState::Backoff { cause, .. }) if *before != record.state => {
-                metrics::record(&metrics::RETRIES, 1.0, || [cause.code.clone(), word(cause.class)]);
+                metrics::record(&metrics::RETRIES, 1.0, || [label(&cause.code), word(cause.class)]);
             }
             _ => {}
+        }
+    }
+
+    /// Counts an answer whose code the table of errors does not know.
+    pub(super) fn count_unknown(event: &Event) {
+        if let Event::Failed(failure) | Event::Unanswered(failure) = event
+            && failure.unlisted
+        {
+            let code = &failure.cause.code;
+            tracing::warn!(why = code, "a service gave a code that the table of errors does not know");
+            metrics::record(&metrics::UNKNOWN_CODES, 1.0, || [label(code)]);
         }
     }
 

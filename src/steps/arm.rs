@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, api_version, bad_field, compare, failure,
+    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, api_version, bad_field, failure,
     operation, resource_id, told,
 };
 use crate::{
     blueprint::{Outputs, Purge, ResourceType},
+    compare,
     ids::{ApiVersion, ResourceId, segment_objection},
     mutant,
     tenant::{Cause, FailureClass},
@@ -24,6 +25,8 @@ pub(super) struct Place {
     pub(super) id: ResourceId,
     pub(super) api_version: ApiVersion,
     kind: Option<&'static ResourceType>,
+    /// The type's name, of types too that have no row.
+    pub(super) type_name: String,
     /// Where soft-deleted things of this type are kept.
     location: Option<String>,
     /// Our marks; empty for a type that can't carry tags.
@@ -45,8 +48,12 @@ impl Place {
         if let Some(why) = location.and_then(|text| segment_objection(&text.replace(' ', ""))) {
             return Err(bad_field("location", why));
         }
+        let id = resource_id(fields, "id")?;
+        let type_name = fields.get("type").and_then(Value::as_str).map(str::to_owned);
+        let type_name = type_name.or_else(|| ResourceType::type_of_id(id.as_str()));
         Ok(Self {
-            id: resource_id(fields, "id")?,
+            type_name: type_name.unwrap_or_default(),
+            id,
             api_version: api_version(fields)?,
             kind,
             location: location.map(str::to_owned),
@@ -70,17 +77,24 @@ impl Place {
         Request { serial, ..request }
     }
 
-    pub(super) fn skip(&self) -> &'static [&'static str] {
-        self.kind.map_or(&[], |kind| kind.write_only)
-    }
-
     pub(super) fn whole(&self) -> &'static [&'static str] {
         self.kind.map_or(&[], |kind| kind.carry)
     }
 
+    /// The soft-deleted resource's own id, for types that Azure keeps after deletion.
+    fn deleted_id(&self) -> Option<ResourceId> {
+        let path = self.kind?.soft_deletion?.path;
+        let (subscription, group) = (self.id.subscription()?, self.id.group()?);
+        // People may write "West Europe", and paths may not.
+        let location = self.location.as_deref()?.replace(' ', "").to_ascii_lowercase();
+        let path = path.replace("{location}", &location).replace("{group}", group);
+        format!("/subscriptions/{subscription}/{}", path.replace("{name}", self.id.name())).parse().ok()
+    }
+
     /// Whose the resource is, if it is not ours.
     pub(super) fn stranger(&self, resource: &Value) -> Option<String> {
-        let tag = |name: &str| resource.get("tags")?.get(name)?.as_str();
+        // Names of tags are compared without case, and may come back so.
+        let tag = |name: &str| compare::member(compare::member(resource, "tags")?, name)?.as_str();
         let ours = self.owner.iter().all(|(name, value)| tag(name) == Some(value.as_str()));
         (!ours && !mutant::is("M17")).then(|| match tag("tenantry-tenant") {
             Some(tenant) => format!("tenant {}", failure::word(tenant)),
@@ -93,7 +107,7 @@ impl Place {
         match reply.status {
             404 => Ok(None),
             200 | 201 if reply.body.is_object() => {
-                match reply.body.get("id").and_then(Value::as_str) {
+                match compare::member(&reply.body, "id").and_then(Value::as_str) {
                     Some(id) if is_id(id, &self.id) => Ok(Some(&reply.body)),
                     Some(_) => Err(Failure::nonsense("the answer is about another resource")),
                     // Nothing may be concluded from it, least of all that the resource is a stranger's.
@@ -119,14 +133,9 @@ fn network(kind: Option<&ResourceType>, fields: &Value) -> Option<String> {
 
 /// What Azure says about a resource that it gave up on.
 pub(super) fn broken(resource: &Value) -> Option<Cause> {
-    let state = resource.pointer("/properties/provisioningState").and_then(Value::as_str)?;
-    ["Failed", "Canceled"].iter().any(|end| end.eq_ignore_ascii_case(state)).then(|| {
-        Cause::ours(
-            FailureClass::Permanent,
-            "provisioning-failed",
-            format!("the resource is in state {state}"),
-        )
-    })
+    let state = operation::failed_state(resource)?;
+    let message = format!("the resource is in state {}", failure::word(state));
+    Some(Cause::ours(FailureClass::Permanent, "provisioning-failed", message))
 }
 
 /// The step.
@@ -164,13 +173,26 @@ impl Step for Arm {
     fn write(&self, seen: Option<&Value>) -> Option<Request> {
         let mut body = self.body.clone();
         for pointer in self.place.whole() {
-            if let Some(value) =
-                seen.and_then(|seen| seen.pointer(pointer)).filter(|_| body.pointer(pointer).is_none())
+            if let Some(value) = seen
+                .and_then(|seen| compare::at(seen, pointer))
+                .filter(|_| compare::at(&body, pointer).is_none())
             {
                 insert(&mut body, pointer, value.clone());
             }
         }
         Some(self.place.request(Method::Put).with_body(body))
+    }
+
+    fn name_holder(&self) -> Option<Request> {
+        Some(Request::arm(Method::Get, &self.place.deleted_id()?, &self.place.api_version))
+    }
+
+    fn judge_holder(&self, reply: &Reply) -> Option<String> {
+        let id = compare::member(&reply.body, "id").and_then(Value::as_str).filter(|_| reply.is_success())?;
+        let until = compare::text_at(&reply.body, "/properties/scheduledPurgeDate");
+        let until =
+            if until.is_empty() { String::new() } else { format!(", which Azure keeps until {until}") };
+        Some(failure::sentence(&format!("its name is held by the deleted {id}{until}")))
     }
 }
 
@@ -187,7 +209,7 @@ pub(super) fn judge_body(
     if let Some(cause) = broken(resource) {
         return Ok(Verdict::Broken(cause));
     }
-    let differences = compare::differences(body, resource, place.skip(), place.whole());
+    let differences = compare::differences(&place.type_name, body, resource);
     Ok(if differences.is_empty() {
         Verdict::Matches(told(outputs, resource)?)
     } else {
@@ -218,24 +240,13 @@ impl ArmRemains {
         Ok(Self { place: Place::new(target)? })
     }
 
-    /// The soft-deleted resource's own id, for types that Azure keeps after deletion.
-    fn deleted_id(&self) -> Option<ResourceId> {
-        let path = self.place.kind?.soft_deletion?.path;
-        let (subscription, group) = (self.place.id.subscription()?, self.place.id.group()?);
-        // People may write "West Europe", and paths may not.
-        let location = self.place.location.as_deref()?.replace(' ', "").to_ascii_lowercase();
-        let path = path.replace("{location}", &location).replace("{group}", group);
-        let path = path.replace("{name}", self.place.id.name());
-        format!("/subscriptions/{subscription}/{path}").parse().ok()
-    }
-
     fn judge_deleted(&self, reply: &Reply) -> Result<Trace, Failure> {
         match reply.status {
             404 => Ok(Trace::Nothing),
             200 if reply.body.get("id").is_some_and(Value::is_string) => {
                 // A vault shows whose place it held; an account lies under the place that it held, with its tags.
-                let vault = reply.body.pointer("/properties/vaultId").and_then(Value::as_str);
-                let tagged = reply.body.get("tags").is_some_and(Value::is_object);
+                let vault = compare::at(&reply.body, "/properties/vaultId").and_then(Value::as_str);
+                let tagged = compare::member(&reply.body, "tags").is_some_and(Value::is_object);
                 let ours = vault.is_none_or(|id| is_id(id, &self.place.id))
                     && !(tagged && self.place.stranger(&reply.body).is_some());
                 Ok(if ours { Trace::Lingering(Outputs::new()) } else { Trace::Foreign })
@@ -249,7 +260,9 @@ impl ArmRemains {
 impl Remains for ArmRemains {
     fn looks(&self) -> Vec<Request> {
         let mut looks = vec![self.place.request(Method::Get)];
-        looks.extend(self.deleted_id().map(|id| Request::arm(Method::Get, &id, &self.place.api_version)));
+        looks.extend(
+            self.place.deleted_id().map(|id| Request::arm(Method::Get, &id, &self.place.api_version)),
+        );
         looks
     }
 
@@ -261,8 +274,7 @@ impl Remains for ArmRemains {
         if self.place.stranger(resource).is_some() {
             return Ok(Trace::Foreign);
         }
-        let state = resource.pointer("/properties/provisioningState").and_then(Value::as_str);
-        if state.is_some_and(|state| state.eq_ignore_ascii_case("Deleting")) {
+        if compare::same_word(compare::text_at(resource, "/properties/provisioningState"), "Deleting") {
             return Ok(Trace::Settling);
         }
         Ok(Trace::Present(Outputs::new()))
@@ -280,7 +292,7 @@ impl Remains for ArmRemains {
                 Some(request)
             }
             Trace::Lingering(_) => {
-                let (id, version) = (self.deleted_id()?, &self.place.api_version);
+                let (id, version) = (self.place.deleted_id()?, &self.place.api_version);
                 Some(match self.place.kind?.soft_deletion?.purge {
                     Purge::Action => Request::arm_of(Method::Post, &id, "/purge", version),
                     Purge::Delete => Request::arm(Method::Delete, &id, version),

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, arm, compare, operation};
+use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, arm, operation};
 use crate::{
     blueprint::Outputs,
+    compare,
     tenant::{Cause, FailureClass},
 };
 
@@ -92,7 +93,7 @@ impl Remains for UpdateRemains {
             return Ok(Trace::Settling);
         }
         let undo = self.undo.as_ref().unwrap_or(&Value::Null);
-        let undone = compare::differences(undo, resource, self.place.skip(), self.place.whole()).is_empty();
+        let undone = compare::differences(&self.place.type_name, undo, resource).is_empty();
         // A resource that Azure gave up on is about to be deleted as it is.
         let hopeless = arm::broken(resource).is_some();
         Ok(if undone || hopeless { Trace::Nothing } else { Trace::Present(Outputs::new()) })

@@ -9,6 +9,8 @@ use super::{
     operation, resource_id, told,
 };
 use crate::{
+    blueprint::ResourceType,
+    compare,
     ids::{ApiVersion, ResourceId},
     tenant::{Cause, FailureClass},
 };
@@ -46,23 +48,21 @@ impl Step for Check {
         if !reply.is_success() {
             return Err(failure::classify(reply));
         }
-        let shown = reply.body.get("id").and_then(Value::as_str);
+        let shown = compare::member(&reply.body, "id").and_then(Value::as_str);
         if shown.is_some_and(|id| !is_id(id, &self.id)) || !reply.body.is_object() {
             return Err(Failure::nonsense("the answer does not show the resource"));
         }
         if !operation::is_terminal(&reply.body) {
             return Ok(Verdict::Settling);
         }
+        let kind = ResourceType::type_of_id(self.id.as_str()).unwrap_or_default();
         let wrong: Vec<String> = self
             .expect
             .iter()
             .filter_map(|(pointer, wanted)| {
-                let seen = reply.body.pointer(pointer).unwrap_or(&Value::Null);
-                let same = match (wanted, seen) {
-                    (Value::String(wanted), Value::String(seen)) => wanted.eq_ignore_ascii_case(seen),
-                    (wanted, seen) => wanted == seen,
-                };
-                (!same).then(|| format!("{pointer} is {seen}, expected {wanted}"))
+                let seen = compare::at(&reply.body, pointer).unwrap_or(&Value::Null);
+                (!compare::same_at(&kind, pointer, wanted, seen))
+                    .then(|| format!("{pointer} is {seen}, expected {wanted}"))
             })
             .collect();
         if wrong.is_empty() {

@@ -7,9 +7,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Failure, GraphPath, Method, ObjectId, Reply, Request, failure, request::odata_key};
+use super::{Failure, GraphPath, Method, ObjectId, Reply, Request, failure, items, request::odata_key};
+use crate::compare::same_word;
 
-/// More than one tenant's deleted objects can ever be; the most that Graph puts into one page.
+/// The most that Graph puts into one page.
 const PAGE: &str = "999";
 
 /// Where one object is found once it is deleted.
@@ -56,7 +57,7 @@ impl Deleted {
                 .with_query("$select", select)
                 .with_query("$top", PAGE)
         });
-        by_id.into_iter().chain(in_list).collect()
+        by_id.into_iter().chain(in_list.map(Request::every_page)).collect()
     }
 
     /// Whether the look number `look` is for the very object that the step has made or found.
@@ -73,10 +74,11 @@ impl Deleted {
             // what is there all the same shows when the name turns out to be held.
             403 => Ok(None),
             400 if listed => Ok(None),
-            200 if listed => self.in_list(&reply.body),
+            200 if listed => self.in_list(reply),
             200 if reply.body.get("id").is_some_and(Value::is_string) => {
                 let (key, value) = &self.key;
-                let same = reply.body.get(*key).and_then(Value::as_str).is_none_or(|seen| seen == value);
+                let same =
+                    reply.body.get(*key).and_then(Value::as_str).is_none_or(|seen| same_word(seen, value));
                 Ok(same.then_some(&reply.body))
             }
             200..=299 => Err(Failure::nonsense("the answer shows no object")),
@@ -84,17 +86,12 @@ impl Deleted {
         }
     }
 
-    fn in_list<'a>(&self, body: &'a Value) -> Result<Option<&'a Value>, Failure> {
-        let all = body.get("value").and_then(Value::as_array);
-        let all = all.ok_or_else(|| Failure::nonsense("the list of what was deleted has no value"))?;
+    fn in_list<'a>(&self, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
         let (key, value) = &self.key;
-        let found = all.iter().find(|object| object.get(*key).and_then(Value::as_str) == Some(value));
-        match found {
-            None if body.get("@odata.nextLink").is_some() => {
-                Err(Failure::nonsense("the list of what was deleted does not end with its first page"))
-            }
-            found => Ok(found),
-        }
+        let is_it = |object: &&Value| {
+            object.get(*key).and_then(Value::as_str).is_some_and(|seen| same_word(seen, value))
+        };
+        Ok(items(reply)?.iter().find(is_it))
     }
 
     /// Brings it back. The body's members are for users only; the description wants one all the same.

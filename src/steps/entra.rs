@@ -6,10 +6,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Trace, Verdict, compare,
+    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Trace, Verdict,
     deleted::Deleted, failure, text,
 };
-use crate::{blueprint::Outputs, mutant};
+use crate::{blueprint::Outputs, compare, mutant};
 
 /// A Graph object that is found by an alternate key.
 struct Keyed {
@@ -17,6 +17,8 @@ struct Keyed {
     path: GraphPath,
     /// The collection alone.
     collection: &'static str,
+    /// The type in Graph's words.
+    kind: &'static str,
     /// The key's name and value.
     key: (&'static str, String),
     /// Tags that say whose it is.
@@ -26,12 +28,20 @@ struct Keyed {
 impl Keyed {
     fn application(unique_name: &str, owner: Vec<String>) -> Self {
         let path = GraphPath::of("/v1.0/applications").keyed("uniqueName", unique_name);
-        Self { path, collection: "/v1.0/applications", key: ("uniqueName", unique_name.to_owned()), owner }
+        let key = ("uniqueName", unique_name.to_owned());
+        Self { path, collection: "/v1.0/applications", kind: compare::graph::APPLICATION, key, owner }
     }
 
     fn service_principal(app_id: &str, owner: Vec<String>) -> Self {
         let path = GraphPath::of("/v1.0/servicePrincipals").keyed("appId", app_id);
-        Self { path, collection: "/v1.0/servicePrincipals", key: ("appId", app_id.to_owned()), owner }
+        let key = ("appId", app_id.to_owned());
+        Self {
+            path,
+            collection: "/v1.0/servicePrincipals",
+            kind: compare::graph::SERVICE_PRINCIPAL,
+            key,
+            owner,
+        }
     }
 
     fn look(&self) -> Request {
@@ -55,7 +65,7 @@ impl Keyed {
         if !self.ours(object) {
             return Ok(Verdict::Foreign("somebody else: it lacks tenantry's tags".to_owned()));
         }
-        let differences = compare::differences(body, object, &["/tags"], &[]);
+        let differences = compare::differences(self.kind, body, object);
         Ok(if differences.is_empty() { Verdict::Matches(ids(object)) } else { Verdict::Differs(differences) })
     }
 
@@ -67,7 +77,7 @@ impl Keyed {
         let seen = reply.body.get(*key).and_then(Value::as_str);
         match reply.status {
             404 => Ok(None),
-            200 | 201 if seen.is_some_and(|seen| !seen.eq_ignore_ascii_case(value)) => {
+            200 | 201 if seen.is_some_and(|seen| !compare::same_word(seen, value)) => {
                 Err(Failure::nonsense("the answer is about another object"))
             }
             200 | 201 if needed.iter().all(|id| told.contains_key(*id)) => Ok(Some(&reply.body)),

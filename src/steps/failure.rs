@@ -1,20 +1,25 @@
-//! The one table of errors: what an answer means, and what can be done about it.
+//! What an answer means, and what can be done about it: reads the words of a service and asks the table
+//! ([`super::codes`]) about them.
 //!
-//! Source: Microsoft's troubleshooting pages for ARM deployments, role-based access control, online endpoints and
-//! Graph, and public issues of their SDKs. The innermost known code decides, for `DeploymentFailed`, `BadRequest` and
-//! the like are wrappers; a message decides only where a service gives nothing better. Some services write their
-//! members with a capital, leave `code` null, or put another error as text into a message.
+//! The innermost known code decides, for `DeploymentFailed`, `BadRequest` and the like are wrappers; a message decides
+//! only where a service gives nothing better. Some services write their members with a capital, leave `code` null, put
+//! another error as text into a message, or answer with RFC 9457's problem details.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Reply, redact};
-use crate::tenant::{Cause, FailureClass, RawAnswer};
-
-use FailureClass::{
-    Ambiguous, Denied, NameHeld, NeedsProvider, Permanent, Quota, ReplicationLag, Throttled, Transient, Wait,
+use super::{
+    Reply,
+    codes::{by_status, is_known, of_code, of_hint, of_message},
+    redact,
 };
+use crate::{
+    compare::member,
+    tenant::{Cause, FailureClass, RawAnswer},
+};
+
+use FailureClass::{Ambiguous, Denied, Permanent, ReplicationLag, Transient, Unknown};
 
 /// The code of a request that was not sent because its URL is not on the service's own host.
 pub const REFUSED_URL: &str = "refused-url";
@@ -29,11 +34,13 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// What the service answered, if it did.
     pub raw: Option<Box<RawAnswer>>,
+    /// Whether the service gave a code that the table does not know, and nothing else decided: it is to be learnt.
+    pub unlisted: bool,
 }
 
 impl From<Cause> for Failure {
     fn from(cause: Cause) -> Self {
-        Self { cause, retry_after: None, raw: None }
+        Self { cause, retry_after: None, raw: None, unlisted: false }
     }
 }
 
@@ -48,68 +55,22 @@ impl Failure {
         Cause::ours(Transient, "not-sent", message).into()
     }
 
+    /// The class in which it stays when it was tried for as long as its class is worth: what nobody knows, and what
+    /// was taken for lag, turns out to be a refusal.
+    pub fn last_class(&self) -> FailureClass {
+        let refused = self.raw.as_ref().is_some_and(|raw| raw.status == 403);
+        let class = self.cause.class;
+        if refused && matches!(class, Unknown | ReplicationLag) {
+            return Denied;
+        }
+        if class == Unknown { Permanent } else { class }
+    }
+
     /// An answer that makes no sense; asking again is cheap and safe.
     pub fn nonsense(message: impl Into<String>) -> Self {
         Cause::ours(Transient, "unexpected-answer", message).into()
     }
 }
-
-/// Codes that say more than their HTTP status. Compared without case.
-const CODES: &[(&str, FailureClass)] = &[
-    ("InternalServerError", Transient),
-    ("AnotherOperationInProgress", Transient),
-    ("RetryableError", Transient),
-    ("RetryableErrorDueToAnotherOperation", Throttled),
-    ("ReferencedResourceNotProvisioned", Transient),
-    ("StorageAccountOperationInProgress", Transient),
-    ("OperationCanceled", Transient),
-    ("SecretsInjectionError", ReplicationLag),
-    ("PrincipalNotFound", ReplicationLag),
-    ("NoBackingApplicationObject", ReplicationLag),
-    ("Request_ResourceNotFound", ReplicationLag),
-    ("ResourceNotFound", ReplicationLag),
-    ("ParentResourceNotFound", ReplicationLag),
-    ("ResourceGroupNotFound", ReplicationLag),
-    ("ResourceGroupBeingDeleted", Wait),
-    ("WorkspaceManagedNetworkNotReady", Wait),
-    ("MissingSubscriptionRegistration", NeedsProvider),
-    ("InvalidSubscriptionRegistrationState", NeedsProvider),
-    ("NoRegisteredProviderFound", NeedsProvider),
-    ("FlagMustBeSetForRestore", NameHeld),
-    ("CustomDomainInUse", NameHeld),
-    ("VaultAlreadyExists", NameHeld),
-    ("StorageAccountAlreadyTaken", NameHeld),
-    ("RoleAssignmentUpdateNotPermitted", Permanent),
-    ("RoleAssignmentLimitExceeded", Quota),
-    ("OutOfQuota", Quota),
-    ("ResourceQuotaExceeded", Quota),
-    ("QuotaExceeded", Quota),
-    ("Directory_QuotaExceeded", Quota),
-    ("SkuNotAvailable", Quota),
-    ("RequestDisallowedByPolicy", Permanent),
-    ("LinkedAuthorizationFailed", Denied),
-    ("AuthorizationFailed", Denied),
-    ("Authorization_RequestDenied", Denied),
-    ("InvalidAuthenticationTokenTenant", Denied),
-    ("InvalidAuthenticationToken", Transient),
-    ("ScopeLocked", Denied),
-    ("PropertyChangeNotAllowed", Permanent),
-    ("ImageBuildFailure", Permanent),
-    ("BadArgument", Permanent),
-    ("ResourceNotReady", Permanent),
-];
-
-/// How families of codes begin; for codes that are not among [`CODES`]. Compared without case.
-const FAMILIES: &[(&str, FailureClass)] = &[("DeploymentActive", Transient), ("Invalid", Permanent)];
-
-/// Message parts that decide where the code is only a wrapper. Compared without case.
-const MESSAGES: &[(&str, FailureClass)] = &[
-    ("soft-deleted workspace exists", NameHeld),
-    ("does not reference a valid application object", ReplicationLag),
-    ("updating provisioning state", Wait),
-    // Graph's answer (400 `Request_BadRequest`) while a deleted application holds the name, which it does for 30 days.
-    ("same value for property uniquename already exists", NameHeld),
-];
 
 /// How much is kept of what a service gives as one word: a code, an id, an owner's name.
 const WORD_CHARACTERS: usize = 120;
@@ -130,8 +91,8 @@ pub fn classify(reply: &Reply) -> Failure {
 /// The request itself was allowed, so a permission that is missing now is one that the tenant's own identities were
 /// granted just before: such a grant takes effect within some ten minutes.
 pub fn ended(reply: &Reply, state: &str) -> Failure {
-    let mut failure = told_by(reply, Permanent, "the operation failed");
-    if failure.cause.code == UNKNOWN {
+    let mut failure = told_by(reply, Unknown, "the operation failed");
+    if failure.cause.code == NO_CODE {
         state.clone_into(&mut failure.cause.code);
     }
     if failure.cause.class == Denied && failure.cause.code.ends_with("AuthorizationFailed") {
@@ -141,7 +102,7 @@ pub fn ended(reply: &Reply, state: &str) -> Failure {
 }
 
 /// The code of an error that has none.
-const UNKNOWN: &str = "unknown";
+const NO_CODE: &str = "unknown";
 
 /// The one place where the words of a service become a cause: nothing of them is kept that is not redacted.
 fn told_by(reply: &Reply, otherwise: FailureClass, without_words: &str) -> Failure {
@@ -149,23 +110,27 @@ fn told_by(reply: &Reply, otherwise: FailureClass, without_words: &str) -> Failu
     let mut words = Vec::new();
     collect(error, &mut words, 0);
     // Innermost first: the outer ones are wrappers.
-    let by_message = words.iter().rev().find_map(|said| Some((said, of_message(said.message.as_deref()?)?)));
+    let message = |class: fn(&str) -> Option<FailureClass>| {
+        words.iter().rev().find_map(|said| Some((said, class(said.message.as_deref()?)?)))
+    };
     let by_code = || words.iter().rev().find_map(|said| Some((said, of_code(said.code.as_deref()?)?)));
-    let decisive = by_message.or_else(by_code);
+    let decisive = message(of_message).or_else(by_code).or_else(|| message(of_hint));
     let said = decisive.map(|(said, _)| said).or_else(|| words.iter().rev().find(|said| said.code.is_some()));
     let first =
         |of: fn(&Said) -> Option<&String>| said.and_then(of).or_else(|| words.iter().find_map(of)).cloned();
     let azure_request_id = reply.header("x-ms-request-id").or_else(|| reply.header("request-id")).map(word);
     let message = first(|said| said.message.as_ref()).unwrap_or_else(|| without_words.to_owned());
     let cause = Cause {
-        code: first(|said| said.code.as_ref()).map_or_else(|| UNKNOWN.to_owned(), |code| word(&code)),
+        code: first(|said| said.code.as_ref()).map_or_else(|| NO_CODE.to_owned(), |code| word(&code)),
         class: decisive.map_or(otherwise, |(_, class)| class),
         message: sentence(&message),
         azure_request_id: azure_request_id.clone(),
     };
     let body = if reply.body.is_null() { String::new() } else { reply.body.to_string() };
     let raw = RawAnswer { status: reply.status, azure_request_id, body: cut(&redact(&body), RAW_CHARACTERS) };
-    Failure { cause, retry_after: reply.retry_after(), raw: Some(Box::new(raw)) }
+    let settled = matches!(reply.status, 401 | 429 | 500..=599) || cause.code == NO_CODE;
+    let unlisted = decisive.is_none() && !settled && !is_known(&cause.code);
+    Failure { cause, retry_after: reply.retry_after(), raw: Some(Box::new(raw)), unlisted }
 }
 
 /// What one error in a tree of errors says.
@@ -180,7 +145,8 @@ fn collect(error: &Value, all: &mut Vec<Said>, depth: usize) {
         let text = member(error, name)?.as_str().filter(|text| !text.is_empty())?;
         Some(text.to_owned())
     };
-    let said = Said { code: text("code"), message: text("message") };
+    let message = text("message").or_else(|| problem(error));
+    let said = Said { code: text("code"), message };
     // A whole error may stand in a message, as text.
     let told: Option<Value> = said.message.as_deref().and_then(|text| serde_json::from_str(text).ok());
     all.push(said);
@@ -196,34 +162,17 @@ fn collect(error: &Value, all: &mut Vec<Said>, depth: usize) {
     }
 }
 
-/// A member by its name, however it is written.
-fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    let members = value.as_object()?;
-    let twin = || members.iter().find(|(other, value)| other.eq_ignore_ascii_case(name) && !value.is_null());
-    members.get(name).filter(|value| !value.is_null()).or_else(|| twin().map(|(_, value)| value))
-}
-
-fn of_code(code: &str) -> Option<FailureClass> {
-    let begins =
-        |family: &str| code.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family));
-    let known = CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code));
-    known.or_else(|| FAMILIES.iter().find(|(family, _)| begins(family))).map(|(_, class)| *class)
-}
-
-fn of_message(message: &str) -> Option<FailureClass> {
-    let message = message.to_ascii_lowercase();
-    MESSAGES.iter().find(|(part, _)| message.contains(part)).map(|(_, class)| *class)
-}
-
-fn by_status(status: u16) -> FailureClass {
-    match status {
-        429 => Throttled,
-        // A redirect is never followed: whoever stands in the service's place may be gone the next time.
-        300..=399 | 401 | 408 | 500..=599 => Transient,
-        403 => Denied,
-        409 | 412 | 423 => Wait,
-        _ => Permanent,
-    }
+/// What problem details say: the first of their errors, else their detail or title. Source: RFC 9457, and the form of
+/// it that online endpoints answer with (Azure/azureml-examples#1931).
+fn problem(error: &Value) -> Option<String> {
+    let texts = |value: &Value| {
+        let first = value.as_array().and_then(|texts| texts.iter().find_map(Value::as_str));
+        first.or(value.as_str()).map(str::to_owned)
+    };
+    let first =
+        member(error, "errors").and_then(Value::as_object).and_then(|all| all.values().find_map(texts));
+    let text = |name: &str| Some(member(error, name)?.as_str()?.to_owned());
+    first.or_else(|| text("detail")).or_else(|| text("title")).filter(|text| !text.is_empty())
 }
 
 /// One word of a stranger's, as it may be kept and told.

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Trace, Verdict, compare, failure,
-    object_id, text,
+    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Trace, Verdict, failure, object_id,
+    text,
 };
-use crate::blueprint::Outputs;
+use crate::{blueprint::Outputs, compare};
 
 /// The step, and what it left behind: both are found by application and name. The name can't be changed by others
 /// without the application, so it is proof of ownership.
@@ -54,7 +54,8 @@ impl Step for FederatedCredential {
             404 => Ok(Verdict::Absent),
             200..=299 => {
                 let id = shown(reply)?.clone();
-                let differences = compare::differences(&self.body, &reply.body, &[], &[]);
+                let differences =
+                    compare::differences(compare::graph::FEDERATED_CREDENTIAL, &self.body, &reply.body);
                 Ok(match differences.is_empty() {
                     true => Verdict::Matches(Outputs::from([("id".to_owned(), id)])),
                     false => Verdict::Differs(differences),

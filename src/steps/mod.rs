@@ -6,13 +6,15 @@
 mod arm;
 mod arm_update;
 mod check;
-mod compare;
+pub mod codes;
 mod deleted;
 mod entra;
 pub mod failure;
 mod federated;
 pub mod operation;
+mod pages;
 mod request;
+mod retry_after;
 mod role_assignment;
 
 use std::collections::BTreeMap;
@@ -21,10 +23,13 @@ use serde_json::Value;
 
 pub use crate::secrets::redact;
 pub use failure::{Failure, REFUSED_URL};
+pub use pages::{MAX_PAGES, Page, Pages, items};
 pub use request::{Api, GraphPath, Method, ObjectId, Reply, Request, odata_key};
+pub use retry_after::{MOST as LONGEST_RETRY_AFTER, retry_after};
 
 use crate::{
     blueprint::{Kind, Outputs, PlannedStep},
+    compare,
     ids::{ApiVersion, ResourceId},
     secrets::{carried_within, is_secret_name},
     tenant::{Cause, FailureClass},
@@ -79,6 +84,14 @@ pub trait Step: Send + Sync {
     fn write(&self, seen: Option<&Value>) -> Option<Request>;
     /// How it is brought back after a deletion; `None` where what is deleted is made anew.
     fn restorable(&self) -> Option<&dyn Restorable> {
+        None
+    }
+    /// Where its service keeps deleted things that may hold its name; asked when a write is refused as a conflict.
+    fn name_holder(&self) -> Option<Request> {
+        None
+    }
+    /// Who holds the name, in words, from the answer to [`Self::name_holder`]; `None` if nobody does.
+    fn judge_holder(&self, _reply: &Reply) -> Option<String> {
         None
     }
 }
@@ -183,7 +196,7 @@ fn bad_field(name: &str, why: impl std::fmt::Display) -> Failure {
 fn told(outputs: &BTreeMap<String, String>, shown: &Value) -> Result<Outputs, Failure> {
     let mut told = Outputs::new();
     for (name, pointer) in outputs {
-        let Some(value) = shown.pointer(pointer) else { continue };
+        let Some(value) = compare::at(shown, pointer) else { continue };
         let by_name =
             pointer.split('/').any(is_secret_name) && value.as_str().is_some_and(|text| !text.is_empty());
         if by_name || carried_within(value).is_some() {

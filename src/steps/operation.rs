@@ -1,7 +1,8 @@
 //! Long-running operations: is a write done, and what does a poll say?
 //!
 //! Source: Microsoft, "Track asynchronous Azure operations": poll `Azure-AsyncOperation` if it is there, else
-//! `Location`; the two answer differently; every state but Succeeded, Failed and Canceled means running. A service may
+//! `Location`; the two answer differently; every state but Succeeded, Failed and Canceled means running ([`codes`] has
+//! the words that some providers use for these). A service may
 //! say in `x-ms-async-operation-timeout`, an ISO 8601 duration, for how long an operation is worth asking about.
 
 use std::time::Duration;
@@ -9,9 +10,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
-use super::{Api, Failure, Reply, Request, failure};
+use super::{Api, Failure, Reply, Request, codes, failure};
 use crate::{
     blueprint::ResourceType,
+    compare,
     tenant::{Poll, PollStyle},
 };
 
@@ -36,10 +38,16 @@ pub enum Progress {
 
 /// Whether a resource's `provisioningState` is final. A resource without one is done.
 pub fn is_terminal(resource: &Value) -> bool {
-    match resource.pointer("/properties/provisioningState").and_then(Value::as_str) {
-        None => true,
-        Some(state) => ["Succeeded", "Failed", "Canceled"].iter().any(|end| end.eq_ignore_ascii_case(state)),
-    }
+    state(resource).is_none_or(|state| codes::ended(state).is_some())
+}
+
+/// The state of a resource whose last write came to nothing.
+pub(super) fn failed_state(resource: &Value) -> Option<&str> {
+    state(resource).filter(|state| codes::ended(state) == Some(false))
+}
+
+fn state(resource: &Value) -> Option<&str> {
+    Some(compare::text_at(resource, "/properties/provisioningState")).filter(|state| !state.is_empty())
 }
 
 /// What the answer to a write or delete says.
@@ -102,15 +110,15 @@ fn names_a_missing_right(reply: &Reply) -> bool {
 }
 
 fn by_status(reply: &Reply) -> Result<Progress, Failure> {
-    let status = reply.body.get("status").and_then(Value::as_str);
+    let status = compare::member(&reply.body, "status").and_then(Value::as_str);
     let status = status.ok_or_else(|| Failure::nonsense("the operation's answer has no status"))?;
-    let is = |other: &str| status.eq_ignore_ascii_case(other);
-    Ok(if is("Succeeded") {
-        Progress::Done
-    } else if is("Failed") || is("Canceled") {
-        Progress::Ended(failure::ended(reply, status))
-    } else {
-        Progress::Running { operation: None, after: reply.retry_after() }
+    // A state that nobody knows means running, but not beside an error.
+    let has_error = || compare::at(&reply.body, "/error/code").is_some_and(Value::is_string);
+    Ok(match codes::ended(status) {
+        Some(true) => Progress::Done,
+        Some(false) => Progress::Ended(failure::ended(reply, status)),
+        None if has_error() => Progress::Ended(failure::ended(reply, status)),
+        None => Progress::Running { operation: None, after: reply.retry_after() },
     })
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use super::retry_after::retry_after;
 use crate::ids::{ApiVersion, ResourceId};
 
 /// Which service a request is for; the wire knows its address and its token audience.
@@ -64,17 +65,20 @@ pub struct Request {
     /// What Azure changes one at a time, as a key: requests that mutate under the same key are not to be under way
     /// together, or they are refused. For private endpoints the id of their virtual network, in lower case.
     pub serial: Option<String>,
+    /// Whether the answer is a list, of which every page is to be read; see [`super::Pages`].
+    pub list: bool,
 }
 
 impl Request {
     /// A request without body and headers, to an address as it stands. For what a service itself has given there is
     /// [`Self::given`]; what is made of ids goes by the typed constructors.
     pub fn new(api: Api, method: Method, path: impl Into<String>) -> Self {
-        Self { api, method, path: path.into(), about: None, headers: Vec::new(), body: None, serial: None }
+        let (about, headers, body, serial) = (None, Vec::new(), None, None);
+        Self { api, method, path: path.into(), about, headers, body, serial, list: false }
     }
 
-    /// A look at an address that the service itself has given: of an operation, or of a list's next page. The wire
-    /// follows it on the service's own host only.
+    /// A look at an address that the service itself has given, as that of an operation. The wire follows it on the
+    /// service's own host only.
     pub fn given(api: Api, url: impl Into<String>) -> Self {
         Self::new(api, Method::Get, url)
     }
@@ -101,6 +105,13 @@ impl Request {
     pub fn with_query(mut self, name: &'static str, encoded: &str) -> Self {
         let mark = if self.path.contains('?') { '&' } else { '?' };
         self.path = format!("{}{mark}{name}={encoded}", self.path);
+        self
+    }
+
+    /// As a request for a list, of which every page is to be read.
+    #[must_use]
+    pub fn every_page(mut self) -> Self {
+        self.list = true;
         self
     }
 
@@ -146,9 +157,9 @@ impl Reply {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The `Retry-After` header in its form with seconds, which is the one that Azure documents.
+    /// How long the service wants to be left alone, in whichever form it says so; see [`super::retry_after`].
     pub fn retry_after(&self) -> Option<Duration> {
-        self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+        retry_after(|name| self.header(name))
     }
 }
 

@@ -6,11 +6,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, request::odata_key, resource_id,
-    text,
+    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, items, request::odata_key,
+    resource_id, text,
 };
 use crate::{
     blueprint::{Outputs, role_assignment_name},
+    compare::{same_id, same_role, same_word, text_at},
     ids::{ApiVersion, ResourceId},
 };
 
@@ -37,7 +38,9 @@ impl RoleAssignment {
     fn all_of_principal(&self) -> Request {
         let list = "/providers/Microsoft.Authorization/roleAssignments";
         let filter = format!("principalId%20eq%20'{}'", odata_key(&self.principal));
-        Request::arm_of(Method::Get, &self.scope, list, &API_VERSION).with_query("$filter", &filter)
+        Request::arm_of(Method::Get, &self.scope, list, &API_VERSION)
+            .with_query("$filter", &filter)
+            .every_page()
     }
 
     /// The id of the assignment that grants exactly this, if the answer has one.
@@ -49,30 +52,26 @@ impl RoleAssignment {
         if !reply.is_success() {
             return Err(failure::classify(reply));
         }
-        if reply.body.get("principalId").is_some() || reply.body.pointer("/properties/principalId").is_some()
-        {
+        // The answer to a write shows the assignment itself.
+        if !text_at(&reply.body, "/properties/principalId").is_empty() {
             return self.grants(&reply.body).then(|| self.id_of(&reply.body)).transpose();
         }
-        let all = reply.body.get("value").and_then(Value::as_array);
-        let all = all.ok_or_else(|| Failure::nonsense("the list of role assignments has no value"))?;
-        all.iter().find(|assignment| self.grants(assignment)).map(|found| self.id_of(found)).transpose()
+        let found = items(reply)?.iter().find(|assignment| self.grants(assignment));
+        found.map(|found| self.id_of(found)).transpose()
     }
 
     /// The id of an assignment at this scope. What lies elsewhere is not what was looked for, whatever a list says of it.
     fn id_of(&self, assignment: &Value) -> Result<String, Failure> {
-        let id = assignment.get("id").and_then(Value::as_str).unwrap_or_default();
+        let id = text_at(assignment, "/id");
         let here = id.parse().is_ok_and(|id: ResourceId| self.scope.holds(&id));
         here.then(|| id.to_owned()).ok_or_else(|| Failure::nonsense("the assignment's id lies elsewhere"))
     }
 
     fn grants(&self, assignment: &Value) -> bool {
-        let same = |name: &str, wanted: &str| {
-            let seen = assignment.pointer(&format!("/properties/{name}")).and_then(Value::as_str);
-            seen.is_some_and(|seen| seen.eq_ignore_ascii_case(wanted))
-        };
-        same("scope", self.scope.as_str())
-            && same("principalId", &self.principal)
-            && same("roleDefinitionId", &self.role)
+        let seen = |name: &str| text_at(assignment, &format!("/properties/{name}"));
+        same_id(seen("scope"), self.scope.as_str())
+            && same_word(seen("principalId"), &self.principal)
+            && same_role(seen("roleDefinitionId"), &self.role)
     }
 }
 

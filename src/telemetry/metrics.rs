@@ -96,6 +96,14 @@ pub const RETRIES: Metric = metric(
     &["tenantry.code", "tenantry.class"],
     "failures after which a step is tried again by itself, by code and class",
 );
+/// What the table of errors does not know yet.
+pub const UNKNOWN_CODES: Metric = metric(
+    "tenantry.unknown_codes",
+    Kind::Counter,
+    "{answer}",
+    &["tenantry.code"],
+    "answers whose code the table of errors does not know; from the 101st code of a process on, and for what is no code, `other`",
+);
 /// How long the services' limits make us wait.
 pub const THROTTLE_WAIT: Metric = metric(
     "tenantry.throttle.wait",
@@ -146,12 +154,13 @@ pub const DEAD_LETTERS: Metric = metric(
 );
 
 /// All of them.
-pub const METRICS: [Metric; 11] = [
+pub const METRICS: [Metric; 12] = [
     REQUESTS,
     OPERATIONS,
     TIME_TO_READY,
     STEP_DURATION,
     RETRIES,
+    UNKNOWN_CODES,
     THROTTLE_WAIT,
     QUEUE_AGE,
     DUE_BACKLOG,

@@ -10,6 +10,7 @@
 //! Exporting happens on threads of its own, from queues of a bounded length: it delays nothing, fails nothing, and what
 //! can't be delivered is dropped. Nothing but the attributes at each call goes out: no header, no body, no query.
 
+mod codes;
 mod courier;
 mod export;
 mod log;
@@ -17,6 +18,7 @@ pub mod metrics;
 mod span;
 mod trace;
 
+pub use codes::label;
 pub use export::{Export, Exporter, Sampling, export};
 pub use log::{Style, begin};
 pub use metrics::{METRICS, Metric};

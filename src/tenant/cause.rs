@@ -20,7 +20,7 @@ pub enum FailureClass {
     Wait,
     /// A resource provider has to be registered in the subscription first; tenantry does that.
     NeedsProvider,
-    /// The name is held by a soft-deleted object.
+    /// The name is taken: by a soft-deleted object, or by somebody else's.
     NameHeld,
     /// An object without our ownership mark is in the way.
     Foreign,
@@ -28,6 +28,8 @@ pub enum FailureClass {
     Quota,
     /// We lack a permission.
     Denied,
+    /// Nobody knows what it means: tried again a few times over a window, for most of what is not known passes.
+    Unknown,
     /// Asking again can't help: the request, the blueprint or a policy has to change.
     Permanent,
 }
@@ -41,7 +43,8 @@ impl FailureClass {
             | Self::Ambiguous
             | Self::ReplicationLag
             | Self::Wait
-            | Self::NeedsProvider => true,
+            | Self::NeedsProvider
+            | Self::Unknown => true,
             Self::NameHeld | Self::Foreign | Self::Quota | Self::Denied | Self::Permanent => false,
         }
     }
@@ -57,10 +60,13 @@ impl FailureClass {
             Self::NeedsProvider => {
                 "register the resource provider in the subscription, then retry the tenant"
             }
-            Self::NameHeld => "purge or restore the soft-deleted object of that name, then retry the tenant",
+            Self::NameHeld => {
+                "purge or restore the soft-deleted object that holds the name, or remove the one that has it, then retry the tenant"
+            }
             Self::Foreign => "find out whose object it is; remove or rename it, then retry the tenant",
             Self::Quota => "raise the quota or free capacity, then retry the tenant",
             Self::Denied => "give the provisioner the missing permission, then retry the tenant",
+            Self::Unknown => "read what the service says, and retry the tenant when it no longer holds",
             Self::Permanent => {
                 "correct the request or the blueprint and send an update, or deprovision the tenant"
             }

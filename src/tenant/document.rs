@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Action, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story};
+use super::{
+    Action, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story, UnknownCodes,
+};
 use crate::{
     blueprint::{Outputs, Plan},
     ids::{StepName, TenantId},
@@ -210,6 +212,9 @@ pub struct Tenant {
     /// What was last told of drift; absent as long as there never was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftTold>,
+    /// Codes of services that the table of errors does not know, as this tenant's steps met them.
+    #[serde(default, skip_serializing_if = "UnknownCodes::is_empty")]
+    pub unknown_codes: UnknownCodes,
     /// When somebody has to look at it again; `None` when nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,

@@ -12,6 +12,7 @@ mod proof;
 mod spec;
 mod step;
 mod stored;
+mod unknown_code;
 
 pub use cause::{Cause, FailureClass, RawAnswer};
 pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
@@ -22,3 +23,4 @@ pub use proof::{Proof, Proven, Verdict};
 pub use spec::{Action, Extent, External, Placement, Reason, Spec, Suspension};
 pub use step::{Poll, PollStyle, StepRecord, StepState};
 pub use stored::{MAX_DOCUMENT_BYTES, TooLarge, UnreadableDocument};
+pub use unknown_code::{UnknownCode, UnknownCodes};

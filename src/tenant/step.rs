@@ -135,6 +135,9 @@ pub struct StepRecord {
     /// Failures in a row; sets the back-off.
     #[serde(default)]
     pub failures: u32,
+    /// Answers of this turn that nobody knows the meaning of; only so many are tried again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u32,
     /// When this turn began, or its current failure streak; budgets count from here.
     pub since: Timestamp,
 }
@@ -156,6 +159,7 @@ impl StepRecord {
             written: false,
             recreated: 0,
             failures: 0,
+            unknown: 0,
             since: now,
         }
     }
@@ -167,6 +171,7 @@ impl StepRecord {
         self.attempts = 0;
         self.written = false;
         self.failures = 0;
+        self.unknown = 0;
         self.since = now;
     }
 }

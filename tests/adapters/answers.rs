@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenantry::{
     azure::wire::HttpWire,
+    paging,
     ports::Wire as _,
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     tenant::FailureClass,
@@ -107,6 +108,31 @@ async fn urls_on_other_hosts_get_neither_a_request_nor_a_token() {
         assert_eq!((code.as_str(), class), (REFUSED_URL, FailureClass::Permanent), "{foreign}");
     }
     assert!(script.asked().is_empty() && elsewhere.asked().is_empty());
+}
+
+/// A list is read page after page on the service's own host, or it is an error; never is a part taken for the whole.
+#[tokio::test]
+async fn a_list_is_read_to_its_end_on_the_services_own_host() {
+    let elsewhere = Script::new([]).await;
+    let list = || Request::given(Api::Arm, "/subscriptions/s/providers/x/things?api-version=1").every_page();
+    let script = Script::new([
+        reply(
+            200,
+            &json!({"value": [], "nextLink": "/subscriptions/s/second?api-version=1&$skiptoken=a%20b"}),
+        ),
+        reply(200, &json!({"value": [{"id": "/one"}], "nextLink": ""})),
+        reply(200, &json!({"value": [], "nextLink": format!("{}/subscriptions/s/third", elsewhere.url)})),
+    ])
+    .await;
+    let wire = wire(&script);
+    let whole = paging::ask(&wire, list()).await.unwrap();
+    assert_eq!(tenantry::steps::items(&whole).unwrap(), [json!({"id": "/one"})]);
+    assert_eq!(script.asked().len(), 2);
+    let (code, _) = code(paging::ask(&wire, list()).await);
+    assert_eq!((code.as_str(), elsewhere.asked().len()), (REFUSED_URL, 0));
+    // Whoever forgets to read on is told.
+    let first = Reply { status: 200, body: json!({"value": [], "nextLink": "/x"}), ..Reply::default() };
+    tenantry::steps::items(&first).unwrap_err();
 }
 
 /// What the test above is worth: with the look at the host left out, the token goes to whoever asks.

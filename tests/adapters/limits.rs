@@ -61,6 +61,41 @@ fn too_many(seconds: Option<u64>) -> Answer {
     }
 }
 
+/// A wait is obeyed in every form in which it may be asked for, and none is for ever.
+#[tokio::test]
+async fn a_pause_is_kept_in_whichever_form_it_is_asked_for() {
+    let refusal = || reply(429, &json!({"error": {"code": "TooManyRequests", "message": "Slow down."}}));
+    let date =
+        |at: &str| vec![("retry-after", at.to_owned()), ("date", "Mon, 30 Nov 2026 09:59:00 GMT".to_owned())];
+    let rows = [
+        (vec![("retry-after", "4.5".to_owned())], 4500),
+        (date("Mon, 30 Nov 2026 10:00:00 GMT"), 60_000),
+        (date("Monday, 30-Nov-26 10:00:00 GMT"), 60_000),
+        (vec![("x-ms-retry-after-ms", "7500".to_owned())], 7500),
+        (vec![("retry-after-ms", "7500".to_owned()), ("retry-after", "8".to_owned())], 7500),
+        (vec![("retry-after", "99999999999".to_owned())], 7_200_000),
+        // What can't be read is no pause of the service's, and there is one all the same.
+        (vec![("retry-after", "soon".to_owned())], 5000),
+    ];
+    for (headers, milliseconds) in rows {
+        let answer =
+            headers.iter().fold(refusal(), |answer, (name, value)| with_header(answer, name, value.clone()));
+        let stage = throttled([answer]).await;
+        let _ = stage.send(arm(Method::Put, "a")).await;
+        let held = held_back(stage.send(arm(Method::Put, "a")).await);
+        assert_eq!(held, Duration::from_millis(milliseconds), "{headers:?}");
+    }
+}
+
+/// A date without the answer's own counts from now.
+#[tokio::test]
+async fn a_pause_until_a_date_needs_no_date_of_the_answer() {
+    let refusal = reply(429, &json!({"error": {"code": "TooManyRequests", "message": "Slow down."}}));
+    let stage = throttled([with_header(refusal, "retry-after", "Fri, 31 Dec 2100 00:00:00 GMT")]).await;
+    let _ = stage.send(arm(Method::Put, "a")).await;
+    assert_eq!(held_back(stage.send(arm(Method::Put, "a")).await), Duration::from_secs(7200));
+}
+
 /// How long a request is held back for.
 fn held_back(result: Result<Reply, Failure>) -> Duration {
     let failure = result.unwrap_err();

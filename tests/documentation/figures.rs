@@ -59,6 +59,8 @@ fn setting(name: &str) -> u64 {
         "Settings::azure().skew" => span(settings.skew),
         "Policy::azure().max_failures" => policy.max_failures.into(),
         "Policy::azure().backoff_most" => span(policy.backoff_most),
+        "Policy::azure().unknown_tries" => policy.unknown_tries.into(),
+        "Policy::azure().unknown_window" => span(policy.unknown_window),
         "Policy::azure().lag_budget" => span(policy.lag_budget),
         "Policy::azure().operation_deadline" => span(policy.operation_deadline),
         "Policy::azure().operation_most" => span(policy.operation_most),

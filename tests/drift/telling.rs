@@ -131,7 +131,7 @@ async fn whoever_it_was_is_told_where_the_log_can_be_read_and_else_why_not() {
         (Some(refusal(403, "AuthorizationFailed")), "HTTP 403 (AuthorizationFailed)"),
         (Some(refusal(429, "TooManyRequests")), "HTTP 429"),
         (Some(Reply { status: 200, body: json!({"value": []}), ..Reply::default() }), "some minutes"),
-        (Some(Reply { status: 200, body: json!("odd"), ..Reply::default() }), "HTTP 200"),
+        (Some(Reply { status: 200, body: json!("odd"), ..Reply::default() }), "no items"),
         (None, ""),
     ];
     for (answer, why) in answers {

@@ -10,7 +10,7 @@ use tenantry::{
 };
 
 /// Every class of failure.
-pub(crate) const CLASSES: [FailureClass; 11] = [
+pub(crate) const CLASSES: [FailureClass; 12] = [
     FailureClass::Transient,
     FailureClass::Throttled,
     FailureClass::Ambiguous,
@@ -21,6 +21,7 @@ pub(crate) const CLASSES: [FailureClass; 11] = [
     FailureClass::Foreign,
     FailureClass::Quota,
     FailureClass::Denied,
+    FailureClass::Unknown,
     FailureClass::Permanent,
 ];
 

@@ -116,6 +116,14 @@ fn of_grants(seen: &Value) -> Vec<Row> {
             200,
             json!({"value": [set(grant, "/properties/principalId", json!("PRINCIPAL-1"))]}),
         ),
+        row("200 the role with a subscription in front", 200, {
+            let role = grant["properties"]["roleDefinitionId"].as_str().unwrap();
+            let guid = role.rsplit('/').next().unwrap().to_uppercase();
+            let shown = format!("/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/{guid}");
+            json!({"value": [set(grant, "/properties/roleDefinitionId", json!(shown))]})
+        }),
+        row("200 a page that is not the last", 200, json!({"value": [], "nextLink": "https://x/next"})),
+        row("200 a last page with an empty link", 200, json!({"value": [grant], "nextLink": ""})),
     ]
 }
 

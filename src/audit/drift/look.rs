@@ -6,6 +6,7 @@ use crate::{
     blueprint::Kind,
     drift::{Glance, Report, Sighting},
     ids::StepName,
+    paging,
     ports::Wire,
     tenant::Tenant,
 };
@@ -17,7 +18,7 @@ pub(super) async fn at(wire: &dyn Wire, tenant: &Tenant) -> Report {
     let look = |name: StepName| async move {
         let sighting = match Glance::at(tenant, &name) {
             Err(why) => Sighting::Unknown(why),
-            Ok(glance) => match wire.send(glance.question()).await {
+            Ok(glance) => match paging::ask(wire, glance.question()).await {
                 Ok(reply) => glance.judge(&reply),
                 Err(failure) => Sighting::Unknown(failure.cause.message),
             },

@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::{
     drift::{By, Report, newest, question},
+    paging,
     ports::Wire,
-    steps::Request,
+    steps::{Request, items},
     tenant::Tenant,
 };
 
 const AT_ONCE: usize = 8;
-/// How many resources are asked about, and how many pages are read of each: drift of more than that is a disaster of another
-/// kind, and the log has its own reader.
+/// How many resources are asked about: drift of more than that is a disaster of another kind, and the log has its own
+/// reader.
 const MOST_RESOURCES: usize = 50;
-const MOST_PAGES: usize = 5;
 
 pub(super) async fn ask(wire: &dyn Wire, tenant: &Tenant, report: &mut Report, now: Timestamp) {
     let resources: BTreeSet<String> = report.items.iter().map(|item| item.resource.clone()).collect();
@@ -52,24 +52,15 @@ fn since(tenant: &Tenant) -> Timestamp {
     last.checked_add(SignedDuration::from_secs(2)).unwrap_or(last)
 }
 
-async fn answer(wire: &dyn Wire, first: Request) -> Result<By, String> {
-    let mut entries: Vec<Value> = Vec::new();
-    let mut request = first;
-    for _ in 0..MOST_PAGES {
-        let api = request.api;
-        let mut reply = wire.send(request).await.map_err(|failure| unreadable(&failure.cause.message))?;
-        let page = reply.body.get_mut("value").map(Value::take).filter(|_| reply.status == 200);
-        let Some(Value::Array(page)) = page else {
-            let code = reply.body.pointer("/error/code").or_else(|| reply.body.get("code"));
-            let code: String = code.and_then(Value::as_str).unwrap_or("no code").chars().take(80).collect();
-            return Err(unreadable(&format!("HTTP {} ({code})", reply.status)));
-        };
-        entries.extend(page);
-        let next = reply.body.get("nextLink").and_then(Value::as_str).filter(|next| !next.is_empty());
-        let Some(next) = next else { break };
-        request = Request::given(api, next);
+async fn answer(wire: &dyn Wire, list: Request) -> Result<By, String> {
+    let reply = paging::ask(wire, list).await.map_err(|failure| unreadable(&failure.cause.message))?;
+    if reply.status != 200 {
+        let code = reply.body.pointer("/error/code").or_else(|| reply.body.get("code"));
+        let code: String = code.and_then(Value::as_str).unwrap_or("no code").chars().take(80).collect();
+        return Err(unreadable(&format!("HTTP {} ({code})", reply.status)));
     }
-    newest(&entries).ok_or_else(|| "the activity log names nobody; an entry may take some minutes".to_owned())
+    let entries = items(&reply).map_err(|failure| unreadable(&failure.cause.message))?;
+    newest(entries).ok_or_else(|| "the activity log names nobody; an entry may take some minutes".to_owned())
 }
 
 fn unreadable(why: &str) -> String {

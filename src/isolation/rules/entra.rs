@@ -44,7 +44,7 @@ fn text<'a>(credential: &'a Value, name: &str) -> &'a str {
     credential.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What a credential trusts. Issuer, subject and audience are compared to the letter, as Entra does.
+/// What a credential trusts.
 fn trusts(credential: &Value) -> Declared {
     let audiences = credential.get("audiences").and_then(Value::as_array).into_iter().flatten();
     Declared {
@@ -85,7 +85,9 @@ fn given(own: &OwnApplication, credential: &Value) -> Option<Given> {
 pub(super) fn changed(case: &Case<'_>) -> Vec<Found> {
     let differs = |(_, credential, known): &(&OwnApplication, &Value, &BTreeMap<String, Declared>)| {
         let matching = credential.get("claimsMatchingExpression").is_some_and(|one| !one.is_null());
-        known.get(text(credential, "name")).is_some_and(|known| matching || *known != trusts(credential))
+        known
+            .get(text(credential, "name"))
+            .is_some_and(|known| matching || !known.is_same(&trusts(credential)))
     };
     let found = credentials(case).filter(differs);
     found.map(|(own, credential, _)| Found::new(&own.unique_name, tell(credential))).collect()

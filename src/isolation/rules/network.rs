@@ -11,6 +11,7 @@ use super::{
     },
     Found,
 };
+use crate::compare::{at, same_id, same_word, text_at as text};
 
 /// The type of zone groups.
 pub(super) const ZONE_GROUP: &str = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups";
@@ -18,12 +19,8 @@ const STATUS: &str = "/properties/privateLinkServiceConnectionState/status";
 /// What the names of a workspace's zones begin with, in every cloud.
 const WORKSPACE_ZONES: [&str; 2] = ["privatelink.api.", "privatelink.notebooks."];
 
-fn text<'a>(shown: &'a Value, pointer: &str) -> &'a str {
-    shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn list<'a>(shown: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    shown.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    at(shown, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// The connections of a private endpoint, whoever had to approve them.
@@ -33,7 +30,7 @@ fn connections(shown: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn is_approved(connection: &Value) -> bool {
-    text(connection, STATUS).eq_ignore_ascii_case("Approved")
+    same_word(text(connection, STATUS), "Approved")
 }
 
 /// The private endpoint at the other end of a resource's connection.
@@ -79,7 +76,7 @@ pub(super) fn elsewhere(case: &Case<'_>) -> Vec<Found> {
     let subnet = &case.subject.stamp.subnet_id;
     for (own, shown) in case.shown(PRIVATE_ENDPOINT) {
         let seen = text(shown, "/properties/subnet/id");
-        if !subnet.is_empty() && !seen.eq_ignore_ascii_case(subnet) {
+        if !subnet.is_empty() && !same_id(seen, subnet) {
             found.push(Found::new(&own.id, format!("it is in the subnet {}", or_unknown(seen))));
         }
         for connection in connections(shown) {
@@ -125,13 +122,13 @@ pub(super) fn dns_missing(case: &Case<'_>) -> Vec<Found> {
         let recorded: Vec<&Value> = groups.iter().filter_map(|own| case.resource(&own.id)).collect();
         let workspace = connections(shown)
             .flat_map(|one| list(one, "/properties/groupIds"))
-            .any(|group| group.as_str() == Some("amlworkspace"));
+            .any(|group| group.as_str().is_some_and(|group| same_word(group, "amlworkspace")));
         let wanted = case.subject.stamp.zones.iter().filter(|zone| {
             let name = zone.rsplit('/').next().unwrap_or_default();
-            workspace && WORKSPACE_ZONES.iter().any(|start| name.starts_with(start))
+            workspace && WORKSPACE_ZONES.iter().any(|start| name.to_ascii_lowercase().starts_with(start))
         });
         for zone in wanted.filter(|_| !recorded.is_empty()) {
-            let has = |group: &&Value| zones(group).any(|other| other.eq_ignore_ascii_case(zone));
+            let has = |group: &&Value| zones(group).any(|other| same_id(other, zone));
             if !recorded.iter().any(has) {
                 found.push(Found::new(&endpoint.id, format!("its names are not in the zone {zone}")));
             }
@@ -149,7 +146,7 @@ fn zones(group: &Value) -> impl Iterator<Item = &str> {
 
 /// Zones that are not the stamp's.
 pub(super) fn dns_elsewhere(case: &Case<'_>) -> Vec<Found> {
-    let known = |zone: &str| case.subject.stamp.zones.iter().any(|other| other.eq_ignore_ascii_case(zone));
+    let known = |zone: &str| case.subject.stamp.zones.iter().any(|other| same_id(other, zone));
     let groups = case.shown(ZONE_GROUP);
     let found = groups.flat_map(|(own, shown)| zones(shown).map(move |zone| (own, zone)));
     let found = found.filter(|(_, zone)| !known(zone));

@@ -12,13 +12,10 @@ use super::{
     },
     Found,
 };
-
-fn text<'a>(shown: &'a Value, pointer: &str) -> &'a str {
-    shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
+use crate::compare::{at, member, same_id, same_word, text_at as text};
 
 fn is(shown: &Value, pointer: &str, wanted: bool) -> bool {
-    shown.pointer(pointer).and_then(Value::as_bool) == Some(wanted)
+    at(shown, pointer).and_then(Value::as_bool) == Some(wanted)
 }
 
 /// A service that takes keys.
@@ -26,7 +23,7 @@ pub(super) fn key_auth(case: &Case<'_>) -> Vec<Found> {
     let endpoints = case.shown(ENDPOINT).filter_map(|(own, shown)| {
         let mode = text(shown, "/properties/authMode");
         let says = format!("authMode is {}", or_none(mode));
-        (!mode.eq_ignore_ascii_case("AADToken")).then(|| Found::new(&own.id, says))
+        (!same_word(mode, "AADToken")).then(|| Found::new(&own.id, says))
     });
     let accounts = case.shown(ACCOUNT).filter(|(_, shown)| !is(shown, "/properties/disableLocalAuth", true));
     endpoints.chain(accounts.map(|(own, _)| Found::new(&own.id, "disableLocalAuth is not true"))).collect()
@@ -40,7 +37,7 @@ fn public(case: &Case<'_>, kind: &'static str) -> Vec<Found> {
     let found = |id: &str, shown: &Value| {
         let access = text(shown, "/properties/publicNetworkAccess");
         let says = format!("publicNetworkAccess is {}", or_none(access));
-        (!access.eq_ignore_ascii_case("Disabled")).then(|| Found::new(id, says))
+        (!same_word(access, "Disabled")).then(|| Found::new(id, says))
     };
     case.all_shown(kind).filter_map(|(one, shown)| found(&one.id, shown)).collect()
 }
@@ -87,10 +84,10 @@ pub(super) fn storage_local_users(case: &Case<'_>) -> Vec<Found> {
 pub(super) fn storage_lets_others_in(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (one, shown) in case.all_shown(STORAGE) {
-        let rules = shown.pointer("/properties/networkAcls/resourceAccessRules").and_then(Value::as_array);
+        let rules = at(shown, "/properties/networkAcls/resourceAccessRules").and_then(Value::as_array);
         for rule in rules.into_iter().flatten() {
             let id = text(rule, "/resourceId");
-            let known = case.protected.iter().any(|other| other.id.eq_ignore_ascii_case(id));
+            let known = case.protected.iter().any(|other| same_id(&other.id, id));
             if !known && !case.subject.owns(id) {
                 found.push(Found::new(&one.id, format!("its firewall lets {} in", or_none(id))));
             }
@@ -117,9 +114,9 @@ pub(super) fn endpoint_identity(case: &Case<'_>) -> Vec<Found> {
                 "it runs as itself, which lets it read the default datastore of a shared workspace",
             ));
         }
-        let identities = shown.pointer("/identity/userAssignedIdentities").and_then(Value::as_object);
+        let identities = at(shown, "/identity/userAssignedIdentities").and_then(Value::as_object);
         for id in identities.into_iter().flat_map(serde_json::Map::keys) {
-            if !case.subject.of_type(IDENTITY).any(|own| own.id.eq_ignore_ascii_case(id)) {
+            if !case.subject.of_type(IDENTITY).any(|own| same_id(&own.id, id)) {
                 found.push(Found::new(&own.id, format!("it runs as {id}, which is not the tenant's")));
             }
         }
@@ -133,7 +130,7 @@ pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
     for own in &case.subject.resources {
         let Some(shown) = case.resource(&own.id) else { continue };
         for (name, wanted) in &own.marks {
-            let seen = shown.get("tags").and_then(|tags| tags.get(name)).and_then(Value::as_str);
+            let seen = at(shown, "/tags").and_then(|tags| member(tags, name)).and_then(Value::as_str);
             if seen != Some(wanted) {
                 found.push(Found::new(
                     &own.id,
@@ -150,7 +147,7 @@ pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
         let lacks = own.marks.iter().filter(|mark| !has(mark));
         found.extend(lacks.map(|mark| Found::new(&own.unique_name, format!("it lacks the tag {mark}"))));
         let id = text(object, "/id");
-        if !own.object_id.is_empty() && !own.object_id.eq_ignore_ascii_case(id) {
+        if !own.object_id.is_empty() && !same_word(&own.object_id, id) {
             let says = format!("it is {id}, and on record is {}", own.object_id);
             found.push(Found::new(&own.unique_name, says));
         }

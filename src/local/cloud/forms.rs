@@ -147,7 +147,7 @@ impl Form {
                     })
                     .collect::<Map<String, Value>>();
             }
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 
