@@ -30,8 +30,19 @@ pub struct BadId {
 #[serde(try_from = "String", into = "String")]
 pub struct TenantId(String);
 
-/// Words that Azure refuses in names, or that are devices or tables somewhere on the way.
-const RESERVED: [&str; 9] = ["microsoft", "windows", "login", "azure", "tables", "con", "nul", "prn", "aux"];
+/// Words that Azure refuses in names, or that are tables somewhere on the way.
+const RESERVED: [&str; 5] = ["microsoft", "windows", "login", "azure", "tables"];
+/// Devices of Windows, which are no names of files in any folder; those that have a number beside them.
+/// Source: Microsoft, "Naming Files, Paths, and Namespaces".
+const DEVICES: [&str; 4] = ["con", "nul", "prn", "aux"];
+const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
+
+/// Whether a text in lower case names a device of Windows.
+fn is_device(text: &str) -> bool {
+    let numbered = NUMBERED_DEVICES.iter().filter_map(|device| text.strip_prefix(device));
+    DEVICES.contains(&text)
+        || numbered.into_iter().any(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+}
 
 impl TenantId {
     /// The id as text.
@@ -64,7 +75,7 @@ impl FromStr for TenantId {
         if bytes.last() == Some(&b'-') {
             return Err(bad("does not end in a hyphen"));
         }
-        if RESERVED.contains(&text) {
+        if RESERVED.contains(&text) || is_device(text) {
             return Err(bad("is not a word that Azure or a file system keeps for itself"));
         }
         Ok(Self(text.to_owned()))
@@ -158,10 +169,14 @@ mod tests {
 
     #[test]
     fn tenant_ids_are_checked_and_never_repaired() {
-        for good in ["abc", "contoso", "a1-b2", "x23456789012345678901234567890ab"] {
+        for good in ["abc", "contoso", "a1-b2", "com", "com10", "lpt1-a", "x23456789012345678901234567890ab"]
+        {
             assert_eq!(good.parse::<TenantId>().unwrap().as_str(), good);
         }
-        for bad in ["", "ab", "Contoso", "9abc", "-abc", "abc-", "a b c", "a_b", "straße", "tables", "con"] {
+        for bad in [
+            "", "ab", "Contoso", "9abc", "-abc", "abc-", "a b c", "a_b", "straße", "tables", "con", "com1",
+            "lpt9", "com0",
+        ] {
             assert!(bad.parse::<TenantId>().is_err(), "{bad:?} was taken");
         }
         assert!("a".repeat(33).parse::<TenantId>().is_err());

@@ -175,6 +175,39 @@ fn the_command_tells_all_faults_of_a_request() {
     insta::assert_snapshot!("unknown_tier", command(&signup("golden", json!({})), false, false).1);
 }
 
+/// A redirect address leads to one place, and to one that is seen.
+#[test]
+fn redirect_addresses_are_written_out() {
+    let planned = |address: &str| {
+        let parameters = json!({"redirectUris": ["https://app.contoso.com/auth", address]});
+        command(&signup("dedicated", parameters), false, false)
+    };
+    for good in ["https://app.contoso.com/auth?tenant=a%23b", "https://app.contoso.com:8443/"] {
+        let (code, told) = planned(good);
+        assert!(code.contains('0'), "{good}: {told}");
+    }
+    for bad in [
+        "https://*.contoso.com/auth",
+        "https://app.contoso.com/*",
+        "https://app.contoso.com/auth#token",
+        "https://app.contoso.com#@evil.example.com/",
+        "https://user:word@app.contoso.com/auth",
+        "https://%2a.contoso.com/auth",
+        "https://app.contoso.com%23.evil.example.com/",
+        "http://app.contoso.com/auth",
+        "http://localhost/auth",
+        "https://127.0.0.1/auth",
+        "myapp://auth",
+        "https:///auth",
+    ] {
+        let (code, told) = planned(bad);
+        assert!(
+            code.contains('1') && told.contains("/spec/parameters/redirectUris/1"),
+            "{bad}: {code} {told}"
+        );
+    }
+}
+
 fn codes(result: Result<Plan, Vec<Fault>>) -> Vec<(String, &'static str)> {
     result.unwrap_err().into_iter().map(|fault| (fault.pointer, fault.code)).collect()
 }

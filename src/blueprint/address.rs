@@ -43,6 +43,16 @@ pub(super) fn https_objection(text: &str) -> Option<&'static str> {
     {
         return Some("is to be an address that begins with https://");
     }
+    if text.contains('*') {
+        return Some("has a wildcard; write each address out");
+    }
+    if text.contains('#') {
+        return Some("has a fragment, which no server is ever sent");
+    }
+    let authority = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+    if authority.contains('%') {
+        return Some("has a host that is written in code");
+    }
     objection(text)
 }
 
