@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Response, tenants};
 use crate::{
-    intake::{Delivery, Intake, Turned, Verdict, granted},
+    intake::{Delivered, Delivery, Intake, Turned, Verdict, granted},
     ports::World,
     runner::Runner,
 };
@@ -42,22 +42,26 @@ pub async fn deliver(
         Ok(Delivery::Events(messages)) => messages,
         Err(turned) => return turned_away(turned),
     };
-    let (mut accepted, mut rejected, mut unsaved) = (0, 0, None);
-    for message in &messages {
-        match intake.take_in(message).await {
+    let (mut accepted, mut replayed, mut rejected, mut unsaved) = (0, 0, 0, None);
+    for Delivered { channel, message } in &messages {
+        match intake.take_in_from(channel, message).await {
             Ok(answer) => {
                 match answer.verdict {
-                    Verdict::Accepted | Verdict::Planned => accepted += 1,
                     Verdict::Rejected => rejected += 1,
+                    Verdict::Accepted | Verdict::Planned if answer.replayed => replayed += 1,
+                    Verdict::Accepted | Verdict::Planned => accepted += 1,
                 }
-                tenants::answered(world, intake, runner, &answer).await;
+                tenants::answered(world, (intake, runner), channel, &answer).await;
             }
             Err(error) => unsaved = Some(error),
         }
     }
     match unsaved {
         Some(error) => Response::unavailable(&error),
-        None => Response::json(200, json!({"accepted": accepted, "rejected": rejected})),
+        None => {
+            let counts = json!({"accepted": accepted, "replayed": replayed, "rejected": rejected});
+            Response::json(200, counts)
+        }
     }
 }
 

@@ -69,7 +69,8 @@ impl Response {
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
         match answer.verdict {
             Verdict::Accepted => {
-                let mut response = Self::json(202, json!(answer));
+                // Nothing is done for a repeat, so it is not accepted a second time.
+                let mut response = Self::json(if answer.replayed { 200 } else { 202 }, json!(answer));
                 response.headers.insert("Location".to_owned(), format!("/api/tenants/{id}"));
                 response
             }
@@ -98,11 +99,14 @@ pub fn length_required() -> Response {
     )
 }
 
-/// 404 for what is not there, 409 for what does not fit the present state, 413 for what is too large, 400 otherwise.
+/// 403 for another's tenant, 404 for what is not there, 409 for what does not fit the present state, 413 for what is too
+/// large, 400 otherwise.
 fn status_of(code: &str) -> u16 {
     match code {
+        "not_your_tenant" => 403,
         "unknown_tenant" => 404,
         "request_conflict"
+        | "external_conflict"
         | "tenant_exists"
         | "tenant_removed"
         | "stale"

@@ -1,12 +1,13 @@
 //! A person asks to try again what stopped.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Response, tenants};
 use crate::{
-    intake::{Intake, Verdict},
+    intake::{self, Intake, Verdict},
     ports::World,
     runner::Runner,
+    tenant::Channel,
 };
 
 /// Tries a tenant again.
@@ -22,11 +23,12 @@ pub async fn retry(
     fallback_id: &str,
 ) -> Response {
     let given = match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)) {
-        Some(body) => serde_json::from_slice(body).unwrap_or(Value::Null),
-        None => json!({}),
+        Some(body) => intake::object(body),
+        None => Ok(Map::new()),
     };
-    let Value::Object(mut request) = given else {
-        return Response::problem(400, "bad body", "the body is a JSON object, or absent");
+    // An event says in its type what it asks for, and in its data whom of.
+    let Some(mut request) = given.ok().filter(|request| !request.contains_key("specversion")) else {
+        return Response::problem(400, "bad body", "the body is a request as a JSON object, or absent");
     };
     for (member, meant) in [("action", "retry"), ("tenantId", id)] {
         if *request.entry(member).or_insert_with(|| json!(meant)) != meant {
@@ -36,9 +38,9 @@ pub async fn retry(
     }
     request.entry("schema").or_insert_with(|| json!("tenantry.request/1"));
     request.entry("requestId").or_insert_with(|| json!(format!("retry-{fallback_id}")));
-    match intake.take_in(Value::Object(request).to_string().as_bytes()).await {
+    match intake.take_in_from(&Channel::Operator, Value::Object(request).to_string().as_bytes()).await {
         Ok(answer) => {
-            tenants::answered(world, intake, runner, &answer).await;
+            tenants::answered(world, (intake, runner), &Channel::Operator, &answer).await;
             let bad_id =
                 answer.faults.iter().any(|fault| fault.pointer == "/tenantId" && fault.code == "bad_id");
             if bad_id

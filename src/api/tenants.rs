@@ -5,10 +5,10 @@ use serde_json::json;
 use super::{Response, view};
 use crate::{
     ids::TenantId,
-    intake::{Intake, Verdict},
+    intake::{Answer, Intake, Verdict},
     ports::World,
     runner::Runner,
-    tenant::Tenant,
+    tenant::{Channel, Tenant},
 };
 
 /// Tenants per page unless asked otherwise, and at most.
@@ -94,9 +94,9 @@ pub async fn history(world: &World, id: &str, asked: Option<&str>) -> Response {
 
 /// Takes a request in: the same checks, ids and answers as for a message. The work is done after the answer.
 pub async fn submit(world: &World, intake: &Intake, runner: &Runner, body: &[u8]) -> Response {
-    match intake.take_in(body).await {
+    match intake.take_in_from(&Channel::Operator, body).await {
         Ok(answer) => {
-            answered(world, intake, runner, &answer).await;
+            answered(world, (intake, runner), &Channel::Operator, &answer).await;
             Response::of_answer(&answer)
         }
         Err(error) => Response::unavailable(&error),
@@ -113,9 +113,9 @@ pub async fn wake(world: &World, id: &TenantId) {
 /// What follows an answer that was given over HTTP: a wake-up for what was taken, an event for what was refused.
 pub(super) async fn answered(
     world: &World,
-    intake: &Intake,
-    runner: &Runner,
-    answer: &crate::intake::Answer,
+    (intake, runner): (&Intake, &Runner),
+    channel: &Channel,
+    answer: &Answer,
 ) {
     match (answer.verdict, &answer.tenant_id) {
         (Verdict::Accepted, Some(id)) => {
@@ -123,7 +123,7 @@ pub(super) async fn answered(
         }
         (Verdict::Accepted, None) => {}
         (Verdict::Rejected | Verdict::Planned, _) => {
-            if let Some(key) = intake.record_of(answer)
+            if let Some(key) = intake.record_of(channel, answer)
                 && let Err(error) = runner.tell_refusal(&key).await
             {
                 tracing::warn!(error = %error, "a refusal was not told yet; the sweep will do");

@@ -17,6 +17,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         "version": tenant.version,
         "incarnation": tenant.incarnation,
         "generation": tenant.generation,
+        "channel": tenant.channel.to_string(),
         "placement": tenant.placement,
         "blueprint": tenant.plan.blueprint,
         "progress": {"ready": ready, "gone": gone, "total": tenant.steps.len()},

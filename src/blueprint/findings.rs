@@ -108,7 +108,7 @@ impl Findings {
 }
 
 /// "did you mean `x`?" for the nearest candidate, or nothing if none is near.
-pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let lower = word.to_lowercase();
     let reach = (word.chars().count() / 3).clamp(1, 3);
     candidates

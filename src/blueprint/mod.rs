@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub(crate) use findings::did_you_mean;
 pub use findings::{Finding, Severity};
 pub use judge::Guard;
 pub use names::{Owner, derive as derive_name, role_assignment_name};

@@ -28,11 +28,22 @@ impl Instance {
         body: Option<Vec<u8>>,
         show: impl FnOnce(&Value),
     ) -> ExitCode {
+        self.hand_in(method, path, body, show).await.1
+    }
+
+    /// As [`Self::call`], with the answer's JSON if it was a 2xx.
+    pub(super) async fn hand_in(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        show: impl FnOnce(&Value),
+    ) -> (Value, ExitCode) {
         let (status, answer) = match self.ask(method, path, body).await {
             Ok(answered) => answered,
             Err(error) => {
                 self.tell_silence(&error);
-                return ExitCode::from(2);
+                return (Value::Null, ExitCode::from(2));
             }
         };
         if self.json {
@@ -42,7 +53,11 @@ impl Instance {
         } else {
             tell_problem(status, &answer);
         }
-        if (200..300).contains(&status) { ExitCode::SUCCESS } else { ExitCode::from(1) }
+        if (200..300).contains(&status) {
+            (answer, ExitCode::SUCCESS)
+        } else {
+            (Value::Null, ExitCode::from(1))
+        }
     }
 
     /// Gets a 2xx answer's JSON; anything else is told on stderr, and this is the exit code for it.
@@ -90,6 +105,9 @@ fn tell_problem(status: u16, answer: &Value) {
     let text = |name: &str| answer.get(name).and_then(Value::as_str);
     let title = text("title").unwrap_or("the call failed");
     output::problem(&format!("{title} (HTTP {status}): {}", text("detail").unwrap_or_default()));
+    if answer.get("replayed") == Some(&Value::Bool(true)) {
+        output::problem("  this is the answer of an earlier request, which this one repeats");
+    }
     for fault in answer.get("faults").and_then(Value::as_array).into_iter().flatten() {
         let of = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
         output::problem(&format!("  {} {}: {}", of("pointer"), of("code"), of("message")));

@@ -1,4 +1,6 @@
 //! The commands: one file each. Exit codes: 0 done, 1 done but not as wished, 2 the command could not be carried out.
+//!
+//! A request that repeats an earlier one changes nothing: 0 while what it asked for still holds or is under way, else 1.
 
 mod blueprints;
 mod call;
@@ -14,6 +16,7 @@ mod no_local;
 mod output;
 pub mod permissions;
 pub mod plan;
+mod repeat;
 mod retry;
 mod serve;
 mod status;

@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::{
     call::{Instance, text},
-    output,
+    output, repeat,
 };
+use crate::tenant::Action;
 
 /// Try a tenant again that stopped
 #[derive(Debug, ClapArgs)]
@@ -27,7 +28,15 @@ pub(super) async fn run(args: Args) -> ExitCode {
     let body = args.request_id.as_ref().map_or_else(|| json!({}), |id| json!({"requestId": id}));
     let path = format!("/api/tenants/{}/retry", args.tenant);
     let show = |answer: &serde_json::Value| {
+        if let Some((words, _)) = repeat::told(answer, Some(Action::Retry)) {
+            return output::line(&words);
+        }
         output::line(&format!("{}: {}", text(answer, "/tenantId"), text(answer, "/verdict")));
     };
-    args.instance.call(Method::POST, &path, Some(body.to_string().into_bytes()), show).await
+    let (answer, code) =
+        args.instance.hand_in(Method::POST, &path, Some(body.to_string().into_bytes()), show).await;
+    match repeat::told(&answer, Some(Action::Retry)) {
+        Some((_, false)) => ExitCode::from(1),
+        Some((_, true)) | None => code,
+    }
 }

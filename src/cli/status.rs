@@ -30,6 +30,7 @@ fn show(tenant: &Value) {
     for (label, pointer) in [
         ("name", "/displayName"),
         ("tier", "/tier"),
+        ("signed up", "/channel"),
         ("stamp", "/placement/stamp"),
         ("blueprint", "/blueprint/name"),
         ("version", "/version"),

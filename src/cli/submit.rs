@@ -1,4 +1,6 @@
 //! `tenantry submit`: hand requests to a running instance.
+//!
+//! The exit code is 1 as well when a request repeats an earlier one whose result no longer holds.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -7,7 +9,7 @@ use reqwest::Method;
 
 use super::{
     call::{Instance, text},
-    output,
+    output, repeat,
 };
 use crate::{
     azure::world as azure,
@@ -32,10 +34,16 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     let mut requests = Vec::new();
     for file in &args.files {
-        match std::fs::read(file) {
+        let read = std::fs::read(file).map_err(|error| error.to_string());
+        // A file that some editors write begins with a byte order mark; what is sent is UTF-8.
+        let read = read.and_then(|body| match intake::text(&body) {
+            Ok(text) => Ok(text.into_owned().into_bytes()),
+            Err(fault) => Err(fault.message),
+        });
+        match read {
             Ok(body) => requests.push((file.display().to_string(), body)),
-            Err(error) => {
-                output::problem(&format!("{} can't be read: {error}", file.display()));
+            Err(why) => {
+                output::problem(&format!("{} can't be read: {why}", file.display()));
                 return ExitCode::from(2);
             }
         }
@@ -46,15 +54,22 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
 async fn to_instance(requests: Vec<(String, Vec<u8>)>, instance: &Instance) -> ExitCode {
     let mut worst = ExitCode::SUCCESS;
     for (name, body) in requests {
-        let code = instance
-            .call(Method::POST, "/api/tenants", Some(body), |answer| {
+        let action = intake::read(&body, "").ok().map(|request| request.wish.action());
+        let (answer, code) = instance
+            .hand_in(Method::POST, "/api/tenants", Some(body), |answer| {
+                if let Some((words, _)) = repeat::told(answer, action) {
+                    return output::line(&format!("{name}: {words}"));
+                }
                 let (verdict, tenant) = (text(answer, "/verdict"), text(answer, "/tenantId"));
                 let operation = text(answer, "/operationId");
                 output::line(&format!("{name}: {verdict}, tenant {tenant}, operation {operation}"));
             })
             .await;
+        let holds = repeat::told(&answer, action).is_none_or(|(_, holds)| holds);
         if code != ExitCode::SUCCESS {
             worst = code;
+        } else if !holds && worst == ExitCode::SUCCESS {
+            worst = ExitCode::from(1);
         }
     }
     worst

@@ -13,7 +13,9 @@ use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
     mutant,
-    tenant::{Goal, Later, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant, UnknownCodes},
+    tenant::{
+        Channel, Goal, Later, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant, UnknownCodes,
+    },
 };
 
 /// A new tenant, or a new incarnation of a removed one.
@@ -42,6 +44,7 @@ pub fn sign_up(
         status: Status::Requested,
         goal: Goal::Present,
         spec: spec.clone(),
+        channel: Channel::default(),
         placement: placement.clone(),
         plan: Arc::clone(&plan),
         steps: BTreeMap::new(),

@@ -19,6 +19,7 @@ use crate::{
     ports::World,
     runner::{Progress, Runner, Settings, Swept},
     telemetry::metrics,
+    tenant::Channel,
 };
 
 /// The body of a wake-up message.
@@ -111,9 +112,18 @@ impl Routes {
         };
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
         match (answer.verdict, &answer.tenant_id) {
-            (intake::Verdict::Accepted, Some(tenant)) => self.drive(tenant).await,
+            (intake::Verdict::Accepted, Some(tenant)) => {
+                // What was taken in before may have been left undone by a crash.
+                let mut driven = self.drive(tenant).await;
+                if answer.replayed
+                    && let Answer::Done { logs } = &mut driven
+                {
+                    logs.insert(0, repeats(&answer));
+                }
+                driven
+            }
             (verdict, _) => {
-                if let Some(key) = self.intake.record_of(&answer)
+                if let Some(key) = self.intake.record_of(&Channel::Queue, &answer)
                     && let Err(error) = self.runner.tell_refusal(&key).await
                 {
                     tracing::warn!(error = %error, "a refusal was not told yet; the sweep will do");
@@ -211,10 +221,14 @@ impl Routes {
             "schema": "tenantry.request/1", "requestId": format!("quarantine-{tenant}-{evidence}"),
             "action": "suspend", "tenantId": tenant, "spec": {"reason": "operator", "mode": "compute"},
         });
-        let answer = match self.intake.take_in(request.to_string().as_bytes()).await {
+        let answer = match self.intake.take_in_from(&Channel::Operator, request.to_string().as_bytes()).await
+        {
             Ok(answer) => answer,
             Err(error) => return Some(format!("tenant {tenant} was not suspended: {error}")),
         };
+        if answer.replayed {
+            return Some(format!("tenant {tenant} was in quarantine for this before, and is left as it is"));
+        }
         if answer.verdict == intake::Verdict::Accepted {
             self.drive(tenant).await;
         }
@@ -315,6 +329,13 @@ fn not_verified(report: &Report) -> Option<String> {
     let (tenant, word, why) = (&report.tenant_id, report.verdict.word(), why.join(", "));
     tracing::warn!(tenant.id = %tenant, verdict = word, findings = codes.join(","), why, "isolation is not verified");
     Some(format!("tenant {tenant} is {word}: {why}"))
+}
+
+/// What is logged of a message that repeats an earlier one.
+fn repeats(answer: &intake::Answer) -> String {
+    let operation = answer.operation_id.as_deref().unwrap_or_default();
+    let then = if answer.superseded { ", and later requests have been accepted since" } else { "" };
+    format!("replayed: the request repeats operation {operation}, so nothing was done for it{then}")
 }
 
 fn http(response: Response) -> Answer {

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Answer, Fault, Intake, Request, Stamp, Verdict, Wish, placement};
+use super::{
+    Answer, Fault, Intake, Request, Stamp, Verdict, Wish,
+    external::{self, Bond},
+    placement, repeat,
+};
 use crate::{
     blueprint::{Plan, Subject},
     engine::{self, wish},
@@ -23,13 +27,26 @@ impl Intake {
     /// Changes the wish, or says why not.
     pub(super) async fn accept(&self, request: &Request) -> Result<Answer, StoreError> {
         for _ in 0..MAX_RACES {
+            let bond = match self.bond(request).await? {
+                Bond::Repeats(first) => return Ok(*first),
+                Bond::Taken => return Ok(rejected(request, vec![external::conflict()])),
+                bond @ (Bond::Held | Bond::Free(_)) => bond,
+            };
             let stored = self.world.store.load(&request.tenant_id).await?;
             let (past, seen) = match stored {
                 Some(Stored { value, etag }) => (Some(value), Some(etag)),
                 None => (None, None),
             };
-            if let Some(known) = past.as_ref().and_then(|tenant| tenant.remembers(&request.request_id)) {
-                return Ok(Answer::accepted(&request.request_id, &request.tenant_id, &known.operation_id));
+            if past.as_ref().is_some_and(|tenant| !request.channel.may_change(&tenant.channel)) {
+                return Ok(rejected(request, vec![repeat::not_yours()]));
+            }
+            let own = request.past(&request.operation_id);
+            if let Some(known) = past.as_ref().and_then(|tenant| tenant.remembers(&own)) {
+                let first = Answer::accepted(&request.request_id, &request.tenant_id, &known.operation_id);
+                if self.bind(request, bond).await? {
+                    return Ok(first.again());
+                }
+                continue;
             }
             let now = self.world.clock.now();
             let tenant = match self.changed(request, past, now) {
@@ -37,6 +54,9 @@ impl Intake {
                 Ok(Changed::OnlyPlanned(plan)) => return Ok(planned(request, &plan)),
                 Err(faults) => return Ok(rejected(request, faults)),
             };
+            if !self.bind(request, bond).await? {
+                continue;
+            }
             match self.world.store.save(&tenant, seen.as_ref()).await {
                 Ok(_) => {
                     return Ok(Answer::accepted(
@@ -94,7 +114,9 @@ impl Intake {
                 })?;
                 let plan = self.plan(id, incarnation, spec, request.blueprint_version.as_deref(), stamp)?;
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
-                (wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now), previous)
+                let mut tenant = wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now);
+                tenant.channel = request.channel.clone();
+                (tenant, previous)
             }
             (_, None) => return Err(unknown()),
             (Wish::Update(_) | Wish::Suspend(..) | Wish::Resume, Some(mut tenant)) => {
@@ -228,7 +250,7 @@ impl Intake {
         let Some(last) = tenant.operations.last() else { return Ok(Changed::Saved(Box::new(tenant))) };
         let id = last.id.clone();
         tenant.status = engine::working(last.action, tenant.goal);
-        tenant.remember(&request.request_id, &id);
+        tenant.remember(request.past(&id));
         tenant.version += 1;
         tenant.due_at = Some(now);
         tenant.updated_at = now;
@@ -282,7 +304,7 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     tenant.version += 1;
     let data = engine::common_data(tenant, &operation);
     tenant.tell(&operation, "tenant.request.accepted", data, now);
-    tenant.remember(&request.request_id, &operation.id);
+    tenant.remember(request.past(&operation.id));
     tenant.operations.push(operation);
     tenant.due_at = Some(now);
     tenant.updated_at = now;

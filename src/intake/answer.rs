@@ -3,10 +3,10 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
-use crate::ids::TenantId;
+use crate::{ids::TenantId, tenant::Status};
 
 /// One thing that is wrong with a message, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +21,7 @@ pub struct Fault {
 
 /// How many faults an answer tells; one more says how many there are besides. With the lengths below, an event that
 /// tells them all stays below 64 KiB, whatever the message held.
-const MAX_FAULTS: usize = 32;
+pub(super) const MAX_FAULTS: usize = 32;
 /// Characters of a pointer and of a message that are kept: both may repeat what a sender wrote.
 const MAX_POINTER: usize = 160;
 const MAX_MESSAGE: usize = 400;
@@ -64,7 +64,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The answer to a request; the same for every repeat of it.
+/// The answer to a request. A repeat of it gets the same answer, with `replayed` and how the tenant stands by then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
@@ -77,7 +77,17 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub tenant_id: Option<TenantId>,
-    /// The operation that the request became.
+    /// Whether this is the answer that an earlier request was given, which this one repeats; nothing was done for this one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replayed: bool,
+    /// Of a repeat that is no refusal: the tenant's present status.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "status")]
+    pub status: Option<Status>,
+    /// Of a repeat: whether a later request about the tenant has been accepted since, so that what this one asked for may
+    /// no longer hold.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub superseded: bool,
+    /// The operation that the request became; of a repeat, that of the request which it repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
     /// Why it was refused: the first fault's code, or `invalid` when there are several.
@@ -94,6 +104,19 @@ pub struct Answer {
     pub parked_as: Option<String>,
 }
 
+/// In a refusal over HTTP the member is the response's status, a number (RFC 9457, 3.1).
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Number(_) => Ok(None),
+        other => Deserialize::deserialize(other).map_err(D::Error::custom),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 impl Answer {
     /// Taken.
     pub fn accepted(request_id: &str, tenant_id: &TenantId, operation_id: &str) -> Self {
@@ -101,6 +124,9 @@ impl Answer {
             verdict: Verdict::Accepted,
             request_id: Some(request_id.to_owned()),
             tenant_id: Some(tenant_id.clone()),
+            replayed: false,
+            status: None,
+            superseded: false,
             operation_id: Some(operation_id.to_owned()),
             code: None,
             faults: Vec::new(),
@@ -124,6 +150,9 @@ impl Answer {
             verdict: Verdict::Rejected,
             request_id,
             tenant_id,
+            replayed: false,
+            status: None,
+            superseded: false,
             operation_id: None,
             code: Some(code),
             faults,
@@ -137,7 +166,13 @@ impl Answer {
         serde_json::from_value(value.clone()).ok()
     }
 
+    /// What is recorded: what holds for every repeat, and not how things stood when it was given.
     pub(super) fn to_value(&self) -> Value {
-        json!(self)
+        json!(Self { replayed: false, status: None, superseded: false, ..self.clone() })
+    }
+
+    /// The same answer for a repeat of the request.
+    pub(super) fn again(self) -> Self {
+        Self { replayed: true, ..self }
     }
 }

@@ -1,11 +1,22 @@
 //! Bytes become the request's JSON: bare, or as the `data` of a CloudEvent.
 
+use std::borrow::Cow;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use super::{Fault, MAX_BODY_BYTES, strict};
+use super::{Fault, MAX_BODY_BYTES, strict, validate::escaped};
+use crate::blueprint::did_you_mean;
 
 /// How often a JSON text may have been wrapped into a JSON string on its way; some senders and hosts do that.
 const MAX_STRING_LAYERS: usize = 2;
+
+/// The byte order mark, as a character.
+const MARK: char = '\u{feff}';
+
+/// The attributes that CloudEvents itself defines; others are a sender's extensions.
+const ATTRIBUTES: [&str; 8] =
+    ["specversion", "id", "source", "type", "datacontenttype", "dataschema", "subject", "time"];
 
 /// The prefix of our request types.
 const REQUEST_TYPE: &str = "io.tenantry.request.";
@@ -17,7 +28,7 @@ pub(super) struct Opened {
     pub(super) body: Value,
     /// The action that the event's type names, if it came as a CloudEvent.
     pub(super) action: Option<String>,
-    /// Where in the message the request stands: empty, or `/data`.
+    /// Where in the message the request stands: empty, `/data` or `/data_base64`.
     pub(super) at: &'static str,
 }
 
@@ -39,41 +50,85 @@ pub(super) fn is_request_id(text: &str) -> bool {
 /// # Errors
 /// The one fault because of which no request can be read.
 pub(super) fn open(body: &[u8]) -> Result<Opened, Fault> {
-    let fault = |code, message: String| Fault::new("", code, message);
+    let object = object(body)?;
+    if object.contains_key("specversion") {
+        return cloud_event(object);
+    }
+    Ok(Opened { body: Value::Object(object), action: None, at: "" })
+}
+
+/// The JSON object that a body holds, perhaps wrapped into a text.
+///
+/// # Errors
+/// The one fault because of which there is none.
+pub fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     if body.len() > MAX_BODY_BYTES {
         let message = format!("the message has {} bytes of {MAX_BODY_BYTES}", body.len());
-        return Err(fault("too_large", message));
+        return Err(Fault::new("", "too_large", message));
     }
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(fault("empty", "the message has no body".to_owned()));
+    let text = text(body)?;
+    if text.trim_matches(|c: char| c.is_ascii_whitespace()).is_empty() {
+        return Err(Fault::new("", "empty", "the message has no body"));
     }
-    if std::str::from_utf8(body).is_err() {
-        return Err(fault("not_utf8", "the message is not UTF-8; JSON has to be".to_owned()));
-    }
-    let value = unwrap(body)?;
-    match value {
-        Value::Object(object) if object.contains_key("specversion") => cloud_event(object),
-        Value::Object(_) => Ok(Opened { body: value, action: None, at: "" }),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(fault("not_an_object", format!("the message is {}, not one JSON object", kind_of(&value))))
+    match unwrap(&text, "")? {
+        Value::Object(object) => Ok(object),
+        other => {
+            let message = format!("the message is {}, not one JSON object", kind_of(&other));
+            Err(Fault::new("", "not_an_object", message))
         }
     }
 }
 
-fn unwrap(body: &[u8]) -> Result<Value, Fault> {
-    let not_json =
-        |error: serde_json::Error| Fault::new("", "not_json", format!("the message is not JSON: {error}"));
-    let mut value = strict::parse(body).map_err(not_json)?;
+/// A body as text. A byte order mark, which some editors and shells put in front, is taken off, and says whether it is
+/// UTF-16; without one it is UTF-8.
+///
+/// # Errors
+/// The fault of a body that is neither.
+pub fn text(body: &[u8]) -> Result<Cow<'_, str>, Fault> {
+    let text = match body {
+        [0xef, 0xbb, 0xbf, rest @ ..] => std::str::from_utf8(rest).ok().map(Cow::Borrowed),
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes).map(Cow::Owned),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes).map(Cow::Owned),
+        _ => std::str::from_utf8(body).ok().map(Cow::Borrowed),
+    };
+    text.ok_or_else(|| {
+        Fault::new("", "not_utf8", "the message is neither UTF-8 nor, behind a byte order mark, UTF-16")
+    })
+}
+
+fn utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<String> {
+    let (units, []) = bytes.as_chunks::<2>() else { return None };
+    char::decode_utf16(units.iter().copied().map(read)).collect::<Result<_, _>>().ok()
+}
+
+/// Parses a JSON text, and what it holds if that is a text again; `at` is where it stands.
+fn unwrap(text: &str, at: &str) -> Result<Value, Fault> {
+    let parse = |text: &str| {
+        strict::parse(text.as_bytes())
+            .map_err(|error| Fault::new(at, "not_json", format!("the message is not JSON: {error}")))
+    };
+    let mut value = parse(text)?;
     for _ in 0..MAX_STRING_LAYERS {
         let Value::String(inner) = &value else { break };
-        value = strict::parse(inner.as_bytes()).map_err(not_json)?;
+        value = parse(unmarked(inner))?;
     }
     Ok(value)
+}
+
+/// A text within JSON without the mark that it may have kept.
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix(MARK).unwrap_or(text)
 }
 
 fn cloud_event(mut event: Map<String, Value>) -> Result<Opened, Fault> {
     if event.get("specversion").and_then(Value::as_str) != Some("1.0") {
         return Err(Fault::new("/specversion", "unsupported", "only CloudEvents 1.0 is read"));
+    }
+    if let Some(name) = event.keys().find(|name| !is_attribute(name)) {
+        let near = did_you_mean(name, ATTRIBUTES);
+        let message = format!("a CloudEvent's attributes have names of a-z and 0-9; {near}");
+        let at = format!("/{}", escaped(name));
+        return Err(Fault::new(at, "unknown_member", message.trim_end_matches([';', ' '])));
     }
     let Some(kind) = event.get("type").and_then(Value::as_str) else {
         return Err(Fault::new("/type", "missing", "a CloudEvent has a type"));
@@ -83,13 +138,52 @@ fn cloud_event(mut event: Map<String, Value>) -> Result<Opened, Fault> {
         let message = format!("the type has the form {REQUEST_TYPE}<action>.v1");
         return Err(Fault::new("/type", "unknown_type", message));
     };
-    match event.remove("data") {
-        Some(body @ Value::Object(_)) => Ok(Opened { body, action: Some(action), at: "/data" }),
-        Some(_) => Err(Fault::new("/data", "not_an_object", "the event's data is a JSON object")),
-        None => {
-            Err(Fault::new("/data", "missing", "the event's data holds the request; data_base64 is not read"))
+    let (body, at) = data(&mut event)?;
+    match body {
+        Value::Object(_) => Ok(Opened { body, action: Some(action), at }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Fault::new(at, "not_an_object", "the event's data is a JSON object"))
         }
     }
+}
+
+/// What an event carries, and where: JSON as it is, in a text, or in base64.
+fn data(event: &mut Map<String, Value>) -> Result<(Value, &'static str), Fault> {
+    let mut given = |name: &str| event.remove(name).filter(|value| !value.is_null());
+    let (data, base64, content) = (given("data"), given("data_base64"), given("datacontenttype"));
+    let is_json = content.as_ref().is_none_or(|content| content.as_str().is_some_and(is_json_type));
+    match (data, base64) {
+        (Some(_), Some(_)) => {
+            Err(Fault::new("/data_base64", "contradiction", "an event has data or data_base64, not both"))
+        }
+        (None, None) => Err(Fault::new("/data", "missing", "the event's data holds the request")),
+        (Some(Value::String(_)), None) | (None, Some(_)) if !is_json => {
+            Err(Fault::new("/datacontenttype", "unsupported", "a request is application/json"))
+        }
+        (Some(Value::String(text)), None) => Ok((unwrap(unmarked(&text), "/data")?, "/data")),
+        (Some(other), None) => Ok((other, "/data")),
+        (None, Some(base64)) => {
+            const AT: &str = "/data_base64";
+            let bytes = base64.as_str().and_then(|base64| STANDARD.decode(base64).ok());
+            let bytes =
+                bytes.ok_or_else(|| Fault::new(AT, "not_base64", "the event's data is not base64"))?;
+            let text = text(&bytes).map_err(|fault| Fault { pointer: AT.to_owned(), ..fault })?;
+            Ok((unwrap(&text, AT)?, AT))
+        }
+    }
+}
+
+/// Whether a name is one of the members that an event may have. Source: CloudEvents 1.0.2, "Attribute Naming Convention",
+/// and JSON Event Format, 3.1.
+fn is_attribute(name: &str) -> bool {
+    name == "data_base64"
+        || (!name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+}
+
+/// Whether a media type means JSON. Source: CloudEvents JSON Event Format, 3.1; RFC 6839, 3.1.
+fn is_json_type(content: &str) -> bool {
+    let kind = content.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(kind.as_str(), "application/json" | "text/json") || kind.ends_with("+json")
 }
 
 /// A JSON value's kind, for people.

@@ -6,7 +6,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::strict::{Shape, parse_any};
+use super::{
+    envelope,
+    strict::{Shape, parse_any},
+};
+use crate::tenant::Channel;
 
 /// The largest body that is looked at, in bytes: as much as Event Grid puts into one delivery.
 pub const MAX_DELIVERY_BYTES: usize = 1 << 20;
@@ -83,8 +87,17 @@ impl Turned {
 pub enum Delivery {
     /// Event Grid asks whether this webhook wants events; the code to echo.
     Validation(String),
-    /// Messages as they would lie in the queue: one CloudEvent each.
-    Events(Vec<Vec<u8>>),
+    /// Messages as they would lie in the queue.
+    Events(Vec<Delivered>),
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Who sent it.
+    pub channel: Channel,
+    /// The CloudEvent.
+    pub message: Vec<u8>,
 }
 
 /// Permission to send, for those who ask with `OPTIONS`: the origin, and the rate per minute if one was asked for.
@@ -119,6 +132,8 @@ impl Delivery {
         if body.len() > MAX_DELIVERY_BYTES {
             return Err(Turned::TooLarge);
         }
+        let text = envelope::text(body).map_err(|_| Turned::NotJson)?;
+        let body = text.as_bytes();
         let shape = Shape::of(body);
         let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
         if shape.values > MAX_VALUES || (is_array && shape.outermost > MAX_EVENTS) {
@@ -146,13 +161,18 @@ impl Delivery {
     }
 
     fn messages(events: Vec<Event>) -> Self {
-        Self::Events(events.into_iter().map(|event| event.message.to_string().into_bytes()).collect())
+        let delivered = |Event { channel, message, .. }| {
+            let message: Value = message;
+            Delivered { channel, message: message.to_string().into_bytes() }
+        };
+        Self::Events(events.into_iter().map(delivered).collect())
     }
 }
 
 /// One event of a configured topic.
 struct Event {
     kind: String,
+    channel: Channel,
     /// As a CloudEvent.
     message: Value,
 }
@@ -170,15 +190,17 @@ impl Event {
             return Err(Turned::UnknownTopic);
         }
         if is_cloud_event {
-            return Ok(Self { kind, message: Value::Object(event) });
+            let channel = Channel::Source(canonical(&topic));
+            return Ok(Self { kind, channel, message: Value::Object(event) });
         }
+        let channel = Channel::Topic(canonical(&topic));
         let mut message = json!({"specversion": "1.0", "type": kind, "source": topic});
         for name in ["id", "data"] {
             if let Some(value) = event.remove(name) {
                 message[name] = value;
             }
         }
-        Ok(Self { kind, message })
+        Ok(Self { kind, channel, message })
     }
 
     /// The code that proves that this webhook reads what it is sent. The URL beside it is never called: whoever posts
@@ -195,5 +217,12 @@ impl Event {
 
 /// Ids of Azure's resources are the same in any case; a publisher's own source is what it is.
 fn is_same_topic(known: &str, topic: &str) -> bool {
-    known == topic || (known.starts_with("/subscriptions/") && known.eq_ignore_ascii_case(topic))
+    canonical(known) == canonical(topic)
+}
+
+/// The one spelling of a topic or source that is kept.
+fn canonical(topic: &str) -> String {
+    const RESOURCES: &str = "/subscriptions/";
+    let is_resource = topic.get(..RESOURCES.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESOURCES));
+    if is_resource { topic.to_ascii_lowercase() } else { topic.to_owned() }
 }

@@ -1,46 +1,54 @@
 //! A message becomes a request, and a request changes a tenant's wish; or it is refused, on record and for good.
 //!
 //! Limits first, then the envelope, then all faults at once. A request is known by its id: the same id with the same
-//! body gets the same answer again, with another body an explicit refusal. Whatever can never succeed is an outcome,
+//! body gets the same answer again, told as a repeat, with another body an explicit refusal. Whatever can never succeed is an outcome,
 //! recorded and announced; only an unavailable store makes a message come again.
 
 mod accept;
 mod answer;
+mod characters;
 mod envelope;
 mod events;
+mod external;
+mod members;
 mod placement;
 mod refuse;
+mod repeat;
 mod request;
 mod strict;
 mod tell;
 mod validate;
+mod written;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use accept::subject;
 pub use answer::{Answer, Fault, Verdict};
-pub use events::{Delivery, MAX_DELIVERY_BYTES, MAX_EVENTS, Turned, granted};
+pub use envelope::{object, text};
+pub use events::{Delivered, Delivery, MAX_DELIVERY_BYTES, MAX_EVENTS, Turned, granted};
 pub use placement::Stamp;
-pub use request::{Changes, Request, RequestDocument, Wish};
+pub use request::{Changes, ExternalKey, Request, Wish};
 use serde_json::Value;
+pub use written::RequestDocument;
 
 use crate::{
     blueprint::Blueprint,
     ids::{sha256_hex, short_hash},
     ports::{ETag, RequestRecord, StoreError, Stored, World},
     telemetry::{Span, SpanKind},
-    tenant::Action,
+    tenant::{Action, Channel},
 };
 
 /// The largest message body that is looked at, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Reads a message, without taking it in.
+/// Reads a message of the queue, without taking it in.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
-    validate::request(&envelope::open(body).map_err(|fault| vec![fault])?, deployment)
+    let opened = envelope::open(body).map_err(|fault| vec![fault])?;
+    validate::request(&opened, deployment, &Channel::Queue)
 }
 
 /// Takes messages in. One per process; cheap to share.
@@ -68,28 +76,36 @@ impl Intake {
         }
     }
 
+    /// Takes a message of the queue in, as [`Self::take_in_from`].
+    ///
+    /// # Errors
+    /// As [`Self::take_in_from`].
+    pub async fn take_in(&self, body: &[u8]) -> Result<Answer, StoreError> {
+        self.take_in_from(&Channel::Queue, body).await
+    }
+
     /// Takes a message in, and returns once its answer is durable.
     ///
     /// # Guarantees
-    /// Taking the same message in again, at any time and any number of times in parallel, gives the same answer and
-    /// changes nothing more.
+    /// Taking the same message in again, at any time and any number of times in parallel, gives the same answer, told as
+    /// a repeat, and changes nothing more.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read or saved: the message has to come again.
-    pub async fn take_in(&self, body: &[u8]) -> Result<Answer, StoreError> {
+    pub async fn take_in_from(&self, channel: &Channel, body: &[u8]) -> Result<Answer, StoreError> {
         let mut span = Span::begin(SpanKind::Internal, || "intake", Vec::new);
-        let (action, answer) = span.around(Box::pin(self.judge(body))).await;
+        let (action, answer) = span.around(Box::pin(self.judge(channel, body))).await;
         tell::answered(&mut span, action, answer.as_ref());
         answer
     }
 
     /// The answer, and what was asked, if that could be read.
-    async fn judge(&self, body: &[u8]) -> (Option<Action>, Result<Answer, StoreError>) {
+    async fn judge(&self, channel: &Channel, body: &[u8]) -> (Option<Action>, Result<Answer, StoreError>) {
         let data = match envelope::open(body) {
             Ok(data) => data,
             Err(fault) => return (None, self.refuse_unread(body, None, vec![fault]).await),
         };
-        match validate::request(&data, &self.deployment) {
+        match validate::request(&data, &self.deployment, channel) {
             Ok(request) => {
                 let action = request.wish.action();
                 (Some(action), self.take_in_request(request, &data.body).await)
@@ -98,18 +114,18 @@ impl Intake {
         }
     }
 
-    /// The answer that a message was given, if it was taken in; looks only.
+    /// The answer that a message of the queue was given, if it was taken in; looks only.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read.
     pub async fn answer_to(&self, body: &[u8]) -> Result<Option<Answer>, StoreError> {
         let read = envelope::open(body).ok().and_then(|data| {
-            let request = validate::request(&data, &self.deployment).ok()?;
+            let request = validate::request(&data, &self.deployment, &Channel::Queue).ok()?;
             let digest = digest(&request, &data.body);
             Some((request, digest))
         });
         let key = match &read {
-            Some((request, _)) => self.request_key(&request.request_id),
+            Some((request, _)) => self.request_key(&request.channel, &request.request_id),
             None => self.message_key(&sha256_hex(body)),
         };
         let Some(mut record) = self.world.store.request(&key).await? else { return Ok(None) };
@@ -122,13 +138,13 @@ impl Intake {
         Ok(Answer::read(&record.value.answer))
     }
 
-    /// The record that tells of an answer: what a refusal's event is told from.
-    pub fn record_of(&self, answer: &Answer) -> Option<String> {
-        answer.parked_as.clone().or_else(|| Some(self.request_key(answer.request_id.as_deref()?)))
+    /// The record that tells of an answer to a channel's request: what a refusal's event is told from.
+    pub fn record_of(&self, channel: &Channel, answer: &Answer) -> Option<String> {
+        answer.parked_as.clone().or_else(|| Some(self.request_key(channel, answer.request_id.as_deref()?)))
     }
 
-    fn request_key(&self, request_id: &str) -> String {
-        short_hash(&["request", &self.deployment, request_id])
+    fn request_key(&self, channel: &Channel, request_id: &str) -> String {
+        own_hash(channel, &["request", &self.deployment, request_id])
     }
 
     fn message_key(&self, digest: &str) -> String {
@@ -137,17 +153,16 @@ impl Intake {
 
     async fn take_in_request(&self, request: Request, body: &Value) -> Result<Answer, StoreError> {
         let digest = digest(&request, body);
-        let key = self.request_key(&request.request_id);
-        let claimed = match self.claim(&key, &digest, &request).await? {
-            Claim::Ours(etag) => etag,
-            Claim::Answered(answer) => return Ok(answer),
+        let key = self.request_key(&request.channel, &request.request_id);
+        let answer = match self.claim(&key, &digest, &request).await? {
+            Claim::Ours(etag) => {
+                let answer = self.accept(&request).await?;
+                self.settle((&key, &digest), &request, answer, &etag).await?
+            }
+            Claim::Answered(answer) => answer.again(),
             Claim::Conflict => return self.refuse_conflict(&request, &key, &digest).await,
         };
-        if let Some(first) = self.claimed_externally(&request, &digest).await? {
-            return self.settle(&key, &digest, &request, first, &claimed).await;
-        }
-        let answer = self.accept(&request).await?;
-        self.settle(&key, &digest, &request, answer, &claimed).await
+        self.present(&request, (&key, &digest), answer).await
     }
 
     /// Reserves the request's id for this body, before anything else is written.
@@ -174,51 +189,10 @@ impl Intake {
         }
     }
 
-    /// A system's operation is a second idempotency key: another request for it gets the first one's answer.
-    async fn claimed_externally(
-        &self,
-        request: &Request,
-        digest: &str,
-    ) -> Result<Option<Answer>, StoreError> {
-        // A dry run takes nothing on, so the real request for the same operation may still come.
-        let Some(external) = request.external.as_ref().filter(|_| !request.dry_run) else { return Ok(None) };
-        let (Some(system), Some(operation)) = (&external.system, &external.operation_id) else {
-            return Ok(None);
-        };
-        let key = short_hash(&["external", &self.deployment, system, operation]);
-        let first = Value::String(request.request_id.clone());
-        let record = RequestRecord {
-            key: key.clone(),
-            body_sha256: digest.to_owned(),
-            tenant_id: Some(request.tenant_id.clone()),
-            answer: first,
-            parked: None,
-            notices: Vec::new(),
-            at: self.world.clock.now(),
-        };
-        match self.world.store.save_request(&record, None).await {
-            Ok(_) => return Ok(None),
-            Err(StoreError::Overtaken) => {}
-            Err(error) => return Err(error),
-        }
-        let holder = self.world.store.request(&key).await?.map(|stored| stored.value.answer);
-        let holder = holder.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-        if holder == request.request_id {
-            return Ok(None);
-        }
-        let key = self.request_key(&holder);
-        let answer =
-            self.world.store.request(&key).await?.and_then(|stored| Answer::read(&stored.value.answer));
-        let wait =
-            || StoreError::Unavailable(format!("request {holder} for the same operation is being taken in"));
-        answer.map(Some).ok_or_else(wait)
-    }
-
     /// Records the answer, so that a repeat gets it even when the tenant has forgotten the request.
     async fn settle(
         &self,
-        key: &str,
-        digest: &str,
+        (key, digest): (&str, &str),
         request: &Request,
         answer: Answer,
         claimed: &ETag,
@@ -229,7 +203,7 @@ impl Intake {
             tenant_id: Some(request.tenant_id.clone()),
             answer: answer.to_value(),
             parked: None,
-            notices: self.notices_of(&answer, "tenant.request.rejected"),
+            notices: self.notices_of(key, &answer, "tenant.request.rejected"),
             at: self.world.clock.now(),
         };
         match self.world.store.save_request(&record, Some(claimed)).await {
@@ -237,7 +211,8 @@ impl Intake {
             // Another delivery of the same message came first; its answer is the answer.
             Err(StoreError::Overtaken) => {
                 let stored = self.world.store.request(key).await?;
-                Ok(stored.and_then(|stored| Answer::read(&stored.value.answer)).unwrap_or(answer))
+                let first = stored.and_then(|stored| Answer::read(&stored.value.answer));
+                Ok(first.filter(|first| first.verdict != answer.verdict).map_or(answer, Answer::again))
             }
             Err(error) => Err(error),
         }
@@ -270,6 +245,14 @@ impl Claim {
 /// to the order of its members.
 fn digest(request: &Request, body: &Value) -> String {
     sha256_hex(format!("{} {body}", request.wish.action().as_str()).as_bytes())
+}
+
+/// A short id for what a sender says. Publishers of events have ids of their own: none can use up, or ask about, what
+/// another has sent.
+fn own_hash(channel: &Channel, parts: &[&str]) -> String {
+    let publisher = channel.publisher();
+    let parts: Vec<&str> = parts.iter().copied().chain(publisher.as_deref()).collect();
+    short_hash(&parts)
 }
 
 /// Where a second body under one request id is recorded.

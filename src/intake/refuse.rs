@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
 use crate::{
-    ids::{sha256_hex, short_hash},
+    ids::sha256_hex,
     ports::{RequestRecord, StoreError},
     telemetry::Trace,
     tenant::{Notice, Story},
@@ -44,9 +44,20 @@ impl Intake {
     ) -> Result<Answer, StoreError> {
         let message =
             "another message with this requestId and another body was taken in before; use a new requestId";
-        let fault = Fault::new(format!("{}/requestId", request.at), "request_conflict", message);
+        let fault = Fault::new("/requestId", "request_conflict", message);
+        self.refuse_beside(request, conflict_key(key, digest), digest, fault).await
+    }
+
+    /// Refuses a request whose own record is another's, in a record beside it.
+    pub(super) async fn refuse_beside(
+        &self,
+        request: &Request,
+        key: String,
+        digest: &str,
+        mut fault: Fault,
+    ) -> Result<Answer, StoreError> {
+        fault.pointer.insert_str(0, request.at);
         let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
-        let key = conflict_key(key, digest);
         let answer =
             Answer { parked_as: Some(key.clone()), ..Answer::rejected(Some(id), Some(tenant), vec![fault]) };
         self.record_refusal(key, digest.to_owned(), answer, "tenant.request.rejected", None).await
@@ -61,10 +72,9 @@ impl Intake {
         kind: &str,
         parked: Option<String>,
     ) -> Result<Answer, StoreError> {
-        let mut notices = self.notices_of(&answer, kind);
+        let mut notices = self.notices_of(&key, &answer, kind);
         for notice in &mut notices {
-            if let Story::Event { operation_id, data, .. } = &mut notice.story {
-                operation_id.clone_from(&key);
+            if let Story::Event { data, .. } = &mut notice.story {
                 data["bodySha256"] = json!(body_sha256);
             }
         }
@@ -78,13 +88,14 @@ impl Intake {
             at: self.world.clock.now(),
         };
         match self.world.store.save_request(&record, None).await {
-            Ok(_) | Err(StoreError::Overtaken) => Ok(answer),
+            Ok(_) => Ok(answer),
+            Err(StoreError::Overtaken) => Ok(answer.again()),
             Err(error) => Err(error),
         }
     }
 
-    /// What has to be told about an answer that no tenant's document tells.
-    pub(super) fn notices_of(&self, answer: &Answer, kind: &str) -> Vec<Notice> {
+    /// What has to be told about an answer that no tenant's document tells, known by the key of its record.
+    pub(super) fn notices_of(&self, key: &str, answer: &Answer, kind: &str) -> Vec<Notice> {
         let kind = match answer.verdict {
             Verdict::Accepted => return Vec::new(),
             Verdict::Planned => "tenant.request.accepted",
@@ -103,7 +114,7 @@ impl Intake {
         let story = Story::Event {
             kind: kind.to_owned(),
             sequence: 1,
-            operation_id: short_hash(&["refusal", &self.deployment, &request_id]),
+            operation_id: key.to_owned(),
             correlation_id: request_id,
             traceparent: Trace::current_header(),
             data,

@@ -1,22 +1,22 @@
-//! A valid request, and the form in which senders write it.
+//! A valid request.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
     ids::TenantId,
-    tenant::{Action, Extent, External, Reason, Spec},
+    tenant::{Action, Channel, Extent, External, PastRequest, Reason, Spec},
 };
 
 /// A request that passed every check which needs no state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Where in the message the request stands: empty, or `/data` of a CloudEvent; pointers to faults begin so.
+    /// Where in the message the request stands: empty, or a CloudEvent's `/data` or `/data_base64`; pointers to faults begin so.
     pub at: &'static str,
+    /// How it came.
+    pub channel: Channel,
     /// The idempotency key, 1 to 128 characters.
     pub request_id: String,
     /// The operation that it becomes: derived from the deployment and the request's id.
@@ -29,12 +29,35 @@ pub struct Request {
     pub expected_version: Option<u64>,
     /// Only plan.
     pub dry_run: bool,
-    /// Copied through; with system and operation a second idempotency key.
+    /// Copied through.
     pub external: Option<External>,
+    /// The other system's operation that it is for, if it names one: a second idempotency key.
+    pub external_key: Option<ExternalKey>,
     /// The version that the blueprint is to have; whichever the deployment has when absent.
     pub blueprint_version: Option<String>,
     /// What is asked.
     pub wish: Wish,
+}
+
+impl Request {
+    /// What a tenant remembers of it once it has become this operation.
+    pub(super) fn past(&self, operation_id: &str) -> PastRequest {
+        PastRequest {
+            request_id: self.request_id.clone(),
+            operation_id: operation_id.to_owned(),
+            publisher: self.channel.publisher(),
+            external: self.external_key.as_ref().map(|external| external.key.clone()),
+        }
+    }
+}
+
+/// Another system's operation, and what a request asks for in its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalKey {
+    /// A hash of the system and its operation's id.
+    pub key: String,
+    /// A hash of the tenant, the action and the spec.
+    pub content: String,
 }
 
 /// What is asked.
@@ -115,98 +138,4 @@ impl Changes {
         }
         spec
     }
-}
-
-/// A request as a sender writes it: the source of the published JSON Schema. Unknown members are ignored; unknown
-/// values of closed lists are refused.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(title = "tenantry request")]
-pub struct RequestDocument {
-    /// `tenantry.request/1`.
-    #[schemars(extend("const" = "tenantry.request/1"))]
-    pub schema: String,
-    /// Idempotency key: the same id with the same body gets the same answer again.
-    #[schemars(length(min = 1, max = 128))]
-    pub request_id: String,
-    /// What is asked. May be left out of a CloudEvent, whose type says it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action: Option<Action>,
-    /// Whom it is about; optional for a sign-up, which then gets an id derived from the request's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$"))]
-    pub tenant_id: Option<String>,
-    /// When it was made, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requested_at: Option<String>,
-    /// Who made it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requested_by: Option<RequestedBy>,
-    /// Refused as `expired` if not taken in by then, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deadline: Option<String>,
-    /// Refused as `stale` if the tenant has another version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_version: Option<u64>,
-    /// Only plan; the answer is the plan.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dry_run: Option<bool>,
-    /// Another system's view of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external: Option<External>,
-    /// What exactly is asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spec: Option<SpecDocument>,
-}
-
-/// Who made a request; opaque to tenantry.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct RequestedBy {
-    /// What kind of requester, e.g. `user` or `system`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its id; no personal data, please.
-    pub id: String,
-}
-
-/// The `spec` of a request: which members count depends on the action.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SpecDocument {
-    /// signup (required), update: the customer's name, 1 to 120 characters.
-    pub display_name: Option<String>,
-    /// signup (required), update: one of the blueprint's tiers.
-    pub tier: Option<String>,
-    /// signup: the Azure region; the first stamp's when absent.
-    pub region: Option<String>,
-    /// signup: the customer's Entra tenant, a GUID.
-    pub home_tenant_id: Option<String>,
-    /// signup, update: whom to write to.
-    pub admin_contact: Option<String>,
-    /// signup, update: which blueprint, by name.
-    pub blueprint: Option<BlueprintChoice>,
-    /// signup, update: seats or units.
-    pub quantity: Option<u64>,
-    /// signup, update: the blueprint's parameters; in an update `null` removes one.
-    pub parameters: Option<Map<String, Value>>,
-    /// signup, update: tags for the tenant's resources.
-    pub tags: Option<BTreeMap<String, String>>,
-    /// update: whether resources may be removed and made anew.
-    pub allow_replace: Option<bool>,
-    /// suspend (required): `billing`, `abuse`, `customer` or `operator`; deprovision, resume: why.
-    pub reason: Option<String>,
-    /// suspend: how much goes; only access when absent.
-    pub mode: Option<Extent>,
-    /// deprovision: ISO 8601; only `PT0S` (at once) is supported, which is also what its absence means.
-    pub grace_period: Option<String>,
-}
-
-/// Which blueprint.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct BlueprintChoice {
-    /// Its name.
-    pub name: String,
-    /// Its version; refused if the deployment has another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
 }

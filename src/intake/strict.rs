@@ -79,6 +79,15 @@ fn fold(name: &str) -> u64 {
     hasher.finish()
 }
 
+/// A number that is whole, however it is written: JSON has one kind of number, and some serialisers write 3 as 3.0.
+/// Minus nothing is none of them, for nobody counts so.
+#[expect(clippy::cast_possible_truncation, reason = "every such number is below 2^53")]
+fn whole(value: f64) -> Option<i64> {
+    const SAFE: f64 = ((1_i64 << 53) - 1) as f64;
+    let counts = value.fract() == 0.0 && value.abs() <= SAFE && !(value == 0.0 && value.is_sign_negative());
+    counts.then_some(value as i64)
+}
+
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -113,6 +122,9 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        if let Some(whole) = whole(value) {
+            return Ok(whole.into());
+        }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number out of range"))
     }
 

@@ -7,14 +7,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Changes, Fault, Request, Wish,
+    Changes, ExternalKey, Fault, Request, Wish, characters,
     envelope::{Opened, is_request_id, kind_of},
+    external, members, own_hash,
     refuse::SECRET,
 };
 use crate::{
-    ids::{TenantId, short_hash},
+    ids::TenantId,
     secrets::carried_within,
-    tenant::{External, Spec},
+    tenant::{Channel, External, Spec},
 };
 
 const SCHEMA: &str = "tenantry.request/1";
@@ -27,7 +28,7 @@ const MAX_TAGS: usize = 40;
 ///
 /// # Errors
 /// All faults at once, each with a JSON pointer into the message.
-pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<Fault>> {
+pub(super) fn request(opened: &Opened, deployment: &str, channel: &Channel) -> Result<Request, Vec<Fault>> {
     let mut read = Reader { faults: Vec::new() };
     let top = Place { value: &opened.body, at: opened.at.to_owned() };
     read.no_secret(&top);
@@ -35,18 +36,27 @@ pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<
     let request_id = read.required(&top, "requestId", Reader::id);
     let action = read.action(&top, opened.action.as_deref());
     let spec = top.object("spec");
-    let wish = action.and_then(|action| read.wish(&action, &spec));
-    let tenant_id = read.tenant_id(&top, wish.as_ref(), request_id.as_deref(), deployment);
+    let wish = action.as_deref().and_then(|action| read.wish(action, &spec));
+    let external = read.optional(&top, "external", Reader::external);
+    let operation = external.as_ref().and_then(|external| external::key(external, deployment, channel));
+    let request_key = request_id
+        .as_ref()
+        .map(|id| own_hash(channel, &["tenant", deployment, operation.as_deref().unwrap_or(id)]));
+    let tenant_id = read.tenant_id(&top, wish.as_ref(), request_key);
     let deadline = read.optional(&top, "deadline", Reader::instant);
     let _ = read.optional(&top, "requestedAt", Reader::instant);
+    let _ = read.optional(&top, "requestedBy", Reader::requester);
     let expected_version = read.optional(&top, "expectedVersion", Reader::count);
     let dry_run = read.optional(&top, "dryRun", Reader::flag).unwrap_or_default();
-    let external = read.optional(&top, "external", Reader::external);
     let blueprint_version = read.blueprint_version(&spec);
+    read.faults.extend(members::unknown(&opened.body, opened.at, action.as_deref()));
     match (request_id, tenant_id, wish) {
         (Some(request_id), Some(tenant_id), Some(wish)) if read.faults.is_empty() => Ok(Request {
             at: opened.at,
-            operation_id: short_hash(&["operation", deployment, &request_id]),
+            channel: channel.clone(),
+            operation_id: own_hash(channel, &["operation", deployment, &request_id]),
+            external_key: operation
+                .map(|key| ExternalKey { key, content: external::content(&wish, &tenant_id, spec.value) }),
             request_id,
             tenant_id,
             deadline,
@@ -60,6 +70,11 @@ pub(super) fn request(opened: &Opened, deployment: &str) -> Result<Request, Vec<
     }
 }
 
+/// A member's name as part of a JSON pointer (RFC 6901).
+pub(super) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// A value with its JSON pointer.
 struct Place<'a> {
     value: &'a Value,
@@ -69,12 +84,13 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn member(&self, name: &str) -> Option<Self> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
-        Some(Place { value, at: format!("{}/{}", self.at, name.replace('~', "~0").replace('/', "~1")) })
+        Some(Place { value, at: format!("{}/{}", self.at, escaped(name)) })
     }
 
     /// A member that counts as an empty object when it is absent.
     fn object(&self, name: &str) -> Self {
-        self.member(name).unwrap_or_else(|| Place { value: &Value::Null, at: format!("{}/{name}", self.at) })
+        self.member(name)
+            .unwrap_or_else(|| Place { value: &Value::Null, at: format!("{}/{}", self.at, escaped(name)) })
     }
 }
 
@@ -269,17 +285,16 @@ impl Reader {
         self.required(&place, "name", |read, place| read.text(place, MAX_NAME))
     }
 
-    /// The tenant's id; a sign-up without one gets an id derived from the request's, so that a repeated click makes
-    /// no second tenant.
+    /// The tenant's id; a sign-up without one gets an id derived from the other system's operation, else from the
+    /// request's, so that a repeated click makes no second tenant.
     fn tenant_id(
         &mut self,
         top: &Place<'_>,
         wish: Option<&Wish>,
-        request_id: Option<&str>,
-        deployment: &str,
+        derived: Option<String>,
     ) -> Option<TenantId> {
         let Some(place) = top.member("tenantId") else {
-            let (Some(Wish::Signup(_)), Some(request_id)) = (wish, request_id) else {
+            let (Some(Wish::Signup(_)), Some(derived)) = (wish, derived) else {
                 // A sign-up's own id is wrong then, and that is told.
                 if wish.is_some_and(|wish| !matches!(wish, Wish::Signup(_))) {
                     let _: Option<()> =
@@ -287,7 +302,7 @@ impl Reader {
                 }
                 return None;
             };
-            return format!("t-{}", short_hash(&["tenant", deployment, request_id])).parse().ok();
+            return format!("t-{derived}").parse().ok();
         };
         let Value::String(text) = place.value else { return self.wrong_type(&place, "a text") };
         match text.parse() {
@@ -302,8 +317,11 @@ impl Reader {
         if text.trim().is_empty() || length > most {
             return self.fault(place, "bad_length", format!("the text has 1 to {most} characters"));
         }
-        if text.chars().any(|c| c.is_control() || is_invisible(c)) {
-            return self.fault(place, "bad_characters", "control and invisible characters are not taken");
+        if !characters::are_plain(text) {
+            return self.fault(place, "bad_characters", characters::REFUSED);
+        }
+        if !characters::shows(text) {
+            return self.fault(place, "bad_characters", "the text shows nothing");
         }
         Some(text.clone())
     }
@@ -373,10 +391,20 @@ impl Reader {
     }
 
     fn parameters(&mut self, place: &Place<'_>) -> Option<Map<String, Value>> {
-        match place.value.as_object() {
-            Some(parameters) => Some(parameters.clone()),
-            None => self.wrong_type(place, "an object"),
+        let Some(parameters) = place.value.as_object() else { return self.wrong_type(place, "an object") };
+        characters::inspect(place.value, &place.at, &mut self.faults);
+        Some(parameters.clone())
+    }
+
+    /// Who asks; for the sender's own use, but not to be anything.
+    fn requester(&mut self, place: &Place<'_>) -> Option<()> {
+        if !place.value.is_object() {
+            return self.wrong_type(place, "an object with type and id");
         }
+        for name in ["type", "id"] {
+            self.required(place, name, |read, place| read.text(place, MAX_TEXT));
+        }
+        Some(())
     }
 
     fn tags(&mut self, place: &Place<'_>) -> Option<BTreeMap<String, String>> {
@@ -390,6 +418,8 @@ impl Reader {
             if name.is_empty() || name.len() > 128 || name.contains(['<', '>', '%', '&', '\\', '?', '/']) {
                 let _: Option<()> =
                     self.fault(&tag, "bad_characters", "Azure does not take a tag of this name");
+            } else if !characters::are_plain(name) || !characters::shows(name) {
+                let _: Option<()> = self.fault(&tag, "bad_characters", characters::REFUSED);
             } else if name.to_ascii_lowercase().starts_with("tenantry") {
                 let _: Option<()> =
                     self.fault(&tag, "reserved", "tags that begin with tenantry are tenantry's own");
@@ -425,9 +455,4 @@ impl Reader {
 /// `/action` beside the spec's place.
 fn action_pointer(spec: &Place<'_>) -> String {
     spec.at.replace("/spec", "/action")
-}
-
-/// Characters that make two texts look alike, or that turn the direction of what follows.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{00ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -6,11 +6,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Action, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story, UnknownCodes,
+    Action, Channel, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story,
+    UnknownCodes,
 };
 use crate::{
     blueprint::{Outputs, Plan},
@@ -28,7 +30,7 @@ pub enum Goal {
 }
 
 /// Where a tenant stands, as people and subscribers see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Accepted; nothing done yet.
@@ -142,6 +144,12 @@ pub struct PastRequest {
     pub request_id: String,
     /// The operation that it became.
     pub operation_id: String,
+    /// The publisher of events that sent it; none for requests of the queue and over HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
+    /// The key of the other system's operation that it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<String>,
 }
 
 /// How many past requests the document itself remembers; older ones are in the request records.
@@ -167,6 +175,9 @@ pub struct Tenant {
     pub goal: Goal,
     /// What is wanted.
     pub spec: Spec,
+    /// The channel that signed it up.
+    #[serde(default, skip_serializing_if = "Channel::is_operator")]
+    pub channel: Channel,
     /// Where it lives.
     pub placement: Placement,
     /// What it consists of; pinned, so that every copy of a document shares it.
@@ -244,18 +255,22 @@ impl Tenant {
         self.operations.last()
     }
 
-    /// Whether this request was taken lately, and as which operation.
-    pub fn remembers(&self, request_id: &str) -> Option<&PastRequest> {
-        self.requests.iter().find(|past| past.request_id == request_id)
+    /// Whether this request was taken lately, and as which operation: it, or another one for the same operation of another
+    /// system.
+    pub fn remembers(&self, request: &PastRequest) -> Option<&PastRequest> {
+        let same = |past: &&PastRequest| {
+            (past.request_id == request.request_id && past.publisher == request.publisher)
+                || (request.external.is_some() && past.external == request.external)
+        };
+        self.requests.iter().find(same)
     }
 
     /// Remembers a request; the oldest is forgotten when there are too many.
-    pub fn remember(&mut self, request_id: &str, operation_id: &str) {
+    pub fn remember(&mut self, request: PastRequest) {
         if self.requests.len() >= REMEMBERED {
             self.requests.pop_front();
         }
-        let past = PastRequest { request_id: request_id.to_owned(), operation_id: operation_id.to_owned() };
-        self.requests.push_back(past);
+        self.requests.push_back(request);
     }
 
     /// Puts an event into the outbox.

@@ -4,6 +4,7 @@
 //! compare-and-swap: what belongs together can't come apart in a crash. [`Tenant::to_json`] is its form in a store.
 
 mod cause;
+mod channel;
 mod document;
 mod drift;
 mod later;
@@ -15,6 +16,7 @@ mod stored;
 mod unknown_code;
 
 pub use cause::{Cause, FailureClass, RawAnswer};
+pub use channel::Channel;
 pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
 pub use drift::DriftTold;
 pub use later::Later;

@@ -15,7 +15,7 @@ use tenantry::{
         world::{LocalSettings, LocalWorld},
     },
     runner::Progress,
-    tenant::{Status, Tenant},
+    tenant::{Channel, Status, Tenant},
 };
 use tokio::task::JoinHandle;
 
@@ -70,12 +70,24 @@ pub(crate) struct Census {
 
 impl Stage {
     pub(crate) async fn open() -> Self {
+        Self::of(BLUEPRINT).await
+    }
+
+    /// With a second group that a suspended tenant does not have.
+    #[allow(dead_code, reason = "the tests of the intake use it")]
+    pub(crate) async fn suspendable() -> Self {
+        let access =
+            "  access: { kind: arm, type: Microsoft.Resources/resourceGroups, when: not tenant.suspended }\n";
+        Self::of(&BLUEPRINT.replace("exports:", &format!("{access}exports:"))).await
+    }
+
+    async fn of(blueprint: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = LocalSettings {
             data: folder.path().to_owned(),
             speed: Speed::Max,
             deployment: "test".to_owned(),
-            blueprints: vec![Blueprint::check(BLUEPRINT).unwrap().blueprint],
+            blueprints: vec![Blueprint::check(blueprint).unwrap().blueprint],
             event_topics: vec![TOPIC.to_owned(), SOURCE.to_owned()],
             isolation: tenantry::config::Isolation::default(),
         };
@@ -98,10 +110,21 @@ impl Stage {
 
     /// Hands a queue message in; the host has to be told that it is done.
     pub(crate) async fn deliver(&self, body: &[u8], metadata: &Value) {
+        self.delivered(body, metadata).await;
+    }
+
+    /// Hands a queue message in; what the function's log says of it.
+    #[allow(dead_code, reason = "the tests of the intake use it")]
+    pub(crate) async fn logs(&self, body: &[u8]) -> String {
+        self.delivered(body, &json!({})).await["Logs"].to_string()
+    }
+
+    async fn delivered(&self, body: &[u8], metadata: &Value) -> Value {
         let envelope = json!({"Data": {"signupMsg": BASE64_STANDARD.encode(body)}, "Metadata": metadata});
         let (status, reply) = self.post("signup", &envelope).await;
         assert_eq!(status, 200, "{reply}");
         assert!(reply.get("Outputs").is_some_and(Value::is_object), "{reply}");
+        reply
     }
 
     /// Posts a body to the HTTP function `tenants`; status and body for the caller.
@@ -231,7 +254,7 @@ impl Stage {
                 "{place}: attribute {name} is {text:?}"
             );
         }
-        let key = self.local.routes.intake.record_of(answer).unwrap();
+        let key = self.local.routes.intake.record_of(&Channel::Queue, answer).unwrap();
         let record = self.local.world.store.request(&key).await.unwrap().unwrap().value;
         assert!(record.notices.is_empty(), "{place}: it will be told again");
         if answer.parked_as.is_some() {

@@ -87,3 +87,54 @@ async fn nobody_at_the_other_end_is_said_with_what_to_do() {
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.err.contains("tenantry local"), "{run:#?}");
 }
+
+#[tokio::test]
+async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() {
+    let folder = folder();
+    let running = local(folder.path()).await;
+    let call = async |arguments: &[&str]| {
+        let mut command = tenantry(folder.path(), arguments);
+        command.args(["--url", &running.base]);
+        run(command).await
+    };
+    let file =
+        |action: &str| repository().join("examples").join(action).join("contoso.json").display().to_string();
+    let [signup, suspend, resume] = ["signups", "suspensions", "resumptions"].map(file);
+    for (asked, status) in [(&signup, "active"), (&suspend, "suspended"), (&resume, "active")] {
+        let first = call(&["submit", asked]).await;
+        assert!(first.code == Some(0) && first.out.contains("accepted"), "{first:#?}");
+        until(&format!("contoso is {status}"), async || {
+            let shown = call(&["status", "contoso", "--json"]).await;
+            let tenant: Value = serde_json::from_str(&shown.out).unwrap_or_default();
+            if text(&tenant, "/status") == status { Ok(()) } else { Err(tenant) }
+        })
+        .await;
+        // What was asked for is so.
+        let again = call(&["submit", asked]).await;
+        assert_eq!(again.code, Some(0), "{again:#?}");
+        let words = format!("tenant contoso, which is {status} now");
+        assert!(again.out.contains("nothing was done") && again.out.contains(&words), "{again:#?}");
+    }
+    // It is not any more.
+    let again = call(&["submit", &suspend]).await;
+    assert_eq!(again.code, Some(1), "{again:#?}");
+    for word in ["nothing was done", "which is active now", "another requestId"] {
+        assert!(again.out.contains(word) && !again.out.contains("accepted, "), "{word}: {again:#?}");
+    }
+    let again = call(&["submit", "--json", &suspend]).await;
+    let answer: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!(again.code, Some(1), "{again:#?}");
+    assert!(
+        answer["replayed"] == true && answer["superseded"] == true && answer["status"] == "active",
+        "{answer}"
+    );
+    // A file as PowerShell writes it, in UTF-16 with a mark.
+    let marked: Vec<u8> = format!("\u{feff}{}", std::fs::read_to_string(&signup).unwrap())
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let path = folder.path().join("marked.json");
+    std::fs::write(&path, marked).unwrap();
+    let again = call(&["submit", path.to_str().unwrap()]).await;
+    assert!(again.code == Some(0) && again.out.contains("nothing was done"), "{again:#?}");
+}

@@ -49,7 +49,7 @@ async fn both_handshakes_and_a_signup_over_the_real_program() {
         event("Microsoft.EventGrid.SubscriptionValidationEvent", json!({"validationCode": "c-1"}));
     assert_eq!(post("SubscriptionValidation", validation).await, (200, json!({"validationResponse": "c-1"})));
 
-    let taken = (200, json!({"accepted": 1, "rejected": 0}));
+    let taken = (200, json!({"accepted": 1, "replayed": 0, "rejected": 0}));
     assert_eq!(post("Notification", event("io.tenantry.request.signup.v1", signup("contoso"))).await, taken);
     let mut fabrikam = signup("fabrikam");
     assert_eq!(fabrikam["source"], "/shop/signups", "the example is a CloudEvent");

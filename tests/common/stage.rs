@@ -121,6 +121,23 @@ impl Stage {
         }
     }
 
+    /// Posts a request that was accepted before, as which operation; the answer has to say so, and how the tenant stands.
+    #[track_caller]
+    pub(crate) fn repeat<'a>(
+        &'a self,
+        body: &'a Value,
+        first: &'a Value,
+    ) -> impl Future<Output = Value> + 'a {
+        let at = std::panic::Location::caller();
+        async move {
+            let Answer { status, body } = self.submit(body).await;
+            let told = (status, &body["replayed"], &body["verdict"], body["status"].is_string());
+            assert_eq!(told, (200, &json!(true), &json!("accepted"), true), "{at}: {body:#}");
+            assert_eq!(body["operationId"], first["operationId"], "{at}: {body:#}");
+            body
+        }
+    }
+
     /// Puts a message into the request queue as a signup app would.
     pub(crate) async fn enqueue(&self, body: &Value) {
         let session = body.get("tenantId").or_else(|| body.pointer("/data/tenantId"));

@@ -16,6 +16,7 @@ use tenantry::{
     },
     ports::{Clock as _, SystemClock},
     runner::Progress,
+    tenant::Channel,
 };
 use tokio::task::JoinHandle;
 
@@ -65,7 +66,7 @@ impl Stage {
     pub(crate) async fn take_in(&self, message: &Value) -> Value {
         let answer: Answer = self.local.routes.intake.take_in(message.to_string().as_bytes()).await.unwrap();
         if answer.verdict != Verdict::Accepted
-            && let Some(key) = self.local.routes.intake.record_of(&answer)
+            && let Some(key) = self.local.routes.intake.record_of(&Channel::Queue, &answer)
         {
             self.local.routes.runner.tell_refusal(&key).await.unwrap();
         }

@@ -14,6 +14,7 @@ use crate::{
     config::{Config, DriftClass},
     engine::later,
     host::bind,
+    intake,
     local::{
         cloud::{Cloud, Subscriber},
         host::EmbeddedHost,
@@ -120,10 +121,11 @@ async fn play(
             "tenantry is at http://{address}, its state in {data}, Azure simulated at speed {speed}"
         ));
     }
+    let mut watch = Watch::new(bodies.clone(), args.json);
+    watch.tell_repeats(&local).await?;
     for (_, body) in &bodies {
         enqueue(&local, body).await?;
     }
-    let mut watch = Watch::new(bodies, args.json);
     let serve_on = args.stay || (args.files.is_empty() && !args.exit_when_idle);
     let finished = tokio::select! {
         finished = until_settled(&local, &host, &mut watch, args.exit_when_idle) => finished?,
@@ -164,14 +166,9 @@ async fn until_delivered(cloud: &Cloud) -> Result<(), LocalError> {
 
 /// Posts one message as a signup app would: the session is the tenant.
 async fn enqueue(local: &LocalWorld, body: &[u8]) -> Result<(), LocalError> {
-    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let member = |name: &str| {
-        let value = parsed.get(name).or_else(|| parsed.get("data")?.get(name))?;
-        value.as_str().map(str::to_owned)
-    };
     let session_id =
-        member("tenantId").or_else(|| member("requestId")).unwrap_or_else(|| "unknown".to_owned());
-    let session_id = Some(session_id.chars().take(128).collect());
+        intake::read(body, "").map_or_else(|_| "unknown".to_owned(), |read| read.tenant_id.to_string());
+    let session_id = Some(session_id);
     let message = NewMessage { session_id, body: body.to_vec(), ..NewMessage::default() };
     local.queue.send(REQUESTS, message, SystemClock.now()).await.map_err(|error| {
         LocalError::Port(std::io::Error::other(format!("a message was not taken by the queue: {error}")))

@@ -8,10 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::super::output;
+use super::super::{output, repeat::asked_for};
 use crate::{
     ids::TenantId,
-    intake::{self, Answer, Verdict, Wish},
+    intake::{self, Answer, Verdict},
     local::world::LocalWorld,
     ports::StoreError,
     tenant::{Status, StepState, Tenant},
@@ -24,6 +24,8 @@ struct Entry {
     /// The status that the request asks for.
     wished: Status,
     answer: Option<Answer>,
+    /// Whether it was answered before it was handed in.
+    repeats: bool,
     seen: Option<Seen>,
 }
 
@@ -55,11 +57,25 @@ impl Watch {
     pub(super) fn new(bodies: Vec<(String, Vec<u8>)>, json: bool) -> Self {
         let entry = |(file, body): (String, Vec<u8>)| {
             let wished = wished(&body);
-            Entry { file, body, wished, answer: None, seen: None }
+            Entry { file, body, wished, answer: None, repeats: false, seen: None }
         };
         let entries = bodies.into_iter().map(entry).collect();
         let terminal = !json && std::io::stdout().is_terminal();
         Self { entries, json, terminal, drawn: 0 }
+    }
+
+    /// Says which files repeat earlier requests; to be called before they are handed in.
+    pub(super) async fn tell_repeats(&mut self, local: &LocalWorld) -> Result<(), StoreError> {
+        for entry in &mut self.entries {
+            let answer = local.routes.intake.answer_to(&entry.body).await?;
+            entry.repeats = answer.is_some();
+            let Some(answer) = answer.filter(|_| !self.json) else { continue };
+            let first = answer
+                .operation_id
+                .map_or_else(|| "an earlier message".to_owned(), |id| format!("operation {id}"));
+            output::line(&format!("{} repeats {first}: nothing is done for it again", entry.file));
+        }
+        Ok(())
     }
 
     /// Looks at every file's tenant and shows what changed; `true` once all are settled.
@@ -127,6 +143,9 @@ impl Watch {
         if self.json {
             let steps = json!({"done": seen.done, "total": seen.total, "running": seen.running});
             let mut line = json!({"tenantId": id, "status": seen.status, "steps": steps});
+            if self.entries[index].repeats {
+                line["replayed"] = json!(true);
+            }
             if seen.settled {
                 line["outputs"] = json!(seen.outputs);
                 line["durationMs"] = json!(seen.duration_ms);
@@ -253,9 +272,5 @@ impl Seen {
 
 /// What a request asks for: a tenant that is there, or one that is gone.
 fn wished(body: &[u8]) -> Status {
-    match intake::read(body, "").map(|request| request.wish) {
-        Ok(Wish::Deprovision) => Status::Deleted,
-        Ok(Wish::Suspend(..)) => Status::Suspended,
-        Ok(Wish::Signup(_) | Wish::Update(_) | Wish::Resume | Wish::Retry) | Err(_) => Status::Active,
-    }
+    intake::read(body, "").map_or(Status::Active, |request| asked_for(request.wish.action()))
 }

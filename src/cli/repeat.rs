@@ -1,0 +1,33 @@
+//! What is said of a request that repeats an earlier one.
+
+use serde_json::Value;
+
+use super::call::text;
+use crate::tenant::{Action, Status};
+
+/// The words for an answer that is a repeat, and whether what was asked for still holds; `None` for any other answer.
+pub(super) fn told(answer: &Value, action: Option<Action>) -> Option<(String, bool)> {
+    answer.get("replayed").filter(|replayed| **replayed == Value::Bool(true))?;
+    let [tenant, operation, status] = ["/tenantId", "/operationId", "/status"].map(|at| text(answer, at));
+    let mut words = format!(
+        "nothing was done: it repeats operation {operation} of tenant {tenant}, which is {status} now"
+    );
+    let superseded = answer.get("superseded") == Some(&Value::Bool(true));
+    let holds = !superseded || action.is_some_and(|action| asked_for(action).word() == status);
+    if superseded {
+        words.push_str(", after later requests");
+    }
+    if !holds {
+        words.push_str("; to have it done again, send it with another requestId");
+    }
+    Some((words, holds))
+}
+
+/// How a tenant stands once a request was carried out.
+pub(in crate::cli) fn asked_for(action: Action) -> Status {
+    match action {
+        Action::Deprovision => Status::Deleted,
+        Action::Suspend => Status::Suspended,
+        Action::Signup | Action::Update | Action::Resume | Action::Retry => Status::Active,
+    }
+}

@@ -1,0 +1,47 @@
+//! Requests that were answered before: who may hear the answer again, and how the tenant stands by now.
+
+use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
+use crate::{ids::sha256_hex, ports::StoreError};
+
+const NOT_YOURS: &str = "not_your_tenant";
+
+/// The fault of a request about a tenant that another channel has signed up. It tells nothing of the tenant.
+pub(super) fn not_yours() -> Fault {
+    Fault::new(
+        "/tenantId",
+        NOT_YOURS,
+        "this tenant was not signed up by this sender; its own sender or an operator may change it",
+    )
+}
+
+impl Intake {
+    /// An answer as it is given now: a repeated one has the tenant's present status, and goes only to those who may
+    /// change the tenant.
+    pub(super) async fn present(
+        &self,
+        request: &Request,
+        (key, digest): (&str, &str),
+        mut answer: Answer,
+    ) -> Result<Answer, StoreError> {
+        let Some(id) = answer.tenant_id.as_ref().filter(|_| answer.replayed) else { return Ok(answer) };
+        let Some(stored) = self.world.store.load(id).await? else { return Ok(answer) };
+        let tenant = stored.value;
+        if !request.channel.may_change(&tenant.channel) {
+            if answer.code.as_deref() == Some(NOT_YOURS) {
+                return Ok(answer);
+            }
+            let sender = sha256_hex(request.channel.to_string().as_bytes());
+            return self.refuse_beside(request, conflict_key(key, &sender), digest, not_yours()).await;
+        }
+        if answer.verdict == Verdict::Rejected {
+            return Ok(answer);
+        }
+        answer.status = Some(tenant.status);
+        answer.superseded = answer.verdict == Verdict::Accepted
+            && tenant
+                .requests
+                .back()
+                .is_some_and(|last| Some(&last.operation_id) != answer.operation_id.as_ref());
+        Ok(answer)
+    }
+}

@@ -1,0 +1,85 @@
+//! How requests come in, and which of these channels may change which tenants.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How a request came in. A tenant remembers the channel that signed it up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// The HTTP functions, or this program itself: an operator.
+    #[default]
+    Operator,
+    /// The request queue, which the deployment's own apps send to.
+    Queue,
+    /// An Event Grid topic, by its resource id in lower case. Event Grid writes it into each event of its own schema.
+    Topic(String),
+    /// A source of CloudEvents. Its publisher writes it, so it is never taken for the topic of the same name.
+    Source(String),
+}
+
+impl Channel {
+    /// Whether a request of this channel may change, or learn anything of, a tenant that `owner` signed up.
+    ///
+    /// Operators may change every tenant, the queue the deployment's own, a publisher of events only those it signed up.
+    pub fn may_change(&self, owner: &Self) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Queue => owner.publisher().is_none(),
+            Self::Topic(_) | Self::Source(_) => self == owner,
+        }
+    }
+
+    /// Whose the ids in requests are: a publisher's own, or (`None`) the deployment's, in which the queue and the HTTP
+    /// functions know each other's requests.
+    pub fn publisher(&self) -> Option<String> {
+        match self {
+            Self::Operator | Self::Queue => None,
+            Self::Topic(_) | Self::Source(_) => Some(self.to_string()),
+        }
+    }
+
+    /// Whether it is the operators'.
+    pub(super) fn is_operator(&self) -> bool {
+        *self == Self::Operator
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("operator"),
+            Self::Queue => f.write_str("queue"),
+            Self::Topic(id) => write!(f, "topic {id}"),
+            Self::Source(source) => write!(f, "source {source}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_change_all_the_queue_its_own_and_publishers_theirs() {
+        let all = [
+            Channel::Operator,
+            Channel::Queue,
+            Channel::Topic("/a".into()),
+            Channel::Topic("/b".into()),
+            Channel::Source("/a".into()),
+        ];
+        let may = all.clone().map(|channel| all.clone().map(|owner| channel.may_change(&owner)));
+        assert_eq!(
+            may,
+            [
+                [true, true, true, true, true],
+                [true, true, false, false, false],
+                [false, false, true, false, false],
+                [false, false, false, true, false],
+                [false, false, false, false, true],
+            ]
+        );
+    }
+}
