@@ -106,10 +106,8 @@ pub struct Answer {
 
 /// In a refusal over HTTP the member is the response's status, a number (RFC 9457, 3.1).
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::Number(_) => Ok(None),
-        other => Deserialize::deserialize(other).map_err(D::Error::custom),
-    }
+    let status = Value::deserialize(deserializer)?;
+    if status.is_number() { Ok(None) } else { Deserialize::deserialize(status).map_err(D::Error::custom) }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]

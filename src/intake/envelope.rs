@@ -72,7 +72,7 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     }
     match unwrap(&text, "")? {
         Value::Object(object) => Ok(object),
-        other => {
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
             let message = format!("the message is {}, not one JSON object", kind_of(&other));
             Err(Fault::new("", "not_an_object", message))
         }
