@@ -34,6 +34,11 @@ pub struct TenantId(String);
 const RESERVED: [&str; 9] = ["microsoft", "windows", "login", "azure", "tables", "con", "nul", "prn", "aux"];
 
 impl TenantId {
+    /// A text with this id in the place of `TENANT` in the commands that stand in it between backticks.
+    pub fn within(&self, text: &str) -> String {
+        text.replace(" TENANT`", &format!(" {self}`"))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

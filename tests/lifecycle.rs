@@ -9,6 +9,8 @@ mod common;
 mod disturbed;
 #[path = "lifecycle/forbidden.rs"]
 mod forbidden;
+#[path = "lifecycle/reconcile.rs"]
+mod reconcile;
 #[path = "lifecycle/removal.rs"]
 mod removal;
 #[path = "lifecycle/repeated.rs"]
@@ -19,5 +21,7 @@ mod restored;
 mod signup;
 #[path = "lifecycle/suspended.rs"]
 mod suspended;
+#[path = "lifecycle/unreadable.rs"]
+mod unreadable;
 #[path = "lifecycle/update.rs"]
 mod update;

@@ -19,7 +19,7 @@ use tenantry::{
     host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
     ids::TenantId,
     local::cloud::{Speed, local_stamp},
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored, World},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, World},
     runner::Settings,
     tenant::Tenant,
 };
@@ -54,7 +54,7 @@ impl StateStore for Moody {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         self.inner.list(after, limit)
     }
     fn request<'a>(
@@ -114,7 +114,7 @@ async fn deliver(routes: &Routes) -> (u16, Value) {
 
 /// All documents, and what subscribers were told, in no order.
 async fn state(lab: &Lab) -> (Vec<Value>, Vec<String>) {
-    let tenants = lab.world.store.list(None, 10).await.unwrap();
+    let (tenants, _) = Listed::sorted_out(lab.world.store.list(None, 10).await.unwrap());
     let told = lab.subscribers.told().into_iter().map(|event| event.to_string());
     let mut told: Vec<String> = told.collect();
     told.sort_unstable();

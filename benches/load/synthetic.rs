@@ -16,8 +16,8 @@ use tenantry::{
     intake::{Intake, Stamp, Verdict},
     local::{cloud::local_stamp, db::Db, state::LocalState},
     ports::{
-        Alarm, Announcer, Clock as _, Due, ETag, RequestRecord, StateStore, StoreError, Stored, SystemClock,
-        Wire, World,
+        Alarm, Announcer, Clock as _, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored,
+        SystemClock, Wire, World,
     },
     runner::{Progress, Runner, Settings},
     steps::{Failure, Reply, Request},
@@ -209,7 +209,7 @@ impl StateStore for Counted<LocalState> {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         self.inner.list(after, limit)
     }
 

@@ -12,10 +12,12 @@ mod probes;
 mod quarantine;
 mod read;
 mod record;
+mod unreadable;
 
 pub use drift::{DRIFT_PORTION, Scanner};
 use patient::Patient;
 use place::Place;
+pub use unreadable::{readable, tell as tell_unreadable};
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -88,11 +90,7 @@ impl Auditor {
     /// [`StoreError`] when the tenants can't be listed; the next run tries again.
     pub async fn run(&self, portion: usize) -> Result<(Vec<Report>, Vec<TenantId>), StoreError> {
         let place = Place::load(&self.world).await?;
-        let mut tenants = self.world.store.list(place.after.as_ref(), portion).await?;
-        if tenants.is_empty() && place.after.is_some() {
-            tenants = self.world.store.list(None, portion).await?;
-        }
-        let last = tenants.last().filter(|_| tenants.len() == portion).map(|tenant| tenant.id.clone());
+        let (tenants, last) = place.portion(&self.world, portion).await?;
         let versions: BTreeMap<TenantId, u64> =
             tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version)).collect();
         let mut reports = self.verify(&tenants).await;

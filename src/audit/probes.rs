@@ -14,7 +14,7 @@ use super::patient::PatientProber;
 use crate::{
     ids::{TenantId, sha256_hex},
     isolation::{Aim, Calls, Live, Outcome, Probe, ProbeKind, Subject, Target, pairs},
-    ports::{Credential, ProbeToken, Prober, TokenFor, World},
+    ports::{Credential, Listed, ProbeToken, Prober, TokenFor, World},
 };
 
 #[cfg(doc)]
@@ -200,7 +200,8 @@ async fn guest(
     let mut tenants = Vec::new();
     for after in [last, None] {
         let more = world.store.list(after, CANDIDATES + services.len()).await;
-        tenants.extend(more.map_err(|error| format!("other tenants can't be listed: {error}"))?);
+        let more = more.map_err(|error| format!("other tenants can't be listed: {error}"))?;
+        tenants.extend(Listed::sorted_out(more).0);
     }
     let mut tried: BTreeSet<TenantId> = services.iter().map(|service| service.tenant.clone()).collect();
     tenants.retain(|tenant| tried.insert(tenant.id.clone()));

@@ -14,6 +14,7 @@ mod no_local;
 mod output;
 pub mod permissions;
 pub mod plan;
+mod reconcile;
 mod retry;
 mod serve;
 mod status;
@@ -52,6 +53,7 @@ enum Command {
     Status(status::Args),
     List(list::Args),
     Retry(retry::Args),
+    Reconcile(reconcile::Args),
     History(history::Args),
     Verify(verify::Args),
     Drift(drift::Args),
@@ -96,6 +98,7 @@ pub async fn run() -> ExitCode {
         Command::Status(args) => status::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Retry(args) => retry::run(args).await,
+        Command::Reconcile(args) => reconcile::run(args).await,
         Command::History(args) => history::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Drift(args) => drift::run(args).await,

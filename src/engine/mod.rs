@@ -10,6 +10,8 @@ mod decide;
 mod event;
 mod outcome;
 pub mod proof;
+mod repair;
+mod waits;
 pub mod wish;
 
 pub use apply::apply;
@@ -17,3 +19,4 @@ pub use backoff::{Policy, later};
 pub use decide::{Act, Decision, decide};
 pub use event::{Change, Event, IllegalEvent, Seen, Sight};
 pub use outcome::{Outcome, begin, common_data, conclude, standing, working};
+pub use waits::hold_off;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::repair;
+
 use crate::{
-    ids::StepName,
+    ids::{StepName, TenantId},
     tenant::{Action, Cause, Conclusion, FailureClass, Goal, Operation, Status, Tenant},
 };
 
@@ -39,7 +41,7 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
 pub fn working(action: Action, goal: Goal) -> Status {
     match action {
         Action::Deprovision => Status::Deprovisioning,
-        Action::Update | Action::Suspend | Action::Resume => Status::Updating,
+        Action::Update | Action::Suspend | Action::Resume | Action::Reconcile => Status::Updating,
         Action::Signup => Status::Provisioning,
         Action::Retry if goal == Goal::Absent => Status::Deprovisioning,
         Action::Retry => Status::Provisioning,
@@ -76,9 +78,13 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
     tenant.status = status;
     tenant.halted = None;
     for operation in std::mem::take(&mut tenant.operations) {
-        tenant.concluded = Some(conclusion(&operation, status, now));
+        let changed = repair::changed(tenant, operation.action);
         let mut data = common_data(tenant, &operation);
         finish(&mut data, &operation, now);
+        if operation.action == Action::Reconcile {
+            data["changed"] = json!(changed);
+        }
+        tenant.concluded = Some(Conclusion { changed, ..conclusion(&operation, status, now) });
         if operation.action != Action::Deprovision {
             data["outputs"] = json!(tenant.exports);
         }
@@ -104,13 +110,16 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
     };
     for operation in open {
         let mut data = common_data(tenant, operation);
-        data["error"] = error_data(step, cause);
+        data["error"] = error_data(&tenant.id, step, cause);
+        if operation.action == Action::Reconcile {
+            data["changed"] = json!(repair::changed(tenant, operation.action));
+        }
         if failed {
             finish(&mut data, operation, now);
             tenant.tell(operation, &format!("tenant.{}.failed", operation.action.noun()), data, now);
         } else {
             data["waitingFor"] = json!(cause.code);
-            data["nextAction"] = json!(cause.class.next_action());
+            data["nextAction"] = json!(cause.class.next_action_for(&tenant.id));
             data["since"] = json!(now);
             tenant.tell(operation, "tenant.operation.waiting", data, now);
         }
@@ -135,6 +144,7 @@ fn conclusion(operation: &Operation, status: Status, now: Timestamp) -> Conclusi
         status,
         finished_at: now,
         duration_ms: milliseconds(operation.started_at, now),
+        changed: Vec::new(),
     }
 }
 
@@ -142,11 +152,11 @@ fn milliseconds(from: Timestamp, to: Timestamp) -> i64 {
     i64::try_from(to.duration_since(from).as_millis()).unwrap_or(i64::MAX)
 }
 
-fn error_data(step: &StepName, cause: &Cause) -> Value {
+fn error_data(tenant: &TenantId, step: &StepName, cause: &Cause) -> Value {
     json!({
         "code": cause.code, "class": cause.class, "step": step, "message": cause.message,
         "azureRequestId": cause.azure_request_id, "retryable": cause.class.retryable(),
-        "nextAction": cause.class.next_action(),
+        "nextAction": cause.class.next_action_for(tenant),
     })
 }
 

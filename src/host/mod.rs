@@ -29,7 +29,7 @@ use futures_util::future::BoxFuture;
 pub use http_call::HttpCall;
 pub use invocation::{BadEnvelope, Invocation, Message, Timer, Trigger};
 pub use reply::Answer;
-pub use server::{bind, serve};
+pub use server::{FAREWELL, bind, serve};
 
 /// What the functions do: the one seam between the protocol and the product.
 ///

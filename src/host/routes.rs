@@ -19,6 +19,7 @@ use crate::{
     ports::World,
     runner::{Progress, Runner, Settings, Swept},
     telemetry::metrics,
+    tenant::Action,
 };
 
 /// The body of a wake-up message.
@@ -93,7 +94,8 @@ impl Functions for Routes {
                 ("drift", Trigger::Timer(_)) => self.drift().await,
                 (_, Trigger::Timer(_)) => self.sweep().await,
                 (_, Trigger::Http(call)) if call.lost_its_body() => http(api::length_required()),
-                ("retry", Trigger::Http(call)) => http(self.retry(&call, &id).await),
+                ("retry", Trigger::Http(call)) => http(self.act(Action::Retry, &call, &id).await),
+                ("reconcile", Trigger::Http(call)) => http(self.act(Action::Reconcile, &call, &id).await),
                 ("events", Trigger::Http(call)) => http(self.events(&call).await),
                 (_, Trigger::Http(call)) => http(self.tenants(&call).await),
             }
@@ -165,9 +167,10 @@ impl Routes {
 
     async fn sweep(&self) -> Answer {
         match self.runner.sweep().await {
-            Ok(Swept { due, woken, driven, failed, left }) => {
+            Ok(Swept { due, woken, driven, unreadable, failed, left }) => {
                 let said = format!(
-                    "{due} due, {woken} woken, {driven} driven, {failed} failed, {left} left to the next sweep"
+                    "{due} due, {woken} woken, {driven} driven, {unreadable} unreadable, {failed} failed, \
+                     {left} left to the next sweep"
                 );
                 Answer::Done { logs: vec![said] }
             }
@@ -288,9 +291,10 @@ impl Routes {
         }
     }
 
-    async fn retry(&self, call: &HttpCall, invocation_id: &str) -> Response {
-        let id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
-        api::retry(&self.world, &self.intake, &self.runner, id, call.body.as_deref(), invocation_id).await
+    async fn act(&self, action: Action, call: &HttpCall, fallback_id: &str) -> Response {
+        let tenant_id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
+        let call = api::Call { action, tenant_id, body: call.body.as_deref(), fallback_id };
+        api::act(&self.world, &self.intake, &self.runner, call).await
     }
 }
 

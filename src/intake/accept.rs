@@ -99,13 +99,7 @@ impl Intake {
             (_, None) => return Err(unknown()),
             (Wish::Update(_) | Wish::Suspend(..) | Wish::Resume, Some(mut tenant)) => {
                 let previous = tenant.status;
-                if tenant.goal == Goal::Absent {
-                    return Err(fault(
-                        "/tenantId",
-                        "tenant_removed",
-                        format!("tenant {id} is {}", previous.word()),
-                    ));
-                }
+                refuse_removed(&tenant)?;
                 let spec = self.changed_spec(&request.wish, &tenant, now)?;
                 let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
                 let planned = if forgets { &tenant.spec } else { &spec };
@@ -118,6 +112,13 @@ impl Intake {
                 let previous = tenant.status;
                 let by = operation(request, &tenant, previous, now);
                 wish::remove(&mut tenant, &by, now);
+                (tenant, previous)
+            }
+            // What there should be is on record, so nothing of this deployment's folder is asked.
+            (Wish::Reconcile, Some(mut tenant)) => {
+                let previous = tenant.status;
+                refuse_removed(&tenant)?;
+                wish::retry(&mut tenant, now);
                 (tenant, previous)
             }
             (Wish::Retry, Some(mut tenant)) => {
@@ -154,7 +155,7 @@ impl Intake {
                 Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
             }
             Wish::Resume => Ok(Spec { suspended: None, ..spec }),
-            Wish::Signup(_) | Wish::Deprovision | Wish::Retry => Ok(spec),
+            Wish::Signup(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => Ok(spec),
         }
     }
 
@@ -198,7 +199,15 @@ impl Intake {
             .values()
             .any(|record| matches!(record.state, StepState::Halted { .. } | StepState::Backoff { .. }));
         if !waits && tenant.halted.is_none() {
-            let message = format!("tenant {} is {}: nothing has stopped", tenant.id, tenant.status.word());
+            let (id, status) = (&tenant.id, tenant.status.word());
+            let instead = match tenant.goal {
+                Goal::Present => format!(
+                    "; to have every step looked at and put right now, send the action reconcile, or run \
+                     `tenantry reconcile {id}`"
+                ),
+                Goal::Absent => String::new(),
+            };
+            let message = format!("tenant {id} is {status}: nothing has stopped{instead}");
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
         }
         if request.dry_run {
@@ -288,12 +297,27 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     tenant.updated_at = now;
 }
 
+fn refuse_removed(tenant: &Tenant) -> Result<(), Vec<Fault>> {
+    match tenant.goal {
+        Goal::Present => Ok(()),
+        Goal::Absent => {
+            let message = format!("tenant {} is {}", tenant.id, tenant.status.word());
+            Err(vec![Fault::new("/tenantId", "tenant_removed", message)])
+        }
+    }
+}
+
 fn refuse_replacement(tenant: &Tenant, plan: &Plan, wish: &Wish) -> Result<(), Vec<Fault>> {
     let (allowed, instead) = match wish {
         Wish::Update(changes) => {
             (changes.allow_replace, "send it with allowReplace true (and a new requestId) if that is wanted")
         }
-        Wish::Signup(_) | Wish::Suspend(..) | Wish::Resume | Wish::Deprovision | Wish::Retry => (
+        Wish::Signup(_)
+        | Wish::Suspend(..)
+        | Wish::Resume
+        | Wish::Deprovision
+        | Wish::Retry
+        | Wish::Reconcile => (
             false,
             "correct the blueprint, or send an update first, with allowReplace true if that is wanted",
         ),

@@ -145,8 +145,17 @@ pub const DEAD_LETTERS: Metric = metric(
     "dead letters of the request queue that were taken in once more, each counted when it was settled",
 );
 
+/// What nobody can read.
+pub const UNREADABLE: Metric = metric(
+    "tenantry.unreadable",
+    Kind::Counter,
+    "{row}",
+    &["tenantry.kind"],
+    "rows of the state that this version can't read, a `tenant` or a `request`; each run of a timer counts each again",
+);
+
 /// All of them.
-pub const METRICS: [Metric; 11] = [
+pub const METRICS: [Metric; 12] = [
     REQUESTS,
     OPERATIONS,
     TIME_TO_READY,
@@ -158,6 +167,7 @@ pub const METRICS: [Metric; 11] = [
     STUCK,
     OUTBOX_LAG,
     DEAD_LETTERS,
+    UNREADABLE,
 ];
 
 /// Seconds from a request's to an endpoint's: all that is measured lies between.

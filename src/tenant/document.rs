@@ -130,6 +130,18 @@ pub struct Conclusion {
     pub finished_at: Timestamp,
     /// How long it took since it was accepted, in milliseconds.
     pub duration_ms: i64,
+    /// What a reconciliation has put right; empty for other actions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Repaired>,
+}
+
+/// A step that was put right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repaired {
+    /// The step.
+    pub step: StepName,
+    /// What a look had found: JSON pointers to what differed, or `absent`, or `deleted` for what could be brought back.
+    pub what: Vec<String>,
 }
 
 /// A request seen lately, so that a repeat changes nothing.

@@ -13,12 +13,12 @@ mod spec;
 mod step;
 mod stored;
 
-pub use cause::{Cause, FailureClass, RawAnswer};
-pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
+pub use cause::{Cause, FailureClass, HELD_BACK, RawAnswer};
+pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Repaired, Status, Tenant};
 pub use drift::DriftTold;
 pub use later::Later;
 pub use notice::{Notice, Story};
 pub use proof::{Proof, Proven, Verdict};
 pub use spec::{Action, Extent, External, Placement, Reason, Spec, Suspension};
-pub use step::{Poll, PollStyle, StepRecord, StepState};
+pub use step::{Poll, PollStyle, StepRecord, StepState, Tried};
 pub use stored::{MAX_DOCUMENT_BYTES, TooLarge, UnreadableDocument};

@@ -23,6 +23,8 @@ pub enum Action {
     Resume,
     /// Try again what halted.
     Retry,
+    /// Look at every step, and put right what differs from the plan.
+    Reconcile,
 }
 
 impl Action {
@@ -34,6 +36,7 @@ impl Action {
             Self::Deprovision => "deprovision",
             Self::Suspend => "suspend",
             Self::Resume => "resume",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -46,6 +49,7 @@ impl Action {
             Self::Suspend => "suspend",
             Self::Resume => "resume",
             Self::Retry => "retry",
+            Self::Reconcile => "reconcile",
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored, Wire, World},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Wire, World},
     steps::{Failure, Reply, Request},
     tenant::Tenant,
 };
@@ -322,7 +322,7 @@ impl StateStore for Haunted<dyn StateStore> {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         self.inner.list(after, limit)
     }
     fn request<'a>(

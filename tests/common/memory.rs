@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -43,9 +43,22 @@ impl Maps {
     }
 }
 
+/// As it is read from where it was written.
+fn row(tenant: &Tenant) -> Listed {
+    Listed::of_row(tenant.id.clone(), tenant.to_json().unwrap().as_bytes())
+}
+
 impl StateStore for Memory {
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        Box::pin(async { Ok(self.maps().tenants.get(id).cloned()) })
+        Box::pin(async {
+            let Some(stored) = self.maps().tenants.get(id).cloned() else { return Ok(None) };
+            match row(&stored.value) {
+                Listed::Readable(_) => Ok(Some(stored)),
+                Listed::Unreadable(unreadable) => {
+                    Err(StoreError::Unreadable { why: unreadable.why, etag: stored.etag })
+                }
+            }
+        })
     }
 
     fn save<'a>(
@@ -67,11 +80,12 @@ impl StateStore for Memory {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move {
             let maps = self.maps();
             let rows = maps.tenants.values().map(|stored| stored.value.clone());
-            Ok(rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit).collect())
+            let rows = rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit);
+            Ok(rows.map(|tenant| row(&tenant)).collect())
         })
     }
 

@@ -17,7 +17,7 @@ use tenantry::{
     ids::TenantId,
     isolation::Target,
     ports::{
-        Alarm, Announcer, Clock, Credential, Due, ETag, ProbeToken, Prober, RequestRecord, Scored,
+        Alarm, Announcer, Clock, Credential, Due, ETag, Listed, ProbeToken, Prober, RequestRecord, Scored,
         StateStore, StoreError, Stored, TokenFor, Wire, World,
     },
     steps::{Failure, Reply, Request},
@@ -286,7 +286,7 @@ impl StateStore for Watched<dyn StateStore> {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(at_once(self.inner.list(after, limit)))
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -60,10 +60,11 @@ impl Shelf {
         Ok((etag, kept))
     }
 
-    pub(crate) fn list(&self, after: Option<&TenantId>, limit: usize) -> Vec<Tenant> {
+    pub(crate) fn list(&self, after: Option<&TenantId>, limit: usize) -> Vec<Listed> {
         let maps = self.maps();
         let rows = maps.tenants.values().map(|(tenant, _)| Tenant::clone(tenant));
-        rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit).collect()
+        let rows = rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit);
+        rows.map(|tenant| Listed::Readable(Box::new(tenant))).collect()
     }
 
     pub(crate) fn request(&self, key: &str) -> Option<Stored<RequestRecord>> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -129,7 +129,7 @@ impl StateStore for Door {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(self.read(move || self.shared.shelf.list(after, limit)))
     }
 

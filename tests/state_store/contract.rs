@@ -21,6 +21,7 @@ const SCENARIOS: &[Scenario] = &[
     ("any text comes back", |store| Box::pin(documents::any_text(store))),
     ("keys at the edges of their grammar", |store| Box::pin(documents::keys(store))),
     ("a thousand tenants, page by page", |store| Box::pin(documents::pages(store))),
+    ("a document that can't be read hides no other", |store| Box::pin(documents::unreadable(store))),
     ("what is due, the longest overdue first", |store| Box::pin(due::in_order(store))),
     ("an instant is due to the millisecond", |store| Box::pin(due::to_the_millisecond(store))),
     ("what is due moves", |store| Box::pin(due::moves(store))),

@@ -32,7 +32,7 @@ pub struct Rule {
     pub code: &'static str,
     /// What it means when it is broken.
     pub means: &'static str,
-    /// What to do then.
+    /// What to do then; `TENANT` stands for the tenant's id.
     pub next: &'static str,
     judge: fn(&Case<'_>) -> Vec<Found>,
 }
@@ -45,7 +45,7 @@ impl Rule {
             says,
             can,
             means: self.means.into(),
-            next: self.next.into(),
+            next: case.subject.tenant_id.within(self.next).into(),
             given,
         };
         (self.judge)(case).into_iter().map(finding).collect()
@@ -61,7 +61,7 @@ const fn rule(
     Rule { code, means, next, judge }
 }
 
-const RETRY: &str = "send the tenant an update or a retry: what differs from its blueprint is put right";
+const REPAIR: &str = "run `tenantry reconcile TENANT`: what differs from its blueprint is put right";
 const TAKE_BACK: &str =
     "take the assignment back, or declare the principal in TENANTRY_ISOLATION_ALLOW with the reason";
 
@@ -90,53 +90,58 @@ pub const RULES: [Rule; 28] = [
     rule(
         "key-auth",
         "the service can be called with a key, and a key can be passed on to anybody",
-        "make the endpoint anew with Entra tokens only: an endpoint's way of signing in can't be changed",
+        "delete the endpoint in Azure, for its way of signing in can't be changed; `tenantry reconcile TENANT` makes it anew",
         resources::key_auth,
     ),
-    rule("endpoint-public", "the service can be called from the internet", RETRY, resources::endpoint_public),
+    rule(
+        "endpoint-public",
+        "the service can be called from the internet",
+        REPAIR,
+        resources::endpoint_public,
+    ),
     rule(
         "workspace-public",
         "the workspace around the service is open to the internet",
-        RETRY,
+        REPAIR,
         resources::workspace_public,
     ),
-    rule("storage-public", "the data is open to the internet", RETRY, resources::storage_public),
-    rule("vault-public", "the vault is open to the internet", RETRY, resources::vault_public),
-    rule("account-public", "the service can be called from the internet", RETRY, resources::account_public),
+    rule("storage-public", "the data is open to the internet", REPAIR, resources::storage_public),
+    rule("vault-public", "the vault is open to the internet", REPAIR, resources::vault_public),
+    rule("account-public", "the service can be called from the internet", REPAIR, resources::account_public),
     rule(
         "storage-keys",
         "the data can be read with an account key or a signature made with one, past all roles",
-        RETRY,
+        REPAIR,
         resources::storage_keys,
     ),
     rule(
         "storage-anonymous",
         "containers can be opened to everybody, without signing in",
-        RETRY,
+        REPAIR,
         resources::storage_anonymous,
     ),
     rule(
         "storage-local-users",
         "the data can be read over SFTP by users that Entra does not know",
-        RETRY,
+        REPAIR,
         resources::storage_local_users,
     ),
     rule(
         "storage-lets-others-in",
         "a resource that is not the tenant's comes through the storage account's firewall",
-        RETRY,
+        REPAIR,
         resources::storage_lets_others_in,
     ),
     rule(
         "vault-policies",
         "the vault goes by access policies of its own, which no role assignment shows",
-        RETRY,
+        REPAIR,
         resources::vault_policies,
     ),
     rule(
         "endpoint-identity",
         "the service runs as an identity that is not only this tenant's, or reads what all tenants keep in the workspace",
-        "make the endpoint anew with the tenant's own managed identity: an endpoint's identity can't be changed",
+        "delete the endpoint in Azure, for its identity can't be changed; `tenantry reconcile TENANT` makes it anew",
         resources::endpoint_identity,
     ),
     rule(
@@ -148,7 +153,7 @@ pub const RULES: [Rule; 28] = [
     rule(
         "resource-missing",
         "something that the tenant consists of is not there, so nothing is proved by how it is set",
-        RETRY,
+        REPAIR,
         resources::missing,
     ),
     // The private way in.
@@ -161,7 +166,7 @@ pub const RULES: [Rule; 28] = [
     rule(
         "private-endpoint-elsewhere",
         "the tenant's private endpoint is in another network than its stamp's, or leads elsewhere",
-        "remove the private endpoint and send the tenant a retry",
+        "remove the private endpoint in Azure; `tenantry reconcile TENANT` makes it anew",
         network::elsewhere,
     ),
     rule(
@@ -173,13 +178,13 @@ pub const RULES: [Rule; 28] = [
     rule(
         "dns-zone-missing",
         "the service's name does not lead to its private address, but to the public one",
-        RETRY,
+        REPAIR,
         network::dns_missing,
     ),
     rule(
         "dns-zone-elsewhere",
         "the service's name is recorded in a zone that is not the stamp's",
-        RETRY,
+        REPAIR,
         network::dns_elsewhere,
     ),
     // Who can become the tenant.
@@ -198,7 +203,7 @@ pub const RULES: [Rule; 28] = [
     rule(
         "credential-changed",
         "another outside identity than the declared one can become the tenant",
-        RETRY,
+        REPAIR,
         entra::changed,
     ),
     rule(
