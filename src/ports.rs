@@ -164,6 +164,11 @@ pub trait StateStore: Send + Sync {
         record: &'a RequestRecord,
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>>;
+    /// The text of a blueprint by its digest, as [`Self::keep_blueprint`] was given it.
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
+    /// Keeps the text of a blueprint under its digest (`sha256:<hex>`), once for all tenants; what is there already stays as
+    /// it is, so repeats and races are harmless. Nothing is ever dropped: there are as few rows as versions.
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
     /// What is due at or before `now`, the longest overdue first. Costs as much as there is due. What can't be read is
     /// due as well, for as long as it is there.
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;
@@ -226,6 +231,23 @@ impl fmt::Debug for ProbeToken {
     }
 }
 
+/// Why there is no token, in words without any part of one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoToken {
+    /// Entra gives none to this application, for its service principal is disabled: asking again helps nobody.
+    #[error("{0}")]
+    Disabled(String),
+    /// For any other reason.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<String> for NoToken {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
 /// What a tenant's token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFor {
@@ -265,8 +287,8 @@ pub trait Prober: Send + Sync {
     /// A new token of a tenant's application.
     ///
     /// # Errors
-    /// In words, without any part of a token: why there is none.
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>>;
+    /// Why there is none.
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>>;
 
     /// Calls a tenant's service once.
     ///

@@ -11,6 +11,8 @@ mod disturbed;
 mod forbidden;
 #[path = "lifecycle/reconcile.rs"]
 mod reconcile;
+#[path = "lifecycle/pinned.rs"]
+mod pinned;
 #[path = "lifecycle/removal.rs"]
 mod removal;
 #[path = "lifecycle/repeated.rs"]
@@ -19,6 +21,8 @@ mod repeated;
 mod restored;
 #[path = "lifecycle/signup.rs"]
 mod signup;
+#[path = "lifecycle/spoilt.rs"]
+mod spoilt;
 #[path = "lifecycle/suspended.rs"]
 mod suspended;
 #[path = "lifecycle/unreadable.rs"]

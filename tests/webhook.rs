@@ -70,6 +70,12 @@ impl StateStore for Moody {
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(self.mood(self.inner.save_request(record, seen)))
     }
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.mood(self.inner.blueprint(digest)))
+    }
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.mood(self.inner.keep_blueprint(digest, text)))
+    }
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.inner.due(now, limit)
     }

@@ -229,6 +229,14 @@ impl StateStore for Counted<LocalState> {
         self.inner.save_request(record, seen)
     }
 
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.inner.blueprint(digest)
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.keep_blueprint(digest, text)
+    }
+
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.inner.due(now, limit)
     }

@@ -1,6 +1,7 @@
 //! What people and programs call over HTTP: list, look, submit, retry, history; and what Event Grid posts.
 
 mod action;
+mod blueprints;
 mod drift;
 mod events;
 mod isolation;
@@ -10,6 +11,7 @@ mod view;
 use std::collections::BTreeMap;
 
 pub use action::{Call, act};
+pub use blueprints::blueprints;
 pub use drift::{drift, drift_of_all};
 pub use events::{deliver, handshake, turned_away};
 pub use isolation::{isolation, isolation_of_all};
@@ -116,6 +118,7 @@ fn status_of(code: &str) -> u16 {
         | "stale"
         | "nothing_to_retry"
         | "not_suspendable"
+        | "blueprint_unreadable"
         | "replace_not_allowed" => 409,
         "too_large" => 413,
         _ => 400,

@@ -20,6 +20,11 @@ pub(super) struct Instance {
 }
 
 impl Instance {
+    /// The instance at an address.
+    pub(super) fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), json: false }
+    }
+
     /// Calls, and hands a 2xx answer's JSON to `show`; anything else is told on stderr.
     pub(super) async fn call(
         &self,

@@ -13,6 +13,7 @@ mod local;
 mod no_local;
 mod output;
 pub mod permissions;
+mod permissions_of;
 pub mod plan;
 mod reconcile;
 mod retry;
@@ -84,10 +85,15 @@ pub async fn run() -> ExitCode {
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
         Command::Permissions(args) => match blueprints::known(&config) {
             Ok(known) if args.held => permissions::compare(&args, &known, config.azure.as_ref()).await,
-            Ok(known) => {
-                let stamps = config.azure.map_or_else(local::stamps, |azure| azure.stamps);
-                printed(permissions::run(&args, &known, &stamps, &mut std::io::stdout()))
-            }
+            Ok(known) => match args.url.clone() {
+                Some(url) => {
+                    printed(permissions::run_of_instance(&args, &url, &known, &mut std::io::stdout()).await)
+                }
+                None => {
+                    let stamps = config.azure.map_or_else(local::stamps, |azure| azure.stamps);
+                    printed(permissions::run(&args, &known, &stamps, &mut std::io::stdout()))
+                }
+            },
             Err(problems) => {
                 problems.iter().for_each(|problem| output::problem(problem));
                 ExitCode::from(2)

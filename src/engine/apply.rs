@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, proof, repair, waits, wish};
+use super::{
+    Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, cut, proof, repair, waits, wish,
+};
 use crate::{
     blueprint::Outputs,
     ids::StepName,
@@ -67,6 +69,7 @@ pub fn apply(
         Event::Failed(failure) => at.failed(failure),
     };
     note_change(tenant, name, before, raw, now);
+    cut::note(tenant, now);
     Ok(change)
 }
 

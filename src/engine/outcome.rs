@@ -61,12 +61,15 @@ pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String
             tenant.exports = exports;
             let plan = &tenant.plan;
             tenant.steps.retain(|name, _| plan.steps.contains_key(name));
+            tenant.former.clear();
             let suspended = tenant.spec.suspended.is_some();
             succeed(tenant, if suspended { Status::Suspended } else { Status::Active }, now);
         }
         Outcome::Removed => {
             tenant.exports = BTreeMap::new();
             tenant.proof = None;
+            tenant.cut = None;
+            tenant.former.clear();
             tenant.steps = BTreeMap::new();
             succeed(tenant, Status::Deleted, now);
         }
@@ -85,11 +88,21 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
             data["changed"] = json!(changed);
         }
         tenant.concluded = Some(Conclusion { changed, ..conclusion(&operation, status, now) });
+        if let Some(took) = access_cut_ms(tenant, &operation) {
+            data["accessCutMs"] = json!(took);
+        }
         if operation.action != Action::Deprovision {
             data["outputs"] = json!(tenant.exports);
         }
         tenant.tell(&operation, &format!("tenant.{}.succeeded", operation.action.noun()), data, now);
     }
+}
+
+/// How long it took since a suspension was accepted until the last step that cuts access had done so, in milliseconds. None
+/// where no step does, and where a resumption came before that.
+pub fn access_cut_ms(tenant: &Tenant, operation: &Operation) -> Option<i64> {
+    let at = tenant.cut.as_ref()?.at.filter(|_| operation.action == Action::Suspend)?;
+    Some(milliseconds(operation.started_at, at).max(0))
 }
 
 /// Failed when no retry by itself can help; waiting when somebody makes room, grants or repairs something.

@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{outcome::common_data, repair};
+use super::{cut, outcome::common_data, repair};
 use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
@@ -44,6 +44,8 @@ pub fn sign_up(
         spec: spec.clone(),
         placement: placement.clone(),
         plan: Arc::clone(&plan),
+        former: Vec::new(),
+        cut: None,
         steps: BTreeMap::new(),
         exports: BTreeMap::new(),
         operations: Vec::new(),
@@ -72,6 +74,8 @@ pub fn sign_up(
         spec,
         placement,
         plan,
+        former: Vec::new(),
+        cut: None,
         steps,
         drift: None,
         created_at: now,
@@ -123,6 +127,7 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
         // Whoever asks for what should be there already wants it to be there.
         repair::look_at_all(tenant, now);
     }
+    cut::remember_former(tenant, &plan);
     tenant.plan = Arc::new(plan);
 }
 

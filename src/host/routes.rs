@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     config::DriftClass,
     ids::TenantId,
     intake::{self, Intake, Stamp, Turned},
-    isolation::{Report, Verdict},
+    isolation::{TakenBack, Verdict},
     mutant,
     ports::World,
     runner::{Progress, Runner, Settings, Swept},
@@ -142,7 +142,7 @@ impl Routes {
     }
 
     /// From here on the document knows that it is due, so a failure is the sweep's to repair and the message is done.
-    async fn drive(&self, tenant: &TenantId) -> Answer {
+    pub(super) async fn drive(&self, tenant: &TenantId) -> Answer {
         let said = match self.runner.drive(tenant).await {
             Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.word()),
             Ok(Progress::Parked(until)) => format!("tenant {tenant} goes on at {until}"),
@@ -191,37 +191,16 @@ impl Routes {
         }
         let mut logs = vec![format!("{} looked at", reports.len())];
         if self.runner.auditor().suspends() {
+            let taken: Vec<TakenBack> =
+                reports.iter().flat_map(|report| report.quarantined.clone()).collect();
             for report in reports.iter().filter(|report| report.verdict == Verdict::Violated) {
-                logs.extend(self.quarantine(report).await);
+                logs.extend(self.quarantine(&report.tenant_id, &taken).await);
             }
         }
         for report in reports.iter().filter(|report| report.verdict != Verdict::Verified) {
             logs.extend(not_verified(report));
         }
         Answer::Done { logs }
-    }
-
-    /// Suspends a tenant that others reach, as a request of an operator would. It is the same request for as long as the
-    /// evidence is the same, so a person who gives the tenant its access back has the last word.
-    async fn quarantine(&self, report: &Report) -> Option<String> {
-        let tenant = &report.tenant_id;
-        let document = self.world.store.load(tenant).await.ok()??.value;
-        if document.spec.suspended.is_some() || document.proof?.verdict != Verdict::Violated {
-            return None;
-        }
-        let evidence = report.digest.rsplit(':').next()?.get(..16)?;
-        let request = json!({
-            "schema": "tenantry.request/1", "requestId": format!("quarantine-{tenant}-{evidence}"),
-            "action": "suspend", "tenantId": tenant, "spec": {"reason": "operator", "mode": "compute"},
-        });
-        let answer = match self.intake.take_in(request.to_string().as_bytes()).await {
-            Ok(answer) => answer,
-            Err(error) => return Some(format!("tenant {tenant} was not suspended: {error}")),
-        };
-        if answer.verdict == intake::Verdict::Accepted {
-            self.drive(tenant).await;
-        }
-        Some(format!("quarantine of tenant {tenant}: {}", answer.verdict))
     }
 
     async fn drift(&self) -> Answer {
@@ -258,6 +237,9 @@ impl Routes {
             }
             ("GET", Some(id)) if query("view") == Some("drift") => {
                 api::drift(&self.world, &self.scanner, id).await
+            }
+            ("GET", None) if query("view") == Some("blueprints") => {
+                api::blueprints(&self.world, &self.intake).await
             }
             ("GET", None) => api::list(&self.world, query("after"), query("limit")).await,
             ("GET", Some(id)) if query("view") == Some("history") => {

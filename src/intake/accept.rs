@@ -5,10 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Answer, Fault, Intake, Request, Stamp, Verdict, Wish, placement};
+use super::{
+    Answer, Fault, Intake, Request, Stamp, Verdict, Wish, placement,
+    planning::{Base, Pinned},
+};
 use crate::{
-    blueprint::{Plan, Subject},
-    engine::{self, wish},
+    blueprint::{BlueprintRef, Plan, Subject},
+    engine::{self, cut, wish},
     ids::{StepName, TenantId},
     mutant,
     ports::{StoreError, Stored},
@@ -32,11 +35,14 @@ impl Intake {
                 return Ok(Answer::accepted(&request.request_id, &request.tenant_id, &known.operation_id));
             }
             let now = self.world.clock.now();
-            let tenant = match self.changed(request, past, now) {
+            let pinned = self.pinned_for(request, past.as_ref()).await?;
+            let before = past.as_ref().map(|tenant| tenant.plan.blueprint.clone());
+            let tenant = match self.changed(request, past, pinned, now) {
                 Ok(Changed::Saved(tenant)) => tenant,
-                Ok(Changed::OnlyPlanned(plan)) => return Ok(planned(request, &plan)),
+                Ok(Changed::OnlyPlanned(plan)) => return Ok(planned(request, &plan, before)),
                 Err(faults) => return Ok(rejected(request, faults)),
             };
+            self.catalogue.keep(self.world.store.as_ref(), &tenant.plan.blueprint.digest).await?;
             match self.world.store.save(&tenant, seen.as_ref()).await {
                 Ok(_) => {
                     return Ok(Answer::accepted(
@@ -62,6 +68,7 @@ impl Intake {
         &self,
         request: &Request,
         past: Option<Tenant>,
+        pinned: Pinned,
         now: Timestamp,
     ) -> Result<Changed, Vec<Fault>> {
         let fault = |pointer: &str, code: &str, message: String| vec![Fault::new(pointer, code, message)];
@@ -84,28 +91,14 @@ impl Intake {
                 return Err(fault("/tenantId", "tenant_exists", message));
             }
             (Wish::Signup(spec), past) => {
-                let incarnation = past.as_ref().map(|tenant| tenant.incarnation).unwrap_or_default() + 1;
-                let stamp = placement::place(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
-                    fault(
-                        "/spec/region",
-                        "no_placement",
-                        "no stamp of this deployment is in that region".to_owned(),
-                    )
-                })?;
-                let plan = self.plan(id, incarnation, spec, request.blueprint_version.as_deref(), stamp)?;
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
-                (wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now), previous)
+                (self.signed_up(request, spec, past, now)?, previous)
             }
             (_, None) => return Err(unknown()),
             (Wish::Update(_) | Wish::Suspend(..) | Wish::Resume, Some(mut tenant)) => {
                 let previous = tenant.status;
                 refuse_removed(&tenant)?;
-                let spec = self.changed_spec(&request.wish, &tenant, now)?;
-                let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
-                let planned = if forgets { &tenant.spec } else { &spec };
-                let plan = self.plan_for(&tenant, planned, request.blueprint_version.as_deref())?;
-                refuse_replacement(&tenant, &plan, &request.wish)?;
-                wish::update(&mut tenant, spec, plan, now);
+                self.wish_again(request, &mut tenant, pinned, now)?;
                 (tenant, previous)
             }
             (Wish::Deprovision, Some(mut tenant)) => {
@@ -123,7 +116,7 @@ impl Intake {
             }
             (Wish::Retry, Some(mut tenant)) => {
                 if mutant::is("M26")
-                    && let Ok(plan) = self.plan_for(&tenant, &tenant.spec, None)
+                    && let Some(plan) = self.plan_of_the_day(&tenant)
                 {
                     tenant.plan = Arc::new(plan);
                 }
@@ -138,58 +131,44 @@ impl Intake {
         Ok(Changed::Saved(Box::new(tenant)))
     }
 
-    /// What is wanted of a tenant that stays.
-    fn changed_spec(&self, wish: &Wish, tenant: &Tenant, now: Timestamp) -> Result<Spec, Vec<Fault>> {
-        let spec = tenant.spec.clone();
-        match wish {
-            Wish::Update(changes) => Ok(changes.apply(spec)),
-            Wish::Suspend(reason, mode) => {
-                let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
-                if self.blueprints.get(name).is_some_and(|blueprint| !blueprint.is_suspendable()) {
-                    let message = format!(
-                        "no step of the blueprint {name} depends on tenant.suspended, so nothing would change"
-                    );
-                    return Err(vec![Fault::new("/action", "not_suspendable", message)]);
-                }
-                let since = spec.suspended.map_or(now, |suspension| suspension.since);
-                Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
-            }
-            Wish::Resume => Ok(Spec { suspended: None, ..spec }),
-            Wish::Signup(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => Ok(spec),
-        }
-    }
-
-    fn plan_for(&self, tenant: &Tenant, spec: &Spec, version: Option<&str>) -> Result<Plan, Vec<Fault>> {
-        let stamp = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
-        let stamp = stamp.ok_or_else(|| {
-            let message =
-                format!("the tenant lives in stamp {}, which is not configured", tenant.placement.stamp);
-            vec![Fault::new("/tenantId", "no_placement", message)]
-        })?;
-        self.plan(&tenant.id, tenant.incarnation, spec, version, stamp)
-    }
-
-    fn plan(
+    /// A new tenant, or a new incarnation of one that was removed: with what is offered today.
+    fn signed_up(
         &self,
-        id: &TenantId,
-        incarnation: u32,
+        request: &Request,
         spec: &Spec,
-        version: Option<&str>,
-        stamp: &Stamp,
-    ) -> Result<Plan, Vec<Fault>> {
-        let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
-        let blueprint = self.blueprints.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.blueprints.keys().map(String::as_str).collect();
-            let message = format!("this deployment has no blueprint {name}; it has {}", known.join(", "));
-            vec![Fault::new("/spec/blueprint/name", "unknown_blueprint", message)]
+        past: Option<Tenant>,
+        now: Timestamp,
+    ) -> Result<Tenant, Vec<Fault>> {
+        let id = &request.tenant_id;
+        let incarnation = past.as_ref().map(|tenant| tenant.incarnation).unwrap_or_default() + 1;
+        let stamp = placement::place(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
+            let message = "no stamp of this deployment is in that region";
+            vec![Fault::new("/spec/region", "no_placement", message)]
         })?;
-        if version.is_some_and(|version| version != blueprint.version()) {
-            let message = format!("this deployment has {name} {}", blueprint.version());
-            return Err(vec![Fault::new("/spec/blueprint/version", "unknown_blueprint", message)]);
-        }
-        let subject = subject(&self.deployment, id, incarnation, spec, stamp);
-        let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
-        blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
+        let version = request.blueprint_version.as_deref();
+        let blueprint = self.catalogue.choose(spec.blueprint.as_deref(), version)?;
+        let base = Base { blueprint, stamp: stamp.clone() };
+        let plan = self.plan_with(&base, id, incarnation, spec)?;
+        Ok(wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now))
+    }
+
+    /// Another wish for a tenant that stays: with what it is pinned to, unless it moves.
+    fn wish_again(
+        &self,
+        request: &Request,
+        tenant: &mut Tenant,
+        pinned: Pinned,
+        now: Timestamp,
+    ) -> Result<(), Vec<Fault>> {
+        let base = self.base_of(request, tenant, pinned)?;
+        let spec = changed_spec(&request.wish, tenant, &base, now)?;
+        let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
+        let planned = if forgets { &tenant.spec } else { &spec };
+        let plan = self.plan_with(&base, &tenant.id, tenant.incarnation, planned)?;
+        refuse_replacement(tenant, &plan, &request.wish)?;
+        wish::update(tenant, spec, plan, now);
+        cut_access(tenant, &request.wish, &base, now);
+        Ok(())
     }
 
     /// A retry takes up the operation that stopped: the same operation, one attempt more.
@@ -261,6 +240,36 @@ pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, s
         }),
         parameters: spec.parameters.clone(),
         stamp: stamp.value.clone(),
+    }
+}
+
+/// What is wanted of a tenant that stays.
+fn changed_spec(wish: &Wish, tenant: &Tenant, base: &Base, now: Timestamp) -> Result<Spec, Vec<Fault>> {
+    let spec = tenant.spec.clone();
+    match wish {
+        Wish::Update(changes) => Ok(changes.apply(spec)),
+        Wish::Suspend(reason, mode) => {
+            if !base.blueprint.is_suspendable() {
+                let name = base.blueprint.name();
+                let message = format!(
+                    "no step of the blueprint {name} depends on tenant.suspended, so nothing would change"
+                );
+                return Err(vec![Fault::new("/action", "not_suspendable", message)]);
+            }
+            let since = spec.suspended.map_or(now, |suspension| suspension.since);
+            Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
+        }
+        Wish::Resume => Ok(Spec { suspended: None, ..spec }),
+        Wish::Signup(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => Ok(spec),
+    }
+}
+
+/// From a suspension on it is measured when access was cut; a resumption ends that.
+fn cut_access(tenant: &mut Tenant, wish: &Wish, base: &Base, now: Timestamp) {
+    match wish {
+        Wish::Suspend(..) => cut::begin(tenant, base.blueprint.cutting_steps(), now),
+        Wish::Resume => tenant.cut = None,
+        Wish::Signup(_) | Wish::Update(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => {}
     }
 }
 
@@ -343,7 +352,13 @@ fn rejected(request: &Request, mut faults: Vec<Fault>) -> Answer {
     }
 }
 
-fn planned(request: &Request, plan: &Plan) -> Answer {
+/// A plan; where it moves the tenant to another blueprint or version, with the one that it moves away from.
+fn planned(request: &Request, plan: &Plan, before: Option<BlueprintRef>) -> Answer {
     let accepted = Answer::accepted(&request.request_id, &request.tenant_id, &request.operation_id);
-    Answer { verdict: Verdict::Planned, plan: Some(json!(plan)), ..accepted }
+    let mut shown = json!(plan);
+    let moved = before.filter(|past| past.digest != plan.blueprint.digest);
+    if let Some(past) = moved.filter(|_| matches!(request.wish, Wish::Update(_))) {
+        shown["movesFrom"] = json!(past);
+    }
+    Answer { verdict: Verdict::Planned, plan: Some(shown), ..accepted }
 }

@@ -1,6 +1,6 @@
-//! The state in redb: documents, request records, history, and an index of what is due.
+//! The state in redb: documents, request records, history, texts of blueprints, and an index of what is due.
 //!
-//! All four are in one file, so a document and its due entry change in one transaction.
+//! All are in one file, so a document and its due entry change in one transaction.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -31,6 +31,8 @@ const DUE_OF: TableDefinition<'static, &str, i64> = TableDefinition::new("due-of
 /// change was of, in milliseconds since 1970.
 const META: TableDefinition<'static, &str, &str> = TableDefinition::new("meta");
 const HISTORY: TableDefinition<'static, (&str, u64), &str> = TableDefinition::new("history");
+/// Digest to text.
+const BLUEPRINTS: TableDefinition<'static, &str, &str> = TableDefinition::new("blueprints");
 
 impl From<DbError> for StoreError {
     fn from(error: DbError) -> Self {
@@ -57,6 +59,7 @@ impl LocalState {
             txn.open_table(DUE_OF)?;
             txn.open_table(HISTORY)?;
             txn.open_table(META)?;
+            txn.open_table(BLUEPRINTS)?;
             Ok::<(), DbError>(())
         })
         .await?;
@@ -290,6 +293,29 @@ impl StateStore for LocalState {
             let due = (format!("r/{}", record.key), due);
             let (key, json) = (record.key.clone(), to_json(record)?);
             self.put(Row { table: REQUESTS, key, json, due, at: record.at }, seen).await
+        })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move {
+            let read = self.db.read()?;
+            let table = read.open_table(BLUEPRINTS).map_err(DbError::from)?;
+            Ok(table.get(digest).map_err(DbError::from)?.map(|row| row.value().to_owned()))
+        })
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (digest, text) = (digest.to_owned(), text.to_owned());
+            self.db
+                .write(move |txn| {
+                    let mut table = txn.open_table(BLUEPRINTS).map_err(DbError::from)?;
+                    if table.get(digest.as_str()).map_err(DbError::from)?.is_none() {
+                        table.insert(digest.as_str(), text.as_str()).map_err(DbError::from)?;
+                    }
+                    Ok(())
+                })
+                .await
         })
     }
 

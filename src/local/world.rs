@@ -30,6 +30,7 @@ use crate::{
     config::{DriftClass, Isolation},
     engine::{self, later},
     host::{bind, routes::Routes, serve},
+    intake::Catalogue,
     ports::{Clock as _, Listed, StateStore as _, StoreError, Stored, Wire, World},
     runner::Settings,
     telemetry::fresh,
@@ -149,7 +150,7 @@ impl LocalWorld {
             Arc::new(move || clock.now())
         };
         let mut cloud = CloudSettings::new(settings.data.join("azure.redb"), now).speed(settings.speed);
-        match Access::least(&settings.blueprints, &[local_stamp()], None) {
+        match least(&state, &settings.blueprints).await? {
             Ok(access) => cloud = cloud.access(access),
             Err(why) => tracing::warn!("the simulated Azure allows everything: {why}"),
         }
@@ -303,6 +304,17 @@ async fn keep_marked(state: LocalState, cloud: Cloud, mut mark: Mark, clock: Arc
             mark.changes = changes;
         }
     }
+}
+
+/// What is allowed in the simulated Azure: what the blueprints need that are offered, and those that tenants are made of.
+async fn least(state: &LocalState, offered: &[Blueprint]) -> Result<Result<Access, String>, StoreError> {
+    let stamps = [local_stamp()];
+    let in_use = Catalogue::new(offered.to_vec()).in_use(state, &stamps).await?;
+    let placed: Vec<_> = in_use
+        .into_iter()
+        .filter_map(|one| Some((Blueprint::clone(one.blueprint.ok()?.as_ref()), one.stamps)))
+        .collect();
+    Ok(Access::least_placed(&placed, &stamps))
 }
 
 /// A listener on the port of the last run if it is free: poll URLs that Azure gave out stay good.

@@ -80,6 +80,14 @@ pub const TIME_TO_READY: Metric = metric(
     &["tenantry.blueprint"],
     "from the acceptance of a sign-up until its tenant is active",
 );
+/// How long suspensions take to cut access.
+pub const ACCESS_CUT: Metric = metric(
+    "tenantry.access_cut",
+    Kind::Histogram,
+    "s",
+    &["tenantry.blueprint"],
+    "from the acceptance of a suspension until the last step that cuts access was seen to have done so",
+);
 /// How long steps take.
 pub const STEP_DURATION: Metric = metric(
     "tenantry.step.duration",
@@ -159,6 +167,7 @@ pub const METRICS: [Metric; 12] = [
     REQUESTS,
     OPERATIONS,
     TIME_TO_READY,
+    ACCESS_CUT,
     STEP_DURATION,
     RETRIES,
     THROTTLE_WAIT,

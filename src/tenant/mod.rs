@@ -4,6 +4,7 @@
 //! compare-and-swap: what belongs together can't come apart in a crash. [`Tenant::to_json`] is its form in a store.
 
 mod cause;
+mod cut;
 mod document;
 mod drift;
 mod later;
@@ -14,6 +15,7 @@ mod step;
 mod stored;
 
 pub use cause::{Cause, FailureClass, HELD_BACK, RawAnswer};
+pub use cut::AccessCut;
 pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Repaired, Status, Tenant};
 pub use drift::DriftTold;
 pub use later::Later;

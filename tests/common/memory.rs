@@ -23,6 +23,7 @@ struct Maps {
     tenants: BTreeMap<TenantId, Stored<Tenant>>,
     requests: BTreeMap<String, Stored<RequestRecord>>,
     history: BTreeMap<(TenantId, u64), HistoryRow>,
+    blueprints: BTreeMap<String, String>,
     saves: u64,
 }
 
@@ -107,6 +108,17 @@ impl StateStore for Memory {
             let etag = maps.version(present.as_ref(), seen)?;
             maps.requests.insert(record.key.clone(), Stored { value: record.clone(), etag: etag.clone() });
             Ok(etag)
+        })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move { Ok(self.maps().blueprints.get(digest).cloned()) })
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.maps().blueprints.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
+            Ok(())
         })
     }
 

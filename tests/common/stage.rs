@@ -67,6 +67,19 @@ impl Stage {
 
     /// The same Azure after tenantry has lost its own state.
     pub(crate) async fn with_its_state_lost(self) -> Self {
+        let folder = self.ended().await;
+        std::fs::remove_file(folder.path().join("state.redb")).unwrap();
+        Self::over(folder, Speed::Max, &[DEFAULT], true).await
+    }
+
+    /// The same state and Azure after another start, with these blueprints in the folder.
+    pub(crate) async fn again(self, blueprints: &[&str]) -> Self {
+        let folder = self.ended().await;
+        Self::over(folder, Speed::Max, blueprints, false).await
+    }
+
+    /// Ends all that runs, and leaves the files.
+    async fn ended(self) -> Arc<TempDir> {
         let folder = Arc::clone(&self.folder);
         drop(self);
         // The files are let go of by their writers, a moment after the last handle.
@@ -77,8 +90,7 @@ impl Stage {
             })
             .await;
         }
-        std::fs::remove_file(folder.path().join("state.redb")).unwrap();
-        Self::over(folder, Speed::Max, &[DEFAULT], true).await
+        folder
     }
 
     async fn over(folder: Arc<TempDir>, speed: Speed, blueprints: &[&str], adopt_state: bool) -> Self {

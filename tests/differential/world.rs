@@ -17,7 +17,8 @@ use tenantry::{
     ids::TenantId,
     isolation::Target,
     ports::{
-        Alarm, Announcer, Clock, Credential, Due, ETag, Listed, ProbeToken, Prober, RequestRecord, Scored,
+        Alarm, Announcer, Clock, Credential, Due, ETag, Listed, NoToken, ProbeToken, Prober, RequestRecord,
+        Scored,
         StateStore, StoreError, Stored, TokenFor, Wire, World,
     },
     steps::{Failure, Reply, Request},
@@ -237,7 +238,7 @@ impl Prober for Watched<dyn Prober> {
         self.inner.place()
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>> {
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(at_once(self.inner.token(of, is_for)))
     }
 
@@ -309,6 +310,14 @@ impl StateStore for Watched<dyn StateStore> {
             self.witness.see(whose, Kind::Row, format!("{} {}", json!(record), saved.is_ok()));
             saved
         })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(at_once(self.inner.blueprint(digest)))
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(at_once(self.inner.keep_blueprint(digest, text)))
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {

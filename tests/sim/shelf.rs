@@ -23,6 +23,7 @@ struct Maps {
     requests: BTreeMap<String, Stored<RequestRecord>>,
     untold: BTreeSet<(i64, String)>,
     history: BTreeMap<(TenantId, u64), HistoryRow>,
+    blueprints: BTreeMap<String, String>,
     saves: u64,
 }
 
@@ -39,6 +40,14 @@ impl Maps {
 impl Shelf {
     fn maps(&self) -> MutexGuard<'_, Maps> {
         self.0.lock().unwrap()
+    }
+
+    pub(crate) fn blueprint(&self, digest: &str) -> Option<String> {
+        self.maps().blueprints.get(digest).cloned()
+    }
+
+    pub(crate) fn keep_blueprint(&self, digest: &str, text: &str) {
+        self.maps().blueprints.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
     }
 
     pub(crate) fn load(&self, id: &TenantId) -> Option<Stored<Tenant>> {

@@ -153,6 +153,18 @@ impl StateStore for Door {
         }))
     }
 
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.read(move || self.shared.shelf.blueprint(digest)))
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.change(false, move |shared| {
+            shared.shelf.keep_blueprint(digest, text);
+            shared.hub.note("blueprint", &digest);
+            Ok(())
+        }))
+    }
+
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         Box::pin(self.read(move || self.shared.shelf.due(now, limit)))
     }

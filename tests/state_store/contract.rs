@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tenantry::{ids::TenantId, ports::StateStore, tenant::Tenant};
 
-use crate::{documents, due, race, records};
+use crate::{blueprints, documents, due, race, records};
 
 /// A store that a scenario has for itself.
 pub(crate) type Store = Arc<dyn StateStore>;
@@ -31,6 +31,7 @@ const SCENARIOS: &[Scenario] = &[
     ("a request record with something to tell is due", |store| Box::pin(records::to_be_told(store))),
     ("history is appended once", |store| Box::pin(records::appended_once(store))),
     ("history, the newest first", |store| Box::pin(records::newest_first(store))),
+    ("a blueprint's text is kept once", |store| Box::pin(blueprints::kept_once(store))),
     ("of two hundred savers one wins", |store| Box::pin(race::one_winner(store))),
 ];
 

@@ -1,4 +1,4 @@
-//! The state in Table Storage: documents, request records, history, and an index of what is due.
+//! The state in Table Storage: documents, request records, history, texts of blueprints, and an index of what is due.
 //!
 //! | table | partition | row | holds |
 //! | --- | --- | --- | --- |
@@ -6,6 +6,7 @@
 //! | `…requests` | the request's key | `record` | its record |
 //! | `…due` | `due` | instant, kind, key, save | which version its maker wanted to replace |
 //! | `…history` | the tenant's id | counted down, so that the newest is first | one row of history |
+//! | `…blueprints` | the digest, with a hyphen for its colon | `source` | a blueprint's text, in binary properties |
 //!
 //! A table is made when something is to be put into it and it is not there. No batch is ever sent, and no write
 //! without a condition.
@@ -48,6 +49,9 @@ const DOCUMENTS_IN_PAGE: usize = 16;
 const ROWS_IN_PAGE: usize = 200;
 /// Rows of history that are written at the same time.
 const ROWS_AT_ONCE: usize = 8;
+
+/// The row of a blueprint's text.
+const SOURCE: &str = "source";
 
 /// The account of Azurite that everybody knows, as a path.
 const EMULATOR_PATH: &str = "/devstoreaccount1";
@@ -172,6 +176,11 @@ fn history_row(entity: &Entity) -> Option<HistoryRow> {
     .ok()
 }
 
+/// The key of a blueprint's text: a colon has no place in one.
+fn blueprint_key(digest: &str) -> String {
+    digest.replace(':', "-")
+}
+
 /// The row of a history row: what is newer comes first.
 fn row_key(number: u64) -> String {
     format!("{:020}", u64::MAX - number)
@@ -277,6 +286,31 @@ impl StateStore for TableState {
             let plain = vec![("At", record.at.to_string())];
             let draft = Draft { key: &record.key, json: to_json(record)?, due_at, plain };
             self.service.save(REQUESTS, draft, seen).await
+        })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move {
+            let key = blueprint_key(digest);
+            let place = Place { table: Table::Blueprints, partition: &key, row: SOURCE };
+            let Some((entity, _)) = self.service.get(place, None).await? else { return Ok(None) };
+            let text = String::from_utf8(unpack(&entity).map_err(StoreError::Refused)?);
+            let unreadable = |_| StoreError::Refused("a stored blueprint is not UTF-8".to_owned());
+            text.map(Some).map_err(unreadable)
+        })
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let key = blueprint_key(digest);
+            let mut entity = Entity::new();
+            pack(&mut entity, text.as_bytes());
+            check_size(&entity, 0).map_err(StoreError::Refused)?;
+            let place = Place { table: Table::Blueprints, partition: &key, row: SOURCE };
+            match self.service.insert(place, entity).await {
+                Ok(_) | Err(Trouble::Conflict) => Ok(()),
+                Err(trouble) => Err(trouble.into()),
+            }
         })
     }
 

@@ -34,6 +34,9 @@ pub struct Rule {
     pub means: &'static str,
     /// What to do then; `TENANT` stands for the tenant's id.
     pub next: &'static str,
+    /// Whether others reach the tenant by it, or can become it; otherwise the tenant reaches others, or something is not as
+    /// it should be and lets nobody in.
+    pub lets_others_in: bool,
     judge: fn(&Case<'_>) -> Vec<Found>,
 }
 
@@ -58,7 +61,19 @@ const fn rule(
     next: &'static str,
     judge: fn(&Case<'_>) -> Vec<Found>,
 ) -> Rule {
-    Rule { code, means, next, judge }
+    Rule { code, means, next, lets_others_in: true, judge }
+}
+
+impl Rule {
+    /// The same, where nobody else gets in by what it finds: it is no reason to suspend this tenant.
+    const fn lets_nobody_in(self) -> Self {
+        Self { lets_others_in: false, ..self }
+    }
+}
+
+/// Whether others get in by what a rule has found. A code that is not known may let them in.
+pub(super) fn lets_others_in(code: &str) -> bool {
+    RULES.iter().find(|rule| rule.code == code).is_none_or(|rule| rule.lets_others_in)
 }
 
 const REPAIR: &str = "run `tenantry reconcile TENANT`: what differs from its blueprint is put right";
@@ -66,7 +81,7 @@ const TAKE_BACK: &str =
     "take the assignment back, or declare the principal in TENANTRY_ISOLATION_ALLOW with the reason";
 
 /// All rules.
-pub const RULES: [Rule; 28] = [
+pub const RULES: [Rule; 29] = [
     // Who has roles.
     rule(
         "other-tenant-can-reach",
@@ -85,7 +100,8 @@ pub const RULES: [Rule; 28] = [
         "the tenant's own principal reaches what is not the tenant's: other tenants' data, or what all share",
         "take the assignment back; the blueprint grants none outside of the tenant's own resources",
         access::beyond,
-    ),
+    )
+    .lets_nobody_in(),
     // How things are set.
     rule(
         "key-auth",
@@ -143,32 +159,37 @@ pub const RULES: [Rule; 28] = [
         "the service runs as an identity that is not only this tenant's, or reads what all tenants keep in the workspace",
         "delete the endpoint in Azure, for its identity can't be changed; `tenantry reconcile TENANT` makes it anew",
         resources::endpoint_identity,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "mark-wrong",
         "the resource does not say that it is this tenant's, so it may be somebody else's",
         "find out who changed the tags; with the right ones back, tenantry takes it for its own again",
         resources::mark_wrong,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "resource-missing",
         "something that the tenant consists of is not there, so nothing is proved by how it is set",
         REPAIR,
         resources::missing,
-    ),
+    )
+    .lets_nobody_in(),
     // The private way in.
     rule(
         "connection-not-approved",
         "the private way to the workspace does not work, so calls would need another way",
         "approve the connection at the workspace, or find out who rejected it",
         network::not_approved,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "private-endpoint-elsewhere",
         "the tenant's private endpoint is in another network than its stamp's, or leads elsewhere",
         "remove the private endpoint in Azure; `tenantry reconcile TENANT` makes it anew",
         network::elsewhere,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "foreign-private-endpoint",
         "another network than the tenant's stamp has a private way in",
@@ -180,13 +201,15 @@ pub const RULES: [Rule; 28] = [
         "the service's name does not lead to its private address, but to the public one",
         REPAIR,
         network::dns_missing,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "dns-zone-elsewhere",
         "the service's name is recorded in a zone that is not the stamp's",
         REPAIR,
         network::dns_elsewhere,
-    ),
+    )
+    .lets_nobody_in(),
     // Who can become the tenant.
     rule(
         "application-secret",
@@ -218,6 +241,13 @@ pub const RULES: [Rule; 28] = [
         "remove the owner, or declare it in TENANTRY_ISOLATION_ALLOW with the reason",
         entra::owners,
     ),
+    rule(
+        "principal-enabled",
+        "the tenant is suspended, and Entra still gives its application tokens",
+        RETRY,
+        entra::enabled,
+    )
+    .lets_nobody_in(),
     // What calls have shown.
     rule(
         "probe-accepted",
