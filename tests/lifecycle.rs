@@ -9,10 +9,10 @@ mod common;
 mod disturbed;
 #[path = "lifecycle/forbidden.rs"]
 mod forbidden;
-#[path = "lifecycle/reconcile.rs"]
-mod reconcile;
 #[path = "lifecycle/pinned.rs"]
 mod pinned;
+#[path = "lifecycle/reconcile.rs"]
+mod reconcile;
 #[path = "lifecycle/removal.rs"]
 mod removal;
 #[path = "lifecycle/repeated.rs"]

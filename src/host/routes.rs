@@ -14,7 +14,7 @@ use crate::{
     config::DriftClass,
     ids::TenantId,
     intake::{self, Intake, Stamp, Turned},
-    isolation::{TakenBack, Verdict},
+    isolation::{Report, TakenBack, Verdict},
     mutant,
     ports::World,
     runner::{Progress, Runner, Settings, Swept},

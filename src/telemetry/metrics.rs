@@ -163,7 +163,7 @@ pub const UNREADABLE: Metric = metric(
 );
 
 /// All of them.
-pub const METRICS: [Metric; 12] = [
+pub const METRICS: [Metric; 13] = [
     REQUESTS,
     OPERATIONS,
     TIME_TO_READY,

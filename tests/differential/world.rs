@@ -18,8 +18,7 @@ use tenantry::{
     isolation::Target,
     ports::{
         Alarm, Announcer, Clock, Credential, Due, ETag, Listed, NoToken, ProbeToken, Prober, RequestRecord,
-        Scored,
-        StateStore, StoreError, Stored, TokenFor, Wire, World,
+        Scored, StateStore, StoreError, Stored, TokenFor, Wire, World,
     },
     steps::{Failure, Reply, Request},
     tenant::Tenant,

@@ -244,7 +244,7 @@ pub const RULES: [Rule; 29] = [
     rule(
         "principal-enabled",
         "the tenant is suspended, and Entra still gives its application tokens",
-        RETRY,
+        REPAIR,
         entra::enabled,
     )
     .lets_nobody_in(),
