@@ -45,6 +45,11 @@ fn is_device(text: &str) -> bool {
 }
 
 impl TenantId {
+    /// A text with this id in the place of `TENANT` in the commands that stand in it between backticks.
+    pub fn within(&self, text: &str) -> String {
+        text.replace(" TENANT`", &format!(" {self}`"))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -31,6 +31,63 @@ pub enum StoreError {
     /// The store did not answer or failed; the change may have been made.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+    /// What is stored is not what this version reads. Asking again can't help; it is left as it is.
+    #[error("what is stored can't be read: {why}")]
+    Unreadable {
+        /// Why, for people.
+        why: String,
+        /// The version of the row, so that one that is worth nothing can be replaced.
+        etag: ETag,
+    },
+}
+
+/// A row of the list of tenants. What can't be read is a row of its own, so that one bad document hides no other.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Listed {
+    /// A tenant.
+    Readable(Box<Tenant>),
+    /// A row that holds no document that this version reads.
+    Unreadable(Unreadable),
+}
+
+/// A tenant whose document can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unreadable {
+    /// Under which id it is stored.
+    pub tenant_id: TenantId,
+    /// Why it can't be read, for people.
+    pub why: String,
+}
+
+impl Listed {
+    /// A stored row, read.
+    pub fn of_row(id: TenantId, json: &[u8]) -> Self {
+        match Tenant::of_row(&id, json) {
+            Ok(tenant) => Self::Readable(Box::new(tenant)),
+            Err(error) => Self::Unreadable(Unreadable { tenant_id: id, why: error.to_string() }),
+        }
+    }
+
+    /// Under which id it is stored: what a list goes on after.
+    pub fn id(&self) -> &TenantId {
+        match self {
+            Self::Readable(tenant) => &tenant.id,
+            Self::Unreadable(unreadable) => &unreadable.tenant_id,
+        }
+    }
+
+    /// The tenants of a list, and apart from them what can't be read.
+    pub fn sorted_out(rows: Vec<Self>) -> (Vec<Tenant>, Vec<Unreadable>) {
+        let (mut tenants, mut unreadable) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row {
+                Self::Readable(tenant) => tenants.push(*tenant),
+                Self::Unreadable(row) => unreadable.push(row),
+            }
+        }
+        (tenants, unreadable)
+    }
 }
 
 /// A stored thing with its version.
@@ -82,7 +139,7 @@ pub enum Due {
 /// it returns. A tenant with a `due_at`, and a request record with notices, is found by [`StateStore::due`], even if
 /// the process dies in the middle of the save.
 pub trait StateStore: Send + Sync {
-    /// A tenant's document.
+    /// A tenant's document; [`StoreError::Unreadable`] if what is there is none that this version reads.
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>>;
     /// Saves a tenant's document; `seen` is the version read, `None` if there was none.
     fn save<'a>(
@@ -90,13 +147,13 @@ pub trait StateStore: Send + Sync {
         tenant: &'a Tenant,
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>>;
-    /// Tenants by id, after the given one.
+    /// Tenants by id, after the given one; what can't be read is listed in its place.
     fn list<'a>(
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>>;
-    /// A request record.
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>>;
+    /// A request record; [`StoreError::Unreadable`] as for [`Self::load`].
     fn request<'a>(
         &'a self,
         key: &'a str,
@@ -107,11 +164,17 @@ pub trait StateStore: Send + Sync {
         record: &'a RequestRecord,
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>>;
-    /// What is due at or before `now`, the longest overdue first. Costs as much as there is due.
+    /// The text of a blueprint by its digest, as [`Self::keep_blueprint`] was given it.
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
+    /// Keeps the text of a blueprint under its digest (`sha256:<hex>`), once for all tenants; what is there already stays as
+    /// it is, so repeats and races are harmless. Nothing is ever dropped: there are as few rows as versions.
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// What is due at or before `now`, the longest overdue first. Costs as much as there is due. What can't be read is
+    /// due as well, for as long as it is there.
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;
     /// Appends history; a row that is there already is left as it is.
     fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// A tenant's history, the newest first.
+    /// A tenant's history, the newest first. A row that can't be read is left out, and logged.
     fn history<'a>(
         &'a self,
         id: &'a TenantId,
@@ -168,6 +231,23 @@ impl fmt::Debug for ProbeToken {
     }
 }
 
+/// Why there is no token, in words without any part of one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoToken {
+    /// Entra gives none to this application, for its service principal is disabled: asking again helps nobody.
+    #[error("{0}")]
+    Disabled(String),
+    /// For any other reason.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<String> for NoToken {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
 /// What a tenant's token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFor {
@@ -207,8 +287,8 @@ pub trait Prober: Send + Sync {
     /// A new token of a tenant's application.
     ///
     /// # Errors
-    /// In words, without any part of a token: why there is none.
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>>;
+    /// Why there is none.
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>>;
 
     /// Calls a tenant's service once.
     ///

@@ -16,5 +16,7 @@ mod local;
 mod program;
 #[path = "binary/serve.rs"]
 mod serve;
+#[path = "binary/stopped.rs"]
+mod stopped;
 #[path = "binary/subscriber.rs"]
 mod subscriber;

@@ -11,9 +11,13 @@ mod plans;
 #[path = "engine/script.rs"]
 mod script;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use tenantry::engine::wish;
+use tenantry::{
+    engine::{self, Event, Policy, Sight, wish},
+    steps::Failure,
+    tenant::{Cause, FailureClass, StepState},
+};
 
 #[test]
 fn every_scenario_leaves_its_trace() {
@@ -29,6 +33,31 @@ fn every_scenario_leaves_its_trace() {
             insta::assert_snapshot!(name, trace);
         });
     }
+}
+
+/// Whoever has finished the turn that an answer was about: the pause that it asked for is kept for what comes next.
+#[test]
+fn a_pause_that_was_told_too_late_is_kept() {
+    let now = jiff::Timestamp::default();
+    let mut tenant = plans::tenant(plans::plan("a"), now);
+    let name = plans::name("a");
+    let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
+    let told =
+        |after: Option<Duration>| Event::Failed(Failure { retry_after: after, ..cause.clone().into() });
+    let (policy, sight) = (Policy::azure(), Sight::new());
+    // Another pass has finished the step meanwhile.
+    tenant.steps.get_mut(&name).unwrap().state = StepState::Ready;
+    let event = told(Some(Duration::from_secs(90)));
+    let late = engine::apply(&mut tenant, &mut Sight::new(), &name, 0, event.clone(), &policy, now);
+    assert!(late.is_err(), "{late:?}");
+    assert_eq!(engine::hold_off(&mut tenant, &name, &event, &policy, now), engine::Change::Minor);
+    assert_eq!(engine::hold_off(&mut tenant, &name, &told(None), &policy, now), engine::Change::None);
+    // It is looked at again, in another turn: not before the service wants to be asked.
+    wish::retry(&mut tenant, now);
+    let decision = engine::decide(&tenant, &sight, &BTreeSet::new(), now);
+    let until = now + Duration::from_secs(90);
+    assert_eq!((decision.acts.len(), decision.next), (0, Some(until)));
+    assert_eq!(engine::decide(&tenant, &sight, &BTreeSet::new(), until).acts.len(), 1);
 }
 
 /// What an update says beforehand of what it removes and makes anew; the intake asks for `allowReplace` then.
@@ -47,7 +76,7 @@ fn an_update_knows_beforehand_what_it_makes_anew() {
         let now = jiff::Timestamp::default();
         let mut tenant = plans::tenant(plans::plan("group store<group top<store"), now);
         for record in tenant.steps.values_mut() {
-            record.state = tenantry::tenant::StepState::Ready;
+            record.state = StepState::Ready;
             record.target = Some(serde_json::json!({}));
         }
         let plan = plans::plan(plan);

@@ -11,6 +11,10 @@ mod disturbed;
 mod forbidden;
 #[path = "lifecycle/forms.rs"]
 mod forms;
+#[path = "lifecycle/pinned.rs"]
+mod pinned;
+#[path = "lifecycle/reconcile.rs"]
+mod reconcile;
 #[path = "lifecycle/removal.rs"]
 mod removal;
 #[path = "lifecycle/repeated.rs"]
@@ -19,7 +23,11 @@ mod repeated;
 mod restored;
 #[path = "lifecycle/signup.rs"]
 mod signup;
+#[path = "lifecycle/spoilt.rs"]
+mod spoilt;
 #[path = "lifecycle/suspended.rs"]
 mod suspended;
+#[path = "lifecycle/unreadable.rs"]
+mod unreadable;
 #[path = "lifecycle/update.rs"]
 mod update;

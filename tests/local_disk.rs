@@ -9,12 +9,20 @@ use std::{
     collections::BTreeMap,
     fs, io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use redb::StorageBackend;
 use tenantry::{
-    local::{db::Db, state::LocalState},
-    ports::{StateStore as _, StoreError},
+    local::{
+        clock::SteadyClock,
+        db::Db,
+        folder::{Folder, FolderError},
+        pair::{Held, Mark, Misfit, Shown},
+        state::LocalState,
+    },
+    ports::{Clock as _, StateStore as _, StoreError},
     tenant::Tenant,
 };
 
@@ -216,4 +224,92 @@ async fn a_damaged_file_is_refused_and_nothing_panics() {
     }
     assert!(panicked.is_empty(), "{panicked:?}");
     assert!(refused > 40, "only {refused} damages mattered");
+}
+
+#[tokio::test]
+async fn a_failed_disk_is_not_tried_again_and_again() {
+    let disk = Disk::default();
+    let db = Db::on(disk.clone()).unwrap();
+    let state = LocalState::open(db.clone()).await.unwrap();
+    state.save(&tenant("contoso", 1), None).await.unwrap();
+    {
+        let mut platter = disk.0.lock().unwrap();
+        platter.trouble = Some((platter.changes + 1, Trouble::Full));
+    }
+    assert!(matches!(state.save(&tenant("fabrikam", 1), None).await, Err(StoreError::Unavailable(_))));
+    let before = disk.0.lock().unwrap().changes;
+    for _ in 0..300 {
+        assert!(matches!(state.save(&tenant("fabrikam", 1), None).await, Err(StoreError::Unavailable(_))));
+    }
+    let tried = disk.0.lock().unwrap().changes - before;
+    assert!(tried < 50, "the disk was written to {tried} times");
+    assert!(state.load(&"contoso".parse().unwrap()).await.unwrap().is_some(), "what is there can be read");
+    let waits = tokio::time::timeout(Duration::from_millis(300), db.usable()).await;
+    assert!(waits.is_err(), "whoever waits for it waits");
+}
+
+#[test]
+fn a_folder_is_held_by_one_process_and_the_others_are_told_by_whom() {
+    let folder = common::folder();
+    let path = folder.path().join("deep/.tenantry");
+    let held = Folder::hold(&path).unwrap();
+    let told = Folder::hold(&path).unwrap_err().to_string();
+    assert!(told.contains(&format!("process {}", std::process::id())) && told.contains("--data"), "{told}");
+    drop(held);
+    drop(Folder::hold(&path).unwrap());
+    fs::write(folder.path().join("file"), "").unwrap();
+    assert!(matches!(Folder::hold(&folder.path().join("file")), Err(FolderError::Unusable { .. })));
+}
+
+#[tokio::test]
+async fn the_local_clock_follows_the_wall_ahead_and_never_back() {
+    let start: Timestamp = "2026-11-30T10:00:00Z".parse().unwrap();
+    let shown = Arc::new(Mutex::new(start));
+    let wall = Arc::clone(&shown);
+    let clock = SteadyClock::over(Arc::new(move || *wall.lock().unwrap()), Timestamp::UNIX_EPOCH);
+    assert_eq!(clock.now(), start);
+    let hour = Duration::from_secs(3600);
+    *shown.lock().unwrap() = start + hour;
+    assert_eq!(clock.now(), start + hour);
+    *shown.lock().unwrap() = start;
+    let (first, second) = (clock.now(), clock.now());
+    assert!(first >= start + hour && second >= first, "{first} {second}");
+    assert!(second < start + hour + Duration::from_secs(60), "it runs on, and does not jump: {second}");
+    // What is waited for comes, although the wall clock shows that it is an hour away.
+    clock.sleep_until(second + Duration::from_millis(20)).await;
+    // And an earlier process's instants are not in the future of a later one's.
+    let later = SteadyClock::over(Arc::new(|| Timestamp::UNIX_EPOCH), start);
+    assert!(later.now() >= start);
+}
+
+#[test]
+fn files_that_do_not_fit_are_noticed() {
+    let mark = |pair: &str, starts, changes| Some(Mark { pair: pair.to_owned(), starts, changes });
+    let held = || Held::from([("contoso".to_owned(), 1)]);
+    let nobody = Held::new;
+    let cases = [
+        ("first start", None, None, false, nobody(), None),
+        ("state gone", None, mark("a", 3, 40), false, held(), Some(Misfit::StateGone)),
+        ("state gone, nothing held", None, mark("a", 3, 40), false, nobody(), None),
+        ("state gone, files without marks", None, None, false, held(), Some(Misfit::StateGone)),
+        ("files without marks", None, None, true, held(), None),
+        ("Azure gone", mark("a", 3, 40), None, true, nobody(), Some(Misfit::AzureGone)),
+        ("Azure gone, nobody lived there", mark("a", 3, 40), None, false, nobody(), None),
+        ("next start", mark("a", 3, 41), mark("a", 3, 40), true, held(), None),
+        ("killed between the two", mark("a", 4, 41), mark("a", 3, 40), true, held(), None),
+        (
+            "copy of an earlier run",
+            mark("a", 2, 50),
+            mark("a", 3, 40),
+            true,
+            held(),
+            Some(Misfit::StateOlder),
+        ),
+        ("copy of the same run", mark("a", 3, 39), mark("a", 3, 40), true, held(), Some(Misfit::StateOlder)),
+        ("old Azure", mark("a", 6, 90), mark("a", 3, 40), true, held(), Some(Misfit::AzureOlder)),
+        ("strangers", mark("b", 3, 41), mark("a", 3, 40), true, held(), Some(Misfit::Strangers)),
+    ];
+    for (what, state, azure, has_tenants, held, wanted) in cases {
+        assert_eq!(Shown { state, azure, has_tenants, held }.misfit(), wanted, "{what}");
+    }
 }

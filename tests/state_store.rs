@@ -8,6 +8,8 @@
 
 #[path = "state_store/azurite.rs"]
 mod azurite;
+#[path = "state_store/blueprints.rs"]
+mod blueprints;
 #[path = "state_store/cable.rs"]
 mod cable;
 mod common;

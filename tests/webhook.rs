@@ -47,7 +47,7 @@ async fn deliver(routes: &Routes) -> (u16, Value) {
 
 /// All documents, and what subscribers were told, in no order.
 async fn state(lab: &Lab) -> (Vec<Value>, Vec<String>) {
-    let tenants = lab.world.store.list(None, 10).await.unwrap();
+    let (tenants, _) = Listed::sorted_out(lab.world.store.list(None, 10).await.unwrap());
     let told = lab.subscribers.told().into_iter().map(|event| event.to_string());
     let mut told: Vec<String> = told.collect();
     told.sort_unstable();

@@ -23,7 +23,7 @@ use tenantry::{
         host::{App, EmbeddedHost, Handler, HostSettings, ProcessHandler},
         queue::{BrokerSettings, Queue},
     },
-    ports::{StateStore as _, SystemClock},
+    ports::{Listed, StateStore as _, SystemClock},
     tenant::Lease,
 };
 use tokio::task::JoinHandle;
@@ -179,7 +179,7 @@ impl Azure {
 
     /// Who holds which tenant.
     async fn leases(&self) -> BTreeMap<TenantId, Lease> {
-        let tenants = self.store.list(None, 1000).await.unwrap_or_default();
+        let (tenants, _) = Listed::sorted_out(self.store.list(None, 1000).await.unwrap_or_default());
         tenants.into_iter().filter_map(|tenant| Some((tenant.id, tenant.lease?))).collect()
     }
 

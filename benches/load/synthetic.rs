@@ -16,8 +16,8 @@ use tenantry::{
     intake::{Intake, Stamp, Verdict},
     local::{cloud::local_stamp, db::Db, state::LocalState},
     ports::{
-        Alarm, Announcer, Clock as _, Due, ETag, RequestRecord, StateStore, StoreError, Stored, SystemClock,
-        Wire, World,
+        Alarm, Announcer, Clock as _, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored,
+        SystemClock, Wire, World,
     },
     runner::{Progress, Runner, Settings},
     steps::{Failure, Reply, Request},
@@ -209,7 +209,7 @@ impl StateStore for Counted<LocalState> {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         self.inner.list(after, limit)
     }
 
@@ -227,6 +227,14 @@ impl StateStore for Counted<LocalState> {
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         self.counts.records.fetch_add(1, Relaxed);
         self.inner.save_request(record, seen)
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.inner.blueprint(digest)
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.keep_blueprint(digest, text)
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {

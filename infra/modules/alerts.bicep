@@ -180,6 +180,60 @@ resource isolationViolated 'Microsoft.Insights/scheduledQueryRules@2023-12-01' =
   }
 }
 
+resource unreadableRows 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'unreadable-rows'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'unreadable-rows'
+    description: 'A row of the state is unreadable, so nobody works on its tenant. ${runbook}#unreadable-rows'
+    severity: 1
+    enabled: true
+    scopes: [
+      componentId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      allOf: [
+        {
+          query: '''
+            traces
+            | where message has 'a stored row is unreadable'
+            | extend line = parse_json(message)
+            | where tostring(line.message) == 'a stored row is unreadable'
+            | extend row = tostring(line.key), kind = tostring(line.kind), why = tostring(line.why)
+          '''
+          timeAggregation: 'Count'
+          dimensions: [
+            {
+              name: 'row'
+              operator: 'Include'
+              values: [
+                '*'
+              ]
+            }
+          ]
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    autoMitigate: false
+    muteActionsDuration: 'PT1H'
+    actions: {
+      actionGroups: [
+        people.id
+      ]
+    }
+  }
+}
+
 // The sweep says each minute how much was due. That nothing is said for a quarter of an hour is the alarm: it tells of
 // a host that does not run, a handler that dies, a store that can't be read, and of logs that do not arrive.
 resource sweepLate 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {

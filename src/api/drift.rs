@@ -6,7 +6,11 @@ use super::{
     Response,
     tenants::{Page, load},
 };
-use crate::{audit::Scanner, ids::TenantId, ports::World};
+use crate::{
+    audit::Scanner,
+    ids::TenantId,
+    ports::{Listed, World},
+};
 
 /// Tenants per page unless asked otherwise, and at most: each costs a question per step.
 const PAGE: (usize, usize) = (20, 50);
@@ -35,10 +39,11 @@ pub async fn drift_of_all(
     after: Option<&str>,
     asked: Option<&str>,
 ) -> Response {
-    let Page { tenants, next } = match Page::load(world, after, asked, PAGE).await {
+    let Page { rows, next } = match Page::load(world, after, asked, PAGE).await {
         Ok(page) => page,
         Err(response) => return response,
     };
+    let (tenants, unreadable) = Listed::sorted_out(rows);
     let (mut reports, mut skipped): (Vec<Value>, Vec<&TenantId>) = (Vec::new(), Vec::new());
     for tenant in &tenants {
         match scanner.scan(tenant).await {
@@ -46,5 +51,6 @@ pub async fn drift_of_all(
             None => skipped.push(&tenant.id),
         }
     }
-    Response::json(200, json!({"reports": reports, "notAtRest": skipped, "next": next}))
+    let answer = json!({"reports": reports, "notAtRest": skipped, "unreadable": unreadable, "next": next});
+    Response::json(200, answer)
 }

@@ -6,7 +6,10 @@ use super::{
     Response,
     tenants::{Page, load},
 };
-use crate::{audit::Auditor, ports::World};
+use crate::{
+    audit::Auditor,
+    ports::{Listed, World},
+};
 
 /// Tenants per page unless asked otherwise, and at most: each costs a dozen questions to Azure.
 const PAGE: (usize, usize) = (20, 50);
@@ -35,9 +38,10 @@ pub async fn isolation_of_all(
     asked: Option<&str>,
 ) -> Response {
     match Page::load(world, after, asked, PAGE).await {
-        Ok(Page { tenants, next }) => {
+        Ok(Page { rows, next }) => {
+            let (tenants, unreadable) = Listed::sorted_out(rows);
             let reports = auditor.verify(&tenants).await;
-            Response::json(200, json!({"reports": reports, "next": next}))
+            Response::json(200, json!({"reports": reports, "unreadable": unreadable, "next": next}))
         }
         Err(response) => response,
     }

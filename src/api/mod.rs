@@ -1,18 +1,20 @@
 //! What people and programs call over HTTP: list, look, submit, retry, history; and what Event Grid posts.
 
+mod action;
+mod blueprints;
 mod drift;
 mod events;
 mod isolation;
-mod retry;
 mod tenants;
 mod view;
 
 use std::collections::BTreeMap;
 
+pub use action::{Call, act};
+pub use blueprints::blueprints;
 pub use drift::{drift, drift_of_all};
 pub use events::{deliver, handshake, turned_away};
 pub use isolation::{isolation, isolation_of_all};
-pub use retry::retry;
 use serde_json::{Value, json};
 pub use tenants::{history, list, one, submit, wake};
 pub use view::view;
@@ -53,6 +55,14 @@ impl Response {
     /// What the caller is told when the state can't be read or saved.
     fn unavailable(error: &StoreError) -> Self {
         tracing::warn!(error = %error, "a call could not be served");
+        if let StoreError::Unreadable { why, .. } = error {
+            // Trying again can't help: docs/runbooks.md says what does.
+            return Self::problem(
+                500,
+                "stored row unreadable",
+                &format!("{why}; see the runbook unreadable-rows"),
+            );
+        }
         let mut response =
             Self::problem(503, "state unavailable", "the state can't be read or saved; try again");
         response.headers.insert("Retry-After".to_owned(), "5".to_owned());
@@ -112,6 +122,7 @@ fn status_of(code: &str) -> u16 {
         | "stale"
         | "nothing_to_retry"
         | "not_suspendable"
+        | "blueprint_unreadable"
         | "replace_not_allowed" => 409,
         "too_large" => 413,
         _ => 400,

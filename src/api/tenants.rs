@@ -6,7 +6,7 @@ use super::{Response, view};
 use crate::{
     ids::TenantId,
     intake::{Answer, Intake, Verdict},
-    ports::World,
+    ports::{Listed, Unreadable, World},
     runner::Runner,
     tenant::{Channel, Tenant},
 };
@@ -22,7 +22,7 @@ fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
 
 /// Part of all tenants, in the order of their ids.
 pub(super) struct Page {
-    pub(super) tenants: Vec<Tenant>,
+    pub(super) rows: Vec<Listed>,
     /// The id to go on after; none if there are no more.
     pub(super) next: Option<TenantId>,
 }
@@ -42,9 +42,9 @@ impl Page {
         let after = after.map(str::parse::<TenantId>).transpose().map_err(bad)?;
         let limit = limit(asked, sizes);
         let listed = world.store.list(after.as_ref(), limit).await;
-        let tenants = listed.map_err(|error| Response::unavailable(&error))?;
-        let next = tenants.last().filter(|_| tenants.len() == limit).map(|last| last.id.clone());
-        Ok(Self { tenants, next })
+        let rows = listed.map_err(|error| Response::unavailable(&error))?;
+        let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.id().clone());
+        Ok(Self { rows, next })
     }
 }
 
@@ -64,8 +64,14 @@ pub(super) async fn load(world: &World, id: &str) -> Result<Tenant, Response> {
 /// Tenants in the order of their ids; `after` is the last id of the page before.
 pub async fn list(world: &World, after: Option<&str>, asked: Option<&str>) -> Response {
     match Page::load(world, after, asked, PAGE).await {
-        Ok(Page { tenants, next }) => {
-            let views: Vec<_> = tenants.iter().map(|tenant| view(tenant, true)).collect();
+        Ok(Page { rows, next }) => {
+            let row = |row: &Listed| match row {
+                Listed::Readable(tenant) => view(tenant, true),
+                Listed::Unreadable(Unreadable { tenant_id, why }) => {
+                    json!({"tenantId": tenant_id, "status": "unreadable", "why": why})
+                }
+            };
+            let views: Vec<_> = rows.iter().map(row).collect();
             Response::json(200, json!({"tenants": views, "next": next}))
         }
         Err(response) => response,

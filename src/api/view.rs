@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::tenant::{StepRecord, StepState, Tenant};
+use crate::{
+    ids::TenantId,
+    tenant::{StepRecord, StepState, Tenant},
+};
 
 /// The whole view; `brief` leaves the steps out, for lists.
 pub fn view(tenant: &Tenant, brief: bool) -> Value {
@@ -22,6 +25,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         "blueprint": tenant.plan.blueprint,
         "progress": {"ready": ready, "gone": gone, "total": tenant.steps.len()},
         "outputs": tenant.exports,
+        "isolation": tenant.proof,
         "createdAt": tenant.created_at,
         "updatedAt": tenant.updated_at,
     });
@@ -40,19 +44,18 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
     view["operations"] = tenant.operations.iter().map(operation).collect();
     view["halted"] = tenant.halted.as_ref().map_or(Value::Null, operation);
     view["concluded"] = json!(tenant.concluded);
-    view["isolation"] = json!(tenant.proof);
     view["dueAt"] = json!(tenant.due_at);
     let drifted = tenant.drift.as_ref().filter(|drift| !drift.told.is_empty());
     view["drift"] = json!(
         drifted.map(|drift| json!({"since": drift.since, "steps": drift.told.keys().collect::<Vec<_>>()}))
     );
     let steps: Map<String, Value> =
-        tenant.steps.iter().map(|(name, record)| (name.to_string(), step(record))).collect();
+        tenant.steps.iter().map(|(name, record)| (name.to_string(), step(&tenant.id, record))).collect();
     view["steps"] = Value::Object(steps);
     view
 }
 
-fn step(record: &StepRecord) -> Value {
+fn step(tenant: &TenantId, record: &StepRecord) -> Value {
     let mut view = json!({
         "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.attempts,
         "since": record.since, "removing": record.doomed,
@@ -64,7 +67,7 @@ fn step(record: &StepRecord) -> Value {
         }
         StepState::Halted { cause } => {
             view["cause"] = json!(cause);
-            view["nextAction"] = json!(cause.class.next_action());
+            view["nextAction"] = json!(cause.class.next_action_for(tenant));
         }
         StepState::Settling { check_at, .. } => view["checkAt"] = json!(check_at),
         StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}

@@ -12,10 +12,12 @@ mod probes;
 mod quarantine;
 mod read;
 mod record;
+mod unreadable;
 
 pub use drift::{DRIFT_PORTION, Scanner};
 use patient::Patient;
 use place::Place;
+pub use unreadable::{readable, tell as tell_unreadable};
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,7 +27,7 @@ use crate::{
     isolation::{AllowList, Report, Subject, judge},
     ports::{StoreError, World},
     steps::Failure,
-    tenant::{Cause, FailureClass, Proven, Tenant},
+    tenant::{Cause, FailureClass, Proven, Tenant, Verdict},
 };
 
 /// How many tenants one run of the timer looks at: a minute's work where each takes a dozen questions.
@@ -88,11 +90,7 @@ impl Auditor {
     /// [`StoreError`] when the tenants can't be listed; the next run tries again.
     pub async fn run(&self, portion: usize) -> Result<(Vec<Report>, Vec<TenantId>), StoreError> {
         let place = Place::load(&self.world).await?;
-        let mut tenants = self.world.store.list(place.after.as_ref(), portion).await?;
-        if tenants.is_empty() && place.after.is_some() {
-            tenants = self.world.store.list(None, portion).await?;
-        }
-        let last = tenants.last().filter(|_| tenants.len() == portion).map(|tenant| tenant.id.clone());
+        let (tenants, last) = place.portion(&self.world, portion).await?;
         let versions: BTreeMap<TenantId, u64> =
             tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version)).collect();
         let mut reports = self.verify(&tenants).await;
@@ -105,8 +103,33 @@ impl Auditor {
             }
             told.extend(news.then(|| report.tenant_id.clone()));
         }
+        for id in self.look_again(&mut reports).await {
+            if !told.contains(&id) {
+                told.push(id);
+            }
+        }
         place.save(&self.world, last).await?;
         Ok((reports, told))
+    }
+
+    /// What was taken back from somebody was found in other reports too, which are older than that. Looks again at all that
+    /// were bad, and returns of whom there is something new to tell.
+    async fn look_again(&self, reports: &mut [Report]) -> Vec<TenantId> {
+        let mut told = Vec::new();
+        if reports.iter().all(|report| report.quarantined.is_empty()) {
+            return told;
+        }
+        for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Violated) {
+            let Ok(Some(stored)) = self.world.store.load(&report.tenant_id).await else { continue };
+            let version = stored.value.version;
+            let Some(again) = self.verify(&[stored.value]).await.pop() else { continue };
+            let quarantined = std::mem::take(&mut report.quarantined);
+            *report = Report { quarantined, ..again };
+            if self.note(report, version).await {
+                told.push(report.tenant_id.clone());
+            }
+        }
+        told
     }
 
     /// Whether a tenant that others still reach is to be suspended.

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     engine::later,
     isolation::Target,
-    ports::{Clock, Credential, ProbeToken, Prober, Scored, TokenFor, Wire, World},
+    ports::{Clock, Credential, NoToken, ProbeToken, Prober, Scored, TokenFor, Wire, World},
     steps::{Failure, Method, Reply, Request, failure::classify},
     tenant::FailureClass,
 };
@@ -103,14 +103,14 @@ impl<'a> PatientProber<'a> {
     }
 
     /// Asks a few times, until an answer will do.
-    async fn until<T, F>(&self, will_do: fn(&T) -> bool, ask: impl Fn() -> F) -> Result<T, String>
+    async fn until<T, E, F>(&self, will_do: fn(&Result<T, E>) -> bool, ask: impl Fn() -> F) -> Result<T, E>
     where
-        F: Future<Output = Result<T, String>>,
+        F: Future<Output = Result<T, E>>,
     {
         let mut wait = FIRST;
         for _ in 1..CALLS {
             let answer = ask().await;
-            if answer.as_ref().is_ok_and(will_do) {
+            if will_do(&answer) {
                 return answer;
             }
             self.clock.sleep_until(later(self.clock.now(), wait)).await;
@@ -125,12 +125,15 @@ impl Prober for PatientProber<'_> {
         self.prober.place()
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>> {
-        Box::pin(self.until(|_| true, move || self.prober.token(of, is_for)))
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
+        let will_do = |answer: &Result<ProbeToken, NoToken>| !matches!(answer, Err(NoToken::Other(_)));
+        Box::pin(self.until(will_do, move || self.prober.token(of, is_for)))
     }
 
     fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
-        let will_do = |answer: &Scored| answer.status != 429 && answer.status < 500;
+        let will_do = |answer: &Result<Scored, String>| {
+            answer.as_ref().is_ok_and(|scored| scored.status != 429 && scored.status < 500)
+        };
         Box::pin(self.until(will_do, move || self.prober.call(target, with)))
     }
 }

@@ -4,9 +4,11 @@
 
 use serde_json::{Value, json};
 
+use super::unreadable::{readable, tell};
 use crate::{
     ids::TenantId,
     ports::{ETag, RequestRecord, StoreError, World},
+    tenant::Tenant,
 };
 
 /// The place of the proof of isolation.
@@ -29,12 +31,34 @@ impl Place {
 
     /// The place of one timer or the other.
     pub(super) async fn of(world: &World, key: &'static str) -> Result<Self, StoreError> {
-        let Some(stored) = world.store.request(key).await? else {
-            return Ok(Self { after: None, seen: None, key });
+        let stored = match world.store.request(key).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(Self { after: None, seen: None, key }),
+            // It is worth nothing, and would be in the way for ever: begin anew, in its place.
+            Err(StoreError::Unreadable { why, etag }) => {
+                tell("request", key, &why);
+                return Ok(Self { after: None, seen: Some(etag), key });
+            }
+            Err(error) => return Err(error),
         };
         let after = stored.value.answer.get("after").and_then(Value::as_str);
         // What is no id is no place: begin anew.
         Ok(Self { after: after.and_then(|id| id.parse().ok()), seen: Some(stored.etag), key })
+    }
+
+    /// The next so many tenants, from the first one again after the last; and the id to go on after, if there are more.
+    /// Rows that can't be read are told of and passed over.
+    pub(super) async fn portion(
+        &self,
+        world: &World,
+        portion: usize,
+    ) -> Result<(Vec<Tenant>, Option<TenantId>), StoreError> {
+        let mut rows = world.store.list(self.after.as_ref(), portion).await?;
+        if rows.is_empty() && self.after.is_some() {
+            rows = world.store.list(None, portion).await?;
+        }
+        let last = rows.last().filter(|_| rows.len() == portion).map(|last| last.id().clone());
+        Ok((readable(rows), last))
     }
 
     /// Keeps a new place, unless somebody else has kept one meanwhile.

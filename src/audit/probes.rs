@@ -14,7 +14,7 @@ use super::patient::PatientProber;
 use crate::{
     ids::{TenantId, sha256_hex},
     isolation::{Aim, Calls, Live, Outcome, Probe, ProbeKind, Subject, Target, pairs},
-    ports::{Credential, ProbeToken, Prober, TokenFor, World},
+    ports::{Credential, Listed, NoToken, ProbeToken, Prober, TokenFor, World},
 };
 
 #[cfg(doc)]
@@ -97,8 +97,11 @@ async fn as_itself(prober: &dyn Prober, subject: &Subject, target: &Target) -> S
     let token = prober.token(target, TokenFor::Service).await;
     let own = match &token {
         Ok(token) => called(prober, target, ProbeKind::Own, by, &Credential::Token(token.clone())).await,
-        Err(why) => Probe::unanswered(ProbeKind::Own, by, why),
+        // Whoever gets no token is turned away before the service is called.
+        Err(NoToken::Disabled(why)) if subject.suspended => Probe::without_token(ProbeKind::Own, by, why),
+        Err(why) => Probe::unanswered(ProbeKind::Own, by, why.to_string()),
     };
+    let token = token.map_err(|why| why.to_string());
     let own = if subject.suspended { own.while_suspended() } else { own };
     Service { tenant, target: target.clone(), suspended: subject.suspended, token, own }
 }
@@ -137,7 +140,7 @@ impl Call {
             Self::Expired => (ProbeKind::Expired, own(), service.token.clone().map(Credential::Expired)),
             Self::WrongAudience => {
                 let token = prober.token(&service.target, TokenFor::Another).await;
-                (ProbeKind::WrongAudience, own(), token.map(Credential::Token))
+                (ProbeKind::WrongAudience, own(), token.map(Credential::Token).map_err(|why| why.to_string()))
             }
             Self::OtherTenant(by, token) => (ProbeKind::OtherTenant, Some(by), Ok(Credential::Token(token))),
             Self::NoOther(why) => (ProbeKind::OtherTenant, None, Err(why)),
@@ -200,7 +203,8 @@ async fn guest(
     let mut tenants = Vec::new();
     for after in [last, None] {
         let more = world.store.list(after, CANDIDATES + services.len()).await;
-        tenants.extend(more.map_err(|error| format!("other tenants can't be listed: {error}"))?);
+        let more = more.map_err(|error| format!("other tenants can't be listed: {error}"))?;
+        tenants.extend(Listed::sorted_out(more).0);
     }
     let mut tried: BTreeSet<TenantId> = services.iter().map(|service| service.tenant.clone()).collect();
     tenants.retain(|tenant| tried.insert(tenant.id.clone()));

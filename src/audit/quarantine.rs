@@ -22,7 +22,7 @@ pub(super) async fn take_back(wire: &dyn Wire, report: &Report) -> Vec<TakenBack
             continue;
         }
         let outcome = match remove(wire, given).await {
-            Ok(()) => "removed".to_owned(),
+            Ok(()) => TakenBack::REMOVED.to_owned(),
             Err(why) => why,
         };
         tracing::warn!(tenant.id = %report.tenant_id, outcome, "quarantine: took back what somebody else was given");

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     config::{Identity, ProbeConfig},
     isolation::Target,
-    ports::{Clock, Credential, ProbeToken, Prober, Scored, TokenFor},
+    ports::{Clock, Credential, NoToken, ProbeToken, Prober, Scored, TokenFor},
 };
 
 /// Whom the probe's own token is for: Entra, to be traded.
@@ -41,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What Azure Machine Learning says when the model itself has failed: the call had come through (Microsoft,
 /// "Troubleshoot online endpoints").
 const MODEL_FAILED: &str = "ms-azureml-model-error-statuscode";
+/// What Entra says of an application whose service principal is disabled (Microsoft, "Microsoft Entra authentication and
+/// authorization error codes").
+const DISABLED: &str = "AADSTS7000112";
 /// The services that are called; their hosts end so.
 const HOSTS: [&str; 4] = [
     ".inference.ml.azure.com",
@@ -134,20 +137,24 @@ impl HttpProber {
         }
     }
 
-    async fn own_token(&self, of: &Target, is_for: TokenFor) -> Result<ProbeToken, String> {
+    async fn own_token(&self, of: &Target, is_for: TokenFor) -> Result<ProbeToken, NoToken> {
         let assertion = Assertion(self.assertion().await?);
         let scope = match is_for {
             TokenFor::Service => &of.scope,
             TokenFor::Another => &self.elsewhere,
         };
         if is_for == TokenFor::Another && *scope == of.scope {
-            return Err("its service is the one that is taken for another one".to_owned());
+            return Err("its service is the one that is taken for another one".to_owned().into());
         }
         // A credential for one token: what Entra said an hour ago proves nothing about now.
         let options = Some(ClientAssertionCredentialOptions { client_options: self.options() });
         let (directory, client) = (of.directory_id.clone(), of.client_id.clone());
-        let refused =
-            |error: azure_core::Error| format!("Entra gave no token of its application: {}", said(&error));
+        let refused = |error: azure_core::Error| {
+            let said = said(&error);
+            let why = format!("Entra gave no token of its application: {said}");
+            let disabled = said.split(", ").any(|code| code == DISABLED);
+            if disabled { NoToken::Disabled(why) } else { NoToken::Other(why) }
+        };
         let credential =
             ClientAssertionCredential::new(directory, client, assertion, options).map_err(refused)?;
         let access = credential.get_token(&[scope], None).await.map_err(refused)?;
@@ -219,10 +226,10 @@ impl Prober for HttpProber {
         &self.place
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>> {
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(async move {
             let token = tokio::time::timeout(PATIENCE, self.own_token(of, is_for)).await;
-            token.unwrap_or_else(|_| Err("no token could be had in time".to_owned()))
+            token.unwrap_or_else(|_| Err("no token could be had in time".to_owned().into()))
         })
     }
 

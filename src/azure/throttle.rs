@@ -26,7 +26,7 @@ use crate::{
     ports::Clock,
     steps::{Api, Failure, Method, Reply, Request, failure},
     telemetry::metrics,
-    tenant::{Cause, FailureClass},
+    tenant::{Cause, FailureClass, HELD_BACK},
 };
 
 /// Waiting longer than this is not done in place.
@@ -180,7 +180,7 @@ fn until(now: Timestamp, then: Timestamp) -> Duration {
 }
 
 fn come_again(why: &str, wait: Duration) -> Failure {
-    let cause = Cause::ours(FailureClass::Throttled, "held-back", format!("{why}; nothing was sent"));
+    let cause = Cause::ours(FailureClass::Throttled, HELD_BACK, format!("{why}; nothing was sent"));
     Failure { retry_after: Some(wait), ..cause.into() }
 }
 

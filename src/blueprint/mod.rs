@@ -31,7 +31,7 @@ mod scope;
 mod tree;
 mod uses;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -64,6 +64,8 @@ pub struct Blueprint {
     /// What each step needs, whatever the tenant.
     needs: graph::Needs<String>,
     digest: String,
+    /// The text that it was read from.
+    source: Arc<str>,
 }
 
 /// A blueprint without errors, and what may still not be meant so.
@@ -119,13 +121,36 @@ impl Blueprint {
             rules::no_secret_values(&root, &mut findings);
             file
         });
+        Self::made(text, file, findings)
+    }
+
+    /// Reads a text that was checked before, perhaps by an earlier version of this program: what tenants are made of is not
+    /// held against rules that came later, so that a tenant of it can still be suspended. Each of its requests is judged by
+    /// today's rules all the same, when it is planned.
+    ///
+    /// Errors: every finding without which it can't be understood.
+    pub fn read_again(text: &str) -> Result<Self, Vec<Finding>> {
+        let mut findings = findings::Findings::default();
+        let file = tree::read(text, &mut findings).map(|root| {
+            let file = file::read(&root, &mut findings);
+            check::check(&file, &mut findings);
+            file
+        });
+        Self::made(text, file, findings).map(|checked| checked.blueprint)
+    }
+
+    fn made(
+        text: &str,
+        file: Option<file::File>,
+        findings: findings::Findings,
+    ) -> Result<Checked, Vec<Finding>> {
         let findings = findings.sorted();
         match file {
             Some(file) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
                 let digest = format!("sha256:{}", sha256_hex(text.as_bytes()));
                 let needs = references::needs(&file);
-                let file = Arc::new(file);
-                Ok(Checked { blueprint: Self { file, needs, digest }, warnings: findings })
+                let (file, source) = (Arc::new(file), text.into());
+                Ok(Checked { blueprint: Self { file, needs, digest, source }, warnings: findings })
             }
             _ => Err(findings),
         }
@@ -153,13 +178,22 @@ impl Blueprint {
     /// Whether a tenant of it is another while it is suspended: whether a step depends on `tenant.suspended` or
     /// `tenant.stopped`.
     pub fn is_suspendable(&self) -> bool {
-        let fields = self.file.steps.iter().flat_map(|step| &step.fields);
+        check::SUSPENSION.iter().any(|name| !self.steps_that_speak_of(name).is_empty())
+    }
+
+    /// The steps by which a suspension cuts access: those that depend on `tenant.suspended`.
+    pub fn cutting_steps(&self) -> BTreeSet<StepName> {
+        self.steps_that_speak_of(check::SUSPENSION[0])
+    }
+
+    fn steps_that_speak_of(&self, member: &str) -> BTreeSet<StepName> {
         let spoken = |(field, node): (&String, &tree::Node)| {
             references::reach(&self.file, &references::references(field, node))
         };
-        let of_suspension =
-            |path: String| check::SUSPENSION.iter().any(|name| path.strip_prefix("tenant.") == Some(name));
-        fields.flat_map(spoken).any(of_suspension)
+        let is_meant = |path: String| path.strip_prefix("tenant.") == Some(member);
+        let steps = self.file.steps.iter();
+        let speaking = steps.filter(|step| step.fields.iter().flat_map(spoken).any(is_meant));
+        speaking.map(|step| step.name.clone()).collect()
     }
 
     /// Its name.
@@ -170,6 +204,25 @@ impl Blueprint {
     /// Its version, three numbers.
     pub fn version(&self) -> &str {
         &self.file.version
+    }
+
+    /// The same as numbers, so that 1.10.0 comes after 1.9.0.
+    pub fn version_numbers(&self) -> Option<[u32; 3]> {
+        version_numbers(&self.file.version)
+    }
+
+    /// The text that it was read from; its digest is over that.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What a plan of it says that it was made from.
+    pub fn reference(&self) -> BlueprintRef {
+        BlueprintRef {
+            name: self.file.name.clone(),
+            version: self.file.version.clone(),
+            digest: self.digest.clone(),
+        }
     }
 
     /// SHA-256 of its text, as `sha256:<hex>`.
@@ -201,6 +254,12 @@ impl Blueprint {
     pub fn exports(&self) -> impl Iterator<Item = &str> {
         self.file.exports.keys().map(String::as_str)
     }
+}
+
+/// A version's three numbers, if it has three.
+pub fn version_numbers(version: &str) -> Option<[u32; 3]> {
+    let numbers: Option<Vec<u32>> = version.split('.').map(|number| number.parse().ok()).collect();
+    numbers?.try_into().ok()
 }
 
 /// A name as one segment of a JSON pointer (RFC 6901).

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Blueprint, BlueprintRef, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
+    Blueprint, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
     body::{self, Filled, Marks},
     check, expression, graph,
     hand::AtHand,
@@ -56,12 +56,8 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &Subject) -> Result<Plan, Vec
     if !planner.faults.is_empty() {
         return Err(told(planner.faults));
     }
-    let reference = BlueprintRef {
-        name: blueprint.file.name.clone(),
-        version: blueprint.file.version.clone(),
-        digest: blueprint.digest.clone(),
-    };
-    let mut plan = Plan { blueprint: reference, context, values, known: planner.known, steps, exports };
+    let mut plan =
+        Plan { blueprint: blueprint.reference(), context, values, known: planner.known, steps, exports };
     plan::seal(&mut plan);
     Ok(plan)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     blueprint::{Blueprint, DEFAULT},
     config::Config,
+    intake::clashes,
 };
 
 /// The built-in one and those of the settings' folder, all checked.
@@ -30,6 +31,7 @@ pub(super) fn known(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {
             }
         }
     }
+    problems.extend(clashes(&blueprints));
     if problems.is_empty() { Ok(blueprints) } else { Err(problems) }
 }
 

@@ -20,6 +20,11 @@ pub(super) struct Instance {
 }
 
 impl Instance {
+    /// The instance at an address.
+    pub(super) fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), json: false }
+    }
+
     /// Calls, and hands a 2xx answer's JSON to `show`; anything else is told on stderr.
     pub(super) async fn call(
         &self,
@@ -62,7 +67,16 @@ impl Instance {
 
     /// Gets a 2xx answer's JSON; anything else is told on stderr, and this is the exit code for it.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ExitCode> {
-        match self.ask(Method::GET, path, None).await {
+        self.ask_well(Method::GET, path, None).await
+    }
+
+    /// The same for a call that changes something.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ExitCode> {
+        self.ask_well(Method::POST, path, Some(body.to_string().into_bytes())).await
+    }
+
+    async fn ask_well(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Value, ExitCode> {
+        match self.ask(method, path, body).await {
             Ok((200..=299, answer)) => Ok(answer),
             Ok((status, answer)) => {
                 tell_problem(status, &answer);
@@ -112,6 +126,15 @@ fn tell_problem(status: u16, answer: &Value) {
         let of = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
         output::problem(&format!("  {} {}: {}", of("pointer"), of("code"), of("message")));
     }
+}
+
+/// Says which tenants an answer could not tell of, for their documents can't be read; how many.
+pub(super) fn tell_unreadable(answer: &Value) -> usize {
+    let rows = answer.get("unreadable").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for row in rows {
+        output::problem(&format!("{} is unreadable: {}", text(row, "/tenantId"), text(row, "/why")));
+    }
+    rows.len()
 }
 
 /// A member as text; empty if it is not there.

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use serde_json::Value;
 
-use super::{call::Instance, output};
+use super::{
+    call::{Instance, tell_unreadable},
+    output,
+};
 use crate::drift::{Item, Report};
 
 /// Compare tenants with what was recorded when they became active
@@ -24,7 +27,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> ExitCode {
-    let (mut seen, mut clean) = (0_usize, 0_usize);
+    let (mut seen, mut clean, mut unreadable) = (0_usize, 0_usize, 0_usize);
     let mut next: Option<String> = None;
     loop {
         let path = match &args.tenant {
@@ -39,6 +42,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
             Err(code) => return code,
         };
         next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
+        unreadable += tell_unreadable(&answer);
         let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
         match serde_json::from_value::<Vec<Report>>(found) {
             Ok(reports) => {
@@ -60,7 +64,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
     if args.all && !args.instance.json {
         output::line(&format!("{clean} of {seen} tenants are as they were left"));
     }
-    if clean == seen { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if clean == seen && unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 /// One tenant: a line of JSON, or lines for people.
@@ -80,6 +84,9 @@ fn tell(report: &Report, json: bool) {
     output::line(&format!("{}  {said}", report.tenant_id));
     for item in &report.items {
         tell_item(item);
+    }
+    if let Some(next) = &report.next {
+        output::line(&format!("  next: {next}"));
     }
     for unread in &report.unread {
         output::line(&format!("  not known: {}: {}", unread.step, plain(&unread.why)));

@@ -34,17 +34,22 @@ fn show(answer: &Value) {
     let tenants = answer.get("tenants").and_then(Value::as_array).into_iter().flatten();
     let rows: Vec<Vec<String>> = tenants
         .map(|tenant| {
-            let progress = format!("{}/{}", text(tenant, "/progress/ready"), text(tenant, "/progress/total"));
+            let why = text(tenant, "/why");
+            let progress = match why.as_str() {
+                "" => format!("{}/{}", text(tenant, "/progress/ready"), text(tenant, "/progress/total")),
+                _ => String::new(),
+            };
             vec![
                 text(tenant, "/tenantId"),
                 text(tenant, "/status"),
                 text(tenant, "/tier"),
                 progress,
-                text(tenant, "/outputs/endpointUrl"),
+                text(tenant, "/isolation/verdict"),
+                if why.is_empty() { text(tenant, "/outputs/endpointUrl") } else { why },
             ]
         })
         .collect();
-    let lines = output::table(&["TENANT", "STATUS", "TIER", "STEPS", "ENDPOINT"], &rows);
+    let lines = output::table(&["TENANT", "STATUS", "TIER", "STEPS", "ISOLATION", "ENDPOINT"], &rows);
     lines.iter().for_each(|line| output::line(line));
     let met = answer.get("tenants").and_then(Value::as_array).into_iter().flatten();
     let met = met.filter_map(|tenant| tenant.get("unknownCodes")?.as_object()).flat_map(Map::keys);

@@ -15,7 +15,9 @@ mod local;
 mod no_local;
 mod output;
 pub mod permissions;
+mod permissions_of;
 pub mod plan;
+mod reconcile;
 mod repeat;
 mod retry;
 mod serve;
@@ -55,6 +57,7 @@ enum Command {
     Status(status::Args),
     List(list::Args),
     Retry(retry::Args),
+    Reconcile(reconcile::Args),
     History(history::Args),
     Verify(verify::Args),
     Drift(drift::Args),
@@ -85,10 +88,15 @@ pub async fn run() -> ExitCode {
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
         Command::Permissions(args) => match blueprints::known(&config) {
             Ok(known) if args.held => permissions::compare(&args, &known, config.azure.as_ref()).await,
-            Ok(known) => {
-                let stamps = config.azure.map_or_else(local::stamps, |azure| azure.stamps);
-                printed(permissions::run(&args, &known, &stamps, &mut std::io::stdout()))
-            }
+            Ok(known) => match args.url.clone() {
+                Some(url) => {
+                    printed(permissions::run_of_instance(&args, &url, &known, &mut std::io::stdout()).await)
+                }
+                None => {
+                    let stamps = config.azure.map_or_else(local::stamps, |azure| azure.stamps);
+                    printed(permissions::run(&args, &known, &stamps, &mut std::io::stdout()))
+                }
+            },
             Err(problems) => {
                 problems.iter().for_each(|problem| output::problem(problem));
                 ExitCode::from(2)
@@ -99,6 +107,7 @@ pub async fn run() -> ExitCode {
         Command::Status(args) => status::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Retry(args) => retry::run(args).await,
+        Command::Reconcile(args) => reconcile::run(args).await,
         Command::History(args) => history::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Drift(args) => drift::run(args).await,

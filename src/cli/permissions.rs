@@ -5,7 +5,10 @@ use std::{io, path::Path, process::ExitCode, sync::Arc};
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::output;
+use super::{
+    output,
+    permissions_of::{OfInstance, Placed},
+};
 use crate::{
     azure::rights::{Finding, held},
     blueprint::Blueprint,
@@ -14,7 +17,7 @@ use crate::{
         Comparison, Permissions, Reach,
         bicep::bicep,
         data_plane::{GRAPH, GRAPH_OPTIONAL, ROLES},
-        derive,
+        derive_placed,
         document::{Principals, document},
     },
     ports::{Clock, SystemClock},
@@ -34,6 +37,10 @@ pub struct Args {
     /// The stamp or stamps (JSON); without it those of TENANTRY_STAMPS, or the one of the local world.
     #[arg(long, value_name = "FILE")]
     pub stamp: Option<std::path::PathBuf>,
+    /// A running instance: for all that it offers and all that its tenants are made of, with their stamps; files may be
+    /// named besides.
+    #[arg(long, value_name = "URL", conflicts_with = "stamp")]
+    pub url: Option<String>,
     /// Compare with what the identities of the settings hold: 1 if something is missing.
     #[arg(long, conflicts_with_all = ["format", "stamp"])]
     pub held: bool,
@@ -64,14 +71,56 @@ pub fn run(
         Ok(given) => given.unwrap_or_else(|| stamps.to_vec()),
         Err(why) => return usage(&why, out),
     };
+    let placed = match chosen(args, configured, out)? {
+        Ok(blueprints) => blueprints.into_iter().map(|blueprint| (blueprint, stamps.clone())).collect(),
+        Err(code) => return Ok(code),
+    };
+    print(args, placed, &stamps, out)
+}
+
+/// The same for a running instance; 1 as well if a blueprint of its tenants can't be read, 2 if nobody answers.
+///
+/// Errors: only those of `out` itself.
+pub(super) async fn run_of_instance(
+    args: &Args,
+    url: &str,
+    configured: &[Blueprint],
+    out: &mut dyn io::Write,
+) -> io::Result<ExitCode> {
+    let of = match OfInstance::ask(url).await {
+        Ok(of) => of,
+        Err(code) => return Ok(code),
+    };
+    let mut placed = of.blueprints;
+    if !args.blueprints.is_empty() {
+        match chosen(args, configured, out)? {
+            Ok(named) => add(&mut placed, named, &of.stamps),
+            Err(code) => return Ok(code),
+        }
+    }
+    let code = print(args, placed, &of.stamps, out)?;
+    Ok(if of.incomplete { ExitCode::FAILURE } else { code })
+}
+
+/// Adds blueprints for these stamps; one that is there already has its own.
+fn add(placed: &mut Vec<Placed>, named: Vec<Blueprint>, stamps: &[Value]) {
+    for blueprint in named {
+        if !placed.iter().any(|(known, _)| known.digest() == blueprint.digest()) {
+            placed.push((blueprint, stamps.to_vec()));
+        }
+    }
+}
+
+fn print(
+    args: &Args,
+    placed: Vec<Placed>,
+    stamps: &[Value],
+    out: &mut dyn io::Write,
+) -> io::Result<ExitCode> {
     if stamps.is_empty() {
         return usage("for which places? Name a file with stamps: --stamp FILE or TENANTRY_STAMPS", out);
     }
-    let blueprints = match chosen(args, configured, out)? {
-        Ok(blueprints) => blueprints,
-        Err(code) => return Ok(code),
-    };
-    match derive(&blueprints, &stamps, &args.tier) {
+    match derive_placed(&placed, &args.tier) {
         Err(faults) => {
             for fault in faults {
                 writeln!(out, "error[{}]: {}", fault.code, fault.message)?;
@@ -79,10 +128,11 @@ pub fn run(
             Ok(ExitCode::FAILURE)
         }
         Ok(permissions) => {
+            let blueprints: Vec<Blueprint> = placed.into_iter().map(|(blueprint, _)| blueprint).collect();
             match args.format {
-                Format::Text => tell(&permissions, &blueprints, &stamps, out)?,
+                Format::Text => tell(&permissions, &blueprints, stamps, out)?,
                 Format::Json => {
-                    writeln!(out, "{:#}", document(&permissions, &stamps, &Principals::unknown()))?;
+                    writeln!(out, "{:#}", document(&permissions, stamps, &Principals::unknown()))?;
                 }
                 Format::Bicep => write!(out, "{}", bicep(&permissions, &command(args)))?,
             }
@@ -102,14 +152,18 @@ fn chosen(
     }
     let mut blueprints = Vec::new();
     for name in &args.blueprints {
-        if let Some(known) = configured.iter().find(|blueprint| blueprint.name() == name) {
-            blueprints.push(known.clone());
+        // All versions of it.
+        let known = configured.iter().filter(|blueprint| blueprint.name() == name);
+        let known: Vec<Blueprint> = known.cloned().collect();
+        if !known.is_empty() {
+            blueprints.extend(known);
             continue;
         }
         let text = match std::fs::read_to_string(name) {
             Ok(text) => text,
             Err(error) => {
-                let names: Vec<&str> = configured.iter().map(Blueprint::name).collect();
+                let mut names: Vec<&str> = configured.iter().map(Blueprint::name).collect();
+                names.dedup();
                 let names = names.join(", ");
                 let why = format!(
                     "{name}: no such blueprint (there is {names}), and no file that can be read: {error}"
@@ -140,7 +194,23 @@ pub(super) async fn compare(args: &Args, configured: &[Blueprint], azure: Option
         Ok(Err(code)) => return code,
         Err(_) => return ExitCode::from(2),
     };
-    let permissions = match derive(&blueprints, &azure.stamps, &args.tier) {
+    let (mut placed, mut azure) = (Vec::new(), azure.clone());
+    let mut incomplete = false;
+    if let Some(url) = &args.url {
+        match OfInstance::ask(url).await {
+            Ok(of) => (placed, incomplete) = (of.blueprints, of.incomplete),
+            Err(code) => return code,
+        }
+        for stamp in placed.iter().flat_map(|(_, stamps)| stamps.clone()).collect::<Vec<_>>() {
+            if !azure.stamps.contains(&stamp) {
+                azure.stamps.push(stamp);
+            }
+        }
+    }
+    if args.url.is_none() || !args.blueprints.is_empty() {
+        add(&mut placed, blueprints, &azure.stamps);
+    }
+    let permissions = match derive_placed(&placed, &args.tier) {
         Ok(permissions) => permissions,
         Err(faults) => {
             faults.iter().for_each(|fault| output::problem(&fault.message));
@@ -148,8 +218,11 @@ pub(super) async fn compare(args: &Args, configured: &[Blueprint], azure: Option
         }
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    match held(azure, &clock, azure.request_timeout, &permissions).await {
-        Ok(findings) => findings.iter().map(found).max().map_or(ExitCode::SUCCESS, ExitCode::from),
+    match held(&azure, &clock, azure.request_timeout, &permissions).await {
+        Ok(findings) => {
+            let worst = findings.iter().map(found).max().unwrap_or_default();
+            ExitCode::from(worst.max(u8::from(incomplete)))
+        }
         Err(error) => {
             output::problem(&output::chain(&error));
             ExitCode::from(2)
@@ -194,7 +267,8 @@ fn command(args: &Args) -> String {
     let name = |given: &String| {
         Path::new(given).file_name().map_or(given.clone(), |n| n.to_string_lossy().into_owned())
     };
-    let blueprints = args.blueprints.iter().map(name);
+    let instance = args.url.iter().map(|_| "--url URL".to_owned());
+    let blueprints = args.blueprints.iter().map(name).chain(instance);
     let tiers = args.tier.iter().map(|tier| format!("--tier {tier}"));
     let words: Vec<String> = blueprints.chain(tiers).collect();
     format!("tenantry permissions {} --format bicep", words.join(" ")).replace("  ", " ")

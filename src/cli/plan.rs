@@ -110,7 +110,12 @@ fn subject_of(message: &[u8], stamp: Value) -> Result<Subject, Vec<Fault>> {
     let request = intake::read(message, DEPLOYMENT)?;
     match &request.wish {
         Wish::Signup(spec) => Ok(subject(DEPLOYMENT, &request.tenant_id, 1, spec, &Stamp { value: stamp })),
-        Wish::Update(_) | Wish::Suspend(..) | Wish::Resume | Wish::Deprovision | Wish::Retry => {
+        Wish::Update(_)
+        | Wish::Suspend(..)
+        | Wish::Resume
+        | Wish::Deprovision
+        | Wish::Retry
+        | Wish::Reconcile => {
             let message =
                 "only a sign-up can be planned without the tenant's state; submit others with dryRun";
             Err(vec![Fault::new("/action", "not_a_signup", message)])

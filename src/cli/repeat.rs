@@ -28,6 +28,8 @@ pub(in crate::cli) fn asked_for(action: Action) -> Status {
     match action {
         Action::Deprovision => Status::Deleted,
         Action::Suspend => Status::Suspended,
-        Action::Signup | Action::Update | Action::Resume | Action::Retry => Status::Active,
+        Action::Signup | Action::Update | Action::Resume | Action::Retry | Action::Reconcile => {
+            Status::Active
+        }
     }
 }

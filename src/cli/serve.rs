@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args as ClapArgs;
-
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::{
@@ -20,11 +20,12 @@ use crate::{
         rights::{Finding, held},
         world::{self as azure, AzureError},
     },
-    blueprint::Blueprint,
+    blueprint::{Blueprint, BlueprintRef},
     config::{AzureConfig, Config, WakeUps},
     engine::later,
     host::{self, routes::Routes},
-    permissions::{Comparison, Permissions, derive},
+    intake::InUse,
+    permissions::{Comparison, Permissions, derive_placed},
     ports::{Clock, SystemClock, World},
     runner::Settings,
     telemetry::fresh,
@@ -84,12 +85,12 @@ async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> Exi
             settings.policy.visibility = visibility;
         }
         tokio::spawn(look_at_state(world.clone()));
-        tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&world.clock), blueprints.clone()));
         let process = format!("azure-{}", fresh().simple());
         let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process)
             .healing(&config.heal)
             .taking_events_of(config.event_topics.clone());
         let routes = Arc::new(routes);
+        tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&routes)));
         tracing::info!(port = config.handler_port, world = "azure", "serving");
         Ok(host::serve(listener, routes.clone(), starter.told_to_end(routes)).await?)
     }
@@ -111,17 +112,57 @@ const RIGHTS_LAG: Duration = Duration::from_secs(600);
 /// Says what the identities lack and what they hold too much. It ends nothing: messages that are taken in are kept, tenants
 /// that lack a right stop with its name and can be retried, while a handler that ended would let the host give the
 /// messages up. It comes again until nothing is missing.
-async fn look_at_rights(azure: AzureConfig, clock: Arc<dyn Clock>, blueprints: Vec<Blueprint>) {
-    let permissions = match derive(&blueprints, &azure.stamps, &[]) {
-        Ok(permissions) => permissions,
+async fn look_at_rights(azure: AzureConfig, routes: Arc<Routes>) {
+    let clock = &routes.world.clock;
+    loop {
+        let (in_use, whole) = in_use(&azure, &routes).await;
+        if let Some((permissions, stamps)) = needed(&azure, in_use) {
+            let azure = AzureConfig { stamps, ..azure.clone() };
+            if enough(&azure, clock, &permissions).await && whole {
+                return;
+            }
+        }
+        clock.sleep_until(later(clock.now(), RIGHTS_LAG)).await;
+    }
+}
+
+/// What is offered and what tenants are made of, and whether that is all; only what is offered while the state is away.
+async fn in_use(azure: &AzureConfig, routes: &Routes) -> (Vec<InUse>, bool) {
+    let catalogue = routes.intake.catalogue();
+    match catalogue.in_use(routes.world.store.as_ref(), &azure.stamps).await {
+        Ok(in_use) => (in_use, true),
+        Err(error) => {
+            tracing::warn!(error = %error, "what tenants are made of is not known: rights are compared for what is offered");
+            (catalogue.all_offered(&azure.stamps), false)
+        }
+    }
+}
+
+/// What is needed for that, and in which stamps. A blueprint that can't be had is told.
+fn needed(azure: &AzureConfig, in_use: Vec<InUse>) -> Option<(Permissions, Vec<Value>)> {
+    let (mut placed, mut stamps) = (Vec::new(), azure.stamps.clone());
+    for InUse { reference, stamps: of, blueprint, tenants, .. } in in_use {
+        for stamp in &of {
+            if !stamps.contains(stamp) {
+                stamps.push(stamp.clone());
+            }
+        }
+        match blueprint {
+            Ok(blueprint) => placed.push((Blueprint::clone(&blueprint), of)),
+            Err(why) => {
+                let BlueprintRef { name, version, digest } = reference;
+                let why = format!("{name} {version} ({digest}), in use by {tenants} tenants: {why}");
+                tracing::error!(why, "a blueprint that tenants are made of can't be had");
+            }
+        }
+    }
+    match derive_placed(&placed, &[]) {
+        Ok(permissions) => Some((permissions, stamps)),
         Err(faults) => {
             let why: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
             tracing::warn!(why = why.join("; "), "the rights that are needed can't be derived");
-            return;
+            None
         }
-    };
-    while !enough(&azure, &clock, &permissions).await {
-        clock.sleep_until(later(clock.now(), RIGHTS_LAG)).await;
     }
 }
 

@@ -37,6 +37,22 @@ fn show(tenant: &Value) {
     ] {
         output::line(&format!("  {label:<10} {}", text(tenant, pointer)));
     }
+    if let Some(proof) = tenant.get("isolation").filter(|proof| proof.is_object()) {
+        let (verdict, at) = (text(proof, "/verdict"), text(proof, "/at"));
+        output::line(&format!("  isolation  {verdict} at {at}"));
+        let reasons = proof.get("reasons").and_then(Value::as_array).into_iter().flatten();
+        let reasons: Vec<&str> = reasons.filter_map(Value::as_str).collect();
+        if verdict != "verified" {
+            output::line(&format!("             {}", reasons.join("; ")));
+            output::line(&format!("             next: tenantry verify {}", text(tenant, "/tenantId")));
+        }
+    }
+    if let Some(drift) = tenant.get("drift").filter(|drift| drift.is_object()) {
+        let steps = drift.get("steps").and_then(Value::as_array).into_iter().flatten();
+        let steps: Vec<&str> = steps.filter_map(Value::as_str).collect();
+        output::line(&format!("  drift      since {}: {}", text(drift, "/since"), steps.join(", ")));
+        output::line(&format!("             next: tenantry drift {}", text(tenant, "/tenantId")));
+    }
     if tenant.get("suspended").is_some_and(Value::is_object) {
         let [reason, mode, since] =
             ["reason", "mode", "since"].map(|member| text(tenant, &format!("/suspended/{member}")));
@@ -66,5 +82,18 @@ fn show(tenant: &Value) {
     if !rows.is_empty() {
         output::line("");
         output::table(&["STEP", "STATE", "KIND", "WHY"], &rows).iter().for_each(|line| output::line(line));
+    }
+    let mut next: Vec<String> = tenant
+        .get("steps")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(_, step)| text(step, "/nextAction"))
+        .filter(|next| !next.is_empty())
+        .collect();
+    next.sort_unstable();
+    next.dedup();
+    for next in next {
+        output::line(&format!("next: {next}"));
     }
 }

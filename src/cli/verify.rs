@@ -8,7 +8,10 @@ use std::{
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
-use super::{call::Instance, output};
+use super::{
+    call::{Instance, tell_unreadable},
+    output,
+};
 use crate::{
     isolation::{Probing, Report, Verdict, page},
     ports::{Clock as _, SystemClock},
@@ -38,7 +41,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> ExitCode {
     let at = SystemClock.now();
     let mut reports = Vec::new();
-    let mut next = None;
+    let (mut next, mut unreadable) = (None, 0);
     loop {
         let path = match &args.tenant {
             Some(tenant) => format!("/api/tenants/{tenant}?view=isolation"),
@@ -52,6 +55,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
             Err(code) => return code,
         };
         next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
+        unreadable += tell_unreadable(&answer);
         let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
         match serde_json::from_value::<Vec<Report>>(found) {
             Ok(found) => found.into_iter().for_each(|report| {
@@ -83,7 +87,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
     if args.all && !args.instance.json {
         output::line(&format!("{verified} of {} tenants verified", reports.len()));
     }
-    if verified == reports.len() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if verified == reports.len() && unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 /// Writes two files per tenant, named after it: an id has letters, digits and hyphens only.

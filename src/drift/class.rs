@@ -1,5 +1,7 @@
 //! What a change may do, by where it is: one table.
 
+use serde_json::Value;
+
 use crate::{blueprint::Kind, config::DriftClass};
 
 /// Where a difference is less than a matter of isolation: a pattern of a JSON pointer, and the class. `*` stands for any
@@ -55,6 +57,15 @@ const PROTECTING: [&str; 6] = [
 pub fn class_of(pointer: &str) -> DriftClass {
     let row = ROWS.iter().find(|(pattern, _)| fits(pattern, pointer));
     row.map_or(DriftClass::Isolation, |(_, class)| *class)
+}
+
+/// The class of a difference at a JSON pointer, where it matters which way it goes: a principal that is to be disabled and
+/// is not lets in whom a suspension keeps out.
+pub fn class_of_difference(pointer: &str, wanted: Option<&Value>) -> DriftClass {
+    match wanted {
+        Some(Value::Bool(false)) if fits("/accountEnabled", pointer) => DriftClass::Isolation,
+        _ => class_of(pointer),
+    }
 }
 
 /// The class of a step whose object is not there: its kind, and its resource's type where it has one.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    class_of, class_of_absence,
+    class_of, class_of_absence, class_of_difference,
     item::{Item, Remedy, shown},
 };
 use crate::{
@@ -149,9 +149,10 @@ impl<'a> Glance<'a> {
     }
 
     fn differs(&self, path: &str, reply: &Reply) -> Item {
-        let wanted = shown(path, self.fields.get("body").and_then(|body| compare::at(body, path)));
-        let seen = shown(path, compare::at(&reply.body, path));
-        self.item(path, wanted, seen, class_of(path), Remedy::Write)
+        let wanted = self.fields.get("body").and_then(|body| compare::at(body, path));
+        let class = class_of_difference(path, wanted);
+        let (wanted, seen) = (shown(path, wanted), shown(path, compare::at(&reply.body, path)));
+        self.item(path, wanted, seen, class, Remedy::Write)
     }
 
     fn absent(&self) -> Item {

@@ -112,6 +112,9 @@ pub struct Report {
     pub items: Vec<Item>,
     /// What is not known.
     pub unread: Vec<Unread>,
+    /// What a person should do next, as a command; absent where all is as it was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// Steps that had stopped and are right again: their records have to catch up.
     #[serde(skip)]
     pub recovered: Vec<StepName>,
@@ -131,6 +134,7 @@ impl Report {
             tenant_id: tenant.id.clone(),
             items: Vec::new(),
             unread: Vec::new(),
+            next: None,
             recovered: Vec::new(),
             broken: false,
         };
@@ -167,7 +171,26 @@ impl Report {
         });
         report.items.sort_by(|a, b| (&a.step, &a.path).cmp(&(&b.step, &b.path)));
         report.unread.sort_by(|a, b| a.step.cmp(&b.step));
+        report.next = report.next_action();
         report
+    }
+
+    /// The command that puts right what can be; for the rest a person has to do something first.
+    fn next_action(&self) -> Option<String> {
+        let id = &self.tenant_id;
+        let mendable = self.items.iter().any(|item| item.remedy != Remedy::Person);
+        let by_hand = self.items.iter().any(|item| item.remedy == Remedy::Person);
+        match (mendable, by_hand || self.broken) {
+            (true, false) => Some(format!("run `tenantry reconcile {id}`: what drifted is put right")),
+            (true, true) => Some(format!(
+                "run `tenantry reconcile {id}`; what `tenantry drift {id}` still shows then has to be mended by hand in Azure"
+            )),
+            (false, true) => Some(format!(
+                "mend it by hand in Azure, for tenantry does not change what is not its own; then run `tenantry drift {id}`"
+            )),
+            (false, false) if !self.unread.is_empty() => Some(format!("run `tenantry drift {id}` again")),
+            (false, false) => None,
+        }
     }
 
     /// Whether all was looked at, and nothing has drifted.

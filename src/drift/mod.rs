@@ -14,7 +14,7 @@ mod item;
 mod outcome;
 mod who;
 
-pub use class::{class_of, class_of_absence};
+pub use class::{class_of, class_of_absence, class_of_difference};
 pub use glance::{Glance, Sighting, at_rest};
 pub use item::{By, Healing, Item, Remedy, Report, Unread};
 pub use outcome::{GIVE_UP, WITHIN, take_in};

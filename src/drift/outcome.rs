@@ -117,6 +117,9 @@ fn data(tenant: &Tenant, report: &Report, since: Option<Timestamp>) -> Value {
     let mut data = standing(tenant);
     data["more"] = json!(report.items.len() - items.len());
     data["items"] = Value::from(items);
+    if let Some(next) = report.next.as_ref().filter(|_| since.is_none()) {
+        data["nextAction"] = json!(next);
+    }
     if let Some(since) = since {
         data["since"] = json!(since);
         data["outputs"] = json!(tenant.exports);

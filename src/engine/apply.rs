@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, proof, wish};
+use super::{
+    Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, cut, proof, repair, waits, wish,
+};
 use crate::{
     blueprint::Outputs,
     ids::StepName,
@@ -25,6 +27,8 @@ const LOOKS_PER_WRITE: u32 = 5;
 const PENDING_ANSWERS: usize = 16;
 /// How often an operation is asked about in vain before the resource is looked at instead.
 const QUESTIONS_PER_OPERATION: u32 = 5;
+/// How often the first back-off is doubled for a turn that nobody foretells: half a minute in Azure.
+const TURN_WAITS: u32 = 4;
 /// How many more writes lag is worth than other trouble, where each write is taken on before it turns out to lag.
 const LAG_PATIENCE: u32 = 4;
 
@@ -55,7 +59,7 @@ pub fn apply(
         let status = failure.raw.as_ref().map_or(0, |raw| raw.status);
         tenant.unknown_codes.note(&failure.cause.code, status, name, now);
     }
-    sight.remove(name);
+    let seen = sight.remove(name);
     let mut at = At { tenant, sight, name, policy, now };
     let change = match event {
         Event::Seen(Seen::Wanted(verdict, resource)) if !doomed => at.wanted(verdict, resource),
@@ -63,7 +67,7 @@ pub fn apply(
         Event::Proved(proven) if !doomed => at.proved(*proven),
         // A look of the other direction says nothing here.
         Event::Seen(_) | Event::Proved(_) => Change::None,
-        Event::Began { target } => at.began(target),
+        Event::Began { target } => at.began(target, seen),
         Event::Found { target } => at.record(|record| _ = record.target.get_or_insert(target)),
         Event::Written => at.written(),
         Event::Running { operation, after } => at.running(operation, after),
@@ -71,6 +75,7 @@ pub fn apply(
         Event::Failed(failure) => at.failed(failure),
     };
     note_change(tenant, name, before, raw, now);
+    cut::note(tenant, now);
     Ok(change)
 }
 
@@ -217,7 +222,13 @@ impl At<'_> {
         }
         let code = format!("isolation-{}", verdict.word());
         let cause = Cause::ours(FailureClass::Wait, &code, reasons.join("; "));
+        let is_first = self.peek(|record| record.failures) == Some(0);
         let change = self.failed(Failure { retry_after: proven.retry_after, ..cause.into() });
+        if is_first && *verdict == tenant::Verdict::Violated {
+            // Somebody may have changed what no step has looked at since: then the steps put it right, and the next proof
+            // shows it.
+            repair::look_at_all(self.tenant, self.now);
+        }
         if self.peek(|record| record.state.halted().is_some()) == Some(true) {
             proof::record(self.tenant, proven, self.now);
         }
@@ -262,11 +273,18 @@ impl At<'_> {
         self.record(|record| record.recreated += 1)
     }
 
-    fn began(&mut self, target: Option<serde_json::Value>) -> Change {
+    fn began(&mut self, target: Option<serde_json::Value>, seen: Option<Seen>) -> Change {
         let now = self.now;
         self.record(|record| {
             record.state = if mutant::is("M14") { StepState::Ready } else { StepState::Writing };
             record.written = false;
+            record.not_before = None;
+            // What is written once more to be sure has been found before.
+            let found =
+                if let Some(Seen::Wanted(verdict, _)) = &seen { repair::found(verdict) } else { Vec::new() };
+            if !found.is_empty() {
+                record.found = found;
+            }
             if target.is_some() {
                 record.target = target;
                 record.wrote_at = Some(now);
@@ -298,7 +316,8 @@ impl At<'_> {
         }) else {
             return Change::None;
         };
-        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        let tried = waits::tried(self.tenant.steps.get(self.name).filter(|_| since != now), policy, now);
+        let age = Duration::try_from(tried.spent).unwrap_or_default();
         let limit = policy.limit(operation.as_ref().or(past.as_ref()).and_then(|poll| poll.limit));
         if age > limit {
             let message = format!(
@@ -314,7 +333,7 @@ impl At<'_> {
         }
         let check_at = policy.poll_at(since, after, now);
         self.record(|record| {
-            record.since = since;
+            (record.since, record.tried) = (since, Some(tried));
             record.failures = 0;
             record.state = StepState::Settling { operation: operation.or(past), check_at };
         });
@@ -379,11 +398,14 @@ impl At<'_> {
         // The deadline of work that Azure has taken on goes on through its failures; lag has a budget of its own.
         let fresh = failures == 0 && (lagging || !settling);
         let since = if fresh { now } else { past.since };
-        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        let tried = waits::tried(Some(past).filter(|_| !fresh), policy, now);
+        let age = Duration::try_from(tried.spent).unwrap_or_default();
         // Work that is taken on and then fails, again and again, is as good as refused each time.
         let tries = failures.max(past.attempts.saturating_sub(1));
         let often = past.attempts > LAG_PATIENCE * policy.max_failures;
         let exhausted = match cause.class {
+            // Others are served first. That says nothing about this step, however long the line is.
+            _ if cause.is_turn_of_others() => false,
             FailureClass::ReplicationLag => often || age > policy.lag_budget,
             // Being told to wait says nothing about the step: others are served before it.
             FailureClass::Throttled => often || age > policy.operation_deadline,
@@ -401,15 +423,22 @@ impl At<'_> {
         if !cause.class.retryable() || exhausted {
             return self.halt(Cause { class: last_class, ..cause });
         }
+        // A place in a line is no failure in a row, and who waits longest must not stay away longest.
+        let (in_line, waits) = match (cause.is_turn_of_others(), retry_after) {
+            (true, Some(_)) => (true, 0),
+            (true, None) => (true, TURN_WAITS),
+            (false, _) => (false, tries),
+        };
         let seed = format!("{}/{name}/{turn}/{tries}/{failures}", self.tenant.id);
+        let seed = if in_line { format!("{seed}/{now}") } else { seed };
         let is_unknown = cause.class == FailureClass::Unknown;
         let until = match is_unknown {
             true => policy.unknown_at(unknown, retry_after, &seed, now),
-            false => policy.retry_at(tries, retry_after, &seed, now),
+            false => policy.retry_at(waits, retry_after, &seed, now),
         };
         self.record(|record| {
-            record.since = since;
-            record.failures += 1;
+            (record.since, record.tried) = (since, Some(tried));
+            record.failures += u32::from(!in_line);
             record.unknown += u32::from(is_unknown);
             // An operation that ended badly has made nothing.
             record.written &= !asked;

@@ -85,6 +85,11 @@ fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
 fn next_for(record: &StepRecord, seen: Option<&Seen>, now: Timestamp) -> Next {
     match &record.state {
         StepState::Ready | StepState::Halted { .. } | StepState::Gone => Next::Nothing,
+        StepState::Waiting | StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. }
+            if record.not_before.is_some_and(|at| at > now) =>
+        {
+            Next::At(record.not_before.unwrap_or(now))
+        }
         StepState::Backoff { until, .. } if *until > now => Next::At(*until),
         StepState::Settling { check_at, .. } if *check_at > now => Next::At(*check_at),
         StepState::Settling { operation: Some(_), .. } => Next::Act(Act::Poll),

@@ -6,14 +6,18 @@
 
 mod apply;
 mod backoff;
+pub mod cut;
 mod decide;
 mod event;
 mod outcome;
 pub mod proof;
+mod repair;
+mod waits;
 pub mod wish;
 
 pub use apply::apply;
 pub use backoff::{Policy, later};
 pub use decide::{Act, Decision, decide};
 pub use event::{Change, Event, IllegalEvent, Seen, Sight};
-pub use outcome::{Outcome, begin, common_data, conclude, standing, working};
+pub use outcome::{Outcome, access_cut_ms, begin, common_data, conclude, standing, working};
+pub use waits::hold_off;

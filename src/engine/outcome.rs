@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::repair;
+
 use crate::{
-    ids::StepName,
+    ids::{StepName, TenantId},
     tenant::{Action, Cause, Conclusion, FailureClass, Goal, Operation, Status, Tenant},
 };
 
@@ -39,7 +41,7 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
 pub fn working(action: Action, goal: Goal) -> Status {
     match action {
         Action::Deprovision => Status::Deprovisioning,
-        Action::Update | Action::Suspend | Action::Resume => Status::Updating,
+        Action::Update | Action::Suspend | Action::Resume | Action::Reconcile => Status::Updating,
         Action::Signup => Status::Provisioning,
         Action::Retry if goal == Goal::Absent => Status::Deprovisioning,
         Action::Retry => Status::Provisioning,
@@ -59,12 +61,15 @@ pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String
             tenant.exports = exports;
             let plan = &tenant.plan;
             tenant.steps.retain(|name, _| plan.steps.contains_key(name));
+            tenant.former.clear();
             let suspended = tenant.spec.suspended.is_some();
             succeed(tenant, if suspended { Status::Suspended } else { Status::Active }, now);
         }
         Outcome::Removed => {
             tenant.exports = BTreeMap::new();
             tenant.proof = None;
+            tenant.cut = None;
+            tenant.former.clear();
             tenant.steps = BTreeMap::new();
             succeed(tenant, Status::Deleted, now);
         }
@@ -76,14 +81,28 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
     tenant.status = status;
     tenant.halted = None;
     for operation in std::mem::take(&mut tenant.operations) {
-        tenant.concluded = Some(conclusion(&operation, status, now));
+        let changed = repair::changed(tenant, operation.action);
         let mut data = common_data(tenant, &operation);
         finish(&mut data, &operation, now);
+        if operation.action == Action::Reconcile {
+            data["changed"] = json!(changed);
+        }
+        tenant.concluded = Some(Conclusion { changed, ..conclusion(&operation, status, now) });
+        if let Some(took) = access_cut_ms(tenant, &operation) {
+            data["accessCutMs"] = json!(took);
+        }
         if operation.action != Action::Deprovision {
             data["outputs"] = json!(tenant.exports);
         }
         tenant.tell(&operation, &format!("tenant.{}.succeeded", operation.action.noun()), data, now);
     }
+}
+
+/// How long it took since a suspension was accepted until the last step that cuts access had done so, in milliseconds. None
+/// where no step does, and where a resumption came before that.
+pub fn access_cut_ms(tenant: &Tenant, operation: &Operation) -> Option<i64> {
+    let at = tenant.cut.as_ref()?.at.filter(|_| operation.action == Action::Suspend)?;
+    Some(milliseconds(operation.started_at, at).max(0))
 }
 
 /// Failed when no retry by itself can help; waiting when somebody makes room, grants or repairs something.
@@ -104,13 +123,16 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
     };
     for operation in open {
         let mut data = common_data(tenant, operation);
-        data["error"] = error_data(step, cause);
+        data["error"] = error_data(&tenant.id, step, cause);
+        if operation.action == Action::Reconcile {
+            data["changed"] = json!(repair::changed(tenant, operation.action));
+        }
         if failed {
             finish(&mut data, operation, now);
             tenant.tell(operation, &format!("tenant.{}.failed", operation.action.noun()), data, now);
         } else {
             data["waitingFor"] = json!(cause.code);
-            data["nextAction"] = json!(cause.class.next_action());
+            data["nextAction"] = json!(cause.class.next_action_for(&tenant.id));
             data["since"] = json!(now);
             tenant.tell(operation, "tenant.operation.waiting", data, now);
         }
@@ -135,6 +157,7 @@ fn conclusion(operation: &Operation, status: Status, now: Timestamp) -> Conclusi
         status,
         finished_at: now,
         duration_ms: milliseconds(operation.started_at, now),
+        changed: Vec::new(),
     }
 }
 
@@ -142,11 +165,11 @@ fn milliseconds(from: Timestamp, to: Timestamp) -> i64 {
     i64::try_from(to.duration_since(from).as_millis()).unwrap_or(i64::MAX)
 }
 
-fn error_data(step: &StepName, cause: &Cause) -> Value {
+fn error_data(tenant: &TenantId, step: &StepName, cause: &Cause) -> Value {
     json!({
         "code": cause.code, "class": cause.class, "step": step, "message": cause.message,
         "azureRequestId": cause.azure_request_id, "retryable": cause.class.retryable(),
-        "nextAction": cause.class.next_action(),
+        "nextAction": cause.class.next_action_for(tenant),
     })
 }
 

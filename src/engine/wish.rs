@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::outcome::common_data;
+use super::{cut, outcome::common_data, repair};
 use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
@@ -47,6 +47,8 @@ pub fn sign_up(
         channel: Channel::default(),
         placement: placement.clone(),
         plan: Arc::clone(&plan),
+        former: Vec::new(),
+        cut: None,
         steps: BTreeMap::new(),
         exports: BTreeMap::new(),
         operations: Vec::new(),
@@ -76,6 +78,8 @@ pub fn sign_up(
         spec,
         placement,
         plan,
+        former: Vec::new(),
+        cut: None,
         steps,
         drift: None,
         unknown_codes: UnknownCodes::default(),
@@ -89,6 +93,7 @@ pub fn sign_up(
 /// longer wanted goes; what can't be changed in place is removed and made anew.
 pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
     let doomed = if mutant::is("M33") { BTreeSet::new() } else { going(tenant, &plan) };
+    let nothing_new = doomed.is_empty() && repair::asks_for_nothing_new(tenant, &plan);
     tenant.spec = spec;
     tenant.generation += 1;
     tenant.goal = Goal::Present;
@@ -123,6 +128,11 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
         }
     }
     look_again_downstream(tenant, &plan, now);
+    if nothing_new {
+        // Whoever asks for what should be there already wants it to be there.
+        repair::look_at_all(tenant, now);
+    }
+    cut::remember_former(tenant, &plan);
     tenant.plan = Arc::new(plan);
 }
 
@@ -201,7 +211,8 @@ fn always_looked_at(kind: Kind) -> bool {
     }
 }
 
-/// What halted is tried again, and what is ready is looked at again: what halted may stand on something that is gone.
+/// What halted is tried again, and what is ready is looked at again: what halted may stand on something that is gone. A
+/// reconciliation asks for the same where nothing has halted.
 pub fn retry(tenant: &mut Tenant, now: Timestamp) {
     let present = tenant.goal == Goal::Present;
     for record in tenant.steps.values_mut() {

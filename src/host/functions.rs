@@ -67,7 +67,7 @@ pub struct Function {
 }
 
 /// All functions of the app.
-pub const FUNCTIONS: [Function; 9] = [
+pub const FUNCTIONS: [Function; 10] = [
     Function { name: "signup", kind: Kind::QueueMessage { binding: "signupMsg" } },
     Function { name: "resume", kind: Kind::QueueMessage { binding: "wakeupMsg" } },
     Function { name: "sweep", kind: Kind::Timer { binding: "sweepTimer" } },
@@ -76,6 +76,7 @@ pub const FUNCTIONS: [Function; 9] = [
     Function { name: "deadletter", kind: Kind::QueueMessage { binding: "deadMsg" } },
     Function { name: "tenants", kind: Kind::Http { binding: "req", output: "res" } },
     Function { name: "retry", kind: Kind::Http { binding: "req", output: "res" } },
+    Function { name: "reconcile", kind: Kind::Http { binding: "req", output: "res" } },
     Function { name: "events", kind: Kind::Http { binding: "req", output: "res" } },
 ];
 

@@ -19,6 +19,7 @@ pub mod functions;
 mod http_call;
 mod invocation;
 pub mod late;
+mod quarantine;
 pub mod reply;
 pub mod routes;
 pub mod server;
@@ -29,7 +30,7 @@ use futures_util::future::BoxFuture;
 pub use http_call::HttpCall;
 pub use invocation::{BadEnvelope, Invocation, Message, Timer, Trigger};
 pub use reply::Answer;
-pub use server::{bind, serve};
+pub use server::{FAREWELL, bind, serve};
 
 /// What the functions do: the one seam between the protocol and the product.
 ///

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
     config::DriftClass,
     ids::TenantId,
     intake::{self, Intake, Stamp, Turned},
-    isolation::{Report, Verdict},
+    isolation::{Report, TakenBack, Verdict},
     mutant,
     ports::World,
     runner::{Progress, Runner, Settings, Swept},
     telemetry::metrics,
-    tenant::Channel,
+    tenant::{Action, Channel},
 };
 
 /// The body of a wake-up message.
@@ -94,7 +94,8 @@ impl Functions for Routes {
                 ("drift", Trigger::Timer(_)) => self.drift().await,
                 (_, Trigger::Timer(_)) => self.sweep().await,
                 (_, Trigger::Http(call)) if call.lost_its_body() => http(api::length_required()),
-                ("retry", Trigger::Http(call)) => http(self.retry(&call, &id).await),
+                ("retry", Trigger::Http(call)) => http(self.act(Action::Retry, &call, &id).await),
+                ("reconcile", Trigger::Http(call)) => http(self.act(Action::Reconcile, &call, &id).await),
                 ("events", Trigger::Http(call)) => http(self.events(&call).await),
                 (_, Trigger::Http(call)) => http(self.tenants(&call).await),
             }
@@ -150,7 +151,7 @@ impl Routes {
     }
 
     /// From here on the document knows that it is due, so a failure is the sweep's to repair and the message is done.
-    async fn drive(&self, tenant: &TenantId) -> Answer {
+    pub(super) async fn drive(&self, tenant: &TenantId) -> Answer {
         let said = match self.runner.drive(tenant).await {
             Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.word()),
             Ok(Progress::Parked(until)) => format!("tenant {tenant} goes on at {until}"),
@@ -175,9 +176,10 @@ impl Routes {
 
     async fn sweep(&self) -> Answer {
         match self.runner.sweep().await {
-            Ok(Swept { due, woken, driven, failed, left }) => {
+            Ok(Swept { due, woken, driven, unreadable, failed, left }) => {
                 let said = format!(
-                    "{due} due, {woken} woken, {driven} driven, {failed} failed, {left} left to the next sweep"
+                    "{due} due, {woken} woken, {driven} driven, {unreadable} unreadable, {failed} failed, \
+                     {left} left to the next sweep"
                 );
                 Answer::Done { logs: vec![said] }
             }
@@ -198,41 +200,16 @@ impl Routes {
         }
         let mut logs = vec![format!("{} looked at", reports.len())];
         if self.runner.auditor().suspends() {
+            let taken: Vec<TakenBack> =
+                reports.iter().flat_map(|report| report.quarantined.clone()).collect();
             for report in reports.iter().filter(|report| report.verdict == Verdict::Violated) {
-                logs.extend(self.quarantine(report).await);
+                logs.extend(self.quarantine(&report.tenant_id, &taken).await);
             }
         }
         for report in reports.iter().filter(|report| report.verdict != Verdict::Verified) {
             logs.extend(not_verified(report));
         }
         Answer::Done { logs }
-    }
-
-    /// Suspends a tenant that others reach, as a request of an operator would. It is the same request for as long as the
-    /// evidence is the same, so a person who gives the tenant its access back has the last word.
-    async fn quarantine(&self, report: &Report) -> Option<String> {
-        let tenant = &report.tenant_id;
-        let document = self.world.store.load(tenant).await.ok()??.value;
-        if document.spec.suspended.is_some() || document.proof?.verdict != Verdict::Violated {
-            return None;
-        }
-        let evidence = report.digest.rsplit(':').next()?.get(..16)?;
-        let request = json!({
-            "schema": "tenantry.request/1", "requestId": format!("quarantine-{tenant}-{evidence}"),
-            "action": "suspend", "tenantId": tenant, "spec": {"reason": "operator", "mode": "compute"},
-        });
-        let answer = match self.intake.take_in_from(&Channel::Operator, request.to_string().as_bytes()).await
-        {
-            Ok(answer) => answer,
-            Err(error) => return Some(format!("tenant {tenant} was not suspended: {error}")),
-        };
-        if answer.replayed {
-            return Some(format!("tenant {tenant} was in quarantine for this before, and is left as it is"));
-        }
-        if answer.verdict == intake::Verdict::Accepted {
-            self.drive(tenant).await;
-        }
-        Some(format!("quarantine of tenant {tenant}: {}", answer.verdict))
     }
 
     async fn drift(&self) -> Answer {
@@ -270,6 +247,9 @@ impl Routes {
             ("GET", Some(id)) if query("view") == Some("drift") => {
                 api::drift(&self.world, &self.scanner, id).await
             }
+            ("GET", None) if query("view") == Some("blueprints") => {
+                api::blueprints(&self.world, &self.intake).await
+            }
             ("GET", None) => api::list(&self.world, query("after"), query("limit")).await,
             ("GET", Some(id)) if query("view") == Some("history") => {
                 api::history(&self.world, id, query("limit")).await
@@ -302,9 +282,10 @@ impl Routes {
         }
     }
 
-    async fn retry(&self, call: &HttpCall, invocation_id: &str) -> Response {
-        let id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
-        api::retry(&self.world, &self.intake, &self.runner, id, call.body.as_deref(), invocation_id).await
+    async fn act(&self, action: Action, call: &HttpCall, fallback_id: &str) -> Response {
+        let tenant_id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
+        let call = api::Call { action, tenant_id, body: call.body.as_deref(), fallback_id };
+        api::act(&self.world, &self.intake, &self.runner, call).await
     }
 }
 

@@ -8,11 +8,13 @@ use serde_json::json;
 use super::{
     Answer, Fault, Intake, Request, Stamp, Verdict, Wish,
     external::{self, Bond},
-    placement, repeat,
+    placement,
+    planning::{Base, Pinned},
+    repeat,
 };
 use crate::{
-    blueprint::{Plan, Subject},
-    engine::{self, wish},
+    blueprint::{BlueprintRef, Plan, Subject},
+    engine::{self, cut, wish},
     ids::{StepName, TenantId},
     mutant,
     ports::{StoreError, Stored},
@@ -49,11 +51,14 @@ impl Intake {
                 continue;
             }
             let now = self.world.clock.now();
-            let tenant = match self.changed(request, past, now) {
+            let pinned = self.pinned_for(request, past.as_ref()).await?;
+            let before = past.as_ref().map(|tenant| tenant.plan.blueprint.clone());
+            let tenant = match self.changed(request, past, pinned, now) {
                 Ok(Changed::Saved(tenant)) => tenant,
-                Ok(Changed::OnlyPlanned(plan)) => return Ok(planned(request, &plan)),
+                Ok(Changed::OnlyPlanned(plan)) => return Ok(planned(request, &plan, before)),
                 Err(faults) => return Ok(rejected(request, faults)),
             };
+            self.catalogue.keep(self.world.store.as_ref(), &tenant.plan.blueprint.digest).await?;
             if !self.bind(request, bond).await? {
                 continue;
             }
@@ -82,6 +87,7 @@ impl Intake {
         &self,
         request: &Request,
         past: Option<Tenant>,
+        pinned: Pinned,
         now: Timestamp,
     ) -> Result<Changed, Vec<Fault>> {
         let fault = |pointer: &str, code: &str, message: String| vec![Fault::new(pointer, code, message)];
@@ -104,36 +110,14 @@ impl Intake {
                 return Err(fault("/tenantId", "tenant_exists", message));
             }
             (Wish::Signup(spec), past) => {
-                let incarnation = past.as_ref().map(|tenant| tenant.incarnation).unwrap_or_default() + 1;
-                let stamp = placement::place(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
-                    fault(
-                        "/spec/region",
-                        "no_placement",
-                        "no stamp of this deployment is in that region".to_owned(),
-                    )
-                })?;
-                let plan = self.plan(id, incarnation, spec, request.blueprint_version.as_deref(), stamp)?;
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
-                let mut tenant = wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now);
-                tenant.channel = request.channel.clone();
-                (tenant, previous)
+                (self.signed_up(request, spec, past, now)?, previous)
             }
             (_, None) => return Err(unknown()),
             (Wish::Update(_) | Wish::Suspend(..) | Wish::Resume, Some(mut tenant)) => {
                 let previous = tenant.status;
-                if tenant.goal == Goal::Absent {
-                    return Err(fault(
-                        "/tenantId",
-                        "tenant_removed",
-                        format!("tenant {id} is {}", previous.word()),
-                    ));
-                }
-                let spec = self.changed_spec(&request.wish, &tenant, now)?;
-                let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
-                let planned = if forgets { &tenant.spec } else { &spec };
-                let plan = self.plan_for(&tenant, planned, request.blueprint_version.as_deref())?;
-                refuse_replacement(&tenant, &plan, &request.wish)?;
-                wish::update(&mut tenant, spec, plan, now);
+                refuse_removed(&tenant)?;
+                self.wish_again(request, &mut tenant, pinned, now)?;
                 (tenant, previous)
             }
             (Wish::Deprovision, Some(mut tenant)) => {
@@ -142,9 +126,16 @@ impl Intake {
                 wish::remove(&mut tenant, &by, now);
                 (tenant, previous)
             }
+            // What there should be is on record, so nothing of this deployment's folder is asked.
+            (Wish::Reconcile, Some(mut tenant)) => {
+                let previous = tenant.status;
+                refuse_removed(&tenant)?;
+                wish::retry(&mut tenant, now);
+                (tenant, previous)
+            }
             (Wish::Retry, Some(mut tenant)) => {
                 if mutant::is("M26")
-                    && let Ok(plan) = self.plan_for(&tenant, &tenant.spec, None)
+                    && let Some(plan) = self.plan_of_the_day(&tenant)
                 {
                     tenant.plan = Arc::new(plan);
                 }
@@ -159,58 +150,46 @@ impl Intake {
         Ok(Changed::Saved(Box::new(tenant)))
     }
 
-    /// What is wanted of a tenant that stays.
-    fn changed_spec(&self, wish: &Wish, tenant: &Tenant, now: Timestamp) -> Result<Spec, Vec<Fault>> {
-        let spec = tenant.spec.clone();
-        match wish {
-            Wish::Update(changes) => Ok(changes.apply(spec)),
-            Wish::Suspend(reason, mode) => {
-                let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
-                if self.blueprints.get(name).is_some_and(|blueprint| !blueprint.is_suspendable()) {
-                    let message = format!(
-                        "no step of the blueprint {name} depends on tenant.suspended, so nothing would change"
-                    );
-                    return Err(vec![Fault::new("/action", "not_suspendable", message)]);
-                }
-                let since = spec.suspended.map_or(now, |suspension| suspension.since);
-                Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
-            }
-            Wish::Resume => Ok(Spec { suspended: None, ..spec }),
-            Wish::Signup(_) | Wish::Deprovision | Wish::Retry => Ok(spec),
-        }
-    }
-
-    fn plan_for(&self, tenant: &Tenant, spec: &Spec, version: Option<&str>) -> Result<Plan, Vec<Fault>> {
-        let stamp = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
-        let stamp = stamp.ok_or_else(|| {
-            let message =
-                format!("the tenant lives in stamp {}, which is not configured", tenant.placement.stamp);
-            vec![Fault::new("/tenantId", "no_placement", message)]
-        })?;
-        self.plan(&tenant.id, tenant.incarnation, spec, version, stamp)
-    }
-
-    fn plan(
+    /// A new tenant, or a new incarnation of one that was removed: with what is offered today.
+    fn signed_up(
         &self,
-        id: &TenantId,
-        incarnation: u32,
+        request: &Request,
         spec: &Spec,
-        version: Option<&str>,
-        stamp: &Stamp,
-    ) -> Result<Plan, Vec<Fault>> {
-        let name = spec.blueprint.as_deref().unwrap_or(&self.default_blueprint);
-        let blueprint = self.blueprints.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.blueprints.keys().map(String::as_str).collect();
-            let message = format!("this deployment has no blueprint {name}; it has {}", known.join(", "));
-            vec![Fault::new("/spec/blueprint/name", "unknown_blueprint", message)]
+        past: Option<Tenant>,
+        now: Timestamp,
+    ) -> Result<Tenant, Vec<Fault>> {
+        let id = &request.tenant_id;
+        let incarnation = past.as_ref().map(|tenant| tenant.incarnation).unwrap_or_default() + 1;
+        let stamp = placement::place(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
+            let message = "no stamp of this deployment is in that region";
+            vec![Fault::new("/spec/region", "no_placement", message)]
         })?;
-        if version.is_some_and(|version| version != blueprint.version()) {
-            let message = format!("this deployment has {name} {}", blueprint.version());
-            return Err(vec![Fault::new("/spec/blueprint/version", "unknown_blueprint", message)]);
-        }
-        let subject = subject(&self.deployment, id, incarnation, spec, stamp);
-        let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
-        blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
+        let version = request.blueprint_version.as_deref();
+        let blueprint = self.catalogue.choose(spec.blueprint.as_deref(), version)?;
+        let base = Base { blueprint, stamp: stamp.clone() };
+        let plan = self.plan_with(&base, id, incarnation, spec)?;
+        let mut tenant = wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now);
+        tenant.channel = request.channel.clone();
+        Ok(tenant)
+    }
+
+    /// Another wish for a tenant that stays: with what it is pinned to, unless it moves.
+    fn wish_again(
+        &self,
+        request: &Request,
+        tenant: &mut Tenant,
+        pinned: Pinned,
+        now: Timestamp,
+    ) -> Result<(), Vec<Fault>> {
+        let base = self.base_of(request, tenant, pinned)?;
+        let spec = changed_spec(&request.wish, tenant, &base, now)?;
+        let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
+        let planned = if forgets { &tenant.spec } else { &spec };
+        let plan = self.plan_with(&base, &tenant.id, tenant.incarnation, planned)?;
+        refuse_replacement(tenant, &plan, &request.wish)?;
+        wish::update(tenant, spec, plan, now);
+        cut_access(tenant, &request.wish, &base, now);
+        Ok(())
     }
 
     /// A retry takes up the operation that stopped: the same operation, one attempt more.
@@ -220,7 +199,15 @@ impl Intake {
             .values()
             .any(|record| matches!(record.state, StepState::Halted { .. } | StepState::Backoff { .. }));
         if !waits && tenant.halted.is_none() {
-            let message = format!("tenant {} is {}: nothing has stopped", tenant.id, tenant.status.word());
+            let (id, status) = (&tenant.id, tenant.status.word());
+            let instead = match tenant.goal {
+                Goal::Present => format!(
+                    "; to have every step looked at and put right now, send the action reconcile, or run \
+                     `tenantry reconcile {id}`"
+                ),
+                Goal::Absent => String::new(),
+            };
+            let message = format!("tenant {id} is {status}: nothing has stopped{instead}");
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
         }
         if request.dry_run {
@@ -277,6 +264,36 @@ pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, s
     }
 }
 
+/// What is wanted of a tenant that stays.
+fn changed_spec(wish: &Wish, tenant: &Tenant, base: &Base, now: Timestamp) -> Result<Spec, Vec<Fault>> {
+    let spec = tenant.spec.clone();
+    match wish {
+        Wish::Update(changes) => Ok(changes.apply(spec)),
+        Wish::Suspend(reason, mode) => {
+            if !base.blueprint.is_suspendable() {
+                let name = base.blueprint.name();
+                let message = format!(
+                    "no step of the blueprint {name} depends on tenant.suspended, so nothing would change"
+                );
+                return Err(vec![Fault::new("/action", "not_suspendable", message)]);
+            }
+            let since = spec.suspended.map_or(now, |suspension| suspension.since);
+            Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
+        }
+        Wish::Resume => Ok(Spec { suspended: None, ..spec }),
+        Wish::Signup(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => Ok(spec),
+    }
+}
+
+/// From a suspension on it is measured when access was cut; a resumption ends that.
+fn cut_access(tenant: &mut Tenant, wish: &Wish, base: &Base, now: Timestamp) {
+    match wish {
+        Wish::Suspend(..) => cut::begin(tenant, base.blueprint.cutting_steps(), now),
+        Wish::Resume => tenant.cut = None,
+        Wish::Signup(_) | Wish::Update(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => {}
+    }
+}
+
 enum Changed {
     Saved(Box<Tenant>),
     OnlyPlanned(Arc<Plan>),
@@ -310,12 +327,27 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     tenant.updated_at = now;
 }
 
+fn refuse_removed(tenant: &Tenant) -> Result<(), Vec<Fault>> {
+    match tenant.goal {
+        Goal::Present => Ok(()),
+        Goal::Absent => {
+            let message = format!("tenant {} is {}", tenant.id, tenant.status.word());
+            Err(vec![Fault::new("/tenantId", "tenant_removed", message)])
+        }
+    }
+}
+
 fn refuse_replacement(tenant: &Tenant, plan: &Plan, wish: &Wish) -> Result<(), Vec<Fault>> {
     let (allowed, instead) = match wish {
         Wish::Update(changes) => {
             (changes.allow_replace, "send it with allowReplace true (and a new requestId) if that is wanted")
         }
-        Wish::Signup(_) | Wish::Suspend(..) | Wish::Resume | Wish::Deprovision | Wish::Retry => (
+        Wish::Signup(_)
+        | Wish::Suspend(..)
+        | Wish::Resume
+        | Wish::Deprovision
+        | Wish::Retry
+        | Wish::Reconcile => (
             false,
             "correct the blueprint, or send an update first, with allowReplace true if that is wanted",
         ),
@@ -341,7 +373,13 @@ fn rejected(request: &Request, mut faults: Vec<Fault>) -> Answer {
     }
 }
 
-fn planned(request: &Request, plan: &Plan) -> Answer {
+/// A plan; where it moves the tenant to another blueprint or version, with the one that it moves away from.
+fn planned(request: &Request, plan: &Plan, before: Option<BlueprintRef>) -> Answer {
     let accepted = Answer::accepted(&request.request_id, &request.tenant_id, &request.operation_id);
-    Answer { verdict: Verdict::Planned, plan: Some(json!(plan)), ..accepted }
+    let mut shown = json!(plan);
+    let moved = before.filter(|past| past.digest != plan.blueprint.digest);
+    if let Some(past) = moved.filter(|_| matches!(request.wish, Wish::Update(_))) {
+        shown["movesFrom"] = json!(past);
+    }
+    Answer { verdict: Verdict::Planned, plan: Some(shown), ..accepted }
 }

@@ -6,12 +6,16 @@
 
 mod accept;
 mod answer;
+mod catalogue;
 mod characters;
 mod envelope;
 mod events;
 mod external;
+mod in_use;
 mod members;
 mod placement;
+mod planning;
+mod quarantine;
 mod refuse;
 mod repeat;
 mod request;
@@ -20,12 +24,12 @@ mod tell;
 mod validate;
 mod written;
 
-use std::{collections::BTreeMap, sync::Arc};
-
 pub use accept::subject;
 pub use answer::{Answer, Fault, Verdict};
+pub use catalogue::{Catalogue, clashes};
 pub use envelope::{object, text};
 pub use events::{Delivered, Delivery, MAX_DELIVERY_BYTES, MAX_EVENTS, Turned, granted};
+pub use in_use::InUse;
 pub use placement::Stamp;
 pub use request::{Changes, ExternalKey, Request, Wish};
 use serde_json::Value;
@@ -55,25 +59,24 @@ pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
 pub struct Intake {
     world: World,
     deployment: String,
-    blueprints: BTreeMap<String, Arc<Blueprint>>,
-    /// The blueprint of requests that name none.
-    default_blueprint: String,
+    catalogue: Catalogue,
     stamps: Vec<Stamp>,
 }
 
 impl Intake {
-    /// An intake for a deployment; the first blueprint is the one of requests that name none.
+    /// An intake for a deployment; the first blueprint's name is the one of requests that name none.
     pub fn new(world: World, deployment: &str, blueprints: Vec<Blueprint>, stamps: Vec<Stamp>) -> Self {
-        let default_blueprint = blueprints.first().map(|first| first.name().to_owned()).unwrap_or_default();
-        let named =
-            blueprints.into_iter().map(|blueprint| (blueprint.name().to_owned(), Arc::new(blueprint)));
-        Self {
-            world,
-            deployment: deployment.to_owned(),
-            blueprints: named.collect(),
-            default_blueprint,
-            stamps,
-        }
+        Self { world, deployment: deployment.to_owned(), catalogue: Catalogue::new(blueprints), stamps }
+    }
+
+    /// The blueprints that tenants can have, and those that they have.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The stamps in which new tenants are placed.
+    pub fn stamps(&self) -> &[Stamp] {
+        &self.stamps
     }
 
     /// Takes a message of the queue in, as [`Self::take_in_from`].

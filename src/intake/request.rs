@@ -75,6 +75,8 @@ pub enum Wish {
     Resume,
     /// Try again what halted.
     Retry,
+    /// Look at every step, and put right what differs.
+    Reconcile,
 }
 
 impl Wish {
@@ -87,6 +89,7 @@ impl Wish {
             Self::Suspend(..) => Action::Suspend,
             Self::Resume => Action::Resume,
             Self::Retry => Action::Retry,
+            Self::Reconcile => Action::Reconcile,
         }
     }
 }

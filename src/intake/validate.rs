@@ -181,13 +181,15 @@ impl Reader {
                 Some(Wish::Resume)
             }
             "retry" => Some(Wish::Retry),
+            "reconcile" => Some(Wish::Reconcile),
             "adopt" | "detach" | "verify" | "cancel" => {
                 let message = format!("the action {action} is not available yet");
                 self.faults.push(Fault::new(action_pointer(spec), "not_supported", message));
                 None
             }
             _ => {
-                let message = "the action is one of signup, update, suspend, resume, deprovision, retry";
+                let message =
+                    "the action is one of signup, update, suspend, resume, deprovision, retry, reconcile";
                 self.faults.push(Fault::new(action_pointer(spec), "unknown_value", message));
                 None
             }

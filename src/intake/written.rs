@@ -77,6 +77,8 @@ pub enum SpecDocument {
     Deprovision(DeprovisionSpec),
     /// Of a retry.
     Retry(RetrySpec),
+    /// Of a reconciliation.
+    Reconcile(ReconcileSpec),
 }
 
 /// The `spec` of a sign-up.
@@ -168,6 +170,11 @@ pub struct DeprovisionSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RetrySpec {}
 
+/// The `spec` of a reconciliation.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ReconcileSpec {}
+
 /// Which blueprint.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -188,6 +195,7 @@ pub(super) fn spec_of(action: Action) -> (Cow<'static, str>, bool) {
         Action::Resume => (ResumeSpec::schema_name(), false),
         Action::Deprovision => (DeprovisionSpec::schema_name(), false),
         Action::Retry => (RetrySpec::schema_name(), false),
+        Action::Reconcile => (ReconcileSpec::schema_name(), false),
     }
 }
 

@@ -138,6 +138,11 @@ impl Probe {
         Self { kind, by, status: None, expected: kind.expected(), outcome: Outcome::Unclear, why }
     }
 
+    /// A call that can't be made because Entra gives its caller no token: refused, before anything was called.
+    pub fn without_token(kind: ProbeKind, by: Option<TenantId>, why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Refused, ..Self::unanswered(kind, by, why) }
+    }
+
     /// The same call to the service of a suspended tenant, which has to turn everybody away.
     #[must_use]
     pub fn while_suspended(mut self) -> Self {

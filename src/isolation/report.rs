@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{powers::Capability, probe::Probe};
+use super::{powers::Capability, probe::Probe, rules::lets_others_in};
 use crate::{ids::TenantId, tenant::Verdict};
 
 /// A broken rule.
@@ -145,9 +145,24 @@ pub struct Report {
     pub digest: String,
 }
 
+impl TakenBack {
+    /// The outcome of what is gone.
+    pub const REMOVED: &str = "removed";
+}
+
 impl Report {
     /// The schema that this program writes.
     pub const SCHEMA: &str = "tenantry.isolation/1";
+
+    /// Whether others reach the tenant or can become it, by something else than what was just taken back from them: a list
+    /// that is behind still shows that.
+    pub fn lets_others_in(&self, taken: &[TakenBack]) -> bool {
+        let is_over = |finding: &Finding| {
+            let removed = taken.iter().filter(|one| one.outcome == TakenBack::REMOVED);
+            finding.given.as_ref().is_some_and(|given| removed.into_iter().any(|one| one.what == *given))
+        };
+        self.findings.iter().any(|finding| lets_others_in(&finding.code) && !is_over(finding))
+    }
 
     /// A report on a tenant of which nothing could be found out.
     pub fn unknown(tenant_id: TenantId, why: String) -> Self {

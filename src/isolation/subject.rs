@@ -110,6 +110,9 @@ pub struct OwnApplication {
     /// The object id of its service principal, once known.
     #[serde(default)]
     pub principal_id: String,
+    /// Whether its service principal is to be disabled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
     /// The tags that say whose it is.
     #[serde(default)]
     pub marks: Vec<String>,
@@ -193,6 +196,9 @@ impl Subject {
                 .find(|own| !id.is_empty() && same_word(&own.app_id, app_id.as_str()));
             if let Some(owner) = owner {
                 owner.principal_id = id;
+                let planned = tenant.plan.steps.get(name).filter(|_| !record.doomed);
+                let enabled = planned.and_then(|step| step.fields.pointer("/body/accountEnabled"));
+                owner.disabled = enabled == Some(&Value::Bool(false));
             } else if record.state == StepState::Ready {
                 return Err(format!("step {name}: its application is not among the tenant's own"));
             }
@@ -305,6 +311,7 @@ impl Reader<'_> {
             object_id: told(record, "id"),
             app_id: told(record, "appId"),
             principal_id: String::new(),
+            disabled: false,
             marks: tags.filter(|tag| tag.starts_with("tenantry-")).map(str::to_owned).collect(),
             credentials: BTreeMap::new(),
             expected: self.expects(record),

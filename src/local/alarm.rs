@@ -1,5 +1,7 @@
 //! Wake-ups through the local queue, as scheduled messages.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
@@ -8,7 +10,7 @@ use super::queue::{NewMessage, Queue};
 use crate::{
     azure::service_bus::{WAKE_UPS, wake_up_id},
     ids::TenantId,
-    ports::{Alarm, Clock, SystemClock},
+    ports::{Alarm, Clock},
     steps::Failure,
     telemetry::Trace,
 };
@@ -16,13 +18,13 @@ use crate::{
 /// The alarm of the local world.
 pub(super) struct QueueAlarm {
     queue: Queue,
-    clock: SystemClock,
+    clock: Arc<dyn Clock>,
 }
 
 impl QueueAlarm {
     /// An alarm over a queue.
-    pub(super) fn new(queue: Queue) -> Self {
-        Self { queue, clock: SystemClock }
+    pub(super) fn new(queue: Queue, clock: Arc<dyn Clock>) -> Self {
+        Self { queue, clock }
     }
 }
 

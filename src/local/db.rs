@@ -6,15 +6,19 @@
 
 use std::{
     fs,
-    io::ErrorKind,
+    io::{ErrorKind, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
+    time::Duration,
 };
 
 use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend, WriteTransaction};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What went wrong below a closure: the file, the disk, or the writer itself.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -49,11 +53,66 @@ const GROUP: usize = 256;
 /// redb's cache: the working set of a local world is small.
 const CACHE_BYTES: usize = 8 << 20;
 
+/// The first pause after the file has failed; each further one is twice as long, up to the last.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+/// How many commits in a row show that a file is sound again.
+const MENDED: u32 = 16;
+/// How often is said that it fails.
+const SAID_EVERY: Duration = Duration::from_secs(60);
+/// How much room there has to be on the disk before the file is opened anew.
+const ROOM_BYTES: usize = 1 << 20;
+
 /// A redb file with one writer; cheap to clone.
+///
+/// When a change can't be written, the disk being full for example, all further ones are refused at once until the disk
+/// takes something again; then the file is opened anew, for redb goes on with none that has failed.
 #[derive(Clone)]
 pub struct Db {
-    database: Arc<Database>,
+    file: Arc<DbFile>,
     jobs: mpsc::Sender<Job>,
+    fails: watch::Receiver<bool>,
+}
+
+/// The database behind all handles.
+struct DbFile {
+    /// Where it is; none for one in another storage, which can't be opened anew.
+    path: Option<PathBuf>,
+    /// None while it is being opened anew.
+    database: RwLock<Option<Arc<Database>>>,
+}
+
+impl DbFile {
+    fn open(&self) -> Result<Arc<Database>, DbError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner).clone();
+        database.ok_or_else(|| DbError::Storage("it has failed and is not open again yet".to_owned()))
+    }
+
+    fn shown(&self) -> String {
+        self.path.as_ref().map_or_else(|| "in memory".to_owned(), |path| path.display().to_string())
+    }
+
+    /// Opens the file anew, once the disk takes something again; whether that went well.
+    fn open_anew(&self) -> bool {
+        let Some(path) = self.path.as_deref().filter(|path| has_room(path)) else { return false };
+        let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // The lock on the file goes with the last reader; until then this fails, and is tried again.
+        *slot = None;
+        match sound(|| open_whole(path)) {
+            Ok(database) => *slot = Some(Arc::new(database)),
+            Err(why) => tracing::debug!(why, "the state file can't be opened anew yet"),
+        }
+        slot.is_some()
+    }
+}
+
+/// Whether the disk of a file takes something.
+fn has_room(path: &Path) -> bool {
+    let mut probe = path.as_os_str().to_owned();
+    probe.push(".room");
+    let tried = fs::File::create(&probe)
+        .and_then(|mut file| file.write_all(&vec![0; ROOM_BYTES]).and_then(|()| file.sync_all()));
+    let removed = fs::remove_file(&probe);
+    tried.is_ok() && removed.is_ok()
 }
 
 impl Db {
@@ -64,7 +123,7 @@ impl Db {
     pub fn open(path: &Path) -> Result<Self, DbError> {
         let database = sound(|| open_whole(path))
             .map_err(|why| DbError::Open { path: path.display().to_string(), why })?;
-        Self::over(database)
+        Self::over(database, Some(path.to_owned()))
     }
 
     /// Opens or creates the database on a storage other than a file.
@@ -74,18 +133,25 @@ impl Db {
     pub fn on(storage: impl StorageBackend) -> Result<Self, DbError> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
-        Self::over(sound(|| builder.create_with_backend(storage)).map_err(DbError::Storage)?)
+        Self::over(sound(|| builder.create_with_backend(storage)).map_err(DbError::Storage)?, None)
     }
 
-    fn over(database: Database) -> Result<Self, DbError> {
-        let database = Arc::new(database);
+    fn over(database: Database, path: Option<PathBuf>) -> Result<Self, DbError> {
+        let file = Arc::new(DbFile { path, database: RwLock::new(Some(Arc::new(database))) });
         let (jobs, queue) = mpsc::channel(BACKLOG);
-        let writer = Arc::clone(&database);
+        let (say, fails) = watch::channel(false);
+        let writer = Arc::clone(&file);
         thread::Builder::new()
             .name("db-writer".to_owned())
-            .spawn(move || write_in_groups(&writer, queue))
+            .spawn(move || write_in_groups(&writer, queue, &say))
             .map_err(|error| DbError::Storage(error.to_string()))?;
-        Ok(Self { database, jobs })
+        Ok(Self { file, jobs, fails })
+    }
+
+    /// Returns when changes can be made: at once, but for a file that has failed. Nobody need try before.
+    pub async fn usable(&self) {
+        // An error means that the writer is gone; then trying says so.
+        let _ = self.fails.clone().wait_for(|fails| !*fails).await;
     }
 
     /// Runs a change and returns once it is durable. The closure checks first and writes afterwards.
@@ -107,7 +173,10 @@ impl Db {
                 let _ = sender.send(committed.map_err(E::from).and(result));
             })
         });
-        let gone = || E::from(DbError::Storage("the writer has stopped".to_owned()));
+        let gone = || E::from(DbError::Storage("nothing can be written at present".to_owned()));
+        if *self.fails.borrow() {
+            return Err(gone());
+        }
         self.jobs.send(job).await.map_err(|_| gone())?;
         receiver.await.map_err(|_| gone())?
     }
@@ -117,7 +186,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Storage`] when redb fails.
     pub fn read(&self) -> Result<ReadTransaction, DbError> {
-        Ok(self.database.begin_read()?)
+        Ok(self.file.open()?.begin_read()?)
     }
 }
 
@@ -164,26 +233,90 @@ fn open_whole(path: &Path) -> Result<Database, redb::DatabaseError> {
     builder.open(path)
 }
 
-fn write_in_groups(database: &Database, mut queue: mpsc::Receiver<Job>) {
+/// Takes changes until the last handle is gone.
+fn write_in_groups(file: &DbFile, mut queue: mpsc::Receiver<Job>, say: &watch::Sender<bool>) {
+    let (mut pause, mut in_a_row) = (PAUSES.0, 0);
     while let Some(first) = queue.blocking_recv() {
-        let transaction = match database.begin_write() {
-            Ok(transaction) => transaction,
-            // Dropping the job tells its caller that the writer is gone; the next one may fare better.
-            Err(error) => {
-                tracing::error!(error = %error, "the state file can't begin a change");
-                continue;
+        match write_group(file, first, &mut queue) {
+            Ok(()) => {
+                in_a_row += 1;
+                // A file that fails again at once has not been mended.
+                if in_a_row >= MENDED {
+                    pause = PAUSES.0;
+                }
             }
-        };
-        let mut answers = vec![first(&transaction)];
-        while answers.len() < GROUP {
-            let Ok(job) = queue.try_recv() else { break };
-            answers.push(job(&transaction));
-        }
-        let committed = transaction.commit().map_err(DbError::from);
-        for answer in answers {
-            answer(committed.clone());
+            Err(error) => {
+                in_a_row = 0;
+                say.send_replace(true);
+                if !recovered(file, &mut queue, &error, &mut pause) {
+                    return;
+                }
+                say.send_replace(false);
+            }
         }
     }
+}
+
+/// One commit of what is waiting.
+fn write_group(file: &DbFile, first: Job, queue: &mut mpsc::Receiver<Job>) -> Result<(), DbError> {
+    // A job that is dropped tells its caller that nothing was written.
+    let database = file.open()?;
+    let transaction = database.begin_write()?;
+    let mut answers = vec![first(&transaction)];
+    while answers.len() < GROUP {
+        let Ok(job) = queue.try_recv() else { break };
+        answers.push(job(&transaction));
+    }
+    let committed = transaction.commit().map_err(DbError::from);
+    for answer in answers {
+        answer(committed.clone());
+    }
+    committed
+}
+
+/// Waits until the file takes changes again, longer and longer, and refuses what comes meanwhile; `false` if nobody is
+/// left who could want that.
+fn recovered(file: &DbFile, queue: &mut mpsc::Receiver<Job>, error: &DbError, pause: &mut Duration) -> bool {
+    say_that_it_fails(file, error, Duration::ZERO);
+    loop {
+        wait(*pause);
+        say_that_it_fails(file, error, *pause);
+        *pause = (*pause * 2).min(PAUSES.1);
+        loop {
+            match queue.try_recv() {
+                Ok(refused) => drop(refused),
+                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Disconnected) => return false,
+            }
+        }
+        if file.open_anew() {
+            tracing::info!(file = file.shown(), "the state file takes changes again");
+            return true;
+        }
+    }
+}
+
+/// Says that the file fails, once a minute for all files of the process: the disk is the same as a rule. `passed` is how
+/// long it is since the last call for this file.
+fn say_that_it_fails(file: &DbFile, error: &DbError, passed: Duration) {
+    /// Milliseconds since it was last said, as far as they were counted.
+    static SILENT: AtomicU64 = AtomicU64::new(60_000);
+    let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let passed = milliseconds(passed);
+    let silent = SILENT.fetch_add(passed, Ordering::Relaxed).saturating_add(passed);
+    if silent >= milliseconds(SAID_EVERY) {
+        SILENT.store(0, Ordering::Relaxed);
+        tracing::error!(
+            file = file.shown(),
+            %error,
+            "the state file can't be written; nothing is taken in until it can: make room on its disk"
+        );
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the writer has a thread of its own, and nothing else to do")]
+fn wait(pause: Duration) {
+    thread::sleep(pause);
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
-//! The state in redb: documents, request records, history, and an index of what is due.
+//! The state in redb: documents, request records, history, texts of blueprints, and an index of what is due.
 //!
-//! All four are in one file, so a document and its due entry change in one transaction.
+//! All are in one file, so a document and its due entry change in one transaction.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::db::{Db, DbError};
+use super::{
+    db::{Db, DbError},
+    pair::Mark,
+};
 use crate::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -24,7 +27,12 @@ const REQUESTS: Documents = TableDefinition::new("requests");
 const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("due");
 /// Which due entry a key has, so that the next save removes it.
 const DUE_OF: TableDefinition<'static, &str, i64> = TableDefinition::new("due-of");
+/// What the file says of itself: `mark`, as JSON; `changes`, how many it has taken; `clock`, the latest instant that a
+/// change was of, in milliseconds since 1970.
+const META: TableDefinition<'static, &str, &str> = TableDefinition::new("meta");
 const HISTORY: TableDefinition<'static, (&str, u64), &str> = TableDefinition::new("history");
+/// Digest to text.
+const BLUEPRINTS: TableDefinition<'static, &str, &str> = TableDefinition::new("blueprints");
 
 impl From<DbError> for StoreError {
     fn from(error: DbError) -> Self {
@@ -50,10 +58,60 @@ impl LocalState {
             txn.open_table(DUE)?;
             txn.open_table(DUE_OF)?;
             txn.open_table(HISTORY)?;
+            txn.open_table(META)?;
+            txn.open_table(BLUEPRINTS)?;
             Ok::<(), DbError>(())
         })
         .await?;
         Ok(Self { db })
+    }
+
+    /// What the file remembers of the simulated Azure beside it, with its present number of changes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file fails.
+    pub fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        let read = self.db.read()?;
+        let table = read.open_table(META).map_err(DbError::from)?;
+        let Some(mark) = table.get("mark").map_err(DbError::from)? else { return Ok(None) };
+        // One that can't be read is none: then the two do not fit, and somebody is asked.
+        let mark = serde_json::from_str::<Mark>(mark.value()).ok();
+        Ok(mark.map(|mark| Mark { changes: number(&table, "changes"), ..mark }))
+    }
+
+    /// Remembers a mark.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file fails.
+    pub async fn keep_mark(&self, mark: &Mark) -> Result<(), StoreError> {
+        let json = to_json(mark)?;
+        self.db
+            .write(move |txn| {
+                txn.open_table(META)?.insert("mark", json.as_str())?;
+                Ok::<(), DbError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// How many changes the file has taken.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file fails.
+    pub fn changes(&self) -> Result<u64, StoreError> {
+        let read = self.db.read()?;
+        Ok(number(&read.open_table(META).map_err(DbError::from)?, "changes"))
+    }
+
+    /// The latest instant of any change: no clock of a later process may begin before it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file fails.
+    pub fn latest(&self) -> Result<Timestamp, StoreError> {
+        let read = self.db.read()?;
+        let latest = number(&read.open_table(META).map_err(DbError::from)?, "clock");
+        let latest = i64::try_from(latest).ok().and_then(|latest| Timestamp::from_millisecond(latest).ok());
+        Ok(latest.unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
     /// Ends every lease: their holders died with the process that had the file before. Returns how many.
@@ -66,8 +124,9 @@ impl LocalState {
         loop {
             let page = self.list_now(after.as_ref(), 100)?;
             let Some(last) = page.last() else { return Ok(ended) };
-            after = Some(last.id.clone());
-            for tenant in page.into_iter().filter(|tenant| tenant.lease.is_some()) {
+            after = Some(last.id().clone());
+            let (tenants, _) = Listed::sorted_out(page);
+            for tenant in tenants.into_iter().filter(|tenant| tenant.lease.is_some()) {
                 let Some(Stored { value: mut tenant, etag }) = self.load_now(&tenant.id)? else { continue };
                 tenant.lease = None;
                 tenant.due_at = Some(now);
@@ -82,25 +141,35 @@ impl LocalState {
         let table = read.open_table(TENANTS).map_err(DbError::from)?;
         let Some(row) = table.get(id.as_str()).map_err(DbError::from)? else { return Ok(None) };
         let (version, json) = row.value();
-        Ok(Some(Stored { value: open(json)?, etag: ETag(version.to_string()) }))
+        let etag = ETag(version.to_string());
+        match Tenant::of_row(id, json.as_bytes()) {
+            Ok(value) => Ok(Some(Stored { value, etag })),
+            Err(error) => Err(StoreError::Unreadable { why: error.to_string(), etag }),
+        }
     }
 
-    fn list_now(&self, after: Option<&TenantId>, limit: usize) -> Result<Vec<Tenant>, StoreError> {
+    fn list_now(&self, after: Option<&TenantId>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         let read = self.db.read()?;
         let table = read.open_table(TENANTS).map_err(DbError::from)?;
         let from = after.map_or(String::new(), |after| format!("{after}\0"));
-        let rows = table.range(from.as_str()..).map_err(DbError::from)?;
-        rows.take(limit).map(|row| open(row.map_err(DbError::from)?.1.value().1)).collect()
+        let mut listed = Vec::new();
+        for row in table.range(from.as_str()..).map_err(DbError::from)? {
+            if listed.len() == limit {
+                break;
+            }
+            let (key, value) = row.map_err(DbError::from)?;
+            match key.value().parse() {
+                Ok(id) => listed.push(Listed::of_row(id, value.value().1.as_bytes())),
+                Err(_) => {
+                    tracing::error!(key = key.value(), "a row of the tenants' table has a key that is no id")
+                }
+            }
+        }
+        Ok(listed)
     }
 
-    async fn put(
-        &self,
-        table: Documents,
-        key: String,
-        json: String,
-        seen: Option<&ETag>,
-        due: (String, Option<Timestamp>),
-    ) -> Result<ETag, StoreError> {
+    async fn put(&self, row: Row, seen: Option<&ETag>) -> Result<ETag, StoreError> {
+        let Row { table, key, json, due, at } = row;
         let seen = seen.map(|etag| etag.0.clone());
         self.db
             .write(move |txn| {
@@ -112,22 +181,47 @@ impl LocalState {
                 let version = current.unwrap_or_default() + 1;
                 rows.insert(key.as_str(), (version, json.as_str())).map_err(DbError::from)?;
                 index(txn, &due.0, due.1)?;
+                count(txn, at)?;
                 Ok(ETag(version.to_string()))
             })
             .await
     }
 }
 
-fn open(json: &str) -> Result<Tenant, StoreError> {
-    Tenant::from_json(json.as_bytes()).map_err(|error| StoreError::Refused(error.to_string()))
+/// A row to be saved.
+struct Row {
+    table: Documents,
+    key: String,
+    json: String,
+    /// Under which key it is due, and when.
+    due: (String, Option<Timestamp>),
+    /// Of which instant the change is.
+    at: Timestamp,
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
-fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|error| StoreError::Refused(error.to_string()))
+fn from_json<T: DeserializeOwned>(json: &str, etag: &ETag) -> Result<T, StoreError> {
+    let unreadable =
+        |error: serde_json::Error| StoreError::Unreadable { why: error.to_string(), etag: etag.clone() };
+    serde_json::from_str(json).map_err(unreadable)
+}
+
+/// A number that the file says of itself; 0 where it says none.
+fn number(table: &impl ReadableTable<&'static str, &'static str>, key: &str) -> u64 {
+    table.get(key).ok().flatten().and_then(|found| found.value().parse().ok()).unwrap_or_default()
+}
+
+/// Counts a change that is of this instant.
+fn count(txn: &WriteTransaction, at: Timestamp) -> Result<(), DbError> {
+    let mut table = txn.open_table(META)?;
+    let (changes, clock) = (number(&table, "changes"), number(&table, "clock"));
+    let clock = clock.max(u64::try_from(at.as_millisecond()).unwrap_or_default());
+    table.insert("changes", changes.saturating_add(1).to_string().as_str())?;
+    table.insert("clock", clock.to_string().as_str())?;
+    Ok(())
 }
 
 /// Replaces the due entry of a key.
@@ -162,7 +256,8 @@ impl StateStore for LocalState {
         Box::pin(async move {
             let json = tenant.to_json().map_err(|error| StoreError::Refused(error.to_string()))?;
             let due = (format!("t/{}", tenant.id), tenant.due_at);
-            self.put(TENANTS, tenant.id.to_string(), json, seen, due).await
+            let (key, at) = (tenant.id.to_string(), tenant.updated_at);
+            self.put(Row { table: TENANTS, key, json, due, at }, seen).await
         })
     }
 
@@ -170,7 +265,7 @@ impl StateStore for LocalState {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move { self.list_now(after, limit) })
     }
 
@@ -183,7 +278,8 @@ impl StateStore for LocalState {
             let table = read.open_table(REQUESTS).map_err(DbError::from)?;
             let Some(row) = table.get(key).map_err(DbError::from)? else { return Ok(None) };
             let (version, json) = row.value();
-            Ok(Some(Stored { value: from_json(json)?, etag: ETag(version.to_string()) }))
+            let etag = ETag(version.to_string());
+            Ok(Some(Stored { value: from_json(json, &etag)?, etag }))
         })
     }
 
@@ -195,7 +291,31 @@ impl StateStore for LocalState {
         Box::pin(async move {
             let due = (!record.notices.is_empty()).then_some(record.at);
             let due = (format!("r/{}", record.key), due);
-            self.put(REQUESTS, record.key.clone(), to_json(record)?, seen, due).await
+            let (key, json) = (record.key.clone(), to_json(record)?);
+            self.put(Row { table: REQUESTS, key, json, due, at: record.at }, seen).await
+        })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move {
+            let read = self.db.read()?;
+            let table = read.open_table(BLUEPRINTS).map_err(DbError::from)?;
+            Ok(table.get(digest).map_err(DbError::from)?.map(|row| row.value().to_owned()))
+        })
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (digest, text) = (digest.to_owned(), text.to_owned());
+            self.db
+                .write(move |txn| {
+                    let mut table = txn.open_table(BLUEPRINTS).map_err(DbError::from)?;
+                    if table.get(digest.as_str()).map_err(DbError::from)?.is_none() {
+                        table.insert(digest.as_str(), text.as_str()).map_err(DbError::from)?;
+                    }
+                    Ok(())
+                })
+                .await
         })
     }
 
@@ -247,7 +367,21 @@ impl StateStore for LocalState {
             let read = self.db.read()?;
             let table = read.open_table(HISTORY).map_err(DbError::from)?;
             let rows = table.range((id.as_str(), 0)..=(id.as_str(), u64::MAX)).map_err(DbError::from)?;
-            rows.rev().take(limit).map(|row| from_json(row.map_err(DbError::from)?.1.value())).collect()
+            let mut found = Vec::new();
+            for row in rows.rev() {
+                if found.len() == limit {
+                    break;
+                }
+                let (key, json) = row.map_err(DbError::from)?;
+                match serde_json::from_str(json.value()) {
+                    Ok(row) => found.push(row),
+                    Err(error) => {
+                        let number = key.value().1;
+                        tracing::error!(tenant.id = %id, number, %error, "a row of history can't be read; it is left out");
+                    }
+                }
+            }
+            Ok(found)
         })
     }
 }

@@ -8,13 +8,18 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+use serde_json::json;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     alarm::QueueAlarm,
+    clock::SteadyClock,
     cloud::{Cloud, CloudError, CloudSettings, Speed, access::Access, local_stamp},
     db::{Db, DbError},
+    folder::{Folder, FolderError},
     host::{App, AppError, EmbeddedHost, Handler, HostError, HostSettings},
+    pair::{self, Held, Mark, Misfit, Shown},
     probe::prober,
     queue::{BrokerSettings, Queue},
     state::LocalState,
@@ -23,11 +28,17 @@ use crate::{
     azure::{event_grid::EventGrid, wire::HttpWire},
     blueprint::Blueprint,
     config::{DriftClass, Isolation},
+    engine::{self, later},
     host::{bind, routes::Routes, serve},
-    ports::{Clock as _, StoreError, SystemClock, Wire, World},
+    intake::Catalogue,
+    ports::{Clock as _, Listed, StateStore as _, StoreError, Stored, Wire, World},
     runner::Settings,
+    telemetry::fresh,
+    tenant::{Action, Goal, Status},
 };
 
+/// How often the simulated Azure is told how far the state is.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the local host ticks the sweep.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -46,11 +57,29 @@ pub struct LocalSettings {
     pub event_topics: Vec<String>,
     /// What the proof of isolation goes by.
     pub isolation: Isolation,
+    /// Whether to go on where the state and the simulated Azure do not fit: then every tenant is looked at, and those go of
+    /// which the simulated Azure holds nothing.
+    pub adopt_state: bool,
 }
 
 /// Why a local world can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The two files do not fit.
+    #[error(
+        "{} ({folder}): put the right copy back, or go on with `tenantry local --adopt-state`, which looks at every tenant \
+         anew and removes those of which nothing is left, or give an empty folder with --data",
+        misfit.sentence()
+    )]
+    Misfit {
+        /// The folder.
+        folder: String,
+        /// What does not fit.
+        misfit: Misfit,
+    },
     /// The state file.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -84,7 +113,12 @@ pub struct LocalWorld {
     pub cloud: Cloud,
     /// What the functions do.
     pub routes: Arc<Routes>,
+    /// The clock of all of it.
+    pub clock: Arc<SteadyClock>,
     _cloud_server: AbortOnDrop,
+    _marker: AbortOnDrop,
+    /// Let go of last.
+    _folder: Folder,
 }
 
 struct AbortOnDrop(JoinHandle<()>);
@@ -101,22 +135,27 @@ impl LocalWorld {
     /// # Errors
     /// [`LocalError`]; most often another tenantry holds the files.
     pub async fn open(settings: LocalSettings) -> Result<Self, LocalError> {
-        let clock = SystemClock;
+        let folder = Folder::hold(&settings.data)?;
         let db = Db::open(&settings.data.join("state.redb"))?;
         let state = LocalState::open(db.clone()).await?;
+        let clock = Arc::new(SteadyClock::new(state.latest()?));
         // Nobody else can have the file open, so whoever held a lease is dead.
         let ended = state.end_leases(clock.now()).await?;
         if ended > 0 {
             tracing::info!(leases = ended, "went on after an end without goodbye");
         }
         let queue = Queue::open(db, BrokerSettings::default())?;
-        let now = Arc::new(move || clock.now());
+        let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
+            let clock = Arc::clone(&clock);
+            Arc::new(move || clock.now())
+        };
         let mut cloud = CloudSettings::new(settings.data.join("azure.redb"), now).speed(settings.speed);
-        match Access::least(&settings.blueprints, &[local_stamp()], None) {
+        match least(&state, &settings.blueprints).await? {
             Ok(access) => cloud = cloud.access(access),
             Err(why) => tracing::warn!("the simulated Azure allows everything: {why}"),
         }
         let cloud = Cloud::open(cloud).await?;
+        let fitted = fit(&state, &cloud, &settings).await?;
         let listener = same_port_as_before(&settings.data.join("azure.port")).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let server = cloud.clone();
@@ -130,20 +169,33 @@ impl LocalWorld {
         runner_settings.policy.visibility = settings.speed.replication_lag() * 2;
         let url = url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?;
         let wire: Arc<dyn Wire> = Arc::new(HttpWire::simulated(&url, runner_settings.request_timeout)?);
-        let prober = prober(&cloud, &url, Arc::new(clock), runner_settings.request_timeout)?;
+        let prober = prober(&cloud, &url, clock.clone(), runner_settings.request_timeout)?;
         let world = World {
-            store: Arc::new(state),
+            store: Arc::new(state.clone()),
             wire: Arc::clone(&wire),
             prober: Some(Arc::new(prober)),
             announcer: Arc::new(EventGrid::new(wire)),
-            alarm: Arc::new(QueueAlarm::new(queue.clone())),
-            clock: Arc::new(clock),
+            alarm: Arc::new(QueueAlarm::new(queue.clone(), clock.clone())),
+            clock: clock.clone(),
         };
         let process = format!("local-{}", std::process::id());
         let stamps = vec![local_stamp()];
         let routes = Routes::new(world.clone(), runner_settings, settings.blueprints, stamps, process);
         let routes = Arc::new(routes.taking_events_of(settings.event_topics));
-        Ok(Self { world, queue, cloud, routes, _cloud_server: cloud_server })
+        if let Some(held) = fitted.adopt {
+            adopt(&routes, &fitted.mark, &held).await?;
+        }
+        let marker = AbortOnDrop(tokio::spawn(keep_marked(state, cloud.clone(), fitted.mark, clock.clone())));
+        Ok(Self {
+            world,
+            queue,
+            cloud,
+            routes,
+            clock,
+            _cloud_server: cloud_server,
+            _marker: marker,
+            _folder: folder,
+        })
     }
 
     /// The same, having drift of these classes put right. To be said before anything else holds the functions.
@@ -171,9 +223,98 @@ impl LocalWorld {
         });
         let settings =
             HostSettings { timer_interval: Some(SWEEP_INTERVAL), ..HostSettings::new(App::embedded()?) };
-        let clock = Arc::new(|| SystemClock.now());
+        let clock = Arc::clone(&self.clock);
+        let clock = Arc::new(move || clock.now());
         Ok(EmbeddedHost::start(settings, Handler::InProcess(start), self.queue.clone(), clock).await?)
     }
+}
+
+/// How the two files fit.
+struct Fitted {
+    /// The mark that both have now.
+    mark: Mark,
+    /// What the simulated Azure holds, if the state is to be held against it.
+    adopt: Option<Held>,
+}
+
+/// Compares the two files' marks, and gives both the next one.
+async fn fit(state: &LocalState, cloud: &Cloud, settings: &LocalSettings) -> Result<Fitted, LocalError> {
+    let (mut has_tenants, mut after) = (false, None);
+    while !has_tenants {
+        let rows = state.list(after.as_ref(), 100).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.id().clone());
+        has_tenants = rows.iter().any(|row| match row {
+            Listed::Readable(tenant) => tenant.status != Status::Deleted,
+            Listed::Unreadable(_) => true,
+        });
+    }
+    let shown = Shown { state: state.mark()?, azure: cloud.mark()?, has_tenants, held: cloud.held()? };
+    let misfit = shown.misfit();
+    if let Some(misfit) = misfit.filter(|_| !settings.adopt_state) {
+        return Err(LocalError::Misfit { folder: settings.data.display().to_string(), misfit });
+    }
+    let mark = shown.next(misfit, || fresh().simple().to_string());
+    state.keep_mark(&mark).await?;
+    cloud.keep_mark(&mark).await?;
+    Ok(Fitted { mark, adopt: misfit.map(|_| shown.held) })
+}
+
+/// Has every tenant of a state that is not believed looked at, or removed where nothing is left of it. Until that is done
+/// none is shown as it was recorded.
+async fn adopt(routes: &Routes, mark: &Mark, held: &Held) -> Result<(), StoreError> {
+    let (store, mut known, mut after) = (&routes.world.store, Held::new(), None);
+    loop {
+        let rows = store.list(after.as_ref(), 100).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.id().clone());
+        for tenant in Listed::sorted_out(rows).0.into_iter().filter(|tenant| tenant.goal == Goal::Present) {
+            let id = &tenant.id;
+            known.insert((id.to_string(), tenant.incarnation));
+            let gone = pair::is_gone(held, id, tenant.incarnation);
+            let action = if gone { Action::Deprovision } else { Action::Reconcile };
+            let request = json!({
+                "schema": "tenantry.request/1", "requestId": format!("adopt-{}-{id}", mark.pair),
+                "action": action, "tenantId": id,
+            });
+            let _ = routes.intake.take_in(request.to_string().as_bytes()).await?;
+            if let Some(Stored { value: mut tenant, etag }) = store.load(id).await? {
+                tenant.status = engine::working(action, tenant.goal);
+                store.save(&tenant, Some(&etag)).await?;
+            }
+            tracing::warn!(tenant.id = %id, action = action.as_str(), "the state is not believed; the tenant is looked at anew");
+        }
+    }
+    for (tenant, incarnation) in held.difference(&known) {
+        tracing::warn!(
+            tenant.id = tenant,
+            incarnation,
+            "the simulated Azure holds things of a tenant that the state does not know; sign it up again to take them over"
+        );
+    }
+    Ok(())
+}
+
+/// Tells the simulated Azure every second how many changes the state has taken, so that an older copy is noticed.
+async fn keep_marked(state: LocalState, cloud: Cloud, mut mark: Mark, clock: Arc<SteadyClock>) {
+    loop {
+        clock.sleep_until(later(clock.now(), MARK_INTERVAL)).await;
+        let changes = state.changes().unwrap_or(mark.changes);
+        if changes > mark.changes && cloud.keep_mark(&Mark { changes, ..mark.clone() }).await.is_ok() {
+            mark.changes = changes;
+        }
+    }
+}
+
+/// What is allowed in the simulated Azure: what the blueprints need that are offered, and those that tenants are made of.
+async fn least(state: &LocalState, offered: &[Blueprint]) -> Result<Result<Access, String>, StoreError> {
+    let stamps = [local_stamp()];
+    let in_use = Catalogue::new(offered.to_vec()).in_use(state, &stamps).await?;
+    let placed: Vec<_> = in_use
+        .into_iter()
+        .filter_map(|one| Some((Blueprint::clone(one.blueprint.ok()?.as_ref()), one.stamps)))
+        .collect();
+    Ok(Access::least_placed(&placed, &stamps))
 }
 
 /// A listener on the port of the last run if it is free: poll URLs that Azure gave out stay good.

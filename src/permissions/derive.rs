@@ -34,9 +34,23 @@ pub fn derive(
     stamps: &[Value],
     tiers: &[String],
 ) -> Result<Permissions, Vec<Fault>> {
+    let placed: Vec<(Blueprint, Vec<Value>)> =
+        blueprints.iter().map(|blueprint| (blueprint.clone(), stamps.to_vec())).collect();
+    derive_placed(&placed, tiers)
+}
+
+/// The same for blueprints of which each has stamps of its own: those that its tenants are in, which may be others than those
+/// of today.
+///
+/// # Errors
+/// As [`derive`].
+pub fn derive_placed(
+    placed: &[(Blueprint, Vec<Value>)],
+    tiers: &[String],
+) -> Result<Permissions, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut uses: Vec<Use> = Vec::new();
-    for blueprint in blueprints {
+    for (blueprint, stamps) in placed {
         // A tier is asked of those that have it; one that none has is a fault of the first.
         let served: Vec<String> =
             tiers.iter().filter(|tier| blueprint.tiers().contains(tier)).cloned().collect();
@@ -48,7 +62,7 @@ pub fn derive(
             }
         }
     }
-    let known = |tier: &&String| blueprints.iter().any(|blueprint| blueprint.tiers().contains(tier));
+    let known = |tier: &&String| placed.iter().any(|(blueprint, _)| blueprint.tiers().contains(tier));
     faults.extend(tiers.iter().filter(|tier| !known(tier)).map(|tier| Fault {
         pointer: "/tiers".into(),
         code: "unknown-tier",

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use compare::{Comparison, Held, compare};
 pub use condition::Condition;
-pub use derive::derive;
+pub use derive::{derive, derive_placed};
 
 /// What may be left out: without it drift is told of all the same, but not who caused it. Source: Microsoft, "Roles,
 /// permissions, and security in Azure Monitor".

@@ -241,6 +241,7 @@ impl<'a> Drive<'a> {
     pub(super) fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
         let before = self.tenant.steps.get(name).map(|record| record.state.clone());
         let policy = &self.runner.settings.policy;
+        let late = matches!(&event, Event::Failed(_) | Event::Unanswered(_)).then(|| event.clone());
         match engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, policy, now) {
             Ok(change) => {
                 self.change = self.change.max(change);
@@ -249,6 +250,10 @@ impl<'a> Drive<'a> {
             // The wish has changed since the question was asked; the answer is about something else now.
             Err(error) => {
                 tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late");
+                if let Some(event) = late {
+                    let change = engine::hold_off(&mut self.tenant, name, &event, policy, now);
+                    self.change = self.change.max(change);
+                }
             }
         }
     }

@@ -22,7 +22,10 @@ mod sweep;
 mod tell;
 
 use std::{
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -134,6 +137,8 @@ pub struct Runner {
     /// This process, for leases; every drive is a holder of its own.
     name: String,
     drives: AtomicU64,
+    /// How many rows the last sweep could not read.
+    unreadable: AtomicUsize,
     winding_down: watch::Sender<bool>,
     auditor: Arc<Auditor>,
     /// Where the last sweep stopped, if it had to leave something to the next one.
@@ -145,8 +150,8 @@ impl Runner {
     pub fn new(world: World, settings: Settings, name: impl Into<String>) -> Self {
         let (drives, winding_down) = (AtomicU64::new(0), watch::Sender::new(false));
         let auditor = Arc::new(Auditor::new(world.clone(), &settings.isolation));
-        let swept_to = Mutex::new(None);
-        Self { world, settings, name: name.into(), drives, winding_down, auditor, swept_to }
+        let (unreadable, swept_to) = (AtomicUsize::new(0), Mutex::new(None));
+        Self { world, settings, name: name.into(), drives, unreadable, winding_down, auditor, swept_to }
     }
 
     /// What proves the isolation of the tenants that are driven.

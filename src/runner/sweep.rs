@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use super::{Progress, Runner, announce};
 use crate::{
     announce::Teller,
+    audit::tell_unreadable,
     engine::later,
     ids::TenantId,
     ports::{Due, StoreError},
@@ -26,6 +27,8 @@ use crate::{
 
 /// How much one sweep takes on; the next one goes on.
 const BATCH: usize = 200;
+/// How many rows that can't be read one sweep takes on beside that.
+const MOST_UNREADABLE: usize = 4 * BATCH;
 /// How many of that it has in hand at once.
 const AT_ONCE: usize = 16;
 /// After how long a sweep begins nothing more, and the drives that it has begun park their tenants: sweeps are a minute
@@ -39,12 +42,14 @@ const ON_ITS_WAY: Duration = Duration::from_secs(120);
 /// What a sweep came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// How much was due; 200 means 200 or more.
+    /// How much was due; 200 means 200 or more. What the last sweep could not read is no part of those 200.
     pub due: usize,
     /// For how many tenants a wake-up was asked.
     pub woken: usize,
     /// How many tenants were driven here.
     pub driven: usize,
+    /// How many rows hold nothing that this version reads. They stay due, and nobody is woken for them.
+    pub unreadable: usize,
     /// What could not be read or saved; it stays due.
     pub failed: usize,
     /// What was not begun, or not ended in time; the next sweep goes on with it.
@@ -76,7 +81,9 @@ impl Runner {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let begun = self.world.clock.now();
         let overdue = begun.checked_sub(self.settings.overdue).unwrap_or(begun);
-        let asked = tokio::time::timeout(ROUND, self.world.store.due(overdue, BATCH)).await;
+        // What can't be read stays due, at the head of the line; it must not keep the others out of the batch.
+        let most = BATCH + self.unreadable.load(Ordering::Relaxed).min(MOST_UNREADABLE);
+        let asked = tokio::time::timeout(ROUND, self.world.store.due(overdue, most)).await;
         let late = |_| StoreError::Unavailable("reading what is due took too long".to_owned());
         let mut due = asked.map_err(late)??;
         self.go_on_after_the_last(&mut due);
@@ -90,11 +97,21 @@ impl Runner {
         if tokio::time::timeout(LONGEST, work).await.is_err() {
             tracing::warn!("a sweep took too long; what it had in hand comes again");
         }
-        let Swept { due, woken, driven, failed, left } = swept;
+        self.keep_count_of(&swept);
+        let Swept { due, woken, driven, unreadable, failed, left } = swept;
         if failed + left > 0 {
-            tracing::warn!(due, woken, driven, failed, left, "a sweep did not get through");
+            tracing::warn!(due, woken, driven, unreadable, failed, left, "a sweep did not get through");
         }
         Ok(swept)
+    }
+
+    /// Remembers how many rows could not be read; a sweep that did not get through has not seen all of them.
+    fn keep_count_of(&self, swept: &Swept) {
+        if swept.left == 0 {
+            self.unreadable.store(swept.unreadable, Ordering::Relaxed);
+        } else {
+            self.unreadable.fetch_max(swept.unreadable, Ordering::Relaxed);
+        }
     }
 
     /// What the last sweep had no time for comes first: things that take long stand at the beginning again and again.
@@ -121,6 +138,13 @@ impl Runner {
                 Ok(Taken::Woken) => swept.woken += 1,
                 Ok(Taken::Driven) => swept.driven += 1,
                 Ok(Taken::Done) => {}
+                Err(StoreError::Unreadable { why, .. }) => {
+                    swept.unreadable += 1;
+                    match due {
+                        Due::Tenant(id) => tell_unreadable("tenant", id.as_str(), &why),
+                        Due::Request(key) => tell_unreadable("request", key, &why),
+                    }
+                }
                 Err(error) => {
                     swept.failed += 1;
                     let id = match due {

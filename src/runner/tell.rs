@@ -132,6 +132,12 @@ impl Drive<'_> {
                 let took = now.duration_since(*started_at).as_secs_f64().max(0.0);
                 metrics::record(&metrics::TIME_TO_READY, took, || [blueprint(&self.tenant)]);
             }
+            let cut = self.tenant.cut.as_ref().and_then(|cut| cut.at);
+            if let Some(at) = cut.filter(|_| *action == Action::Suspend && matches!(outcome, Outcome::Ready))
+            {
+                let took = at.duration_since(*started_at).as_secs_f64().max(0.0);
+                metrics::record(&metrics::ACCESS_CUT, took, || [blueprint(&self.tenant)]);
+            }
         }
     }
 }

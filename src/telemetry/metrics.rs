@@ -80,6 +80,14 @@ pub const TIME_TO_READY: Metric = metric(
     &["tenantry.blueprint"],
     "from the acceptance of a sign-up until its tenant is active",
 );
+/// How long suspensions take to cut access.
+pub const ACCESS_CUT: Metric = metric(
+    "tenantry.access_cut",
+    Kind::Histogram,
+    "s",
+    &["tenantry.blueprint"],
+    "from the acceptance of a suspension until the last step that cuts access was seen to have done so",
+);
 /// How long steps take.
 pub const STEP_DURATION: Metric = metric(
     "tenantry.step.duration",
@@ -153,11 +161,21 @@ pub const DEAD_LETTERS: Metric = metric(
     "dead letters of the request queue that were taken in once more, each counted when it was settled",
 );
 
+/// What nobody can read.
+pub const UNREADABLE: Metric = metric(
+    "tenantry.unreadable",
+    Kind::Counter,
+    "{row}",
+    &["tenantry.kind"],
+    "rows of the state that this version can't read, a `tenant` or a `request`; each run of a timer counts each again",
+);
+
 /// All of them.
-pub const METRICS: [Metric; 12] = [
+pub const METRICS: [Metric; 14] = [
     REQUESTS,
     OPERATIONS,
     TIME_TO_READY,
+    ACCESS_CUT,
     STEP_DURATION,
     RETRIES,
     UNKNOWN_CODES,
@@ -167,6 +185,7 @@ pub const METRICS: [Metric; 12] = [
     STUCK,
     OUTBOX_LAG,
     DEAD_LETTERS,
+    UNREADABLE,
 ];
 
 /// Seconds from a request's to an endpoint's: all that is measured lies between.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TenantId;
+
 /// What can be done about a failure. The table that assigns the class is `steps::failure`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,30 +51,49 @@ impl FailureClass {
         }
     }
 
-    /// What a person should do next when tenantry has stopped trying.
+    /// What a person should do next about this tenant when tenantry has stopped trying: what is to be seen to, and the
+    /// command that goes on then.
+    pub fn next_action_for(self, tenant: &TenantId) -> String {
+        tenant.within(self.next_action())
+    }
+
+    /// The same about any tenant, with `TENANT` in the place of its id.
     pub fn next_action(self) -> &'static str {
         match self {
             Self::Transient | Self::Throttled | Self::Ambiguous => {
-                "look at the service's health, then retry the tenant"
+                "look at the service's health, then run `tenantry retry TENANT`"
             }
-            Self::ReplicationLag => "wait some minutes, then retry the tenant",
-            Self::Wait => "see what the resource is waiting for, then retry the tenant",
+            Self::ReplicationLag => "wait some minutes, then run `tenantry retry TENANT`",
+            Self::Wait => "see what the resource is waiting for, then run `tenantry retry TENANT`",
             Self::NeedsProvider => {
-                "register the resource provider in the subscription, then retry the tenant"
+                "register the resource provider in the subscription, then run `tenantry retry TENANT`"
             }
             Self::NameHeld => {
-                "purge or restore the soft-deleted object that holds the name, or remove the one that has it, then retry the tenant"
+                "purge or restore the soft-deleted object that holds the name, or remove the one that has it, then run \
+                 `tenantry retry TENANT`"
             }
-            Self::Foreign => "find out whose object it is; remove or rename it, then retry the tenant",
-            Self::Quota => "raise the quota or free capacity, then retry the tenant",
-            Self::Denied => "give the provisioner the missing permission, then retry the tenant",
-            Self::Unknown => "read what the service says, and retry the tenant when it no longer holds",
+            Self::Foreign => {
+                "find out whose object it is; remove or rename it, then run `tenantry retry TENANT`"
+            }
+            Self::Quota => "raise the quota or free capacity, then run `tenantry retry TENANT`",
+            Self::Denied => "give the provisioner the missing permission, then run `tenantry retry TENANT`",
+            Self::Unknown => {
+                "read what the service says, and when it no longer holds, run `tenantry retry TENANT`"
+            }
             Self::Permanent => {
-                "correct the request or the blueprint and send an update, or deprovision the tenant"
+                "mend what refused it, then run `tenantry retry TENANT`; or correct the request and send it as an \
+                 update with `tenantry submit FILE`; or deprovision the tenant"
             }
         }
     }
 }
+
+/// The code of a request that was held back, so that nothing was sent: others are before it.
+pub const HELD_BACK: &str = "held-back";
+
+/// Codes that say that another change is under way. Source: Microsoft, "Troubleshoot common Azure deployment errors", for
+/// `AnotherOperationInProgress` and `RetryableErrorDueToAnotherOperation` of one virtual network.
+const TURNS: [&str; 3] = [HELD_BACK, "AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"];
 
 /// One failure, as it is recorded, logged and announced. Holds no secret: messages are those of Azure's error
 /// envelopes, redacted and cut to a sane length.
@@ -106,6 +127,12 @@ pub struct RawAnswer {
 }
 
 impl Cause {
+    /// Whether somebody else's change to the same thing has to end first. That is a line, and no failure: it may be as long
+    /// as there are others.
+    pub fn is_turn_of_others(&self) -> bool {
+        TURNS.iter().any(|code| self.code.eq_ignore_ascii_case(code))
+    }
+
     /// A cause of our own making.
     pub fn ours(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), class, message: message.into(), azure_request_id: None }

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Action, Channel, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord, Story,
-    UnknownCodes,
+    AccessCut, Action, Channel, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord,
+    Story, UnknownCodes,
 };
 use crate::{
-    blueprint::{Outputs, Plan},
+    blueprint::{BlueprintRef, Outputs, Plan},
     ids::{StepName, TenantId},
 };
 
@@ -134,6 +134,18 @@ pub struct Conclusion {
     pub finished_at: Timestamp,
     /// How long it took since it was accepted, in milliseconds.
     pub duration_ms: i64,
+    /// What a reconciliation has put right; empty for other actions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Repaired>,
+}
+
+/// A step that was put right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repaired {
+    /// The step.
+    pub step: StepName,
+    /// What a look had found: JSON pointers to what differed, or `absent`, or `deleted` for what could be brought back.
+    pub what: Vec<String>,
 }
 
 /// A request seen lately, so that a repeat changes nothing.
@@ -182,6 +194,12 @@ pub struct Tenant {
     pub placement: Placement,
     /// What it consists of; pinned, so that every copy of a document shares it.
     pub plan: Arc<Plan>,
+    /// The blueprints that it was moved away from, as long as something that they made may still be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<BlueprintRef>,
+    /// How far the last suspension has cut its access; none once it is resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<AccessCut>,
     /// What is known of each step.
     pub steps: BTreeMap<StepName, StepRecord>,
     /// What its owner was told when it was last ready.
@@ -248,6 +266,13 @@ impl Tenant {
     /// What each ready step has told, as expressions see it.
     pub fn outputs(&self) -> BTreeMap<StepName, Outputs> {
         self.steps.iter().map(|(name, record)| (name.clone(), record.outputs.clone())).collect()
+    }
+
+    /// The blueprint that it is pinned to, and those of which something may still be there: what it is made of needs the
+    /// rights of all of them. None for one that is removed.
+    pub fn blueprints_in_use(&self) -> impl Iterator<Item = &BlueprintRef> {
+        let alive = self.status != Status::Deleted;
+        std::iter::once(&self.plan.blueprint).chain(&self.former).filter(move |_| alive)
     }
 
     /// The operation that the present work belongs to: the latest accepted one.

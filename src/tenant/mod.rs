@@ -5,6 +5,7 @@
 
 mod cause;
 mod channel;
+mod cut;
 mod document;
 mod drift;
 mod later;
@@ -15,14 +16,15 @@ mod step;
 mod stored;
 mod unknown_code;
 
-pub use cause::{Cause, FailureClass, RawAnswer};
+pub use cause::{Cause, FailureClass, HELD_BACK, RawAnswer};
 pub use channel::Channel;
-pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Status, Tenant};
+pub use cut::AccessCut;
+pub use document::{Conclusion, Goal, Lease, Operation, PastRequest, Repaired, Status, Tenant};
 pub use drift::DriftTold;
 pub use later::Later;
 pub use notice::{Notice, Story};
 pub use proof::{Proof, Proven, Verdict};
 pub use spec::{Action, Extent, External, Placement, Reason, Spec, Suspension};
-pub use step::{Poll, PollStyle, StepRecord, StepState};
+pub use step::{Poll, PollStyle, StepRecord, StepState, Tried};
 pub use stored::{MAX_DOCUMENT_BYTES, TooLarge, UnreadableDocument};
 pub use unknown_code::{UnknownCode, UnknownCodes};

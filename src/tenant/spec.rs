@@ -23,6 +23,8 @@ pub enum Action {
     Resume,
     /// Try again what halted.
     Retry,
+    /// Look at every step, and put right what differs from the plan.
+    Reconcile,
 }
 
 impl Action {
@@ -38,6 +40,7 @@ impl Action {
             Self::Deprovision => "deprovision",
             Self::Suspend => "suspend",
             Self::Resume => "resume",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -50,6 +53,7 @@ impl Action {
             Self::Suspend => "suspend",
             Self::Resume => "resume",
             Self::Retry => "retry",
+            Self::Reconcile => "reconcile",
         }
     }
 }

@@ -129,6 +129,9 @@ pub struct StepRecord {
     /// Whether a write of this turn was answered with success: if a look then shows nothing, the look is behind.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub written: bool,
+    /// What was found otherwise than wanted before this turn's last write: JSON pointers, `absent` or `deleted`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
     /// How often it was removed and made anew because Azure had given up on it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub recreated: u32,
@@ -138,8 +141,25 @@ pub struct StepRecord {
     /// Answers of this turn that nobody knows the meaning of; only so many are tried again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unknown: u32,
-    /// When this turn began, or its current failure streak; budgets count from here.
+    /// Nobody asks about it before: a service wanted to be left alone for so long, and the answer that said so came to a turn
+    /// that was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// When this turn began, or its current failure streak.
     pub since: Timestamp,
+    /// How long has been tried since then: what budgets count. Absent as long as nothing was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
+}
+
+/// Time in which something was tried. Time in which nobody was there, and a clock that jumps, do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tried {
+    /// How long, so far.
+    pub spent: SignedDuration,
+    /// When it was last counted.
+    pub at: Timestamp,
 }
 
 impl StepRecord {
@@ -157,10 +177,13 @@ impl StepRecord {
             wrote_at: None,
             attempts: 0,
             written: false,
+            found: Vec::new(),
             recreated: 0,
             failures: 0,
             unknown: 0,
+            not_before: None,
             since: now,
+            tried: None,
         }
     }
 
@@ -170,9 +193,11 @@ impl StepRecord {
         self.turn += 1;
         self.attempts = 0;
         self.written = false;
+        self.found.clear();
         self.failures = 0;
         self.unknown = 0;
         self.since = now;
+        self.tried = None;
     }
 }
 

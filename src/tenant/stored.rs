@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Later, Tenant};
+use crate::ids::TenantId;
 
 /// The largest document, as UTF-8 bytes of JSON: what one entity of Table Storage holds (1 MiB), with room to spare for
 /// its other properties (`docs/decisions/0020`).
@@ -25,8 +26,11 @@ pub enum UnreadableDocument {
     #[error("the stored document can't be read: {0}")]
     Json(#[from] serde_json::Error),
     /// Written by a later version.
-    #[error("the stored document has schema {0}; this version reads {schema}", schema = Tenant::SCHEMA)]
+    #[error("the stored document has schema {0:?}; this version reads {schema}", schema = Tenant::SCHEMA)]
     Schema(String),
+    /// The document of another tenant.
+    #[error("the stored document is that of the tenant {0}")]
+    Other(TenantId),
 }
 
 impl Tenant {
@@ -63,6 +67,15 @@ impl Tenant {
             tenant.later = Later::of(&serde_json::from_slice(json)?, &serde_json::to_value(&tenant)?);
         }
         Ok(tenant)
+    }
+
+    /// Reads the document that is stored under an id.
+    ///
+    /// # Errors
+    /// [`UnreadableDocument`] as for [`Self::from_json`], and if it is the document of somebody else.
+    pub fn of_row(id: &TenantId, json: &[u8]) -> Result<Self, UnreadableDocument> {
+        let tenant = Self::from_json(json)?;
+        if tenant.id == *id { Ok(tenant) } else { Err(UnreadableDocument::Other(tenant.id)) }
     }
 
     /// With what a later version wrote further down.

@@ -17,7 +17,7 @@ use tenantry::{
     host::{Answer, Functions as _, Invocation, Message, Timer, Trigger, routes::Routes},
     ids::TenantId,
     local::cloud::{Speed, local_stamp},
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored, World},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, World},
     runner::Settings,
     tenant::Tenant,
 };
@@ -150,7 +150,7 @@ impl StateStore for Moody {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(self.mood(self.inner.list(after, limit)))
     }
     fn request<'a>(
@@ -165,6 +165,12 @@ impl StateStore for Moody {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(self.mood(self.inner.save_request(record, seen)))
+    }
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.mood(self.inner.blueprint(digest)))
+    }
+    fn keep_blueprint<'a>(&'a self, of: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.mood(self.inner.keep_blueprint(of, text)))
     }
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         Box::pin(self.mood(self.inner.due(now, limit)))

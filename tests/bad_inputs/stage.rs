@@ -14,6 +14,7 @@ use tenantry::{
         cloud::Speed,
         world::{LocalSettings, LocalWorld},
     },
+    ports::Listed,
     runner::Progress,
     tenant::{Channel, Status, Tenant},
 };
@@ -90,6 +91,7 @@ impl Stage {
             blueprints: vec![Blueprint::check(blueprint).unwrap().blueprint],
             event_topics: vec![TOPIC.to_owned(), SOURCE.to_owned()],
             isolation: tenantry::config::Isolation::default(),
+            adopt_state: false,
         };
         let local = LocalWorld::open(settings).await.unwrap();
         let listener = bind(0).await.unwrap();
@@ -205,7 +207,7 @@ impl Stage {
 
     pub(crate) async fn census(&self) -> Census {
         let objects = self.simulator("objects").await;
-        let tenants = self.local.world.store.list(None, 1000).await.unwrap();
+        let (tenants, _) = Listed::sorted_out(self.local.world.store.list(None, 1000).await.unwrap());
         Census {
             events: self.events().await.len(),
             objects: objects.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect(),

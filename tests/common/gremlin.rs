@@ -11,7 +11,7 @@ use serde_json::json;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored, Wire, World},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Wire, World},
     steps::{Failure, Reply, Request},
     tenant::Tenant,
 };
@@ -322,7 +322,7 @@ impl StateStore for Haunted<dyn StateStore> {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         self.inner.list(after, limit)
     }
     fn request<'a>(
@@ -337,6 +337,12 @@ impl StateStore for Haunted<dyn StateStore> {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         self.inner.save_request(record, seen)
+    }
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.inner.blueprint(digest)
+    }
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.keep_blueprint(digest, text)
     }
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.inner.due(now, limit)

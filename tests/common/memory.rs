@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -23,6 +23,7 @@ struct Maps {
     tenants: BTreeMap<TenantId, Stored<Tenant>>,
     requests: BTreeMap<String, Stored<RequestRecord>>,
     history: BTreeMap<(TenantId, u64), HistoryRow>,
+    blueprints: BTreeMap<String, String>,
     saves: u64,
 }
 
@@ -43,9 +44,22 @@ impl Maps {
     }
 }
 
+/// As it is read from where it was written.
+fn row(tenant: &Tenant) -> Listed {
+    Listed::of_row(tenant.id.clone(), tenant.to_json().unwrap().as_bytes())
+}
+
 impl StateStore for Memory {
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        Box::pin(async { Ok(self.maps().tenants.get(id).cloned()) })
+        Box::pin(async {
+            let Some(stored) = self.maps().tenants.get(id).cloned() else { return Ok(None) };
+            match row(&stored.value) {
+                Listed::Readable(_) => Ok(Some(stored)),
+                Listed::Unreadable(unreadable) => {
+                    Err(StoreError::Unreadable { why: unreadable.why, etag: stored.etag })
+                }
+            }
+        })
     }
 
     fn save<'a>(
@@ -67,11 +81,12 @@ impl StateStore for Memory {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move {
             let maps = self.maps();
             let rows = maps.tenants.values().map(|stored| stored.value.clone());
-            Ok(rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit).collect())
+            let rows = rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit);
+            Ok(rows.map(|tenant| row(&tenant)).collect())
         })
     }
 
@@ -93,6 +108,17 @@ impl StateStore for Memory {
             let etag = maps.version(present.as_ref(), seen)?;
             maps.requests.insert(record.key.clone(), Stored { value: record.clone(), etag: etag.clone() });
             Ok(etag)
+        })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move { Ok(self.maps().blueprints.get(digest).cloned()) })
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.maps().blueprints.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
+            Ok(())
         })
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -59,7 +59,7 @@ impl StateStore for Moody {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         self.inner.list(after, limit)
     }
     fn request<'a>(
@@ -74,6 +74,12 @@ impl StateStore for Moody {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(self.mood(self.inner.save_request(record, seen)))
+    }
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.mood(self.inner.blueprint(digest)))
+    }
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.mood(self.inner.keep_blueprint(digest, text)))
     }
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.inner.due(now, limit)

@@ -57,11 +57,29 @@ impl Stage {
 
     /// With these blueprints, the first being the default.
     pub(crate) async fn with(speed: Speed, blueprints: &[&str]) -> Self {
-        Self::over(Arc::new(super::folder()), speed, blueprints).await
+        Self::over(Arc::new(super::folder()), speed, blueprints, false).await
+    }
+
+    /// In a folder in which there is something already.
+    pub(crate) async fn in_folder(folder: Arc<TempDir>) -> Self {
+        Self::over(folder, Speed::Max, &[DEFAULT], false).await
     }
 
     /// The same Azure after tenantry has lost its own state.
     pub(crate) async fn with_its_state_lost(self) -> Self {
+        let folder = self.ended().await;
+        std::fs::remove_file(folder.path().join("state.redb")).unwrap();
+        Self::over(folder, Speed::Max, &[DEFAULT], true).await
+    }
+
+    /// The same state and Azure after another start, with these blueprints in the folder.
+    pub(crate) async fn again(self, blueprints: &[&str]) -> Self {
+        let folder = self.ended().await;
+        Self::over(folder, Speed::Max, blueprints, false).await
+    }
+
+    /// Ends all that runs, and leaves the files.
+    async fn ended(self) -> Arc<TempDir> {
         let folder = Arc::clone(&self.folder);
         drop(self);
         // The files are let go of by their writers, a moment after the last handle.
@@ -72,12 +90,11 @@ impl Stage {
             })
             .await;
         }
-        std::fs::remove_file(folder.path().join("state.redb")).unwrap();
-        Self::over(folder, Speed::Max, &[DEFAULT]).await
+        folder
     }
 
-    async fn over(folder: Arc<TempDir>, speed: Speed, blueprints: &[&str]) -> Self {
-        let local = open(folder.path(), speed, blueprints).await;
+    async fn over(folder: Arc<TempDir>, speed: Speed, blueprints: &[&str], adopt_state: bool) -> Self {
+        let local = open(folder.path(), speed, blueprints, adopt_state).await;
         let host = local.host().await.unwrap();
         let listener = bind(0).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -201,7 +218,7 @@ impl Stage {
 }
 
 /// Opens a local world over a folder.
-pub(crate) async fn open(data: &Path, speed: Speed, blueprints: &[&str]) -> LocalWorld {
+pub(crate) async fn open(data: &Path, speed: Speed, blueprints: &[&str], adopt_state: bool) -> LocalWorld {
     let blueprints = blueprints.iter().map(|text| Blueprint::check(text).unwrap().blueprint).collect();
     let settings = LocalSettings {
         data: data.to_owned(),
@@ -210,6 +227,7 @@ pub(crate) async fn open(data: &Path, speed: Speed, blueprints: &[&str]) -> Loca
         blueprints,
         event_topics: Vec::new(),
         isolation: tenantry::config::Isolation::default(),
+        adopt_state,
     };
     LocalWorld::open(settings).await.unwrap()
 }

@@ -17,8 +17,8 @@ use tenantry::{
     ids::TenantId,
     isolation::Target,
     ports::{
-        Alarm, Announcer, Clock, Credential, Due, ETag, ProbeToken, Prober, RequestRecord, Scored,
-        StateStore, StoreError, Stored, TokenFor, Wire, World,
+        Alarm, Announcer, Clock, Credential, Due, ETag, Listed, NoToken, ProbeToken, Prober, RequestRecord,
+        Scored, StateStore, StoreError, Stored, TokenFor, Wire, World,
     },
     steps::{Failure, Reply, Request},
     tenant::Tenant,
@@ -237,7 +237,7 @@ impl Prober for Watched<dyn Prober> {
         self.inner.place()
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>> {
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(at_once(self.inner.token(of, is_for)))
     }
 
@@ -286,7 +286,7 @@ impl StateStore for Watched<dyn StateStore> {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(at_once(self.inner.list(after, limit)))
     }
 
@@ -309,6 +309,14 @@ impl StateStore for Watched<dyn StateStore> {
             self.witness.see(whose, Kind::Row, format!("{} {}", json!(record), saved.is_ok()));
             saved
         })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(at_once(self.inner.blueprint(digest)))
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(at_once(self.inner.keep_blueprint(digest, text)))
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {

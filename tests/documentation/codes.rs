@@ -93,9 +93,16 @@ fn every_code_of_a_plan_that_fails_is_named() {
 
 /// The event types that the program can tell, without their prefix and version.
 fn event_types() -> BTreeSet<String> {
-    let nouns =
-        [Action::Signup, Action::Update, Action::Suspend, Action::Resume, Action::Deprovision, Action::Retry]
-            .map(Action::noun);
+    let nouns = [
+        Action::Signup,
+        Action::Update,
+        Action::Suspend,
+        Action::Resume,
+        Action::Deprovision,
+        Action::Retry,
+        Action::Reconcile,
+    ]
+    .map(Action::noun);
     let verdicts = [Verdict::Verified, Verdict::Violated, Verdict::Inconclusive].map(Verdict::word);
     let mut types = BTreeSet::new();
     for file in files(&root().join("src"), "rs") {

@@ -11,7 +11,8 @@ use super::{
 use crate::common::{judge::text, signup, stage::Stage, until};
 
 /// The alerts, by the ids that their rules link to.
-const ALERTS: [&str; 4] = ["dead-letters", "stuck-tenants", "isolation-violated", "sweep-late"];
+const ALERTS: [&str; 5] =
+    ["dead-letters", "stuck-tenants", "isolation-violated", "sweep-late", "unreadable-rows"];
 
 const PAGE: &str = "docs/runbooks.md";
 
@@ -90,8 +91,16 @@ async fn every_fault_of_a_section_provokes_its_class() {
             let tenant = stage.until_is("contoso", status).await;
             assert_eq!(text(&tenant, "/status"), status);
             stage.no_more_faults().await;
-            let answer = stage.retry("contoso", &json!({})).await;
-            assert_eq!(answer.status, 202, "{}: {answer:?}", word(class));
+            // What is printed for the stopped step, done to the letter once its cause is gone, leads on.
+            let stopped = tenant["steps"].as_object().unwrap().values().find_map(|step| {
+                let next = text(step, "/nextAction");
+                next.split('`').skip(1).step_by(2).find(|quoted| quoted.starts_with("tenantry "))
+            });
+            let command = stopped.unwrap_or_else(|| panic!("{}: no command in {tenant:#}", word(class)));
+            assert_eq!(command, "tenantry retry contoso", "{}", word(class));
+            let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
+            program.args(command.split_whitespace().skip(1)).args(["--url", &stage.base]).env_clear();
+            assert!(program.status().await.unwrap().success(), "{}: {command}", word(class));
         }
         stage.until_is("contoso", "active").await;
         let seen = until("the history tells of it", async || {

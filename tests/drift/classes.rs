@@ -4,7 +4,7 @@ use tenantry::{
     blueprint::Kind,
     drift::{
         DriftClass::{self, Availability, Cosmetic, Isolation},
-        class_of, class_of_absence,
+        class_of, class_of_absence, class_of_difference,
     },
 };
 
@@ -63,6 +63,16 @@ fn a_difference_has_the_class_of_its_place() {
     for (pointer, class) in rows {
         assert_eq!(class_of(pointer), class, "{pointer}");
     }
+}
+
+#[test]
+fn a_principal_that_is_enabled_against_a_suspension_is_a_matter_of_isolation() {
+    let of = |pointer: &str, wanted: serde_json::Value| class_of_difference(pointer, Some(&wanted));
+    assert_eq!(of("/accountEnabled", false.into()), Isolation);
+    assert_eq!(of("/AccountEnabled", false.into()), Isolation);
+    assert_eq!(of("/accountEnabled", true.into()), Availability);
+    assert_eq!(of("/location", false.into()), Availability);
+    assert_eq!(class_of_difference("/accountEnabled", None), Availability);
 }
 
 #[test]

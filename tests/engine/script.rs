@@ -9,7 +9,7 @@
 //! | `done STEP` | a write or delete was carried out |
 //! | `running STEP [url] [limit SECONDS] [after SECONDS]` | Azure works on it |
 //! | `unanswered STEP [after SECONDS]` | the question about its operation was not answered |
-//! | `fail STEP CLASS [after SECONDS]` | it did not come about |
+//! | `fail STEP CLASS [code CODE] [after SECONDS]` | it did not come about |
 //! | `wait SECONDS`, `wait` | moves the clock: by so much, or to when something can be done |
 //! | `carry on` | plays on with an Azure in which everything works at once |
 //! | `repeat N COMMAND` | so many times, showing only the last |
@@ -127,7 +127,8 @@ impl Stage {
             }
             ["fail", step, class, rest @ ..] => {
                 let class: FailureClass = serde_json::from_value(json!(class)).unwrap();
-                let cause = Cause::ours(class, "TestCode", "as the script says");
+                let code = rest.iter().position(|word| *word == "code").map_or("TestCode", |at| rest[at + 1]);
+                let cause = Cause::ours(class, code, "as the script says");
                 self.apply(step, Event::Failed(Failure { retry_after: after(rest), ..cause.into() }));
             }
             other => panic!("no command {other:?}"),

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// What operators call them: headings of docs/runbooks.md.
-const ALERTS: [&str; 4] = ["dead-letters", "stuck-tenants", "isolation-violated", "sweep-late"];
+const ALERTS: [&str; 5] =
+    ["dead-letters", "stuck-tenants", "isolation-violated", "unreadable-rows", "sweep-late"];
 
 /// What the source logs: a text, and the fields with it.
 fn lines(folder: &Path, found: &mut Vec<(String, BTreeSet<String>)>) {

@@ -126,7 +126,8 @@ pub(crate) fn identities(infra: &Infra) -> Vec<String> {
 pub(crate) fn permissions(infra: &Infra) -> Vec<String> {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let blueprints = vec![blueprint.name().to_owned()];
-    let args = Args { blueprints, format: Format::Bicep, tier: Vec::new(), stamp: None, held: false };
+    let args =
+        Args { blueprints, format: Format::Bicep, tier: Vec::new(), stamp: None, url: None, held: false };
     let mut printed = Vec::new();
     run(&args, &[blueprint], &[local_stamp()], &mut printed).unwrap();
     let (printed, kept) = (String::from_utf8(printed).unwrap(), &infra.texts["modules/permissions.bicep"]);

@@ -8,7 +8,7 @@ use tenantry::{
     blueprint::{Blueprint, DEFAULT},
     intake::{Answer, Intake, Verdict},
     local::cloud::Speed,
-    ports::{StoreError, World},
+    ports::{Listed, StoreError, World},
     tenant::Status,
 };
 
@@ -183,7 +183,7 @@ async fn a_crash_between_any_two_saves_neither_doubles_nor_blocks_an_operation()
         let first = told(&sound, &named("buy-1")).await.unwrap();
         assert_eq!(first.operation_id, second.operation_id, "at {fails_at}");
         assert_eq!(told(&sound, &wrong).await.unwrap().verdict, Verdict::Rejected, "at {fails_at}");
-        let tenants = lab.world.store.list(None, 10).await.unwrap();
+        let (tenants, _) = Listed::sorted_out(lab.world.store.list(None, 10).await.unwrap());
         let [tenant] = tenants.as_slice() else { panic!("at {fails_at}: {} tenants", tenants.len()) };
         assert_eq!((tenant.operations.len(), tenant.incarnation), (1, 1), "at {fails_at}");
         let mut other = named("buy-3");

@@ -133,6 +133,12 @@ impl Stage {
                 let subject = self.subjects.iter_mut().find(|one| one.tenant_id.as_str() == of).unwrap();
                 subject.probe = None;
             }
+            "suspended" => {
+                let subject = self.subjects.iter_mut().find(|one| one.tenant_id.as_str() == of).unwrap();
+                // Its service is not called here, so that what Entra shows is all that there is.
+                (subject.suspended, subject.probe) = (true, None);
+                subject.applications.iter_mut().for_each(|application| application.disabled = true);
+            }
             "copy" => {
                 let listing = self.evidence.listings[0].clone();
                 self.evidence.listings.push(Listing { scope: self.name(of), ..listing });

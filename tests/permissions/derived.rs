@@ -38,7 +38,7 @@ fn printed(blueprints: &[&str], format: Format, tier: &[&str]) -> (String, bool)
         name => folder().join(format!("{name}.yaml")).display().to_string(),
     });
     let tier = tier.iter().map(|tier| (*tier).to_owned()).collect();
-    let args = Args { blueprints: blueprints.collect(), format, tier, stamp: None, held: false };
+    let args = Args { blueprints: blueprints.collect(), format, tier, stamp: None, url: None, held: false };
     let mut out = Vec::new();
     let code = run(&args, &known, &[local_stamp()], &mut out).unwrap();
     (String::from_utf8(out).unwrap(), code == std::process::ExitCode::SUCCESS)

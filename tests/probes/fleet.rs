@@ -13,7 +13,7 @@ use tenantry::{
     config::Isolation,
     isolation::{Report, Target, Verdict},
     local::cloud::Speed,
-    ports::{Credential, ProbeToken, Prober, Scored, TokenFor, World},
+    ports::{Credential, Listed, NoToken, ProbeToken, Prober, Scored, TokenFor, World},
     runner::{Progress, Runner, Settings},
     tenant::Tenant,
 };
@@ -58,7 +58,7 @@ impl Fleet {
     }
 
     pub(crate) async fn tenants(&self) -> Vec<Tenant> {
-        self.lab.world.store.list(None, ALL).await.unwrap()
+        Listed::sorted_out(self.lab.world.store.list(None, ALL).await.unwrap()).0
     }
 
     pub(crate) async fn tenant(&self, id: &str) -> Tenant {
@@ -123,7 +123,7 @@ impl Prober for Bent {
         self.inner.place()
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, String>> {
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(async move {
             let token = self.inner.token(of, is_for).await?;
             self.tokens.lock().unwrap().push(token.expose().to_owned());

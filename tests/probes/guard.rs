@@ -105,11 +105,11 @@ async fn a_token_is_refused_in_words_without_secrets() {
         directory_id: directory,
         ..Target::default()
     };
-    let why = prober.token(&nobody, TokenFor::Service).await.unwrap_err();
+    let why = prober.token(&nobody, TokenFor::Service).await.unwrap_err().to_string();
     assert_eq!(why, "Entra gave no token of its application: AADSTS700016");
     let elsewhere =
         Target { directory_id: "00000000-0000-0000-0000-00000000eeee".to_owned(), ..nobody.clone() };
-    let why = prober.token(&elsewhere, TokenFor::Service).await.unwrap_err();
+    let why = prober.token(&elsewhere, TokenFor::Service).await.unwrap_err().to_string();
     assert!(why.contains("AADSTS90002"), "{why}");
     let without = Target { client_id: String::new(), ..nobody };
     assert!(prober.token(&without, TokenFor::Another).await.is_err());

@@ -27,7 +27,7 @@ use tenantry::{
         host::{App, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
         queue::{BrokerSettings, Queue},
     },
-    ports::{Clock as _, StateStore as _, SystemClock},
+    ports::{Clock as _, Listed, StateStore as _, SystemClock},
 };
 use tokio::{net::TcpListener, process::Command, task::JoinHandle};
 
@@ -293,7 +293,7 @@ impl Plant {
 
     /// How many tenants there are, and the processes that hold one of them, as often as they do.
     pub(crate) async fn held(&self) -> (usize, Vec<String>) {
-        let tenants = self.store.list(None, 1000).await.unwrap();
+        let (tenants, _) = Listed::sorted_out(self.store.list(None, 1000).await.unwrap());
         let holders = tenants.iter().filter_map(|tenant| Some(tenant.lease.as_ref()?.holder.clone()));
         let process = |holder: String| holder.split('/').next().unwrap_or_default().to_owned();
         (tenants.len(), holders.map(process).collect())

@@ -52,6 +52,7 @@ impl Stage {
             blueprints: vec![Blueprint::check(DEFAULT).unwrap().blueprint],
             event_topics: Vec::new(),
             isolation: tenantry::config::Isolation::default(),
+            adopt_state: false,
         })
         .await
         .unwrap();

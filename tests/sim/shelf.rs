@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -23,6 +23,7 @@ struct Maps {
     requests: BTreeMap<String, Stored<RequestRecord>>,
     untold: BTreeSet<(i64, String)>,
     history: BTreeMap<(TenantId, u64), HistoryRow>,
+    blueprints: BTreeMap<String, String>,
     saves: u64,
 }
 
@@ -39,6 +40,14 @@ impl Maps {
 impl Shelf {
     fn maps(&self) -> MutexGuard<'_, Maps> {
         self.0.lock().unwrap()
+    }
+
+    pub(crate) fn blueprint(&self, digest: &str) -> Option<String> {
+        self.maps().blueprints.get(digest).cloned()
+    }
+
+    pub(crate) fn keep_blueprint(&self, digest: &str, text: &str) {
+        self.maps().blueprints.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
     }
 
     pub(crate) fn load(&self, id: &TenantId) -> Option<Stored<Tenant>> {
@@ -60,10 +69,11 @@ impl Shelf {
         Ok((etag, kept))
     }
 
-    pub(crate) fn list(&self, after: Option<&TenantId>, limit: usize) -> Vec<Tenant> {
+    pub(crate) fn list(&self, after: Option<&TenantId>, limit: usize) -> Vec<Listed> {
         let maps = self.maps();
         let rows = maps.tenants.values().map(|(tenant, _)| Tenant::clone(tenant));
-        rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit).collect()
+        let rows = rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit);
+        rows.map(|tenant| Listed::Readable(Box::new(tenant))).collect()
     }
 
     pub(crate) fn request(&self, key: &str) -> Option<Stored<RequestRecord>> {

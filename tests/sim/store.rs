@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
     tenant::Tenant,
 };
 
@@ -129,7 +129,7 @@ impl StateStore for Door {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(self.read(move || self.shared.shelf.list(after, limit)))
     }
 
@@ -150,6 +150,18 @@ impl StateStore for Door {
             shared.hub.note("record", &record.key);
             shared.ledger().recorded(record);
             Ok(etag)
+        }))
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.read(move || self.shared.shelf.blueprint(digest)))
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.change(false, move |shared| {
+            shared.shelf.keep_blueprint(digest, text);
+            shared.hub.note("blueprint", &digest);
+            Ok(())
         }))
     }
 

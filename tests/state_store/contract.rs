@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tenantry::{ids::TenantId, ports::StateStore, tenant::Tenant};
 
-use crate::{documents, due, race, records};
+use crate::{blueprints, documents, due, race, records};
 
 /// A store that a scenario has for itself.
 pub(crate) type Store = Arc<dyn StateStore>;
@@ -21,6 +21,7 @@ const SCENARIOS: &[Scenario] = &[
     ("any text comes back", |store| Box::pin(documents::any_text(store))),
     ("keys at the edges of their grammar", |store| Box::pin(documents::keys(store))),
     ("a thousand tenants, page by page", |store| Box::pin(documents::pages(store))),
+    ("a document that can't be read hides no other", |store| Box::pin(documents::unreadable(store))),
     ("what is due, the longest overdue first", |store| Box::pin(due::in_order(store))),
     ("an instant is due to the millisecond", |store| Box::pin(due::to_the_millisecond(store))),
     ("what is due moves", |store| Box::pin(due::moves(store))),
@@ -30,6 +31,7 @@ const SCENARIOS: &[Scenario] = &[
     ("a request record with something to tell is due", |store| Box::pin(records::to_be_told(store))),
     ("history is appended once", |store| Box::pin(records::appended_once(store))),
     ("history, the newest first", |store| Box::pin(records::newest_first(store))),
+    ("a blueprint's text is kept once", |store| Box::pin(blueprints::kept_once(store))),
     ("of two hundred savers one wins", |store| Box::pin(race::one_winner(store))),
 ];
 

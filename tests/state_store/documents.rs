@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use tenantry::{
     ids::TenantId,
-    ports::{StoreError, Stored},
+    ports::{Listed, StoreError, Stored},
     tenant::{MAX_DOCUMENT_BYTES, Tenant},
 };
 
@@ -136,10 +136,10 @@ pub(crate) async fn keys(store: Store) {
     }
     ids.sort_unstable();
     let listed = store.list(None, 100).await.unwrap();
-    assert_eq!(listed.iter().map(|tenant| tenant.id.as_str()).collect::<Vec<_>>(), ids);
+    assert_eq!(listed.iter().map(|row| row.id().as_str()).collect::<Vec<_>>(), ids);
     for (at, name) in ids.iter().enumerate() {
         let after = store.list(Some(&id(name)), 1).await.unwrap();
-        assert_eq!(after.first().map(|tenant| tenant.id.as_str()), ids.get(at + 1).copied());
+        assert_eq!(after.first().map(|row| row.id().as_str()), ids.get(at + 1).copied());
     }
 }
 
@@ -159,12 +159,38 @@ pub(crate) async fn pages(store: Store) {
             if page.is_empty() {
                 break;
             }
-            seen.extend(page.into_iter().map(|tenant| tenant.id));
+            seen.extend(page.into_iter().map(|row| row.id().clone()));
         }
         assert_eq!(seen, ids, "{limit} at a time");
     }
     // The one that is gone on from need not be there.
     let between = store.list(Some(&id("tenant-0500a")), 1).await.unwrap();
-    assert_eq!(between.first().unwrap().id, ids[501]);
+    assert_eq!(*between.first().unwrap().id(), ids[501]);
     assert_eq!(store.list(None, 0).await.unwrap(), []);
+}
+
+/// A document of a later version stands among the others: it hides nobody, is due, and can be replaced by who has read
+/// its version.
+pub(crate) async fn unreadable(store: Store) {
+    let mut later = tenant("fabrikam");
+    "tenantry.tenant/9".clone_into(&mut later.schema);
+    later.due_at = Some(crate::due::at(100));
+    for tenant in [tenant("contoso"), later.clone(), tenant("northwind")] {
+        store.save(&tenant, None).await.unwrap();
+    }
+    let rows = store.list(None, 10).await.unwrap();
+    assert_eq!(
+        rows.iter().map(|row| row.id().as_str()).collect::<Vec<_>>(),
+        ["contoso", "fabrikam", "northwind"]
+    );
+    let (readable, unreadable) = Listed::sorted_out(rows);
+    assert_eq!(readable.len(), 2);
+    assert!(unreadable[0].why.contains("tenantry.tenant/9"), "{unreadable:?}");
+    assert_eq!(store.list(Some(&id("contoso")), 1).await.unwrap()[0].id().as_str(), "fabrikam");
+    let refused = store.load(&id("fabrikam")).await;
+    let Err(StoreError::Unreadable { why, etag }) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("tenantry.tenant/9"), "{why}");
+    assert_eq!(crate::due::due(&store, crate::due::at(200), 10).await, ["fabrikam"]);
+    store.save(&tenant("fabrikam"), Some(&etag)).await.unwrap();
+    assert!(store.load(&id("fabrikam")).await.unwrap().is_some());
 }

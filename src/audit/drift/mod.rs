@@ -58,11 +58,7 @@ impl Scanner {
     /// [`StoreError`] when the tenants can't be listed; the next run tries again.
     pub async fn run(&self, portion: usize) -> Result<(Vec<Report>, Vec<TenantId>), StoreError> {
         let place = Place::of(&self.world, DRIFT).await?;
-        let mut tenants = self.world.store.list(place.after.as_ref(), portion).await?;
-        if tenants.is_empty() && place.after.is_some() {
-            tenants = self.world.store.list(None, portion).await?;
-        }
-        let mut last = tenants.last().filter(|_| tenants.len() == portion).map(|tenant| tenant.id.clone());
+        let (tenants, mut last) = place.portion(&self.world, portion).await?;
         let (mut reports, mut told) = (Vec::new(), Vec::new());
         let end = later(self.world.clock.now(), AT_MOST);
         for tenant in &tenants {

@@ -87,11 +87,14 @@ impl Version {
 }
 
 impl Service {
-    /// What stands under a key.
-    pub(super) async fn load(&self, shelf: Shelf, key: &str) -> Result<Option<Stored<Vec<u8>>>, StoreError> {
+    /// What stands under a key: its bytes, or why there is no telling what they are.
+    pub(super) async fn load(
+        &self,
+        shelf: Shelf,
+        key: &str,
+    ) -> Result<Option<Stored<Result<Vec<u8>, String>>>, StoreError> {
         let Some((entity, etag)) = self.get(shelf.place(key), None).await? else { return Ok(None) };
-        let value = unpack(&entity).map_err(StoreError::Refused)?;
-        Ok(Some(Stored { value, etag: Head::of(&entity, etag).version.to_etag() }))
+        Ok(Some(Stored { value: unpack(&entity), etag: Head::of(&entity, etag).version.to_etag() }))
     }
 
     /// What an entity says of itself.

@@ -1,4 +1,4 @@
-//! The state in Table Storage: documents, request records, history, and an index of what is due.
+//! The state in Table Storage: documents, request records, history, texts of blueprints, and an index of what is due.
 //!
 //! | table | partition | row | holds |
 //! | --- | --- | --- | --- |
@@ -6,6 +6,7 @@
 //! | `…requests` | the request's key | `record` | its record |
 //! | `…due` | `due` | instant, kind, key, save | which version its maker wanted to replace |
 //! | `…history` | the tenant's id | counted down, so that the newest is first | one row of history |
+//! | `…blueprints` | the digest, with a hyphen for its colon | `source` | a blueprint's text, in binary properties |
 //!
 //! A table is made when something is to be put into it and it is not there. No batch is ever sent, and no write
 //! without a condition.
@@ -22,10 +23,10 @@ use azure_storage::{CloudLocation, StorageCredentials};
 use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use jiff::Timestamp;
 use reqwest::{Client, Url};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use self::{
-    entity::{check_size, pack, unpack},
+    entity::{check_size, pack, text, unpack},
     keep::{Draft, REQUESTS, TENANTS},
     service::{Entity, Place, Service, Table, Trouble},
 };
@@ -36,7 +37,7 @@ use super::{
 use crate::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Clock, Due, ETag, RequestRecord, StateStore, StoreError, Stored},
+    ports::{Clock, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Unreadable},
     tenant::Tenant,
 };
 
@@ -48,6 +49,9 @@ const DOCUMENTS_IN_PAGE: usize = 16;
 const ROWS_IN_PAGE: usize = 200;
 /// Rows of history that are written at the same time.
 const ROWS_AT_ONCE: usize = 8;
+
+/// The row of a blueprint's text.
+const SOURCE: &str = "source";
 
 /// The account of Azurite that everybody knows, as a path.
 const EMULATOR_PATH: &str = "/devstoreaccount1";
@@ -135,13 +139,46 @@ fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
-fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(json)
-        .map_err(|error| StoreError::Refused(format!("a stored row can't be read: {error}")))
+/// What [`keep::Service::load`] found, read; with its version if it can't be.
+fn read<T, E: ToString>(
+    stored: Option<Stored<Result<Vec<u8>, String>>>,
+    read: impl FnOnce(&[u8]) -> Result<T, E>,
+) -> Result<Option<Stored<T>>, StoreError> {
+    let Some(Stored { value, etag }) = stored else { return Ok(None) };
+    match value.and_then(|bytes| read(&bytes).map_err(|error| error.to_string())) {
+        Ok(value) => Ok(Some(Stored { value, etag })),
+        Err(why) => Err(StoreError::Unreadable { why, etag }),
+    }
 }
 
-fn document(json: &[u8]) -> Result<Tenant, StoreError> {
-    Tenant::from_json(json).map_err(|error| StoreError::Refused(error.to_string()))
+/// A row of the tenants' table; none if it has a key that is no id.
+fn listed(entity: &Entity) -> Option<Listed> {
+    let key = text(entity, "PartitionKey").unwrap_or_default();
+    let Ok(id) = key.parse::<TenantId>() else {
+        tracing::error!(key, "a row of the tenants' table has a key that is no id");
+        return None;
+    };
+    Some(match unpack(entity) {
+        Ok(json) => Listed::of_row(id, &json),
+        Err(why) => Listed::Unreadable(Unreadable { tenant_id: id, why }),
+    })
+}
+
+/// A row of history; none if it can't be read.
+fn history_row(entity: &Entity) -> Option<HistoryRow> {
+    let row =
+        unpack(entity).and_then(|json| serde_json::from_slice(&json).map_err(|error| error.to_string()));
+    row.inspect_err(|error| {
+        let key = |name| text(entity, name).unwrap_or_default();
+        let (tenant, row) = (key("PartitionKey"), key("RowKey"));
+        tracing::error!(tenant.id = tenant, row, error, "a row of history can't be read; it is left out");
+    })
+    .ok()
+}
+
+/// The key of a blueprint's text: a colon has no place in one.
+fn blueprint_key(digest: &str) -> String {
+    digest.replace(':', "-")
 }
 
 /// The row of a history row: what is newer comes first.
@@ -150,26 +187,25 @@ fn row_key(number: u64) -> String {
 }
 
 impl TableState {
-    /// Up to `limit` entities of a query, read page by page.
-    async fn query(
+    /// Up to `limit` entities of a query that `take` makes something of, read page by page.
+    async fn query<T>(
         &self,
         table: Table,
         filter: &str,
-        in_page: usize,
-        limit: usize,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        (in_page, limit): (usize, usize),
+        take: impl Fn(&Entity) -> Option<T> + Sync,
+    ) -> Result<Vec<T>, StoreError> {
         let (mut found, mut from) = (Vec::new(), None);
         while found.len() < limit {
             let most = in_page.min(limit - found.len());
             let (page, next) = self.service.page(table, filter.to_owned(), most, from).await?;
-            for entity in page.iter().take(limit - found.len()) {
-                found.push(unpack(entity).map_err(StoreError::Refused)?);
-            }
+            found.extend(page.iter().filter_map(&take));
             from = next;
             if from.is_none() {
                 break;
             }
         }
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -197,7 +233,7 @@ impl StateStore for TableState {
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
         Box::pin(async move {
             let stored = self.service.load(TENANTS, id.as_str()).await?;
-            stored.map(|Stored { value, etag }| Ok(Stored { value: document(&value)?, etag })).transpose()
+            read(stored, |json| Tenant::of_row(id, json))
         })
     }
 
@@ -222,12 +258,11 @@ impl StateStore for TableState {
         &'a self,
         after: Option<&'a TenantId>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tenant>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move {
             // Each id comes after the empty text.
             let filter = format!("PartitionKey gt '{}'", after.map_or("", TenantId::as_str));
-            let found = self.query(Table::Tenants, &filter, DOCUMENTS_IN_PAGE, limit).await?;
-            found.iter().map(|json| document(json)).collect()
+            self.query(Table::Tenants, &filter, (DOCUMENTS_IN_PAGE, limit), listed).await
         })
     }
 
@@ -237,7 +272,7 @@ impl StateStore for TableState {
     ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
         Box::pin(async move {
             let stored = self.service.load(REQUESTS, key).await?;
-            stored.map(|Stored { value, etag }| Ok(Stored { value: from_json(&value)?, etag })).transpose()
+            read(stored, |json| serde_json::from_slice(json))
         })
     }
 
@@ -251,6 +286,31 @@ impl StateStore for TableState {
             let plain = vec![("At", record.at.to_string())];
             let draft = Draft { key: &record.key, json: to_json(record)?, due_at, plain };
             self.service.save(REQUESTS, draft, seen).await
+        })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move {
+            let key = blueprint_key(digest);
+            let place = Place { table: Table::Blueprints, partition: &key, row: SOURCE };
+            let Some((entity, _)) = self.service.get(place, None).await? else { return Ok(None) };
+            let text = String::from_utf8(unpack(&entity).map_err(StoreError::Refused)?);
+            let unreadable = |_| StoreError::Refused("a stored blueprint is not UTF-8".to_owned());
+            text.map(Some).map_err(unreadable)
+        })
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let key = blueprint_key(digest);
+            let mut entity = Entity::new();
+            pack(&mut entity, text.as_bytes());
+            check_size(&entity, 0).map_err(StoreError::Refused)?;
+            let place = Place { table: Table::Blueprints, partition: &key, row: SOURCE };
+            match self.service.insert(place, entity).await {
+                Ok(_) | Err(Trouble::Conflict) => Ok(()),
+                Err(trouble) => Err(trouble.into()),
+            }
         })
     }
 
@@ -273,8 +333,7 @@ impl StateStore for TableState {
     ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
         Box::pin(async move {
             let filter = format!("PartitionKey eq '{id}'");
-            let found = self.query(Table::History, &filter, ROWS_IN_PAGE, limit).await?;
-            found.iter().map(|json| from_json(json)).collect()
+            self.query(Table::History, &filter, (ROWS_IN_PAGE, limit), history_row).await
         })
     }
 }

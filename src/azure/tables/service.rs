@@ -37,6 +37,7 @@ pub(super) enum Table {
     Requests,
     Due,
     History,
+    Blueprints,
 }
 
 impl Table {
@@ -46,6 +47,7 @@ impl Table {
             Self::Requests => "requests",
             Self::Due => "due",
             Self::History => "history",
+            Self::Blueprints => "blueprints",
         }
     }
 }

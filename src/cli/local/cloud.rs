@@ -10,15 +10,19 @@ use std::{
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::super::{blueprints, output, serve::stop_signal};
+use super::{
+    super::{blueprints, output, serve::stop_signal},
+    serve::end,
+};
 use crate::{
     config::Config,
-    host::bind,
+    host::{FAREWELL, bind},
     local::{
         cloud::{
             Cloud, CloudError, CloudSettings, PROBE_CLIENT_ID, Speed, TOPIC, access::Access, local_stamp,
         },
         db::Db,
+        folder::Folder,
         queue::{BrokerSettings, Queue},
     },
     ports::{Clock as _, SystemClock},
@@ -45,6 +49,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     let served: Result<(), CloudError> = async {
         let speed: Speed = args.speed.as_deref().unwrap_or(&config.speed).parse()?;
         let data = args.data.unwrap_or_else(|| config.data.clone());
+        let _folder = Folder::hold(&data).map_err(|error| CloudError::Serve(error.to_string()))?;
         let queue = Queue::open(Db::open(&data.join("queue.redb"))?, BrokerSettings::default())?;
         let mut settings = CloudSettings::new(data.join("azure.redb"), Arc::new(|| SystemClock.now()));
         let unguarded = |why: &str| output::line(&format!("# it allows everything: {why}"));
@@ -65,7 +70,10 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
         }
         tokio::select! {
             served = cloud.serve(listener) => served,
-            () = stop_signal() => cloud.flush().await,
+            () = stop_signal() => {
+                end(FAREWELL, cloud.flush()).await;
+                Ok(())
+            }
         }
     }
     .await;

@@ -8,12 +8,12 @@ use clap::Args as ClapArgs;
 use super::{
     super::{output, serve::stop_signal},
     progress::Watch,
-    serve::{refused_in_azure, settings},
+    serve::{end, refused_in_azure, settings},
 };
 use crate::{
     config::{Config, DriftClass},
     engine::later,
-    host::bind,
+    host::{FAREWELL, bind},
     intake,
     local::{
         cloud::{Cloud, Subscriber},
@@ -35,6 +35,10 @@ pub(in crate::cli) struct Args {
     /// The folder of the state; kept between runs [default: .tenantry]
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Go on although the state and the simulated Azure of the folder do not fit, for one is gone or an older copy: every
+    /// tenant is looked at anew, and those of which nothing is left are removed
+    #[arg(long)]
+    adopt_state: bool,
     /// The port of the HTTP functions; 0 takes any free one
     #[arg(long, default_value_t = 7071)]
     port: u16,
@@ -106,11 +110,13 @@ async fn play(
 ) -> Result<ExitCode, LocalError> {
     let data = settings.data.display().to_string();
     let speed = settings.speed;
+    let settings = LocalSettings { adopt_state: args.adopt_state, ..settings };
+    // Who holds the folder is to be told before who holds the port: it is the same one as a rule.
+    let local = LocalWorld::open(settings).await?.healing(heal);
     let listener = bind(args.port).await.inspect_err(|_| {
         output::problem(&format!("port {} is taken; give another one with --port", args.port));
     })?;
     let address = listener.local_addr()?;
-    let local = LocalWorld::open(settings).await?.healing(heal);
     let host = local.host().await?;
     let app: Router = host.router().merge(local.cloud.router());
     let front = tokio::spawn(async move { axum::serve(listener, app).await });
@@ -136,12 +142,19 @@ async fn play(
         stop_signal().await;
     }
     if finished && !serve_on {
-        until_delivered(&local.cloud).await?;
+        tokio::select! {
+            delivered = until_delivered(&local.cloud) => delivered?,
+            () = stop_signal() => {}
+        }
     }
     deliveries.abort();
     front.abort();
-    host.stop().await;
-    local.cloud.flush().await?;
+    local.routes.runner.wind_down();
+    end(FAREWELL, async {
+        host.stop().await;
+        local.cloud.flush().await
+    })
+    .await;
     Ok(if finished { code } else { ExitCode::from(130) })
 }
 

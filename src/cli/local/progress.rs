@@ -13,7 +13,7 @@ use crate::{
     ids::TenantId,
     intake::{self, Answer, Verdict},
     local::world::LocalWorld,
-    ports::StoreError,
+    ports::{Listed, StoreError},
     tenant::{Status, StepState, Tenant},
 };
 
@@ -115,8 +115,9 @@ impl Watch {
         loop {
             let page = local.world.store.list(after.as_ref(), 100).await?;
             let Some(last) = page.last() else { return Ok(true) };
-            after = Some(last.id.clone());
-            if page.iter().any(|tenant| tenant.due_at.is_some()) {
+            after = Some(last.id().clone());
+            // Nobody can do anything about what can't be read.
+            if Listed::sorted_out(page).0.iter().any(|tenant| tenant.due_at.is_some()) {
                 return Ok(false);
             }
         }
@@ -246,7 +247,7 @@ impl Seen {
             .filter(|step| is_done(&step.state) && (!step.doomed || step.state == StepState::Gone));
         let halted = tenant.steps.iter().filter_map(|(name, step)| {
             let cause = step.state.halted()?;
-            Some(format!("step {name}: {cause}; {}", cause.class.next_action()))
+            Some(format!("step {name}: {cause}; {}", cause.class.next_action_for(&tenant.id)))
         });
         let open = tenant.operations.iter().any(|open| open.id == operation);
         Self {

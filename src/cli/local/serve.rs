@@ -1,6 +1,6 @@
 //! `tenantry serve` where no Azure is set: the functions over the local world.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use futures_util::future::join;
 use tokio::sync::oneshot;
@@ -8,15 +8,18 @@ use tokio::sync::oneshot;
 use super::super::{
     blueprints,
     farewell::{Starter, refused},
-    serve::listen,
+    output,
+    serve::{listen, stop_signal},
 };
 use crate::{
     config::Config,
-    host::{self, server::FAREWELL},
+    engine::later,
+    host::{self, FAREWELL},
     local::{
         cloud::CloudError,
         world::{LocalError, LocalSettings, LocalWorld},
     },
+    ports::{Clock as _, SystemClock},
 };
 
 /// Serves until it is told to end.
@@ -46,12 +49,41 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
         // Both have the same time: what is still kept back or at work then is left as by a kill.
         let stopped = async {
             let _ = was_told.await;
-            let _ = tokio::time::timeout(FAREWELL, wake_ups.stop()).await;
+            end(FAREWELL, async {
+                wake_ups.stop().await;
+                local.cloud.flush().await
+            })
+            .await;
         };
-        Ok(join(served, stopped).await.0?)
+        tokio::select! {
+            (served, ()) = join(served, stopped) => Ok(served?),
+            () = told_twice() => Ok(()),
+        }
     }
     .await;
     starter.ended(served).await
+}
+
+/// Returns when the process is told to end a second time.
+async fn told_twice() {
+    stop_signal().await;
+    stop_signal().await;
+}
+
+/// Ends in good order, but in so much time, and at once when it is told to end a second time. What is still under way then
+/// ends as if the process had been killed, which everything here survives.
+pub(super) async fn end(within: Duration, orderly: impl Future<Output = Result<(), CloudError>>) {
+    tokio::select! {
+        ended = orderly => {
+            if let Err(error) = ended {
+                tracing::warn!(%error, "the last reads of the simulated Azure's journal were not kept");
+            }
+        }
+        () = stop_signal() => output::problem("ended at once; the next start goes on from what was saved"),
+        () = SystemClock.sleep_until(later(SystemClock.now(), within)) => {
+            output::problem("what was under way did not come to its end in time; the next start goes on with it");
+        }
+    }
 }
 
 /// A local world is for laptops; in the Functions platform it would lose what it is told.
@@ -69,7 +101,8 @@ pub(super) fn settings(config: &Config, data: PathBuf, speed: &str) -> Result<Lo
         (Ok(speed), Ok(blueprints)) => {
             let (deployment, event_topics) = (config.deployment.clone(), config.event_topics.clone());
             let isolation = config.isolation.clone();
-            Ok(LocalSettings { data, speed, deployment, blueprints, event_topics, isolation })
+            let adopt_state = false;
+            Ok(LocalSettings { data, speed, deployment, blueprints, event_topics, isolation, adopt_state })
         }
         (speed, blueprints) => {
             Err(speed.err().into_iter().chain(blueprints.err().into_iter().flatten()).collect())

@@ -124,3 +124,12 @@ pub(super) fn owners(case: &Case<'_>) -> Vec<Found> {
     }
     found
 }
+
+/// Service principals that are to be disabled and are not. What Graph does not show counts as enabled.
+pub(super) fn enabled(case: &Case<'_>) -> Vec<Found> {
+    let disabled = |principal: &Value| principal.get("accountEnabled") == Some(&Value::Bool(false));
+    let open = applications(case).filter(|(own, seen)| {
+        own.disabled && seen.principal.shown().is_some_and(|principal| !disabled(principal))
+    });
+    open.map(|(own, _)| Found::new(&own.unique_name, "its service principal is enabled")).collect()
+}

@@ -32,8 +32,11 @@ pub struct Rule {
     pub code: &'static str,
     /// What it means when it is broken.
     pub means: &'static str,
-    /// What to do then.
+    /// What to do then; `TENANT` stands for the tenant's id.
     pub next: &'static str,
+    /// Whether others reach the tenant by it, or can become it; otherwise the tenant reaches others, or something is not as
+    /// it should be and lets nobody in.
+    pub lets_others_in: bool,
     judge: fn(&Case<'_>) -> Vec<Found>,
 }
 
@@ -45,7 +48,7 @@ impl Rule {
             says,
             can,
             means: self.means.into(),
-            next: self.next.into(),
+            next: case.subject.tenant_id.within(self.next).into(),
             given,
         };
         (self.judge)(case).into_iter().map(finding).collect()
@@ -58,15 +61,27 @@ const fn rule(
     next: &'static str,
     judge: fn(&Case<'_>) -> Vec<Found>,
 ) -> Rule {
-    Rule { code, means, next, judge }
+    Rule { code, means, next, lets_others_in: true, judge }
 }
 
-const RETRY: &str = "send the tenant an update or a retry: what differs from its blueprint is put right";
+impl Rule {
+    /// The same, where nobody else gets in by what it finds: it is no reason to suspend this tenant.
+    const fn lets_nobody_in(self) -> Self {
+        Self { lets_others_in: false, ..self }
+    }
+}
+
+/// Whether others get in by what a rule has found. A code that is not known may let them in.
+pub(super) fn lets_others_in(code: &str) -> bool {
+    RULES.iter().find(|rule| rule.code == code).is_none_or(|rule| rule.lets_others_in)
+}
+
+const REPAIR: &str = "run `tenantry reconcile TENANT`: what differs from its blueprint is put right";
 const TAKE_BACK: &str =
     "take the assignment back, or declare the principal in TENANTRY_ISOLATION_ALLOW with the reason";
 
 /// All rules.
-pub const RULES: [Rule; 28] = [
+pub const RULES: [Rule; 29] = [
     // Who has roles.
     rule(
         "other-tenant-can-reach",
@@ -85,85 +100,96 @@ pub const RULES: [Rule; 28] = [
         "the tenant's own principal reaches what is not the tenant's: other tenants' data, or what all share",
         "take the assignment back; the blueprint grants none outside of the tenant's own resources",
         access::beyond,
-    ),
+    )
+    .lets_nobody_in(),
     // How things are set.
     rule(
         "key-auth",
         "the service can be called with a key, and a key can be passed on to anybody",
-        "make the endpoint anew with Entra tokens only: an endpoint's way of signing in can't be changed",
+        "delete the endpoint in Azure, for its way of signing in can't be changed; `tenantry reconcile TENANT` makes it anew",
         resources::key_auth,
     ),
-    rule("endpoint-public", "the service can be called from the internet", RETRY, resources::endpoint_public),
+    rule(
+        "endpoint-public",
+        "the service can be called from the internet",
+        REPAIR,
+        resources::endpoint_public,
+    ),
     rule(
         "workspace-public",
         "the workspace around the service is open to the internet",
-        RETRY,
+        REPAIR,
         resources::workspace_public,
     ),
-    rule("storage-public", "the data is open to the internet", RETRY, resources::storage_public),
-    rule("vault-public", "the vault is open to the internet", RETRY, resources::vault_public),
-    rule("account-public", "the service can be called from the internet", RETRY, resources::account_public),
+    rule("storage-public", "the data is open to the internet", REPAIR, resources::storage_public),
+    rule("vault-public", "the vault is open to the internet", REPAIR, resources::vault_public),
+    rule("account-public", "the service can be called from the internet", REPAIR, resources::account_public),
     rule(
         "storage-keys",
         "the data can be read with an account key or a signature made with one, past all roles",
-        RETRY,
+        REPAIR,
         resources::storage_keys,
     ),
     rule(
         "storage-anonymous",
         "containers can be opened to everybody, without signing in",
-        RETRY,
+        REPAIR,
         resources::storage_anonymous,
     ),
     rule(
         "storage-local-users",
         "the data can be read over SFTP by users that Entra does not know",
-        RETRY,
+        REPAIR,
         resources::storage_local_users,
     ),
     rule(
         "storage-lets-others-in",
         "a resource that is not the tenant's comes through the storage account's firewall",
-        RETRY,
+        REPAIR,
         resources::storage_lets_others_in,
     ),
     rule(
         "vault-policies",
         "the vault goes by access policies of its own, which no role assignment shows",
-        RETRY,
+        REPAIR,
         resources::vault_policies,
     ),
     rule(
         "endpoint-identity",
         "the service runs as an identity that is not only this tenant's, or reads what all tenants keep in the workspace",
-        "make the endpoint anew with the tenant's own managed identity: an endpoint's identity can't be changed",
+        "delete the endpoint in Azure, for its identity can't be changed; `tenantry reconcile TENANT` makes it anew",
         resources::endpoint_identity,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "mark-wrong",
         "the resource does not say that it is this tenant's, so it may be somebody else's",
         "find out who changed the tags; with the right ones back, tenantry takes it for its own again",
         resources::mark_wrong,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "resource-missing",
         "something that the tenant consists of is not there, so nothing is proved by how it is set",
-        RETRY,
+        REPAIR,
         resources::missing,
-    ),
+    )
+    .lets_nobody_in(),
     // The private way in.
     rule(
         "connection-not-approved",
         "the private way to the workspace does not work, so calls would need another way",
         "approve the connection at the workspace, or find out who rejected it",
         network::not_approved,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "private-endpoint-elsewhere",
         "the tenant's private endpoint is in another network than its stamp's, or leads elsewhere",
-        "remove the private endpoint and send the tenant a retry",
+        "remove the private endpoint in Azure; `tenantry reconcile TENANT` makes it anew",
         network::elsewhere,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "foreign-private-endpoint",
         "another network than the tenant's stamp has a private way in",
@@ -173,15 +199,17 @@ pub const RULES: [Rule; 28] = [
     rule(
         "dns-zone-missing",
         "the service's name does not lead to its private address, but to the public one",
-        RETRY,
+        REPAIR,
         network::dns_missing,
-    ),
+    )
+    .lets_nobody_in(),
     rule(
         "dns-zone-elsewhere",
         "the service's name is recorded in a zone that is not the stamp's",
-        RETRY,
+        REPAIR,
         network::dns_elsewhere,
-    ),
+    )
+    .lets_nobody_in(),
     // Who can become the tenant.
     rule(
         "application-secret",
@@ -198,7 +226,7 @@ pub const RULES: [Rule; 28] = [
     rule(
         "credential-changed",
         "another outside identity than the declared one can become the tenant",
-        RETRY,
+        REPAIR,
         entra::changed,
     ),
     rule(
@@ -213,6 +241,13 @@ pub const RULES: [Rule; 28] = [
         "remove the owner, or declare it in TENANTRY_ISOLATION_ALLOW with the reason",
         entra::owners,
     ),
+    rule(
+        "principal-enabled",
+        "the tenant is suspended, and Entra still gives its application tokens",
+        REPAIR,
+        entra::enabled,
+    )
+    .lets_nobody_in(),
     // What calls have shown.
     rule(
         "probe-accepted",

@@ -28,6 +28,7 @@ mod inference;
 mod journal;
 mod login;
 mod operations;
+mod pairing;
 mod path;
 mod providers;
 mod reply;

@@ -15,7 +15,7 @@ use super::{CloudError, Speed, faults::Failure, operations::Operation};
 use crate::local::db::DbError;
 
 type Bytes = &'static [u8];
-const OBJECTS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_objects");
+pub(super) const OBJECTS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_objects");
 const NAMES: TableDefinition<'static, &str, &str> = TableDefinition::new("cloud_names");
 const OPERATIONS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_operations");
 const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("cloud_due");
@@ -82,15 +82,15 @@ pub(crate) struct Entry {
     pub(crate) traceparent: Option<String>,
 }
 
-fn fault<E: Into<redb::Error>>(error: E) -> CloudError {
+pub(super) fn fault<E: Into<redb::Error>>(error: E) -> CloudError {
     CloudError::Db(DbError::from(error))
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CloudError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CloudError> {
     serde_json::from_slice(bytes).map_err(|e| CloudError::Record(e.to_string()))
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CloudError> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CloudError> {
     serde_json::to_vec(value).map_err(|e| CloudError::Record(e.to_string()))
 }
 

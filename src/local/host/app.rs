@@ -183,11 +183,12 @@ fn is_name(text: &str, further: &str) -> bool {
 }
 
 const HOST: &str = include_str!("../../../host.json");
-const FUNCTIONS: [(&str, &str); 9] = [
+const FUNCTIONS: [(&str, &str); 10] = [
     ("audit", include_str!("../../../audit/function.json")),
     ("deadletter", include_str!("../../../deadletter/function.json")),
     ("drift", include_str!("../../../drift/function.json")),
     ("events", include_str!("../../../events/function.json")),
+    ("reconcile", include_str!("../../../reconcile/function.json")),
     ("resume", include_str!("../../../resume/function.json")),
     ("retry", include_str!("../../../retry/function.json")),
     ("signup", include_str!("../../../signup/function.json")),

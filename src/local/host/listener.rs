@@ -52,6 +52,8 @@ async fn next(shared: &Shared, trigger: &Binding) -> Delivery {
     let queue = trigger.queue_name.as_deref().unwrap_or_default();
     let mut changes = shared.queue.changes();
     loop {
+        // What can't be settled need not be tried.
+        shared.queue.usable().await;
         changes.mark_unchanged();
         let now = shared.now();
         let due = match shared.queue.receive(queue, now).await {

@@ -101,8 +101,13 @@ pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, sched
         run(&shared, &function, Tick { last, next, past_due: false, by_hand: None }).await;
     }
     loop {
+        let due = async {
+            shared.wait_until(next).await;
+            // A tick that could save nothing would only say so.
+            shared.queue.usable().await;
+        };
         tokio::select! {
-            () = shared.wait_until(next) => {}
+            () = due => {}
             () = shared.stopping() => return,
         }
         let now = shared.now();

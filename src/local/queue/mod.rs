@@ -216,6 +216,11 @@ impl Queue {
         Ok(Self { db, settings: Arc::new(settings), broker: Arc::new(Mutex::new(broker)), changed })
     }
 
+    /// Returns when something can be taken in or settled: at once, but for a state file that has failed.
+    pub async fn usable(&self) {
+        self.db.usable().await;
+    }
+
     /// Sends a message; returns its number once it is durable.
     ///
     /// A message whose id was sent within the duplicate window is dropped, as Service Bus drops it, and the number of

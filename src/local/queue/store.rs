@@ -65,10 +65,13 @@ pub(super) fn load(db: &Db, mut each: impl FnMut(&str, StoredMessage)) -> Result
         let (key, value) = row?;
         let (queue, sequence) = key.value();
         let (failures, header, body) = value.value();
-        let header: Header = serde_json::from_slice(header).map_err(|error| {
-            DbError::Storage(format!("message {sequence} of the queue {queue} can't be read: {error}"))
-        })?;
-        each(queue, message(sequence, failures, header, body.to_vec()));
+        match serde_json::from_slice::<Header>(header) {
+            Ok(header) => each(queue, message(sequence, failures, header, body.to_vec())),
+            // It stays where it is, for a version that can read it; the others are delivered.
+            Err(error) => {
+                tracing::error!(queue.name = queue, message.sequence = sequence, %error, "a stored message can't be read");
+            }
+        }
     }
     Ok(())
 }

@@ -59,6 +59,7 @@ pub(super) const ROWS: &[Row] = &[
     listed("docs/packaging.md", "cd target/package", 1, Because::NeedsAzure),
     listed("docs/packaging.md", "gh ", 1, Because::NeedsPackage),
     listed("docs/permissions.md", "tenantry permissions --held", 1, Because::NeedsAzure),
+    listed("docs/permissions.md", "tenantry permissions --url", 1, Because::TestedElsewhere),
     listed("docs/permissions.md", "az deployment", 1, Because::NeedsAzure),
     listed("docs/running-func-start.md", "cargo build", 1, Because::Builds),
     listed("docs/running-func-start.md", "cp target/release/tenantry", 1, Because::Builds),

@@ -34,7 +34,7 @@ case "$*" in
 esac
 case "$1" in
   local | cloud) exec "$TENANTRY_PROGRAM" "$@" --port 0 ;;
-  submit | status | list | history | retry | verify | drift) exec "$TENANTRY_PROGRAM" "$@" --url "http://$TENANTRY_AT" ;;
+  submit | status | list | history | retry | reconcile | verify | drift) exec "$TENANTRY_PROGRAM" "$@" --url "http://$TENANTRY_AT" ;;
   *) exec "$TENANTRY_PROGRAM" "$@" ;;
 esac
 "#;

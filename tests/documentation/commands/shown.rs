@@ -49,14 +49,14 @@ impl Command {
 
     /// Whether it asks a running instance.
     pub(super) fn asks(&self) -> bool {
-        let asking = ["submit", "status", "list", "history", "retry", "verify", "drift"];
+        let asking = ["submit", "status", "list", "history", "retry", "reconcile", "verify", "drift"];
         let call = self.call().is_some_and(|call| call.first().is_some_and(|name| asking.contains(name)));
         call || self.text.contains("127.0.0.1:7071")
     }
 
     /// Whether tenants have something to do after it.
     pub(super) fn sets_to_work(&self) -> bool {
-        self.call().is_some_and(|call| ["submit", "retry"].contains(call.first().unwrap_or(&"")))
+        self.call().is_some_and(|call| ["submit", "retry", "reconcile"].contains(call.first().unwrap_or(&"")))
     }
 }
 

@@ -99,6 +99,7 @@ fn check(input: &[u8]) -> String {
             let said = error.to_string();
             return said.split(['`', '"']).next().unwrap_or_default().chars().take(40).collect();
         }
+        Err(UnreadableDocument::Other(id)) => panic!("nobody asked whose it is, and it is told to be {id}'s"),
         Ok(tenant) => tenant,
     };
     let Ok(text) = tenant.to_json() else { return "too large".to_owned() };

@@ -33,7 +33,7 @@ use crate::{
         Permissions,
         actions::allows,
         data_plane::{GRAPH, GRAPH_OPTIONAL},
-        derive,
+        derive, derive_placed,
         document::{Principals, document},
     },
 };
@@ -72,6 +72,10 @@ pub struct Access {
     /// The identities, the first of which is also everybody who is no other one.
     pub holders: Vec<Holder>,
     assignments: Vec<Assignment>,
+}
+
+fn told(faults: Vec<Fault>) -> String {
+    faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>().join("; ")
 }
 
 impl Access {
@@ -119,10 +123,16 @@ impl Access {
     /// # Errors
     /// In words: what can't be derived.
     pub fn least(blueprints: &[Blueprint], stamps: &[Value], remover: Option<&str>) -> Result<Self, String> {
-        let told =
-            |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>().join("; ");
         let permissions = derive(blueprints, stamps, &[]).map_err(told)?;
         Self::granted(&permissions, stamps, remover)
+    }
+
+    /// The same for blueprints with stamps of their own each: what a deployment offers, and what its tenants are made of.
+    ///
+    /// # Errors
+    /// In words: what can't be derived.
+    pub fn least_placed(placed: &[(Blueprint, Vec<Value>)], stamps: &[Value]) -> Result<Self, String> {
+        Self::granted(&derive_placed(placed, &[]).map_err(told)?, stamps, None)
     }
 
     /// The same from permissions that are already derived.

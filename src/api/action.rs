@@ -1,4 +1,5 @@
-//! A person asks to try again what stopped.
+//! What a person asks for one tenant without a request of their own making: to try again what stopped, or to have every
+//! step looked at and put right.
 
 use serde_json::{Map, Value, json};
 
@@ -7,21 +8,28 @@ use crate::{
     intake::{self, Intake, Verdict},
     ports::World,
     runner::Runner,
-    tenant::Channel,
+    tenant::{Action, Channel},
 };
 
-/// Tries a tenant again.
+/// One tenant's call.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// `retry` or `reconcile`: an action that needs no more than a tenant.
+    pub action: Action,
+    /// The tenant's id, as the caller wrote it.
+    pub tenant_id: &'a str,
+    /// The body, if there was one.
+    pub body: Option<&'a [u8]>,
+    /// One per call: where the body gives no `requestId`, each call is a request of its own.
+    pub fallback_id: &'a str,
+}
+
+/// Carries a call out.
 ///
-/// The same as a message with the action `retry`: same checks, same idempotency. The request's id is the body's
-/// `requestId`, or `fallback_id` (one per call) when the body gives none.
-pub async fn retry(
-    world: &World,
-    intake: &Intake,
-    runner: &Runner,
-    id: &str,
-    body: Option<&[u8]>,
-    fallback_id: &str,
-) -> Response {
+/// The same as a message with that action: same checks, same idempotency. The request's id is the body's `requestId`, or
+/// the call's own when the body gives none.
+pub async fn act(world: &World, intake: &Intake, runner: &Runner, call: Call<'_>) -> Response {
+    let Call { action, tenant_id, body, fallback_id } = call;
     let given = match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)) {
         Some(body) => intake::object(body),
         None => Ok(Map::new()),
@@ -30,14 +38,14 @@ pub async fn retry(
     let Some(mut request) = given.ok().filter(|request| !request.contains_key("specversion")) else {
         return Response::problem(400, "bad body", "the body is a request as a JSON object, or absent");
     };
-    for (member, meant) in [("action", "retry"), ("tenantId", id)] {
+    for (member, meant) in [("action", action.as_str()), ("tenantId", tenant_id)] {
         if *request.entry(member).or_insert_with(|| json!(meant)) != meant {
             let detail = format!("the body's `{member}` is another than this call's");
             return Response::problem(400, "bad body", &detail);
         }
     }
     request.entry("schema").or_insert_with(|| json!("tenantry.request/1"));
-    request.entry("requestId").or_insert_with(|| json!(format!("retry-{fallback_id}")));
+    request.entry("requestId").or_insert_with(|| json!(format!("{}-{fallback_id}", action.as_str())));
     match intake.take_in_from(&Channel::Operator, Value::Object(request).to_string().as_bytes()).await {
         Ok(answer) => {
             tenants::answered(world, (intake, runner), &Channel::Operator, &answer).await;

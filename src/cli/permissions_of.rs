@@ -1,0 +1,68 @@
+//! The blueprints of a running instance, for the rights that they need.
+
+use serde_json::Value;
+
+use super::{call::Instance, output};
+use crate::blueprint::Blueprint;
+
+/// A blueprint, and the stamps that its tenants are in.
+pub(super) type Placed = (Blueprint, Vec<Value>);
+
+/// What an instance offers and uses.
+pub(super) struct OfInstance {
+    pub(super) blueprints: Vec<Placed>,
+    /// All stamps of all of them.
+    pub(super) stamps: Vec<Value>,
+    /// Whether there was one that can't be read, so that rights are missing.
+    pub(super) incomplete: bool,
+}
+
+impl OfInstance {
+    /// Asks the instance at `url`.
+    ///
+    /// # Errors
+    /// The exit code, after the reason was told.
+    pub(super) async fn ask(url: &str) -> Result<Self, std::process::ExitCode> {
+        let answer = Instance::at(url).get("/api/tenants?view=blueprints").await?;
+        let Some(listed) = answer.get("blueprints").and_then(Value::as_array) else {
+            output::problem(&format!(
+                "{url} does not tell of blueprints: is it tenantry, and as new as this one?"
+            ));
+            return Err(std::process::ExitCode::from(2));
+        };
+        let mut of = Self { blueprints: Vec::new(), stamps: Vec::new(), incomplete: false };
+        for one in listed {
+            of.take(one);
+        }
+        Ok(of)
+    }
+
+    fn take(&mut self, one: &Value) {
+        let text = |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default();
+        let stamps: Vec<Value> = one.get("stamps").and_then(Value::as_array).cloned().unwrap_or_default();
+        for stamp in &stamps {
+            if !self.stamps.contains(stamp) {
+                self.stamps.push(stamp.clone());
+            }
+        }
+        let read = match one.get("unreadable").and_then(Value::as_str) {
+            Some(why) => Err(why.to_owned()),
+            None => Blueprint::read_again(text("source"))
+                .map_err(|_| "this version of tenantry does not read it".to_owned()),
+        };
+        match read.map(|blueprint| (blueprint.digest() == text("digest"), blueprint)) {
+            Ok((true, blueprint)) => self.blueprints.push((blueprint, stamps)),
+            other => {
+                let why = other.err().unwrap_or_else(|| "its text has another digest".to_owned());
+                self.incomplete = true;
+                output::problem(&format!(
+                    "{} {} ({}), used by {} tenants, is left out: {why}. Name its file as well",
+                    text("name"),
+                    text("version"),
+                    text("digest"),
+                    one.get("tenants").and_then(Value::as_u64).unwrap_or_default()
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Looking again at what is there already, and what a reconciliation has put right.
+
+use jiff::Timestamp;
+
+use crate::{
+    blueprint::{Kind, Plan},
+    steps::Verdict,
+    tenant::{Action, Goal, Repaired, StepState, Tenant},
+};
+
+/// How many differences of one step are remembered.
+const DIFFERENCES: usize = 16;
+
+/// Everything that is ready is looked at again, so that what somebody has changed meanwhile is put right by the ordinary
+/// loop. The proof of isolation is not begun anew here: whoever calls this has it made.
+pub(super) fn look_at_all(tenant: &mut Tenant, now: Timestamp) {
+    if tenant.goal != Goal::Present {
+        return;
+    }
+    for record in tenant.steps.values_mut() {
+        if record.state == StepState::Ready && !record.doomed && record.kind != Kind::Isolation {
+            record.begin_anew(now);
+        }
+    }
+}
+
+/// Whether a plan asks for nothing but what is recorded already.
+pub(super) fn asks_for_nothing_new(tenant: &Tenant, plan: &Plan) -> bool {
+    let recorded = |(name, step): (&_, &crate::blueprint::PlannedStep)| {
+        tenant.steps.get(name).is_some_and(|record| record.digest == step.digest && !record.doomed)
+    };
+    tenant.goal == Goal::Present && tenant.steps.len() == plan.steps.len() && plan.steps.iter().all(recorded)
+}
+
+/// What a look has found otherwise than wanted, to be remembered before it is written.
+pub(super) fn found(verdict: &Verdict) -> Vec<String> {
+    match verdict {
+        Verdict::Absent => vec!["absent".to_owned()],
+        Verdict::Lingering(_) => vec!["deleted".to_owned()],
+        Verdict::Differs(pointers) => pointers.iter().take(DIFFERENCES).cloned().collect(),
+        Verdict::Matches(_) | Verdict::Settling | Verdict::Foreign(_) | Verdict::Broken(_) => Vec::new(),
+    }
+}
+
+/// What an action that looks at everything has found otherwise and written; nothing for other actions.
+pub(super) fn changed(tenant: &Tenant, action: Action) -> Vec<Repaired> {
+    if action != Action::Reconcile {
+        return Vec::new();
+    }
+    let written = tenant.steps.iter().filter(|(_, record)| record.attempts > 0 && !record.found.is_empty());
+    written.map(|(name, record)| Repaired { step: name.clone(), what: record.found.clone() }).collect()
+}

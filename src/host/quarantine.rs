@@ -1,0 +1,42 @@
+//! Suspends a tenant that others reach, by what is seen at that moment and of no other tenant.
+
+use super::routes::Routes;
+use crate::{
+    ids::TenantId,
+    intake,
+    isolation::{TakenBack, Verdict},
+    ports::Stored,
+    tenant::Goal,
+};
+
+impl Routes {
+    /// Suspends a tenant that others reach, as a request of an operator would: only if a look after all that was taken back
+    /// in this run shows it, and only the version of the tenant that was looked at. One that reaches others itself is not
+    /// suspended for that; whom it reaches is.
+    pub(super) async fn quarantine(&self, id: &TenantId, taken: &[TakenBack]) -> Option<String> {
+        let not = |why: String| Some(format!("tenant {id} was not suspended: {why}"));
+        let Stored { value: tenant, .. } = match self.world.store.load(id).await {
+            Ok(stored) => stored?,
+            Err(error) => return not(error.to_string()),
+        };
+        // Somebody is on it and proves it in the end; and what is not on record yet is not acted upon.
+        let at_work = tenant.lease.is_some() || tenant.operation().is_some() || tenant.goal == Goal::Absent;
+        let on_record = tenant.proof.as_ref().is_some_and(|proof| proof.verdict == Verdict::Violated);
+        if at_work || tenant.spec.suspended.is_some() || !on_record {
+            return None;
+        }
+        let version = tenant.version;
+        let report = self.runner.auditor().verify(&[tenant]).await.pop()?;
+        if report.verdict != Verdict::Violated || !report.lets_others_in(taken) {
+            return not("nobody else gets in to it any more".to_owned());
+        }
+        let answer = match self.intake.quarantine(id, version, &report.digest).await {
+            Ok(answer) => answer?,
+            Err(error) => return not(error.to_string()),
+        };
+        if answer.verdict == intake::Verdict::Accepted {
+            self.drive(id).await;
+        }
+        Some(format!("quarantine of tenant {id}: {}", answer.verdict))
+    }
+}

@@ -1,0 +1,66 @@
+//! The request by which a tenant is suspended that others reach.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Intake, Verdict};
+use crate::{
+    ids::{TenantId, sha256_hex, short_hash},
+    ports::{RequestRecord, StoreError},
+    tenant::Channel,
+};
+
+impl Intake {
+    /// Suspends this version of a tenant, as a request of an operator would: a tenant that was changed since it was looked at
+    /// is left to the next look (`stale`). What was suspended once for some evidence is not suspended for the same again, so
+    /// a person who gives the tenant its access back has the last word; then there is no answer.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state can't be read or saved; the next run tries again.
+    pub async fn quarantine(
+        &self,
+        tenant: &TenantId,
+        version: u64,
+        evidence: &str,
+    ) -> Result<Option<Answer>, StoreError> {
+        let evidence = sha256_hex(evidence.as_bytes());
+        let evidence = evidence.get(..16).unwrap_or_default();
+        let key = short_hash(&["quarantine", &self.deployment, tenant.as_str(), evidence]);
+        if self.world.store.request(&key).await?.is_some() {
+            return Ok(None);
+        }
+        let request = json!({
+            "schema": "tenantry.request/1", "requestId": format!("quarantine-{tenant}-{evidence}-v{version}"),
+            "action": "suspend", "tenantId": tenant, "expectedVersion": version,
+            "spec": {"reason": "operator", "mode": "compute"},
+        });
+        let body = request.to_string();
+        let answer = self.take_in_from(&Channel::Operator, body.as_bytes()).await?;
+        if answer.verdict == Verdict::Accepted {
+            self.has_suspended(key, tenant, &body, &answer).await?;
+        }
+        Ok(Some(answer))
+    }
+
+    /// Remembers for which evidence it was suspended. Lost in a crash before this, it is suspended once more at most.
+    async fn has_suspended(
+        &self,
+        key: String,
+        tenant: &TenantId,
+        body: &str,
+        answer: &Answer,
+    ) -> Result<(), StoreError> {
+        let record = RequestRecord {
+            key,
+            body_sha256: sha256_hex(body.as_bytes()),
+            tenant_id: Some(tenant.clone()),
+            answer: answer.request_id.clone().map_or(Value::Null, Value::String),
+            parked: None,
+            notices: Vec::new(),
+            at: self.world.clock.now(),
+        };
+        match self.world.store.save_request(&record, None).await {
+            Ok(_) | Err(StoreError::Overtaken) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

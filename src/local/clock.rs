@@ -1,0 +1,55 @@
+//! The clock of a local world: the wall clock, but it never goes back.
+//!
+//! Leases, due instants and messages that are visible later are compared with it. If it went back by an hour, all of them
+//! would lie an hour in the future, and nothing would happen until then.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::ports::{Clock, SystemClock};
+
+/// Where the wall clock is read.
+pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The wall clock where it runs ahead, and otherwise what has passed since it was last ahead.
+pub struct SteadyClock {
+    wall: Wall,
+    /// What was last told, and when on the clock that nobody sets.
+    last: Mutex<(Timestamp, Instant)>,
+}
+
+impl SteadyClock {
+    /// A clock that begins at `not_before` at the earliest: what an earlier process has told.
+    pub fn new(not_before: Timestamp) -> Self {
+        Self::over(Arc::new(|| SystemClock.now()), not_before)
+    }
+
+    /// The same over another wall clock.
+    pub fn over(wall: Wall, not_before: Timestamp) -> Self {
+        Self { wall, last: Mutex::new((not_before, Instant::now())) }
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        let wall = (self.wall)();
+        // What is guarded is whole at every point.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let instant = Instant::now();
+        let steady = last.0.checked_add(instant.duration_since(last.1)).unwrap_or(Timestamp::MAX);
+        *last = (steady.max(wall), instant);
+        last.0
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is a clock: here is waited")]
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        let left = Duration::try_from(at.duration_since(self.now())).unwrap_or_default();
+        Box::pin(tokio::time::sleep(left))
+    }
+}

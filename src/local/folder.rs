@@ -1,0 +1,80 @@
+//! The folder of a local world: one process at a time.
+//!
+//! The lock is on a file of its own and taken before anything else is made, so that of two first starts one serves, and
+//! the other can say who holds the folder. The operating system lets go of it with its process, however that ends.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{Read as _, Seek as _, Write as _},
+    path::Path,
+};
+
+/// The file with the lock; the holder's process id stands in it.
+const LOCK: &str = "tenantry.lock";
+
+/// Why a folder can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process works in it.
+    #[error(
+        "the folder {path} is held by {holder}; end that one, or give another folder with --data or TENANTRY_DATA"
+    )]
+    Held {
+        /// The folder.
+        path: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// It can't be made, or nothing can be written there.
+    #[error("the folder {path} can't be used: {why}")]
+    Unusable {
+        /// The folder.
+        path: String,
+        /// What the operating system said.
+        why: String,
+    },
+}
+
+/// A folder that this process holds until this is dropped.
+#[derive(Debug)]
+pub struct Folder {
+    _locked: File,
+}
+
+impl Folder {
+    /// Makes the folder if need be, and takes it.
+    ///
+    /// # Errors
+    /// [`FolderError`], most often that another process holds it.
+    pub fn hold(path: &Path) -> Result<Self, FolderError> {
+        let shown = || path.display().to_string();
+        let unusable =
+            |error: std::io::Error| FolderError::Unusable { path: shown(), why: error.to_string() };
+        fs::create_dir_all(path).map_err(unusable)?;
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK));
+        let mut file = open.map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // Who has just taken it may not have written yet.
+                let holder = match file.read_to_string(&mut text).map(|_| text.trim().parse::<u32>()) {
+                    Ok(Ok(id)) => format!("process {id}"),
+                    Ok(Err(_)) | Err(_) => "another process".to_owned(),
+                };
+                return Err(FolderError::Held { path: shown(), holder });
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        // For people only: on a full disk the lock holds without it.
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+        if let Err(error) = written {
+            tracing::warn!(%error, "who holds the folder could not be written down");
+        }
+        Ok(Self { _locked: file })
+    }
+}
