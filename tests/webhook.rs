@@ -12,7 +12,7 @@ use tenantry::{
     blueprint::{Blueprint, DEFAULT},
     host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
     local::cloud::{Speed, local_stamp},
-    ports::World,
+    ports::{Listed, World},
     runner::Settings,
 };
 
