@@ -32,7 +32,7 @@ mod shape;
 use tenantry::tenant::FailureClass;
 
 /// Every class of failure; a new one makes `word` not build.
-const CLASSES: [FailureClass; 12] = [
+const CLASSES: [FailureClass; 13] = [
     FailureClass::Transient,
     FailureClass::Throttled,
     FailureClass::Ambiguous,
@@ -44,6 +44,7 @@ const CLASSES: [FailureClass; 12] = [
     FailureClass::Quota,
     FailureClass::Denied,
     FailureClass::Unknown,
+    FailureClass::NeedsConsent,
     FailureClass::Permanent,
 ];
 
@@ -61,6 +62,7 @@ fn word(class: FailureClass) -> &'static str {
         FailureClass::Quota => "quota",
         FailureClass::Denied => "denied",
         FailureClass::Unknown => "unknown",
+        FailureClass::NeedsConsent => "needs-consent",
         FailureClass::Permanent => "permanent",
     }
 }

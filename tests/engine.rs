@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "engine/consent.rs"]
+mod consent;
 #[path = "engine/plans.rs"]
 mod plans;
 #[path = "engine/script.rs"]
@@ -16,7 +18,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 use tenantry::{
     engine::{self, Event, Policy, Sight, wish},
     steps::Failure,
-    tenant::{Cause, FailureClass, StepState},
+    tenant::{Cause, Consent, FailureClass, StepState},
 };
 
 #[test]
@@ -82,7 +84,10 @@ fn an_update_knows_beforehand_what_it_makes_anew() {
         let plan = plans::plan(plan);
         let said: Vec<String> = wish::made_anew(&tenant, &plan).iter().map(ToString::to_string).collect();
         assert_eq!(said, expected, "{name}");
-        wish::update(&mut tenant, plans::spec(), plan.clone(), now);
+        let refused = wish::update(&mut tenant.clone(), plans::spec(), plan.clone(), None, now);
+        assert_eq!(refused.is_err(), !expected.is_empty(), "{name}: not without consent");
+        let consent = Consent { request_id: "request".into(), at: now };
+        wish::update(&mut tenant, plans::spec(), plan.clone(), Some(&consent), now).unwrap();
         let doomed =
             tenant.steps.iter().filter(|(name, record)| record.doomed && plan.steps.contains_key(*name));
         let done: Vec<&str> = doomed.map(|(name, _)| name.as_str()).collect();

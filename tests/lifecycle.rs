@@ -27,6 +27,8 @@ mod signup;
 mod spoilt;
 #[path = "lifecycle/suspended.rs"]
 mod suspended;
+#[path = "lifecycle/unharmed.rs"]
+mod unharmed;
 #[path = "lifecycle/unreadable.rs"]
 mod unreadable;
 #[path = "lifecycle/update.rs"]

@@ -234,7 +234,7 @@ impl Game {
                 }
             }
             Move::Update(text) if self.tenant.goal == Goal::Present => {
-                wish::update(&mut self.tenant, plans::spec(), plans::plan(text), self.now);
+                plans::update(&mut self.tenant, text, self.now);
                 self.wished(Action::Update);
             }
             Move::Update(_) => {}
@@ -382,14 +382,14 @@ proptest! {
         let mut game = Game::new(&first);
         prop_assert_eq!(game.heal(), Outcome::Ready);
         for text in [&second, &second] {
-            wish::update(&mut game.tenant, plans::spec(), plans::plan(text), game.now);
+            plans::update(&mut game.tenant, text, game.now);
             game.wished(Action::Update);
             let outcome = game.heal();
             prop_assert_eq!(&outcome, &Outcome::Ready);
             engine::conclude(&mut game.tenant, &outcome, BTreeMap::new(), game.now);
         }
         let before = game.tenant.steps.clone();
-        wish::update(&mut game.tenant, plans::spec(), plans::plan(&second), game.now);
+        plans::update(&mut game.tenant, &second, game.now);
         prop_assert_eq!(&game.tenant.steps, &before);
         prop_assert_eq!(game.decide().outcome, Some(Outcome::Ready));
     }

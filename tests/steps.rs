@@ -80,7 +80,7 @@ fn each_kind_makes_these_requests() {
                 let _ = writeln!(text, "  {word}    {}", told(&request));
             }
         }
-        for trace in [Trace::Nothing, Trace::Settling, Trace::Foreign] {
+        for trace in [Trace::Nothing, Trace::Settling, Trace::Retained(None), Trace::Foreign] {
             assert_eq!(remains.erase(&trace), None, "{name}: {trace:?} is not to be erased");
         }
     }
@@ -241,6 +241,7 @@ fn trace_in_words(trace: &Trace) -> String {
         Trace::Present(outputs) => format!("present {}", told(outputs)).trim_end().to_owned(),
         Trace::Lingering(outputs) => format!("lingering {}", told(outputs)).trim_end().to_owned(),
         Trace::Settling => "settling".into(),
+        Trace::Retained(until) => format!("retained until {until:?}"),
         Trace::Foreign => "foreign".into(),
     }
 }

@@ -27,7 +27,7 @@ pub struct Call<'a> {
 /// Carries a call out.
 ///
 /// The same as a message with that action: same checks, same idempotency. The request's id is the body's `requestId`, or
-/// the call's own when the body gives none.
+/// the call's own when the body gives none. A retry's `allowReplace` may stand in the body itself.
 pub async fn act(world: &World, intake: &Intake, runner: &Runner, call: Call<'_>) -> Response {
     let Call { action, tenant_id, body, fallback_id } = call;
     let given = match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)) {
@@ -43,6 +43,9 @@ pub async fn act(world: &World, intake: &Intake, runner: &Runner, call: Call<'_>
             let detail = format!("the body's `{member}` is another than this call's");
             return Response::problem(400, "bad body", &detail);
         }
+    }
+    if !moves_allow_replace(action, &mut request) {
+        return Response::problem(400, "bad body", "the body says `allowReplace` twice, and not the same");
     }
     request.entry("schema").or_insert_with(|| json!("tenantry.request/1"));
     request.entry("requestId").or_insert_with(|| json!(format!("{}-{fallback_id}", action.as_str())));
@@ -60,4 +63,15 @@ pub async fn act(world: &World, intake: &Intake, runner: &Runner, call: Call<'_>
         }
         Err(error) => Response::unavailable(&error),
     }
+}
+
+/// In a message `allowReplace` is a member of the request's `spec`. A retry has no other, so in the body of a call it may stand
+/// at the top. `false` if it stands in both places and says two things.
+fn moves_allow_replace(action: Action, request: &mut Map<String, Value>) -> bool {
+    let allow = (action == Action::Retry).then(|| request.remove("allowReplace")).flatten();
+    let Some(allow) = allow else { return true };
+    let spec = request.entry("spec").or_insert_with(|| json!({}));
+    let same =
+        |spec: &mut Map<String, Value>| *spec.entry("allowReplace").or_insert_with(|| allow.clone()) == allow;
+    spec.as_object_mut().is_some_and(same)
 }

@@ -44,6 +44,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
     view["operations"] = tenant.operations.iter().map(operation).collect();
     view["halted"] = tenant.halted.as_ref().map_or(Value::Null, operation);
     view["concluded"] = json!(tenant.concluded);
+    view["retained"] = json!(tenant.retained);
     view["dueAt"] = json!(tenant.due_at);
     let drifted = tenant.drift.as_ref().filter(|drift| !drift.told.is_empty());
     view["drift"] = json!(
@@ -60,6 +61,15 @@ fn step(tenant: &TenantId, record: &StepRecord) -> Value {
         "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.attempts,
         "since": record.since, "removing": record.doomed,
     });
+    if let Some(ground) = &record.ground {
+        view["removingBecause"] = json!(ground);
+    }
+    if let Some(carrier) = &record.left_to {
+        view["leftTo"] = json!(carrier);
+    }
+    if let Some(consent) = &record.consent {
+        view["mayBeReplaced"] = json!(consent);
+    }
     match &record.state {
         StepState::Backoff { until, cause } => {
             view["until"] = json!(until);

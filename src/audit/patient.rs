@@ -87,6 +87,7 @@ fn unanswered(request: &Request, answer: &Result<Reply, Failure>) -> Option<Opti
         | FailureClass::Quota
         | FailureClass::Denied
         | FailureClass::Unknown
+        | FailureClass::NeedsConsent
         | FailureClass::Permanent => None,
     }
 }

@@ -32,7 +32,8 @@ fn show(answer: &Value) {
     let rows = answer.get("history").and_then(Value::as_array).into_iter().flatten().rev();
     let rows: Vec<Vec<String>> = rows
         .map(|row| {
-            let cause = text(row, "/cause/message");
+            let (cause, id) = (text(row, "/cause/message"), text(row, "/cause/resourceId"));
+            let cause = if id.is_empty() || cause.contains(&id) { cause } else { format!("{cause} ({id})") };
             vec![text(row, "/at"), text(row, "/what"), text(row, "/step"), text(row, "/state"), cause]
         })
         .collect();

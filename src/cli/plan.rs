@@ -114,7 +114,7 @@ fn subject_of(message: &[u8], stamp: Value) -> Result<Subject, Vec<Fault>> {
         | Wish::Suspend(..)
         | Wish::Resume
         | Wish::Deprovision
-        | Wish::Retry
+        | Wish::Retry { .. }
         | Wish::Reconcile => {
             let message =
                 "only a sign-up can be planned without the tenant's state; submit others with dryRun";

@@ -20,18 +20,34 @@ pub(super) struct Args {
     /// The request's id, so that a repeated call is one retry
     #[arg(long)]
     request_id: Option<String>,
+    /// Let what is blocked be deleted and made anew, with all that depends on it, although it was in use
+    #[arg(long)]
+    allow_replace: bool,
+    /// Only say what would be deleted and made anew
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     instance: Instance,
 }
 
 pub(super) async fn run(args: Args) -> ExitCode {
-    let body = args.request_id.as_ref().map_or_else(|| json!({}), |id| json!({"requestId": id}));
+    let mut body = json!({});
+    if let Some(id) = &args.request_id {
+        body["requestId"] = json!(id);
+    }
+    if args.allow_replace {
+        body["allowReplace"] = json!(true);
+    }
+    if args.dry_run {
+        body["dryRun"] = json!(true);
+    }
     let path = format!("/api/tenants/{}/retry", args.tenant);
     let show = |answer: &serde_json::Value| {
         if let Some((words, _)) = repeat::told(answer, Some(Action::Retry)) {
             return output::line(&words);
         }
         output::line(&format!("{}: {}", text(answer, "/tenantId"), text(answer, "/verdict")));
+        super::submit::replacements(answer);
     };
     let (answer, code) =
         args.instance.hand_in(Method::POST, &path, Some(body.to_string().into_bytes()), show).await;

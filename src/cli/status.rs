@@ -70,6 +70,10 @@ fn show(tenant: &Value) {
             "  unknown code {code} ({status}): {count} times, last at {at} in step {step}"
         ));
     }
+    for kept in tenant.get("retained").and_then(Value::as_array).into_iter().flatten() {
+        let (id, until) = (text(kept, "/resourceId"), text(kept, "/until"));
+        output::line(&format!("  kept by Azure until {until}: {id}"));
+    }
     let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
     let rows: Vec<Vec<String>> = steps
         .map(|(name, step)| {
@@ -82,6 +86,12 @@ fn show(tenant: &Value) {
     if !rows.is_empty() {
         output::line("");
         output::table(&["STEP", "STATE", "KIND", "WHY"], &rows).iter().for_each(|line| output::line(line));
+    }
+    for (name, step) in tenant.get("steps").and_then(Value::as_object).into_iter().flatten() {
+        let id = text(step, "/cause/resourceId");
+        if !id.is_empty() {
+            output::line(&format!("{name} is about {id}"));
+        }
     }
     let mut next: Vec<String> = tenant
         .get("steps")

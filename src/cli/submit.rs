@@ -6,6 +6,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args as ClapArgs;
 use reqwest::Method;
+use serde_json::Value;
 
 use super::{
     call::{Instance, text},
@@ -63,6 +64,7 @@ async fn to_instance(requests: Vec<(String, Vec<u8>)>, instance: &Instance) -> E
                 let (verdict, tenant) = (text(answer, "/verdict"), text(answer, "/tenantId"));
                 let operation = text(answer, "/operationId");
                 output::line(&format!("{name}: {verdict}, tenant {tenant}, operation {operation}"));
+                replacements(answer);
             })
             .await;
         let holds = repeat::told(&answer, action).is_none_or(|(_, holds)| holds);
@@ -73,6 +75,14 @@ async fn to_instance(requests: Vec<(String, Vec<u8>)>, instance: &Instance) -> E
         }
     }
     worst
+}
+
+/// Says what is deleted and made anew because the request allows it.
+pub(super) fn replacements(answer: &Value) {
+    for replaced in answer.get("replaces").and_then(Value::as_array).into_iter().flatten() {
+        let (step, id) = (text(replaced, "/step"), text(replaced, "/resourceId"));
+        output::line(&format!("  deletes and makes anew: {step} {id}"));
+    }
 }
 
 /// Checks each request as the intake will, then sends it.

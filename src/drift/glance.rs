@@ -93,9 +93,6 @@ impl<'a> Glance<'a> {
             // What it stands on is gone, and it with that.
             Err(_) if reply.status == 404 => sighting(vec![self.absent()]),
             Err(_) if reply.is_success() && self.kind == Kind::Check => sighting(self.expected(reply)),
-            Err(failure) if reply.is_success() && self.kind == Kind::ArmUpdate => {
-                Sighting::Broken(Box::new(self.broken(&failure.cause.message)))
-            }
             Err(failure) => Sighting::Unknown(redact(&failure.cause.to_string())),
         }
     }

@@ -1,12 +1,10 @@
 //! Takes in what happened to one step.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{
-    Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, cut, proof, repair, waits, wish,
-};
+use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, backoff::later, cut, proof, repair, waits};
 use crate::{
     blueprint::Outputs,
     ids::StepName,
@@ -18,19 +16,8 @@ use crate::{
     },
 };
 
-/// How often something that Azure gave up on is removed and made anew before a person is asked.
-const MAX_RECREATIONS: u32 = 2;
-
-/// How often is looked for something just written before it is written again.
-const LOOKS_PER_WRITE: u32 = 5;
 /// How many of Azure's answers wait in the document for being written to history: it can't grow without end.
 const PENDING_ANSWERS: usize = 16;
-/// How often an operation is asked about in vain before the resource is looked at instead.
-const QUESTIONS_PER_OPERATION: u32 = 5;
-/// How often the first back-off is doubled for a turn that nobody foretells: half a minute in Azure.
-const TURN_WAITS: u32 = 4;
-/// How many more writes lag is worth than other trouble, where each write is taken on before it turns out to lag.
-const LAG_PATIENCE: u32 = 4;
 
 /// Takes in one event; `turn` is the step's turn when its question was asked.
 ///
@@ -60,7 +47,7 @@ pub fn apply(
         tenant.unknown_codes.note(&failure.cause.code, status, name, now);
     }
     let seen = sight.remove(name);
-    let mut at = At { tenant, sight, name, policy, now };
+    let mut at = At { tenant, sight, name, policy, now, told: None };
     let change = match event {
         Event::Seen(Seen::Wanted(verdict, resource)) if !doomed => at.wanted(verdict, resource),
         Event::Seen(Seen::Unwanted(trace)) if doomed => at.unwanted(trace),
@@ -74,7 +61,8 @@ pub fn apply(
         Event::Unanswered(failure) => at.unanswered(&failure),
         Event::Failed(failure) => at.failed(failure),
     };
-    note_change(tenant, name, before, raw, now);
+    let told = at.told.take();
+    note_change(tenant, name, before, (told, raw), now);
     cut::note(tenant, now);
     Ok(change)
 }
@@ -100,10 +88,17 @@ fn is_legal(record: &StepRecord, event: &Event) -> bool {
 }
 
 /// History tells of states that mean something to a person, and what Azure answered.
-fn note_change(tenant: &mut Tenant, name: &StepName, before: &str, raw: Option<RawAnswer>, now: Timestamp) {
+fn note_change(
+    tenant: &mut Tenant,
+    name: &StepName,
+    before: &str,
+    (told, raw): (Option<Cause>, Option<RawAnswer>),
+    now: Timestamp,
+) {
     let Some(record) = tenant.steps.get(name) else { return };
     let state = record.state.word();
     let cause = match &record.state {
+        StepState::Waiting | StepState::Ready | StepState::Gone if told.is_some() => told,
         StepState::Halted { cause } | StepState::Backoff { cause, .. } => Some(cause.clone()),
         StepState::Waiting | StepState::Writing | StepState::Settling { .. } => return,
         StepState::Ready | StepState::Gone => None,
@@ -116,23 +111,25 @@ fn note_change(tenant: &mut Tenant, name: &StepName, before: &str, raw: Option<R
 }
 
 /// One step under the engine's hands.
-struct At<'a> {
-    tenant: &'a mut Tenant,
-    sight: &'a mut Sight,
-    name: &'a StepName,
-    policy: &'a Policy,
-    now: Timestamp,
+pub(super) struct At<'a> {
+    pub(super) tenant: &'a mut Tenant,
+    pub(super) sight: &'a mut Sight,
+    pub(super) name: &'a StepName,
+    pub(super) policy: &'a Policy,
+    pub(super) now: Timestamp,
+    /// What history is told of a change that is no failure of the step.
+    pub(super) told: Option<Cause>,
 }
 
 impl At<'_> {
-    fn record(&mut self, change: impl FnOnce(&mut StepRecord)) -> Change {
+    pub(super) fn record(&mut self, change: impl FnOnce(&mut StepRecord)) -> Change {
         if let Some(record) = self.tenant.steps.get_mut(self.name) {
             change(record);
         }
         Change::Major
     }
 
-    fn peek<T>(&self, ask: impl FnOnce(&StepRecord) -> T) -> Option<T> {
+    pub(super) fn peek<T>(&self, ask: impl FnOnce(&StepRecord) -> T) -> Option<T> {
         self.tenant.steps.get(self.name).map(ask)
     }
 
@@ -140,6 +137,13 @@ impl At<'_> {
         // A write that ended in nobody knows what says nothing about what Azure keeps.
         let heeded = |record: &StepRecord| (record.attempts.saturating_sub(record.unknown), record.written);
         let (attempts, written) = self.peek(heeded).unwrap_or_default();
+        match &verdict {
+            // Whoever made it did so before this document's first write: somebody may be using it.
+            Verdict::Matches(_) | Verdict::Differs(_) | Verdict::Settling | Verdict::Broken(_) => {
+                self.record(|record| record.in_use |= record.target.is_none());
+            }
+            Verdict::Absent | Verdict::Foreign(_) | Verdict::Lingering(_) => {}
+        }
         match verdict {
             Verdict::Matches(_) if !written && self.may_be_unseen() && !mutant::is("M30") => {
                 // It may show what was there before the last write, or before one that was meant and never sent, for the
@@ -154,7 +158,7 @@ impl At<'_> {
                 let message = format!("an object of that name belongs to {owner}");
                 self.halt(Cause::ours(FailureClass::Foreign, "foreign-object", message))
             }
-            Verdict::Broken(cause) => self.recreate(cause),
+            Verdict::Broken(cause) => self.broken(cause, resource),
             Verdict::Differs(fields) if attempts >= self.policy.max_writes => {
                 let message = format!("Azure keeps other values than asked for at {}", fields.join(", "));
                 self.halt(Cause::ours(FailureClass::Permanent, "not-converging", message))
@@ -181,6 +185,7 @@ impl At<'_> {
             }
             Trace::Nothing | Trace::Foreign => return self.gone(),
             Trace::Settling => return self.running(None, None),
+            Trace::Retained(until) => return self.retained(*until),
             Trace::Present(_) if written => return self.behind("it was deleted, but is still seen"),
             Trace::Present(told) | Trace::Lingering(told) => {
                 if attempts >= 2 * self.policy.max_writes {
@@ -199,6 +204,8 @@ impl At<'_> {
     fn ready(&mut self, outputs: Outputs) -> Change {
         self.record(|record| {
             record.state = StepState::Ready;
+            record.in_use = true;
+            record.consent = None;
             record.outputs = outputs;
             record.failures = 0;
             record.unknown = 0;
@@ -242,7 +249,7 @@ impl At<'_> {
     }
 
     /// Gone; if the plan still wants it, it begins anew.
-    fn gone(&mut self) -> Change {
+    pub(super) fn gone(&mut self) -> Change {
         let (name, now) = (self.name.clone(), self.now);
         let planned =
             self.tenant.plan.steps.get(&name).filter(|_| self.tenant.goal == Goal::Present).cloned();
@@ -250,9 +257,10 @@ impl At<'_> {
             record.begin_anew(now);
             record.target = None;
             record.outputs = Outputs::new();
+            record.in_use = false;
             match planned {
                 Some(planned) => {
-                    record.doomed = false;
+                    (record.doomed, record.ground) = (false, None);
                     record.kind = planned.kind;
                     // A replica that is behind still shows what has just gone.
                     record.wrote_at = planned.kind.is_replicated().then_some(now);
@@ -262,15 +270,6 @@ impl At<'_> {
                 None => record.state = StepState::Gone,
             }
         })
-    }
-
-    /// Azure gave up on it: it goes, with all that stands on it, and is made anew; not for ever.
-    fn recreate(&mut self, cause: Cause) -> Change {
-        if self.peek(|record| record.recreated) >= Some(MAX_RECREATIONS) {
-            return self.halt(cause);
-        }
-        wish::doom(self.tenant, &BTreeSet::from([self.name.clone()]), self.now);
-        self.record(|record| record.recreated += 1)
     }
 
     fn began(&mut self, target: Option<serde_json::Value>, seen: Option<Seen>) -> Change {
@@ -358,96 +357,5 @@ impl At<'_> {
         self.peek(|record| {
             record.kind.is_replicated() && record.wrote_at.is_some_and(|at| later(at, visibility) > self.now)
         }) == Some(true)
-    }
-
-    /// A write or delete was answered with success, yet a look does not show it: the look is behind. After some looks
-    /// it is sent again, for somebody else may have undone it.
-    fn behind(&mut self, what: &str) -> Change {
-        let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", what);
-        self.failed(lag.into());
-        self.record(|record| record.written &= record.failures % LOOKS_PER_WRITE != 0)
-    }
-
-    /// The operation goes on, as far as is known; so it is asked about again, and then the resource is looked at.
-    fn unanswered(&mut self, failure: &Failure) -> Change {
-        let (name, now, policy) = (self.name.clone(), self.now, self.policy);
-        let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
-        let failures = past.failures + 1;
-        let operation = past.state.operation().filter(|_| failures < QUESTIONS_PER_OPERATION).cloned();
-        let seed = format!("{}/{name}/{}/asked/{failures}", self.tenant.id, past.turn);
-        let check_at = policy.retry_at(past.failures, failure.retry_after, &seed, now);
-        self.record(|record| {
-            record.failures = if operation.is_some() { failures } else { 0 };
-            record.state = StepState::Settling { operation, check_at };
-        });
-        Change::Minor
-    }
-
-    fn failed(&mut self, failure: Failure) -> Change {
-        let last_class = failure.last_class();
-        let Failure { cause, retry_after, .. } = failure;
-        let (name, now, policy) = (self.name.clone(), self.now, self.policy);
-        let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
-        let StepRecord { failures, turn, unknown, .. } = *past;
-        let lagging = cause.class == FailureClass::ReplicationLag;
-        let (settling, asked) = match &past.state {
-            StepState::Settling { operation, .. } => (true, operation.is_some()),
-            StepState::Waiting | StepState::Writing | StepState::Backoff { .. } => (false, false),
-            StepState::Ready | StepState::Halted { .. } | StepState::Gone => (false, false),
-        };
-        // The deadline of work that Azure has taken on goes on through its failures; lag has a budget of its own.
-        let fresh = failures == 0 && (lagging || !settling);
-        let since = if fresh { now } else { past.since };
-        let tried = waits::tried(Some(past).filter(|_| !fresh), policy, now);
-        let age = Duration::try_from(tried.spent).unwrap_or_default();
-        // Work that is taken on and then fails, again and again, is as good as refused each time.
-        let tries = failures.max(past.attempts.saturating_sub(1));
-        let often = past.attempts > LAG_PATIENCE * policy.max_failures;
-        let exhausted = match cause.class {
-            // Others are served first. That says nothing about this step, however long the line is.
-            _ if cause.is_turn_of_others() => false,
-            FailureClass::ReplicationLag => often || age > policy.lag_budget,
-            // Being told to wait says nothing about the step: others are served before it.
-            FailureClass::Throttled => often || age > policy.operation_deadline,
-            FailureClass::Unknown => unknown.saturating_add(1) >= policy.unknown_tries,
-            FailureClass::Transient
-            | FailureClass::Ambiguous
-            | FailureClass::Wait
-            | FailureClass::NeedsProvider
-            | FailureClass::NameHeld
-            | FailureClass::Foreign
-            | FailureClass::Quota
-            | FailureClass::Denied
-            | FailureClass::Permanent => tries >= policy.max_failures,
-        };
-        if !cause.class.retryable() || exhausted {
-            return self.halt(Cause { class: last_class, ..cause });
-        }
-        // A place in a line is no failure in a row, and who waits longest must not stay away longest.
-        let (in_line, waits) = match (cause.is_turn_of_others(), retry_after) {
-            (true, Some(_)) => (true, 0),
-            (true, None) => (true, TURN_WAITS),
-            (false, _) => (false, tries),
-        };
-        let seed = format!("{}/{name}/{turn}/{tries}/{failures}", self.tenant.id);
-        let seed = if in_line { format!("{seed}/{now}") } else { seed };
-        let is_unknown = cause.class == FailureClass::Unknown;
-        let until = match is_unknown {
-            true => policy.unknown_at(unknown, retry_after, &seed, now),
-            false => policy.retry_at(waits, retry_after, &seed, now),
-        };
-        self.record(|record| {
-            (record.since, record.tried) = (since, Some(tried));
-            record.failures += u32::from(!in_line);
-            record.unknown += u32::from(is_unknown);
-            // An operation that ended badly has made nothing.
-            record.written &= !asked;
-            record.state = StepState::Backoff { until, cause };
-        });
-        Change::Minor
-    }
-
-    fn halt(&mut self, cause: Cause) -> Change {
-        self.record(|record| record.state = StepState::Halted { cause })
     }
 }

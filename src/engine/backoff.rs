@@ -34,6 +34,8 @@ pub struct Policy {
     pub poll_most: Duration,
     /// Writes in one turn before it is clear that writing again does not help.
     pub max_writes: u32,
+    /// How long a resource that shows `Failed` is left alone before it is written again; doubles with every write.
+    pub repair_first: Duration,
 }
 
 impl Policy {
@@ -52,6 +54,7 @@ impl Policy {
             poll_first: Duration::from_secs(2),
             poll_most: Duration::from_secs(30),
             max_writes: 4,
+            repair_first: Duration::from_secs(30),
         }
     }
 
@@ -65,6 +68,7 @@ impl Policy {
             visibility: Duration::from_millis(500),
             poll_first: Duration::from_millis(20),
             poll_most: Duration::from_millis(250),
+            repair_first: Duration::from_millis(50),
             ..Self::azure()
         }
     }

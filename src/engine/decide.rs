@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Outcome, Seen, Sight};
+use super::{Outcome, Seen, Sight, removal};
 use crate::{
     blueprint::Kind,
     ids::StepName,
@@ -46,6 +46,8 @@ pub fn decide(tenant: &Tenant, sight: &Sight, busy: &BTreeSet<StepName>, now: Ti
             continue;
         }
         match next_for(record, sight.get(name), now) {
+            // Nothing that was in use goes without a reason, whoever has marked it.
+            Next::Act(Act::Erase) if !removal::may_erase(tenant, name, record) => {}
             Next::Act(act) => _ = decision.acts.insert(name.clone(), act),
             Next::At(at) => decision.next = Some(decision.next.map_or(at, |next| next.min(at))),
             Next::Nothing => {}
@@ -66,11 +68,15 @@ enum Next {
 /// Whether it is this step's turn: what it stands on is ready, or what stands on it is gone.
 fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
     if record.doomed {
+        // What is left to the deletion of another does not keep that one waiting.
+        let stands = |other: &StepRecord| {
+            other.doomed
+                && other.state != StepState::Gone
+                && other.needs.contains(name)
+                && !removal::is_carried(tenant, other)
+        };
         return mutant::is("M21")
-            || !tenant
-                .steps
-                .values()
-                .any(|other| other.doomed && other.state != StepState::Gone && other.needs.contains(name));
+            || !(removal::is_carried(tenant, record) || tenant.steps.values().any(stands));
     }
     // A proof speaks of what is left, so it waits for what still goes.
     let early = record.kind == Kind::Isolation
@@ -102,11 +108,10 @@ fn next_for(record: &StepRecord, seen: Option<&Seen>, now: Timestamp) -> Next {
 /// A sight that calls for an effect leads to it; without one, look first.
 fn upon(record: &StepRecord, seen: Option<&Seen>) -> Act {
     match seen {
-        Some(Seen::Wanted(Verdict::Absent | Verdict::Lingering(_) | Verdict::Differs(_), _))
-            if !record.doomed =>
-        {
-            Act::Write
-        }
+        Some(Seen::Wanted(
+            Verdict::Absent | Verdict::Lingering(_) | Verdict::Differs(_) | Verdict::Broken(_),
+            _,
+        )) if !record.doomed => Act::Write,
         Some(Seen::Unwanted(Trace::Present(_) | Trace::Lingering(_))) if record.doomed => Act::Erase,
         Some(_) | None => Act::Look,
     }

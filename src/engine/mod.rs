@@ -4,17 +4,22 @@
 //! owns the rest: it performs the acts, keeps the lease, saves the document before anything is written in Azure.
 //! Requests change the wish through [`wish`]; the loop is the same for all of them.
 
+mod about;
 mod apply;
 mod backoff;
 pub mod cut;
 mod decide;
 mod event;
+mod fail;
+mod mend;
 mod outcome;
 pub mod proof;
+pub mod removal;
 mod repair;
 mod waits;
 pub mod wish;
 
+pub use about::resource_id;
 pub use apply::apply;
 pub use backoff::{Policy, later};
 pub use decide::{Act, Decision, decide};

@@ -80,6 +80,7 @@ pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String
 fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
     tenant.status = status;
     tenant.halted = None;
+    tenant.retained.retain(|kept| kept.is_held(now));
     for operation in std::mem::take(&mut tenant.operations) {
         let changed = repair::changed(tenant, operation.action);
         let mut data = common_data(tenant, &operation);
@@ -93,6 +94,8 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
         }
         if operation.action != Action::Deprovision {
             data["outputs"] = json!(tenant.exports);
+        } else if !tenant.retained.is_empty() {
+            data["retained"] = json!(tenant.retained);
         }
         tenant.tell(&operation, &format!("tenant.{}.succeeded", operation.action.noun()), data, now);
     }
@@ -168,7 +171,8 @@ fn milliseconds(from: Timestamp, to: Timestamp) -> i64 {
 fn error_data(tenant: &TenantId, step: &StepName, cause: &Cause) -> Value {
     json!({
         "code": cause.code, "class": cause.class, "step": step, "message": cause.message,
-        "azureRequestId": cause.azure_request_id, "retryable": cause.class.retryable(),
+        "azureRequestId": cause.azure_request_id, "resourceId": cause.resource_id,
+        "retryable": cause.class.retryable(),
         "nextAction": cause.class.next_action_for(tenant),
     })
 }

@@ -8,13 +8,14 @@ use std::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{cut, outcome::common_data, repair};
+use super::{cut, outcome::common_data, removal, repair};
 use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
     mutant,
     tenant::{
-        Channel, Goal, Later, Operation, Placement, Spec, Status, StepRecord, StepState, Tenant, UnknownCodes,
+        Channel, Consent, Goal, Ground, Later, Operation, Placement, Spec, Status, StepRecord, StepState,
+        Tenant, UnknownCodes,
     },
 };
 
@@ -64,12 +65,15 @@ pub fn sign_up(
         sequence: 0,
         drift: None,
         unknown_codes: UnknownCodes::default(),
+        retained: Vec::new(),
         due_at: None,
         created_at: now,
         updated_at: now,
         unknown: serde_json::Map::new(),
         later: Later::default(),
     });
+    // What was purged since holds no name any more.
+    let retained = base.retained.iter().filter(|kept| kept.is_held(now)).cloned().collect();
     Tenant {
         incarnation: base.incarnation + 1,
         generation: base.generation + 1,
@@ -85,19 +89,36 @@ pub fn sign_up(
         unknown_codes: UnknownCodes::default(),
         created_at: now,
         proof: None,
+        retained,
         ..base
     }
 }
 
 /// The tenant as it is, with another wish. What is alike stays as it is; what changed is looked at again; what is no
-/// longer wanted goes; what can't be changed in place is removed and made anew.
-pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
+/// longer wanted goes; what can't be changed in place is removed and made anew, with `consent` alone.
+///
+/// # Errors
+/// The steps that would be made anew, when nobody has consented; nothing is changed then.
+pub fn update(
+    tenant: &mut Tenant,
+    spec: Spec,
+    plan: Plan,
+    consent: Option<&Consent>,
+    now: Timestamp,
+) -> Result<(), Vec<StepName>> {
+    let anew = made_anew(tenant, &plan);
+    match consent {
+        None if !anew.is_empty() => return Err(anew),
+        None => removal::withdraw(tenant),
+        Some(consent) => removal::consent(tenant, &anew.into_iter().collect(), consent),
+    }
+    let kept = kept_after_all(tenant, &plan);
     let doomed = if mutant::is("M33") { BTreeSet::new() } else { going(tenant, &plan) };
     let nothing_new = doomed.is_empty() && repair::asks_for_nothing_new(tenant, &plan);
+    tenant.goal = Goal::Present;
+    removal::mark(tenant, &plan, &doomed, now).map_err(|kept| kept.into_iter().collect::<Vec<_>>())?;
     tenant.spec = spec;
     tenant.generation += 1;
-    tenant.goal = Goal::Present;
-    doom(tenant, &doomed, now);
     tenant.steps.retain(|name, record| record.doomed || plan.steps.contains_key(name));
     for (name, step) in &plan.steps {
         // An earlier wish may just have removed it, and a replica that is behind would still show it.
@@ -111,6 +132,11 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
             Some(record) if record.state == StepState::Gone => {
                 let fresh = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
                 *record = StepRecord { turn: record.turn + 1, wrote_at, ..fresh };
+            }
+            Some(record) if kept.contains(name) => {
+                record.begin_anew(now);
+                (record.doomed, record.ground) = (false, None);
+                record.needs.clone_from(&step.needs);
             }
             // Removal works on what was recorded; afterwards it begins anew from the plan.
             Some(record) if record.doomed => {}
@@ -134,6 +160,28 @@ pub fn update(tenant: &mut Tenant, spec: Spec, plan: Plan, now: Timestamp) {
     }
     cut::remember_former(tenant, &plan);
     tenant.plan = Arc::new(plan);
+    Ok(())
+}
+
+/// The steps that an earlier update dropped and this one wants again just as they were, when nothing was sent to remove
+/// them nor what they stand on: they stay.
+fn kept_after_all(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
+    let untouched = |(name, record): &(&StepName, &StepRecord)| {
+        record.ground == Some(Ground::LeftPlan)
+            && record.state == StepState::Waiting
+            && (record.attempts, &record.left_to) == (0, &None)
+            && plan.steps.get(*name).is_some_and(|step| step.digest == record.digest)
+    };
+    let mut kept: BTreeSet<StepName> =
+        tenant.steps.iter().filter(untouched).map(|(name, _)| name.clone()).collect();
+    loop {
+        let goes = |need: &StepName| removal::goes(tenant, need) && !kept.contains(need);
+        let lost = kept
+            .iter()
+            .find(|name| tenant.steps.get(*name).is_some_and(|record| record.needs.iter().any(goes)));
+        let Some(lost) = lost.cloned() else { return kept };
+        kept.remove(&lost);
+    }
 }
 
 /// The steps whose new wish can't be reached by changing what is there.
@@ -142,7 +190,8 @@ fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
         tenant.steps.iter().filter(|(_, record)| record.target.is_some() && record.state != StepState::Gone);
     made.filter_map(|(name, record)| {
         let (old, new) = (tenant.plan.steps.get(name)?, plan.steps.get(name)?);
-        let changed = record.doomed || old.kind != new.kind || !Plan::immutable_changes(old, new).is_empty();
+        let goes = record.doomed && record.ground != Some(Ground::NeverReady);
+        let changed = goes || old.kind != new.kind || !Plan::immutable_changes(old, new).is_empty();
         changed.then(|| name.clone())
     })
     .collect()
@@ -151,11 +200,8 @@ fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
 /// Everything of the plan that an update removes and makes anew: what can't be changed in place, and what stands on
 /// something that goes. What is on its way out already is not the update's doing.
 pub fn made_anew(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
-    let going = standing_on(tenant, &going(tenant, plan));
-    let here = |name: &StepName| {
-        tenant.steps.get(name).is_some_and(|record| record.target.is_some() && !record.doomed)
-    };
-    going.into_iter().filter(|name| plan.steps.contains_key(name) && here(name)).collect()
+    let going = removal::replaced_with(tenant, &going(tenant, plan));
+    going.into_iter().filter(|name| plan.steps.contains_key(name)).collect()
 }
 
 /// The steps that a plan drops or replaces.
@@ -187,7 +233,8 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     tenant.goal = Goal::Absent;
     tenant.generation += 1;
     let all = tenant.steps.keys().cloned().collect();
-    doom(tenant, &all, now);
+    // The tenant is to go, so nothing is held back.
+    let _ = removal::mark(tenant, &Arc::clone(&tenant.plan), &all, now);
     let reached = |tenant: &Tenant, ready: bool| -> Vec<StepName> {
         let steps = tenant.steps.iter().filter(|(_, record)| (record.state == StepState::Ready) == ready);
         steps.map(|(name, _)| name.clone()).collect()
@@ -213,7 +260,9 @@ fn always_looked_at(kind: Kind) -> bool {
 
 /// What halted is tried again, and what is ready is looked at again: what halted may stand on something that is gone. A
 /// reconciliation asks for the same where nothing has halted.
+/// [`removal::consent`] comes after it, if the request gives any.
 pub fn retry(tenant: &mut Tenant, now: Timestamp) {
+    removal::withdraw(tenant);
     let present = tenant.goal == Goal::Present;
     for record in tenant.steps.values_mut() {
         match record.state {
@@ -240,7 +289,7 @@ pub fn reconcile(
     remade: &BTreeSet<StepName>,
     now: Timestamp,
 ) {
-    let all: Vec<StepName> = standing_on(tenant, remade).union(steps).cloned().collect();
+    let all: Vec<StepName> = removal::standing_on(tenant, remade).union(steps).cloned().collect();
     for name in all.iter().filter(|_| tenant.goal == Goal::Present) {
         if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed)
             && matches!(record.state, StepState::Ready | StepState::Halted { .. })
@@ -249,36 +298,5 @@ pub fn reconcile(
             record.begin_anew(now);
             record.recreated = 0;
         }
-    }
-}
-
-/// These steps, and all that stand on them, have to go. What never began is gone already.
-pub(super) fn doom(tenant: &mut Tenant, names: &BTreeSet<StepName>, now: Timestamp) {
-    let absent = tenant.goal == Goal::Absent;
-    for name in standing_on(tenant, names) {
-        let Some(record) = tenant.steps.get_mut(&name) else { continue };
-        if record.doomed {
-            continue;
-        }
-        record.begin_anew(now);
-        match record.target {
-            Some(_) => record.doomed = true,
-            None if absent => record.state = StepState::Gone,
-            None => {}
-        }
-    }
-}
-
-/// These steps, and all that stand on them.
-fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
-    let mut all = names.clone();
-    loop {
-        let above = tenant.steps.iter().filter(|(_, record)| !record.needs.is_disjoint(&all));
-        let above: Vec<StepName> =
-            above.map(|(name, _)| name.clone()).filter(|name| !all.contains(name)).collect();
-        if above.is_empty() {
-            return all;
-        }
-        all.extend(above);
     }
 }

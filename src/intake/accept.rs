@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    Answer, Fault, Intake, Request, Stamp, Verdict, Wish,
+    Answer, Fault, Intake, Replacement, Request, Stamp, Verdict, Wish,
     external::{self, Bond},
     placement,
     planning::{Base, Pinned},
-    repeat,
+    repeat, replace,
 };
 use crate::{
     blueprint::{BlueprintRef, Plan, Subject},
-    engine::{self, cut, wish},
-    ids::{StepName, TenantId},
+    engine::{self, cut, removal, wish},
+    ids::TenantId,
     mutant,
     ports::{StoreError, Stored},
     telemetry::Trace,
@@ -43,8 +43,10 @@ impl Intake {
                 return Ok(rejected(request, vec![repeat::not_yours()]));
             }
             let own = request.past(&request.operation_id);
-            if let Some(known) = past.as_ref().and_then(|tenant| tenant.remembers(&own)) {
-                let first = Answer::accepted(&request.request_id, &request.tenant_id, &known.operation_id);
+            if let Some(tenant) = &past
+                && let Some(known) = tenant.remembers(&own)
+            {
+                let first = accepted(request, &known.operation_id, tenant);
                 if self.bind(request, bond).await? {
                     return Ok(first.again());
                 }
@@ -55,7 +57,10 @@ impl Intake {
             let before = past.as_ref().map(|tenant| tenant.plan.blueprint.clone());
             let tenant = match self.changed(request, past, pinned, now) {
                 Ok(Changed::Saved(tenant)) => tenant,
-                Ok(Changed::OnlyPlanned(plan)) => return Ok(planned(request, &plan, before)),
+                Ok(Changed::OnlyPlanned(plan, replaces)) => {
+                    let planned = planned(request, &plan, before);
+                    return Ok(Answer { replaces, ..planned });
+                }
                 Err(faults) => return Ok(rejected(request, faults)),
             };
             self.catalogue.keep(self.world.store.as_ref(), &tenant.plan.blueprint.digest).await?;
@@ -64,11 +69,7 @@ impl Intake {
             }
             match self.world.store.save(&tenant, seen.as_ref()).await {
                 Ok(_) => {
-                    return Ok(Answer::accepted(
-                        &request.request_id,
-                        &request.tenant_id,
-                        &request.operation_id,
-                    ));
+                    return Ok(accepted(request, &request.operation_id, &tenant));
                 }
                 Err(StoreError::Overtaken) => {}
                 Err(StoreError::Refused(why)) => {
@@ -133,7 +134,7 @@ impl Intake {
                 wish::retry(&mut tenant, now);
                 (tenant, previous)
             }
-            (Wish::Retry, Some(mut tenant)) => {
+            (Wish::Retry { .. }, Some(mut tenant)) => {
                 if mutant::is("M26")
                     && let Some(plan) = self.plan_of_the_day(&tenant)
                 {
@@ -143,7 +144,8 @@ impl Intake {
             }
         };
         if request.dry_run {
-            return Ok(Changed::OnlyPlanned(tenant.plan));
+            let replaces = replace::with_consent_of(&tenant, &request.request_id);
+            return Ok(Changed::OnlyPlanned(tenant.plan, replaces));
         }
         let operation = operation(request, &tenant, previous, now);
         take_on(&mut tenant, request, operation, now);
@@ -186,8 +188,9 @@ impl Intake {
         let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
         let planned = if forgets { &tenant.spec } else { &spec };
         let plan = self.plan_with(&base, &tenant.id, tenant.incarnation, planned)?;
-        refuse_replacement(tenant, &plan, &request.wish)?;
-        wish::update(tenant, spec, plan, now);
+        let consent = replace::consent(request, now);
+        let updated = wish::update(tenant, spec, plan, consent.as_ref(), now);
+        replace::refuse(tenant, &request.wish, updated)?;
         cut_access(tenant, &request.wish, &base, now);
         Ok(())
     }
@@ -210,10 +213,15 @@ impl Intake {
             let message = format!("tenant {id} is {status}: nothing has stopped{instead}");
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
         }
-        if request.dry_run {
-            return Ok(Changed::OnlyPlanned(tenant.plan));
-        }
+        let replaceable = removal::replaceable(&tenant);
         wish::retry(&mut tenant, now);
+        if let Some(consent) = replace::consent(request, now) {
+            removal::consent(&mut tenant, &replaceable, &consent);
+        }
+        if request.dry_run {
+            let replaces = replace::with_consent_of(&tenant, &request.request_id);
+            return Ok(Changed::OnlyPlanned(tenant.plan, replaces));
+        }
         if tenant.operations.is_empty() {
             tenant.operations.extend(tenant.halted.take());
         }
@@ -281,7 +289,7 @@ fn changed_spec(wish: &Wish, tenant: &Tenant, base: &Base, now: Timestamp) -> Re
             Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
         }
         Wish::Resume => Ok(Spec { suspended: None, ..spec }),
-        Wish::Signup(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => Ok(spec),
+        Wish::Signup(_) | Wish::Deprovision | Wish::Retry { .. } | Wish::Reconcile => Ok(spec),
     }
 }
 
@@ -290,13 +298,13 @@ fn cut_access(tenant: &mut Tenant, wish: &Wish, base: &Base, now: Timestamp) {
     match wish {
         Wish::Suspend(..) => cut::begin(tenant, base.blueprint.cutting_steps(), now),
         Wish::Resume => tenant.cut = None,
-        Wish::Signup(_) | Wish::Update(_) | Wish::Deprovision | Wish::Retry | Wish::Reconcile => {}
+        Wish::Signup(_) | Wish::Update(_) | Wish::Deprovision | Wish::Retry { .. } | Wish::Reconcile => {}
     }
 }
 
 enum Changed {
     Saved(Box<Tenant>),
-    OnlyPlanned(Arc<Plan>),
+    OnlyPlanned(Arc<Plan>, Vec<Replacement>),
 }
 
 fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: Timestamp) -> Operation {
@@ -319,7 +327,8 @@ fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Ti
     // A hopeless attempt before is overtaken by this wish; its outcome has been told.
     tenant.halted = None;
     tenant.version += 1;
-    let data = engine::common_data(tenant, &operation);
+    let mut data = engine::common_data(tenant, &operation);
+    replace::note(&mut data, tenant, &request.request_id);
     tenant.tell(&operation, "tenant.request.accepted", data, now);
     tenant.remember(request.past(&operation.id));
     tenant.operations.push(operation);
@@ -337,29 +346,10 @@ fn refuse_removed(tenant: &Tenant) -> Result<(), Vec<Fault>> {
     }
 }
 
-fn refuse_replacement(tenant: &Tenant, plan: &Plan, wish: &Wish) -> Result<(), Vec<Fault>> {
-    let (allowed, instead) = match wish {
-        Wish::Update(changes) => {
-            (changes.allow_replace, "send it with allowReplace true (and a new requestId) if that is wanted")
-        }
-        Wish::Signup(_)
-        | Wish::Suspend(..)
-        | Wish::Resume
-        | Wish::Deprovision
-        | Wish::Retry
-        | Wish::Reconcile => (
-            false,
-            "correct the blueprint, or send an update first, with allowReplace true if that is wanted",
-        ),
-    };
-    let replaced = wish::made_anew(tenant, plan);
-    if allowed || replaced.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<&str> = replaced.iter().map(StepName::as_str).collect();
-    let message =
-        format!("this {} removes and makes anew: {}; {instead}", wish.action().as_str(), names.join(", "));
-    Err(vec![Fault::new("/spec", "replace_not_allowed", message)])
+/// Taken, with what is deleted and made anew because the request allows it.
+fn accepted(request: &Request, operation_id: &str, tenant: &Tenant) -> Answer {
+    let answer = Answer::accepted(&request.request_id, &request.tenant_id, operation_id);
+    Answer { replaces: replace::with_consent_of(tenant, &request.request_id), ..answer }
 }
 
 fn rejected(request: &Request, mut faults: Vec<Fault>) -> Answer {

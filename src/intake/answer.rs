@@ -64,6 +64,17 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// An object that is deleted and made anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replacement {
+    /// Its step.
+    pub step: String,
+    /// Its Azure resource id, or the path of the object in Entra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
+}
+
 /// The answer to a request. A repeat of it gets the same answer, with `replayed` and how the tenant stands by then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -96,6 +107,9 @@ pub struct Answer {
     /// Everything that is wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+    /// What is deleted and made anew although it was in use, with the request's consent; of a dry run, what would be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<Replacement>,
     /// The plan, of a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Value>,
@@ -128,6 +142,7 @@ impl Answer {
             operation_id: Some(operation_id.to_owned()),
             code: None,
             faults: Vec::new(),
+            replaces: Vec::new(),
             plan: None,
             parked_as: None,
         }
@@ -154,6 +169,7 @@ impl Answer {
             operation_id: None,
             code: Some(code),
             faults,
+            replaces: Vec::new(),
             plan: None,
             parked_as: None,
         }

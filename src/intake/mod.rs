@@ -18,6 +18,7 @@ mod planning;
 mod quarantine;
 mod refuse;
 mod repeat;
+mod replace;
 mod request;
 mod strict;
 mod tell;
@@ -25,7 +26,7 @@ mod validate;
 mod written;
 
 pub use accept::subject;
-pub use answer::{Answer, Fault, Verdict};
+pub use answer::{Answer, Fault, Replacement, Verdict};
 pub use catalogue::{Catalogue, clashes};
 pub use envelope::{object, text};
 pub use events::{Delivered, Delivery, MAX_DELIVERY_BYTES, MAX_EVENTS, Turned, granted};

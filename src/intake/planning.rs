@@ -49,7 +49,7 @@ impl Intake {
             | Wish::Suspend(..)
             | Wish::Resume
             | Wish::Deprovision
-            | Wish::Retry
+            | Wish::Retry { .. }
             | Wish::Reconcile => Ok(None),
         }
     }

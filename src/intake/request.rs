@@ -74,7 +74,10 @@ pub enum Wish {
     /// Give it back.
     Resume,
     /// Try again what halted.
-    Retry,
+    Retry {
+        /// Whether what is blocked and was in use may be deleted and made anew.
+        allow_replace: bool,
+    },
     /// Look at every step, and put right what differs.
     Reconcile,
 }
@@ -88,7 +91,7 @@ impl Wish {
             Self::Deprovision => Action::Deprovision,
             Self::Suspend(..) => Action::Suspend,
             Self::Resume => Action::Resume,
-            Self::Retry => Action::Retry,
+            Self::Retry { .. } => Action::Retry,
             Self::Reconcile => Action::Reconcile,
         }
     }

@@ -180,7 +180,10 @@ impl Reader {
                 let _ = self.optional(spec, "reason", |read, place| read.text(place, MAX_TEXT));
                 Some(Wish::Resume)
             }
-            "retry" => Some(Wish::Retry),
+            "retry" => {
+                let allow_replace = self.optional(spec, "allowReplace", Self::flag).unwrap_or_default();
+                Some(Wish::Retry { allow_replace })
+            }
             "reconcile" => Some(Wish::Reconcile),
             "adopt" | "detach" | "verify" | "cancel" => {
                 let message = format!("the action {action} is not available yet");

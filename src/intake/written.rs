@@ -130,7 +130,8 @@ pub struct UpdateSpec {
     pub parameters: Option<Map<String, Value>>,
     /// Tags for the tenant's resources.
     pub tags: Option<BTreeMap<String, String>>,
-    /// Whether resources may be removed and made anew.
+    /// Whether resources that were in use may be deleted and made anew; the answer says which, and a dry run does so
+    /// beforehand.
     pub allow_replace: Option<bool>,
 }
 
@@ -168,7 +169,10 @@ pub struct DeprovisionSpec {
 /// The `spec` of a retry.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct RetrySpec {}
+pub struct RetrySpec {
+    /// Whether what is blocked as `needs-consent` may be deleted and made anew, with what stands on it.
+    pub allow_replace: Option<bool>,
+}
 
 /// The `spec` of a reconciliation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

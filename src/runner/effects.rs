@@ -155,6 +155,9 @@ pub(super) async fn erase(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>, trace:
     if reply.status == 404 {
         return Event::Written;
     }
+    if let Some(told) = remains.refused(&trace, &reply).filter(|_| !reply.is_success()) {
+        return Event::Seen(Seen::Unwanted(told));
+    }
     match operation::after_write(&reply) {
         Ok(Progress::Running { .. }) if mutant::is("M20") => done(),
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },

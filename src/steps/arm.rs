@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -131,7 +132,7 @@ fn network(kind: Option<&ResourceType>, fields: &Value) -> Option<String> {
     subnet.split_once("/subnets/").map(|(network, _)| network.to_owned())
 }
 
-/// What Azure says about a resource that it gave up on.
+/// What Azure says about a resource whose provisioning state is Failed or Canceled.
 pub(super) fn broken(resource: &Value) -> Option<Cause> {
     let state = operation::failed_state(resource)?;
     let message = format!("the resource is in state {}", failure::word(state));
@@ -249,7 +250,11 @@ impl ArmRemains {
                 let tagged = compare::member(&reply.body, "tags").is_some_and(Value::is_object);
                 let ours = vault.is_none_or(|id| is_id(id, &self.place.id))
                     && !(tagged && self.place.stranger(&reply.body).is_some());
-                Ok(if ours { Trace::Lingering(Outputs::new()) } else { Trace::Foreign })
+                Ok(match (ours, is_protected(&reply.body)) {
+                    (false, _) => Trace::Foreign,
+                    (true, true) => Trace::Retained(purge_date(&reply.body)),
+                    (true, false) => Trace::Lingering(dated(&reply.body)),
+                })
             }
             200..=299 => Err(Failure::nonsense("the answer shows no resource")),
             _ => Err(failure::classify(reply)),
@@ -298,7 +303,36 @@ impl Remains for ArmRemains {
                     Purge::Delete => Request::arm(Method::Delete, &id, version),
                 })
             }
-            Trace::Nothing | Trace::Settling | Trace::Foreign => None,
+            Trace::Nothing | Trace::Settling | Trace::Retained(_) | Trace::Foreign => None,
         }
     }
+
+    /// A purge that is not allowed at all: the vault is protected from it, which its deletion may not show.
+    fn refused(&self, trace: &Trace, reply: &Reply) -> Option<Trace> {
+        let Trace::Lingering(told) = trace else { return None };
+        let said = reply.body.to_string().to_ascii_lowercase();
+        let speaks = ["purge protection", "purgeprotection"].iter().any(|words| said.contains(words));
+        let forbids = reply.status == 405 || (speaks && matches!(reply.status, 400 | 403 | 409));
+        let until = told.get(PURGE_DATE).and_then(Value::as_str).and_then(|date| date.parse().ok());
+        forbids.then_some(Trace::Retained(until))
+    }
+}
+
+/// What a soft-deleted resource says of its end.
+const PURGE_DATE: &str = "scheduledPurgeDate";
+
+/// Whether nobody may purge a soft-deleted resource.
+fn is_protected(deleted: &Value) -> bool {
+    deleted.pointer("/properties/purgeProtectionEnabled") == Some(&Value::Bool(true))
+}
+
+/// When the service purges a soft-deleted resource by itself.
+fn purge_date(deleted: &Value) -> Option<Timestamp> {
+    deleted.pointer("/properties")?.get(PURGE_DATE)?.as_str()?.parse().ok()
+}
+
+/// The same to remember, for the case that the purge is refused.
+fn dated(deleted: &Value) -> Outputs {
+    let date = purge_date(deleted).map(|date| (PURGE_DATE.to_owned(), json!(date)));
+    date.into_iter().collect()
 }

@@ -48,16 +48,7 @@ impl Step for ArmUpdate {
         if let Some(owner) = self.place.stranger(resource) {
             return Ok(Verdict::Foreign(owner));
         }
-        match arm::judge_body(&self.place, &self.body, resource, &self.outputs)? {
-            // The resource is the other step's to make anew; this one waits for it.
-            Verdict::Broken(cause) => Err(Cause { class: FailureClass::Wait, ..cause }.into()),
-            verdict @ (Verdict::Absent
-            | Verdict::Matches(_)
-            | Verdict::Differs(_)
-            | Verdict::Settling
-            | Verdict::Foreign(_)
-            | Verdict::Lingering(_)) => Ok(verdict),
-        }
+        arm::judge_body(&self.place, &self.body, resource, &self.outputs)
     }
 
     fn write(&self, _seen: Option<&Value>) -> Option<Request> {
@@ -94,9 +85,7 @@ impl Remains for UpdateRemains {
         }
         let undo = self.undo.as_ref().unwrap_or(&Value::Null);
         let undone = compare::differences(&self.place.type_name, undo, resource).is_empty();
-        // A resource that Azure gave up on is about to be deleted as it is.
-        let hopeless = arm::broken(resource).is_some();
-        Ok(if undone || hopeless { Trace::Nothing } else { Trace::Present(Outputs::new()) })
+        Ok(if undone { Trace::Nothing } else { Trace::Present(Outputs::new()) })
     }
 
     fn erase(&self, trace: &Trace) -> Option<Request> {

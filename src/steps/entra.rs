@@ -216,7 +216,7 @@ impl Remains for Remnant {
                 Some(Request::graph(Method::Delete, path))
             }
             Trace::Lingering(told) => Some(Deleted::purge(&known_id(told)?)),
-            Trace::Nothing | Trace::Settling | Trace::Foreign => None,
+            Trace::Nothing | Trace::Settling | Trace::Retained(_) | Trace::Foreign => None,
         }
     }
 }

@@ -125,6 +125,7 @@ fn told_by(reply: &Reply, otherwise: FailureClass, without_words: &str) -> Failu
         class: decisive.map_or(otherwise, |(_, class)| class),
         message: sentence(&message),
         azure_request_id: azure_request_id.clone(),
+        resource_id: None,
     };
     let body = if reply.body.is_null() { String::new() } else { reply.body.to_string() };
     let raw = RawAnswer { status: reply.status, azure_request_id, body: cut(&redact(&body), RAW_CHARACTERS) };

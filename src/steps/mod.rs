@@ -3,6 +3,7 @@
 //! Pure: a step never sends. The runner sends what a step asks for and hands the reply back; the engine decides what
 //! to do about the verdict. A step looks first, judges, and writes only what is absent or differs.
 
+mod about;
 mod arm;
 mod arm_update;
 mod check;
@@ -19,9 +20,11 @@ mod role_assignment;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 pub use crate::secrets::redact;
+pub use about::about;
 pub use failure::{Failure, REFUSED_URL};
 pub use pages::{MAX_PAGES, Page, Pages, items};
 pub use request::{Api, GraphPath, Method, ObjectId, Reply, Request, odata_key};
@@ -50,7 +53,7 @@ pub enum Verdict {
     Foreign(String),
     /// It lies among the deleted under this id, ours: to be brought back, for other things know it by its ids.
     Lingering(String),
-    /// Azure gave up on it: it has to go before it can be made anew.
+    /// It is ours, but its provisioning state is Failed or Canceled: it is written again, or made anew if it was never ready.
     Broken(Cause),
 }
 
@@ -65,6 +68,8 @@ pub enum Trace {
     Lingering(Outputs),
     /// Azure is still removing it.
     Settling,
+    /// It is soft-deleted, and its service purges it by itself at that instant and lets nobody do so before.
+    Retained(Option<Timestamp>),
     /// What is there is not ours; ours is gone.
     Foreign,
 }
@@ -121,6 +126,10 @@ pub trait Remains: Send + Sync {
     fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure>;
     /// The request that removes what the look showed; `None` if there is nothing to remove.
     fn erase(&self, trace: &Trace) -> Option<Request>;
+    /// What a refusal to remove it says of what is there, where it says more than that it failed.
+    fn refused(&self, _trace: &Trace, _reply: &Reply) -> Option<Trace> {
+        None
+    }
 }
 
 /// The step that a planned step's rendered fields describe, and what it told when it was last ready.

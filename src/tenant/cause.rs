@@ -32,6 +32,8 @@ pub enum FailureClass {
     Denied,
     /// Nobody knows what it means: tried again a few times over a window, for most of what is not known passes.
     Unknown,
+    /// Only deleting something that was in use and making it anew could help, which somebody has to allow.
+    NeedsConsent,
     /// Asking again can't help: the request, the blueprint or a policy has to change.
     Permanent,
 }
@@ -47,7 +49,12 @@ impl FailureClass {
             | Self::Wait
             | Self::NeedsProvider
             | Self::Unknown => true,
-            Self::NameHeld | Self::Foreign | Self::Quota | Self::Denied | Self::Permanent => false,
+            Self::NameHeld
+            | Self::Foreign
+            | Self::Quota
+            | Self::Denied
+            | Self::NeedsConsent
+            | Self::Permanent => false,
         }
     }
 
@@ -80,6 +87,11 @@ impl FailureClass {
             Self::Unknown => {
                 "read what the service says, and when it no longer holds, run `tenantry retry TENANT`"
             }
+            Self::NeedsConsent => {
+                "repair the resource in Azure, then run `tenantry retry TENANT`; or run \
+                 `tenantry retry TENANT --allow-replace`, which deletes the resource with all that depends on it and \
+                 makes them anew"
+            }
             Self::Permanent => {
                 "mend what refused it, then run `tenantry retry TENANT`; or correct the request and send it as an \
                  update with `tenantry submit FILE`; or deprovision the tenant"
@@ -109,6 +121,9 @@ pub struct Cause {
     /// Azure's id of the request, for a support ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_request_id: Option<String>,
+    /// The id of the Azure resource that it is about, or the path of the object in Entra, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
 }
 
 /// What a service answered when something failed, for whoever looks into it. Kept in history alone; redacted and cut
@@ -135,7 +150,8 @@ impl Cause {
 
     /// A cause of our own making.
     pub fn ours(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), class, message: message.into(), azure_request_id: None }
+        let message = message.into();
+        Self { code: code.to_owned(), class, message, azure_request_id: None, resource_id: None }
     }
 }
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AccessCut, Action, Channel, DriftTold, External, Later, Notice, Placement, Proof, Spec, StepRecord,
-    Story, UnknownCodes,
+    AccessCut, Action, Channel, DriftTold, External, Later, Notice, Placement, Proof, Retained, Spec,
+    StepRecord, Story, UnknownCodes,
 };
 use crate::{
     blueprint::{BlueprintRef, Outputs, Plan},
@@ -244,6 +244,9 @@ pub struct Tenant {
     /// Codes of services that the table of errors does not know, as this tenant's steps met them.
     #[serde(default, skip_serializing_if = "UnknownCodes::is_empty")]
     pub unknown_codes: UnknownCodes,
+    /// What Azure keeps of this and earlier incarnations although it was deleted, and under which names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retained: Vec<Retained>,
     /// When somebody has to look at it again; `None` when nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,

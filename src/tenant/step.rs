@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Cause;
+use super::{Cause, Consent, Ground};
 use crate::{
     blueprint::{Kind, Outputs},
     ids::StepName,
@@ -117,6 +117,19 @@ pub struct StepRecord {
     /// Whether what is here has to go (before it may be made anew, if the plan still has it).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doomed: bool,
+    /// Why it may go; set together with [`Self::doomed`], by `engine::removal` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<Ground>,
+    /// Whether its object was ready in this incarnation, or was there before the first write: somebody may be using it, so
+    /// it is not deleted to mend it. Forgotten when the object is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_use: bool,
+    /// Who has allowed to delete it and make it anew, until it is ready again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// The step whose deletion takes this one's object along, as it could not be removed by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_to: Option<StepName>,
     /// Rises whenever the step begins anew, so that a late answer to an earlier question is not taken for a new one.
     #[serde(default)]
     pub turn: u32,
@@ -173,6 +186,10 @@ impl StepRecord {
             outputs: Outputs::new(),
             digest,
             doomed: false,
+            ground: None,
+            in_use: false,
+            consent: None,
+            left_to: None,
             turn: 0,
             wrote_at: None,
             attempts: 0,
@@ -189,6 +206,8 @@ impl StepRecord {
 
     /// Begins anew: what was known about progress is forgotten, what was made is not.
     pub fn begin_anew(&mut self, now: Timestamp) {
+        self.in_use |= self.state == StepState::Ready;
+        self.left_to = None;
         self.state = StepState::Waiting;
         self.turn += 1;
         self.attempts = 0;

@@ -12,7 +12,7 @@ use tenantry::{
     blueprint::{BlueprintRef, Kind, Plan, PlannedStep},
     engine::wish,
     ids::StepName,
-    tenant::{Action, Operation, Placement, Spec, Tenant},
+    tenant::{Action, Consent, Operation, Placement, Spec, Tenant},
 };
 
 pub(crate) fn name(text: &str) -> StepName {
@@ -58,6 +58,13 @@ fn step(word: &str) -> (StepName, PlannedStep) {
 
 pub(crate) fn spec() -> Spec {
     serde_json::from_value(json!({"displayName": "Contoso", "tier": "dedicated"})).unwrap()
+}
+
+/// An update whose sender allows that things are made anew.
+#[allow(dead_code, reason = "each test takes its part")]
+pub(crate) fn update(tenant: &mut Tenant, text: &str, now: Timestamp) {
+    let consent = Consent { request_id: format!("update-{}", tenant.generation), at: now };
+    wish::update(tenant, spec(), plan(text), Some(&consent), now).unwrap();
 }
 
 /// A tenant that has just been signed up.

@@ -3,8 +3,9 @@
 //! | command | what it does |
 //! |---|---|
 //! | `sign-up PLAN`, `update PLAN`, `remove`, `retry` | changes the wish; `plans.rs` has the form of a plan |
+//! | `update-allowed PLAN`, `retry-allowed` | the same with consent to make anew what was in use |
 //! | `look STEP absent, matches, differs, settling, foreign, broken or lingering` | answers a look at something wanted |
-//! | `find STEP nothing, present, lingering, settling or foreign` | answers a look at something doomed |
+//! | `find STEP nothing, present, lingering, settling, retained or foreign` | answers a look at something doomed |
 //! | `write STEP`, `erase STEP` | records an intent, as before sending |
 //! | `done STEP` | a write or delete was carried out |
 //! | `running STEP [url] [limit SECONDS] [after SECONDS]` | Azure works on it |
@@ -26,10 +27,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
     blueprint::Outputs,
-    engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, wish},
+    engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
     ids::StepName,
     steps::{Failure, Trace, Verdict},
-    tenant::{Action, Cause, FailureClass, Poll, PollStyle, StepState, Story, Tenant},
+    tenant::{Action, Cause, Consent, FailureClass, Poll, PollStyle, StepState, Story, Tenant},
 };
 
 use super::plans;
@@ -93,8 +94,25 @@ impl Stage {
             ["sign-up", plan @ ..] => self.tenant = Some(plans::tenant(plans::plan(&plan.join(" ")), now)),
             ["update", plan @ ..] => {
                 let tenant = self.tenant();
-                wish::update(tenant, plans::spec(), plans::plan(&plan.join(" ")), now);
+                let plan = plans::plan(&plan.join(" "));
+                match wish::update(tenant, plans::spec(), plan, None, now) {
+                    Ok(()) => plans::take_on(tenant, Action::Update, now),
+                    Err(replaced) => {
+                        let names: Vec<&str> = replaced.iter().map(StepName::as_str).collect();
+                        let _ = writeln!(self.trace, "    refused: it makes anew {}", names.join(", "));
+                    }
+                }
+            }
+            ["update-allowed", plan @ ..] => {
+                let tenant = self.tenant();
+                plans::update(tenant, &plan.join(" "), now);
                 plans::take_on(tenant, Action::Update, now);
+            }
+            ["retry-allowed"] => {
+                let replaced = removal::replaceable(self.tenant());
+                self.retry();
+                let consent = Consent { request_id: "retry".into(), at: now };
+                removal::consent(self.tenant(), &replaced, &consent);
             }
             ["remove"] => {
                 let tenant = self.tenant();
@@ -264,6 +282,11 @@ impl Stage {
             (record.written, "written".to_owned()),
             (record.failures > 0, format!("failures {}", record.failures)),
             (record.recreated > 0, format!("recreated {}", record.recreated)),
+            (record.consent.is_some(), "consent".to_owned()),
+            (
+                record.left_to.is_some(),
+                format!("left to {}", record.left_to.as_ref().map_or("", |name| name.as_str())),
+            ),
         ];
         let marks: Vec<String> = marks.into_iter().filter(|(show, _)| *show).map(|(_, mark)| mark).collect();
         if marks.is_empty() { text } else { format!("{text} [{}]", marks.join(", ")) }
@@ -357,6 +380,7 @@ fn trace(word: &str) -> Trace {
         "present" => Trace::Present(Outputs::new()),
         "lingering" => Trace::Lingering(Outputs::new()),
         "settling" => Trace::Settling,
+        "retained" => Trace::Retained("2027-01-01T00:00:00Z".parse().ok()),
         "foreign" => Trace::Foreign,
         other => panic!("no trace {other}"),
     }

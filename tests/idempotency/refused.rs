@@ -94,6 +94,13 @@ async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     let id = life.deliver(&case.signup()).await;
     assert_eq!(life.rest(&id).await, Status::Active, "{}", life.told);
     assert_eq!(life.portrait(&id).await, *usual, "{}", life.told);
+    if let Some(undo) = undone(&life, &id, at).await {
+        // It goes with what it was to be undone at, whoever refuses that.
+        assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.told);
+        assert!(life.gremlin.struck(), "{}: never came to it", life.told);
+        life.ended_well(&id, &[&STORY[..2], &STORY[4..]].concat()).await;
+        return undo;
+    }
     assert_eq!(remove(&mut life, &id).await, Status::Failed, "{}", life.told);
     let step = visible(&life, &id, "deprovision").await;
     assert_ne!(life.objects(&id).await, Value::Array(Vec::new()), "{}: nothing is left to remove", life.told);
@@ -113,6 +120,14 @@ async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     ];
     life.ended_well(&id, &story).await;
     step
+}
+
+/// The step whose undo a change is: a removal puts nothing else.
+async fn undone(life: &Life, id: &TenantId, at: &Spot) -> Option<StepName> {
+    let Spot::Change(change, _) = at else { return None };
+    let plan = life.document(id).await.plan;
+    let undo = plan.steps.iter().find(|(_, step)| step.kind == Kind::ArmUpdate).map(|(name, _)| name.clone());
+    undo.filter(|_| change.starts_with("PUT "))
 }
 
 async fn everywhere(case: Case) {

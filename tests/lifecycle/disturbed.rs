@@ -192,6 +192,9 @@ async fn a_strangers_object_in_a_tenants_place_is_never_touched() {
     let events = stage.until_told("contoso", "tenant.operation.waiting", 1).await;
     let waiting = events.iter().find(|event| text(event, "/type").contains("waiting")).unwrap();
     assert_eq!(text(waiting, "/data/error/class"), "foreign");
+    let theirs = text(&before, "/id");
+    assert!(text(waiting, "/data/error/resourceId").eq_ignore_ascii_case(theirs), "{waiting:#}");
+    assert!(text(step, "/cause/resourceId").eq_ignore_ascii_case(theirs), "{step:#}");
     assert_eq!(stage.get(&place).await, before, "the stranger is as it was");
 
     // And it stays when the tenant goes.

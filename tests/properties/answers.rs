@@ -10,7 +10,7 @@ use tenantry::{
 };
 
 /// Every class of failure.
-pub(crate) const CLASSES: [FailureClass; 12] = [
+pub(crate) const CLASSES: [FailureClass; 13] = [
     FailureClass::Transient,
     FailureClass::Throttled,
     FailureClass::Ambiguous,
@@ -22,6 +22,7 @@ pub(crate) const CLASSES: [FailureClass; 12] = [
     FailureClass::Quota,
     FailureClass::Denied,
     FailureClass::Unknown,
+    FailureClass::NeedsConsent,
     FailureClass::Permanent,
 ];
 

@@ -39,13 +39,13 @@ pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static 
             Verdict::Matches(_) => &["ready"],
             Verdict::Settling => &["settling", "halted"],
             Verdict::Foreign(_) => &["halted"],
-            // It goes first, and begins anew; where nothing of it is on record and nothing is wanted, it is over.
-            Verdict::Broken(_) => &["waiting", "halted", "gone"],
+            // What was never ready goes first, and begins anew; else it is written again.
+            Verdict::Broken(_) => &["waiting", "writing", "settling", "backoff", "halted", "gone"],
             Verdict::Absent | Verdict::Lingering(_) | Verdict::Differs(_) => SAME_OR_BEHIND[at],
         },
         Event::Seen(Seen::Unwanted(trace)) => match trace {
             Trace::Nothing => &["gone", "waiting", "backoff", "halted"],
-            Trace::Foreign => &["gone", "waiting"],
+            Trace::Foreign | Trace::Retained(_) => &["gone", "waiting"],
             Trace::Settling => &["settling", "halted"],
             Trace::Present(_) | Trace::Lingering(_) => SAME_OR_BEHIND[at],
         },
@@ -100,6 +100,7 @@ pub(crate) fn events() -> Vec<Event> {
         Trace::Present(Outputs::new()),
         Trace::Lingering(Outputs::new()),
         Trace::Settling,
+        Trace::Retained(None),
         Trace::Foreign,
     ];
     let soon = Some(Duration::from_secs(7));

@@ -148,7 +148,7 @@ async fn a_deleted_vault_holds_its_name_until_it_is_purged() {
     world.put(&id, VAULT, protected).await.is(201);
     world.pass(25);
     world.delete(&id, VAULT).await.is(200);
-    world.send("POST", &purge, None).await.refuses(400, "DeletedVaultPurge");
+    world.send("POST", &purge, None).await.refuses(405, "MethodNotAllowed");
     world.pass(91 * 24 * 3600);
     world.get(&deleted, VAULT).await.is(404);
     world.put(&id, VAULT, vault_body()).await.is(201);

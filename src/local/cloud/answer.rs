@@ -72,7 +72,10 @@ pub(crate) async fn respond(
         };
         return note(inner, &call, reply).await.map(Some);
     }
-    let reply = formed(inner, service, call, fault.fail_operation, request_id).await?;
+    let mut reply = formed(inner, service, call, fault.fail_operation, request_id).await?;
+    if let (Some(state), Some(Body::Json(body))) = (&fault.show_state, &mut reply.body) {
+        operations::set_state(body, state);
+    }
     Ok((!fault.drop_reply).then_some(reply))
 }
 

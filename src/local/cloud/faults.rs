@@ -1,4 +1,5 @@
-//! Faults that a test asks for, kept in memory: another answer, no answer, or an operation that fails.
+//! Faults that a test asks for, kept in memory: another answer, no answer, an operation that fails, or a resource that is
+//! shown in another provisioning state than it has.
 
 use std::{
     collections::BTreeMap,
@@ -60,6 +61,9 @@ pub(crate) struct Fault {
     pub(crate) drop_reply: bool,
     #[serde(default)]
     pub(crate) fail_operation: Option<Failure>,
+    /// The provisioning state that an answer shows in place of the resource's own.
+    #[serde(default)]
+    pub(crate) show_state: Option<String>,
 }
 
 const fn once() -> u32 {

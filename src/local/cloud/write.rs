@@ -326,8 +326,17 @@ fn apply(change: &mut Change<'_>, draft: &Draft<'_>, mut object: Object) -> Outc
     if let Some(key) = kind.name_key(draft.place.name(), object.text("/location")) {
         change.take_name(&key, &object.id)?;
     }
-    let shown = object.body.clone();
     let tenant = object.tenant.clone();
+    let at_once = match kind.answer {
+        Answer::Done(_) => true,
+        Answer::Location { updates } => !(new || updates),
+        Answer::Status | Answer::Resource(_) | Answer::Refused => false,
+    };
+    // What is done at once has no operation that could fail; the resource itself says so.
+    if at_once && kind.states.is_some() && change.failure.take().is_some() {
+        operations::set_state(&mut object.body, "Failed");
+    }
+    let shown = object.body.clone();
     let seconds = if new { kind.seconds.0 } else { kind.seconds.1 };
     let (reply, follow) = match kind.answer {
         Answer::Done(status) => (Reply::json(if new { status } else { 200 }, shown), None),

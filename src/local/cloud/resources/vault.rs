@@ -131,9 +131,9 @@ pub(crate) fn read_deleted(look: &impl Look, call: &Call, location: &str, name: 
 pub(crate) fn purge(change: &mut Change<'_>, call: &Call, location: &str, name: &str) -> Outcome {
     let object = deleted(change, call, location, name)?;
     if is_protected(&object) {
-        let message =
-            "Operation \"purge\" is not allowed because purge protection is enabled for this vault.";
-        return refuse(400, "DeletedVaultPurge", message);
+        let message = "Operation \"DeletedVaultPurge\" is not allowed because purge protection is enabled for this \
+                       vault. Key Vault service will automatically purge it after the retention period has passed.";
+        return refuse(405, "MethodNotAllowed", message);
     }
     let tenant = object.tenant.clone();
     let (mut object, seconds) = (object, PURGE_SECONDS);

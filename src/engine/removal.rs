@@ -1,0 +1,196 @@
+//! What may be deleted, and why: the one place that marks steps for deletion.
+//!
+//! Whatever was in use is deleted only if the tenant is to go, if its step has left the plan, or if a request has allowed
+//! it for this very step. `decide` asks for a deletion only where that holds, whoever marked the step.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    blueprint::{Kind, Plan, ResourceType},
+    ids::StepName,
+    mutant,
+    tenant::{Consent, FailureClass, Goal, Ground, StepRecord, StepState, Tenant},
+};
+
+/// Why the object of a step may be deleted under this plan; `None` if it may not.
+pub(super) fn ground(tenant: &Tenant, plan: &Plan, name: &StepName) -> Option<Ground> {
+    let record = tenant.steps.get(name)?;
+    if tenant.goal == Goal::Absent {
+        return Some(Ground::TenantGoes);
+    }
+    if !plan.steps.contains_key(name) {
+        return Some(Ground::LeftPlan);
+    }
+    if mutant::is("M50") || !(record.in_use || record.state == StepState::Ready) {
+        return Some(Ground::NeverReady);
+    }
+    record.consent.clone().map(Ground::Consent)
+}
+
+/// Whether a step that is marked for deletion may really be deleted.
+pub(super) fn may_erase(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
+    record.doomed && (record.ground.is_some() || ground(tenant, &tenant.plan, name).is_some())
+}
+
+/// Marks steps for deletion, with all that stand on them. What never began is gone already.
+///
+/// What was in use and stands on something that was never ready does not really stand on it yet: it stays.
+///
+/// # Errors
+/// The steps that may not be deleted; nothing is changed then.
+pub(super) fn mark(
+    tenant: &mut Tenant,
+    plan: &Plan,
+    names: &BTreeSet<StepName>,
+    now: Timestamp,
+) -> Result<(), BTreeSet<StepName>> {
+    let all = standing_on(tenant, names);
+    let kept = withheld(tenant, plan, &all);
+    let used = |name: &StepName| tenant.steps.get(name).is_some_and(|record| record.in_use);
+    if !kept.is_empty() && names.iter().any(|name| kept.contains(name) || used(name)) {
+        return Err(kept);
+    }
+    for name in all.difference(&kept) {
+        let ground = ground(tenant, plan, name);
+        let absent = tenant.goal == Goal::Absent;
+        let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed) else { continue };
+        record.begin_anew(now);
+        match record.target {
+            Some(_) => (record.doomed, record.ground) = (true, ground),
+            None if absent => record.state = StepState::Gone,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// The steps among these whose objects may not be deleted.
+fn withheld(tenant: &Tenant, plan: &Plan, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
+    let made = |name: &&StepName| {
+        tenant.steps.get(*name).is_some_and(|record| record.target.is_some() && !record.doomed)
+    };
+    names.iter().filter(made).filter(|name| ground(tenant, plan, name).is_none()).cloned().collect()
+}
+
+/// These steps, and all that stand on them.
+pub(super) fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
+    let mut all = names.clone();
+    loop {
+        let above = tenant.steps.iter().filter(|(_, record)| !record.needs.is_disjoint(&all));
+        let above: Vec<StepName> =
+            above.map(|(name, _)| name.clone()).filter(|name| !all.contains(name)).collect();
+        if above.is_empty() {
+            return all;
+        }
+        all.extend(above);
+    }
+}
+
+/// What is deleted and made anew if a retry allows it: every object that is blocked because only that could help, and
+/// what stands on them. A retry gives its consent to these steps and no others.
+pub fn replaceable(tenant: &Tenant) -> BTreeSet<StepName> {
+    let blocked = tenant.steps.iter().filter(|(_, record)| {
+        !record.doomed && record.state.halted().is_some_and(|cause| cause.class == FailureClass::NeedsConsent)
+    });
+    let roots = blocked.filter_map(|(name, _)| object_of(tenant, name)).collect();
+    replaced_with(tenant, &roots)
+}
+
+/// What has to go if these are deleted and made anew.
+pub(super) fn replaced_with(tenant: &Tenant, roots: &BTreeSet<StepName>) -> BTreeSet<StepName> {
+    let mut all = standing_on(tenant, roots);
+    all.retain(|name| tenant.steps.get(name).is_some_and(|record| record.target.is_some() && !record.doomed));
+    all
+}
+
+/// The step that makes the object which a step writes: itself, or for a later change of another step's object, that one.
+pub(super) fn object_of(tenant: &Tenant, name: &StepName) -> Option<StepName> {
+    let record = tenant.steps.get(name)?;
+    if record.kind != Kind::ArmUpdate {
+        return Some(name.clone());
+    }
+    let id = target_id(record)?;
+    let makes = |other: &StepRecord| {
+        other.kind == Kind::Arm && target_id(other).is_some_and(|other| other.eq_ignore_ascii_case(id))
+    };
+    tenant.steps.iter().find(|(_, other)| makes(other)).map(|(name, _)| name.clone())
+}
+
+/// Gives consent for these steps, in place of all that was given before.
+pub fn consent(tenant: &mut Tenant, names: &BTreeSet<StepName>, consent: &Consent) {
+    withdraw(tenant);
+    for name in names {
+        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed) {
+            record.consent = Some(consent.clone());
+        }
+    }
+}
+
+/// Whether a step's object may be deleted because this request allowed it.
+pub fn has_consent_of(tenant: &Tenant, name: &StepName, request_id: &str) -> bool {
+    let given = tenant.steps.get(name).and_then(|record| record.consent.as_ref());
+    given.is_some_and(|consent| consent.request_id == request_id)
+}
+
+/// Takes back all consent that was not used: it was for the work of an earlier request.
+pub(super) fn withdraw(tenant: &mut Tenant) {
+    tenant.steps.values_mut().filter(|record| !record.doomed).for_each(|record| record.consent = None);
+}
+
+/// The step to whose deletion this one's removal may be left: an undo of what goes anyway, and what can't go because such an
+/// undo was refused. Whatever else Azure refuses to delete is for a person: somebody may have locked it.
+pub(super) fn carrier(tenant: &Tenant, name: &StepName) -> Option<StepName> {
+    let is_undo = tenant.steps.get(name)?.kind == Kind::ArmUpdate;
+    let after_undo =
+        || tenant.steps.values().any(|other| other.needs.contains(name) && is_carried(tenant, other));
+    (is_undo || after_undo()).then(|| around(tenant, name)).flatten()
+}
+
+/// The nearest resource around a step's object that is marked for deletion.
+///
+/// `None` for what has to be asked to leave nothing behind: with what it is a part of it would be deleted softly.
+fn around(tenant: &Tenant, name: &StepName) -> Option<StepName> {
+    let record = tenant.steps.get(name).filter(|record| record.doomed)?;
+    let kind = record.target.as_ref()?.get("type").and_then(Value::as_str).and_then(ResourceType::find);
+    let goes_along = match record.kind {
+        Kind::Arm => kind.is_none_or(|kind| kind.purge_query.is_none()),
+        Kind::ArmUpdate => true,
+        Kind::RoleAssignment
+        | Kind::EntraApplication
+        | Kind::ServicePrincipal
+        | Kind::FederatedCredential
+        | Kind::Check
+        | Kind::Isolation => false,
+    };
+    let id = target_id(record).filter(|_| goes_along)?;
+    let around = tenant.steps.iter().filter_map(|(other, around)| {
+        let theirs = target_id(around).filter(|_| around.kind == Kind::Arm && other != name)?;
+        let holds = is_within(id, theirs) && goes(tenant, other);
+        holds.then(|| (theirs.len(), other.clone()))
+    });
+    around.max().map(|(_, other)| other)
+}
+
+/// Whether a resource is another, or a part of it.
+fn is_within(id: &str, other: &str) -> bool {
+    let other = other.trim_end_matches('/');
+    id.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other))
+        && matches!(id.as_bytes().get(other.len()), None | Some(b'/'))
+}
+
+/// Whether a step is marked for deletion and its object not yet known to be gone.
+pub(super) fn goes(tenant: &Tenant, name: &StepName) -> bool {
+    tenant.steps.get(name).is_some_and(|record| record.doomed && record.state != StepState::Gone)
+}
+
+/// Whether a step's object is left to another one's deletion, and that has not ended.
+pub(super) fn is_carried(tenant: &Tenant, record: &StepRecord) -> bool {
+    record.left_to.as_ref().is_some_and(|carrier| goes(tenant, carrier))
+}
+
+fn target_id(record: &StepRecord) -> Option<&str> {
+    record.target.as_ref()?.get("id")?.as_str()
+}
