@@ -28,7 +28,7 @@ use crate::{
 /// How much one sweep takes on; the next one goes on.
 const BATCH: usize = 200;
 /// How many rows that can't be read one sweep takes on beside that.
-const MOST_UNREADABLE: usize = 4 * BATCH;
+const MOST_UNREADABLE: usize = 800;
 /// How many of that it has in hand at once.
 const AT_ONCE: usize = 16;
 /// After how long a sweep begins nothing more, and the drives that it has begun park their tenants: sweeps are a minute

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use redb::{Database, TableDefinition};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, Command},
@@ -76,6 +77,49 @@ async fn a_first_signal_ends_within_five_seconds_and_a_second_one_at_once() {
     let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
     assert_eq!(ended.code(), Some(0), "serving was all that was asked for");
+}
+
+/// A message that can't be taken in is answered late, later each time it comes.
+#[tokio::test]
+async fn the_end_does_not_wait_for_an_answer_that_is_kept_back() {
+    let folder = folder();
+    let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
+    let begun = run(tenantry(folder.path(), &[&arguments[..], &["--exit-when-idle"]].concat())).await;
+    assert_eq!(begun.code, Some(0), "{begun:?}");
+    {
+        let tenants: TableDefinition<'_, &str, (u64, &str)> = TableDefinition::new("tenants");
+        let database = Database::create(folder.path().join("data/state.redb")).unwrap();
+        let change = database.begin_write().unwrap();
+        change.open_table(tenants).unwrap().insert("contoso", (1, "nonsense")).unwrap();
+        change.commit().unwrap();
+    }
+    let mut command = tenantry(folder.path(), &arguments);
+    command.arg(repository().join("examples/signups/contoso.json")).env("TENANTRY_LOG", "tenantry=debug");
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // Three times in the first delivery's five seconds; the second one's ten have just begun.
+    for _ in 0..4 {
+        loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+            if line.contains("not saved yet") {
+                break;
+            }
+        }
+    }
+    let rest = tokio::spawn(async move {
+        let mut rest = String::new();
+        while let Ok(Some(line)) = lines.next_line().await {
+            rest += &line;
+        }
+        rest
+    });
+    let begun = now();
+    signal(&child, "INT").await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(5500), "{:?}", begun.elapsed());
+    assert_eq!(ended.code(), Some(130), "what was asked for is not done");
+    let rest = rest.await.unwrap();
+    assert!(rest.contains("did not come to its end in time"), "it was not kept back: {rest}");
 }
 
 #[tokio::test]
