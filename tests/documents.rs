@@ -215,7 +215,7 @@ fn documents_that_this_program_does_not_read_are_told_apart() {
     assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"));
     assert_eq!(
         error.to_string(),
-        "the stored document has schema tenantry.tenant/2; this version reads tenantry.tenant/1"
+        "the stored document has schema \"tenantry.tenant/2\"; this version reads tenantry.tenant/1"
     );
     // A later schema may have another shape altogether; what matters is still said.
     let error = open(r#"{"schema": "tenantry.tenant/2", "everything": "else"}"#).unwrap_err();
