@@ -1,5 +1,7 @@
 //! From JSON to a [`Request`], or everything that is wrong with it.
 
+mod actions;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -165,102 +167,6 @@ impl Reader {
             (None, Some(action)) => Some(action.to_owned()),
             (None, None) => self.fault(&top.object("action"), "missing", "action is required"),
         }
-    }
-
-    fn wish(&mut self, action: &str, spec: &Place<'_>) -> Option<Wish> {
-        if !spec.value.is_null() && !spec.value.is_object() {
-            return self.wrong_type(spec, "an object");
-        }
-        match action {
-            "signup" => self.signup(spec),
-            "update" => self.update(spec),
-            "deprovision" => self.deprovision(spec),
-            "suspend" => self.suspend(spec),
-            "resume" => {
-                let _ = self.optional(spec, "reason", |read, place| read.text(place, MAX_TEXT));
-                Some(Wish::Resume)
-            }
-            "retry" => {
-                let allow_replace = self.optional(spec, "allowReplace", Self::flag).unwrap_or_default();
-                Some(Wish::Retry { allow_replace })
-            }
-            "reconcile" => Some(Wish::Reconcile),
-            "adopt" | "detach" | "verify" | "cancel" => {
-                let message = format!("the action {action} is not available yet");
-                self.faults.push(Fault::new(action_pointer(spec), "not_supported", message));
-                None
-            }
-            _ => {
-                let message =
-                    "the action is one of signup, update, suspend, resume, deprovision, retry, reconcile";
-                self.faults.push(Fault::new(action_pointer(spec), "unknown_value", message));
-                None
-            }
-        }
-    }
-
-    fn signup(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let display_name = self.required(spec, "displayName", |read, place| read.text(place, MAX_NAME));
-        let tier = self.required(spec, "tier", |read, place| read.text(place, MAX_NAME));
-        let region = self.optional(spec, "region", Self::region);
-        let home_tenant_id = self.optional(spec, "homeTenantId", Self::guid);
-        let admin_contact = self.optional(spec, "adminContact", |read, place| read.text(place, MAX_TEXT));
-        let blueprint = self.blueprint(spec);
-        let quantity = self.optional(spec, "quantity", Self::count);
-        let parameters = self.optional(spec, "parameters", Self::parameters).unwrap_or_default();
-        let tags = self.optional(spec, "tags", Self::tags).unwrap_or_default();
-        Some(Wish::Signup(Spec {
-            display_name: display_name?,
-            tier: tier?,
-            region,
-            home_tenant_id,
-            admin_contact,
-            blueprint,
-            quantity,
-            parameters,
-            tags,
-            suspended: None,
-        }))
-    }
-
-    fn update(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let text = |read: &mut Self, place: &Place<'_>| read.text(place, MAX_TEXT);
-        Some(Wish::Update(Changes {
-            display_name: self.optional(spec, "displayName", |read, place| read.text(place, MAX_NAME)),
-            tier: self.optional(spec, "tier", text),
-            quantity: self.optional(spec, "quantity", Self::count),
-            blueprint: self.blueprint(spec),
-            admin_contact: self.optional(spec, "adminContact", text),
-            parameters: self.optional(spec, "parameters", Self::parameters).unwrap_or_default(),
-            tags: self.optional(spec, "tags", Self::tags),
-            allow_replace: self.optional(spec, "allowReplace", Self::flag).unwrap_or_default(),
-        }))
-    }
-
-    fn deprovision(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let _ = self.optional(spec, "reason", |read, place| read.text(place, MAX_TEXT));
-        let grace = self.optional(spec, "gracePeriod", Self::duration);
-        if grace.is_some_and(|grace| !grace.is_zero()) {
-            let place = spec.object("gracePeriod");
-            return self.fault(&place, "not_supported", "removal begins at once: send PT0S, or leave it out");
-        }
-        if spec.member("retain").is_some_and(|retain| retain.value != &Value::Array(Vec::new())) {
-            return self.fault(
-                &spec.object("retain"),
-                "not_supported",
-                "nothing can be retained: leave it out",
-            );
-        }
-        Some(Wish::Deprovision)
-    }
-
-    fn suspend(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let reason = self.required(spec, "reason", |read, place| {
-            read.one_of(place, "the reason is billing, abuse, customer or operator")
-        });
-        let mode =
-            self.optional(spec, "mode", |read, place| read.one_of(place, "the mode is access or compute"));
-        Some(Wish::Suspend(reason?, mode.unwrap_or_default()))
     }
 
     /// A word of a closed list.

@@ -69,8 +69,8 @@ fn rows() -> Vec<Row> {
             "a list that goes on elsewhere",
             Kind::RoleAssignment,
             json!({"value": [], "nextLink": "https://attacker.example/next"}),
-            "absent",
-            "nothing",
+            NONSENSE,
+            NONSENSE,
         ),
         (
             132,
