@@ -5,6 +5,25 @@ use tenantry::tenant::{Extent, Status, Tenant};
 
 use super::azure::{Azure, Replicated, is_intruders, mark, text};
 
+/// I24: the way in that a suspended tenant still has.
+pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
+    tenant.spec.suspended.as_ref()?;
+    let id = tenant.id.as_str();
+    let own = |body: &&Value| mark(body).as_deref() == Some(id);
+    let identities = azure.objects.values().map(|object| &object.body).filter(own);
+    let identities = identities.map(|body| text(body, "/properties/principalId"));
+    let principals = azure.principals.values().filter_map(Replicated::primary).filter(own);
+    let holders: Vec<&str> =
+        identities.chain(principals.map(|body| text(body, "/id"))).filter(|id| !id.is_empty()).collect();
+    let mut grants = azure.grants.values().filter_map(Replicated::primary);
+    let kept = grants.find(|grant| holders.contains(&text(grant, "/properties/principalId")))?;
+    Some(format!(
+        "{} still has a role at {}",
+        text(kept, "/properties/principalId"),
+        text(kept, "/properties/scope")
+    ))
+}
+
 /// What an active tenant lacks, or has wrongly or too often.
 pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let id = tenant.id.as_str();
@@ -47,6 +66,10 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let vault = of_kind("vaults").pop().cloned().unwrap_or_default();
     if vault.pointer("/properties/level") != Some(&level) {
         return Some(format!("its vault has not level {level}"));
+    }
+    let place = tenant.spec.parameters.get("place").cloned().unwrap_or(json!("westeurope"));
+    if vault.get("location") != Some(&place) {
+        return Some(format!("its vault is not in {place}"));
     }
     let scope = text(&vault, "/id").to_ascii_lowercase();
     let grants: Vec<&Value> = azure.grants.values().filter_map(Replicated::primary).collect();
