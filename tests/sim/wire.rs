@@ -192,8 +192,8 @@ impl Line {
     fn learn(&self, request: &Request, reply: &Reply) {
         let key = (self.shared.hub.invocation(), request.path.clone());
         let mut pauses = self.shared.pauses();
-        let (now, skew) = (self.shared.hub.now(), self.shared.plan.skew);
-        match asked_to_wait(reply, now, skew).filter(|_| reply.status == 429) {
+        let now = self.shared.hub.now();
+        match asked_to_wait(reply, now).filter(|_| reply.status == 429) {
             Some(until) => _ = pauses.told.insert(key, until),
             None if reply.status == 429 || reply.status >= 500 => _ = pauses.told.remove(&key),
             // Whoever was served since, the service does not want to be left alone any more.
@@ -266,15 +266,15 @@ impl Wire for Line {
     }
 }
 
-/// Until when a service wants to be left alone; a date holds by the worker's clock.
-fn asked_to_wait(reply: &Reply, now: Millis, skew: Millis) -> Option<Millis> {
+/// Until when a service wants to be left alone; a date is told in whole seconds.
+fn asked_to_wait(reply: &Reply, now: Millis) -> Option<Millis> {
     let value = reply.header("retry-after")?;
     if let Ok(seconds) = value.parse::<f64>() {
         return Some(now + (seconds * 1000.0) as Millis);
     }
     let date = jiff::fmt::strtime::parse("%a, %d %b %Y %H:%M:%S GMT", value).ok()?;
     let at = date.to_datetime().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    Some(millis_of(at) - 2 * skew)
+    Some(millis_of(at))
 }
 
 /// Where a worker stands that has sent something and knows the answer, if it knows it.

@@ -14,7 +14,7 @@ use crate::{exec::Millis, ledger::stamp_of};
 /// Codes that are in no table, under statuses that nobody would try again. Each of them passes within minutes.
 pub(crate) const RIDDLES: [(u16, &str); 6] = [
     (400, "RegionIsWarmingUp"),
-    (406, "RepresentationNotSettled"),
+    (417, "RepresentationNotSettled"),
     (422, "DependencyGraphPending"),
     (424, "UpstreamNotConverged"),
     (428, "PartitionMoving"),
@@ -87,8 +87,10 @@ impl Azure {
         let value = match form {
             0 => {
                 self.hit("Retry-After as a date");
-                let whole = (self.now + seconds * 1000 + 999) / 1000 * 1000;
-                stamp_of(whole).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+                // A date counts from that of the answer, for the clocks of two machines differ.
+                let date = |at: Millis| stamp_of(at).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                answer.headers.insert("date".to_owned(), date(self.now));
+                date(self.now + seconds * 1000)
             }
             1 => {
                 self.hit("Retry-After with a fraction");
