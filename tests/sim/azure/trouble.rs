@@ -14,7 +14,7 @@ use crate::{exec::Millis, ledger::stamp_of};
 /// Codes that are in no table, under statuses that nobody would try again. Each of them passes within minutes.
 pub(crate) const RIDDLES: [(u16, &str); 6] = [
     (400, "RegionIsWarmingUp"),
-    (417, "RepresentationNotSettled"),
+    (421, "RepresentationNotSettled"),
     (422, "DependencyGraphPending"),
     (424, "UpstreamNotConverged"),
     (428, "PartitionMoving"),
