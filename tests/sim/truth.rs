@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry::tenant::{Extent, Status, Tenant};
 
-use super::azure::{Azure, Replicated, is_intruders, mark, text};
+use super::azure::{Azure, Object, Replicated, is_intruders, mark, text};
 
 /// I24: the way in that a suspended tenant still has.
 pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
@@ -38,9 +38,9 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let count = |wanted: usize, found: usize, what: &str| {
         (wanted != found).then(|| format!("there are {found} of {what} instead of {wanted}"))
     };
-    let of_kind = |part: &str| -> Vec<&Value> {
+    let of_kind = |part: &str| -> Vec<&Object> {
         let own = azure.objects.iter().filter(|(path, _)| path.rsplit('/').nth(1) == Some(part));
-        own.map(|(_, object)| &object.body).filter(|body| mark(body).as_deref() == Some(id)).collect()
+        own.map(|(_, object)| object).filter(|object| mark(&object.body).as_deref() == Some(id)).collect()
     };
     for (part, wanted) in [
         ("resourcegroups", 1),
@@ -52,9 +52,11 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         if let Some(lack) = count(wanted, found.len(), part) {
             return Some(lack);
         }
-        for body in found {
+        for object in found {
+            let body = &object.body;
             let state = text(body, "/properties/provisioningState");
-            if state != "Succeeded" {
+            // What turned by itself may have done so after its step's last look, at another one's.
+            if state != "Succeeded" && !object.rotten {
                 return Some(format!("its {part} is {state}"));
             }
             let incarnation = text(body, "/tags/tenantry-incarnation");
@@ -63,7 +65,7 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
             }
         }
     }
-    let vault = of_kind("vaults").pop().cloned().unwrap_or_default();
+    let vault = of_kind("vaults").pop().map(|object| object.body.clone()).unwrap_or_default();
     if vault.pointer("/properties/level") != Some(&level) {
         return Some(format!("its vault has not level {level}"));
     }
@@ -79,7 +81,8 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         });
         to.count()
     };
-    let identity = of_kind("userassignedidentities").pop().cloned().unwrap_or_default();
+    let identity =
+        of_kind("userassignedidentities").pop().map(|object| object.body.clone()).unwrap_or_default();
     if let Some(lack) =
         count(lets_in, granted(text(&identity, "/properties/principalId")), "its identity's roles")
     {
