@@ -16,10 +16,16 @@
 mod azure;
 #[path = "sim/broker.rs"]
 mod broker;
+#[path = "sim/consent.rs"]
+mod consent;
+#[path = "sim/doors.rs"]
+mod doors;
 #[path = "sim/exec.rs"]
 mod exec;
 #[path = "sim/fleet.rs"]
 mod fleet;
+#[path = "sim/history.rs"]
+mod history;
 #[path = "sim/ledger.rs"]
 mod ledger;
 #[cfg(feature = "mutants")]
@@ -33,12 +39,16 @@ mod rng;
 mod run;
 #[path = "sim/script.rs"]
 mod script;
+#[path = "sim/setup.rs"]
+mod setup;
 #[path = "sim/shelf.rs"]
 mod shelf;
 #[path = "sim/store.rs"]
 mod store;
 #[path = "sim/truth.rs"]
 mod truth;
+#[path = "sim/versions.rs"]
+mod versions;
 #[path = "sim/wire.rs"]
 mod wire;
 #[path = "sim/world.rs"]
@@ -100,16 +110,42 @@ fn a_noisy_neighbour_delays_nobody() {
 #[test]
 #[ignore = "cargo xtask sim says how many seeds"]
 fn many_seeds_hold() {
-    let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let asked = |name: &str| said(name).and_then(|value| value.parse::<u64>().ok());
     if let Some(seed) = asked("TENANTRY_SIM_SEED") {
         assert!(show(seed), "seed {seed} fails");
         return;
     }
     let seeds = asked("TENANTRY_SIM_SEEDS").unwrap_or(10_000);
-    let first = asked("TENANTRY_SIM_FIRST").unwrap_or(0);
-    let sum: Sum = shards(first..first + seeds, |seed| {
+    let profile = said("TENANTRY_SIM_PROFILE").map(|word| word.to_ascii_lowercase());
+    let chosen = |seed: &u64| {
+        let drawn = format!("{:?}", Plan::draw(*seed).profile).to_ascii_lowercase();
+        profile.as_ref().is_none_or(|profile| *profile == drawn)
+    };
+    let from = |first: u64| (first..).filter(chosen).take(usize::try_from(seeds).unwrap_or(usize::MAX));
+    match asked("TENANTRY_SIM_FIRST") {
+        Some(first) => hold(from(first)),
+        None => hold(kept().into_iter().filter(chosen).chain(from(0))),
+    }
+    if let Some(first) = asked("TENANTRY_SIM_FRESH") {
+        println!("as many fresh seeds, from {first} on");
+        hold(from(first));
+    }
+}
+
+/// Runs seeds, and tells what they came to.
+fn hold(seeds: impl Iterator<Item = u64>) {
+    let sum: Sum = shards(seeds, |seed| {
         if seed.is_multiple_of(TWICE) { run_twice(seed) } else { run(seed, &Cut::default(), false) }
     });
     println!("{sum}");
     sum.assert_well();
+}
+
+/// The seeds that have failed once.
+fn kept() -> Vec<u64> {
+    let lines = include_str!("sim/seeds.txt")
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_whitespace().next().unwrap_or_default().parse().unwrap()).collect()
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Changes, ExternalKey, Fault, Request, Wish, characters,
+    ExternalKey, Fault, Request, Wish, characters,
     envelope::{Opened, is_request_id, kind_of},
     external, members, own_hash,
     refuse::SECRET,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     ids::TenantId,
     secrets::carried_within,
-    tenant::{Channel, External, Spec},
+    tenant::{Channel, External},
 };
 
 const SCHEMA: &str = "tenantry.request/1";

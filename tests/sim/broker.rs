@@ -16,6 +16,8 @@ use tenantry::{
 
 use super::{
     exec::{Millis, Slot},
+    history::Told,
+    profile::Profile,
     world::Shared,
 };
 
@@ -25,7 +27,8 @@ const MAX_DELIVERIES: u32 = 10;
 const FUNCTION_TIMEOUT: Millis = 600_000;
 
 /// Refusals that a sender has to expect, because requests meet a tenant in whatever state it is.
-const EXPECTED: [&str; 4] = ["tenant_exists", "unknown_tenant", "tenant_removed", "nothing_to_retry"];
+const EXPECTED: [&str; 5] =
+    ["tenant_exists", "unknown_tenant", "tenant_removed", "nothing_to_retry", "replace_not_allowed"];
 
 /// One tenant's requests that wait for their turn.
 #[derive(Default)]
@@ -77,6 +80,7 @@ pub(crate) fn blueprints() -> Vec<Blueprint> {
 pub(crate) fn send(shared: &Arc<Shared>, letter: &Letter) {
     shared.open.fetch_add(1, Ordering::Relaxed);
     shared.hub.note("send", &letter.body);
+    shared.ledger().consents.asked(&letter.id, &letter.body);
     let letter = Arc::new(letter.clone());
     let world = Arc::clone(shared);
     if letter.by_http {
@@ -198,13 +202,15 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
         // Nothing is dead-lettered from there: it comes again until it is taken.
         while !tried(&world, &letter, "deadletter").await {
             let span = world.faults().within(200, 5_000);
-            world.hub.sleep(span).await;
+            let slower = if world.plan.profile == Profile::Days { 60 } else { 1 };
+            world.hub.sleep(slower * span).await;
         }
     });
 }
 
 /// One delivery; true when the broker is told to complete the message.
 async fn tried(shared: &Arc<Shared>, letter: &Letter, function: &str) -> bool {
+    begun(shared, letter);
     match deliver(shared, function, message(&letter.body), Some(letter.tenant)).await {
         Delivered::Answered(Answer::Done { .. }) => {
             shared.hub.note("done", &letter.id);
@@ -225,10 +231,24 @@ async fn tried(shared: &Arc<Shared>, letter: &Letter, function: &str) -> bool {
     }
 }
 
+/// Before this nothing that a letter asks for can have happened.
+fn begun(shared: &Shared, letter: &Letter) {
+    if !letter.poison {
+        shared.history().begun(&letter.id, letter.tenant, &letter.body, shared.hub.now());
+    }
+}
+
 /// I9: what is acknowledged is on record, and no sender is refused for no reason of his own.
 fn acknowledged(shared: &Shared, letter: &Letter) {
     let id = &letter.id;
     let answer = shared.ledger().answers.get(id).cloned();
+    if let Some(answer) = &answer {
+        let told = match answer["code"].as_str() {
+            Some(code) => Told::Rejected(code.to_owned()),
+            None => Told::Accepted,
+        };
+        shared.history().answered(id, told, shared.hub.now());
+    }
     match answer.as_ref().map(|answer| (answer["verdict"].as_str(), answer["code"].as_str())) {
         Some((Some("rejected"), Some(_))) if letter.poison => shared.hit("poison refused"),
         // Nothing in it says whose answer it is; that there is one is seen when all has come to rest.
@@ -242,7 +262,11 @@ fn acknowledged(shared: &Shared, letter: &Letter) {
 
 /// A person or program calls until there is an answer.
 async fn by_http(shared: &Arc<Shared>, letter: &Letter) {
+    if letter.body["action"] == "look" {
+        return look(shared, letter).await;
+    }
     loop {
+        begun(shared, letter);
         let is_retry = letter.body["action"] == "retry";
         let tenant = letter.body["tenantId"].as_str().unwrap_or_default().to_owned();
         let call = HttpCall {
@@ -260,10 +284,57 @@ async fn by_http(shared: &Arc<Shared>, letter: &Letter) {
         };
         let function = if is_retry { "retry" } else { "tenants" };
         let delivered = deliver(shared, function, Trigger::Http(call), Some(letter.tenant)).await;
-        if let Delivered::Answered(Answer::Http { status, .. }) = delivered
+        if let Delivered::Answered(Answer::Http { status, body, .. }) = delivered
             && status < 500
         {
+            agrees(shared, letter, &body);
             acknowledged(shared, letter);
+            shared.open.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        shared.hub.sleep(5_000).await;
+    }
+}
+
+/// What is told over HTTP is what is on record.
+fn agrees(shared: &Shared, letter: &Letter, body: &str) {
+    // Of what could not be read nobody keeps an answer under its id.
+    if letter.poison {
+        return;
+    }
+    let told: Value = serde_json::from_str(body).unwrap_or_default();
+    let kept = shared.ledger().answers.get(&letter.id).cloned().unwrap_or_default();
+    let differs = |member: &str| !told[member].is_null() && told[member] != kept[member];
+    if ["verdict", "code", "operationId"].into_iter().any(differs) {
+        shared.wrong("I25", format!("request {} was told {told}, and on record is {kept}", letter.id));
+    }
+}
+
+/// Somebody looks how a tenant is.
+async fn look(shared: &Arc<Shared>, letter: &Letter) {
+    let tenant = letter.body["tenantId"].as_str().unwrap_or_default().to_owned();
+    let call = HttpCall {
+        method: "GET".to_owned(),
+        path: format!("/api/tenants/{tenant}"),
+        query: BTreeMap::new(),
+        params: BTreeMap::from([("tenantId".to_owned(), tenant)]),
+        headers: BTreeMap::new(),
+        body: None,
+        identities: Value::Null,
+    };
+    begun(shared, letter);
+    loop {
+        let delivered = deliver(shared, "tenants", Trigger::Http(call.clone()), Some(letter.tenant)).await;
+        if let Delivered::Answered(Answer::Http { status, body, .. }) = delivered
+            && status < 500
+        {
+            let shown: Value = serde_json::from_str(&body).unwrap_or_default();
+            let told = match (status, shown["status"].as_str()) {
+                (200, Some(word)) => Told::Shown(word.to_owned(), !shown["suspended"].is_null()),
+                _ => Told::Nobody,
+            };
+            shared.hit("look");
+            shared.history().answered(&letter.id, told, shared.hub.now());
             shared.open.fetch_sub(1, Ordering::Relaxed);
             return;
         }

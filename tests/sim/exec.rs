@@ -18,8 +18,8 @@ use super::rng::Rng;
 /// Milliseconds of virtual time since the beginning of a run.
 pub(crate) type Millis = i64;
 
-/// More than any run takes.
-const MOST_POLLS: u64 = 400_000;
+/// More than a run of twenty minutes takes.
+pub(crate) const MOST_POLLS: u64 = 400_000;
 
 /// Whose a task is: a life of a worker, or 0 for the world's own.
 pub(crate) type Owner = usize;
@@ -93,6 +93,7 @@ struct Core {
     serials: u64,
     current_serial: u64,
     polls: u64,
+    most_polls: u64,
     /// What happened, as one number; with `lines`, also to be read.
     hash: u64,
     notes: u64,
@@ -106,7 +107,7 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(seed: u64, with_lines: bool) -> Arc<Self> {
+    pub(crate) fn new(seed: u64, with_lines: bool, most_polls: u64) -> Arc<Self> {
         Arc::new(Self {
             core: Mutex::new(Core {
                 now: 0,
@@ -120,6 +121,7 @@ impl Hub {
                 serials: 0,
                 current_serial: 0,
                 polls: 0,
+                most_polls,
                 hash: 0xcbf2_9ce4_8422_2325,
                 notes: 0,
                 lines: with_lines.then(Vec::new),
@@ -214,7 +216,8 @@ impl Hub {
 
     /// Whether the run has gone on for so long that it will never end.
     pub(crate) fn is_endless(&self) -> bool {
-        self.core().polls > MOST_POLLS
+        let core = self.core();
+        core.polls > core.most_polls
     }
 
     /// Takes down what happened.

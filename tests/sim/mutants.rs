@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A fault on purpose: its number, what it is, and within how many seeds it has to be seen.
-const MUTANTS: [(&str, &str, u64); 33] = [
+const MUTANTS: [(&str, &str, u64); 34] = [
     ("M1", "a save goes over whatever is there", 500),
     ("M2", "no look at the lease before an effect", 2_000),
     ("M3", "a notice is struck although it was not told", 200),
@@ -42,6 +42,7 @@ const MUTANTS: [(&str, &str, u64); 33] = [
     ("M33", "what a suspension takes away is forgotten, not removed", 100),
     ("M34", "a resumption forgets what was taken away", 100),
     ("M35", "what the timer sees of others is not told", 500),
+    ("M36", "the sweep wakes, and drives nobody", 200),
 ];
 
 /// Asked for by `cargo xtask sim --mutants`.

@@ -1,7 +1,9 @@
 //! How bad a run's world is. Each seed draws a profile and then the particulars (a swarm), so that rare combinations
 //! come together.
 
-use super::{exec::Millis, rng::Rng};
+use super::{exec::Millis, rng::Rng, setup::Setup};
+
+pub(crate) const HOUR: Millis = 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Profile {
@@ -25,9 +27,18 @@ pub(crate) enum Profile {
     Noisy,
     /// One dependency after the other is down for minutes.
     Correlated,
+    /// The service refuses, fails and forgets in ways that no page lists.
+    Rotten,
+    /// People ask for several things at once, and again before they have been answered.
+    Impatient,
+    /// Dozens of tenants in one network, which is changed one thing at a time.
+    Crowd,
+    /// Outages of a day, and machines that sleep for as long.
+    Days,
 }
 
-pub(crate) const PROFILES: [Profile; 10] = [
+/// Those that most seeds draw from; a few draw one of those that cost as much as a hundred others.
+pub(crate) const PROFILES: [Profile; 12] = [
     Profile::Calm,
     Profile::Bounded,
     Profile::Hostile,
@@ -38,7 +49,11 @@ pub(crate) const PROFILES: [Profile; 10] = [
     Profile::VersionChange,
     Profile::Noisy,
     Profile::Correlated,
+    Profile::Rotten,
+    Profile::Impatient,
 ];
+/// How many of a thousand seeds draw [`Profile::Crowd`], and how many [`Profile::Days`].
+const SELDOM: u64 = 5;
 
 /// How the simulated Azure behaves; shares are in permille.
 #[derive(Debug, Clone)]
@@ -53,6 +68,34 @@ pub(crate) struct AzureManners {
     pub(crate) graph_lag: Millis,
     pub(crate) role_lag: Millis,
     pub(crate) strangers: u32,
+    /// Refusals that are in no table, for some minutes.
+    pub(crate) riddles: u64,
+    /// Objects that show as failed though nobody has changed them, by looks.
+    pub(crate) rots: u64,
+    /// Updates after which no update of the object succeeds any more.
+    pub(crate) curses: u64,
+    /// Updates that fail and leave the object as it was.
+    pub(crate) halves: u64,
+    /// Operations that end in a state that is in no page.
+    pub(crate) odd: u64,
+    /// From when on nothing more of a kind can be made.
+    pub(crate) wall: Option<(Millis, &'static str)>,
+    /// Lists come in pages and in any order.
+    pub(crate) pages: bool,
+    /// The stamp gives its roles without a subscription, with which Azure shows them.
+    pub(crate) short_roles: bool,
+    /// Answers whose ids are in letters of another size.
+    pub(crate) other_case: u64,
+    /// Answers whose sets come in another order.
+    pub(crate) reordered: u64,
+    /// Lag of Graph's that is told as a missing right.
+    pub(crate) gated: u64,
+    /// Vaults that may not be purged.
+    pub(crate) protected: u64,
+    /// `Retry-After` in its other forms.
+    pub(crate) fancy_waits: u64,
+    /// What is busy, told in words.
+    pub(crate) wordy: u64,
 }
 
 impl AzureManners {
@@ -63,6 +106,12 @@ impl AzureManners {
             denied: 0,
             op_failed: 0,
             strangers: 0,
+            riddles: 0,
+            rots: 0,
+            curses: 0,
+            halves: 0,
+            odd: 0,
+            wall: None,
             graph_lag: past.graph_lag.min(5_000),
             role_lag: past.role_lag.min(5_000),
             longest: past.longest.min(20_000),
@@ -114,17 +163,33 @@ pub(crate) struct Plan {
     pub(crate) versions: bool,
     pub(crate) outages: bool,
     pub(crate) removed_in_the_end: bool,
+    /// Workers that write members which the others do not know.
+    pub(crate) mixed: bool,
+    /// Requests that change what can't be changed in place.
+    pub(crate) moves: u64,
+    /// Requests that are sent together with one that says the opposite.
+    pub(crate) twins: u64,
+    /// Looks at a tenant.
+    pub(crate) looks: u64,
+    /// How the workers are set up.
+    pub(crate) setup: Setup,
 }
 
 impl Plan {
     pub(crate) fn draw(seed: u64) -> Self {
         let mut rng = Rng::new(seed, 3);
-        let profile = rng.pick(&PROFILES);
+        let profile = match rng.below(1000) {
+            draw if draw < SELDOM => Profile::Crowd,
+            draw if draw < 2 * SELDOM => Profile::Days,
+            _ => rng.pick(&PROFILES),
+        };
         let mut plan = Self::of(profile, &mut rng);
         plan.swarm(&mut rng);
         // A proof costs as much as all the rest of a sign-up.
         plan.proved = rng.permille(250);
         plan.intruders = if plan.proved { rng.below(4) } else { 0 };
+        plan.setup = Setup::draw(&mut Rng::new(seed, 8), &plan);
+        plan.of_size();
         plan
     }
 
@@ -133,28 +198,77 @@ impl Plan {
         Self { profile, ..Self::of(Profile::Calm, &mut Rng::new(seed, 3)) }
     }
 
+    /// What a world of days, or of dozens of tenants, is kept clear of: it is to end within a second.
+    fn of_size(&mut self) {
+        match self.profile {
+            Profile::Crowd => {
+                self.proved = false;
+                self.intruders = 0;
+                self.versions = false;
+            }
+            Profile::Days => {
+                self.tenants = 2;
+                self.proved = false;
+                self.intruders = 0;
+            }
+            _ => {}
+        }
+    }
+
     fn of(profile: Profile, rng: &mut Rng) -> Self {
         use Profile::{
-            Bounded, Calm, Churn, Correlated, Crashy, Hostile, Noisy, SlowGraph, Throttled, VersionChange,
+            Calm, Churn, Correlated, Crashy, Crowd, Days, Hostile, Impatient, Rotten, SlowGraph, Throttled,
+            VersionChange,
         };
         let calm = profile == Calm;
         let some = |share: u64| if calm { 0 } else { share };
+        let rotten = |share: u64| if profile == Rotten { 6 * share } else { some(share) };
+        let crowd = rng.within(30, 60);
         let lag = if profile == SlowGraph { 120_000 } else { 4_000 };
         Self {
             profile,
-            tenants: usize::try_from(rng.within(2, 4)).unwrap_or(2),
+            tenants: usize::try_from(if profile == Crowd { crowd } else { rng.within(2, 4) }).unwrap_or(2),
             workers: 3,
-            faults_until: rng.within(12, 20) * 60_000,
+            faults_until: match profile {
+                Crowd => 5 * HOUR,
+                Days => rng.within(50, 80) * HOUR,
+                _ => rng.within(12, 20) * 60_000,
+            },
             azure: AzureManners {
                 throttled: if profile == Throttled { 150 } else { some(5) },
                 broken: if profile == Throttled { 100 } else { some(8) },
                 denied: some(2),
                 operations: 300,
-                longest: rng.pick(&[2_000, 15_000, 60_000, 200_000]),
+                // A crowd of any size has to wait for longer than anything else may take.
+                longest: if profile == Crowd {
+                    8 * HOUR / crowd
+                } else {
+                    rng.pick(&[2_000, 15_000, 60_000, 200_000])
+                },
                 op_failed: some(15),
                 graph_lag: if calm { 0 } else { lag },
                 role_lag: if calm { 0 } else { lag },
                 strangers: u32::from(!calm && rng.permille(150)),
+                riddles: rotten(2),
+                rots: rotten(2),
+                curses: rotten(5),
+                halves: rotten(10),
+                odd: rotten(10),
+                wall: (!calm && profile != Crowd && rng.permille(if profile == Rotten { 300 } else { 60 }))
+                    .then(|| {
+                        (
+                            rng.within(120_000, 900_000),
+                            rng.pick(&["vaults", "privateendpoints", "userassignedidentities"]),
+                        )
+                    }),
+                pages: rng.permille(700),
+                short_roles: rng.permille(300),
+                other_case: rng.pick(&[0, 0, 300]),
+                reordered: rng.pick(&[0, 0, 500]),
+                gated: some(300),
+                protected: rng.pick(&[0, 0, 100]),
+                fancy_waits: rng.pick(&[0, 400]),
+                wordy: rng.pick(&[0, 300]),
             },
             not_sent: some(10),
             lost: some(10),
@@ -171,27 +285,22 @@ impl Plan {
             wakes_lost: some(150),
             publish_fails: some(100),
             kills_every: match profile {
-                Calm => 0,
+                Calm | Crowd => 0,
                 Crashy => 25_000,
-                Bounded | Hostile | SlowGraph | Throttled | Churn | VersionChange | Noisy | Correlated => {
-                    150_000
-                }
+                Days => 6 * HOUR,
+                _ => 150_000,
             },
             pauses_every: match profile {
-                Calm => 0,
+                Calm | Crowd | Days => 0,
                 Crashy => 60_000,
-                Bounded | Hostile | SlowGraph | Throttled | Churn | VersionChange | Noisy | Correlated => {
-                    180_000
-                }
+                _ => 180_000,
             },
             skew: match profile {
                 Calm => 0,
                 Hostile => 3_600_000,
-                Bounded | Crashy | SlowGraph | Throttled | Churn | VersionChange | Noisy | Correlated => {
-                    1_500
-                }
+                _ => 1_500,
             },
-            updates: if profile == Churn || profile == VersionChange { 800 } else { 400 },
+            updates: if matches!(profile, Churn | VersionChange | Rotten) { 800 } else { 400 },
             removals: if profile == Churn { 900 } else { 250 },
             suspensions: 250,
             proved: false,
@@ -199,6 +308,11 @@ impl Plan {
             versions: profile == VersionChange,
             outages: profile == Correlated,
             removed_in_the_end: rng.permille(400),
+            mixed: !calm && rng.permille(80),
+            moves: some(120),
+            twins: if profile == Impatient { 500 } else { some(60) },
+            looks: if profile == Impatient { 700 } else { some(100) },
+            setup: Setup::usual(),
         }
     }
 
@@ -208,6 +322,11 @@ impl Plan {
             &mut self.azure.throttled,
             &mut self.azure.broken,
             &mut self.azure.op_failed,
+            &mut self.azure.riddles,
+            &mut self.azure.rots,
+            &mut self.azure.curses,
+            &mut self.azure.halves,
+            &mut self.azure.odd,
             &mut self.not_sent,
             &mut self.lost,
             &mut self.answer_lost,
@@ -237,7 +356,7 @@ impl Plan {
 
 impl Plan {
     /// How many kinds of trouble [`Self::cut`] knows.
-    pub(crate) const KINDS: usize = 19;
+    pub(crate) const KINDS: usize = 27;
 
     /// Leaves kinds of trouble out, and ends them earlier, to find what a failure needs.
     pub(crate) fn cut(&mut self, without: &[usize], until: Option<Millis>) {
@@ -261,7 +380,18 @@ impl Plan {
                 15 => self.kills_every = 0,
                 16 => self.pauses_every = 0,
                 17 => (self.skew, self.outages) = (0, false),
-                _ => self.intruders = 0,
+                18 => self.intruders = 0,
+                19 => self.azure.riddles = 0,
+                20 => self.azure.rots = 0,
+                21 => (self.azure.curses, self.azure.halves, self.azure.odd) = (0, 0, 0),
+                22 => self.azure.wall = None,
+                23 => {
+                    (self.azure.pages, self.azure.short_roles) = (false, false);
+                    (self.azure.other_case, self.azure.reordered) = (0, 0);
+                }
+                24 => (self.azure.gated, self.azure.fancy_waits, self.azure.wordy) = (0, 0, 0),
+                25 => (self.azure.protected, self.mixed) = (0, false),
+                _ => self.setup = Setup::usual(),
             }
         }
         if let Some(until) = until {

@@ -8,10 +8,12 @@ use std::{
 use tenantry::tenant::{Goal, Status};
 
 use super::{
+    azure::mark,
     broker,
     exec::Millis,
+    history::{End, Finding},
     ledger::Wrong,
-    profile::{Plan, Profile},
+    profile::{HOUR, Plan, Profile},
     rng::Rng,
     script, truth,
     world::Shared,
@@ -77,12 +79,15 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
             }
         });
     }
-    broker::tick(&shared, "sweep", 60_000);
+    broker::tick(&shared, "sweep", shared.plan.setup.sweeps_every);
     if shared.plan.proved {
         broker::tick(&shared, "audit", 900_000);
         intruders(&shared, seed);
     }
     trouble(&shared, seed);
+    if shared.plan.profile == Profile::Days {
+        sleep(&shared, seed);
+    }
     shared.hub.run(shared.plan.faults_until, || false);
     shared.heal();
     heal(&shared, seed);
@@ -150,6 +155,27 @@ fn trouble(shared: &Arc<Shared>, seed: u64) {
     }
 }
 
+/// The whole machine sleeps for hours or a day, and wakes up with all that it was doing.
+fn sleep(shared: &Arc<Shared>, seed: u64) {
+    let mut rng = Rng::new(seed, 9);
+    let at = rng.within(HOUR, shared.plan.faults_until - 28 * HOUR);
+    let span = rng.within(3 * HOUR, 26 * HOUR);
+    let world = Arc::clone(shared);
+    shared.hub.spawn(0, None, async move {
+        world.hub.sleep_until(at).await;
+        let owners: Vec<usize> = world.workers().iter().map(|worker| worker.owner).collect();
+        world.hit("long sleep");
+        world.hub.note("sleep", &span);
+        for owner in &owners {
+            world.hub.pause(*owner);
+        }
+        world.hub.sleep(span).await;
+        for owner in owners {
+            world.hub.resume(owner);
+        }
+    });
+}
+
 /// Others give themselves access to what is there, at any time.
 fn intruders(shared: &Arc<Shared>, seed: u64) {
     let mut rng = Rng::new(seed, 7);
@@ -207,7 +233,7 @@ fn at_rest(shared: &Shared) -> bool {
 /// Asks for something about every tenant that it is to be asked for.
 fn ask(
     shared: &Arc<Shared>,
-    action: &str,
+    action: &'static str,
     round: u32,
     whom: impl Fn(&tenantry::tenant::Tenant) -> bool,
 ) -> usize {
@@ -219,10 +245,7 @@ fn ask(
     };
     for (number, name) in &whom {
         let id = format!("{action}-{number}-last-{round}");
-        broker::send(
-            shared,
-            &script::letter(shared.hub.now(), *number, name, action, &id, 1, round.is_multiple_of(2)),
-        );
+        broker::send(shared, &script::letter(shared.hub.now(), *number, name, action, &id, round % 2 == 1));
     }
     whom.len()
 }
@@ -267,8 +290,28 @@ fn heal(shared: &Arc<Shared>, seed: u64) {
         settle(shared, 10);
     }
     shared.ledger().at_rest();
+    explained(shared);
     if seed == CANARY {
         shared.wrong("M29", "this seed is to fail, to show that failures are told");
+    }
+}
+
+/// I25: what clients were told has one order.
+fn explained(shared: &Arc<Shared>) {
+    for number in 0..shared.tenants().len() {
+        let end = shared.name_of(number).and_then(|name| shared.ledger().tenants.get(&name).cloned());
+        let end = end.as_deref().map(End::of);
+        let finding = shared.history().explain(number, end.as_ref());
+        match finding {
+            Finding::Explained => shared.hit("history explained"),
+            Finding::Undecided => shared.hit("history undecided"),
+            Finding::Unexplained(call) => {
+                shared.wrong(
+                    "I25",
+                    format!("no order of requests explains what clients of {number} were told: {call}"),
+                );
+            }
+        }
     }
 }
 
@@ -278,6 +321,20 @@ pub(crate) const CANARY: u64 = 0xCA_4A21;
 /// A person retries what has stopped; then everything has to be as wanted.
 fn settle(shared: &Arc<Shared>, first: u32) {
     for round in first..first + ROUNDS {
+        // What a tenant needs again is not held back for ever: its date comes.
+        let wanted = |vault: &str| {
+            let ledger = shared.ledger();
+            ledger.tenants.values().any(|tenant| tenant.goal == Goal::Present && vault == tenant.id.as_str())
+        };
+        let held: Vec<(String, Option<String>)> = {
+            let azure = shared.azure();
+            azure.deleted_vaults.iter().map(|(id, vault)| (id.clone(), mark(&vault.body))).collect()
+        };
+        for (id, owner) in held {
+            if owner.is_some_and(|owner| wanted(&owner)) && shared.azure().deleted_vaults[&id].protected {
+                shared.azure().deleted_vaults.remove(&id);
+            }
+        }
         // A person also does what a held name asks for: what a request beyond its promised life has deleted is purged.
         if !shared.plan.bounded() {
             shared.azure().deleted_vaults.clear();

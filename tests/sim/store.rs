@@ -11,7 +11,7 @@ use tenantry::{
     tenant::Tenant,
 };
 
-use super::{exec::Owner, world::Shared};
+use super::{exec::Owner, versions, world::Shared};
 
 /// One worker's way to the store.
 pub(crate) struct Door {
@@ -116,7 +116,10 @@ impl StateStore for Door {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(self.change(true, move |shared| {
-            let (etag, kept) = shared.shelf.save(tenant, seen)?;
+            // Every other worker is of a later version.
+            let later = shared.plan.mixed && self.owner.is_multiple_of(2);
+            let written = if later { &versions::marked(tenant) } else { tenant };
+            let (etag, kept) = shared.shelf.save(written, seen)?;
             let (id, status, epoch, version) = (&kept.id, kept.status, kept.epoch, kept.version);
             shared.hub.note("save", &format_args!("{id} {status:?} e{epoch} v{version}"));
             let before = shared.ledger().saved(&self.worker, Arc::clone(&kept));

@@ -3,7 +3,26 @@
 use serde_json::{Value, json};
 use tenantry::tenant::{Extent, Status, Tenant};
 
-use super::azure::{Azure, Replicated, is_intruders, mark, text};
+use super::azure::{Azure, Object, Replicated, is_intruders, mark, text};
+
+/// I24: the way in that a suspended tenant still has.
+pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
+    tenant.spec.suspended.as_ref()?;
+    let id = tenant.id.as_str();
+    let own = |body: &&Value| mark(body).as_deref() == Some(id);
+    let identities = azure.objects.values().map(|object| &object.body).filter(own);
+    let identities = identities.map(|body| text(body, "/properties/principalId"));
+    let principals = azure.principals.values().filter_map(Replicated::primary).filter(own);
+    let holders: Vec<&str> =
+        identities.chain(principals.map(|body| text(body, "/id"))).filter(|id| !id.is_empty()).collect();
+    let mut grants = azure.grants.values().filter_map(Replicated::primary);
+    let kept = grants.find(|grant| holders.contains(&text(grant, "/properties/principalId")))?;
+    Some(format!(
+        "{} still has a role at {}",
+        text(kept, "/properties/principalId"),
+        text(kept, "/properties/scope")
+    ))
+}
 
 /// What an active tenant lacks, or has wrongly or too often.
 pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
@@ -19,9 +38,9 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let count = |wanted: usize, found: usize, what: &str| {
         (wanted != found).then(|| format!("there are {found} of {what} instead of {wanted}"))
     };
-    let of_kind = |part: &str| -> Vec<&Value> {
+    let of_kind = |part: &str| -> Vec<&Object> {
         let own = azure.objects.iter().filter(|(path, _)| path.rsplit('/').nth(1) == Some(part));
-        own.map(|(_, object)| &object.body).filter(|body| mark(body).as_deref() == Some(id)).collect()
+        own.map(|(_, object)| object).filter(|object| mark(&object.body).as_deref() == Some(id)).collect()
     };
     for (part, wanted) in [
         ("resourcegroups", 1),
@@ -33,9 +52,11 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         if let Some(lack) = count(wanted, found.len(), part) {
             return Some(lack);
         }
-        for body in found {
+        for object in found {
+            let body = &object.body;
             let state = text(body, "/properties/provisioningState");
-            if state != "Succeeded" {
+            // What turned by itself may have done so after its step's last look, at another one's.
+            if state != "Succeeded" && !object.rotten {
                 return Some(format!("its {part} is {state}"));
             }
             let incarnation = text(body, "/tags/tenantry-incarnation");
@@ -44,9 +65,13 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
             }
         }
     }
-    let vault = of_kind("vaults").pop().cloned().unwrap_or_default();
+    let vault = of_kind("vaults").pop().map(|object| object.body.clone()).unwrap_or_default();
     if vault.pointer("/properties/level") != Some(&level) {
         return Some(format!("its vault has not level {level}"));
+    }
+    let place = tenant.spec.parameters.get("place").cloned().unwrap_or(json!("westeurope"));
+    if vault.get("location") != Some(&place) {
+        return Some(format!("its vault is not in {place}"));
     }
     let scope = text(&vault, "/id").to_ascii_lowercase();
     let grants: Vec<&Value> = azure.grants.values().filter_map(Replicated::primary).collect();
@@ -56,7 +81,8 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         });
         to.count()
     };
-    let identity = of_kind("userassignedidentities").pop().cloned().unwrap_or_default();
+    let identity =
+        of_kind("userassignedidentities").pop().map(|object| object.body.clone()).unwrap_or_default();
     if let Some(lack) =
         count(lets_in, granted(text(&identity, "/properties/principalId")), "its identity's roles")
     {

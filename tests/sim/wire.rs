@@ -138,8 +138,22 @@ impl Line {
             shared.wrong("I6", format!("{tenant}: {} {path} touches {other}", request.method));
         }
         let polls = request.path.contains("/operations/");
-        if request.api == Api::Arm && !polls && path.contains("/resourceGroups/") && !path.contains(&tenant) {
+        let path = path.to_ascii_lowercase();
+        if request.api == Api::Arm && !polls && path.contains("/resourcegroups/") && !path.contains(&tenant) {
             shared.wrong("I6", format!("{tenant}: {} {path} is nothing of its own", request.method));
+        }
+    }
+
+    /// I23.
+    fn allowed(&self, about: Option<usize>, request: &Request) {
+        let Some(name) = about.and_then(|about| self.shared.name_of(about)) else { return };
+        let wrong = {
+            let (ledger, azure) = (self.shared.ledger(), self.shared.azure());
+            let tenant = ledger.tenants.get(&name);
+            tenant.and_then(|tenant| ledger.consents.objects(&azure, tenant, request))
+        };
+        if let Some(wrong) = wrong {
+            self.shared.wrong("I23", wrong);
         }
     }
 
@@ -148,10 +162,10 @@ impl Line {
         let Some(body) = request.body.as_ref().filter(|_| request.method == Method::Put) else { return };
         let Some(tenant) = mark(body) else { return };
         let tag = body.pointer("/tags/tenantry-incarnation").map_or(String::new(), Value::to_string);
-        let path = request.path.split('?').next().unwrap_or_default();
+        let path = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
         let kind = path.rsplit('/').nth(1).unwrap_or_default();
         let slot = format!("{tenant}/{tag}/{kind}");
-        let past = self.shared.names().entry(slot.clone()).or_insert_with(|| path.to_owned()).clone();
+        let past = self.shared.names().entry(slot.clone()).or_insert_with(|| path.clone()).clone();
         if past != path {
             self.shared.wrong("I1", format!("{slot}: {path} beside {past}"));
         }
@@ -178,11 +192,9 @@ impl Line {
     fn learn(&self, request: &Request, reply: &Reply) {
         let key = (self.shared.hub.invocation(), request.path.clone());
         let mut pauses = self.shared.pauses();
-        match reply.retry_after().filter(|_| reply.status == 429) {
-            Some(after) => {
-                let span = Millis::try_from(after.as_millis()).unwrap_or(0);
-                pauses.told.insert(key, self.shared.hub.now() + span);
-            }
+        let now = self.shared.hub.now();
+        match asked_to_wait(reply, now).filter(|_| reply.status == 429) {
+            Some(until) => _ = pauses.told.insert(key, until),
             None if reply.status == 429 || reply.status >= 500 => _ = pauses.told.remove(&key),
             // Whoever was served since, the service does not want to be left alone any more.
             None => pauses.told.retain(|(_, path), _| *path != key.1),
@@ -202,6 +214,7 @@ impl Wire for Line {
                 fence = self.covered(about, &request);
                 self.in_scope(about, &request);
                 self.one_name(&request);
+                self.allowed(about, &request);
             }
             if request.mutates() {
                 shared.perhaps_die(self.owner, "C2 before effect").await;
@@ -240,11 +253,28 @@ impl Wire for Line {
                     self.learn(&request, &reply);
                     Ok(reply)
                 }
-                None if journey.sent => Err(Failure::ambiguous("simulated: no answer")),
-                None => Err(Failure::not_sent("simulated: not sent")),
+                None if journey.sent => {
+                    shared.azure().in_vain(&request);
+                    Err(Failure::ambiguous("simulated: no answer"))
+                }
+                None => {
+                    shared.azure().in_vain(&request);
+                    Err(Failure::not_sent("simulated: not sent"))
+                }
             }
         })
     }
+}
+
+/// Until when a service wants to be left alone; a date is told in whole seconds.
+fn asked_to_wait(reply: &Reply, now: Millis) -> Option<Millis> {
+    let value = reply.header("retry-after")?;
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Some(now + (seconds * 1000.0) as Millis);
+    }
+    let date = jiff::fmt::strtime::parse("%a, %d %b %Y %H:%M:%S GMT", value).ok()?;
+    let at = date.to_datetime().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    Some(millis_of(at))
 }
 
 /// Where a worker stands that has sent something and knows the answer, if it knows it.

@@ -8,29 +8,27 @@ use std::{
     },
 };
 
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tenantry::{
-    announce::CloudEvent,
     blueprint::Blueprint,
     host::routes::Routes,
     ids::TenantId,
-    ports::{Alarm, Announcer, Clock, World},
-    runner::Settings,
-    steps::Failure,
+    ports::World,
     tenant::{Action, Conclusion, Status, Tenant, Verdict},
 };
 
 use super::{
     azure::{Azure, stamp},
     broker,
-    exec::{Hub, Millis, Owner},
-    ledger::{Ledger, millis_of, stamp_of},
-    profile::Plan,
+    doors::{Bell, Mouth, Watch},
+    exec::{Hub, MOST_POLLS, Millis, Owner},
+    history::History,
+    ledger::{Ledger, millis_of},
+    profile::{HOUR, Plan, Profile},
     rng::Rng,
     shelf::Shelf,
     store::Door,
-    truth,
+    truth, versions,
     wire::{Line, Pauses},
 };
 
@@ -68,19 +66,30 @@ pub(crate) struct Shared {
     lives: AtomicUsize,
     /// Messages that are not done with.
     pub(crate) open: AtomicUsize,
+    history: Mutex<History>,
+    /// When each wake-up was last asked for, by tenant and instant.
+    woken: Mutex<BTreeMap<(String, Millis), Millis>>,
     pub(crate) sessions: Mutex<BTreeMap<usize, broker::Session>>,
     blueprints: Vec<Blueprint>,
 }
 
 impl Shared {
     pub(crate) fn new(seed: u64, plan: Plan, with_lines: bool) -> Arc<Self> {
-        let hub = Hub::new(seed, with_lines);
+        let most = match plan.profile {
+            Profile::Crowd | Profile::Days => 40 * MOST_POLLS,
+            _ => MOST_POLLS,
+        };
+        let hub = Hub::new(seed, with_lines, most);
         let mut rng = Rng::new(seed, 4);
-        let outages = if plan.outages { outages(&mut rng, plan.faults_until) } else { Vec::new() };
+        let outages = match plan.profile {
+            Profile::Days => long_outages(&mut rng, plan.faults_until),
+            _ if plan.outages => outages(&mut rng, plan.faults_until),
+            _ => Vec::new(),
+        };
         // Alike for long, so that a name that is cut too short meets another.
         let tenants: Vec<String> =
             (0..plan.tenants).map(|number| format!("northwind-traders-europe-{number}x")).collect();
-        let ledger = Ledger::new(plan.bounded(), &tenants);
+        let ledger = Ledger::new(&plan, &tenants);
         let shared = Arc::new(Self {
             azure: Mutex::new(Azure::new(seed, plan.azure.clone())),
             ledger: Mutex::new(ledger),
@@ -96,6 +105,8 @@ impl Shared {
             workers: Mutex::default(),
             lives: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            history: Mutex::default(),
+            woken: Mutex::default(),
             sessions: Mutex::default(),
             blueprints: broker::blueprints(),
             shelf: Shelf::default(),
@@ -122,6 +133,10 @@ impl Shared {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Rng> {
         self.faults.lock().unwrap()
+    }
+
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap()
     }
 
     pub(crate) fn names(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -194,6 +209,13 @@ impl Shared {
         out
     }
 
+    /// Whether the queue has had the same wake-up within its window of duplicate detection, taken or not.
+    pub(crate) fn is_repeat(&self, tenant: &TenantId, at: Timestamp) -> bool {
+        let now = self.hub.now();
+        let past = self.woken.lock().unwrap().insert((tenant.to_string(), millis_of(at)), now);
+        past.is_some_and(|past| now - past < 600_000)
+    }
+
     /// When the present invocation was first heard of.
     pub(crate) fn begun(&self) -> Millis {
         let (now, invocation) = (self.hub.now(), self.hub.invocation());
@@ -220,7 +242,13 @@ impl Shared {
         };
         let version = usize::from(self.plan.versions && rng.permille(500));
         let blueprint = self.blueprints[2 * usize::from(self.plan.proved) + version].clone();
-        let routes = Routes::new(world, Settings::azure("sim"), vec![blueprint], vec![stamp()], name.clone());
+        let routes = Routes::new(
+            world,
+            self.plan.setup.settings(),
+            vec![blueprint],
+            vec![stamp(self.plan.azure.short_roles)],
+            name.clone(),
+        );
         Worker { owner, name, routes: Arc::new(routes), alive: true, skew }
     }
 
@@ -292,8 +320,25 @@ impl Shared {
     }
 
     /// What can be held against Azure's truth as soon as the store has taken a document.
-    pub(crate) fn after_save(&self, before: Option<Status>, tenant: &Tenant) {
-        if before == Some(tenant.status) {
+    pub(crate) fn after_save(&self, before: Option<Arc<Tenant>>, tenant: &Tenant) {
+        if self.plan.mixed
+            && let Some(before) = &before
+        {
+            self.hit("two versions at one store");
+            if let Some(lost) = versions::lost(before, tenant) {
+                self.wrong("I4", format!("{}: what a later version wrote in {lost} is gone", tenant.id));
+            }
+        }
+        for (name, record) in &tenant.steps {
+            let was = before.as_ref().and_then(|before| before.steps.get(name));
+            if let Some(cause) = record.state.halted()
+                && was.and_then(|was| was.state.halted()) != Some(cause)
+            {
+                self.hub.note("halt", &format_args!("{} {name}: {cause}", tenant.id));
+            }
+        }
+        let told = before.as_ref().map(|before| (before.status, &before.concluded));
+        if told == Some((tenant.status, &tenant.concluded)) {
             return;
         }
         let resumed = |done: &Conclusion| done.action == Action::Resume && tenant.status == Status::Active;
@@ -310,7 +355,9 @@ impl Shared {
         }
         let told = match tenant.status {
             Status::Active | Status::Suspended => {
-                truth::lacks(&self.azure(), tenant).map(|lack| ("I2c", lack))
+                let azure = self.azure();
+                let way = truth::way_in(&azure, tenant).map(|way| ("I24", way));
+                way.or_else(|| truth::lacks(&azure, tenant).map(|lack| ("I2c", lack)))
             }
             Status::Deleted => {
                 let left = self.azure().belongings(tenant.id.as_str());
@@ -363,88 +410,10 @@ fn outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)> {
     found
 }
 
-/// A worker's clock.
-struct Watch {
-    hub: Arc<Hub>,
-    skew: Arc<AtomicI64>,
-}
-
-impl Clock for Watch {
-    fn now(&self) -> Timestamp {
-        stamp_of(self.hub.now() + self.skew.load(Ordering::Relaxed))
-    }
-
-    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
-        let whole = stamp_of(millis_of(at));
-        let at = millis_of(at) + i64::from(whole < at) - self.skew.load(Ordering::Relaxed);
-        Box::pin(self.hub.sleep_until(at))
-    }
-}
-
-/// The way to subscribers.
-struct Mouth {
-    shared: Arc<Shared>,
-    owner: Owner,
-}
-
-impl Announcer for Mouth {
-    fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
-            let shared = &self.shared;
-            shared.perhaps_die(self.owner, "C8 before publish").await;
-            let (span, fails, told) = {
-                let mut rng = shared.faults();
-                let fails = shared.faulty().is_some_and(|plan| rng.permille(plan.publish_fails));
-                (rng.within(1, 60), fails, rng.below(events.len() as u64 + 1))
-            };
-            shared.hub.sleep(span).await;
-            if shared.is_out(4) {
-                return Err(Failure::not_sent("simulated"));
-            }
-            let reached = if fails { usize::try_from(told).unwrap_or(0) } else { events.len() };
-            for event in &events[..reached] {
-                shared.hub.note("event", &format_args!("{} {}", event.kind, event.id));
-                shared.ledger().told(event);
-            }
-            shared.perhaps_die(self.owner, "C9 after publish").await;
-            if fails {
-                shared.hit("publish failed");
-                return Err(Failure::ambiguous("simulated: a subscriber did not answer"));
-            }
-            Ok(())
-        })
-    }
-}
-
-/// The way to the broker's scheduled messages.
-struct Bell {
-    shared: Arc<Shared>,
-    owner: Owner,
-}
-
-impl Alarm for Bell {
-    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
-            let shared = &self.shared;
-            shared.perhaps_die(self.owner, "C10 before wake-up").await;
-            let (lost, refused, twice) = {
-                let mut rng = shared.faults();
-                let share = shared.faulty().map_or(0, |plan| plan.wakes_lost);
-                (rng.permille(share), rng.permille(share / 4), rng.permille(share / 2))
-            };
-            shared.hub.sleep(5).await;
-            if refused {
-                shared.hit("wake-up refused");
-                return Err(Failure::not_sent("simulated"));
-            }
-            if lost {
-                shared.hit("wake-up lost");
-                return Ok(());
-            }
-            for _ in 0..if twice { 2 } else { 1 } {
-                broker::schedule(shared, tenant, millis_of(at));
-            }
-            Ok(())
-        })
-    }
+/// One dependency or two are away for most of a day.
+fn long_outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)> {
+    let from = rng.within(0, until - 30 * HOUR);
+    let first = (rng.pick(&[1, 2, 3, 4]), from, from + rng.within(12 * HOUR, 26 * HOUR));
+    let second = (rng.pick(&[1, 2, 3, 4]), from + HOUR, from + rng.within(2 * HOUR, 20 * HOUR));
+    vec![first, second]
 }

@@ -12,9 +12,12 @@ struct Asked {
     first: Option<u64>,
     seed: Option<u64>,
     mutants: bool,
+    fresh: bool,
+    profile: Option<String>,
 }
 
-/// Runs the seeds that are asked for: `--seeds N`, `--first N`, one `--seed N`, or `--mutants`.
+/// Runs the seeds that are asked for: `--seeds N`, and with `--fresh` as many that nobody has run yet; `--first N`, those of
+/// one `--profile NAME`, one `--seed N`, or `--mutants`.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
@@ -52,7 +55,12 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
             "--first" => asked.first = number()?,
             "--seed" => asked.seed = number()?,
             "--mutants" => asked.mutants = true,
-            _ => return Err(format!("`{argument}` is not --seeds N, --first N, --seed N or --mutants")),
+            "--fresh" => asked.fresh = true,
+            "--profile" => asked.profile = Some(rest.next().ok_or("--profile wants a name")?.clone()),
+            _ => {
+                let known = "--seeds N, --fresh, --first N, --profile NAME, --seed N or --mutants";
+                return Err(format!("`{argument}` is not {known}"));
+            }
         }
     }
     Ok(asked)
@@ -67,15 +75,24 @@ fn command(asked: &Asked, test: &str) -> Command {
         command.args(["--features", "mutants"]);
     }
     command.args(["--test", "sim", "--", "--ignored", "--exact", test, "--nocapture"]);
+    let number = |value: Option<u64>| value.map(|value| value.to_string());
     for (name, value) in [
-        ("TENANTRY_SIM_SEEDS", asked.seeds),
-        ("TENANTRY_SIM_FIRST", asked.first),
-        ("TENANTRY_SIM_SEED", asked.seed),
+        ("TENANTRY_SIM_SEEDS", number(asked.seeds)),
+        ("TENANTRY_SIM_FIRST", number(asked.first)),
+        ("TENANTRY_SIM_SEED", number(asked.seed)),
+        ("TENANTRY_SIM_FRESH", number(asked.fresh.then(fresh))),
+        ("TENANTRY_SIM_PROFILE", asked.profile.clone()),
     ] {
         command.env_remove(name);
         if let Some(value) = value {
-            command.env(name, value.to_string());
+            command.env(name, value);
         }
     }
     command
+}
+
+/// Seeds from here on nobody has run: each second has room for more than a run takes.
+fn fresh() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs()) * 1_000_000
 }

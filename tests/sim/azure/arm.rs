@@ -3,10 +3,17 @@
 use serde_json::{Value, json};
 use tenantry::steps::{Method, Reply, Request};
 
-use super::{Azure, SUBSCRIPTION, is_intruders, mark, refuse, reply, text};
-use crate::exec::Millis;
+use super::{
+    Azure, SUBSCRIPTION, is_intruders, mark,
+    operations::{Operation, Work},
+    pages::Seen,
+    refuse, reply, text,
+};
 
-const HOST: &str = "https://management.azure.com";
+pub(super) const HOST: &str = "https://management.azure.com";
+
+/// How often the deletion of something is asked for before it may go along with what it is a part of.
+const TRIES_OF_A_PART: u32 = 4;
 
 /// A resource.
 #[derive(Debug, Clone)]
@@ -16,35 +23,10 @@ pub(crate) struct Object {
     pub(crate) busy: Option<u64>,
     /// Somebody else's, put there to be left alone.
     pub(crate) stranger: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Work {
-    Write,
-    Delete,
-    Purge,
-}
-
-/// How an operation comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    Well,
-    /// The resource is left failed, and the operation says so.
-    Failed,
-    /// The operation says that all is well, and the resource has failed.
-    Lied,
-    /// Nobody knows of the operation; the resource ends well.
-    Vanished,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Operation {
-    target: String,
-    work: Work,
-    pub(crate) ends: Millis,
-    end: End,
-    pub(crate) done: bool,
-    retry_after: Option<i64>,
+    /// It has failed by itself.
+    pub(crate) rotten: bool,
+    /// Once deleted, it may not be purged.
+    pub(crate) protected: bool,
 }
 
 /// The resource group's id within an id, in lower case.
@@ -84,7 +66,7 @@ impl Azure {
         }
         if let Some(identity) = id.strip_suffix("/federatedidentitycredentials") {
             return match self.objects.contains_key(identity) {
-                true => reply(200, json!({"value": []})),
+                true => self.list(request, Vec::new(), Seen::Nothing),
                 false => refuse(404, "ResourceNotFound", "there is no such identity"),
             };
         }
@@ -112,10 +94,15 @@ impl Azure {
             self.hit("stranger");
             let body = json!({"id": id, "name": last(id), "tags": {"owner": "stranger"},
                 "properties": {"provisioningState": "Succeeded"}});
-            self.objects.insert(id.to_owned(), Object { body, busy: None, stranger: true });
+            let object = Object { body, busy: None, stranger: true, rotten: false, protected: false };
+            self.objects.insert(id.to_owned(), object);
         }
+        self.rot(id);
         match self.objects.get(id) {
-            Some(object) => reply(200, object.body.clone()),
+            Some(object) => {
+                let shown = object.body.clone();
+                reply(200, self.in_another_case(shown, &["/id"]))
+            }
             None => refuse(404, "ResourceNotFound", "there is no such resource"),
         }
     }
@@ -143,9 +130,17 @@ impl Azure {
                 self.wrongs.push(("I8", format!("PUT over somebody else's {id}")));
             }
             if past.busy.is_some() {
-                self.hit("409 busy");
-                return refuse(409, "AnotherOperationInProgress", "it is being changed");
+                return self.busy();
             }
+            let place = |body: &Value| text(body, "/location").to_owned();
+            if place(&past.body) != place(wanted) {
+                return refuse(409, "InvalidResourceLocation", "it exists in another region");
+            }
+        }
+        if past.is_none()
+            && let Some(refusal) = self.wall(id)
+        {
+            return refusal;
         }
         if is_vault(id) && past.is_none() && self.vault_name_taken(last(id)) {
             return refuse(409, "VaultAlreadyExists", "the name is taken");
@@ -174,16 +169,25 @@ impl Azure {
         for connection in connections.and_then(Value::as_array_mut).into_iter().flatten() {
             connection["properties"]["privateLinkServiceConnectionState"] = json!({"status": "Approved"});
         }
-        let takes_long = self.rng.permille(self.manners.operations) || is_private_endpoint(id);
+        let takes_long =
+            self.cursed.contains(id) || self.rng.permille(self.manners.operations) || is_private_endpoint(id);
         let state = if takes_long { if made { "Creating" } else { "Updating" } } else { "Succeeded" };
         body["properties"]["provisioningState"] = json!(state);
         let shown = body.clone();
-        self.objects.insert(id.to_owned(), Object { body, busy: None, stranger: false });
+        let protected =
+            past.as_ref().map_or_else(|| self.rng.permille(self.manners.protected), |past| past.protected);
+        let object = Object { body, busy: None, stranger: false, rotten: false, protected };
+        self.objects.insert(id.to_owned(), object);
+        let was_ready = |past: &&Object| text(&past.body, "/properties/provisioningState") == "Succeeded";
+        let ready = past.as_ref().filter(was_ready).map(|past| past.body.clone());
+        let cursed = !made && self.is_cursed(id);
+        let takes_long = takes_long || cursed;
         let status = if made { 201 } else { 200 };
         if !takes_long {
-            return reply(status, shown);
+            return reply(status, self.in_another_case(shown, &["/id"]));
         }
-        let number = self.begin(id, Work::Write);
+        let number = self.begin(id, Work::Write, ready, cursed);
+        let shown = self.in_another_case(shown, &["/id"]);
         self.followed(number, reply(status, shown))
     }
 
@@ -197,97 +201,31 @@ impl Azure {
         if !is_private_endpoint(id) {
             return None;
         }
-        let busy = |other: &Operation| !other.done && is_private_endpoint(&other.target);
-        if !self.operations.values().any(|other| busy(other) && other.target != id) {
+        let busy = |number: &u64| {
+            let other = &self.operations[number];
+            !other.done && is_private_endpoint(&other.target) && other.target != id
+        };
+        if !self.running.iter().any(|(_, number)| busy(number)) {
             return None;
         }
         self.hit("429 subnet");
         let mut refusal = refuse(429, "RetryableErrorDueToAnotherOperation", "the network is being changed");
         if self.rng.permille(500) {
-            refusal.headers.insert("retry-after".to_owned(), "5".to_owned());
+            self.ask_to_wait(&mut refusal, 5);
         }
         Some(refusal)
     }
 
-    fn begin(&mut self, id: &str, work: Work) -> u64 {
-        self.drawn += 1;
-        let number = self.drawn;
-        let manners = self.manners.clone();
-        let mut ends = self.now + self.rng.within(200, manners.longest);
-        let writes = work == Work::Write;
-        let end = match self.rng.below(1000) {
-            draw if draw < manners.op_failed && writes => End::Failed,
-            draw if draw < 2 * manners.op_failed && writes => End::Lied,
-            draw if draw < 3 * manners.op_failed => End::Vanished,
-            draw if draw < 4 * manners.op_failed => {
-                self.hit("LRO stuck");
-                ends = self.now + 10 * 3_600_000;
-                End::Well
-            }
-            _ => End::Well,
-        };
-        match end {
-            End::Failed => self.hit("LRO failed"),
-            End::Lied => self.hit("LRO lied"),
-            End::Vanished => self.hit("LRO vanished"),
-            End::Well => {}
+    /// Something else is being done to it, in the words of one service or another.
+    fn busy(&mut self) -> Reply {
+        self.hit("409 busy");
+        if self.rng.permille(self.manners.wordy) {
+            self.hit("in a passing state");
+            let state = self.rng.pick(&["Creating", "Updating", "Accepted", "Resolving"]);
+            let message = format!("the resource is in {state} provisioning state and can't be changed");
+            return refuse(400, "BadRequest", &message);
         }
-        let retry_after = self.rng.permille(600).then(|| self.rng.within(1, 15));
-        let operation = Operation { target: id.to_owned(), work, ends, end, done: false, retry_after };
-        self.operations.insert(number, operation);
-        self.running.insert((ends, number));
-        if let Some(object) = self.objects.get_mut(id) {
-            object.busy = Some(number);
-        }
-        number
-    }
-
-    /// The answer of a request that was taken on: with either header, or none at all.
-    fn followed(&mut self, number: u64, mut answer: Reply) -> Reply {
-        let url = |form: &str| {
-            format!("{HOST}/subscriptions/{SUBSCRIPTION}/operations/{form}{number}?api-version=1")
-        };
-        match self.rng.below(4) {
-            0 | 1 => _ = answer.headers.insert("azure-asyncoperation".to_owned(), url("a")),
-            2 => {
-                answer = reply(202, Value::Null);
-                answer.headers.insert("location".to_owned(), url("l"));
-            }
-            _ if answer.status == 202 => {}
-            _ => return answer,
-        }
-        let operation = &self.operations[&number];
-        if let Some(seconds) = operation.retry_after {
-            answer.headers.insert("retry-after".to_owned(), seconds.to_string());
-        }
-        answer
-    }
-
-    fn poll(&mut self, number: &str) -> Reply {
-        let (by_location, digits) = match number.strip_prefix('l') {
-            Some(digits) => (true, digits),
-            None => (false, number.trim_start_matches('a')),
-        };
-        let found = digits.parse().ok().and_then(|number: u64| self.operations.get(&number));
-        let Some(operation) = found.filter(|operation| operation.end != End::Vanished) else {
-            return refuse(404, "OperationNotFound", "there is no such operation");
-        };
-        let failed = operation.done && operation.end == End::Failed;
-        let mut answer = match (by_location, operation.done) {
-            (true, false) => reply(202, Value::Null),
-            (true, true) if failed => refuse(400, "ProvisioningFailed", "it came to nothing"),
-            (true, true) => reply(200, Value::Null),
-            (false, false) => reply(200, json!({"status": "InProgress"})),
-            (false, true) if failed => reply(
-                200,
-                json!({"status": "Failed", "error": {"code": "ProvisioningFailed", "message": "it came to nothing"}}),
-            ),
-            (false, true) => reply(200, json!({"status": "Succeeded"})),
-        };
-        if let (false, Some(seconds)) = (operation.done, operation.retry_after) {
-            answer.headers.insert("retry-after".to_owned(), seconds.to_string());
-        }
-        answer
+        refuse(409, "AnotherOperationInProgress", "it is being changed")
     }
 
     fn delete(&mut self, id: &str) -> Reply {
@@ -296,8 +234,7 @@ impl Azure {
             self.wrongs.push(("I8", format!("DELETE of somebody else's {id}")));
         }
         if object.busy.is_some() {
-            self.hit("409 busy");
-            return refuse(409, "AnotherOperationInProgress", "it is being changed");
+            return self.busy();
         }
         if let Some(refusal) = self.lane(id) {
             return refusal;
@@ -310,20 +247,23 @@ impl Azure {
         if let Some(object) = self.objects.get_mut(id) {
             object.body["properties"]["provisioningState"] = json!("Deleting");
         }
-        let number = self.begin(id, Work::Delete);
+        let number = self.begin(id, Work::Delete, None, false);
         self.followed(number, reply(202, Value::Null))
     }
 
     /// Removal goes in reverse order: nothing of ours may stand on what is deleted.
     fn in_order(&mut self, id: &str) {
         let within = format!("{id}/");
-        let above: Vec<&String> = self.objects.keys().filter(|other| other.starts_with(&within)).collect();
+        // What could not be deleted by itself, again and again, goes with what it is a part of.
+        let given_up = |other: &String| self.deletes.get(other).copied().unwrap_or(0) >= TRIES_OF_A_PART;
+        let above = self.objects.keys().filter(|other| other.starts_with(&within) && !given_up(other));
+        let above: Vec<&String> = above.collect();
         let granted: Vec<&String> = self
             .grants
             .iter()
             .filter(|(other, grant)| {
                 let ours = grant.primary().filter(|grant| !is_intruders(grant));
-                other.starts_with(&within) && ours.is_some()
+                other.starts_with(&within) && ours.is_some() && !given_up(other)
             })
             .map(|(other, _)| other)
             .collect();
@@ -333,7 +273,7 @@ impl Azure {
         }
     }
 
-    fn remove(&mut self, id: &str) {
+    pub(super) fn remove(&mut self, id: &str) {
         let Some(mut object) = self.objects.remove(id) else { return };
         let within = format!("{id}/");
         self.grants.retain(|other, _| !other.starts_with(&within));
@@ -358,8 +298,17 @@ impl Azure {
         };
         match request.method {
             Method::Get => {
-                let properties = json!({"vaultId": text(&vault.body, "/id"), "tags": vault.body["tags"]});
+                let mut properties = json!({"vaultId": text(&vault.body, "/id"), "tags": vault.body["tags"],
+                    "deletionDate": "2026-11-30T10:00:00Z", "scheduledPurgeDate": "2027-02-28T10:00:00Z"});
+                if vault.protected {
+                    properties["purgeProtectionEnabled"] = json!(true);
+                }
                 reply(200, json!({"id": id, "name": name, "properties": properties}))
+            }
+            Method::Post if vault.protected => {
+                self.hit("405 on purge");
+                let message = "Operation \"purge\" is not enabled for this vault.";
+                refuse(405, "MethodNotAllowed", message)
             }
             Method::Post if self.rng.permille(self.manners.operations) => {
                 let pending = |operation: &Operation| {
@@ -368,7 +317,7 @@ impl Azure {
                 if self.operations.values().any(pending) {
                     return refuse(409, "AnotherOperationInProgress", "it is being purged");
                 }
-                let number = self.begin(&held, Work::Purge);
+                let number = self.begin(&held, Work::Purge, None, false);
                 self.followed(number, reply(202, Value::Null))
             }
             Method::Post => {
@@ -376,34 +325,6 @@ impl Azure {
                 reply(200, Value::Null)
             }
             Method::Put | Method::Patch | Method::Delete => refuse(405, "MethodNotAllowed", "not that"),
-        }
-    }
-
-    /// Ends every operation whose time has come.
-    pub(crate) fn settle(&mut self) {
-        while let Some((ends, number)) = self.running.first().copied().filter(|(ends, _)| *ends <= self.now) {
-            self.running.remove(&(ends, number));
-            let Some(operation) = self.operations.get_mut(&number) else { continue };
-            operation.done = true;
-            let operation = operation.clone();
-            match operation.work {
-                Work::Purge => _ = self.deleted_vaults.remove(&operation.target),
-                Work::Delete
-                    if self.objects.get(&operation.target).is_some_and(|o| o.busy == Some(number)) =>
-                {
-                    self.remove(&operation.target);
-                }
-                Work::Delete => {}
-                Work::Write => {
-                    let Some(object) = self.objects.get_mut(&operation.target) else { continue };
-                    if object.busy == Some(number) {
-                        let ok = matches!(operation.end, End::Well | End::Vanished);
-                        object.busy = None;
-                        object.body["properties"]["provisioningState"] =
-                            json!(if ok { "Succeeded" } else { "Failed" });
-                    }
-                }
-            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry::steps::{Method, Reply, Request};
 
-use super::{Azure, is_intruders, mark, refuse, reply, text};
+use super::{Azure, GRAPH, is_intruders, mark, pages::Seen, refuse, reply, text};
 use crate::exec::Millis;
 
 /// One object as its versions, with the instants from which each replica shows them.
@@ -17,7 +17,7 @@ impl Replicated {
     }
 
     /// How it is, or was when it was last there.
-    fn last(&self) -> Option<&Value> {
+    pub(crate) fn last(&self) -> Option<&Value> {
         self.0.iter().rev().find_map(|(_, body)| body.as_ref())
     }
 
@@ -124,7 +124,9 @@ impl Azure {
     }
 
     pub(super) fn graph(&mut self, request: &Request, path: &str, query: &str) -> Reply {
-        let Some(target) = target(path) else { return refuse(400, "BadRequest", "no such segment") };
+        let Some(target) = target(path.strip_prefix(GRAPH).unwrap_or(path)) else {
+            return refuse(400, "BadRequest", "no such segment");
+        };
         let body = request.body.as_ref().unwrap_or(&Value::Null);
         match (request.method, target) {
             (Method::Get, Target::Application(name)) => self.show_application(name),
@@ -137,10 +139,10 @@ impl Azure {
                 let credential = self.credentials.get(&(app.to_owned(), name.to_owned()));
                 shown(look(&mut self.behind, credential, replica, now))
             }
-            (Method::Get, Target::Credentials(app)) => self.list_credentials(app),
-            (Method::Get, Target::Owners) => reply(200, json!({"value": []})),
+            (Method::Get, Target::Credentials(app)) => self.list_credentials(request, app),
+            (Method::Get, Target::Owners) => self.list(request, Vec::new(), Seen::Nothing),
             (Method::Get, Target::Deleted(id)) => shown(self.deleted.get(id).map(|(_, body)| body)),
-            (Method::Get, Target::DeletedList(kind)) => self.list_deleted(kind, query),
+            (Method::Get, Target::DeletedList(kind)) => self.list_deleted(request, kind, query),
             (Method::Patch, Target::Application(name)) => self.upsert_application(name, body),
             (Method::Patch, Target::Principal(app)) => self.upsert_principal(app, body),
             (Method::Patch, Target::Credential(app, name)) => self.upsert_credential(app, name, body),
@@ -174,7 +176,14 @@ impl Azure {
             self.applications.entry(name.to_owned()).or_default().write(now, [0; 3], Some(body));
         }
         let (replica, now) = (self.replica(), self.now);
-        shown(look(&mut self.behind, self.applications.get(name), replica, now))
+        let mut answer = shown(look(&mut self.behind, self.applications.get(name), replica, now));
+        // A collection of Graph's has no order.
+        let addresses = answer.body.pointer_mut("/web/redirectUris").and_then(Value::as_array_mut);
+        if let Some(addresses) = addresses.filter(|_| self.rng.permille(self.manners.reordered)) {
+            addresses.reverse();
+            self.hit("a set in another order");
+        }
+        answer
     }
 
     fn upsert_application(&mut self, name: &str, body: &Value) -> Reply {
@@ -214,6 +223,12 @@ impl Azure {
         let exists = exists.into_iter().any(|body| text(body, "/appId") == app);
         if !exists || !self.knows(|body| text(body, "/appId") == app) {
             self.hit("NoBackingApplicationObject");
+            if self.rng.permille(self.manners.gated) {
+                self.hit("lag told as 403");
+                let message = "When using this permission, the backing application of the service principal being \
+                    created must in the local tenant";
+                return refuse(403, "Authorization_RequestDenied", message);
+            }
             return refuse(400, "NoBackingApplicationObject", "the appId has no application behind it");
         }
         let id = self.guid();
@@ -298,19 +313,18 @@ impl Azure {
         }
     }
 
-    fn list_credentials(&mut self, app: &str) -> Reply {
+    fn list_credentials(&mut self, request: &Request, app: &str) -> Reply {
         if !self.knows(|body| text(body, "/id") == app) {
             return missing();
         }
         let (replica, now) = (self.replica(), self.now);
         let own = self.credentials.iter().filter(|((of, _), _)| of == app);
-        let seen: Vec<&Value> = own.filter_map(|(_, versions)| versions.seen_by(replica, now)).collect();
-        let answer = json!({ "value": seen });
-        self.looked_at_credentials(app);
-        reply(200, answer)
+        let all = own.filter_map(|(_, versions)| versions.seen_by(replica, now)).cloned().collect();
+        let seen = self.clean_of_credentials(app).map_or(Seen::Nothing, Seen::Credentials);
+        self.list(request, all, seen)
     }
 
-    fn list_deleted(&self, kind: &str, query: &str) -> Reply {
+    fn list_deleted(&mut self, request: &Request, kind: &str, query: &str) -> Reply {
         let wanted = query.split("%20eq%20'").nth(1).and_then(|rest| rest.split('\'').next());
         let wanted = wanted.unwrap_or_default().replace("%3A", ":");
         let fits = |body: &Value| {
@@ -319,7 +333,8 @@ impl Azure {
                 || tags.is_some_and(|tags| tags.iter().any(|tag| tag.as_str() == Some(&wanted)))
         };
         let all = self.deleted.values().filter(|(of, body)| *of == kind && fits(body));
-        reply(200, json!({"value": all.map(|(_, body)| body).collect::<Vec<_>>()}))
+        let all = all.map(|(_, body)| body.clone()).collect();
+        self.list(request, all, Seen::Nothing)
     }
 
     fn restore(&mut self, id: &str) -> Reply {

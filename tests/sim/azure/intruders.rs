@@ -36,24 +36,27 @@ impl Azure {
         self.looks.entry(tenant.to_owned()).or_default().changed = now;
     }
 
-    /// Somebody was shown all assignments at a scope and below.
-    pub(super) fn looked_at_roles(&mut self, scope: &str) {
+    /// Whose things at a scope and below nobody else has a role at.
+    pub(super) fn clean_of_roles(&self, scope: &str) -> Vec<String> {
         let groups = self.objects.iter().filter(|(id, _)| group_of(id) == *id && within(id, scope));
-        let owners: Vec<(String, String)> =
-            groups.filter_map(|(id, group)| Some((id.clone(), mark(&group.body)?))).collect();
-        for (group, tenant) in owners {
-            if !self.holds_roles(&group) {
-                self.looks.entry(tenant).or_default().roles = Some(self.now);
-            }
-        }
+        groups.filter(|(id, _)| !self.holds_roles(id)).filter_map(|(_, group)| mark(&group.body)).collect()
     }
 
-    /// Somebody was shown all credentials of an application.
-    pub(super) fn looked_at_credentials(&mut self, app: &str) {
-        let Some(tenant) = self.application(app).and_then(mark) else { return };
-        if !self.holds_credentials(app) {
-            self.looks.entry(tenant).or_default().credentials = Some(self.now);
-        }
+    /// Somebody was shown all assignments, as they were at that instant, and none is another's.
+    pub(super) fn saw_roles(&mut self, tenant: &str, at: Millis) {
+        let looks = self.looks.entry(tenant.to_owned()).or_default();
+        looks.roles = looks.roles.max(Some(at));
+    }
+
+    /// Whose an application is that nobody else has a credential of.
+    pub(super) fn clean_of_credentials(&self, app: &str) -> Option<String> {
+        self.application(app).filter(|_| !self.holds_credentials(app)).and_then(mark)
+    }
+
+    /// Somebody was shown all credentials of the application, as they were at that instant, and none is another's.
+    pub(super) fn saw_credentials(&mut self, tenant: &str, at: Millis) {
+        let looks = self.looks.entry(tenant.to_owned()).or_default();
+        looks.credentials = looks.credentials.max(Some(at));
     }
 
     fn application(&self, id: &str) -> Option<&Value> {

@@ -9,7 +9,10 @@
 mod arm;
 mod graph;
 mod intruders;
+mod operations;
+mod pages;
 mod roles;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +20,13 @@ use serde_json::{Value, json};
 use tenantry::steps::{Api, Method, Reply, Request};
 
 use super::{exec::Millis, profile::AzureManners, rng::Rng};
-pub(crate) use arm::{Object, Operation};
+pub(crate) use arm::Object;
 pub(crate) use graph::Replicated;
 use intruders::Looks;
 pub(crate) use intruders::is_intruders;
+pub(crate) use operations::Operation;
+use pages::Rest;
+pub(crate) use trouble::{FAILED_ONCE, RIDDLES};
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 
@@ -28,11 +34,14 @@ pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 pub(crate) const SECRET: &str =
     "c2VjcmV0LW9mLWEtc2ltdWxhdGVkLWFjY291bnQtdGhhdC1ub2JvZHktbWF5LXJlcGVhdC1oZXJlIQ==";
 
-/// The stamp as blueprints see it.
-pub(crate) fn stamp() -> Value {
+const GRAPH: &str = "https://graph.microsoft.com";
+
+/// The stamp as blueprints see it; with `short`, its roles without the subscription that Azure shows them with.
+pub(crate) fn stamp(short: bool) -> Value {
     let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-stamp");
     let role = |guid: &str| {
-        format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{guid}")
+        let short_form = format!("/providers/Microsoft.Authorization/roleDefinitions/{guid}");
+        if short { short_form } else { format!("/subscriptions/{SUBSCRIPTION}{short_form}") }
     };
     json!({
         "name": "sim-01", "subscriptionId": SUBSCRIPTION, "region": "westeurope", "resourceGroup": "rg-stamp",
@@ -72,6 +81,14 @@ pub(crate) struct Azure {
     looked: BTreeSet<String>,
     /// What somebody who proves isolation has seen, by tenant.
     looks: BTreeMap<String, Looks>,
+    /// Refusals that nobody has heard of, by request: until when, and which.
+    riddles: BTreeMap<String, (Millis, usize)>,
+    /// What can't be changed any more.
+    cursed: BTreeSet<String>,
+    /// How often somebody has asked for the deletion of something, or asked about it in vain.
+    deletes: BTreeMap<String, u32>,
+    /// Pages that are still to be asked for.
+    rests: BTreeMap<u64, Rest>,
     /// How often each kind of trouble came.
     pub(crate) hits: BTreeMap<&'static str, u64>,
 }
@@ -122,6 +139,10 @@ impl Azure {
             strangers,
             looked: BTreeSet::new(),
             looks: BTreeMap::new(),
+            riddles: BTreeMap::new(),
+            cursed: BTreeSet::new(),
+            deletes: BTreeMap::new(),
+            rests: BTreeMap::new(),
             hits: BTreeMap::new(),
         }
     }
@@ -141,8 +162,22 @@ impl Azure {
         self.now = now.max(self.now);
         self.behind = false;
         self.settle();
-        if let Some(trouble) = self.trouble(request) {
-            return trouble;
+        let reply = self.trouble(request).unwrap_or_else(|| self.carry_out(request));
+        if request.method == Method::Delete || reply.status >= 400 && reply.status != 404 {
+            self.in_vain(request);
+        }
+        reply
+    }
+
+    /// Somebody has asked for a deletion, or has asked about something in vain.
+    pub(crate) fn in_vain(&mut self, request: &Request) {
+        let id = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
+        *self.deletes.entry(id).or_default() += 1;
+    }
+
+    fn carry_out(&mut self, request: &Request) -> Reply {
+        if let Some(page) = self.next_page(request) {
+            return page;
         }
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         match request.api {
@@ -152,40 +187,12 @@ impl Azure {
         }
     }
 
-    /// Load and passing trouble: refused before anything is done.
-    fn trouble(&mut self, request: &Request) -> Option<Reply> {
-        if self.rng.permille(self.manners.throttled) {
-            self.hit("429");
-            let mut refusal = refuse(429, "TooManyRequests", "slow down");
-            if self.rng.permille(700) {
-                let seconds = self.rng.within(1, 40);
-                refusal.headers.insert("retry-after".to_owned(), seconds.to_string());
-            }
-            return Some(refusal);
-        }
-        if self.rng.permille(self.manners.broken) {
-            self.hit("5xx");
-            let status = self.rng.pick(&[500, 502, 503, 504]);
-            let message = format!("something broke at AccountKey={SECRET};");
-            return Some(refuse(status, "InternalServerError", &message));
-        }
-        let is_write = matches!(request.method, Method::Put | Method::Patch);
-        if is_write && self.rng.permille(self.manners.denied) {
-            self.hit("denied");
-            let (status, code) = self.rng.pick(&[
-                (403, "AuthorizationFailed"),
-                (409, "QuotaExceeded"),
-                (403, "RequestDisallowedByPolicy"),
-            ]);
-            return Some(refuse(status, code, "not allowed, or no room"));
-        }
-        None
-    }
-
     /// Everything that was marked for a tenant and is still there, the soft-deleted too.
     pub(crate) fn belongings(&self, tenant: &str) -> Vec<String> {
         let of = |body: &Value| mark(body).as_deref() == Some(tenant);
-        let live = self.objects.iter().chain(&self.deleted_vaults);
+        // What may not be purged before its date is no one's fault.
+        let held = self.deleted_vaults.iter().filter(|(_, vault)| !vault.protected);
+        let live = self.objects.iter().chain(held);
         let mut found: Vec<String> =
             live.filter(|(_, object)| of(&object.body)).map(|(id, _)| id.clone()).collect();
         let graph = self.applications.values().chain(self.principals.values());
@@ -214,6 +221,7 @@ impl Azure {
         self.now = now.max(self.now);
         self.manners = AzureManners::healed(&self.manners);
         self.strangers = 0;
+        self.heal_objects();
         for number in self.operations.keys().copied().collect::<Vec<_>>() {
             let Some(operation) = self.operations.get_mut(&number) else { continue };
             if !operation.done && operation.ends > now + 60_000 {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry::steps::{Method, Reply, Request};
 
-use super::{Azure, Replicated, SUBSCRIPTION, refuse, reply, text};
+use super::{Azure, Replicated, SUBSCRIPTION, pages::Seen, refuse, reply, text};
 
 pub(super) const PART: &str = "/providers/microsoft.authorization/roleassignments";
 /// What an intruder gives itself.
@@ -32,7 +32,7 @@ impl Azure {
             return refuse(404, "ResourceNotFound", "there is no such scope");
         }
         match request.method {
-            Method::Get => self.list_roles(scope, query),
+            Method::Get => self.list_roles(request, scope, query),
             Method::Put => self.grant(id, scope, request.body.as_ref().unwrap_or(&Value::Null)),
             Method::Delete => {
                 let lags = self.lags();
@@ -48,7 +48,7 @@ impl Azure {
     }
 
     /// What is granted at a scope, above it and below it; with a filter, to one principal.
-    fn list_roles(&mut self, scope: &str, query: &str) -> Reply {
+    fn list_roles(&mut self, request: &Request, scope: &str, query: &str) -> Reply {
         let replica = self.replica();
         let principal = query.split('\'').nth(1);
         let whose = |grant: &Value| {
@@ -62,16 +62,15 @@ impl Azure {
         });
         self.behind |= near.clone().any(|(_, grant)| grant.is_behind(replica, now));
         let seen = near.filter_map(|(_, grant)| grant.seen_by(replica, now)).filter(|grant| whose(grant));
-        let value: Vec<&Value> = seen.collect();
-        let answer = json!({ "value": value });
-        if principal.is_none() {
-            self.looked_at_roles(scope);
-        }
-        reply(200, answer)
+        let all: Vec<Value> = seen.cloned().collect();
+        let members = ["/id", "/properties/scope", "/properties/roleDefinitionId"];
+        let all = all.into_iter().map(|grant| self.in_another_case(grant, &members)).collect();
+        let seen = if principal.is_none() { Seen::Roles(self.clean_of_roles(scope)) } else { Seen::Nothing };
+        self.list(request, all, seen)
     }
 
     /// What a role may do, as far as somebody who proves isolation asks.
-    pub(super) fn role_definitions(&self, request: &Request, id: &str) -> Reply {
+    pub(super) fn role_definitions(&mut self, request: &Request, id: &str) -> Reply {
         if request.method != Method::Get {
             return refuse(405, "MethodNotAllowed", "not that");
         }
@@ -88,14 +87,22 @@ impl Azure {
         let name = id.rsplit('/').next().unwrap_or_default();
         match roles.into_iter().find(|(known, ..)| *known == name) {
             Some(known) => reply(200, role(known)),
-            None if name == "roledefinitions" => reply(200, json!({"value": roles.map(role)})),
+            None if name == "roledefinitions" => {
+                let all = roles.map(role).to_vec();
+                self.list(request, all, Seen::Nothing)
+            }
             None => refuse(404, "RoleDefinitionDoesNotExist", "there is no such role"),
         }
     }
 
     fn grant(&mut self, id: &str, scope: &str, body: &Value) -> Reply {
         let principal = text(body, "/properties/principalId").to_owned();
-        let role = text(body, "/properties/roleDefinitionId").to_owned();
+        // It is shown with the subscription in front, however it was given.
+        let name = text(body, "/properties/roleDefinitionId").rsplit('/').next().unwrap_or_default();
+        let role = format!("{}/providers/Microsoft.Authorization/roleDefinitions/{name}", subscription());
+        if role != text(body, "/properties/roleDefinitionId") {
+            self.hit("role id in a longer form");
+        }
         let known = self.known_principals.get(&principal).copied();
         if known.is_none_or(|known| known > self.now) {
             self.hit("PrincipalNotFound");

@@ -1,0 +1,170 @@
+//! Long-running operations, in both forms: how they end, and what is said of them.
+
+use serde_json::{Value, json};
+use tenantry::steps::Reply;
+
+use super::{Azure, FAILED_ONCE, SUBSCRIPTION, arm::HOST, refuse, reply, trouble::ODD_ENDS};
+use crate::exec::Millis;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Write,
+    Delete,
+    Purge,
+}
+
+/// How an operation comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Well,
+    /// The resource is left failed, and the operation says so.
+    Failed,
+    /// The operation says that all is well, and the resource has failed.
+    Lied,
+    /// Nobody knows of the operation; the resource ends well.
+    Vanished,
+    /// The operation says that it failed, and the resource is there as it was before.
+    Undone,
+    /// The operation ends in a state that no page lists; the resource ends well.
+    Odd(&'static str),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    pub(crate) target: String,
+    pub(crate) work: Work,
+    /// The resource as it was before.
+    past: Option<Value>,
+    /// With which code it fails.
+    code: &'static str,
+    pub(crate) ends: Millis,
+    end: End,
+    pub(crate) done: bool,
+    retry_after: Option<i64>,
+}
+
+impl Azure {
+    pub(super) fn begin(&mut self, id: &str, work: Work, past: Option<Value>, cursed: bool) -> u64 {
+        self.drawn += 1;
+        let number = self.drawn;
+        let manners = self.manners.clone();
+        let mut ends = self.now + self.rng.within(200, manners.longest);
+        let writes = work == Work::Write;
+        let end = match self.rng.below(1000) {
+            _ if cursed => End::Failed,
+            draw if draw < manners.op_failed && writes => End::Failed,
+            draw if draw < 2 * manners.op_failed && writes => End::Lied,
+            draw if draw < 3 * manners.op_failed => End::Vanished,
+            draw if draw < 4 * manners.op_failed => {
+                self.hit("LRO stuck");
+                ends = self.now + 10 * 3_600_000;
+                End::Well
+            }
+            _ if self.rng.permille(manners.halves) && past.is_some() => End::Undone,
+            _ if self.rng.permille(manners.odd) && writes => End::Odd(self.rng.pick(&ODD_ENDS)),
+            _ => End::Well,
+        };
+        if past.is_some() && end == End::Failed {
+            self.hit("update failed");
+        }
+        match end {
+            End::Failed => self.hit("LRO failed"),
+            End::Lied => self.hit("LRO lied"),
+            End::Vanished => self.hit("LRO vanished"),
+            End::Undone => self.hit("half-failed update"),
+            End::Odd(_) => self.hit("odd end of an operation"),
+            End::Well => {}
+        }
+        let retry_after = self.rng.permille(600).then(|| self.rng.within(1, 15));
+        let code = self.rng.pick(&FAILED_ONCE);
+        let operation =
+            Operation { target: id.to_owned(), work, past, code, ends, end, done: false, retry_after };
+        self.operations.insert(number, operation);
+        self.running.insert((ends, number));
+        if let Some(object) = self.objects.get_mut(id) {
+            object.busy = Some(number);
+        }
+        number
+    }
+
+    /// The answer of a request that was taken on: with either header, or none at all.
+    pub(super) fn followed(&mut self, number: u64, mut answer: Reply) -> Reply {
+        let url = |form: &str| {
+            format!("{HOST}/subscriptions/{SUBSCRIPTION}/operations/{form}{number}?api-version=1")
+        };
+        match self.rng.below(4) {
+            0 | 1 => _ = answer.headers.insert("azure-asyncoperation".to_owned(), url("a")),
+            2 => {
+                answer = reply(202, Value::Null);
+                answer.headers.insert("location".to_owned(), url("l"));
+            }
+            _ if answer.status == 202 => {}
+            _ => return answer,
+        }
+        let operation = &self.operations[&number];
+        if let Some(seconds) = operation.retry_after {
+            self.ask_to_wait(&mut answer, seconds);
+        }
+        answer
+    }
+
+    pub(super) fn poll(&mut self, number: &str) -> Reply {
+        let (by_location, digits) = match number.strip_prefix('l') {
+            Some(digits) => (true, digits),
+            None => (false, number.trim_start_matches('a')),
+        };
+        let found = digits.parse().ok().and_then(|number: u64| self.operations.get(&number));
+        let Some(operation) = found.filter(|operation| operation.end != End::Vanished) else {
+            return refuse(404, "OperationNotFound", "there is no such operation");
+        };
+        let (code, odd) =
+            (operation.code, if let End::Odd(state) = operation.end { state } else { "Succeeded" });
+        let failed = operation.done && matches!(operation.end, End::Failed | End::Undone);
+        let mut answer = match (by_location, operation.done) {
+            (true, false) => reply(202, Value::Null),
+            (true, true) if failed => refuse(400, code, "it came to nothing"),
+            (true, true) => reply(200, Value::Null),
+            (false, false) => reply(200, json!({"status": "InProgress"})),
+            (false, true) if failed => reply(
+                200,
+                json!({"status": "Failed", "error": {"code": code, "message": "it came to nothing"}}),
+            ),
+            (false, true) => reply(200, json!({"status": odd})),
+        };
+        if let (false, Some(seconds)) = (operation.done, operation.retry_after) {
+            self.ask_to_wait(&mut answer, seconds);
+        }
+        answer
+    }
+
+    /// Ends every operation whose time has come.
+    pub(crate) fn settle(&mut self) {
+        while let Some((ends, number)) = self.running.first().copied().filter(|(ends, _)| *ends <= self.now) {
+            self.running.remove(&(ends, number));
+            let Some(operation) = self.operations.get_mut(&number) else { continue };
+            operation.done = true;
+            let operation = operation.clone();
+            match operation.work {
+                Work::Purge => _ = self.deleted_vaults.remove(&operation.target),
+                Work::Delete
+                    if self.objects.get(&operation.target).is_some_and(|o| o.busy == Some(number)) =>
+                {
+                    self.remove(&operation.target);
+                }
+                Work::Delete => {}
+                Work::Write => {
+                    let Some(object) = self.objects.get_mut(&operation.target) else { continue };
+                    if object.busy == Some(number) {
+                        let ok = !matches!(operation.end, End::Failed | End::Lied);
+                        object.busy = None;
+                        if let (End::Undone, Some(past)) = (operation.end, operation.past) {
+                            object.body = past;
+                        }
+                        object.body["properties"]["provisioningState"] =
+                            json!(if ok { "Succeeded" } else { "Failed" });
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the service itself makes difficult: load, refusals that nobody has documented, quotas that are used up, objects
+//! that fail while nobody changes them, and purges that are not allowed.
+//!
+//! Sources: public reports of people who run such systems (a storage account that shows `Failed` for a while, codes that
+//! no page lists, `MethodNotAllowed` on the purge of a protected vault, Graph's 403 in place of a 404 while it lags);
+//! RFC 9110, 10.2.3, for the forms of `Retry-After`.
+
+use serde_json::{Value, json};
+use tenantry::steps::{Method, Reply, Request};
+
+use super::{Azure, Object, SECRET, mark, refuse, text};
+use crate::{exec::Millis, ledger::stamp_of};
+
+/// Codes that are in no table, under statuses that nobody would try again. Each of them passes within minutes.
+pub(crate) const RIDDLES: [(u16, &str); 6] = [
+    (400, "RegionIsWarmingUp"),
+    (421, "RepresentationNotSettled"),
+    (422, "DependencyGraphPending"),
+    (424, "UpstreamNotConverged"),
+    (428, "PartitionMoving"),
+    (400, "BackendRebalancing"),
+];
+/// For how long a riddle is posed at most.
+const RIDDLE_LASTS: Millis = 240_000;
+/// How an operation says that it came to nothing, where nothing stays in its way.
+pub(crate) const FAILED_ONCE: [&str; 3] = ["ProvisioningFailed", "InternalServerError", "ConflictError"];
+/// What a service shows in place of the three documented ends of an operation.
+pub(super) const ODD_ENDS: [&str; 4] = ["Degraded", "PartiallySucceeded", "Aborted", "TimedOut"];
+
+impl Azure {
+    /// Load and passing trouble: refused before anything is done.
+    pub(super) fn trouble(&mut self, request: &Request) -> Option<Reply> {
+        if self.rng.permille(self.manners.throttled) {
+            self.hit("429");
+            let mut refusal = refuse(429, "TooManyRequests", "slow down");
+            if self.rng.permille(700) {
+                let seconds = self.rng.within(1, 40);
+                self.ask_to_wait(&mut refusal, seconds);
+            }
+            return Some(refusal);
+        }
+        if self.rng.permille(self.manners.broken) {
+            self.hit("5xx");
+            let status = self.rng.pick(&[500, 502, 503, 504]);
+            let message = format!("something broke at AccountKey={SECRET};");
+            return Some(refuse(status, "InternalServerError", &message));
+        }
+        let is_write = matches!(request.method, Method::Put | Method::Patch);
+        if is_write && self.rng.permille(self.manners.denied) {
+            self.hit("denied");
+            let (status, code) = self.rng.pick(&[
+                (403, "AuthorizationFailed"),
+                (409, "QuotaExceeded"),
+                (403, "RequestDisallowedByPolicy"),
+            ]);
+            return Some(refuse(status, code, "not allowed, or no room"));
+        }
+        self.riddle(request)
+    }
+
+    /// An answer that nobody has heard of, at one address for some minutes.
+    fn riddle(&mut self, request: &Request) -> Option<Reply> {
+        if self.manners.riddles == 0 || request.path.contains("/operations/") {
+            return None;
+        }
+        let address = format!("{} {}", request.method, request.path);
+        let now = self.now;
+        let asked = self.riddles.get(&address).copied().filter(|(until, _)| *until > now);
+        let (_, number) = match asked {
+            Some(asked) => asked,
+            None if self.rng.permille(self.manners.riddles) => {
+                let until = now + self.rng.within(1_000, RIDDLE_LASTS);
+                let number = usize::try_from(self.rng.below(RIDDLES.len() as u64)).unwrap_or(0);
+                self.riddles.insert(address, (until, number));
+                (until, number)
+            }
+            None => return None,
+        };
+        self.hit("unknown code");
+        let (status, code) = RIDDLES[number];
+        Some(refuse(status, code, "this can't be done at the moment"))
+    }
+
+    /// `Retry-After`: in seconds, in seconds with a fraction, or as a date.
+    pub(super) fn ask_to_wait(&mut self, answer: &mut Reply, seconds: i64) {
+        let form = if self.rng.permille(self.manners.fancy_waits) { self.rng.below(2) } else { 2 };
+        let value = match form {
+            0 => {
+                self.hit("Retry-After as a date");
+                // A date counts from that of the answer, for the clocks of two machines differ.
+                let date = |at: Millis| stamp_of(at).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                answer.headers.insert("date".to_owned(), date(self.now));
+                date(self.now + seconds * 1000)
+            }
+            1 => {
+                self.hit("Retry-After with a fraction");
+                format!("{seconds}.5")
+            }
+            _ => seconds.to_string(),
+        };
+        answer.headers.insert("retry-after".to_owned(), value);
+    }
+
+    /// Nothing more of a kind can be made from some instant on.
+    pub(super) fn wall(&mut self, id: &str) -> Option<Reply> {
+        let kind = self.manners.wall.filter(|(from, _)| *from <= self.now)?.1;
+        if id.rsplit('/').nth(1) != Some(kind) {
+            return None;
+        }
+        self.hit("quota wall");
+        Some(refuse(409, "OutOfQuota", "the quota of this region is used up"))
+    }
+
+    /// Something that was ready shows as failed, though nobody has changed it.
+    pub(super) fn rot(&mut self, id: &str) {
+        if !self.rng.permille(self.manners.rots) {
+            return;
+        }
+        let ready = |object: &&mut Object| {
+            let state = text(&object.body, "/properties/provisioningState");
+            object.busy.is_none() && !object.stranger && mark(&object.body).is_some() && state == "Succeeded"
+        };
+        if let Some(object) = self.objects.get_mut(id).filter(ready) {
+            object.body["properties"]["provisioningState"] = json!("Failed");
+            object.rotten = true;
+            self.hit("ready turned failed");
+        }
+    }
+
+    /// Whether every change of something that is there comes to nothing from now on.
+    pub(super) fn is_cursed(&mut self, id: &str) -> bool {
+        if self.rng.permille(self.manners.curses) {
+            self.cursed.insert(id.to_owned());
+        }
+        let cursed = self.cursed.contains(id);
+        if cursed {
+            self.hit("update always fails");
+        }
+        cursed
+    }
+
+    /// Ids as a service sometimes shows them: in letters of another size.
+    pub(super) fn in_another_case(&mut self, mut shown: Value, members: &[&str]) -> Value {
+        if !self.rng.permille(self.manners.other_case) {
+            return shown;
+        }
+        self.hit("ids in another case");
+        let upper = self.rng.permille(500);
+        for member in members {
+            if let Some(Value::String(id)) = shown.pointer_mut(member) {
+                *id = if upper { id.to_ascii_uppercase() } else { id.to_ascii_lowercase() };
+            }
+        }
+        shown
+    }
+
+    /// Everything that fails by itself or for ever is well again.
+    pub(super) fn heal_objects(&mut self) {
+        self.cursed.clear();
+        self.riddles.clear();
+        for object in self.objects.values_mut().filter(|object| object.rotten) {
+            object.rotten = false;
+            object.body["properties"]["provisioningState"] = json!("Succeeded");
+        }
+    }
+}
