@@ -70,10 +70,7 @@ fn show(tenant: &Value) {
             "  unknown code {code} ({status}): {count} times, last at {at} in step {step}"
         ));
     }
-    for kept in tenant.get("retained").and_then(Value::as_array).into_iter().flatten() {
-        let (id, until) = (text(kept, "/resourceId"), text(kept, "/until"));
-        output::line(&format!("  kept by Azure until {until}: {id}"));
-    }
+    retained(tenant);
     let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
     let rows: Vec<Vec<String>> = steps
         .map(|(name, step)| {
@@ -87,12 +84,7 @@ fn show(tenant: &Value) {
         output::line("");
         output::table(&["STEP", "STATE", "KIND", "WHY"], &rows).iter().for_each(|line| output::line(line));
     }
-    for (name, step) in tenant.get("steps").and_then(Value::as_object).into_iter().flatten() {
-        let id = text(step, "/cause/resourceId");
-        if !id.is_empty() {
-            output::line(&format!("{name} is about {id}"));
-        }
-    }
+    resources(tenant);
     let mut next: Vec<String> = tenant
         .get("steps")
         .and_then(Value::as_object)
@@ -105,5 +97,23 @@ fn show(tenant: &Value) {
     next.dedup();
     for next in next {
         output::line(&format!("next: {next}"));
+    }
+}
+
+/// What Azure keeps though it was deleted.
+fn retained(tenant: &Value) {
+    for kept in tenant.get("retained").and_then(Value::as_array).into_iter().flatten() {
+        let (id, until) = (text(kept, "/resourceId"), text(kept, "/until"));
+        output::line(&format!("  kept by Azure until {until}: {id}"));
+    }
+}
+
+/// Which resources the causes above are about.
+fn resources(tenant: &Value) {
+    for (name, step) in tenant.get("steps").and_then(Value::as_object).into_iter().flatten() {
+        let id = text(step, "/cause/resourceId");
+        if !id.is_empty() {
+            output::line(&format!("{name} is about {id}"));
+        }
     }
 }
