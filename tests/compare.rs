@@ -1,7 +1,5 @@
 //! What Azure shows against what is desired, from a table: what is a difference, and what is only another form.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
-
 use serde_json::{Value, json};
 use tenantry::compare::{at, differences, same_at, same_id, same_role};
 

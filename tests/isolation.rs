@@ -63,7 +63,7 @@ fn in_another_form(value: &mut Value, name: &str) {
         Value::Object(members) if name != "live" => {
             members.iter_mut().for_each(|(name, value)| in_another_form(value, name));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {}
     }
 }
 

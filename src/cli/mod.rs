@@ -83,7 +83,7 @@ pub async fn run() -> ExitCode {
         if serves { (Style::Json, "info,azure_identity=warn") } else { (Style::Plain, "warn") };
     begin(style, config.log.as_deref(), level);
     match command {
-        Command::Local(command) => exporting(config, |config| local::run(command, config)).await,
+        Command::Local(command) => Box::pin(exporting(config, |config| local::run(command, config))).await,
         Command::Serve(args) => exporting(config, |config| serve::run(args, config)).await,
         Command::Check(args) => printed(check::run(&args, &mut std::io::stdout())),
         Command::Permissions(args) => match blueprints::known(&config) {

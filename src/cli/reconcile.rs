@@ -63,9 +63,9 @@ pub(super) async fn run(args: Args) -> ExitCode {
         };
         if let Some(ended) = Ended::of(&view, &operation) {
             if is_json {
-                output::line(&format!("{view:#}"))
+                output::line(&format!("{view:#}"));
             } else {
-                ended.tell(tenant, &view)
+                ended.tell(tenant, &view);
             }
             return if ended == Ended::Well { ExitCode::SUCCESS } else { ExitCode::from(1) };
         }

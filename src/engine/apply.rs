@@ -54,7 +54,7 @@ pub fn apply(
         Event::Proved(proven) if !doomed => at.proved(*proven),
         // A look of the other direction says nothing here.
         Event::Seen(_) | Event::Proved(_) => Change::None,
-        Event::Began { target } => at.began(target, seen),
+        Event::Began { target } => at.began(target, seen.as_ref()),
         Event::Found { target } => at.record(|record| _ = record.target.get_or_insert(target)),
         Event::Written => at.written(),
         Event::Running { operation, after } => at.running(operation, after),
@@ -272,7 +272,7 @@ impl At<'_> {
         })
     }
 
-    fn began(&mut self, target: Option<serde_json::Value>, seen: Option<Seen>) -> Change {
+    fn began(&mut self, target: Option<serde_json::Value>, seen: Option<&Seen>) -> Change {
         let now = self.now;
         self.record(|record| {
             record.state = if mutant::is("M14") { StepState::Ready } else { StepState::Writing };
@@ -280,7 +280,7 @@ impl At<'_> {
             record.not_before = None;
             // What is written once more to be sure has been found before.
             let found =
-                if let Some(Seen::Wanted(verdict, _)) = &seen { repair::found(verdict) } else { Vec::new() };
+                if let Some(Seen::Wanted(verdict, _)) = seen { repair::found(verdict) } else { Vec::new() };
             if !found.is_empty() {
                 record.found = found;
             }

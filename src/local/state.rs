@@ -161,7 +161,7 @@ impl LocalState {
             match key.value().parse() {
                 Ok(id) => listed.push(Listed::of_row(id, value.value().1.as_bytes())),
                 Err(_) => {
-                    tracing::error!(key = key.value(), "a row of the tenants' table has a key that is no id")
+                    tracing::error!(key = key.value(), "a row of the tenants' table has a key that is no id");
                 }
             }
         }

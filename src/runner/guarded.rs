@@ -43,5 +43,5 @@ pub(super) fn refused(objection: &Objection) -> Failure {
     let Objection { code, message, hint } = objection;
     let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
     let message = format!("refused before anything was sent: {message}{hint}");
-    Cause::ours(FailureClass::Permanent, *code, message).into()
+    Cause::ours(FailureClass::Permanent, code, message).into()
 }

@@ -58,6 +58,9 @@ fn date(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
+    /// Headers of an answer.
+    type Headers = [(&'static str, &'static str)];
+
     fn given(headers: &[(&str, &str)]) -> Option<Duration> {
         retry_after(|name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value))
     }
@@ -65,7 +68,7 @@ mod tests {
     #[test]
     fn every_form_is_understood() {
         let now = ("date", "Mon, 30 Nov 2026 09:59:00 GMT");
-        let rows: [(&[(&str, &str)], Option<f64>); 18] = [
+        let rows: [(&Headers, Option<f64>); 18] = [
             (&[], None),
             (&[("retry-after", "7")], Some(7.0)),
             (&[("retry-after", " 0 ")], Some(0.0)),

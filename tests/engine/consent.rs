@@ -257,9 +257,12 @@ fn with_consent_it_is_deleted_and_made_anew_and_the_consent_is_used_up() {
     }
 }
 
+/// A change of a plan.
+type Edit = fn(&mut Plan);
+
 #[test]
 fn an_update_that_makes_something_anew_is_refused_by_the_engine_itself() {
-    let changes: [(&str, fn(&mut Plan)); 3] = [
+    let changes: [(&str, Edit); 3] = [
         ("another object", |plan| {
             let fields = &mut plan.steps.get_mut(&plans::name("victim")).unwrap().fields;
             for pointer in ["/id", "/scope", "/uniqueName", "/appId", "/application"] {

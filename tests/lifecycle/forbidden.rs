@@ -15,7 +15,7 @@ fn blueprint(access: &str, more: &str) -> String {
     format!("{}{more}", HEAD.replace("ACCESS", access))
 }
 
-fn sign_up(parameters: Value, more: Value) -> Value {
+fn sign_up(parameters: &Value, more: &Value) -> Value {
     let mut spec = json!({"displayName": "Contoso", "tier": "dedicated", "parameters": parameters});
     for (name, value) in more.as_object().unwrap() {
         spec[name] = value.clone();
@@ -32,7 +32,7 @@ fn puts(journal: &Value, what: &str) -> usize {
 async fn a_late_value_against_the_rules_stops_its_step_and_is_not_sent() {
     let late = "\"{{ 'Enabled' if steps.identity.principalId else 'Disabled' }}\"";
     let stage = Stage::with(Speed::Max, &[&blueprint(late, "")]).await;
-    stage.accept(&sign_up(json!({}), json!({}))).await;
+    stage.accept(&sign_up(&json!({}), &json!({}))).await;
     let failed = stage.until_told("contoso", "tenant.provision.failed", 1).await;
     let error = failed.iter().find_map(|event| event.pointer("/data/error")).unwrap();
     assert_eq!(text(error, "/code"), "public-network", "{error}");
@@ -51,7 +51,7 @@ async fn a_parameter_never_leads_an_address_elsewhere() {
         .iter()
         .enumerate()
     {
-        let mut body = sign_up(json!({"c": c}), json!({}));
+        let mut body = sign_up(&json!({"c": c}), &json!({}));
         body["requestId"] = json!(format!("r-{n}"));
         let answer = stage.submit(&body).await;
         assert_eq!(text(&answer.body, "/code"), "bad-segment", "{c}: {}", answer.body);
@@ -82,7 +82,7 @@ async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeate
         (json!({"c": pem}), json!({}), "/spec/parameters/c"),
     ];
     for (n, (parameters, more, pointer)) in rows.into_iter().enumerate() {
-        let mut body = sign_up(parameters, more);
+        let mut body = sign_up(&parameters, &more);
         body["requestId"] = json!(format!("r-{n}"));
         let answer = stage.submit(&body).await;
         let fault = answer.body["faults"].as_array().unwrap().iter().find(|fault| fault["code"] == "secret");
@@ -90,7 +90,7 @@ async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeate
         let told = format!("{}{}", answer.body, stage.get("/_sim/events").await);
         assert!(!told.contains("Zk3vQmFy"), "{told}");
     }
-    let fine = sign_up(json!({"c": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}), json!({}));
+    let fine = sign_up(&json!({"c": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}), &json!({}));
     let answer = stage.submit(&fine).await;
     assert_eq!(text(&answer.body, "/verdict"), "accepted", "{}", answer.body);
 }

@@ -242,7 +242,7 @@ async fn what_a_step_made_that_a_version_dropped_counts_until_it_is_gone() {
     let answer = ask(&intake, &request("m", "update", "tailspin", chosen)).await;
     assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
     // Before the move is carried out both are in use; the first one's text is there although no folder has it.
-    assert_eq!(place.tenant("tailspin").await.former, [before.plan.blueprint.clone()]);
+    assert_eq!(place.tenant("tailspin").await.former, std::slice::from_ref(&before.plan.blueprint));
     let store = place.lab.world.store.as_ref();
     let in_use = intake.catalogue().in_use(store, &[local_stamp()]).await.unwrap();
     let seen: Vec<_> =

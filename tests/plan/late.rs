@@ -15,7 +15,7 @@ fn judged(step: &str, told: &Value) -> Vec<&'static str> {
     let text = with_step(&format!(
         "{step}\n  identity: {{ kind: arm, type: Microsoft.ManagedIdentity/userAssignedIdentities, in: group, outputs: {{ p: /properties/principalId }} }}"
     ));
-    let plan = plan(&text, "a", json!({})).unwrap_or_else(|faults| panic!("{step}: {faults:#?}"));
+    let plan = plan(&text, "a", json!({})).map_err(|faults| format!("{step}: {faults:#?}")).unwrap();
     let it = "it".parse().unwrap();
     assert!(!plan.steps[&it].late.is_empty(), "{step} is not late");
     let outputs =
