@@ -42,7 +42,8 @@ async fn hold_back(base: &str) {
     );
     let signup = std::fs::read(repository().join("examples/signups/contoso.json")).unwrap();
     let call = client.post(format!("{base}/api/tenants")).header("content-type", "application/json");
-    assert_eq!(call.body(signup).send().await.unwrap().status(), 202);
+    // The second time it is a repeat.
+    assert!(matches!(call.body(signup).send().await.unwrap().status().as_u16(), 200 | 202));
     until("it is being made", async || {
         let tenant = client.get(format!("{base}/api/tenants/contoso")).send().await.unwrap();
         let tenant: serde_json::Value = serde_json::from_str(&tenant.text().await.unwrap()).unwrap();

@@ -76,7 +76,8 @@ async fn a_reconciliation_of_what_is_right_writes_nothing() {
     assert_eq!(changes(&stage.journal().await).len(), before);
     assert_eq!(stage.tenant("contoso").await["concluded"].get("changed"), None);
     // The same request is the same reconciliation.
-    stage.accept(&request("again", "reconcile", "contoso", json!({}))).await;
+    let repeat = stage.submit(&request("again", "reconcile", "contoso", json!({}))).await;
+    assert_eq!((repeat.status, &repeat.body["replayed"]), (200, &json!(true)), "{repeat:#?}");
     let told = types(&stage.events("contoso").await).iter().filter(|kind| kind.contains("reconcile")).count();
     assert_eq!(told, 2, "started and succeeded");
 }
