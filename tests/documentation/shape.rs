@@ -11,7 +11,7 @@ const LISTS: [&str; 1] = ["CHANGELOG.md"];
 fn pages_stay_short_enough_to_be_read() {
     for (page, text) in pages().into_iter().filter(|(page, _)| !LISTS.contains(&page.as_str())) {
         let lines = text.lines().count();
-        assert!(lines <= 270, "{page} has {lines} lines");
+        assert!(lines <= 280, "{page} has {lines} lines");
     }
     assert!(read("README.md").lines().count() <= 130);
 }
