@@ -37,7 +37,8 @@ cargo xtask <chore> [arguments]
   fuzz [ARGS]     inputs that nobody would write: --seconds N or --inputs N, --seed S, and names of targets
                   (all when none is named)
   sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with all
-                  that happens in it, or `--mutants`, the proof that its checkers see faults
+                  that happens in it, or `--mutants`, the proof that its checkers see faults; with --fresh as many seeds
+                  more that nobody has run, with --profile NAME only those that draw this profile
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
                   verify (all when none is named)
   crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
