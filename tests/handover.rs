@@ -50,6 +50,54 @@ impl Clock for Endless {
     }
 }
 
+/// Every look is refused a few times, for a minute each; it is noted whether the tenant is still the asker's by then.
+struct Refusing {
+    world: World,
+    id: TenantId,
+    begun: Timestamp,
+    left: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+impl Wire for Refusing {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let now = self.world.clock.now();
+            let lease = self.world.store.load(&self.id).await.unwrap().unwrap().value.lease;
+            let is_held = lease.is_some_and(|lease| lease.until > now);
+            if !is_held && now > self.begun + Settings::azure("local").lease {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            let once_less = |left: usize| left.checked_sub(1);
+            if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, once_less).is_err() {
+                return self.world.wire.send(request).await;
+            }
+            let headers = [("retry-after".to_owned(), "60".to_owned())].into();
+            Ok(Reply { status: 429, headers, ..Reply::default() })
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_drive_that_waits_in_place_keeps_its_tenant_for_as_long() {
+    let lab = Lab::new(Speed::Max).await;
+    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+    let body = signup("contoso").to_string();
+    let id = Lab::intake(&lab.world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
+    let wire = Arc::new(Refusing {
+        world: lab.world.clone(),
+        id: id.clone(),
+        begun: lab.world.clock.now(),
+        left: AtomicUsize::new(12),
+        lost: AtomicUsize::new(0),
+    });
+    let world = World { wire: wire.clone(), ..lab.world.clone() };
+    let patient = Settings { budget: Duration::from_secs(3600), ..Settings::azure("local") };
+    let _ = Runner::new(world, patient, "patient").drive(&id).await.unwrap();
+    assert!(lab.world.clock.now() > wire.begun + Duration::from_secs(300), "nothing was waited for");
+    assert_eq!(wire.lost.load(Ordering::Relaxed), 0, "it went on after its lease had ended");
+}
+
 #[tokio::test]
 async fn a_drive_that_waits_in_place_parks_its_tenant_for_others() {
     let lab = Lab::new(Speed::Factor(0.01)).await;

@@ -235,6 +235,12 @@ impl At<'_> {
             // Somebody may have changed what no step has looked at since: then the steps put it right, and the next proof
             // shows it.
             repair::look_at_all(self.tenant, self.now);
+            // They ask the services that the proof has asked, one of which may want to be left alone.
+            let asked =
+                proven.retry_after.map(|after| later(self.now, after.min(self.policy.operation_deadline)));
+            for record in self.tenant.steps.values_mut().filter(|record| record.state == StepState::Waiting) {
+                record.not_before = record.not_before.max(asked);
+            }
         }
         if self.peek(|record| record.state.halted().is_some()) == Some(true) {
             proof::record(self.tenant, proven, self.now);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Change, apply::At, removal, waits};
 use crate::{
+    mutant,
     steps::Failure,
     tenant::{Cause, FailureClass, StepRecord, StepState},
 };
@@ -65,9 +66,10 @@ impl At<'_> {
         // Work that is taken on and then fails, again and again, is as good as refused each time.
         let tries = failures.max(past.attempts.saturating_sub(1));
         let often = past.attempts > LAG_PATIENCE * policy.max_failures;
+        let of_others = cause.is_turn_of_others() && !mutant::is("M44");
         let exhausted = match cause.class {
             // Others are served first. That says nothing about this step, however long the line is.
-            _ if cause.is_turn_of_others() => false,
+            _ if of_others => false,
             FailureClass::ReplicationLag => often || age > policy.lag_budget,
             // Being told to wait says nothing about the step: others are served before it.
             FailureClass::Throttled => often || age > policy.operation_deadline,
@@ -88,7 +90,7 @@ impl At<'_> {
             return self.halt(Cause { class: last_class, ..cause });
         }
         // A place in a line is no failure in a row, and who waits longest must not stay away longest.
-        let (in_line, waits) = match (cause.is_turn_of_others(), retry_after) {
+        let (in_line, waits) = match (of_others, retry_after) {
             (true, Some(_)) => (true, 0),
             (true, None) => (true, TURN_WAITS),
             (false, _) => (false, tries),
@@ -102,7 +104,8 @@ impl At<'_> {
         };
         self.record(|record| {
             (record.since, record.tried) = (since, Some(tried));
-            record.failures += u32::from(!in_line);
+            // Whoever is told that it is others' turn has been answered: what failed before is over.
+            record.failures = if in_line { 0 } else { record.failures + 1 };
             record.unknown += u32::from(is_unknown);
             // An operation that ended badly has made nothing.
             record.written &= !asked;

@@ -139,6 +139,7 @@ impl Runner {
                 Ok(Taken::Woken) => swept.woken += 1,
                 Ok(Taken::Driven) => swept.driven += 1,
                 Ok(Taken::Done) => {}
+                Err(StoreError::Unreadable { .. }) if mutant::is("M43") => return,
                 Err(StoreError::Unreadable { why, .. }) => {
                     swept.unreadable += 1;
                     match due {

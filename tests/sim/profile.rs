@@ -163,6 +163,8 @@ pub(crate) struct Plan {
     pub(crate) versions: bool,
     pub(crate) outages: bool,
     pub(crate) removed_in_the_end: bool,
+    /// Rows of the store that nobody can read.
+    pub(crate) unreadable: bool,
     /// Workers that write members which the others do not know.
     pub(crate) mixed: bool,
     /// Requests that change what can't be changed in place.
@@ -189,6 +191,7 @@ impl Plan {
         plan.proved = rng.permille(250);
         plan.intruders = if plan.proved { rng.below(4) } else { 0 };
         plan.setup = Setup::draw(&mut Rng::new(seed, 8), &plan);
+        plan.unreadable = profile != Profile::Calm && Rng::new(seed, 10).permille(150);
         plan.of_size();
         plan
     }
@@ -309,6 +312,7 @@ impl Plan {
             outages: profile == Correlated,
             removed_in_the_end: rng.permille(400),
             mixed: !calm && rng.permille(80),
+            unreadable: false,
             moves: some(120),
             twins: if profile == Impatient { 500 } else { some(60) },
             looks: if profile == Impatient { 700 } else { some(100) },
@@ -390,7 +394,7 @@ impl Plan {
                     (self.azure.other_case, self.azure.reordered) = (0, 0);
                 }
                 24 => (self.azure.gated, self.azure.fancy_waits, self.azure.wordy) = (0, 0, 0),
-                25 => (self.azure.protected, self.mixed) = (0, false),
+                25 => (self.azure.protected, self.mixed, self.unreadable) = (0, false, false),
                 _ => self.setup = Setup::usual(),
             }
         }

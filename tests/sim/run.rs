@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use tenantry::tenant::{Goal, Status};
+use tenantry::{
+    ids::TenantId,
+    tenant::{Goal, Status},
+};
 
 use super::{
     azure::mark,
@@ -85,6 +88,9 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
         intruders(&shared, seed);
     }
     trouble(&shared, seed);
+    if shared.plan.unreadable {
+        unreadable(&shared, seed);
+    }
     if shared.plan.profile == Profile::Days {
         sleep(&shared, seed);
     }
@@ -173,6 +179,30 @@ fn sleep(shared: &Arc<Shared>, seed: u64) {
         for owner in owners {
             world.hub.resume(owner);
         }
+    });
+}
+
+/// Rows that nobody can read: a tenant that nobody knows, a request record, and for a while the document of one of the
+/// tenants, until a person puts it right.
+fn unreadable(shared: &Arc<Shared>, seed: u64) {
+    let mut rng = Rng::new(seed, 11);
+    for name in ["aaa-of-another-schema", "zzz-of-another-schema"] {
+        shared.shelf.spoil(name.parse().unwrap());
+    }
+    shared.shelf.spoil_request("a-record-of-another-schema");
+    let from = rng.within(200_000, shared.plan.faults_until / 2);
+    let to = from + rng.within(10_000, shared.plan.faults_until / 3);
+    let Some(name) = shared.name_of(0) else { return };
+    let world = Arc::clone(shared);
+    shared.hub.spawn(0, None, async move {
+        let id = name.parse().unwrap();
+        world.hub.sleep_until(from).await;
+        world.hit("unreadable document");
+        world.hub.note("spoil", &name);
+        world.shelf.spoil(TenantId::clone(&id));
+        world.hub.sleep_until(to).await;
+        world.shelf.mend(&id);
+        world.hub.note("mend", &name);
     });
 }
 

@@ -85,7 +85,7 @@ impl Setup {
         let least = 2 * (TIMEOUT + LIFE + 6_000);
         Self {
             lease: rng.pick(&[least, shipped.lease, 2 * shipped.lease, 600_000]),
-            budget: rng.pick(&[0, 1_000, 5_000, shipped.budget, 60_000, 240_000]),
+            budget: rng.pick(&[0, 1_000, 5_000, shipped.budget, 60_000, 200_000]),
             gather: rng.pick(&[0, 50, shipped.gather, 5_000]),
             overdue: if overdue == 0 { 0 } else { rng.pick(&[0, shipped.overdue, 60_000]) },
             max_writes: rng.pick(&[3, shipped.max_writes, 8]),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tenantry::{
     announce::HistoryRow,
     ids::TenantId,
-    ports::{Due, ETag, Listed, RequestRecord, StoreError, Stored},
+    ports::{Due, ETag, Listed, RequestRecord, StoreError, Stored, Unreadable},
     tenant::Tenant,
 };
 
@@ -24,8 +24,12 @@ struct Maps {
     untold: BTreeSet<(i64, String)>,
     history: BTreeMap<(TenantId, u64), HistoryRow>,
     blueprints: BTreeMap<String, String>,
+    spoilt: BTreeSet<TenantId>,
+    spoilt_requests: BTreeSet<String>,
     saves: u64,
 }
+
+const WHY: &str = "simulated: another schema";
 
 impl Maps {
     fn version(&mut self, present: Option<&ETag>, seen: Option<&ETag>) -> Result<ETag, StoreError> {
@@ -50,9 +54,29 @@ impl Shelf {
         self.maps().blueprints.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
     }
 
-    pub(crate) fn load(&self, id: &TenantId) -> Option<Stored<Tenant>> {
-        let found = self.maps().tenants.get(id).cloned();
-        found.map(|(tenant, etag)| Stored { value: Tenant::clone(&tenant), etag })
+    /// What stands under an id is nothing that this version reads, until it is mended.
+    pub(crate) fn spoil(&self, id: TenantId) {
+        self.maps().spoilt.insert(id);
+    }
+
+    /// A request record that nobody can read, with something to tell.
+    pub(crate) fn spoil_request(&self, key: &str) {
+        self.maps().spoilt_requests.insert(key.to_owned());
+    }
+
+    /// A person has put it right.
+    pub(crate) fn mend(&self, id: &TenantId) {
+        self.maps().spoilt.remove(id);
+    }
+
+    pub(crate) fn load(&self, id: &TenantId) -> Result<Option<Stored<Tenant>>, StoreError> {
+        let maps = self.maps();
+        let found = maps.tenants.get(id).cloned();
+        if maps.spoilt.contains(id) {
+            let etag = found.map_or_else(|| ETag("spoilt".to_owned()), |(_, etag)| etag);
+            return Err(StoreError::Unreadable { why: WHY.to_owned(), etag });
+        }
+        Ok(found.map(|(tenant, etag)| Stored { value: Tenant::clone(&tenant), etag }))
     }
 
     /// Saves, and hands out what is kept.
@@ -71,13 +95,22 @@ impl Shelf {
 
     pub(crate) fn list(&self, after: Option<&TenantId>, limit: usize) -> Vec<Listed> {
         let maps = self.maps();
-        let rows = maps.tenants.values().map(|(tenant, _)| Tenant::clone(tenant));
-        let rows = rows.filter(|tenant| after.is_none_or(|after| tenant.id > *after)).take(limit);
-        rows.map(|tenant| Listed::Readable(Box::new(tenant))).collect()
+        let ids: BTreeSet<&TenantId> = maps.tenants.keys().chain(&maps.spoilt).collect();
+        let ids = ids.into_iter().filter(|id| after.is_none_or(|after| *id > after)).take(limit);
+        let unreadable = |id: &TenantId| Unreadable { tenant_id: id.clone(), why: WHY.to_owned() };
+        let row = |id: &TenantId| match maps.tenants.get(id).filter(|_| !maps.spoilt.contains(id)) {
+            Some((tenant, _)) => Listed::Readable(Box::new(Tenant::clone(tenant))),
+            None => Listed::Unreadable(unreadable(id)),
+        };
+        ids.map(row).collect()
     }
 
-    pub(crate) fn request(&self, key: &str) -> Option<Stored<RequestRecord>> {
-        self.maps().requests.get(key).cloned()
+    pub(crate) fn request(&self, key: &str) -> Result<Option<Stored<RequestRecord>>, StoreError> {
+        let maps = self.maps();
+        if maps.spoilt_requests.contains(key) {
+            return Err(StoreError::Unreadable { why: WHY.to_owned(), etag: ETag("spoilt".to_owned()) });
+        }
+        Ok(maps.requests.get(key).cloned())
     }
 
     pub(crate) fn save_request(
@@ -100,11 +133,15 @@ impl Shelf {
 
     pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<Due> {
         let maps = self.maps();
-        let tenants = maps.tenants.values().filter_map(|(tenant, _)| {
+        let readable = maps.tenants.values().filter(|(tenant, _)| !maps.spoilt.contains(&tenant.id));
+        let tenants = readable.filter_map(|(tenant, _)| {
             Some((tenant.due_at?.as_millisecond(), Due::Tenant(tenant.id.clone())))
         });
+        // Since ever, as far as anybody knows.
+        let spoilt = maps.spoilt.iter().map(|id| (0, Due::Tenant(id.clone())));
+        let spoilt = spoilt.chain(maps.spoilt_requests.iter().map(|key| (0, Due::Request(key.clone()))));
         let requests = maps.untold.iter().map(|(at, key)| (*at, Due::Request(key.clone())));
-        let all: BTreeSet<(i64, Due)> = tenants.chain(requests).collect();
+        let all: BTreeSet<(i64, Due)> = tenants.chain(requests).chain(spoilt).collect();
         let due = all.into_iter().take_while(|(at, _)| *at <= now.as_millisecond());
         due.map(|(_, due)| due).take(limit).collect()
     }

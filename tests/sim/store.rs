@@ -106,7 +106,7 @@ impl StateStore for Door {
         self.shared.begun();
         Box::pin(async move {
             self.shared.perhaps_die(self.owner, "C0 before anything").await;
-            self.read(|| self.shared.shelf.load(id)).await
+            self.read(|| self.shared.shelf.load(id)).await?
         })
     }
 
@@ -140,7 +140,7 @@ impl StateStore for Door {
         &'a self,
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        Box::pin(self.read(|| self.shared.shelf.request(key)))
+        Box::pin(async move { self.read(|| self.shared.shelf.request(key)).await? })
     }
 
     fn save_request<'a>(
