@@ -202,6 +202,7 @@ impl Plan {
     }
 
     /// What a world of days, or of dozens of tenants, is kept clear of: it is to end within a second.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most profiles are alike here")]
     fn of_size(&mut self) {
         match self.profile {
             Profile::Crowd => {
@@ -218,6 +219,8 @@ impl Plan {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most profiles are alike here")]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn of(profile: Profile, rng: &mut Rng) -> Self {
         use Profile::{
             Calm, Churn, Correlated, Crashy, Crowd, Days, Hostile, Impatient, Rotten, SlowGraph, Throttled,

@@ -123,7 +123,7 @@ impl StateStore for Door {
             let (id, status, epoch, version) = (&kept.id, kept.status, kept.epoch, kept.version);
             shared.hub.note("save", &format_args!("{id} {status:?} e{epoch} v{version}"));
             let before = shared.ledger().saved(&self.worker, Arc::clone(&kept));
-            shared.after_save(before, &kept);
+            shared.after_save(before.as_deref(), &kept);
             Ok(etag)
         }))
     }

@@ -25,6 +25,7 @@ pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
 }
 
 /// What an active tenant lacks, or has wrongly or too often.
+#[expect(clippy::too_many_lines, reason = "one kind of object after the other")]
 pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let id = tenant.id.as_str();
     let full = tenant.spec.tier == "full";

@@ -74,6 +74,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most profiles are alike here")]
     pub(crate) fn new(seed: u64, plan: Plan, with_lines: bool) -> Arc<Self> {
         let most = match plan.profile {
             Profile::Crowd | Profile::Days => 40 * MOST_POLLS,
@@ -320,9 +321,9 @@ impl Shared {
     }
 
     /// What can be held against Azure's truth as soon as the store has taken a document.
-    pub(crate) fn after_save(&self, before: Option<Arc<Tenant>>, tenant: &Tenant) {
+    pub(crate) fn after_save(&self, before: Option<&Tenant>, tenant: &Tenant) {
         if self.plan.mixed
-            && let Some(before) = &before
+            && let Some(before) = before
         {
             self.hit("two versions at one store");
             if let Some(lost) = versions::lost(before, tenant) {
@@ -330,7 +331,7 @@ impl Shared {
             }
         }
         for (name, record) in &tenant.steps {
-            let was = before.as_ref().and_then(|before| before.steps.get(name));
+            let was = before.and_then(|before| before.steps.get(name));
             if let Some(cause) = record.state.halted()
                 && was.and_then(|was| was.state.halted()) != Some(cause)
             {

@@ -36,7 +36,7 @@ impl Azure {
     pub(super) fn list(&mut self, request: &Request, mut all: Vec<Value>, seen: Seen) -> Reply {
         let at = self.now;
         if !self.manners.pages {
-            return self.shown_page(request, all, Rest { pages: Vec::new(), seen, at });
+            return self.shown_page(request, &all, Rest { pages: Vec::new(), seen, at });
         }
         for end in (1..all.len()).rev() {
             let other = usize::try_from(self.rng.below(end as u64 + 1)).unwrap_or(0);
@@ -56,7 +56,7 @@ impl Azure {
         // The last is taken first.
         pages.reverse();
         let first = pages.pop().unwrap_or_default();
-        self.shown_page(request, first, Rest { pages, seen, at })
+        self.shown_page(request, &first, Rest { pages, seen, at })
     }
 
     /// A later page of a list, if that is asked for.
@@ -67,10 +67,10 @@ impl Azure {
             return Some(refuse(400, "BadRequest", "there is no such page"));
         };
         let page = rest.pages.pop().unwrap_or_default();
-        Some(self.shown_page(request, page, rest))
+        Some(self.shown_page(request, &page, rest))
     }
 
-    fn shown_page(&mut self, request: &Request, page: Vec<Value>, rest: Rest) -> Reply {
+    fn shown_page(&mut self, request: &Request, page: &[Value], rest: Rest) -> Reply {
         let link = if request.api == Api::Graph { "@odata.nextLink" } else { "nextLink" };
         let mut body = json!({ "value": page });
         if rest.pages.is_empty() {
