@@ -27,6 +27,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The exit code of a command that either ends well or can't be carried out.
+#[cfg(feature = "local")]
 pub(super) fn ended(result: Result<(), impl std::error::Error>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

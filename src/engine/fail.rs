@@ -105,8 +105,13 @@ impl At<'_> {
         self.record(|record| {
             (record.since, record.tried) = (since, Some(tried));
             // Whoever is told that it is others' turn has been answered: what failed before is over.
-            record.failures = if in_line { 0 } else { record.failures + 1 };
-            record.unknown += u32::from(is_unknown);
+            if in_line {
+                record.attempts = record.attempts.saturating_sub(std::mem::take(&mut record.unknown));
+                record.failures = 0;
+            } else {
+                record.failures += 1;
+                record.unknown += u32::from(is_unknown);
+            }
             // An operation that ended badly has made nothing.
             record.written &= !asked;
             record.state = StepState::Backoff { until, cause };

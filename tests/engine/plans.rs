@@ -1,7 +1,7 @@
 //! Small plans, written as `group store=2<group check:check<store`.
 //!
 //! Each word is a step: its name, then in any order `=value` (can be changed in place), `#id` (can't: another id is
-//! another object), `:check` or `:role-assignment` (its kind), `~` (uses what the steps before it tell), and at the
+//! another object), `:check`, `:role-assignment` or `:isolation` (its kind), `~` (uses what the steps before it tell), and at the
 //! end `<need,need`.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -41,6 +41,7 @@ fn step(word: &str) -> (StepName, PlannedStep) {
     let kind = match after(':').as_deref() {
         Some("check") => Kind::Check,
         Some("role-assignment") => Kind::RoleAssignment,
+        Some("isolation") => Kind::Isolation,
         Some(other) => panic!("no kind {other}"),
         None => Kind::Arm,
     };

@@ -11,6 +11,7 @@
 //! | `running STEP [url] [limit SECONDS] [after SECONDS]` | Azure works on it |
 //! | `unanswered STEP [after SECONDS]` | the question about its operation was not answered |
 //! | `fail STEP CLASS [code CODE] [after SECONDS]` | it did not come about |
+//! | `prove STEP violated [after SECONDS]` | a proof has seen somebody else; a service wants to be left alone |
 //! | `wait SECONDS`, `wait` | moves the clock: by so much, or to when something can be done |
 //! | `carry on` | plays on with an Azure in which everything works at once |
 //! | `repeat N COMMAND` | so many times, showing only the last |
@@ -30,7 +31,9 @@ use tenantry::{
     engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
     ids::StepName,
     steps::{Failure, Trace, Verdict},
-    tenant::{Action, Cause, Consent, FailureClass, Poll, PollStyle, StepState, Story, Tenant},
+    tenant::{
+        Action, Cause, Consent, FailureClass, Poll, PollStyle, Proof, Proven, StepState, Story, Tenant,
+    },
 };
 
 use super::plans;
@@ -148,6 +151,14 @@ impl Stage {
                 let code = rest.iter().position(|word| *word == "code").map_or("TestCode", |at| rest[at + 1]);
                 let cause = Cause::ours(class, code, "as the script says");
                 self.apply(step, Event::Failed(Failure { retry_after: after(rest), ..cause.into() }));
+            }
+            ["prove", step, "violated", rest @ ..] => {
+                let verdict = tenantry::tenant::Verdict::Violated;
+                let digest = "sha256:0".to_owned();
+                let proof =
+                    Proof { verdict, reasons: vec!["as the script says".into()], digest, at: self.now };
+                let proven = Proven { proof, told: json!({}), retry_after: after(rest) };
+                self.apply(step, Event::Proved(Box::new(proven)));
             }
             other => panic!("no command {other:?}"),
         }

@@ -53,7 +53,8 @@ pub(crate) const PROFILES: [Profile; 12] = [
     Profile::Impatient,
 ];
 /// How many of a thousand seeds draw [`Profile::Crowd`], and how many [`Profile::Days`].
-const SELDOM: u64 = 5;
+const CROWDS: u64 = 2;
+const DAYS: u64 = 5;
 
 /// How the simulated Azure behaves; shares are in permille.
 #[derive(Debug, Clone)]
@@ -181,8 +182,8 @@ impl Plan {
     pub(crate) fn draw(seed: u64) -> Self {
         let mut rng = Rng::new(seed, 3);
         let profile = match rng.below(1000) {
-            draw if draw < SELDOM => Profile::Crowd,
-            draw if draw < 2 * SELDOM => Profile::Days,
+            draw if draw < CROWDS => Profile::Crowd,
+            draw if draw < CROWDS + DAYS => Profile::Days,
             _ => rng.pick(&PROFILES),
         };
         let mut plan = Self::of(profile, &mut rng);
@@ -236,7 +237,7 @@ impl Plan {
             tenants: usize::try_from(if profile == Crowd { crowd } else { rng.within(2, 4) }).unwrap_or(2),
             workers: 3,
             faults_until: match profile {
-                Crowd => 5 * HOUR,
+                Crowd => 3 * HOUR + HOUR / 2,
                 Days => rng.within(50, 80) * HOUR,
                 _ => rng.within(12, 20) * 60_000,
             },
@@ -247,7 +248,7 @@ impl Plan {
                 operations: 300,
                 // A crowd of any size has to wait for longer than anything else may take.
                 longest: if profile == Crowd {
-                    8 * HOUR / crowd
+                    5 * HOUR / crowd
                 } else {
                     rng.pick(&[2_000, 15_000, 60_000, 200_000])
                 },
