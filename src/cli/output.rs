@@ -1,6 +1,6 @@
 //! Writing to people: results on stdout, problems on stderr.
 
-use std::{io::Write as _, process::ExitCode};
+use std::io::Write as _;
 
 /// A line of the result. A closed pipe is the reader's business.
 pub(super) fn line(text: &str) {
@@ -24,18 +24,6 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         below = cause.source();
     }
     text
-}
-
-/// The exit code of a command that either ends well or can't be carried out.
-#[cfg(feature = "local")]
-pub(super) fn ended(result: Result<(), impl std::error::Error>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            problem(&chain(&error));
-            ExitCode::from(2)
-        }
-    }
 }
 
 /// A table with a heading, columns as wide as their widest cell.

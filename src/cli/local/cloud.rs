@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
         }
     }
     .await;
-    output::ended(served)
+    ended(served)
 }
 
 /// Writes the file of stamps that tenants can be placed in; returns its whole path, for `serve` may start elsewhere.
@@ -115,4 +115,15 @@ fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'st
         // Nobody receives from the simulated queues, so wake-ups sent there would only pile up.
         ("TENANTRY_WAKEUPS", "sweep".to_owned()),
     ]
+}
+
+/// The exit code of a command that either ends well or can't be carried out.
+fn ended(result: Result<(), impl std::error::Error>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::problem(&output::chain(&error));
+            ExitCode::from(2)
+        }
+    }
 }
