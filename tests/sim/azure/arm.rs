@@ -9,6 +9,7 @@ use super::{
     pages::Seen,
     refuse, reply, text,
 };
+use crate::exec::Millis;
 
 pub(super) const HOST: &str = "https://management.azure.com";
 
@@ -23,6 +24,8 @@ pub(crate) struct Object {
     pub(crate) busy: Option<u64>,
     /// Somebody else's, put there to be left alone.
     pub(crate) stranger: bool,
+    /// When it was made.
+    pub(crate) made: Millis,
     /// It has failed by itself.
     pub(crate) rotten: bool,
     /// Once deleted, it may not be purged.
@@ -94,7 +97,8 @@ impl Azure {
             self.hit("stranger");
             let body = json!({"id": id, "name": last(id), "tags": {"owner": "stranger"},
                 "properties": {"provisioningState": "Succeeded"}});
-            let object = Object { body, busy: None, stranger: true, rotten: false, protected: false };
+            let object =
+                Object { body, busy: None, stranger: true, made: self.now, rotten: false, protected: false };
             self.objects.insert(id.to_owned(), object);
         }
         self.rot(id);
@@ -137,6 +141,11 @@ impl Azure {
                 return refuse(409, "InvalidResourceLocation", "it exists in another region");
             }
         }
+        if is_private_endpoint(id)
+            && let Some(refusal) = self.still_settling(wanted)
+        {
+            return refusal;
+        }
         if past.is_none()
             && let Some(refusal) = self.wall(id)
         {
@@ -176,7 +185,8 @@ impl Azure {
         let shown = body.clone();
         let protected =
             past.as_ref().map_or_else(|| self.rng.permille(self.manners.protected), |past| past.protected);
-        let object = Object { body, busy: None, stranger: false, rotten: false, protected };
+        let since = past.as_ref().map_or(self.now, |past| past.made);
+        let object = Object { body, busy: None, stranger: false, made: since, rotten: false, protected };
         self.objects.insert(id.to_owned(), object);
         let was_ready = |past: &&Object| text(&past.body, "/properties/provisioningState") == "Succeeded";
         let ready = past.as_ref().filter(was_ready).map(|past| past.body.clone());
@@ -216,14 +226,26 @@ impl Azure {
         Some(refusal)
     }
 
+    /// What a private endpoint leads to may still be in a passing state for the network, though it shows as ready.
+    fn still_settling(&mut self, wanted: &Value) -> Option<Reply> {
+        let to = text(wanted, "/properties/privateLinkServiceConnections/0/properties/privateLinkServiceId");
+        let made = self.objects.get(&to.to_ascii_lowercase())?.made;
+        let young = self.now - made < 15_000;
+        (young && self.rng.permille(self.manners.wordy)).then(|| self.in_a_passing_state())
+    }
+
+    fn in_a_passing_state(&mut self) -> Reply {
+        self.hit("in a passing state");
+        let state = self.rng.pick(&["Creating", "Updating", "Accepted", "Resolving"]);
+        let message = format!("the resource is in {state} provisioning state and can't be changed");
+        refuse(400, "BadRequest", &message)
+    }
+
     /// Something else is being done to it, in the words of one service or another.
     fn busy(&mut self) -> Reply {
         self.hit("409 busy");
         if self.rng.permille(self.manners.wordy) {
-            self.hit("in a passing state");
-            let state = self.rng.pick(&["Creating", "Updating", "Accepted", "Resolving"]);
-            let message = format!("the resource is in {state} provisioning state and can't be changed");
-            return refuse(400, "BadRequest", &message);
+            return self.in_a_passing_state();
         }
         refuse(409, "AnotherOperationInProgress", "it is being changed")
     }
@@ -300,7 +322,7 @@ impl Azure {
             Method::Get => {
                 let mut properties = json!({"vaultId": text(&vault.body, "/id"), "tags": vault.body["tags"],
                     "deletionDate": "2026-11-30T10:00:00Z", "scheduledPurgeDate": "2027-02-28T10:00:00Z"});
-                if vault.protected {
+                if vault.protected && self.rng.permille(500) {
                     properties["purgeProtectionEnabled"] = json!(true);
                 }
                 reply(200, json!({"id": id, "name": name, "properties": properties}))
