@@ -69,7 +69,9 @@ impl Intake {
             }
             match self.world.store.save(&tenant, seen.as_ref()).await {
                 Ok(_) => {
-                    return Ok(accepted(request, &request.operation_id, &tenant));
+                    // A retry takes up an operation that was there before.
+                    let taken_up = tenant.remembers(&own).map(|past| past.operation_id.as_str());
+                    return Ok(accepted(request, taken_up.unwrap_or(&request.operation_id), &tenant));
                 }
                 Err(StoreError::Overtaken) => {}
                 Err(StoreError::Refused(why)) => {

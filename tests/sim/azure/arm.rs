@@ -178,8 +178,12 @@ impl Azure {
         for connection in connections.and_then(Value::as_array_mut).into_iter().flatten() {
             connection["properties"]["privateLinkServiceConnectionState"] = json!({"status": "Approved"});
         }
-        let takes_long =
-            self.cursed.contains(id) || self.rng.permille(self.manners.operations) || is_private_endpoint(id);
+        // Only an operation can end badly: what is answered as done is done.
+        let cursed = !made && self.is_cursed(id);
+        let takes_long = cursed
+            || self.cursed.contains(id)
+            || self.rng.permille(self.manners.operations)
+            || is_private_endpoint(id);
         let state = if takes_long { if made { "Creating" } else { "Updating" } } else { "Succeeded" };
         body["properties"]["provisioningState"] = json!(state);
         let shown = body.clone();
@@ -190,8 +194,6 @@ impl Azure {
         self.objects.insert(id.to_owned(), object);
         let was_ready = |past: &&Object| text(&past.body, "/properties/provisioningState") == "Succeeded";
         let ready = past.as_ref().filter(was_ready).map(|past| past.body.clone());
-        let cursed = !made && self.is_cursed(id);
-        let takes_long = takes_long || cursed;
         let status = if made { 201 } else { 200 };
         if !takes_long {
             return reply(status, self.in_another_case(shown, &["/id"]));
