@@ -46,9 +46,10 @@ fn known(schema: &Value, types: &Value) -> Known {
         return choices.find(|choice| choice.members.is_some()).unwrap_or_default();
     }
     let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    let properties = schema.get("properties").and_then(Value::as_object).filter(|_| closed);
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     let each = |(name, of): (&String, &Value)| (name.clone(), known(of, types));
-    Known { members: properties.map(|properties| properties.iter().map(each).collect()) }
+    // A closed type without properties has no members, which is not the same as having any.
+    Known { members: closed.then(|| properties.map(each).collect()) }
 }
 
 /// A fault for every member that a request of this action does not have. Without an action that is known, the spec is

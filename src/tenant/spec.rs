@@ -29,8 +29,15 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 6] =
-        [Self::Signup, Self::Update, Self::Deprovision, Self::Suspend, Self::Resume, Self::Retry];
+    pub const ALL: [Self; 7] = [
+        Self::Signup,
+        Self::Update,
+        Self::Deprovision,
+        Self::Suspend,
+        Self::Resume,
+        Self::Retry,
+        Self::Reconcile,
+    ];
 
     /// The noun of this action's events: `tenant.<noun>.started` and so on.
     pub fn noun(self) -> &'static str {

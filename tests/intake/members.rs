@@ -1,15 +1,16 @@
 //! Members that no request has are refused, and every member that a request has is judged.
 
 use serde_json::{Value, json};
-use tenantry::intake::{RequestDocument, Verdict};
+use tenantry::{
+    intake::{Fault, RequestDocument, Verdict},
+    tenant::Action,
+};
 
 use crate::{
     live, refused, request, signup,
     stage::{LIVE, Stage},
     take_in,
 };
-
-const ACTIONS: [&str; 6] = ["signup", "update", "suspend", "resume", "deprovision", "retry"];
 
 #[tokio::test]
 async fn a_misspelt_dry_run_is_not_carried_out() {
@@ -90,7 +91,7 @@ async fn every_member_of_the_schema_is_read() {
     let stage = Stage::open().await;
     let schema = schemars::schema_for!(RequestDocument).to_value();
     let mut tried = 0;
-    for action in ACTIONS {
+    for action in Action::ALL.map(Action::as_str) {
         let rule = schema["allOf"].as_array().unwrap().iter();
         let rule = rule.filter(|rule| rule["if"]["properties"]["action"]["const"] == action);
         let [rule] = rule.collect::<Vec<_>>().try_into().unwrap();
@@ -111,6 +112,24 @@ async fn every_member_of_the_schema_is_read() {
         }
     }
     assert!(tried > 80, "only {tried} were tried");
+}
+
+/// An action that the list forgets would have a spec that nobody judges.
+#[tokio::test]
+async fn no_action_has_a_spec_that_takes_anything() {
+    let schema = schemars::schema_for!(Action).to_value();
+    let words = schema["oneOf"].as_array().unwrap().iter().map(|of| of["const"].as_str().unwrap());
+    assert_eq!(words.collect::<Vec<_>>(), Action::ALL.map(Action::as_str));
+    let stage = Stage::open().await;
+    for action in Action::ALL.map(Action::as_str) {
+        let message = request(action, &format!("{action}-odd"), LIVE, json!({"dryrun": true}));
+        let answer = take_in(&stage, &message).await;
+        assert_eq!(answer.verdict, Verdict::Rejected, "{action}");
+        let told = |fault: &Fault| {
+            (fault.code.as_str(), fault.pointer.as_str()) == ("unknown_member", "/spec/dryrun")
+        };
+        assert!(answer.faults.iter().any(told), "{action}: {answer:?}");
+    }
 }
 
 /// Members are told apart by their exact names, whichever they are.
