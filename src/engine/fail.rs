@@ -48,7 +48,6 @@ impl At<'_> {
     pub(super) fn failed(&mut self, failure: Failure) -> Change {
         let last_class = failure.last_class();
         let Failure { cause, retry_after, .. } = failure;
-        let cause = self.explained(cause);
         let (name, now, policy) = (self.name.clone(), self.now, self.policy);
         let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
         let StepRecord { failures, turn, unknown, .. } = *past;
@@ -102,6 +101,7 @@ impl At<'_> {
             true => policy.unknown_at(unknown, retry_after, &seed, now),
             false => policy.retry_at(waits, retry_after, &seed, now),
         };
+        let cause = self.explained(cause);
         self.record(|record| {
             (record.since, record.tried) = (since, Some(tried));
             // Whoever is told that it is others' turn has been answered: what failed before is over.
