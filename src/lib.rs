@@ -18,7 +18,8 @@
 //! Azure shows whether only a tenant reaches its service, and [`drift`] whether it is still as it was left, both pure;
 //! [`audit`] collects what they judge.
 //!
-//! [`compare`] alone holds what Azure shows against what is desired, and [`paging`] reads lists to their end.
+//! [`compare`] alone holds what Azure shows against what is desired, and [`paging`] reads lists to their end. [`pointer`]
+//! spells the places within a value that everything names.
 //!
 //! [`ports`] are the seams between these and a world; [`azure`] is the real one, `local` the one with no Azure, which a
 //! package for Azure is built without. People come in through [`api`], the HTTP functions, and [`cli`], one file per
@@ -43,6 +44,7 @@ pub mod local;
 pub mod mutant;
 pub mod paging;
 pub mod permissions;
+pub mod pointer;
 pub mod ports;
 pub mod runner;
 pub mod secrets;

@@ -34,7 +34,7 @@ const FLOORS: [&[&str]; 17] = [
     &["config"],
     &["ids", "secrets", "telemetry", "compare"],
     // Nothing, or faults on purpose.
-    &["mutant"],
+    &["mutant", "pointer"],
 ];
 
 /// Who uses what does not stand below it: file, part used, why.
@@ -45,7 +45,7 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
 )];
 
 /// What has no I/O, no clock, no randomness and no async: folders, and of intake the files that judge a message.
-const PURE: [&str; 19] = [
+const PURE: [&str; 20] = [
     "announce/",
     "blueprint/",
     "compare/",
@@ -55,6 +55,7 @@ const PURE: [&str; 19] = [
     "ids/",
     "isolation/",
     "permissions/",
+    "pointer.rs",
     "secrets/",
     "steps/",
     "tenant/",

@@ -5,15 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Marker, ResourceType, Subject, escape, expression,
+    Marker, ResourceType, Subject, expression,
     scope::{Early, Scope},
     tree::{Node, Shape},
 };
-
-/// A member of a body, whatever the case of its name.
-pub(super) fn member<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
-    body.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-}
+use crate::pointer;
 
 /// Gives a member the spelling that the rest of the program knows it by.
 fn spell(members: &mut Map<String, Value>, name: &str, pointer: &str, filled: &mut Filled) {
@@ -74,7 +70,7 @@ pub(super) fn fill(node: Option<&Node>, pointer: &str, scope: &Scope, filled: &m
             let mut members = Map::new();
             for (key, node) in entries {
                 let key = fill_key(&key.text, pointer, scope, filled);
-                let value = fill(Some(node), &format!("{pointer}/{}", escape(&key)), scope, filled);
+                let value = fill(Some(node), &format!("{pointer}/{}", pointer::segment(&key)), scope, filled);
                 members.insert(key, value);
             }
             Value::Object(members)

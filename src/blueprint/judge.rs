@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    Kind, ResourceType, body, forbidden,
+    Kind, ResourceType, forbidden,
     hand::AtHand,
     rules::{Objection, member, role, scope, secret, text},
 };
-use crate::ids::{ResourceId, segment_objection};
+use crate::{
+    compare,
+    ids::{ResourceId, segment_objection},
+};
 
 /// What the rules say of a step's fields; `hand` is what its tenant may speak of. Values that are not known yet are null.
 pub(super) fn fields(kind: Kind, fields: &Value, hand: &AtHand) -> Vec<Objection> {
@@ -130,8 +133,8 @@ fn links(of: &str, fields: &Value, hand: &AtHand) -> Vec<Objection> {
             let words: Vec<&str> = link.at.split('/').skip(1).collect();
             collect(holder, &words, &mut named);
         }
-        let identities = body::member(holder, "identity")
-            .and_then(|identity| body::member(identity, "userAssignedIdentities"))
+        let identities = compare::member(holder, "identity")
+            .and_then(|identity| compare::member(identity, "userAssignedIdentities"))
             .and_then(Value::as_object);
         named.extend(identities.into_iter().flat_map(|all| all.keys().map(String::as_str)));
     }
@@ -159,7 +162,7 @@ fn collect<'a>(value: &'a Value, words: &[&str], found: &mut Vec<&'a str>) {
     match value {
         Value::Array(items) if *first == "*" => items.iter().for_each(|item| collect(item, rest, found)),
         Value::Object(_) => {
-            if let Some(inside) = body::member(value, first) {
+            if let Some(inside) = compare::member(value, first) {
                 collect(inside, rest, found);
             }
         }
@@ -169,7 +172,7 @@ fn collect<'a>(value: &'a Value, words: &[&str], found: &mut Vec<&'a str>) {
 
 /// The location is a part of the address under which a soft-deleted resource is purged.
 fn location(fields: &Value) -> Option<Objection> {
-    let written = fields.get("body").and_then(|body| body::member(body, "location"))?.as_str()?;
+    let written = fields.get("body").and_then(|body| compare::member(body, "location"))?.as_str()?;
     let why = segment_objection(&written.replace(' ', ""))?;
     Some(bad_id(written, &format!("a location {why}")))
 }

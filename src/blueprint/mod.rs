@@ -261,8 +261,3 @@ pub fn version_numbers(version: &str) -> Option<[u32; 3]> {
     let numbers: Option<Vec<u32>> = version.split('.').map(|number| number.parse().ok()).collect();
     numbers?.try_into().ok()
 }
-
-/// A name as one segment of a JSON pointer (RFC 6901).
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Fault, rules};
+use crate::pointer;
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +180,7 @@ pub(super) fn resolve(
         let message = format!("the blueprint has no parameter of this name; {near}");
         let message = message.trim_end_matches([';', ' ']).to_owned();
         faults.push(Fault {
-            pointer: format!("{pointer}/{}", super::escape(name)),
+            pointer: format!("{pointer}/{}", pointer::segment(name)),
             code: "unknown-parameter",
             message,
         });
@@ -187,7 +188,7 @@ pub(super) fn resolve(
     for (name, parameter) in wanted {
         let elsewhere = tier
             .is_some_and(|tier| !parameter.tiers.is_empty() && !parameter.tiers.iter().any(|t| t == tier));
-        let pointer = format!("{pointer}/{}", super::escape(name));
+        let pointer = format!("{pointer}/{}", pointer::segment(name));
         let value = match given.get(name).filter(|value| !(value.is_null() && parameter.optional)) {
             Some(_) if elsewhere => {
                 let message = format!("this parameter belongs to {}", parameter.tiers.join(", "));

@@ -14,7 +14,10 @@ use super::{
     planner::spoken_of,
     scope::{Early, Scope},
 };
-use crate::ids::{StepName, segment_objection};
+use crate::{
+    ids::{StepName, segment_objection},
+    pointer,
+};
 
 /// Stands for a slash that a request has written.
 const MARK: char = '\u{f8ff}';
@@ -61,13 +64,13 @@ impl Paths<'_> {
             ("parameters", None) => Some(("/spec/parameters".to_owned(), self.context.get("parameters")?)),
             ("parameters", Some(name)) => {
                 let value = self.context.get("parameters")?.get(name)?;
-                Some((format!("/spec/parameters/{}", super::escape(name)), value))
+                Some((format!("/spec/parameters/{}", pointer::segment(name)), value))
             }
             ("tenant", None) => Some(("/spec".to_owned(), self.context.get("tenant")?)),
             // Their own grammar makes them one segment.
             ("tenant", Some("id" | "tier" | "region" | "suspended" | "stopped")) => None,
             ("tenant", Some(name)) => {
-                Some((format!("/spec/{}", super::escape(name)), self.context.get("tenant")?.get(name)?))
+                Some((format!("/spec/{}", pointer::segment(name)), self.context.get("tenant")?.get(name)?))
             }
             _ => None,
         }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{Guard, Objection, ResourceType, expression, graph, hand::AtHand, judge, planner, scope::Scope};
 use crate::{
     ids::{StepName, sha256_hex},
+    pointer,
     secrets::carried_within,
 };
 
@@ -180,13 +181,13 @@ impl Plan {
         for (name, text) in &self.exports {
             let value = expression::evaluate_text(text, &scope).map_err(|why| RenderError {
                 step: "exports".into(),
-                pointer: format!("/{}", super::escape(name)),
+                pointer: format!("/{}", pointer::segment(name)),
                 why,
             })?;
             if let Some((_, what)) = carried_within(&value) {
                 return Err(RenderError {
                     step: "exports".into(),
-                    pointer: format!("/{}", super::escape(name)),
+                    pointer: format!("/{}", pointer::segment(name)),
                     why: format!("this is {what}, and exports are stored and announced"),
                 });
             }

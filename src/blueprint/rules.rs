@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     ids::ResourceId,
-    secrets::{carried_within, is_credential_name, is_secret_name, speaks_of_secret},
+    pointer,
+    secrets::{carried_as, is_credential_name, is_secret_name, speaks_of_secret},
 };
 
 pub(super) use super::address::https_objection;
@@ -103,10 +104,7 @@ fn bare(value: &Value) -> String {
 
 /// What the rules say of a value that carries a secret, in itself or deeper; nothing of it is repeated.
 pub(super) fn secret(name: &str, value: &Value) -> Option<Objection> {
-    let (Value::String(_), Some((_, what))) = (value, carried_within(&serde_json::json!({ name: value })))
-    else {
-        return None;
-    };
+    let what = carried_as(name, value.as_str()?)?;
     Some(Objection {
         code: "secret-value",
         message: format!("this is {what}, and nothing here keeps secrets"),
@@ -237,7 +235,7 @@ pub(super) fn no_secret_values(root: &Node, findings: &mut Findings) {
 
 /// Finds an output whose pointer leads to a secret, by the names on its way.
 pub(super) fn no_secret_pointer(at: Place, pointer: &str, findings: &mut Findings) {
-    let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+    let names = pointer.split('/').skip(1).map(pointer::name);
     if let Some(name) = names.into_iter().find(|name| is_secret_name(name)) {
         findings.error_with_hint(
             at,

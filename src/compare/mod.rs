@@ -15,7 +15,7 @@ pub use self::{
     canonical::canonical,
     text::{same_id, same_role, same_word},
 };
-use crate::mutant;
+use crate::{mutant, pointer};
 
 /// The types of Microsoft Graph, in its own words.
 pub mod graph {
@@ -38,8 +38,9 @@ pub fn differences(kind: &str, desired: &Value, observed: &Value) -> Vec<String>
 /// Whether one member, at a JSON pointer into a resource of this kind, is as desired.
 pub fn same_at(kind: &str, pointer: &str, desired: &Value, observed: &Value) -> bool {
     let mut comparison = Comparison { rules: Rules::of(kind), at: pointer.to_owned(), found: Vec::new() };
+    let rule = comparison.rules.at(pointer);
     // Somebody asks for this very member, so it counts even where a body can't set it.
-    comparison.value(desired, Some(observed));
+    comparison.value(desired, Some(observed), rule);
     comparison.found.is_empty()
 }
 
@@ -63,7 +64,7 @@ pub fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
     pointer.split('/').skip(1).try_fold(value, |value, segment| match value {
         Value::Array(items) => items.get(segment.parse::<usize>().ok()?),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            member(value, &segment.replace("~1", "/").replace("~0", "~"))
+            member(value, &pointer::name(segment))
         }
     })
 }
@@ -84,13 +85,13 @@ struct Comparison {
 impl Comparison {
     /// Compares what is here, unless that can't be compared.
     fn member(&mut self, desired: &Value, observed: Option<&Value>) {
-        if self.rules.at(&self.at) != Some(Rule::Never) {
-            self.value(desired, observed);
+        let rule = self.rules.at(&self.at);
+        if rule != Some(Rule::Never) {
+            self.value(desired, observed, rule);
         }
     }
 
-    fn value(&mut self, desired: &Value, observed: Option<&Value>) {
-        let rule = self.rules.at(&self.at);
+    fn value(&mut self, desired: &Value, observed: Option<&Value>, rule: Option<Rule>) {
         let implied = if let Some(Rule::Absent(implied)) = rule { Some(implied.value()) } else { None };
         let observed = observed.filter(|observed| !observed.is_null()).or(implied.as_ref());
         let same = match (desired, observed) {
@@ -119,7 +120,7 @@ impl Comparison {
         }
         for (name, value) in desired {
             let seen = member_of(observed, name);
-            self.within(&name.replace('~', "~0").replace('/', "~1"), |here| here.member(value, seen));
+            self.within(&pointer::segment(name), |here| here.member(value, seen));
         }
         true
     }

@@ -14,7 +14,8 @@ use icu_properties::{
 };
 use serde_json::Value;
 
-use super::{Fault, validate::escaped};
+use super::Fault;
+use crate::pointer;
 
 /// Zero width non-joiner and zero width joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
@@ -62,7 +63,7 @@ pub(super) fn inspect(value: &Value, at: &str, faults: &mut Vec<Fault>) {
         }
         Value::Object(members) => {
             for (name, member) in members {
-                let at = format!("{at}/{}", escaped(name));
+                let at = format!("{at}/{}", pointer::segment(name));
                 if are_plain(name) {
                     inspect(member, &at, faults);
                 } else {

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use super::{Fault, MAX_BODY_BYTES, strict, validate::escaped};
-use crate::blueprint::did_you_mean;
+use super::{Fault, MAX_BODY_BYTES, strict};
+use crate::{blueprint::did_you_mean, pointer};
 
 /// How often a JSON text may have been wrapped into a JSON string on its way; some senders and hosts do that.
 const MAX_STRING_LAYERS: usize = 2;
@@ -127,7 +127,7 @@ fn cloud_event(mut event: Map<String, Value>) -> Result<Opened, Fault> {
     if let Some(name) = event.keys().find(|name| !is_attribute(name)) {
         let near = did_you_mean(name, ATTRIBUTES);
         let message = format!("a CloudEvent's attributes have names of a-z and 0-9; {near}");
-        let at = format!("/{}", escaped(name));
+        let at = format!("/{}", pointer::segment(name));
         return Err(Fault::new(at, "unknown_member", message.trim_end_matches([';', ' '])));
     }
     let Some(kind) = event.get("type").and_then(Value::as_str) else {

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde_json::Value;
 
-use super::{Fault, RequestDocument, answer::MAX_FAULTS, validate::escaped, written::spec_of};
-use crate::{blueprint::did_you_mean, tenant::Action};
+use super::{Fault, RequestDocument, answer::MAX_FAULTS, written::spec_of};
+use crate::{blueprint::did_you_mean, pointer, tenant::Action};
 
 /// The members of an object; `None` where any may stand.
 type Members = Option<BTreeMap<String, Known>>;
@@ -58,7 +58,7 @@ pub(super) fn unknown(body: &Value, at: &str, action: Option<&str>) -> Vec<Fault
     let mut faults = Vec::new();
     let Some(members) = body.as_object() else { return faults };
     for (name, value) in members {
-        let at = format!("{at}/{}", escaped(name));
+        let at = format!("{at}/{}", pointer::segment(name));
         match (name.as_str(), SCHEMA.top.members.as_ref().and_then(|known| known.get(name))) {
             ("spec", _) => {
                 if let Some((action, known)) = action.and_then(|action| SCHEMA.specs.get_key_value(action)) {
@@ -75,7 +75,7 @@ pub(super) fn unknown(body: &Value, at: &str, action: Option<&str>) -> Vec<Fault
 fn walk(value: &Value, at: &str, known: &Known, action: Option<&'static str>, faults: &mut Vec<Fault>) {
     let (Some(given), Some(members)) = (value.as_object(), &known.members) else { return };
     for (name, value) in given {
-        let at = format!("{at}/{}", escaped(name));
+        let at = format!("{at}/{}", pointer::segment(name));
         match members.get(name) {
             Some(known) => walk(value, &at, known, None, faults),
             None => faults.push(fault(name, at, known, action, faults.len())),

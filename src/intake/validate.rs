@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     ids::TenantId,
+    pointer,
     secrets::carried_within,
     tenant::{Channel, External},
 };
@@ -72,11 +73,6 @@ pub(super) fn request(opened: &Opened, deployment: &str, channel: &Channel) -> R
     }
 }
 
-/// A member's name as part of a JSON pointer (RFC 6901).
-pub(super) fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
 /// A value with its JSON pointer.
 struct Place<'a> {
     value: &'a Value,
@@ -86,13 +82,15 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn member(&self, name: &str) -> Option<Self> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
-        Some(Place { value, at: format!("{}/{}", self.at, escaped(name)) })
+        Some(Place { value, at: format!("{}/{}", self.at, pointer::segment(name)) })
     }
 
     /// A member that counts as an empty object when it is absent.
     fn object(&self, name: &str) -> Self {
-        self.member(name)
-            .unwrap_or_else(|| Place { value: &Value::Null, at: format!("{}/{}", self.at, escaped(name)) })
+        self.member(name).unwrap_or_else(|| Place {
+            value: &Value::Null,
+            at: format!("{}/{}", self.at, pointer::segment(name)),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ mod redact;
 mod value;
 
 pub use redact::redact;
-pub use value::{carried, carried_within};
+pub use value::{carried, carried_as, carried_within};
 
 /// Whether a member of a resource with this name is a secret, so that no output may point to it.
 ///

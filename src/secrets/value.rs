@@ -9,6 +9,7 @@ use super::{
     forms::{base64_keys, marked_keys, private_keys, user_infos, web_tokens},
     redact::{GONE, last_word, normal},
 };
+use crate::pointer;
 
 /// Names whose value in `name=value` or `"name": "value"` is a credential, as [`normal`] writes them.
 const NAMES: [&str; 11] = [
@@ -45,6 +46,11 @@ pub fn carried(text: &str) -> Option<&'static str> {
     of_member("", text)
 }
 
+/// The same of a member, whose name may carry it too and says what its text is.
+pub fn carried_as(name: &str, text: &str) -> Option<&'static str> {
+    carried(name).or_else(|| of_member(name, text))
+}
+
 /// The JSON pointer to the first secret in a value, and what it is. A secret in a key counts for what holds the key.
 pub fn carried_within(value: &Value) -> Option<(String, &'static str)> {
     within("", value)
@@ -61,8 +67,7 @@ fn within(name: &str, value: &Value) -> Option<(String, &'static str)> {
             if let Some(what) = carried(name) {
                 return Some((String::new(), what));
             }
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            within(name, member).map(|(inside, what)| (format!("/{escaped}{inside}"), what))
+            within(name, member).map(|(inside, what)| (format!("/{}{inside}", pointer::segment(name)), what))
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
