@@ -129,14 +129,19 @@ impl At<'_> {
         Change::Major
     }
 
+    /// How often it was written to some purpose, and whether it is written now. A write that ended in nobody knows what says
+    /// nothing about what Azure keeps.
+    pub(super) fn heeded(&self) -> (u32, bool) {
+        self.peek(|record| (record.attempts.saturating_sub(record.unknown), record.written))
+            .unwrap_or_default()
+    }
+
     pub(super) fn peek<T>(&self, ask: impl FnOnce(&StepRecord) -> T) -> Option<T> {
         self.tenant.steps.get(self.name).map(ask)
     }
 
     fn wanted(&mut self, verdict: Verdict, resource: Option<serde_json::Value>) -> Change {
-        // A write that ended in nobody knows what says nothing about what Azure keeps.
-        let heeded = |record: &StepRecord| (record.attempts.saturating_sub(record.unknown), record.written);
-        let (attempts, written) = self.peek(heeded).unwrap_or_default();
+        let (attempts, written) = self.heeded();
         match &verdict {
             // Whoever made it did so before this document's first write: somebody may be using it.
             Verdict::Matches(_) | Verdict::Differs(_) | Verdict::Settling | Verdict::Broken(_) => {

@@ -10,7 +10,7 @@ use crate::{
     blueprint::Kind,
     ids::StepName,
     steps::{Failure, Verdict},
-    tenant::{Cause, FailureClass, Retained, StepRecord, StepState},
+    tenant::{Cause, FailureClass, Retained, StepState},
 };
 
 /// How often something that failed and was never ready is removed and made anew before a person is asked.
@@ -42,8 +42,7 @@ impl At<'_> {
 
     /// The same configuration is written again, so often and with back-off; then a person is asked.
     fn write_again(&mut self, cause: Cause, shown: Option<serde_json::Value>) -> Change {
-        let heeded = |record: &StepRecord| (record.attempts.saturating_sub(record.unknown), record.written);
-        let (attempts, written) = self.peek(heeded).unwrap_or_default();
+        let (attempts, written) = self.heeded();
         if attempts >= self.policy.max_writes {
             let cause = self.blocked(&cause, attempts);
             return self.halt(cause);

@@ -191,8 +191,8 @@ impl Intake {
         let planned = if forgets { &tenant.spec } else { &spec };
         let plan = self.plan_with(&base, &tenant.id, tenant.incarnation, planned)?;
         let consent = replace::consent(request, now);
-        let updated = wish::update(tenant, spec, plan, consent.as_ref(), now);
-        replace::refuse(tenant, &request.wish, updated)?;
+        wish::update(tenant, spec, plan, consent.as_ref(), now)
+            .map_err(|replaced| vec![replace::refusal(tenant, &request.wish, &replaced)])?;
         cut_access(tenant, &request.wish, &base, now);
         Ok(())
     }

@@ -161,9 +161,9 @@ impl Delivery {
     }
 
     fn messages(events: Vec<Event>) -> Self {
-        let delivered = |Event { channel, message, .. }| {
-            let message: Value = message;
-            Delivered { channel, message: message.to_string().into_bytes() }
+        let delivered = |Event { channel, message, .. }: Event| Delivered {
+            channel,
+            message: message.to_string().into_bytes(),
         };
         Self::Events(events.into_iter().map(delivered).collect())
     }

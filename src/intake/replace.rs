@@ -30,16 +30,8 @@ fn replacement(tenant: &Tenant, name: &StepName) -> Replacement {
     Replacement { step: name.to_string(), resource_id: resource_id(tenant, name) }
 }
 
-/// Refuses what would delete something without consent; the engine has said so and changed nothing.
-pub(super) fn refuse(
-    tenant: &Tenant,
-    wish: &Wish,
-    updated: Result<(), Vec<StepName>>,
-) -> Result<(), Vec<Fault>> {
-    updated.map_err(|replaced| vec![refusal(tenant, wish, &replaced)])
-}
-
-fn refusal(tenant: &Tenant, wish: &Wish, replaced: &[StepName]) -> Fault {
+/// The refusal of what would delete these without consent; the engine has said so and changed nothing.
+pub(super) fn refusal(tenant: &Tenant, wish: &Wish, replaced: &[StepName]) -> Fault {
     let instead = match wish {
         Wish::Update(_) => "send it with allowReplace true (and a new requestId) if that is wanted",
         Wish::Signup(_)
