@@ -18,7 +18,7 @@
 //! Azure shows whether only a tenant reaches its service, and [`drift`] whether it is still as it was left, both pure;
 //! [`audit`] collects what they judge.
 //!
-//! [`compare`] alone holds what Azure shows against what is desired, and [`paging`] reads lists to their end. [`pointer`]
+//! [`compare`] alone holds what Azure shows against what is desired, and [`paging`] reads lists to their end. [`mod@pointer`]
 //! spells the places within a value that everything names.
 //!
 //! [`ports`] are the seams between these and a world; [`azure`] is the real one, `local` the one with no Azure, which a

@@ -1,7 +1,7 @@
 //! The one place that compares what is desired with what Azure shows, as Azure means it.
 //!
 //! Azure answers in its own form: ids and most words in another case, lists in another order, times and numbers written
-//! differently, members left out where they have their default. [`known`] says per type and path what is particular;
+//! differently, members left out where they have their default. `known` says per type and path what is particular;
 //! here is what holds everywhere. Steps, drift and the proof of isolation compare through this module alone.
 
 mod canonical;

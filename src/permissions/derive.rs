@@ -43,7 +43,7 @@ pub fn derive(
 /// of today.
 ///
 /// # Errors
-/// As [`derive`].
+/// As [`derive()`].
 pub fn derive_placed(
     placed: &[(Blueprint, Vec<Value>)],
     tiers: &[String],

@@ -1,7 +1,7 @@
 //! What a secret looks like: the one place that knows, whether it is to be taken out of a text or to be refused.
 //!
 //! Nothing in this program keeps a secret, so nothing that may hold one is kept: a stranger's words are redacted
-//! ([`redact`]), for in doubt a reader misses a word less than a secret; what a person writes into a blueprint or a
+//! ([`redact()`]), for in doubt a reader misses a word less than a secret; what a person writes into a blueprint or a
 //! request, or what Azure shows for an output, is refused ([`carried`]) if it is one beyond doubt. What only may be one
 //! (a GUID, a hash in base64) passes there.
 

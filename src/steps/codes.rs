@@ -1,7 +1,7 @@
 //! The table of errors: what each code and message of Azure and Graph means, as data, each row with its source.
 //!
 //! A row decides before the HTTP status does. What no row knows is not final: a 4xx that is in none of the families of
-//! [`by_status`] is tried again a few times over a window (`FailureClass::Unknown`), and its code is counted, so that the
+//! `by_status` is tried again a few times over a window (`FailureClass::Unknown`), and its code is counted, so that the
 //! table grows from what was seen.
 
 use crate::{

@@ -157,7 +157,7 @@ impl Reply {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// How long the service wants to be left alone, in whichever form it says so; see [`super::retry_after`].
+    /// How long the service wants to be left alone, in whichever form it says so; see [`super::retry_after()`].
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(|name| self.header(name))
     }

@@ -139,7 +139,7 @@ fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
-/// What [`keep::Service::load`] found, read; with its version if it can't be.
+/// What [`Service::load`] found, read; with its version if it can't be.
 fn read<T, E: ToString>(
     stored: Option<Stored<Result<Vec<u8>, String>>>,
     read: impl FnOnce(&[u8]) -> Result<T, E>,
