@@ -1,16 +1,13 @@
 //! What a handler says: to callers whose body the host has dropped, and in its log.
 
-use std::{
-    io::{self, Write},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use tenantry::{
     announce::HistoryRow,
     blueprint::{Blueprint, DEFAULT},
@@ -26,7 +23,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::common::{lab::Lab, signup, stage::Stage};
+use crate::common::{lab::Lab, log::Log, signup, stage::Stage};
 
 /// Posts a body in chunks, as .NET's `JsonContent`, streams of Node and `curl -T -` do.
 async fn post_chunked(base: &str, path: &str, body: &str) -> (u16, String) {
@@ -65,35 +62,6 @@ async fn a_body_that_the_host_dropped_is_told_and_nothing_is_taken_in() {
     assert_eq!(stage.get("/api/tenants").await["tenants"].as_array().unwrap().len(), 1);
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn said(&self, text: &str) -> Vec<Value> {
-        let written = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let lines = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["message"] == text).collect()
-    }
-}
-
-fn logging() -> (Log, tracing::subscriber::DefaultGuard) {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
-    (log, tracing::subscriber::set_default(subscriber.finish()))
-}
-
 fn routes(world: World) -> Routes {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     Routes::new(world, Settings::azure("local"), vec![blueprint], vec![local_stamp()], "worker")
@@ -105,7 +73,7 @@ fn call(function: &str, trigger: Trigger) -> Invocation {
 
 #[tokio::test]
 async fn an_audit_while_tenants_are_being_made_says_what_is_missing() {
-    let (log, _guard) = logging();
+    let (log, _guard) = Log::listen();
     let lab = Lab::new(Speed::Factor(1.0)).await;
     let routes = routes(lab.world.clone());
     let body = signup("contoso").to_string();
@@ -189,7 +157,7 @@ impl StateStore for Moody {
 
 #[tokio::test]
 async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried() {
-    let (log, _guard) = logging();
+    let (log, _guard) = Log::listen();
     let lab = Lab::new(Speed::Max).await;
     let store = Arc::new(Moody { inner: Arc::clone(&lab.world.store), away: AtomicBool::new(true) });
     let routes = routes(World { store: store.clone(), ..lab.world.clone() });

@@ -5,6 +5,7 @@
 pub(crate) mod gremlin;
 pub(crate) mod judge;
 pub(crate) mod lab;
+pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod moody;
 pub(crate) mod payloads;
