@@ -136,6 +136,8 @@ struct Life {
     /// What went to the other host.
     strays: Vec<String>,
     journal: Value,
+    /// Why steps are blocked, of which there should be none.
+    causes: Vec<String>,
 }
 
 /// Signs a tenant up and drives it, at virtual time, until nothing more happens.
@@ -180,7 +182,13 @@ async fn live(sample: &str, at: usize, lie: Lie, carries_out: bool) -> Life {
     far.abort();
     near.abort();
     let strays = strays.lock().unwrap().clone();
-    Life { status, asked: liar.asked.load(Ordering::Relaxed), strays, journal }
+    let tenant = world.store.load(&id).await.unwrap().unwrap().value;
+    let causes = tenant.steps.iter().filter_map(|(name, step)| {
+        let cause = step.state.halted()?;
+        Some(format!("{name}: {cause:?}"))
+    });
+    let causes = causes.collect();
+    Life { status, asked: liar.asked.load(Ordering::Relaxed), strays, journal, causes }
 }
 
 /// Every lie at every `stride`th place, before or after what was asked for is carried out.
@@ -192,7 +200,8 @@ async fn survives(sample: &str, stride: usize, carries_out: bool) {
         for at in (number % stride..truth.asked).step_by(stride) {
             let life = live(sample, at, lie, carries_out).await;
             let place = format!("{lie:?} in answer {at} of {}, carried out: {carries_out}", truth.asked);
-            assert_eq!(life.status, Status::Active, "{place}: {:#}", life.journal);
+            assert_eq!(life.causes, Vec::<String>::new(), "{place}: {:#}", life.journal);
+            assert_eq!(life.status, Status::Active, "{place}");
             assert_eq!(life.strays, Vec::<String>::new(), "{place}");
             nothing_was_made_twice(&life.journal, 1);
             told.insert(at);

@@ -95,13 +95,18 @@ impl HttpWire {
     fn url(&self, request: &Request) -> Result<Url, Failure> {
         let host = self.hosts.of(request.api);
         let host = host.ok_or_else(|| refused("this deployment has no such service".to_owned()))?;
-        let url = host.join(&request.path).map_err(|error| refused(format!("a bad URL: {error}")))?;
+        // A path of our own, not a URL that a service gave: what begins with `//` names a host.
+        let ours = request.path.starts_with('/') && !request.path.starts_with("//");
+        let url = host.join(&request.path).map_err(|error| {
+            let message = format!("a bad URL: {error}");
+            if ours { refused(message) } else { not_followed(message) }
+        })?;
         if url.origin() != host.origin() && !mutant::is("M24") {
-            return Err(refused("the service gave a URL on another host; it was not followed".to_owned()));
+            return Err(not_followed("the service gave a URL on another host; it was not followed"));
         }
         // A path of our own reaches the service as it is written, or not at all: a parser that takes `..` for the
         // segment above would have another resource changed than was judged.
-        if request.path.starts_with('/') && !is_normal(&request.path, &url) {
+        if ours && !is_normal(&request.path, &url) {
             return Err(refused(
                 "the path would reach the service as another one; it was not sent".to_owned(),
             ));
@@ -258,6 +263,11 @@ fn is_normal(path: &str, url: &Url) -> bool {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let query = query.map(|query| query.replace('\'', "%27"));
     url.path() == path && url.query() == query.as_deref() && url.fragment().is_none()
+}
+
+/// A URL that a service gave. The next answer may have a better one, so it is no reason to give up.
+fn not_followed(message: impl Into<String>) -> Failure {
+    Cause::ours(FailureClass::Transient, REFUSED_URL, message).into()
 }
 
 fn refused(message: String) -> Failure {
