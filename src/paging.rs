@@ -1,9 +1,8 @@
 //! Asks over the wire, and of a list asks for every page.
 
-use crate::{
-    ports::Wire,
-    steps::{Failure, Page, Pages, Reply, Request},
-};
+use tenantry_core::steps::{Failure, Page, Pages, Reply, Request};
+
+use crate::ports::Wire;
 
 /// The answer to a request; that to one for a list is the whole list, read page after page. The wire follows only
 /// addresses on the service's own host.

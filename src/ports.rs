@@ -6,13 +6,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::{
-    announce::{CloudEvent, HistoryRow},
+use tenantry_core::{
     ids::TenantId,
     isolation::Target,
     steps::{Failure, Reply, Request},
-    tenant::{Notice, Tenant},
+    tenant::{CloudEvent, HistoryRow, Notice, Tenant},
 };
 
 /// The version of a stored thing; opaque.

@@ -2,10 +2,8 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use tenantry::{
-    blueprint::{Blueprint, Finding, Severity},
-    cli::check,
-};
+use tenantry::cli::check;
+use tenantry_core::blueprint::{Blueprint, Finding, Severity};
 
 fn findings(text: &str) -> Vec<Finding> {
     Blueprint::check(text).map_or_else(|findings| findings, |checked| checked.warnings)

@@ -1,7 +1,7 @@
 //! What Azure shows against what is desired, from a table: what is a difference, and what is only another form.
 
 use serde_json::{Value, json};
-use tenantry::compare::{at, differences, same_at, same_id, same_role};
+use tenantry_core::compare::{at, differences, same_at, same_id, same_role};
 
 const ROWS: &str = include_str!("compare/rows.txt");
 

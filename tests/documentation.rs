@@ -29,7 +29,7 @@ mod runbooks;
 #[path = "documentation/shape.rs"]
 mod shape;
 
-use tenantry::tenant::FailureClass;
+use tenantry_core::tenant::FailureClass;
 
 /// Every class of failure; a new one makes `word` not build.
 const CLASSES: [FailureClass; 13] = [

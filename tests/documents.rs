@@ -5,11 +5,9 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tenantry::{
-    announce::{Teller, event_of},
-    tenant::{
-        DriftTold, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Tenant, UnreadableDocument,
-    },
+use tenantry_core::tenant::{
+    DriftTold, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Teller, Tenant, UnreadableDocument,
+    event_of,
 };
 
 /// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.

@@ -16,9 +16,10 @@ mod rig;
 mod telling;
 
 use reqwest::Method;
-use rig::{MALLORY, Rig, short};
 use serde_json::{Value, json};
-use tenantry::drift::DriftClass;
+use tenantry_core::drift::DriftClass;
+
+use rig::{MALLORY, Rig, short};
 
 /// What somebody does to one step's object.
 pub(crate) enum Deed {

@@ -15,7 +15,7 @@ mod script;
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use tenantry::{
+use tenantry_core::{
     engine::{self, Event, Policy, Sight, wish},
     steps::Failure,
     tenant::{Cause, Consent, FailureClass, StepState},

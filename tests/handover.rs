@@ -13,23 +13,26 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::Speed;
+use futures_util::future::{BoxFuture, join, join_all, pending};
+use jiff::Timestamp;
+use tenantry::{
+    host::{Answer, Functions, Invocation, bind, serve, server::FAREWELL},
+    ports::{Alarm, Clock, Wire, World},
+    runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+    steps::{Failure, Reply, Request},
+};
+use tokio::sync::Notify;
+
 use common::{
     gremlin::{Gremlin, Trouble},
     lab::Lab,
     signup,
 };
-use futures_util::future::{BoxFuture, join, join_all, pending};
-use jiff::Timestamp;
-use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
-    host::{Answer, Functions, Invocation, bind, serve, server::FAREWELL},
-    ids::TenantId,
-    local::cloud::Speed,
-    ports::{Alarm, Clock, Wire, World},
-    runner::{Progress, Runner, Settings},
-    steps::{Failure, Reply, Request},
-};
-use tokio::sync::Notify;
 
 /// Waits in place have no end here; who waits is told of it.
 struct Endless {

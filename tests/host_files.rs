@@ -9,6 +9,10 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{
+    TOPIC, local_stamp,
+    queue::{BrokerSettings, DEAD_LETTER_SUFFIX},
+};
 use serde_json::Value;
 use tenantry::{
     config::{Config, Identity, SETTINGS, WakeUps},
@@ -16,11 +20,7 @@ use tenantry::{
         functions::{FUNCTIONS, Kind},
         late,
     },
-    local::{
-        cloud::{TOPIC, local_stamp},
-        host::{App, TriggerKind},
-        queue::{BrokerSettings, DEAD_LETTER_SUFFIX},
-    },
+    local::host::{App, TriggerKind},
 };
 
 fn read(path: &str) -> String {

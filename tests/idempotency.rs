@@ -20,13 +20,14 @@ mod refused;
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+use tenantry_core::{ids::TenantId, tenant::Status};
+
 use common::{
     gremlin::{Spot, Trouble},
     removal, repository, request,
 };
 use life::{Case, Life, Portrait};
-use serde_json::json;
-use tenantry::{ids::TenantId, tenant::Status};
 
 /// The events of a life in which nothing failed for good.
 const MADE: [&str; 4] = [

@@ -26,11 +26,10 @@ use std::fmt::Write as _;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tenantry::intake::{Answer, Verdict};
+use tenantry_core::tenant::{Status, Tenant};
+
 use stage::{LIVE, Stage};
-use tenantry::{
-    intake::{Answer, Verdict},
-    tenant::{Status, Tenant},
-};
 
 async fn take_in(stage: &Stage, request: &Value) -> Answer {
     stage.local.routes.intake.take_in(request.to_string().as_bytes()).await.unwrap()
@@ -210,9 +209,12 @@ async fn a_dry_run_answers_the_plan_and_changes_nothing() {
     stage.sign_up(LIVE).await;
     let mut stored = stage.local.world.store.load(&LIVE.parse().unwrap()).await.unwrap().unwrap();
     for record in stored.value.steps.values_mut() {
-        let cause =
-            tenantry::tenant::Cause::ours(tenantry::tenant::FailureClass::Quota, "OutOfQuota", "no room");
-        record.state = tenantry::tenant::StepState::Halted { cause };
+        let cause = tenantry_core::tenant::Cause::ours(
+            tenantry_core::tenant::FailureClass::Quota,
+            "OutOfQuota",
+            "no room",
+        );
+        record.state = tenantry_core::tenant::StepState::Halted { cause };
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
     let before = live(&stage).await;

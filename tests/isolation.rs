@@ -10,9 +10,10 @@ mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deeds::{Row, Stage, table};
 use serde_json::{Value, json};
-use tenantry::isolation::{RULES, Report, Verdict, page};
+use tenantry_core::isolation::{RULES, Report, Verdict, page};
+
+use deeds::{Row, Stage, table};
 
 const VIOLATIONS: &str = include_str!("isolation/violations.yaml");
 const HARMLESS: &str = include_str!("isolation/harmless.yaml");
@@ -190,7 +191,7 @@ fn a_report_in_json_and_as_a_page() {
     let hostile = json!({"id": "<script>alert(1)</script>", "scope": stage.subjects[0].resources[0].id,
         "principalId": "\"><img src=x onerror=alert(1)>\u{202e}", "principalType": "User",
         "roleDefinitionId": "/x/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"});
-    evil.assignments = tenantry::isolation::Seen::Shown(vec![serde_json::from_value(hostile).unwrap()]);
+    evil.assignments = tenantry_core::isolation::Seen::Shown(vec![serde_json::from_value(hostile).unwrap()]);
     evil.scope.push_str("/resourceGroups/rg-ada");
     stage.evidence.listings.push(evil);
     let reports = stage.reports();

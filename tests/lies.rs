@@ -23,17 +23,20 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use common::{judge::nothing_was_made_twice, lab::Lab, signup};
+use azure_sim::Speed;
 use serde_json::{Value, json};
 use tenantry::{
     azure::wire::HttpWire,
-    blueprint::{Blueprint, DEFAULT},
-    local::cloud::Speed,
     ports::{Wire, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
     tenant::Status,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
+
+use common::{judge::nothing_was_made_twice, lab::Lab, signup};
 
 /// What is answered instead.
 #[derive(Debug, Clone, Copy)]

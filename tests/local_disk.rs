@@ -12,19 +12,22 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{
+    db::Db,
+    pairing::{Held, Mark},
+};
 use jiff::Timestamp;
 use redb::StorageBackend;
 use tenantry::{
     local::{
         clock::SteadyClock,
-        db::Db,
         folder::{Folder, FolderError},
-        pair::{Held, Mark, Misfit, Shown},
+        pair::{Misfit, Shown},
         state::LocalState,
     },
     ports::{Clock as _, StateStore as _, StoreError},
-    tenant::Tenant,
 };
+use tenantry_core::tenant::Tenant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {

@@ -4,12 +4,12 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use jiff::Timestamp;
-use serde_json::json;
-use tenantry::local::{
+use azure_sim::{
     db::Db,
     queue::{BrokerSettings, Counts, DEAD_LETTER_SUFFIX, Delivery, NewMessage, Queue, QueueError},
 };
+use jiff::Timestamp;
+use serde_json::json;
 
 const REQUESTS: &str = "tenant-requests";
 const WAKEUPS: &str = "tenant-wakeups";

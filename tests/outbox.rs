@@ -12,19 +12,21 @@ use std::{
     time::Duration,
 };
 
-use common::lab::{Lab, Subscribers};
+use azure_sim::Speed;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
-    announce::CloudEvent,
-    blueprint::Blueprint,
-    local::cloud::Speed,
     ports::{Announcer, Clock, World},
     runner::{Progress, Runner, Settings},
-    steps::Failure,
-    tenant::Status,
 };
+use tenantry_core::{
+    blueprint::Blueprint,
+    steps::Failure,
+    tenant::{CloudEvent, Status},
+};
+
+use common::lab::{Lab, Subscribers};
 
 /// Subscribers that do not answer until some instant.
 struct Silent {

@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry::cli::plan as command;
+use tenantry_core::{
     blueprint::{
         Blueprint, DEFAULT, Fault, Kind, Outputs, Owner, Plan, ResourceType, Subject, derive_name,
         role_assignment_name,
     },
-    cli::plan as command,
     ids::TenantId,
 };
 

@@ -14,12 +14,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fleet::{Fleet, why, with};
 use serde_json::json;
-use tenantry::{
-    isolation::{Outcome, Probe, ProbeKind, Probing, RANDOM_PAIRS, Report, Verdict, page, pairs},
-    ports::{Credential, Scored, World},
+use tenantry::ports::{Credential, Scored, World};
+use tenantry_core::isolation::{
+    Outcome, Probe, ProbeKind, Probing, RANDOM_PAIRS, Report, Verdict, page, pairs,
 };
+
+use fleet::{Fleet, why, with};
 
 fn of_kind(report: &Report, kind: ProbeKind) -> Vec<&Probe> {
     report.probes.iter().filter(|probe| probe.kind == kind).collect()

@@ -17,17 +17,18 @@ use std::{
     time::Duration,
 };
 
-use answers::answer;
 use jiff::Timestamp;
 use proptest::{prelude::*, test_runner::RngSeed};
 use serde_json::json;
-use tenantry::{
+use tenantry_core::{
     blueprint::Outputs,
     engine::{self, Act, Event, Outcome, Policy, Seen, Sight, wish},
     ids::StepName,
     steps::{Failure, Trace, Verdict},
     tenant::{Action, Goal, StepState, Tenant},
 };
+
+use answers::answer;
 
 /// A plan of up to six steps, each standing on some of those before it, with values and ids that later plans change.
 fn plan() -> impl Strategy<Value = String> {
@@ -132,7 +133,8 @@ impl Game {
     fn is_its_turn(&self, name: &StepName) -> bool {
         let record = &self.tenant.steps[name];
         if record.doomed {
-            let above = |other: &tenantry::tenant::StepRecord| other.doomed && other.needs.contains(name);
+            let above =
+                |other: &tenantry_core::tenant::StepRecord| other.doomed && other.needs.contains(name);
             self.tenant.steps.values().all(|other| !above(other) || other.state == StepState::Gone)
         } else {
             let needs = record.needs.iter().filter_map(|need| self.tenant.steps.get(need));

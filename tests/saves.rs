@@ -11,17 +11,20 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
+use azure_sim::Speed;
+use tenantry::{
+    ports::{SystemClock, World},
+    runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    tenant::Status,
+};
+
 use common::{
     gremlin::{Gremlin, Trouble},
     lab::Lab,
     signup,
-};
-use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
-    local::cloud::Speed,
-    ports::{SystemClock, World},
-    runner::{Progress, Runner, Settings},
-    tenant::Status,
 };
 
 /// Signs a sample up and brings it to its end in one drive; returns the saves, and those allowed.

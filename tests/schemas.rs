@@ -15,11 +15,10 @@ use std::{
 
 use jsonschema::Validator;
 use serde_json::Value;
+use tenantry::intake::{Answer, RequestDocument};
+use tenantry_core::tenant::CloudEvent;
+
 use story::Story;
-use tenantry::{
-    announce::CloudEvent,
-    intake::{Answer, RequestDocument},
-};
 
 /// The published files with the schemas of the types that they are made from.
 fn schemas() -> [(&'static str, Value); 3] {

@@ -30,9 +30,11 @@ mod trouble;
 
 use std::sync::Arc;
 
+use azure_sim::db::Db;
+use tenantry::local::state::LocalState;
+
 use common::memory::Memory;
 use contract::Store;
-use tenantry::local::{db::Db, state::LocalState};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_model_keeps_the_contract() {

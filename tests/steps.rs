@@ -9,14 +9,15 @@ mod kinds;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use answers::{Row, answers};
-use kinds::{Example, examples};
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     blueprint::{Kind, Outputs},
     steps::{self, Failure, Reply, Request, Trace, Verdict, operation},
     tenant::{Poll, PollStyle},
 };
+
+use answers::{Row, answers};
+use kinds::{Example, examples};
 
 macro_rules! shows {
     ($name:literal, $told:expr) => {

@@ -4,7 +4,7 @@
 //! has to be waited for, what is fixed by a registration, what is done already, what holds a name, what needs a person.
 
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     steps::{Failure, Reply, failure, operation},
     tenant::{
         FailureClass::{self, *},

@@ -15,12 +15,12 @@ mod plans;
 #[path = "steps_operations/script.rs"]
 mod script;
 
+use Method::{Delete, Patch, Post, Put};
+use serde_json::{Value, json};
+use tenantry_core::steps::{Method, Reply};
+
 use common::gremlin::Trouble;
 use script::{Script, answer, played, played_with, resource};
-use serde_json::{Value, json};
-use tenantry::steps::{Method, Reply};
-
-use Method::{Delete, Patch, Post, Put};
 
 /// Operation, method, statuses that may start it. What is no delete is played as a write: what an answer means does not
 /// depend on the method.

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::{prelude::*, sample::select, test_runner::RngSeed};
 use serde_json::{Value, json};
-use tenantry::steps::redact;
+use tenantry_core::steps::redact;
 
 /// A text with a secret in it, in one of the shapes in which services write them. `secret` has 24 letters or more.
 type Shape = (&'static str, fn(&str) -> String);

@@ -9,21 +9,24 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use common::{SAMPLES, judge::types, lab::Jumping, signup, stage::Stage};
+use azure_sim::local_stamp;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
     audit::Auditor,
-    blueprint::{Blueprint, DEFAULT},
     config::{Isolation, Quarantine},
     host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
-    ids::TenantId,
-    isolation::{Report, Verdict},
-    local::cloud::local_stamp,
     ports::{Listed, Wire, World},
     runner::Settings,
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+    isolation::{Report, Verdict},
     steps::{Api, Failure, Method, Reply, Request},
 };
+
+use common::{SAMPLES, judge::types, lab::Jumping, signup, stage::Stage};
 
 /// The samples, all active: one dedicated tenant at least, and one pooled.
 async fn active() -> Stage {

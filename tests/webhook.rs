@@ -6,15 +6,16 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{lab::Lab, moody::Moody, request, signup};
+use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
     host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
-    local::cloud::{Speed, local_stamp},
     ports::{Listed, World},
     runner::Settings,
 };
+use tenantry_core::blueprint::{Blueprint, DEFAULT};
+
+use common::{lab::Lab, moody::Moody, request, signup};
 
 const TOPIC: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/resourceGroups/rg/providers/Microsoft.EventGrid/topics/evgt";
 

@@ -5,6 +5,11 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use azure_core_legacy::TransportOptions;
 use azure_data_tables::clients::TableServiceClientBuilder;
+use azure_sim::{
+    Cloud, CloudSettings, Speed,
+    db::Db,
+    queue::{BrokerSettings, Queue},
+};
 use azure_storage::{CloudLocation, StorageCredentials};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
@@ -16,16 +21,10 @@ use tenantry::{
         tables::{TableState, TablesSettings},
         token::Tokens,
     },
-    ids::TenantId,
-    local::{
-        cloud::{Cloud, CloudSettings, Speed},
-        db::Db,
-        host::{App, EmbeddedHost, Handler, HostSettings, ProcessHandler},
-        queue::{BrokerSettings, Queue},
-    },
+    local::host::{App, EmbeddedHost, Handler, HostSettings, ProcessHandler},
     ports::{Listed, StateStore as _, SystemClock},
-    tenant::Lease,
 };
+use tenantry_core::{ids::TenantId, tenant::Lease};
 use tokio::task::JoinHandle;
 
 use crate::{

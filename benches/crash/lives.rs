@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::queue::{NewMessage, Queue};
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::{Value, json};
-use tenantry::local::queue::{NewMessage, Queue};
 
 use crate::{
     common::{

@@ -8,16 +8,13 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{
+    db::Db,
+    queue::{BrokerSettings, Queue},
+};
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tenantry::{
-    local::{
-        db::Db,
-        queue::{BrokerSettings, Queue},
-        state::LocalState,
-    },
-    ports::StateStore as _,
-};
+use tenantry::{local::state::LocalState, ports::StateStore as _};
 use tokio::process::{Child, Command};
 
 use crate::{

@@ -34,8 +34,9 @@ mod verdict;
 
 use std::{fmt::Display, io::Write as _, process::ExitCode};
 
+use azure_sim::Speed;
+
 use dice::Dice;
-use tenantry::local::cloud::Speed;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]

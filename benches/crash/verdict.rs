@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::queue::Queue;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenantry::local::queue::Queue;
 
 use crate::{
     common::judge::{self, list, text},

@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use tenantry::isolation::{AllowList, Allowed, Assignment, Evidence, Listing, Seen, Subject, Verdict, judge};
+use tenantry_core::isolation::{
+    AllowList, Allowed, Assignment, Evidence, Listing, Seen, Subject, Verdict, judge,
+};
 
 use crate::{Outcome, line, measure};
 
 const FLEETS: [usize; 3] = [1_000, 10_000, 50_000];
 /// The fleet of the tests: four tenants in which all is right, two with a workspace of their own, two in a shared one.
 const BASE: &str = include_str!("../../tests/isolation/base.json");
-const BUILT_IN: &str = include_str!("../../src/local/cloud/built_in_roles.json");
+const BUILT_IN: &str = include_str!("../../crates/azure-sim/src/built_in_roles.json");
 
 pub(crate) fn report() -> Outcome<()> {
     line("verify: whole fleets in memory, half dedicated, half pooled, on one core");

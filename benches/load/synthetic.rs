@@ -5,23 +5,25 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use azure_sim::{db::Db, local_stamp};
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
-    announce::{CloudEvent, HistoryRow},
     azure::wire::HttpWire,
-    blueprint::Blueprint,
-    ids::TenantId,
     intake::{Intake, Stamp, Verdict},
-    local::{cloud::local_stamp, db::Db, state::LocalState},
+    local::state::LocalState,
     ports::{
         Alarm, Announcer, Clock as _, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored,
         SystemClock, Wire, World,
     },
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::Blueprint,
+    ids::TenantId,
     steps::{Failure, Reply, Request},
-    tenant::{Status, Tenant},
+    tenant::{CloudEvent, HistoryRow, Status, Tenant},
 };
 
 use crate::{Outcome, line, measure};

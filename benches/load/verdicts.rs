@@ -9,12 +9,11 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::json;
 use tenantry::{
-    blueprint::Blueprint,
     config::Config,
     host::{Trigger, functions::FUNCTIONS},
-    ids::TenantId,
     intake,
 };
+use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
 use crate::{MEMORY, Outcome, bad, line, measure};
 

@@ -2,13 +2,13 @@
 //! step looked at and put right.
 
 use serde_json::{Map, Value, json};
+use tenantry_core::tenant::{Action, Channel};
 
 use super::{Response, tenants};
 use crate::{
     intake::{self, Intake, Verdict},
     ports::World,
     runner::Runner,
-    tenant::{Action, Channel},
 };
 
 /// One tenant's call.

@@ -1,6 +1,7 @@
 //! Whether a tenant is still as it was left, looked at now.
 
 use serde_json::{Value, json};
+use tenantry_core::ids::TenantId;
 
 use super::{
     Response,
@@ -8,7 +9,6 @@ use super::{
 };
 use crate::{
     audit::Scanner,
-    ids::TenantId,
     ports::{Listed, World},
 };
 

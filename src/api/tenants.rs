@@ -1,14 +1,16 @@
 //! List, look, submit, history.
 
 use serde_json::json;
+use tenantry_core::{
+    ids::TenantId,
+    tenant::{Channel, Tenant},
+};
 
 use super::{Response, view};
 use crate::{
-    ids::TenantId,
     intake::{Answer, Intake, Verdict},
     ports::{Listed, Unreadable, World},
     runner::Runner,
-    tenant::{Channel, Tenant},
 };
 
 /// Tenants per page unless asked otherwise, and at most.

@@ -1,8 +1,7 @@
 //! A tenant as people see it.
 
 use serde_json::{Map, Value, json};
-
-use crate::{
+use tenantry_core::{
     ids::TenantId,
     tenant::{StepRecord, StepState, Tenant},
 };
@@ -35,7 +34,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
     if brief {
         return view;
     }
-    let operation = |operation: &crate::tenant::Operation| {
+    let operation = |operation: &tenantry_core::tenant::Operation| {
         json!({
             "operationId": operation.id, "action": operation.action, "requestId": operation.request_id,
             "attempt": operation.attempt, "startedAt": operation.started_at,

@@ -7,18 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, future::ready, stream};
 use serde_json::Value;
+use tenantry_core::{
+    compare::at,
+    ids::ApiVersion,
+    isolation::{AllowList, Assignment, Evidence, Listing, Powers, Role, Seen, Stamp, Subject},
+    steps::{GraphPath, Method, ObjectId, Request, odata_key},
+};
 
 use super::{
     collect::{AT_ONCE, IDENTITY, ids},
     read::{all, is_refused, look_at, one},
 };
-use crate::{
-    compare::at,
-    ids::ApiVersion,
-    isolation::{AllowList, Assignment, Evidence, Listing, Powers, Role, Seen, Stamp, Subject},
-    ports::Wire,
-    steps::{GraphPath, Method, ObjectId, Request, odata_key},
-};
+use crate::ports::Wire;
 
 /// So few tenants are looked at by themselves; of more, what their subscriptions hold is read as a whole.
 const FEW: usize = 2;

@@ -6,19 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
+use tenantry_core::{
+    blueprint::ResourceType,
+    compare::{same_id, same_word, text_at},
+    ids::ApiVersion,
+    isolation::{AllowList, Application, Evidence, OwnApplication, Seen, Subject},
+    steps::{GraphPath, Method, ObjectId, Request},
+};
 
 use super::{
     assignments::{groups, listings, roles},
     read::{all, look_at, one},
 };
-use crate::{
-    blueprint::ResourceType,
-    compare::{same_id, same_word, text_at},
-    ids::ApiVersion,
-    isolation::{AllowList, Application, Evidence, OwnApplication, Seen, Subject},
-    ports::Wire,
-    steps::{GraphPath, Method, ObjectId, Request},
-};
+use crate::ports::Wire;
 
 /// How many questions are under way at a time.
 pub(super) const AT_ONCE: usize = 8;

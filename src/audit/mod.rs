@@ -17,15 +17,18 @@ mod unreadable;
 pub use drift::{DRIFT_PORTION, Scanner};
 use patient::Patient;
 use place::Place;
+
 pub use unreadable::{readable, tell as tell_unreadable};
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Isolation, Quarantine},
+    ports::{StoreError, World},
+};
+use tenantry_core::{
     ids::TenantId,
     isolation::{AllowList, Report, Subject, judge},
-    ports::{StoreError, World},
     steps::Failure,
     tenant::{Cause, FailureClass, Proven, Tenant, Verdict},
 };

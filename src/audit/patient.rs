@@ -9,14 +9,14 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-
-use crate::{
-    engine::later,
+use tenantry_core::{
     isolation::Target,
-    ports::{Clock, Credential, NoToken, ProbeToken, Prober, Scored, TokenFor, Wire, World},
     steps::{Failure, Method, Reply, Request, failure::classify},
     tenant::FailureClass,
+    time::later,
 };
+
+use crate::ports::{Clock, Credential, NoToken, ProbeToken, Prober, Scored, TokenFor, Wire, World};
 
 /// How often a question is asked.
 const TRIES: u32 = 4;

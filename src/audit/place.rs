@@ -3,13 +3,10 @@
 //! It lies among the request records, under a key that no request has: theirs are hashes.
 
 use serde_json::{Value, json};
+use tenantry_core::{ids::TenantId, tenant::Tenant};
 
 use super::unreadable::{readable, tell};
-use crate::{
-    ids::TenantId,
-    ports::{ETag, RequestRecord, StoreError, World},
-    tenant::Tenant,
-};
+use crate::ports::{ETag, RequestRecord, StoreError, World};
 
 /// The place of the proof of isolation.
 const ISOLATION: &str = "audit-place";

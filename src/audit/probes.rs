@@ -9,16 +9,16 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
-
-use super::patient::PatientProber;
-use crate::{
+use tenantry_core::{
     ids::{TenantId, sha256_hex},
     isolation::{Aim, Calls, Live, Outcome, Probe, ProbeKind, Subject, Target, pairs},
-    ports::{Credential, Listed, NoToken, ProbeToken, Prober, TokenFor, World},
 };
 
+use super::patient::PatientProber;
+use crate::ports::{Credential, Listed, NoToken, ProbeToken, Prober, TokenFor, World};
+
 #[cfg(doc)]
-use crate::isolation::RANDOM_PAIRS;
+use tenantry_core::isolation::RANDOM_PAIRS;
 
 /// How many calls are under way at a time.
 const AT_ONCE: usize = 8;

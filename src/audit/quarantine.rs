@@ -2,15 +2,15 @@
 //! what was judged is removed, and only by its own id, so that nothing else can be touched.
 
 use serde_json::Value;
-
-use super::read::one;
-use crate::{
+use tenantry_core::{
     compare::{same_word, text_at},
     ids::{ApiVersion, BadId, ResourceId},
     isolation::{Given, Report, Seen, TakenBack},
-    ports::Wire,
     steps::{GraphPath, Method, ObjectId, Request, failure::classify},
 };
+
+use super::read::one;
+use crate::ports::Wire;
 
 const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 

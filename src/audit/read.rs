@@ -1,15 +1,14 @@
 //! Reads one thing or a whole list over the wire, and says of each whether it could.
 
 use serde_json::Value;
-
-use crate::{
+use tenantry_core::{
     compare,
     ids::{ApiVersion, BadId, ResourceId},
     isolation::Seen,
-    paging::ask,
-    ports::Wire,
     steps::{Method, Reply, Request, items},
 };
+
+use crate::{paging::ask, ports::Wire};
 
 /// A look at what is below a resource (`what` is empty for the resource itself).
 ///

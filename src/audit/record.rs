@@ -2,14 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-
-use crate::{
+use tenantry_core::{
     engine::proof,
     isolation::{Finding, Gap, Given, ProbeKind, Report, TakenBack},
     mutant,
-    ports::{StoreError, World},
     tenant::{Proof, Proven},
 };
+
+use crate::ports::{StoreError, World};
 
 /// After how long an unchanged verdict is noted again, so that the document says how old it is.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);

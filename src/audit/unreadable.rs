@@ -1,9 +1,10 @@
 //! Rows of the state that this version can't read: left as they are, never in the way of the others, and never silent.
 
+use tenantry_core::tenant::Tenant;
+
 use crate::{
     ports::{Listed, Unreadable},
     telemetry::metrics,
-    tenant::Tenant,
 };
 
 /// The tenants among the rows of a list. Those that can't be read are logged and counted; an alert asks for the line

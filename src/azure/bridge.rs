@@ -13,6 +13,7 @@ use azure_core_legacy::{
     headers::Headers,
 };
 use reqwest::{Client, Method, Url};
+use tenantry_core::{steps::Failure, time::later};
 use time::OffsetDateTime;
 
 use super::{
@@ -21,7 +22,7 @@ use super::{
     throttle,
     token::{Audience, Tokens},
 };
-use crate::{engine::later, ports::Clock, steps::Failure};
+use crate::ports::Clock;
 
 /// How often a request is sent when the service is too busy to take it.
 const TRIES: u32 = 3;

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimePrinter;
 use reqwest::{Client, RequestBuilder, Response, header::HeaderMap, redirect};
+use tenantry_core::steps::retry_after;
 
 use super::call::{Call, ended};
-use crate::{
-    ports::{Clock as _, SystemClock},
-    steps::retry_after,
-};
+use crate::ports::{Clock as _, SystemClock};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

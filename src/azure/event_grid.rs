@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-
-use crate::{
-    announce::CloudEvent,
-    ports::{Announcer, Wire},
+use tenantry_core::{
     steps::{Api, Failure, Method, Request, failure},
+    tenant::CloudEvent,
 };
+
+use crate::ports::{Announcer, Wire};
 
 /// Microsoft, "Post events to a custom topic": the version of the publishing API.
 const PATH: &str = "/api/events?api-version=2018-01-01";

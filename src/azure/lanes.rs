@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use jiff::Timestamp;
-
-use crate::{
-    engine::later,
+use tenantry_core::{
     steps::{
         Reply, Request,
         operation::{self, Progress},
     },
     tenant::Poll,
+    time::later,
 };
 
 /// How long a change keeps its lane if nothing more is heard of it: twice the longest time between two polls. It may be

@@ -21,6 +21,7 @@ use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use reqwest::{Client, Url, header};
 use serde_json::Value;
+use tenantry_core::isolation::Target;
 
 use super::{
     call::{Call, Service},
@@ -30,7 +31,6 @@ use super::{
 };
 use crate::{
     config::{Identity, ProbeConfig},
-    isolation::Target,
     ports::{Clock, Credential, NoToken, ProbeToken, Prober, Scored, TokenFor},
 };
 

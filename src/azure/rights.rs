@@ -7,6 +7,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
+use tenantry_core::{
+    ids::{ApiVersion, BadId, ResourceId},
+    permissions::{
+        Comparison, Held, OPTIONAL, Permissions, Role, compare,
+        data_plane::{GRAPH, GRAPH_OPTIONAL},
+    },
+    steps::{Failure, Method, Request, items},
+};
 
 use super::{
     client::client,
@@ -16,14 +24,8 @@ use super::{
 };
 use crate::{
     config::{AzureConfig, Identity},
-    ids::{ApiVersion, BadId, ResourceId},
     paging::ask,
-    permissions::{
-        Comparison, Held, OPTIONAL, Permissions, Role, compare,
-        data_plane::{GRAPH, GRAPH_OPTIONAL},
-    },
     ports::Clock,
-    steps::{Failure, Method, Request, items},
 };
 
 /// The version of the API description.

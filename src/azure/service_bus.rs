@@ -12,15 +12,17 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use reqwest::Url;
 use serde_json::json;
+use tenantry_core::{
+    ids::TenantId,
+    steps::{Failure, Reply, failure},
+    tenant::CloudEvent,
+};
 use time::OffsetDateTime;
 
 use super::bridge::{ServiceBusTransport, Transport};
 use crate::{
-    announce::CloudEvent,
     azure::token::Tokens,
-    ids::TenantId,
     ports::{Alarm, Announcer},
-    steps::{Failure, Reply, failure},
     telemetry::Trace,
 };
 

@@ -19,15 +19,14 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use tenantry_core::{
+    steps::{Api, Failure, Method, Reply, Request, failure},
+    tenant::{Cause, FailureClass, HELD_BACK},
+    time::later,
+};
 
 use super::{call::Service, lanes::Lanes, wire::service};
-use crate::{
-    engine::later,
-    ports::Clock,
-    steps::{Api, Failure, Method, Reply, Request, failure},
-    telemetry::metrics,
-    tenant::{Cause, FailureClass, HELD_BACK},
-};
+use crate::{ports::Clock, telemetry::metrics};
 
 /// Waiting longer than this is not done in place.
 const SHORT: Duration = Duration::from_secs(2);

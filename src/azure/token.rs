@@ -18,10 +18,11 @@ use azure_identity::{
 };
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
+use tenantry_core::steps::Failure;
 use tokio::sync::Mutex;
 
 use super::transport::TokenTransport;
-use crate::{config::Identity, ports::Clock, steps::Failure};
+use crate::{config::Identity, ports::Clock};
 
 /// How long a token may take to come; waiting for another's refresh counts.
 const PATIENCE: Duration = Duration::from_secs(20);

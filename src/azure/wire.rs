@@ -9,6 +9,11 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use reqwest::{Client, RequestBuilder, Url, header};
 use serde_json::Value;
+use tenantry_core::{
+    mutant,
+    steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
+    tenant::{Cause, FailureClass},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -18,11 +23,8 @@ use super::{
     token::{Audience, Token, Tokens},
 };
 use crate::{
-    mutant,
     ports::Wire,
-    steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     telemetry::{Trace, fresh},
-    tenant::{Cause, FailureClass},
 };
 
 /// The largest answer that is read, in bytes; ARM's lists stay far below.

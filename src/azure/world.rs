@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use reqwest::{Client, Url};
+use tenantry_core::{steps::Failure, tenant::CloudEvent};
 
 use super::{
     bridge::Transport,
@@ -17,10 +18,8 @@ use super::{
     wire::{Hosts, HttpWire},
 };
 use crate::{
-    announce::CloudEvent,
     config::{AzureConfig, WakeUps},
     ports::{Alarm, Announcer, Clock, Prober, Wire, World},
-    steps::Failure,
 };
 
 /// The largest answer of Service Bus that is read, in bytes; it says no more than that it took a message.

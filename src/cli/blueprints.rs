@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{
-    blueprint::{Blueprint, DEFAULT},
-    config::Config,
-    intake::clashes,
-};
+use tenantry_core::blueprint::{Blueprint, DEFAULT};
+
+use crate::{config::Config, intake::clashes};
 
 /// The built-in one and those of the settings' folder, all checked.
 pub(super) fn known(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {

@@ -3,8 +3,7 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use serde_json::json;
-
-use crate::blueprint::{Blueprint, Finding, Severity};
+use tenantry_core::blueprint::{Blueprint, Finding, Severity};
 
 /// Checks a blueprint and tells all findings with line and column.
 #[derive(Debug, clap::Args)]

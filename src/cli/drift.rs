@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::Value;
+use tenantry_core::drift::{Item, Report};
 
 use super::{
     call::{Instance, tell_unreadable},
     output,
 };
-use crate::drift::{Item, Report};
 
 /// Compare tenants with what was recorded when they became active
 ///

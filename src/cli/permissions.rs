@@ -4,15 +4,8 @@ use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use clap::ValueEnum;
 use serde_json::Value;
-
-use super::{
-    output,
-    permissions_of::{OfInstance, Placed},
-};
-use crate::{
-    azure::rights::{Finding, held},
+use tenantry_core::{
     blueprint::Blueprint,
-    config::AzureConfig,
     permissions::{
         Comparison, Permissions, Reach,
         bicep::bicep,
@@ -20,6 +13,15 @@ use crate::{
         derive_placed,
         document::{Principals, document},
     },
+};
+
+use super::{
+    output,
+    permissions_of::{OfInstance, Placed},
+};
+use crate::{
+    azure::rights::{Finding, held},
+    config::AzureConfig,
     ports::{Clock, SystemClock},
 };
 

@@ -1,9 +1,9 @@
 //! The blueprints of a running instance, for the rights that they need.
 
 use serde_json::Value;
+use tenantry_core::blueprint::Blueprint;
 
 use super::{call::Instance, output};
-use crate::blueprint::Blueprint;
 
 /// A blueprint, and the stamps that its tenants are in.
 pub(super) type Placed = (Blueprint, Vec<Value>);

@@ -9,15 +9,15 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-
-use crate::{
+use tenantry_core::{
     blueprint::{
         Blueprint, DEFAULT, Kind, Outputs, Plan, PlannedStep, Subject, preview, role_assignment_name,
     },
     ids::StepName,
-    intake::{self, Fault, Stamp, Wish, subject},
     steps::{self, Request},
 };
+
+use crate::intake::{self, Fault, Stamp, Wish, subject};
 
 /// The deployment that names are derived for: the local one.
 const DEPLOYMENT: &str = "local";
@@ -67,7 +67,7 @@ pub fn run(args: &Args, default_stamp: Option<&Value>, out: &mut dyn io::Write) 
             return Ok(ExitCode::FAILURE);
         }
     };
-    let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
+    let own = |fault: tenantry_core::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
     let planned = subject_of(message.as_bytes(), stamp).and_then(|subject| match blueprint.plan(&subject) {
         Ok(plan) => Ok((plan, subject)),
         Err(faults) => Err(faults.into_iter().map(own).collect()),

@@ -4,15 +4,13 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
+use tenantry_core::time::later;
 
 use super::{
     call::{Instance, text},
     output,
 };
-use crate::{
-    engine::later,
-    ports::{Clock as _, SystemClock},
-};
+use crate::ports::{Clock as _, SystemClock};
 
 /// Look at every step of a tenant now, put right what differs, and say what was changed
 ///

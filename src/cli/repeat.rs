@@ -1,9 +1,9 @@
 //! What is said of a request that repeats an earlier one.
 
 use serde_json::Value;
+use tenantry_core::tenant::{Action, Status};
 
 use super::call::text;
-use crate::tenant::{Action, Status};
 
 /// The words for an answer that is a repeat, and whether what was asked for still holds; `None` for any other answer.
 pub(super) fn told(answer: &Value, action: Option<Action>) -> Option<(String, bool)> {

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use reqwest::Method;
 use serde_json::json;
+use tenantry_core::tenant::Action;
 
 use super::{
     call::{Instance, text},
     output, repeat,
 };
-use crate::tenant::Action;
 
 /// Try a tenant again that stopped
 #[derive(Debug, ClapArgs)]

@@ -8,6 +8,11 @@ use std::{
 
 use clap::Args as ClapArgs;
 use serde_json::Value;
+use tenantry_core::{
+    blueprint::{Blueprint, BlueprintRef},
+    permissions::{Comparison, Permissions, derive_placed},
+    time::later,
+};
 use tokio::net::TcpListener;
 
 use super::{
@@ -20,12 +25,9 @@ use crate::{
         rights::{Finding, held},
         world::{self as azure, AzureError},
     },
-    blueprint::{Blueprint, BlueprintRef},
     config::{AzureConfig, Config, WakeUps},
-    engine::later,
     host::{self, routes::Routes},
     intake::InUse,
-    permissions::{Comparison, Permissions, derive_placed},
     ports::{Clock, SystemClock, World},
     runner::Settings,
     telemetry::fresh,

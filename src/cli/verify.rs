@@ -7,15 +7,13 @@ use std::{
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
+use tenantry_core::isolation::{Probing, Report, Verdict, page};
 
 use super::{
     call::{Instance, tell_unreadable},
     output,
 };
-use crate::{
-    isolation::{Probing, Report, Verdict, page},
-    ports::{Clock as _, SystemClock},
-};
+use crate::ports::{Clock as _, SystemClock};
 
 /// Prove from what Azure shows and by calls that only a tenant reaches its service
 ///

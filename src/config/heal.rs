@@ -2,35 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use tenantry_core::drift::DriftClass;
 
 use super::Reader;
-
-/// What a change that nobody asked tenantry for may do to a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DriftClass {
-    /// It may let somebody in, or take a protection away.
-    Isolation,
-    /// The service may be missing, broken, smaller or slower.
-    Availability,
-    /// A label or a name is another.
-    Cosmetic,
-}
-
-impl DriftClass {
-    /// All of them, the worst first.
-    pub const ALL: [Self; 3] = [Self::Isolation, Self::Availability, Self::Cosmetic];
-
-    /// The word in settings, events and reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Isolation => "isolation",
-            Self::Availability => "availability",
-            Self::Cosmetic => "cosmetic",
-        }
-    }
-}
 
 const NAME: &str = "TENANTRY_HEAL";
 

@@ -1,23 +1,9 @@
 //! Who may reach tenants besides themselves, and what is done about others, as settings say it.
 
-use serde::{Deserialize, Serialize};
+use tenantry_core::isolation::Allowed;
 use uuid::Uuid;
 
 use super::Reader;
-
-/// One declaration: a principal, or private endpoints, and the reason that reports show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Allowed {
-    /// The object id of a user, group, service principal or managed identity that may hold any role.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub principal: Option<String>,
-    /// Where private endpoints may be that lead to tenants' resources: an id, and everything below it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub private_endpoints: Option<String>,
-    /// Why.
-    pub why: String,
-}
 
 /// What the proof of isolation goes by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

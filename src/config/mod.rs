@@ -12,10 +12,11 @@ mod telemetry;
 use std::{collections::BTreeSet, path::PathBuf};
 
 pub use azure::{AzureConfig, Identity, WakeUps};
-pub use heal::DriftClass;
-pub use isolation::{Allowed, Isolation, Quarantine};
+pub use isolation::{Isolation, Quarantine};
 pub use probe::ProbeConfig;
 pub use settings::{SETTINGS, Setting};
+
+use tenantry_core::drift::DriftClass;
 
 use crate::telemetry::Export;
 

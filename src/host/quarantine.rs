@@ -1,13 +1,13 @@
 //! Suspends a tenant that others reach, by what is seen at that moment and of no other tenant.
 
-use super::routes::Routes;
-use crate::{
+use tenantry_core::{
     ids::TenantId,
-    intake,
     isolation::{TakenBack, Verdict},
-    ports::Stored,
     tenant::Goal,
 };
+
+use super::routes::Routes;
+use crate::{intake, ports::Stored};
 
 impl Routes {
     /// Suspends a tenant that others reach, as a request of an operator would: only if a look after all that was taken back

@@ -5,21 +5,23 @@ use std::{collections::BTreeSet, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tenantry_core::{
+    blueprint::Blueprint,
+    drift::DriftClass,
+    ids::TenantId,
+    isolation::{Report, TakenBack, Verdict},
+    mutant,
+    tenant::{Action, Channel},
+};
 
 use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
 use crate::{
     api::{self, Response},
     audit::{DRIFT_PORTION, PORTION, Scanner},
-    blueprint::Blueprint,
-    config::DriftClass,
-    ids::TenantId,
     intake::{self, Intake, Stamp, Turned},
-    isolation::{Report, TakenBack, Verdict},
-    mutant,
     ports::World,
     runner::{Progress, Runner, Settings, Swept},
     telemetry::metrics,
-    tenant::{Action, Channel},
 };
 
 /// The body of a wake-up message.

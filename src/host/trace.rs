@@ -7,10 +7,10 @@
 //! "not sampled" in each call that no sampled caller stands behind.
 
 use serde::Deserialize;
+use tenantry_core::ids::TenantId;
 
 use super::{Answer, HttpCall, Invocation, Message, Trigger, functions::Function};
 use crate::{
-    ids::TenantId,
     intake::MAX_BODY_BYTES,
     ports::{Clock as _, SystemClock},
     telemetry::{KeyValue, Span, SpanKind, Trace, metrics},

@@ -4,6 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
+use tenantry_core::{
+    blueprint::{BlueprintRef, Plan, Subject},
+    engine::{self, cut, removal, wish},
+    ids::TenantId,
+    mutant,
+    tenant::{Extent, Goal, Operation, Spec, Status, StepState, Suspension, Tenant},
+};
 
 use super::{
     Answer, Fault, Intake, Replacement, Request, Stamp, Verdict, Wish,
@@ -13,13 +20,8 @@ use super::{
     repeat, replace,
 };
 use crate::{
-    blueprint::{BlueprintRef, Plan, Subject},
-    engine::{self, cut, removal, wish},
-    ids::TenantId,
-    mutant,
     ports::{StoreError, Stored},
     telemetry::Trace,
-    tenant::{Extent, Goal, Operation, Spec, Status, StepState, Suspension, Tenant},
 };
 
 /// How often a save may be overtaken before the message has to come again.

@@ -5,8 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
-
-use crate::{ids::TenantId, tenant::Status};
+use tenantry_core::{ids::TenantId, tenant::Status};
 
 /// One thing that is wrong with a message, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,12 +9,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::Fault;
-use crate::{
+use tenantry_core::{
     blueprint::{Blueprint, BlueprintRef, version_numbers},
     ids::sha256_hex,
-    ports::{StateStore, StoreError},
 };
+
+use super::Fault;
+use crate::ports::{StateStore, StoreError};
 
 /// By name, then by version.
 type Offered = BTreeMap<String, BTreeMap<[u32; 3], Arc<Blueprint>>>;

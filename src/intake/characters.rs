@@ -13,9 +13,9 @@ use icu_properties::{
     },
 };
 use serde_json::Value;
+use tenantry_core::pointer;
 
 use super::Fault;
-use crate::pointer;
 
 /// Zero width non-joiner and zero width joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
+use tenantry_core::{blueprint::did_you_mean, pointer};
 
 use super::{Fault, MAX_BODY_BYTES, strict};
-use crate::{blueprint::did_you_mean, pointer};
 
 /// How often a JSON text may have been wrapped into a JSON string on its way; some senders and hosts do that.
 const MAX_STRING_LAYERS: usize = 2;

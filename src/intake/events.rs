@@ -5,12 +5,12 @@
 //! specification "HTTP 1.1 Web Hooks", section 4.
 
 use serde_json::{Map, Value, json};
+use tenantry_core::tenant::Channel;
 
 use super::{
     envelope,
     strict::{Shape, parse_any},
 };
-use crate::tenant::Channel;
 
 /// The largest body that is looked at, in bytes: as much as Event Grid puts into one delivery.
 pub const MAX_DELIVERY_BYTES: usize = 1 << 20;

@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-
-use super::{Answer, Fault, Intake, Request, Verdict, Wish, own_hash};
-use crate::{
+use tenantry_core::{
     ids::{TenantId, sha256_hex},
-    ports::{ETag, RequestRecord, StoreError},
     tenant::{Channel, External},
 };
+
+use super::{Answer, Fault, Intake, Request, Verdict, Wish, own_hash};
+use crate::ports::{ETag, RequestRecord, StoreError};
 
 /// What is on record of the operation that a request is for.
 pub(super) enum Bond {

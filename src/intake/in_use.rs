@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
-
-use super::Catalogue;
-use crate::{
+use tenantry_core::{
     blueprint::{Blueprint, BlueprintRef},
     ids::TenantId,
-    ports::{Listed, StateStore, StoreError, Unreadable},
     tenant::Tenant,
 };
+
+use super::Catalogue;
+use crate::ports::{Listed, StateStore, StoreError, Unreadable};
 
 /// Documents that are read at a time.
 const PAGE: usize = 100;
@@ -111,6 +111,6 @@ impl Catalogue {
 }
 
 fn order(reference: &BlueprintRef) -> (&str, Option<[u32; 3]>, &str) {
-    let numbers = crate::blueprint::version_numbers(&reference.version);
+    let numbers = tenantry_core::blueprint::version_numbers(&reference.version);
     (&reference.name, numbers, &reference.digest)
 }

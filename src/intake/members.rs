@@ -6,9 +6,9 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde_json::Value;
+use tenantry_core::{blueprint::did_you_mean, pointer, tenant::Action};
 
 use super::{Fault, RequestDocument, answer::MAX_FAULTS, written::spec_of};
-use crate::{blueprint::did_you_mean, pointer, tenant::Action};
 
 /// The members of an object; `None` where any may stand.
 type Members = Option<BTreeMap<String, Known>>;

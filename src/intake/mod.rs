@@ -34,13 +34,16 @@ pub use in_use::InUse;
 pub use placement::Stamp;
 pub use request::{Changes, ExternalKey, Request, Wish};
 use serde_json::Value;
+
 pub use written::RequestDocument;
 
 use crate::{
-    blueprint::Blueprint,
-    ids::{sha256_hex, short_hash},
     ports::{ETag, RequestRecord, StoreError, Stored, World},
     telemetry::{Span, SpanKind},
+};
+use tenantry_core::{
+    blueprint::Blueprint,
+    ids::{sha256_hex, short_hash},
     tenant::{Action, Channel},
 };
 

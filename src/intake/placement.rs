@@ -1,8 +1,7 @@
 //! Where a new tenant goes.
 
 use serde_json::Value;
-
-use crate::tenant::Placement;
+use tenantry_core::tenant::Placement;
 
 /// A subscription and region prepared for tenants, with what they share there.
 #[derive(Debug, Clone, PartialEq)]

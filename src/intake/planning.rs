@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Intake, Request, Stamp, Wish, accept::subject, catalogue};
-use crate::{
+use tenantry_core::{
     blueprint::{Blueprint, BlueprintRef, Plan},
     ids::TenantId,
     mutant,
-    ports::StoreError,
     tenant::{Goal, Spec, Tenant},
 };
+
+use super::{Fault, Intake, Request, Stamp, Wish, accept::subject, catalogue};
+use crate::ports::StoreError;
 
 /// A blueprint, and the values of the stamp.
 pub(super) struct Base {
@@ -91,7 +92,8 @@ impl Intake {
         spec: &Spec,
     ) -> Result<Plan, Vec<Fault>> {
         let subject = subject(&self.deployment, id, incarnation, spec, &base.stamp);
-        let own = |fault: crate::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
+        let own =
+            |fault: tenantry_core::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
         base.blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
     }
 

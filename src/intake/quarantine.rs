@@ -1,13 +1,13 @@
 //! The request by which a tenant is suspended that others reach.
 
 use serde_json::{Value, json};
-
-use super::{Answer, Intake, Verdict};
-use crate::{
+use tenantry_core::{
     ids::{TenantId, sha256_hex, short_hash},
-    ports::{RequestRecord, StoreError},
     tenant::Channel,
 };
+
+use super::{Answer, Intake, Verdict};
+use crate::ports::{RequestRecord, StoreError};
 
 impl Intake {
     /// Suspends this version of a tenant, as a request of an operator would: a tenant that was changed since it was looked at

@@ -2,13 +2,15 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
+use tenantry_core::{
+    ids::sha256_hex,
+    tenant::{Notice, Story},
+};
 
 use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
 use crate::{
-    ids::sha256_hex,
     ports::{RequestRecord, StoreError},
     telemetry::Trace,
-    tenant::{Notice, Story},
 };
 
 /// The code of a fault that says that a message carries a secret.

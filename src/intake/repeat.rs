@@ -1,7 +1,9 @@
 //! Requests that were answered before: who may hear the answer again, and how the tenant stands by now.
 
+use tenantry_core::ids::sha256_hex;
+
 use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
-use crate::{ids::sha256_hex, ports::StoreError};
+use crate::ports::StoreError;
 
 const NOT_YOURS: &str = "not_your_tenant";
 

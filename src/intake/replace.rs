@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-
-use super::{Fault, Replacement, Request, Wish};
-use crate::{
+use tenantry_core::{
     engine::{removal, resource_id},
     ids::StepName,
     tenant::{Consent, Tenant},
 };
+
+use super::{Fault, Replacement, Request, Wish};
 
 /// The consent that a request gives, if it does.
 pub(super) fn consent(request: &Request, now: Timestamp) -> Option<Consent> {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-
-use crate::{
+use tenantry_core::{
     ids::TenantId,
     tenant::{Action, Channel, Extent, External, PastRequest, Reason, Spec},
 };

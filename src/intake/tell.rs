@@ -1,10 +1,11 @@
 //! What the intake tells of a message: how its span ended, and one more answer in the count.
 
+use tenantry_core::tenant::Action;
+
 use super::{Answer, Verdict};
 use crate::{
     ports::StoreError,
     telemetry::{Span, metrics},
-    tenant::Action,
 };
 
 /// Takes down how a message was answered.

@@ -7,18 +7,18 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tenantry_core::{
+    ids::TenantId,
+    pointer,
+    secrets::carried_within,
+    tenant::{Channel, External},
+};
 
 use super::{
     ExternalKey, Fault, Request, Wish, characters,
     envelope::{Opened, is_request_id, kind_of},
     external, members, own_hash,
     refuse::SECRET,
-};
-use crate::{
-    ids::TenantId,
-    pointer,
-    secrets::carried_within,
-    tenant::{Channel, External},
 };
 
 const SCHEMA: &str = "tenantry.request/1";

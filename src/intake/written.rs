@@ -5,8 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-
-use crate::tenant::{Action, Extent, External, Reason};
+use tenantry_core::tenant::{Action, Extent, External, Reason};
 
 /// A request as a sender writes it. Unknown members and unknown values of closed lists are refused.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
+use azure_sim::queue::{NewMessage, Queue};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
+use tenantry_core::{ids::TenantId, steps::Failure};
 
-use super::queue::{NewMessage, Queue};
 use crate::{
     azure::service_bus::{WAKE_UPS, wake_up_id},
-    ids::TenantId,
     ports::{Alarm, Clock},
-    steps::Failure,
     telemetry::Trace,
 };
 

@@ -3,25 +3,8 @@
 //! Both files remember the same mark. One that is gone, or an old copy that was put back, would be believed otherwise: a
 //! removed tenant would be shown as active, and what is in the simulated Azure would belong to nobody.
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
-
-use crate::ids::TenantId;
-
-/// What a file remembers of the pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// The pair's name; drawn when both files were first opened together.
-    pub pair: String,
-    /// How often both were opened together.
-    pub starts: u64,
-    /// How many changes the state's file had taken when this was written, at least.
-    pub changes: u64,
-}
-
-/// A tenant of which the simulated Azure holds something: its id, and which incarnation of it.
-pub type Held = BTreeSet<(String, u32)>;
+use azure_sim::pairing::{Held, Mark};
+use tenantry_core::ids::TenantId;
 
 /// What does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

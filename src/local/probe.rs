@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use azure_sim::{Cloud, PROBE_CLIENT_ID};
 use reqwest::Url;
 
-use super::cloud::{Cloud, PROBE_CLIENT_ID};
 use crate::{
     azure::{client::client, prober::HttpProber},
     ports::Clock,

@@ -2,21 +2,20 @@
 //!
 //! All are in one file, so a document and its due entry change in one transaction.
 
+use azure_sim::{
+    db::{Db, DbError},
+    pairing::Mark,
+};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
-
-use super::{
-    db::{Db, DbError},
-    pair::Mark,
-};
-use crate::{
-    announce::HistoryRow,
+use tenantry_core::{
     ids::TenantId,
-    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
-    tenant::Tenant,
+    tenant::{HistoryRow, Tenant},
 };
+
+use crate::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
 
 /// Key to (version, JSON).
 type Documents = TableDefinition<'static, &'static str, (u64, &'static str)>;

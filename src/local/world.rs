@@ -8,33 +8,43 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{
+    Cloud, CloudError, CloudSettings, Speed,
+    access::Access,
+    db::{Db, DbError},
+    local_stamp,
+    pairing::{Held, Mark},
+    queue::{BrokerSettings, Queue},
+};
 use jiff::Timestamp;
 use serde_json::json;
+use tenantry_core::{
+    blueprint::Blueprint,
+    drift::DriftClass,
+    engine,
+    tenant::{Action, Goal, Status},
+    time::later,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     alarm::QueueAlarm,
     clock::SteadyClock,
-    cloud::{Cloud, CloudError, CloudSettings, Speed, access::Access, local_stamp},
-    db::{Db, DbError},
     folder::{Folder, FolderError},
     host::{App, AppError, EmbeddedHost, Handler, HostError, HostSettings},
-    pair::{self, Held, Mark, Misfit, Shown},
+    pair::{self, Misfit, Shown},
     probe::prober,
-    queue::{BrokerSettings, Queue},
     state::LocalState,
 };
 use crate::{
     azure::{event_grid::EventGrid, wire::HttpWire},
-    blueprint::Blueprint,
-    config::{DriftClass, Isolation},
-    engine::{self, later},
+    config::Isolation,
     host::{bind, routes::Routes, serve},
     intake::Catalogue,
+    local::access,
     ports::{Clock as _, Listed, StateStore as _, StoreError, Stored, Wire, World},
     runner::Settings,
     telemetry::fresh,
-    tenant::{Action, Goal, Status},
 };
 
 /// How often the simulated Azure is told how far the state is.
@@ -314,7 +324,7 @@ async fn least(state: &LocalState, offered: &[Blueprint]) -> Result<Result<Acces
         .into_iter()
         .filter_map(|one| Some((Blueprint::clone(one.blueprint.ok()?.as_ref()), one.stamps)))
         .collect();
-    Ok(Access::least_placed(&placed, &stamps))
+    Ok(access::least_placed(&placed, &stamps))
 }
 
 /// A listener on the port of the last run if it is free: poll URLs that Azure gave out stay good.

@@ -3,6 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use tenantry_core::{
+    blueprint::Kind,
+    engine::{Act, Change, Event, Seen},
+    ids::StepName,
+    steps::{self, Failure, Remains, Request, Step, Verdict},
+    tenant::{Cause, FailureClass, Poll, StepState, Tenant},
+};
 
 use super::{
     drive::{Answer, Drive},
@@ -11,14 +18,7 @@ use super::{
     lease::Claim,
     tell,
 };
-use crate::{
-    blueprint::Kind,
-    engine::{Act, Change, Event, Seen},
-    ids::StepName,
-    ports::{StoreError, Wire},
-    steps::{self, Failure, Remains, Request, Step, Verdict},
-    tenant::{Cause, FailureClass, Poll, StepState, Tenant},
-};
+use crate::ports::{StoreError, Wire};
 
 /// What an act needs.
 enum Prepared {

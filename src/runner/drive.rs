@@ -7,18 +7,20 @@ use std::{
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
+use tenantry_core::{
+    blueprint::Kind,
+    engine::{self, Change, Decision, Event, Outcome, Seen, Sight},
+    ids::{StepName, TenantId},
+    mutant,
+    steps::{Failure, Step, Verdict},
+    tenant::{self, Cause, FailureClass, Proven, StepRecord, StepState, Teller, Tenant},
+    time::later,
+};
 
 use super::{Progress, Runner, announce, lease::Claim, tell};
 use crate::{
-    announce::Teller,
-    blueprint::Kind,
-    engine::{self, Change, Decision, Event, Outcome, Seen, Sight, later},
-    ids::{StepName, TenantId},
-    mutant,
     ports::{ETag, StoreError, Stored},
-    steps::{Failure, Step, Verdict},
     telemetry::Trace,
-    tenant::{self, Cause, FailureClass, Proven, StepRecord, StepState, Tenant},
 };
 
 /// An answer: which step, in which turn it was asked, what happened, and whether it was a look.

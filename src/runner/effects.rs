@@ -3,28 +3,26 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
-
-use crate::{
-    audit::Auditor,
+use tenantry_core::{
     blueprint::Outputs,
     engine::{Event, Seen},
     ids::ResourceId,
     mutant,
-    paging::ask,
-    ports::Wire,
     steps::{
-        Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict, operation,
-        operation::Progress,
+        Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict,
+        operation::{self, Progress},
     },
     tenant::{Cause, FailureClass, Poll, Tenant},
 };
+
+use crate::{audit::Auditor, paging::ask, ports::Wire};
 
 /// Looks at something that should be there; a remedy for the last failure goes first.
 pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Option<Request>) -> Event {
     if let Some(remedy) = remedy {
         match wire.send(remedy).await {
             Ok(reply) if reply.is_success() => {}
-            Ok(reply) => return Event::Failed(crate::steps::failure::classify(&reply)),
+            Ok(reply) => return Event::Failed(tenantry_core::steps::failure::classify(&reply)),
             Err(failure) => return Event::Failed(failure),
         }
     }

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-
-use crate::{
+use tenantry_core::{
     blueprint::{Guard, Objection},
-    ports::Wire,
     steps::{Failure, Reply, Request},
     tenant::{Cause, FailureClass},
 };
+
+use crate::ports::Wire;
 
 /// A wire that judges before it sends.
 pub(super) struct Guarded {

@@ -1,13 +1,13 @@
 //! Who may act.
 
 use jiff::Timestamp;
-
-use super::Settings;
-use crate::{
-    engine::later,
+use tenantry_core::{
     mutant,
     tenant::{Lease, Tenant},
+    time::later,
 };
+
+use super::Settings;
 
 /// A worker's claim on one tenant for the length of one drive.
 pub(super) struct Claim {

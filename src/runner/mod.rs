@@ -38,11 +38,9 @@ pub use sweep::Swept;
 use crate::{
     audit::Auditor,
     config::Isolation,
-    engine::{Policy, later},
-    ids::TenantId,
     ports::{Due, StoreError, World},
-    tenant::Status,
 };
+use tenantry_core::{engine::Policy, ids::TenantId, tenant::Status, time::later};
 
 /// How long one drive may go on doing things beside waiting in place; then it parks its tenant, and a wake-up goes on.
 /// With all that may come before and after it, it ends before the host's `functionTimeout`, which kills the handler and

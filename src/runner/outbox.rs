@@ -1,11 +1,13 @@
 //! Tells what is in the outbox: history first, then events, both at least once.
 
-use crate::{
-    announce::{Teller, event_of, row_of},
+use tenantry_core::{
     mutant,
+    tenant::{Notice, Teller, event_of, row_of},
+};
+
+use crate::{
     ports::World,
     telemetry::{KeyValue, Span, SpanKind, metrics},
-    tenant::Notice,
 };
 
 /// Tells notices that are durable; `false` if they have to be told again.

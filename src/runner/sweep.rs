@@ -15,14 +15,11 @@ use std::{
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
+use tenantry_core::{ids::TenantId, mutant, tenant::Teller, time::later};
 
 use super::{Progress, Runner, announce};
 use crate::{
-    announce::Teller,
     audit::tell_unreadable,
-    engine::later,
-    ids::TenantId,
-    mutant,
     ports::{Due, StoreError},
 };
 

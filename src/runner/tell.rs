@@ -2,15 +2,17 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tenantry_core::{
+    engine::{Event, Outcome, Seen},
+    ids::StepName,
+    steps::Verdict,
+    tenant::{Action, Status, StepRecord, StepState, Tenant},
+};
 
 use super::{Progress, drive::Drive};
 use crate::{
-    engine::{Event, Outcome, Seen},
-    ids::StepName,
     ports::StoreError,
-    steps::Verdict,
     telemetry::{KeyValue, Span, SpanKind, Trace, label, metrics},
-    tenant::{Action, Status, StepRecord, StepState, Tenant},
 };
 
 /// Where the work on a tenant belongs: with the request that it is done for, whoever has woken it. The trace of what is

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenantry::{
-    azure::wire::HttpWire,
-    paging,
-    ports::Wire as _,
+use tenantry::{azure::wire::HttpWire, paging, ports::Wire as _};
+use tenantry_core::{
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     tenant::FailureClass,
 };
@@ -127,13 +125,13 @@ async fn a_list_is_read_to_its_end_on_the_services_own_host() {
     .await;
     let wire = wire(&script);
     let whole = paging::ask(&wire, list()).await.unwrap();
-    assert_eq!(tenantry::steps::items(&whole).unwrap(), [json!({"id": "/one"})]);
+    assert_eq!(tenantry_core::steps::items(&whole).unwrap(), [json!({"id": "/one"})]);
     assert_eq!(script.asked().len(), 2);
     let (code, _) = code(paging::ask(&wire, list()).await);
     assert_eq!((code.as_str(), elsewhere.asked().len()), (REFUSED_URL, 0));
     // Whoever forgets to read on is told.
     let first = Reply { status: 200, body: json!({"value": [], "nextLink": "/x"}), ..Reply::default() };
-    tenantry::steps::items(&first).unwrap_err();
+    tenantry_core::steps::items(&first).unwrap_err();
 }
 
 /// What the test above is worth: with the look at the host left out, the token goes to whoever asks.
@@ -141,9 +139,9 @@ async fn a_list_is_read_to_its_end_on_the_services_own_host() {
 #[tokio::test]
 async fn mutant_m24_is_caught() {
     let (script, elsewhere) = (Script::new([]).await, Script::new([]).await);
-    tenantry::mutant::choose("M24");
+    tenantry_core::mutant::choose("M24");
     let _answer = wire(&script).send(get(&format!("{}/subscriptions/s/operations/1", elsewhere.url))).await;
-    tenantry::mutant::choose("");
+    tenantry_core::mutant::choose("");
     assert!(!elsewhere.asked().is_empty());
 }
 

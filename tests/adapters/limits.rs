@@ -11,6 +11,8 @@ use tenantry::{
         wire::{Hosts, HttpWire},
     },
     ports::{Clock as _, Wire as _},
+};
+use tenantry_core::{
     steps::{Api, Failure, Method, Reply, Request},
     tenant::FailureClass,
 };

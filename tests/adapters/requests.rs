@@ -3,12 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tenantry::{
-    azure::wire::HttpWire,
-    ports::Wire as _,
-    steps::{Api, Method, Request},
-    telemetry::Trace,
-};
+use tenantry::{azure::wire::HttpWire, ports::Wire as _, telemetry::Trace};
+use tenantry_core::steps::{Api, Method, Request};
 
 use super::script::{Asked, Script};
 

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tenantry::{
-    announce::CloudEvent,
     azure::{
         bridge::Transport,
         client::client,
@@ -12,8 +11,10 @@ use tenantry::{
         token::Tokens,
     },
     ports::{Alarm as _, Announcer as _, Clock as _},
+};
+use tenantry_core::{
     steps::Failure,
-    tenant::FailureClass,
+    tenant::{CloudEvent, FailureClass},
 };
 
 use super::script::{Answer, Asked, Jumping, Script, json as reply, with_header};

@@ -5,18 +5,19 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use azure_sim::{Speed, local_stamp};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
-    announce::HistoryRow,
-    blueprint::{Blueprint, DEFAULT},
     host::{Answer, Functions as _, Invocation, Message, Timer, Trigger, routes::Routes},
-    ids::TenantId,
-    local::cloud::{Speed, local_stamp},
     ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, World},
     runner::Settings,
-    tenant::Tenant,
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+    tenant::{HistoryRow, Tenant},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

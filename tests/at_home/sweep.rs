@@ -7,17 +7,19 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{Speed, local_stamp};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::{
     azure::service_bus::NoAlarm,
-    blueprint::{Blueprint, DEFAULT},
     host::{Answer, Functions as _, Invocation, Timer, Trigger, functions::find, routes::Routes},
-    ids::TenantId,
-    local::cloud::{Speed, local_stamp},
     ports::{Alarm, Clock as _, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
     steps::Failure,
     tenant::Status,
 };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tenantry::{
+use tenantry_core::{
     blueprint::Kind,
     steps::{self, Method, Request, Trace},
 };

@@ -8,7 +8,7 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use tenantry::steps::{Api, Method};
+use tenantry_core::steps::{Api, Method};
 
 /// How Graph's own types and actions are called in full.
 const NAMESPACE: &str = "microsoft.graph.";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     blueprint::{Kind, Outputs, PlannedStep, ResourceType},
     steps::{
         self, Failure, Method, Reply, Request,

@@ -2,18 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
+use azure_sim::Speed;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
     audit::Auditor,
-    blueprint::{Blueprint, DEFAULT},
     config::Isolation,
-    ids::TenantId,
     intake::Verdict,
-    isolation::Verdict as IsolationVerdict,
-    local::cloud::Speed,
     ports::{Wire, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+    isolation::Verdict as IsolationVerdict,
     steps::{Api, Failure, Method, Reply, Request},
     tenant::{Status, Tenant},
 };

@@ -1,7 +1,7 @@
 //! The judge is strict: real requests and answers with one thing spoilt in each, and each is found out.
 
 use serde_json::{Value, json};
-use tenantry::steps::{Api, Method, Reply, Request};
+use tenantry_core::steps::{Api, Method, Reply, Request};
 
 use crate::{
     Faults, Held,

@@ -8,10 +8,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tenantry::{
-    ports::Wire,
-    steps::{Failure, Method, Reply, Request},
-};
+use tenantry::ports::Wire;
+use tenantry_core::steps::{Failure, Method, Reply, Request};
 
 /// The header by which its answers are known.
 pub(crate) const HEADER: &str = "x-understudy";

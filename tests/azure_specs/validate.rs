@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jsonschema::Draft;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
-use tenantry::steps::{Api, Method, Reply, Request};
+use tenantry_core::steps::{Api, Method, Reply, Request};
 
 use crate::{
     coverage::says_something,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use serde_json::{Map, json};
-use tenantry::blueprint::{Blueprint, Subject};
+use tenantry_core::blueprint::{Blueprint, Subject};
 
 const HEAD: &str = "blueprint: hello\nschema: tenantry.blueprint/1\ntiers: [a]\n";
 const STEP: &str = "steps:\n  group: { kind: arm, type: Microsoft.Resources/resourceGroups }\n";
@@ -96,7 +96,7 @@ fn what_expressions_come_to_is_limited() {
             tier: "a".into(),
             tenant: json!({}),
             parameters: Map::new(),
-            stamp: tenantry::local::cloud::local_stamp(),
+            stamp: azure_sim::local_stamp(),
         };
         let faults = blueprint.plan(&subject).unwrap_err();
         assert!(faults.iter().any(|fault| fault.message.contains(why)), "{export}: {faults:.300?}");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tenantry::tenant::{Goal, StepState};
+use tenantry_core::tenant::{Goal, StepState};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -195,8 +195,11 @@ async fn many_retries_at_once_are_one() {
     let tenant = stage.sign_up(LIVE).await;
     let mut stored = stage.local.world.store.load(&tenant.id).await.unwrap().unwrap();
     for record in stored.value.steps.values_mut() {
-        let cause =
-            tenantry::tenant::Cause::ours(tenantry::tenant::FailureClass::Quota, "OutOfQuota", "no room");
+        let cause = tenantry_core::tenant::Cause::ours(
+            tenantry_core::tenant::FailureClass::Quota,
+            "OutOfQuota",
+            "no room",
+        );
         record.state = StepState::Halted { cause };
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();

@@ -147,7 +147,7 @@ fn lengths() -> Vec<Case> {
 
 fn guids() -> Vec<Case> {
     const GUID: &str = "6d1d2f4c-8a3b-4f57-9e0a-2b8a3c0f9d11";
-    const OWN: &str = tenantry::local::cloud::DIRECTORY_ID;
+    const OWN: &str = azure_sim::DIRECTORY_ID;
     vec![
         id(65, "a GUID as id", GUID),
         id(65, "a GUID in braces as id", "{6d1d2f4c-8a3b-4f57-9e0a-2b8a3c0f9d11}"),

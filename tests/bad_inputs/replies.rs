@@ -3,7 +3,7 @@
 //! `lies.rs`.
 
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     blueprint::{Kind, Outputs},
     steps::{self, Reply, Trace, Verdict, failure, operation},
     tenant::{Poll, PollStyle},

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use azure_sim::Speed;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
-    blueprint::Blueprint,
     host::{bind, serve},
-    ids::TenantId,
     intake::{Answer, Verdict},
-    local::{
-        cloud::Speed,
-        world::{LocalSettings, LocalWorld},
-    },
+    local::world::{LocalSettings, LocalWorld},
     ports::Listed,
     runner::Progress,
+};
+use tenantry_core::{
+    blueprint::Blueprint,
+    ids::TenantId,
     tenant::{Channel, Status, Tenant},
 };
 use tokio::task::JoinHandle;

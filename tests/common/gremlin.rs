@@ -8,12 +8,11 @@ use std::sync::{
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
-use tenantry::{
-    announce::HistoryRow,
+use tenantry::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Wire, World};
+use tenantry_core::{
     ids::TenantId,
-    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Wire, World},
     steps::{Failure, Reply, Request},
-    tenant::Tenant,
+    tenant::{HistoryRow, Tenant},
 };
 use tokio::sync::{Notify, RwLock};
 

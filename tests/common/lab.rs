@@ -6,25 +6,18 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{Cloud, CloudSettings, Speed, access::Access, db::Db, local_stamp};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
-    announce::CloudEvent,
     azure::wire::HttpWire,
-    blueprint::Blueprint,
-    ids::TenantId,
     intake::{Intake, Stamp},
-    local::{
-        cloud::{Cloud, CloudSettings, Speed, access::Access, local_stamp},
-        db::Db,
-        probe::prober,
-        state::LocalState,
-    },
+    local::{probe::prober, state::LocalState},
     ports::{Alarm, Announcer, Clock, StateStore, Wire, World},
-    steps::Failure,
 };
+use tenantry_core::{blueprint::Blueprint, ids::TenantId, steps::Failure, tenant::CloudEvent};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// A clock that nothing moves but those who wait for it.

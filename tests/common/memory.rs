@@ -7,11 +7,10 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tenantry::{
-    announce::HistoryRow,
+use tenantry::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
+use tenantry_core::{
     ids::TenantId,
-    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
-    tenant::Tenant,
+    tenant::{HistoryRow, Tenant},
 };
 
 /// The model that the other stores are held against.

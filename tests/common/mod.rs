@@ -15,11 +15,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenantry::{
-    blueprint::Kind,
-    ports::{Clock as _, SystemClock},
-    tenant::Tenant,
-};
+use tenantry::ports::{Clock as _, SystemClock};
+use tenantry_core::{blueprint::Kind, tenant::Tenant};
 
 /// How long anything that is waited for may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,11 +7,10 @@ use std::sync::{
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tenantry::{
-    announce::HistoryRow,
+use tenantry::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
+use tenantry_core::{
     ids::TenantId,
-    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
-    tenant::Tenant,
+    tenant::{HistoryRow, Tenant},
 };
 
 /// A store that fails once, at the n-th thing that is asked of it, and answers nothing of what it did.

@@ -2,20 +2,19 @@
 
 use std::{path::Path, sync::Arc};
 
+use azure_sim::{Speed, queue::NewMessage};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
     host::bind,
     local::{
-        cloud::Speed,
         host::EmbeddedHost,
-        queue::NewMessage,
         world::{LocalSettings, LocalWorld},
     },
     ports::{Clock as _, SystemClock},
 };
+use tenantry_core::blueprint::{Blueprint, DEFAULT};
 use tokio::task::JoinHandle;
 
 use super::{

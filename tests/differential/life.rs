@@ -2,15 +2,17 @@
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
+use azure_sim::{Speed, local_stamp};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
     host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
-    ids::TenantId,
-    local::cloud::{Speed, local_stamp},
     ports::Clock as _,
     runner::Settings,
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
 };
 
 use crate::{

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tenantry::{
+use tenantry_core::{
     blueprint::Kind as Step,
     steps::{Reply, Request},
     tenant::Tenant,

@@ -12,16 +12,15 @@ use std::{
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenantry::{
-    announce::{CloudEvent, HistoryRow},
+use tenantry::ports::{
+    Alarm, Announcer, Clock, Credential, Due, ETag, Listed, NoToken, ProbeToken, Prober, RequestRecord,
+    Scored, StateStore, StoreError, Stored, TokenFor, Wire, World,
+};
+use tenantry_core::{
     ids::TenantId,
     isolation::Target,
-    ports::{
-        Alarm, Announcer, Clock, Credential, Due, ETag, Listed, NoToken, ProbeToken, Prober, RequestRecord,
-        Scored, StateStore, StoreError, Stored, TokenFor, Wire, World,
-    },
     steps::{Failure, Reply, Request},
-    tenant::Tenant,
+    tenant::{CloudEvent, HistoryRow, Tenant},
 };
 use tokio::{runtime::Handle, task::block_in_place};
 

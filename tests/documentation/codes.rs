@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use tenantry::tenant::{Action, Verdict};
+use tenantry_core::tenant::{Action, Verdict};
 
 use super::pages::{files, read, root};
 
@@ -71,7 +71,11 @@ fn messages_names_every_code_of_a_refusal() {
 fn every_code_of_a_plan_that_fails_is_named() {
     let pages = read("docs/messages.md") + &read("docs/blueprint.md");
     let mut codes = BTreeSet::new();
-    for file in ["src/blueprint/planner.rs", "src/blueprint/parameter.rs", "src/blueprint/rules.rs"] {
+    for file in [
+        "crates/core/src/blueprint/planner.rs",
+        "crates/core/src/blueprint/parameter.rs",
+        "crates/core/src/blueprint/rules.rs",
+    ] {
         let text = read(file);
         codes.extend(
             text.split("code: \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())),
@@ -105,7 +109,9 @@ fn event_types() -> BTreeSet<String> {
     .map(Action::noun);
     let verdicts = [Verdict::Verified, Verdict::Violated, Verdict::Inconclusive].map(Verdict::word);
     let mut types = BTreeSet::new();
-    for file in files(&root().join("src"), "rs") {
+    for file in
+        [root().join("src"), root().join("crates/core/src")].iter().flat_map(|folder| files(folder, "rs"))
+    {
         let text = fs::read_to_string(file).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let code: String = code.collect::<Vec<_>>().join("\n");

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tenantry::{
+use tenantry::runner::Settings;
+use tenantry_core::{
     engine::Policy,
     ids::{StepName, TenantId},
-    runner::Settings,
 };
 
 use super::pages::{quoted, read};

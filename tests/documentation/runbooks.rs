@@ -1,7 +1,7 @@
 //! The runbooks have a section for whatever may call a person, and what they say to try does what they say.
 
 use serde_json::{Value, json};
-use tenantry::tenant::FailureClass;
+use tenantry_core::tenant::FailureClass;
 
 use super::{
     CLASSES,

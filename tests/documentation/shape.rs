@@ -1,6 +1,6 @@
 //! The form of pages: short, with blocks that are what they say, and commands where they can be found.
 
-use tenantry::blueprint::Blueprint;
+use tenantry_core::blueprint::Blueprint;
 
 use super::pages::{blocks, pages, prose, read};
 

@@ -2,7 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry::config::{Config, DriftClass};
+use tenantry::config::Config;
+use tenantry_core::drift::DriftClass;
 
 use crate::common::{self, signup, stage::Stage};
 

@@ -1,6 +1,6 @@
 //! The table of classes, row by row, and what the table does not know.
 
-use tenantry::{
+use tenantry_core::{
     blueprint::Kind,
     drift::{
         DriftClass::{self, Availability, Cosmetic, Isolation},

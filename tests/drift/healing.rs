@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use azure_sim::access::PROVISIONER;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     drift::{
         DriftClass::{self, Availability, Cosmetic, Isolation},
         Healing, Item,
     },
-    local::cloud::access::PROVISIONER,
     tenant::{Status, StepState},
 };
 
@@ -110,7 +110,7 @@ async fn what_is_gone_is_made_anew_with_all_that_stands_on_it() {
     rig.tick().await;
     assert_eq!(rig.kinds("contoso"), ["detected", "resolved"]);
     let after = rig.tenant("contoso").await;
-    let principal = |tenant: &tenantry::tenant::Tenant| {
+    let principal = |tenant: &tenantry_core::tenant::Tenant| {
         let name = "identity".parse().unwrap();
         tenant.steps[&name].outputs["principalId"].clone()
     };

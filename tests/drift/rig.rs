@@ -3,26 +3,30 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use azure_sim::{Speed, local_stamp};
 use futures_util::future::BoxFuture;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
     audit::Scanner,
-    blueprint::{Blueprint, DEFAULT},
-    config::DriftClass,
-    drift::{Item, Report},
-    ids::TenantId,
     intake::Verdict,
-    local::cloud::{Speed, access::Access, local_stamp},
-    permissions::{Permissions, derive},
+    local::access,
     ports::{Wire, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    drift::{DriftClass, Item, Report},
+    ids::TenantId,
+    permissions::{Permissions, derive},
     steps::{Failure, Reply, Request},
     tenant::Tenant,
 };
 
-use crate::Deed;
-use crate::common::{lab::Lab, signup};
+use crate::{
+    Deed,
+    common::{lab::Lab, signup},
+};
 
 /// Who changes things.
 pub(crate) const MALLORY: &str = "mallory@contoso.example";
@@ -44,7 +48,7 @@ impl Rig {
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
         let mut permissions = derive(std::slice::from_ref(&blueprint), &[local_stamp()], &[]).unwrap();
         change(&mut permissions);
-        let access = Access::granted(&permissions, &[local_stamp()], None).unwrap();
+        let access = access::granted(&permissions, &[local_stamp()], None).unwrap();
         let lab = Lab::guarded(Speed::Max, access).await;
         let rig = Self { lab, heal: BTreeSet::new(), client: reqwest::Client::new() };
         let intake = Lab::intake(&rig.lab.world, &blueprint);
@@ -219,7 +223,7 @@ struct Bent<F> {
 
 impl<F: Fn(&Request) -> Option<Reply> + Send + Sync> Wire for Bent<F> {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
-        assert_eq!(request.method, tenantry::steps::Method::Get, "a scan only reads");
+        assert_eq!(request.method, tenantry_core::steps::Method::Get, "a scan only reads");
         match (self.bend)(&request) {
             Some(reply) => Box::pin(async move { Ok(reply) }),
             None => self.inner.send(request),

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::json;
-use tenantry::{
-    audit::Scanner,
+use tenantry::audit::Scanner;
+use tenantry_core::{
     drift::{DriftClass, Item, take_in},
     steps::Reply,
     tenant::Story,
@@ -150,7 +150,7 @@ async fn whoever_it_was_is_told_where_the_log_can_be_read_and_else_why_not() {
 
 #[tokio::test]
 async fn the_log_is_read_with_the_derived_right_and_without_it_drift_is_told_all_the_same() {
-    use tenantry::permissions::OPTIONAL;
+    use tenantry_core::permissions::OPTIONAL;
     let rig = Rig::with(&["contoso"], |permissions| {
         assert!(permissions.auditor.actions.remove(OPTIONAL).is_some());
     })
@@ -202,7 +202,7 @@ async fn a_tenant_that_is_worked_on_is_left_alone() {
     let stored = store.load(&id).await.unwrap().unwrap();
     let until = stored.value.updated_at + Duration::from_secs(100_000);
     let mut held = stored.value.clone();
-    held.lease = Some(tenantry::tenant::Lease { holder: "somebody".into(), epoch: 99, until });
+    held.lease = Some(tenantry_core::tenant::Lease { holder: "somebody".into(), epoch: 99, until });
     store.save(&held, Some(&stored.etag)).await.unwrap();
     assert!(rig.scanner().scan(&rig.tenant("contoso").await).await.is_none());
     assert_eq!(rig.tick().await, []);

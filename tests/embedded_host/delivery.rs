@@ -8,12 +8,10 @@ use std::{
 };
 
 use axum::{Json, http::StatusCode, response::IntoResponse as _};
+use azure_sim::queue::NewMessage;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenantry::local::{
-    host::{Clock, Fault, HostFaults},
-    queue::NewMessage,
-};
+use tenantry::local::host::{Clock, Fault, HostFaults};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::stage::{Call, done, refused, stage, world, world_with};

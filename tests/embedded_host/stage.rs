@@ -9,16 +9,16 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse as _, Response},
 };
+use azure_sim::{
+    db::Db,
+    queue::{BrokerSettings, NewMessage, Queue},
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenantry::local::{
-    db::Db,
-    host::{App, Clock, EmbeddedHost, Handler, HostSettings},
-    queue::{BrokerSettings, NewMessage, Queue},
-};
+use tenantry::local::host::{App, Clock, EmbeddedHost, Handler, HostSettings};
 use tokio::{net::TcpListener, sync::watch};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     blueprint::{Kind, Outputs, Plan, PlannedStep},
     engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
     ids::StepName,
@@ -356,7 +356,7 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
         for (name, record) in &mut tenant.steps {
             (record.state, record.target) = (StepState::Ready, Some(json!({"id": ids[name]})));
         }
-        let by = plans::operation(&tenant, tenantry::tenant::Action::Deprovision, now);
+        let by = plans::operation(&tenant, tenantry_core::tenant::Action::Deprovision, now);
         wish::remove(&mut tenant, &by, now);
         let (mut sight, mut now, mut deleted) = (Sight::new(), now, Vec::new());
         let outcome = loop {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::json;
-use tenantry::{
+use tenantry_core::{
     blueprint::{BlueprintRef, Kind, Plan, PlannedStep},
     engine::wish,
     ids::StepName,

@@ -26,7 +26,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::json;
-use tenantry::{
+use tenantry_core::{
     blueprint::Outputs,
     engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
     ids::StepName,
@@ -153,7 +153,7 @@ impl Stage {
                 self.apply(step, Event::Failed(Failure { retry_after: after(rest), ..cause.into() }));
             }
             ["prove", step, "violated", rest @ ..] => {
-                let verdict = tenantry::tenant::Verdict::Violated;
+                let verdict = tenantry_core::tenant::Verdict::Violated;
                 let digest = "sha256:0".to_owned();
                 let proof =
                     Proof { verdict, reasons: vec!["as the script says".into()], digest, at: self.now };
@@ -273,7 +273,7 @@ impl Stage {
         }
     }
 
-    fn in_words(&self, record: &tenantry::tenant::StepRecord) -> String {
+    fn in_words(&self, record: &tenantry_core::tenant::StepRecord) -> String {
         let mut text = record.state.word().to_owned();
         match &record.state {
             StepState::Settling { operation, check_at } => {

@@ -44,7 +44,7 @@ pub(crate) fn regressions(target: &str) -> Vec<(String, Vec<u8>)> {
 pub(crate) fn remember(target: &str, input: &[u8]) -> PathBuf {
     let folder = root().join("tests/fuzz/regressions").join(target);
     fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(&tenantry::ids::sha256_hex(input)[..16]);
+    let path = folder.join(&tenantry_core::ids::sha256_hex(input)[..16]);
     fs::write(&path, input).unwrap();
     path
 }

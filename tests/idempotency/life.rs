@@ -6,14 +6,16 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::Blueprint,
-    ids::TenantId,
     intake::Verdict,
-    local::cloud::Speed,
     ports::{StoreError, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::Blueprint,
+    ids::TenantId,
     tenant::{Status, Tenant},
 };
 

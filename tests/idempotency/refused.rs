@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tenantry::{
+use tenantry_core::{
     blueprint::Kind,
     ids::{StepName, TenantId},
     tenant::{Status, StepState},

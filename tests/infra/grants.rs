@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tenantry::{
+use azure_sim::local_stamp;
+use tenantry::cli::permissions::{Args, Format, run};
+use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
-    cli::permissions::{Args, Format, run},
-    local::cloud::local_stamp,
     permissions::data_plane::ROLES,
 };
 

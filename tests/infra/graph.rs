@@ -9,7 +9,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tenantry::permissions::data_plane::{GRAPH, GRAPH_OPTIONAL};
+use tenantry_core::permissions::data_plane::{GRAPH, GRAPH_OPTIONAL};
 
 use crate::templates::{file, root};
 

@@ -5,15 +5,15 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{
+    TOPIC,
+    queue::{BrokerSettings, DEAD_LETTER_SUFFIX},
+};
 use jiff::SignedDuration;
 use serde_json::Value;
 use tenantry::{
     azure::service_bus::{REQUESTS, WAKE_UPS},
-    local::{
-        cloud::TOPIC,
-        host::App,
-        queue::{BrokerSettings, DEAD_LETTER_SUFFIX},
-    },
+    local::host::App,
 };
 
 use crate::{

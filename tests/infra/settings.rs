@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use azure_sim::{BLOB_READER_ROLE, TOPIC, local_stamp};
 use serde_json::{Map, Value, json};
 use tenantry::{
-    blueprint::DEFAULT,
     config::{Config, Identity, Quarantine, SETTINGS, WakeUps},
     host::functions::FUNCTIONS,
-    local::cloud::{BLOB_READER_ROLE, TOPIC, local_stamp},
 };
+use tenantry_core::blueprint::DEFAULT;
 
 use crate::{
     bicep::{Expr, Kind, Object, Part},

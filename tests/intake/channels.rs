@@ -1,10 +1,8 @@
 //! A tenant is changed by the channel that signed it up, and by operators.
 
 use serde_json::{Value, json};
-use tenantry::{
-    intake::{Answer, Verdict},
-    tenant::{Channel, Goal, Tenant},
-};
+use tenantry::intake::{Answer, Verdict};
+use tenantry_core::tenant::{Channel, Goal, Tenant};
 
 use crate::{
     live, refused, request, signup,

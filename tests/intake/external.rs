@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use azure_sim::Speed;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
     intake::{Answer, Intake, Verdict},
-    local::cloud::Speed,
     ports::{Listed, StoreError, World},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
     tenant::Status,
 };
 

@@ -1,10 +1,8 @@
 //! Members that no request has are refused, and every member that a request has is judged.
 
 use serde_json::{Value, json};
-use tenantry::{
-    intake::{Fault, RequestDocument, Verdict},
-    tenant::Action,
-};
+use tenantry::intake::{Fault, RequestDocument, Verdict};
+use tenantry_core::tenant::Action;
 
 use crate::{
     live, refused, request, signup,

@@ -1,10 +1,8 @@
 //! A request that repeats another says so on every way in, with how the tenant stands by now.
 
 use serde_json::{Value, json};
-use tenantry::{
-    intake::{Answer, Verdict},
-    tenant::{Channel, Status},
-};
+use tenantry::intake::{Answer, Verdict};
+use tenantry_core::tenant::{Channel, Status};
 
 use crate::{
     live, request, signup,

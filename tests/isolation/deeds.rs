@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tenantry::isolation::{
+use tenantry_core::isolation::{
     Aim, AllowList, Allowed, Application, Calls, Evidence, Listing, Live, Probe, ProbeKind, Report, Role,
     Seen, Subject, Target, judge,
 };
@@ -43,7 +43,7 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let mut stage: Self = serde_json::from_str(include_str!("base.json")).unwrap();
         let built_in: BTreeMap<String, Role> =
-            serde_json::from_str(include_str!("../../src/local/cloud/built_in_roles.json")).unwrap();
+            serde_json::from_str(include_str!("../../crates/azure-sim/src/built_in_roles.json")).unwrap();
         stage.evidence.roles.extend(built_in.into_iter().map(|(id, role)| (id, Seen::Shown(role))));
         stage.call_all();
         stage

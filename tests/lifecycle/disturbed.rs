@@ -1,9 +1,9 @@
 //! Azure refuses, fails, falls silent; a stranger sits in a tenant's place; people press retry.
 
+use azure_sim::Speed;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::common::{
     self,

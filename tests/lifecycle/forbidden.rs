@@ -1,7 +1,7 @@
 //! What a request or a late value would do against the rules is refused before anything is sent.
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::common::{
     judge::{list, text},

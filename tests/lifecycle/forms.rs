@@ -1,8 +1,8 @@
 //! Azure shows the same in many forms, and passing trouble in many words. None of that may change how a tenant's life goes.
 
+use azure_sim::{SUBSCRIPTION_ID, Speed};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry::local::cloud::{SUBSCRIPTION_ID, Speed};
 
 use crate::common::{
     judge::{kinds, list, nothing_was_made_twice, tell_one_story, text},

@@ -3,14 +3,16 @@
 
 use std::{process::Stdio, sync::Arc};
 
+use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
-    ids::TenantId,
     intake::{Answer, Intake, Stamp, Verdict, clashes},
-    local::cloud::{Speed, local_stamp},
     ports::{StoreError, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
     tenant::{Status, StepState, Tenant},
 };
 

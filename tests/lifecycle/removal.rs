@@ -1,7 +1,7 @@
 //! A tenant goes: nothing of it is left, whenever it was removed, and it does not come back by itself.
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::common::{
     SAMPLES, example,

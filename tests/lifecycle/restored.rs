@@ -1,15 +1,17 @@
 //! Somebody deletes a tenant's application by hand. Entra keeps it for thirty days, and it comes back as it was: with its
 //! ids, which role assignments and federated credentials go by.
 
+use azure_sim::Speed;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
-    ids::TenantId,
     intake::Verdict,
-    local::cloud::Speed,
     ports::World,
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
     steps::{self, Api, Request},
     tenant::{Status, Tenant},
 };

@@ -1,7 +1,7 @@
 //! A message becomes a tenant.
 
+use azure_sim::Speed;
 use serde_json::Value;
-use tenantry::local::cloud::Speed;
 
 use crate::common::{
     SAMPLES,

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tenantry::{
-    announce::HistoryRow,
+use tenantry::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
+use tenantry_core::{
     ids::TenantId,
-    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored},
-    tenant::Tenant,
+    tenant::{HistoryRow, Tenant},
 };
 
 /// A state whose text of one blueprint is lost or spoilt, or that does not answer when asked for it.

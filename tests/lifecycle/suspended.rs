@@ -1,7 +1,7 @@
 //! A tenant is suspended and resumed: what lets it in goes and comes back, and everything else stays as it is.
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::common::{
     judge::{changes, kinds, list, tell_one_story, text, types},

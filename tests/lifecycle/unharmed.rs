@@ -1,12 +1,10 @@
 //! Nothing that was in use is destroyed without consent: resources that fail, operations that come to nothing, quotas, vaults
 //! that nobody may purge, objects of strangers.
 
+use azure_sim::Speed;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry::{
-    local::cloud::Speed,
-    ports::{Clock as _, SystemClock},
-};
+use tenantry::ports::{Clock as _, SystemClock};
 
 use crate::common::{
     judge::{list, tell_one_story, text},

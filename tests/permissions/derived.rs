@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use azure_sim::local_stamp;
 use serde_json::Value;
-use tenantry::{
+use tenantry::cli::permissions::{Args, Format, run};
+use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
-    cli::permissions::{Args, Format, run},
-    local::cloud::local_stamp,
     permissions::{
         Permissions, Reach,
         actions::{objection, takes_condition},

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use azure_sim::{
+    BLOB_READER_ROLE, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID,
+    access::{HOST, PROVISIONER, REMOVER},
+    local_stamp,
+};
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry::local::access;
+use tenantry_core::{
     blueprint::Blueprint,
     isolation::Verdict,
-    local::cloud::{
-        BLOB_READER_ROLE, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID,
-        access::{Access, HOST, PROVISIONER, REMOVER},
-        local_stamp,
-    },
     permissions::{OPTIONAL, Permissions, Reach, Role},
     tenant::{Cause, FailureClass, Status},
 };
@@ -376,7 +377,7 @@ async fn one_identity_for_everything_needs_no_more() {
     let case = cases().into_iter().find(|case| case.name == "secure-ai-service").unwrap();
     let permissions = case.permissions();
     // The second identity's token is taken for the first one's, for no other is known.
-    let life = Life::with(&case, Access::granted(&permissions, &[local_stamp()], None).unwrap()).await;
+    let life = Life::with(&case, access::granted(&permissions, &[local_stamp()], None).unwrap()).await;
     assert_eq!(life.ask(&case.signup()).await, Status::Active, "{:#?}", life.stopped().await);
     assert_eq!(life.ask(&removal("end", "northwind")).await, Status::Deleted, "{:#?}", life.stopped().await);
     assert_eq!(life.used().await.refused, BTreeSet::new());
@@ -390,7 +391,7 @@ fn directory_roles(roles: &[&str]) -> BTreeSet<String> {
 async fn the_one_permission_of_graph_is_enough_and_what_it_does_not_show_is_left_to_entra() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
-    let mut access = Access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
+    let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
     access.holders[0].graph = directory_roles(&["Application.ReadWrite.OwnedBy"]);
     let life = Life::with(&case, access).await;
     assert_eq!(life.ask(&case.signup()).await, Status::Active, "{:#?}", life.stopped().await);
@@ -405,7 +406,7 @@ async fn the_one_permission_of_graph_is_enough_and_what_it_does_not_show_is_left
 async fn without_a_permission_of_graph_a_life_stops_as_denied() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
-    let mut access = Access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
+    let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
     access.holders[0].graph = BTreeSet::new();
     let life = Life::with(&case, access).await;
     assert_ne!(life.ask(&case.signup()).await, Status::Active);
@@ -418,7 +419,7 @@ async fn without_a_permission_of_graph_a_life_stops_as_denied() {
 async fn another_identity_can_not_delete_an_application_that_it_has_not_made() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
-    let mut access = Access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
+    let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
     access.holders[1].graph = directory_roles(&["Application.ReadWrite.OwnedBy"]);
     let life = Life::with(&case, access).await;
     assert_eq!(life.ask(&case.signup()).await, Status::Active);

@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, process::Stdio, sync::Arc};
 
+use azure_sim::{Cloud, CloudSettings, PROBE_CLIENT_ID, access::Access, local_stamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
-    blueprint::{Blueprint, DEFAULT},
-    local::cloud::{Cloud, CloudSettings, PROBE_CLIENT_ID, access::Access, local_stamp},
-    permissions::{Permissions, derive},
+    local::access,
     ports::{Clock as _, SystemClock},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    permissions::{Permissions, derive},
 };
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -87,7 +90,7 @@ impl Place {
 #[tokio::test]
 async fn what_is_derived_is_enough_and_not_too_much() {
     for remover in [None, Some(CLIENT)] {
-        let access = Access::granted(&permissions(), &[local_stamp()], remover).unwrap();
+        let access = access::granted(&permissions(), &[local_stamp()], remover).unwrap();
         let place = Place::new(access, remover.is_some()).await;
         let (code, said) = place.held().await;
         assert_eq!(code, Some(0), "{said}");
@@ -110,7 +113,7 @@ async fn what_is_missing_and_what_is_too_much_is_named() {
     {
         other.provisioner.actions.insert(more.to_owned(), [].into());
     }
-    let mut access = Access::granted(&other, &[local_stamp()], Some(CLIENT)).unwrap();
+    let mut access = access::granted(&other, &[local_stamp()], Some(CLIENT)).unwrap();
     access.holders[0].graph = ["Directory.Read.All".to_owned()].into();
     let place = Place::new(access, true).await;
     let (code, said) = place.held().await;
@@ -136,7 +139,7 @@ async fn without_the_right_to_ask_there_is_no_telling_and_the_action_is_named() 
     let mut less = permissions();
     less.provisioner.actions.remove("Microsoft.Authorization/permissions/read");
     less.remover.actions.remove("Microsoft.Authorization/permissions/read");
-    let place = Place::new(Access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
+    let place = Place::new(access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
     let (code, said) = place.held().await;
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("'Microsoft.Authorization/permissions/read'"), "{said}");
@@ -149,7 +152,7 @@ async fn serving_begins_all_the_same_and_says_what_is_missing() {
     let mut less = permissions();
     less.provisioner.actions.remove(action);
     less.provisioner.actions.insert("Microsoft.Compute/disks/write".to_owned(), [].into());
-    let place = Place::new(Access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
+    let place = Place::new(access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let mut command = place.command(&["serve"]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).stdout(Stdio::piped());

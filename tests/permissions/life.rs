@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use azure_sim::{
+    Speed,
+    access::{Access, PROVISIONER, REMOVER},
+    local_stamp,
+};
 use serde_json::{Value, json};
 use tenantry::{
     audit::Auditor,
@@ -10,18 +15,16 @@ use tenantry::{
         token::Tokens,
         wire::{Hosts, HttpWire},
     },
-    blueprint::Blueprint,
     config::Isolation,
-    ids::TenantId,
     intake::Verdict,
-    local::cloud::{
-        Speed,
-        access::{Access, PROVISIONER, REMOVER},
-        local_stamp,
-    },
-    permissions::{Permissions, derive},
+    local::access,
     ports::{Wire, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::Blueprint,
+    ids::TenantId,
+    permissions::{Permissions, derive},
     tenant::{Status, StepState, Tenant},
 };
 
@@ -58,7 +61,7 @@ pub(crate) struct Used {
 impl Life {
     /// With the permissions as they are derived, and the remover as a second identity.
     pub(crate) async fn new(case: &Case, permissions: &Permissions) -> Self {
-        let access = Access::granted(permissions, &[local_stamp()], Some(CLIENT)).unwrap();
+        let access = access::granted(permissions, &[local_stamp()], Some(CLIENT)).unwrap();
         Self::with(case, access).await
     }
 
@@ -100,13 +103,13 @@ impl Life {
     }
 
     /// What the timer says, which looks at many tenants together.
-    pub(crate) async fn audit(&self) -> tenantry::isolation::Verdict {
+    pub(crate) async fn audit(&self) -> tenantry_core::isolation::Verdict {
         let auditor = Auditor::new(self.world.clone(), &Isolation::default());
         auditor.verify(&as_three(self.document().await)).await[0].verdict
     }
 
     /// The causes of all steps that have stopped.
-    pub(crate) async fn stopped(&self) -> Vec<tenantry::tenant::Cause> {
+    pub(crate) async fn stopped(&self) -> Vec<tenantry_core::tenant::Cause> {
         let document = self.document().await;
         let causes = document.steps.values().filter_map(|step| {
             let StepState::Halted { cause } = &step.state else { return None };

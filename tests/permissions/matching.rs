@@ -1,7 +1,7 @@
 //! Wildcards, against a reference that tries every way.
 
 use proptest::prelude::{Strategy as _, any, proptest};
-use tenantry::permissions::{
+use tenantry_core::permissions::{
     Comparison, Held,
     actions::{allows, matches, objection},
     compare,

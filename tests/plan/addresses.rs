@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use tenantry::{blueprint::Plan, ids::ResourceId};
+use tenantry_core::{blueprint::Plan, ids::ResourceId};
 
 use super::{plan, with_step};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     blueprint::{Blueprint, Kind, Outputs},
     ids::ResourceId,
 };

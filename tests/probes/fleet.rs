@@ -5,16 +5,18 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use azure_sim::Speed;
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use serde_json::{Value, json};
 use tenantry::{
     audit::Auditor,
-    blueprint::{Blueprint, DEFAULT},
     config::Isolation,
-    isolation::{Report, Target, Verdict},
-    local::cloud::Speed,
     ports::{Credential, Listed, NoToken, ProbeToken, Prober, Scored, TokenFor, World},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    isolation::{Report, Target, Verdict},
     tenant::Tenant,
 };
 

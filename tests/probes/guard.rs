@@ -1,12 +1,10 @@
 //! Only services that tenants have are called, whatever a resource says of itself; what is answered is read no further
 //! than its head.
 
+use azure_sim::Speed;
 use serde_json::json;
-use tenantry::{
-    isolation::Target,
-    local::cloud::Speed,
-    ports::{Credential, ProbeToken, TokenFor},
-};
+use tenantry::ports::{Credential, ProbeToken, TokenFor};
+use tenantry_core::isolation::Target;
 
 use crate::common::lab::Lab;
 
@@ -98,7 +96,7 @@ async fn a_token_in_another_form_is_not_made_out_as_expired() {
 async fn a_token_is_refused_in_words_without_secrets() {
     let lab = Lab::new(Speed::Max).await;
     let prober = lab.world.prober.clone().unwrap();
-    let directory = tenantry::local::cloud::DIRECTORY_ID.to_owned();
+    let directory = azure_sim::DIRECTORY_ID.to_owned();
     let nobody = Target {
         client_id: "00000000-0000-0000-0000-00000000ffff".to_owned(),
         scope: "https://ml.azure.com/.default".to_owned(),

@@ -11,6 +11,12 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{
+    Cloud, CloudSettings, PROBE_CLIENT_ID,
+    db::Db,
+    local_stamp,
+    queue::{BrokerSettings, Queue},
+};
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,15 +26,13 @@ use tenantry::{
         tables::{TableState, TablesSettings},
         token::Tokens,
     },
-    blueprint::{Blueprint, DEFAULT},
     local::{
-        cloud::{Cloud, CloudSettings, PROBE_CLIENT_ID, access::Access, local_stamp},
-        db::Db,
+        access,
         host::{App, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
-        queue::{BrokerSettings, Queue},
     },
     ports::{Clock as _, Listed, StateStore as _, SystemClock},
 };
+use tenantry_core::blueprint::{Blueprint, DEFAULT};
 use tokio::{net::TcpListener, process::Command, task::JoinHandle};
 
 use crate::{
@@ -106,7 +110,7 @@ impl Plant {
         // With the least power, and deletions as a second identity.
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
         let remover = (!settings.sample).then_some(REMOVER);
-        let access = Access::least(&[blueprint], &[local_stamp()], remover).unwrap();
+        let access = access::least(&[blueprint], &[local_stamp()], remover).unwrap();
         let cloud = cloud.speed(settings.speed.unwrap_or("200").parse().unwrap()).strict(true);
         let cloud = cloud.queue(queue.clone()).access(access);
         let cloud = Cloud::open(cloud).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenantry::{
+use tenantry_core::{
     blueprint::Outputs,
     engine::{Act, Event, Seen},
     steps::{Failure, Trace, Verdict},

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::json;
-use tenantry::{
+use tenantry_core::{
     blueprint::{Kind, Outputs},
     engine::{self, Event, Policy, Seen, Sight},
     steps::{Failure, Trace, Verdict},

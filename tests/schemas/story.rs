@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
-    announce::HistoryRow,
-    blueprint::{Blueprint, DEFAULT},
     host::bind,
-    ids::TenantId,
     intake::{Answer, Verdict},
-    local::{
-        cloud::Speed,
-        world::{LocalSettings, LocalWorld},
-    },
+    local::world::{LocalSettings, LocalWorld},
     ports::{Clock as _, SystemClock},
     runner::Progress,
-    tenant::Channel,
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+    tenant::{Channel, HistoryRow},
 };
 use tokio::task::JoinHandle;
 

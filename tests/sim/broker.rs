@@ -8,11 +8,8 @@ use std::{
 
 use futures_util::future::{Either, select};
 use serde_json::{Value, json};
-use tenantry::{
-    blueprint::Blueprint,
-    host::{Answer, Functions as _, HttpCall, Invocation, Message, Timer, Trigger},
-    ids::TenantId,
-};
+use tenantry::host::{Answer, Functions as _, HttpCall, Invocation, Message, Timer, Trigger};
+use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
 use super::{
     exec::{Millis, Slot},

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tenantry::{
+use tenantry_core::{
     steps::{Api, Method, Request},
     tenant::{Goal, StepState, Tenant},
 };

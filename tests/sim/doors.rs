@@ -7,12 +7,8 @@ use std::sync::{
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tenantry::{
-    announce::CloudEvent,
-    ids::TenantId,
-    ports::{Alarm, Announcer, Clock},
-    steps::Failure,
-};
+use tenantry::ports::{Alarm, Announcer, Clock};
+use tenantry_core::{ids::TenantId, steps::Failure, tenant::CloudEvent};
 
 use super::{
     broker,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tenantry::tenant::{Goal, Tenant};
+use tenantry_core::tenant::{Goal, Tenant};
 
 use super::exec::Millis;
 

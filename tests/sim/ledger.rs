@@ -11,10 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tenantry::{
-    announce::HistoryRow,
-    tenant::{Goal, Lease, Notice, Status, StepState, Story, Tenant},
-};
+use tenantry_core::tenant::{Goal, HistoryRow, Lease, Notice, Status, StepState, Story, Tenant};
 
 use super::{
     azure::{RIDDLES, SECRET},

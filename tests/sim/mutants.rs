@@ -1,6 +1,6 @@
 //! The product broken on purpose, one way after the other: each has to be seen within its number of seeds.
 
-use tenantry::mutant;
+use tenantry_core::mutant;
 
 use super::{
     fleet::shards,

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use tenantry::{
+use tenantry_core::{
     ids::TenantId,
     tenant::{Goal, Status},
 };
@@ -232,7 +232,7 @@ fn look_again(shared: &Arc<Shared>, round: u32) {
     let mut wrongs = Vec::new();
     {
         let (ledger, azure) = (shared.ledger(), shared.azure());
-        let at_rest = |tenant: &&Arc<tenantry::tenant::Tenant>| {
+        let at_rest = |tenant: &&Arc<tenantry_core::tenant::Tenant>| {
             matches!(tenant.status, Status::Active | Status::Suspended)
         };
         for tenant in ledger.tenants.values().filter(at_rest) {
@@ -251,7 +251,7 @@ fn look_again(shared: &Arc<Shared>, round: u32) {
 
 /// Whether nothing more is to happen.
 fn at_rest(shared: &Shared) -> bool {
-    let idle = |tenant: &tenantry::tenant::Tenant| {
+    let idle = |tenant: &tenantry_core::tenant::Tenant| {
         tenant.due_at.is_none() && tenant.notices.is_empty() && tenant.status.settled()
     };
     let ledger = shared.ledger();
@@ -265,7 +265,7 @@ fn ask(
     shared: &Arc<Shared>,
     action: &'static str,
     round: u32,
-    whom: impl Fn(&tenantry::tenant::Tenant) -> bool,
+    whom: impl Fn(&tenantry_core::tenant::Tenant) -> bool,
 ) -> usize {
     let whom: Vec<(usize, String)> = {
         let ledger = shared.ledger();
@@ -369,8 +369,9 @@ fn settle(shared: &Arc<Shared>, first: u32) {
         if !shared.plan.bounded() {
             shared.azure().deleted_vaults.clear();
         }
-        let stopped =
-            |tenant: &tenantry::tenant::Tenant| matches!(tenant.status, Status::Waiting | Status::Failed);
+        let stopped = |tenant: &tenantry_core::tenant::Tenant| {
+            matches!(tenant.status, Status::Waiting | Status::Failed)
+        };
         if ask(shared, "retry", round, stopped) == 0 {
             break;
         }

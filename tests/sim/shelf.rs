@@ -7,11 +7,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tenantry::{
-    announce::HistoryRow,
+use tenantry::ports::{Due, ETag, Listed, RequestRecord, StoreError, Stored, Unreadable};
+use tenantry_core::{
     ids::TenantId,
-    ports::{Due, ETag, Listed, RequestRecord, StoreError, Stored, Unreadable},
-    tenant::Tenant,
+    tenant::{HistoryRow, Tenant},
 };
 
 #[derive(Default)]

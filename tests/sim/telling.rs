@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tenantry::{
-    announce::{CloudEvent, HistoryRow},
-    tenant::{Notice, Story, Tenant},
-};
+use tenantry_core::tenant::{CloudEvent, HistoryRow, Notice, Story, Tenant};
 
 use super::{Durable, Ledger};
 

@@ -1,7 +1,7 @@
 //! What a tenant is to have in Azure, said in this test's own words and held against what is really there.
 
 use serde_json::{Value, json};
-use tenantry::tenant::{Extent, Status, Tenant};
+use tenantry_core::tenant::{Extent, Status, Tenant};
 
 use super::azure::{Azure, Object, Replicated, is_intruders, mark, text};
 

@@ -2,7 +2,7 @@
 //! level of a document, and they have to be there still when the other has saved it.
 
 use serde_json::{Map, Value, json};
-use tenantry::tenant::Tenant;
+use tenantry_core::tenant::Tenant;
 
 /// What only the later version knows.
 const MEMBER: &str = "ofALaterVersion";

@@ -11,10 +11,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use tenantry::{
-    ports::Wire,
-    steps::{Api, Failure, Method, Reply, Request},
-};
+use tenantry::ports::Wire;
+use tenantry_core::steps::{Api, Failure, Method, Reply, Request};
 
 use super::{
     azure::mark,

@@ -9,11 +9,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tenantry::{
+use tenantry::{host::routes::Routes, ports::World};
+use tenantry_core::{
     blueprint::Blueprint,
-    host::routes::Routes,
     ids::TenantId,
-    ports::World,
     tenant::{Action, Conclusion, Status, Tenant, Verdict},
 };
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::world::{GROUPS, World, group};
 

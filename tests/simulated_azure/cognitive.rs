@@ -1,7 +1,7 @@
 //! Accounts of Cognitive Services, the models deployed in them, and what is kept of a deleted account.
 
+use azure_sim::{SUBSCRIPTION_ID, Speed};
 use serde_json::{Value, json};
-use tenantry::local::cloud::{SUBSCRIPTION_ID, Speed};
 
 use crate::world::{GROUPS, World};
 

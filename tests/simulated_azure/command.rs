@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path, process::Stdio, sync::Arc};
 
+use azure_sim::local_stamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
-    announce::CloudEvent,
     azure::{
         bridge::Transport,
         client::client,
@@ -15,9 +15,11 @@ use tenantry::{
         wire::{Hosts, HttpWire},
     },
     config::Config,
-    local::cloud::local_stamp,
     ports::{Alarm as _, Announcer as _, Clock as _, SystemClock, Wire},
+};
+use tenantry_core::{
     steps::{Api, Method, Request},
+    tenant::CloudEvent,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},

@@ -1,7 +1,7 @@
 //! Restarts, the journal, faults, and many tenants at once.
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::world::{GROUPS, ML, NET, World, deployment_body, group, private_endpoint_body};
 

@@ -1,7 +1,7 @@
 //! Applications, service principals, federated credentials and deleted items.
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::world::World;
 

@@ -1,7 +1,7 @@
 //! Tokens: how the platform's identity gets them, and what the services say to those that are no good.
 
+use azure_sim::Speed;
 use serde_json::json;
-use tenantry::local::cloud::Speed;
 
 use crate::world::{Answer, GROUPS, World, group};
 

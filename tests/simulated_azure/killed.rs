@@ -8,10 +8,10 @@ use std::{
     sync::Arc,
 };
 
+use azure_sim::{Cloud, CloudSettings};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenantry::local::cloud::{Cloud, CloudSettings};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     net::TcpListener,

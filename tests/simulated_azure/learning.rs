@@ -1,7 +1,7 @@
 //! Workspaces, endpoints, deployments, and roles at them.
 
+use azure_sim::{SCORER_ROLE, SUBSCRIPTION_ID, Speed};
 use serde_json::{Value, json};
-use tenantry::local::cloud::{SCORER_ROLE, SUBSCRIPTION_ID, Speed};
 
 use crate::world::{ML, ROLES, World, deployment_body, endpoint_body, stamp};
 

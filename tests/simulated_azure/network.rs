@@ -1,7 +1,7 @@
 //! Private endpoints, their DNS zone groups, and the stamp's network.
 
+use azure_sim::Speed;
 use serde_json::json;
-use tenantry::local::cloud::Speed;
 
 use crate::world::{ML, NET, World, private_endpoint_body, stamp};
 

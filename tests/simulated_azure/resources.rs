@@ -1,7 +1,7 @@
 //! What all resource types have in common, and groups, storage, vaults, identities.
 
+use azure_sim::{SUBSCRIPTION_ID, Speed};
 use serde_json::json;
-use tenantry::local::cloud::{SUBSCRIPTION_ID, Speed};
 
 use crate::world::{GROUPS, World, group, storage_body, vault_body};
 

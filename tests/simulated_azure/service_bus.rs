@@ -1,7 +1,7 @@
 //! Messages sent over the REST interface of Service Bus.
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::world::{Answer, World};
 

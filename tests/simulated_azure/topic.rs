@@ -1,7 +1,7 @@
 //! The Event Grid topic.
 
+use azure_sim::Speed;
 use serde_json::{Value, json};
-use tenantry::local::cloud::Speed;
 
 use crate::world::{Answer, World};
 

@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
+use azure_sim::{
+    Cloud, CloudSettings, DIRECTORY_ID, SUBSCRIPTION_ID, Speed,
+    db::Db,
+    local_stamp,
+    queue::{BrokerSettings, Queue},
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenantry::local::{
-    cloud::{Cloud, CloudSettings, DIRECTORY_ID, SUBSCRIPTION_ID, Speed, local_stamp},
-    db::Db,
-    queue::{BrokerSettings, Queue},
-};
 use tokio::task::JoinHandle;
 
 pub(crate) const GROUPS: &str = "2024-07-01";

@@ -1,6 +1,6 @@
 //! The texts of blueprints, each under its digest.
 
-use tenantry::{blueprint::DEFAULT, ids::sha256_hex};
+use tenantry_core::{blueprint::DEFAULT, ids::sha256_hex};
 
 use crate::contract::Store;
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tenantry::{ids::TenantId, ports::StateStore, tenant::Tenant};
+use tenantry::ports::StateStore;
+use tenantry_core::{ids::TenantId, tenant::Tenant};
 
 use crate::{blueprints, documents, due, race, records};
 

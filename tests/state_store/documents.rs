@@ -2,9 +2,9 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
-use tenantry::{
+use tenantry::ports::{Listed, StoreError, Stored};
+use tenantry_core::{
     ids::TenantId,
-    ports::{Listed, StoreError, Stored},
     tenant::{MAX_DOCUMENT_BYTES, Tenant},
 };
 

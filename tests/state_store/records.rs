@@ -1,11 +1,8 @@
 //! What stands beside the documents: request records and history.
 
 use serde_json::json;
-use tenantry::{
-    announce::HistoryRow,
-    ports::{RequestRecord, StoreError, Stored},
-    tenant::RawAnswer,
-};
+use tenantry::ports::{RequestRecord, StoreError, Stored};
+use tenantry_core::tenant::{HistoryRow, RawAnswer};
 
 use crate::{
     contract::{Store, id, tenant},

@@ -1,7 +1,7 @@
 //! Answers that services give, good and bad.
 
 use serde_json::{Value, json};
-use tenantry::{blueprint::Kind, steps::Reply};
+use tenantry_core::{blueprint::Kind, steps::Reply};
 
 use super::kinds::Example;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tenantry::blueprint::{Kind, Outputs, PlannedStep};
+use tenantry_core::blueprint::{Kind, Outputs, PlannedStep};
 
 /// A step as a plan has it.
 pub(crate) struct Example {

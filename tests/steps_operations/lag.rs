@@ -11,10 +11,12 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::{
-    blueprint::{Kind, Plan, PlannedStep},
-    engine::wish,
     ports::{Clock as _, Wire},
     runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Kind, Plan, PlannedStep},
+    engine::wish,
     steps::{Failure, Method, Reply, Request},
     tenant::{Action, FailureClass, StepState, Tenant},
 };

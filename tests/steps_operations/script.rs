@@ -6,17 +6,20 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use azure_sim::db::Db;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
+    local::state::LocalState,
+    ports::{Alarm, Clock as _, StateStore, Wire, World},
+    runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
     blueprint::{Kind, Plan, PlannedStep},
     engine::wish,
     ids::TenantId,
-    local::{db::Db, state::LocalState},
-    ports::{Alarm, Clock as _, StateStore, Wire, World},
-    runner::{Progress, Runner, Settings},
     steps::{Failure, Method, Reply, Request},
     tenant::{Action, StepRecord, StepState, Tenant},
 };

@@ -7,9 +7,9 @@ use axum::{Router, http::StatusCode};
 use tenantry::{
     azure::{client::client, throttle::Throttle, wire::HttpWire},
     ports::Wire as _,
-    steps::{Api, Method, Request},
     telemetry::{Export, Sampling, Trace, export},
 };
+use tenantry_core::steps::{Api, Method, Request};
 
 use crate::{collector::Collector, common::lab::Jumping};
 

@@ -1,15 +1,14 @@
 //! Looks at all steps of a tenant, a few at a time.
 
 use futures_util::{StreamExt as _, stream};
-
-use crate::{
+use tenantry_core::{
     blueprint::Kind,
     drift::{Glance, Report, Sighting},
     ids::StepName,
-    paging,
-    ports::Wire,
     tenant::Tenant,
 };
+
+use crate::{paging, ports::Wire};
 
 /// How many questions are under way at a time.
 const AT_ONCE: usize = 8;

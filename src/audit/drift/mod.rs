@@ -7,15 +7,15 @@ mod who;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::place::{DRIFT, Place};
-use crate::{
-    config::DriftClass,
-    drift::{Report, at_rest},
-    engine::later,
+use tenantry_core::{
+    drift::{DriftClass, Report, at_rest},
     ids::TenantId,
-    ports::{StoreError, World},
     tenant::Tenant,
+    time::later,
 };
+
+use super::place::{DRIFT, Place};
+use crate::ports::{StoreError, World};
 
 /// How many tenants one run of the timer looks at: some minutes' work where each has twenty steps.
 pub const DRIFT_PORTION: usize = 100;

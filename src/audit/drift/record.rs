@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::who;
-use crate::{
-    config::DriftClass,
-    drift::{Report, at_rest, take_in},
-    ports::{StoreError, World},
+use tenantry_core::{
+    drift::{DriftClass, Report, at_rest, take_in},
     tenant::Tenant,
 };
+
+use super::who;
+use crate::ports::{StoreError, World};
 
 /// Records a report on a tenant as it was looked at; whether it did. The document is due at once then. Somebody who changed
 /// the tenant meanwhile may have changed what is wanted: then the next run looks again.

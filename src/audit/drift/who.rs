@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-
-use crate::{
+use tenantry_core::{
     drift::{By, Report, newest, question},
-    paging,
-    ports::Wire,
     steps::{Request, items},
     tenant::Tenant,
 };
+
+use crate::{paging, ports::Wire};
 
 const AT_ONCE: usize = 8;
 /// How many resources are asked about: drift of more than that is a disaster of another kind, and the log has its own

@@ -123,7 +123,7 @@ mod tests {
             pack(&mut entity, &vec![7; bytes]);
             check_size(&entity, 2 << 10)
         };
-        of(crate::tenant::MAX_DOCUMENT_BYTES).unwrap();
+        of(tenantry_core::tenant::MAX_DOCUMENT_BYTES).unwrap();
         let why = of(1 << 20).unwrap_err();
         assert!(why.starts_with("an entity of Table Storage holds 1048576 bytes; this one has 105"), "{why}");
     }

@@ -24,6 +24,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream}
 use jiff::Timestamp;
 use reqwest::{Client, Url};
 use serde::Serialize;
+use tenantry_core::{
+    ids::TenantId,
+    tenant::{HistoryRow, Tenant},
+};
 
 use self::{
     entity::{check_size, pack, text, unpack},
@@ -34,12 +38,7 @@ use super::{
     bridge::{Credential, Transport},
     token::Tokens,
 };
-use crate::{
-    announce::HistoryRow,
-    ids::TenantId,
-    ports::{Clock, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Unreadable},
-    tenant::Tenant,
-};
+use crate::ports::{Clock, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Unreadable};
 
 /// The largest answer that is read, in bytes: a page of the largest documents, as base64 within JSON.
 const MAX_REPLY_BYTES: usize = 24 << 20;

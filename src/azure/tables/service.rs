@@ -14,12 +14,10 @@ use azure_data_tables::{
 use azure_storage::{CloudLocation, StorageCredentials};
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use serde_json::{Map, Value};
+use tenantry_core::time::later;
 
 use super::super::bridge::Transport;
-use crate::{
-    engine::later,
-    ports::{Clock, StoreError},
-};
+use crate::ports::{Clock, StoreError};
 
 /// How often a request is sent that may not have been answered. A refusal for load is tried again below, by the
 /// transport, which sees when the service wants it.

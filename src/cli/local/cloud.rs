@@ -7,6 +7,12 @@ use std::{
     sync::Arc,
 };
 
+use azure_sim::{
+    Cloud, CloudError, CloudSettings, PROBE_CLIENT_ID, Speed, TOPIC,
+    db::Db,
+    local_stamp,
+    queue::{BrokerSettings, Queue},
+};
 use clap::Args as ClapArgs;
 use serde_json::json;
 
@@ -17,14 +23,7 @@ use super::{
 use crate::{
     config::Config,
     host::{FAREWELL, bind},
-    local::{
-        cloud::{
-            Cloud, CloudError, CloudSettings, PROBE_CLIENT_ID, Speed, TOPIC, access::Access, local_stamp,
-        },
-        db::Db,
-        folder::Folder,
-        queue::{BrokerSettings, Queue},
-    },
+    local::{access, folder::Folder},
     ports::{Clock as _, SystemClock},
 };
 
@@ -53,7 +52,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
         let queue = Queue::open(Db::open(&data.join("queue.redb"))?, BrokerSettings::default())?;
         let mut settings = CloudSettings::new(data.join("azure.redb"), Arc::new(|| SystemClock.now()));
         let unguarded = |why: &str| output::line(&format!("# it allows everything: {why}"));
-        match blueprints::known(&config).map(|known| Access::least(&known, &[local_stamp()], None)) {
+        match blueprints::known(&config).map(|known| access::least(&known, &[local_stamp()], None)) {
             Ok(Ok(access)) => settings = settings.access(access),
             Ok(Err(why)) => unguarded(&why),
             Err(problems) => unguarded(&problems.join("; ")),

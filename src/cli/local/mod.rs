@@ -12,10 +12,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 pub(super) use self::serve::serve;
-use crate::{
-    config::{AzureConfig, Config},
-    local::cloud::{Speed, local_stamp},
-};
+use crate::config::{AzureConfig, Config};
+use azure_sim::{Speed, local_stamp};
 
 /// The commands that there are only with it.
 #[derive(Debug, Subcommand)]

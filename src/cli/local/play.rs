@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Duration};
 
 use axum::Router;
+use azure_sim::{Cloud, Subscriber, queue::NewMessage};
 use clap::Args as ClapArgs;
+use tenantry_core::{drift::DriftClass, time::later};
 
 use super::{
     super::{output, serve::stop_signal},
@@ -11,14 +13,11 @@ use super::{
     serve::{end, refused_in_azure, settings},
 };
 use crate::{
-    config::{Config, DriftClass},
-    engine::later,
+    config::Config,
     host::{FAREWELL, bind},
     intake,
     local::{
-        cloud::{Cloud, Subscriber},
         host::EmbeddedHost,
-        queue::NewMessage,
         world::{LocalError, LocalSettings, LocalWorld},
     },
     ports::{Clock as _, SystemClock},

@@ -7,14 +7,16 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tenantry_core::{
+    ids::TenantId,
+    tenant::{Status, StepState, Tenant},
+};
 
 use super::super::{output, repeat::asked_for};
 use crate::{
-    ids::TenantId,
     intake::{self, Answer, Verdict},
     local::world::LocalWorld,
     ports::{Listed, StoreError},
-    tenant::{Status, StepState, Tenant},
 };
 
 /// One given file and what became of it.

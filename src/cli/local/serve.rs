@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use azure_sim::CloudError;
 use futures_util::future::join;
+use tenantry_core::time::later;
 use tokio::sync::oneshot;
 
 use super::super::{
@@ -13,12 +15,8 @@ use super::super::{
 };
 use crate::{
     config::Config,
-    engine::later,
     host::{self, FAREWELL},
-    local::{
-        cloud::CloudError,
-        world::{LocalError, LocalSettings, LocalWorld},
-    },
+    local::world::{LocalError, LocalSettings, LocalWorld},
     ports::{Clock as _, SystemClock},
 };
 

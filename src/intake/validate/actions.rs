@@ -1,12 +1,10 @@
 //! The `spec` of each action.
 
 use serde_json::Value;
+use tenantry_core::tenant::Spec;
 
 use super::{MAX_NAME, MAX_TEXT, Place, Reader, action_pointer};
-use crate::{
-    intake::{Changes, Fault, Wish},
-    tenant::Spec,
-};
+use crate::intake::{Changes, Fault, Wish};
 
 impl Reader {
     /// What is asked for.

@@ -3,13 +3,13 @@
 //! Source: azure-functions-host, `ScriptInvocationContextExtensions` (encoding) and `Utility.ApplyBindingData` (members
 //! of a JSON body leak into the metadata unless the trigger is binary).
 
+use azure_sim::queue::Delivery;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::app::{Binding, FunctionFile};
-use crate::local::queue::Delivery;
 
 /// Text and numbers are written as a JSON literal inside a JSON string.
 pub(super) fn literal(value: impl Into<Value>) -> Value {

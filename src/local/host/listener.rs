@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use azure_sim::queue::{Delivery, LockToken, NewMessage, QueueError};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -16,7 +17,6 @@ use super::{
     invoke::{Answer, envelope},
     outputs, pause,
 };
-use crate::local::queue::{Delivery, LockToken, NewMessage, QueueError};
 
 /// How long a listener waits after the state file failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);

@@ -31,10 +31,10 @@ use std::{
 };
 
 use axum::Router;
+use azure_sim::queue::Queue;
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::queue::Queue;
 use handler::AbortOnDrop;
 use invoke::Invoker;
 use supervisor::{State, Supervised};

@@ -1,10 +1,8 @@
 //! A blueprint's file.
 
+use azure_sim::local_stamp;
 use serde_json::{Map, json};
-use tenantry::{
-    blueprint::{Blueprint, Checked, Finding, Severity, Subject},
-    local::cloud::local_stamp,
-};
+use tenantry_core::blueprint::{Blueprint, Checked, Finding, Severity, Subject};
 
 use super::Target;
 use crate::corpus;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     blueprint::Outputs,
     engine::{self, Event, Policy, Seen, Sight, wish},
     steps::{self, Trace, Verdict},

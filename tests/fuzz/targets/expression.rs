@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use azure_sim::local_stamp;
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry_core::{
     blueprint::{Blueprint, BlueprintRef, Kind, Outputs, Plan, PlannedStep},
     ids::StepName,
-    local::cloud::local_stamp,
 };
 
 use super::Target;

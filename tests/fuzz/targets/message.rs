@@ -2,12 +2,12 @@
 
 use std::sync::OnceLock;
 
+use azure_sim::local_stamp;
 use serde_json::{Value, json};
-use tenantry::{
+use tenantry::intake::{self, Answer, Fault, Request, Stamp, Wish};
+use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     ids::TenantId,
-    intake::{self, Answer, Fault, Request, Stamp, Wish},
-    local::cloud::local_stamp,
     tenant::Spec,
 };
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use tenantry::{
+use tenantry_core::{
     blueprint::{NameRule, Owner, ResourceType, derive_name},
     ids::TenantId,
 };

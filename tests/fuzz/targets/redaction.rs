@@ -1,6 +1,6 @@
 //! Texts from outside, before they are kept: a secret in them goes, whatever stands around it.
 
-use tenantry::steps::redact;
+use tenantry_core::steps::redact;
 
 use super::Target;
 use crate::{canary, corpus, draw::Draw};

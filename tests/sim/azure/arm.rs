@@ -1,7 +1,7 @@
 //! Resources of Azure Resource Manager and their long-running operations.
 
 use serde_json::{Value, json};
-use tenantry::steps::{Method, Reply, Request};
+use tenantry_core::steps::{Method, Reply, Request};
 
 use super::{
     Azure, SUBSCRIPTION, is_intruders, mark,

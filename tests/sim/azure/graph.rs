@@ -1,7 +1,7 @@
 //! Entra through Microsoft Graph: a primary that takes writes, and replicas that show them later, each in its own time.
 
 use serde_json::{Value, json};
-use tenantry::steps::{Method, Reply, Request};
+use tenantry_core::steps::{Method, Reply, Request};
 
 use super::{Azure, GRAPH, is_intruders, mark, pages::Seen, refuse, reply, text};
 use crate::exec::Millis;

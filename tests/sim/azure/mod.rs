@@ -1,7 +1,7 @@
 //! An Azure in memory, as far as the simulated tenants go: what a request asks for is carried out at one instant, and
 //! what was taken on ends at a later one. Losing and delaying requests is the wire's part ([`super::wire`]).
 //!
-//! It shares no code with `src/local/cloud`, so that an error in one is no error in both. Sources: Microsoft, "Track
+//! It shares no code with `crates/azure-sim/src`, so that an error in one is no error in both. Sources: Microsoft, "Track
 //! asynchronous Azure operations"; "Understand how Azure Resource Manager throttles requests"; "Troubleshoot Azure
 //! RBAC"; Microsoft Graph, "Upsert application", "Upsert servicePrincipal", "List deletedItems"; public reports of
 //! `NoBackingApplicationObject` and of `RetryableErrorDueToAnotherOperation` between private endpoints of a network.
@@ -17,9 +17,10 @@ mod trouble;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tenantry::steps::{Api, Method, Reply, Request};
+use tenantry_core::steps::{Api, Method, Reply, Request};
 
 use super::{exec::Millis, profile::AzureManners, rng::Rng};
+
 pub(crate) use arm::Object;
 pub(crate) use graph::Replicated;
 use intruders::Looks;

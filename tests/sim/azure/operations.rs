@@ -1,7 +1,7 @@
 //! Long-running operations, in both forms: how they end, and what is said of them.
 
 use serde_json::{Value, json};
-use tenantry::steps::Reply;
+use tenantry_core::steps::Reply;
 
 use super::{Azure, FAILED_ONCE, SUBSCRIPTION, arm::HOST, refuse, reply, trouble::ODD_ENDS};
 use crate::exec::Millis;

@@ -4,7 +4,7 @@
 //! empty first page with a link, and of an empty text as the last link.
 
 use serde_json::{Value, json};
-use tenantry::steps::{Api, Reply, Request};
+use tenantry_core::steps::{Api, Reply, Request};
 
 use super::{Azure, refuse, reply};
 use crate::exec::Millis;

@@ -1,7 +1,7 @@
 //! Role assignments: one grant of one role to one principal at one scope.
 
 use serde_json::{Value, json};
-use tenantry::steps::{Method, Reply, Request};
+use tenantry_core::steps::{Method, Reply, Request};
 
 use super::{Azure, Replicated, SUBSCRIPTION, pages::Seen, refuse, reply, text};
 

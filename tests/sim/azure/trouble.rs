@@ -6,7 +6,7 @@
 //! RFC 9110, 10.2.3, for the forms of `Retry-After`.
 
 use serde_json::{Value, json};
-use tenantry::steps::{Method, Reply, Request};
+use tenantry_core::steps::{Method, Reply, Request};
 
 use super::{Azure, Object, SECRET, mark, refuse, text};
 use crate::{exec::Millis, ledger::stamp_of};

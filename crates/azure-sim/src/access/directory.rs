@@ -1,0 +1,51 @@
+//! What Graph's application roles allow.
+//!
+//! Sources: Microsoft, "Microsoft Graph permissions reference" (`Application.ReadWrite.OwnedBy`: make applications, and
+//! manage those that one owns), "Get deleted item" and "List deletedItems" (`Application.Read.All`), "Permanently
+//! delete item" and "Restore deleted item" (`Application.ReadWrite.OwnedBy`).
+
+use super::Holder;
+use crate::{
+    CloudError, graph,
+    reply::{Call, Outcome, refuse},
+    store::{Change, Look},
+};
+
+const OWNED: &str = "Application.ReadWrite.OwnedBy";
+const WRITE_ALL: &str = "Application.ReadWrite.All";
+const READ_ALL: &str = "Application.Read.All";
+
+fn key(id: &str) -> String {
+    format!("owner@{}", id.to_lowercase())
+}
+
+/// Notes who has made an object; what nobody in particular has made is everybody's.
+pub(crate) fn own(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
+    match change.caller.clone() {
+        Some(caller) => change.take_name(&key(id), &caller),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what the caller may not do in the directory.
+pub(crate) fn check(holder: &Holder, look: &impl Look, call: &Call) -> Outcome<()> {
+    let has = |roles: &[&str]| roles.iter().any(|role| holder.graph.contains(*role));
+    let denied =
+        || refuse(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
+    if !call.mutates() {
+        let deleted = call.path.to_lowercase().contains("/directory/deleteditems");
+        let enough: &[&str] = if deleted { &[READ_ALL, WRITE_ALL] } else { &[OWNED, READ_ALL, WRITE_ALL] };
+        return if has(enough) { Ok(()) } else { denied() };
+    }
+    if has(&[WRITE_ALL]) {
+        return Ok(());
+    }
+    if !has(&[OWNED]) {
+        return denied();
+    }
+    let owner = graph::touched(look, call)?.map(|id| look.named(&key(&id))).transpose()?.flatten();
+    match owner {
+        Some(owner) if !owner.eq_ignore_ascii_case(&holder.object_id) => denied(),
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Applications: `PATCH /applications(uniqueName='...')` creates or updates, a removed one can be restored for 30 days.
+
+use serde_json::{Value, json};
+
+use super::{
+    Key, bad, body_of, by_name, check_read_only, creates, merge, missing, principals, tenant_of, visible_from,
+};
+use crate::{
+    CloudError, access, operations,
+    reply::{Call, Outcome, Reply},
+    store::{Change, Look, Object},
+};
+
+/// The kind of an application.
+pub(crate) const KIND: &str = "graph/application";
+const AUDIENCES: [&str; 4] =
+    ["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"];
+
+/// The id under which an application is kept.
+pub(crate) fn id_of(id: &str) -> String {
+    format!("graph/applications/{id}")
+}
+
+/// The name that a `uniqueName` takes. Upper and lower case differ.
+pub(crate) fn unique_key(name: &str) -> String {
+    format!("application@{name}")
+}
+
+/// The name that an `appId` takes.
+pub(crate) fn app_id_key(app_id: &str) -> String {
+    format!("appid@{}", app_id.to_lowercase())
+}
+
+/// A living application.
+pub(crate) fn find(look: &impl Look, key: &Key) -> Result<Option<Object>, CloudError> {
+    let found = match key {
+        Key::Id(id) => look.alive(&id_of(id))?,
+        Key::AppId(id) => by_name(look, &app_id_key(id))?,
+        Key::Name(name) => by_name(look, &unique_key(name))?,
+    };
+    Ok(found.filter(|object| object.kind == KIND))
+}
+
+/// Creates or updates an application.
+pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome {
+    let patch = body_of(call)?;
+    check_read_only(&patch, &["id", "appId", "createdDateTime", "deletedDateTime", "publisherDomain"])?;
+    check_values(&patch)?;
+    if let (Some(given), Key::Name(name)) = (patch.get("uniqueName"), key)
+        && given != name.as_str()
+    {
+        return bad("The uniqueName in the body differs from the key in the path.");
+    }
+    if let Some(mut object) = find(change, key)? {
+        merge(&mut object.body, &patch);
+        object.tenant = tenant_of(&object.body).or(object.tenant);
+        change.put(&object)?;
+        return Ok(Reply::empty(204).of(object.tenant));
+    }
+    let Key::Name(name) = key else { return Err(missing(key.shown()).into()) };
+    if !creates(call) {
+        return Err(missing(name).into());
+    }
+    // A deleted application holds the name (seen by users: microsoftgraph/msgraph-bicep-types#137).
+    if change.named(&unique_key(name))?.is_some() {
+        return bad("Another object with the same value for property uniqueName already exists.");
+    }
+    if patch.get("displayName").and_then(Value::as_str).is_none() {
+        return bad("Property 'displayName' is required to create an application.");
+    }
+    create(change, name, &patch)
+}
+
+fn check_values(patch: &Value) -> Outcome<()> {
+    match patch.get("displayName").map(|name| name.as_str().map_or(0, |name| name.chars().count())) {
+        None | Some(1..=256) => {}
+        Some(_) => {
+            return bad("Invalid value specified for property 'displayName' of resource 'Application'.");
+        }
+    }
+    match patch.get("signInAudience").map(|audience| audience.as_str().unwrap_or_default()) {
+        Some(audience) if !AUDIENCES.contains(&audience) => {
+            return bad("Invalid value specified for property 'signInAudience' of resource 'Application'.");
+        }
+        Some(_) | None => {}
+    }
+    let uris = patch.pointer("/web/redirectUris").and_then(Value::as_array);
+    for uri in uris.into_iter().flatten() {
+        let uri = uri.as_str().unwrap_or_default();
+        if !uri.starts_with("https://") && !uri.starts_with("http://localhost") {
+            return bad(format!("Reply URIs must begin with https, or http for localhost: '{uri}'."));
+        }
+    }
+    for list in ["tags", "identifierUris"] {
+        if patch.get(list).is_some_and(|list| !list.is_array()) {
+            return bad(format!("Invalid value specified for property '{list}' of resource 'Application'."));
+        }
+    }
+    Ok(())
+}
+
+fn create(change: &mut Change<'_>, name: &str, patch: &Value) -> Outcome {
+    let (id, app_id) = (change.identity(name)?, change.identity(name)?);
+    let mut body = json!({
+        "id": id, "appId": app_id, "uniqueName": name, "signInAudience": "AzureADMyOrg",
+        "createdDateTime": change.now.to_string(), "publisherDomain": "local.onmicrosoft.com",
+        "tags": [], "identifierUris": [], "appRoles": [], "requiredResourceAccess": [],
+        "keyCredentials": [], "passwordCredentials": [],
+        "web": { "redirectUris": [], "implicitGrantSettings": {
+            "enableAccessTokenIssuance": false, "enableIdTokenIssuance": false } },
+        "api": { "knownClientApplications": [], "oauth2PermissionScopes": [], "preAuthorizedApplications": [] },
+    });
+    merge(&mut body, patch);
+    let object = Object {
+        id: id_of(&id),
+        kind: KIND.to_owned(),
+        tenant: tenant_of(&body),
+        body,
+        seeded: false,
+        visible: visible_from(change),
+        busy: None,
+        deleted: None,
+    };
+    change.put(&object)?;
+    change.take_name(&unique_key(name), &object.id)?;
+    change.take_name(&app_id_key(&app_id), &object.id)?;
+    access::own(change, &object.id)?;
+    Ok(Reply::json(201, super::with_context(object.body, KIND)).of(object.tenant))
+}
+
+/// Soft-deletes an application, and its service principal with it.
+pub(crate) fn delete(change: &mut Change<'_>, key: &Key) -> Outcome {
+    let Some(object) = find(change, key)? else { return Err(missing(key.shown()).into()) };
+    let tenant = object.tenant.clone();
+    let principal = principals::find_by(change, &Key::AppId(object.text("/appId").to_owned()))?;
+    bury(change, object)?;
+    if let Some(principal) = principal {
+        bury(change, principal)?;
+    }
+    Ok(Reply::empty(204).of(tenant))
+}
+
+/// Moves an object to the deleted items, for 30 days.
+pub(crate) fn bury(change: &mut Change<'_>, mut object: Object) -> Result<(), CloudError> {
+    object.deleted = Some(change.now);
+    object.body["deletedDateTime"] = json!(change.now.to_string());
+    if let Some(at) = super::deleted::expiry(&object) {
+        operations::expire_at(change, &object.id, at)?;
+    }
+    change.put(&object)
+}

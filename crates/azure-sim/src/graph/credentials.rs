@@ -1,0 +1,146 @@
+//! Federated identity credentials of an application: at most twenty, each issuer and subject once.
+//!
+//! Source: Entra documentation, workload-identity-federation-considerations.
+
+use serde_json::{Value, json};
+
+use super::{Key, applications, bad, body_of, check_read_only, creates, merge, missing, visible_from};
+use crate::{
+    CloudError,
+    reply::{Call, Outcome, Reply, refuse},
+    store::{Change, Look, Object, Snapshot},
+};
+
+/// The kind of a credential.
+pub(crate) const KIND: &str = "graph/federatedIdentityCredential";
+const MOST: usize = 20;
+
+/// All credentials of an application, those too that replicas do not know yet.
+pub(crate) fn all(look: &impl Look, application: &Object) -> Result<Vec<Object>, CloudError> {
+    look.under(&format!("{}/federatedidentitycredentials/", application.key()))
+}
+
+/// A credential by id or name; Graph takes either in the place of an id.
+pub(crate) fn find(look: &impl Look, application: &Key, key: &Key) -> Result<Option<Object>, CloudError> {
+    let Some(application) = applications::find(look, application)? else { return Ok(None) };
+    let wanted = |object: &Object| match key {
+        Key::Id(text) => object.text("/id").eq_ignore_ascii_case(text) || object.text("/name") == text,
+        Key::Name(text) | Key::AppId(text) => object.text("/name") == text,
+    };
+    Ok(all(look, &application)?.into_iter().find(wanted))
+}
+
+/// All credentials of an application.
+pub(crate) fn list(look: &Snapshot, key: &Key) -> Outcome {
+    let application = applications::find(look, key)?.filter(|found| found.visible <= look.now);
+    let Some(application) = application else { return Err(missing(key.shown()).into()) };
+    let value: Vec<Value> = all(look, &application)?
+        .into_iter()
+        .filter(|object| object.visible <= look.now)
+        .map(|object| object.body)
+        .collect();
+    let context = "https://graph.microsoft.com/v1.0/$metadata#applications('federatedIdentityCredentials')";
+    Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })).of(application.tenant))
+}
+
+/// Creates or updates a credential.
+pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, application: &Key, key: &Key) -> Outcome {
+    let patch = body_of(call)?;
+    let owner = applications::find(change, application)?.filter(|found| found.visible <= change.now);
+    let Some(owner) = owner else { return Err(missing(application.shown()).into()) };
+    check_read_only(&patch, &["id"])?;
+    let others = all(change, &owner)?;
+    let before = find(change, application, key)?;
+    check(&patch, key, before.as_ref(), &others)?;
+    if let Some(mut object) = before {
+        merge(&mut object.body, &patch);
+        change.put(&object)?;
+        return Ok(Reply::empty(204).of(object.tenant));
+    }
+    let Key::Name(name) = key else { return Err(missing(key.shown()).into()) };
+    if !creates(call) {
+        return Err(missing(name).into());
+    }
+    for member in ["issuer", "subject", "audiences"] {
+        if patch.get(member).is_none() {
+            return bad(format!(
+                "Property '{member}' is required to create a federated identity credential."
+            ));
+        }
+    }
+    if others.len() >= MOST {
+        let message = "The maximum number of federated identity credentials, 20, has been reached.";
+        return refuse(400, "Request_BadRequest", message);
+    }
+    create(change, &owner, name, &patch)
+}
+
+fn check(patch: &Value, key: &Key, before: Option<&Object>, others: &[Object]) -> Outcome<()> {
+    let text = |name: &str| match patch.get(name) {
+        Some(value) => value.as_str().unwrap_or_default(),
+        None => before.map_or("", |before| before.text(&format!("/{name}"))),
+    };
+    let name = match key {
+        Key::Name(name) => name.as_str(),
+        Key::Id(_) | Key::AppId(_) => before.map_or("", |before| before.text("/name")),
+    };
+    if patch.get("name").is_some_and(|given| given != name) {
+        return bad("The name of a federated identity credential cannot be changed.");
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !(3..=120).contains(&name.len()) || !name.chars().all(fits) {
+        return bad("The name of a federated identity credential has 3 to 120 letters, digits, '-' and '_'.");
+    }
+    for member in ["issuer", "subject"] {
+        let given = patch.get(member);
+        if given.is_some_and(|value| !value.as_str().is_some_and(|text| (1..=600).contains(&text.len()))) {
+            return bad(format!("Invalid value specified for property '{member}': 1 to 600 characters."));
+        }
+    }
+    if patch.get("issuer").is_some() && !text("issuer").starts_with("https://") {
+        return bad("Invalid value specified for property 'issuer': a https URL is expected.");
+    }
+    let one = |list: &Value| list.as_array().is_some_and(|list| list.len() == 1 && list[0].is_string());
+    if patch.get("audiences").is_some_and(|list| !one(list)) {
+        return bad("Invalid value specified for property 'audiences': exactly one is expected.");
+    }
+    let twin = others
+        .iter()
+        .find(|other| other.text("/issuer") == text("issuer") && other.text("/subject") == text("subject"));
+    match twin.filter(|twin| before.is_none_or(|before| before.id != twin.id)) {
+        Some(twin) => refuse(
+            409,
+            "Request_MultipleObjectsWithSameKeyValue",
+            format!(
+                "FederatedIdentityCredential with issuer and subject already exists on the application: '{}'.",
+                twin.text("/name")
+            ),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn create(change: &mut Change<'_>, owner: &Object, name: &str, patch: &Value) -> Outcome {
+    let id = change.identity(name)?;
+    let mut body = json!({ "id": id, "name": name, "description": null });
+    merge(&mut body, patch);
+    let object = Object {
+        id: format!("{}/federatedIdentityCredentials/{id}", owner.id),
+        kind: KIND.to_owned(),
+        body,
+        tenant: owner.tenant.clone(),
+        seeded: false,
+        visible: visible_from(change),
+        busy: None,
+        deleted: None,
+    };
+    change.put(&object)?;
+    Ok(Reply::json(201, super::with_context(object.body, KIND)).of(object.tenant))
+}
+
+/// Removes a credential for good.
+pub(crate) fn delete(change: &mut Change<'_>, application: &Key, key: &Key) -> Outcome {
+    let Some(object) = find(change, application, key)? else { return Err(missing(key.shown()).into()) };
+    change.forget(&object.id)?;
+    Ok(Reply::empty(204).of(object.tenant))
+}

@@ -1,0 +1,130 @@
+//! Deleted applications and service principals: for 30 days restorable, and their names held.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Key, applications, missing, principals, with_context};
+use crate::{
+    CloudError,
+    reply::{Call, Outcome, Reply, refuse},
+    store::{Change, Look, Object, Snapshot},
+};
+
+const DAYS: i64 = 30;
+
+/// When a deleted object is removed for good.
+pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
+    object.deleted?.checked_add(SignedDuration::from_hours(DAYS * 24)).ok()
+}
+
+/// A deleted object of either kind.
+pub(crate) fn find(look: &impl Look, id: &str) -> Result<Option<Object>, CloudError> {
+    for id in [applications::id_of(id), principals::id_of(id)] {
+        if let Some(object) = look.object(&id)?.filter(|object| object.deleted.is_some()) {
+            return Ok(Some(object));
+        }
+    }
+    Ok(None)
+}
+
+/// The object with the annotation that says of which type it is, for `deletedItems` holds several.
+pub(crate) fn typed(mut object: Object) -> Object {
+    let name = if object.kind == principals::KIND { "servicePrincipal" } else { "application" };
+    object.body["@odata.type"] = json!(format!("#microsoft.graph.{name}"));
+    object
+}
+
+/// What a list of deleted objects can be filtered by here: two of the properties that Graph documents for it.
+enum Filter {
+    All,
+    AppId(String),
+    Tag(String),
+}
+
+impl Filter {
+    fn parse(text: Option<&str>) -> Option<Self> {
+        let Some(text) = text else { return Some(Self::All) };
+        let quoted = |text: &str| Some(text.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"));
+        if let Some(value) = text.strip_prefix("appId eq ") {
+            return quoted(value).map(Self::AppId);
+        }
+        let value = text.strip_prefix("tags/any(t:t eq ")?.strip_suffix(')')?;
+        quoted(value).map(Self::Tag)
+    }
+
+    fn takes(&self, object: &Object) -> bool {
+        let tags = object.body.get("tags").and_then(Value::as_array);
+        match self {
+            Self::All => true,
+            Self::AppId(id) => object.text("/appId").eq_ignore_ascii_case(id),
+            Self::Tag(wanted) => tags.is_some_and(|tags| tags.iter().any(|tag| tag == wanted.as_str())),
+        }
+    }
+}
+
+/// The deleted objects of a kind.
+pub(crate) fn list(look: &Snapshot, call: &Call, kind: &str) -> Outcome {
+    let Some(filter) = Filter::parse(call.query.get("$filter").map(String::as_str)) else {
+        return refuse(
+            400,
+            "Request_UnsupportedQuery",
+            "Unsupported or invalid query filter clause specified.",
+        );
+    };
+    let objects = look.under(super::PREFIX)?.into_iter();
+    let value: Vec<Value> = objects
+        .filter(|object| object.kind == kind && object.deleted.is_some() && filter.takes(object))
+        .map(|object| super::selected(call, object.body))
+        .collect();
+    let context = "https://graph.microsoft.com/v1.0/$metadata#directoryObjects";
+    Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })))
+}
+
+/// Removes a deleted object for good.
+pub(crate) fn purge(change: &mut Change<'_>, id: &str) -> Outcome {
+    let Some(object) = find(change, id)? else { return Err(missing(id).into()) };
+    erase(change, &object)?;
+    Ok(Reply::empty(204).of(object.tenant))
+}
+
+/// Forgets a deleted object with its parts and sets its names free.
+pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+    let app_id = object.text("/appId");
+    let keys = if object.kind == applications::KIND {
+        for part in change.under(&format!("{}/", object.key()))? {
+            change.forget(&part.id)?;
+        }
+        vec![applications::unique_key(object.text("/uniqueName")), applications::app_id_key(app_id)]
+    } else {
+        vec![principals::owner_key(app_id)]
+    };
+    for key in keys {
+        // A newer object may have the name by now.
+        if change.named(&key)?.is_some_and(|holder| holder == object.key()) {
+            change.free_name(&key)?;
+        }
+    }
+    change.forget(&object.id)
+}
+
+/// Brings a deleted object back, with its ids; replicas see it after a while. An application's service principal is
+/// restored by itself.
+pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
+    let Some(mut object) = find(change, id)? else { return Err(missing(id).into()) };
+    if object.kind == principals::KIND {
+        let app_id = object.text("/appId").to_owned();
+        if principals::find_by(change, &Key::AppId(app_id.clone()))?.is_some() {
+            let message = "The application has another service principal by now.";
+            return refuse(409, "Request_MultipleObjectsWithSameKeyValue", message);
+        }
+        change.take_name(&principals::owner_key(&app_id), &object.id)?;
+    }
+    object.deleted = None;
+    object.visible = super::visible_from(change);
+    if let Some(body) = object.body.as_object_mut() {
+        body.remove("deletedDateTime");
+    }
+    change.put(&object)?;
+    let object = typed(object);
+    Ok(Reply::json(200, with_context(object.body, &object.kind)).of(object.tenant))
+}

@@ -1,0 +1,239 @@
+//! The platform's identity: an endpoint that gives tokens, in the form that App Service has, and their check.
+//!
+//! A token has the form of Entra's: a header, claims, and a hash of them with a secret that lies in the state file. So
+//! the services can tell whom it is for and until when it is good, and nobody else can make one.
+//!
+//! Source: Microsoft, "How to use managed identities for App Service and Azure Functions", REST endpoint reference.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    reply::{Call, Outcome, Reply, refuse},
+    stamp::{DIRECTORY_ID, PROBE_CLIENT_ID, PROBE_PRINCIPAL_ID},
+};
+use crate::digest::sha256_hex;
+
+/// Where tokens are asked for; the rest of the setting `IDENTITY_ENDPOINT` is the simulator's own address.
+pub(crate) const PATH: &str = "/msi/token";
+const VERSION: &str = "2019-08-01";
+/// How a token begins, so that it has the three parts of a JSON Web Token.
+const HEADER: &str = r#"{"typ":"JWT","alg":"none"}"#;
+/// Whom tokens are issued to.
+const AUDIENCES: [&str; 8] = [
+    "https://management.azure.com",
+    "https://graph.microsoft.com",
+    "https://eventgrid.azure.net",
+    "https://servicebus.azure.net",
+    "https://storage.azure.com",
+    "https://ml.azure.com",
+    "https://cognitiveservices.azure.com",
+    // To be traded for a token of an application.
+    "api://AzureADTokenExchange",
+];
+/// Other names of a user-assigned identity than its client id.
+const OTHER_NAMES: [&str; 4] = ["object_id", "principal_id", "mi_res_id", "msi_res_id"];
+
+/// Why a token is no good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Flaw {
+    /// There is none.
+    #[error("Authentication failed: the bearer token is missing.")]
+    Missing,
+    /// It was not issued here.
+    #[error("The access token is invalid: it was not issued by this cloud.")]
+    MadeUp,
+    /// Its time is over.
+    #[error("The access token has expired.")]
+    Expired,
+    /// It is for another service.
+    #[error("The access token has been obtained for the wrong audience '{0}'.")]
+    Foreign(String),
+}
+
+/// How long a token of an application is good at most, in seconds.
+const APPLICATION_LIFE: i64 = 3600;
+
+/// What a token says.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Claims {
+    /// Whom it is for.
+    pub(crate) aud: String,
+    /// Who gave it, where that can matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) iss: Option<String>,
+    /// Whom it is about: the same as `oid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sub: Option<String>,
+    /// The object id of the service principal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) oid: Option<String>,
+    /// The client id of the identity; absent for the system-assigned one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    appid: Option<String>,
+    /// The application permissions, where the audience is Graph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    roles: Option<BTreeSet<String>>,
+    /// Until when it is good, in seconds since 1970.
+    pub(crate) exp: i64,
+}
+
+impl Claims {
+    /// Those about a service principal; their end is the issuer's to say.
+    pub(crate) fn of_principal(audience: &str, client: &str, principal: &str) -> Self {
+        Self {
+            aud: audience.to_owned(),
+            iss: Some(format!("https://login.microsoftonline.com/{DIRECTORY_ID}/v2.0")),
+            sub: Some(principal.to_owned()),
+            oid: Some(principal.to_owned()),
+            appid: Some(client.to_owned()),
+            roles: None,
+            exp: 0,
+        }
+    }
+}
+
+/// Whether tokens are given out for a resource.
+pub(crate) fn is_known(resource: &str) -> bool {
+    AUDIENCES.contains(&bare(resource))
+}
+
+/// Issues tokens and knows its own again.
+pub(crate) struct Issuer {
+    secret: String,
+    lifetime: SignedDuration,
+}
+
+impl Issuer {
+    /// An issuer with the secret that callers show and that tokens are signed with.
+    pub(crate) const fn new(secret: String, lifetime: SignedDuration) -> Self {
+        Self { secret, lifetime }
+    }
+
+    /// What callers show in the header `X-IDENTITY-HEADER`.
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// Answers who asks for a token.
+    ///
+    /// A token for Graph names the application's permissions; `roles` tells them by client id.
+    pub(crate) fn answer(
+        &self,
+        call: &Call,
+        now: Timestamp,
+        roles: impl Fn(&str) -> BTreeSet<String>,
+    ) -> Outcome {
+        if call.header("x-identity-header") != self.secret {
+            return refuse(401, "Unauthorized", "The header X-IDENTITY-HEADER is missing or wrong.");
+        }
+        if call.method != "GET" {
+            return refuse(405, "MethodNotAllowed", "Tokens are asked for with GET.");
+        }
+        let asked = |name: &str| call.query.get(name).map(String::as_str);
+        if asked("api-version") != Some(VERSION) {
+            return refuse(400, "BadRequest", format!("The api-version is not {VERSION}."));
+        }
+        let resource = asked("resource").unwrap_or_default();
+        if !is_known(resource) {
+            return refuse(400, "BadRequest", format!("The resource '{resource}' is not known."));
+        }
+        if OTHER_NAMES.iter().any(|name| asked(name).is_some()) {
+            return refuse(400, "BadRequest", "This cloud knows a user-assigned identity by client_id only.");
+        }
+        let client_id = asked("client_id");
+        if client_id.is_some_and(|id| Uuid::parse_str(id).is_err()) {
+            return refuse(400, "BadRequest", "There is no identity with this client_id.");
+        }
+        let end = now.checked_add(self.lifetime).unwrap_or(Timestamp::MAX).as_second();
+        let is_graph = bare(resource) == "https://graph.microsoft.com";
+        let claims = match client_id {
+            Some(id) if id.eq_ignore_ascii_case(PROBE_CLIENT_ID) => {
+                Claims { exp: end, ..Claims::of_principal(resource, id, PROBE_PRINCIPAL_ID) }
+            }
+            _ => Claims {
+                aud: resource.to_owned(),
+                iss: None,
+                sub: None,
+                oid: None,
+                appid: client_id.map(str::to_owned),
+                roles: is_graph.then(|| roles(client_id.unwrap_or_default())),
+                exp: end,
+            },
+        };
+        Ok(Reply::json(
+            200,
+            json!({
+                "access_token": self.token(&json!(claims).to_string()),
+                // A text, unlike everywhere else: clients read it as one.
+                "expires_on": end.to_string(),
+                "resource": resource,
+                "token_type": "Bearer",
+            }),
+        )
+        .with("Cache-Control", "no-store"))
+    }
+
+    /// A token with these claims that ends soon, and in how many seconds.
+    pub(crate) fn issue(&self, claims: Claims, now: Timestamp) -> (String, i64) {
+        let life = self.lifetime.as_secs().min(APPLICATION_LIFE);
+        let claims = Claims { exp: now.as_second().saturating_add(life), ..claims };
+        (self.token(&json!(claims).to_string()), life)
+    }
+
+    /// What a token of ours says, whomever it is for and however old it is.
+    pub(crate) fn read(&self, token: &str) -> Result<Claims, Flaw> {
+        if token.is_empty() {
+            return Err(Flaw::Missing);
+        }
+        let payload = token.split('.').nth(1).ok_or(Flaw::MadeUp)?;
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(payload).map_err(|_| Flaw::MadeUp)?;
+        let claims = String::from_utf8(claims).map_err(|_| Flaw::MadeUp)?;
+        if self.token(&claims) != token {
+            return Err(Flaw::MadeUp);
+        }
+        serde_json::from_str(&claims).map_err(|_| Flaw::MadeUp)
+    }
+
+    /// What a token says, whoever has made it.
+    pub(crate) fn said(token: &str) -> Option<Claims> {
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        serde_json::from_slice(&claims).ok()
+    }
+
+    /// Whether a token is good for an audience now.
+    pub(crate) fn check(&self, token: &str, audience: &str, now: Timestamp) -> Result<(), Flaw> {
+        let claims = self.read(token)?;
+        if bare(&claims.aud) != audience {
+            return Err(Flaw::Foreign(claims.aud));
+        }
+        if claims.exp <= now.as_second() { Err(Flaw::Expired) } else { Ok(()) }
+    }
+
+    /// The client id of the identity that a token of ours was issued to; empty for the system-assigned one.
+    pub(crate) fn client(token: &str) -> Option<String> {
+        Some(Self::said(token)?.appid.unwrap_or_default())
+    }
+
+    fn token(&self, claims: &str) -> String {
+        let signed = sha256_hex(format!("{0}\n{claims}\n{0}", self.secret).as_bytes());
+        let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{signed}", encode(HEADER), encode(claims))
+    }
+}
+
+/// A secret that nobody can guess.
+#[expect(clippy::disallowed_methods, reason = "the identity endpoint's protocol wants a secret")]
+pub(crate) fn new_secret() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+/// An audience is the same with a slash at its end and without.
+fn bare(audience: &str) -> &str {
+    audience.strip_suffix('/').unwrap_or(audience)
+}

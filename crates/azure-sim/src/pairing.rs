@@ -1,0 +1,82 @@
+//! What the simulated Azure remembers of the state beside it, and whose things it holds .
+
+use std::collections::BTreeSet;
+
+use redb::{ReadableTable as _, TableDefinition, TableError};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Cloud, CloudError,
+    store::{Object, decode, fault},
+};
+
+/// What a file remembers of the pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The pair's name; drawn when both files were first opened together.
+    pub pair: String,
+    /// How often both were opened together.
+    pub starts: u64,
+    /// How many changes the state's file had taken when this was written, at least.
+    pub changes: u64,
+}
+
+/// A tenant of which the simulated Azure holds something: its id, and which incarnation of it.
+pub type Held = BTreeSet<(String, u32)>;
+
+const PAIR: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("cloud_pair");
+const MARK: &str = "mark";
+/// Where a resource says which incarnation of its tenant it is of.
+const INCARNATION: &str = "/tags/tenantry-incarnation";
+
+impl Cloud {
+    /// The mark that was last kept.
+    ///
+    /// # Errors
+    /// [`CloudError`] when the file can't be read.
+    pub fn mark(&self) -> Result<Option<Mark>, CloudError> {
+        let read = self.inner.db.read()?;
+        match read.open_table(PAIR) {
+            Ok(table) => table.get(MARK).map_err(fault)?.map(|found| decode(found.value())).transpose(),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    /// Keeps a mark.
+    ///
+    /// # Errors
+    /// [`CloudError`] when the file can't be written.
+    pub async fn keep_mark(&self, mark: &Mark) -> Result<(), CloudError> {
+        let bytes = super::store::encode(mark)?;
+        self.inner
+            .db
+            .write(move |transaction| {
+                let mut table = transaction.open_table(PAIR).map_err(fault)?;
+                table.insert(MARK, bytes.as_slice()).map_err(fault)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Of which tenants it holds resources that are not deleted.
+    ///
+    /// # Errors
+    /// [`CloudError`] when the file can't be read.
+    pub fn held(&self) -> Result<Held, CloudError> {
+        let read = self.inner.db.read()?;
+        let table = read.open_table(super::store::OBJECTS).map_err(fault)?;
+        let mut held = Held::new();
+        for row in table.iter().map_err(fault)? {
+            let object: Object = decode(row.map_err(fault)?.1.value())?;
+            let Some(tenant) = object.tenant.clone().filter(|_| object.deleted.is_none() && !object.seeded)
+            else {
+                continue;
+            };
+            if let Ok(incarnation) = object.text(INCARNATION).parse() {
+                held.insert((tenant, incarnation));
+            }
+        }
+        Ok(held)
+    }
+}

@@ -1,0 +1,144 @@
+//! What is wrong with a blueprint: every finding has a place, a stable code, a sentence and, where one is known, advice.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The blueprint can't be used.
+    Error,
+    /// The blueprint can be used, but may not mean what its author thinks.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One thing that is wrong with a blueprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The column in characters, counted from 1.
+    pub column: u32,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of finding it is, in kebab case; stable, so that tools can rely on it.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// A place in the text of a blueprint, both numbers counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+impl Place {
+    /// Where a finding about the file as a whole is put.
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+}
+
+/// Findings as they are gathered.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// Adds an error.
+    pub(super) fn error(&mut self, at: Place, code: &'static str, message: impl Into<String>) {
+        self.push(at, Severity::Error, code, message.into(), None);
+    }
+
+    /// Adds an error with advice; an empty hint is no hint.
+    pub(super) fn error_with_hint(
+        &mut self,
+        at: Place,
+        code: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(at, Severity::Error, code, message.into(), Some(hint.into()));
+    }
+
+    /// Adds a warning with advice.
+    pub(super) fn warning(
+        &mut self,
+        at: Place,
+        code: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(at, Severity::Warning, code, message.into(), Some(hint.into()));
+    }
+
+    fn push(
+        &mut self,
+        at: Place,
+        severity: Severity,
+        code: &'static str,
+        message: String,
+        hint: Option<String>,
+    ) {
+        let hint = hint.filter(|text| !text.is_empty());
+        self.0.push(Finding { line: at.line, column: at.column, severity, code, message, hint });
+    }
+
+    /// All findings in the order of the text; the same finding at the same place is told once.
+    pub(super) fn sorted(mut self) -> Vec<Finding> {
+        self.0.sort_by(|a, b| {
+            (a.line, a.column, a.code, &a.message).cmp(&(b.line, b.column, b.code, &b.message))
+        });
+        self.0.dedup();
+        self.0
+    }
+}
+
+/// "did you mean `x`?" for the nearest candidate, or nothing if none is near.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let lower = word.to_lowercase();
+    let reach = (word.chars().count() / 3).clamp(1, 3);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(far, _)| *far <= reach)
+        .min()
+        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .unwrap_or_default()
+}
+
+/// Edit distance in which a swap of two neighbours counts as one change.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}

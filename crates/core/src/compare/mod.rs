@@ -1,0 +1,229 @@
+//! The one place that compares what is desired with what Azure shows, as Azure means it.
+//!
+//! Azure answers in its own form: ids and most words in another case, lists in another order, times and numbers written
+//! differently, members left out where they have their default. `known` says per type and path what is particular;
+//! here is what holds everywhere. Steps, drift and the proof of isolation compare through this module alone.
+
+mod canonical;
+mod known;
+mod text;
+
+use serde_json::{Map, Value};
+
+use self::known::{Rule, Rules};
+
+pub use self::{
+    canonical::canonical,
+    text::{same_id, same_role, same_word},
+};
+use crate::{mutant, pointer};
+
+/// The types of Microsoft Graph, in its own words.
+pub mod graph {
+    /// An application.
+    pub const APPLICATION: &str = "microsoft.graph.application";
+    /// A service principal.
+    pub const SERVICE_PRINCIPAL: &str = "microsoft.graph.servicePrincipal";
+    /// A federated identity credential.
+    pub const FEDERATED_CREDENTIAL: &str = "microsoft.graph.federatedIdentityCredential";
+}
+
+/// The JSON pointers, as `desired` spells them, at which `observed` is not as desired. `kind` is the resource type or
+/// one of [`graph`]; of one that is not known what holds everywhere holds. What Azure adds is its own.
+pub fn differences(kind: &str, desired: &Value, observed: &Value) -> Vec<String> {
+    let mut comparison = Comparison { rules: Rules::of(kind), at: String::new(), found: Vec::new() };
+    comparison.member(desired, Some(observed));
+    comparison.found
+}
+
+/// Whether one member, at a JSON pointer into a resource of this kind, is as desired.
+pub fn same_at(kind: &str, pointer: &str, desired: &Value, observed: &Value) -> bool {
+    let mut comparison = Comparison { rules: Rules::of(kind), at: pointer.to_owned(), found: Vec::new() };
+    let rule = comparison.rules.at(pointer);
+    // Somebody asks for this very member, so it counts even where a body can't set it.
+    comparison.value(desired, Some(observed), rule);
+    comparison.found.is_empty()
+}
+
+/// A member by its name, however it is written; of several the one that says something.
+pub fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    member_of(value.as_object()?, name)
+}
+
+fn member_of<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let exact = members.get(name);
+    let twins = members.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+    let twin = || twins.map(|(_, value)| value).find(|value| !value.is_null());
+    exact.filter(|value| !value.is_null()).or_else(twin).or(exact)
+}
+
+/// What a JSON pointer leads to, however the members on the way are written.
+pub fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if let Some(found) = value.pointer(pointer) {
+        return Some(found);
+    }
+    pointer.split('/').skip(1).try_fold(value, |value, segment| match value {
+        Value::Array(items) => items.get(segment.parse::<usize>().ok()?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            member(value, &pointer::name(segment))
+        }
+    })
+}
+
+/// The text that a JSON pointer leads to, or the empty one.
+pub fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    at(value, pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// One comparison on its way through a body.
+struct Comparison {
+    rules: Rules,
+    /// Where it is, as a JSON pointer.
+    at: String,
+    found: Vec<String>,
+}
+
+impl Comparison {
+    /// Compares what is here, unless that can't be compared.
+    fn member(&mut self, desired: &Value, observed: Option<&Value>) {
+        let rule = self.rules.at(&self.at);
+        if rule != Some(Rule::Never) {
+            self.value(desired, observed, rule);
+        }
+    }
+
+    fn value(&mut self, desired: &Value, observed: Option<&Value>, rule: Option<Rule>) {
+        let implied = if let Some(Rule::Absent(implied)) = rule { Some(implied.value()) } else { None };
+        let observed = observed.filter(|observed| !observed.is_null()).or(implied.as_ref());
+        let same = match (desired, observed) {
+            // In a PUT nothing is asked for; in Graph's PATCH a member is cleared.
+            (Value::Null, None) => true,
+            (Value::Null, Some(observed)) => !self.rules.is_graph() || is_empty(observed),
+            (Value::Object(desired), Some(Value::Object(observed))) => {
+                self.members(desired, observed, rule == Some(Rule::Whole))
+            }
+            (Value::Array(desired), Some(Value::Array(observed))) => self.items(desired, observed, rule),
+            // A map of nothing but defaults and of what can't be compared.
+            (Value::Object(desired), None) if rule != Some(Rule::Whole) => self.are_implied(desired),
+            // What is empty asks for nothing, and services leave it out.
+            (desired, None) => is_empty(desired),
+            (desired, Some(observed)) => text::same_scalar(desired, observed, rule, self.rules.is_graph()),
+        };
+        if !same {
+            self.found.push(self.at.clone());
+        }
+    }
+
+    /// Compares each desired member; `false` if the map as a whole differs.
+    fn members(&mut self, desired: &Map<String, Value>, observed: &Map<String, Value>, whole: bool) -> bool {
+        if whole && desired.len() != observed.len() {
+            return false;
+        }
+        for (name, value) in desired {
+            let seen = member_of(observed, name);
+            self.within(&pointer::segment(name), |here| here.member(value, seen));
+        }
+        true
+    }
+
+    /// Whether members that are all left out are as desired.
+    fn are_implied(&mut self, desired: &Map<String, Value>) -> bool {
+        let known = self.found.len();
+        self.members(desired, &Map::new(), false);
+        let same = self.found.len() == known;
+        self.found.truncate(known);
+        same
+    }
+
+    /// Compares two lists; `false` if they differ as lists.
+    fn items(&mut self, desired: &[Value], observed: &[Value], rule: Option<Rule>) -> bool {
+        match rule {
+            Some(Rule::Set) if !mutant::is("M39") => {
+                self.covers(desired, observed) && self.covers_back(desired, observed)
+            }
+            Some(Rule::Keyed(key)) => self.keyed(desired, observed, key),
+            _ if has_names(desired, "name") && has_names(observed, "name") => {
+                self.keyed(desired, observed, "name")
+            }
+            _ if desired.len() != observed.len() => false,
+            _ => {
+                for (at, (desired, observed)) in desired.iter().zip(observed).enumerate() {
+                    self.within(&at.to_string(), |here| here.member(desired, Some(observed)));
+                }
+                true
+            }
+        }
+    }
+
+    /// Whether every desired item is among the observed.
+    fn covers(&mut self, desired: &[Value], observed: &[Value]) -> bool {
+        desired.iter().all(|item| observed.iter().any(|other| self.are_same(item, other)))
+    }
+
+    /// Whether every observed item is among the desired.
+    fn covers_back(&mut self, desired: &[Value], observed: &[Value]) -> bool {
+        observed.iter().all(|other| desired.iter().any(|item| self.are_same(item, other)))
+    }
+
+    /// Compares lists whose items are known by a member.
+    fn keyed(&mut self, desired: &[Value], observed: &[Value], key: &str) -> bool {
+        let by = |items: &[Value], wanted: &Value| {
+            let same =
+                |item: &Value| text::same_scalar(wanted, member(item, key)?, None, false).then_some(());
+            items.iter().position(|item| same(item).is_some())
+        };
+        if desired.len() != observed.len() {
+            return false;
+        }
+        for (at, item) in desired.iter().enumerate() {
+            let place = member(item, key).and_then(|wanted| by(observed, wanted));
+            let Some((place, other)) = place.and_then(|place| Some((place, observed.get(place)?))) else {
+                return false;
+            };
+            if place == at {
+                self.within(&at.to_string(), |here| here.member(item, Some(other)));
+            } else if !self.are_same(item, other) {
+                // A pointer would lead to one item in the one list and to another in the other.
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether an item is as desired, wherever it stands.
+    fn are_same(&mut self, desired: &Value, observed: &Value) -> bool {
+        let known = self.found.len();
+        self.within("0", |here| here.member(desired, Some(observed)));
+        let same = self.found.len() == known;
+        self.found.truncate(known);
+        same
+    }
+
+    fn within(&mut self, segment: &str, compare: impl FnOnce(&mut Self)) {
+        let length = self.at.len();
+        self.at.push('/');
+        self.at.push_str(segment);
+        compare(self);
+        self.at.truncate(length);
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Whether all items have a name of their own: then Azure knows them by it, and shows them in any order.
+fn has_names(items: &[Value], key: &str) -> bool {
+    let mut names: Vec<String> = Vec::new();
+    items.iter().all(|item| {
+        let name = member(item, key).and_then(Value::as_str).map(str::to_ascii_lowercase);
+        let fresh = name.filter(|name| !names.contains(name));
+        fresh.map(|name| names.push(name)).is_some()
+    })
+}

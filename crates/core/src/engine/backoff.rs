@@ -1,0 +1,168 @@
+//! How long to wait, and when to stop.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{ids::sha256_hex, mutant, time::later};
+
+/// The engine's patience. All durations are wall-clock time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Upper bound of the first back-off; doubles with every failure in a row.
+    pub backoff_first: Duration,
+    /// Upper bound of every back-off.
+    pub backoff_most: Duration,
+    /// Failures in a row before a person is asked.
+    pub max_failures: u32,
+    /// How long something new may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report
+    /// more than five minutes.
+    pub lag_budget: Duration,
+    /// How often something is tried of whose refusal nobody knows the meaning, the first time included.
+    pub unknown_tries: u32,
+    /// The time over which those tries are spread; the last one comes at its end.
+    pub unknown_window: Duration,
+    /// How long not to see something replicated proves nothing about whether it was written.
+    pub visibility: Duration,
+    /// How long one operation may run when the service gives no limit.
+    pub operation_deadline: Duration,
+    /// How long one operation may run whatever limit the service gives.
+    pub operation_most: Duration,
+    /// Shortest time between two polls when the service names none.
+    pub poll_first: Duration,
+    /// Longest time between two polls when the service names none.
+    pub poll_most: Duration,
+    /// Writes in one turn before it is clear that writing again does not help.
+    pub max_writes: u32,
+    /// How long a resource that shows `Failed` is left alone before it is written again; doubles with every write.
+    pub repair_first: Duration,
+}
+
+impl Policy {
+    /// For Azure: patient, and polite.
+    pub fn azure() -> Self {
+        Self {
+            backoff_first: Duration::from_secs(2),
+            backoff_most: Duration::from_secs(300),
+            max_failures: 12,
+            lag_budget: Duration::from_secs(15 * 60),
+            unknown_tries: 5,
+            unknown_window: Duration::from_secs(15 * 60),
+            visibility: Duration::from_secs(15 * 60),
+            operation_deadline: Duration::from_secs(2 * 3600),
+            operation_most: Duration::from_secs(24 * 3600),
+            poll_first: Duration::from_secs(2),
+            poll_most: Duration::from_secs(30),
+            max_writes: 4,
+            repair_first: Duration::from_secs(30),
+        }
+    }
+
+    /// For a simulated Azure on the same machine: the same shape, in milliseconds.
+    pub fn local() -> Self {
+        Self {
+            backoff_first: Duration::from_millis(40),
+            backoff_most: Duration::from_secs(2),
+            max_failures: 60,
+            unknown_window: Duration::from_millis(1500),
+            visibility: Duration::from_millis(500),
+            poll_first: Duration::from_millis(20),
+            poll_most: Duration::from_millis(250),
+            repair_first: Duration::from_millis(50),
+            ..Self::azure()
+        }
+    }
+
+    /// When to try again: exponential with full jitter, and never before the service wants to be asked.
+    ///
+    /// The jitter is drawn from `seed`, so that a decision can be replayed.
+    pub(super) fn retry_at(
+        &self,
+        failures: u32,
+        retry_after: Option<Duration>,
+        seed: &str,
+        now: Timestamp,
+    ) -> Timestamp {
+        let doubled =
+            self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
+        let bound = doubled.min(self.backoff_most);
+        let jitter = bound.mul_f64(unit_interval(seed));
+        later(now, self.asked(retry_after.filter(|_| !mutant::is("M19"))).unwrap_or_default().max(jitter))
+    }
+
+    /// When to try again after an answer that nobody knows: each pause is twice the one before, and together they are
+    /// the window; a tenth at most is added, so that many tenants do not come at once.
+    pub(super) fn unknown_at(
+        &self,
+        before: u32,
+        retry_after: Option<Duration>,
+        seed: &str,
+        now: Timestamp,
+    ) -> Timestamp {
+        let pauses = self.unknown_tries.saturating_sub(1).clamp(1, 20);
+        let parts = (1u32 << pauses) - 1;
+        let part = self.unknown_window / parts * (1u32 << before.min(pauses - 1));
+        let pause = part + part.mul_f64(unit_interval(seed) / 10.0);
+        later(now, self.asked(retry_after).unwrap_or_default().max(pause))
+    }
+
+    /// When to ask again about an operation that has run since `since`: a quarter of its age, within bounds.
+    pub(super) fn poll_at(&self, since: Timestamp, after: Option<Duration>, now: Timestamp) -> Timestamp {
+        let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        later(now, self.asked(after).unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
+    }
+
+    /// How long an operation may run, given the service's own limit.
+    pub(super) fn limit(&self, given: Option<SignedDuration>) -> Duration {
+        let given = given.and_then(|given| Duration::try_from(given).ok());
+        given.map_or(self.operation_deadline, |given| given.min(self.operation_most))
+    }
+
+    /// The wait that the service asks for; no longer than an operation may take, or a slip of its pen would be for ever.
+    fn asked(&self, after: Option<Duration>) -> Option<Duration> {
+        after.map(|after| after.min(self.operation_deadline))
+    }
+}
+
+/// A number in [0, 1) from a text.
+fn unit_interval(seed: &str) -> f64 {
+    let digest = sha256_hex(seed.as_bytes());
+    u32::from_str_radix(&digest[..8], 16)
+        .map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_is_jittered_bounded_and_polite() {
+        let (policy, now) = (Policy::azure(), Timestamp::UNIX_EPOCH);
+        let mut seen = std::collections::BTreeSet::new();
+        for failures in 0..30 {
+            let at = policy.retry_at(failures, None, &format!("seed {failures}"), now);
+            assert!(at <= later(now, policy.backoff_most));
+            seen.insert(at);
+        }
+        assert!(seen.len() > 25, "no jitter");
+        let asked = policy.retry_at(0, Some(Duration::from_secs(77)), "s", now);
+        assert_eq!(asked, later(now, Duration::from_secs(77)));
+    }
+
+    #[test]
+    fn tries_of_what_nobody_knows_are_spread_over_the_window() {
+        let policy = Policy::azure();
+        let mut now = Timestamp::UNIX_EPOCH;
+        for before in 0..policy.unknown_tries - 1 {
+            let next = policy.unknown_at(before, None, &format!("seed {before}"), now);
+            assert!(next > now);
+            now = next;
+        }
+        let took = Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap();
+        assert!(took >= policy.unknown_window && took <= policy.unknown_window * 11 / 10, "{took:?}");
+        let asked = policy.unknown_at(0, Some(Duration::from_secs(77)), "s", now);
+        assert_eq!(asked, later(now, Duration::from_secs(77)));
+        let odd = Policy { unknown_tries: 0, ..policy };
+        assert!(odd.unknown_at(u32::MAX, None, "s", now) >= later(now, odd.unknown_window));
+    }
+}

@@ -1,0 +1,48 @@
+//! What waiting counts for: how long has been tried, and how long a service wants to be left alone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Change, Event, Policy};
+use crate::{
+    ids::StepName,
+    tenant::{StepRecord, StepState, Tenant, Tried},
+    time::later,
+};
+
+/// How long has been tried since the present streak of `past` began; nothing where it begins now. What passed since the
+/// last time counts up to the wait that was decided on then, or the longest back-off: for more than that nobody was there,
+/// or the clock has jumped.
+pub(super) fn tried(past: Option<&StepRecord>, policy: &Policy, now: Timestamp) -> Tried {
+    let spent = past.and_then(|record| {
+        let Tried { spent, at } = record.tried?;
+        let planned = match &record.state {
+            StepState::Backoff { until, .. } => until.duration_since(at),
+            StepState::Settling { check_at, .. } => check_at.duration_since(at),
+            StepState::Waiting
+            | StepState::Writing
+            | StepState::Ready
+            | StepState::Halted { .. }
+            | StepState::Gone => SignedDuration::ZERO,
+        };
+        let longest = SignedDuration::try_from(policy.backoff_most).unwrap_or(SignedDuration::MAX);
+        let passed = now.duration_since(at).clamp(SignedDuration::ZERO, planned.max(longest));
+        Some(spent.saturating_add(passed))
+    });
+    Tried { spent: spent.unwrap_or_default(), at: now }
+}
+
+/// Takes in of an answer that came too late how long the service wants to be left alone: that holds for whatever is asked
+/// about the step next, whoever has finished the turn that the answer was about.
+pub fn hold_off(
+    tenant: &mut Tenant,
+    name: &StepName,
+    event: &Event,
+    policy: &Policy,
+    now: Timestamp,
+) -> Change {
+    let (Event::Failed(failure) | Event::Unanswered(failure)) = event else { return Change::None };
+    let Some(after) = failure.retry_after else { return Change::None };
+    let Some(record) = tenant.steps.get_mut(name) else { return Change::None };
+    record.not_before = record.not_before.max(Some(later(now, after.min(policy.operation_deadline))));
+    Change::Minor
+}

@@ -1,0 +1,57 @@
+//! What the identities of a local world may do in the simulated Azure: the least that its blueprints need.
+
+use std::collections::BTreeSet;
+
+use azure_sim::access::{Access, HOST, Holder, PROVISIONER, REMOVER};
+use serde_json::Value;
+use tenantry_core::{
+    blueprint::{Blueprint, Fault},
+    permissions::{
+        Permissions,
+        data_plane::{GRAPH, GRAPH_OPTIONAL},
+        derive, derive_placed,
+        document::{Principals, document},
+    },
+};
+
+fn told(faults: Vec<Fault>) -> String {
+    faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>().join("; ")
+}
+
+/// The identities of a deployment that holds the least that these blueprints need, printed and read again: the
+/// provisioner, which is also the remover unless that has a client id of its own.
+///
+/// # Errors
+/// In words: what can't be derived.
+pub fn least(blueprints: &[Blueprint], stamps: &[Value], remover: Option<&str>) -> Result<Access, String> {
+    let permissions = derive(blueprints, stamps, &[]).map_err(told)?;
+    granted(&permissions, stamps, remover)
+}
+
+/// The same for blueprints with stamps of their own each: what a deployment offers, and what its tenants are made of.
+///
+/// # Errors
+/// In words: what can't be derived.
+pub fn least_placed(placed: &[(Blueprint, Vec<Value>)], stamps: &[Value]) -> Result<Access, String> {
+    granted(&derive_placed(placed, &[]).map_err(told)?, stamps, None)
+}
+
+/// The same from permissions that are already derived.
+///
+/// # Errors
+/// In words: what can't be read.
+pub fn granted(permissions: &Permissions, stamps: &[Value], remover: Option<&str>) -> Result<Access, String> {
+    let principals = Principals {
+        host: HOST.to_owned(),
+        provisioner: PROVISIONER.to_owned(),
+        remover: if remover.is_some() { REMOVER } else { PROVISIONER }.to_owned(),
+    };
+    let graph = [GRAPH, GRAPH_OPTIONAL].map(str::to_owned).into();
+    let mut holders = vec![Holder { client_id: String::new(), object_id: PROVISIONER.to_owned(), graph }];
+    holders.extend(remover.map(|client_id| Holder {
+        client_id: client_id.to_owned(),
+        object_id: REMOVER.to_owned(),
+        graph: BTreeSet::new(),
+    }));
+    Access::read(&document(permissions, stamps, &principals), holders)
+}
