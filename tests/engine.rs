@@ -62,6 +62,43 @@ fn a_pause_that_was_told_too_late_is_kept() {
     assert_eq!(engine::decide(&tenant, &sight, &BTreeSet::new(), until).acts.len(), 1);
 }
 
+/// Who checks a step's resource asks at the same address, so the pause is theirs as well.
+#[test]
+fn a_pause_that_was_told_too_late_holds_for_the_checks_too() {
+    let now = jiff::Timestamp::default();
+    let mut tenant = plans::tenant(plans::plan("a b:check<a c<a"), now);
+    let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
+    let told = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
+    engine::hold_off(&mut tenant, &plans::name("a"), &told, &Policy::azure(), now);
+    let held = |name: &str| tenant.steps[&plans::name(name)].not_before.is_some();
+    assert_eq!(["a", "b", "c"].map(held), [true, true, false]);
+}
+
+/// That the last question was not answered is no reason to give up: the reason is what was answered before it.
+#[test]
+fn a_step_is_given_up_for_what_was_answered() {
+    let given_up_for = |failures: &[Cause]| {
+        let start = jiff::Timestamp::default();
+        let (mut tenant, name) = (plans::tenant(plans::plan("a"), start), plans::name("a"));
+        let policy = Policy::azure();
+        for (number, cause) in (0..).zip(failures.iter().cycle().take(100)) {
+            let now = start + Duration::from_secs(3_600 * number);
+            let event = Event::Failed(cause.clone().into());
+            engine::apply(&mut tenant, &mut Sight::new(), &name, 0, event, &policy, now).unwrap();
+            if let Some(cause) = tenant.steps[&name].state.halted() {
+                return cause.code.clone();
+            }
+        }
+        String::new()
+    };
+    let wanting = Cause::ours(FailureClass::Wait, "check-failed", "it is still being made");
+    let silence = Cause::ours(FailureClass::Ambiguous, "no-answer", "no answer");
+    assert_eq!(given_up_for(&[wanting.clone(), silence.clone()]), "check-failed");
+    assert_eq!(given_up_for(&[silence.clone(), wanting]), "check-failed");
+    // Where nothing else was ever answered, that is the reason.
+    assert_eq!(given_up_for(&[silence]), "no-answer");
+}
+
 /// What an update says beforehand of what it removes and makes anew; the intake asks for `allowReplace` then.
 #[test]
 fn an_update_knows_beforehand_what_it_makes_anew() {

@@ -86,7 +86,7 @@ impl At<'_> {
         };
         let is_part = tries >= TRIES_OF_A_PART && removal::carrier(self.tenant, self.name).is_some();
         if !cause.class.retryable() || exhausted || is_part {
-            return self.halt(Cause { class: last_class, ..cause });
+            return self.halt(self.telling(Cause { class: last_class, ..cause }));
         }
         // A place in a line is no failure in a row, and who waits longest must not stay away longest.
         let (in_line, waits) = match (of_others, retry_after) {
@@ -117,6 +117,25 @@ impl At<'_> {
             record.state = StepState::Backoff { until, cause };
         });
         Change::Minor
+    }
+
+    /// What a streak of failures is about: that a question was not answered says nothing of the step, and what was answered
+    /// before it does.
+    fn telling(&self, cause: Cause) -> Cause {
+        let before = match self.tenant.steps.get(self.name).map(|record| &record.state) {
+            Some(StepState::Backoff { cause, .. }) => Some(cause),
+            Some(
+                StepState::Waiting
+                | StepState::Writing
+                | StepState::Settling { .. }
+                | StepState::Ready
+                | StepState::Halted { .. }
+                | StepState::Gone,
+            )
+            | None => None,
+        };
+        let before = before.filter(|before| before.class != FailureClass::Ambiguous);
+        before.filter(|_| cause.class == FailureClass::Ambiguous).cloned().unwrap_or(cause)
     }
 
     pub(super) fn halt(&mut self, cause: Cause) -> Change {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Change, Event, Policy};
 use crate::{
+    blueprint::Kind,
     ids::StepName,
     tenant::{StepRecord, StepState, Tenant, Tried},
     time::later,
@@ -42,7 +43,16 @@ pub fn hold_off(
 ) -> Change {
     let (Event::Failed(failure) | Event::Unanswered(failure)) = event else { return Change::None };
     let Some(after) = failure.retry_after else { return Change::None };
-    let Some(record) = tenant.steps.get_mut(name) else { return Change::None };
-    record.not_before = record.not_before.max(Some(later(now, after.min(policy.operation_deadline))));
+    if !tenant.steps.contains_key(name) {
+        return Change::None;
+    }
+    let until = later(now, after.min(policy.operation_deadline));
+    // Who checks a step's resource asks at the same address.
+    let asks = |(other, record): &(&StepName, &mut StepRecord)| {
+        *other == name || (record.kind == Kind::Check && record.needs.contains(name))
+    };
+    for (_, record) in tenant.steps.iter_mut().filter(asks) {
+        record.not_before = record.not_before.max(Some(until));
+    }
     Change::Minor
 }
