@@ -38,8 +38,7 @@ const CORE_FLOORS: &[&[&str]] = &[
     &["tenant"],
     &["blueprint"],
     &["ids", "secrets", "compare"],
-    // Nothing, or faults on purpose.
-    &["mutant", "pointer", "time"],
+    &["pointer", "time"],
 ];
 
 /// Who uses what does not stand below it: file, part used, why.

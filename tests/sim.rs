@@ -28,9 +28,6 @@ mod fleet;
 mod history;
 #[path = "sim/ledger.rs"]
 mod ledger;
-#[cfg(feature = "mutants")]
-#[path = "sim/mutants.rs"]
-mod mutants;
 #[path = "sim/profile.rs"]
 mod profile;
 #[path = "sim/rng.rs"]
@@ -85,7 +82,7 @@ fn few_seeds_hold_and_the_same_seed_is_the_same_trace() {
 #[test]
 fn the_canary_is_caught() {
     let report = run(CANARY, &Cut::default(), false);
-    assert!(report.wrongs.iter().any(|wrong| wrong.invariant == "M29"), "{report:?}");
+    assert!(report.wrongs.iter().any(|wrong| wrong.invariant == "canary"), "{report:?}");
 }
 
 /// I21: how long others take to become active does not depend on a neighbour that is asked for something all the time.

@@ -10,7 +10,6 @@ use futures_util::future::BoxFuture;
 use reqwest::{Client, RequestBuilder, Url, header};
 use serde_json::Value;
 use tenantry_core::{
-    mutant,
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     tenant::{Cause, FailureClass},
 };
@@ -103,7 +102,7 @@ impl HttpWire {
             let message = format!("a bad URL: {error}");
             if ours { refused(message) } else { not_followed(message) }
         })?;
-        if url.origin() != host.origin() && !mutant::is("M24") {
+        if url.origin() != host.origin() {
             return Err(not_followed("the service gave a URL on another host; it was not followed"));
         }
         // A path of our own reaches the service as it is written, or not at all: a parser that takes `..` for the

@@ -8,7 +8,6 @@ use tenantry_core::{
     blueprint::{BlueprintRef, Plan, Subject},
     engine::{self, cut, removal, wish},
     ids::TenantId,
-    mutant,
     tenant::{Extent, Goal, Operation, Spec, Status, StepState, Suspension, Tenant},
 };
 
@@ -139,11 +138,6 @@ impl Intake {
                 (tenant, previous)
             }
             (Wish::Retry { .. }, Some(mut tenant)) => {
-                if mutant::is("M26")
-                    && let Some(plan) = self.plan_of_the_day(&tenant)
-                {
-                    tenant.plan = Arc::new(plan);
-                }
                 return Self::retried(request, tenant, now);
             }
         };
@@ -189,9 +183,7 @@ impl Intake {
     ) -> Result<(), Vec<Fault>> {
         let base = self.base_of(request, tenant, pinned)?;
         let spec = changed_spec(&request.wish, tenant, &base, now)?;
-        let forgets = mutant::is("M34") && matches!(request.wish, Wish::Resume);
-        let planned = if forgets { &tenant.spec } else { &spec };
-        let plan = self.plan_with(&base, &tenant.id, tenant.incarnation, planned)?;
+        let plan = self.plan_with(&base, &tenant.id, tenant.incarnation, &spec)?;
         let consent = replace::consent(request, now);
         wish::update(tenant, spec, plan, consent.as_ref(), now)
             .map_err(|replaced| vec![replace::refusal(tenant, &request.wish, &replaced)])?;

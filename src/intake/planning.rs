@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tenantry_core::{
     blueprint::{Blueprint, BlueprintRef, Plan},
     ids::TenantId,
-    mutant,
     tenant::{Goal, Spec, Tenant},
 };
 
@@ -72,12 +71,7 @@ impl Intake {
             let configured = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
             return Ok(Base { blueprint, stamp: configured.cloned().unwrap_or_else(|| stamp_of(tenant)) });
         }
-        let of_the_day = mutant::is("M41") && matches!(request.wish, Wish::Suspend(..));
         match pinned {
-            _ if of_the_day => {
-                let blueprint = self.catalogue.choose(tenant.spec.blueprint.as_deref(), None)?;
-                Ok(Base { blueprint, stamp: stamp_of(tenant) })
-            }
             Some(Ok(blueprint)) => Ok(Base { blueprint, stamp: stamp_of(tenant) }),
             Some(Err(fault)) => Err(vec![fault]),
             None => Err(vec![catalogue::unreadable(&tenant.plan.blueprint, "it was not looked for")]),
@@ -95,13 +89,6 @@ impl Intake {
         let own =
             |fault: tenantry_core::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
         base.blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
-    }
-
-    /// What a tenant is not planned with any more: a mutant does it.
-    pub(super) fn plan_of_the_day(&self, tenant: &Tenant) -> Option<Plan> {
-        let blueprint = self.catalogue.choose(tenant.spec.blueprint.as_deref(), None).ok()?;
-        let base = Base { blueprint, stamp: self.stamps.first()?.clone() };
-        self.plan_with(&base, &tenant.id, tenant.incarnation, &tenant.spec).ok()
     }
 }
 

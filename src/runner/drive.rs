@@ -11,7 +11,6 @@ use tenantry_core::{
     blueprint::Kind,
     engine::{self, Change, Decision, Event, Outcome, Seen, Sight},
     ids::{StepName, TenantId},
-    mutant,
     steps::{Failure, Step, Verdict},
     tenant::{self, Cause, FailureClass, Proven, StepRecord, StepState, Teller, Tenant},
     time::later,
@@ -119,7 +118,7 @@ impl<'a> Drive<'a> {
                 }
             } else if let Some(next) = if acts.is_empty() { next } else { Some(now) } {
                 if next <= self.deadline && !leaving {
-                    if !self.stays_ours(next) && !mutant::is("M45") && !self.save().await? {
+                    if !self.stays_ours(next) && !self.save().await? {
                         if let Some(until) = self.overtaken().await? {
                             return Ok(Progress::Held(until));
                         }
@@ -209,7 +208,7 @@ impl<'a> Drive<'a> {
     /// the step itself waits.
     fn wait_out(&mut self, name: &StepName, turn: u32, until: Timestamp) -> bool {
         let anew = self.tenant.steps.get(name).is_some_and(|record| record.turn != turn);
-        if !anew || mutant::is("M31") {
+        if !anew {
             return false;
         }
         self.busy.insert(name.clone());
@@ -284,16 +283,6 @@ impl<'a> Drive<'a> {
     /// Saves the document as it is; `false` if somebody else saved first.
     async fn put(&mut self) -> Result<bool, StoreError> {
         self.tenant.updated_at = self.now();
-        if mutant::is("M1")
-            && let Some(latest) = self.runner.world.store.load(&self.tenant.id).await?
-        {
-            self.etag = latest.etag;
-        }
-        if mutant::is("M16") {
-            let mut without = self.tenant.clone();
-            without.notices.retain(|notice| notice.number <= self.durable_notices);
-            self.etag = self.runner.world.store.save(&without, Some(&self.etag)).await?;
-        }
         match self.runner.world.store.save(&self.tenant, Some(&self.etag)).await {
             Ok(etag) => {
                 self.etag = etag;
@@ -385,7 +374,7 @@ impl<'a> Drive<'a> {
     }
 
     async fn tell_and_leave(&mut self, next: Option<Timestamp>) -> Result<Option<Progress>, StoreError> {
-        let durable = if mutant::is("M5") { u64::MAX } else { self.durable_notices };
+        let durable = self.durable_notices;
         let (told, kept): (Vec<_>, Vec<_>) =
             self.tenant.notices.iter().cloned().partition(|notice| notice.number <= durable);
         let deployment = &self.runner.settings.deployment;

@@ -7,7 +7,6 @@ use tenantry_core::{
     blueprint::Outputs,
     engine::{Event, Seen},
     ids::ResourceId,
-    mutant,
     steps::{
         Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict,
         operation::{self, Progress},
@@ -84,7 +83,6 @@ pub(super) async fn write(wire: Arc<dyn Wire>, step: Arc<dyn Step>, seen: Option
     };
     let reply = match wire.send(request).await {
         Ok(reply) => reply,
-        Err(_) if mutant::is("M6") => return believed(),
         Err(failure) => return Event::Failed(failure),
     };
     match progress(&reply) {
@@ -94,7 +92,6 @@ pub(super) async fn write(wire: Arc<dyn Wire>, step: Arc<dyn Step>, seen: Option
             Ok(verdict @ Verdict::Matches(_)) if reply.body.is_object() => {
                 Event::Seen(Seen::Wanted(verdict, Some(reply.body)))
             }
-            Ok(_) | Err(_) if mutant::is("M15") => believed(),
             Ok(_) | Err(_) => Event::Written,
         },
         Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(held(&wire, &step, failure).await),
@@ -144,8 +141,6 @@ pub(super) async fn search(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>) -> Ev
 /// Removes what was seen.
 pub(super) async fn erase(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>, trace: Trace) -> Event {
     let Some(request) = remains.erase(&trace) else { return Event::Written };
-    let done =
-        || if mutant::is("M20") { Event::Seen(Seen::Unwanted(Trace::Nothing)) } else { Event::Written };
     let reply = match wire.send(request).await {
         Ok(reply) => reply,
         Err(failure) => return Event::Failed(failure),
@@ -157,9 +152,8 @@ pub(super) async fn erase(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>, trace:
         return Event::Seen(Seen::Unwanted(told));
     }
     match operation::after_write(&reply) {
-        Ok(Progress::Running { .. }) if mutant::is("M20") => done(),
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
-        Ok(Progress::Done) => done(),
+        Ok(Progress::Done) => Event::Written,
         Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(failure),
     }
 }
@@ -177,7 +171,6 @@ pub(super) async fn poll(wire: Arc<dyn Wire>, asked: Poll) -> Event {
     };
     match operation::after_poll(&asked, &reply) {
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
-        Ok(Progress::Done) if mutant::is("M22") => believed(),
         Ok(Progress::Done) => Event::Written,
         Ok(Progress::Ended(failure)) => Event::Failed(failure),
         Err(failure) => unanswered(failure),

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use tenantry_core::{
-    mutant,
     tenant::{Lease, Tenant},
     time::later,
 };
@@ -25,8 +24,8 @@ impl Claim {
     ) -> Result<Self, Timestamp> {
         if let Some(lease) = &tenant.lease {
             // A lease ends for others only when it has ended on every clock.
-            let ends = if mutant::is("M12") { lease.until } else { later(lease.until, settings.skew) };
-            if !mutant::is("M11") && ends > now && lease.holder != holder {
+            let ends = later(lease.until, settings.skew);
+            if ends > now && lease.holder != holder {
                 return Err(ends);
             }
         }
@@ -51,15 +50,15 @@ impl Claim {
     /// Whether a request sent now has surely taken its last effect before the lease can end on any clock.
     pub(super) fn covers_a_request(tenant: &Tenant, settings: &Settings, now: Timestamp) -> bool {
         let life = settings.request_timeout + settings.request_life + settings.skew * 2;
-        tenant.lease.as_ref().is_some_and(|lease| {
-            mutant::is("M2") || now.saturating_add(life).is_ok_and(|end| end <= lease.until)
-        })
+        tenant
+            .lease
+            .as_ref()
+            .is_some_and(|lease| now.saturating_add(life).is_ok_and(|end| end <= lease.until))
     }
 
     /// Gives the lease up, unless an unanswered request may still take effect: then it is kept until that is over.
     pub(super) fn release(tenant: &mut Tenant, settings: &Settings, now: Timestamp) {
-        match (tenant.unsure_until.filter(|until| *until > now && !mutant::is("M10")), tenant.lease.as_mut())
-        {
+        match (tenant.unsure_until.filter(|until| *until > now), tenant.lease.as_mut()) {
             (Some(until), Some(lease)) => {
                 lease.until = until;
                 // Before it has ended on every clock, whoever comes would be sent away.

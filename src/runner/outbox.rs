@@ -1,9 +1,6 @@
 //! Tells what is in the outbox: history first, then events, both at least once.
 
-use tenantry_core::{
-    mutant,
-    tenant::{Notice, Teller, event_of, row_of},
-};
+use tenantry_core::tenant::{Notice, Teller, event_of, row_of};
 
 use crate::{
     ports::World,
@@ -21,9 +18,7 @@ pub async fn announce(world: &World, deployment: &str, teller: Teller<'_>, notic
         let rows: Vec<_> = notices.iter().map(|notice| row_of(tenant, notice)).collect();
         if let Err(error) = world.store.append(&rows).await {
             tracing::warn!(tenant.id = %tenant, error = %error, "history was not written; it will be tried again");
-            if !mutant::is("M28") {
-                return false;
-            }
+            return false;
         }
     }
     let events: Vec<_> = notices.iter().filter_map(|notice| event_of(deployment, teller, notice)).collect();
@@ -53,5 +48,5 @@ pub async fn announce(world: &World, deployment: &str, teller: Teller<'_>, notic
         Teller::Intake(None) => "",
     };
     tracing::warn!(tenant.id = id, error = %failure, outbox_lag_seconds = lag, "events were not published; they will be tried again");
-    mutant::is("M3")
+    false
 }

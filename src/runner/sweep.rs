@@ -15,7 +15,7 @@ use std::{
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use tenantry_core::{ids::TenantId, mutant, tenant::Teller, time::later};
+use tenantry_core::{ids::TenantId, tenant::Teller, time::later};
 
 use super::{Progress, Runner, announce};
 use crate::{
@@ -86,7 +86,7 @@ impl Runner {
         let mut due = asked.map_err(late)??;
         self.go_on_after_the_last(&mut due);
         let mut swept = Swept { due: due.len(), ..Swept::default() };
-        let deaf = AtomicBool::new(!self.world.alarm.is_heard() && !mutant::is("M36"));
+        let deaf = AtomicBool::new(!self.world.alarm.is_heard());
         let round = Round { begun, ends: later(begun, ROUND), deaf };
         let work = async {
             self.tell_backlog(&due, BATCH, begun).await;
@@ -136,7 +136,6 @@ impl Runner {
                 Ok(Taken::Woken) => swept.woken += 1,
                 Ok(Taken::Driven) => swept.driven += 1,
                 Ok(Taken::Done) => {}
-                Err(StoreError::Unreadable { .. }) if mutant::is("M43") => return,
                 Err(StoreError::Unreadable { why, .. }) => {
                     swept.unreadable += 1;
                     match due {
@@ -173,7 +172,7 @@ impl Runner {
             // Somebody has been there since.
             return Ok(Taken::Done);
         };
-        let may_be_on_its_way = later(due_at, ON_ITS_WAY) >= round.begun || mutant::is("M36");
+        let may_be_on_its_way = later(due_at, ON_ITS_WAY) >= round.begun;
         if may_be_on_its_way && !round.deaf.load(Ordering::Relaxed) {
             // For the instant that it was due, so that it is the same wake-up as the one that may be on its way.
             let Err(failure) = self.world.alarm.wake(id, due_at).await else { return Ok(Taken::Woken) };

@@ -134,17 +134,6 @@ async fn a_list_is_read_to_its_end_on_the_services_own_host() {
     tenantry_core::steps::items(&first).unwrap_err();
 }
 
-/// What the test above is worth: with the look at the host left out, the token goes to whoever asks.
-#[cfg(feature = "mutants")]
-#[tokio::test]
-async fn mutant_m24_is_caught() {
-    let (script, elsewhere) = (Script::new([]).await, Script::new([]).await);
-    tenantry_core::mutant::choose("M24");
-    let _answer = wire(&script).send(get(&format!("{}/subscriptions/s/operations/1", elsewhere.url))).await;
-    tenantry_core::mutant::choose("");
-    assert!(!elsewhere.asked().is_empty());
-}
-
 #[tokio::test]
 async fn a_poll_url_of_four_kilobytes_is_asked_whole() {
     let script = Script::new([]).await;

@@ -322,7 +322,7 @@ fn heal(shared: &Arc<Shared>, seed: u64) {
     shared.ledger().at_rest();
     explained(shared);
     if seed == CANARY {
-        shared.wrong("M29", "this seed is to fail, to show that failures are told");
+        shared.wrong("canary", "this seed is to fail, to show that failures are told");
     }
 }
 

@@ -8,6 +8,7 @@ mod ci;
 mod crash;
 mod fuzz;
 mod infra;
+mod mutants;
 mod package;
 mod payloads;
 mod python;
@@ -39,6 +40,7 @@ cargo xtask <chore> [arguments]
   sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with all
                   that happens in it, or `--mutants`, the proof that its checkers see faults; with --fresh as many seeds
                   more that nobody has run, with --profile NAME only those that draw this profile
+  mutants         fails where a mutant of tests/sim/mutants does not fit the product any more
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
                   verify (all when none is named)
   crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         "crash" => crash::run(&rest),
         "fuzz" => run(&mut fuzz::command(&rest)),
         "infra" => infra::run(),
+        "mutants" => mutants::check().map(|()| ExitCode::SUCCESS),
         "package" => package::run(&rest),
         "samples" => samples::bring().map(|_| ExitCode::SUCCESS),
         "sim" => sim::run(&rest),
@@ -81,7 +84,12 @@ fn main() -> ExitCode {
 
 /// Runs a command in the project's root, with this process's own input and output.
 fn run(command: &mut Command) -> io::Result<ExitCode> {
-    let status = command.current_dir(root()).status()?;
+    run_in(root(), command)
+}
+
+/// The same in another folder.
+fn run_in(folder: &Path, command: &mut Command) -> io::Result<ExitCode> {
+    let status = command.current_dir(folder).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -2,8 +2,11 @@
 
 use std::{
     io,
+    path::Path,
     process::{Command, ExitCode},
 };
+
+use crate::mutants;
 
 /// What is asked of the simulator.
 #[derive(Default)]
@@ -25,16 +28,16 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
         Asked { seed: Some(_), .. } => &["many_seeds_hold"],
         Asked { .. } => &["many_seeds_hold", "a_noisy_neighbour_delays_nobody"],
     };
+    let tree = if asked.mutants { mutants::tree()? } else { crate::root().to_owned() };
     if asked.mutants {
         // One of them stands below the simulated wire.
-        let below =
-            crate::run(crate::cargo(&BUILT).args(["--features", "mutants", "--test", "adapters", "mutant"]))?;
+        let below = crate::run_in(&tree, cargo(&tree)?.args(["--test", "adapters", "a_mutant"]))?;
         if below != ExitCode::SUCCESS {
             return Ok(below);
         }
     }
     for test in tests {
-        let done = crate::run(&mut command(&asked, test))?;
+        let done = crate::run_in(&tree, &mut command(&asked, &tree, test)?)?;
         if done != ExitCode::SUCCESS {
             return Ok(done);
         }
@@ -69,11 +72,16 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
 /// How everything is built that the simulator needs.
 const BUILT: [&str; 6] = ["test", "--locked", "--package", "tenantry", "--profile", "sim"];
 
-fn command(asked: &Asked, test: &str) -> Command {
+/// Cargo for a tree; what is built stands with the rest, so that nothing of others is built twice.
+fn cargo(tree: &Path) -> io::Result<Command> {
     let mut command = crate::cargo(&BUILT);
-    if asked.mutants {
-        command.args(["--features", "mutants"]);
-    }
+    command.arg("--manifest-path").arg(tree.join("Cargo.toml"));
+    command.env("CARGO_TARGET_DIR", crate::target()?);
+    Ok(command)
+}
+
+fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
+    let mut command = cargo(tree)?;
     command.args(["--test", "sim", "--", "--ignored", "--exact", test, "--nocapture"]);
     let number = |value: Option<u64>| value.map(|value| value.to_string());
     for (name, value) in [
@@ -88,7 +96,7 @@ fn command(asked: &Asked, test: &str) -> Command {
             command.env(name, value);
         }
     }
-    command
+    Ok(command)
 }
 
 /// Seeds from here on nobody has run: each second has room for more than a run takes.

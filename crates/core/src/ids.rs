@@ -12,8 +12,6 @@ use sha2::{Digest as _, Sha256};
 
 pub use resource::{ApiVersion, ResourceId, segment_objection};
 
-use crate::mutant;
-
 /// Why a text is not an id of the wanted kind; the text itself is left out, for it may hold anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {why}")]
@@ -65,12 +63,7 @@ impl FromStr for TenantId {
         if !(3..=32).contains(&bytes.len()) {
             return Err(bad("has three to thirty-two characters"));
         }
-        let known = |b: &u8| {
-            b.is_ascii_lowercase()
-                || b.is_ascii_digit()
-                || *b == b'-'
-                || mutant::is("M25") && b.is_ascii_uppercase()
-        };
+        let known = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
         if !bytes.iter().all(known) {
             return Err(bad("holds only a-z, 0-9 and the hyphen"));
         }

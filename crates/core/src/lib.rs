@@ -24,7 +24,6 @@ pub mod drift;
 pub mod engine;
 pub mod ids;
 pub mod isolation;
-pub mod mutant;
 pub mod permissions;
 pub mod pointer;
 pub mod secrets;

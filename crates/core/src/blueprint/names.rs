@@ -7,10 +7,7 @@
 use uuid::Uuid;
 
 use super::NameRule;
-use crate::{
-    ids::{TenantId, short_hash},
-    mutant,
-};
+use crate::ids::{TenantId, short_hash};
 
 /// The namespace of role assignment names; drawn once, and never to change.
 const ROLE_ASSIGNMENTS: Uuid = Uuid::from_u128(0x5b0f_6a3e_91c4_4d27_8f6e_2c7a_b0d5_13e9);
@@ -39,11 +36,8 @@ pub struct Owner<'a> {
 pub fn derive(rule: &NameRule, kind: &str, owner: Owner<'_>, slot: &str) -> String {
     let incarnation = owner.incarnation.to_string();
     let kind = kind.to_ascii_lowercase();
-    let tenant = if mutant::is("M9") { "somebody" } else { owner.tenant.as_str() };
-    let noise = mutant::noise("M13");
-    let hash =
-        short_hash(&["name", &kind, owner.deployment, tenant, &incarnation, &format!("{slot}{noise}")]);
-    let hash = if mutant::is("M18") { String::new() } else { hash };
+    let tenant = owner.tenant.as_str();
+    let hash = short_hash(&["name", &kind, owner.deployment, tenant, &incarnation, slot]);
     let between = if rule.hyphen { "-" } else { "" };
     let fixed = rule.prefix.len() + hash.len() + 2 * between.len();
     let room = rule.length.1.saturating_sub(fixed);

@@ -4,7 +4,6 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
 use super::known::Rule;
-use crate::mutant;
 
 /// Whether two resource ids are one. Resource Manager compares them without case, and a slash at the end is no part.
 pub fn same_id(one: &str, other: &str) -> bool {
@@ -14,9 +13,6 @@ pub fn same_id(one: &str, other: &str) -> bool {
 /// Whether two ids are of one role definition: its GUID alone counts, for the same built-in role is shown with and
 /// without a subscription in front (hashicorp/terraform-provider-azurerm#13993).
 pub fn same_role(one: &str, other: &str) -> bool {
-    if mutant::is("M40") {
-        return same_id(one, other);
-    }
     let guid =
         |id: &str| id.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     !one.is_empty() && guid(one) == guid(other)

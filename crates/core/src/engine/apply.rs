@@ -8,7 +8,6 @@ use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, cut, proof, repair
 use crate::{
     blueprint::Outputs,
     ids::StepName,
-    mutant,
     steps::{Failure, Trace, Verdict},
     tenant::{
         self, Cause, FailureClass, Goal, Notice, Poll, Proof, Proven, RawAnswer, StepRecord, StepState,
@@ -34,7 +33,7 @@ pub fn apply(
     now: Timestamp,
 ) -> Result<Change, IllegalEvent> {
     let record = tenant.steps.get(name);
-    let legal = record.filter(|record| (record.turn == turn || mutant::is("M7")) && is_legal(record, &event));
+    let legal = record.filter(|record| record.turn == turn && is_legal(record, &event));
     let Some(record) = legal else {
         let state = record.map_or("unknown", |record| record.state.word());
         return Err(IllegalEvent { step: name.to_string(), state, event: event.word() });
@@ -151,7 +150,7 @@ impl At<'_> {
             Verdict::Absent | Verdict::Foreign(_) | Verdict::Lingering(_) => {}
         }
         match verdict {
-            Verdict::Matches(_) if !written && self.may_be_unseen() && !mutant::is("M30") => {
+            Verdict::Matches(_) if !written && self.may_be_unseen() => {
                 // It may show what was there before the last write, or before one that was meant and never sent, for the
                 // wish may have come back to what it was. Writing what is there already does no harm.
                 let differs = Verdict::Differs(Vec::new());
@@ -224,8 +223,8 @@ impl At<'_> {
         let Proof { verdict, digest, reasons, .. } = &proven.proof;
         let passes = match verdict {
             tenant::Verdict::Verified => true,
-            tenant::Verdict::Inconclusive => self.accepts_a_gap() || mutant::is("M32"),
-            tenant::Verdict::Violated => mutant::is("M32"),
+            tenant::Verdict::Inconclusive => self.accepts_a_gap(),
+            tenant::Verdict::Violated => false,
         };
         if passes {
             let outputs = [("verdict", verdict.word()), ("digest", digest)];
@@ -287,7 +286,7 @@ impl At<'_> {
     fn began(&mut self, target: Option<serde_json::Value>, seen: Option<&Seen>) -> Change {
         let now = self.now;
         self.record(|record| {
-            record.state = if mutant::is("M14") { StepState::Ready } else { StepState::Writing };
+            record.state = StepState::Writing;
             record.written = false;
             record.not_before = None;
             // What is written once more to be sure has been found before.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{ids::sha256_hex, mutant, time::later};
+use crate::{ids::sha256_hex, time::later};
 
 /// The engine's patience. All durations are wall-clock time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Policy {
             self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
         let bound = doubled.min(self.backoff_most);
         let jitter = bound.mul_f64(unit_interval(seed));
-        later(now, self.asked(retry_after.filter(|_| !mutant::is("M19"))).unwrap_or_default().max(jitter))
+        later(now, self.asked(retry_after).unwrap_or_default().max(jitter))
     }
 
     /// When to try again after an answer that nobody knows: each pause is twice the one before, and together they are

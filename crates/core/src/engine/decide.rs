@@ -8,7 +8,6 @@ use super::{Outcome, Seen, Sight, removal};
 use crate::{
     blueprint::Kind,
     ids::StepName,
-    mutant,
     steps::{Trace, Verdict},
     tenant::{Cause, FailureClass, Goal, StepRecord, StepState, Tenant},
 };
@@ -75,8 +74,7 @@ fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
                 && other.needs.contains(name)
                 && !removal::is_carried(tenant, other)
         };
-        return mutant::is("M21")
-            || !(removal::is_carried(tenant, record) || tenant.steps.values().any(stands));
+        return !(removal::is_carried(tenant, record) || tenant.steps.values().any(stands));
     }
     // A proof speaks of what is left, so it waits for what still goes.
     let early = record.kind == Kind::Isolation

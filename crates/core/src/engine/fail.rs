@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Change, apply::At, removal, waits};
 use crate::{
-    mutant,
     steps::Failure,
     tenant::{Cause, FailureClass, StepRecord, StepState},
 };
@@ -65,7 +64,7 @@ impl At<'_> {
         // Work that is taken on and then fails, again and again, is as good as refused each time.
         let tries = failures.max(past.attempts.saturating_sub(1));
         let often = past.attempts > LAG_PATIENCE * policy.max_failures;
-        let of_others = cause.is_turn_of_others() && !mutant::is("M44");
+        let of_others = cause.is_turn_of_others();
         let exhausted = match cause.class {
             // Others are served first. That says nothing about this step, however long the line is.
             _ if of_others => false,

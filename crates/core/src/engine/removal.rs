@@ -11,7 +11,6 @@ use serde_json::Value;
 use crate::{
     blueprint::{Kind, Plan, ResourceType},
     ids::StepName,
-    mutant,
     tenant::{Consent, FailureClass, Goal, Ground, StepRecord, StepState, Tenant},
 };
 
@@ -24,7 +23,7 @@ pub(super) fn ground(tenant: &Tenant, plan: &Plan, name: &StepName) -> Option<Gr
     if !plan.steps.contains_key(name) {
         return Some(Ground::LeftPlan);
     }
-    if mutant::is("M50") || !(record.in_use || record.state == StepState::Ready) {
+    if !(record.in_use || record.state == StepState::Ready) {
         return Some(Ground::NeverReady);
     }
     record.consent.clone().map(Ground::Consent)

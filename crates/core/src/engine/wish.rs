@@ -12,7 +12,6 @@ use super::{cut, outcome::common_data, removal, repair};
 use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
-    mutant,
     tenant::{
         Channel, Consent, Goal, Ground, Later, Operation, Placement, Spec, Status, StepRecord, StepState,
         Tenant, UnknownCodes,
@@ -113,7 +112,7 @@ pub fn update(
         Some(consent) => removal::consent(tenant, &anew.into_iter().collect(), consent),
     }
     let kept = kept_after_all(tenant, &plan);
-    let doomed = if mutant::is("M33") { BTreeSet::new() } else { going(tenant, &plan) };
+    let doomed = going(tenant, &plan);
     let nothing_new = doomed.is_empty() && repair::asks_for_nothing_new(tenant, &plan);
     tenant.goal = Goal::Present;
     removal::mark(tenant, &plan, &doomed, now).map_err(|kept| kept.into_iter().collect::<Vec<_>>())?;

@@ -12,7 +12,6 @@ use std::{collections::BTreeMap, ops::Range};
 use serde_json::Value;
 
 use super::forms::{base64_keys, marked_keys, private_keys, user_infos, web_tokens};
-use crate::mutant;
 
 /// What stands where a secret stood.
 pub(super) const GONE: &str = "[redacted]";
@@ -67,9 +66,6 @@ const SCHEMES: [&str; 5] = ["bearer", "basic", "sharedkey", "sharedkeylite", "ne
 
 /// The text without secrets. A text that has none is returned as it is, and so is one that was redacted before.
 pub fn redact(text: &str) -> String {
-    if mutant::is("M23") {
-        return text.to_owned();
-    }
     let trimmed = text.trim_start();
     let json =
         trimmed.starts_with(['{', '[', '"']).then(|| serde_json::from_str::<Value>(text).ok()).flatten();

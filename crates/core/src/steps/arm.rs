@@ -13,7 +13,6 @@ use crate::{
     blueprint::{Outputs, Purge, ResourceType},
     compare,
     ids::{ApiVersion, ResourceId, segment_objection},
-    mutant,
     tenant::{Cause, FailureClass},
 };
 
@@ -97,7 +96,7 @@ impl Place {
         // Names of tags are compared without case, and may come back so.
         let tag = |name: &str| compare::member(compare::member(resource, "tags")?, name)?.as_str();
         let ours = self.owner.iter().all(|(name, value)| tag(name) == Some(value.as_str()));
-        (!ours && !mutant::is("M17")).then(|| match tag("tenantry-tenant") {
+        (!ours).then(|| match tag("tenantry-tenant") {
             Some(tenant) => format!("tenant {}", failure::word(tenant)),
             None => "somebody else: it lacks tenantry's tags".to_owned(),
         })

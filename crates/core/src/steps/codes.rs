@@ -4,12 +4,9 @@
 //! `by_status` is tried again a few times over a window (`FailureClass::Unknown`), and its code is counted, so that the
 //! table grows from what was seen.
 
-use crate::{
-    mutant,
-    tenant::FailureClass::{
-        self, Denied, NameHeld, NeedsProvider, Permanent, Quota, ReplicationLag, Throttled, Transient,
-        Unknown, Wait,
-    },
+use crate::tenant::FailureClass::{
+    self, Denied, NameHeld, NeedsProvider, Permanent, Quota, ReplicationLag, Throttled, Transient, Unknown,
+    Wait,
 };
 
 /// A code, what it means, and where that is known from.
@@ -224,7 +221,7 @@ pub(super) fn by_status(status: u16) -> FailureClass {
         // A redirect is never followed: whoever stands in the service's place may be gone the next time.
         300..=399 | 401 | 408 | 425 | 500..=599 => Transient,
         409 | 412 | 423 => Wait,
-        _ if PERMANENT.contains(&status) || mutant::is("M37") => Permanent,
+        _ if PERMANENT.contains(&status) => Permanent,
         _ => Unknown,
     }
 }

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Failure, Reply, Request, failure};
-use crate::mutant;
 
 /// How many pages one list may have; of a longer one nothing is concluded.
 pub const MAX_PAGES: usize = 500;
@@ -53,7 +52,7 @@ impl Pages {
         if !reply.is_success() {
             return if later { Err(failure::classify(&reply)) } else { Ok(Page::Complete(reply)) };
         }
-        let link = link(&reply.body)?.filter(|_| !mutant::is("M38"));
+        let link = link(&reply.body)?;
         let Some(Value::Array(more)) = reply.body.get_mut("value").map(Value::take) else {
             return Err(Failure::nonsense(format!("page {} of the list has no items", self.read)));
         };

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::{
     ids::TenantId,
-    mutant,
     tenant::{Notice, Story},
 };
 
@@ -81,7 +80,7 @@ pub fn event_of(deployment: &str, teller: Teller<'_>, notice: &Notice) -> Option
     };
     Some(CloudEvent {
         specversion: "1.0".to_owned(),
-        id: format!("{operation_id}/{sequence:04}{}", mutant::noise("M4")),
+        id: format!("{operation_id}/{sequence:04}"),
         kind: format!("io.tenantry.{kind}.v1"),
         source,
         subject,

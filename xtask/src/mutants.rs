@@ -1,0 +1,109 @@
+//! The mutants: seeded faults in the product, each a patch in `tests/sim/mutants` that is named by what it breaks. None is
+//! in the product itself. They are put together into a copy of the tree, which is built once; a test in it chooses one
+//! after the other.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Where the patches are.
+const PATCHES: &str = "tests/sim/mutants";
+/// What chooses one of them, and the tests that look for them.
+const HOOKS: &str = "hooks.patch";
+/// The module that knows which one is at work, and where it belongs.
+const CHOOSER: (&str, &str) = ("tests/sim/mutants/mutant.rs", "crates/core/src/mutant.rs");
+
+/// Looks whether each patch fits the tree as it is.
+pub(crate) fn check() -> io::Result<()> {
+    let mut wrong = Vec::new();
+    for patch in patches(crate::root())? {
+        if crate::done(git(crate::root()).args(["apply", "--check"]).arg(&patch)).is_err() {
+            wrong.push(patch.display().to_string());
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "the product has changed where these are to break it: {}",
+        wrong.join(", ")
+    )))
+}
+
+/// A copy of the tree with all mutants in it, beside what is built.
+pub(crate) fn tree() -> io::Result<PathBuf> {
+    let tree = crate::target()?.join("mutants");
+    let files = files()?;
+    let patches = patches(crate::root())?;
+    // What a patch or an earlier copy has left is laid over by the file as it is now.
+    for file in &files {
+        copy(&crate::root().join(file), &tree.join(file))?;
+    }
+    remove_others(&tree, &tree, &files)?;
+    fs::copy(crate::root().join(CHOOSER.0), tree.join(CHOOSER.1))?;
+    for patch in patches {
+        crate::done(git(&tree).args(["apply", "-C1"]).arg(&patch))?;
+    }
+    Ok(tree)
+}
+
+/// `git` in a folder that it takes for no part of a repository, so that a patch speaks of what is there.
+fn git(folder: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.current_dir(folder).env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap_or(folder));
+    git
+}
+
+/// The patches, in the order of their names.
+fn patches(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(root.join(PATCHES))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|is| is == "patch") {
+            found.insert(path);
+        }
+    }
+    if found.is_empty() || !found.contains(&root.join(PATCHES).join(HOOKS)) {
+        return Err(io::Error::other(format!("{PATCHES} has no mutants")));
+    }
+    Ok(found)
+}
+
+/// Every file that belongs to the tree, in the index or new.
+fn files() -> io::Result<BTreeSet<PathBuf>> {
+    let mut list = Command::new("git");
+    list.current_dir(crate::root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let listed = list.output()?;
+    if !listed.status.success() {
+        return Err(io::Error::other("git does not list the files"));
+    }
+    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let files = names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from);
+    Ok(files.filter(|file| crate::root().join(file).is_file()).collect())
+}
+
+/// Copies what differs alone, so that cargo builds no more than has changed.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let text = fs::read(from)?;
+    if fs::read(to).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    fs::create_dir_all(to.parent().unwrap_or(to))?;
+    fs::write(to, text)
+}
+
+/// Removes from the copy what the tree does not have any more.
+fn remove_others(tree: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(tree, &path, files)?;
+        } else if path.strip_prefix(tree).is_ok_and(|file| !files.contains(file)) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
