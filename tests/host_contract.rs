@@ -17,7 +17,7 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use tenantry::host::{
     Answer, Functions, Invocation, Message, Timer, Trigger, bind,
-    functions::{self, Kind},
+    functions::{Function, Kind},
     serve,
 };
 use tokio::{
@@ -424,7 +424,7 @@ async fn shutdown_ends_the_server() {
 proptest! {
     #[test]
     fn every_body_arrives_as_it_was_sent(bytes: Vec<u8>, text in any::<String>()) {
-        let signup = functions::find("signup").unwrap();
+        let signup = Function::named("signup").unwrap();
         let parse = |data: String| {
             let envelope = json!({ "Data": { "signupMsg": data } }).to_string();
             let Trigger::Message(message) = Trigger::parse(signup, envelope.as_bytes()).unwrap() else { panic!() };
@@ -436,7 +436,7 @@ proptest! {
 
     #[test]
     fn no_envelope_makes_the_parser_panic(bytes: Vec<u8>, name in "[A-Za-z]{1,12}", value in any::<String>()) {
-        for function in &functions::FUNCTIONS {
+        for function in &Function::ALL {
             let _ = Trigger::parse(function, &bytes);
             for shape in [json!(value), json!([value]), json!({ &name: value }), json!({ "Url": value })] {
                 let metadata = json!({ &name: shape, "EnqueuedTime": value, "DeliveryCount": value });

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tenantry::{
     config::{Config, Identity, SETTINGS, WakeUps},
     host::{
-        functions::{FUNCTIONS, Kind},
+        functions::{Function, Kind},
         late,
     },
     local::host::{App, TriggerKind},
@@ -46,13 +46,13 @@ fn function_files_host_file_and_table_say_the_same() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let app = App::embedded().unwrap();
     assert_eq!(app, App::read(root).unwrap(), "a function folder is not compiled in");
-    let mut named: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+    let mut named: Vec<&str> = Function::ALL.into_iter().map(|function| function.name).collect();
     named.sort_unstable();
     assert_eq!(named, app.functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>());
-    for function in &FUNCTIONS {
+    for function in Function::ALL {
         let file = app.function(function.name).unwrap();
         let trigger = file.trigger();
-        assert_eq!((trigger.name.as_str(), trigger.direction.as_str()), (function.kind.binding(), "in"));
+        assert_eq!((trigger.name.as_str(), trigger.direction.as_str()), (function.kind().binding(), "in"));
         match function.kind {
             Kind::QueueMessage { .. } => {
                 assert_eq!(file.kind(), Some(TriggerKind::ServiceBus));
@@ -83,7 +83,8 @@ fn function_files_host_file_and_table_say_the_same() {
         "Azure.Core tells of each storage call otherwise"
     );
     // A failure that is kept back must be told before the host ends the handler for it.
-    let queues = FUNCTIONS.iter().filter(|function| matches!(function.kind, Kind::QueueMessage { .. }));
+    let queues =
+        Function::ALL.into_iter().filter(|function| matches!(function.kind, Kind::QueueMessage { .. }));
     for function in queues {
         let longest = late::patience(function.name, Some(u32::MAX));
         assert!(longest * 2 < app.host.function_timeout.unwrap(), "{}: {longest:?}", function.name);
@@ -160,7 +161,7 @@ fn the_sample_of_local_settings_is_enough_for_host_and_program() {
     assert_eq!((values["FUNCTIONS_WORKER_RUNTIME"].as_str()), "custom");
     let mut of_host: BTreeSet<String> =
         ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"].map(str::to_owned).into();
-    for function in &FUNCTIONS {
+    for function in Function::ALL {
         let file = json(&format!("{}/function.json", function.name));
         let bindings = file["bindings"].as_array().unwrap().iter();
         of_host.extend(bindings.filter_map(|binding| Some(binding["connection"].as_str()?.to_owned())));

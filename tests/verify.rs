@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tenantry::{
     audit::Auditor,
     config::{Isolation, Quarantine},
-    host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
+    host::{Answer, Functions as _, Invocation, Trigger, functions::Function, routes::Routes},
     ports::{Listed, Wire, World},
     runner::Settings,
 };
@@ -439,7 +439,7 @@ async fn audited(stage: &Stage) -> Vec<String> {
         vec![local_stamp()],
         "another process",
     );
-    let function = find("audit").unwrap();
+    let function = Function::named("audit").unwrap();
     let trigger = Trigger::parse(function, br#"{"Data": {"timer": {}}, "Metadata": {}}"#).unwrap();
     let function = function.name.to_owned();
     let answer = routes.call(Invocation { function, id: None, traceparent: None, trigger }).await;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
 use tenantry::{
-    host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
+    host::{Answer, Functions as _, Invocation, Trigger, functions::Function, routes::Routes},
     ports::{Listed, World},
     runner::Settings,
 };
@@ -39,9 +39,9 @@ async fn deliver(routes: &Routes) -> (u16, Value) {
         "Headers": {"aeg-event-type": ["Notification"]}, "Body": delivery().to_string(),
     });
     let envelope = json!({"Data": {"req": request}, "Metadata": {}}).to_string();
-    let function = find("events").unwrap();
+    let function = Function::named("events").unwrap();
     let trigger = Trigger::parse(function, envelope.as_bytes()).unwrap();
-    let call = Invocation { function: function.name.to_owned(), id: None, traceparent: None, trigger };
+    let call = Invocation { function, id: None, traceparent: None, trigger };
     let Answer::Http { status, body, .. } = routes.call(call).await else { panic!("no answer") };
     (status, serde_json::from_str(&body).unwrap())
 }

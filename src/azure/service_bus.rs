@@ -30,6 +30,8 @@ use crate::{
 pub const REQUESTS: &str = "tenant-requests";
 /// The queue of wake-ups.
 pub const WAKE_UPS: &str = "tenant-wakeups";
+/// Where the broker puts requests that could not be taken in, again and again.
+pub const DEAD_LETTERS: &str = "tenant-requests/$deadletterqueue";
 /// A wake-up that nobody took for so long is of no use any more: the sweep has been there.
 const WAKE_UP_LIFE: Duration = Duration::from_secs(3600);
 

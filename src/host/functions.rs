@@ -26,6 +26,8 @@
 //! - `sessionIdleTimeout` of two seconds (the default is a minute): a session whose tenant sends nothing more must not
 //!   keep one of the concurrent sessions occupied.
 
+use crate::azure::service_bus::{DEAD_LETTERS, REQUESTS, WAKE_UPS};
+
 /// How a function is triggered, with the names of its bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -33,6 +35,8 @@ pub enum Kind {
     QueueMessage {
         /// The trigger's binding name.
         binding: &'static str,
+        /// The queue that its messages come from.
+        queue: &'static str,
     },
     /// A timer.
     Timer {
@@ -52,35 +56,86 @@ impl Kind {
     /// The trigger's binding name, which keys `Data` in the envelope.
     pub const fn binding(self) -> &'static str {
         match self {
-            Self::QueueMessage { binding } | Self::Timer { binding } | Self::Http { binding, .. } => binding,
+            Self::QueueMessage { binding, .. } | Self::Timer { binding } | Self::Http { binding, .. } => {
+                binding
+            }
         }
     }
 }
 
-/// One function: its folder's name and its trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Function {
-    /// The name of the folder, of the function, and of the path that the host posts to.
-    pub name: &'static str,
-    /// Its trigger.
-    pub kind: Kind,
+/// A function of the app. Whoever adds one is told by the compiler where its trigger and its work are to be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Function {
+    /// Requests from the queue `tenant-requests`.
+    Signup,
+    /// Wake-ups: a tenant's next attempt is due.
+    Resume,
+    /// The timer that looks for tenants whose wake-up was lost.
+    Sweep,
+    /// The timer that proves isolation.
+    Audit,
+    /// The timer that looks for drift.
+    Drift,
+    /// Requests that were dead-lettered.
+    DeadLetter,
+    /// Tenants over HTTP: list, show, submit.
+    Tenants,
+    /// A person's retry over HTTP.
+    Retry,
+    /// A person's reconciliation over HTTP.
+    Reconcile,
+    /// Requests as CloudEvents from Event Grid.
+    Events,
 }
 
-/// All functions of the app.
-pub const FUNCTIONS: [Function; 10] = [
-    Function { name: "signup", kind: Kind::QueueMessage { binding: "signupMsg" } },
-    Function { name: "resume", kind: Kind::QueueMessage { binding: "wakeupMsg" } },
-    Function { name: "sweep", kind: Kind::Timer { binding: "sweepTimer" } },
-    Function { name: "audit", kind: Kind::Timer { binding: "auditTimer" } },
-    Function { name: "drift", kind: Kind::Timer { binding: "driftTimer" } },
-    Function { name: "deadletter", kind: Kind::QueueMessage { binding: "deadMsg" } },
-    Function { name: "tenants", kind: Kind::Http { binding: "req", output: "res" } },
-    Function { name: "retry", kind: Kind::Http { binding: "req", output: "res" } },
-    Function { name: "reconcile", kind: Kind::Http { binding: "req", output: "res" } },
-    Function { name: "events", kind: Kind::Http { binding: "req", output: "res" } },
-];
+impl Function {
+    /// All functions of the app.
+    pub const ALL: [Self; 10] = [
+        Self::Signup,
+        Self::Resume,
+        Self::Sweep,
+        Self::Audit,
+        Self::Drift,
+        Self::DeadLetter,
+        Self::Tenants,
+        Self::Retry,
+        Self::Reconcile,
+        Self::Events,
+    ];
 
-/// The function of that name. Case is ignored, as the host ignores it.
-pub fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS.iter().find(|function| function.name.eq_ignore_ascii_case(name))
+    /// The name of the folder, of the function, and of the path that the host posts to.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signup => "signup",
+            Self::Resume => "resume",
+            Self::Sweep => "sweep",
+            Self::Audit => "audit",
+            Self::Drift => "drift",
+            Self::DeadLetter => "deadletter",
+            Self::Tenants => "tenants",
+            Self::Retry => "retry",
+            Self::Reconcile => "reconcile",
+            Self::Events => "events",
+        }
+    }
+
+    /// Its trigger.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Signup => Kind::QueueMessage { binding: "signupMsg", queue: REQUESTS },
+            Self::Resume => Kind::QueueMessage { binding: "wakeupMsg", queue: WAKE_UPS },
+            Self::DeadLetter => Kind::QueueMessage { binding: "deadMsg", queue: DEAD_LETTERS },
+            Self::Sweep => Kind::Timer { binding: "sweepTimer" },
+            Self::Audit => Kind::Timer { binding: "auditTimer" },
+            Self::Drift => Kind::Timer { binding: "driftTimer" },
+            Self::Tenants | Self::Retry | Self::Reconcile | Self::Events => {
+                Kind::Http { binding: "req", output: "res" }
+            }
+        }
+    }
+
+    /// The function of that name. Case is ignored, as the host ignores it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.name().eq_ignore_ascii_case(name))
+    }
 }

@@ -18,8 +18,8 @@ use super::{
 /// One call of one function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// The function, as [`functions::FUNCTIONS`](super::functions::FUNCTIONS) spells it.
-    pub function: String,
+    /// Which one.
+    pub function: Function,
     /// The host's id of this attempt; a redelivery has a new one. From `X-Azure-Functions-InvocationId`.
     pub id: Option<String>,
     /// The W3C trace context, when the host sends one.
@@ -127,14 +127,14 @@ impl Trigger {
     ///
     /// # Errors
     /// [`BadEnvelope`] when it is no envelope or has no value that fits the function's trigger.
-    pub fn parse(function: &'static Function, envelope: &[u8]) -> Result<Self, BadEnvelope> {
+    pub fn parse(function: Function, envelope: &[u8]) -> Result<Self, BadEnvelope> {
         let envelope: Value =
             serde_json::from_slice(envelope).map_err(|error| BadEnvelope::NotJson(error.to_string()))?;
         let data = envelope.get("Data").and_then(Value::as_object).ok_or(BadEnvelope::NoData)?;
         let (binding, value) = trigger_value(function, data)?;
         let wrong =
-            |wanted| BadEnvelope::WrongValue { function: function.name, binding: binding.clone(), wanted };
-        match function.kind {
+            |wanted| BadEnvelope::WrongValue { function: function.name(), binding: binding.clone(), wanted };
+        match function.kind() {
             Kind::QueueMessage { .. } => {
                 let none = Map::new();
                 let metadata = envelope.get("Metadata").and_then(Value::as_object).unwrap_or(&none);
@@ -151,17 +151,17 @@ impl Trigger {
 
 /// The value of the trigger: by its name, or the only one there is. A renamed binding is then harmless.
 fn trigger_value<'a>(
-    function: &Function,
+    function: Function,
     data: &'a Map<String, Value>,
 ) -> Result<(String, &'a Value), BadEnvelope> {
-    let binding = function.kind.binding();
+    let binding = function.kind().binding();
     if let Some(value) = data.get(binding) {
         return Ok((binding.to_owned(), value));
     }
     let mut members = data.iter();
     match (members.next(), members.next()) {
         (Some((name, value)), None) => Ok((name.clone(), value)),
-        _ => Err(BadEnvelope::NoValue { function: function.name, binding }),
+        _ => Err(BadEnvelope::NoValue { function: function.name(), binding }),
     }
 }
 

@@ -25,10 +25,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long at most, so that what is well again is noticed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Its messages have no other queue to go to: what fails there comes again for ever.
-const LAST_RESORT: &str = "deadletter";
+const LAST_RESORT: Function = Function::DeadLetter;
 
 /// How long a failure of a delivery is kept back. A delivery without a number, as by hand, counts as the first.
-pub fn patience(function: &str, delivery_count: Option<u32>) -> Duration {
+pub fn patience(function: Function, delivery_count: Option<u32>) -> Duration {
     if function == LAST_RESORT {
         return LONGEST;
     }
@@ -44,7 +44,7 @@ pub(super) async fn call(
     mut ending: watch::Receiver<bool>,
 ) -> Answer {
     let Trigger::Message(message) = &invocation.trigger else { return functions.call(invocation).await };
-    let patience = patience(&invocation.function, message.delivery_count);
+    let patience = patience(invocation.function, message.delivery_count);
     let (begun, mut pause) = (Instant::now(), PAUSE);
     loop {
         let answer = functions.call(invocation.clone()).await;
@@ -54,7 +54,7 @@ pub(super) async fn call(
             return answer;
         }
         tracing::debug!(
-            function.name = invocation.function,
+            function.name = invocation.function.name(),
             invocation.id = invocation.id,
             why,
             "not saved yet"
@@ -68,8 +68,8 @@ pub(super) async fn call(
 
 /// Waits with the answer to a failure that trying again does not mend: only where nothing else would keep the message
 /// from coming again at once, for ever.
-pub(super) async fn hold(function: &Function, mut ending: watch::Receiver<bool>) {
-    if function.name == LAST_RESORT {
+pub(super) async fn hold(function: Function, mut ending: watch::Receiver<bool>) {
+    if function == LAST_RESORT {
         wait(LONGEST, &mut ending).await;
     }
 }

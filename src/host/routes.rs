@@ -13,7 +13,7 @@ use tenantry_core::{
     tenant::{Action, Channel},
 };
 
-use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger};
+use super::{Answer, Functions, HttpCall, Invocation, Message, Trigger, functions::Function};
 use crate::{
     api::{self, Response},
     audit::{DRIFT_PORTION, PORTION, Scanner},
@@ -85,19 +85,37 @@ impl Functions for Routes {
     fn call(&self, invocation: Invocation) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
             let id = invocation.id.unwrap_or_default();
-            match (invocation.function.as_str(), invocation.trigger) {
-                ("resume", Trigger::Message(message)) => self.resume(&message).await,
+            match (invocation.function, invocation.trigger) {
+                (Function::Signup, Trigger::Message(message)) => self.take_in(&message).await,
+                (Function::Resume, Trigger::Message(message)) => self.resume(&message).await,
                 // A dead-lettered request is taken in like any other: whatever made it fail may have passed.
-                ("deadletter", Trigger::Message(message)) => self.take_in_dead_letter(&message).await,
-                (_, Trigger::Message(message)) => self.take_in(&message).await,
-                ("audit", Trigger::Timer(_)) => self.audit().await,
-                ("drift", Trigger::Timer(_)) => self.drift().await,
-                (_, Trigger::Timer(_)) => self.sweep().await,
-                (_, Trigger::Http(call)) if call.lost_its_body() => http(api::length_required()),
-                ("retry", Trigger::Http(call)) => http(self.act(Action::Retry, &call, &id).await),
-                ("reconcile", Trigger::Http(call)) => http(self.act(Action::Reconcile, &call, &id).await),
-                ("events", Trigger::Http(call)) => http(self.events(&call).await),
-                (_, Trigger::Http(call)) => http(self.tenants(&call).await),
+                (Function::DeadLetter, Trigger::Message(message)) => self.take_in_dead_letter(&message).await,
+                (Function::Sweep, Trigger::Timer(_)) => self.sweep().await,
+                (Function::Audit, Trigger::Timer(_)) => self.audit().await,
+                (Function::Drift, Trigger::Timer(_)) => self.drift().await,
+                (
+                    Function::Tenants | Function::Retry | Function::Reconcile | Function::Events,
+                    Trigger::Http(call),
+                ) if call.lost_its_body() => http(api::length_required()),
+                (Function::Tenants, Trigger::Http(call)) => http(self.tenants(&call).await),
+                (Function::Retry, Trigger::Http(call)) => http(self.act(Action::Retry, &call, &id).await),
+                (Function::Reconcile, Trigger::Http(call)) => {
+                    http(self.act(Action::Reconcile, &call, &id).await)
+                }
+                (Function::Events, Trigger::Http(call)) => http(self.events(&call).await),
+                // The envelope is read by the function's own trigger, so this is nobody's call.
+                (
+                    function @ (Function::Signup | Function::Resume | Function::DeadLetter),
+                    Trigger::Timer(_) | Trigger::Http(_),
+                )
+                | (
+                    function @ (Function::Sweep | Function::Audit | Function::Drift),
+                    Trigger::Message(_) | Trigger::Http(_),
+                )
+                | (
+                    function @ (Function::Tenants | Function::Retry | Function::Reconcile | Function::Events),
+                    Trigger::Message(_) | Trigger::Timer(_),
+                ) => Answer::TryAgain { why: format!("{} has another trigger", function.name()) },
             }
         })
     }

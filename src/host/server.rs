@@ -19,11 +19,7 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{
-    Answer, BadEnvelope, Functions, Invocation, Trigger,
-    functions::{self, Function},
-    late, trace,
-};
+use super::{Answer, BadEnvelope, Functions, Invocation, Trigger, functions::Function, late, trace};
 use crate::ports::{Clock as _, SystemClock};
 
 /// The largest envelope that is read, in bytes. A Standard message of 256 KiB makes about 350 KiB of base64, a Premium
@@ -102,8 +98,8 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
             not_allowed("GET")
         };
     }
-    let Some(function) = functions::find(name) else {
-        let known: Vec<&str> = functions::FUNCTIONS.iter().map(|function| function.name).collect();
+    let Some(function) = Function::named(name) else {
+        let known = Function::ALL.map(Function::name);
         return failure(StatusCode::NOT_FOUND, &format!("no such function; there are {}", known.join(", ")));
     };
     if head.method != Method::POST {
@@ -116,26 +112,26 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
     let trigger = match read {
         Ok(trigger) => trigger,
         Err((status, why)) => {
-            tracing::warn!(function.name = function.name, why, "an envelope was refused");
+            tracing::warn!(function.name = function.name(), why, "an envelope was refused");
             late::hold(function, served.ending).await;
             return failure(status, &why);
         }
     };
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let invocation = Invocation {
-        function: function.name.to_owned(),
+        function,
         id: header("x-azure-functions-invocationid"),
         traceparent: header("traceparent"),
         trigger,
     };
-    run(served, function, invocation).await
+    run(served, invocation).await
 }
 
 /// Runs the function in a task of its own, so that a panic ends there and a host that hangs up does not end it.
-async fn run(served: Served, function: &'static Function, invocation: Invocation) -> Response {
-    let id = invocation.id.clone();
-    trace::queue_age(function, &invocation);
-    let mut span = trace::begin(function, &invocation);
+async fn run(served: Served, invocation: Invocation) -> Response {
+    let (function, id) = (invocation.function, invocation.id.clone());
+    trace::queue_age(&invocation);
+    let mut span = trace::begin(&invocation);
     let Served { functions, mut gone, ending } = served;
     let told = ending.clone();
     let task = tokio::spawn(async move {
@@ -153,7 +149,7 @@ async fn run(served: Served, function: &'static Function, invocation: Invocation
         Ok(Some(answer)) => answer,
         Ok(None) => Answer::TryAgain { why: "the handler is shutting down".to_owned() },
         Err(error) => {
-            tracing::error!(function.name = function.name, invocation.id = id, %error, "a function panicked");
+            tracing::error!(function.name = function.name(), invocation.id = id, %error, "a function panicked");
             late::hold(function, ending).await;
             return failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -163,13 +159,13 @@ async fn run(served: Served, function: &'static Function, invocation: Invocation
     };
     if let Answer::TryAgain { why } = &answer {
         tracing::warn!(
-            function.name = function.name,
+            function.name = function.name(),
             invocation.id = id,
             why,
             "nothing was saved; the host is told"
         );
     }
-    let (status, body) = answer.to_wire(function.kind);
+    let (status, body) = answer.to_wire(function.kind());
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, Json(body)).into_response()
 }

@@ -9,7 +9,7 @@
 use serde::Deserialize;
 use tenantry_core::ids::TenantId;
 
-use super::{Answer, HttpCall, Invocation, Message, Trigger, functions::Function};
+use super::{Answer, HttpCall, Invocation, Message, Trigger, functions::Kind};
 use crate::{
     intake::MAX_BODY_BYTES,
     ports::{Clock as _, SystemClock},
@@ -43,23 +43,24 @@ impl Peek {
 }
 
 /// Begins the span of an invocation.
-pub(super) fn begin(function: &Function, invocation: &Invocation) -> Span {
+pub(super) fn begin(invocation: &Invocation) -> Span {
+    let function = invocation.function;
     let host = invocation.traceparent.as_deref().and_then(Trace::parse);
     let (sent, mut span_attributes, kind, name) = match &invocation.trigger {
         Trigger::Message(message) => {
             let peek = Peek::into(&message.body);
             let sent = of_properties(message).or_else(|| peek.trace());
-            let queue = queue_of(function.name);
+            let queue = if let Kind::QueueMessage { queue, .. } = function.kind() { queue } else { "" };
             (sent, of_message(message, &peek, queue), SpanKind::Consumer, format!("process {queue}"))
         }
         Trigger::Timer(_) => {
             let attributes = vec![KeyValue::new("faas.trigger", "timer")];
-            (None, attributes, SpanKind::Internal, function.name.to_owned())
+            (None, attributes, SpanKind::Internal, function.name().to_owned())
         }
         Trigger::Http(call) => {
             let peek = Peek::into(call.body.as_deref().unwrap_or_default());
             let sent = call.header("traceparent").and_then(Trace::parse).or_else(|| peek.trace());
-            (sent, of_call(call), SpanKind::Server, format!("{} {}", method(call), function.name))
+            (sent, of_call(call), SpanKind::Server, format!("{} {}", method(call), function.name()))
         }
     };
     let (parent, link) = match (sent, host) {
@@ -68,7 +69,7 @@ pub(super) fn begin(function: &Function, invocation: &Invocation) -> Span {
         (Some(sent), host) => (Some(sent), host),
         (None, host) => (host.map(Trace::undecided), None),
     };
-    span_attributes.push(KeyValue::new("faas.name", function.name));
+    span_attributes.push(KeyValue::new("faas.name", function.name()));
     if let Some(id) = &invocation.id {
         span_attributes.push(KeyValue::new("faas.invocation_id", id.clone()));
     }
@@ -90,10 +91,10 @@ pub(super) fn ended(span: &mut Span, answer: &Answer) {
 }
 
 /// How long a message lay in its queue.
-pub(super) fn queue_age(function: &Function, invocation: &Invocation) {
+pub(super) fn queue_age(invocation: &Invocation) {
     let Trigger::Message(Message { enqueued_at: Some(at), .. }) = &invocation.trigger else { return };
     let age = SystemClock.now().duration_since(*at).as_secs_f64().max(0.0);
-    metrics::record(&metrics::QUEUE_AGE, age, || [function.name.to_owned()]);
+    metrics::record(&metrics::QUEUE_AGE, age, || [invocation.function.name().to_owned()]);
 }
 
 fn of_properties(message: &Message) -> Option<Trace> {
@@ -138,14 +139,5 @@ fn method(call: &HttpCall) -> &'static str {
         "POST" => "POST",
         "OPTIONS" => "OPTIONS",
         _ => "_OTHER",
-    }
-}
-
-/// The queue that a function's messages come from.
-fn queue_of(function: &str) -> &'static str {
-    match function {
-        "resume" => "tenant-wakeups",
-        "deadletter" => "tenant-requests/$deadletterqueue",
-        _ => "tenant-requests",
     }
 }

@@ -137,7 +137,7 @@ impl Intake {
                 wish::retry(&mut tenant, now);
                 (tenant, previous)
             }
-            (Wish::Retry { .. }, Some(mut tenant)) => {
+            (Wish::Retry { .. }, Some(tenant)) => {
                 return Self::retried(request, tenant, now);
             }
         };

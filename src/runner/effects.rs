@@ -186,11 +186,6 @@ pub(super) async fn prove(auditor: &Auditor, tenant: &Tenant, patience: Duration
     }
 }
 
-/// What is believed without a look; a fault on purpose.
-fn believed() -> Event {
-    Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))
-}
-
 fn unanswered(failure: Failure) -> Event {
     tracing::warn!(error = %failure, "an operation was asked about in vain");
     Event::Unanswered(failure)

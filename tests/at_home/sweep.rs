@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::{
     azure::service_bus::NoAlarm,
-    host::{Answer, Functions as _, Invocation, Timer, Trigger, functions::find, routes::Routes},
+    host::{Answer, Functions as _, Invocation, Timer, Trigger, functions::Function, routes::Routes},
     ports::{Alarm, Clock as _, World},
     runner::{Progress, Runner, Settings},
 };
@@ -43,15 +43,15 @@ async fn post(routes: &Routes, body: &Value) -> u16 {
         "Headers": {"Content-Length": ["1"]}, "Body": body.to_string(),
     });
     let envelope = json!({"Data": {"req": call}, "Metadata": {}}).to_string();
-    let trigger = Trigger::parse(find("tenants").unwrap(), envelope.as_bytes()).unwrap();
-    let call = Invocation { function: "tenants".to_owned(), id: None, traceparent: None, trigger };
+    let trigger = Trigger::parse(Function::named("tenants").unwrap(), envelope.as_bytes()).unwrap();
+    let call = Invocation { function: Function::Tenants, id: None, traceparent: None, trigger };
     let Answer::Http { status, .. } = routes.call(call).await else { panic!("no answer") };
     status
 }
 
 async fn tick(routes: &Routes) -> Answer {
     let trigger = Trigger::Timer(Timer::default());
-    routes.call(Invocation { function: "sweep".to_owned(), id: None, traceparent: None, trigger }).await
+    routes.call(Invocation { function: Function::Sweep, id: None, traceparent: None, trigger }).await
 }
 
 async fn status(world: &World, id: &str) -> Status {

@@ -6,7 +6,7 @@ use azure_sim::{Speed, local_stamp};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tenantry::{
-    host::{Answer, Functions as _, Invocation, Trigger, functions::find, routes::Routes},
+    host::{Answer, Functions as _, Invocation, Trigger, functions::Function, routes::Routes},
     ports::Clock as _,
     runner::Settings,
 };
@@ -138,10 +138,10 @@ impl Actor {
 
 /// Calls a function with an envelope, as the host does.
 async fn call(routes: &Routes, function: &str, data: &Value) -> Answer {
-    let function = find(function).unwrap();
+    let function = Function::named(function).unwrap();
     let envelope = json!({"Data": data, "Metadata": {}}).to_string();
     let trigger = Trigger::parse(function, envelope.as_bytes()).unwrap();
-    routes.call(Invocation { function: function.name.to_owned(), id: None, traceparent: None, trigger }).await
+    routes.call(Invocation { function, id: None, traceparent: None, trigger }).await
 }
 
 /// Of a list of all tenants, what concerns the compared one; and a report without the digest of its evidence, in which

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
-    host::{Answer, Functions, Invocation, Trigger, functions::FUNCTIONS, serve},
+    host::{Answer, Function::ALL, Functions, Invocation, Trigger, serve},
     local::host::{EmbeddedHost, Handler, Keys},
 };
 use tokio::{

@@ -8,7 +8,7 @@ use azure_sim::{BLOB_READER_ROLE, TOPIC, local_stamp};
 use serde_json::{Map, Value, json};
 use tenantry::{
     config::{Config, Identity, Quarantine, SETTINGS, WakeUps},
-    host::functions::FUNCTIONS,
+    host::Function::ALL,
 };
 use tenantry_core::blueprint::DEFAULT;
 
@@ -65,7 +65,7 @@ pub(crate) fn known(infra: &Infra) -> Vec<String> {
         // Either stands for the other.
         .filter(|name| name != "TENANTRY_SERVICE_BUS")
         .collect();
-    for function in &FUNCTIONS {
+    for function in Function::ALL {
         let text = file(&format!("{}/function.json", function.name));
         let bindings: Value = serde_json::from_str(&text).unwrap();
         for connection in

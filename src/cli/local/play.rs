@@ -13,6 +13,7 @@ use super::{
     serve::{end, refused_in_azure, settings},
 };
 use crate::{
+    azure::service_bus::REQUESTS,
     config::Config,
     host::{FAREWELL, bind},
     intake,
@@ -65,8 +66,6 @@ pub(in crate::cli) struct Args {
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the deliveries are looked at before the end: a webhook that is away gets the rest in the next run.
 const LOOKS_AT_DELIVERIES: u32 = 50;
-/// The queue of requests.
-const REQUESTS: &str = "tenant-requests";
 
 pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     if let Some(refusal) = refused_in_azure(&config) {

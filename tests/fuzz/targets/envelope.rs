@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tenantry::host::{
     BadEnvelope, HttpCall, Trigger,
-    functions::{FUNCTIONS, Function, Kind},
+    functions::{Function, Kind},
 };
 
 use super::Target;
@@ -82,15 +82,17 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn check(input: &[u8]) -> String {
-    let verdicts = FUNCTIONS.iter().map(|function| verdict(function, input));
+    let verdicts = Function::ALL.into_iter().map(|function| verdict(function, input));
     let told = verdicts.collect::<Vec<_>>().join(" ");
     if let Ok(envelope) = serde_json::from_slice::<Value>(input) {
-        FUNCTIONS.iter().for_each(|function| hides_secrets(function, &envelope, &mut Draw::of(input)));
+        Function::ALL
+            .into_iter()
+            .for_each(|function| hides_secrets(function, &envelope, &mut Draw::of(input)));
     }
     told
 }
 
-fn verdict(function: &'static Function, input: &[u8]) -> String {
+fn verdict(function: Function, input: &[u8]) -> String {
     let read = Trigger::parse(function, input);
     assert_eq!(read, Trigger::parse(function, input), "read in two ways");
     match read {
@@ -111,8 +113,8 @@ fn verdict(function: &'static Function, input: &[u8]) -> String {
 }
 
 /// The trigger is the function's own, and says nothing that was not said.
-fn fits(function: &'static Function, trigger: &Trigger, input: &[u8]) -> String {
-    match (function.kind, trigger) {
+fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
+    match (function.kind(), trigger) {
         (Kind::QueueMessage { binding }, Trigger::Message(message)) => {
             assert!(message.body.len() <= input.len());
             // What the host would send for these bytes is read as these bytes.
@@ -138,7 +140,7 @@ fn fits(function: &'static Function, trigger: &Trigger, input: &[u8]) -> String 
 }
 
 /// What carries bodies, keys and tokens is in no error and no log.
-fn hides_secrets(function: &'static Function, envelope: &Value, draw: &mut Draw) {
+fn hides_secrets(function: Function, envelope: &Value, draw: &mut Draw) {
     const HEADERS: [&str; 6] = [
         "Authorization",
         "x-functions-key",
@@ -149,11 +151,11 @@ fn hides_secrets(function: &'static Function, envelope: &Value, draw: &mut Draw)
     ];
     let mut planted = envelope.clone();
     let Some(data) = planted.get_mut("Data").and_then(Value::as_object_mut) else { return };
-    let binding = function.kind.binding();
+    let binding = function.kind().binding();
     let name =
         if data.len() == 1 { data.keys().next().cloned().unwrap_or_default() } else { binding.to_owned() };
     let secret = json!(canary::CANARY);
-    match (function.kind, data.get_mut(&name)) {
+    match (function.kind(), data.get_mut(&name)) {
         (Kind::QueueMessage { .. } | Kind::Timer { .. }, Some(value)) => *value = secret,
         (Kind::Http { .. }, Some(Value::Object(request))) => match draw.below(4) {
             0 => _ = request.insert("Body".into(), secret),
