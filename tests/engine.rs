@@ -62,16 +62,16 @@ fn a_pause_that_was_told_too_late_is_kept() {
     assert_eq!(engine::decide(&tenant, &sight, &BTreeSet::new(), until).acts.len(), 1);
 }
 
-/// Who checks a step's resource asks at the same address, so the pause is theirs as well.
+/// Who checks a step's resource asks at the same address, and a proof asks at all of them: the pause is theirs as well.
 #[test]
-fn a_pause_that_was_told_too_late_holds_for_the_checks_too() {
+fn a_pause_that_was_told_too_late_holds_for_whoever_asks_there() {
     let now = jiff::Timestamp::default();
-    let mut tenant = plans::tenant(plans::plan("a b:check<a c<a"), now);
+    let mut tenant = plans::tenant(plans::plan("a b:check<a c<a d:isolation<c"), now);
     let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
     let told = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
     engine::hold_off(&mut tenant, &plans::name("a"), &told, &Policy::azure(), now);
     let held = |name: &str| tenant.steps[&plans::name(name)].not_before.is_some();
-    assert_eq!(["a", "b", "c"].map(held), [true, true, false]);
+    assert_eq!(["a", "b", "c", "d"].map(held), [true, true, false, true]);
 }
 
 /// That the last question was not answered is no reason to give up: the reason is what was answered before it.

@@ -47,9 +47,10 @@ pub fn hold_off(
         return Change::None;
     }
     let until = later(now, after.min(policy.operation_deadline));
-    // Who checks a step's resource asks at the same address.
+    // Who checks a step's resource asks at the same address, and a proof asks at all of them.
     let asks = |(other, record): &(&StepName, &mut StepRecord)| {
-        *other == name || (record.kind == Kind::Check && record.needs.contains(name))
+        let checks = record.kind == Kind::Check && record.needs.contains(name);
+        *other == name || checks || record.kind == Kind::Isolation
     };
     for (_, record) in tenant.steps.iter_mut().filter(asks) {
         record.not_before = record.not_before.max(Some(until));
