@@ -16,11 +16,12 @@ struct Asked {
     seed: Option<u64>,
     mutants: bool,
     fresh: bool,
+    debug: bool,
     profile: Option<String>,
 }
 
 /// Runs the seeds that are asked for: `--seeds N`, and with `--fresh` as many that nobody has run yet; `--first N`, those of
-/// one `--profile NAME`, one `--seed N`, or `--mutants`.
+/// one `--profile NAME`, one `--seed N`, or `--mutants`; with `--debug` as the tests are built.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
@@ -31,7 +32,7 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let tree = if asked.mutants { mutants::tree()? } else { crate::root().to_owned() };
     if asked.mutants {
         // One of them stands below the simulated wire.
-        let below = crate::run_in(&tree, cargo(&tree)?.args(["--test", "adapters", "a_mutant"]))?;
+        let below = crate::run_in(&tree, cargo(&asked, &tree)?.args(["--test", "adapters", "a_mutant"]))?;
         if below != ExitCode::SUCCESS {
             return Ok(below);
         }
@@ -59,9 +60,10 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
             "--seed" => asked.seed = number()?,
             "--mutants" => asked.mutants = true,
             "--fresh" => asked.fresh = true,
+            "--debug" => asked.debug = true,
             "--profile" => asked.profile = Some(rest.next().ok_or("--profile wants a name")?.clone()),
             _ => {
-                let known = "--seeds N, --fresh, --first N, --profile NAME, --seed N or --mutants";
+                let known = "--seeds N, --fresh, --first N, --profile NAME, --seed N, --mutants or --debug";
                 return Err(format!("`{argument}` is not {known}"));
             }
         }
@@ -69,19 +71,20 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
     Ok(asked)
 }
 
-/// How everything is built that the simulator needs.
-const BUILT: [&str; 6] = ["test", "--locked", "--package", "tenantry", "--profile", "sim"];
-
-/// Cargo for a tree; what is built stands with the rest, so that nothing of others is built twice.
-fn cargo(tree: &Path) -> io::Result<Command> {
-    let mut command = crate::cargo(&BUILT);
+/// Cargo for a tree; what is built stands with the rest, so that nothing of others is built twice. A build for speed takes
+/// minutes from nothing and is worth them for thousands of seeds; the tests' own is at hand after the tests.
+fn cargo(asked: &Asked, tree: &Path) -> io::Result<Command> {
+    let mut command = crate::cargo(&["test", "--locked", "--package", "tenantry"]);
+    if !asked.debug {
+        command.args(["--profile", "sim"]);
+    }
     command.arg("--manifest-path").arg(tree.join("Cargo.toml"));
     command.env("CARGO_TARGET_DIR", crate::target()?);
     Ok(command)
 }
 
 fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
-    let mut command = cargo(tree)?;
+    let mut command = cargo(asked, tree)?;
     command.args(["--test", "sim", "--", "--ignored", "--exact", test, "--nocapture"]);
     let number = |value: Option<u64>| value.map(|value| value.to_string());
     for (name, value) in [
