@@ -21,18 +21,10 @@ struct Asked {
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
-        Asked { mutants: true, .. } => &["mutants::every_mutant_is_caught"],
+        Asked { mutants: true, .. } => &["mutants::every_mutant_is_caught", "below::mutant_m24_is_caught"],
         Asked { seed: Some(_), .. } => &["many_seeds_hold"],
         Asked { .. } => &["many_seeds_hold", "a_noisy_neighbour_delays_nobody"],
     };
-    if asked.mutants {
-        // One of them stands below the simulated wire.
-        let below =
-            crate::run(crate::cargo(&BUILT).args(["--features", "mutants", "--test", "adapters", "mutant"]))?;
-        if below != ExitCode::SUCCESS {
-            return Ok(below);
-        }
-    }
     for test in tests {
         let done = crate::run(&mut command(&asked, test))?;
         if done != ExitCode::SUCCESS {
