@@ -3,11 +3,7 @@
 mod fleet;
 mod guard;
 
-use std::{
-    collections::BTreeSet,
-    io::Write,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::json;
 use tenantry::ports::{Credential, Scored, World};
@@ -15,6 +11,7 @@ use tenantry_core::isolation::{
     Outcome, Probe, ProbeKind, Probing, RANDOM_PAIRS, Report, Verdict, page, pairs,
 };
 
+use crate::testkit::log::Log;
 use fleet::{Fleet, why, with};
 
 fn of_kind(report: &Report, kind: ProbeKind) -> Vec<&Probe> {
@@ -217,27 +214,9 @@ async fn a_single_tenant_is_tried_with_the_next_ones_token_if_there_is_one() {
 }
 
 /// What is logged, as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_token_and_no_key_is_ever_shown() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _guard) = Log::listen_to_everything();
     let fleet = Fleet::new(2).await;
     fleet.flaw("t-000", json!({"is": "down"})).await;
     fleet.flaw("t-001", json!({"accepts": ["any-token", "any-key", "expired"]})).await;
@@ -248,9 +227,8 @@ async fn no_token_and_no_key_is_ever_shown() {
     let tokens = bent.tokens.lock().unwrap().clone();
     assert!(tokens.len() >= 4, "{}", tokens.len());
 
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let mut places = vec![
-        ("log", logged),
+        ("log", log.text()),
         ("journal", fleet.lab.sim("journal").await.to_string()),
         ("debug", format!("{:?}", tenantry::ports::ProbeToken::new(&tokens[0]))),
     ];
