@@ -30,11 +30,11 @@ use tokio::task::JoinHandle;
 use crate::{
     Wanted,
     blows::{Blow, Kind, World, quantile},
-    common::folder,
     dice::Dice,
     lives::{Front, Lives},
     plant::{azurite, environment, log, logged, serve, table_prefix},
     process::{ended_within, now, pass, signal},
+    testkit::folder,
     verdict::{self, Finding, Harm},
 };
 

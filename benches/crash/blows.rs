@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::{
     Wanted,
-    common::judge::{list, text},
     dice::Dice,
     lives::{Front, Lives},
     process::now,
+    testkit::judge::{list, text},
     verdict::{self, Finding, Harm},
 };
 

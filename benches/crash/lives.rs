@@ -15,11 +15,11 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::{
-    common::{
+    process::{now, pass},
+    testkit::{
         judge::{list, text},
         removal, request, signup,
     },
-    process::{now, pass},
 };
 
 /// How long nothing at all may come about before everything is taken for lost: longer than the longest back-off, which is

@@ -20,10 +20,10 @@ use tokio::process::{Child, Command};
 use crate::{
     Wanted,
     blows::{Blow, Kind, World},
-    common::folder,
     dice::Dice,
     lives::{Front, Lives},
     process::{PROGRAM, ended_within, now, pass, signal},
+    testkit::folder,
     verdict::{self, Finding, Harm},
 };
 

@@ -15,12 +15,12 @@
     reason = "it is a test of its own, which fails by panicking where its own tools fail"
 )]
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
-#[path = "../../tests/production/plant.rs"]
+#[path = "../../tests/suite/production/plant.rs"]
 #[allow(dead_code, reason = "its tests take the rest")]
 mod plant;
-#[path = "../../tests/production/trouble.rs"]
+#[path = "../../tests/suite/testkit/mod.rs"]
+mod testkit;
+#[path = "../../tests/suite/production/trouble.rs"]
 #[allow(dead_code, reason = "its tests take the rest")]
 mod trouble;
 

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    common::judge::{self, list, text},
     lives::{Front, Life, Lives},
     process::{now, pass},
+    testkit::judge::{self, list, text},
 };
 
 /// How long the last notices may take to be told.

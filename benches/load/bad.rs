@@ -7,11 +7,11 @@
     reason = "written for tests, which hold what is expected"
 )]
 
-#[path = "../../tests/bad_inputs/case.rs"]
+#[path = "../../tests/suite/bad_inputs/case.rs"]
 mod case;
-#[path = "../../tests/bad_inputs/messages.rs"]
+#[path = "../../tests/suite/bad_inputs/messages.rs"]
 mod messages;
-#[path = "../../tests/bad_inputs/names.rs"]
+#[path = "../../tests/suite/bad_inputs/names.rs"]
 mod names;
 
 /// What the tables want of the tests' stage.

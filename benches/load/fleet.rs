@@ -11,7 +11,7 @@ use crate::{Outcome, line, measure};
 
 const FLEETS: [usize; 3] = [1_000, 10_000, 50_000];
 /// The fleet of the tests: four tenants in which all is right, two with a workspace of their own, two in a shared one.
-const BASE: &str = include_str!("../../tests/isolation/base.json");
+const BASE: &str = include_str!("../../tests/suite/isolation/base.json");
 const BUILT_IN: &str = include_str!("../../crates/azure-sim/src/built_in_roles.json");
 
 pub(crate) fn report() -> Outcome<()> {

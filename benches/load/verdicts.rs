@@ -106,7 +106,7 @@ fn entries() -> Outcome<Vec<Entry>> {
     let calls = messages.iter().map(|(name, bytes)| (name.clone(), call(bytes))).collect();
     let envelopes = messages.iter().map(|(name, bytes)| (name.clone(), delivery(bytes))).chain(envelopes());
     let mut blueprints = files("blueprints")?;
-    blueprints.extend(files("tests/blueprint_findings")?);
+    blueprints.extend(files("tests/suite/blueprint_findings")?);
     blueprints.extend(files("tests/fuzz/corpus/blueprint")?);
     blueprints.extend(bombs());
     Ok(vec![

@@ -21,7 +21,7 @@ use tenantry_core::{
 };
 
 use crate::{
-    common::{
+    testkit::{
         as_three, example,
         gremlin::{Gremlin, Trouble},
         lab::Lab,

@@ -1,5 +1,5 @@
 //! The state itself, in maps, shared with the ledger rather than copied: most of a run's time went into copies.
-//! They behave as `tests/common/memory.rs` does, which the other stores are held against.
+//! They behave as `tests/suite/testkit/memory.rs` does, which the other stores are held against.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

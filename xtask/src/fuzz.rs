@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: inputs that nobody would write, for as long as is asked for (tests/fuzz.rs).
+//! `cargo xtask fuzz`: inputs that nobody would write, for as long as is asked for (tests/fuzz).
 
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! `cargo xtask infra`: the templates of infra/ parse, and keep to common rules of security.
 //!
-//! No compiler of Bicep comes from a package registry, so types are not judged here: tests/infra.rs holds names, and
-//! tests/azure_specs.rs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
+//! No compiler of Bicep comes from a package registry, so types are not judged here: tests/suite/infra holds names, and
+//! tests/azure_specs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
 
 use std::{
     fs,

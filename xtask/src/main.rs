@@ -14,6 +14,7 @@ mod payloads;
 mod python;
 mod samples;
 mod sim;
+mod slow;
 mod test;
 mod zig;
 
@@ -30,8 +31,8 @@ const HELP: &str = "\
 cargo xtask <chore> [arguments]
 
   test [ARGS]     the whole suite with the documentation's examples, and what needs Azurite and the
-                  signup apps' packages where those can be brought; ARGS go to `cargo test`, e.g.
-                  `cargo xtask test --test plan`
+                  signup apps' packages where those can be brought, and which tests took more than a minute; ARGS go to
+                  `cargo test`: `cargo xtask test plan::` for one module of tests/suite, `--test sim` for another target
   azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
   samples         brings what the signup apps of examples/signup-app need (packages of Python and npm), and fails
                   if it can't

@@ -1,58 +1,64 @@
 //! `cargo xtask test`: the whole suite, with no set-up by hand.
 //!
 //! Tests that need more than the checkout are ignored by cargo, so that it never says `ok` for what it did not do. They
-//! are asked for here, where what they need is at hand; where it is not, that is said.
+//! are asked for here, by their names, where what they need is at hand; where it is not, that is said.
 
 use std::{
     io,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
 };
 
 use crate::{
     azurite::{self, Azurite},
     crash, payloads, samples,
+    slow::Slow,
 };
 
-/// The files with tests that need Azurite.
+/// The modules of the suite with tests that need Azurite.
 const NEED_AZURITE: [&str; 2] = ["state_store", "production"];
-/// The files with tests that need the Functions host's payloads.
+/// The modules with tests that need the Functions host's payloads.
 const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
-
-/// The file with tests that need the signup apps.
+/// The module with tests that need the signup apps.
 const NEED_SAMPLES: [&str; 1] = ["samples"];
 /// Tells them where that is which the apps need.
 const SAMPLES: &str = "TENANTRY_TEST_SAMPLES";
+/// Choose what cargo tests; who says one of them other than `--test suite` does not mean the suite.
+const CHOICES: [&str; 9] =
+    ["--test", "--package", "-p", "--lib", "--bin", "--bins", "--doc", "--example", "--examples"];
 
-/// All tests of all packages and the examples in the documentation, then those that cargo has ignored,
-/// then a few kills.
+/// All tests of all packages and the examples in the documentation, then those that cargo has ignored, then a few kills;
+/// or of all that those that are asked for.
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
-    let first = crate::run(&mut suite(extra))?;
-    let wanted = |files: &[&'static str]| -> Vec<&'static str> {
-        let named = |file: &&str| extra.is_empty() || extra.iter().any(|argument| argument == file);
-        files.iter().copied().filter(named).collect()
+    let mut slow = Slow::default();
+    let mut all = vec![slow.watch(&mut plainly(extra))?];
+    let asked = ignored(extra)?;
+    let of = |modules: &[&str]| -> Vec<String> {
+        let below = |test: &&String| test.split("::").next().is_some_and(|module| modules.contains(&module));
+        asked.iter().filter(below).cloned().collect()
     };
-    let mut files = wanted(&NEED_PAYLOADS);
-    if !files.is_empty() && !payloads::at_hand() {
+    let (mut tests, needs) = (of(&NEED_PAYLOADS), [of(&NEED_AZURITE), of(&NEED_SAMPLES)]);
+    if !tests.is_empty() && !payloads::at_hand() {
         crate::complain("NOT RUN are the tests of the host's payloads, which are not beside the checkout");
-        files.clear();
+        tests.clear();
     }
-    let need_azurite = wanted(&NEED_AZURITE);
+    let [need_azurite, need_samples] = needs;
     let azurite = if need_azurite.is_empty() { None } else { azurite() };
     if azurite.is_some() {
-        files.extend(need_azurite);
+        tests.extend(need_azurite);
     }
-    let need_samples = wanted(&NEED_SAMPLES);
     let samples = if need_samples.is_empty() { None } else { samples() };
     if samples.is_some() {
-        files.extend(need_samples);
+        tests.extend(need_samples);
     }
-    let mut all = vec![first];
-    if !files.is_empty() {
-        all.push(crate::run(&mut ignored(&files, azurite.as_ref(), samples.as_deref(), extra))?);
+    if !tests.is_empty() {
+        all.push(slow.watch(&mut these(&tests, extra, azurite.as_ref(), samples.as_deref()))?);
     }
     if extra.is_empty() {
         all.push(crate::run(&mut crash::short())?);
+    }
+    for line in slow.told() {
+        crate::tell(&line);
     }
     Ok(all.into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS))
 }
@@ -81,30 +87,55 @@ fn samples() -> Option<PathBuf> {
         .ok()
 }
 
-/// A failing file of tests does not keep the others from being run: one run shows all that is broken.
-fn suite(extra: &[String]) -> Command {
+/// A failing target does not keep the others from being run: one run shows all that is broken.
+fn plainly(extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(extra);
     command
 }
 
-/// The tests that the suite has ignored.
-fn ignored(files: &[&str], azurite: Option<&Azurite>, samples: Option<&Path>, extra: &[String]) -> Command {
+/// The names of the suite's ignored tests among those that are asked for; none when it is not built, which the run before
+/// has told.
+fn ignored(extra: &[String]) -> io::Result<Vec<String>> {
+    if !means_the_suite(extra) {
+        return Ok(Vec::new());
+    }
+    let mut list = suite(extra);
+    let listed = list.arg("--list").current_dir(crate::root()).stderr(Stdio::null()).output()?;
+    let lines = String::from_utf8_lossy(&listed.stdout).into_owned();
+    Ok(lines.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+}
+
+/// Whether the suite is among what is chosen.
+fn means_the_suite(extra: &[String]) -> bool {
+    let chosen: Vec<&String> = extra.iter().take_while(|argument| *argument != "--").collect();
+    chosen.windows(2).any(|pair| pair[0] == "--test" && pair[1] == "suite")
+        || !chosen.iter().any(|argument| CHOICES.contains(&argument.as_str()))
+}
+
+/// The suite's ignored tests, with the arguments that narrow them down.
+fn suite(extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--package", "tenantry", "--no-fail-fast"]);
+    if !extra.iter().any(|argument| argument == "--test") {
+        command.args(["--test", "suite"]);
+    }
+    command.args(extra.iter().filter(|argument| !argument.ends_with("ignored")));
+    if !extra.iter().any(|argument| argument == "--") {
+        command.arg("--");
+    }
+    command.arg("--ignored");
+    command
+}
+
+/// Runs these tests of the suite's ignored ones.
+fn these(tests: &[String], extra: &[String], azurite: Option<&Azurite>, samples: Option<&Path>) -> Command {
+    let mut command = suite(extra);
     if let Some(azurite) = azurite {
         command.env(azurite::ADDRESS, &azurite.address);
     }
     if let Some(samples) = samples {
         command.env(SAMPLES, samples);
     }
-    if extra.is_empty() {
-        command.args(files.iter().flat_map(|file| ["--test", file]));
-    } else {
-        command.args(extra);
-    }
-    if !extra.iter().any(|argument| argument == "--") {
-        command.arg("--");
-    }
-    command.arg("--ignored");
+    command.arg("--exact").args(tests);
     command
 }

@@ -65,7 +65,7 @@ pub(super) const TARGET: Target = Target {
 
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = corpus::files("blueprints", "yaml");
-    seeds.extend(corpus::files("tests/blueprint_findings", "yaml"));
+    seeds.extend(corpus::files("tests/suite/blueprint_findings", "yaml"));
     seeds
 }
 

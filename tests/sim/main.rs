@@ -1,0 +1,129 @@
+//! The simulator: the real intake, engine, steps, runner, announcer and sweep, in one thread at virtual time, against
+//! a broker, a store and an Azure that fail in every way that docs/trust.md names. A seed is a whole world.
+//!
+//! `cargo test --test sim` runs few seeds; `cargo xtask sim --seeds 10000` many, `cargo xtask sim --seed 4711` one,
+//! with all that happened.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, says its numbers, and is asked through the environment"
+)]
+
+mod azure;
+mod broker;
+mod consent;
+mod doors;
+mod exec;
+mod fleet;
+mod history;
+mod ledger;
+mod profile;
+#[path = "../suite/testkit/rng.rs"]
+mod rng;
+mod run;
+mod script;
+mod setup;
+mod shelf;
+mod store;
+mod truth;
+mod versions;
+mod wire;
+mod world;
+
+use fleet::{Sum, shards, show};
+use profile::{Plan, Profile};
+use run::{CANARY, Cut, Report, run, run_plan};
+
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Seeds of the plain test, which is built without optimisation.
+const FEW: u64 = 40;
+/// One seed of so many is run twice.
+const TWICE: u64 = 50;
+/// Seeds that are run with a noisy neighbour and with a quiet one.
+const NEIGHBOURS: u64 = 2_000;
+
+/// Runs a seed twice: the same seed is the same trace.
+fn run_twice(seed: u64) -> Report {
+    let (report, again) = (run(seed, &Cut::default(), false), run(seed, &Cut::default(), false));
+    assert_eq!((report.hash, report.notes), (again.hash, again.notes), "seed {seed} went two ways");
+    report
+}
+
+#[test]
+fn few_seeds_hold_and_the_same_seed_is_the_same_trace() {
+    let sum = shards(0..FEW, run_twice);
+    println!("{sum}");
+    sum.assert_well();
+}
+
+#[test]
+fn the_canary_is_caught() {
+    let report = run(CANARY, &Cut::default(), false);
+    assert!(report.wrongs.iter().any(|wrong| wrong.invariant == "canary"), "{report:?}");
+}
+
+/// I21: how long others take to become active does not depend on a neighbour that is asked for something all the time.
+#[test]
+#[ignore = "cargo xtask sim asks for it"]
+fn a_noisy_neighbour_delays_nobody() {
+    let p99 = |profile: Profile| {
+        let sum = shards(0..NEIGHBOURS, |seed| {
+            run_plan(seed, Plan::without_faults(seed, profile), &Cut::default(), false)
+        });
+        let mut waits = sum.waits_of_others();
+        assert!(waits.len() > 3_000, "too few tenants were active: {}", waits.len());
+        waits.sort_unstable();
+        waits[waits.len() * 99 / 100]
+    };
+    let (quiet, loud) = (p99(Profile::Calm), p99(Profile::Noisy));
+    println!("p99 until active: {quiet} ms beside quiet neighbours, {loud} ms beside a noisy one");
+    assert!(loud * 10 < quiet * 11, "{loud} ms beside a noisy neighbour, {quiet} ms without");
+}
+
+/// Asked for by `cargo xtask sim`.
+#[test]
+#[ignore = "cargo xtask sim says how many seeds"]
+fn many_seeds_hold() {
+    let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let asked = |name: &str| said(name).and_then(|value| value.parse::<u64>().ok());
+    if let Some(seed) = asked("TENANTRY_SIM_SEED") {
+        assert!(show(seed), "seed {seed} fails");
+        return;
+    }
+    let seeds = asked("TENANTRY_SIM_SEEDS").unwrap_or(10_000);
+    let profile = said("TENANTRY_SIM_PROFILE").map(|word| word.to_ascii_lowercase());
+    let chosen = |seed: &u64| {
+        let drawn = format!("{:?}", Plan::draw(*seed).profile).to_ascii_lowercase();
+        profile.as_ref().is_none_or(|profile| *profile == drawn)
+    };
+    let from = |first: u64| (first..).filter(chosen).take(usize::try_from(seeds).unwrap_or(usize::MAX));
+    match asked("TENANTRY_SIM_FIRST") {
+        Some(first) => hold(from(first)),
+        None => hold(kept().into_iter().filter(chosen).chain(from(0))),
+    }
+    if let Some(first) = asked("TENANTRY_SIM_FRESH") {
+        println!("as many fresh seeds, from {first} on");
+        hold(from(first));
+    }
+}
+
+/// Runs seeds, and tells what they came to.
+fn hold(seeds: impl Iterator<Item = u64>) {
+    let sum: Sum = shards(seeds, |seed| {
+        if seed.is_multiple_of(TWICE) { run_twice(seed) } else { run(seed, &Cut::default(), false) }
+    });
+    println!("{sum}");
+    sum.assert_well();
+}
+
+/// The seeds that have failed once.
+fn kept() -> Vec<u64> {
+    let lines =
+        include_str!("seeds.txt").lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_whitespace().next().unwrap_or_default().parse().unwrap()).collect()
+}

@@ -1,0 +1,392 @@
+//! The picture of the parts, held against the code: who may use whom, what stays pure, how large things get.
+//!
+//! The source is read as text. Code under `#[cfg(test)]` stands at a file's end and is not looked at.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The floors of the program, from the highest to the lowest. A part uses itself and what stands below it, nothing
+/// beside it, so there can be no circle.
+const FLOORS: &[&[&str]] = &[
+    &["main"],
+    &["cli"],
+    &["host"],
+    &["api", "local"],
+    &["runner", "intake", "azure"],
+    &["audit"],
+    // Lists, page after page, over the wire.
+    &["paging"],
+    &["ports"],
+    &["config"],
+    &["telemetry"],
+];
+
+/// The floors of the core.
+const CORE_FLOORS: &[&[&str]] = &[
+    // What Azure shows against what blueprints and tenants say.
+    &["isolation", "drift"],
+    // What blueprints and steps need to be allowed.
+    &["permissions"],
+    // It takes in what steps have judged.
+    &["engine"],
+    &["steps"],
+    &["tenant"],
+    &["blueprint"],
+    &["ids", "secrets", "compare"],
+    &["pointer", "time"],
+];
+
+/// Who uses what does not stand below it: file, part used, why.
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "local/world.rs",
+    "host",
+    "puts a whole local world together, the handler's routes too, so that `serve` and `local` differ in nothing",
+)];
+
+/// What of the program has no I/O, no clock, no randomness and no async, besides the core: the files of the intake that
+/// judge a message.
+const PURE: [&str; 7] = [
+    "intake/answer.rs",
+    "intake/envelope.rs",
+    "intake/placement.rs",
+    "intake/request.rs",
+    "intake/strict.rs",
+    "intake/validate.rs",
+    "intake/validate/",
+];
+
+/// What the core may depend on: none of these can wait, tell the time, draw a number, or reach a file or a network.
+const HARMLESS: [&str; 11] = [
+    "base64",
+    "jiff",
+    "minijinja",
+    "percent-encoding",
+    "saphyr-parser",
+    "schemars",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "uuid",
+];
+
+/// What the legacy Azure crates offer and is not to be called: it loses errors, properties or conditions
+/// (docs/decisions/0010). Receiving is the Functions host's work.
+const UNSOUND: [&str; 13] = [
+    "transaction(",
+    "TransactionBuilder",
+    "insert_or_replace",
+    "insert_or_merge",
+    ".merge(",
+    "IfMatchCondition::Any",
+    "peek_lock",
+    "receive_and_delete",
+    "subscription_receiver",
+    "delete_message",
+    "unlock_message",
+    "custom_properties: Some",
+    "new_http_client",
+];
+
+/// What gives away that a part is not pure.
+const IMPURE: [&str; 12] = [
+    "async ",
+    ".await",
+    "tokio",
+    "reqwest",
+    "new_v4",
+    "std::env",
+    "env::var",
+    "std::fs",
+    "TcpStream",
+    "std::thread",
+    "::now(",
+    "HashMap",
+];
+
+const MAX_FILE_LINES: usize = 450;
+const MAX_FUNCTION_LINES: usize = 80;
+
+/// A source file: its path below `src`, and its code without comments and tests.
+struct Source {
+    path: String,
+    text: String,
+    code: String,
+}
+
+impl Source {
+    /// The part that it belongs to: the module right below the crate's root.
+    fn part(&self) -> &str {
+        self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+    }
+}
+
+#[test]
+fn a_part_uses_only_what_stands_below_it() {
+    let mut wrong = climbers(&sources(), FLOORS, &EXCEPTIONS);
+    wrong.extend(climbers(&core(), CORE_FLOORS, &[]));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Who uses what does not stand below it.
+fn climbers(sources: &[Source], floors: &[&[&str]], exceptions: &[(&str, &str, &str)]) -> Vec<String> {
+    let floor_of: BTreeMap<&str, usize> = floors
+        .iter()
+        .enumerate()
+        .flat_map(|(floor, parts)| parts.iter().map(move |part| (*part, floor)))
+        .collect();
+    let mut wrong = Vec::new();
+    let mut exceptions_met = BTreeSet::new();
+    for source in sources.iter().filter(|source| source.path != "lib.rs") {
+        let part = source.part();
+        let Some(floor) = floor_of.get(part) else {
+            wrong.push(format!("{}: the part `{part}` stands on no floor; give it one", source.path));
+            continue;
+        };
+        for used in used_by(&source.code) {
+            let below = floor_of.get(used.as_str()).is_some_and(|other| other > floor);
+            let exception =
+                exceptions.iter().position(|(path, other, _)| *path == source.path && *other == used);
+            exceptions_met.extend(exception);
+            if used != part && !below && exception.is_none() {
+                wrong.push(format!("{} uses {used}, which does not stand below {part}", source.path));
+            }
+        }
+    }
+    let idle = exceptions.iter().enumerate().filter(|(at, _)| !exceptions_met.contains(at));
+    wrong.extend(
+        idle.map(|(_, (path, used, _))| format!("{path} no longer uses {used}: strike the exception")),
+    );
+    wrong
+}
+
+#[test]
+fn no_path_climbs_out_of_its_part() {
+    // `super` up to the crate's root would be a use that the floors don't see.
+    let all = sources().into_iter().chain(core());
+    let wrong: Vec<String> = all
+        .filter(|source| {
+            let depth = source.path.matches('/').count() + usize::from(!source.path.ends_with("mod.rs"));
+            source.code.contains(&"super::".repeat(depth.max(1)))
+        })
+        .map(|source| format!("{}: name the part, `crate::part::...`", source.path))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_pure_parts_are_pure() {
+    let mut wrong = Vec::new();
+    let intake = sources().into_iter().filter(|source| PURE.iter().any(|pure| source.path.starts_with(pure)));
+    for source in intake.chain(core()) {
+        for (number, line) in source.code.lines().enumerate() {
+            let found = IMPURE.iter().filter(|word| line.contains(*word));
+            wrong.extend(found.map(|word| format!("{}:{}: `{}`", source.path, number + 1, word.trim())));
+        }
+    }
+    assert!(wrong.is_empty(), "these parts are told what they need, they don't ask:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_core_depends_on_nothing_that_reaches_out() {
+    let manifest = read(&root().join("crates/core/Cargo.toml"));
+    let listed = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let names = listed.lines().map(|line| line.split(['.', ' ', '=']).next().unwrap_or_default());
+    let others: Vec<_> =
+        names.filter(|name| !name.is_empty() && !name.starts_with('#') && !HARMLESS.contains(name)).collect();
+    assert_eq!(others, Vec::<&str>::new());
+    assert!(!listed.contains("\"v4\""), "a core that draws numbers can't be repeated");
+}
+
+#[test]
+fn the_unsound_parts_of_the_legacy_crates_are_not_called() {
+    let mut found = Vec::new();
+    for Source { path, code, .. } in sources().iter().filter(|source| source.path.starts_with("azure/")) {
+        found.extend(
+            UNSOUND.iter().filter(|call| code.contains(**call)).map(|call| format!("{path}: {call}")),
+        );
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    // Without it each pause of theirs would be a thread.
+    let manifest = read(&root().join("Cargo.toml"));
+    let legacy = manifest.lines().find(|line| line.starts_with("azure_core_legacy")).unwrap();
+    assert!(legacy.contains("\"tokio-sleep\"") && !legacy.contains("reqwest"), "{legacy}");
+}
+
+#[test]
+fn nothing_unwraps_outside_tests() {
+    let mut wrong = Vec::new();
+    for source in sources().into_iter().chain(core()).chain(simulated_azure()) {
+        for (number, line) in source.code.lines().enumerate() {
+            if line.contains(".unwrap()") || line.contains(".expect(") {
+                wrong.push(format!("{}:{}: {}", source.path, number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "say what is wrong instead of ending:\n{}", wrong.join("\n"));
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a report for whoever asks with --nocapture")]
+fn files_and_functions_stay_readable() {
+    let mut wrong = Vec::new();
+    let mut lines_of_source = Vec::new();
+    for (folder, source) in ["src", CORE, SIMULATED_AZURE, "xtask/src", "xtask/package/src", "benches"]
+        .into_iter()
+        .flat_map(|folder| sources_in(&root().join(folder)).into_iter().map(move |source| (folder, source)))
+    {
+        let path = format!("{folder}/{}", source.path);
+        let lines = source.text.lines().count();
+        if lines > MAX_FILE_LINES {
+            wrong.push(format!("{path} has {lines} lines; {MAX_FILE_LINES} are a reader's limit"));
+        }
+        for (name, lines) in
+            functions(&source.text).into_iter().filter(|(_, lines)| *lines > MAX_FUNCTION_LINES)
+        {
+            wrong.push(format!("{path}: fn {name} has {lines} lines; {MAX_FUNCTION_LINES} are the limit"));
+        }
+        if ["src", CORE, SIMULATED_AZURE].contains(&folder) {
+            lines_of_source.push(lines);
+        }
+    }
+    lines_of_source.sort_unstable();
+    let at =
+        |share: usize| lines_of_source.get(lines_of_source.len() * share / 100).copied().unwrap_or_default();
+    println!("{} files: median {} lines, p90 {}", lines_of_source.len(), at(50), at(90));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_crate_documentation_names_every_folder() {
+    for (folder, sources) in [("src", sources()), (CORE, core()), (SIMULATED_AZURE, simulated_azure())] {
+        let text = read(&root().join(folder).join("lib.rs"));
+        let map: String = text.lines().filter(|line| line.starts_with("//!")).collect();
+        let named = |part: &str| map.contains(&format!("`{part}`")) || map.contains(&format!("`mod@{part}`"));
+        let folders = sources.iter().filter_map(|source| source.path.split_once('/')).map(|(name, _)| name);
+        let missing: BTreeSet<_> = folders.filter(|folder| !named(folder)).collect();
+        assert!(missing.is_empty(), "{folder}/lib.rs is the map; it does not name {missing:?}");
+    }
+}
+
+#[test]
+fn the_reader_of_imports_sees_all_forms() {
+    let code = "use crate::{\n    ids::TenantId,\n    steps::{self, Api},\n    tenant,\n};\nuse crate::ports;\n\
+                fn f() -> crate::runner::Progress { tenantry::cli::run() }";
+    let seen: Vec<_> = used_by(code).into_iter().collect();
+    assert_eq!(seen, ["cli", "ids", "ports", "runner", "steps", "tenant"]);
+}
+
+/// The parts that a piece of code names, behind `crate::` or, in the binary, behind the crate's name.
+fn used_by(code: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for behind in ["crate::", "tenantry::"].into_iter().flat_map(|root| code.split(root).skip(1)) {
+        match behind.trim_start().strip_prefix('{') {
+            Some(list) => used.extend(members(list).into_iter().map(first_word)),
+            None => _ = used.insert(first_word(behind)),
+        }
+    }
+    used.retain(|part| !part.is_empty());
+    used
+}
+
+/// The members of a list in braces, up to the brace that closes it.
+fn members(list: &str) -> Vec<&str> {
+    let (mut members, mut depth, mut start) = (Vec::new(), 0_usize, 0);
+    for (at, character) in list.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                members.push(&list[start..at]);
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                members.push(&list[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    members
+}
+
+fn first_word(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// Every function with its length in lines, as rustfmt lays it out: it ends with a brace as deep as its beginning.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut functions = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let words = line.trim_start();
+        let depth = line.len() - words.len();
+        let before = words.split("fn ").next().unwrap_or_default();
+        let is_head = words.contains("fn ")
+            && before
+                .split_whitespace()
+                .all(|word| ["pub", "const", "async", "unsafe"].contains(&word) || word.starts_with("pub("));
+        if !is_head || words.ends_with('}') || words.ends_with(';') {
+            continue;
+        }
+        let end = format!("{}}}", " ".repeat(depth));
+        let length = lines.iter().skip(number).position(|line| *line == end).unwrap_or_default() + 1;
+        functions.push((first_word(words.split("fn ").nth(1).unwrap_or_default()), length));
+    }
+    functions
+}
+
+/// What is decided.
+const CORE: &str = "crates/core/src";
+const SIMULATED_AZURE: &str = "crates/azure-sim/src";
+
+fn sources() -> Vec<Source> {
+    sources_in(&root().join("src"))
+}
+
+fn core() -> Vec<Source> {
+    sources_in(&root().join(CORE))
+}
+
+fn simulated_azure() -> Vec<Source> {
+    sources_in(&root().join(SIMULATED_AZURE))
+}
+
+fn sources_in(folder: &Path) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = read(&path);
+                let code = code_of(&text);
+                let path = path.strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
+                found.push(Source { path, text, code });
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{} has no source", folder.display());
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+/// The code without its tests; comments are blank lines, so that numbers stay right.
+fn code_of(text: &str) -> String {
+    let own = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = own.lines().map(|line| line.split("//").next().unwrap_or_default());
+    code.collect::<Vec<_>>().join("\n")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}

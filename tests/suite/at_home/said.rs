@@ -1,0 +1,187 @@
+//! What a handler says: to callers whose body the host has dropped, and in its log.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use azure_sim::{Speed, local_stamp};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::json;
+use tenantry::{
+    host::{Answer, Functions as _, Invocation, Message, Timer, Trigger, routes::Routes},
+    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, World},
+    runner::Settings,
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+    tenant::{HistoryRow, Tenant},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::testkit::{lab::Lab, log::Log, signup, stage::Stage};
+
+/// Posts a body in chunks, as .NET's `JsonContent`, streams of Node and `curl -T -` do.
+async fn post_chunked(base: &str, path: &str, body: &str) -> (u16, String) {
+    let address = base.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\naeg-event-type: Notification"
+    );
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let request =
+        format!("{head}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    (reply.split(' ').nth(1).unwrap().parse().unwrap(), reply)
+}
+
+#[tokio::test]
+async fn a_body_that_the_host_dropped_is_told_and_nothing_is_taken_in() {
+    let stage = Stage::new().await;
+    let body = signup("contoso").to_string();
+    for path in ["/api/tenants", "/api/tenants/contoso/retry", "/api/events"] {
+        let (status, reply) = post_chunked(&stage.base, path, &body).await;
+        assert_eq!(status, 411, "{path}: {reply}");
+        assert!(reply.contains("Transfer-Encoding: chunked") && reply.contains("Content-Length"), "{reply}");
+    }
+    assert_eq!(stage.get("/_sim/events").await, json!([]), "nobody is told of a refusal");
+    let store = &stage.local.world.store;
+    assert!(store.due(Timestamp::MAX, 10).await.unwrap().is_empty(), "nothing was parked");
+    assert_eq!(stage.tenant("contoso").await["status"], 404);
+    // The same with its length is taken, and a call that needs no body is not asked for one.
+    assert_eq!(stage.submit(&signup("contoso")).await.status, 202);
+    stage.until_is("contoso", "active").await;
+    let (status, reply) = post_chunked(&stage.base, "/api/tenants?limit=1", "").await;
+    assert_eq!(status, 411, "{reply}");
+    assert_eq!(stage.get("/api/tenants").await["tenants"].as_array().unwrap().len(), 1);
+}
+
+fn routes(world: World) -> Routes {
+    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+    Routes::new(world, Settings::azure("local"), vec![blueprint], vec![local_stamp()], "worker")
+}
+
+fn call(function: &str, trigger: Trigger) -> Invocation {
+    Invocation { function: function.to_owned(), id: None, traceparent: None, trigger }
+}
+
+#[tokio::test]
+async fn an_audit_while_tenants_are_being_made_says_what_is_missing() {
+    let (log, _guard) = Log::listen();
+    let lab = Lab::new(Speed::Factor(1.0)).await;
+    let routes = routes(lab.world.clone());
+    let body = signup("contoso").to_string();
+    assert!(routes.intake.take_in(body.as_bytes()).await.unwrap().tenant_id.is_some());
+    let Answer::Done { logs } = routes.call(call("audit", Trigger::Timer(Timer::default()))).await else {
+        panic!("the audit failed")
+    };
+    assert_eq!(logs[0], "1 looked at");
+    for line in &logs[1..] {
+        let (_, why) = line.split_once(" is inconclusive: ").unwrap_or_else(|| panic!("{line}"));
+        assert!(!why.trim().is_empty(), "{line}");
+    }
+    for line in log.said("isolation is not verified") {
+        assert!(!line["why"].as_str().unwrap().is_empty(), "{line}");
+    }
+    assert!(logs.len() > 1, "there is something to say of a tenant that is not there yet");
+}
+
+/// A store that can be away.
+struct Moody {
+    inner: Arc<dyn StateStore>,
+    away: AtomicBool,
+}
+
+impl Moody {
+    async fn mood<T>(&self, work: BoxFuture<'_, Result<T, StoreError>>) -> Result<T, StoreError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the service can't be reached".to_owned()));
+        }
+        work.await
+    }
+}
+
+impl StateStore for Moody {
+    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
+        Box::pin(self.mood(self.inner.load(id)))
+    }
+    fn save<'a>(&'a self, of: &'a Tenant, seen: Option<&'a ETag>) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(self.mood(self.inner.save(of, seen)))
+    }
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a TenantId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+        Box::pin(self.mood(self.inner.list(after, limit)))
+    }
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+        Box::pin(self.mood(self.inner.request(key)))
+    }
+    fn save_request<'a>(
+        &'a self,
+        record: &'a RequestRecord,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(self.mood(self.inner.save_request(record, seen)))
+    }
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.mood(self.inner.blueprint(digest)))
+    }
+    fn keep_blueprint<'a>(&'a self, of: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.mood(self.inner.keep_blueprint(of, text)))
+    }
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        Box::pin(self.mood(self.inner.due(now, limit)))
+    }
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.mood(self.inner.append(rows)))
+    }
+    fn history<'a>(
+        &'a self,
+        id: &'a TenantId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
+        Box::pin(self.mood(self.inner.history(id, limit)))
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried() {
+    let (log, _guard) = Log::listen();
+    let lab = Lab::new(Speed::Max).await;
+    let store = Arc::new(Moody { inner: Arc::clone(&lab.world.store), away: AtomicBool::new(true) });
+    let routes = routes(World { store: store.clone(), ..lab.world.clone() });
+    let dead = || {
+        let message = Message {
+            body: signup("tailspin").to_string().into_bytes(),
+            message_id: None,
+            session_id: None,
+            delivery_count: Some(11),
+            sequence_number: Some(7),
+            enqueued_at: None,
+            correlation_id: None,
+            content_type: None,
+            application_properties: std::collections::BTreeMap::new(),
+            metadata_trusted: true,
+        };
+        call("deadletter", Trigger::Message(message))
+    };
+    for _ in 0..5 {
+        assert!(matches!(routes.call(dead()).await, Answer::TryAgain { .. }));
+    }
+    assert_eq!(log.said("a dead letter is taken in once more").len(), 0);
+    store.away.store(false, Ordering::SeqCst);
+    assert!(matches!(routes.call(dead()).await, Answer::Done { .. }));
+    assert_eq!(log.said("a dead letter is taken in once more").len(), 1);
+}

@@ -1,0 +1,140 @@
+//! The commands that look at files, and those that call a running instance.
+
+use serde_json::Value;
+
+use super::program::{local, run, tenantry};
+use crate::testkit::{SAMPLES, folder, judge::text, repository, until};
+
+#[tokio::test]
+async fn check_reports_ten_faults_with_line_and_column() {
+    let folder = folder();
+    let file = repository().join("tests/suite/blueprint_findings/ten-faults.yaml");
+    let file = file.to_str().unwrap();
+    let run = run(tenantry(folder.path(), &["check", file])).await;
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    let is_place = |rest: &str| {
+        let mut parts = rest.split(':');
+        let mut number = || parts.next().is_some_and(|part| part.parse::<usize>().is_ok_and(|n| n > 0));
+        number() && number()
+    };
+    let begin = format!("{file}:");
+    let faults = run.out.lines().filter(|line| line.contains(": error[") || line.contains(": warning["));
+    let places = faults.filter_map(|line| line.strip_prefix(&begin)).filter(|rest| is_place(rest)).count();
+    assert!(places >= 10, "{}", run.out);
+}
+
+#[tokio::test]
+async fn plan_prints_every_request_and_leaves_no_trace() {
+    let folder = folder();
+    let file = repository().join("examples/signups/contoso.json");
+    let run = run(tenantry(folder.path(), &["plan", "--tenant", file.to_str().unwrap()])).await;
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    for part in
+        ["PUT ", "PATCH ", "/onlineEndpoints/", "/privateEndpoints/", "/roleAssignments/", "endpointUrl"]
+    {
+        assert!(run.out.contains(part), "{part} is missing in {}", run.out);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it needs no state");
+}
+
+#[tokio::test]
+async fn a_running_instance_is_worked_with_from_other_terminals() {
+    let folder = folder();
+    let running = local(folder.path()).await;
+    let call = async |arguments: &[&str]| {
+        let mut command = tenantry(folder.path(), arguments);
+        command.args(["--url", &running.base]);
+        run(command).await
+    };
+    let file = |action: &str, sample: &str| {
+        repository().join("examples").join(action).join(format!("{sample}.json")).display().to_string()
+    };
+    let settled = async |sample: &str, status: &str| {
+        until(&format!("{sample} is {status}"), async || {
+            let shown = call(&["status", sample, "--json"]).await;
+            let tenant: Value = serde_json::from_str(&shown.out).unwrap_or_default();
+            if text(&tenant, "/status") == status { Ok(()) } else { Err(tenant) }
+        })
+        .await;
+    };
+    let files = SAMPLES.map(|sample| file("signups", sample));
+    let submitted = call(&["submit", &files[0], &files[1], &files[2]]).await;
+    assert_eq!(submitted.code, Some(0), "{submitted:#?}");
+    for sample in SAMPLES {
+        assert!(submitted.out.contains(&format!("tenant {sample}")), "{submitted:#?}");
+        settled(sample, "active").await;
+    }
+    let listed = call(&["list"]).await;
+    assert!(SAMPLES.iter().all(|sample| listed.out.contains(sample)), "{listed:#?}");
+    let history = call(&["history", "contoso"]).await;
+    assert_eq!(history.code, Some(0), "{history:#?}");
+    assert!(history.out.contains("tenant.provision.succeeded"), "{history:#?}");
+    let refused = call(&["retry", "contoso"]).await;
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(
+        refused.err.contains("nothing_to_retry") || refused.err.contains("nothing has stopped"),
+        "{refused:#?}"
+    );
+    assert_eq!(call(&["status", "nobody"]).await.code, Some(1));
+    assert_eq!(call(&["submit", &file("deprovisions", "tailspin")]).await.code, Some(0));
+    settled("tailspin", "deleted").await;
+}
+
+#[tokio::test]
+async fn nobody_at_the_other_end_is_said_with_what_to_do() {
+    let folder = folder();
+    let run = run(tenantry(folder.path(), &["list", "--url", "http://127.0.0.1:9"])).await;
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(run.err.contains("tenantry local"), "{run:#?}");
+}
+
+#[tokio::test]
+async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() {
+    let folder = folder();
+    let running = local(folder.path()).await;
+    let call = async |arguments: &[&str]| {
+        let mut command = tenantry(folder.path(), arguments);
+        command.args(["--url", &running.base]);
+        run(command).await
+    };
+    let file =
+        |action: &str| repository().join("examples").join(action).join("contoso.json").display().to_string();
+    let [signup, suspend, resume] = ["signups", "suspensions", "resumptions"].map(file);
+    for (asked, status) in [(&signup, "active"), (&suspend, "suspended"), (&resume, "active")] {
+        let first = call(&["submit", asked]).await;
+        assert!(first.code == Some(0) && first.out.contains("accepted"), "{first:#?}");
+        until(&format!("contoso is {status}"), async || {
+            let shown = call(&["status", "contoso", "--json"]).await;
+            let tenant: Value = serde_json::from_str(&shown.out).unwrap_or_default();
+            if text(&tenant, "/status") == status { Ok(()) } else { Err(tenant) }
+        })
+        .await;
+        // What was asked for is so.
+        let again = call(&["submit", asked]).await;
+        assert_eq!(again.code, Some(0), "{again:#?}");
+        let words = format!("tenant contoso, which is {status} now");
+        assert!(again.out.contains("nothing was done") && again.out.contains(&words), "{again:#?}");
+    }
+    // It is not any more.
+    let again = call(&["submit", &suspend]).await;
+    assert_eq!(again.code, Some(1), "{again:#?}");
+    for word in ["nothing was done", "which is active now", "another requestId"] {
+        assert!(again.out.contains(word) && !again.out.contains("accepted, "), "{word}: {again:#?}");
+    }
+    let again = call(&["submit", "--json", &suspend]).await;
+    let answer: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!(again.code, Some(1), "{again:#?}");
+    assert!(
+        answer["replayed"] == true && answer["superseded"] == true && answer["status"] == "active",
+        "{answer}"
+    );
+    // A file as PowerShell writes it, in UTF-16 with a mark.
+    let marked: Vec<u8> = format!("\u{feff}{}", std::fs::read_to_string(&signup).unwrap())
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let path = folder.path().join("marked.json");
+    std::fs::write(&path, marked).unwrap();
+    let again = call(&["submit", path.to_str().unwrap()]).await;
+    assert!(again.code == Some(0) && again.out.contains("nothing was done"), "{again:#?}");
+}

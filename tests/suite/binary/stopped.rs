@@ -1,0 +1,262 @@
+//! How `tenantry local` ends, and who may begin.
+
+use std::{
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use redb::{Database, TableDefinition};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use super::program::{pass, run, tenantry};
+use crate::testkit::{PATIENCE, folder, repository, until};
+
+/// Sends a signal to a child.
+async fn signal(child: &Child, name: &str) {
+    let id = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap();
+    assert!(sent.success());
+}
+
+/// A serving `tenantry local` with its address.
+async fn serving(folder: &Path, arguments: &[&str]) -> (Child, String) {
+    let arguments = [&["local", "--data", "data", "--port", "0", "--speed", "max"], arguments].concat();
+    let mut child = tenantry(folder, &arguments).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, base)
+}
+
+/// Holds back all answers of the simulated Azure, and has a tenant wait for them.
+async fn hold_back(base: &str) {
+    let client = reqwest::Client::new();
+    let chaos = r#"{"percent": 100, "kinds": ["timeout"], "stallMs": 600000}"#;
+    assert!(
+        client.post(format!("{base}/_sim/chaos")).body(chaos).send().await.unwrap().status().is_success()
+    );
+    let signup = std::fs::read(repository().join("examples/signups/contoso.json")).unwrap();
+    let call = client.post(format!("{base}/api/tenants")).header("content-type", "application/json");
+    // The second time it is a repeat.
+    assert!(matches!(call.body(signup).send().await.unwrap().status().as_u16(), 200 | 202));
+    until("it is being made", async || {
+        let tenant = client.get(format!("{base}/api/tenants/contoso")).send().await.unwrap();
+        let tenant: serde_json::Value = serde_json::from_str(&tenant.text().await.unwrap()).unwrap();
+        if tenant["status"] == "provisioning" { Ok(()) } else { Err(tenant) }
+    })
+    .await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a real process takes to end is what is tried")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[tokio::test]
+async fn a_first_signal_ends_within_five_seconds_and_a_second_one_at_once() {
+    let folder = folder();
+    let (mut child, base) = serving(folder.path(), &[]).await;
+    hold_back(&base).await;
+    let begun = now();
+    signal(&child, "INT").await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(5500), "{:?}", begun.elapsed());
+    assert_eq!(ended.code(), Some(0), "serving was all that was asked for");
+
+    let (mut child, base) = serving(folder.path(), &[]).await;
+    hold_back(&base).await;
+    signal(&child, "TERM").await;
+    pass(Duration::from_millis(500)).await;
+    assert_eq!(child.try_wait().unwrap(), None, "it waits for what is under way");
+    let begun = now();
+    signal(&child, "INT").await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert_eq!(ended.code(), Some(0), "serving was all that was asked for");
+}
+
+/// A message that can't be taken in is answered late, later each time it comes.
+#[tokio::test]
+async fn the_end_does_not_wait_for_an_answer_that_is_kept_back() {
+    let folder = folder();
+    let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
+    let begun = run(tenantry(folder.path(), &[&arguments[..], &["--exit-when-idle"]].concat())).await;
+    assert_eq!(begun.code, Some(0), "{begun:?}");
+    {
+        let tenants: TableDefinition<'_, &str, (u64, &str)> = TableDefinition::new("tenants");
+        let database = Database::create(folder.path().join("data/state.redb")).unwrap();
+        let change = database.begin_write().unwrap();
+        change.open_table(tenants).unwrap().insert("contoso", (1, "nonsense")).unwrap();
+        change.commit().unwrap();
+    }
+    let mut command = tenantry(folder.path(), &arguments);
+    command.arg(repository().join("examples/signups/contoso.json")).env("TENANTRY_LOG", "tenantry=debug");
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // Three times in the first delivery's five seconds; the second one's ten have just begun.
+    for _ in 0..4 {
+        loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+            if line.contains("not saved yet") {
+                break;
+            }
+        }
+    }
+    let rest = tokio::spawn(async move {
+        let mut rest = String::new();
+        while let Ok(Some(line)) = lines.next_line().await {
+            rest += &line;
+        }
+        rest
+    });
+    let begun = now();
+    signal(&child, "INT").await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(5500), "{:?}", begun.elapsed());
+    assert_eq!(ended.code(), Some(130), "what was asked for is not done");
+    let rest = rest.await.unwrap();
+    assert!(rest.contains("did not come to its end in time"), "it was not kept back: {rest}");
+}
+
+#[tokio::test]
+async fn of_two_first_starts_in_a_new_folder_one_serves_and_the_other_says_who_holds_it() {
+    for round in 0..8 {
+        let folder = folder();
+        let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
+        let mut children: Vec<Child> =
+            (0..2).map(|_| tenantry(folder.path(), &arguments).spawn().unwrap()).collect();
+        let (first, second) = children.split_at_mut(1);
+        let loser = tokio::select! {
+            ended = tokio::time::timeout(PATIENCE, first[0].wait()) => (0, ended.unwrap().unwrap()),
+            ended = tokio::time::timeout(PATIENCE, second[0].wait()) => (1, ended.unwrap().unwrap()),
+        };
+        assert_eq!(loser.1.code(), Some(2), "round {round}");
+        let mut told = String::new();
+        children[loser.0].stderr.take().unwrap().read_to_string(&mut told).await.unwrap();
+        let winner = &mut children[1 - loser.0];
+        let held = told.contains("held by process") || told.contains("held by another process");
+        assert!(held && told.contains("data"), "round {round}: {told}");
+        let mut lines = BufReader::new(winner.stdout.take().unwrap()).lines();
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+        assert!(line.is_some_and(|line| line.contains("tenantry is at")), "round {round}: neither serves");
+    }
+}
+
+/// A file that may grow no further is what a full disk is to the program.
+#[tokio::test]
+async fn on_a_full_disk_it_waits_quietly_refuses_and_still_ends() {
+    let folder = folder();
+    let program = env!("CARGO_BIN_EXE_tenantry");
+    let script =
+        format!("trap '' XFSZ; ulimit -f 12000; exec {program} local --data data --port 0 --speed max");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(folder.path()).env_clear().env("PATH", "/usr/bin:/bin");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let client = reqwest::Client::new();
+    // Large bodies that are refused and kept fill the file.
+    let mut statuses = Vec::new();
+    for number in 0..400 {
+        let body = format!("{{\"number\": {number}, \"filler\": \"{}\"}}", "x".repeat(60_000));
+        let answer = client.post(format!("{base}/api/tenants")).body(body).send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+        if statuses.ends_with(&[503, 503, 503]) {
+            break;
+        }
+    }
+    assert!(statuses.ends_with(&[503, 503, 503]), "{statuses:?}");
+    let used = cpu(&child);
+    pass(Duration::from_secs(4)).await;
+    assert!(cpu(&child) - used < 200, "a loop: {} ticks in four seconds", cpu(&child) - used);
+    let begun = now();
+    signal(&child, "INT").await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(5500), "{:?}", begun.elapsed());
+    assert_eq!(ended.code(), Some(0), "serving was all that was asked for");
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).await.unwrap();
+    assert!(told.contains("make room"), "{told}");
+    assert!(told.len() < 64 << 10, "{} bytes of log", told.len());
+}
+
+/// The processor time of a process, in hundredths of a second.
+fn cpu(child: &Child) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id().unwrap())).unwrap();
+    let after = stat.rsplit(')').next().unwrap();
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[tokio::test]
+async fn a_state_that_does_not_fit_is_refused_with_the_option_that_goes_on() {
+    let folder = folder();
+    let signup = repository().join("examples/signups/tailspin.json");
+    let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
+    let mut first = tenantry(folder.path(), &arguments);
+    assert_eq!(
+        run({
+            first.arg(&signup);
+            first
+        })
+        .await
+        .code,
+        Some(0)
+    );
+    let data = folder.path().join("data");
+    std::fs::copy(data.join("state.redb"), folder.path().join("old.redb")).unwrap();
+    let removal = folder.path().join("removal.json");
+    std::fs::write(&removal, crate::testkit::removal("gone", "tailspin").to_string()).unwrap();
+    let mut second = tenantry(folder.path(), &arguments);
+    assert_eq!(
+        run({
+            second.arg(&removal);
+            second
+        })
+        .await
+        .code,
+        Some(0)
+    );
+
+    // The copy is put back: the tenant that it shows as active has been removed since.
+    std::fs::copy(folder.path().join("old.redb"), data.join("state.redb")).unwrap();
+    let idle = [&arguments[..], &["--exit-when-idle"]].concat();
+    let refused = run(tenantry(folder.path(), &idle)).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("older copy") && refused.err.contains("--adopt-state"), "{refused:?}");
+    let adopted = run(tenantry(folder.path(), &[&idle[..], &["--adopt-state"]].concat())).await;
+    assert_eq!(adopted.code, Some(0), "{adopted:?}");
+    let (mut child, base) = serving(folder.path(), &[]).await;
+    let tenant = reqwest::get(format!("{base}/api/tenants/tailspin")).await.unwrap().text().await.unwrap();
+    assert!(tenant.contains("\"status\":\"deleted\""), "{tenant}");
+    child.kill().await.unwrap();
+    child.wait().await.unwrap();
+
+    // The state goes away beside a simulated Azure in which somebody lives.
+    let mut again = tenantry(folder.path(), &arguments);
+    let body = std::fs::read_to_string(&signup).unwrap().replace("signup-tailspin", "signup-again");
+    std::fs::write(folder.path().join("again.json"), body).unwrap();
+    assert_eq!(
+        run({
+            again.arg("again.json");
+            again
+        })
+        .await
+        .code,
+        Some(0)
+    );
+    std::fs::remove_file(data.join("state.redb")).unwrap();
+    let refused = run(tenantry(folder.path(), &idle)).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("gone") && refused.err.contains("--adopt-state"), "{refused:?}");
+    let adopted = run(tenantry(folder.path(), &[&idle[..], &["--adopt-state"]].concat())).await;
+    assert_eq!(adopted.code, Some(0), "{adopted:?}");
+    assert!(adopted.err.contains("tailspin"), "it says whose things nobody knows: {adopted:?}");
+}

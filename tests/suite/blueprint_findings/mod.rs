@@ -1,0 +1,144 @@
+//! Bad blueprints and what is found in them: each file beside its findings, as a person would see them.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use tenantry::cli::check;
+use tenantry_core::blueprint::{Blueprint, Finding, Severity};
+
+fn findings(text: &str) -> Vec<Finding> {
+    Blueprint::check(text).map_or_else(|findings| findings, |checked| checked.warnings)
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    findings(text).iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn every_bad_blueprint_is_told_what_is_wrong_with_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/blueprint_findings");
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    files.sort();
+    assert!(files.len() > 30, "{} files", files.len());
+    for path in files {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut told = Vec::new();
+        for finding in findings(&text) {
+            check::tell(&format!("{name}.yaml"), &finding, &mut told).unwrap();
+        }
+        let told = String::from_utf8(told).unwrap();
+        assert!(!told.is_empty(), "{name}: nothing was found");
+        insta::with_settings!({ snapshot_path => ".", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name, told);
+        });
+    }
+}
+
+#[test]
+fn ten_faults_are_told_at_once_with_line_and_column() {
+    let text = include_str!("ten-faults.yaml");
+    let errors: Vec<Finding> =
+        findings(text).into_iter().filter(|finding| finding.severity == Severity::Error).collect();
+    assert!(errors.len() >= 10, "{errors:#?}");
+    assert!(errors.iter().all(|finding| finding.line > 1 && finding.column > 0));
+}
+
+const HEAD: &str = "blueprint: big\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [a]\nsteps:\n";
+
+fn with_steps(count: usize) -> String {
+    (0..count).fold(HEAD.to_owned(), |mut text, n| {
+        let _ = writeln!(text, "  s{n}: {{ kind: arm, type: Microsoft.Resources/resourceGroups }}");
+        text
+    })
+}
+
+#[test]
+fn size_depth_and_number_of_steps_are_limited() {
+    assert_eq!(codes(&with_steps(500)), [] as [&str; 0]);
+    assert_eq!(codes(&with_steps(501)), ["too-many"]);
+    assert_eq!(codes(&with_steps(100_000)), ["too-large"]);
+    let deep = format!("{HEAD}  a: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(codes(&deep), ["yaml"], "the parser has a limit of its own for lists on one line");
+    let many =
+        (0..300).fold(format!("{}  it: {{}}\nvalues:\n", HEAD), |text, n| text + &format!("  v{n}: x\n"));
+    assert!(codes(&many).contains(&"too-many"));
+    let wide = (0..30_000).fold(HEAD.to_owned(), |text, n| text + &format!("  {n}:\n"));
+    assert_eq!(codes(&wide), ["too-many"]);
+    let deep = format!("{HEAD}  a: {}1{}\n", "{a: ".repeat(90), "}".repeat(90));
+    assert!(codes(&deep).contains(&"too-deep"));
+}
+
+#[test]
+fn places_are_exact_in_quoted_and_block_texts() {
+    let text = format!(
+        "{HEAD}  a:\n    kind: arm\n    type: Microsoft.Resources/resourceGroups\n    body:\n      tags:\n        x: \"ö {{{{ tenant.id }}}} {{{{ nope }}}}\"\n        y: >\n          folded\n            {{{{ gone }}}}\n"
+    );
+    let places: Vec<_> = findings(&text).into_iter().map(|finding| (finding.line, finding.column)).collect();
+    assert_eq!(places, [(11, 31), (14, 13)]);
+}
+
+#[test]
+fn no_text_makes_the_reader_panic() {
+    let whole = include_str!("../../../blueprints/secure-ai-service.yaml");
+    for end in (0..whole.len()).step_by(97).filter(|end| whole.is_char_boundary(*end)) {
+        let _ = Blueprint::check(&whole[..end]);
+        let swapped = format!("{}{}", &whole[end..], &whole[..end]);
+        let _ = Blueprint::check(&swapped);
+    }
+    for odd in [
+        "\u{feff}",
+        "\0",
+        "? a\n: b",
+        "a: b: c",
+        "{",
+        "]",
+        "&",
+        "*",
+        "!",
+        "|",
+        "%YAML 9.9\n---\na: 1",
+        "\t\n",
+        "? [a]\n: x",
+        "a: \"\\ud800\"",
+    ] {
+        let _ = Blueprint::check(odd);
+    }
+}
+
+#[test]
+fn the_blueprints_that_come_along_are_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("blueprints");
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(findings(&fs::read_to_string(&path).unwrap()), [], "{}", path.display());
+        let mut out = Vec::new();
+        let args = check::Args { file: path.clone(), json: false };
+        check::run(&args, &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        assert!(told.contains(" is good: "), "{told}");
+    }
+}
+
+#[test]
+fn the_command_ends_with_zero_one_or_two() {
+    let run = |file: &str, json| {
+        let mut out = Vec::new();
+        let args = check::Args { file: Path::new(env!("CARGO_MANIFEST_DIR")).join(file), json };
+        let code = check::run(&args, &mut out).unwrap();
+        (format!("{code:?}"), String::from_utf8(out).unwrap())
+    };
+    assert!(run("blueprints/hello.yaml", false).0.contains('0'));
+    assert!(
+        run("tests/suite/blueprint_findings/088-ambiguous-scalars.yaml", false).0.contains('0'),
+        "warnings are no errors"
+    );
+    assert!(run("tests/suite/blueprint_findings/ten-faults.yaml", false).0.contains('1'));
+    let (code, told) = run("no/such/file.yaml", false);
+    assert!(code.contains('2') && told.contains("can't be read"), "{code} {told}");
+    let (_, json) = run("tests/suite/blueprint_findings/081-cycle.yaml", true);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["findings"][0]["code"], "cycle");
+    assert_eq!(json["findings"][0]["severity"], "error");
+    assert_eq!(json["digest"], serde_json::Value::Null);
+}

@@ -1,0 +1,164 @@
+//! Two lives over one world: deeds at their times, wake-ups when they were asked for, and turns as a seed says.
+
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use azure_sim::{Speed, local_stamp};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tenantry::{
+    host::{Answer, Functions as _, Invocation, Trigger, functions::Function, routes::Routes},
+    ports::Clock as _,
+    runner::Settings,
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    ids::TenantId,
+};
+
+use super::{
+    script::{Deed, Script, TENANT, neighbours, tenant},
+    trace::{Kind, Trace},
+    world::{Leak, Who, Witness},
+};
+use crate::testkit::{lab::Lab, rng::Rng};
+
+/// What was seen of both.
+pub(crate) struct Lived {
+    pub(crate) tenant: Trace,
+    pub(crate) neighbours: Trace,
+    pub(crate) changes_of_turn: u64,
+}
+
+/// Lives a tenant's life: alone, or beside neighbours in the order of a seed.
+pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
+    let lab = Lab::new(Speed::Factor(30.0)).await;
+    let witness = Witness::new(lab.base(), leak);
+    // Whoever would have to wait is parked.
+    let settings = Settings { budget: Duration::ZERO, ..Settings::local("local") };
+    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+    let routes = Routes::new(witness.watch(&lab), settings, vec![blueprint], vec![local_stamp()], "worker");
+    let mut rng = Rng::new(seed.unwrap_or_default(), 1);
+    let begin = lab.clock.now();
+    let beside = seed.map_or_else(Vec::new, |_| neighbours(tier, &mut rng));
+    let mut one = Actor { who: Who::Tenant, script: tenant(tier).into(), begin };
+    let mut other = Actor { who: Who::Neighbours, script: beside.into(), begin };
+    // From those who hardly let the other go on to those who always do.
+    let share =
+        [500, 50, 950, 300, 700, 10, 990, 600][usize::try_from(seed.unwrap_or_default() % 8).unwrap()];
+    while let Some(at) = [one.next(&witness), other.next(&witness)].into_iter().flatten().min() {
+        lab.clock.jump_to(at);
+        witness.is_quiet(one.next(&witness).is_none_or(|next| next > at + SignedDuration::from_mins(1)));
+        let mut tenant = pin!(one.work(&routes, &witness, at));
+        let mut neighbours = pin!(other.work(&routes, &witness, at));
+        let (mut done, mut others_done) = (false, false);
+        poll_fn(|context| {
+            let turn = !done && (others_done || rng.permille(share));
+            if turn {
+                witness.goes_on(Who::Tenant);
+                done = tenant.as_mut().poll(context).is_ready();
+            } else if !others_done {
+                witness.goes_on(Who::Neighbours);
+                others_done = neighbours.as_mut().poll(context).is_ready();
+            }
+            if done && others_done {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+    Lived {
+        tenant: witness.trace(Who::Tenant),
+        neighbours: witness.trace(Who::Neighbours),
+        changes_of_turn: u64::try_from(witness.changes_of_turn()).unwrap(),
+    }
+}
+
+/// Somebody with things to do.
+struct Actor {
+    who: Who,
+    script: Script,
+    begin: Timestamp,
+}
+
+impl Actor {
+    /// When there is something to do next.
+    fn next(&self, witness: &Witness) -> Option<Timestamp> {
+        let deed = self.script.front().map(|(after, _)| self.at(*after));
+        deed.into_iter().chain(witness.next_wake(self.who)).min()
+    }
+
+    fn at(&self, after: i64) -> Timestamp {
+        self.begin + SignedDuration::from_secs(after)
+    }
+
+    /// Does all that is to be done at an instant.
+    async fn work(&mut self, routes: &Routes, witness: &Arc<Witness>, now: Timestamp) {
+        loop {
+            if self.script.front().is_some_and(|(after, _)| self.at(*after) <= now) {
+                let Some((_, deed)) = self.script.pop_front() else { return };
+                self.act(deed, routes, witness).await;
+            } else if let Some(id) = witness.woken(self.who, now) {
+                self.wake(&id, routes, witness).await;
+            } else {
+                return;
+            }
+        }
+    }
+
+    async fn wake(&self, id: &TenantId, routes: &Routes, witness: &Witness) {
+        let answer = call(routes, "resume", &json!({"wakeupMsg": json!({"tenantId": id}).to_string()})).await;
+        witness.see(self.who, Kind::Answer, format!("{answer:?}"));
+    }
+
+    async fn act(&self, deed: Deed, routes: &Routes, witness: &Witness) {
+        let answer = match deed {
+            Deed::Refuse(part) => return witness.refuse(self.who, part),
+            Deed::Relent => return witness.relent(self.who),
+            Deed::Send(message) => call(routes, "signup", &json!({"signupMsg": message.to_string()})).await,
+            Deed::Ask { function, method, id, query, body } => {
+                let mut request = json!({
+                    "Url": "http://localhost/api/tenants", "Method": method, "Query": query, "Params": {},
+                    "Headers": {"Content-Type": ["application/json"]},
+                });
+                if let Some(id) = id {
+                    request["Params"] = json!({"tenantId": id});
+                }
+                if let Some(body) = body {
+                    request["Body"] = json!(body.to_string());
+                }
+                concerning(self.who, call(routes, function, &json!({"req": request})).await)
+            }
+        };
+        witness.see(self.who, Kind::Answer, format!("{answer:?}"));
+    }
+}
+
+/// Calls a function with an envelope, as the host does.
+async fn call(routes: &Routes, function: &str, data: &Value) -> Answer {
+    let function = Function::named(function).unwrap();
+    let envelope = json!({"Data": data, "Metadata": {}}).to_string();
+    let trigger = Trigger::parse(function, envelope.as_bytes()).unwrap();
+    routes.call(Invocation { function, id: None, traceparent: None, trigger }).await
+}
+
+/// Of a list of all tenants, what concerns the compared one; and a report without the digest of its evidence, in which
+/// are the identities that Azure drew, and without the call with another tenant's token: only operators see a report,
+/// and whose token was tried is what they want to know.
+fn concerning(who: Who, answer: Answer) -> Answer {
+    let Answer::Http { status, headers, body, logs } = answer else { return answer };
+    let mut whole: Value = serde_json::from_str(&body).unwrap();
+    if let Some(list) = whole.get_mut("tenants").and_then(Value::as_array_mut)
+        && who == Who::Tenant
+    {
+        list.retain(|tenant| tenant["tenantId"] == TENANT);
+    }
+    if let Some(digest) = whole.get_mut("digest") {
+        *digest = json!("of the evidence");
+    }
+    if let Some(probes) = whole.get_mut("probes").and_then(Value::as_array_mut) {
+        probes.retain(|probe| probe["kind"] != "other-tenant");
+    }
+    Answer::Http { status, headers, body: whole.to_string(), logs }
+}

@@ -1,0 +1,379 @@
+//! A world in which everything is seen, and every request and every save is a turn.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tenantry::ports::{
+    Alarm, Announcer, Clock, Credential, Due, ETag, Listed, NoToken, ProbeToken, Prober, RequestRecord,
+    Scored, StateStore, StoreError, Stored, TokenFor, Wire, World,
+};
+use tenantry_core::{
+    ids::TenantId,
+    isolation::Target,
+    steps::{Failure, Reply, Request},
+    tenant::{CloudEvent, HistoryRow, Tenant},
+};
+use tokio::{runtime::Handle, task::block_in_place};
+
+use super::{
+    script::TENANT,
+    trace::{Kind, Trace},
+};
+use crate::testkit::lab::{Jumping, Lab};
+
+/// The compared tenant, or those who live beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Tenant,
+    Neighbours,
+}
+
+impl Who {
+    fn of(id: &str) -> Self {
+        if id == TENANT { Self::Tenant } else { Self::Neighbours }
+    }
+}
+
+/// A leak that is planted here, to see that it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leak {
+    None,
+    /// A neighbour's name gets into the tenant's document.
+    Row,
+    /// A neighbour's name gets into a request for the tenant.
+    Request,
+    /// Subscribers of the tenant are told one event more while it has neighbours.
+    Event,
+    /// The tenant is due a millisecond later for each neighbour.
+    Time,
+}
+
+/// Sees everything, and knows whose turn it is.
+pub(crate) struct Witness {
+    turn: Mutex<Who>,
+    changes: AtomicUsize,
+    /// Whether the tenant will have nothing to do for a while.
+    quiet: AtomicBool,
+    traces: Mutex<[Trace; 2]>,
+    /// Parts of paths to which Azure refuses changes, by whom they are made.
+    refused: Mutex<Vec<(Who, String)>>,
+    /// When somebody wants to be woken.
+    wakes: Mutex<Vec<(TenantId, Timestamp)>>,
+    /// The neighbours that have been saved so far.
+    neighbours: Mutex<Vec<TenantId>>,
+    azure: String,
+    leak: Leak,
+}
+
+impl Witness {
+    pub(crate) fn new(azure: &str, leak: Leak) -> Arc<Self> {
+        Arc::new(Self {
+            azure: azure.to_owned(),
+            turn: Mutex::new(Who::Tenant),
+            changes: AtomicUsize::new(0),
+            quiet: AtomicBool::new(false),
+            traces: Mutex::default(),
+            refused: Mutex::default(),
+            wakes: Mutex::default(),
+            neighbours: Mutex::default(),
+            leak,
+        })
+    }
+
+    /// A lab's world, watched. Time is not waited for in it: whoever has to wait is parked.
+    pub(crate) fn watch(self: &Arc<Self>, lab: &Lab) -> World {
+        World {
+            store: Arc::new(Watched { inner: Arc::clone(&lab.world.store), witness: Arc::clone(self) }),
+            wire: Arc::new(Watched { inner: Arc::clone(&lab.world.wire), witness: Arc::clone(self) }),
+            announcer: Arc::new(Subscriber(Arc::clone(self))),
+            alarm: Arc::new(Agenda(Arc::clone(self))),
+            clock: Arc::new(Still(Arc::clone(&lab.clock))),
+            prober: lab.world.prober.as_ref().map(|inner| {
+                let (inner, witness) = (Arc::clone(inner), Arc::clone(self));
+                Arc::new(Watched { inner, witness }) as Arc<dyn Prober>
+            }),
+        }
+    }
+
+    pub(crate) fn goes_on(&self, who: Who) {
+        let mut turn = self.turn.lock().unwrap();
+        if *turn != who {
+            *turn = who;
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_quiet(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::Relaxed);
+    }
+
+    /// What Azure answers instead of doing what is asked, if it refuses.
+    ///
+    /// A subnet is changed by one request at a time, whoever sends it, so there is one queue for all tenants of a stamp
+    /// and somebody has to wait. Here that is never the compared tenant.
+    fn refusal(&self, who: Who, request: &Request) -> Option<Reply> {
+        let said = |status: u16, code: &str| {
+            let body = json!({"error": {"code": code, "message": "Not here, and not now."}});
+            Some(Reply { status, body, ..Reply::default() })
+        };
+        if !request.mutates() {
+            return None;
+        }
+        let waits = who == Who::Neighbours && request.serial.is_some() && !self.quiet.load(Ordering::Relaxed);
+        let refused = self.refused.lock().unwrap();
+        if refused.iter().any(|(of, part)| *of == who && request.path.contains(part.as_str())) {
+            return said(403, "RequestDisallowedByPolicy");
+        }
+        if waits { said(429, "RetryableErrorDueToAnotherOperation") } else { None }
+    }
+
+    pub(crate) fn changes_of_turn(&self) -> usize {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    fn now(&self) -> Who {
+        *self.turn.lock().unwrap()
+    }
+
+    fn traces(&self) -> MutexGuard<'_, [Trace; 2]> {
+        self.traces.lock().unwrap()
+    }
+
+    pub(crate) fn see(&self, who: Who, kind: Kind, what: impl Into<String>) {
+        self.traces()[who as usize].see(kind, what.into());
+    }
+
+    pub(crate) fn trace(&self, who: Who) -> Trace {
+        self.traces()[who as usize].clone().settled(&self.azure)
+    }
+
+    pub(crate) fn refuse(&self, who: Who, part: &str) {
+        self.refused.lock().unwrap().push((who, part.to_owned()));
+    }
+
+    pub(crate) fn relent(&self, who: Who) {
+        self.refused.lock().unwrap().retain(|(of, _)| *of != who);
+    }
+
+    /// The next wake-up of somebody, which is taken out if its time has come.
+    pub(crate) fn woken(&self, who: Who, now: Timestamp) -> Option<TenantId> {
+        let mut wakes = self.wakes.lock().unwrap();
+        let at = wakes.iter().position(|(id, at)| Who::of(id.as_str()) == who && *at <= now)?;
+        Some(wakes.remove(at).0)
+    }
+
+    pub(crate) fn next_wake(&self, who: Who) -> Option<Timestamp> {
+        let wakes = self.wakes.lock().unwrap();
+        wakes.iter().filter(|(id, _)| Who::of(id.as_str()) == who).map(|(_, at)| *at).min()
+    }
+
+    fn neighbour(&self) -> Option<String> {
+        self.neighbours.lock().unwrap().first().map(ToString::to_string)
+    }
+}
+
+/// Somebody else may go on here. What follows is done at once, so that nothing depends on how long it takes.
+async fn turn() {
+    let mut gave_way = false;
+    poll_fn(|context| {
+        if gave_way {
+            return Poll::Ready(());
+        }
+        gave_way = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+async fn at_once<T>(work: impl Future<Output = T>) -> T {
+    turn().await;
+    block_in_place(|| Handle::current().block_on(work))
+}
+
+struct Watched<T: ?Sized> {
+    inner: Arc<T>,
+    witness: Arc<Witness>,
+}
+
+impl Wire for Watched<dyn Wire> {
+    fn send(&self, mut request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            turn().await;
+            let (witness, who) = (&self.witness, self.witness.now());
+            if witness.leak == Leak::Request
+                && who == Who::Tenant
+                && let (Some(neighbour), Some(Value::Object(body))) = (witness.neighbour(), &mut request.body)
+            {
+                body.insert("neighbour".to_owned(), json!(neighbour));
+            }
+            let body = request.body.clone().unwrap_or_default();
+            let what = format!("{} {} {:?} {body}", request.method, request.path, request.headers);
+            witness.see(who, Kind::Request, what);
+            if let Some(refusal) = witness.refusal(who, &request) {
+                return Ok(refusal);
+            }
+            let answer = block_in_place(|| Handle::current().block_on(self.inner.send(request.clone())));
+            if let Ok(reply) = &answer {
+                witness.traces()[who as usize].learn(&request, reply);
+            }
+            answer
+        })
+    }
+}
+
+impl Prober for Watched<dyn Prober> {
+    fn place(&self) -> &str {
+        self.inner.place()
+    }
+
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
+        Box::pin(at_once(self.inner.token(of, is_for)))
+    }
+
+    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+        Box::pin(at_once(self.inner.call(target, with)))
+    }
+}
+
+impl StateStore for Watched<dyn StateStore> {
+    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
+        Box::pin(at_once(self.inner.load(id)))
+    }
+
+    fn save<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(async move {
+            let mut tenant = tenant.clone();
+            match (Who::of(tenant.id.as_str()), self.witness.leak, self.witness.neighbour()) {
+                (Who::Neighbours, ..) => self.witness.neighbours.lock().unwrap().push(tenant.id.clone()),
+                (Who::Tenant, Leak::Row, Some(neighbour)) => {
+                    tenant.spec.tags.insert("neighbour".to_owned(), neighbour);
+                }
+                (Who::Tenant, Leak::Time, Some(_)) => {
+                    let later = jiff::SignedDuration::from_millis(1);
+                    tenant.due_at = tenant.due_at.map(|due| due + later);
+                }
+                (Who::Tenant, ..) => {}
+            }
+            let saved = at_once(self.inner.save(&tenant, seen)).await;
+            // A drive's number is that of the process, which drives all.
+            if let Some(lease) = &mut tenant.lease {
+                lease.holder = "somebody".to_owned();
+            }
+            let who = Who::of(tenant.id.as_str());
+            self.witness.traces()[who as usize].learn_proofs(&tenant);
+            let row = format!("{} {}", tenant.to_json().unwrap(), saved.is_ok());
+            self.witness.see(who, Kind::Row, row);
+            saved
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a TenantId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+        Box::pin(at_once(self.inner.list(after, limit)))
+    }
+
+    fn request<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
+        Box::pin(at_once(self.inner.request(key)))
+    }
+
+    fn save_request<'a>(
+        &'a self,
+        record: &'a RequestRecord,
+        seen: Option<&'a ETag>,
+    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+        Box::pin(async move {
+            let saved = at_once(self.inner.save_request(record, seen)).await;
+            let whose =
+                record.tenant_id.as_ref().map_or_else(|| self.witness.now(), |id| Who::of(id.as_str()));
+            self.witness.see(whose, Kind::Row, format!("{} {}", json!(record), saved.is_ok()));
+            saved
+        })
+    }
+
+    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(at_once(self.inner.blueprint(digest)))
+    }
+
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(at_once(self.inner.keep_blueprint(digest, text)))
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        Box::pin(at_once(self.inner.due(now, limit)))
+    }
+
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+        for row in rows {
+            self.witness.see(Who::of(row.tenant_id.as_str()), Kind::History, json!(row).to_string());
+        }
+        Box::pin(at_once(self.inner.append(rows)))
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a TenantId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
+        Box::pin(at_once(self.inner.history(id, limit)))
+    }
+}
+
+struct Subscriber(Arc<Witness>);
+
+impl Announcer for Subscriber {
+    fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
+        for event in events {
+            let whose = event.tenantid.as_deref().map_or_else(|| self.0.now(), Who::of);
+            let extra = self.0.leak == Leak::Event && whose == Who::Tenant && self.0.neighbour().is_some();
+            for _ in 0..=usize::from(extra) {
+                self.0.see(whose, Kind::Event, json!(event).to_string());
+            }
+        }
+        Box::pin(async {
+            turn().await;
+            Ok(())
+        })
+    }
+}
+
+struct Agenda(Arc<Witness>);
+
+impl Alarm for Agenda {
+    fn wake<'a>(&'a self, id: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+        self.0.wakes.lock().unwrap().push((id.clone(), at));
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Time stands still while anybody is at work.
+struct Still(Arc<Jumping>);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, _: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+}

@@ -1,0 +1,284 @@
+//! The tenant's document as stores hold it: nothing is lost on the way, whatever is in it.
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use tenantry_core::tenant::{
+    DriftTold, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Teller, Tenant, UnreadableDocument,
+    event_of,
+};
+
+/// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
+const V1: &str = include_str!("../fixtures/tenant-v1.json");
+
+fn open(json: &str) -> Result<Tenant, UnreadableDocument> {
+    Tenant::from_json(json.as_bytes())
+}
+
+fn v1() -> Tenant {
+    open(V1).unwrap()
+}
+
+/// A document with one long text in it.
+fn with_text(text: &str) -> Tenant {
+    let mut tenant = v1();
+    tenant.spec.parameters = Map::from_iter([("long".to_owned(), json!(text))]);
+    tenant
+}
+
+fn size(tenant: &Tenant) -> usize {
+    serde_json::to_string(tenant).unwrap().len()
+}
+
+#[test]
+fn a_document_of_version_1_loads_for_ever() {
+    let (tenant, written): (Tenant, Value) = (v1(), serde_json::from_str(V1).unwrap());
+    assert_eq!(tenant.schema, "tenantry.tenant/1");
+    assert_eq!(json!(tenant), written, "reading and writing it again changes it");
+}
+
+#[test]
+fn a_suspension_is_part_of_the_wish_and_its_absence_is_none() {
+    assert_eq!(v1().spec.suspended, None);
+    let mut written: Value = serde_json::from_str(V1).unwrap();
+    written["status"] = json!("suspended");
+    written["spec"]["suspended"] =
+        json!({"reason": "abuse", "mode": "compute", "since": "2026-11-22T17:00:00Z"});
+    let tenant = open(&written.to_string()).unwrap();
+    assert_eq!((tenant.status, tenant.spec.suspended.unwrap().mode), (Status::Suspended, Extent::Compute));
+    assert_eq!(json!(tenant), written, "reading and writing it again changes it");
+}
+
+#[test]
+fn a_document_without_what_came_later_loads_too() {
+    let mut early: Value = serde_json::from_str(V1).unwrap();
+    let optional = [
+        "exports",
+        "operations",
+        "halted",
+        "requests",
+        "lease",
+        "epoch",
+        "unsureUntil",
+        "notices",
+        "numbered",
+        "sequence",
+        "dueAt",
+    ];
+    for member in optional {
+        early.as_object_mut().unwrap().remove(member);
+    }
+    for step in early["steps"].as_object_mut().unwrap().values_mut() {
+        for member in
+            ["needs", "target", "outputs", "doomed", "turn", "attempts", "written", "recreated", "failures"]
+        {
+            step.as_object_mut().unwrap().remove(member);
+        }
+    }
+    let tenant = open(&early.to_string()).unwrap();
+    assert_eq!((tenant.sequence, tenant.operations.len(), tenant.due_at), (0, 0, None));
+}
+
+#[test]
+fn where_in_a_trace_a_request_was_accepted_is_kept_and_told_and_may_be_unknown() {
+    const AT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut tenant = v1();
+    let mut operation = tenant.operations[0].clone();
+    assert_eq!(operation.traceparent, None, "a document of before it was known");
+    operation.traceparent = Some(AT.to_owned());
+    tenant.operations = vec![operation.clone()];
+    tenant.tell(&operation, "tenant.provision.started", json!({}), tenant.created_at);
+    let again = open(&tenant.to_json().unwrap()).unwrap();
+    assert_eq!(again, tenant);
+    let event = event_of("local", Teller::Tenant(&again.id), again.notices.last().unwrap()).unwrap();
+    assert_eq!(event.traceparent.as_deref(), Some(AT));
+    assert_eq!(json!(event)["traceparent"], AT);
+}
+
+#[test]
+fn what_was_told_of_drift_comes_back_with_what_a_later_version_adds_to_it() {
+    let now = v1().created_at;
+    let mut tenant = v1();
+    assert_eq!(tenant.drift, None, "a document of before it was known");
+    let mut drift = DriftTold::nothing(now);
+    drift.told.insert("store".parse().unwrap(), "digest".to_owned());
+    drift.heals("store /sku".to_owned(), SignedDuration::from_hours(24), now);
+    tenant.drift = Some(drift);
+    assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
+    let mut later = json!(tenant);
+    later["drift"]["unheardOf"] = json!([1, 2]);
+    let tenant = open(&later.to_string()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), later);
+}
+
+#[test]
+fn what_was_put_right_is_remembered_for_a_day_and_not_without_end() {
+    let (start, day) = (v1().created_at, SignedDuration::from_hours(24));
+    let mut drift = DriftTold::nothing(start);
+    for number in 0..150 {
+        drift.heals(format!("thing {number}"), day, start + SignedDuration::from_secs(number));
+    }
+    assert_eq!(drift.healed.len(), 100);
+    let now = start + SignedDuration::from_secs(150);
+    assert_eq!((drift.times("thing 49", day, now), drift.times("thing 149", day, now)), (0, 1));
+    let tomorrow = start + day + SignedDuration::from_secs(200);
+    assert_eq!(drift.times("thing 149", day, tomorrow), 0);
+    drift.heals("thing".to_owned(), day, tomorrow);
+    assert_eq!(drift.healed.len(), 1);
+}
+
+#[test]
+fn members_that_a_later_version_wrote_are_kept() {
+    let mut later: Value = serde_json::from_str(V1).unwrap();
+    later["suspension"] = json!({"since": "2027-01-01T00:00:00Z", "by": ["billing"]});
+    let tenant = open(&later.to_string()).unwrap();
+    let again: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
+    assert_eq!(again, later);
+}
+
+/// Adds a member to every object whose members this program knows; how many there were.
+fn add_to_all(value: &mut Value) -> usize {
+    // What these hold is anybody's, and kept as it is.
+    const FREE: [&str; 9] = [
+        "context",
+        "fields",
+        "target",
+        "outputs",
+        "data",
+        "parameters",
+        "exports",
+        "purchaser",
+        "beneficiary",
+    ];
+    // Maps by name.
+    const NAMED: [&str; 7] = ["steps", "known", "late", "values", "tags", "needs", "group"];
+    let mut added = 0;
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut().filter(|(name, _)| !FREE.contains(&name.as_str())) {
+                if name == "steps" {
+                    added += member.as_object_mut().unwrap().values_mut().map(add_to_all).sum::<usize>();
+                } else if !NAMED.contains(&name.as_str()) {
+                    added += add_to_all(member);
+                }
+            }
+            members.insert("unheardOf".into(), json!({"since": [1, "x"]}));
+            added + 1
+        }
+        Value::Array(items) => items.iter_mut().map(add_to_all).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+#[test]
+fn members_that_a_later_version_wrote_are_kept_at_every_level() {
+    let mut later: Value = serde_json::from_str(V1).unwrap();
+    let added = add_to_all(&mut later);
+    assert!(added > 40, "only {added} objects");
+    let tenant = open(&later.to_string()).unwrap();
+    let again: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
+    assert_eq!(again, later);
+    assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
+}
+
+#[test]
+fn what_a_later_version_wrote_goes_with_what_it_stood_in() {
+    let mut later: Value = serde_json::from_str(V1).unwrap();
+    add_to_all(&mut later);
+    let mut tenant = open(&later.to_string()).unwrap();
+    // A step is gone, another one is in another state, the first notice is told, and a new operation is accepted.
+    let (gone, changed) = ("group".parse().unwrap(), "store".parse().unwrap());
+    tenant.steps.remove(&gone);
+    tenant.steps.get_mut(&changed).unwrap().state = StepState::Ready;
+    tenant.notices.remove(0);
+    let operation = tenant.operations[0].clone();
+    tenant.operations.insert(0, Operation { id: "new".into(), ..operation });
+    let written: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
+    assert_eq!(written["steps"].get("group"), None);
+    assert_eq!(written["steps"]["store"]["state"], json!({"is": "ready"}), "another state's members");
+    assert_eq!(written["steps"]["store"]["unheardOf"], later["steps"]["store"]["unheardOf"]);
+    assert_eq!(written["notices"][0], later["notices"][1]);
+    assert_eq!(written["operations"][0].get("unheardOf"), None, "another operation's members");
+    assert_eq!(written["operations"][1], later["operations"][0]);
+    assert_eq!(open(&tenant.to_json().unwrap()).unwrap().steps, tenant.steps);
+}
+
+#[test]
+fn documents_that_this_program_does_not_read_are_told_apart() {
+    let mut future: Value = serde_json::from_str(V1).unwrap();
+    future["schema"] = json!("tenantry.tenant/2");
+    let error = open(&future.to_string()).unwrap_err();
+    assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"));
+    assert_eq!(
+        error.to_string(),
+        "the stored document has schema \"tenantry.tenant/2\"; this version reads tenantry.tenant/1"
+    );
+    // A later schema may have another shape altogether; what matters is still said.
+    let error = open(r#"{"schema": "tenantry.tenant/2", "everything": "else"}"#).unwrap_err();
+    assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"), "{error}");
+    for broken in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        &V1[..V1.len() / 2],
+        &V1.replace("contoso", "Contoso!"),
+        &V1.replace("\"waiting\"", "\"dancing\""),
+    ] {
+        let error = open(broken).unwrap_err();
+        assert!(matches!(error, UnreadableDocument::Json(_)), "{error}");
+        assert!(error.to_string().starts_with("the stored document can't be read: "), "{error}");
+    }
+}
+
+#[test]
+fn a_document_has_a_largest_size_and_says_so() {
+    let room = MAX_DOCUMENT_BYTES - size(&with_text(""));
+    let largest = with_text(&"x".repeat(room));
+    assert_eq!(size(&largest), 900 * 1024);
+    assert_eq!(open(&largest.to_json().unwrap()).unwrap(), largest);
+    let error = with_text(&"x".repeat(room + 1)).to_json().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the tenant's document has 921601 bytes of 921600; use fewer or smaller steps, or smaller parameters"
+    );
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[a-z🚀é\\\\\"]{0,200}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_document_holds_comes_back(
+        parameters in prop::collection::btree_map("[a-z]{1,20}", value(), 0..8),
+        told in value(),
+        unknown in value(),
+        long in "[a-z🚀漢]{0,60}",
+        times in 0..2000_usize,
+    ) {
+        let mut tenant = v1();
+        tenant.spec.parameters = parameters.into_iter().collect();
+        tenant.spec.parameters.insert("long".into(), long.repeat(times).into());
+        for record in tenant.steps.values_mut() {
+            record.outputs.insert("told".into(), told.clone());
+        }
+        tenant.unknown.insert("later".into(), unknown);
+        prop_assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
+    }
+}

@@ -1,0 +1,263 @@
+//! The life of a handler: kills, timeouts, exits, restarts, and the end of the host.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, extract::Request, http::Method, response::IntoResponse as _};
+use futures_util::future::BoxFuture;
+use tenantry::{
+    host::{Answer, Functions, Invocation, Trigger, bind, serve},
+    local::host::{EmbeddedHost, Fault, Handler, HostError, HostFaults, ProcessHandler},
+};
+use tokio::{net::TcpListener, sync::watch};
+
+use super::stage::{Call, PATIENCE, World, done, now, refused, stage, world};
+
+#[tokio::test]
+async fn an_empty_answer_hangs_until_the_timeout_which_replaces_the_handler() {
+    for body in ["", "null"] {
+        let mut world = world();
+        world.settings.app.host.function_timeout = Some(Duration::from_millis(200));
+        let stage = stage(move |call: Call| async move {
+            let first = call.delivery() == "1";
+            if first { ([("content-type", "application/json")], body).into_response() } else { done() }
+        });
+        let host = world.start(stage.handler()).await;
+        let first = (host.handler_url(), host.handler_life());
+        assert_eq!(first.1, Some(1));
+        world.request("m", "s").await;
+        let calls = stage.until(|calls| calls.len() == 2).await;
+        assert_eq!(calls[1].delivery(), "2");
+        world.idle(&host).await;
+        assert_eq!(host.handler_life(), Some(2), "the handler was replaced");
+        assert_eq!(host.handler_url(), first.0, "by one at the same address");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_handler_fails_everything_in_flight() {
+    let mut world = world();
+    world.settings.faults = HostFaults::new(|attempt| {
+        let hit = attempt.sequence == 2 && attempt.delivery_count == 1;
+        hit.then_some(Fault::KillHandler { after: Duration::from_millis(50) })
+    });
+    let stage =
+        stage(|call: Call| async move { if call.delivery() == "1" { pending().await } else { done() } });
+    let host = world.start(stage.handler()).await;
+    world.request("a", "a").await;
+    stage.until(|calls| calls.len() == 1).await;
+    world.request("b", "b").await;
+    let again = |calls: &[Call]| calls.iter().filter(|call| call.delivery() == "2").count();
+    let calls = stage.until(|calls| again(calls) == 2).await;
+    assert_eq!(again(&calls), 2, "the bystander comes again as well");
+    world.idle(&host).await;
+}
+
+#[tokio::test]
+async fn a_host_that_stops_in_the_middle_settles_nothing() {
+    let mut world = world();
+    let (begun, mut begins) = watch::channel(false);
+    world.settings.faults = HostFaults::new(move |_| {
+        begun.send_replace(true);
+        Some(Fault::StopHost { after: Duration::from_millis(50) })
+    });
+    let stage = stage(|_| async { pending().await });
+    let host = world.start(stage.handler()).await;
+    world.request("m", "s").await;
+    begins.wait_for(|begun| *begun).await.unwrap();
+    tokio::time::timeout(PATIENCE, host.stop()).await.unwrap();
+    let counts = world.queue.counts("tenant-requests", now()).unwrap();
+    assert_eq!((counts.in_flight, counts.ready), (1, 0), "locked until its lock ends");
+}
+
+#[tokio::test]
+async fn stop_lets_running_invocations_finish() {
+    let world = world();
+    let (go, wait) = watch::channel(false);
+    let stage = stage(move |_| {
+        let mut wait = wait.clone();
+        async move {
+            wait.wait_for(|go| *go).await.unwrap();
+            done()
+        }
+    });
+    let host = world.start(stage.handler()).await;
+    world.request("m", "s").await;
+    stage.until(|calls| calls.len() == 1).await;
+    assert!(!host.is_idle());
+    let stopping = tokio::spawn(host.stop());
+    go.send(true).unwrap();
+    tokio::time::timeout(PATIENCE, stopping).await.unwrap().unwrap();
+    assert!(world.queue.peek("tenant-requests", 1).unwrap().is_empty());
+}
+
+/// A handler that is a shell script; `$0` stays unused.
+fn script(world: &mut World, text: &str) -> Handler {
+    let host = &mut world.settings.app.host;
+    host.executable = "sh".to_owned();
+    host.arguments = vec!["-c".to_owned(), text.to_owned()];
+    let root = world.folder.path().to_owned();
+    Handler::Process(ProcessHandler { root, executable: None, environment: BTreeMap::new() })
+}
+
+#[tokio::test]
+async fn a_handler_that_ends_three_times_stops_the_host_with_its_last_words() {
+    let mut world = world();
+    let handler = script(
+        &mut world,
+        "echo run >> runs; echo a warning >&2; echo %FUNCTIONS_CUSTOMHANDLER_PORT% $FUNCTIONS_HTTPWORKER_PORT >&2; exit 3",
+    );
+    let clock = Arc::new(now);
+    let started = EmbeddedHost::start(world.settings.clone(), handler, world.queue.clone(), clock).await;
+    let Err(HostError::Handler(why)) = started else { panic!("it started") };
+    assert!(why.contains("code 3"), "{why}");
+    let ports: Vec<&str> = why.lines().last().unwrap().split(' ').collect();
+    assert!(ports.len() == 2 && ports[0] == ports[1] && ports[0].parse::<u16>().is_ok(), "{why}");
+    let runs = std::fs::read_to_string(world.folder.path().join("runs")).unwrap();
+    assert_eq!(runs.lines().count(), 3);
+}
+
+#[tokio::test]
+async fn exit_code_200_is_not_counted() {
+    let mut world = world();
+    let handler = script(
+        &mut world,
+        "echo $FUNCTIONS_CUSTOMHANDLER_PORT >> runs; test $(wc -l < runs) -gt 5 && exit 4; exit 200",
+    );
+    let clock = Arc::new(now);
+    let started = EmbeddedHost::start(world.settings.clone(), handler, world.queue.clone(), clock).await;
+    assert!(started.is_err());
+    let runs = std::fs::read_to_string(world.folder.path().join("runs")).unwrap();
+    assert_eq!(runs.lines().count(), 5 + 3);
+    let first = runs.lines().next().unwrap();
+    assert!(runs.lines().all(|port| port == first), "the port stays: {runs}");
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_listen_is_given_up() {
+    let mut world = world();
+    world.settings.app.host.initialization_timeout = Duration::from_millis(100);
+    let handler = script(&mut world, "exec sleep 60");
+    let clock = Arc::new(now);
+    let started = EmbeddedHost::start(world.settings.clone(), handler, world.queue.clone(), clock).await;
+    let Err(HostError::Handler(why)) = started else { panic!("it started") };
+    assert!(why.contains("did not answer"), "{why}");
+}
+
+/// Tells when a call that never answers was dropped.
+struct Stuck(watch::Sender<usize>);
+
+impl Functions for Stuck {
+    fn call(&self, _: Invocation) -> BoxFuture<'_, Answer> {
+        let begun = self.0.clone();
+        Box::pin(async move {
+            let _at_end = AtEnd(begun);
+            pending().await
+        })
+    }
+}
+
+struct AtEnd(watch::Sender<usize>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.send_modify(|ended| *ended += 1);
+    }
+}
+
+#[tokio::test]
+async fn a_kill_ends_the_functions_of_an_in_process_handler() {
+    let mut world = world();
+    world.settings.faults =
+        HostFaults::new(|_| Some(Fault::KillHandler { after: Duration::from_millis(50) }));
+    let ended = watch::Sender::new(0);
+    let mut seen = ended.subscribe();
+    let functions = Arc::new(Stuck(ended));
+    let handler = Handler::InProcess(Arc::new(move |listener: TcpListener| {
+        let functions = Arc::clone(&functions);
+        tokio::spawn(async move { serve(listener, functions, pending()).await.unwrap() })
+    }));
+    let _host = world.start(handler).await;
+    world.request("m", "s").await;
+    tokio::time::timeout(PATIENCE, seen.wait_for(|ended| *ended >= 1)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_that_ends_with_code_0_is_not_started_again() {
+    let world = world();
+    let starts = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&starts);
+    let handler = Handler::InProcess(Arc::new(move |listener: TcpListener| {
+        *counted.lock().unwrap() += 1;
+        let (end, ended) = watch::channel(false);
+        let router = Router::new().fallback(move |request: Request| {
+            let end = end.clone();
+            async move {
+                end.send_replace(request.method() == Method::POST);
+                refused()
+            }
+        });
+        let mut ended_by = ended;
+        let ended = async move { drop(ended_by.wait_for(|end| *end).await) };
+        tokio::spawn(
+            async move { axum::serve(listener, router).with_graceful_shutdown(ended).await.unwrap() },
+        )
+    }));
+    let host = world.start(handler).await;
+    world.request("m", "s").await;
+    let mut changes = world.queue.changes();
+    let dead = async {
+        while world.queue.counts("tenant-requests", now()).unwrap().dead_lettered == 0 {
+            changes.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, dead).await.unwrap();
+    assert_eq!((*starts.lock().unwrap(), host.gave_up(), host.handler_life()), (1, None, Some(1)));
+    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", front.local_addr().unwrap());
+    tokio::spawn(axum::serve(front, host.router()).into_future());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let status = client.get(format!("{base}/admin/host/status")).send().await.unwrap();
+    assert!(status.text().await.unwrap().contains("Running"), "it says nothing of it");
+    assert_eq!(client.get(format!("{base}/api/tenants")).send().await.unwrap().status(), 500);
+}
+
+/// No test by itself: what [`a_child_that_hangs_is_killed_and_started_again`] runs as its child process.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a child is told its port through the environment")]
+async fn child() {
+    let Ok(port) = std::env::var("FUNCTIONS_CUSTOMHANDLER_PORT") else { return };
+    serve(bind(port.parse().unwrap()).await.unwrap(), Arc::new(HangsAtFirst), pending()).await.unwrap();
+}
+
+struct HangsAtFirst;
+
+impl Functions for HangsAtFirst {
+    fn call(&self, invocation: Invocation) -> BoxFuture<'_, Answer> {
+        let first =
+            matches!(&invocation.trigger, Trigger::Message(message) if message.delivery_count == Some(1));
+        Box::pin(async move { if first { pending().await } else { Answer::done() } })
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_hangs_is_killed_and_started_again() {
+    let mut world = world();
+    let host = &mut world.settings.app.host;
+    host.function_timeout = Some(Duration::from_millis(300));
+    host.arguments = ["--exact", "embedded_host::life::child"].map(str::to_owned).to_vec();
+    let executable = Some(std::env::current_exe().unwrap());
+    let root = world.folder.path().to_owned();
+    let handler = Handler::Process(ProcessHandler { root, executable, environment: BTreeMap::new() });
+    let host = world.start(handler).await;
+    let first = host.handler_url();
+    world.request("m", "s").await;
+    world.idle(&host).await;
+    assert_eq!((host.handler_life(), host.handler_url()), (Some(2), first));
+    assert!(world.queue.peek("tenant-requests", 1).unwrap().is_empty());
+    assert_eq!(world.queue.counts("tenant-requests", now()).unwrap().dead_lettered, 0);
+}

@@ -1,0 +1,123 @@
+//! infra/grant-graph.sh, run with an `az` that stands in for the real one.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+use tenantry_core::permissions::data_plane::{GRAPH, GRAPH_OPTIONAL};
+
+use super::templates::{file, root};
+
+const PRINCIPAL: &str = "11111111-2222-3333-4444-555555555555";
+
+/// It knows each permission but those in `unknown`, and grants what is not `denied`.
+const AZ: &str = r#"#!/usr/bin/env bash
+here=$(dirname "$0")
+all="$*"
+after() { sed -n "s/.*$1'\([^']*\)'.*/\1/p" <<<"$all"; }
+case "$1 $2" in
+'cloud show') echo https://graph.microsoft.com/ ;;
+'ad sp')
+    [[ -e $here/signed-out ]] && { echo 'Please run az login' >&2; exit 1; }
+    if [[ $all == *"--query id "* ]]; then echo graph-in-this-directory; else
+        name=$(after "value==")
+        grep -qx "$name" "$here/unknown" 2>/dev/null || echo "role-of-$name"
+    fi ;;
+'rest --method')
+    [[ $all == *"/v1.0/servicePrincipals/11111111-2222-3333-4444-555555555555/appRoleAssignments"* ]] || exit 9
+    if [[ $3 == get ]]; then grep -x "$(after "appRoleId==")" "$here/granted" 2>/dev/null || true; else
+        [[ -e $here/denied ]] && { echo 'Insufficient privileges' >&2; exit 1; }
+        [[ $all == *'"principalId": "11111111-2222-3333-4444-555555555555"'* ]] || exit 9
+        [[ $all == *'"resourceId": "graph-in-this-directory"'* ]] || exit 9
+        sed -n 's/.*"appRoleId": "\([^"]*\)".*/\1/p' <<<"$all" >>"$here/granted"
+    fi ;;
+*) exit 9 ;;
+esac
+"#;
+
+fn stand_in() -> TempDir {
+    let folder = crate::testkit::folder();
+    let az = folder.path().join("az");
+    fs::write(&az, AZ).unwrap();
+    fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "config reads the program's settings; this is the tests' own path"
+    )]
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut script = Command::new("bash");
+    script.arg(root().join("infra/grant-graph.sh")).args(arguments);
+    script.env("PATH", format!("{}:{path}", folder.display())).output().unwrap()
+}
+
+fn granted(folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string(folder.join("granted")).unwrap_or_default();
+    text.lines().map(|line| line.trim_start_matches("role-of-").to_owned()).collect()
+}
+
+/// The names in a list of the script.
+fn list(name: &str) -> BTreeSet<String> {
+    let script = file("infra/grant-graph.sh");
+    let rest = script.split_once(&format!("\n{name}=(")).unwrap().1;
+    rest.split_once(')').unwrap().0.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_script_names_the_permissions_that_the_program_needs() {
+    assert_eq!(list("needed"), BTreeSet::from([GRAPH.to_owned()]));
+    let optional = list("optional");
+    assert!(optional.contains(GRAPH_OPTIONAL), "{optional:?}");
+    // Members of groups that hold a role: docs/isolation.md.
+    let others: Vec<&String> = optional.iter().filter(|name| *name != GRAPH_OPTIONAL).collect();
+    assert_eq!(others, ["GroupMember.Read.All"]);
+    assert!(file("docs/isolation.md").contains("`GroupMember.Read.All`"));
+}
+
+#[test]
+fn it_grants_once_however_often_it_runs() {
+    let folder = stand_in();
+    for told in ["granted", "granted already"] {
+        let done = run(folder.path(), &[PRINCIPAL]);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(String::from_utf8(done.stdout).unwrap(), format!("{GRAPH}: {told}\n"));
+        assert_eq!(granted(folder.path()), [GRAPH]);
+    }
+    let done = run(folder.path(), &[PRINCIPAL, "--optional"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(granted(folder.path()), [GRAPH, GRAPH_OPTIONAL, "GroupMember.Read.All"]);
+}
+
+#[test]
+fn it_says_what_could_not_be_done() {
+    let folder = stand_in();
+    let case = |mark: &str, arguments: &[&str]| {
+        fs::write(folder.path().join(mark), format!("{GRAPH}\n")).unwrap();
+        let done = run(folder.path(), arguments);
+        fs::remove_file(folder.path().join(mark)).unwrap();
+        assert!(granted(folder.path()).is_empty(), "{mark}");
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, told) = case("denied", &[PRINCIPAL]);
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains(&format!("{GRAPH} could not be granted")) && told.contains(&format!("sh {PRINCIPAL}")),
+        "{told}"
+    );
+    let (code, told) = case("unknown", &[PRINCIPAL]);
+    assert!(code == Some(1) && told.contains("has no permission"), "{code:?} {told}");
+    let (code, told) = case("signed-out", &[PRINCIPAL]);
+    assert!(code == Some(1) && told.contains("az login"), "{code:?} {told}");
+    for arguments in [&[][..], &["contoso"], &[PRINCIPAL, "--all"], &[PRINCIPAL, "--optional", "x"]] {
+        let (code, told) = case("none", arguments);
+        assert!(code == Some(2) && told.contains("usage"), "{arguments:?} {code:?} {told}");
+    }
+}

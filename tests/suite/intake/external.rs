@@ -1,0 +1,194 @@
+//! Another system's operation is bound to one tenant, action and content, and only once a request for it was accepted.
+
+use std::sync::Arc;
+
+use azure_sim::Speed;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tenantry::{
+    intake::{Answer, Intake, Verdict},
+    ports::{Listed, StoreError, World},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    tenant::Status,
+};
+
+use super::{live, refused, request, signup, take_in};
+use crate::bad_inputs::stage::{LIVE, Stage};
+use crate::testkit::{self, lab::Lab, moody::Moody};
+
+fn bought(mut request: Value, operation: &str) -> Value {
+    request["external"] = json!({"system": "azure-marketplace", "operationId": operation, "planId": "gold"});
+    request
+}
+
+#[track_caller]
+fn repeats(again: &Answer, first: &Answer) {
+    assert!(again.replayed && again.verdict == Verdict::Accepted, "{again:?}");
+    assert_eq!((&again.operation_id, &again.tenant_id), (&first.operation_id, &first.tenant_id));
+}
+
+#[tokio::test]
+async fn the_same_content_under_another_request_is_a_repeat_in_its_own_name() {
+    let stage = Stage::open().await;
+    // A dry run takes nothing on, so it binds nothing.
+    let mut rehearsal = bought(signup("rehearsal", "other"), "op-1");
+    rehearsal["dryRun"] = true.into();
+    assert_eq!(take_in(&stage, &rehearsal).await.verdict, Verdict::Planned);
+    let first = take_in(&stage, &bought(signup("buy-1", LIVE), "op-1")).await;
+    assert_eq!((first.verdict, first.replayed), (Verdict::Accepted, false));
+    let again = take_in(&stage, &bought(signup("buy-2", LIVE), "op-1")).await;
+    repeats(&again, &first);
+    assert_eq!((again.request_id.as_deref(), again.status), (Some("buy-2"), Some(Status::Requested)));
+    repeats(&take_in(&stage, &bought(signup("buy-2", LIVE), "op-1")).await, &first);
+    // 3.0 is 3, null is absence, and the order of members does not count.
+    let mut other_form = bought(signup("buy-3", LIVE), "op-1");
+    other_form["spec"]["region"] = Value::Null;
+    repeats(&take_in(&stage, &other_form).await, &first);
+    // Another system's operation of that id is another one.
+    let mut elsewhere = bought(signup("buy-4", "elsewhere"), "op-1");
+    elsewhere["external"]["system"] = "crm".into();
+    assert_eq!(take_in(&stage, &elsewhere).await.verdict, Verdict::Accepted);
+    stage.settled(&LIVE.parse().unwrap()).await;
+    let events = stage.events().await;
+    let of_live: Vec<&Value> = events.iter().filter(|event| event["tenantid"] == LIVE).collect();
+    assert_eq!(of_live.len(), 3);
+    for event in of_live {
+        assert_eq!(event["data"]["external"]["operationId"], "op-1", "{event}");
+        assert_eq!(event["correlationid"], "buy-1");
+    }
+}
+
+#[tokio::test]
+async fn another_tenant_action_or_content_is_a_conflict_that_tells_nothing_of_the_first() {
+    let stage = Stage::suspendable().await;
+    for tenant in [LIVE, "victim"] {
+        stage.sign_up(tenant).await;
+    }
+    let suspend =
+        |id: &str, tenant: &str, reason: &str| request("suspend", id, tenant, json!({"reason": reason}));
+    let first = take_in(&stage, &bought(suspend("s-1", LIVE, "billing"), "op-1")).await;
+    assert_eq!(first.verdict, Verdict::Accepted);
+    let others = [
+        suspend("s-2", "victim", "billing"),
+        suspend("s-3", LIVE, "abuse"),
+        request("resume", "s-4", LIVE, json!({})),
+        request("deprovision", "s-5", LIVE, json!({"reason": "billing"})),
+    ];
+    for other in others {
+        let answer = take_in(&stage, &bought(other, "op-1")).await;
+        refused(&answer, "external_conflict", "/external/operationId");
+        let told = json!(answer).to_string();
+        let first_operation = first.operation_id.as_deref().unwrap();
+        assert!(!told.contains(first_operation) && !told.contains("s-1"), "{told}");
+    }
+    let victim = stage.tenant(&"victim".parse().unwrap()).await.unwrap();
+    assert_eq!((victim.spec.suspended, victim.requests.len()), (None, 1));
+    // The tenant's own answer, in its own name.
+    let own = take_in(&stage, &bought(suspend("s-6", "victim", "billing"), "op-2")).await;
+    assert_eq!((own.verdict, own.replayed, own.tenant_id), (Verdict::Accepted, false, Some(victim.id)));
+    let (status, _) =
+        stage.submit(bought(suspend("s-7", "victim", "abuse"), "op-2").to_string().as_bytes()).await;
+    assert_eq!(status, 409);
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_use_an_operation_up() {
+    let stage = Stage::open().await;
+    let mut wrong = bought(signup("buy-1", LIVE), "op-1");
+    wrong["spec"]["tier"] = "gold".into();
+    refused(&take_in(&stage, &wrong).await, "unknown-tier", "/spec/tier");
+    let right = bought(signup("buy-2", LIVE), "op-1");
+    let taken = take_in(&stage, &right).await;
+    assert_eq!((taken.verdict, taken.replayed), (Verdict::Accepted, false), "{taken:?}");
+    // The refused one stays refused, under its own id.
+    let again = take_in(&stage, &wrong).await;
+    assert_eq!((again.verdict, again.replayed), (Verdict::Rejected, true));
+}
+
+/// Without a tenant's id the operation is what it is derived from, so that the same purchase is the same tenant.
+#[tokio::test]
+async fn a_purchase_without_a_tenants_id_is_one_tenant_however_often_it_is_told() {
+    let stage = Stage::open().await;
+    let answers = join_all((0..20).map(|n| {
+        let mut request = bought(crate::bad_inputs::case::signup(&format!("click-{n}")), "op-9");
+        request["external"]["purchaser"] = json!({"clicks": n});
+        let stage = &stage;
+        async move { take_in(stage, &request).await }
+    }))
+    .await;
+    let first = answers.iter().find(|answer| !answer.replayed).unwrap();
+    assert!(answers.iter().all(|answer| answer.verdict == Verdict::Accepted), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.operation_id == first.operation_id), "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
+    assert_eq!(stage.census().await.tenants.len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_contents_at_once_one_is_taken() {
+    let stage = Stage::open().await;
+    stage.sign_up(LIVE).await;
+    let before = live(&stage).await.generation;
+    let answers = join_all((0..12).map(|n| {
+        let update = request("update", &format!("u-{n}"), LIVE, json!({"quantity": n % 3}));
+        let stage = &stage;
+        async move { take_in(stage, &bought(update, "op-1")).await }
+    }))
+    .await;
+    let fresh: Vec<&Answer> =
+        answers.iter().filter(|answer| answer.verdict == Verdict::Accepted && !answer.replayed).collect();
+    assert_eq!(fresh.len(), 1, "{answers:?}");
+    for answer in &answers {
+        let conflict = answer.code.as_deref() == Some("external_conflict");
+        assert!(conflict || answer.operation_id == fresh[0].operation_id, "{answer:?}");
+    }
+    assert_eq!(live(&stage).await.generation, before + 1, "one update and no more");
+}
+
+/// An intake whose store fails at its n-th call.
+fn frail(lab: &Lab, moody: Arc<Moody>) -> Intake {
+    let world = World { store: moody, ..lab.world.clone() };
+    Lab::intake(&world, &Blueprint::check(DEFAULT).unwrap().blueprint)
+}
+
+async fn told(intake: &Intake, message: &Value) -> Result<Answer, StoreError> {
+    intake.take_in(message.to_string().as_bytes()).await
+}
+
+/// Wherever the first request breaks off, the second one's sender gets a clear answer, and it is one sign-up.
+#[tokio::test]
+async fn a_crash_between_any_two_saves_neither_doubles_nor_blocks_an_operation() {
+    let named = |id: &str| {
+        let mut request = bought(testkit::signup("contoso"), "op-1");
+        request["requestId"] = id.into();
+        request
+    };
+    let mut wrong = named("buy-w");
+    wrong["spec"]["tier"] = "gold".into();
+    let mut broke_off = 0;
+    for (fails_at, undone) in (1..=10).flat_map(|at| [(at, true), (at, false)]) {
+        let lab = Lab::new(Speed::Max).await;
+        let store = Arc::clone(&lab.world.store);
+        let moody = if undone { Moody::idle(store, fails_at) } else { Moody::new(store, fails_at) };
+        let moody = Arc::new(moody);
+        let frail = frail(&lab, moody);
+        let refusal = told(&frail, &wrong).await;
+        let first = told(&frail, &named("buy-1")).await;
+        broke_off += usize::from(refusal.is_err()) + usize::from(first.is_err());
+        let sound = Lab::intake(&lab.world, &Blueprint::check(DEFAULT).unwrap().blueprint);
+        let second = told(&sound, &named("buy-2")).await.unwrap();
+        assert_eq!(second.verdict, Verdict::Accepted, "at {fails_at}: {second:?}");
+        let first = told(&sound, &named("buy-1")).await.unwrap();
+        assert_eq!(first.operation_id, second.operation_id, "at {fails_at}");
+        assert_eq!(told(&sound, &wrong).await.unwrap().verdict, Verdict::Rejected, "at {fails_at}");
+        let (tenants, _) = Listed::sorted_out(lab.world.store.list(None, 10).await.unwrap());
+        let [tenant] = tenants.as_slice() else { panic!("at {fails_at}: {} tenants", tenants.len()) };
+        assert_eq!((tenant.operations.len(), tenant.incarnation), (1, 1), "at {fails_at}");
+        let mut other = named("buy-3");
+        other["tenantId"] = "fabrikam".into();
+        let other = told(&sound, &other).await.unwrap();
+        assert_eq!(other.code.as_deref(), Some("external_conflict"), "at {fails_at}");
+    }
+    assert!(broke_off >= 14, "only {broke_off} broke off");
+}

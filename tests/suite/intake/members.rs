@@ -1,0 +1,153 @@
+//! Members that no request has are refused, and every member that a request has is judged.
+
+use serde_json::{Value, json};
+use tenantry::intake::{Fault, RequestDocument, Verdict};
+use tenantry_core::tenant::Action;
+
+use super::{live, refused, request, signup, take_in};
+use crate::bad_inputs::stage::{LIVE, Stage};
+
+#[tokio::test]
+async fn a_misspelt_dry_run_is_not_carried_out() {
+    let stage = Stage::open().await;
+    stage.sign_up(LIVE).await;
+    let before = live(&stage).await;
+    for (n, name) in ["dryrun", "DryRun", "dry_run", "dryRuns"].into_iter().enumerate() {
+        let mut update = request("update", &format!("u-{n}"), LIVE, json!({"displayName": "Other"}));
+        update[name] = true.into();
+        let answer = take_in(&stage, &update).await;
+        refused(&answer, "unknown_member", &format!("/{name}"));
+        assert!(answer.faults[0].message.contains("did you mean `dryRun`?"), "{answer:?}");
+    }
+    assert_eq!(live(&stage).await, before);
+}
+
+#[tokio::test]
+async fn all_unknown_members_are_told_at_once_with_what_was_meant() {
+    let stage = Stage::open().await;
+    let mut message = signup("m-1", LIVE);
+    message["Deadline"] = json!("2099-01-01T00:00:00Z");
+    message["requestedBy"] = json!({"type": "user", "id": "7", "ID ": "8"});
+    message["spec"]["display_name"] = json!("x");
+    message["spec"]["mode"] = json!("access");
+    message["spec"]["blueprint"] = json!({"name": "hello", "verison": "1.0.0"});
+    let event = json!({"specversion": "1.0", "id": "1", "source": "/shop", "type": "io.tenantry.request.signup.v1",
+        "data": message, "dryrun": "an attribute of the sender's own"});
+    let answer = take_in(&stage, &event).await;
+    let told: Vec<(&str, &str)> =
+        answer.faults.iter().map(|fault| (fault.pointer.as_str(), fault.code.as_str())).collect();
+    let wanted = [
+        "/data/Deadline",
+        "/data/requestedBy/ID ",
+        "/data/spec/blueprint/verison",
+        "/data/spec/display_name",
+        "/data/spec/mode",
+    ];
+    assert_eq!(told, wanted.map(|at| (at, "unknown_member")), "{answer:?}");
+    let words: Vec<&str> = answer.faults.iter().map(|fault| fault.message.as_str()).collect();
+    assert!(words[0].contains("`deadline`") && words[2].contains("`version`"), "{words:?}");
+    assert!(words[3].contains("`displayName`") && words[4].contains("suspend"), "{words:?}");
+}
+
+/// The published schema, its own types resolved.
+fn properties(schema: &Value, of: &Value) -> Vec<(String, Value)> {
+    let resolved = |of: &Value| -> Value {
+        let of = of["anyOf"].get(0).unwrap_or(of);
+        let name = of["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+        name.map_or_else(|| of.clone(), |name| schema["$defs"][name].clone())
+    };
+    let of = resolved(of);
+    if of["additionalProperties"] != false {
+        return Vec::new();
+    }
+    let own = of["properties"].as_object().into_iter().flatten();
+    own.flat_map(|(name, member)| {
+        let below = properties(schema, member).into_iter();
+        let below = below.map(|(at, of)| (format!("/{name}{at}"), of)).collect::<Vec<_>>();
+        [vec![(format!("/{name}"), member.clone())], below].concat()
+    })
+    .collect()
+}
+
+fn put(value: &mut Value, at: &str, what: Value) {
+    let mut here = value;
+    for name in at.split('/').skip(1) {
+        if !here[name].is_object() && !here[name].is_null() {
+            here[name] = json!({});
+        }
+        here = &mut here[name];
+    }
+    *here = what;
+}
+
+/// A member that the types get and the intake forgets would be taken and mean nothing.
+#[tokio::test]
+async fn every_member_of_the_schema_is_read() {
+    let stage = Stage::open().await;
+    let schema = schemars::schema_for!(RequestDocument).to_value();
+    let mut tried = 0;
+    for action in Action::ALL.map(Action::as_str) {
+        let rule = schema["allOf"].as_array().unwrap().iter();
+        let rule = rule.filter(|rule| rule["if"]["properties"]["action"]["const"] == action);
+        let [rule] = rule.collect::<Vec<_>>().try_into().unwrap();
+        let spec = properties(&schema, &rule["then"]["properties"]["spec"]).into_iter();
+        let spec = spec.map(|(at, _)| format!("/spec{at}"));
+        let top = properties(&schema, &schema).into_iter().map(|(at, _)| at);
+        for at in top.chain(spec) {
+            let mut message = request(action, &format!("{action}-{tried}"), LIVE, json!({}));
+            put(&mut message, &at, json!([[7]]));
+            let answer = take_in(&stage, &message).await;
+            assert_eq!(answer.verdict, Verdict::Rejected, "{action} {at}");
+            let judged = answer.faults.iter().any(|fault| {
+                fault.pointer.starts_with(&at)
+                    && !["missing", "unknown_member"].contains(&fault.code.as_str())
+            });
+            assert!(judged, "{action}: {at} is not read: {answer:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 80, "only {tried} were tried");
+}
+
+/// An action that the list forgets would have a spec that nobody judges.
+#[tokio::test]
+async fn no_action_has_a_spec_that_takes_anything() {
+    let schema = schemars::schema_for!(Action).to_value();
+    let words = schema["oneOf"].as_array().unwrap().iter().map(|of| of["const"].as_str().unwrap());
+    assert_eq!(words.collect::<Vec<_>>(), Action::ALL.map(Action::as_str));
+    let stage = Stage::open().await;
+    for action in Action::ALL.map(Action::as_str) {
+        let message = request(action, &format!("{action}-odd"), LIVE, json!({"dryrun": true}));
+        let answer = take_in(&stage, &message).await;
+        assert_eq!(answer.verdict, Verdict::Rejected, "{action}");
+        let told = |fault: &Fault| {
+            (fault.code.as_str(), fault.pointer.as_str()) == ("unknown_member", "/spec/dryrun")
+        };
+        assert!(answer.faults.iter().any(told), "{action}: {answer:?}");
+    }
+}
+
+/// Members are told apart by their exact names, whichever they are.
+#[tokio::test]
+async fn every_other_spelling_of_a_member_is_refused() {
+    let stage = Stage::open().await;
+    let mut n = 0;
+    for name in ["tenantId", "requestedAt", "deadline", "expectedVersion", "dryRun", "external", "spec"] {
+        for spelling in
+            [name.to_uppercase(), format!("{name} "), format!("{name}\u{200b}"), name.replace('e', "\u{435}")]
+        {
+            if spelling == name {
+                continue;
+            }
+            n += 1;
+            let mut message = signup(&format!("n-{n}"), LIVE);
+            // The right one would make it a member that stands twice.
+            message.as_object_mut().unwrap().remove(name);
+            message[&spelling] = json!({});
+            let answer = take_in(&stage, &message).await;
+            assert_eq!(answer.verdict, Verdict::Rejected, "{spelling:?}");
+            assert!(answer.faults.iter().any(|fault| fault.code == "unknown_member"), "{answer:?}");
+        }
+    }
+    assert!(stage.census().await.tenants.is_empty());
+}

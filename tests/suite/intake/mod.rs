@@ -1,0 +1,281 @@
+//! What requests are answered: all faults at once, the same answer for the same request, and what a request changes.
+
+#![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
+
+mod channels;
+mod characters;
+mod external;
+mod members;
+mod repeats;
+
+use std::fmt::Write as _;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tenantry::intake::{Answer, Verdict};
+use tenantry_core::tenant::{Status, Tenant};
+
+use crate::bad_inputs::{
+    case,
+    stage::{LIVE, Stage},
+};
+
+async fn take_in(stage: &Stage, request: &Value) -> Answer {
+    stage.local.routes.intake.take_in(request.to_string().as_bytes()).await.unwrap()
+}
+
+fn signup(request_id: &str, tenant: &str) -> Value {
+    let mut request = case::signup(request_id);
+    request["tenantId"] = tenant.into();
+    request
+}
+
+fn request(action: &str, request_id: &str, tenant: &str, spec: Value) -> Value {
+    json!({"schema": "tenantry.request/1", "requestId": request_id, "action": action, "tenantId": tenant, "spec": spec})
+}
+
+fn event(request: &Value) -> Value {
+    json!({"specversion": "1.0", "id": "1", "source": "/shop", "type": "io.tenantry.request.signup.v1", "data": request})
+}
+
+async fn live(stage: &Stage) -> Tenant {
+    stage.tenant(&LIVE.parse().unwrap()).await.unwrap()
+}
+
+#[track_caller]
+fn refused(answer: &Answer, code: &str, pointer: &str) {
+    let seen = (answer.verdict, answer.code.as_deref(), answer.faults[0].pointer.as_str());
+    assert_eq!(seen, (Verdict::Rejected, Some(code), pointer), "{answer:?}");
+}
+
+#[tokio::test]
+async fn all_faults_are_told_at_once() {
+    let stage = Stage::open().await;
+    let signup = json!({
+        "schema": "tenantry.request/7", "requestId": "has space", "action": "signup", "tenantId": "-X-",
+        "requestedAt": "yesterday", "deadline": "2027-02-30T00:00:00Z", "expectedVersion": -1, "dryRun": "yes",
+        "external": {"system": 7, "operationId": "a\tb", "quantity": 1.5},
+        "spec": {
+            "displayName": "", "tier": ["dedicated"], "region": "West Europe", "homeTenantId": "contoso.example",
+            "adminContact": 7, "quantity": "many", "parameters": [], "blueprint": "hello",
+            "tags": {"ok": "fine", "a/b": "x", "tenantry-tenant": "me", "n": 1, "~": ""},
+        },
+    });
+    let update = request(
+        "update",
+        "u-1",
+        LIVE,
+        json!({"displayName": 1, "quantity": -1, "allowReplace": "yes", "blueprint": {"version": 2}}),
+    );
+    let deprovision =
+        request("deprovision", "d-1", "", json!({"reason": "", "gracePeriod": "P7D", "retain": ["logs"]}));
+    let mut told = String::new();
+    for (name, message) in [
+        ("a bare sign-up", &signup),
+        ("the same in an event", &event(&signup)),
+        ("an update", &update),
+        ("a removal", &deprovision),
+    ] {
+        let answer = take_in(&stage, message).await;
+        assert_eq!((answer.verdict, answer.code.as_deref()), (Verdict::Rejected, Some("invalid")));
+        let _ = writeln!(told, "{name}");
+        for fault in &answer.faults {
+            let _ = writeln!(told, "  {:<34} {:<16} {}", fault.pointer, fault.code, fault.message);
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
+async fn an_event_and_its_bare_data_are_the_same_request() {
+    let stage = Stage::open().await;
+    let bare = signup("same", "contoso");
+    let first = take_in(&stage, &bare).await;
+    assert_eq!(first.verdict, Verdict::Accepted);
+    let again = take_in(&stage, &event(&bare)).await;
+    assert_eq!(again, Answer { replayed: true, status: Some(Status::Requested), ..first });
+}
+
+#[tokio::test]
+async fn a_sign_up_without_an_id_gets_one_from_its_request() {
+    let stage = Stage::open().await;
+    let ids = join_all(["click-1", "click-1", "click-2"].map(|id| {
+        let request = case::signup(id);
+        let stage = &stage;
+        async move { take_in(stage, &request).await.tenant_id.unwrap().to_string() }
+    }))
+    .await;
+    assert_eq!(ids[0], ids[1], "a second click makes no second tenant");
+    assert_ne!(ids[0], ids[2]);
+    assert!(ids[0].starts_with("t-") && ids[0].len() == 18, "{ids:?}");
+    for action in ["update", "deprovision", "retry"] {
+        let mut other = request(action, "x", LIVE, json!({}));
+        other.as_object_mut().unwrap().remove("tenantId");
+        refused(&take_in(&stage, &other).await, "missing", "/tenantId");
+    }
+}
+
+#[tokio::test]
+async fn fifty_deliveries_at_once_are_one_tenant_and_one_outcome() {
+    let stage = Stage::open().await;
+    let body = signup("fifty", LIVE).to_string();
+    join_all((0..50).map(|n| {
+        let (stage, body) = (&stage, &body);
+        async move { stage.deliver(body.as_bytes(), &json!({"MessageId": n.to_string()})).await }
+    }))
+    .await;
+    stage.settled(&LIVE.parse().unwrap()).await;
+    let kinds: Vec<String> =
+        stage.events().await.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+    let story = ["tenant.request.accepted", "tenant.provision.started", "tenant.provision.succeeded"];
+    assert_eq!(kinds, story.map(|kind| format!("io.tenantry.{kind}.v1")));
+    let census = stage.census().await;
+    assert_eq!((census.tenants.len(), census.objects.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_request_is_answered_from_the_record_even_when_the_tenant_has_forgotten_it() {
+    let stage = Stage::open().await;
+    let first = signup("first", LIVE);
+    let answer = take_in(&stage, &first).await;
+    stage.settled(&LIVE.parse().unwrap()).await;
+    for n in 0..40 {
+        let update = request("update", &format!("u-{n}"), LIVE, json!({"quantity": n}));
+        assert_eq!(take_in(&stage, &update).await.verdict, Verdict::Accepted);
+    }
+    assert!(live(&stage).await.requests.iter().all(|past| past.request_id != "first"));
+    let before = live(&stage).await;
+    let again = take_in(&stage, &first).await;
+    assert_eq!(again, Answer { replayed: true, status: Some(before.status), superseded: true, ..answer });
+    assert_eq!(live(&stage).await, before);
+}
+
+#[tokio::test]
+async fn conditions_are_checked_when_the_request_is_taken_in() {
+    let stage = Stage::open().await;
+    stage.sign_up(LIVE).await;
+    let with = |request_id: &str, name: &str, value: Value| {
+        let mut update = request("update", request_id, LIVE, json!({"quantity": 5}));
+        update[name] = value;
+        update
+    };
+    let before = live(&stage).await;
+    refused(
+        &take_in(&stage, &with("late", "deadline", json!("2020-01-01T00:00:00Z"))).await,
+        "expired",
+        "/deadline",
+    );
+    refused(
+        &take_in(&stage, &with("stale", "expectedVersion", json!(before.version + 1))).await,
+        "stale",
+        "/expectedVersion",
+    );
+    assert_eq!(live(&stage).await, before);
+    let fresh = with("fresh", "expectedVersion", json!(before.version));
+    assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted);
+    assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted, "the repeat is no second update");
+    assert_eq!(live(&stage).await.spec.quantity, Some(5));
+    refused(
+        &take_in(&stage, &with("stale-2", "expectedVersion", json!(before.version))).await,
+        "stale",
+        "/expectedVersion",
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_the_plan_and_changes_nothing() {
+    let stage = Stage::open().await;
+    let dry = |mut request: Value| {
+        request["dryRun"] = true.into();
+        request
+    };
+    let answer = take_in(&stage, &dry(signup("dry-1", LIVE))).await;
+    assert_eq!(answer.verdict, Verdict::Planned);
+    let plan = answer.plan.unwrap();
+    assert_eq!(plan["steps"]["group"]["fields"]["body"]["tags"]["customer"], "Adventure Works");
+    assert!(stage.census().await.tenants.is_empty());
+
+    stage.sign_up(LIVE).await;
+    let mut stored = stage.local.world.store.load(&LIVE.parse().unwrap()).await.unwrap().unwrap();
+    for record in stored.value.steps.values_mut() {
+        let cause = tenantry_core::tenant::Cause::ours(
+            tenantry_core::tenant::FailureClass::Quota,
+            "OutOfQuota",
+            "no room",
+        );
+        record.state = tenantry_core::tenant::StepState::Halted { cause };
+    }
+    stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
+    let before = live(&stage).await;
+    for (n, action) in ["update", "deprovision", "retry"].into_iter().enumerate() {
+        let asked = dry(request(action, &format!("dry-a{n}"), LIVE, json!({})));
+        assert_eq!(take_in(&stage, &asked).await.verdict, Verdict::Planned, "{action}");
+        assert_eq!(live(&stage).await, before, "a dry {action} changed something");
+    }
+    refused(
+        &take_in(&stage, &dry(request("update", "dry-2", "nobody", json!({})))).await,
+        "unknown_tenant",
+        "/tenantId",
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_can_not_be_changed() {
+    let stage = Stage::open().await;
+    for action in ["update", "deprovision", "retry"] {
+        let answer = take_in(&stage, &request(action, &format!("{action}-1"), "nobody", json!({}))).await;
+        refused(&answer, "unknown_tenant", "/tenantId");
+    }
+    assert!(stage.census().await.tenants.is_empty());
+}
+
+#[tokio::test]
+async fn a_removed_tenant_takes_no_update_and_may_sign_up_again() {
+    let stage = Stage::open().await;
+    let first = stage.sign_up(LIVE).await;
+    let removal = request("deprovision", "remove", LIVE, json!({"reason": "over"}));
+    stage.deliver(removal.to_string().as_bytes(), &json!({})).await;
+    assert_eq!(stage.settled(&first.id).await.status, Status::Deleted);
+    assert!(stage.census().await.objects.is_empty());
+    refused(
+        &take_in(&stage, &request("update", "late", LIVE, json!({}))).await,
+        "tenant_removed",
+        "/tenantId",
+    );
+    // The old sign-up, delivered again, does not bring it back; a new one is a new incarnation with new names.
+    stage.sign_up(LIVE).await;
+    assert_eq!(live(&stage).await.status, Status::Deleted);
+    stage.deliver(signup("again", LIVE).to_string().as_bytes(), &json!({})).await;
+    let second = stage.settled(&first.id).await;
+    assert_eq!((second.status, second.incarnation), (Status::Active, 2));
+    assert_ne!(first.exports["group"], second.exports["group"]);
+}
+
+#[tokio::test]
+async fn an_update_changes_what_it_names_and_null_removes_a_parameter() {
+    let stage = Stage::open().await;
+    stage.sign_up(LIVE).await;
+    let update = request(
+        "update",
+        "u",
+        LIVE,
+        json!({"displayName": "New Name", "tags": {"cost": "42"}, "adminContact": "a@b.example"}),
+    );
+    stage.deliver(update.to_string().as_bytes(), &json!({})).await;
+    let tenant = stage.settled(&LIVE.parse().unwrap()).await;
+    assert_eq!(
+        (tenant.status, tenant.spec.display_name.as_str(), tenant.spec.tier.as_str()),
+        (Status::Active, "New Name", "dedicated")
+    );
+    assert_eq!(tenant.spec.tags["cost"], "42");
+    let unknown = request("update", "p", LIVE, json!({"parameters": {"colour": "blue"}}));
+    refused(&take_in(&stage, &unknown).await, "unknown-parameter", "/spec/parameters/colour");
+    let none = request("update", "n", LIVE, json!({"parameters": {"colour": null}}));
+    assert_eq!(
+        take_in(&stage, &none).await.verdict,
+        Verdict::Accepted,
+        "removing what is not there is no fault"
+    );
+    let version = request("update", "v", LIVE, json!({"blueprint": {"name": "hello", "version": "2.0.0"}}));
+    refused(&take_in(&stage, &version).await, "unknown_blueprint", "/spec/blueprint/version");
+}

@@ -1,0 +1,96 @@
+//! What a request or a late value would do against the rules is refused before anything is sent.
+
+use azure_sim::Speed;
+use serde_json::{Value, json};
+
+use crate::testkit::{
+    judge::{list, text},
+    request,
+    stage::Stage,
+};
+
+const HEAD: &str = "blueprint: odd\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [dedicated]\nparameters:\n  c: { type: string, default: c }\nsteps:\n  group: { kind: arm, type: Microsoft.Resources/resourceGroups }\n  identity:\n    kind: arm\n    type: Microsoft.ManagedIdentity/userAssignedIdentities\n    in: group\n    outputs: { principalId: /properties/principalId }\n  storage:\n    kind: arm\n    type: Microsoft.Storage/storageAccounts\n    in: group\n    body:\n      kind: StorageV2\n      sku: { name: Standard_LRS }\n      properties: { publicNetworkAccess: ACCESS }\n";
+
+fn blueprint(access: &str, more: &str) -> String {
+    format!("{}{more}", HEAD.replace("ACCESS", access))
+}
+
+fn sign_up(parameters: &Value, more: &Value) -> Value {
+    let mut spec = json!({"displayName": "Contoso", "tier": "dedicated", "parameters": parameters});
+    for (name, value) in more.as_object().unwrap() {
+        spec[name] = value.clone();
+    }
+    request("r-1", "signup", "contoso", spec)
+}
+
+fn puts(journal: &Value, what: &str) -> usize {
+    let lines = list(journal).iter().map(ToString::to_string);
+    lines.filter(|line| line.contains("PUT") && line.contains(what)).count()
+}
+
+#[tokio::test]
+async fn a_late_value_against_the_rules_stops_its_step_and_is_not_sent() {
+    let late = "\"{{ 'Enabled' if steps.identity.principalId else 'Disabled' }}\"";
+    let stage = Stage::with(Speed::Max, &[&blueprint(late, "")]).await;
+    stage.accept(&sign_up(&json!({}), &json!({}))).await;
+    let failed = stage.until_told("contoso", "tenant.provision.failed", 1).await;
+    let error = failed.iter().find_map(|event| event.pointer("/data/error")).unwrap();
+    assert_eq!(text(error, "/code"), "public-network", "{error}");
+    assert_eq!(text(error, "/step"), "storage", "{error}");
+    let journal = stage.journal().await;
+    assert!(puts(&journal, "userAssignedIdentities") > 0, "{journal}");
+    assert_eq!(puts(&journal, "storageAccounts"), 0, "{journal}");
+}
+
+/// Without a guard a container's name of dots would have a role assigned at the subscription.
+#[tokio::test]
+async fn a_parameter_never_leads_an_address_elsewhere() {
+    let grant = "  grant:\n    kind: role-assignment\n    scope: \"{{ steps.storage.id }}/blobServices/default/containers/{{ parameters.c }}\"\n    role: \"{{ stamp.blobReaderRoleId }}\"\n    principal: \"{{ steps.identity.principalId }}\"\n";
+    let stage = Stage::with(Speed::Max, &[&blueprint("Disabled", grant)]).await;
+    for (n, c) in ["../../../../../../../../..", "%2e%2e/%2e%2e", "a?api-version=1&b=", "a#b", "a\\b", "a//b"]
+        .iter()
+        .enumerate()
+    {
+        let mut body = sign_up(&json!({"c": c}), &json!({}));
+        body["requestId"] = json!(format!("r-{n}"));
+        let answer = stage.submit(&body).await;
+        assert_eq!(text(&answer.body, "/code"), "bad-segment", "{c}: {}", answer.body);
+        assert_eq!(text(&answer.body, "/faults/0/pointer"), "/spec/parameters/c", "{c}");
+    }
+    let journal = stage.journal().await;
+    assert!(list(&journal).iter().all(|line| text(line, "/path").starts_with("/api/events")), "{journal}");
+}
+
+#[tokio::test]
+async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeated() {
+    let stage = Stage::with(Speed::Max, &[&blueprint("Disabled", "")]).await;
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIIEvZk3vQmFy\n-----END PRIVATE KEY-----";
+    let key = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zk3vQmFyZk3vQmFy==";
+    let sas = "https://a.blob.core.windows.net/c?sv=2024-01-01&sig=Zk3vQmFy%2B";
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJaazN2UW1GeSJ9.Zk3vQmFyZk3vQmFy";
+    let rows = [
+        (json!({"c": key}), json!({}), "/spec/parameters/c"),
+        (json!({"c": sas}), json!({}), "/spec/parameters/c"),
+        (json!({"c": {"deep": [1, token]}}), json!({}), "/spec/parameters/c/deep/1"),
+        (json!({}), json!({"tags": {"note": key}}), "/spec/tags/note"),
+        (json!({}), json!({"displayName": sas}), "/spec/displayName"),
+        (
+            json!({}),
+            json!({"adminContact": "abc8Q~Zk3vQmFyZk3vQmFyZk3vQmFyZk3vQmFyZk3"}),
+            "/spec/adminContact",
+        ),
+        (json!({"c": pem}), json!({}), "/spec/parameters/c"),
+    ];
+    for (n, (parameters, more, pointer)) in rows.into_iter().enumerate() {
+        let mut body = sign_up(&parameters, &more);
+        body["requestId"] = json!(format!("r-{n}"));
+        let answer = stage.submit(&body).await;
+        let fault = answer.body["faults"].as_array().unwrap().iter().find(|fault| fault["code"] == "secret");
+        assert_eq!(fault.unwrap_or(&json!({}))["pointer"], pointer, "{}", answer.body);
+        let told = format!("{}{}", answer.body, stage.get("/_sim/events").await);
+        assert!(!told.contains("Zk3vQmFy"), "{told}");
+    }
+    let fine = sign_up(&json!({"c": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}), &json!({}));
+    let answer = stage.submit(&fine).await;
+    assert_eq!(text(&answer.body, "/verdict"), "accepted", "{}", answer.body);
+}

@@ -1,0 +1,316 @@
+//! The local state on a disk that fails: what was acknowledged is there afterwards, whole, and nothing is taken in by a
+//! store that can't keep it.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use azure_sim::{
+    db::Db,
+    pairing::{Held, Mark},
+};
+use jiff::Timestamp;
+use redb::StorageBackend;
+use tenantry::{
+    local::{
+        clock::SteadyClock,
+        folder::{Folder, FolderError},
+        pair::{Misfit, Shown},
+        state::LocalState,
+    },
+    ports::{Clock as _, StateStore as _, StoreError},
+};
+use tenantry_core::tenant::Tenant;
+
+use crate::testkit;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// Nothing goes in any more.
+    Full,
+    /// One change fails, the next ones go through.
+    Once,
+    /// A write is half done, and then nothing works.
+    Torn,
+}
+
+/// A disk in memory. What was written and not synchronised may be lost with the power.
+#[derive(Debug, Default)]
+struct Platter {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+    changes: usize,
+    trouble: Option<(usize, Trouble)>,
+}
+
+impl Platter {
+    /// Counts a change; the trouble, if it is its turn.
+    fn turn(&mut self) -> Option<Trouble> {
+        self.changes += 1;
+        let (at, trouble) = self.trouble?;
+        let now = if trouble == Trouble::Once { self.changes == at } else { self.changes >= at };
+        now.then_some(trouble)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Disk(Arc<Mutex<Platter>>);
+
+impl Disk {
+    fn holding(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(Platter { durable: bytes.clone(), live: bytes, ..Platter::default() })))
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::from_raw_os_error(5)
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().live.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let from = usize::try_from(offset).unwrap();
+        let platter = self.0.lock().unwrap();
+        out.copy_from_slice(platter.live.get(from..from + out.len()).ok_or_else(broken)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut platter = self.0.lock().unwrap();
+        if platter.turn().is_some() {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        platter.live.resize(usize::try_from(len).unwrap(), 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut platter = self.0.lock().unwrap();
+        if platter.turn().is_some() {
+            return Err(broken());
+        }
+        platter.durable = platter.live.clone();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let from = usize::try_from(offset).unwrap();
+        let mut platter = self.0.lock().unwrap();
+        let trouble = platter.turn();
+        let whole = match trouble {
+            None => data.len(),
+            Some(Trouble::Torn) => data.len() / 2,
+            Some(Trouble::Full | Trouble::Once) => 0,
+        };
+        platter.live[from..from + whole].copy_from_slice(&data[..whole]);
+        if trouble.is_some() { Err(broken()) } else { Ok(()) }
+    }
+}
+
+fn tenant(id: &str, version: u64) -> Tenant {
+    let bytes = fs::read(testkit::repository().join("tests/fixtures/tenant-v1.json")).unwrap();
+    Tenant { id: id.parse().unwrap(), version, ..Tenant::from_json(&bytes).unwrap() }
+}
+
+const TENANTS: [&str; 2] = ["contoso", "fabrikam"];
+const VERSIONS: u64 = 3;
+
+/// Saves each tenant some times; what was acknowledged, by id, and whether any save was refused.
+async fn work(disk: &Disk) -> (BTreeMap<String, u64>, bool) {
+    let (mut acknowledged, mut refused) = (BTreeMap::new(), false);
+    let Ok(db) = Db::on(disk.clone()) else { return (acknowledged, true) };
+    let Ok(state) = LocalState::open(db).await else { return (acknowledged, true) };
+    let mut seen = BTreeMap::new();
+    for version in 1..=VERSIONS {
+        for id in TENANTS {
+            match state.save(&tenant(id, version), seen.get(id)).await {
+                Ok(etag) => {
+                    assert!(!refused, "a store that has failed takes nothing in until it is opened anew");
+                    seen.insert(id, etag);
+                    acknowledged.insert(id.to_owned(), version);
+                }
+                Err(StoreError::Unavailable(_)) => refused = true,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    }
+    (acknowledged, refused)
+}
+
+/// What is there after the power came back: at least what was acknowledged, and never half a document.
+async fn holds(bytes: Vec<u8>, acknowledged: &BTreeMap<String, u64>, told: &str) {
+    let db = Db::on(Disk::holding(bytes)).unwrap_or_else(|error| panic!("{told}: {error}"));
+    let state = LocalState::open(db).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+    for (id, version) in acknowledged {
+        let found = state.load(&id.parse().unwrap()).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+        let found = found.unwrap_or_else(|| panic!("{told}: {id} is lost")).value;
+        // The save that was refused may have gone through all the same; it is looked at before it is repeated.
+        assert!((*version..=version + 1).contains(&found.version), "{told}: {id} is {}", found.version);
+        assert_eq!(found, tenant(id, found.version), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_failing_disk() {
+    let sound = Disk::default();
+    let (acknowledged, refused) = work(&sound).await;
+    assert!(!refused && acknowledged.values().all(|version| *version == VERSIONS));
+    let changes = sound.0.lock().unwrap().changes;
+    assert!(changes > 40, "{changes} changes are too few to fail at");
+    let mut failed = 0;
+    for trouble in [Trouble::Full, Trouble::Once, Trouble::Torn] {
+        for at in 1..=changes {
+            let disk = Disk::default();
+            disk.0.lock().unwrap().trouble = Some((at, trouble));
+            let (acknowledged, refused) = work(&disk).await;
+            failed += usize::from(refused);
+            let (live, durable) = {
+                let platter = disk.0.lock().unwrap();
+                (platter.live.clone(), platter.durable.clone())
+            };
+            if !acknowledged.is_empty() {
+                holds(durable, &acknowledged, &format!("{trouble:?} at {at}, power lost")).await;
+                holds(live, &acknowledged, &format!("{trouble:?} at {at}, process lost")).await;
+            }
+        }
+    }
+    assert!(failed > changes, "the disk failed in {failed} lives only");
+}
+
+/// Whether everything that a damaged file is asked for gets an answer; it may be a refusal.
+async fn answers(bytes: Vec<u8>) -> bool {
+    let Ok(db) = Db::on(Disk::holding(bytes)) else { return false };
+    let Ok(state) = LocalState::open(db).await else { return false };
+    let mut well = true;
+    for id in TENANTS {
+        let loaded = state.load(&id.parse().unwrap()).await;
+        if let Ok(Some(found)) = &loaded {
+            assert_eq!(
+                found.value,
+                tenant(id, found.value.version),
+                "another document is read than was written"
+            );
+        }
+        well &= loaded.is_ok_and(|found| found.is_some());
+    }
+    well &= state.list(None, 10).await.is_ok_and(|all| all.len() == TENANTS.len());
+    well & state.due("2100-01-01T00:00:00Z".parse().unwrap(), 10).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_and_nothing_panics() {
+    let disk = Disk::default();
+    let _saved = work(&disk).await;
+    let good = disk.0.lock().unwrap().durable.clone();
+    assert!(answers(good.clone()).await);
+    let used = good.iter().rposition(|byte| *byte != 0).unwrap();
+    let (mut refused, mut panicked) = (0, Vec::new());
+    for n in 0..400 {
+        let mut bytes = good.clone();
+        if n % 8 == 0 {
+            bytes.truncate(used * n / 400);
+        } else {
+            bytes[used * n / 400] ^= 1 << (n % 8);
+        }
+        match tokio::spawn(answers(bytes)).await {
+            Ok(well) => refused += usize::from(!well),
+            Err(error) => panicked.push((n, error.to_string())),
+        }
+    }
+    assert!(panicked.is_empty(), "{panicked:?}");
+    assert!(refused > 40, "only {refused} damages mattered");
+}
+
+#[tokio::test]
+async fn a_failed_disk_is_not_tried_again_and_again() {
+    let disk = Disk::default();
+    let db = Db::on(disk.clone()).unwrap();
+    let state = LocalState::open(db.clone()).await.unwrap();
+    state.save(&tenant("contoso", 1), None).await.unwrap();
+    {
+        let mut platter = disk.0.lock().unwrap();
+        platter.trouble = Some((platter.changes + 1, Trouble::Full));
+    }
+    assert!(matches!(state.save(&tenant("fabrikam", 1), None).await, Err(StoreError::Unavailable(_))));
+    let before = disk.0.lock().unwrap().changes;
+    for _ in 0..300 {
+        assert!(matches!(state.save(&tenant("fabrikam", 1), None).await, Err(StoreError::Unavailable(_))));
+    }
+    let tried = disk.0.lock().unwrap().changes - before;
+    assert!(tried < 50, "the disk was written to {tried} times");
+    assert!(state.load(&"contoso".parse().unwrap()).await.unwrap().is_some(), "what is there can be read");
+    let waits = tokio::time::timeout(Duration::from_millis(300), db.usable()).await;
+    assert!(waits.is_err(), "whoever waits for it waits");
+}
+
+#[test]
+fn a_folder_is_held_by_one_process_and_the_others_are_told_by_whom() {
+    let folder = testkit::folder();
+    let path = folder.path().join("deep/.tenantry");
+    let held = Folder::hold(&path).unwrap();
+    let told = Folder::hold(&path).unwrap_err().to_string();
+    assert!(told.contains(&format!("process {}", std::process::id())) && told.contains("--data"), "{told}");
+    drop(held);
+    drop(Folder::hold(&path).unwrap());
+    fs::write(folder.path().join("file"), "").unwrap();
+    assert!(matches!(Folder::hold(&folder.path().join("file")), Err(FolderError::Unusable { .. })));
+}
+
+#[tokio::test]
+async fn the_local_clock_follows_the_wall_ahead_and_never_back() {
+    let start: Timestamp = "2026-11-30T10:00:00Z".parse().unwrap();
+    let shown = Arc::new(Mutex::new(start));
+    let wall = Arc::clone(&shown);
+    let clock = SteadyClock::over(Arc::new(move || *wall.lock().unwrap()), Timestamp::UNIX_EPOCH);
+    assert_eq!(clock.now(), start);
+    let hour = Duration::from_secs(3600);
+    *shown.lock().unwrap() = start + hour;
+    assert_eq!(clock.now(), start + hour);
+    *shown.lock().unwrap() = start;
+    let (first, second) = (clock.now(), clock.now());
+    assert!(first >= start + hour && second >= first, "{first} {second}");
+    assert!(second < start + hour + Duration::from_secs(60), "it runs on, and does not jump: {second}");
+    // What is waited for comes, although the wall clock shows that it is an hour away.
+    clock.sleep_until(second + Duration::from_millis(20)).await;
+    // And an earlier process's instants are not in the future of a later one's.
+    let later = SteadyClock::over(Arc::new(|| Timestamp::UNIX_EPOCH), start);
+    assert!(later.now() >= start);
+}
+
+#[test]
+fn files_that_do_not_fit_are_noticed() {
+    let mark = |pair: &str, starts, changes| Some(Mark { pair: pair.to_owned(), starts, changes });
+    let held = || Held::from([("contoso".to_owned(), 1)]);
+    let nobody = Held::new;
+    let cases = [
+        ("first start", None, None, false, nobody(), None),
+        ("state gone", None, mark("a", 3, 40), false, held(), Some(Misfit::StateGone)),
+        ("state gone, nothing held", None, mark("a", 3, 40), false, nobody(), None),
+        ("state gone, files without marks", None, None, false, held(), Some(Misfit::StateGone)),
+        ("files without marks", None, None, true, held(), None),
+        ("Azure gone", mark("a", 3, 40), None, true, nobody(), Some(Misfit::AzureGone)),
+        ("Azure gone, nobody lived there", mark("a", 3, 40), None, false, nobody(), None),
+        ("next start", mark("a", 3, 41), mark("a", 3, 40), true, held(), None),
+        ("killed between the two", mark("a", 4, 41), mark("a", 3, 40), true, held(), None),
+        (
+            "copy of an earlier run",
+            mark("a", 2, 50),
+            mark("a", 3, 40),
+            true,
+            held(),
+            Some(Misfit::StateOlder),
+        ),
+        ("copy of the same run", mark("a", 3, 39), mark("a", 3, 40), true, held(), Some(Misfit::StateOlder)),
+        ("old Azure", mark("a", 6, 90), mark("a", 3, 40), true, held(), Some(Misfit::AzureOlder)),
+        ("strangers", mark("b", 3, 41), mark("a", 3, 40), true, held(), Some(Misfit::Strangers)),
+    ];
+    for (what, state, azure, has_tenants, held, wanted) in cases {
+        assert_eq!(Shown { state, azure, has_tenants, held }.misfit(), wanted, "{what}");
+    }
+}

@@ -1,0 +1,434 @@
+//! The derived roles against the simulated Azure, which works out by itself what a request takes.
+
+use std::collections::BTreeSet;
+
+use azure_sim::{
+    BLOB_READER_ROLE, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID,
+    access::{HOST, PROVISIONER, REMOVER},
+    local_stamp,
+};
+use serde_json::{Value, json};
+use tenantry::local::access;
+use tenantry_core::{
+    blueprint::Blueprint,
+    isolation::Verdict,
+    permissions::{OPTIONAL, Permissions, Reach, Role},
+    tenant::{Cause, FailureClass, Status},
+};
+
+use super::life::{CLIENT, Case, Life, Used};
+use crate::testkit::{removal, repository, request};
+
+fn blueprint(name: &str) -> Blueprint {
+    let file = repository().join("blueprints").join(format!("{name}.yaml"));
+    Blueprint::check(&std::fs::read_to_string(file).unwrap()).unwrap().blueprint
+}
+
+/// Every shipped blueprint in every tier, with every optional feature.
+fn cases() -> Vec<Case> {
+    let federated = || {
+        json!({
+            "redirectUris": ["https://front.example/signed-in"],
+            "federatedIdentity": {"issuer": "https://login.example/v2.0", "subject": "workload"},
+        })
+    };
+    let case =
+        |name: &'static str, tier, parameters| Case { name, blueprint: blueprint(name), tier, parameters };
+    vec![
+        case("hello", "dedicated", json!({"replication": "Standard_ZRS"})),
+        case("hello", "pooled", json!({})),
+        case("language-service", "dedicated", json!({})),
+        case("secure-ai-service", "dedicated", federated()),
+        case("secure-ai-service", "pooled", federated()),
+        case("secure-ai-service", "dedicated", json!({})),
+        case("secure-ai-service", "pooled", json!({})),
+    ]
+}
+
+/// What changes in the middle of a life.
+fn change() -> Value {
+    request(
+        "change",
+        "update",
+        "northwind",
+        json!({"displayName": "Northwind Group", "tags": {"floor": "4"}}),
+    )
+}
+
+/// Sign-up, a failure that passes with a retry, an update, a removal with everything purged.
+async fn live(case: &Case, permissions: &Permissions) -> Used {
+    let life = Life::new(case, permissions).await;
+    // What the start asks, as both identities.
+    for token in ["provisioner", CLIENT] {
+        let url = format!(
+            "{}/subscriptions/{}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01",
+            life.lab.base(),
+            SUBSCRIPTION_ID
+        );
+        let url = match permissions.reach {
+            Reach::StampGroup => url.replace(
+                "/providers/Microsoft.Authorization",
+                &format!("/resourceGroups/{}/providers/Microsoft.Authorization", RESOURCE_GROUP),
+            ),
+            Reach::Subscription(_) => url,
+        };
+        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    assert_eq!(life.ask(&case.signup()).await, Status::Active, "{}: {:#?}", case.name, life.stopped().await);
+    assert_eq!(life.ask(&change()).await, Status::Active, "{}: {:#?}", case.name, life.stopped().await);
+    life.audit().await;
+    let status = life.ask(&removal("end", "northwind")).await;
+    assert_eq!(status, Status::Deleted, "{}: {:#?}", case.name, life.stopped().await);
+    let left = life.lab.sim("objects?tenant=northwind").await;
+    assert_eq!(left, json!([]), "{}", case.name);
+    life.used().await
+}
+
+#[tokio::test]
+async fn every_life_uses_all_that_is_derived_and_nothing_else() {
+    for case in cases() {
+        let permissions = case.permissions();
+        let used = live(&case, &permissions).await;
+        let names = |role: &Role| role.names().map(str::to_lowercase).collect::<BTreeSet<_>>();
+        let lower = |used: &BTreeSet<String>| used.iter().map(|a| a.to_lowercase()).collect::<BTreeSet<_>>();
+        assert_eq!(used.refused, refused_first(&permissions), "{} {}", case.name, case.tier);
+        // The provisioner's process proves isolation, too.
+        let mut provisioner = names(&permissions.provisioner);
+        provisioner.extend(names(&permissions.auditor));
+        // Who changed what is asked when something has drifted (tests/suite/drift).
+        assert!(provisioner.remove(&OPTIONAL.to_lowercase()));
+        assert_eq!(lower(&used.provisioner), provisioner, "{} {}", case.name, case.tier);
+        assert_eq!(lower(&used.remover), names(&permissions.remover), "{} {}", case.name, case.tier);
+    }
+}
+
+/// Who may ask in the stamp's group alone is refused in the subscription first.
+fn refused_first(permissions: &Permissions) -> BTreeSet<String> {
+    match permissions.reach {
+        Reach::Subscription(_) => BTreeSet::new(),
+        Reach::StampGroup => ["roleAssignments", "roleDefinitions"]
+            .map(|of| format!("Microsoft.Authorization/{of}/read"))
+            .into(),
+    }
+}
+
+/// What the last step of a sign-up says with these rights, and what was asked for.
+async fn proved(case: &Case, permissions: &Permissions) -> (Verdict, Used) {
+    let life = Life::new(case, permissions).await;
+    let status = life.ask(&case.signup()).await;
+    let proof = life.document().await.proof.unwrap();
+    assert_eq!(status == Status::Active, proof.verdict == Verdict::Verified, "{status:?} {proof:?}");
+    assert_eq!(life.audit().await, proof.verdict, "the timer says the same");
+    (proof.verdict, life.used().await)
+}
+
+#[tokio::test]
+async fn a_proof_uses_all_that_is_derived_for_it_and_without_any_of_it_there_is_none() {
+    for case in cases() {
+        let permissions = case.permissions();
+        let (verdict, used) = proved(&case, &permissions).await;
+        let told = format!("{} {}", case.name, case.tier);
+        assert_eq!(verdict, Verdict::Verified, "{told}");
+        assert_eq!(used.refused, refused_first(&permissions), "{told}");
+        let asked: BTreeSet<String> = used.provisioner.iter().map(|action| action.to_lowercase()).collect();
+        for action in permissions.auditor.names().filter(|action| *action != OPTIONAL) {
+            assert!(asked.contains(&action.to_lowercase()), "{told}: {action} is not used");
+            // Of whom nobody is a stranger, nothing has to be known of roles.
+            if action == "Microsoft.Authorization/roleDefinitions/read" {
+                continue;
+            }
+            let mut less = permissions.clone();
+            less.auditor.actions.remove(action);
+            let (verdict, _) = proved(&case, &less).await;
+            assert_eq!(verdict, Verdict::Inconclusive, "{told} without {action}");
+        }
+    }
+}
+
+/// The permissions without one action of one of the roles.
+fn without(permissions: &Permissions, identity: &str, action: &str) -> Permissions {
+    let mut less = permissions.clone();
+    let role = if identity == "provisioner" { &mut less.provisioner } else { &mut less.remover };
+    assert!(role.actions.remove(action).is_some());
+    less
+}
+
+/// A life that ends where it stops, or comes to its end.
+async fn until_it_stops(case: &Case, permissions: &Permissions) -> Life {
+    let life = Life::new(case, permissions).await;
+    if life.ask(&case.signup()).await == Status::Active {
+        life.ask(&removal("end", "northwind")).await;
+    }
+    life
+}
+
+/// Every action of a case is left out in turn; how many there are.
+async fn stops_without_any(name: &str, tier: &str) -> usize {
+    let case = cases().into_iter().find(|case| case.name == name && case.tier == tier).unwrap();
+    let permissions = case.permissions();
+    let of = |identity: &'static str, role: &Role| {
+        role.names().map(|action| (identity, action.to_owned())).collect::<Vec<_>>()
+    };
+    let mut all = of("provisioner", &permissions.provisioner);
+    all.extend(of("remover", &permissions.remover));
+    // The start asks what is held; no life does.
+    all.retain(|(_, action)| action != "Microsoft.Authorization/permissions/read");
+    for (identity, action) in &all {
+        let life = until_it_stops(&case, &without(&permissions, identity, action)).await;
+        let stopped = life.stopped().await;
+        let told = format!("{name} {tier} without {action}: {stopped:#?}");
+        let names_it = |cause: &&Cause| {
+            cause.class == FailureClass::Denied
+                && cause.message.to_lowercase().contains(&format!("'{}'", action.to_lowercase()))
+        };
+        let cause = stopped.iter().find(names_it).unwrap_or_else(|| panic!("{told}"));
+        assert!(
+            ["AuthorizationFailed", "LinkedAuthorizationFailed"].contains(&cause.code.as_str()),
+            "{told}"
+        );
+        assert!(cause.class.next_action().contains("the missing permission"), "{told}");
+    }
+    all.len()
+}
+
+#[tokio::test]
+async fn without_any_one_action_the_smallest_blueprint_stops_and_names_it() {
+    assert_eq!(stops_without_any("hello", "dedicated").await, 7);
+}
+
+#[tokio::test]
+async fn without_any_one_action_a_language_service_stops_and_names_it() {
+    assert_eq!(stops_without_any("language-service", "dedicated").await, 19);
+}
+
+#[tokio::test]
+async fn without_any_one_action_a_dedicated_service_stops_and_names_it() {
+    assert_eq!(stops_without_any("secure-ai-service", "dedicated").await, 47);
+}
+
+#[tokio::test]
+async fn without_any_one_action_a_pooled_service_stops_and_names_it() {
+    assert_eq!(stops_without_any("secure-ai-service", "pooled").await, 16);
+}
+
+/// A tenant that is ready, and what may be tried beside it.
+struct Ready {
+    life: Life,
+    endpoint: String,
+    principal: String,
+}
+
+impl Ready {
+    async fn new(case: &Case) -> Self {
+        let life = Life::new(case, &case.permissions()).await;
+        assert_eq!(life.ask(&case.signup()).await, Status::Active);
+        let document = life.document().await;
+        let (endpoint, principal) = ("endpoint".parse().unwrap(), "service_principal".parse().unwrap());
+        let text = |id: &Value| id.as_str().unwrap().to_owned();
+        let endpoint = text(&document.plan.known[&endpoint]["id"]);
+        let principal = text(&document.steps[&principal].outputs["id"]);
+        Self { life, endpoint, principal }
+    }
+
+    /// Sends as somebody; no token is a person with every right.
+    async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let url = format!("{}{path}?api-version=2022-04-01", self.life.lab.base());
+        let mut request = reqwest::Client::new().request(method, url);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+    }
+
+    /// Tries to grant, under a name of its own.
+    async fn grant(
+        &self,
+        token: &str,
+        name: u8,
+        scope: &str,
+        role: &str,
+        principal: &str,
+        kind: Option<&str>,
+    ) -> (u16, Value) {
+        let path = format!(
+            "{scope}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-0000000000{name:02}"
+        );
+        let role = format!(
+            "/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        );
+        let mut properties = json!({"roleDefinitionId": role, "principalId": principal});
+        if let Some(kind) = kind {
+            properties["principalType"] = json!(kind);
+        }
+        self.send(reqwest::Method::PUT, &path, token, Some(json!({"properties": properties}))).await
+    }
+}
+
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+const SERVICE: Option<&str> = Some("ServicePrincipal");
+
+#[tokio::test]
+async fn whoever_has_the_provisioners_token_can_not_raise_itself_or_others() {
+    let case =
+        cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
+    let ready = Ready::new(&case).await;
+    let (endpoint, principal) = (ready.endpoint.as_str(), ready.principal.as_str());
+    let subscription = format!("/subscriptions/{SUBSCRIPTION_ID}");
+    let attempts = [
+        ("Owner", endpoint, OWNER, principal, SERVICE),
+        ("to itself", endpoint, SCORER_ROLE, PROVISIONER, SERVICE),
+        ("to the remover", endpoint, SCORER_ROLE, REMOVER, SERVICE),
+        ("to the host", endpoint, SCORER_ROLE, HOST, SERVICE),
+        ("to a person", endpoint, SCORER_ROLE, principal, Some("User")),
+        ("to a group", endpoint, SCORER_ROLE, principal, Some("Group")),
+        ("to whom it does not say", endpoint, SCORER_ROLE, principal, None),
+        ("another role", endpoint, BLOB_READER_ROLE, principal, SERVICE),
+        ("at the subscription", subscription.as_str(), SCORER_ROLE, principal, SERVICE),
+    ];
+    for (number, (what, scope, role, to, kind)) in attempts.into_iter().enumerate() {
+        for token in ["provisioner", CLIENT] {
+            let (status, body) = ready.grant(token, number as u8, scope, role, to, kind).await;
+            assert_eq!(
+                (status, &body["error"]["code"]),
+                (403, &json!("AuthorizationFailed")),
+                "{what}: {body}"
+            );
+            let message = body["error"]["message"].as_str().unwrap();
+            assert!(message.contains("'Microsoft.Authorization/roleAssignments/write'"), "{what}: {message}");
+        }
+    }
+    // What is refused is refused for those reasons alone: the same with everything right is taken as the grant that it is.
+    let (status, body) = ready.grant("provisioner", 50, endpoint, SCORER_ROLE, principal, SERVICE).await;
+    assert_eq!((status, &body["error"]["code"]), (409, &json!("RoleAssignmentExists")), "{body}");
+}
+
+#[tokio::test]
+async fn whoever_has_the_removers_token_can_not_take_back_what_others_have_granted() {
+    let case =
+        cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
+    let ready = Ready::new(&case).await;
+    let (endpoint, principal) = (ready.endpoint.as_str(), ready.principal.as_str());
+    // A person has granted another role.
+    let (status, body) = ready.grant("", 60, endpoint, BLOB_READER_ROLE, principal, SERVICE).await;
+    assert_eq!(status, 201, "{body}");
+    let id = body["id"].as_str().unwrap();
+    for token in ["provisioner", CLIENT] {
+        let (status, body) = ready.send(reqwest::Method::DELETE, id, token, None).await;
+        assert_eq!((status, &body["error"]["code"]), (403, &json!("AuthorizationFailed")), "{body}");
+        assert!(
+            body["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("'Microsoft.Authorization/roleAssignments/delete'")
+        );
+    }
+    // Its own kind of grant it takes back.
+    let (status, _) = ready.send(reqwest::Method::DELETE, id, "", None).await;
+    assert_eq!(status, 200);
+    let (_, all) = ready
+        .send(
+            reqwest::Method::GET,
+            &format!("{endpoint}/providers/Microsoft.Authorization/roleAssignments"),
+            "",
+            None,
+        )
+        .await;
+    let own = crate::testkit::judge::list(&all["value"])
+        .iter()
+        .find(|a| a["properties"]["principalId"] == principal);
+    let own = own.unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(ready.send(reqwest::Method::DELETE, &own, "provisioner", None).await.0, 403, "it only makes");
+    assert_eq!(ready.send(reqwest::Method::DELETE, &own, CLIENT, None).await.0, 200);
+}
+
+/// No condition can say at which scope a role is granted. Where tenants have groups of their own the right to grant has
+/// to reach the whole subscription, and only the blueprint's rules keep grants narrow; docs/permissions.md says so.
+#[tokio::test]
+async fn what_no_condition_can_say_is_known() {
+    let case = cases()
+        .into_iter()
+        .find(|case| case.tier == "dedicated" && case.name == "secure-ai-service")
+        .unwrap();
+    let ready = Ready::new(&case).await;
+    let subscription = format!("/subscriptions/{SUBSCRIPTION_ID}");
+    let (status, _) =
+        ready.grant("provisioner", 70, &subscription, SCORER_ROLE, &ready.principal, SERVICE).await;
+    assert_eq!(status, 201);
+    let text = "blueprint: odd\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [one]\nsteps:
+  grant: { kind: role-assignment, scope: '/subscriptions/{{ stamp.subscriptionId }}', role: '{{ stamp.scorerRoleId }}', principal: x }
+";
+    let findings = Blueprint::check(text).unwrap_err();
+    assert!(findings.iter().any(|finding| finding.code == "broad-scope"), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn one_identity_for_everything_needs_no_more() {
+    let case = cases().into_iter().find(|case| case.name == "secure-ai-service").unwrap();
+    let permissions = case.permissions();
+    // The second identity's token is taken for the first one's, for no other is known.
+    let life = Life::with(&case, access::granted(&permissions, &[local_stamp()], None).unwrap()).await;
+    assert_eq!(life.ask(&case.signup()).await, Status::Active, "{:#?}", life.stopped().await);
+    assert_eq!(life.ask(&removal("end", "northwind")).await, Status::Deleted, "{:#?}", life.stopped().await);
+    assert_eq!(life.used().await.refused, BTreeSet::new());
+}
+
+fn directory_roles(roles: &[&str]) -> BTreeSet<String> {
+    roles.iter().map(|role| (*role).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_one_permission_of_graph_is_enough_and_what_it_does_not_show_is_left_to_entra() {
+    let case =
+        cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
+    let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
+    access.holders[0].graph = directory_roles(&["Application.ReadWrite.OwnedBy"]);
+    let life = Life::with(&case, access).await;
+    assert_eq!(life.ask(&case.signup()).await, Status::Active, "{:#?}", life.stopped().await);
+    assert_eq!(life.ask(&removal("end", "northwind")).await, Status::Deleted, "{:#?}", life.stopped().await);
+    let left = life.lab.sim("objects?tenant=northwind").await;
+    let kinds: BTreeSet<_> =
+        crate::testkit::judge::list(&left).iter().map(|o| o["state"].as_str().unwrap()).collect();
+    assert_eq!(kinds, BTreeSet::from(["SoftDeleted"]), "{left:#}");
+}
+
+#[tokio::test]
+async fn without_a_permission_of_graph_a_life_stops_as_denied() {
+    let case =
+        cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
+    let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
+    access.holders[0].graph = BTreeSet::new();
+    let life = Life::with(&case, access).await;
+    assert_ne!(life.ask(&case.signup()).await, Status::Active);
+    let stopped = life.stopped().await;
+    assert!(stopped.iter().any(|cause| cause.code == "Authorization_RequestDenied"), "{stopped:#?}");
+}
+
+/// An application can be deleted by whoever has made it: the reason why the remover does not.
+#[tokio::test]
+async fn another_identity_can_not_delete_an_application_that_it_has_not_made() {
+    let case =
+        cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
+    let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
+    access.holders[1].graph = directory_roles(&["Application.ReadWrite.OwnedBy"]);
+    let life = Life::with(&case, access).await;
+    assert_eq!(life.ask(&case.signup()).await, Status::Active);
+    let id = life.document().await.steps[&"application".parse().unwrap()].outputs["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let url = format!("{}/v1.0/applications/{id}", life.lab.base());
+    let delete = |token: &'static str| reqwest::Client::new().delete(&url).bearer_auth(token).send();
+    assert_eq!(delete(CLIENT).await.unwrap().status(), 403);
+    assert_eq!(delete("provisioner").await.unwrap().status(), 204);
+}

@@ -1,0 +1,158 @@
+//! Tenants in the simulated Azure, made by the runner, and what a test does to them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use azure_sim::Speed;
+use futures_util::{StreamExt as _, future::BoxFuture, stream};
+use serde_json::{Value, json};
+use tenantry::{
+    audit::Auditor,
+    config::Isolation,
+    ports::{Credential, Listed, NoToken, ProbeToken, Prober, Scored, TokenFor, World},
+    runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Blueprint, DEFAULT},
+    isolation::{Report, Target, Verdict},
+    tenant::Tenant,
+};
+
+use crate::testkit::{lab::Lab, request};
+
+/// The lists of a store are read in pages of so many.
+const ALL: usize = 1000;
+
+pub(crate) struct Fleet {
+    pub(crate) lab: Lab,
+    client: reqwest::Client,
+}
+
+impl Fleet {
+    /// So many active pooled tenants: `t-000`, `t-001`, ...
+    pub(crate) async fn new(count: usize) -> Self {
+        let lab = Lab::new(Speed::Max).await;
+        let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+        let intake = Lab::intake(&lab.world, &blueprint);
+        let runner = Runner::new(lab.world.clone(), Settings::azure("local"), "fleet");
+        let ids = (0..count).map(|number| format!("t-{number:03}"));
+        let (intake, runner, world, clock) = (&intake, &runner, &lab.world, &lab.clock);
+        let made = stream::iter(ids).map(|id| async move {
+            let spec =
+                json!({"displayName": format!("Tenant {id}"), "tier": "pooled", "region": "westeurope"});
+            let body = request(&format!("make-{id}"), "signup", &id, spec).to_string();
+            let answer = intake.take_in(body.as_bytes()).await.unwrap();
+            let id = answer.tenant_id.unwrap_or_else(|| panic!("{:?}", answer.faults));
+            for _ in 0..100 {
+                match runner.drive(&id).await.unwrap() {
+                    Progress::Settled(status) => return assert_eq!(status.word(), "active", "{id}"),
+                    Progress::Parked(until) | Progress::Held(until) => clock.jump_to(until),
+                    Progress::Unknown => panic!("{id} is unknown"),
+                }
+            }
+            let tenant = world.store.load(&id).await.unwrap().unwrap().value;
+            panic!("{id}: {:#?}", tenant.steps.values().map(|step| &step.state).collect::<Vec<_>>());
+        });
+        let _: Vec<()> = made.buffered(8).collect().await;
+        Self { lab, client: reqwest::Client::new() }
+    }
+
+    pub(crate) async fn tenants(&self) -> Vec<Tenant> {
+        Listed::sorted_out(self.lab.world.store.list(None, ALL).await.unwrap()).0
+    }
+
+    pub(crate) async fn tenant(&self, id: &str) -> Tenant {
+        self.lab.world.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value
+    }
+
+    /// The reports on all tenants, by id.
+    pub(crate) async fn verified(&self) -> BTreeMap<String, Report> {
+        self.verified_in(&self.lab.world, &self.tenants().await).await
+    }
+
+    pub(crate) async fn verified_in(&self, world: &World, tenants: &[Tenant]) -> BTreeMap<String, Report> {
+        let reports = Auditor::new(world.clone(), &Isolation::default()).verify(tenants).await;
+        reports.into_iter().map(|report| (report.tenant_id.to_string(), report)).collect()
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) {
+        let answer = self.client.post(format!("{}{path}", self.lab.base())).json(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
+    }
+
+    pub(crate) async fn change(&self, method: &str, path: &str, body: &Value) {
+        let url = format!("{}{path}", self.lab.base());
+        let answer = self.client.request(method.parse().unwrap(), url).json(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
+    }
+
+    /// Makes a tenant's service behave otherwise than Azure's.
+    pub(crate) async fn flaw(&self, tenant: &str, mut flaw: Value) {
+        let url = self.tenant(tenant).await.exports["endpointUrl"].as_str().unwrap().to_owned();
+        let host = url.strip_prefix("https://").unwrap().split('/').next().unwrap().to_owned();
+        flaw["host"] = json!(host);
+        self.post("/_sim/flaws", &flaw).await;
+    }
+
+    pub(crate) async fn mend(&self) {
+        self.change("DELETE", "/_sim/flaws", &Value::Null).await;
+    }
+
+    /// The same world with another way to call services.
+    pub(crate) fn calling(
+        &self,
+        bend: impl Fn(&Credential) -> Option<Result<Scored, String>> + Send + Sync + 'static,
+    ) -> (World, Arc<Bent>) {
+        let inner = self.lab.world.prober.clone().unwrap();
+        let bent = Arc::new(Bent { inner, bend: Box::new(bend), tokens: Mutex::default() });
+        (World { prober: Some(bent.clone()), ..self.lab.world.clone() }, bent)
+    }
+}
+
+type Bend = Box<dyn Fn(&Credential) -> Option<Result<Scored, String>> + Send + Sync>;
+
+/// A prober that gets other answers for some calls, and remembers every token.
+pub(crate) struct Bent {
+    inner: Arc<dyn Prober>,
+    bend: Bend,
+    pub(crate) tokens: Mutex<Vec<String>>,
+}
+
+impl Prober for Bent {
+    fn place(&self) -> &str {
+        self.inner.place()
+    }
+
+    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
+        Box::pin(async move {
+            let token = self.inner.token(of, is_for).await?;
+            self.tokens.lock().unwrap().push(token.expose().to_owned());
+            Ok(token)
+        })
+    }
+
+    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+        match (self.bend)(with) {
+            Some(answer) => Box::pin(async move { answer }),
+            None => self.inner.call(target, with),
+        }
+    }
+}
+
+/// Those that have this verdict.
+pub(crate) fn with(reports: &BTreeMap<String, Report>, verdict: Verdict) -> Vec<&str> {
+    reports.iter().filter(|(_, report)| report.verdict == verdict).map(|(id, _)| id.as_str()).collect()
+}
+
+/// All gaps and findings, for a failed test.
+pub(crate) fn why(reports: &BTreeMap<String, Report>) -> String {
+    let told = reports.values().flat_map(|report| {
+        let gaps = report.gaps.iter().map(|gap| format!("{}: {}", report.tenant_id, gap.why));
+        gaps.chain(
+            report.findings.iter().map(|one| format!("{}: {} {}", report.tenant_id, one.code, one.says)),
+        )
+    });
+    told.take(12).collect::<Vec<_>>().join("\n")
+}

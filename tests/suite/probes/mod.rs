@@ -1,0 +1,272 @@
+//! The live proof: services in the simulated Azure are called as their tenants and as strangers.
+
+mod fleet;
+mod guard;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::json;
+use tenantry::ports::{Credential, Scored, World};
+use tenantry_core::isolation::{
+    Outcome, Probe, ProbeKind, Probing, RANDOM_PAIRS, Report, Verdict, page, pairs,
+};
+
+use crate::testkit::log::Log;
+use fleet::{Fleet, why, with};
+
+fn of_kind(report: &Report, kind: ProbeKind) -> Vec<&Probe> {
+    report.probes.iter().filter(|probe| probe.kind == kind).collect()
+}
+
+#[tokio::test]
+async fn two_hundred_tenants_pass_and_one_that_lets_a_stranger_in_is_named_with_the_stranger() {
+    const COUNT: usize = 200;
+    let fleet = Fleet::new(COUNT).await;
+    let reports = fleet.verified().await;
+    assert_eq!(with(&reports, Verdict::Verified).len(), COUNT, "{}", why(&reports));
+    let mut tried = 0;
+    for report in reports.values() {
+        let probes = &report.probes;
+        assert!(probes.iter().all(|probe| probe.outcome == probe.expected), "{probes:?}");
+        let kinds: BTreeSet<ProbeKind> = probes.iter().map(|probe| probe.kind).collect();
+        assert_eq!(kinds.len(), 6, "{probes:?}");
+        let others = of_kind(report, ProbeKind::OtherTenant);
+        assert!(others.iter().all(|probe| probe.by.as_ref() != Some(&report.tenant_id)));
+        tried += others.len();
+        assert_eq!((report.probing, report.place.is_some()), (Probing::Made, true));
+        assert_eq!(report.seed, reports["t-000"].seed, "one run, one seed");
+    }
+    assert_eq!(tried, COUNT + RANDOM_PAIRS, "the ring, and some pairs more");
+
+    fleet.flaw("t-077", json!({"accepts": ["any-token"]})).await;
+    fleet.flaw("t-150", json!({"is": "refuses"})).await;
+    let reports = fleet.verified().await;
+    assert_eq!(with(&reports, Verdict::Violated), ["t-077"], "{}", why(&reports));
+    assert_eq!(with(&reports, Verdict::Inconclusive), ["t-150"], "{}", why(&reports));
+    let finding = &reports["t-077"].findings[0];
+    assert_eq!(finding.code, "probe-accepted");
+    assert_eq!(finding.says, "the token of t-076 was accepted at the service of t-077 (HTTP 200)");
+    // A token that is not good at its own service is not tried at others.
+    let by: BTreeSet<&str> = of_kind(&reports["t-151"], ProbeKind::OtherTenant)
+        .iter()
+        .map(|probe| probe.by.as_ref().unwrap().as_str())
+        .collect();
+    assert!(by.contains("t-149") && !by.contains("t-150"), "{by:?}");
+}
+
+#[tokio::test]
+async fn each_way_of_letting_strangers_in_is_found_at_its_place() {
+    let fleet = Fleet::new(3).await;
+    let flaws = [
+        ("any-token", "the token of t-000 was accepted at the service of t-001 (HTTP 200)"),
+        ("no-token", "called with no token, the service of t-001 answered (HTTP 200)"),
+        (
+            "wrong-audience",
+            "called with its own token for another service, the service of t-001 answered (HTTP 200)",
+        ),
+        (
+            "expired",
+            "called with its own token made out as expired, the service of t-001 answered (HTTP 200)",
+        ),
+        ("any-key", "called with a made-up key, the service of t-001 answered (HTTP 200)"),
+    ];
+    for (flaw, says) in flaws {
+        fleet.flaw("t-001", json!({"accepts": [flaw]})).await;
+        let reports = fleet.verified().await;
+        assert_eq!(with(&reports, Verdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
+        assert_eq!(with(&reports, Verdict::Verified), ["t-000", "t-002"], "{flaw}: {}", why(&reports));
+        let findings = &reports["t-001"].findings;
+        assert!(findings.iter().all(|one| one.code == "probe-accepted"), "{flaw}");
+        assert!(findings.iter().any(|one| one.says == says), "{flaw}: {findings:#?}");
+        assert_eq!(findings.len(), if flaw == "any-token" { 2 } else { 1 }, "{flaw}: {findings:#?}");
+        // What the model says of a stranger's input is an answer too.
+        fleet.flaw("t-001", json!({"accepts": [flaw], "is": "model-fails"})).await;
+        let reports = fleet.verified().await;
+        assert_eq!(with(&reports, Verdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
+        fleet.mend().await;
+    }
+    // Two flaws that make up for each other hide nothing: whoever is let in is told, though the tenant is not.
+    fleet.flaw("t-001", json!({"is": "model-fails"})).await;
+    let reports = fleet.verified().await;
+    assert_eq!(with(&reports, Verdict::Verified).len(), 3, "{}", why(&reports));
+}
+
+/// Only this tenant is inconclusive, for want of a positive control.
+#[track_caller]
+fn lacks_its_control(reports: &std::collections::BTreeMap<String, Report>, tenant: &str, because: &str) {
+    assert_eq!(with(reports, Verdict::Inconclusive), [tenant], "{because}: {}", why(reports));
+    let report = &reports[tenant];
+    assert!(report.findings.is_empty());
+    assert_ne!(of_kind(report, ProbeKind::Own)[0].outcome, Outcome::Reached);
+    let told =
+        report.gaps.iter().any(|gap| gap.why.starts_with("no positive control") && gap.why.contains(because));
+    assert!(told, "{because}: {:#?}", report.gaps);
+}
+
+#[tokio::test]
+async fn without_a_positive_control_nothing_is_proved() {
+    let fleet = Fleet::new(3).await;
+    fleet.flaw("t-001", json!({"is": "down"})).await;
+    lacks_its_control(&fleet.verified().await, "t-001", "the connection broke");
+    fleet.mend().await;
+
+    fleet.flaw("t-001", json!({"is": "refuses"})).await;
+    lacks_its_control(&fleet.verified().await, "t-001", "it was refused (HTTP 403)");
+    fleet.mend().await;
+
+    for (scope, because) in [
+        ("https://nowhere.example/.default", "AADSTS500011"),
+        ("https://graph.microsoft.com/.default", "HTTP 401"),
+    ] {
+        let mut tenants = fleet.tenants().await;
+        let plan = Arc::make_mut(&mut tenants[1].plan);
+        let step = plan.steps.values_mut().find(|step| step.fields.get("probe").is_some()).unwrap();
+        step.fields["probe"]["scope"] = json!(scope);
+        let reports = fleet.verified_in(&fleet.lab.world, &tenants).await;
+        lacks_its_control(&reports, "t-001", because);
+    }
+
+    let tenant = fleet.tenant("t-001").await;
+    let principal = tenant.exports["servicePrincipalObjectId"].as_str().unwrap().to_owned();
+    let path = format!("/v1.0/servicePrincipals/{principal}");
+    fleet.change("PATCH", &path, &json!({"accountEnabled": false})).await;
+    lacks_its_control(&fleet.verified().await, "t-001", "AADSTS7000112");
+    fleet.change("PATCH", &path, &json!({"accountEnabled": true})).await;
+    assert_eq!(with(&fleet.verified().await, Verdict::Verified).len(), 3);
+
+    let application =
+        tenant.outputs().iter().find(|(name, _)| name.as_str() == "application").unwrap().1["id"].clone();
+    let list = format!("/v1.0/applications/{}/federatedIdentityCredentials", application.as_str().unwrap());
+    let url = format!("{}{list}", fleet.lab.base());
+    let shown: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let one = shown["value"][0]["id"].as_str().unwrap();
+    fleet.change("DELETE", &format!("{list}/{one}"), &json!(null)).await;
+    lacks_its_control(&fleet.verified().await, "t-001", "AADSTS700213");
+
+    let world = World { prober: None, ..fleet.lab.world.clone() };
+    let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
+    assert_eq!(with(&reports, Verdict::Inconclusive).len(), 3);
+    for report in reports.values() {
+        assert_eq!((report.probing, report.probes.len()), (Probing::NotPossible, 0));
+        assert!(
+            report.gaps.iter().any(|gap| gap.why.contains("TENANTRY_PROBE_CLIENT_ID")),
+            "{:?}",
+            report.gaps
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_shows_nothing_is_a_gap_and_not_a_refusal() {
+    let fleet = Fleet::new(2).await;
+    let answers = [
+        Err("the connection broke before the answer was whole".to_owned()),
+        Ok(Scored { status: 302, from_service: false }),
+        Ok(Scored { status: 404, from_service: false }),
+        Ok(Scored { status: 429, from_service: false }),
+        Ok(Scored { status: 503, from_service: false }),
+    ];
+    for answer in answers {
+        for kind in 0..4 {
+            let answer = answer.clone();
+            let (world, _) = fleet.calling(move |with| {
+                let hit = match with {
+                    Credential::None => kind == 0,
+                    Credential::Expired(_) => kind == 1,
+                    Credential::Key => kind == 2,
+                    Credential::Token(_) => kind == 3,
+                };
+                hit.then(|| answer.clone())
+            });
+            let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
+            assert_eq!(with(&reports, Verdict::Inconclusive).len(), 2, "{kind}: {}", why(&reports));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_single_tenant_is_tried_with_the_next_ones_token_if_there_is_one() {
+    let fleet = Fleet::new(3).await;
+    for (at, next) in [(0, "t-001"), (2, "t-000")] {
+        let tenant = fleet.tenants().await.swap_remove(at);
+        let reports = fleet.verified_in(&fleet.lab.world, std::slice::from_ref(&tenant)).await;
+        let report = &reports[tenant.id.as_str()];
+        assert_eq!(report.verdict, Verdict::Verified, "{}", why(&reports));
+        let by: Vec<_> =
+            of_kind(report, ProbeKind::OtherTenant).iter().map(|probe| probe.by.clone()).collect();
+        assert_eq!(by, [Some(next.parse().unwrap())]);
+    }
+    // One whose token is not good is passed over; where no other one is good, that is not this tenant's trouble.
+    fleet.flaw("t-001", json!({"is": "refuses"})).await;
+    let first = fleet.tenant("t-000").await;
+    let reports = fleet.verified_in(&fleet.lab.world, std::slice::from_ref(&first)).await;
+    let by = of_kind(&reports["t-000"], ProbeKind::OtherTenant)[0].by.clone();
+    assert_eq!(by, Some("t-002".parse().unwrap()));
+    fleet.flaw("t-002", json!({"is": "refuses"})).await;
+    let reports = fleet.verified_in(&fleet.lab.world, &[first]).await;
+    assert_eq!(with(&reports, Verdict::Verified), ["t-000"], "{}", why(&reports));
+    assert!(of_kind(&reports["t-000"], ProbeKind::OtherTenant).is_empty());
+
+    let alone = Fleet::new(1).await;
+    let reports = alone.verified().await;
+    assert_eq!(with(&reports, Verdict::Verified), ["t-000"], "{}", why(&reports));
+    assert!(of_kind(&reports["t-000"], ProbeKind::OtherTenant).is_empty());
+}
+
+/// What is logged, as text.
+#[tokio::test]
+async fn no_token_and_no_key_is_ever_shown() {
+    let (log, _guard) = Log::listen_to_everything();
+    let fleet = Fleet::new(2).await;
+    fleet.flaw("t-000", json!({"is": "down"})).await;
+    fleet.flaw("t-001", json!({"accepts": ["any-token", "any-key", "expired"]})).await;
+    let (world, bent) = fleet.calling(|_| None);
+    let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
+    let auditor = tenantry::audit::Auditor::new(world.clone(), &tenantry::config::Isolation::default());
+    auditor.run(10).await.unwrap();
+    let tokens = bent.tokens.lock().unwrap().clone();
+    assert!(tokens.len() >= 4, "{}", tokens.len());
+
+    let mut places = vec![
+        ("log", log.text()),
+        ("journal", fleet.lab.sim("journal").await.to_string()),
+        ("debug", format!("{:?}", tenantry::ports::ProbeToken::new(&tokens[0]))),
+    ];
+    let all: Vec<Report> = reports.into_values().collect();
+    places.push(("reports", json!(all).to_string()));
+    places.push(("page", page(&all, "now")));
+    for tenant in fleet.tenants().await {
+        let history = world.store.history(&tenant.id, 1000).await.unwrap();
+        places.push(("history", json!(history).to_string()));
+        places.push(("document", json!(tenant).to_string()));
+    }
+    assert!(places[0].1.len() > 1000, "something is logged at all");
+    for (place, text) in places {
+        for token in &tokens {
+            for part in token.split('.').skip(1) {
+                assert!(!text.contains(part), "a part of a token is in the {place}");
+            }
+        }
+        assert!(!text.contains("0123456789abcdef0123456789abcdef"), "the key is in the {place}");
+    }
+}
+
+#[test]
+fn pairs_are_a_ring_of_good_tokens_and_some_by_the_seed() {
+    assert_eq!(pairs(&[], 1), []);
+    assert_eq!(pairs(&[true], 1), []);
+    assert_eq!(pairs(&[true, false], 1), [(0, 1)]);
+    assert_eq!(pairs(&[false, false], 1), []);
+    assert_eq!(pairs(&[true; 3], 1).len(), 6, "all there are");
+    for seed in 0..200 {
+        let good: Vec<bool> = (0..50).map(|at| at % 7 != 3).collect();
+        let drawn = pairs(&good, seed);
+        assert_eq!(drawn, pairs(&good, seed));
+        assert_eq!(drawn.len(), 50 + RANDOM_PAIRS);
+        let unlike: BTreeSet<&(usize, usize)> = drawn.iter().collect();
+        assert_eq!(unlike.len(), drawn.len());
+        assert!(drawn.iter().all(|(by, at)| by != at && good[*by]));
+        assert!((0..50).all(|at| drawn.iter().any(|(_, to)| *to == at)), "each service is tried");
+    }
+    assert_ne!(pairs(&[true; 50], 1), pairs(&[true; 50], 2));
+}

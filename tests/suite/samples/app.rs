@@ -1,0 +1,181 @@
+//! Runs the signup apps, and a tenantry for them.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use super::program::{Run, run, tenantry};
+use crate::testkit::{PATIENCE, repository, until};
+
+/// Where `cargo xtask samples` has put what the apps need.
+#[expect(clippy::disallowed_methods, reason = "only xtask knows where the tools are")]
+fn tools() -> PathBuf {
+    let folder = std::env::var_os("TENANTRY_TEST_SAMPLES");
+    PathBuf::from(folder.unwrap_or_else(|| panic!("`cargo xtask test samples::` knows where the tools are")))
+}
+
+/// One of the signup apps.
+pub(crate) struct App {
+    pub(crate) language: &'static str,
+    command: Vec<OsString>,
+}
+
+/// All of them.
+pub(crate) fn apps() -> [App; 3] {
+    let sources = repository().join("examples/signup-app");
+    let built = Path::new(env!("CARGO_BIN_EXE_tenantry")).with_file_name("examples").join("signup-app");
+    let app = |language, command: &[&Path]| App {
+        language,
+        command: command.iter().map(|part| part.as_os_str().to_owned()).collect(),
+    };
+    [
+        app("rust", &[&built]),
+        app("python", &[&python(), &sources.join("python/signup_app.py")]),
+        app("typescript", &[Path::new("node"), &compiled().join("dist/main.js")]),
+    ]
+}
+
+/// The Python that has the packages of requirements.txt.
+fn python() -> PathBuf {
+    tools().join(if cfg!(windows) { "python/Scripts/python.exe" } else { "python/bin/python" })
+}
+
+/// The TypeScript, compiled once in a run, with its packages: a type error fails every test that needs it.
+pub(crate) fn compiled() -> PathBuf {
+    static COMPILED: OnceLock<PathBuf> = OnceLock::new();
+    let compile = || {
+        let (from, to) =
+            (repository().join("examples/signup-app/typescript/src"), tools().join("typescript"));
+        for folder in ["src", "dist"] {
+            let _ = std::fs::remove_dir_all(to.join(folder));
+        }
+        std::fs::create_dir(to.join("src")).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let file = entry.unwrap();
+            std::fs::copy(file.path(), to.join("src").join(file.file_name())).unwrap();
+        }
+        let mut compiler = std::process::Command::new("node");
+        let output = compiler.arg("node_modules/typescript/bin/tsc").current_dir(&to).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        to
+    };
+    COMPILED.get_or_init(compile).clone()
+}
+
+impl App {
+    /// A command of it with these settings and no others, in a folder of its own.
+    pub(crate) fn command(&self, folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).args(arguments).current_dir(folder).env_clear();
+        // `node` is looked for; Python leaves nothing beside its source.
+        command
+            .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command.envs(settings.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    pub(crate) async fn run(&self, folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Run {
+        run(self.command(folder, arguments, settings)).await
+    }
+
+    /// Its webhook, at an address, 127.0.0.1:0 for any.
+    pub(crate) async fn serve(&self, folder: &Path, listen: &str, settings: &[(&str, &str)]) -> Webhook {
+        let mut settings = settings.to_vec();
+        settings.push(("WEBHOOK_LISTEN", listen));
+        Webhook::start(self.command(folder, &["serve"], &settings)).await
+    }
+}
+
+/// A webhook that is being served; it ends when this is dropped.
+pub(crate) struct Webhook {
+    child: Child,
+    /// With its path.
+    pub(crate) url: String,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Webhook {
+    async fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let url = first.strip_prefix("listening on ").unwrap().to_owned();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&said);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                heard.lock().unwrap().push(line);
+            }
+        });
+        Self { child, url, said }
+    }
+
+    /// The address that it listens on.
+    pub(crate) fn address(&self) -> String {
+        self.url.trim_start_matches("http://").trim_end_matches("/events").to_owned()
+    }
+
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Waits for a line that begins so.
+    pub(crate) async fn until_says(&self, begin: &str) -> String {
+        until(begin, async || {
+            let said = self.said();
+            said.iter().find(|line| line.starts_with(begin)).cloned().ok_or_else(|| json!(said))
+        })
+        .await
+    }
+
+    /// Kills it, so that its port is free.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// A running `tenantry local` that delivers to a webhook.
+pub(crate) struct Tenantry {
+    _child: Child,
+    pub(crate) base: String,
+}
+
+impl Tenantry {
+    /// Starts it and waits for its first line.
+    pub(crate) async fn start(folder: &Path, webhook: &str, more: &[&str]) -> Self {
+        let arguments =
+            ["local", "--data", "data", "--port", "0", "--speed", "2000", "--subscriber", webhook];
+        let mut command = tenantry(folder, &arguments);
+        let mut child = command.args(more).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { _child: child, base }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        reqwest::get(format!("{}{path}", self.base)).await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits until the simulator's window shows this of its one subscriber.
+    pub(crate) async fn until_delivery(&self, what: &str, is_so: impl Fn(&Value) -> bool) {
+        until(what, async || {
+            let all = self.get("/_sim/subscribers").await;
+            let one = all.as_object().and_then(|all| all.values().next()).cloned().unwrap_or_default();
+            if is_so(&one) { Ok(()) } else { Err(one) }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,176 @@
+//! The published JSON Schemas are those of the types, and what is sent and said keeps to them.
+//!
+//! After a change of a type: `TENANTRY_BLESS=1 cargo test --test suite schemas::` writes the files anew.
+
+#![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
+
+mod story;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use jsonschema::Validator;
+use serde_json::Value;
+use tenantry::intake::{Answer, RequestDocument};
+use tenantry_core::tenant::CloudEvent;
+
+use story::Story;
+
+/// The published files with the schemas of the types that they are made from.
+fn schemas() -> [(&'static str, Value); 3] {
+    [
+        ("request.schema.json", schemars::schema_for!(RequestDocument).to_value()),
+        ("answer.schema.json", schemars::schema_for!(Answer).to_value()),
+        ("event.schema.json", schemars::schema_for!(CloudEvent).to_value()),
+    ]
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn validator(name: &str) -> Validator {
+    let text = std::fs::read_to_string(root().join("schemas").join(name)).unwrap();
+    jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+fn faults(validator: &Validator, value: &Value) -> Vec<String> {
+    validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "whether to write the files anew is the developer's to say")]
+fn bless() -> bool {
+    std::env::var("TENANTRY_BLESS").is_ok_and(|value| value == "1")
+}
+
+#[test]
+fn the_published_schemas_are_those_of_the_types() {
+    for (name, schema) in schemas() {
+        let file = root().join("schemas").join(name);
+        let wanted = format!("{schema:#}\n");
+        if bless() {
+            std::fs::write(&file, &wanted).unwrap();
+        }
+        let published = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            published == wanted,
+            "schemas/{name} is not that of its type; TENANTRY_BLESS=1 cargo test --test suite schemas::"
+        );
+    }
+}
+
+#[test]
+fn every_example_request_keeps_to_the_schema() {
+    let request = validator("request.schema.json");
+    let examples = examples(&root().join("examples"));
+    assert!(examples.len() >= 9, "examples are missing: {examples:?}");
+    for file in examples {
+        let message: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let body = if message.get("specversion").is_some() { &message["data"] } else { &message };
+        assert_eq!(faults(&request, body), [""; 0], "{}", file.display());
+    }
+}
+
+/// Every JSON file of the sign-ups, updates and removals: all of `examples` that are requests.
+fn examples(folder: &Path) -> Vec<PathBuf> {
+    ["signups", "updates", "deprovisions"]
+        .iter()
+        .flat_map(|kind| std::fs::read_dir(folder.join(kind)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|file| file.extension().is_some_and(|extension| extension == "json"))
+        .collect()
+}
+
+#[test]
+fn the_schema_refuses_what_is_plainly_wrong() {
+    let request = validator("request.schema.json");
+    for wrong in [
+        serde_json::json!({"requestId": "a", "action": "signup"}),
+        serde_json::json!({"schema": "tenantry.request/2", "requestId": "a", "action": "signup"}),
+        serde_json::json!({"schema": "tenantry.request/1", "requestId": "", "action": "signup"}),
+        serde_json::json!({"schema": "tenantry.request/1", "requestId": "a", "action": "destroy"}),
+        serde_json::json!({"schema": "tenantry.request/1", "requestId": "a", "tenantId": "Not An Id"}),
+    ] {
+        assert!(!request.is_valid(&wrong), "{wrong} was taken");
+    }
+}
+
+/// One life of several tenants: everything that is said on the way keeps to the schemas, and is in order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_and_events_of_a_real_run_keep_to_the_schemas() {
+    let Story { answers, events, .. } = story::told().await;
+    let (answer_schema, event_schema) = (validator("answer.schema.json"), validator("event.schema.json"));
+    for answer in &answers {
+        assert_eq!(faults(&answer_schema, answer), [""; 0], "{answer:#}");
+    }
+    for event in &events {
+        assert_eq!(faults(&event_schema, event), [""; 0], "{event:#}");
+    }
+    let told: BTreeSet<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    let expected: BTreeSet<&str> = [
+        "io.tenantry.message.rejected.v1",
+        "io.tenantry.tenant.deprovision.started.v1",
+        "io.tenantry.tenant.deprovision.succeeded.v1",
+        "io.tenantry.tenant.isolation.verified.v1",
+        "io.tenantry.tenant.drift.detected.v1",
+        "io.tenantry.tenant.drift.resolved.v1",
+        "io.tenantry.tenant.operation.cancelled.v1",
+        "io.tenantry.tenant.operation.waiting.v1",
+        "io.tenantry.tenant.provision.failed.v1",
+        "io.tenantry.tenant.provision.started.v1",
+        "io.tenantry.tenant.provision.succeeded.v1",
+        "io.tenantry.tenant.request.accepted.v1",
+        "io.tenantry.tenant.request.rejected.v1",
+        "io.tenantry.tenant.resume.started.v1",
+        "io.tenantry.tenant.resume.succeeded.v1",
+        "io.tenantry.tenant.suspend.started.v1",
+        "io.tenantry.tenant.suspend.succeeded.v1",
+        "io.tenantry.tenant.update.started.v1",
+        "io.tenantry.tenant.update.succeeded.v1",
+    ]
+    .into();
+    assert_eq!(told, expected);
+}
+
+/// What the intake tells of refused requests does not disturb the sequence or the history of a tenant.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_tenants_events_and_history_are_numbered_without_a_gap() {
+    let Story { events, history, .. } = story::told().await;
+    let sources: BTreeSet<&str> = events.iter().filter_map(|event| event["source"].as_str()).collect();
+    for source in sources.iter().filter(|source| source.contains("/tenants/")) {
+        let told: BTreeSet<&str> = events
+            .iter()
+            .filter(|event| event["source"] == **source)
+            .filter_map(|event| event["sequence"].as_str())
+            .collect();
+        let counted = events.iter().filter(|event| event["source"] == **source).count();
+        let wanted: Vec<String> = (1..=counted).map(|number| format!("{number:020}")).collect();
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), wanted, "{source}");
+    }
+    for (tenant, rows) in &history {
+        let numbers: Vec<u64> = rows.iter().map(|row| row.number).collect();
+        assert_eq!(numbers, (1..=rows.len() as u64).collect::<Vec<_>>(), "{tenant}");
+        assert_eq!(rows[0].what, "tenant.request.accepted", "{tenant}");
+    }
+}
+
+/// A version that the deployment does not have is refused, as the schema's text says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_version_of_the_blueprint_is_refused() {
+    let stage = story::Stage::new().await;
+    let asked = |id: &str, version: &str| {
+        serde_json::json!({
+            "schema": "tenantry.request/1", "requestId": id, "action": "signup", "tenantId": "adatum", "dryRun": true,
+            "spec": {"displayName": "Adatum", "tier": "pooled",
+                     "blueprint": {"name": "secure-ai-service", "version": version}},
+        })
+    };
+    let refused = stage.take_in(&asked("v-1", "0.0.9")).await;
+    assert_eq!(
+        (refused["code"].as_str(), refused["faults"][0]["pointer"].as_str()),
+        (Some("unknown_blueprint"), Some("/spec/blueprint/version"))
+    );
+    assert_eq!(stage.take_in(&asked("v-2", "1.0.0")).await["verdict"], "planned");
+}

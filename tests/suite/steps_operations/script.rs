@@ -1,0 +1,243 @@
+//! One resource, one operation on it, and the runner that follows it: all answers are scripted, hours are moments.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use azure_sim::db::Db;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry::{
+    local::state::LocalState,
+    ports::{Alarm, Clock as _, StateStore, Wire, World},
+    runner::{Progress, Runner, Settings},
+};
+use tenantry_core::{
+    blueprint::{Kind, Plan, PlannedStep},
+    engine::wish,
+    ids::TenantId,
+    steps::{Failure, Method, Reply, Request},
+    tenant::{Action, StepRecord, StepState, Tenant},
+};
+
+use super::plans;
+use crate::testkit::{
+    self,
+    gremlin::{Gremlin, Trouble},
+    lab::{Jumping, Subscribers},
+};
+
+const ID: &str = "/subscriptions/sub/resourceGroups/g/providers/Microsoft.Things/things/it";
+
+/// The answers, in order; the last one to a look is given again and again.
+pub(crate) struct Script {
+    pub(crate) start: Reply,
+    pub(crate) polls: Vec<Reply>,
+    pub(crate) looks: Vec<Reply>,
+}
+
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Reply {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Reply { status, headers: headers.collect(), body }
+}
+
+/// The resource as Azure shows it.
+pub(crate) fn resource(state: &str) -> Value {
+    json!({"id": ID, "location": "westeurope", "properties": {"provisioningState": state, "url": "https://told"}})
+}
+
+/// What happened: each request with its time and answer, and what became of the step.
+pub(crate) struct Played {
+    lines: Vec<(f64, String, u16, String)>,
+    removes: bool,
+    tenant: Tenant,
+}
+
+impl Played {
+    /// Whether the step is where it was to get, and tells what the resource shows.
+    pub(crate) fn done(&self) -> bool {
+        match self.tenant.steps.get(&plans::name("it")) {
+            // A removed tenant has no steps any more.
+            None => self.removes,
+            Some(step) => step.state == StepState::Ready && step.outputs["url"] == "https://told",
+        }
+    }
+
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.lines.iter().filter(|(_, line, ..)| line.starts_with(what)).count()
+    }
+
+    /// The URLs that were asked about the operation.
+    pub(crate) fn asked(&self) -> Vec<&str> {
+        self.lines
+            .iter()
+            .filter_map(|(_, line, ..)| line.strip_prefix("GET "))
+            .filter(|to| *to != "resource")
+            .collect()
+    }
+
+    pub(crate) fn last(&self) -> &str {
+        self.lines.last().map_or("", |(_, line, ..)| line)
+    }
+}
+
+impl fmt::Display for Played {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, line, status, told) in &self.lines {
+            let line = if line.len() > 100 {
+                format!("{}... {} bytes", &line[..50], line.len() - 4)
+            } else {
+                line.clone()
+            };
+            writeln!(f, "    +{at:>7.1} s  {line:<48} {status} {told}")?;
+        }
+        match self.tenant.steps.get(&plans::name("it")) {
+            None => writeln!(f, "    it is gone"),
+            Some(StepRecord { state: StepState::Halted { cause }, .. }) => {
+                let class = json!(cause.class);
+                writeln!(f, "    it is halted, {}: {cause}", class.as_str().unwrap())
+            }
+            Some(step) => writeln!(f, "    it is {}", step.state.word()),
+        }
+    }
+}
+
+struct Scripted {
+    script: Mutex<(Reply, VecDeque<Reply>, VecDeque<Reply>)>,
+    lines: Mutex<Vec<(f64, String, u16, String)>>,
+    store: Arc<dyn StateStore>,
+    clock: Arc<Jumping>,
+    start: Timestamp,
+}
+
+impl Scripted {
+    fn answer(&self, request: &Request) -> Reply {
+        let mut script = self.script.lock().unwrap();
+        let (start, polls, looks) = &mut *script;
+        let to = if request.path.starts_with(ID) { "resource" } else { request.path.as_str() };
+        let reply = match (request.method, to) {
+            (Method::Get, "resource") if looks.len() > 1 => looks.pop_front().unwrap(),
+            (Method::Get, "resource") => looks.front().unwrap().clone(),
+            (Method::Get, _) => polls.pop_front().unwrap_or_else(|| panic!("asked once too often: {to}")),
+            _ => start.clone(),
+        };
+        let at = self.clock.now().duration_since(self.start).as_secs_f64();
+        let told = ["/status", "/properties/provisioningState", "/error/code"];
+        let told = told.iter().find_map(|at| reply.body.pointer(at)?.as_str()).unwrap_or_default();
+        let line = format!("{} {to}", request.method);
+        self.lines.lock().unwrap().push((at, line, reply.status, told.to_owned()));
+        reply
+    }
+}
+
+impl Wire for Scripted {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let stored = self.store.load(&id()).await.unwrap().unwrap().value;
+            let state = &stored.steps[&plans::name("it")].state;
+            if request.mutates() {
+                assert_eq!(*state, StepState::Writing, "the intent is saved before anything is sent");
+            } else if !request.path.starts_with(ID) {
+                let saved = state.operation().map(|poll| poll.url.as_str());
+                assert_eq!(saved, Some(request.path.as_str()), "a URL is saved before it is asked");
+            }
+            Ok(self.answer(&request))
+        })
+    }
+}
+
+/// Wake-ups that get lost: whoever drives comes again by himself.
+struct Deaf;
+
+impl Alarm for Deaf {
+    fn wake<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+pub(crate) fn id() -> TenantId {
+    "contoso".parse().unwrap()
+}
+
+fn plan() -> Plan {
+    let fields = json!({"id": ID, "apiVersion": "2024-01-01", "body": {"location": "westeurope"}});
+    let step = PlannedStep {
+        kind: Kind::Arm,
+        needs: [].into(),
+        fields,
+        late: BTreeMap::new(),
+        outputs: BTreeMap::from([("url".to_owned(), "/properties/url".to_owned())]),
+        digest: String::new(),
+    };
+    Plan { steps: BTreeMap::from([(plans::name("it"), step)]), ..plans::plan("") }
+}
+
+/// A tenant whose only step is to be made, or to be removed.
+fn tenant(removes: bool, now: Timestamp) -> Tenant {
+    let mut tenant = plans::tenant(plan(), now);
+    if removes {
+        let step = tenant.steps.get_mut(&plans::name("it")).unwrap();
+        step.state = StepState::Ready;
+        step.target = Some(json!({"id": ID, "apiVersion": "2024-01-01"}));
+        let by = plans::operation(&tenant, Action::Deprovision, now);
+        wish::remove(&mut tenant, &by, now);
+        tenant.operations.push(by);
+    }
+    tenant.due_at = Some(now);
+    tenant
+}
+
+pub(crate) async fn store(folder: &TempDir) -> Arc<dyn StateStore> {
+    let db = Db::open(&folder.path().join("state.redb")).unwrap();
+    Arc::new(LocalState::open(db).await.unwrap())
+}
+
+pub(crate) fn world(store: &Arc<dyn StateStore>, wire: Arc<dyn Wire>, clock: &Arc<Jumping>) -> World {
+    World {
+        store: Arc::clone(store),
+        wire,
+        prober: None,
+        announcer: Arc::<Subscribers>::default(),
+        alarm: Arc::new(Deaf),
+        clock: clock.clone(),
+    }
+}
+
+pub(crate) async fn played(removes: bool, script: Script) -> Played {
+    played_with(Trouble::None, 0, removes, script).await
+}
+
+/// Plays a script until nothing is left to do, with trouble at one place and another worker after a death.
+pub(crate) async fn played_with(trouble: Trouble, at: usize, removes: bool, script: Script) -> Played {
+    let folder = testkit::folder();
+    let (clock, store) = (Jumping::new(), store(&folder).await);
+    let start = clock.now();
+    store.save(&tenant(removes, start), None).await.unwrap();
+    let azure = Arc::new(Scripted {
+        script: Mutex::new((script.start, script.polls.into(), script.looks.into())),
+        lines: Mutex::default(),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        start,
+    });
+    let world = world(&store, azure.clone(), &clock);
+    let gremlin = Gremlin::new(trouble, at);
+    let world = gremlin.haunt(&world);
+    for worker in 0..200 {
+        let runner = Runner::new(world.clone(), Settings::azure("test"), format!("worker-{worker}"));
+        match gremlin.mortal(runner.drive(&id())).await {
+            None => {}
+            Some(Ok(Progress::Parked(at) | Progress::Held(at))) => clock.jump_to(at),
+            Some(Ok(Progress::Settled(_))) => break,
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(gremlin.struck());
+    let tenant = store.load(&id()).await.unwrap().unwrap().value;
+    let lines = std::mem::take(&mut *azure.lines.lock().unwrap());
+    Played { lines, removes, tenant }
+}

@@ -1,0 +1,57 @@
+//! The one metric that a simulated Azure does not bring about: how long requests are held back to keep to a limit. The
+//! exporter runs in this process here.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, http::StatusCode};
+use tenantry::{
+    azure::{client::client, throttle::Throttle, wire::HttpWire},
+    ports::Wire as _,
+    telemetry::{Export, Sampling, Trace, export},
+};
+use tenantry_core::steps::{Api, Method, Request};
+
+use super::collector::Collector;
+use crate::testkit::lab::Jumping;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_back_is_measured_and_what_the_sender_does_not_want_recorded_is_not() {
+    let collector = Collector::new().await;
+    let to = Export {
+        endpoint: collector.url.parse().unwrap(),
+        service: "tenantry".to_owned(),
+        sampling: Sampling { share: 1.0, follows_parent: true },
+        interval: Duration::from_secs(60),
+    };
+    let exporter = export(&to, "test", "this", client(Duration::from_secs(5)).unwrap()).unwrap();
+
+    let busy = Router::new().fallback(async || (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")], "{}"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, busy).await.unwrap() });
+    let wire = HttpWire::simulated(&url, Duration::from_secs(5)).unwrap();
+    let wire = Arc::new(wire.throttled(Throttle::new(Jumping::new())));
+    let ask =
+        || Request::new(Api::Arm, Method::Get, "/subscriptions/s/resourceGroups/secret-name?sig=canary");
+    let id = |digit: &str| digit.repeat(32);
+    for (digit, sampled) in [("1", "01"), ("2", "00")] {
+        let at = Trace::of(Some(&format!("00-{}-00f067aa0ba902b7-{sampled}", id(digit))));
+        assert_eq!(at.scope(wire.send(ask())).await.unwrap().status, 429);
+    }
+    server.abort();
+    exporter.end(Duration::from_secs(5)).await;
+
+    let metrics = collector.metrics();
+    let (unit, points) = &metrics["tenantry.throttle.wait"];
+    assert_eq!((unit.as_str(), points.len()), ("s", 1), "the second had to wait: {points:?}");
+    assert_eq!(points[0].attributes["tenantry.service"], "arm");
+    assert_eq!(points[0].attributes["tenantry.waited"], "in-place");
+    let spans: Vec<_> =
+        collector.spans().into_iter().filter(|span| span.name.contains("resourceGroups")).collect();
+    assert_eq!(spans.len(), 1, "{spans:#?}");
+    assert_eq!(
+        (spans[0].trace.clone(), spans[0].name.as_str()),
+        (id("1"), "GET /subscriptions/{}/resourceGroups/{}")
+    );
+    assert!(!collector.text().contains("secret-name") && !collector.text().contains("canary"));
+}

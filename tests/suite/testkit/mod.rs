@@ -1,0 +1,85 @@
+//! What the tests share: the examples, a folder, patience, and judges of journals and events.
+
+#![allow(dead_code, reason = "each test takes its part")]
+
+pub(crate) mod gremlin;
+pub(crate) mod judge;
+pub(crate) mod lab;
+pub(crate) mod log;
+pub(crate) mod memory;
+pub(crate) mod moody;
+pub(crate) mod payloads;
+pub(crate) mod rng;
+pub(crate) mod stage;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry::ports::{Clock as _, SystemClock};
+use tenantry_core::{blueprint::Kind, tenant::Tenant};
+
+/// How long anything that is waited for may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The tenants of the examples.
+pub(crate) const SAMPLES: [&str; 3] = ["contoso", "fabrikam", "tailspin"];
+
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// An example by its path below `examples/`.
+pub(crate) fn example(path: &str) -> Value {
+    let file = repository().join("examples").join(path);
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+pub(crate) fn signup(tenant: &str) -> Value {
+    example(&format!("signups/{tenant}.json"))
+}
+
+/// A request about a tenant, as its signup app would make it.
+#[expect(clippy::needless_pass_by_value, reason = "a spec is written where it is used")]
+pub(crate) fn request(id: &str, action: &str, tenant: &str, spec: Value) -> Value {
+    json!({
+        "schema": "tenantry.request/1", "requestId": id, "action": action, "tenantId": tenant, "spec": spec,
+    })
+}
+
+pub(crate) fn removal(id: &str, tenant: &str) -> Value {
+    request(id, "deprovision", tenant, json!({"reason": "contract ended", "gracePeriod": "PT0S"}))
+}
+
+/// A folder of its own, in memory where the machine has such a place: durability is not what most tests are about.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// Waits a moment between two looks at something that changes by itself.
+pub(crate) async fn a_moment() {
+    SystemClock.sleep_until(SystemClock.now() + Duration::from_millis(15)).await;
+}
+
+/// Looks until there is what is looked for, at most as long as [`PATIENCE`]; an `Err` shows how it is so far.
+pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T {
+    let deadline = SystemClock.now() + PATIENCE;
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(so_far) if SystemClock.now() > deadline => panic!("never happened: {what}\n{so_far:#}"),
+            Err(_) => a_moment().await,
+        }
+    }
+}
+
+/// A tenant as three, judged by settings alone: called with its own token in another's name it would rightly be reached.
+pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
+    let plan = Arc::make_mut(&mut tenant.plan);
+    let proofs = plan.steps.values_mut().filter(|step| step.kind == Kind::Isolation);
+    proofs.for_each(|step| (step.fields, step.late) = (json!({}), BTreeMap::new()));
+    vec![tenant; 3]
+}
