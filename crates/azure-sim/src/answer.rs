@@ -2,23 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    CloudError, Inner,
+use crate::{
     access::{self, Holder},
     arm,
+    call::Call,
     chaos::Trouble,
+    error::CloudError,
     events,
-    faults::Failure,
     flaws::State,
     graph,
     identity::{Flaw, Issuer},
-    inference, login, operations,
-    reply::{Body, Call, Outcome, Refusal, Reply, Stop, refuse},
+    inference,
+    inner::Inner,
+    login, operations,
+    pause::pause,
+    reply::{Body, Outcome, Refusal, Reply, Stop, refuse},
     service::Service,
     service_bus, sim,
-    store::{Change, Entry, Look, Snapshot},
+    store::{Change, Entry, Failure, Look, Snapshot},
 };
-use crate::pause::pause;
 
 /// The reply, or nothing if the connection is to be cut without one.
 pub(crate) async fn respond(

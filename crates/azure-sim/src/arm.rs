@@ -1,18 +1,19 @@
 //! The Resource Manager's front door: which part of ARM a path speaks of.
 
-use uuid::Uuid;
-
-use super::{
-    activity, operations,
+use crate::{
+    activity, api_version,
+    call::Call,
+    operations,
     path::{Place, segments},
     providers,
-    reply::{Call, Outcome, Refusal, Reply, Stop, refuse},
+    reply::{Outcome, Refusal, Reply, Stop, refuse},
     resources::{self, Kind, cognitive::Kept},
     roles,
     stamp::SUBSCRIPTION_ID,
     store::{Change, Look, Object, Snapshot},
     write,
 };
+use uuid::Uuid;
 
 /// What a path speaks of.
 enum Target {
@@ -51,7 +52,7 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
     match target(call)? {
         Target::Subscription => {
             let id = format!("/subscriptions/{SUBSCRIPTION_ID}");
-            version(call, "subscriptions", "2022-12-01")?;
+            api_version::check(call, "subscriptions", "2022-12-01")?;
             Ok(Reply::json(
                 200,
                 serde_json::json!({ "id": id, "subscriptionId": SUBSCRIPTION_ID, "displayName": "Local", "state": "Enabled" }),
@@ -105,26 +106,6 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
             | Target::GroupContents(_)
             | Target::ActivityLog,
         ) => not_allowed(call),
-    }
-}
-
-/// Insists on the one api-version that is simulated.
-pub(crate) fn version(call: &Call, kind: &str, wanted: &str) -> Outcome<()> {
-    match call.query.get("api-version").map(String::as_str) {
-        Some(version) if version.eq_ignore_ascii_case(wanted) => Ok(()),
-        None | Some("") => refuse(
-            400,
-            "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.",
-        ),
-        Some(version) => refuse(
-            400,
-            "NoRegisteredProviderFound",
-            format!(
-                "No registered resource provider found for API version '{version}' for type '{kind}'. \
-                 The supported api-versions are '{wanted}'."
-            ),
-        ),
     }
 }
 
@@ -278,7 +259,7 @@ fn resource(call: &Call, words: &[String]) -> Outcome<Target> {
 }
 
 fn show(look: &Snapshot, call: &Call, kind: &'static Kind, place: &Place) -> Outcome {
-    version(call, kind.name, kind.version)?;
+    api_version::check(call, kind.name, kind.version)?;
     let id = place.id(if place.provider.is_some() { kind.name } else { "" });
     let tenant = look.tenant_at(&id)?;
     match look.alive(&id)? {
@@ -308,7 +289,7 @@ fn absent(look: &impl Look, kind: &'static Kind, place: &Place) -> Outcome<Refus
 }
 
 fn list(look: &Snapshot, call: &Call, kind: &'static Kind, place: &Place) -> Outcome {
-    version(call, kind.name, kind.version)?;
+    api_version::check(call, kind.name, kind.version)?;
     let prefix = match (&place.provider, place.parent_of_collection()) {
         (Some(_), Some(parent)) => parent,
         (Some(_), None) => {
@@ -329,7 +310,7 @@ fn list(look: &Snapshot, call: &Call, kind: &'static Kind, place: &Place) -> Out
 }
 
 fn contents(look: &Snapshot, call: &Call, place: &Place) -> Outcome {
-    version(call, "resources", resources::GROUPS_VERSION)?;
+    api_version::check(call, "resources", resources::GROUPS_VERSION)?;
     let id = place.group_id().unwrap_or_default();
     if look.alive(&id)?.is_none() {
         return Err(no_group(place.group.as_deref().unwrap_or_default()).into());

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{roles::DEFINITION, stamp::SUBSCRIPTION_ID};
+use crate::{roles::DEFINITION, stamp::SUBSCRIPTION_ID};
 
 const ROLES: &str = include_str!("built_in_roles.json");
 

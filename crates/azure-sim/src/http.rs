@@ -14,14 +14,15 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::Response,
 };
-use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use super::{
-    CloudError, Inner,
+use crate::{
     answer::respond,
+    call::{Call, form},
+    error::CloudError,
+    inner::Inner,
     path::normalised,
-    reply::{Body as Content, Call, Refusal, Reply},
+    reply::{Body as Content, Refusal, Reply},
     service::Service,
 };
 
@@ -88,16 +89,6 @@ async fn read(request: Request) -> Result<Call, Refusal> {
         body: body.to_vec(),
         base: format!("http://{}", host.unwrap_or_else(|| "127.0.0.1".to_owned())),
     })
-}
-
-/// A query, or a form in a body: names in lower case.
-pub(crate) fn form(text: &str) -> BTreeMap<String, String> {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name).to_lowercase(), decode(value)))
-        .collect()
 }
 
 fn finish(service: Service, method: &str, reply: Reply, request_id: &str) -> Response {

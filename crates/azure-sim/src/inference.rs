@@ -4,17 +4,18 @@
 //! endpoints", "Troubleshoot online endpoints" (401 also where a right is missing), "Authenticate requests to Foundry
 //! Tools".
 
-use serde_json::{Value, json};
-
-use super::{
-    Inner,
+use crate::{
+    call::Call,
+    error::CloudError,
     flaws::{Accepts, State},
     identity::{Claims, Flaw, Issuer},
-    reply::{Call, Outcome, Reply, refuse},
+    inner::Inner,
+    reply::{Outcome, Reply, refuse},
     resources::{Kind, cognitive, endpoint},
     roles,
     store::{Look as _, Object, Snapshot},
 };
+use serde_json::{Value, json};
 
 const MACHINE_LEARNING: &str = ".inference.ml.azure.com";
 const LANGUAGE: [&str; 2] = [".openai.azure.com", ".cognitiveservices.azure.com"];
@@ -66,9 +67,8 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
 }
 
 fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
-    let named = |name: &str| {
-        Ok::<_, super::CloudError>(look.named(name)?.map(|id| look.alive(&id)).transpose()?.flatten())
-    };
+    let named =
+        |name: &str| Ok::<_, CloudError>(look.named(name)?.map(|id| look.alive(&id)).transpose()?.flatten());
     if let Some(name) = host.strip_suffix(MACHINE_LEARNING) {
         let Some((name, region)) = name.split_once('.') else { return Ok(None) };
         let key = Kind::find(endpoint::KIND).and_then(|kind| kind.name_key(name, region)).unwrap_or_default();

@@ -3,17 +3,16 @@
 //! Sources: Microsoft, "Microsoft identity platform and the OAuth 2.0 client credentials flow" (third case, a federated
 //! credential) and "Microsoft Entra authentication and authorization error codes".
 
-use serde_json::json;
-
-use super::{
-    Inner,
+use crate::{
+    call::{Call, form},
     graph::{Key, applications, credentials, principals},
-    http,
     identity::{self, Claims, Flaw},
-    reply::{Call, Outcome, Reply, refuse},
+    inner::Inner,
+    reply::{Outcome, Reply, refuse},
     stamp::DIRECTORY_ID,
     store::Snapshot,
 };
+use serde_json::json;
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// What stands behind a resource in the scope of an application.
@@ -33,7 +32,7 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
     if directory != DIRECTORY_ID {
         return refuse(400, "invalid_request", format!("AADSTS90002: Tenant '{directory}' not found."));
     }
-    let form = http::form(&String::from_utf8_lossy(&call.body));
+    let form = form(&String::from_utf8_lossy(&call.body));
     let field = |name: &str| form.get(name).map_or("", String::as_str);
     if field("grant_type") != "client_credentials" || field("client_assertion_type") != ASSERTION {
         let message = "AADSTS70003: The app requested an unsupported grant type or kind of assertion.";

@@ -4,48 +4,17 @@
 //! running and 200 or 204 afterwards. Nothing runs in the background: whatever has fallen due is carried out before
 //! the next request looks, in order of its instants.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-use super::{
-    CloudError,
-    faults::Failure,
-    graph,
-    reply::{Call, Outcome, Refusal, Reply, refuse},
+use crate::{
+    call::Call,
+    error::CloudError,
+    graph, path,
+    reply::{Outcome, Refusal, Reply, refuse},
     resources::{self, Ending},
-    store::{Change, Look, Object, Snapshot},
+    stamp::REGION,
+    store::{Change, Due, Look, Object, Operation, Snapshot, Work},
 };
-
-/// What an operation does to its resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Work {
-    /// Makes or changes it.
-    Write,
-    /// Removes it; if it can be soft-deleted, it is.
-    Delete,
-    /// Removes it for good.
-    Purge,
-}
-
-/// A durable record of a long-running operation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Operation {
-    pub(crate) id: String,
-    /// The resource's id.
-    pub(crate) target: String,
-    pub(crate) work: Work,
-    pub(crate) started: Timestamp,
-    pub(crate) ends: Timestamp,
-    /// How it is going to end, or has ended, if not well.
-    pub(crate) failure: Option<Failure>,
-    /// Whether it has ended.
-    pub(crate) done: bool,
-    pub(crate) tenant: Option<String>,
-    /// The object id of whoever has started it, where that is known; only that one may ask about it.
-    #[serde(default)]
-    pub(crate) caller: Option<String>,
-}
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// How a caller follows an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +26,6 @@ pub(crate) enum Follow {
     /// By reading the resource.
     Resource,
 }
-
-/// No service asks for longer pauses between polls than this.
-const LONGEST_PAUSE_SECONDS: i64 = 15;
 
 /// Starts an operation on an object that is then busy; with nothing to wait for it ends at once.
 pub(crate) fn start(
@@ -87,13 +53,13 @@ pub(crate) fn start(
     if ends <= change.now {
         return end(change, operation);
     }
-    change.schedule(ends, &format!("operation:{id}"))?;
+    change.schedule(ends, &Due::Operation(id))?;
     Ok(operation)
 }
 
 /// Notes that a soft-deleted object is to vanish at an instant.
 pub(crate) fn expire_at(change: &mut Change<'_>, id: &str, at: Timestamp) -> Result<(), CloudError> {
-    change.schedule(at, &format!("expire:{}", id.to_lowercase()))
+    change.schedule(at, &Due::Expiry(id.to_owned()))
 }
 
 /// Carries out all that has fallen due, each thing at its own instant, however late anybody asks.
@@ -101,12 +67,14 @@ pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
     let now = change.now;
     while let Some((at, what)) = change.next_due(now)? {
         change.now = at;
-        if let Some(id) = what.strip_prefix("operation:") {
-            if let Some(operation) = change.operation(id)?.filter(|operation| !operation.done) {
-                end(change, operation)?;
+        match what {
+            Some(Due::Operation(id)) => {
+                if let Some(operation) = change.operation(&id)?.filter(|operation| !operation.done) {
+                    end(change, operation)?;
+                }
             }
-        } else if let Some(id) = what.strip_prefix("expire:") {
-            expire(change, id)?;
+            Some(Due::Expiry(id)) => expire(change, &id)?,
+            None => {}
         }
     }
     change.now = now;
@@ -171,21 +139,15 @@ pub(crate) fn announce(
 }
 
 fn with_pause(reply: Reply, operation: &Operation, now: Timestamp) -> Reply {
-    match pause(operation, now) {
+    match operation.pause(now) {
         Some(seconds) => reply.with("Retry-After", seconds.to_string()),
         None => reply,
     }
 }
 
-/// How many seconds a caller should wait before it asks again, if that is at least one.
-pub(crate) fn pause(operation: &Operation, now: Timestamp) -> Option<i64> {
-    let left = operation.ends.duration_since(now).as_secs();
-    (left >= 1).then(|| left.min(LONGEST_PAUSE_SECONDS))
-}
-
 /// The type below which an operation is asked about, as each provider has it (Microsoft's list "Azure permissions").
 fn word(operation: &Operation, follow: Follow) -> &'static str {
-    let kind = super::path::Place::of(&operation.target).map(|place| place.kind()).unwrap_or_default();
+    let kind = path::Place::of(&operation.target).map(|place| place.kind()).unwrap_or_default();
     let provider = kind.split('/').next().unwrap_or_default();
     match (provider, follow) {
         ("Microsoft.Network", Follow::Status) => "operations",
@@ -215,14 +177,13 @@ pub(crate) fn is_status(word: &str) -> Option<bool> {
 
 fn poll_path(operation: &Operation, word: &str, call: &Call) -> String {
     let version = call.query.get("api-version").map_or("", String::as_str);
-    let place = super::path::Place::of(&operation.target);
+    let place = path::Place::of(&operation.target);
     let subscription = place.as_ref().map_or("", |place| place.subscription.as_str());
     match place.as_ref().and_then(|place| place.provider.as_deref()) {
         None => format!("/subscriptions/{subscription}/{word}/{}?api-version={version}", operation.id),
         Some(provider) => format!(
             "/subscriptions/{subscription}/providers/{provider}/locations/{}/{word}/{}?api-version={version}",
-            super::stamp::REGION,
-            operation.id
+            REGION, operation.id
         ),
     }
 }

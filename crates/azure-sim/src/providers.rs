@@ -1,17 +1,17 @@
 //! Resource providers: the simulated ones are registered from the start, and registering again changes nothing.
 
-use serde_json::{Value, json};
-
-use super::{
-    arm,
-    reply::{Call, Outcome, Reply, refuse},
+use crate::{
+    api_version,
+    call::Call,
+    reply::{Outcome, Reply, refuse},
     resources::{GROUPS_VERSION, Kind},
     stamp::{REGION, SUBSCRIPTION_ID},
 };
+use serde_json::{Value, json};
 
 /// Shows a provider, or answers its registration.
 pub(crate) fn answer(call: &Call, namespace: &str) -> Outcome {
-    arm::version(call, "providers", GROUPS_VERSION)?;
+    api_version::check(call, "providers", GROUPS_VERSION)?;
     match Kind::all().find(|kind| kind.namespace().eq_ignore_ascii_case(namespace)) {
         Some(kind) => Ok(Reply::json(200, body(kind.namespace()))),
         None => refuse(

@@ -2,19 +2,20 @@
 //!
 //! An assignment's name is a GUID, unique everywhere; its principal, role and scope can't change.
 
-use serde_json::{Value, json};
-use uuid::Uuid;
-
-use super::{
-    CloudError, arm, built_in,
+use crate::{
+    access::allows,
+    api_version, built_in,
+    call::Call,
+    error::CloudError,
     graph::principals,
     path::last,
-    reply::{Call, Outcome, Refusal, Reply, refuse},
+    reply::{Outcome, Refusal, Reply, refuse},
     stamp::{DIRECTORY_ID, SUBSCRIPTION_ID},
     store::{Change, Look, Object, Snapshot},
     write,
 };
-use crate::access::allows;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// The kind of an assignment.
 pub(crate) const ASSIGNMENT: &str = "Microsoft.Authorization/roleAssignments";
@@ -46,7 +47,7 @@ fn triple_of(object: &Object) -> String {
 
 /// Assigns a role.
 pub(crate) fn assign(change: &mut Change<'_>, call: &Call, scope: &str, name: &str) -> Outcome {
-    arm::version(call, ASSIGNMENT, VERSION)?;
+    api_version::check(call, ASSIGNMENT, VERSION)?;
     if name.parse::<Uuid>().is_err() {
         let message =
             format!("The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.");
@@ -227,7 +228,7 @@ pub(crate) fn forget(change: &mut Change<'_>, object: &Object) -> Result<(), Clo
 
 /// Removes an assignment: 200 with what it was, or 204.
 pub(crate) fn unassign(change: &mut Change<'_>, call: &Call, scope: &str, name: &str) -> Outcome {
-    arm::version(call, ASSIGNMENT, VERSION)?;
+    api_version::check(call, ASSIGNMENT, VERSION)?;
     let Some(object) = change.object(&id_of(scope, name))? else {
         return Ok(Reply::empty(204).of(change.tenant_at(scope)?));
     };
@@ -237,7 +238,7 @@ pub(crate) fn unassign(change: &mut Change<'_>, call: &Call, scope: &str, name: 
 
 /// Shows one assignment, or lists those at, above and below a scope.
 pub(crate) fn read_assignment(look: &Snapshot, call: &Call, scope: &str, name: Option<&str>) -> Outcome {
-    arm::version(call, ASSIGNMENT, VERSION)?;
+    api_version::check(call, ASSIGNMENT, VERSION)?;
     if let Some(name) = name {
         return match look.object(&id_of(scope, name))? {
             Some(object) => Ok(Reply::json(200, object.body).of(object.tenant)),
@@ -305,7 +306,7 @@ fn definition(look: &impl Look, id: &str) -> Result<Option<Value>, CloudError> {
 
 /// Shows a role definition, or lists all.
 pub(crate) fn read_definition(look: &Snapshot, call: &Call, _: &str, name: Option<&str>) -> Outcome {
-    arm::version(call, DEFINITION, VERSION)?;
+    api_version::check(call, DEFINITION, VERSION)?;
     let Some(name) = name else {
         let all =
             look.under(&format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/").to_lowercase())?;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
+use crate::{
     identity::{self, Flaw},
     inference, login,
     reply::{Refusal, Reply},

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    CloudError,
+use crate::{
+    error::CloudError,
     path::{group_id, last},
     resources::{GROUPS, Kind, private_endpoint},
     roles,

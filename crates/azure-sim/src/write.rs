@@ -4,16 +4,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    arm::{no_group, version},
+use crate::{
+    api_version,
+    arm::no_group,
+    call::Call,
     graph,
-    operations::{self, Follow, Work},
+    operations::{self, Follow},
     path::{Place, last},
-    reply::{Call, Outcome, Refusal, Reply, refuse},
+    reply::{Outcome, Refusal, Reply, refuse},
     resources::{Answer, Draft, GROUPS, Kind, identity},
     roles,
     stamp::{DIRECTORY_ID, SUBSCRIPTION_ID},
-    store::{Change, Look as _, Object},
+    store::{Change, Look as _, Object, Work},
 };
 
 /// The tag that says whose a resource is.
@@ -58,7 +60,7 @@ pub(crate) fn no_parent(id: &str) -> Refusal {
 
 /// Makes or changes a resource.
 pub(crate) fn put(change: &mut Change<'_>, call: &Call, kind: &'static Kind, place: &Place) -> Outcome {
-    version(call, kind.name, kind.version)?;
+    api_version::check(call, kind.name, kind.version)?;
     if kind.answer == Answer::Refused {
         return refuse(405, "MethodNotAllowed", format!("'{}' can only be read here.", kind.name));
     }
@@ -224,7 +226,7 @@ fn busy(change: &Change<'_>, object: &Object) -> Outcome<Refusal> {
 pub(crate) fn retryable(change: &Change<'_>, object: &Object, message: &str) -> Outcome<Refusal> {
     let refusal = Refusal::new(429, "RetryableErrorDueToAnotherOperation", message);
     let running = object.busy.as_deref().map(|id| change.operation(id)).transpose()?.flatten();
-    Ok(match running.and_then(|operation| operations::pause(&operation, change.now)) {
+    Ok(match running.and_then(|operation| operation.pause(change.now)) {
         Some(seconds) => refusal.with("Retry-After", seconds.to_string()),
         None => refusal,
     })
@@ -368,7 +370,7 @@ fn with_timeout(reply: Reply, kind: &Kind) -> Reply {
 
 /// Removes a resource.
 pub(crate) fn delete(change: &mut Change<'_>, call: &Call, kind: &'static Kind, place: &Place) -> Outcome {
-    version(call, kind.name, kind.version)?;
+    api_version::check(call, kind.name, kind.version)?;
     if kind.answer == Answer::Refused {
         return refuse(405, "MethodNotAllowed", format!("'{}' can only be read here.", kind.name));
     }

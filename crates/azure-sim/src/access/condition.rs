@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{
-    path::last,
-    reply::{Call, Outcome},
-    store::Look,
-};
+use crate::{call::Call, path::last, reply::Outcome, store::Look};
 
 /// What a condition may ask about: of the request, and of what is there.
 #[derive(Debug, Default)]

@@ -4,10 +4,12 @@
 //! manage those that one owns), "Get deleted item" and "List deletedItems" (`Application.Read.All`), "Permanently
 //! delete item" and "Restore deleted item" (`Application.ReadWrite.OwnedBy`).
 
-use super::Holder;
 use crate::{
-    CloudError, graph,
-    reply::{Call, Outcome, refuse},
+    access::Holder,
+    call::Call,
+    error::CloudError,
+    graph,
+    reply::{Outcome, refuse},
     store::{Change, Look},
 };
 

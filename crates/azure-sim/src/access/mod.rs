@@ -11,6 +11,13 @@ mod condition;
 mod directory;
 mod needs;
 
+use crate::{
+    api_version,
+    call::Call,
+    path,
+    reply::{Outcome, Refusal, Reply, refuse},
+    store::Look,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
@@ -23,11 +30,6 @@ pub(crate) use self::directory::{check as check_directory, own};
 use self::{
     condition::{Attributes, Condition},
     needs::Need,
-};
-use super::{
-    arm,
-    reply::{Call, Outcome, Refusal, Reply, refuse},
-    store::Look,
 };
 
 /// What the provisioner's identity holds in Graph where nobody says otherwise.
@@ -88,7 +90,7 @@ impl Access {
         let mut assignments = Vec::new();
         for assignment in list("roleAssignments") {
             let text = |name: &str| assignment["properties"][name].as_str().unwrap_or_default();
-            let role = super::path::last(text("roleDefinitionId"));
+            let role = path::last(text("roleDefinitionId"));
             let definition = definitions.iter().find(|definition| definition["name"] == role);
             let definition = definition.ok_or_else(|| format!("the role {role} is not defined"))?;
             let condition = match text("condition") {
@@ -168,7 +170,7 @@ pub(crate) fn check(
     let Some(need) = needs::main(call) else { return Ok(()) };
     let attributes = Attributes::of(look, call)?;
     if need.asks {
-        let asked = look.operation(&super::path::last(&need.scope).to_lowercase())?;
+        let asked = look.operation(&path::last(&need.scope).to_lowercase())?;
         let other =
             asked.and_then(|asked| asked.caller).filter(|id| !id.eq_ignore_ascii_case(&holder.object_id));
         if other.is_some() {
@@ -227,7 +229,7 @@ pub(crate) fn listed(path: &str) -> Option<String> {
 /// What a caller may do at a scope, as the service lists it: one entry for each assignment that reaches there.
 /// Source: Microsoft, "Permissions - List For Resource Group".
 pub(crate) fn list(caller: Option<(&Access, &Holder)>, call: &Call, scope: &str) -> Outcome {
-    arm::version(call, "permissions", "2022-04-01")?;
+    api_version::check(call, "permissions", "2022-04-01")?;
     let entry = |actions: &[String], not_actions: &[String]| json!({"actions": actions, "notActions": not_actions, "dataActions": [], "notDataActions": []});
     let value: Vec<Value> = match caller {
         None => vec![entry(&["*".to_owned()], &[])],

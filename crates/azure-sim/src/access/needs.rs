@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::{
     activity,
+    call::Call,
     path::{Place, segments},
-    reply::Call,
 };
 
 /// An action and where it is needed.

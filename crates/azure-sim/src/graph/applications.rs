@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Key, bad, body_of, by_name, check_read_only, creates, merge, missing, principals, tenant_of, visible_from,
-};
 use crate::{
-    CloudError, access, operations,
-    reply::{Call, Outcome, Reply},
+    access,
+    call::Call,
+    error::CloudError,
+    graph::{
+        Key, bad, body_of, by_name, check_read_only, creates, merge, missing, principals, tenant_of,
+        visible_from,
+    },
+    operations,
+    reply::{Outcome, Reply},
     store::{Change, Look, Object},
 };
 

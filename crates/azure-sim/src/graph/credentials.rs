@@ -4,10 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, applications, bad, body_of, check_read_only, creates, merge, missing, visible_from};
 use crate::{
-    CloudError,
-    reply::{Call, Outcome, Reply, refuse},
+    call::Call,
+    error::CloudError,
+    graph::{Key, applications, bad, body_of, check_read_only, creates, merge, missing, visible_from},
+    reply::{Outcome, Reply, refuse},
     store::{Change, Look, Object, Snapshot},
 };
 

@@ -3,10 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Key, applications, missing, principals, with_context};
 use crate::{
-    CloudError,
-    reply::{Call, Outcome, Reply, refuse},
+    call::Call,
+    error::CloudError,
+    graph::{Key, applications, missing, principals, with_context},
+    reply::{Outcome, Reply, refuse},
     store::{Change, Look, Object, Snapshot},
 };
 

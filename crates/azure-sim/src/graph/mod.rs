@@ -8,18 +8,17 @@ pub(crate) mod credentials;
 pub(crate) mod deleted;
 pub(crate) mod principals;
 
-use serde_json::{Value, json};
-
-use super::{
+use crate::{
+    call::Call,
+    error::CloudError,
     path::segments,
-    reply::{Call, Outcome, Refusal, Reply, refuse},
+    reply::{Outcome, Refusal, Reply, refuse},
     store::{Change, Look, Object, Snapshot},
 };
+use serde_json::{Value, json};
 
 /// How the kinds and ids of Graph objects begin.
 pub(crate) const PREFIX: &str = "graph/";
-/// How long replicas take to see a new object, in Azure's usual seconds.
-pub(crate) const LAG_SECONDS: u32 = 20;
 /// Which tag of an object says whose it is.
 const TENANT_TAG: &str = "tenantry-tenant:";
 
@@ -199,7 +198,7 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
 }
 
 /// The application or service principal whose owners are asked for.
-fn owned(look: &impl Look, kind: &str, key: &Key) -> Result<Option<Object>, super::CloudError> {
+fn owned(look: &impl Look, kind: &str, key: &Key) -> Result<Option<Object>, CloudError> {
     match kind {
         applications::KIND => applications::find(look, key),
         _ => principals::find_by(look, key),
@@ -309,11 +308,11 @@ fn creates(call: &Call) -> bool {
 
 /// When a new object is seen by replicas.
 fn visible_from(change: &Change<'_>) -> jiff::Timestamp {
-    change.now.checked_add(change.speed.scale(LAG_SECONDS)).unwrap_or(change.now)
+    change.now.checked_add(change.speed.replication()).unwrap_or(change.now)
 }
 
 /// A name's living object.
-fn by_name(look: &impl Look, name: &str) -> Result<Option<Object>, super::CloudError> {
+fn by_name(look: &impl Look, name: &str) -> Result<Option<Object>, CloudError> {
     Ok(match look.named(name)? {
         Some(id) => look.alive(&id)?,
         None => None,

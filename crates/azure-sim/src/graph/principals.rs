@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Key, applications, bad, body_of, by_name, check_read_only, creates, merge, missing, tenant_of,
-    visible_from,
-};
 use crate::{
-    CloudError, access,
-    reply::{Call, Outcome, Reply, refuse},
+    access,
+    call::Call,
+    error::CloudError,
+    graph::{
+        Key, applications, bad, body_of, by_name, check_read_only, creates, merge, missing, tenant_of,
+        visible_from,
+    },
+    reply::{Outcome, Reply, refuse},
     stamp::DIRECTORY_ID,
     store::{Change, Look, Object},
 };

@@ -11,7 +11,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{BrokerSettings, Counts, DEAD_LETTER_SUFFIX, Delivery, LockToken, QueueSettings, StoredMessage};
+use crate::queue::{
+    BrokerSettings, Counts, DEAD_LETTER_SUFFIX, Delivery, LockToken, QueueSettings, StoredMessage,
+};
 
 /// A message taken out of its lock, to be settled.
 #[derive(Debug, Clone)]

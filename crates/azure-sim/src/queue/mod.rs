@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::db::{Db, DbError};
+use crate::db::{Db, DbError};
 use broker::{Broker, Settled};
 
 /// What follows a queue's name in the name of its dead-letter queue.

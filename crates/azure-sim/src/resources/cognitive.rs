@@ -6,16 +6,17 @@
 //! `CustomDomainInUse` (azuresandbox#164), `CannotDeleteResource` (pulumi-defang#245), `RequestConflict`
 //! (terraform-provider-azurerm#22939).
 
-use serde_json::{Value, json};
-
-use super::{Draft, simple};
 use crate::{
-    CloudError, arm,
+    api_version,
+    call::Call,
+    error::CloudError,
     path::{Place, last},
-    reply::{Call, Outcome, Refusal, Reply, refuse},
+    reply::{Outcome, Refusal, Reply, refuse},
+    resources::{Draft, simple},
     stamp::SUBSCRIPTION_ID,
     store::{Change, Look, Object},
 };
+use serde_json::{Value, json};
 
 /// The type of accounts.
 pub(crate) const KIND: &str = "Microsoft.CognitiveServices/accounts";
@@ -203,7 +204,7 @@ impl Kept {
     }
 
     fn find(&self, look: &impl Look, call: &Call) -> Outcome<Option<Object>> {
-        arm::version(call, "deletedAccounts", VERSION)?;
+        api_version::check(call, "deletedAccounts", VERSION)?;
         let kept = look.object(&self.place.id(KIND))?;
         Ok(kept.filter(|object| object.deleted.is_some() && object.text("/location") == self.location))
     }

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Draft, identity, simple};
 use crate::{
-    CloudError,
+    error::CloudError,
     path::last,
     reply::{Outcome, refuse},
+    resources::{Draft, identity, simple},
     roles,
     stamp::{self, SUBSCRIPTION_ID},
     store::{Change, Look as _, Object},

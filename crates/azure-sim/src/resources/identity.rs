@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Draft;
 use crate::{
-    CloudError, graph,
+    error::CloudError,
+    graph,
     path::last,
     reply::{Outcome, refuse},
+    resources::Draft,
     stamp::DIRECTORY_ID,
     store::{Change, Look as _, Object},
 };

@@ -11,17 +11,19 @@ pub(crate) mod vault;
 pub(crate) mod workspace;
 pub(crate) mod zone_group;
 
+use crate::{
+    call::Call,
+    error::CloudError,
+    graph, operations,
+    path::{self, Place},
+    reply::Outcome,
+    roles,
+    store::{Change, Look as _, Object},
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
 pub(crate) use self::table::{GROUPS, GROUPS_VERSION};
-use super::{
-    CloudError, graph, operations,
-    path::Place,
-    reply::{Call, Outcome},
-    roles,
-    store::{Change, Look as _, Object},
-};
 
 /// How a PUT is answered and followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +205,7 @@ pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), Clou
         vanish(change, object)?;
     }
     if let Some(key) = Kind::find(&object.kind)
-        .and_then(|kind| kind.name_key(super::path::last(&object.id), object.text("/location")))
+        .and_then(|kind| kind.name_key(path::last(&object.id), object.text("/location")))
     {
         change.free_name(&key)?;
     }

@@ -1,7 +1,7 @@
 //! Private addresses of the stamp's subnet, handed out upwards and again when free.
 
 use crate::{
-    CloudError,
+    error::CloudError,
     store::{Change, Look as _},
 };
 

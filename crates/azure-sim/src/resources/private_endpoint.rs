@@ -5,11 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Draft, network};
 use crate::{
-    CloudError,
+    error::CloudError,
     path::{group_id, last},
     reply::{Outcome, Refusal, refuse},
+    resources::{Draft, network},
     stamp::{self, SUBSCRIPTION_ID},
     store::{Change, Look as _, Object},
     write,

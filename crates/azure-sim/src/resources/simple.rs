@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Draft;
 use crate::{
-    CloudError,
+    error::CloudError,
     reply::{Outcome, refuse},
+    resources::Draft,
     stamp::DIRECTORY_ID,
     store::Change,
 };

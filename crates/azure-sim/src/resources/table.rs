@@ -1,7 +1,7 @@
 //! The table of resource types. Versions and states are those of Microsoft's API descriptions, name rules those of the
 //! resource-name-rules page and the services' own, durations what users and logs report.
 
-use super::{
+use crate::resources::{
     Answer, Kind, Unique, cognitive, endpoint, identity, private_endpoint, simple, vault, workspace,
     zone_group,
 };

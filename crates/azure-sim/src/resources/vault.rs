@@ -1,17 +1,18 @@
 //! Key vaults: a removed one stays for its retention, holds its name in the whole world, and can be recovered or purged.
 
+use crate::{
+    api_version,
+    call::Call,
+    error::CloudError,
+    operations::{self, Follow},
+    path::last,
+    reply::{Outcome, Refusal, Reply, refuse},
+    resources::{Draft, Kind, simple},
+    stamp::SUBSCRIPTION_ID,
+    store::{Change, Look, Object, Work},
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-use super::{Draft, Kind, simple};
-use crate::{
-    CloudError, arm,
-    operations::{self, Follow, Work},
-    path::last,
-    reply::{Call, Outcome, Refusal, Reply, refuse},
-    stamp::SUBSCRIPTION_ID,
-    store::{Change, Look, Object},
-};
 
 const KIND: &str = "Microsoft.KeyVault/vaults";
 /// Azure's usual seconds for a purge.
@@ -94,7 +95,7 @@ pub(crate) fn fill(change: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value)
 
 fn deleted(look: &impl Look, call: &Call, location: &str, name: &str) -> Outcome<Object> {
     let row = Kind::find(KIND);
-    arm::version(call, "deletedVaults", row.map_or("", |kind| kind.version))?;
+    api_version::check(call, "deletedVaults", row.map_or("", |kind| kind.version))?;
     let key = row.and_then(|kind| kind.name_key(name, location)).unwrap_or_default();
     let holder = look.named(&key)?.map(|id| look.object(&id)).transpose()?.flatten();
     match holder.filter(|object| object.deleted.is_some() && object.text("/location") == location) {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Draft, simple};
 use crate::{
-    CloudError,
+    error::CloudError,
     path::Place,
     reply::{Outcome, refuse},
+    resources::{Draft, simple},
     stamp::DIRECTORY_ID,
     store::{Change, Look as _},
 };

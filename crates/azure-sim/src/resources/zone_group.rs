@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Draft, private_endpoint};
 use crate::{
-    CloudError,
+    error::CloudError,
     path::last,
     reply::{Outcome, Refusal, refuse},
+    resources::{Draft, private_endpoint},
     store::{Change, Look as _},
 };
 
