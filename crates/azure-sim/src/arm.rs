@@ -23,8 +23,8 @@ enum Target {
         scope: String,
         name: Option<String>,
     },
+    /// At whatever scope it is asked for.
     RoleDefinition {
-        scope: String,
         name: Option<String>,
     },
     Provider {
@@ -59,7 +59,7 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
             ))
         }
         Target::RoleAssignment { scope, name } => roles::read_assignment(look, call, &scope, name.as_deref()),
-        Target::RoleDefinition { scope, name } => roles::read_definition(look, call, &scope, name.as_deref()),
+        Target::RoleDefinition { name } => roles::read_definition(look, call, name.as_deref()),
         Target::Provider { namespace, register: false } => providers::answer(call, &namespace),
         Target::Poll { operation, by_status } => operations::poll(look, call, &operation, by_status),
         Target::DeletedVault { location, name, purge: false } => {
@@ -228,7 +228,7 @@ fn authorization(lower: &[&str], words: &[String]) -> Option<Target> {
     let name = words.get(at + 3).cloned();
     match (lower.get(at + 2).copied(), lower.len() <= at + 4) {
         (Some("roleassignments"), true) => Some(Target::RoleAssignment { scope, name }),
-        (Some("roledefinitions"), true) => Some(Target::RoleDefinition { scope, name }),
+        (Some("roledefinitions"), true) => Some(Target::RoleDefinition { name }),
         _ => None,
     }
 }

@@ -20,8 +20,8 @@ use crate::{
     identity::{self, Issuer},
     inner::Inner,
     journal::Journal,
+    seed,
     settings::CloudSettings,
-    stamp,
     store::{self, Change, Snapshot},
     subscribers::Subscribers,
     subscription::{self, Subscriber},
@@ -49,7 +49,7 @@ impl Cloud {
         let (now, speed) = ((settings.now)(), settings.speed);
         let secret = db
             .write(move |transaction| {
-                stamp::seed(&mut Change::new(transaction, now, speed)?)?;
+                seed::seed(&mut Change::new(transaction, now, speed)?)?;
                 store::secret(transaction, "identity", identity::new_secret)
             })
             .await?;

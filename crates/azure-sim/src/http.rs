@@ -8,6 +8,16 @@ use std::{
     },
 };
 
+use crate::{
+    answer::respond,
+    call::{Call, form},
+    error::CloudError,
+    inner::Inner,
+    path::normalised,
+    reply::{Body as Content, Refusal, Reply},
+    router::route,
+    service::Service,
+};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
@@ -16,16 +26,6 @@ use axum::{
 };
 use uuid::Uuid;
 
-use crate::{
-    answer::respond,
-    call::{Call, form},
-    error::CloudError,
-    inner::Inner,
-    path::normalised,
-    reply::{Body as Content, Refusal, Reply},
-    service::Service,
-};
-
 /// More than any service takes; beyond, reading stops.
 const MOST_BYTES: usize = 4 << 20;
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -33,7 +33,7 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 /// Answers any request.
 pub(crate) async fn handle(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let service = Service::of(host, request.uri().path());
+    let service = route(host, request.uri().path());
     let request_id = request_id(&inner);
     let method = request.method().as_str().to_owned();
     let reply = match read(request).await {

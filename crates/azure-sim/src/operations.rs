@@ -7,7 +7,8 @@
 use crate::{
     call::Call,
     error::CloudError,
-    graph, path,
+    graph::{deleted, kinds::PREFIX},
+    path,
     reply::{Outcome, Refusal, Reply, refuse},
     resources::{self, Ending},
     stamp::REGION,
@@ -57,11 +58,6 @@ pub(crate) fn start(
     Ok(operation)
 }
 
-/// Notes that a soft-deleted object is to vanish at an instant.
-pub(crate) fn expire_at(change: &mut Change<'_>, id: &str, at: Timestamp) -> Result<(), CloudError> {
-    change.schedule(at, &Due::Expiry(id.to_owned()))
-}
-
 /// Carries out all that has fallen due, each thing at its own instant, however late anybody asks.
 pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
     let now = change.now;
@@ -83,10 +79,10 @@ pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
 
 fn expire(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     let Some(object) = change.object(id)? else { return Ok(()) };
-    let is_graph = object.kind.starts_with(graph::PREFIX);
-    let at = if is_graph { graph::deleted::expiry(&object) } else { resources::expiry(&object) };
+    let is_graph = object.kind.starts_with(PREFIX);
+    let at = if is_graph { deleted::expiry(&object) } else { resources::expiry(&object) };
     match at {
-        Some(at) if at <= change.now && is_graph => graph::deleted::erase(change, &object),
+        Some(at) if at <= change.now && is_graph => deleted::erase(change, &object),
         Some(at) if at <= change.now => resources::erase(change, &object),
         Some(_) | None => Ok(()),
     }

@@ -8,13 +8,11 @@ use crate::{
     api_version,
     arm::no_group,
     call::Call,
-    graph,
     operations::{self, Follow},
     path::{Place, last},
     reply::{Outcome, Refusal, Reply, refuse},
     resources::{Answer, Draft, GROUPS, Kind, identity},
-    roles,
-    stamp::{DIRECTORY_ID, SUBSCRIPTION_ID},
+    stamp::DIRECTORY_ID,
     store::{Change, Look as _, Object, Work},
 };
 
@@ -409,13 +407,4 @@ pub(crate) fn delete(change: &mut Change<'_>, call: &Call, kind: &'static Kind, 
     let operation = operations::start(change, &mut object, work, kind.seconds.2)?;
     let reply = operations::announce(Reply::empty(202), call, &operation, Follow::Location, change.now);
     Ok(with_timeout(reply, kind).of(tenant))
-}
-
-/// Whether something is there that a role can be assigned at.
-pub(crate) fn scope_exists(change: &Change<'_>, scope: &str) -> Outcome<bool> {
-    let scope = scope.to_lowercase();
-    Ok(scope == format!("/subscriptions/{SUBSCRIPTION_ID}")
-        || change.alive(&scope)?.is_some_and(|object| {
-            object.kind != roles::ASSIGNMENT && !object.kind.starts_with(graph::PREFIX)
-        }))
 }

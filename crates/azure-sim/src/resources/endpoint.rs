@@ -7,8 +7,8 @@ use crate::{
     path::last,
     reply::{Outcome, refuse},
     resources::{Draft, identity, simple},
-    roles,
-    stamp::{self, SUBSCRIPTION_ID},
+    roles::{self, ids::role_id},
+    stamp::{BLOB_READER_ROLE, SUBSCRIPTION_ID},
     store::{Change, Look as _, Object},
 };
 
@@ -113,7 +113,7 @@ fn datastore(change: &Change<'_>, object: &Object) -> Result<Option<(String, Str
         .alive(workspace)?
         .map(|workspace| workspace.text("/properties/storageAccount").to_owned())
         .filter(|storage| !storage.is_empty());
-    let role = stamp::role_id(SUBSCRIPTION_ID, stamp::BLOB_READER_ROLE);
+    let role = role_id(SUBSCRIPTION_ID, BLOB_READER_ROLE);
     Ok(match storage {
         Some(storage) if change.alive(&storage)?.is_some() => Some((storage, role)),
         Some(_) | None => None,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::CloudError,
-    graph,
+    graph::managed,
     path::last,
     reply::{Outcome, refuse},
     resources::Draft,
@@ -22,7 +22,7 @@ pub(crate) fn fill(change: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value)
         Some(properties) => properties.clone(),
         None => {
             let (principal, client) =
-                graph::principals::make_managed(change, &draft.id, draft.place.name(), draft.tenant.clone())?;
+                managed::make_managed(change, &draft.id, draft.place.name(), draft.tenant.clone())?;
             json!({ "tenantId": DIRECTORY_ID, "principalId": principal, "clientId": client })
         }
     };
@@ -31,7 +31,7 @@ pub(crate) fn fill(change: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value)
 
 /// The principal goes with the identity; assignments to it stay behind, as in Azure.
 pub(crate) fn removed(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
-    graph::principals::forget_managed(change, object.text("/properties/principalId"))
+    managed::forget_managed(change, object.text("/properties/principalId"))
 }
 
 fn wanted<'a>(draft: &'a Draft<'_>) -> &'a str {
@@ -90,14 +90,12 @@ pub(crate) fn complete(
     if has(&kind, "SystemAssigned") {
         let principal = match had {
             Some(principal) => principal.to_owned(),
-            None => {
-                graph::principals::make_managed(change, &draft.id, last(&draft.id), draft.tenant.clone())?.0
-            }
+            None => managed::make_managed(change, &draft.id, last(&draft.id), draft.tenant.clone())?.0,
         };
         identity["principalId"] = json!(principal);
         identity["tenantId"] = json!(DIRECTORY_ID);
     } else if let Some(principal) = had {
-        graph::principals::forget_managed(change, principal)?;
+        managed::forget_managed(change, principal)?;
     }
     if has(&kind, "UserAssigned") {
         let mut all = Map::new();

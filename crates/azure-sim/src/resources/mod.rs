@@ -14,10 +14,11 @@ pub(crate) mod zone_group;
 use crate::{
     call::Call,
     error::CloudError,
-    graph, operations,
+    graph::managed,
+    operations,
     path::{self, Place},
     reply::Outcome,
-    roles,
+    roles::{self, ids::ASSIGNMENT},
     store::{Change, Look as _, Object},
 };
 use jiff::Timestamp;
@@ -178,7 +179,7 @@ pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -
     let is_group = object.kind == GROUPS;
     for below in change.under(&format!("{}/", object.key()))? {
         let Some(below) = change.object(&below.id)? else { continue };
-        if below.kind == roles::ASSIGNMENT {
+        if below.kind == ASSIGNMENT {
             roles::forget(change, &below)?;
         } else if below.deleted.is_none() || !is_group {
             // What lies in a removed group is removed as if asked for singly: softly, where its type is kept.
@@ -194,7 +195,7 @@ pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -
     object.busy = None;
     object.deleted = Some(change.now);
     if let Some(at) = expiry(&object) {
-        operations::expire_at(change, &object.id, at)?;
+        change.expire_at(&object.id, at)?;
     }
     change.put(&object)
 }
@@ -217,7 +218,7 @@ fn vanish(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     if let Some(kind) = Kind::find(&object.kind) {
         (kind.removed)(change, object)?;
         if kind.identity.is_some() {
-            graph::principals::forget_managed(change, object.text("/identity/principalId"))?;
+            managed::forget_managed(change, object.text("/identity/principalId"))?;
         }
     }
     Ok(())

@@ -111,6 +111,11 @@ impl<'t> Change<'t> {
         Ok(())
     }
 
+    /// Notes that a soft-deleted object is to vanish at an instant.
+    pub(crate) fn expire_at(&mut self, id: &str, at: Timestamp) -> Result<(), CloudError> {
+        self.schedule(at, &Due::Expiry(id.to_owned()))
+    }
+
     /// Takes the earliest thing that has fallen due by an instant, with its own; what it is may not be known to this
     /// version.
     pub(crate) fn next_due(&mut self, by: Timestamp) -> Result<Option<(Timestamp, Option<Due>)>, CloudError> {

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{roles::DEFINITION, stamp::SUBSCRIPTION_ID};
+use crate::{roles::ids::DEFINITION, stamp::SUBSCRIPTION_ID};
 
-const ROLES: &str = include_str!("built_in_roles.json");
+const ROLES: &str = include_str!("../built_in_roles.json");
 
 /// All of them, as role definitions.
 pub(crate) fn all() -> impl Iterator<Item = Value> {
