@@ -41,7 +41,6 @@ mod operations;
 pub mod pairing;
 mod path;
 mod pause;
-mod providers;
 pub mod queue;
 mod reply;
 mod resources;
@@ -56,7 +55,6 @@ mod stamp;
 mod store;
 mod subscribers;
 mod subscription;
-mod write;
 
 pub use self::{
     clock::{Now, Speed},

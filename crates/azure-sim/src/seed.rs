@@ -5,11 +5,15 @@ use serde_json::{Value, json};
 use crate::{
     error::CloudError,
     path::{group_id, last},
-    resources::{GROUPS, Kind, private_endpoint},
-    roles::ids::{DEFINITION, role_id},
+    resources::{
+        private_endpoint::{self, PrivateEndpoint},
+        registry, resource_group,
+        resource_type::ResourceType as _,
+    },
+    roles::ids::DEFINITION,
     stamp::{
         BLOB_READER_ROLE, DIRECTORY_ID, REGION, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID, WORKSPACE,
-        resource, subnet_id, vnet_id, zone_id,
+        resource, role_id, subnet_id, vnet_id, zone_id,
     },
     store::{Change, Look, Object},
 };
@@ -28,7 +32,7 @@ pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
         resource("Microsoft.KeyVault/vaults", "kv-tenantry-pooled"),
         resource("Microsoft.Insights/components", "appi-tenantry-pooled"),
     );
-    put(change, GROUPS, &group_id(SUBSCRIPTION_ID, RESOURCE_GROUP), REGION, json!({}))?;
+    put(change, resource_group::TYPE, &group_id(SUBSCRIPTION_ID, RESOURCE_GROUP), REGION, json!({}))?;
     network(change)?;
     put(
         change,
@@ -151,7 +155,7 @@ fn network(change: &mut Change<'_>) -> Result<(), CloudError> {
 
 fn private_endpoint(change: &mut Change<'_>) -> Result<(), CloudError> {
     let name = "pe-mlw-tenantry-pooled";
-    let id = resource(private_endpoint::KIND, name);
+    let id = resource(private_endpoint::TYPE, name);
     let connection = json!({
         "id": format!("{id}/privateLinkServiceConnections/{name}"), "name": name,
         "properties": {
@@ -159,9 +163,9 @@ fn private_endpoint(change: &mut Change<'_>) -> Result<(), CloudError> {
             "privateLinkServiceId": resource("Microsoft.MachineLearningServices/workspaces", WORKSPACE),
         },
     });
-    let object = object(
+    let mut object = object(
         change,
-        private_endpoint::KIND,
+        private_endpoint::TYPE,
         &id,
         REGION,
         json!({
@@ -169,7 +173,8 @@ fn private_endpoint(change: &mut Change<'_>) -> Result<(), CloudError> {
             "manualPrivateLinkServiceConnections": [], "networkInterfaces": [], "customDnsConfigs": [],
         }),
     );
-    private_endpoint::seed(change, object)
+    PrivateEndpoint.written(change, &mut object, registry::find)?;
+    change.put(&object)
 }
 
 /// A role definition.
@@ -183,7 +188,7 @@ struct Role<'a> {
 
 fn role(change: &mut Change<'_>, role: &Role<'_>) -> Result<(), CloudError> {
     let Role { guid, name, kind, actions, data_actions } = *role;
-    let id = role_id(SUBSCRIPTION_ID, guid);
+    let id = role_id(guid);
     let scope =
         if kind == "CustomRole" { format!("/subscriptions/{SUBSCRIPTION_ID}") } else { "/".to_owned() };
     let mut object = object(
@@ -240,7 +245,7 @@ fn put(
     properties: Value,
 ) -> Result<(), CloudError> {
     let object = object(change, kind, id, location, properties);
-    if let Some(key) = Kind::find(kind).and_then(|kind| kind.name_key(last(id), location)) {
+    if let Some(key) = registry::find(kind).and_then(|kind| kind.profile().name_key(last(id), location)) {
         change.take_name(&key, id)?;
     }
     change.put(&object)

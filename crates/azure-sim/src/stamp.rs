@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{path::group_id, roles::ids::role_id};
+use crate::path::group_id;
 
 /// The subscription that exists.
 pub const SUBSCRIPTION_ID: &str = "00000000-0000-0000-0000-00000000a001";
@@ -45,6 +45,11 @@ pub(crate) fn zone_id(name: &str) -> String {
     resource("Microsoft.Network/privateDnsZones", name)
 }
 
+/// The full id of a role definition of the subscription.
+pub(crate) fn role_id(guid: &str) -> String {
+    format!("/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{guid}")
+}
+
 /// The stamp as blueprints see it: names and full resource ids.
 pub fn local_stamp() -> Value {
     json!({
@@ -60,8 +65,8 @@ pub fn local_stamp() -> Value {
             "notebooks": zone_id("privatelink.notebooks.azure.net"),
         },
         "probePrincipalId": PROBE_PRINCIPAL_ID,
-        "scorerRoleId": role_id(SUBSCRIPTION_ID, SCORER_ROLE),
-        "blobReaderRoleId": role_id(SUBSCRIPTION_ID, BLOB_READER_ROLE),
+        "scorerRoleId": role_id(SCORER_ROLE),
+        "blobReaderRoleId": role_id(BLOB_READER_ROLE),
         "pooled": {
             "workspaceName": WORKSPACE,
             "workspaceId": resource("Microsoft.MachineLearningServices/workspaces", WORKSPACE),

@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::queue::{
-    BrokerSettings, Counts, DEAD_LETTER_SUFFIX, Delivery, LockToken, QueueSettings, StoredMessage,
+    message::{Counts, Delivery, LockToken, StoredMessage},
+    settings::{BrokerSettings, DEAD_LETTER_SUFFIX, QueueSettings},
 };
 
 /// A message taken out of its lock, to be settled.

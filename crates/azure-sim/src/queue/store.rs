@@ -14,8 +14,9 @@ use serde_json::Value;
 use crate::{
     db::{Db, DbError},
     queue::{
-        NewMessage, QueueError, StoredMessage,
         broker::{Fate, Settled},
+        error::QueueError,
+        message::{NewMessage, StoredMessage},
     },
 };
 

@@ -14,9 +14,9 @@ use crate::{
     reply::{Outcome, Reply, refuse},
     roles::{
         definitions::definition,
-        ids::{ASSIGNMENT, DEFINITION, VERSION, id_of, name_key, triple_key, triple_of},
+        ids::{ASSIGNMENT, VERSION, id_of, name_key, triple_key, triple_of},
     },
-    stamp::{DIRECTORY_ID, SUBSCRIPTION_ID},
+    stamp::{DIRECTORY_ID, SUBSCRIPTION_ID, role_id},
     store::{Change, Look, Object},
 };
 
@@ -113,7 +113,7 @@ fn insert(change: &mut Change<'_>, name: &str, grant: Grant<'_>) -> Result<Objec
     let Grant { scope, role, principal, kind, tenant } = grant;
     let (id, now) = (id_of(scope, name), change.now.to_string());
     // However it was given, it is shown with the subscription in front (hashicorp/terraform-provider-azurerm#13993).
-    let role = format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/{}", last(role));
+    let role = role_id(last(role));
     let tenant = match tenant {
         Some(tenant) => Some(tenant),
         None => match change.tenant_at(scope)? {

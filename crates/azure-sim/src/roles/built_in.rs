@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{roles::ids::DEFINITION, stamp::SUBSCRIPTION_ID};
+use crate::{roles::ids::DEFINITION, stamp::role_id};
 
 const ROLES: &str = include_str!("../built_in_roles.json");
 
@@ -20,7 +20,7 @@ pub(crate) fn find(name: &str) -> Option<Value> {
 
 fn shown(name: &str, role: &Value) -> Value {
     json!({
-        "id": format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/{name}"),
+        "id": role_id(name),
         "name": name, "type": DEFINITION,
         "properties": {
             "roleName": role["roleName"], "type": "BuiltInRole", "description": role["roleName"],

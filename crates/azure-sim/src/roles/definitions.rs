@@ -12,13 +12,13 @@ use crate::{
         built_in,
         ids::{DEFINITION, VERSION},
     },
-    stamp::SUBSCRIPTION_ID,
+    stamp::role_id,
     store::{Look, Snapshot},
 };
 
 /// A role definition, by the GUID at the end of an id.
 pub(super) fn definition(look: &impl Look, id: &str) -> Result<Option<Value>, CloudError> {
-    let own = format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/{}", last(id));
+    let own = role_id(last(id));
     let custom = look.object(&own)?.filter(|object| object.kind == DEFINITION);
     Ok(custom.map(|object| object.body).or_else(|| built_in::find(last(id))))
 }
@@ -27,8 +27,7 @@ pub(super) fn definition(look: &impl Look, id: &str) -> Result<Option<Value>, Cl
 pub(crate) fn read_definition(look: &Snapshot, call: &Call, name: Option<&str>) -> Outcome {
     api_version::check(call, DEFINITION, VERSION)?;
     let Some(name) = name else {
-        let all =
-            look.under(&format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{DEFINITION}/").to_lowercase())?;
+        let all = look.under(&role_id("").to_lowercase())?;
         let mut value: Vec<Value> = all.into_iter().map(|object| object.body).collect();
         let known = |role: &Value| value.iter().any(|other| other["name"] == role["name"]);
         let built_in: Vec<Value> = built_in::all().filter(|role| !known(role)).collect();

@@ -9,11 +9,6 @@ pub(crate) const DEFINITION: &str = "Microsoft.Authorization/roleDefinitions";
 /// The api-version of both.
 pub(super) const VERSION: &str = "2022-04-01";
 
-/// The full id of a role definition.
-pub(crate) fn role_id(subscription: &str, guid: &str) -> String {
-    format!("/subscriptions/{subscription}/providers/{}/{guid}", DEFINITION)
-}
-
 pub(super) fn id_of(scope: &str, name: &str) -> String {
     format!("{scope}/providers/{ASSIGNMENT}/{name}")
 }

@@ -1,4 +1,4 @@
-//! Managed identities: user-assigned ones as resources, and the `identity` member of resources that have some.
+//! The member `identity` of resources that have managed identities.
 
 use serde_json::{Map, Value, json};
 
@@ -7,36 +7,14 @@ use crate::{
     graph::managed,
     path::last,
     reply::{Outcome, refuse},
-    resources::Draft,
+    resources::{draft::Draft, user_assigned_identity},
     stamp::DIRECTORY_ID,
     store::{Change, Look as _, Object},
 };
 
-/// The type of user-assigned identities.
-const KIND: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
-
-/// Gives a user-assigned identity its principal; an existing one keeps it.
-pub(crate) fn fill(change: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value) -> Result<(), CloudError> {
-    let before = draft.before.as_ref().and_then(|before| before.body.get("properties"));
-    body["properties"] = match before {
-        Some(properties) => properties.clone(),
-        None => {
-            let (principal, client) =
-                managed::make_managed(change, &draft.id, draft.place.name(), draft.tenant.clone())?;
-            json!({ "tenantId": DIRECTORY_ID, "principalId": principal, "clientId": client })
-        }
-    };
-    Ok(())
-}
-
-/// The principal goes with the identity; assignments to it stay behind, as in Azure.
-pub(crate) fn removed(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
-    managed::forget_managed(change, object.text("/properties/principalId"))
-}
-
 fn wanted<'a>(draft: &'a Draft<'_>) -> &'a str {
     match draft.text("/identity/type") {
-        "" => draft.text_before("/identity/type").or(draft.kind.identity).unwrap_or("None"),
+        "" => draft.text_before("/identity/type").or(draft.profile.identity).unwrap_or("None"),
         given => given,
     }
 }
@@ -60,7 +38,7 @@ pub(crate) fn check(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
         return refuse(400, "InvalidIdentityType", format!("The identity type '{kind}' is not known."));
     }
     for id in user_assigned(draft) {
-        if change.alive(&id)?.is_none_or(|object| object.kind != KIND) {
+        if change.alive(&id)?.is_none_or(|object| object.kind != user_assigned_identity::TYPE) {
             let message = format!("The user-assigned identity '{id}' could not be found.");
             return refuse(400, "FailedIdentityOperation", message);
         }
@@ -114,6 +92,6 @@ pub(crate) fn complete(
 }
 
 /// Whether a resource has a system-assigned identity.
-pub(crate) fn is_system_assigned(object: &Object) -> bool {
+pub(super) fn is_system_assigned(object: &Object) -> bool {
     has(object.text("/identity/type"), "SystemAssigned")
 }

@@ -1,19 +1,20 @@
 //! Resource providers: the simulated ones are registered from the start, and registering again changes nothing.
 
+use serde_json::{Value, json};
+
 use crate::{
     api_version,
     call::Call,
     reply::{Outcome, Reply, refuse},
-    resources::{GROUPS_VERSION, Kind},
+    resources::{registry, resource_group},
     stamp::{REGION, SUBSCRIPTION_ID},
 };
-use serde_json::{Value, json};
 
 /// Shows a provider, or answers its registration.
 pub(crate) fn answer(call: &Call, namespace: &str) -> Outcome {
-    api_version::check(call, "providers", GROUPS_VERSION)?;
-    match Kind::all().find(|kind| kind.namespace().eq_ignore_ascii_case(namespace)) {
-        Some(kind) => Ok(Reply::json(200, body(kind.namespace()))),
+    api_version::check(call, "providers", resource_group::VERSION)?;
+    match registry::namespace(namespace) {
+        Some(namespace) => Ok(Reply::json(200, body(namespace))),
         None => refuse(
             404,
             "InvalidResourceNamespace",
@@ -23,7 +24,8 @@ pub(crate) fn answer(call: &Call, namespace: &str) -> Outcome {
 }
 
 fn body(namespace: &str) -> Value {
-    let types: Vec<Value> = Kind::all()
+    let types: Vec<Value> = registry::all()
+        .map(|kind| kind.profile())
         .filter(|kind| kind.namespace() == namespace)
         .map(|kind| {
             let name = kind.name.split_once('/').map_or(kind.name, |(_, rest)| rest);
