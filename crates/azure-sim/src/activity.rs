@@ -3,15 +3,16 @@
 //! Source: Microsoft, "Activity Logs - List": the filter takes a few patterns and no other, and begins with a time. In Azure
 //! an entry takes minutes to show, and is kept for 90 days; here it shows at once, and is kept for as long as the file.
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
-
-use super::{
+use crate::{
+    api_version,
+    call::Call,
     path::{Place, group_id},
-    reply::{Call, Outcome, Reply, refuse},
+    reply::{Outcome, Reply, refuse},
     stamp::SUBSCRIPTION_ID,
     store::{Entry, Snapshot},
 };
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -64,7 +65,7 @@ pub(crate) fn scope(call: &Call) -> Option<String> {
 
 /// The entries that a filter takes, the newest first.
 pub(crate) fn list(look: &Snapshot, call: &Call) -> Outcome {
-    super::arm::version(call, "eventtypes", "2015-04-01")?;
+    api_version::check(call, "eventtypes", "2015-04-01")?;
     let Some(filter) = call.query.get("$filter").and_then(|text| Filter::parse(text)) else {
         return refuse(400, "BadRequest", "The $filter is missing, or is none of those that are supported.");
     };

@@ -2,23 +2,27 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    CloudError, Inner,
+use crate::{
     access::{self, Holder},
     arm,
+    call::Call,
     chaos::Trouble,
+    error::CloudError,
     events,
-    faults::Failure,
     flaws::State,
     graph,
     identity::{Flaw, Issuer},
-    inference, login, operations,
-    reply::{Body, Call, Outcome, Refusal, Reply, Stop, refuse},
+    inference,
+    inner::Inner,
+    login,
+    operations::run::settle,
+    pause::pause,
+    reply::{Body, Outcome, Refusal, Reply, Stop, refuse},
+    resources::body::set_state,
     service::Service,
     service_bus, sim,
-    store::{Change, Entry, Look, Snapshot},
+    store::{Change, Entry, Failure, Look, Snapshot},
 };
-use crate::pause::pause;
 
 /// The reply, or nothing if the connection is to be cut without one.
 pub(crate) async fn respond(
@@ -71,7 +75,7 @@ pub(crate) async fn respond(
     }
     let mut reply = formed(inner, service, call, fault.fail_operation, request_id).await?;
     if let (Some(state), Some(Body::Json(body))) = (&fault.show_state, &mut reply.body) {
-        operations::set_state(body, state);
+        set_state(body, state);
     }
     Ok((!fault.drop_reply).then_some(reply))
 }
@@ -204,10 +208,7 @@ async fn look(
     let mut view = Snapshot::new(inner.db.read()?, (inner.now)())?;
     if view.is_stale()? {
         let (now, speed) = (Arc::clone(&inner.now), inner.speed);
-        inner
-            .db
-            .write(move |transaction| operations::settle(&mut Change::new(transaction, now(), speed)?))
-            .await?;
+        inner.db.write(move |transaction| settle(&mut Change::new(transaction, now(), speed)?)).await?;
         view = Snapshot::new(inner.db.read()?, view.now)?;
     }
     answer(&view)
@@ -228,7 +229,7 @@ async fn write(
             for entry in own.journal.take() {
                 change.note(&entry)?;
             }
-            operations::settle(&mut change)?;
+            settle(&mut change)?;
             change.failure = failure;
             change.denies_lag = own.forms.get().denies_lag;
             change.caller = caller(&own, &call).map(|holder| holder.object_id.clone());

@@ -2,14 +2,14 @@
 //!
 //! Source: Azure docs, event-grid post-to-custom-topic; the CloudEvents 1.0 specification for names and types.
 
-use jiff::Timestamp;
-use serde_json::{Map, Value};
-
-use super::{
-    arm,
-    reply::{Call, Outcome, Reply, refuse},
+use crate::{
+    api_version,
+    call::Call,
+    reply::{Outcome, Reply, refuse},
     store::Change,
 };
+use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 const VERSION: &str = "2018-01-01";
 /// The largest request that the topic takes.
@@ -20,7 +20,7 @@ pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
     if call.method != "POST" {
         return refuse(405, "MethodNotAllowed", "Events are published with POST.");
     }
-    arm::version(call, "events", VERSION)?;
+    api_version::check(call, "events", VERSION)?;
     if call.body.len() > MOST_BYTES {
         return refuse(413, "RequestEntityTooLarge", "The maximum size (1048576) has been exceeded.");
     }

@@ -1,6 +1,7 @@
 //! Faults that a test asks for, kept in memory: another answer, no answer, an operation that fails, or a resource that is
 //! shown in another provisioning state than it has.
 
+use crate::{call::Call, store::Failure};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,22 +9,6 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use super::reply::Call;
-
-/// Why an operation ends badly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failure {
-    pub(crate) code: String,
-    pub(crate) message: String,
-    /// In which state it ends.
-    #[serde(default = "failed")]
-    pub(crate) state: String,
-}
-
-fn failed() -> String {
-    "Failed".to_owned()
-}
 
 /// An answer given in the service's place; nothing is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]

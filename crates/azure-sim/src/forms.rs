@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{
-    reply::{Body, Call, Reply},
+use crate::{
+    call::Call,
+    reply::{Body, Reply},
     service::Service,
 };
 

@@ -8,22 +8,23 @@ use std::{
     },
 };
 
+use crate::{
+    answer::respond,
+    call::{Call, form},
+    error::CloudError,
+    inner::Inner,
+    path::normalised,
+    reply::{Body as Content, Refusal, Reply},
+    router::route,
+    service::Service,
+};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode},
     response::Response,
 };
-use percent_encoding::percent_decode_str;
 use uuid::Uuid;
-
-use super::{
-    CloudError, Inner,
-    answer::respond,
-    path::normalised,
-    reply::{Body as Content, Call, Refusal, Reply},
-    service::Service,
-};
 
 /// More than any service takes; beyond, reading stops.
 const MOST_BYTES: usize = 4 << 20;
@@ -32,7 +33,7 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 /// Answers any request.
 pub(crate) async fn handle(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let service = Service::of(host, request.uri().path());
+    let service = route(host, request.uri().path());
     let request_id = request_id(&inner);
     let method = request.method().as_str().to_owned();
     let reply = match read(request).await {
@@ -88,16 +89,6 @@ async fn read(request: Request) -> Result<Call, Refusal> {
         body: body.to_vec(),
         base: format!("http://{}", host.unwrap_or_else(|| "127.0.0.1".to_owned())),
     })
-}
-
-/// A query, or a form in a body: names in lower case.
-pub(crate) fn form(text: &str) -> BTreeMap<String, String> {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name).to_lowercase(), decode(value)))
-        .collect()
 }
 
 fn finish(service: Service, method: &str, reply: Reply, request_id: &str) -> Response {

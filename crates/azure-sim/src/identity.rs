@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    reply::{Call, Outcome, Reply, refuse},
+use crate::{
+    call::Call,
+    digest::sha256_hex,
+    reply::{Outcome, Reply, refuse},
     stamp::{DIRECTORY_ID, PROBE_CLIENT_ID, PROBE_PRINCIPAL_ID},
 };
-use crate::digest::sha256_hex;
 
 /// Where tokens are asked for; the rest of the setting `IDENTITY_ENDPOINT` is the simulator's own address.
 pub(crate) const PATH: &str = "/msi/token";

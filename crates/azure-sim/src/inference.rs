@@ -4,17 +4,18 @@
 //! endpoints", "Troubleshoot online endpoints" (401 also where a right is missing), "Authenticate requests to Foundry
 //! Tools".
 
-use serde_json::{Value, json};
-
-use super::{
-    Inner,
+use crate::{
+    call::Call,
+    error::CloudError,
     flaws::{Accepts, State},
     identity::{Claims, Flaw, Issuer},
-    reply::{Call, Outcome, Reply, refuse},
-    resources::{Kind, cognitive, endpoint},
+    inner::Inner,
+    reply::{Outcome, Reply, refuse},
+    resources::{cognitive_account, online_endpoint},
     roles,
     store::{Look as _, Object, Snapshot},
 };
+use serde_json::{Value, json};
 
 const MACHINE_LEARNING: &str = ".inference.ml.azure.com";
 const LANGUAGE: [&str; 2] = [".openai.azure.com", ".cognitiveservices.azure.com"];
@@ -66,12 +67,11 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
 }
 
 fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
-    let named = |name: &str| {
-        Ok::<_, super::CloudError>(look.named(name)?.map(|id| look.alive(&id)).transpose()?.flatten())
-    };
+    let named =
+        |name: &str| Ok::<_, CloudError>(look.named(name)?.map(|id| look.alive(&id)).transpose()?.flatten());
     if let Some(name) = host.strip_suffix(MACHINE_LEARNING) {
         let Some((name, region)) = name.split_once('.') else { return Ok(None) };
-        let key = Kind::find(endpoint::KIND).and_then(|kind| kind.name_key(name, region)).unwrap_or_default();
+        let key = online_endpoint::PROFILE.name_key(name, region).unwrap_or_default();
         let Some(object) = named(&key)? else { return Ok(None) };
         let mode = object.text("/properties/authMode").to_owned();
         let traffic = object.body.pointer("/properties/traffic").and_then(Value::as_object);
@@ -88,7 +88,7 @@ fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
         }));
     }
     let Some(name) = LANGUAGE.iter().find_map(|end| host.strip_suffix(end)) else { return Ok(None) };
-    let Some(object) = named(&cognitive::subdomain_key(name))? else { return Ok(None) };
+    let Some(object) = named(&cognitive_account::subdomain_key(name))? else { return Ok(None) };
     let model = path.strip_prefix("/openai/deployments/").and_then(|rest| rest.split('/').next());
     let Some(model) = model else { return Ok(None) };
     let serves = look.alive(&format!("{}/deployments/{model}", object.id))?.is_some();

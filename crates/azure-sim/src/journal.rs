@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::store::Entry;
+use crate::store::Entry;
 
 /// How many lines may wait before they are worth a write of their own.
 const MOST_WAITING: usize = 256;

@@ -3,17 +3,19 @@
 //! Sources: Microsoft, "Microsoft identity platform and the OAuth 2.0 client credentials flow" (third case, a federated
 //! credential) and "Microsoft Entra authentication and authorization error codes".
 
-use serde_json::json;
-
-use super::{
-    Inner,
-    graph::{Key, applications, credentials, principals},
-    http,
+use crate::{
+    call::{Call, form},
+    graph::{
+        credentials,
+        find::{self, Key},
+    },
     identity::{self, Claims, Flaw},
-    reply::{Call, Outcome, Reply, refuse},
+    inner::Inner,
+    reply::{Outcome, Reply, refuse},
     stamp::DIRECTORY_ID,
-    store::Snapshot,
+    store::{Object, Snapshot},
 };
+use serde_json::json;
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// What stands behind a resource in the scope of an application.
@@ -33,7 +35,7 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
     if directory != DIRECTORY_ID {
         return refuse(400, "invalid_request", format!("AADSTS90002: Tenant '{directory}' not found."));
     }
-    let form = http::form(&String::from_utf8_lossy(&call.body));
+    let form = form(&String::from_utf8_lossy(&call.body));
     let field = |name: &str| form.get(name).map_or("", String::as_str);
     if field("grant_type") != "client_credentials" || field("client_assertion_type") != ASSERTION {
         let message = "AADSTS70003: The app requested an unsupported grant type or kind of assertion.";
@@ -41,48 +43,14 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
     }
     let client = field("client_id");
     let key = Key::AppId(client.to_owned());
-    let Some(application) = applications::find(look, &key)?.filter(|found| found.visible <= look.now) else {
+    let Some(owner) = find::application(look, &key)?.filter(|found| found.visible <= look.now) else {
         let message = format!(
             "AADSTS700016: Application with identifier '{client}' was not found in the directory '{directory}'."
         );
         return refuse(400, "unauthorized_client", message);
     };
-    let claims = match inner.issuer.read(field("client_assertion")) {
-        Ok(claims) if claims.exp > look.now.as_second() => claims,
-        Ok(_) | Err(Flaw::Expired) => {
-            let message = "AADSTS700024: Client assertion is not within its valid time range.";
-            return refuse(401, "invalid_client", message);
-        }
-        Err(_) => {
-            let message = "AADSTS700027: The certificate with identifier used to sign the client assertion is not known.";
-            return refuse(401, "invalid_client", message);
-        }
-    };
-    let trusted = credentials::all(look, &application)?.into_iter().any(|one| {
-        let audiences = one.body.get("audiences").and_then(|list| list.as_array()).into_iter().flatten();
-        one.visible <= look.now
-            && Some(one.text("/issuer")) == claims.iss.as_deref()
-            && Some(one.text("/subject")) == claims.sub.as_deref()
-            && audiences.into_iter().any(|audience| *audience == claims.aud)
-    });
-    if !trusted {
-        let message = format!(
-            "AADSTS700213: No matching federated identity record found for presented assertion subject '{}'. Check your \
-             federated identity credential Subject, Audience and Issuer against the presented assertion.",
-            claims.sub.unwrap_or_default()
-        );
-        return refuse(401, "invalid_client", message);
-    }
-    let Some(principal) = principals::find_by(look, &key)?.filter(|found| found.visible <= look.now) else {
-        let message = format!(
-            "AADSTS7000229: The client application {client} is missing service principal in the tenant {directory}."
-        );
-        return refuse(401, "invalid_client", message);
-    };
-    if principal.body.get("accountEnabled") == Some(&json!(false)) {
-        let message = format!("AADSTS7000112: Application '{client}' is disabled.");
-        return refuse(400, "unauthorized_client", message);
-    }
+    check_assertion(inner, look, &owner, field("client_assertion"))?;
+    let principal = principal(look, &key, client)?;
     let Some(resource) = field("scope").strip_suffix(ALL_GRANTED) else {
         let message = format!("AADSTS1002012: The provided value for scope {} is not valid.", field("scope"));
         return refuse(400, "invalid_scope", message);
@@ -99,4 +67,50 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
         json!({"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}),
     )
     .with("Cache-Control", "no-store"))
+}
+
+/// Refuses an assertion that is no token of ours, or that no credential of the application trusts.
+fn check_assertion(inner: &Inner, look: &Snapshot, application: &Object, assertion: &str) -> Outcome<()> {
+    let claims = match inner.issuer.read(assertion) {
+        Ok(claims) if claims.exp > look.now.as_second() => claims,
+        Ok(_) | Err(Flaw::Expired) => {
+            let message = "AADSTS700024: Client assertion is not within its valid time range.";
+            return refuse(401, "invalid_client", message);
+        }
+        Err(_) => {
+            let message = "AADSTS700027: The certificate with identifier used to sign the client assertion is not known.";
+            return refuse(401, "invalid_client", message);
+        }
+    };
+    let trusted = credentials::all(look, application)?.into_iter().any(|one| {
+        let audiences = one.body.get("audiences").and_then(|list| list.as_array()).into_iter().flatten();
+        one.visible <= look.now
+            && Some(one.text("/issuer")) == claims.iss.as_deref()
+            && Some(one.text("/subject")) == claims.sub.as_deref()
+            && audiences.into_iter().any(|audience| *audience == claims.aud)
+    });
+    if trusted {
+        return Ok(());
+    }
+    let message = format!(
+        "AADSTS700213: No matching federated identity record found for presented assertion subject '{}'. Check your \
+         federated identity credential Subject, Audience and Issuer against the presented assertion.",
+        claims.sub.unwrap_or_default()
+    );
+    refuse(401, "invalid_client", message)
+}
+
+/// The application's service principal, which must be there and enabled.
+fn principal(look: &Snapshot, key: &Key, client: &str) -> Outcome<Object> {
+    let Some(principal) = find::principal(look, key)?.filter(|found| found.visible <= look.now) else {
+        let message = format!(
+            "AADSTS7000229: The client application {client} is missing service principal in the tenant {DIRECTORY_ID}."
+        );
+        return refuse(401, "invalid_client", message);
+    };
+    if principal.body.get("accountEnabled") == Some(&json!(false)) {
+        let message = format!("AADSTS7000112: Application '{client}' is disabled.");
+        return refuse(400, "unauthorized_client", message);
+    }
+    Ok(principal)
 }

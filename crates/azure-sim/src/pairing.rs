@@ -1,14 +1,14 @@
 //! What the simulated Azure remembers of the state beside it, and whose things it holds .
 
+use crate::{
+    cloud::Cloud,
+    error::CloudError,
+    store::{OBJECTS, Object, decode, encode, fault},
+};
 use std::collections::BTreeSet;
 
 use redb::{ReadableTable as _, TableDefinition, TableError};
 use serde::{Deserialize, Serialize};
-
-use super::{
-    Cloud, CloudError,
-    store::{Object, decode, fault},
-};
 
 /// What a file remembers of the pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Cloud {
     /// # Errors
     /// [`CloudError`] when the file can't be written.
     pub async fn keep_mark(&self, mark: &Mark) -> Result<(), CloudError> {
-        let bytes = super::store::encode(mark)?;
+        let bytes = encode(mark)?;
         self.inner
             .db
             .write(move |transaction| {
@@ -65,7 +65,7 @@ impl Cloud {
     /// [`CloudError`] when the file can't be read.
     pub fn held(&self) -> Result<Held, CloudError> {
         let read = self.inner.db.read()?;
-        let table = read.open_table(super::store::OBJECTS).map_err(fault)?;
+        let table = read.open_table(OBJECTS).map_err(fault)?;
         let mut held = Held::new();
         for row in table.iter().map_err(fault)? {
             let object: Object = decode(row.map_err(fault)?.1.value())?;

@@ -94,9 +94,10 @@ impl Place {
             .map_or_else(String::new, |provider| format!("{provider}/{}", self.types.join("/")))
     }
 
-    /// The resource's own name.
+    /// The resource's own name, or the group's.
     pub(crate) fn name(&self) -> &str {
-        self.names.last().map_or("", String::as_str)
+        let own = if self.provider.is_some() { self.names.last() } else { self.group.as_ref() };
+        own.map_or("", String::as_str)
     }
 
     /// The id of the group it lies in.
@@ -109,13 +110,21 @@ impl Place {
         (self.names.len() > 1).then(|| self.written(self.names.len() - 1, &self.kind()))
     }
 
-    /// The id as ARM writes it, with the type in its own spelling.
+    /// For a collection below a resource: that resource's id.
+    pub(crate) fn parent_of_collection(&self) -> Option<String> {
+        (!self.names.is_empty()).then(|| self.id(&self.kind()))
+    }
+
+    /// The id as ARM writes it, with the type in its own spelling; that of a group has no type.
     pub(crate) fn id(&self, kind: &str) -> String {
         self.written(self.names.len(), kind)
     }
 
     fn written(&self, pairs: usize, kind: &str) -> String {
         let mut id = self.group_id().unwrap_or_else(|| format!("/subscriptions/{}", self.subscription));
+        if self.provider.is_none() {
+            return id;
+        }
         let mut words = kind.split('/');
         if let Some(provider) = words.next().filter(|word| !word.is_empty()) {
             id.push_str("/providers/");

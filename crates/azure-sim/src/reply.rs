@@ -1,71 +1,9 @@
-//! A request as the services see it, and what they answer: a reply, or a refusal in the service's own envelope.
-
-use std::collections::BTreeMap;
+//! What the services answer: a reply, or a refusal in the service's own envelope.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::CloudError;
-
-/// A request, read whole.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    /// The method, upper case.
-    pub(crate) method: String,
-    /// The path as sent, still percent-encoded.
-    pub(crate) path: String,
-    /// The query as sent, without the question mark.
-    pub(crate) query_text: String,
-    /// The query, decoded; names in lower case.
-    pub(crate) query: BTreeMap<String, String>,
-    /// The headers that matter here, by lower-case name.
-    pub(crate) headers: BTreeMap<String, String>,
-    /// The body's bytes.
-    pub(crate) body: Vec<u8>,
-    /// Scheme and authority under which the caller reached us: poll URLs begin with it.
-    pub(crate) base: String,
-}
-
-impl Call {
-    /// Whether it may change something.
-    pub(crate) fn mutates(&self) -> bool {
-        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
-    }
-
-    /// A header, or the empty text.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
-    /// Path and query, for the journal.
-    pub(crate) fn target(&self) -> String {
-        if self.query_text.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{}?{}", self.path, self.query_text)
-        }
-    }
-
-    /// The body as a JSON object.
-    ///
-    /// # Errors
-    /// A 400 as ARM words it, if it is anything else.
-    pub(crate) fn json(&self) -> Outcome<Value> {
-        match serde_json::from_slice::<Value>(&self.body) {
-            Ok(value) if value.is_object() => Ok(value),
-            Ok(_) => refuse(
-                400,
-                "InvalidRequestContent",
-                "The request content was invalid: a JSON object is expected.",
-            ),
-            Err(e) => refuse(
-                400,
-                "InvalidRequestContent",
-                format!("The request content was invalid and could not be deserialized: '{e}'."),
-            ),
-        }
-    }
-}
+use crate::error::CloudError;
 
 /// What an answer carries.
 #[derive(Debug, Clone)]

@@ -1,12 +1,10 @@
-//! Which service a path belongs to, whom tokens for it are issued to, and how it words what it refuses.
+//! The services: whom tokens for each are issued to, and how it words what it refuses.
 
 use jiff::Timestamp;
 
-use super::{
-    identity::{self, Flaw},
-    inference, login,
+use crate::{
+    identity::Flaw,
     reply::{Refusal, Reply},
-    service_bus,
 };
 
 /// A service of the simulated Azure, or the simulator's own window.
@@ -27,27 +25,6 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// The service that a host and a path belong to; what belongs to no other one is ARM's to refuse.
-    pub(crate) fn of(host: &str, path: &str) -> Self {
-        if inference::is_host(host) {
-            Self::Inference
-        } else if path.starts_with("/_sim/") {
-            Self::Simulator
-        } else if path.starts_with("/v1.0/") {
-            Self::Graph
-        } else if path == "/api/events" {
-            Self::EventGrid
-        } else if path == identity::PATH {
-            Self::Identity
-        } else if login::directory(path).is_some() {
-            Self::Login
-        } else if service_bus::entity(path).is_some() {
-            Self::Bus
-        } else {
-            Self::Arm
-        }
-    }
-
     /// Whom a token for it is issued to; none where no bearer is asked for.
     pub(crate) const fn audience(self) -> Option<&'static str> {
         match self {

@@ -15,12 +15,15 @@ use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    CloudError, Inner, events,
-    reply::{Call, Outcome, Reply, refuse},
+use crate::{
+    call::Call,
+    error::CloudError,
+    events,
+    inner::Inner,
+    queue::{NewMessage, QueueError, StoredMessage},
+    reply::{Outcome, Reply, refuse},
     store::Change,
 };
-use crate::queue::{NewMessage, QueueError, StoredMessage};
 
 /// The name of the one Service Bus topic, which events are sent to.
 pub const TOPIC: &str = "tenant-events";

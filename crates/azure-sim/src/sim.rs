@@ -1,18 +1,18 @@
 //! The simulator's own window, for tests and for the curious: journal, objects, events, messages, faults.
 
-use serde_json::{Value, json};
-
-use super::{
-    Inner,
+use crate::{
+    call::Call,
     chaos::Dose,
     events,
     faults::Fault,
     flaws::Flawed,
     forms::Form,
-    reply::{Call, Outcome, Reply, refuse},
-    service_bus,
+    inner::Inner,
+    reply::{Outcome, Reply, refuse},
+    service_bus, stamp,
     store::{Look as _, Object, Snapshot},
 };
+use serde_json::{Value, json};
 
 /// What comes before a queue's name.
 const QUEUES: &str = "/_sim/queues/";
@@ -47,7 +47,7 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
         }
         ("GET", "/_sim/subscribers") => Ok(Reply::json(200, inner.subscribers.show())),
         ("GET", "/_sim/access") => Ok(Reply::json(200, inner.used.show())),
-        ("GET", "/_sim/stamp") => Ok(Reply::json(200, super::local_stamp())),
+        ("GET", "/_sim/stamp") => Ok(Reply::json(200, stamp::local_stamp())),
         ("GET", path) if path.strip_prefix(TOPICS) == Some(service_bus::TOPIC) => {
             Ok(Reply::json(200, json!(look.topic()?)))
         }

@@ -23,11 +23,13 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use reqwest::{Client, Method, Response, Url, redirect::Policy};
 use serde_json::Value;
 
-use super::{
-    CloudError, Inner, Speed,
+use crate::{
+    clock::Speed,
+    error::CloudError,
+    inner::Inner,
+    pause::pause,
     store::{Change, Snapshot},
 };
-use crate::pause::pause;
 
 /// Who asks and delivers, in Azure's public cloud.
 const ORIGIN: &str = "eventgrid.azure.net";

@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{
-    path::last,
-    reply::{Call, Outcome},
-    store::Look,
-};
+use crate::{call::Call, path::last, reply::Outcome, roles::actions::matches, store::Look};
 
 /// What a condition may ask about: of the request, and of what is there.
 #[derive(Debug, Default)]
@@ -78,7 +74,7 @@ impl Condition {
             Self::Not(inner) => !inner.holds(action, attributes),
             Self::All(parts) => parts.iter().all(|part| part.holds(action, attributes)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(action, attributes)),
-            Self::Action(pattern) => crate::access::actions::matches(pattern, action),
+            Self::Action(pattern) => matches(pattern, action),
             Self::Compare { request, attribute, operator, values } => {
                 if attributes.absent {
                     return true;

@@ -4,28 +4,17 @@
 //! manage those that one owns), "Get deleted item" and "List deletedItems" (`Application.Read.All`), "Permanently
 //! delete item" and "Restore deleted item" (`Application.ReadWrite.OwnedBy`).
 
-use super::Holder;
 use crate::{
-    CloudError, graph,
-    reply::{Call, Outcome, refuse},
-    store::{Change, Look},
+    access::rights::Holder,
+    call::Call,
+    graph::{self, ownership::owner},
+    reply::{Outcome, refuse},
+    store::Look,
 };
 
 const OWNED: &str = "Application.ReadWrite.OwnedBy";
 const WRITE_ALL: &str = "Application.ReadWrite.All";
 const READ_ALL: &str = "Application.Read.All";
-
-fn key(id: &str) -> String {
-    format!("owner@{}", id.to_lowercase())
-}
-
-/// Notes who has made an object; what nobody in particular has made is everybody's.
-pub(crate) fn own(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
-    match change.caller.clone() {
-        Some(caller) => change.take_name(&key(id), &caller),
-        None => Ok(()),
-    }
-}
 
 /// Refuses what the caller may not do in the directory.
 pub(crate) fn check(holder: &Holder, look: &impl Look, call: &Call) -> Outcome<()> {
@@ -43,8 +32,8 @@ pub(crate) fn check(holder: &Holder, look: &impl Look, call: &Call) -> Outcome<(
     if !has(&[OWNED]) {
         return denied();
     }
-    let owner = graph::touched(look, call)?.map(|id| look.named(&key(&id))).transpose()?.flatten();
-    match owner {
+    let made_by = graph::touched(look, call)?.map(|id| owner(look, &id)).transpose()?.flatten();
+    match made_by {
         Some(owner) if !owner.eq_ignore_ascii_case(&holder.object_id) => denied(),
         Some(_) | None => Ok(()),
     }

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::{
     activity,
+    call::Call,
     path::{Place, segments},
-    reply::Call,
+    resources::{registry, resource_type::LinkedAction},
 };
 
 /// An action and where it is needed.
@@ -79,38 +80,15 @@ pub(super) fn links(call: &Call) -> Vec<Need> {
     if call.method != "PUT" {
         return Vec::new();
     }
-    let mut needs = Vec::new();
-    let mut need = |id: Option<&Value>, what: &str| {
-        if let Some(id) = id.and_then(Value::as_str)
-            && let Some(kind) = Place::of(id).map(|place| place.kind())
-        {
-            needs.push(Need { action: format!("{kind}/{what}"), scope: id.to_owned(), asks: false });
-        }
-    };
-    let items = |pointer: &str| body.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
-    match place.kind().to_lowercase().as_str() {
-        "microsoft.network/privateendpoints" => {
-            need(body.pointer("/properties/subnet/id"), "join/action");
-            for connection in items("/properties/privateLinkServiceConnections") {
-                let target = connection.pointer("/properties/privateLinkServiceId");
-                need(target, "privateEndpointConnectionsApproval/action");
-            }
-        }
-        "microsoft.network/privateendpoints/privatednszonegroups" => {
-            for config in items("/properties/privateDnsZoneConfigs") {
-                need(config.pointer("/properties/privateDnsZoneId"), "join/action");
-            }
-        }
-        "microsoft.machinelearningservices/workspaces" => {
-            for part in ["storageAccount", "keyVault", "applicationInsights"] {
-                need(body.pointer(&format!("/properties/{part}")), "read");
-            }
-        }
-        _ => {}
-    }
+    let kind = registry::find(&place.kind());
+    let mut linked = kind.map_or_else(Vec::new, |kind| kind.linked_actions(&body));
     let identities = body.pointer("/identity/userAssignedIdentities").and_then(Value::as_object);
     for id in identities.into_iter().flat_map(|all| all.keys()) {
-        need(Some(&Value::String(id.clone())), "assign/action");
+        linked.push(LinkedAction { id: id.clone(), action: "assign/action" });
     }
-    needs
+    let need = |LinkedAction { id, action }| {
+        let kind = Place::of(&id)?.kind();
+        Some(Need { action: format!("{kind}/{action}"), scope: id, asks: false })
+    };
+    linked.into_iter().filter_map(need).collect()
 }

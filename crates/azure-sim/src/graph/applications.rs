@@ -2,44 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Key, bad, body_of, by_name, check_read_only, creates, merge, missing, principals, tenant_of, visible_from,
-};
 use crate::{
-    CloudError, access, operations,
-    reply::{Call, Outcome, Reply},
+    call::Call,
+    graph::{
+        body::{
+            bad, body_of, check_read_only, creates, merge, missing, tenant_of, visible_from, with_context,
+        },
+        deleted::bury,
+        find::{Key, app_id_key, application, application_id, principal, unique_key},
+        kinds::APPLICATION,
+        ownership::own,
+    },
+    reply::{Outcome, Reply},
     store::{Change, Look, Object},
 };
 
-/// The kind of an application.
-pub(crate) const KIND: &str = "graph/application";
 const AUDIENCES: [&str; 4] =
     ["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"];
-
-/// The id under which an application is kept.
-pub(crate) fn id_of(id: &str) -> String {
-    format!("graph/applications/{id}")
-}
-
-/// The name that a `uniqueName` takes. Upper and lower case differ.
-pub(crate) fn unique_key(name: &str) -> String {
-    format!("application@{name}")
-}
-
-/// The name that an `appId` takes.
-pub(crate) fn app_id_key(app_id: &str) -> String {
-    format!("appid@{}", app_id.to_lowercase())
-}
-
-/// A living application.
-pub(crate) fn find(look: &impl Look, key: &Key) -> Result<Option<Object>, CloudError> {
-    let found = match key {
-        Key::Id(id) => look.alive(&id_of(id))?,
-        Key::AppId(id) => by_name(look, &app_id_key(id))?,
-        Key::Name(name) => by_name(look, &unique_key(name))?,
-    };
-    Ok(found.filter(|object| object.kind == KIND))
-}
 
 /// Creates or updates an application.
 pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome {
@@ -51,7 +30,7 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     {
         return bad("The uniqueName in the body differs from the key in the path.");
     }
-    if let Some(mut object) = find(change, key)? {
+    if let Some(mut object) = application(change, key)? {
         merge(&mut object.body, &patch);
         object.tenant = tenant_of(&object.body).or(object.tenant);
         change.put(&object)?;
@@ -112,8 +91,8 @@ fn create(change: &mut Change<'_>, name: &str, patch: &Value) -> Outcome {
     });
     merge(&mut body, patch);
     let object = Object {
-        id: id_of(&id),
-        kind: KIND.to_owned(),
+        id: application_id(&id),
+        kind: APPLICATION.to_owned(),
         tenant: tenant_of(&body),
         body,
         seeded: false,
@@ -124,28 +103,18 @@ fn create(change: &mut Change<'_>, name: &str, patch: &Value) -> Outcome {
     change.put(&object)?;
     change.take_name(&unique_key(name), &object.id)?;
     change.take_name(&app_id_key(&app_id), &object.id)?;
-    access::own(change, &object.id)?;
-    Ok(Reply::json(201, super::with_context(object.body, KIND)).of(object.tenant))
+    own(change, &object.id)?;
+    Ok(Reply::json(201, with_context(object.body, APPLICATION)).of(object.tenant))
 }
 
 /// Soft-deletes an application, and its service principal with it.
 pub(crate) fn delete(change: &mut Change<'_>, key: &Key) -> Outcome {
-    let Some(object) = find(change, key)? else { return Err(missing(key.shown()).into()) };
+    let Some(object) = application(change, key)? else { return Err(missing(key.shown()).into()) };
     let tenant = object.tenant.clone();
-    let principal = principals::find_by(change, &Key::AppId(object.text("/appId").to_owned()))?;
+    let owned = principal(change, &Key::AppId(object.text("/appId").to_owned()))?;
     bury(change, object)?;
-    if let Some(principal) = principal {
+    if let Some(principal) = owned {
         bury(change, principal)?;
     }
     Ok(Reply::empty(204).of(tenant))
-}
-
-/// Moves an object to the deleted items, for 30 days.
-pub(crate) fn bury(change: &mut Change<'_>, mut object: Object) -> Result<(), CloudError> {
-    object.deleted = Some(change.now);
-    object.body["deletedDateTime"] = json!(change.now.to_string());
-    if let Some(at) = super::deleted::expiry(&object) {
-        operations::expire_at(change, &object.id, at)?;
-    }
-    change.put(&object)
 }

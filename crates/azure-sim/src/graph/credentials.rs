@@ -4,15 +4,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, applications, bad, body_of, check_read_only, creates, merge, missing, visible_from};
 use crate::{
-    CloudError,
-    reply::{Call, Outcome, Reply, refuse},
+    call::Call,
+    error::CloudError,
+    graph::{
+        body::{bad, body_of, check_read_only, creates, merge, missing, visible_from, with_context},
+        find::{Key, application},
+        kinds::CREDENTIAL,
+    },
+    reply::{Outcome, Reply, refuse},
     store::{Change, Look, Object, Snapshot},
 };
 
-/// The kind of a credential.
-pub(crate) const KIND: &str = "graph/federatedIdentityCredential";
 const MOST: usize = 20;
 
 /// All credentials of an application, those too that replicas do not know yet.
@@ -21,8 +24,8 @@ pub(crate) fn all(look: &impl Look, application: &Object) -> Result<Vec<Object>,
 }
 
 /// A credential by id or name; Graph takes either in the place of an id.
-pub(crate) fn find(look: &impl Look, application: &Key, key: &Key) -> Result<Option<Object>, CloudError> {
-    let Some(application) = applications::find(look, application)? else { return Ok(None) };
+pub(crate) fn find(look: &impl Look, owner: &Key, key: &Key) -> Result<Option<Object>, CloudError> {
+    let Some(application) = application(look, owner)? else { return Ok(None) };
     let wanted = |object: &Object| match key {
         Key::Id(text) => object.text("/id").eq_ignore_ascii_case(text) || object.text("/name") == text,
         Key::Name(text) | Key::AppId(text) => object.text("/name") == text,
@@ -32,8 +35,8 @@ pub(crate) fn find(look: &impl Look, application: &Key, key: &Key) -> Result<Opt
 
 /// All credentials of an application.
 pub(crate) fn list(look: &Snapshot, key: &Key) -> Outcome {
-    let application = applications::find(look, key)?.filter(|found| found.visible <= look.now);
-    let Some(application) = application else { return Err(missing(key.shown()).into()) };
+    let found = application(look, key)?.filter(|found| found.visible <= look.now);
+    let Some(application) = found else { return Err(missing(key.shown()).into()) };
     let value: Vec<Value> = all(look, &application)?
         .into_iter()
         .filter(|object| object.visible <= look.now)
@@ -44,13 +47,13 @@ pub(crate) fn list(look: &Snapshot, key: &Key) -> Outcome {
 }
 
 /// Creates or updates a credential.
-pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, application: &Key, key: &Key) -> Outcome {
+pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, owner_key: &Key, key: &Key) -> Outcome {
     let patch = body_of(call)?;
-    let owner = applications::find(change, application)?.filter(|found| found.visible <= change.now);
-    let Some(owner) = owner else { return Err(missing(application.shown()).into()) };
+    let owner = application(change, owner_key)?.filter(|found| found.visible <= change.now);
+    let Some(owner) = owner else { return Err(missing(owner_key.shown()).into()) };
     check_read_only(&patch, &["id"])?;
     let others = all(change, &owner)?;
-    let before = find(change, application, key)?;
+    let before = find(change, owner_key, key)?;
     check(&patch, key, before.as_ref(), &others)?;
     if let Some(mut object) = before {
         merge(&mut object.body, &patch);
@@ -126,7 +129,7 @@ fn create(change: &mut Change<'_>, owner: &Object, name: &str, patch: &Value) ->
     merge(&mut body, patch);
     let object = Object {
         id: format!("{}/federatedIdentityCredentials/{id}", owner.id),
-        kind: KIND.to_owned(),
+        kind: CREDENTIAL.to_owned(),
         body,
         tenant: owner.tenant.clone(),
         seeded: false,
@@ -135,7 +138,7 @@ fn create(change: &mut Change<'_>, owner: &Object, name: &str, patch: &Value) ->
         deleted: None,
     };
     change.put(&object)?;
-    Ok(Reply::json(201, super::with_context(object.body, KIND)).of(object.tenant))
+    Ok(Reply::json(201, with_context(object.body, CREDENTIAL)).of(object.tenant))
 }
 
 /// Removes a credential for good.

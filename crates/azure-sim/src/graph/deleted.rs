@@ -3,10 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Key, applications, missing, principals, with_context};
 use crate::{
-    CloudError,
-    reply::{Call, Outcome, Reply, refuse},
+    call::Call,
+    error::CloudError,
+    graph::{
+        body::{missing, selected, visible_from, with_context},
+        find::{Key, app_id_key, application_id, owner_key, principal, principal_id, unique_key},
+        kinds::{APPLICATION, PREFIX, PRINCIPAL},
+    },
+    reply::{Outcome, Reply, refuse},
     store::{Change, Look, Object, Snapshot},
 };
 
@@ -19,7 +24,7 @@ pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
 
 /// A deleted object of either kind.
 pub(crate) fn find(look: &impl Look, id: &str) -> Result<Option<Object>, CloudError> {
-    for id in [applications::id_of(id), principals::id_of(id)] {
+    for id in [application_id(id), principal_id(id)] {
         if let Some(object) = look.object(&id)?.filter(|object| object.deleted.is_some()) {
             return Ok(Some(object));
         }
@@ -29,7 +34,7 @@ pub(crate) fn find(look: &impl Look, id: &str) -> Result<Option<Object>, CloudEr
 
 /// The object with the annotation that says of which type it is, for `deletedItems` holds several.
 pub(crate) fn typed(mut object: Object) -> Object {
-    let name = if object.kind == principals::KIND { "servicePrincipal" } else { "application" };
+    let name = if object.kind == PRINCIPAL { "servicePrincipal" } else { "application" };
     object.body["@odata.type"] = json!(format!("#microsoft.graph.{name}"));
     object
 }
@@ -71,13 +76,23 @@ pub(crate) fn list(look: &Snapshot, call: &Call, kind: &str) -> Outcome {
             "Unsupported or invalid query filter clause specified.",
         );
     };
-    let objects = look.under(super::PREFIX)?.into_iter();
+    let objects = look.under(PREFIX)?.into_iter();
     let value: Vec<Value> = objects
         .filter(|object| object.kind == kind && object.deleted.is_some() && filter.takes(object))
-        .map(|object| super::selected(call, object.body))
+        .map(|object| selected(call, object.body))
         .collect();
     let context = "https://graph.microsoft.com/v1.0/$metadata#directoryObjects";
     Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })))
+}
+
+/// Moves an object to the deleted items, for 30 days.
+pub(crate) fn bury(change: &mut Change<'_>, mut object: Object) -> Result<(), CloudError> {
+    object.deleted = Some(change.now);
+    object.body["deletedDateTime"] = json!(change.now.to_string());
+    if let Some(at) = expiry(&object) {
+        change.expire_at(&object.id, at)?;
+    }
+    change.put(&object)
 }
 
 /// Removes a deleted object for good.
@@ -90,13 +105,13 @@ pub(crate) fn purge(change: &mut Change<'_>, id: &str) -> Outcome {
 /// Forgets a deleted object with its parts and sets its names free.
 pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     let app_id = object.text("/appId");
-    let keys = if object.kind == applications::KIND {
+    let keys = if object.kind == APPLICATION {
         for part in change.under(&format!("{}/", object.key()))? {
             change.forget(&part.id)?;
         }
-        vec![applications::unique_key(object.text("/uniqueName")), applications::app_id_key(app_id)]
+        vec![unique_key(object.text("/uniqueName")), app_id_key(app_id)]
     } else {
-        vec![principals::owner_key(app_id)]
+        vec![owner_key(app_id)]
     };
     for key in keys {
         // A newer object may have the name by now.
@@ -111,16 +126,16 @@ pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), Clou
 /// restored by itself.
 pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
     let Some(mut object) = find(change, id)? else { return Err(missing(id).into()) };
-    if object.kind == principals::KIND {
+    if object.kind == PRINCIPAL {
         let app_id = object.text("/appId").to_owned();
-        if principals::find_by(change, &Key::AppId(app_id.clone()))?.is_some() {
+        if principal(change, &Key::AppId(app_id.clone()))?.is_some() {
             let message = "The application has another service principal by now.";
             return refuse(409, "Request_MultipleObjectsWithSameKeyValue", message);
         }
-        change.take_name(&principals::owner_key(&app_id), &object.id)?;
+        change.take_name(&owner_key(&app_id), &object.id)?;
     }
     object.deleted = None;
-    object.visible = super::visible_from(change);
+    object.visible = visible_from(change);
     if let Some(body) = object.body.as_object_mut() {
         body.remove("deletedDateTime");
     }

@@ -2,43 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Key, applications, bad, body_of, by_name, check_read_only, creates, merge, missing, tenant_of,
-    visible_from,
-};
 use crate::{
-    CloudError, access,
-    reply::{Call, Outcome, Reply, refuse},
+    call::Call,
+    graph::{
+        body::{
+            bad, body_of, check_read_only, creates, merge, missing, tenant_of, visible_from, with_context,
+        },
+        deleted::bury,
+        find::{Key, application, owner_key, principal, principal_id},
+        kinds::PRINCIPAL,
+        ownership::own,
+    },
+    reply::{Outcome, Reply, refuse},
     stamp::DIRECTORY_ID,
-    store::{Change, Look, Object},
+    store::{Change, Object},
 };
-
-/// The kind of a service principal.
-pub(crate) const KIND: &str = "graph/servicePrincipal";
-
-/// The id under which a service principal is kept.
-pub(crate) fn id_of(id: &str) -> String {
-    format!("graph/servicePrincipals/{id}")
-}
-
-/// The name that the principal of an application takes.
-pub(crate) fn owner_key(app_id: &str) -> String {
-    format!("principal@{}", app_id.to_lowercase())
-}
-
-/// A living service principal by its object id.
-pub(crate) fn find(look: &impl Look, id: &str) -> Result<Option<Object>, CloudError> {
-    look.alive(&id_of(id))
-}
-
-/// A living service principal.
-pub(crate) fn find_by(look: &impl Look, key: &Key) -> Result<Option<Object>, CloudError> {
-    match key {
-        Key::Id(id) => find(look, id),
-        Key::AppId(id) => by_name(look, &owner_key(id)),
-        Key::Name(_) => Ok(None),
-    }
-}
 
 /// Creates or updates a service principal; a new one needs an application that replicas know.
 pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome {
@@ -52,7 +30,7 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     if let Some(patch) = patch.as_object_mut() {
         patch.remove("appId");
     }
-    if let Some(mut object) = find_by(change, key)? {
+    if let Some(mut object) = principal(change, key)? {
         merge(&mut object.body, &patch);
         object.tenant = tenant_of(&object.body).or(object.tenant);
         change.put(&object)?;
@@ -62,8 +40,7 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     if !creates(call) {
         return Err(missing(app_id).into());
     }
-    let application =
-        applications::find(change, key)?.filter(|application| application.visible <= change.now);
+    let application = application(change, key)?.filter(|application| application.visible <= change.now);
     let Some(application) = application else {
         if change.denies_lag {
             let message = "When using this permission, the backing application of the service principal being created must in the local tenant";
@@ -91,8 +68,8 @@ fn create(change: &mut Change<'_>, application: &Object, patch: &Value) -> Outco
     });
     merge(&mut body, patch);
     let object = Object {
-        id: id_of(&id),
-        kind: KIND.to_owned(),
+        id: principal_id(&id),
+        kind: PRINCIPAL.to_owned(),
         tenant: tenant_of(&body).or_else(|| application.tenant.clone()),
         body,
         seeded: false,
@@ -102,58 +79,18 @@ fn create(change: &mut Change<'_>, application: &Object, patch: &Value) -> Outco
     };
     change.put(&object)?;
     change.take_name(&owner_key(&app_id), &object.id)?;
-    access::own(change, &object.id)?;
-    Ok(Reply::json(201, super::with_context(object.body, KIND)).of(object.tenant))
+    own(change, &object.id)?;
+    Ok(Reply::json(201, with_context(object.body, PRINCIPAL)).of(object.tenant))
 }
 
 /// Soft-deletes a service principal.
 pub(crate) fn delete(change: &mut Change<'_>, key: &Key) -> Outcome {
-    let Some(object) = find_by(change, key)? else { return Err(missing(key.shown()).into()) };
+    let Some(object) = principal(change, key)? else { return Err(missing(key.shown()).into()) };
     if object.text("/servicePrincipalType") == "ManagedIdentity" {
         let message = "The service principal of a managed identity is removed with its resource.";
         return refuse(403, "Authorization_RequestDenied", message);
     }
     let tenant = object.tenant.clone();
-    applications::bury(change, object)?;
+    bury(change, object)?;
     Ok(Reply::empty(204).of(tenant))
-}
-
-/// Makes the service principal of a managed identity: object id and client id.
-pub(crate) fn make_managed(
-    change: &mut Change<'_>,
-    owner: &str,
-    name: &str,
-    tenant: Option<String>,
-) -> Result<(String, String), CloudError> {
-    let (id, app_id) = (change.identity(owner)?, change.identity(owner)?);
-    let body = json!({
-        "id": id, "appId": app_id, "displayName": name, "servicePrincipalType": "ManagedIdentity",
-        "accountEnabled": true, "appRoleAssignmentRequired": false,
-        "servicePrincipalNames": [app_id], "tags": [], "alternativeNames": [owner],
-    });
-    let object = Object {
-        id: id_of(&id),
-        kind: KIND.to_owned(),
-        body,
-        tenant,
-        seeded: false,
-        visible: visible_from(change),
-        busy: None,
-        deleted: None,
-    };
-    change.put(&object)?;
-    change.take_name(&owner_key(&app_id), &object.id)?;
-    Ok((id, app_id))
-}
-
-/// The managed identity is gone, and its principal with it.
-pub(crate) fn forget_managed(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
-    if id.is_empty() {
-        return Ok(());
-    }
-    if let Some(object) = change.object(&id_of(id))? {
-        change.free_name(&owner_key(object.text("/appId")))?;
-        change.forget(&object.id)?;
-    }
-    Ok(())
 }

@@ -11,7 +11,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{BrokerSettings, Counts, DEAD_LETTER_SUFFIX, Delivery, LockToken, QueueSettings, StoredMessage};
+use crate::queue::{
+    message::{Counts, Delivery, LockToken, StoredMessage},
+    settings::{BrokerSettings, DEAD_LETTER_SUFFIX, QueueSettings},
+};
 
 /// A message taken out of its lock, to be settled.
 #[derive(Debug, Clone)]

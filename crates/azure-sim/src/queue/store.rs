@@ -11,11 +11,14 @@ use redb::{ReadableTable as _, TableDefinition, TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    NewMessage, QueueError, StoredMessage,
-    broker::{Fate, Settled},
+use crate::{
+    db::{Db, DbError},
+    queue::{
+        broker::{Fate, Settled},
+        error::QueueError,
+        message::{NewMessage, StoredMessage},
+    },
 };
-use crate::db::{Db, DbError};
 
 /// Failures, header as JSON, body.
 type Row = (u32, &'static [u8], &'static [u8]);

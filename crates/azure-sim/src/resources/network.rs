@@ -1,45 +1,52 @@
-//! Private addresses of the stamp's subnet, handed out upwards and again when free.
+//! What the types of the network provider have in common.
 
 use crate::{
-    CloudError,
-    store::{Change, Look as _},
+    error::CloudError,
+    path::last,
+    reply::Refusal,
+    resources::profile::{PollTypes, States},
+    store::{Change, Look as _, Object},
 };
 
-/// The subnet's network, of which Azure keeps the first four addresses.
-const NETWORK: u32 = 0x0A14_0000;
-const FIRST: u64 = 4;
-const USABLE: u64 = 65_530;
+/// The api-version of the network provider.
+pub(super) const VERSION: &str = "2024-03-01";
+/// Where its operations are asked about.
+pub(super) const POLLS: PollTypes = PollTypes { status: "operations", location: "operationResults" };
+/// The states of what it makes.
+pub(super) const STATES: States = States { creating: "Updating", updating: "Updating", deleting: "Deleting" };
 
-/// Takes so many free addresses of a subnet for an owner.
-pub(crate) fn allocate(
-    change: &mut Change<'_>,
-    subnet: &str,
-    owner: &str,
-    count: usize,
-) -> Result<Vec<String>, CloudError> {
-    let mut taken = Vec::with_capacity(count);
-    // As many tries as there are addresses: a full subnet then hands out fewer.
-    for _ in 0..USABLE {
-        if taken.len() == count {
-            break;
-        }
-        let serial = change.serial(&format!("addresses@{}", subnet.to_lowercase()))?;
-        let offset = u32::try_from((serial - 1) % USABLE + FIRST).unwrap_or_default();
-        let address = std::net::Ipv4Addr::from(NETWORK + offset).to_string();
-        let key = key(subnet, &address);
-        if change.named(&key)?.is_none() {
-            change.take_name(&key, owner)?;
-            taken.push(address);
-        }
-    }
-    Ok(taken)
+/// The refusal for a reference that leads nowhere.
+pub(super) fn dangling(what: &str, by: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "InvalidResourceReference",
+        format!(
+            "Resource {what} referenced by resource {by} was not found. Please make sure that it exists."
+        ),
+    )
 }
 
-/// Sets an address free.
-pub(crate) fn release(change: &mut Change<'_>, subnet: &str, address: &str) -> Result<(), CloudError> {
-    change.free_name(&key(subnet, address))
+/// The refusal while what is referred to is not ready.
+pub(super) fn not_ready(message: String) -> Refusal {
+    Refusal::new(429, "RetryableError", "A retryable error occurred.")
+        .because("ReferencedResourceNotProvisioned", message)
 }
 
-fn key(subnet: &str, address: &str) -> String {
-    format!("address@{}/{address}", subnet.to_lowercase())
+/// The refusal for a resource of the provider on which an operation runs.
+pub(super) fn busy(change: &Change<'_>, object: &Object, doing: &str) -> Result<Refusal, CloudError> {
+    retryable(
+        change,
+        object,
+        &format!("The resource '{}' is {doing} by another operation.", last(&object.id)),
+    )
+}
+
+/// The refusal while an operation runs on `object`; it says when to come again, if that is worth a wait.
+pub(super) fn retryable(change: &Change<'_>, object: &Object, message: &str) -> Result<Refusal, CloudError> {
+    let refusal = Refusal::new(429, "RetryableErrorDueToAnotherOperation", message);
+    let running = object.busy.as_deref().map(|id| change.operation(id)).transpose()?.flatten();
+    Ok(match running.and_then(|operation| operation.pause(change.now)) {
+        Some(seconds) => refusal.with("Retry-After", seconds.to_string()),
+        None => refusal,
+    })
 }

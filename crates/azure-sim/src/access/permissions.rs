@@ -1,0 +1,31 @@
+//! What a caller may do, as Resource Manager lists it.
+
+use serde_json::{Value, json};
+
+use crate::{
+    access::rights::{Access, Holder, covers},
+    api_version,
+    call::Call,
+    reply::{Outcome, Reply},
+};
+
+/// The scope of a path that asks what the caller may do there.
+pub(crate) fn listed(path: &str) -> Option<String> {
+    let end = "/providers/microsoft.authorization/permissions";
+    path.to_lowercase().strip_suffix(end).map(str::to_owned)
+}
+
+/// What a caller may do at a scope, as the service lists it: one entry for each assignment that reaches there.
+/// Source: Microsoft, "Permissions - List For Resource Group".
+pub(crate) fn list(caller: Option<(&Access, &Holder)>, call: &Call, scope: &str) -> Outcome {
+    api_version::check(call, "permissions", "2022-04-01")?;
+    let entry = |actions: &[String], not_actions: &[String]| json!({"actions": actions, "notActions": not_actions, "dataActions": [], "notDataActions": []});
+    let value: Vec<Value> = match caller {
+        None => vec![entry(&["*".to_owned()], &[])],
+        Some((access, holder)) => {
+            let held = access.of(holder).filter(|one| covers(&one.scope, scope));
+            held.map(|one| entry(&one.actions, &one.not_actions)).collect()
+        }
+    };
+    Ok(Reply::json(200, json!({ "value": value })))
+}

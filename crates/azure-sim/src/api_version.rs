@@ -1,0 +1,26 @@
+//! The query parameter `api-version`, which every service of Azure insists on.
+
+use crate::{
+    call::Call,
+    reply::{Outcome, refuse},
+};
+
+/// Refuses any other version than the one that is simulated of a type.
+pub(crate) fn check(call: &Call, kind: &str, wanted: &str) -> Outcome<()> {
+    match call.query.get("api-version").map(String::as_str) {
+        Some(version) if version.eq_ignore_ascii_case(wanted) => Ok(()),
+        None | Some("") => refuse(
+            400,
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        ),
+        Some(version) => refuse(
+            400,
+            "NoRegisteredProviderFound",
+            format!(
+                "No registered resource provider found for API version '{version}' for type '{kind}'. \
+                 The supported api-versions are '{wanted}'."
+            ),
+        ),
+    }
+}

@@ -1,0 +1,24 @@
+//! Resources on which an operation runs.
+
+use crate::{
+    error::CloudError,
+    reply::Refusal,
+    resources::resource_type::ResourceType,
+    store::{Change, Look as _, Object, Work},
+};
+
+/// Whether the operation that runs on an object removes it.
+pub(super) fn is_being_deleted(change: &Change<'_>, object: &Object) -> Result<bool, CloudError> {
+    let Some(operation) = &object.busy else { return Ok(false) };
+    Ok(change.operation(operation)?.is_some_and(|operation| operation.work != Work::Write))
+}
+
+/// The refusal for a resource on which an operation runs, in its service's own words.
+pub(super) fn busy(
+    change: &Change<'_>,
+    kind: &dyn ResourceType,
+    object: &Object,
+) -> Result<Refusal, CloudError> {
+    let deleting = is_being_deleted(change, object)?;
+    kind.busy(change, object, if deleting { "being deleted" } else { "being changed" })
+}

@@ -1,0 +1,114 @@
+//! Resources that their service keeps after a deletion: shown, and purged.
+
+use crate::{
+    api_version,
+    call::Call,
+    operations::{
+        lifecycle::{erase, expiry},
+        polls::announce,
+        run::start,
+    },
+    path::group_id,
+    reply::{Outcome, Reply},
+    resources::{
+        deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
+        profile::{Follow, Profile},
+        registry,
+    },
+    stamp::SUBSCRIPTION_ID,
+    store::{Change, Look, Object, Work},
+};
+
+/// A deleted resource that a path speaks of.
+pub(super) struct Deleted {
+    profile: &'static Profile,
+    items: &'static dyn DeletedItems,
+    place: DeletedPlace,
+    /// Whether the path ends with the action that purges it.
+    pub(super) purges: bool,
+}
+
+impl Deleted {
+    /// Reads a path whose words are in lower case; none if it is about something else.
+    pub(super) fn parse(words: &[&str]) -> Option<Self> {
+        let ["subscriptions", _, "providers", namespace, "locations", location, rest @ ..] = words else {
+            return None;
+        };
+        registry::all().find_map(|kind| {
+            let (profile, items) = (kind.profile(), kind.deleted_items()?);
+            let (group, rest) = match rest {
+                ["resourcegroups", group, rest @ ..] if items.in_group() => (Some((*group).to_owned()), rest),
+                rest if !items.in_group() => (None, rest),
+                _ => return None,
+            };
+            let [collection, name, rest @ ..] = rest else { return None };
+            let purges = match (rest, items.purge_form()) {
+                ([], _) => false,
+                (["purge"], PurgeForm::Post { .. }) => true,
+                _ => return None,
+            };
+            let known = profile.namespace().eq_ignore_ascii_case(namespace)
+                && items.collection().eq_ignore_ascii_case(collection);
+            let place = DeletedPlace { location: (*location).to_owned(), group, name: (*name).to_owned() };
+            known.then_some(Self { profile, items, place, purges })
+        })
+    }
+
+    fn find(&self, look: &impl Look, call: &Call) -> Outcome<Option<Object>> {
+        api_version::check(call, self.items.collection(), self.profile.version)?;
+        let DeletedPlace { location, group, name } = &self.place;
+        let object = match group {
+            Some(group) => {
+                let (namespace, kind) = self.profile.name.split_once('/').unwrap_or_default();
+                let group = group_id(SUBSCRIPTION_ID, group);
+                look.object(&format!("{group}/providers/{namespace}/{kind}/{name}"))?
+            }
+            None => {
+                let key = self.profile.name_key(name, location).unwrap_or_default();
+                look.named(&key)?.map(|id| look.object(&id)).transpose()?.flatten()
+            }
+        };
+        Ok(object.filter(|object| object.deleted.is_some() && object.text("/location") == location))
+    }
+
+    /// Shows it.
+    pub(super) fn read(&self, look: &impl Look, call: &Call) -> Outcome {
+        let Some(object) = self.find(look, call)? else {
+            return Err(self.items.missing(&self.place.name).into());
+        };
+        let body = self.items.show(&object, &self.place, expiry(&object));
+        Ok(Reply::json(200, body).of(object.tenant))
+    }
+
+    /// Whether a method purges it.
+    pub(super) fn is_purged_by(&self, method: &str) -> bool {
+        match self.items.purge_form() {
+            PurgeForm::Post { .. } => method == "POST" && self.purges,
+            PurgeForm::Delete => method == "DELETE",
+        }
+    }
+
+    /// Removes it for good.
+    pub(super) fn purge(&self, change: &mut Change<'_>, call: &Call) -> Outcome {
+        let (found, form) = (self.find(change, call)?, self.items.purge_form());
+        let Some(mut object) = found else {
+            return match form {
+                PurgeForm::Post { .. } => Err(self.items.missing(&self.place.name).into()),
+                PurgeForm::Delete => Ok(Reply::empty(204)),
+            };
+        };
+        self.items.check_purge(&object, &self.place)?;
+        let tenant = object.tenant.clone();
+        match form {
+            PurgeForm::Delete => {
+                erase(change, &object)?;
+                Ok(Reply::empty(200).of(tenant))
+            }
+            PurgeForm::Post { seconds } => {
+                let operation = start(change, &mut object, Work::Purge, seconds)?;
+                let reply = announce(Reply::empty(202), call, &operation, Follow::Location, change.now);
+                Ok(reply.of(tenant))
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Resource Manager: which part of it a path speaks of, and what all resource types have in common.
+
+mod busy;
+mod checks;
+mod delete;
+mod deleted;
+mod draft;
+mod missing;
+mod providers;
+mod put;
+mod read;
+mod requests;
+mod target;
+
+pub(crate) use self::requests::{change, read};

@@ -1,0 +1,67 @@
+//! How time passes: where instants come from, and how long Azure's operations take here.
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::CloudError;
+
+/// How long replicas of the directory take to see a new object, in Azure's usual seconds.
+const REPLICATION_SECONDS: u32 = 20;
+
+/// Where the cloud takes the time from.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How fast long-running operations and replication are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// Everything is done when first asked about.
+    Max,
+    /// Azure's usual durations, divided by this.
+    Factor(f64),
+}
+
+impl Speed {
+    /// How long a new object may stay unseen in Graph and to role assignments.
+    pub fn replication_lag(self) -> Duration {
+        Duration::try_from(self.replication()).unwrap_or_default()
+    }
+
+    /// The same, signed, to be added to an instant.
+    pub(crate) fn replication(self) -> SignedDuration {
+        self.scale(REPLICATION_SECONDS)
+    }
+
+    /// How long something takes here that takes Azure so many seconds.
+    pub(crate) fn scale(self, seconds: u32) -> SignedDuration {
+        match self {
+            Self::Max => SignedDuration::ZERO,
+            Self::Factor(factor) => {
+                SignedDuration::try_from_secs_f64(f64::from(seconds) / factor).unwrap_or(SignedDuration::ZERO)
+            }
+        }
+    }
+}
+
+impl FromStr for Speed {
+    type Err = CloudError;
+
+    fn from_str(text: &str) -> Result<Self, CloudError> {
+        if text.eq_ignore_ascii_case("max") {
+            return Ok(Self::Max);
+        }
+        match text.parse::<f64>() {
+            Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(Self::Factor(factor)),
+            Ok(_) | Err(_) => Err(CloudError::Speed(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.write_str("max"),
+            Self::Factor(factor) => write!(f, "{factor}"),
+        }
+    }
+}

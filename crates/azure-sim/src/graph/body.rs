@@ -1,0 +1,98 @@
+//! Bodies of Graph's requests and answers, and its usual refusals.
+
+use serde_json::{Value, json};
+
+use crate::{
+    call::Call,
+    graph::kinds::{CREDENTIAL, PRINCIPAL},
+    reply::{Outcome, Refusal, refuse},
+    store::Change,
+};
+
+/// Which tag of an object says whose it is.
+const TENANT_TAG: &str = "tenantry-tenant:";
+
+/// Graph's 404.
+pub(crate) fn missing(key: &str) -> Refusal {
+    Refusal::new(
+        404,
+        "Request_ResourceNotFound",
+        format!(
+            "Resource '{key}' does not exist or one of its queried reference-property objects are not present."
+        ),
+    )
+}
+
+/// Graph's usual 400.
+pub(crate) fn bad<T>(message: impl Into<String>) -> Outcome<T> {
+    refuse(400, "Request_BadRequest", message)
+}
+
+/// The members that the caller wants to see; all, if it does not say.
+pub(super) fn selected(call: &Call, mut body: Value) -> Value {
+    if let (Some(wanted), Some(members)) = (call.query.get("$select"), body.as_object_mut()) {
+        members.retain(|name, _| wanted.split(',').any(|one| one.trim() == name));
+    }
+    body
+}
+
+/// Adds the annotation that says what the body is.
+pub(crate) fn with_context(mut body: Value, kind: &str) -> Value {
+    let set = match kind {
+        PRINCIPAL => "servicePrincipals",
+        CREDENTIAL => "applications('federatedIdentityCredentials')",
+        _ => "applications",
+    };
+    body["@odata.context"] = json!(format!("https://graph.microsoft.com/v1.0/$metadata#{set}/$entity"));
+    body
+}
+
+/// Whose an object is, by its tags.
+pub(super) fn tenant_of(body: &Value) -> Option<String> {
+    let tags = body.get("tags")?.as_array()?.iter().filter_map(Value::as_str);
+    tags.filter_map(|tag| tag.strip_prefix(TENANT_TAG)).next().map(str::to_owned)
+}
+
+/// Lays a PATCH over a body: members replace, complex ones are merged one level deep.
+pub(super) fn merge(body: &mut Value, patch: &Value) {
+    for (name, value) in patch.as_object().into_iter().flatten() {
+        match (body.get_mut(name).and_then(Value::as_object_mut), value.as_object()) {
+            (Some(inner), Some(value)) => {
+                for (name, value) in value {
+                    inner.insert(name.clone(), value.clone());
+                }
+            }
+            _ => body[name.as_str()] = value.clone(),
+        }
+    }
+}
+
+/// Refuses a patch of members that only the directory sets.
+pub(super) fn check_read_only(patch: &Value, names: &[&str]) -> Outcome<()> {
+    match names.iter().find(|name| patch.get(**name).is_some()) {
+        Some(name) => bad(format!("Property '{name}' is read-only and cannot be set.")),
+        None => Ok(()),
+    }
+}
+
+/// The body of a Graph request.
+pub(super) fn body_of(call: &Call) -> Outcome<Value> {
+    match serde_json::from_slice::<Value>(&call.body) {
+        Ok(body) if body.is_object() => Ok(body),
+        Ok(_) | Err(_) => refuse(
+            400,
+            "BadRequest",
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
+        ),
+    }
+}
+
+/// Whether the caller asked for an upsert to create.
+pub(super) fn creates(call: &Call) -> bool {
+    call.header("prefer").split(',').any(|word| word.trim().eq_ignore_ascii_case("create-if-missing"))
+}
+
+/// When a new object is seen by replicas.
+pub(super) fn visible_from(change: &Change<'_>) -> jiff::Timestamp {
+    change.now.checked_add(change.speed.replication()).unwrap_or(change.now)
+}

@@ -1,0 +1,53 @@
+//! The service principals of managed identities, which come and go with their resources.
+
+use serde_json::json;
+
+use crate::{
+    error::CloudError,
+    graph::{
+        body::visible_from,
+        find::{owner_key, principal_id},
+        kinds::PRINCIPAL,
+    },
+    store::{Change, Look, Object},
+};
+
+/// Makes the service principal of a managed identity: object id and client id.
+pub(crate) fn make_managed(
+    change: &mut Change<'_>,
+    owner: &str,
+    name: &str,
+    tenant: Option<String>,
+) -> Result<(String, String), CloudError> {
+    let (id, app_id) = (change.identity(owner)?, change.identity(owner)?);
+    let body = json!({
+        "id": id, "appId": app_id, "displayName": name, "servicePrincipalType": "ManagedIdentity",
+        "accountEnabled": true, "appRoleAssignmentRequired": false,
+        "servicePrincipalNames": [app_id], "tags": [], "alternativeNames": [owner],
+    });
+    let object = Object {
+        id: principal_id(&id),
+        kind: PRINCIPAL.to_owned(),
+        body,
+        tenant,
+        seeded: false,
+        visible: visible_from(change),
+        busy: None,
+        deleted: None,
+    };
+    change.put(&object)?;
+    change.take_name(&owner_key(&app_id), &object.id)?;
+    Ok((id, app_id))
+}
+
+/// The managed identity is gone, and its principal with it.
+pub(crate) fn forget_managed(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
+    if id.is_empty() {
+        return Ok(());
+    }
+    if let Some(object) = change.object(&principal_id(id))? {
+        change.free_name(&owner_key(object.text("/appId")))?;
+        change.forget(&object.id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! What becomes of a resource when its operation has ended well: it is there, softly deleted, or gone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    error::CloudError,
+    graph::managed,
+    path::last,
+    resources::{body::set_state, registry},
+    roles::{self, ids::ASSIGNMENT},
+    store::{Change, Look as _, Object},
+};
+
+/// How an operation has ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The resource is there.
+    Written,
+    /// It is gone; softly if its type is kept.
+    Deleted,
+    /// It is gone for good.
+    Purged,
+}
+
+/// Carries out the end of an operation.
+pub(super) fn finish(change: &mut Change<'_>, mut object: Object, ending: Ending) -> Result<(), CloudError> {
+    match ending {
+        Ending::Written => {
+            if let Some(kind) = registry::find(&object.kind) {
+                if kind.profile().states.is_some() {
+                    set_state(&mut object.body, "Succeeded");
+                }
+                kind.written(change, &mut object, registry::find)?;
+            }
+            change.put(&object)
+        }
+        Ending::Deleted => remove(change, object, false),
+        Ending::Purged => remove(change, object, true),
+    }
+}
+
+/// Removes a resource with all that lies below it: parts, assignments at its scope, its identity.
+pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -> Result<(), CloudError> {
+    let kind = registry::find(&object.kind).map(|kind| kind.profile());
+    let singly = kind.is_some_and(|kind| kind.empties_singly);
+    for below in change.under(&format!("{}/", object.key()))? {
+        let Some(below) = change.object(&below.id)? else { continue };
+        if below.kind == ASSIGNMENT {
+            roles::forget(change, &below)?;
+        } else if below.deleted.is_none() || !singly {
+            remove(change, below, !singly)?;
+        }
+    }
+    let kept = kind.is_some_and(|kind| kind.kept_days.is_some());
+    if purge || !kept {
+        return erase(change, &object);
+    }
+    vanish(change, &object)?;
+    object.busy = None;
+    object.deleted = Some(change.now);
+    if let Some(at) = expiry(&object) {
+        change.expire_at(&object.id, at)?;
+    }
+    change.put(&object)
+}
+
+/// Forgets a resource for good and sets its name free.
+pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+    if object.deleted.is_none() {
+        vanish(change, object)?;
+    }
+    if let Some(key) = registry::find(&object.kind)
+        .and_then(|kind| kind.profile().name_key(last(&object.id), object.text("/location")))
+    {
+        change.free_name(&key)?;
+    }
+    change.forget(&object.id)
+}
+
+/// What happens around a resource that is no longer there.
+fn vanish(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+    if let Some(kind) = registry::find(&object.kind) {
+        kind.removed(change, object)?;
+        if kind.profile().identity.is_some() {
+            managed::forget_managed(change, object.text("/identity/principalId"))?;
+        }
+    }
+    Ok(())
+}
+
+/// When a soft-deleted resource is erased.
+pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
+    let days = registry::find(&object.kind)?.kept_days(object)?;
+    object.deleted?.checked_add(SignedDuration::from_hours(days * 24)).ok()
+}

@@ -1,0 +1,53 @@
+//! How the queues of a broker behave.
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// What follows a queue's name in the name of its dead-letter queue.
+pub const DEAD_LETTER_SUFFIX: &str = "/$deadletterqueue";
+
+/// How one queue behaves; the defaults are those of Service Bus, Standard tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Whether every message must have a session.
+    pub sessions: bool,
+    /// How long a delivery is locked, until it is renewed.
+    pub lock: Duration,
+    /// After how many failed deliveries a message is dead-lettered.
+    pub max_delivery_count: u32,
+    /// For how long a message id is remembered; none: duplicates are not looked for.
+    pub duplicate_window: Option<Duration>,
+    /// The largest body, in bytes.
+    pub max_body_bytes: usize,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self {
+            sessions: false,
+            lock: Duration::from_secs(60),
+            max_delivery_count: 10,
+            duplicate_window: Some(Duration::from_secs(600)),
+            max_body_bytes: 256 << 10,
+        }
+    }
+}
+
+/// The queues of a broker, by name. Each has a dead-letter queue of its own, which need not be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerSettings {
+    /// The queues.
+    pub queues: BTreeMap<String, QueueSettings>,
+}
+
+impl Default for BrokerSettings {
+    /// The two queues of tenantry: requests with sessions, wake-ups without.
+    fn default() -> Self {
+        let requests = QueueSettings { sessions: true, ..QueueSettings::default() };
+        Self {
+            queues: BTreeMap::from([
+                ("tenant-requests".to_owned(), requests),
+                ("tenant-wakeups".to_owned(), QueueSettings::default()),
+            ]),
+        }
+    }
+}

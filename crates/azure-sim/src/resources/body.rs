@@ -1,0 +1,26 @@
+//! Members of a resource's `properties`.
+
+use serde_json::{Value, json};
+
+use crate::resources::draft::Draft;
+
+/// Sets a member of `properties` if the body is silent about it.
+pub(super) fn default(body: &mut Value, name: &str, value: Value) {
+    if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.entry(name).or_insert(value);
+    }
+}
+
+/// Sets a member of `properties`, to what it was before if the resource is there already.
+pub(super) fn keep(draft: &Draft<'_>, body: &mut Value, name: &str, value: Value) {
+    let before =
+        draft.before.as_ref().and_then(|before| before.body.get("properties")).and_then(|all| all.get(name));
+    body["properties"][name] = before.cloned().unwrap_or(value);
+}
+
+/// Sets `properties.provisioningState`.
+pub(crate) fn set_state(body: &mut Value, state: &str) {
+    if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("provisioningState".to_owned(), json!(state));
+    }
+}

@@ -1,0 +1,195 @@
+//! Accounts of Cognitive Services.
+//!
+//! Sources: Microsoft's API description of the version in the table for statuses and shapes. A deleted account is kept
+//! for 48 hours with its name and its sub-domain; until then it is restored with `restore` or purged. How the service
+//! words its refusals is from users' reports: `FlagMustBeSetForRestore` (azure-search-openai-demo#155),
+//! `CustomDomainInUse` (azuresandbox#164), `CannotDeleteResource` (pulumi-defang#245), `RequestConflict`
+//! (terraform-provider-azurerm#22939).
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    error::CloudError,
+    path::last,
+    reply::{Outcome, Refusal, refuse},
+    resources::{
+        body::{default, keep},
+        cognitive_services::{NAMES, STATES, VERSION, bad, deployments},
+        deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
+        draft::Draft,
+        private_link,
+        profile::{Profile, Seconds, WriteForm},
+        resource_type::{FindType, ResourceType},
+    },
+    stamp::SUBSCRIPTION_ID,
+    store::{Change, Look as _, Object},
+};
+
+const SUBDOMAIN: &str = "/properties/customSubDomainName";
+
+/// The name that a sub-domain takes.
+pub(crate) fn subdomain_key(name: &str) -> String {
+    format!("subdomain@world/{name}").to_lowercase()
+}
+
+/// An account of Cognitive Services.
+pub(crate) struct CognitiveAccount;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile = Profile {
+    name: "Microsoft.CognitiveServices/accounts",
+    version: VERSION,
+    names: NAMES,
+    seconds: Seconds { create: 30, update: 5, delete: 15 },
+    write: WriteForm::Resource(201),
+    slow_delete: true,
+    states: Some(STATES),
+    system_data: true,
+    identity: Some("None"),
+    kept_days: Some(2),
+    ..Profile::READ_ONLY
+};
+
+impl ResourceType for CognitiveAccount {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+
+    /// Refuses an account without kind or sku, one that is kept in deleted state, and a sub-domain that somebody holds.
+    fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
+        let restore = draft.body.pointer("/properties/restore") == Some(&json!(true));
+        let kept = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
+        match (&kept, restore) {
+            (Some(kept), false) => {
+                let message = format!(
+                    "An existing resource with ID '{}' has been soft-deleted. To restore the resource, you must specify \
+                     'restore' to be 'true' in the property. If you don't want to restore existing resource, please purge \
+                     it first.",
+                    kept.id
+                );
+                return refuse(409, "FlagMustBeSetForRestore", message);
+            }
+            (None, true) if draft.before.is_none() => {
+                return bad("There is no deleted account of this name to restore.");
+            }
+            (Some(_) | None, _) => {}
+        }
+        let kind = draft.text("/kind");
+        if kind.is_empty() || draft.text("/sku/name").is_empty() {
+            return bad("An account needs a 'kind' and a 'sku.name'.");
+        }
+        if draft.text_before("/kind").is_some_and(|before| before != kind) {
+            return bad("The 'kind' of an account cannot be changed.");
+        }
+        let (wanted, before) = (draft.text(SUBDOMAIN), draft.text_before(SUBDOMAIN).unwrap_or_default());
+        if !before.is_empty() && !before.eq_ignore_ascii_case(wanted) {
+            return bad("The custom sub-domain of an account cannot be changed.");
+        }
+        check_subdomain(change, draft, wanted)
+    }
+
+    /// What an account shows besides what was asked for; a restored one has what it had.
+    fn complete(
+        &self,
+        change: &mut Change<'_>,
+        draft: &Draft<'_>,
+        body: &mut Value,
+    ) -> Result<(), CloudError> {
+        let kept = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
+        if let Some(kept) = kept {
+            body["properties"] = kept.body["properties"].clone();
+        }
+        if let Some(properties) = body["properties"].as_object_mut() {
+            properties.remove("restore");
+        }
+        let subdomain = body.pointer(SUBDOMAIN).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let host = match (subdomain.is_empty(), draft.text("/kind")) {
+            (true, _) => format!("{}.api.cognitive.microsoft.com", draft.text("/location")),
+            (false, "OpenAI") => format!("{subdomain}.openai.azure.com"),
+            (false, _) => format!("{subdomain}.cognitiveservices.azure.com"),
+        };
+        if !subdomain.is_empty() {
+            change.take_name(&subdomain_key(&subdomain), &draft.id)?;
+        }
+        let internal = change.identity(&draft.id)?.replace('-', "");
+        body["properties"]["endpoint"] = json!(format!("https://{host}/"));
+        keep(draft, body, "internalId", json!(internal));
+        keep(draft, body, "dateCreated", json!(change.now.to_string()));
+        keep(draft, body, "privateEndpointConnections", json!([]));
+        default(body, "publicNetworkAccess", json!("Enabled"));
+        default(body, "disableLocalAuth", json!(false));
+        Ok(())
+    }
+
+    /// Refuses to remove an account with models in it.
+    fn check_delete(&self, change: &Change<'_>, account: &Object) -> Outcome<()> {
+        let Some(nested) = deployments(change, &account.id)?.into_iter().next() else { return Ok(()) };
+        let message = format!(
+            "Cannot delete resource while nested resources exist. Some existing nested resource IDs include: '{}'. Please \
+             delete all nested resources before deleting this resource.",
+            nested.id
+        );
+        refuse(409, "CannotDeleteResource", message)
+    }
+
+    fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+        private_link::disconnect(change, object)
+    }
+
+    fn deleted_items(&self) -> Option<&'static dyn DeletedItems> {
+        Some(&DeletedAccounts)
+    }
+}
+
+/// A name counts as held as long as its last holder is there and still has it, deleted or not.
+fn check_subdomain(change: &Change<'_>, draft: &Draft<'_>, wanted: &str) -> Outcome<()> {
+    let holder = change.named(&subdomain_key(wanted))?.map(|id| change.object(&id)).transpose()?.flatten();
+    let held = holder.is_some_and(|holder| {
+        holder.key() != draft.id.to_lowercase() && holder.text(SUBDOMAIN).eq_ignore_ascii_case(wanted)
+    });
+    if wanted.is_empty() || !held {
+        return Ok(());
+    }
+    let message = format!(
+        "Please pick a different name. The subdomain name '{wanted}' is not available as it's already used by a \
+         resource. If the resource using the name was deleted in the last 48 hours, you may need to purge the deleted \
+         resource."
+    );
+    refuse(409, "CustomDomainInUse", message)
+}
+
+/// The soft-deleted accounts.
+struct DeletedAccounts;
+
+impl DeletedItems for DeletedAccounts {
+    fn collection(&self) -> &'static str {
+        "deletedAccounts"
+    }
+
+    fn in_group(&self) -> bool {
+        true
+    }
+
+    fn purge_form(&self) -> PurgeForm {
+        PurgeForm::Delete
+    }
+
+    fn missing(&self, name: &str) -> Refusal {
+        Refusal::new(404, "ResourceNotFound", format!("The deleted account '{name}' was not found."))
+    }
+
+    fn show(&self, object: &Object, place: &DeletedPlace, purged: Option<Timestamp>) -> Value {
+        let mut body = object.body.clone();
+        body["id"] = json!(format!(
+            "/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.CognitiveServices/locations/{}/resourceGroups/{}/deletedAccounts/{}",
+            place.location,
+            place.group.as_deref().unwrap_or_default(),
+            last(&object.id)
+        ));
+        body["type"] = json!("Microsoft.CognitiveServices/locations/resourceGroups/deletedAccounts");
+        body["properties"]["deletionDate"] = json!(object.deleted.map(|at| at.to_string()));
+        body["properties"]["scheduledPurgeDate"] = json!(purged.map(|at| at.to_string()));
+        body
+    }
+}

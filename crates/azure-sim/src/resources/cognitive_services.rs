@@ -1,0 +1,32 @@
+//! What the types of Cognitive Services have in common.
+
+use crate::{
+    error::CloudError,
+    reply::{Outcome, refuse},
+    resources::{
+        names::{begins_alphanumeric, words},
+        profile::{NameRule, States},
+    },
+    store::{Change, Look as _, Object},
+};
+
+/// The api-version of Cognitive Services.
+pub(super) const VERSION: &str = "2024-10-01";
+/// The states of what it makes.
+pub(super) const STATES: States = States { creating: "Creating", updating: "Accepted", deleting: "Deleting" };
+/// The names of accounts and deployments.
+pub(super) const NAMES: NameRule = NameRule {
+    allows: |name| words(name, 2, 64, "-_.") && begins_alphanumeric(name),
+    words: "2 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit",
+};
+
+/// Cognitive Services' usual 400.
+pub(super) fn bad<T>(message: impl Into<String>) -> Outcome<T> {
+    refuse(400, "BadRequest", message)
+}
+
+/// The models that are deployed in an account.
+pub(super) fn deployments(change: &Change<'_>, account: &str) -> Result<Vec<Object>, CloudError> {
+    let below = change.under(&format!("{}/deployments/", account.to_lowercase()))?;
+    Ok(below.into_iter().filter(|object| object.deleted.is_none()).collect())
+}

@@ -1,0 +1,30 @@
+//! Federated credentials of user-assigned identities.
+
+use crate::resources::{
+    names::{begins_alphanumeric, words},
+    profile::{NameRule, Profile, WriteForm},
+    resource_type::ResourceType,
+    user_assigned_identity::VERSION,
+};
+
+/// Whom a user-assigned identity trusts.
+pub(crate) struct FederatedCredential;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile = Profile {
+    name: "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+    version: VERSION,
+    names: NameRule {
+        allows: |name| words(name, 3, 120, "-_") && begins_alphanumeric(name),
+        words: "3 to 120 letters, digits, '-' and '_', beginning with a letter or digit",
+    },
+    write: WriteForm::Done(201),
+    located: false,
+    ..Profile::READ_ONLY
+};
+
+impl ResourceType for FederatedCredential {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+}

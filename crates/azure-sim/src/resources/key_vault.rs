@@ -1,0 +1,198 @@
+//! Key vaults. A deleted one keeps its name for its retention, world-wide, and can be recovered or purged.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    error::CloudError,
+    path::last,
+    reply::{Outcome, Refusal, refuse},
+    resources::{
+        body::{default, keep},
+        deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
+        draft::Draft,
+        names::hyphenated,
+        private_link,
+        profile::{NameRule, Profile, Seconds, States, Unique, WriteForm},
+        resource_type::{FindType, ResourceType},
+    },
+    stamp::SUBSCRIPTION_ID,
+    store::{Change, Look as _, Object},
+};
+
+/// Azure's usual seconds for a purge.
+const PURGE_SECONDS: u32 = 20;
+
+/// A key vault.
+pub(crate) struct KeyVault;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile = Profile {
+    name: "Microsoft.KeyVault/vaults",
+    version: "2023-07-01",
+    names: NameRule {
+        allows: |name| hyphenated(name, 3, 24) && name.starts_with(|c: char| c.is_ascii_alphabetic()),
+        words: "3 to 24 letters, digits and single hyphens, beginning with a letter and ending in a letter or digit",
+    },
+    seconds: Seconds { create: 25, update: 0, delete: 0 },
+    write: WriteForm::Resource(201),
+    states: Some(States { creating: "RegisteringDns", updating: "Succeeded", deleting: "Succeeded" }),
+    unique: Unique::World,
+    system_data: true,
+    kept_days: Some(90),
+    link_groups: &["vault"],
+    ..Profile::READ_ONLY
+};
+
+impl ResourceType for KeyVault {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+
+    /// Refuses a vault without sku or directory, and a name that is held by a soft-deleted vault.
+    fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
+        let bad = |message: &str| refuse(400, "BadRequest", message);
+        let recover = draft.text("/properties/createMode") == "recover";
+        let held = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
+        match (&held, recover) {
+            (Some(_), false) => return Err(self.name_taken(draft.place.name(), "", true).into()),
+            (Some(_), true) => return Ok(()),
+            (None, true) if draft.before.is_none() => {
+                return bad("There is no deleted vault of this name to recover.");
+            }
+            (None, _) => {}
+        }
+        if !draft.text("/properties/sku/family").eq_ignore_ascii_case("A") {
+            return bad("The parameter sku.family must be 'A'.");
+        }
+        if !["standard", "premium"].contains(&draft.text("/properties/sku/name")) {
+            return bad("The parameter sku.name must be 'standard' or 'premium'.");
+        }
+        if draft.text("/properties/tenantId").parse::<Uuid>().is_err() {
+            return bad("The parameter tenantId must be a GUID.");
+        }
+        let properties = &draft.body["properties"];
+        if properties["enableRbacAuthorization"] != json!(true) && !properties["accessPolicies"].is_array() {
+            return bad("The parameter accessPolicies is not specified.");
+        }
+        let days = properties.get("softDeleteRetentionInDays");
+        if days.is_some_and(|days| !days.as_i64().is_some_and(|days| (7..=90).contains(&days))) {
+            return bad("softDeleteRetentionInDays must be between 7 and 90.");
+        }
+        let protected = draft.before.as_ref().is_some_and(is_protected);
+        if protected && properties["enablePurgeProtection"] == json!(false) {
+            return bad("The property enablePurgeProtection cannot be set to false once it is true.");
+        }
+        Ok(())
+    }
+
+    /// What a vault shows besides what was asked for; a recovered one is what it was.
+    fn complete(
+        &self,
+        change: &mut Change<'_>,
+        draft: &Draft<'_>,
+        body: &mut Value,
+    ) -> Result<(), CloudError> {
+        let deleted = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
+        if let Some(deleted) = deleted {
+            body["properties"] = deleted.body["properties"].clone();
+        }
+        if let Some(properties) = body["properties"].as_object_mut() {
+            properties.remove("createMode");
+        }
+        body["properties"]["vaultUri"] = json!(format!("https://{}.vault.azure.net/", draft.place.name()));
+        keep(draft, body, "privateEndpointConnections", json!([]));
+        default(body, "accessPolicies", json!([]));
+        default(body, "enableSoftDelete", json!(true));
+        default(body, "softDeleteRetentionInDays", json!(90));
+        default(body, "enableRbacAuthorization", json!(false));
+        default(body, "enabledForDeployment", json!(false));
+        default(body, "publicNetworkAccess", json!("Enabled"));
+        Ok(())
+    }
+
+    fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+        private_link::disconnect(change, object)
+    }
+
+    fn name_taken(&self, name: &str, _: &str, deleted: bool) -> Refusal {
+        let message = if deleted {
+            format!(
+                "A vault with the same name '{name}' already exists in deleted state. You need to either recover or purge existing key vault."
+            )
+        } else {
+            format!(
+                "The vault name '{name}' is already in use. Vault names are globally unique; choose another one."
+            )
+        };
+        Refusal::new(409, if deleted { "ConflictError" } else { "VaultAlreadyExists" }, message)
+    }
+
+    fn deleted_items(&self) -> Option<&'static dyn DeletedItems> {
+        Some(&DeletedVaults)
+    }
+
+    fn link_names(&self, target: &Object, _: &str) -> Vec<(String, usize)> {
+        vec![(format!("{}.vault.azure.net", last(&target.id)), 0)]
+    }
+}
+
+fn is_protected(object: &Object) -> bool {
+    object.body.pointer("/properties/enablePurgeProtection") == Some(&json!(true))
+}
+
+/// The soft-deleted vaults.
+struct DeletedVaults;
+
+impl DeletedItems for DeletedVaults {
+    fn collection(&self) -> &'static str {
+        "deletedVaults"
+    }
+
+    fn in_group(&self) -> bool {
+        false
+    }
+
+    fn purge_form(&self) -> PurgeForm {
+        PurgeForm::Post { seconds: PURGE_SECONDS }
+    }
+
+    fn missing(&self, name: &str) -> Refusal {
+        let message = format!("The specified deleted vault {name} does not exist.");
+        Refusal::new(404, "DeletedVaultNotFound", message)
+    }
+
+    fn show(&self, object: &Object, place: &DeletedPlace, purged: Option<Timestamp>) -> Value {
+        let mut properties = json!({
+            "vaultId": object.id,
+            "location": object.text("/location"),
+            "tags": object.body.get("tags").cloned().unwrap_or_else(|| json!({})),
+            "deletionDate": object.deleted.map(|at| at.to_string()),
+            "scheduledPurgeDate": purged.map(|at| at.to_string()),
+        });
+        if is_protected(object) {
+            properties["purgeProtectionEnabled"] = json!(true);
+        }
+        json!({
+            "id": format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{}/locations/{}/deletedVaults/{}", "Microsoft.KeyVault", place.location, last(&object.id)),
+            "name": last(&object.id),
+            "type": "Microsoft.KeyVault/deletedVaults",
+            "properties": properties,
+        })
+    }
+
+    /// Purge protection forbids it, and a purge that runs already.
+    fn check_purge(&self, object: &Object, place: &DeletedPlace) -> Outcome<()> {
+        if is_protected(object) {
+            let message = "Operation \"DeletedVaultPurge\" is not allowed because purge protection is enabled for this \
+                           vault. Key Vault service will automatically purge it after the retention period has passed.";
+            return refuse(405, "MethodNotAllowed", message);
+        }
+        if object.busy.is_some() {
+            let message = format!("The vault '{}' is being purged already.", place.name);
+            return refuse(409, "Conflict", message);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! Network interfaces, which can only be read.
+
+use crate::resources::{network::VERSION, profile::Profile, resource_type::ResourceType};
+
+/// A network interface.
+pub(crate) struct NetworkInterface;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile =
+    Profile { name: "Microsoft.Network/networkInterfaces", version: VERSION, ..Profile::READ_ONLY };
+
+impl ResourceType for NetworkInterface {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+}

@@ -1,0 +1,16 @@
+//! Private DNS zones, which can only be read.
+
+use crate::resources::{profile::Profile, resource_type::ResourceType};
+
+/// A private DNS zone.
+pub(crate) struct PrivateDnsZone;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile =
+    Profile { name: "Microsoft.Network/privateDnsZones", version: "2024-06-01", ..Profile::READ_ONLY };
+
+impl ResourceType for PrivateDnsZone {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+}

@@ -1,0 +1,51 @@
+//! The connection of a private endpoint to its target, as both show it.
+
+use serde_json::{Value, json};
+
+use crate::{
+    error::CloudError,
+    store::{Change, Look as _, Object},
+};
+
+/// The connection of a body: the list that it stands in, and its pointer.
+pub(super) fn connection(body: &Value) -> Option<(&'static str, &Value)> {
+    ["privateLinkServiceConnections", "manualPrivateLinkServiceConnections"]
+        .into_iter()
+        .find_map(|list| body.pointer(&format!("/properties/{list}/0")).map(|found| (list, found)))
+}
+
+/// The id of the target in a private endpoint's body.
+pub(super) fn target_of(body: &Value) -> &str {
+    let id = connection(body).and_then(|(_, found)| found.pointer("/properties/privateLinkServiceId"));
+    id.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The group of the target in a private endpoint's body.
+pub(super) fn group_of(body: &Value) -> &str {
+    let group = connection(body).and_then(|(_, found)| found.pointer("/properties/groupIds/0"));
+    group.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A state of a connection.
+pub(super) fn link_state(status: &str, description: &str) -> Value {
+    json!({ "status": status, "description": description, "actionsRequired": "None" })
+}
+
+/// Sets the state of a private endpoint's connection.
+pub(super) fn set_link_state(body: &mut Value, state: Value) {
+    if let Some((list, _)) = connection(body) {
+        body["properties"][list][0]["properties"]["privateLinkServiceConnectionState"] = state;
+    }
+}
+
+/// A target is gone: the private endpoints that led to it stay, disconnected.
+pub(super) fn disconnect(change: &mut Change<'_>, target: &Object) -> Result<(), CloudError> {
+    for link in target.body["properties"]["privateEndpointConnections"].as_array().into_iter().flatten() {
+        let id = link.pointer("/properties/privateEndpoint/id").and_then(Value::as_str).unwrap_or_default();
+        if let Some(mut object) = change.alive(id)? {
+            set_link_state(&mut object.body, link_state("Disconnected", "The target was deleted"));
+            change.put(&object)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Subnets, which can only be read.
+
+use crate::resources::{network::VERSION, profile::Profile, resource_type::ResourceType};
+
+/// A subnet.
+pub(crate) struct Subnet;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile =
+    Profile { name: "Microsoft.Network/virtualNetworks/subnets", version: VERSION, ..Profile::READ_ONLY };
+
+impl ResourceType for Subnet {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+}

@@ -1,0 +1,66 @@
+//! User-assigned managed identities.
+
+use serde_json::{Value, json};
+
+use crate::{
+    error::CloudError,
+    graph::managed,
+    resources::{
+        draft::Draft,
+        names::{begins_alphanumeric, words},
+        profile::{NameRule, Profile, WriteForm},
+        resource_type::ResourceType,
+    },
+    stamp::DIRECTORY_ID,
+    store::{Change, Object},
+};
+
+/// The type of user-assigned identities.
+pub(crate) const TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+/// The api-version of managed identities.
+pub(super) const VERSION: &str = "2023-01-31";
+
+/// A managed identity that is a resource of its own.
+pub(crate) struct UserAssignedIdentity;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile = Profile {
+    name: TYPE,
+    version: VERSION,
+    names: NameRule {
+        allows: |name| words(name, 3, 128, "-_") && begins_alphanumeric(name),
+        words: "3 to 128 letters, digits, '-' and '_', beginning with a letter or digit",
+    },
+    write: WriteForm::Done(201),
+    ..Profile::READ_ONLY
+};
+
+impl ResourceType for UserAssignedIdentity {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+
+    /// Gives a user-assigned identity its principal; an existing one keeps it.
+    fn complete(
+        &self,
+        change: &mut Change<'_>,
+        draft: &Draft<'_>,
+        body: &mut Value,
+    ) -> Result<(), CloudError> {
+        let before = draft.before.as_ref().and_then(|before| before.body.get("properties"));
+        body["properties"] = match before {
+            Some(properties) => properties.clone(),
+            None => {
+                let (principal, client) =
+                    managed::make_managed(change, &draft.id, draft.place.name(), draft.tenant.clone())?;
+                json!({ "tenantId": DIRECTORY_ID, "principalId": principal, "clientId": client })
+            }
+        };
+        Ok(())
+    }
+
+    /// The principal goes with the identity; assignments to it stay behind, as in Azure.
+    fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+        managed::forget_managed(change, object.text("/properties/principalId"))
+    }
+}

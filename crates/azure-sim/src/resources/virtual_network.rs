@@ -1,0 +1,16 @@
+//! Virtual networks, which can only be read.
+
+use crate::resources::{network::VERSION, profile::Profile, resource_type::ResourceType};
+
+/// A virtual network.
+pub(crate) struct VirtualNetwork;
+
+/// What is fixed about the type.
+pub(crate) static PROFILE: Profile =
+    Profile { name: "Microsoft.Network/virtualNetworks", version: VERSION, ..Profile::READ_ONLY };
+
+impl ResourceType for VirtualNetwork {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+}

@@ -1,0 +1,115 @@
+//! Reading role assignments, and what they allow.
+
+use serde_json::{Value, json};
+
+use crate::{
+    api_version,
+    call::Call,
+    error::CloudError,
+    reply::{Outcome, Refusal, Reply, refuse},
+    roles::{
+        actions::allows,
+        definitions::definition,
+        ids::{ASSIGNMENT, VERSION, id_of},
+    },
+    store::{Look, Object, Snapshot},
+};
+
+/// Shows one assignment, or lists those at, above and below a scope.
+pub(crate) fn read_assignment(look: &Snapshot, call: &Call, scope: &str, name: Option<&str>) -> Outcome {
+    api_version::check(call, ASSIGNMENT, VERSION)?;
+    if let Some(name) = name {
+        return match look.object(&id_of(scope, name))? {
+            Some(object) => Ok(Reply::json(200, object.body).of(object.tenant)),
+            None => {
+                let message = format!("The role assignment '{name}' is not found.");
+                Ok(Refusal::new(404, "RoleAssignmentNotFound", message).arm().of(look.tenant_at(scope)?))
+            }
+        };
+    }
+    let filter = Filter::parse(call.query.get("$filter").map_or("", String::as_str))?;
+    let mut found = Vec::new();
+    let mut above = scope.to_lowercase();
+    while !above.is_empty() {
+        let below = if above == scope.to_lowercase() && !filter.at_scope {
+            format!("{above}/")
+        } else {
+            format!("{above}/providers/{}/", ASSIGNMENT.to_lowercase())
+        };
+        found.extend(look.under(&below)?.into_iter().filter(|object| object.kind == ASSIGNMENT));
+        above.truncate(above.rfind('/').unwrap_or(0));
+    }
+    let value: Vec<Value> =
+        found.into_iter().filter(|object| filter.takes(object)).map(|object| object.body).collect();
+    Ok(Reply::json(200, json!({ "value": value })).of(look.tenant_at(scope)?))
+}
+
+/// The part of the filter language that the service knows.
+struct Filter {
+    at_scope: bool,
+    principal: Option<String>,
+}
+
+impl Filter {
+    fn parse(text: &str) -> Outcome<Self> {
+        let mut filter = Self { at_scope: false, principal: None };
+        for part in text.split(" and ").map(str::trim).filter(|part| !part.is_empty()) {
+            let words: Vec<&str> = part.split_whitespace().collect();
+            match words.as_slice() {
+                [word] if word.eq_ignore_ascii_case("atScope()") => filter.at_scope = true,
+                [name, "eq", value] if name.eq_ignore_ascii_case("principalId") => {
+                    filter.principal = Some(value.trim_matches('\'').to_owned());
+                }
+                _ => {
+                    let message =
+                        format!("The filter '{text}' is not supported: principalId eq '...', atScope().");
+                    return refuse(400, "UnsupportedQuery", message);
+                }
+            }
+        }
+        Ok(filter)
+    }
+
+    fn takes(&self, object: &Object) -> bool {
+        self.principal
+            .as_ref()
+            .is_none_or(|id| object.text("/properties/principalId").eq_ignore_ascii_case(id))
+    }
+}
+
+/// Whether a principal is assigned a role at a scope or above it that allows an action there.
+pub(crate) fn may(
+    look: &Snapshot,
+    principal: &str,
+    scope: &str,
+    action: &str,
+    on_data: bool,
+) -> Result<bool, CloudError> {
+    let mut at = scope.to_lowercase();
+    while !at.is_empty() {
+        for one in look.under(&format!("{at}/providers/{}/", ASSIGNMENT.to_lowercase()))? {
+            let known = one.kind == ASSIGNMENT && one.visible <= look.now;
+            if known && one.text("/properties/principalId").eq_ignore_ascii_case(principal) {
+                let role = definition(look, one.text("/properties/roleDefinitionId"))?.unwrap_or_default();
+                if permits(&role, action, on_data) {
+                    return Ok(true);
+                }
+            }
+        }
+        at.truncate(at.rfind('/').unwrap_or(0));
+    }
+    Ok(false)
+}
+
+/// Whether a role definition allows an action.
+fn permits(role: &Value, action: &str, on_data: bool) -> bool {
+    let (yes, no) = if on_data { ("dataActions", "notDataActions") } else { ("actions", "notActions") };
+    let entries = role.pointer("/properties/permissions").and_then(Value::as_array).into_iter().flatten();
+    entries.into_iter().any(|entry| {
+        let texts = |name: &str| -> Vec<String> {
+            let list = entry.get(name).and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(|text| Some(text.as_str()?.to_owned())).collect()
+        };
+        allows(&texts(yes), &texts(no), action)
+    })
+}

@@ -1,0 +1,197 @@
+//! A change in progress.
+
+use jiff::Timestamp;
+use redb::{ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    clock::Speed,
+    error::CloudError,
+    store::{
+        due::Due,
+        journal_entry::Entry,
+        look::Look,
+        object::Object,
+        operation::{Failure, Operation},
+        tables::{Bytes, DUE, EVENTS, JOURNAL, NAMES, OBJECTS, OPERATIONS, SERIALS, TOPIC, encode, fault},
+    },
+};
+
+/// Identities that the cloud hands out are UUIDv5 in this namespace over the owner and a durable serial number.
+const IDENTITIES: Uuid = Uuid::from_u128(0x7e6a_51c0_0f1d_4b6e_9d35_aa57_1c0f_fee5);
+
+/// One change in progress. Whoever writes checks first: what a refused request wrote would be committed too.
+pub(crate) struct Change<'t> {
+    objects: Table<'t, &'static str, Bytes>,
+    names: Table<'t, &'static str, &'static str>,
+    operations: Table<'t, &'static str, Bytes>,
+    due: Table<'t, (i64, &'static str), ()>,
+    journal: Table<'t, u64, Bytes>,
+    events: Table<'t, u64, Bytes>,
+    topic: Table<'t, u64, Bytes>,
+    serials: Table<'t, &'static str, u64>,
+    /// The instant of the change.
+    pub(crate) now: Timestamp,
+    /// How fast operations are.
+    pub(crate) speed: Speed,
+    /// How the operation that this change starts is to fail, if a test asked for that.
+    pub(crate) failure: Option<Failure>,
+    /// Whether Entra denies what only lags.
+    pub(crate) denies_lag: bool,
+    /// The object id of whoever makes it, where that is known.
+    pub(crate) caller: Option<String>,
+}
+
+impl<'t> Change<'t> {
+    /// Opens all tables of the transaction, making them if need be.
+    pub(crate) fn new(
+        transaction: &'t WriteTransaction,
+        now: Timestamp,
+        speed: Speed,
+    ) -> Result<Self, CloudError> {
+        fn open<'a, K: redb::Key + 'static, V: redb::Value + 'static>(
+            transaction: &'a WriteTransaction,
+            table: TableDefinition<'static, K, V>,
+        ) -> Result<Table<'a, K, V>, CloudError> {
+            transaction.open_table(table).map_err(|e: TableError| fault(e))
+        }
+        Ok(Self {
+            objects: open(transaction, OBJECTS)?,
+            names: open(transaction, NAMES)?,
+            operations: open(transaction, OPERATIONS)?,
+            due: open(transaction, DUE)?,
+            journal: open(transaction, JOURNAL)?,
+            events: open(transaction, EVENTS)?,
+            topic: open(transaction, TOPIC)?,
+            serials: open(transaction, SERIALS)?,
+            now,
+            speed,
+            failure: None,
+            denies_lag: false,
+            caller: None,
+        })
+    }
+
+    /// Keeps an object.
+    pub(crate) fn put(&mut self, object: &Object) -> Result<(), CloudError> {
+        let bytes = encode(object)?;
+        self.objects.insert(object.key().as_str(), bytes.as_slice()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Forgets an object.
+    pub(crate) fn forget(&mut self, id: &str) -> Result<(), CloudError> {
+        self.objects.remove(id.to_lowercase().as_str()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Takes a name for an object.
+    pub(crate) fn take_name(&mut self, name: &str, id: &str) -> Result<(), CloudError> {
+        self.names.insert(name, id.to_lowercase().as_str()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Sets a name free.
+    pub(crate) fn free_name(&mut self, name: &str) -> Result<(), CloudError> {
+        self.names.remove(name).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Keeps an operation.
+    pub(crate) fn put_operation(&mut self, operation: &Operation) -> Result<(), CloudError> {
+        let bytes = encode(operation)?;
+        self.operations.insert(operation.id.as_str(), bytes.as_slice()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Notes that something is to happen at an instant.
+    pub(crate) fn schedule(&mut self, at: Timestamp, what: &Due) -> Result<(), CloudError> {
+        self.due.insert((at.as_microsecond(), what.text().as_str()), ()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Notes that a soft-deleted object is to vanish at an instant.
+    pub(crate) fn expire_at(&mut self, id: &str, at: Timestamp) -> Result<(), CloudError> {
+        self.schedule(at, &Due::Expiry(id.to_owned()))
+    }
+
+    /// Takes the earliest thing that has fallen due by an instant, with its own; what it is may not be known to this
+    /// version.
+    pub(crate) fn next_due(&mut self, by: Timestamp) -> Result<Option<(Timestamp, Option<Due>)>, CloudError> {
+        let (at, what) = match self.due.first().map_err(fault)? {
+            Some((key, _)) if key.value().0 <= by.as_microsecond() => {
+                (key.value().0, key.value().1.to_owned())
+            }
+            Some(_) | None => return Ok(None),
+        };
+        self.due.remove((at, what.as_str())).map_err(fault)?;
+        Ok(Some((Timestamp::from_microsecond(at).unwrap_or(by), Due::read(&what))))
+    }
+
+    /// The next number of a durable series, beginning with one.
+    pub(crate) fn serial(&mut self, series: &str) -> Result<u64, CloudError> {
+        let next = self.serials.get(series).map_err(fault)?.map_or(0, |n| n.value()) + 1;
+        self.serials.insert(series, next).map_err(fault)?;
+        Ok(next)
+    }
+
+    /// A new GUID: the same owner made anew gets another one.
+    pub(crate) fn identity(&mut self, owner: &str) -> Result<String, CloudError> {
+        let serial = self.serial("identities")?;
+        Ok(Uuid::new_v5(&IDENTITIES, format!("{serial}|{owner}").as_bytes()).to_string())
+    }
+
+    /// Appends to the journal.
+    pub(crate) fn note(&mut self, entry: &Entry) -> Result<(), CloudError> {
+        let bytes = encode(entry)?;
+        let next = self.serial("journal")?;
+        self.journal.insert(next, bytes.as_slice()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Appends an event.
+    pub(crate) fn receive(&mut self, event: &Value) -> Result<(), CloudError> {
+        let bytes = encode(event)?;
+        let next = self.serial("events")?;
+        self.events.insert(next, bytes.as_slice()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Up to which event a webhook has been told; a new one counts from now on.
+    pub(crate) fn told(&mut self, webhook: &str) -> Result<u64, CloudError> {
+        let known = self.serials.get(format!("told {webhook}").as_str()).map_err(fault)?.map(|n| n.value());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let last = self.serials.get("events").map_err(fault)?.map_or(0, |n| n.value());
+        self.set_told(webhook, last)?;
+        Ok(last)
+    }
+
+    /// Keeps up to which event a webhook has been told.
+    pub(crate) fn set_told(&mut self, webhook: &str, event: u64) -> Result<(), CloudError> {
+        self.serials.insert(format!("told {webhook}").as_str(), event).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Appends a message to the Service Bus topic.
+    pub(crate) fn publish(&mut self, message: &Value) -> Result<(), CloudError> {
+        let bytes = encode(message)?;
+        let next = self.serial("topic")?;
+        self.topic.insert(next, bytes.as_slice()).map_err(fault)?;
+        Ok(())
+    }
+}
+
+impl Look for Change<'_> {
+    fn objects(&self) -> &impl ReadableTable<&'static str, Bytes> {
+        &self.objects
+    }
+    fn names(&self) -> &impl ReadableTable<&'static str, &'static str> {
+        &self.names
+    }
+    fn operations(&self) -> &impl ReadableTable<&'static str, Bytes> {
+        &self.operations
+    }
+}

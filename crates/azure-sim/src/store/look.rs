@@ -1,0 +1,59 @@
+//! Reading, the same in a snapshot and within a change.
+
+use redb::ReadableTable;
+
+use crate::{
+    error::CloudError,
+    store::{
+        object::Object,
+        operation::Operation,
+        tables::{Bytes, fault, many, one},
+    },
+};
+
+/// Looking, the same in a snapshot and within a change.
+pub(crate) trait Look {
+    /// The objects by lower-cased id.
+    fn objects(&self) -> &impl ReadableTable<&'static str, Bytes>;
+    /// What names stand for.
+    fn names(&self) -> &impl ReadableTable<&'static str, &'static str>;
+    /// The operations by id.
+    fn operations(&self) -> &impl ReadableTable<&'static str, Bytes>;
+
+    /// The object with this id, in whatever case, soft-deleted ones included.
+    fn object(&self, id: &str) -> Result<Option<Object>, CloudError> {
+        one(self.objects(), &id.to_lowercase())
+    }
+
+    /// All objects whose lower-cased id begins so, in order.
+    fn under(&self, prefix: &str) -> Result<Vec<Object>, CloudError> {
+        many(self.objects(), prefix)
+    }
+
+    /// What a name stands for.
+    fn named(&self, name: &str) -> Result<Option<String>, CloudError> {
+        Ok(self.names().get(name).map_err(fault)?.map(|id| id.value().to_owned()))
+    }
+
+    /// An operation by its id.
+    fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError> {
+        one(self.operations(), id)
+    }
+
+    /// The object with this id, unless it is soft-deleted.
+    fn alive(&self, id: &str) -> Result<Option<Object>, CloudError> {
+        Ok(self.object(id)?.filter(|object| object.deleted.is_none()))
+    }
+
+    /// The tenant of the object, or of its nearest ancestor that has one.
+    fn tenant_at(&self, id: &str) -> Result<Option<String>, CloudError> {
+        let mut id = id.trim_end_matches('/').to_lowercase();
+        while !id.is_empty() {
+            if let Some(tenant) = self.object(&id)?.and_then(|object| object.tenant) {
+                return Ok(Some(tenant));
+            }
+            id.truncate(id.rfind('/').unwrap_or(0));
+        }
+        Ok(None)
+    }
+}

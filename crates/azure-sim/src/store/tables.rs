@@ -1,0 +1,69 @@
+//! The tables of the state file, and how records are encoded in them.
+//!
+//! Every table is small-keyed and read by key or by range; no request reads or writes the whole state.
+
+use redb::{ReadableTable, TableDefinition, TableError, WriteTransaction};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{db::DbError, error::CloudError, store::object::Object};
+
+/// An encoded record.
+pub(crate) type Bytes = &'static [u8];
+pub(crate) const OBJECTS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_objects");
+pub(super) const NAMES: TableDefinition<'static, &str, &str> = TableDefinition::new("cloud_names");
+pub(super) const OPERATIONS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_operations");
+pub(super) const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("cloud_due");
+pub(super) const JOURNAL: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_journal");
+pub(super) const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_events");
+pub(super) const TOPIC: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_topic");
+pub(super) const SECRETS: TableDefinition<'static, &str, &str> = TableDefinition::new("cloud_secrets");
+pub(super) const SERIALS: TableDefinition<'static, &str, u64> = TableDefinition::new("cloud_serials");
+
+pub(crate) fn fault<E: Into<redb::Error>>(error: E) -> CloudError {
+    CloudError::Db(DbError::from(error))
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CloudError> {
+    serde_json::from_slice(bytes).map_err(|e| CloudError::Record(e.to_string()))
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CloudError> {
+    serde_json::to_vec(value).map_err(|e| CloudError::Record(e.to_string()))
+}
+
+pub(super) fn one<T: DeserializeOwned>(
+    table: &impl ReadableTable<&'static str, Bytes>,
+    key: &str,
+) -> Result<Option<T>, CloudError> {
+    table.get(key).map_err(fault)?.map(|found| decode(found.value())).transpose()
+}
+
+pub(super) fn many(
+    table: &impl ReadableTable<&'static str, Bytes>,
+    prefix: &str,
+) -> Result<Vec<Object>, CloudError> {
+    let mut found = Vec::new();
+    for row in table.range(prefix..).map_err(fault)? {
+        let (key, value) = row.map_err(fault)?;
+        if !key.value().starts_with(prefix) {
+            break;
+        }
+        found.push(decode(value.value())?);
+    }
+    Ok(found)
+}
+
+/// The secret of a name, made when it is first asked for.
+pub(crate) fn secret(
+    transaction: &WriteTransaction,
+    name: &str,
+    make: impl FnOnce() -> String,
+) -> Result<String, CloudError> {
+    let mut secrets = transaction.open_table(SECRETS).map_err(|e: TableError| fault(e))?;
+    if let Some(known) = secrets.get(name).map_err(fault)? {
+        return Ok(known.value().to_owned());
+    }
+    let made = make();
+    secrets.insert(name, made.as_str()).map_err(fault)?;
+    Ok(made)
+}
