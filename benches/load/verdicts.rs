@@ -10,7 +10,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::json;
 use tenantry::{
     config::Config,
-    host::{Function::ALL, Trigger},
+    host::{Function, Trigger},
     intake,
 };
 use tenantry_core::{blueprint::Blueprint, ids::TenantId};
@@ -111,8 +111,8 @@ fn entries() -> Outcome<Vec<Entry>> {
     blueprints.extend(bombs());
     Ok(vec![
         ("tenant id", |bytes| text(bytes).is_some_and(|text| text.parse::<TenantId>().is_ok()), ids()),
-        ("queue trigger", |bytes| Trigger::parse(Function::ALL[0], bytes).is_ok(), envelopes.collect()),
-        ("HTTP trigger", |bytes| Trigger::parse(Function::ALL[4], bytes).is_ok(), calls),
+        ("queue trigger", |bytes| Trigger::parse(Function::Signup, bytes).is_ok(), envelopes.collect()),
+        ("HTTP trigger", |bytes| Trigger::parse(Function::Tenants, bytes).is_ok(), calls),
         ("message", |bytes| intake::read(bytes, "bench").is_ok(), messages),
         ("blueprint", |bytes| text(bytes).is_some_and(|text| Blueprint::check(text).is_ok()), blueprints),
         ("setting", setting, settings()),

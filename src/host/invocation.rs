@@ -150,10 +150,7 @@ impl Trigger {
 }
 
 /// The value of the trigger: by its name, or the only one there is. A renamed binding is then harmless.
-fn trigger_value<'a>(
-    function: Function,
-    data: &'a Map<String, Value>,
-) -> Result<(String, &'a Value), BadEnvelope> {
+fn trigger_value(function: Function, data: &Map<String, Value>) -> Result<(String, &Value), BadEnvelope> {
     let binding = function.kind().binding();
     if let Some(value) = data.get(binding) {
         return Ok((binding.to_owned(), value));

@@ -27,6 +27,7 @@ mod trace;
 
 use futures_util::future::BoxFuture;
 
+pub use functions::Function;
 pub use http_call::HttpCall;
 pub use invocation::{BadEnvelope, Invocation, Message, Timer, Trigger};
 pub use reply::Answer;

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tenantry_core::{
-    blueprint::Outputs,
     engine::{Event, Seen},
     ids::ResourceId,
     steps::{

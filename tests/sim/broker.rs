@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 use serde_json::{Value, json};
-use tenantry::host::{Answer, Functions as _, HttpCall, Invocation, Message, Timer, Trigger};
+use tenantry::host::{Answer, Function, Functions as _, HttpCall, Invocation, Message, Timer, Trigger};
 use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
 use super::{
@@ -116,7 +116,12 @@ enum Delivered {
 }
 
 /// Hands an invocation to some worker.
-async fn deliver(shared: &Arc<Shared>, function: &str, trigger: Trigger, about: Option<usize>) -> Delivered {
+async fn deliver(
+    shared: &Arc<Shared>,
+    function: Function,
+    trigger: Trigger,
+    about: Option<usize>,
+) -> Delivered {
     let (owner, routes) = loop {
         let chosen = {
             let workers = shared.workers();
@@ -131,8 +136,8 @@ async fn deliver(shared: &Arc<Shared>, function: &str, trigger: Trigger, about: 
             None => shared.hub.sleep(1000).await,
         }
     };
-    let id = format!("{function}-{}", shared.hub.now());
-    let invocation = Invocation { function: function.to_owned(), id: Some(id), traceparent: None, trigger };
+    let id = format!("{}-{}", function.name(), shared.hub.now());
+    let invocation = Invocation { function, id: Some(id), traceparent: None, trigger };
     let slot = Slot::new();
     let end = OnDrop(Arc::clone(&slot));
     let world = Arc::clone(shared);
@@ -186,10 +191,10 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
             let span = shared.faults().within(0, 20_000);
             shared.hub.spawn(0, None, async move {
                 world.hub.sleep(span).await;
-                let _ = deliver(&world, "signup", message(&same.body), Some(same.tenant)).await;
+                let _ = deliver(&world, Function::Signup, message(&same.body), Some(same.tenant)).await;
             });
         }
-        if tried(shared, &letter, "signup").await {
+        if tried(shared, &letter, Function::Signup).await {
             return;
         }
     }
@@ -197,7 +202,7 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
     let world = Arc::clone(shared);
     shared.hub.spawn(0, None, async move {
         // Nothing is dead-lettered from there: it comes again until it is taken.
-        while !tried(&world, &letter, "deadletter").await {
+        while !tried(&world, &letter, Function::DeadLetter).await {
             let span = world.faults().within(200, 5_000);
             let slower = if world.plan.profile == Profile::Days { 60 } else { 1 };
             world.hub.sleep(slower * span).await;
@@ -206,7 +211,7 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
 }
 
 /// One delivery; true when the broker is told to complete the message.
-async fn tried(shared: &Arc<Shared>, letter: &Letter, function: &str) -> bool {
+async fn tried(shared: &Arc<Shared>, letter: &Letter, function: Function) -> bool {
     begun(shared, letter);
     match deliver(shared, function, message(&letter.body), Some(letter.tenant)).await {
         Delivered::Answered(Answer::Done { .. }) => {
@@ -279,7 +284,7 @@ async fn by_http(shared: &Arc<Shared>, letter: &Letter) {
             body: Some(letter.body.to_string().into_bytes()),
             identities: Value::Null,
         };
-        let function = if is_retry { "retry" } else { "tenants" };
+        let function = if is_retry { Function::Retry } else { Function::Tenants };
         let delivered = deliver(shared, function, Trigger::Http(call), Some(letter.tenant)).await;
         if let Delivered::Answered(Answer::Http { status, body, .. }) = delivered
             && status < 500
@@ -321,7 +326,8 @@ async fn look(shared: &Arc<Shared>, letter: &Letter) {
     };
     begun(shared, letter);
     loop {
-        let delivered = deliver(shared, "tenants", Trigger::Http(call.clone()), Some(letter.tenant)).await;
+        let delivered =
+            deliver(shared, Function::Tenants, Trigger::Http(call.clone()), Some(letter.tenant)).await;
         if let Delivered::Answered(Answer::Http { status, body, .. }) = delivered
             && status < 500
         {
@@ -347,7 +353,7 @@ pub(crate) fn schedule(shared: &Arc<Shared>, tenant: &TenantId, at: Millis) {
     shared.hub.spawn(0, None, async move {
         world.hub.sleep_until(at + late).await;
         for _ in 0..MAX_DELIVERIES {
-            match deliver(&world, "resume", message(&body), about).await {
+            match deliver(&world, Function::Resume, message(&body), about).await {
                 Delivered::Answered(Answer::Done { .. }) => return,
                 Delivered::Answered(_) => world.hub.sleep(20).await,
                 Delivered::Died => world.hub.sleep(10_000).await,
@@ -357,7 +363,7 @@ pub(crate) fn schedule(shared: &Arc<Shared>, tenant: &TenantId, at: Millis) {
 }
 
 /// A timer's function, on one worker again and again.
-pub(crate) fn tick(shared: &Arc<Shared>, function: &'static str, every: Millis) {
+pub(crate) fn tick(shared: &Arc<Shared>, function: Function, every: Millis) {
     let world = Arc::clone(shared);
     shared.hub.spawn(0, None, async move {
         loop {
@@ -368,7 +374,7 @@ pub(crate) fn tick(shared: &Arc<Shared>, function: &'static str, every: Millis) 
 }
 
 /// A timer's function, once and now.
-pub(crate) fn once(shared: &Arc<Shared>, function: &'static str) {
+pub(crate) fn once(shared: &Arc<Shared>, function: Function) {
     let world = Arc::clone(shared);
     world.open.fetch_add(1, Ordering::Relaxed);
     shared.hub.spawn(0, None, async move {

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use tenantry::host::Function;
 use tenantry_core::{
     ids::TenantId,
     tenant::{Goal, Status},
@@ -82,9 +83,9 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
             }
         });
     }
-    broker::tick(&shared, "sweep", shared.plan.setup.sweeps_every);
+    broker::tick(&shared, Function::Sweep, shared.plan.setup.sweeps_every);
     if shared.plan.proved {
-        broker::tick(&shared, "audit", 900_000);
+        broker::tick(&shared, Function::Audit, 900_000);
         intruders(&shared, seed);
     }
     trouble(&shared, seed);
@@ -224,7 +225,7 @@ fn intruders(shared: &Arc<Shared>, seed: u64) {
 fn look_again(shared: &Arc<Shared>, round: u32) {
     // What was written before the trouble was over is seen everywhere by then.
     shared.hub.run(shared.hub.now() + 200_000, || false);
-    broker::once(shared, "audit");
+    broker::once(shared, Function::Audit);
     rest(shared, round);
     if !shared.plan.bounded() {
         return;

@@ -44,17 +44,17 @@ fn function_files_host_file_and_table_say_the_same() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let app = App::embedded().unwrap();
     assert_eq!(app, App::read(root).unwrap(), "a function folder is not compiled in");
-    let mut named: Vec<&str> = Function::ALL.into_iter().map(|function| function.name).collect();
+    let mut named: Vec<&str> = Function::ALL.into_iter().map(Function::name).collect();
     named.sort_unstable();
     assert_eq!(named, app.functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>());
     for function in Function::ALL {
-        let file = app.function(function.name).unwrap();
+        let file = app.function(function.name()).unwrap();
         let trigger = file.trigger();
         assert_eq!((trigger.name.as_str(), trigger.direction.as_str()), (function.kind().binding(), "in"));
-        match function.kind {
+        match function.kind() {
             Kind::QueueMessage { .. } => {
                 assert_eq!(file.kind(), Some(TriggerKind::ServiceBus));
-                assert!(trigger.is_binary(), "{}: text leaks into the metadata", function.name);
+                assert!(trigger.is_binary(), "{}: text leaks into the metadata", function.name());
                 assert_eq!(
                     trigger.is_sessions_enabled,
                     trigger.queue_name.as_deref() == Some("tenant-requests")
@@ -67,8 +67,8 @@ fn function_files_host_file_and_table_say_the_same() {
                 assert_eq!(out.name, output);
             }
         }
-        let text = fs::read_to_string(root.join(function.name).join("function.json")).unwrap();
-        assert!(!text.contains("\"retry\":"), "{}", function.name);
+        let text = fs::read_to_string(root.join(function.name()).join("function.json")).unwrap();
+        assert!(!text.contains("\"retry\":"), "{}", function.name());
     }
     assert_eq!(app.host.function_timeout, Some(Duration::from_secs(600)));
     assert!(app.host.max_lock_renewal >= app.host.function_timeout.unwrap());
@@ -82,14 +82,14 @@ fn function_files_host_file_and_table_say_the_same() {
     );
     // A failure that is kept back must be told before the host ends the handler for it.
     let queues =
-        Function::ALL.into_iter().filter(|function| matches!(function.kind, Kind::QueueMessage { .. }));
+        Function::ALL.into_iter().filter(|function| matches!(function.kind(), Kind::QueueMessage { .. }));
     for function in queues {
-        let longest = late::patience(function.name, Some(u32::MAX));
-        assert!(longest * 2 < app.host.function_timeout.unwrap(), "{}: {longest:?}", function.name);
+        let longest = late::patience(function, Some(u32::MAX));
+        assert!(longest * 2 < app.host.function_timeout.unwrap(), "{}: {longest:?}", function.name());
     }
     let broker = BrokerSettings::default();
     let least = broker.queues["tenant-requests"].max_delivery_count;
-    let outlived: Duration = (1..least).map(|count| late::patience("signup", Some(count))).sum();
+    let outlived: Duration = (1..least).map(|count| late::patience(Function::Signup, Some(count))).sum();
     assert!(
         outlived > Duration::from_secs(900),
         "an outage of a quarter of an hour sends messages to the dead letters"
@@ -160,7 +160,7 @@ fn the_sample_of_local_settings_is_enough_for_host_and_program() {
     let mut of_host: BTreeSet<String> =
         ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"].map(str::to_owned).into();
     for function in Function::ALL {
-        let file = json(&format!("{}/function.json", function.name));
+        let file = json(&format!("{}/function.json", function.name()));
         let bindings = file["bindings"].as_array().unwrap().iter();
         of_host.extend(bindings.filter_map(|binding| Some(binding["connection"].as_str()?.to_owned())));
     }

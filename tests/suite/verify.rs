@@ -438,7 +438,6 @@ async fn audited(stage: &Stage) -> Vec<String> {
     );
     let function = Function::named("audit").unwrap();
     let trigger = Trigger::parse(function, br#"{"Data": {"timer": {}}, "Metadata": {}}"#).unwrap();
-    let function = function.name.to_owned();
     let answer = routes.call(Invocation { function, id: None, traceparent: None, trigger }).await;
     match answer {
         Answer::Done { logs } => logs,

@@ -226,7 +226,7 @@ fn publishing_from_the_root_would_send_what_the_package_has() {
         ignore.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
     let sent: BTreeSet<&str> =
         entries.into_iter().filter(|name| !ignored.iter().any(|line| is_left(line, name))).collect();
-    let functions = tenantry::host::Function::ALL.iter().map(|function| function.name);
+    let functions = tenantry::host::Function::ALL.into_iter().map(tenantry::host::Function::name);
     let package: BTreeSet<&str> =
         functions.chain(["blueprints", "host.json", "LICENSE-APACHE", "LICENSE-MIT"]).collect();
     assert_eq!(sent, package, "left: what .funcignore leaves over; right: what a package has");

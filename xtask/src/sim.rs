@@ -25,7 +25,9 @@ struct Asked {
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
-        Asked { mutants: true, .. } => &["mutants::every_mutant_is_caught", "below::a_mutant_that_gives_tokens_away_is_caught"],
+        Asked { mutants: true, .. } => {
+            &["mutants::every_mutant_is_caught", "below::a_mutant_that_gives_tokens_away_is_caught"]
+        }
         Asked { seed: Some(_), .. } => &["many_seeds_hold"],
         Asked { .. } => &["many_seeds_hold", "a_noisy_neighbour_delays_nobody"],
     };

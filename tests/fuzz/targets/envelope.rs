@@ -115,7 +115,7 @@ fn verdict(function: Function, input: &[u8]) -> String {
 /// The trigger is the function's own, and says nothing that was not said.
 fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
     match (function.kind(), trigger) {
-        (Kind::QueueMessage { binding }, Trigger::Message(message)) => {
+        (Kind::QueueMessage { binding, .. }, Trigger::Message(message)) => {
             assert!(message.body.len() <= input.len());
             // What the host would send for these bytes is read as these bytes.
             let again = json!({"Data": {binding: BASE64_STANDARD.encode(&message.body)}}).to_string();

@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tenantry::host::{Answer, Functions, Invocation, Trigger, bind, late::patience, serve};
+use tenantry::host::{Answer, Function, Functions, Invocation, Trigger, bind, late::patience, serve};
 use tokio::{sync::Notify, time::Instant};
 
 /// The broker's limit (infra/modules/messaging.bicep).
@@ -108,7 +108,7 @@ async fn each_delivery_that_fails_takes_longer_and_all_stay_below_the_time_limit
             took + Duration::from_millis(50) >= before && took < FUNCTION_TIMEOUT / 2,
             "{count}: {took:?}"
         );
-        assert!(took >= patience("signup", Some(count)));
+        assert!(took >= patience(Function::Signup, Some(count)));
         before = took;
         until_the_last += if count < MAX_DELIVERIES { took } else { Duration::ZERO };
     }
@@ -170,6 +170,6 @@ async fn who_is_told_to_end_keeps_nothing_back() {
 #[test]
 fn the_patience_of_a_broken_count_is_bounded() {
     for count in [None, Some(0), Some(1), Some(33), Some(u32::MAX)] {
-        assert!((5..=240).contains(&patience("signup", count).as_secs()), "{count:?}");
+        assert!((5..=240).contains(&patience(Function::Signup, count).as_secs()), "{count:?}");
     }
 }

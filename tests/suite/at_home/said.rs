@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
-    host::{Answer, Functions as _, Invocation, Message, Timer, Trigger, routes::Routes},
+    host::{Answer, Function, Functions as _, Invocation, Message, Timer, Trigger, routes::Routes},
     ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, World},
     runner::Settings,
 };
@@ -68,8 +68,8 @@ fn routes(world: World) -> Routes {
     Routes::new(world, Settings::azure("local"), vec![blueprint], vec![local_stamp()], "worker")
 }
 
-fn call(function: &str, trigger: Trigger) -> Invocation {
-    Invocation { function: function.to_owned(), id: None, traceparent: None, trigger }
+fn call(function: Function, trigger: Trigger) -> Invocation {
+    Invocation { function, id: None, traceparent: None, trigger }
 }
 
 #[tokio::test]
@@ -79,7 +79,8 @@ async fn an_audit_while_tenants_are_being_made_says_what_is_missing() {
     let routes = routes(lab.world.clone());
     let body = signup("contoso").to_string();
     assert!(routes.intake.take_in(body.as_bytes()).await.unwrap().tenant_id.is_some());
-    let Answer::Done { logs } = routes.call(call("audit", Trigger::Timer(Timer::default()))).await else {
+    let Answer::Done { logs } = routes.call(call(Function::Audit, Trigger::Timer(Timer::default()))).await
+    else {
         panic!("the audit failed")
     };
     assert_eq!(logs[0], "1 looked at");
@@ -175,7 +176,7 @@ async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried(
             application_properties: std::collections::BTreeMap::new(),
             metadata_trusted: true,
         };
-        call("deadletter", Trigger::Message(message))
+        call(Function::DeadLetter, Trigger::Message(message))
     };
     for _ in 0..5 {
         assert!(matches!(routes.call(dead()).await, Answer::TryAgain { .. }));

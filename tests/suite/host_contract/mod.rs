@@ -170,7 +170,7 @@ async fn a_binary_message_arrives_exactly_with_its_metadata() {
     let served = served().await;
     served.post("SignUp", &payload(&folder, "servicebus-session-binary.request.json")).await;
     let invocation = served.only_call();
-    assert_eq!(invocation.function, "signup");
+    assert_eq!(invocation.function, Function::Signup);
     let message = message(invocation);
     let body: Value = serde_json::from_slice(&message.body).unwrap();
     assert_eq!(body["id"], CLOUD_EVENT_ID);
@@ -433,7 +433,7 @@ proptest! {
 
     #[test]
     fn no_envelope_makes_the_parser_panic(bytes: Vec<u8>, name in "[A-Za-z]{1,12}", value in any::<String>()) {
-        for function in &Function::ALL {
+        for function in Function::ALL {
             let _ = Trigger::parse(function, &bytes);
             for shape in [json!(value), json!([value]), json!({ &name: value }), json!({ "Url": value })] {
                 let metadata = json!({ &name: shape, "EnqueuedTime": value, "DeliveryCount": value });

@@ -8,7 +8,7 @@ use azure_sim::{BLOB_READER_ROLE, TOPIC, local_stamp};
 use serde_json::{Map, Value, json};
 use tenantry::{
     config::{Config, Identity, Quarantine, SETTINGS, WakeUps},
-    host::Function::ALL,
+    host::Function,
 };
 use tenantry_core::blueprint::DEFAULT;
 
@@ -66,7 +66,7 @@ pub(crate) fn known(infra: &Infra) -> Vec<String> {
         .filter(|name| name != "TENANTRY_SERVICE_BUS")
         .collect();
     for function in Function::ALL {
-        let text = file(&format!("{}/function.json", function.name));
+        let text = file(&format!("{}/function.json", function.name()));
         let bindings: Value = serde_json::from_str(&text).unwrap();
         for connection in
             bindings["bindings"].as_array().unwrap().iter().filter_map(|one| one["connection"].as_str())
