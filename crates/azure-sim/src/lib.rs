@@ -7,12 +7,70 @@
 //! and `/_sim/...` the simulator's own window for tests (journal, objects, events, subscribers, messages, faults, flaws,
 //! forms, chaos). A host that is a tenant's service, whatever the address, is that service.
 //!
-//! [`db`] is that file's single writer, [`queue`] a broker in such a file, `graph` Microsoft Graph, `resources` one file per
-//! type of resource, [`access`] who may do what.
-//!
 //! State lies in one redb file. A change is durable before it is answered, together with its line of the journal, so
 //! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
 //! expire by comparing instants with the clock whenever somebody asks. Only deliveries to webhooks come by themselves.
+//!
+//! # Example
+//!
+//! Start it on a free port and make a resource group:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use azure_sim::{Cloud, CloudSettings, SUBSCRIPTION_ID};
+//! use jiff::Timestamp;
+//! use tokio::net::TcpListener;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let settings = CloudSettings::new(folder.path().join("azure.redb"), Arc::new(Timestamp::now));
+//! let cloud = Cloud::open(settings).await?;
+//! let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+//! let address = listener.local_addr()?;
+//! tokio::spawn(async move { cloud.serve(listener).await });
+//!
+//! let group = format!("http://{address}/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/rg-mine");
+//! let answer = reqwest::Client::builder()
+//!     .no_proxy()
+//!     .build()?
+//!     .put(format!("{group}?api-version=2024-07-01"))
+//!     .header("Authorization", "Bearer any")
+//!     .json(&serde_json::json!({ "location": "westeurope" }))
+//!     .send()
+//!     .await?;
+//! assert_eq!(answer.status(), 201);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! From top to bottom. A part uses what stands below it, and no file uses one that uses it in turn;
+//! `tests/architecture.rs` of the repository holds the parts to that.
+//!
+//! | layer | parts |
+//! | --- | --- |
+//! | the running simulator | `cloud` opens, serves and delivers; [`pairing`] remembers the state file beside it |
+//! | HTTP | `http` reads a request, `router` finds its service, `answer` lets the service answer and journals it |
+//! | services | `arm`, `graph`, `events`, `service_bus`, `subscription`, `login`, `inference`; `sim` is the window for tests |
+//! | who may do what | [`access`]; `roles` are the assignments and definitions that Resource Manager keeps |
+//! | operations | `operations`: long-running ones, polls, soft deletion |
+//! | resource types | `resources`: one file each, with a registry on top |
+//! | state | `store` over [`db`]; [`queue`] is a broker in such a file |
+//!
+//! What a test asks for is kept in memory: `faults`, `flaws`, `forms`, `chaos`. `inner` is what all services share.
+//!
+//! # Adding a resource type
+//!
+//! Write a file in `src/resources`, with a type that implements `ResourceType`, and add a line to `TYPES` in
+//! `src/resources/registry.rs`. `storage_account.rs` is a small one to begin from. The profile says what is fixed: name,
+//! api-version, name rule, durations, how a PUT is answered, states, where names are unique. The methods have defaults;
+//! override those in which the type differs: what is refused (`check`, `check_delete`, `name_taken`, `busy`), what the
+//! service adds (`complete`, `written`), what a deletion does to others (`removed`), how deleted ones are shown and purged
+//! (`deleted_items`), and which rights a body takes elsewhere (`linked_actions`). PUT, GET, lists, DELETE, polls, providers
+//! and the expiry of what was soft-deleted follow from that.
 
 pub mod access;
 mod activity;

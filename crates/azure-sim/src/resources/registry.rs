@@ -66,3 +66,28 @@ pub(crate) fn of(place: &Place) -> Option<&'static dyn ResourceType> {
 pub(crate) fn namespace(name: &str) -> Option<&'static str> {
     all().map(|kind| kind.profile().namespace()).find(|namespace| namespace.eq_ignore_ascii_case(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_type_has_a_name_of_its_own_a_version_and_a_known_parent() {
+        let names: BTreeSet<String> = all().map(|kind| kind.profile().name.to_lowercase()).collect();
+        assert_eq!(names.len(), TYPES.len());
+        for profile in all().map(|kind| kind.profile()) {
+            assert!(!profile.version.is_empty(), "{}", profile.name);
+            let parent = profile.name.rsplit_once('/').map_or("", |(parent, _)| parent);
+            assert!(!parent.contains('/') || find(parent).is_some(), "{}", profile.name);
+        }
+    }
+
+    #[test]
+    fn deleted_resources_are_kept_for_a_while() {
+        for kind in all().filter(|kind| kind.deleted_items().is_some()) {
+            assert!(kind.profile().kept_days.is_some(), "{}", kind.profile().name);
+        }
+    }
+}
