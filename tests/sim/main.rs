@@ -26,6 +26,7 @@ mod ledger;
 mod mutants;
 mod profile;
 #[path = "../suite/testkit/rng.rs"]
+#[allow(dead_code, reason = "the fuzzing begins at states of its own")]
 mod rng;
 mod run;
 mod script;
