@@ -15,6 +15,8 @@ mod cold;
 mod fleet;
 mod many;
 mod measure;
+#[path = "../../tests/suite/testkit/over.rs"]
+mod over;
 mod stub;
 mod synthetic;
 mod verdicts;

@@ -13,10 +13,7 @@ use tenantry::{
     azure::wire::HttpWire,
     intake::{Intake, Stamp, Verdict},
     local::state::LocalState,
-    ports::{
-        Alarm, Announcer, Clock as _, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored,
-        SystemClock, Wire, World,
-    },
+    ports::{Alarm, Announcer, Clock as _, ETag, RequestRecord, StateStore, SystemClock, Wire, World},
     runner::{Progress, Runner, Settings},
 };
 use tenantry_core::{
@@ -26,7 +23,10 @@ use tenantry_core::{
     tenant::{CloudEvent, HistoryRow, Status, Tenant},
 };
 
-use crate::{Outcome, line, measure};
+use crate::{
+    Outcome, line, measure,
+    over::{Asked, Over, Wrapped},
+};
 
 /// How many tenants sign up.
 pub(crate) const TENANTS: usize = 1000;
@@ -86,7 +86,7 @@ impl Crew {
         let store = LocalState::open(Db::open(&folder.join("state.redb"))?).await?;
         let wire = HttpWire::simulated(&url.parse()?, REQUEST_TIMEOUT)?;
         let world = World {
-            store: Arc::new(Counted { inner: store, counts: Arc::clone(counts) }),
+            store: Arc::new(Wrapped(Counted { inner: store, counts: Arc::clone(counts) })),
             wire: Arc::new(Counted { inner: wire, counts: Arc::clone(counts) }),
             prober: None,
             announcer: Arc::clone(counts) as Arc<dyn Announcer>,
@@ -193,66 +193,23 @@ impl Alarm for Counts {
     }
 }
 
-impl StateStore for Counted<LocalState> {
-    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        self.inner.load(id)
+impl Over for Counted<LocalState> {
+    fn inner(&self) -> &dyn StateStore {
+        &self.inner
     }
 
-    fn save<'a>(
-        &'a self,
-        tenant: &'a Tenant,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
         self.counts.saves.fetch_add(1, Relaxed);
         self.inner.save(tenant, seen)
     }
 
-    fn list<'a>(
-        &'a self,
-        after: Option<&'a TenantId>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
-        self.inner.list(after, limit)
-    }
-
-    fn request<'a>(
-        &'a self,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        self.inner.request(key)
-    }
-
-    fn save_request<'a>(
-        &'a self,
-        record: &'a RequestRecord,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+    fn save_request<'a>(&'a self, record: &'a RequestRecord, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
         self.counts.records.fetch_add(1, Relaxed);
         self.inner.save_request(record, seen)
     }
 
-    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        self.inner.blueprint(digest)
-    }
-
-    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.keep_blueprint(digest, text)
-    }
-
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
-        self.inner.due(now, limit)
-    }
-
-    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> Asked<'a, ()> {
         self.counts.histories.fetch_add(1, Relaxed);
         self.inner.append(rows)
-    }
-
-    fn history<'a>(
-        &'a self,
-        id: &'a TenantId,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
-        self.inner.history(id, limit)
     }
 }

@@ -20,6 +20,9 @@ mod canary;
 mod corpus;
 mod draw;
 mod mutate;
+#[path = "../suite/testkit/rng.rs"]
+#[allow(dead_code, reason = "the simulator draws in more ways")]
+mod rng;
 mod run;
 mod shrink;
 mod targets;

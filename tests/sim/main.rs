@@ -22,6 +22,7 @@ mod history;
 mod ledger;
 mod profile;
 #[path = "../suite/testkit/rng.rs"]
+#[allow(dead_code, reason = "the fuzzing begins at states of its own")]
 mod rng;
 mod run;
 mod script;

@@ -11,7 +11,7 @@ use tenantry::{
 };
 use tenantry_core::blueprint::{Blueprint, DEFAULT};
 
-use crate::testkit::{lab::Lab, moody::Moody, request, signup};
+use crate::testkit::{lab::Lab, moody::Moody, over::Wrapped, request, signup};
 
 const TOPIC: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/resourceGroups/rg/providers/Microsoft.EventGrid/topics/evgt";
 
@@ -52,7 +52,7 @@ async fn state(lab: &Lab) -> (Vec<Value>, Vec<String>) {
     (tenants.iter().map(|tenant| json!(tenant)).collect(), told)
 }
 
-fn routes(lab: &Lab, fails_at: usize) -> (Routes, Arc<Moody>) {
+fn routes(lab: &Lab, fails_at: usize) -> (Routes, Arc<Wrapped<Moody>>) {
     let store = Arc::new(Moody::new(Arc::clone(&lab.world.store), fails_at));
     let world = World { store: store.clone(), ..lab.world.clone() };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
@@ -66,7 +66,7 @@ async fn what_could_not_be_saved_comes_again_and_the_rest_is_not_done_twice() {
     let lab = Lab::new(Speed::Max).await;
     let (undisturbed, store) = routes(&lab, 0);
     assert_eq!(deliver(&undisturbed).await, taken);
-    let (wanted, calls) = (state(&lab).await, store.asked());
+    let (wanted, calls) = (state(&lab).await, store.0.asked());
     assert_eq!((wanted.0.len(), wanted.1.len()), (2, 1), "two tenants and one refusal: {wanted:#?}");
     let mut again = 0;
     for fails_at in 1..=calls {

@@ -6,25 +6,26 @@ use std::sync::{
 };
 
 use azure_sim::{Speed, local_stamp};
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
     host::{Answer, Function, Functions as _, Invocation, Message, Timer, Trigger, routes::Routes},
-    ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, World},
+    ports::{StateStore, StoreError, World},
     runner::Settings,
 };
-use tenantry_core::{
-    blueprint::{Blueprint, DEFAULT},
-    ids::TenantId,
-    tenant::{HistoryRow, Tenant},
-};
+use tenantry_core::blueprint::{Blueprint, DEFAULT};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::testkit::{lab::Lab, log::Log, signup, stage::Stage};
+use crate::testkit::{
+    lab::Lab,
+    log::Log,
+    over::{Asked, Over, Wrapped},
+    signup,
+    stage::Stage,
+};
 
 /// Posts a body in chunks, as .NET's `JsonContent`, streams of Node and `curl -T -` do.
 async fn post_chunked(base: &str, path: &str, body: &str) -> (u16, String) {
@@ -101,7 +102,7 @@ struct Moody {
 }
 
 impl Moody {
-    async fn mood<T>(&self, work: BoxFuture<'_, Result<T, StoreError>>) -> Result<T, StoreError> {
+    async fn mood<T>(&self, work: Asked<'_, T>) -> Result<T, StoreError> {
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the service can't be reached".to_owned()));
         }
@@ -109,51 +110,13 @@ impl Moody {
     }
 }
 
-impl StateStore for Moody {
-    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        Box::pin(self.mood(self.inner.load(id)))
+impl Over for Moody {
+    fn inner(&self) -> &dyn StateStore {
+        &*self.inner
     }
-    fn save<'a>(&'a self, of: &'a Tenant, seen: Option<&'a ETag>) -> BoxFuture<'a, Result<ETag, StoreError>> {
-        Box::pin(self.mood(self.inner.save(of, seen)))
-    }
-    fn list<'a>(
-        &'a self,
-        after: Option<&'a TenantId>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
-        Box::pin(self.mood(self.inner.list(after, limit)))
-    }
-    fn request<'a>(
-        &'a self,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        Box::pin(self.mood(self.inner.request(key)))
-    }
-    fn save_request<'a>(
-        &'a self,
-        record: &'a RequestRecord,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
-        Box::pin(self.mood(self.inner.save_request(record, seen)))
-    }
-    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        Box::pin(self.mood(self.inner.blueprint(digest)))
-    }
-    fn keep_blueprint<'a>(&'a self, of: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.mood(self.inner.keep_blueprint(of, text)))
-    }
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
-        Box::pin(self.mood(self.inner.due(now, limit)))
-    }
-    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.mood(self.inner.append(rows)))
-    }
-    fn history<'a>(
-        &'a self,
-        id: &'a TenantId,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
-        Box::pin(self.mood(self.inner.history(id, limit)))
+
+    fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
+        Box::pin(self.mood(work))
     }
 }
 
@@ -161,7 +124,7 @@ impl StateStore for Moody {
 async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried() {
     let (log, _guard) = Log::listen();
     let lab = Lab::new(Speed::Max).await;
-    let store = Arc::new(Moody { inner: Arc::clone(&lab.world.store), away: AtomicBool::new(true) });
+    let store = Arc::new(Wrapped(Moody { inner: Arc::clone(&lab.world.store), away: AtomicBool::new(true) }));
     let routes = routes(World { store: store.clone(), ..lab.world.clone() });
     let dead = || {
         let message = Message {
@@ -182,7 +145,7 @@ async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried(
         assert!(matches!(routes.call(dead()).await, Answer::TryAgain { .. }));
     }
     assert_eq!(log.said("a dead letter is taken in once more").len(), 0);
-    store.away.store(false, Ordering::SeqCst);
+    store.0.away.store(false, Ordering::SeqCst);
     assert!(matches!(routes.call(dead()).await, Answer::Done { .. }));
     assert_eq!(log.said("a dead letter is taken in once more").len(), 1);
 }

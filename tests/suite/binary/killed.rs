@@ -9,17 +9,8 @@ use super::program::{local, pass, run, samples, tenantry};
 use crate::testkit::{
     SAMPLES, folder,
     judge::{kinds, list, nothing_was_made_twice, tell_one_story, text},
+    rng::Rng,
 };
-
-/// Pseudo-random and the same in every run (a linear congruential generator, Knuth's MMIX constants).
-struct Dice(u64);
-
-impl Dice {
-    fn between(&mut self, low: u64, high: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        low + (self.0 >> 33) % (high - low)
-    }
-}
 
 #[tokio::test]
 async fn a_program_that_is_killed_twelve_times_ends_with_every_tenant_ready_and_nothing_twice() {
@@ -30,11 +21,11 @@ async fn a_program_that_is_killed_twelve_times_ends_with_every_tenant_ready_and_
         command.args(&files);
         command
     };
-    let mut dice = Dice(20_261_122);
+    let mut rng = Rng::new(20_261_122, 0);
     let mut survived = 0;
     for _ in 0..12 {
         let mut child = command().spawn().unwrap();
-        pass(Duration::from_millis(dice.between(50, 1500))).await;
+        pass(Duration::from_millis(50 + rng.below(1450))).await;
         survived += u32::from(child.try_wait().unwrap().is_some());
         child.kill().await.unwrap();
     }

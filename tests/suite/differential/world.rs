@@ -13,8 +13,8 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::ports::{
-    Alarm, Announcer, Clock, Credential, Due, ETag, Listed, NoToken, ProbeToken, Prober, RequestRecord,
-    Scored, StateStore, StoreError, Stored, TokenFor, Wire, World,
+    Alarm, Announcer, Clock, Credential, ETag, NoToken, ProbeToken, Prober, RequestRecord, Scored,
+    StateStore, TokenFor, Wire, World,
 };
 use tenantry_core::{
     ids::TenantId,
@@ -28,7 +28,10 @@ use super::{
     script::TENANT,
     trace::{Kind, Trace},
 };
-use crate::testkit::lab::{Jumping, Lab};
+use crate::testkit::{
+    lab::{Jumping, Lab},
+    over::{Asked, Over, Wrapped},
+};
 
 /// The compared tenant, or those who live beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,10 @@ impl Witness {
     /// A lab's world, watched. Time is not waited for in it: whoever has to wait is parked.
     pub(crate) fn watch(self: &Arc<Self>, lab: &Lab) -> World {
         World {
-            store: Arc::new(Watched { inner: Arc::clone(&lab.world.store), witness: Arc::clone(self) }),
+            store: Arc::new(Wrapped(Watched {
+                inner: Arc::clone(&lab.world.store),
+                witness: Arc::clone(self),
+            })),
             wire: Arc::new(Watched { inner: Arc::clone(&lab.world.wire), witness: Arc::clone(self) }),
             announcer: Arc::new(Subscriber(Arc::clone(self))),
             alarm: Arc::new(Agenda(Arc::clone(self))),
@@ -245,16 +251,16 @@ impl Prober for Watched<dyn Prober> {
     }
 }
 
-impl StateStore for Watched<dyn StateStore> {
-    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        Box::pin(at_once(self.inner.load(id)))
+impl Over for Watched<dyn StateStore> {
+    fn inner(&self) -> &dyn StateStore {
+        &*self.inner
     }
 
-    fn save<'a>(
-        &'a self,
-        tenant: &'a Tenant,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+    fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
+        Box::pin(at_once(work))
+    }
+
+    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
         Box::pin(async move {
             let mut tenant = tenant.clone();
             match (Who::of(tenant.id.as_str()), self.witness.leak, self.witness.neighbour()) {
@@ -281,26 +287,7 @@ impl StateStore for Watched<dyn StateStore> {
         })
     }
 
-    fn list<'a>(
-        &'a self,
-        after: Option<&'a TenantId>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
-        Box::pin(at_once(self.inner.list(after, limit)))
-    }
-
-    fn request<'a>(
-        &'a self,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        Box::pin(at_once(self.inner.request(key)))
-    }
-
-    fn save_request<'a>(
-        &'a self,
-        record: &'a RequestRecord,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+    fn save_request<'a>(&'a self, record: &'a RequestRecord, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
         Box::pin(async move {
             let saved = at_once(self.inner.save_request(record, seen)).await;
             let whose =
@@ -310,31 +297,11 @@ impl StateStore for Watched<dyn StateStore> {
         })
     }
 
-    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        Box::pin(at_once(self.inner.blueprint(digest)))
-    }
-
-    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(at_once(self.inner.keep_blueprint(digest, text)))
-    }
-
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
-        Box::pin(at_once(self.inner.due(now, limit)))
-    }
-
-    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> Asked<'a, ()> {
         for row in rows {
             self.witness.see(Who::of(row.tenant_id.as_str()), Kind::History, json!(row).to_string());
         }
-        Box::pin(at_once(self.inner.append(rows)))
-    }
-
-    fn history<'a>(
-        &'a self,
-        id: &'a TenantId,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
-        Box::pin(at_once(self.inner.history(id, limit)))
+        self.each(self.inner.append(rows))
     }
 }
 

@@ -16,7 +16,7 @@ use tenantry_core::{
 
 use super::{live, refused, request, signup, take_in};
 use crate::bad_inputs::stage::{LIVE, Stage};
-use crate::testkit::{self, lab::Lab, moody::Moody};
+use crate::testkit::{self, lab::Lab, moody::Moody, over::Wrapped};
 
 fn bought(mut request: Value, operation: &str) -> Value {
     request["external"] = json!({"system": "azure-marketplace", "operationId": operation, "planId": "gold"});
@@ -147,7 +147,7 @@ async fn of_two_contents_at_once_one_is_taken() {
 }
 
 /// An intake whose store fails at its n-th call.
-fn frail(lab: &Lab, moody: Arc<Moody>) -> Intake {
+fn frail(lab: &Lab, moody: Arc<Wrapped<Moody>>) -> Intake {
     let world = World { store: moody, ..lab.world.clone() };
     Lab::intake(&world, &Blueprint::check(DEFAULT).unwrap().blueprint)
 }

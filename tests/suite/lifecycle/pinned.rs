@@ -17,7 +17,7 @@ use tenantry_core::{
 };
 
 use super::spoilt::Spoilt;
-use crate::testkit::{lab::Lab, removal, repository, request, signup, stage::Stage};
+use crate::testkit::{lab::Lab, over::Wrapped, removal, repository, request, signup, stage::Stage};
 
 fn checked(text: &str) -> Blueprint {
     Blueprint::check(text).unwrap_or_else(|findings| panic!("{findings:#?}")).blueprint
@@ -271,7 +271,7 @@ async fn a_text_that_can_not_be_read_concerns_its_own_tenants_alone() {
     .into_iter()
     .enumerate()
     {
-        let spoilt = Spoilt { inner: Arc::clone(&place.lab.world.store), text };
+        let spoilt = Wrapped(Spoilt { inner: Arc::clone(&place.lab.world.store), text });
         let world = World { store: Arc::new(spoilt), ..place.lab.world.clone() };
         let intake = Place::over(&world, &[&second], &[local_stamp()]);
         let refused = ask(&intake, &billing(&format!("s-{number}"), "tailspin")).await;
@@ -289,7 +289,7 @@ async fn a_text_that_can_not_be_read_concerns_its_own_tenants_alone() {
     }
     // A state that does not answer says nothing about the text: the message comes again.
     let text = Err(StoreError::Unavailable("as told".to_owned()));
-    let spoilt = Spoilt { inner: Arc::clone(&place.lab.world.store), text };
+    let spoilt = Wrapped(Spoilt { inner: Arc::clone(&place.lab.world.store), text });
     let world = World { store: Arc::new(spoilt), ..place.lab.world.clone() };
     let intake = Place::over(&world, &[&second], &[local_stamp()]);
     let body = billing("s-later", "tailspin").to_string();

@@ -6,15 +6,15 @@ use std::sync::{
 };
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use serde_json::json;
-use tenantry::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Wire, World};
+use tenantry::ports::{ETag, StateStore, StoreError, Wire, World};
 use tenantry_core::{
-    ids::TenantId,
     steps::{Failure, Reply, Request},
-    tenant::{HistoryRow, Tenant},
+    tenant::Tenant,
 };
 use tokio::sync::{Notify, RwLock};
+
+use super::over::{Asked, Over, Wrapped};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl Gremlin {
     /// The same world with trouble in it.
     pub(crate) fn haunt(self: &Arc<Self>, world: &World) -> World {
         let wire = Arc::new(Haunted { inner: Arc::clone(&world.wire), gremlin: Arc::clone(self) });
-        let store = Arc::new(Haunted { inner: Arc::clone(&world.store), gremlin: Arc::clone(self) });
+        let store = Arc::new(Wrapped(Haunted { inner: Arc::clone(&world.store), gremlin: Arc::clone(self) }));
         World { wire, store, ..world.clone() }
     }
 
@@ -284,15 +284,12 @@ impl Wire for Haunted<dyn Wire> {
     }
 }
 
-impl StateStore for Haunted<dyn StateStore> {
-    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        self.inner.load(id)
+impl Over for Haunted<dyn StateStore> {
+    fn inner(&self) -> &dyn StateStore {
+        &*self.inner
     }
-    fn save<'a>(
-        &'a self,
-        tenant: &'a Tenant,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
+
+    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
         Box::pin(async move {
             match self.gremlin.plot.at_save() {
                 Trouble::DeathBeforeSave => self.gremlin.die().await,
@@ -316,44 +313,5 @@ impl StateStore for Haunted<dyn StateStore> {
                 | Trouble::DeathAfterChange => self.inner.save(tenant, seen).await,
             }
         })
-    }
-    fn list<'a>(
-        &'a self,
-        after: Option<&'a TenantId>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
-        self.inner.list(after, limit)
-    }
-    fn request<'a>(
-        &'a self,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        self.inner.request(key)
-    }
-    fn save_request<'a>(
-        &'a self,
-        record: &'a RequestRecord,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
-        self.inner.save_request(record, seen)
-    }
-    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        self.inner.blueprint(digest)
-    }
-    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.keep_blueprint(digest, text)
-    }
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
-        self.inner.due(now, limit)
-    }
-    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.append(rows)
-    }
-    fn history<'a>(
-        &'a self,
-        id: &'a TenantId,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
-        self.inner.history(id, limit)
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod lab;
 pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod moody;
+pub(crate) mod over;
 pub(crate) mod payloads;
 pub(crate) mod rng;
 pub(crate) mod stage;

@@ -5,13 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tenantry::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
-use tenantry_core::{
-    ids::TenantId,
-    tenant::{HistoryRow, Tenant},
-};
+use tenantry::ports::{Due, Listed, StateStore, StoreError};
+use tenantry_core::{ids::TenantId, tenant::HistoryRow};
+
+use super::over::{Asked, Over, Wrapped};
 
 /// A store that fails once, at the n-th thing that is asked of it, and answers nothing of what it did.
 pub(crate) struct Moody {
@@ -23,13 +21,13 @@ pub(crate) struct Moody {
 
 impl Moody {
     /// It does what it then says nothing of; 0 for never.
-    pub(crate) fn new(inner: Arc<dyn StateStore>, fails_at: usize) -> Self {
-        Self { inner, asked: AtomicUsize::new(0), fails_at, undone: false }
+    pub(crate) fn new(inner: Arc<dyn StateStore>, fails_at: usize) -> Wrapped<Self> {
+        Wrapped(Self { inner, asked: AtomicUsize::new(0), fails_at, undone: false })
     }
 
     /// It does not even do it.
-    pub(crate) fn idle(inner: Arc<dyn StateStore>, fails_at: usize) -> Self {
-        Self { undone: true, ..Self::new(inner, fails_at) }
+    pub(crate) fn idle(inner: Arc<dyn StateStore>, fails_at: usize) -> Wrapped<Self> {
+        Wrapped(Self { undone: true, ..Self::new(inner, fails_at).0 })
     }
 
     /// How often it was asked.
@@ -37,7 +35,7 @@ impl Moody {
         self.asked.load(Ordering::SeqCst)
     }
 
-    async fn mood<T>(&self, work: BoxFuture<'_, Result<T, StoreError>>) -> Result<T, StoreError> {
+    async fn mood<T>(&self, work: Asked<'_, T>) -> Result<T, StoreError> {
         let fails = self.asked.fetch_add(1, Ordering::SeqCst) + 1 == self.fails_at;
         if fails && self.undone {
             return Err(StoreError::Unavailable("as told".to_owned()));
@@ -47,50 +45,26 @@ impl Moody {
     }
 }
 
-impl StateStore for Moody {
-    fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        Box::pin(self.mood(self.inner.load(id)))
+impl Over for Moody {
+    fn inner(&self) -> &dyn StateStore {
+        &*self.inner
     }
-    fn save<'a>(&'a self, of: &'a Tenant, seen: Option<&'a ETag>) -> BoxFuture<'a, Result<ETag, StoreError>> {
-        Box::pin(self.mood(self.inner.save(of, seen)))
+
+    fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
+        Box::pin(self.mood(work))
     }
-    fn list<'a>(
-        &'a self,
-        after: Option<&'a TenantId>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+
+    // What looks at many tenants, and history, never fails.
+    fn list<'a>(&'a self, after: Option<&'a TenantId>, limit: usize) -> Asked<'a, Vec<Listed>> {
         self.inner.list(after, limit)
     }
-    fn request<'a>(
-        &'a self,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        Box::pin(self.mood(self.inner.request(key)))
-    }
-    fn save_request<'a>(
-        &'a self,
-        record: &'a RequestRecord,
-        seen: Option<&'a ETag>,
-    ) -> BoxFuture<'a, Result<ETag, StoreError>> {
-        Box::pin(self.mood(self.inner.save_request(record, seen)))
-    }
-    fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        Box::pin(self.mood(self.inner.blueprint(digest)))
-    }
-    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.mood(self.inner.keep_blueprint(digest, text)))
-    }
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+    fn due(&self, now: Timestamp, limit: usize) -> Asked<'_, Vec<Due>> {
         self.inner.due(now, limit)
     }
-    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> Asked<'a, ()> {
         self.inner.append(rows)
     }
-    fn history<'a>(
-        &'a self,
-        id: &'a TenantId,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
+    fn history<'a>(&'a self, id: &'a TenantId, limit: usize) -> Asked<'a, Vec<HistoryRow>> {
         self.inner.history(id, limit)
     }
 }

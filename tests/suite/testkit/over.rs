@@ -1,0 +1,100 @@
+//! A state over another one: what is not said otherwise goes through to it.
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tenantry::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
+use tenantry_core::{
+    ids::TenantId,
+    tenant::{HistoryRow, Tenant},
+};
+
+/// What a state is asked for, on its way.
+pub(crate) type Asked<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// What a state over another one does otherwise; [`Wrapped`] makes a state of it.
+pub(crate) trait Over: Send + Sync {
+    /// The other one.
+    fn inner(&self) -> &dyn StateStore;
+
+    /// What becomes of all that goes through to the other one.
+    fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
+        work
+    }
+
+    /// As [`StateStore::load`].
+    fn load<'a>(&'a self, id: &'a TenantId) -> Asked<'a, Option<Stored<Tenant>>> {
+        self.each(self.inner().load(id))
+    }
+    /// As [`StateStore::save`].
+    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
+        self.each(self.inner().save(tenant, seen))
+    }
+    /// As [`StateStore::list`].
+    fn list<'a>(&'a self, after: Option<&'a TenantId>, limit: usize) -> Asked<'a, Vec<Listed>> {
+        self.each(self.inner().list(after, limit))
+    }
+    /// As [`StateStore::request`].
+    fn request<'a>(&'a self, key: &'a str) -> Asked<'a, Option<Stored<RequestRecord>>> {
+        self.each(self.inner().request(key))
+    }
+    /// As [`StateStore::save_request`].
+    fn save_request<'a>(&'a self, record: &'a RequestRecord, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
+        self.each(self.inner().save_request(record, seen))
+    }
+    /// As [`StateStore::blueprint`].
+    fn blueprint<'a>(&'a self, digest: &'a str) -> Asked<'a, Option<String>> {
+        self.each(self.inner().blueprint(digest))
+    }
+    /// As [`StateStore::keep_blueprint`].
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> Asked<'a, ()> {
+        self.each(self.inner().keep_blueprint(digest, text))
+    }
+    /// As [`StateStore::due`].
+    fn due(&self, now: Timestamp, limit: usize) -> Asked<'_, Vec<Due>> {
+        self.each(self.inner().due(now, limit))
+    }
+    /// As [`StateStore::append`].
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> Asked<'a, ()> {
+        self.each(self.inner().append(rows))
+    }
+    /// As [`StateStore::history`].
+    fn history<'a>(&'a self, id: &'a TenantId, limit: usize) -> Asked<'a, Vec<HistoryRow>> {
+        self.each(self.inner().history(id, limit))
+    }
+}
+
+/// The state that lies over another one.
+pub(crate) struct Wrapped<T>(pub(crate) T);
+
+impl<T: Over> StateStore for Wrapped<T> {
+    fn load<'a>(&'a self, id: &'a TenantId) -> Asked<'a, Option<Stored<Tenant>>> {
+        self.0.load(id)
+    }
+    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
+        self.0.save(tenant, seen)
+    }
+    fn list<'a>(&'a self, after: Option<&'a TenantId>, limit: usize) -> Asked<'a, Vec<Listed>> {
+        self.0.list(after, limit)
+    }
+    fn request<'a>(&'a self, key: &'a str) -> Asked<'a, Option<Stored<RequestRecord>>> {
+        self.0.request(key)
+    }
+    fn save_request<'a>(&'a self, record: &'a RequestRecord, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
+        self.0.save_request(record, seen)
+    }
+    fn blueprint<'a>(&'a self, digest: &'a str) -> Asked<'a, Option<String>> {
+        self.0.blueprint(digest)
+    }
+    fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> Asked<'a, ()> {
+        self.0.keep_blueprint(digest, text)
+    }
+    fn due(&self, now: Timestamp, limit: usize) -> Asked<'_, Vec<Due>> {
+        self.0.due(now, limit)
+    }
+    fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> Asked<'a, ()> {
+        self.0.append(rows)
+    }
+    fn history<'a>(&'a self, id: &'a TenantId, limit: usize) -> Asked<'a, Vec<HistoryRow>> {
+        self.0.history(id, limit)
+    }
+}
