@@ -41,7 +41,8 @@ cargo xtask <chore> [arguments]
   sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with all
                   that happens in it, or `--mutants`, the proof that its checkers see faults; with --fresh as many seeds
                   more that nobody has run, with --profile NAME only those that draw this profile, with --debug as the
-                  tests are built, which costs no build of its own and runs slower
+                  tests are built, which costs no build of its own and runs slower: mutants that take more
+                  than 500 seeds are left out then, and named
   mutants         fails where a mutant of tests/sim/mutants does not fit the product any more
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
                   verify (all when none is named)

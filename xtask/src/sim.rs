@@ -88,6 +88,8 @@ fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
         ("TENANTRY_SIM_SEED", number(asked.seed)),
         ("TENANTRY_SIM_FRESH", number(asked.fresh.then(fresh))),
         ("TENANTRY_SIM_PROFILE", asked.profile.clone()),
+        // The rare ones are for a build for speed.
+        ("TENANTRY_SIM_MOST", asked.debug.then(|| "500".to_owned())),
     ] {
         command.env_remove(name);
         if let Some(value) = value {

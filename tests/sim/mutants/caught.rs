@@ -60,6 +60,11 @@ fn caught(mutant: &Mutant) -> Option<(usize, &'static str, usize)> {
     })
 }
 
+/// How many seeds one mutant may take at most; those that need more wait for a run that has the time.
+fn most() -> usize {
+    std::env::var("TENANTRY_SIM_MOST").ok().and_then(|most| most.parse().ok()).unwrap_or(usize::MAX)
+}
+
 /// Asked for by `cargo xtask sim --mutants`.
 #[test]
 #[ignore = "cargo xtask sim --mutants"]
@@ -68,7 +73,8 @@ fn every_mutant_is_caught() {
     assert!(mutants.len() > 40, "only {} patches were found", mutants.len());
     let mut escaped = Vec::new();
     println!("{:<58} {:>7} {:>7}  caught by", "the fault", "seeds", "failed");
-    for mutant in &mutants {
+    let (now, later): (Vec<_>, Vec<_>) = mutants.iter().partition(|mutant| mutant.seeds <= most());
+    for mutant in &now {
         match caught(mutant) {
             Some((seeds, invariant, failed)) => {
                 println!("{:<58} {seeds:>7} {failed:>7}  {invariant}", mutant.what);
@@ -78,6 +84,10 @@ fn every_mutant_is_caught() {
                 escaped.push(mutant.name);
             }
         }
+    }
+    let later: Vec<_> = later.iter().map(|mutant| mutant.name).collect();
+    if !later.is_empty() {
+        println!("not looked for here, for they take more seeds: {}", later.join(", "));
     }
     assert!(escaped.is_empty(), "nobody saw {escaped:?}");
 }

@@ -21,7 +21,7 @@ use tenantry::ports::{Clock as _, SystemClock};
 use tenantry_core::{blueprint::Kind, tenant::Tenant};
 
 /// How long anything that is waited for may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The tenants of the examples.
 pub(crate) const SAMPLES: [&str; 3] = ["contoso", "fabrikam", "tailspin"];
