@@ -33,7 +33,7 @@ fn workflows() -> Vec<(PathBuf, Value)> {
     let found = yaml_files(".github/workflows");
     let names: Vec<&str> =
         found.iter().map(|(path, _)| path.file_stem().unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["ci", "infra", "release"]);
+    assert_eq!(names, ["ci", "infra", "nightly", "release"]);
     found
 }
 

@@ -65,7 +65,7 @@ pub(in crate::cli) struct Args {
 /// How often progress is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the deliveries are looked at before the end: a webhook that is away gets the rest in the next run.
-const LOOKS_AT_DELIVERIES: u32 = 50;
+const LOOKS_AT_DELIVERIES: u32 = 150;
 
 pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     if let Some(refusal) = refused_in_azure(&config) {

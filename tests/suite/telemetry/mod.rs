@@ -5,7 +5,6 @@
 mod collector;
 mod contexts;
 mod documented;
-mod held_back;
 mod program;
 
 use std::{

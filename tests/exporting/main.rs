@@ -1,5 +1,15 @@
-//! The one metric that a simulated Azure does not bring about: how long requests are held back to keep to a limit. The
-//! exporter runs in this process here.
+//! How long requests are held back to keep to a limit: the one metric that a simulated Azure does not bring about. The
+//! exporter runs in this process here, and once it runs everything in the process is recorded, so this is a program of its
+//! own.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../suite/telemetry/collector.rs"]
+#[allow(dead_code, reason = "tests/suite/telemetry takes the rest")]
+mod collector;
+#[path = "../suite/testkit/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the suite takes the rest")]
+mod testkit;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +21,8 @@ use tenantry::{
 };
 use tenantry_core::steps::{Api, Method, Request};
 
-use super::collector::Collector;
-use crate::testkit::lab::Jumping;
+use collector::Collector;
+use testkit::lab::Jumping;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_back_is_measured_and_what_the_sender_does_not_want_recorded_is_not() {
