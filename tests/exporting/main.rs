@@ -2,13 +2,12 @@
 //! exporter runs in this process here, and once it runs everything in the process is recorded, so this is a program of its
 //! own.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../suite/telemetry/collector.rs"]
 #[allow(dead_code, reason = "tests/suite/telemetry takes the rest")]
 mod collector;
 #[path = "../suite/testkit/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the suite takes the rest")]
 mod testkit;
 
 use std::{sync::Arc, time::Duration};

@@ -16,6 +16,13 @@ const HOOKS: &str = "hooks.patch";
 /// The module that knows which one is at work, and where it belongs.
 const CHOOSER: (&str, &str) = ("tests/sim/mutants/mutant.rs", "crates/core/src/mutant.rs");
 
+/// The packages that are broken, and their manifests.
+const BROKEN: [(&str, &str); 3] = [
+    ("tenantry", "Cargo.toml"),
+    ("tenantry-core", "crates/core/Cargo.toml"),
+    ("azure-sim", "crates/azure-sim/Cargo.toml"),
+];
+
 /// Looks whether each patch fits the tree as it is.
 pub(crate) fn check() -> io::Result<()> {
     let mut wrong = Vec::new();
@@ -47,7 +54,24 @@ pub(crate) fn tree() -> io::Result<PathBuf> {
     for patch in patches {
         crate::done(git(&tree).args(["apply", "-C1"]).arg(&patch))?;
     }
+    for (package, manifest) in BROKEN {
+        give_version(&tree.join(manifest), None)?;
+        give_version(&tree.join("Cargo.lock"), Some(package))?;
+    }
     Ok(tree)
+}
+
+/// Gives a package of the copy another version, in its manifest or where the lock file names it. Cargo tells packages of the
+/// same name apart by it, and would else take what is built of the tree for the copy's, and the copy's for the tree's.
+fn give_version(file: &Path, package: Option<&str>) -> io::Result<()> {
+    let text = fs::read_to_string(file)?;
+    let name = package.map_or_else(String::new, |package| format!("name = \"{package}\"\n"));
+    let (own, other) =
+        (format!("{name}version = \"0.1.0\"\n"), format!("{name}version = \"0.1.0-mutants\"\n"));
+    if !text.contains(&own) {
+        return Err(io::Error::other(format!("{} has no version 0.1.0", file.display())));
+    }
+    fs::write(file, text.replacen(&own, &other, 1))
 }
 
 /// `git` in a folder that it takes for no part of a repository, so that a patch speaks of what is there.
