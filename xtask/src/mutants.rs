@@ -67,7 +67,7 @@ fn give_version(file: &Path, package: Option<&str>) -> io::Result<()> {
     let text = fs::read_to_string(file)?;
     let name = package.map_or_else(String::new, |package| format!("name = \"{package}\"\n"));
     let (own, other) =
-        (format!("{name}version = \"0.1.0\"\n"), format!("{name}version = \"0.1.0-mutants\"\n"));
+        (format!("{name}version = \"0.1.0\"\n"), format!("{name}version = \"0.1.0+mutants\"\n"));
     if !text.contains(&own) {
         return Err(io::Error::other(format!("{} has no version 0.1.0", file.display())));
     }
