@@ -48,7 +48,7 @@
 //! # Layers
 //!
 //! From top to bottom. A part uses what stands below it, and no file uses one that uses it in turn;
-//! `tests/architecture.rs` of the repository holds the parts to that.
+//! `tests/suite/architecture.rs` of the repository holds the parts to that.
 //!
 //! | layer | parts |
 //! | --- | --- |

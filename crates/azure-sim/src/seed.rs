@@ -225,16 +225,7 @@ fn object(change: &Change<'_>, kind: &str, id: &str, location: &str, mut propert
         }
         _ => {}
     }
-    Object {
-        id: id.to_owned(),
-        kind: kind.to_owned(),
-        body,
-        tenant: None,
-        seeded: true,
-        visible: change.now,
-        busy: None,
-        deleted: None,
-    }
+    Object { seeded: true, ..Object::new(id.to_owned(), kind, body, change.now) }
 }
 
 fn put(

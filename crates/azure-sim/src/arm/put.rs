@@ -71,14 +71,9 @@ fn compose(change: &mut Change<'_>, kind: &dyn ResourceType, draft: &Draft<'_>) 
         set_state(&mut body, if done { "Succeeded" } else { state });
     }
     Ok(Object {
-        id: draft.id.clone(),
-        kind: profile.name.to_owned(),
-        body,
         tenant: draft.tenant.clone(),
         seeded: draft.before.as_ref().is_some_and(|before| before.seeded),
-        visible: change.now,
-        busy: None,
-        deleted: None,
+        ..Object::new(draft.id.clone(), profile.name, body, change.now)
     })
 }
 

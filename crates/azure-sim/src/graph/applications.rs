@@ -6,7 +6,8 @@ use crate::{
     call::Call,
     graph::{
         body::{
-            bad, body_of, check_read_only, creates, merge, missing, tenant_of, visible_from, with_context,
+            bad, body_of, check_read_only, creates, merge, missing, tenant_of, update, visible_from,
+            with_context,
         },
         deleted::bury,
         find::{Key, app_id_key, application, application_id, principal, unique_key},
@@ -30,11 +31,8 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     {
         return bad("The uniqueName in the body differs from the key in the path.");
     }
-    if let Some(mut object) = application(change, key)? {
-        merge(&mut object.body, &patch);
-        object.tenant = tenant_of(&object.body).or(object.tenant);
-        change.put(&object)?;
-        return Ok(Reply::empty(204).of(object.tenant));
+    if let Some(object) = application(change, key)? {
+        return update(change, object, &patch);
     }
     let Key::Name(name) = key else { return Err(missing(key.shown()).into()) };
     if !creates(call) {
@@ -90,16 +88,9 @@ fn create(change: &mut Change<'_>, name: &str, patch: &Value) -> Outcome {
         "api": { "knownClientApplications": [], "oauth2PermissionScopes": [], "preAuthorizedApplications": [] },
     });
     merge(&mut body, patch);
-    let object = Object {
-        id: application_id(&id),
-        kind: APPLICATION.to_owned(),
-        tenant: tenant_of(&body),
-        body,
-        seeded: false,
-        visible: visible_from(change),
-        busy: None,
-        deleted: None,
-    };
+    let tenant = tenant_of(&body);
+    let made = Object::new(application_id(&id), APPLICATION, body, visible_from(change));
+    let object = Object { tenant, ..made };
     change.put(&object)?;
     change.take_name(&unique_key(name), &object.id)?;
     change.take_name(&app_id_key(&app_id), &object.id)?;

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::{
     call::Call,
     graph::kinds::{CREDENTIAL, PRINCIPAL},
-    reply::{Outcome, Refusal, refuse},
-    store::Change,
+    reply::{Outcome, Refusal, Reply, refuse},
+    store::{Change, Object},
 };
 
 /// Which tag of an object says whose it is.
@@ -65,6 +65,14 @@ pub(super) fn merge(body: &mut Value, patch: &Value) {
             _ => body[name.as_str()] = value.clone(),
         }
     }
+}
+
+/// Lays a PATCH over an object that is there, and answers it.
+pub(super) fn update(change: &mut Change<'_>, mut object: Object, patch: &Value) -> Outcome {
+    merge(&mut object.body, patch);
+    object.tenant = tenant_of(&object.body).or(object.tenant);
+    change.put(&object)?;
+    Ok(Reply::empty(204).of(object.tenant))
 }
 
 /// Refuses a patch of members that only the directory sets.

@@ -8,7 +8,7 @@ use crate::{
     call::Call,
     error::CloudError,
     graph::{
-        body::{bad, body_of, check_read_only, creates, merge, missing, visible_from, with_context},
+        body::{bad, body_of, check_read_only, creates, merge, missing, update, visible_from, with_context},
         find::{Key, application},
         kinds::CREDENTIAL,
     },
@@ -55,10 +55,8 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, owner_key: &Key, key:
     let others = all(change, &owner)?;
     let before = find(change, owner_key, key)?;
     check(&patch, key, before.as_ref(), &others)?;
-    if let Some(mut object) = before {
-        merge(&mut object.body, &patch);
-        change.put(&object)?;
-        return Ok(Reply::empty(204).of(object.tenant));
+    if let Some(object) = before {
+        return update(change, object, &patch);
     }
     let Key::Name(name) = key else { return Err(missing(key.shown()).into()) };
     if !creates(call) {
@@ -127,16 +125,9 @@ fn create(change: &mut Change<'_>, owner: &Object, name: &str, patch: &Value) ->
     let id = change.identity(name)?;
     let mut body = json!({ "id": id, "name": name, "description": null });
     merge(&mut body, patch);
-    let object = Object {
-        id: format!("{}/federatedIdentityCredentials/{id}", owner.id),
-        kind: CREDENTIAL.to_owned(),
-        body,
-        tenant: owner.tenant.clone(),
-        seeded: false,
-        visible: visible_from(change),
-        busy: None,
-        deleted: None,
-    };
+    let id = format!("{}/federatedIdentityCredentials/{id}", owner.id);
+    let made = Object::new(id, CREDENTIAL, body, visible_from(change));
+    let object = Object { tenant: owner.tenant.clone(), ..made };
     change.put(&object)?;
     Ok(Reply::json(201, with_context(object.body, CREDENTIAL)).of(object.tenant))
 }

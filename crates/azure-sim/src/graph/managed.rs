@@ -25,16 +25,8 @@ pub(crate) fn make_managed(
         "accountEnabled": true, "appRoleAssignmentRequired": false,
         "servicePrincipalNames": [app_id], "tags": [], "alternativeNames": [owner],
     });
-    let object = Object {
-        id: principal_id(&id),
-        kind: PRINCIPAL.to_owned(),
-        body,
-        tenant,
-        seeded: false,
-        visible: visible_from(change),
-        busy: None,
-        deleted: None,
-    };
+    let made = Object::new(principal_id(&id), PRINCIPAL, body, visible_from(change));
+    let object = Object { tenant, ..made };
     change.put(&object)?;
     change.take_name(&owner_key(&app_id), &object.id)?;
     Ok((id, app_id))

@@ -6,7 +6,8 @@ use crate::{
     call::Call,
     graph::{
         body::{
-            bad, body_of, check_read_only, creates, merge, missing, tenant_of, visible_from, with_context,
+            bad, body_of, check_read_only, creates, merge, missing, tenant_of, update, visible_from,
+            with_context,
         },
         deleted::bury,
         find::{Key, application, owner_key, principal, principal_id},
@@ -30,11 +31,8 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     if let Some(patch) = patch.as_object_mut() {
         patch.remove("appId");
     }
-    if let Some(mut object) = principal(change, key)? {
-        merge(&mut object.body, &patch);
-        object.tenant = tenant_of(&object.body).or(object.tenant);
-        change.put(&object)?;
-        return Ok(Reply::empty(204).of(object.tenant));
+    if let Some(object) = principal(change, key)? {
+        return update(change, object, &patch);
     }
     let Key::AppId(app_id) = key else { return Err(missing(key.shown()).into()) };
     if !creates(call) {
@@ -67,16 +65,9 @@ fn create(change: &mut Change<'_>, application: &Object, patch: &Value) -> Outco
         "signInAudience": application.body["signInAudience"],
     });
     merge(&mut body, patch);
-    let object = Object {
-        id: principal_id(&id),
-        kind: PRINCIPAL.to_owned(),
-        tenant: tenant_of(&body).or_else(|| application.tenant.clone()),
-        body,
-        seeded: false,
-        visible: visible_from(change),
-        busy: None,
-        deleted: None,
-    };
+    let tenant = tenant_of(&body).or_else(|| application.tenant.clone());
+    let made = Object::new(principal_id(&id), PRINCIPAL, body, visible_from(change));
+    let object = Object { tenant, ..made };
     change.put(&object)?;
     change.take_name(&owner_key(&app_id), &object.id)?;
     own(change, &object.id)?;

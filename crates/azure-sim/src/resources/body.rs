@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::resources::draft::Draft;
+use crate::{error::CloudError, resources::draft::Draft, store::Change};
 
 /// Sets a member of `properties` if the body is silent about it.
 pub(super) fn default(body: &mut Value, name: &str, value: Value) {
@@ -16,6 +16,25 @@ pub(super) fn keep(draft: &Draft<'_>, body: &mut Value, name: &str, value: Value
     let before =
         draft.before.as_ref().and_then(|before| before.body.get("properties")).and_then(|all| all.get(name));
     body["properties"][name] = before.cloned().unwrap_or(value);
+}
+
+/// Takes the properties of a soft-deleted resource back, if there is one, and strikes the member that asks for it.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn restore(
+    change: &Change<'_>,
+    draft: &Draft<'_>,
+    body: &mut Value,
+    asks: &str,
+) -> Result<(), CloudError> {
+    if let Some(deleted) = draft.deleted(change)? {
+        body["properties"] = deleted.body["properties"].clone();
+    }
+    if let Some(properties) = body["properties"].as_object_mut() {
+        properties.remove(asks);
+    }
+    Ok(())
 }
 
 /// Sets `properties.provisioningState`.

@@ -14,7 +14,7 @@ use crate::{
     path::last,
     reply::{Outcome, Refusal, refuse},
     resources::{
-        body::{default, keep},
+        body::{default, keep, restore},
         cognitive_services::{NAMES, STATES, VERSION, bad, deployments},
         deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
         draft::Draft,
@@ -58,9 +58,8 @@ impl ResourceType for CognitiveAccount {
 
     /// Refuses an account without kind or sku, one that is kept in deleted state, and a sub-domain that somebody holds.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
-        let restore = draft.body.pointer("/properties/restore") == Some(&json!(true));
-        let kept = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
-        match (&kept, restore) {
+        let asks = draft.body.pointer("/properties/restore") == Some(&json!(true));
+        match (draft.deleted(change)?, asks) {
             (Some(kept), false) => {
                 let message = format!(
                     "An existing resource with ID '{}' has been soft-deleted. To restore the resource, you must specify \
@@ -96,13 +95,7 @@ impl ResourceType for CognitiveAccount {
         draft: &Draft<'_>,
         body: &mut Value,
     ) -> Result<(), CloudError> {
-        let kept = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
-        if let Some(kept) = kept {
-            body["properties"] = kept.body["properties"].clone();
-        }
-        if let Some(properties) = body["properties"].as_object_mut() {
-            properties.remove("restore");
-        }
+        restore(change, draft, body, "restore")?;
         let subdomain = body.pointer(SUBDOMAIN).and_then(Value::as_str).unwrap_or_default().to_owned();
         let host = match (subdomain.is_empty(), draft.text("/kind")) {
             (true, _) => format!("{}.api.cognitive.microsoft.com", draft.text("/location")),

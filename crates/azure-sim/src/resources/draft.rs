@@ -2,7 +2,13 @@
 
 use serde_json::Value;
 
-use crate::{call::Call, path::Place, resources::profile::Profile, store::Object};
+use crate::{
+    call::Call,
+    error::CloudError,
+    path::Place,
+    resources::profile::Profile,
+    store::{Change, Look as _, Object},
+};
 
 /// A PUT on its way.
 pub(crate) struct Draft<'a> {
@@ -24,6 +30,14 @@ impl Draft<'_> {
     /// The text at a JSON pointer into the caller's body, or nothing.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The soft-deleted resource that still holds the id, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn deleted(&self, change: &Change<'_>) -> Result<Option<Object>, CloudError> {
+        Ok(change.object(&self.id)?.filter(|object| object.deleted.is_some()))
     }
 
     /// The text at the same place of what is there already.

@@ -9,7 +9,7 @@ use crate::{
     path::last,
     reply::{Outcome, Refusal, refuse},
     resources::{
-        body::{default, keep},
+        body::{default, keep, restore},
         deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
         draft::Draft,
         names::hyphenated,
@@ -18,7 +18,7 @@ use crate::{
         resource_type::{FindType, ResourceType},
     },
     stamp::SUBSCRIPTION_ID,
-    store::{Change, Look as _, Object},
+    store::{Change, Object},
 };
 
 /// Azure's usual seconds for a purge.
@@ -54,8 +54,7 @@ impl ResourceType for KeyVault {
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         let bad = |message: &str| refuse(400, "BadRequest", message);
         let recover = draft.text("/properties/createMode") == "recover";
-        let held = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
-        match (&held, recover) {
+        match (draft.deleted(change)?, recover) {
             (Some(_), false) => return Err(self.name_taken(draft.place.name(), "", true).into()),
             (Some(_), true) => return Ok(()),
             (None, true) if draft.before.is_none() => {
@@ -94,13 +93,7 @@ impl ResourceType for KeyVault {
         draft: &Draft<'_>,
         body: &mut Value,
     ) -> Result<(), CloudError> {
-        let deleted = change.object(&draft.id)?.filter(|object| object.deleted.is_some());
-        if let Some(deleted) = deleted {
-            body["properties"] = deleted.body["properties"].clone();
-        }
-        if let Some(properties) = body["properties"].as_object_mut() {
-            properties.remove("createMode");
-        }
+        restore(change, draft, body, "createMode")?;
         body["properties"]["vaultUri"] = json!(format!("https://{}.vault.azure.net/", draft.place.name()));
         keep(draft, body, "privateEndpointConnections", json!([]));
         default(body, "accessPolicies", json!([]));

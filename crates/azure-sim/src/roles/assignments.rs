@@ -121,22 +121,14 @@ fn insert(change: &mut Change<'_>, name: &str, grant: Grant<'_>) -> Result<Objec
             None => principal_with_id(change, principal)?.and_then(|found| found.tenant),
         },
     };
-    let object = Object {
-        body: json!({
-            "id": id, "name": name, "type": ASSIGNMENT,
-            "properties": {
-                "roleDefinitionId": role, "principalId": principal, "principalType": kind, "scope": scope,
-                "createdOn": now, "updatedOn": now, "createdBy": DIRECTORY_ID, "updatedBy": DIRECTORY_ID,
-            },
-        }),
-        id,
-        kind: ASSIGNMENT.to_owned(),
-        tenant,
-        seeded: false,
-        visible: change.now,
-        busy: None,
-        deleted: None,
-    };
+    let body = json!({
+        "id": id, "name": name, "type": ASSIGNMENT,
+        "properties": {
+            "roleDefinitionId": role, "principalId": principal, "principalType": kind, "scope": scope,
+            "createdOn": now, "updatedOn": now, "createdBy": DIRECTORY_ID, "updatedBy": DIRECTORY_ID,
+        },
+    });
+    let object = Object { tenant, ..Object::new(id, ASSIGNMENT, body, change.now) };
     change.put(&object)?;
     change.take_name(&name_key(name), &object.id)?;
     change.take_name(&triple_of(&object), &object.id)?;

@@ -29,6 +29,12 @@ pub(crate) struct Object {
 }
 
 impl Object {
+    /// A living thing that nobody's tag claims, seen by replicas from this instant on.
+    pub(crate) fn new(id: String, kind: &str, body: Value, visible: Timestamp) -> Self {
+        let kind = kind.to_owned();
+        Self { id, kind, body, tenant: None, seeded: false, visible, busy: None, deleted: None }
+    }
+
     /// The key under which it is stored.
     pub(crate) fn key(&self) -> String {
         self.id.to_lowercase()
