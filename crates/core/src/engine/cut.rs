@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     blueprint::Plan,
     ids::StepName,
-    tenant::{AccessCut, StepState, Tenant},
+    tenant::{AccessCut, StepRecord, Tenant},
 };
 
 /// A suspension begins: these steps cut access. Those that have done so already count at once.
@@ -19,17 +19,7 @@ pub fn begin(tenant: &mut Tenant, steps: BTreeSet<StepName>, now: Timestamp) {
 /// Takes down when the last step that cuts access has done so.
 pub(super) fn note(tenant: &mut Tenant, now: Timestamp) {
     let Some(cut) = &tenant.cut else { return };
-    let done = |name: &StepName| {
-        tenant.steps.get(name).is_none_or(|record| match record.state {
-            StepState::Ready => !record.doomed,
-            StepState::Gone => true,
-            StepState::Waiting
-            | StepState::Writing
-            | StepState::Settling { .. }
-            | StepState::Backoff { .. }
-            | StepState::Halted { .. } => false,
-        })
-    };
+    let done = |name: &StepName| tenant.steps.get(name).is_none_or(StepRecord::is_at_rest);
     if cut.at.is_none()
         && cut.steps.iter().all(done)
         && let Some(cut) = &mut tenant.cut

@@ -146,17 +146,7 @@ impl Declared {
 
 /// Whether nothing about a tenant is under way, whatever the request that it belongs to: what proves it is not counted.
 fn is_at_rest(tenant: &Tenant) -> bool {
-    let others = tenant.steps.values().filter(|record| record.kind != Kind::Isolation);
-    let at_rest = |record: &StepRecord| match record.state {
-        StepState::Ready => !record.doomed,
-        StepState::Gone => true,
-        StepState::Waiting
-        | StepState::Writing
-        | StepState::Settling { .. }
-        | StepState::Backoff { .. }
-        | StepState::Halted { .. } => false,
-    };
-    others.into_iter().all(at_rest)
+    tenant.steps.values().filter(|record| record.kind != Kind::Isolation).all(StepRecord::is_at_rest)
 }
 
 impl Subject {

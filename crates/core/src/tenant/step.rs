@@ -176,6 +176,19 @@ pub struct Tried {
 }
 
 impl StepRecord {
+    /// Whether nothing is left to be done about it: ready and wanted, or gone.
+    pub fn is_at_rest(&self) -> bool {
+        match self.state {
+            StepState::Ready => !self.doomed,
+            StepState::Gone => true,
+            StepState::Waiting
+            | StepState::Writing
+            | StepState::Settling { .. }
+            | StepState::Backoff { .. }
+            | StepState::Halted { .. } => false,
+        }
+    }
+
     /// A step that has not begun.
     pub fn new(kind: Kind, needs: BTreeSet<StepName>, digest: String, now: Timestamp) -> Self {
         Self {
