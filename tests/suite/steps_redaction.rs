@@ -1,9 +1,11 @@
 //! No secret that a service writes into an answer is kept; and what is none stays as it is.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use proptest::{prelude::*, sample::select, test_runner::RngSeed};
+use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 use tenantry_core::steps::redact;
+
+use crate::testkit::same_cases;
 
 /// A text with a secret in it, in one of the shapes in which services write them. `secret` has 24 letters or more.
 type Shape = (&'static str, fn(&str) -> String);
@@ -157,16 +159,7 @@ fn secret() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    // The same cases on every run, so that a change is what makes it fail; `PROPTEST_RNG_SEED` draws others.
-    #![proptest_config(ProptestConfig {
-        cases: 3000,
-        failure_persistence: None,
-        rng_seed: match ProptestConfig::default().rng_seed {
-            RngSeed::Random => RngSeed::Fixed(1),
-            fixed @ RngSeed::Fixed(_) => fixed,
-        },
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(same_cases(3000))]
 
     /// However deep it is wrapped and whatever stands around it, a planted secret never survives.
     #[test]

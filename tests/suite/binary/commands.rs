@@ -1,9 +1,23 @@
 //! The commands that look at files, and those that call a running instance.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use super::program::{local, run, tenantry};
+use super::program::{Run, local, run, tenantry};
 use crate::testkit::{SAMPLES, folder, judge::text, repository, until};
+
+/// Runs a command against a running instance.
+async fn ask(folder: &Path, base: &str, arguments: &[&str]) -> Run {
+    let mut command = tenantry(folder, arguments);
+    command.args(["--url", base]);
+    run(command).await
+}
+
+/// One of the requests that are shipped as examples.
+fn file(action: &str, sample: &str) -> String {
+    repository().join("examples").join(action).join(format!("{sample}.json")).display().to_string()
+}
 
 #[tokio::test]
 async fn check_reports_ten_faults_with_line_and_column() {
@@ -41,14 +55,7 @@ async fn plan_prints_every_request_and_leaves_no_trace() {
 async fn a_running_instance_is_worked_with_from_other_terminals() {
     let folder = folder();
     let running = local(folder.path()).await;
-    let call = async |arguments: &[&str]| {
-        let mut command = tenantry(folder.path(), arguments);
-        command.args(["--url", &running.base]);
-        run(command).await
-    };
-    let file = |action: &str, sample: &str| {
-        repository().join("examples").join(action).join(format!("{sample}.json")).display().to_string()
-    };
+    let call = async |arguments: &[&str]| ask(folder.path(), &running.base, arguments).await;
     let settled = async |sample: &str, status: &str| {
         until(&format!("{sample} is {status}"), async || {
             let shown = call(&["status", sample, "--json"]).await;
@@ -92,14 +99,9 @@ async fn nobody_at_the_other_end_is_said_with_what_to_do() {
 async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() {
     let folder = folder();
     let running = local(folder.path()).await;
-    let call = async |arguments: &[&str]| {
-        let mut command = tenantry(folder.path(), arguments);
-        command.args(["--url", &running.base]);
-        run(command).await
-    };
-    let file =
-        |action: &str| repository().join("examples").join(action).join("contoso.json").display().to_string();
-    let [signup, suspend, resume] = ["signups", "suspensions", "resumptions"].map(file);
+    let call = async |arguments: &[&str]| ask(folder.path(), &running.base, arguments).await;
+    let [signup, suspend, resume] =
+        ["signups", "suspensions", "resumptions"].map(|action| file(action, "contoso"));
     for (asked, status) in [(&signup, "active"), (&suspend, "suspended"), (&resume, "active")] {
         let first = call(&["submit", asked]).await;
         assert!(first.code == Some(0) && first.out.contains("accepted"), "{first:#?}");

@@ -15,22 +15,7 @@ mod shape;
 
 use tenantry_core::tenant::FailureClass;
 
-/// Every class of failure; a new one makes `word` not build.
-const CLASSES: [FailureClass; 13] = [
-    FailureClass::Transient,
-    FailureClass::Throttled,
-    FailureClass::Ambiguous,
-    FailureClass::ReplicationLag,
-    FailureClass::Wait,
-    FailureClass::NeedsProvider,
-    FailureClass::NameHeld,
-    FailureClass::Foreign,
-    FailureClass::Quota,
-    FailureClass::Denied,
-    FailureClass::Unknown,
-    FailureClass::NeedsConsent,
-    FailureClass::Permanent,
-];
+use crate::testkit::CLASSES;
 
 /// A class of failure as people, events and documents have it.
 fn word(class: FailureClass) -> &'static str {

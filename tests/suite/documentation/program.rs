@@ -4,10 +4,8 @@ use std::{collections::BTreeSet, fs, process::Command};
 
 use tenantry::config::SETTINGS;
 
-use super::{
-    CLASSES,
-    pages::{blocks, files, pages, prose, quoted, read, root},
-};
+use super::pages::{blocks, files, pages, prose, quoted, read, root};
+use crate::testkit::CLASSES;
 
 /// The help of a command, as a person gets it.
 fn help(arguments: &[&str]) -> String {

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use tenantry_core::tenant::FailureClass;
 
 use super::{
-    CLASSES,
     pages::{anchors, headings, read, section},
     word,
 };
+use crate::testkit::CLASSES;
 use crate::testkit::{judge::text, signup, stage::Stage, until};
 
 /// The alerts, by the ids that their rules link to.

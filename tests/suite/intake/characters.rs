@@ -6,11 +6,13 @@ use icu_properties::{
     CodePointMapData,
     props::{GeneralCategory, GeneralCategoryGroup},
 };
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tenantry::intake::{self, Fault};
 
 use super::signup;
+
+use crate::testkit::same_cases;
 
 fn read(message: &Value) -> Result<(), Vec<Fault>> {
     intake::read(message.to_string().as_bytes(), "test").map(|_| ())
@@ -69,15 +71,7 @@ fn every_character_has_the_verdict_of_its_category() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1000,
-        failure_persistence: None,
-        rng_seed: match ProptestConfig::default().rng_seed {
-            RngSeed::Random => RngSeed::Fixed(1),
-            fixed @ RngSeed::Fixed(_) => fixed,
-        },
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(same_cases(1000))]
 
     #[test]
     fn a_text_is_judged_alike_wherever_it_stands(before in "\\PC{0,3}", c in any::<char>(), after in "\\PC{0,3}") {

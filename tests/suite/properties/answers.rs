@@ -9,22 +9,7 @@ use tenantry_core::{
     tenant::{Cause, FailureClass, Poll, PollStyle},
 };
 
-/// Every class of failure.
-pub(crate) const CLASSES: [FailureClass; 13] = [
-    FailureClass::Transient,
-    FailureClass::Throttled,
-    FailureClass::Ambiguous,
-    FailureClass::ReplicationLag,
-    FailureClass::Wait,
-    FailureClass::NeedsProvider,
-    FailureClass::NameHeld,
-    FailureClass::Foreign,
-    FailureClass::Quota,
-    FailureClass::Denied,
-    FailureClass::Unknown,
-    FailureClass::NeedsConsent,
-    FailureClass::Permanent,
-];
+use crate::testkit::CLASSES;
 
 /// One of the answers that an act can get.
 pub(crate) fn answer(act: Act, doomed: bool, what: u8) -> Event {

@@ -12,7 +12,8 @@ use tenantry_core::{
     tenant::{self, Cause, FailureClass, Goal, Poll, PollStyle, Proof, Proven, StepState, Tenant},
 };
 
-use super::{answers::CLASSES, plans};
+use super::plans;
+use crate::testkit::CLASSES;
 
 /// What may follow; empty if the event can't happen.
 pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static [&'static str] {

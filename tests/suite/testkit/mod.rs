@@ -15,10 +15,14 @@ pub(crate) mod stage;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::ports::{Clock as _, SystemClock};
-use tenantry_core::{blueprint::Kind, tenant::Tenant};
+use tenantry_core::{
+    blueprint::Kind,
+    tenant::{FailureClass, Tenant},
+};
 
 /// How long anything that is waited for may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -83,4 +87,31 @@ pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
     let proofs = plan.steps.values_mut().filter(|step| step.kind == Kind::Isolation);
     proofs.for_each(|step| (step.fields, step.late) = (json!({}), BTreeMap::new()));
     vec![tenant; 3]
+}
+
+/// Every class of failure; a new one makes `word` of tests/suite/documentation not build.
+pub(crate) const CLASSES: [FailureClass; 13] = [
+    FailureClass::Transient,
+    FailureClass::Throttled,
+    FailureClass::Ambiguous,
+    FailureClass::ReplicationLag,
+    FailureClass::Wait,
+    FailureClass::NeedsProvider,
+    FailureClass::NameHeld,
+    FailureClass::Foreign,
+    FailureClass::Quota,
+    FailureClass::Denied,
+    FailureClass::Unknown,
+    FailureClass::NeedsConsent,
+    FailureClass::Permanent,
+];
+
+/// So many cases, the same on every run, so that a change is what makes one fail; `PROPTEST_RNG_SEED` draws others.
+pub(crate) fn same_cases(cases: u32) -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    let rng_seed = match usual.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(1),
+        fixed @ RngSeed::Fixed(_) => fixed,
+    };
+    ProptestConfig { cases, failure_persistence: None, rng_seed, ..usual }
 }
