@@ -5,6 +5,7 @@
 mod azurite;
 mod bench;
 mod ci;
+mod copy;
 mod crash;
 mod fuzz;
 mod infra;

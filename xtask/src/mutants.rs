@@ -9,6 +9,8 @@ use std::{
     process::Command,
 };
 
+use crate::copy;
+
 /// Where the patches are.
 const PATCHES: &str = "tests/sim/mutants";
 /// What chooses one of them, and the tests that look for them.
@@ -43,13 +45,8 @@ pub(crate) fn check() -> io::Result<()> {
 /// A copy of the tree with all mutants in it, beside what is built.
 pub(crate) fn tree() -> io::Result<PathBuf> {
     let tree = crate::target()?.join("mutants");
-    let files = files()?;
     let patches = patches(crate::root())?;
-    // What a patch or an earlier copy has left is laid over by the file as it is now.
-    for file in &files {
-        copy(&crate::root().join(file), &tree.join(file))?;
-    }
-    remove_others(&tree, &tree, &files)?;
+    copy::tree(crate::root(), &tree)?;
     fs::copy(crate::root().join(CHOOSER.0), tree.join(CHOOSER.1))?;
     for patch in patches {
         crate::done(git(&tree).args(["apply", "-C1"]).arg(&patch))?;
@@ -94,40 +91,4 @@ fn patches(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
         return Err(io::Error::other(format!("{PATCHES} has no mutants")));
     }
     Ok(found)
-}
-
-/// Every file that belongs to the tree, in the index or new.
-fn files() -> io::Result<BTreeSet<PathBuf>> {
-    let mut list = Command::new("git");
-    list.current_dir(crate::root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let listed = list.output()?;
-    if !listed.status.success() {
-        return Err(io::Error::other("git does not list the files"));
-    }
-    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let files = names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from);
-    Ok(files.filter(|file| crate::root().join(file).is_file()).collect())
-}
-
-/// Copies what differs alone, so that cargo builds no more than has changed.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let text = fs::read(from)?;
-    if fs::read(to).is_ok_and(|there| there == text) {
-        return Ok(());
-    }
-    fs::create_dir_all(to.parent().unwrap_or(to))?;
-    fs::write(to, text)
-}
-
-/// Removes from the copy what the tree does not have any more.
-fn remove_others(tree: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            remove_others(tree, &path, files)?;
-        } else if path.strip_prefix(tree).is_ok_and(|file| !files.contains(file)) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
 }

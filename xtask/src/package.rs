@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     azurite::{self, Azurite},
-    done, payloads,
+    copy, done, payloads,
     zig::{self, Tools},
 };
 
@@ -21,9 +21,6 @@ const UNPACKED: &str = "TENANTRY_TEST_PACKAGE";
 const BILL: &str = "TENANTRY_TEST_BILL";
 /// And CycloneDX's own schemas.
 const SCHEMAS: &str = "TENANTRY_TEST_SCHEMAS";
-/// Not part of a source folder that is built a second time.
-const LEFT: [&str; 4] = ["target", ".git", ".tenantry", "node_modules"];
-
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     if let Some(strange) =
         arguments.iter().find(|word| !["--check", "--again", "--twice"].contains(&word.as_str()))
@@ -123,26 +120,8 @@ fn same(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Resul
 /// The sources, copied to a place whose path has another length.
 fn copied(root: &Path, folder: &Path) -> io::Result<PathBuf> {
     let copy = folder.join("second/a-place-of-another-name/source");
-    let _ = fs::remove_dir_all(&copy);
-    copy_folder(root, &copy, &crate::target()?)?;
+    copy::tree(root, &copy)?;
     Ok(copy)
-}
-
-fn copy_folder(from: &Path, to: &Path, target: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, name) = (entry.path(), entry.file_name());
-        if path == target || LEFT.iter().any(|left| name == *left) {
-            continue;
-        }
-        if path.is_dir() {
-            copy_folder(&path, &to.join(name), target)?;
-        } else {
-            fs::copy(&path, to.join(name))?;
-        }
-    }
-    Ok(())
 }
 
 /// What packs and checks; it has dependencies, which this crate has not.
