@@ -3,7 +3,7 @@
 //!
 //! # The way of one invocation
 //! 1. The host POSTs an envelope `{"Data": {..}, "Metadata": {..}}` to `/<Function>` ([`server`]).
-//! 2. The [table of functions](functions::Function) says which trigger that function has; the envelope becomes a
+//! 2. The [functions](Function) says which trigger that function has; the envelope becomes a
 //!    typed [`Invocation`].
 //! 3. [`Functions::call`] does the work and gives an [`Answer`].
 //! 4. The answer becomes a JSON object ([`reply`]). Anything but 2xx makes the host hand a queue message in again, at
@@ -36,9 +36,9 @@ pub use server::{FAREWELL, bind, serve};
 /// What the functions do: the one seam between the protocol and the product.
 ///
 /// # Guarantees to the implementer
-/// A function comes with the trigger that [`functions::Function::kind`] gives it. Calls run concurrently. A call goes on when the host hangs up, and is dropped at any await when the server
-/// is dropped, as it would be by a kill. A message that is answered with [`Answer::TryAgain`] may be handed in again
-/// within the same invocation.
+/// A function comes with the trigger that [`Function::kind`] gives it. Calls run concurrently. A call goes on when the host
+/// hangs up, and is dropped at any await when the server is dropped, as it would be by a kill. A message that is answered
+/// with [`Answer::TryAgain`] may be handed in again within the same invocation.
 pub trait Functions: Send + Sync {
     /// Handles one invocation. A panic in here is answered as a failure of this invocation alone.
     fn call(&self, invocation: Invocation) -> BoxFuture<'_, Answer>;

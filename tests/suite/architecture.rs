@@ -80,8 +80,7 @@ const PURE: [&str; 7] = [
 ];
 
 /// What the core may depend on: none of these can wait, tell the time, draw a number, or reach a file or a network.
-const HARMLESS: [&str; 11] = [
-    "base64",
+const HARMLESS: [&str; 10] = [
     "jiff",
     "minijinja",
     "percent-encoding",
