@@ -68,7 +68,7 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
 
 fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
     let named =
-        |name: &str| Ok::<_, CloudError>(look.named(name)?.map(|id| look.alive(&id)).transpose()?.flatten());
+        |name: &str| Ok::<_, CloudError>(look.holder(name)?.filter(|object| object.deleted.is_none()));
     if let Some(name) = host.strip_suffix(MACHINE_LEARNING) {
         let Some((name, region)) = name.split_once('.') else { return Ok(None) };
         let key = online_endpoint::PROFILE.name_key(name, region).unwrap_or_default();

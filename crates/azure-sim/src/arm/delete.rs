@@ -48,8 +48,7 @@ pub(super) fn delete(
             return Err(busy(change, kind, &object)?.into());
         }
         // A repeated DELETE joins the running one.
-        let running = object.busy.as_deref().map(|id| change.operation(id)).transpose()?.flatten();
-        if let Some(operation) = running {
+        if let Some(operation) = change.running(&object)? {
             let reply = announce(Reply::empty(202), call, &operation, Follow::Location, change.now);
             return Ok(reply.of(tenant));
         }

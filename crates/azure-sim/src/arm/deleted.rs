@@ -65,7 +65,7 @@ impl Deleted {
             }
             None => {
                 let key = self.profile.name_key(name, location).unwrap_or_default();
-                look.named(&key)?.map(|id| look.object(&id)).transpose()?.flatten()
+                look.holder(&key)?
             }
         };
         Ok(object.filter(|object| object.deleted.is_some() && object.text("/location") == location))

@@ -77,8 +77,5 @@ pub(crate) fn principal(look: &impl Look, key: &Key) -> Result<Option<Object>, C
 
 /// A name's living object.
 fn by_name(look: &impl Look, name: &str) -> Result<Option<Object>, CloudError> {
-    Ok(match look.named(name)? {
-        Some(id) => look.alive(&id)?,
-        None => None,
-    })
+    Ok(look.holder(name)?.filter(|object| object.deleted.is_none()))
 }

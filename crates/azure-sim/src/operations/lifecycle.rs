@@ -8,24 +8,13 @@ use crate::{
     path::last,
     resources::{body::set_state, registry},
     roles::{self, ids::ASSIGNMENT},
-    store::{Change, Look as _, Object},
+    store::{Change, Look as _, Object, Work},
 };
 
-/// How an operation has ended well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// The resource is there.
-    Written,
-    /// It is gone; softly if its type is kept.
-    Deleted,
-    /// It is gone for good.
-    Purged,
-}
-
-/// Carries out the end of an operation.
-pub(super) fn finish(change: &mut Change<'_>, mut object: Object, ending: Ending) -> Result<(), CloudError> {
-    match ending {
-        Ending::Written => {
+/// Carries out the end of an operation that has succeeded.
+pub(super) fn finish(change: &mut Change<'_>, mut object: Object, work: Work) -> Result<(), CloudError> {
+    match work {
+        Work::Write => {
             if let Some(kind) = registry::find(&object.kind) {
                 if kind.profile().states.is_some() {
                     set_state(&mut object.body, "Succeeded");
@@ -34,8 +23,8 @@ pub(super) fn finish(change: &mut Change<'_>, mut object: Object, ending: Ending
             }
             change.put(&object)
         }
-        Ending::Deleted => remove(change, object, false),
-        Ending::Purged => remove(change, object, true),
+        Work::Delete => remove(change, object, false),
+        Work::Purge => remove(change, object, true),
     }
 }
 

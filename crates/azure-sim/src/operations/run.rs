@@ -3,7 +3,7 @@
 use crate::{
     error::CloudError,
     graph::{deleted, kinds::PREFIX},
-    operations::lifecycle::{Ending, erase, expiry, finish},
+    operations::lifecycle::{erase, expiry, finish},
     resources::body::set_state,
     store::{Change, Due, Look as _, Object, Operation, Work},
 };
@@ -76,13 +76,10 @@ fn end(change: &mut Change<'_>, mut operation: Operation) -> Result<Operation, C
         return Ok(operation);
     };
     object.busy = None;
-    match (operation.work, operation.failure.is_some()) {
-        (Work::Write, false) => finish(change, object, Ending::Written)?,
-        (Work::Delete, false) => finish(change, object, Ending::Deleted)?,
-        (Work::Purge, false) => finish(change, object, Ending::Purged)?,
-        (Work::Write | Work::Delete | Work::Purge, true) => {
-            let state = operation.failure.as_ref().map_or("Failed", |failure| &failure.state);
-            set_state(&mut object.body, state);
+    match &operation.failure {
+        None => finish(change, object, operation.work)?,
+        Some(failure) => {
+            set_state(&mut object.body, &failure.state);
             change.put(&object)?;
         }
     }

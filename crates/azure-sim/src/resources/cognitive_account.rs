@@ -137,7 +137,7 @@ impl ResourceType for CognitiveAccount {
 
 /// A name counts as held as long as its last holder is there and still has it, deleted or not.
 fn check_subdomain(change: &Change<'_>, draft: &Draft<'_>, wanted: &str) -> Outcome<()> {
-    let holder = change.named(&subdomain_key(wanted))?.map(|id| change.object(&id)).transpose()?.flatten();
+    let holder = change.holder(&subdomain_key(wanted))?;
     let held = holder.is_some_and(|holder| {
         holder.key() != draft.id.to_lowercase() && holder.text(SUBDOMAIN).eq_ignore_ascii_case(wanted)
     });

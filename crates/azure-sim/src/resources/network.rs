@@ -44,7 +44,7 @@ pub(super) fn busy(change: &Change<'_>, object: &Object, doing: &str) -> Result<
 /// The refusal while an operation runs on `object`; it says when to come again, if that is worth a wait.
 pub(super) fn retryable(change: &Change<'_>, object: &Object, message: &str) -> Result<Refusal, CloudError> {
     let refusal = Refusal::new(429, "RetryableErrorDueToAnotherOperation", message);
-    let running = object.busy.as_deref().map(|id| change.operation(id)).transpose()?.flatten();
+    let running = change.running(object)?;
     Ok(match running.and_then(|operation| operation.pause(change.now)) {
         Some(seconds) => refusal.with("Retry-After", seconds.to_string()),
         None => refusal,

@@ -43,7 +43,7 @@ pub(crate) fn assign(change: &mut Change<'_>, call: &Call, scope: &str, name: &s
         );
     }
     let triple = triple_key(scope, role, principal);
-    let holder = change.named(&name_key(name))?.map(|id| change.object(&id)).transpose()?.flatten();
+    let holder = change.holder(&name_key(name))?;
     if let Some(holder) = holder {
         if triple_of(&holder) == triple {
             return Ok(Reply::json(200, holder.body).of(holder.tenant));
@@ -158,8 +158,7 @@ pub(crate) fn revoke(
     role: &str,
     principal: &str,
 ) -> Result<(), CloudError> {
-    let id = change.named(&triple_key(scope, role, principal))?;
-    match id.map(|id| change.object(&id)).transpose()?.flatten() {
+    match change.holder(&triple_key(scope, role, principal))? {
         Some(object) => forget(change, &object),
         None => Ok(()),
     }

@@ -35,9 +35,25 @@ pub(crate) trait Look {
         Ok(self.names().get(name).map_err(fault)?.map(|id| id.value().to_owned()))
     }
 
+    /// The object that holds a name, soft-deleted ones included.
+    fn holder(&self, name: &str) -> Result<Option<Object>, CloudError> {
+        match self.named(name)? {
+            Some(id) => self.object(&id),
+            None => Ok(None),
+        }
+    }
+
     /// An operation by its id.
     fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError> {
         one(self.operations(), id)
+    }
+
+    /// The operation that runs on an object.
+    fn running(&self, object: &Object) -> Result<Option<Operation>, CloudError> {
+        match &object.busy {
+            Some(id) => self.operation(id),
+            None => Ok(None),
+        }
     }
 
     /// The object with this id, unless it is soft-deleted.
