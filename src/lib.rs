@@ -5,18 +5,17 @@
 //!
 //! The modules, in the order in which a message meets them:
 //!
-//! 1. [`host`]: the Functions host speaks; envelopes in, JSON objects out.
-//! 2. [`intake`]: a message becomes a request, or a recorded refusal.
-//! 3. [`runner`]: does what the engine has decided: takes the lease, saves before it sends, parks, tells the world.
-//! 4. [`audit`]: collects what isolation and drift are judged by.
+//! 1. [`host`]: the protocol of the Functions host; envelopes in, JSON objects out.
+//! 2. [`app`]: what each function does, and the calls over HTTP.
+//! 3. [`intake`]: a message becomes a request, or a recorded refusal.
+//! 4. [`reconciler`]: does what the engine has decided: takes the lease, saves before it sends, parks, publishes events.
+//! 5. [`scan`]: collects what isolation and drift are judged by.
 //!
-//! [`paging`] reads lists to their end. [`ports`] are the seams between these and a world; [`azure`] is the real one, `local`
+//! [`paging`] reads lists to their end, [`wake_up`] is the message by which the app comes back to a tenant. [`ports`] are the seams between these and a world; [`azure`] is the real one, `local`
 //! the one with no Azure, which a package for Azure is built without; the simulated Azure in it is the crate `azure_sim`.
-//! People come in through [`api`], the HTTP functions, and [`cli`], one file per command; [`config`] reads their settings
-//! and [`telemetry`] writes their logs.
+//! [`cli`] has one file per command; [`config`] reads the settings and [`telemetry`] writes logs, traces and metrics.
 
-pub mod api;
-pub mod audit;
+pub mod app;
 pub mod azure;
 pub mod cli;
 pub mod config;
@@ -26,5 +25,7 @@ pub mod intake;
 pub mod local;
 pub mod paging;
 pub mod ports;
-pub mod runner;
+pub mod reconciler;
+pub mod scan;
 pub mod telemetry;
+pub mod wake_up;

@@ -21,7 +21,7 @@ use tenantry::{
         tables::{TableState, TablesSettings},
         token::Tokens,
     },
-    local::host::{App, EmbeddedHost, Handler, HostSettings, ProcessHandler},
+    local::host::{AppFiles, EmbeddedHost, Handler, HostSettings, ProcessHandler},
     ports::{Listed, StateStore as _, SystemClock},
 };
 use tenantry_core::{ids::TenantId, tenant::Lease};
@@ -134,7 +134,7 @@ impl Azure {
         });
         let interval = Some(Duration::from_secs(1));
         let settings =
-            HostSettings { timer_interval: interval, ..HostSettings::new(App::embedded().unwrap()) };
+            HostSettings { timer_interval: interval, ..HostSettings::new(AppFiles::embedded().unwrap()) };
         let host = EmbeddedHost::start(settings, handler, self.queue.clone(), Arc::new(now)).await;
         let host = host.unwrap_or_else(|error| panic!("{error}\n{}", log(self.folder.path())));
         let (base, front) = serve(host.router()).await;

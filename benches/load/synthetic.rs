@@ -14,7 +14,7 @@ use tenantry::{
     intake::{Intake, Stamp, Verdict},
     local::state::LocalState,
     ports::{Alarm, Announcer, Clock as _, ETag, RequestRecord, StateStore, SystemClock, Wire, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::Blueprint,
@@ -77,7 +77,7 @@ async fn drive(url: &str) -> Outcome<()> {
 /// The program's own parts, put together as a world does it.
 struct Crew {
     intake: Intake,
-    runner: Runner,
+    reconciler: Reconciler,
     counts: Arc<Counts>,
 }
 
@@ -97,7 +97,7 @@ impl Crew {
         let stamps = vec![Stamp { value: local_stamp() }];
         Ok(Self {
             intake: Intake::new(world.clone(), DEPLOYMENT, vec![checked.blueprint], stamps),
-            runner: Runner::new(world, Settings::local(DEPLOYMENT), "bench"),
+            reconciler: Reconciler::new(world, Settings::local(DEPLOYMENT), "bench"),
             counts: Arc::clone(counts),
         })
     }
@@ -119,7 +119,7 @@ impl Crew {
             return Err(format!("a sign-up was not accepted: {answer:?}").into());
         }
         loop {
-            match self.runner.drive(&id).await? {
+            match self.reconciler.drive(&id).await? {
                 Progress::Settled(Status::Active) => return Ok(measure::millis_since(begun)),
                 Progress::Parked(at) | Progress::Held(at) => {
                     self.counts.parked.fetch_add(1, Relaxed);

@@ -23,7 +23,7 @@ use super::bridge::{ServiceBusTransport, Transport};
 use crate::{
     azure::token::Tokens,
     ports::{Alarm, Announcer},
-    telemetry::Trace,
+    wake_up::WakeUp,
 };
 
 /// The queue of requests.
@@ -83,12 +83,6 @@ impl ServiceBus {
     }
 }
 
-/// The message id of a wake-up: a queue with duplicate detection drops what is asked for twice, so that however many
-/// sweeps find a tenant overdue, one wake-up is on its way. Another due time is another id.
-pub fn wake_up_id(tenant: &TenantId, at: Timestamp) -> String {
-    format!("{tenant}@{at}")
-}
-
 /// Wake-ups as scheduled messages.
 pub struct QueueAlarm(pub ServiceBus);
 
@@ -96,17 +90,12 @@ impl Alarm for QueueAlarm {
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let broker_properties = SettableBrokerProperties {
-                message_id: Some(wake_up_id(tenant, at)),
+                message_id: Some(WakeUp::message_id(tenant, at)),
                 scheduled_enqueue_time_utc: OffsetDateTime::from_unix_timestamp(rounded_up(at)).ok(),
                 time_to_live: Some(WAKE_UP_LIFE),
                 ..SettableBrokerProperties::default()
             };
-            let mut body = json!({"tenantId": tenant});
-            if let Some(at) = Trace::current_header() {
-                body["traceparent"] = json!(at);
-            }
-            let body = body.to_string();
-            self.0.send(WAKE_UPS, &body, "application/json", broker_properties).await
+            self.0.send(WAKE_UPS, &WakeUp::new(tenant).body(), "application/json", broker_properties).await
         })
     }
 }

@@ -8,8 +8,8 @@ use std::{io::IsTerminal as _, process::ExitCode, sync::Arc, time::Duration};
 
 use super::{output, serve::stop_signal};
 use crate::{
+    app::App,
     config::Config,
-    host::routes::Routes,
     ports::{Clock as _, SystemClock},
 };
 
@@ -36,12 +36,12 @@ impl Starter {
     }
 
     /// Waits for the end, and has the drives that are under way come to one.
-    pub(super) async fn told_to_end(self, routes: Arc<Routes>) {
+    pub(super) async fn told_to_end(self, app: Arc<App>) {
         tokio::select! {
             () = stop_signal() => tracing::info!("told to end"),
             () = self.gone() => tracing::warn!("the Functions host is gone, so its handler ends"),
         }
-        routes.runner.wind_down();
+        app.reconciler.wind_down();
     }
 
     /// Returns when the host is no longer there. Nobody else would call, and what this process holds would be held in

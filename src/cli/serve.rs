@@ -21,15 +21,16 @@ use super::{
     local, output,
 };
 use crate::{
+    app::App,
     azure::{
         rights::{Finding, held},
         world::{self as azure, AzureError},
     },
     config::{AzureConfig, Config, WakeUps},
-    host::{self, routes::Routes},
+    host,
     intake::InUse,
     ports::{Clock, SystemClock, World},
-    runner::Settings,
+    reconciler::Settings,
     telemetry::fresh,
 };
 
@@ -88,13 +89,13 @@ async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> Exi
         }
         tokio::spawn(look_at_state(world.clone()));
         let process = format!("azure-{}", fresh().simple());
-        let routes = Routes::new(world, settings, blueprints, azure.stamps.clone(), process)
+        let app = App::new(world, settings, blueprints, azure.stamps.clone(), process)
             .healing(&config.heal)
             .taking_events_of(config.event_topics.clone());
-        let routes = Arc::new(routes);
-        tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&routes)));
+        let app = Arc::new(app);
+        tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&app)));
         tracing::info!(port = config.handler_port, world = "azure", "serving");
-        Ok(host::serve(listener, routes.clone(), starter.told_to_end(routes)).await?)
+        Ok(host::serve(listener, app.clone(), starter.told_to_end(app)).await?)
     }
     .await;
     starter.ended(served).await
@@ -114,10 +115,10 @@ const RIGHTS_LAG: Duration = Duration::from_secs(600);
 /// Says what the identities lack and what they hold too much. It ends nothing: messages that are taken in are kept, tenants
 /// that lack a right stop with its name and can be retried, while a handler that ended would let the host give the
 /// messages up. It comes again until nothing is missing.
-async fn look_at_rights(azure: AzureConfig, routes: Arc<Routes>) {
-    let clock = &routes.world.clock;
+async fn look_at_rights(azure: AzureConfig, app: Arc<App>) {
+    let clock = &app.world.clock;
     loop {
-        let (in_use, whole) = in_use(&azure, &routes).await;
+        let (in_use, whole) = in_use(&azure, &app).await;
         if let Some((permissions, stamps)) = needed(&azure, in_use) {
             let azure = AzureConfig { stamps, ..azure.clone() };
             if enough(&azure, clock, &permissions).await && whole {
@@ -129,9 +130,9 @@ async fn look_at_rights(azure: AzureConfig, routes: Arc<Routes>) {
 }
 
 /// What is offered and what tenants are made of, and whether that is all; only what is offered while the state is away.
-async fn in_use(azure: &AzureConfig, routes: &Routes) -> (Vec<InUse>, bool) {
-    let catalogue = routes.intake.catalogue();
-    match catalogue.in_use(routes.world.store.as_ref(), &azure.stamps).await {
+async fn in_use(azure: &AzureConfig, app: &App) -> (Vec<InUse>, bool) {
+    let catalogue = app.intake.catalogue();
+    match catalogue.in_use(app.world.store.as_ref(), &azure.stamps).await {
         Ok(in_use) => (in_use, true),
         Err(error) => {
             tracing::warn!(error = %error, "what tenants are made of is not known: rights are compared for what is offered");

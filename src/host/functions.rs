@@ -16,7 +16,7 @@
 //!
 //! # `host.json`
 //! - `functionTimeout` of ten minutes, because a timeout kills the whole handler and everything in flight: it is the
-//!   net below the runner's own, shorter deadline, and the greatest value that every hosting plan accepts.
+//!   net below the reconciler's own, shorter deadline, and the greatest value that every hosting plan accepts.
 //! - `maxAutoLockRenewalDuration` above `functionTimeout`: renewal that ends earlier lets a second copy of a message
 //!   start while the first still runs.
 //! - `autoCompleteMessages` stays true: a custom handler has no way to settle a message by itself.

@@ -19,9 +19,7 @@ pub mod functions;
 mod http_call;
 mod invocation;
 pub mod late;
-mod quarantine;
 pub mod reply;
-pub mod routes;
 pub mod server;
 mod trace;
 

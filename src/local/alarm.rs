@@ -5,13 +5,12 @@ use std::sync::Arc;
 use azure_sim::queue::{NewMessage, Queue};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use serde_json::json;
 use tenantry_core::{ids::TenantId, steps::Failure};
 
 use crate::{
-    azure::service_bus::{WAKE_UPS, wake_up_id},
+    azure::service_bus::WAKE_UPS,
     ports::{Alarm, Clock},
-    telemetry::Trace,
+    wake_up::WakeUp,
 };
 
 /// The alarm of the local world.
@@ -30,12 +29,8 @@ impl QueueAlarm {
 impl Alarm for QueueAlarm {
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let mut body = json!({"tenantId": tenant});
-            if let Some(at) = Trace::current_header() {
-                body["traceparent"] = json!(at);
-            }
-            let body = body.to_string().into_bytes();
-            let message_id = Some(wake_up_id(tenant, at));
+            let body = WakeUp::new(tenant).body().into_bytes();
+            let message_id = Some(WakeUp::message_id(tenant, at));
             let message = NewMessage { message_id, body, enqueue_at: Some(at), ..NewMessage::default() };
             let sent = self.queue.send(WAKE_UPS, message, self.clock.now()).await;
             sent.map(|_| ()).map_err(|error| Failure::not_sent(error.to_string()))

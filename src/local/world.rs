@@ -1,4 +1,4 @@
-//! Puts the local world together: state and queue in one file, the simulated Azure in another, the handler's routes,
+//! Puts the local world together: state and queue in one file, the simulated Azure in another, the app of the handler,
 //! and the embedded host that drives them over HTTP.
 
 use std::{
@@ -31,19 +31,20 @@ use super::{
     alarm::QueueAlarm,
     clock::SteadyClock,
     folder::{Folder, FolderError},
-    host::{App, AppError, EmbeddedHost, Handler, HostError, HostSettings},
+    host::{AppError, AppFiles, EmbeddedHost, Handler, HostError, HostSettings},
     pair::{self, Misfit, Shown},
     probe::prober,
     state::LocalState,
 };
 use crate::{
+    app::App,
     azure::{event_grid::EventGrid, wire::HttpWire},
     config::Isolation,
-    host::{bind, routes::Routes, serve},
+    host::{bind, serve},
     intake::Catalogue,
     local::access,
     ports::{Clock as _, Listed, StateStore as _, StoreError, Stored, Wire, World},
-    runner::Settings,
+    reconciler::Settings,
     telemetry::fresh,
 };
 
@@ -122,7 +123,7 @@ pub struct LocalWorld {
     /// The simulated Azure.
     pub cloud: Cloud,
     /// What the functions do.
-    pub routes: Arc<Routes>,
+    pub app: Arc<App>,
     /// The clock of all of it.
     pub clock: Arc<SteadyClock>,
     _cloud_server: AbortOnDrop,
@@ -174,12 +175,12 @@ impl LocalWorld {
                 tracing::error!(error = %error, "the simulated Azure has stopped");
             }
         }));
-        let mut runner_settings = Settings::local(&settings.deployment);
-        runner_settings.isolation = settings.isolation;
-        runner_settings.policy.visibility = settings.speed.replication_lag() * 2;
+        let mut reconciler_settings = Settings::local(&settings.deployment);
+        reconciler_settings.isolation = settings.isolation;
+        reconciler_settings.policy.visibility = settings.speed.replication_lag() * 2;
         let url = url.parse().map_err(|_| std::io::Error::other("the address is no URL"))?;
-        let wire: Arc<dyn Wire> = Arc::new(HttpWire::simulated(&url, runner_settings.request_timeout)?);
-        let prober = prober(&cloud, &url, clock.clone(), runner_settings.request_timeout)?;
+        let wire: Arc<dyn Wire> = Arc::new(HttpWire::simulated(&url, reconciler_settings.request_timeout)?);
+        let prober = prober(&cloud, &url, clock.clone(), reconciler_settings.request_timeout)?;
         let world = World {
             store: Arc::new(state.clone()),
             wire: Arc::clone(&wire),
@@ -190,17 +191,17 @@ impl LocalWorld {
         };
         let process = format!("local-{}", std::process::id());
         let stamps = vec![local_stamp()];
-        let routes = Routes::new(world.clone(), runner_settings, settings.blueprints, stamps, process);
-        let routes = Arc::new(routes.taking_events_of(settings.event_topics));
+        let app = App::new(world.clone(), reconciler_settings, settings.blueprints, stamps, process);
+        let app = Arc::new(app.taking_events_of(settings.event_topics));
         if let Some(held) = fitted.adopt {
-            adopt(&routes, &fitted.mark, &held).await?;
+            adopt(&app, &fitted.mark, &held).await?;
         }
         let marker = AbortOnDrop(tokio::spawn(keep_marked(state, cloud.clone(), fitted.mark, clock.clone())));
         Ok(Self {
             world,
             queue,
             cloud,
-            routes,
+            app,
             clock,
             _cloud_server: cloud_server,
             _marker: marker,
@@ -211,8 +212,8 @@ impl LocalWorld {
     /// The same, having drift of these classes put right. To be said before anything else holds the functions.
     #[must_use]
     pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
-        if let Some(routes) = Arc::get_mut(&mut self.routes) {
-            routes.scanner.heal(heal);
+        if let Some(app) = Arc::get_mut(&mut self.app) {
+            app.drift_scanner.heal(heal);
         }
         self
     }
@@ -222,17 +223,17 @@ impl LocalWorld {
     /// # Errors
     /// [`LocalError`] when the handler can't be started.
     pub async fn host(&self) -> Result<EmbeddedHost, LocalError> {
-        let routes = Arc::clone(&self.routes);
+        let app = Arc::clone(&self.app);
         let start = Arc::new(move |listener: TcpListener| {
-            let routes = Arc::clone(&routes);
+            let app = Arc::clone(&app);
             tokio::spawn(async move {
-                if let Err(error) = serve(listener, routes, std::future::pending()).await {
+                if let Err(error) = serve(listener, app, std::future::pending()).await {
                     tracing::error!(error = %error, "the handler has stopped");
                 }
             })
         });
         let settings =
-            HostSettings { timer_interval: Some(SWEEP_INTERVAL), ..HostSettings::new(App::embedded()?) };
+            HostSettings { timer_interval: Some(SWEEP_INTERVAL), ..HostSettings::new(AppFiles::embedded()?) };
         let clock = Arc::clone(&self.clock);
         let clock = Arc::new(move || clock.now());
         Ok(EmbeddedHost::start(settings, Handler::InProcess(start), self.queue.clone(), clock).await?)
@@ -272,8 +273,8 @@ async fn fit(state: &LocalState, cloud: &Cloud, settings: &LocalSettings) -> Res
 
 /// Has every tenant of a state that is not believed looked at, or removed where nothing is left of it. Until that is done
 /// none is shown as it was recorded.
-async fn adopt(routes: &Routes, mark: &Mark, held: &Held) -> Result<(), StoreError> {
-    let (store, mut known, mut after) = (&routes.world.store, Held::new(), None);
+async fn adopt(app: &App, mark: &Mark, held: &Held) -> Result<(), StoreError> {
+    let (store, mut known, mut after) = (&app.world.store, Held::new(), None);
     loop {
         let rows = store.list(after.as_ref(), 100).await?;
         let Some(last) = rows.last() else { break };
@@ -287,7 +288,7 @@ async fn adopt(routes: &Routes, mark: &Mark, held: &Held) -> Result<(), StoreErr
                 "schema": "tenantry.request/1", "requestId": format!("adopt-{}-{id}", mark.pair),
                 "action": action, "tenantId": id,
             });
-            let _ = routes.intake.take_in(request.to_string().as_bytes()).await?;
+            let _ = app.intake.take_in(request.to_string().as_bytes()).await?;
             if let Some(Stored { value: mut tenant, etag }) = store.load(id).await? {
                 tenant.status = engine::working(action, tenant.goal);
                 store.save(&tenant, Some(&etag)).await?;

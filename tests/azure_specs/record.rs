@@ -6,11 +6,11 @@ use azure_sim::Speed;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
-    audit::Auditor,
     config::Isolation,
     intake::Verdict,
     ports::{Wire, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
+    scan::IsolationScanner,
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -115,8 +115,9 @@ impl Life {
                 ready = world.store.load(&id).await.unwrap();
                 // Of many tenants a proof asks for what a single one's does not.
                 let tenant = ready.clone().unwrap().value;
-                let reports =
-                    Auditor::new(world.clone(), &Isolation::default()).verify(&as_three(tenant)).await;
+                let reports = IsolationScanner::new(world.clone(), &Isolation::default())
+                    .verify(&as_three(tenant))
+                    .await;
                 assert_eq!(reports[0].verdict, IsolationVerdict::Verified, "{reports:#?}");
                 if let Some(ready) = ready.as_ref().filter(|_| self.deleted_by_hand) {
                     let app_id = ready.value.exports["applicationId"].as_str().unwrap();
@@ -143,9 +144,9 @@ fn left_out(request: &Request) -> bool {
 
 /// Drives a tenant until nothing is left to do.
 async fn rest(lab: &Lab, world: &World, id: &TenantId) -> Status {
-    let runner = Runner::new(world.clone(), Settings::local("local"), "recorder".to_owned());
+    let reconciler = Reconciler::new(world.clone(), Settings::local("local"), "recorder".to_owned());
     for _ in 0..400 {
-        match runner.drive(id).await.unwrap() {
+        match reconciler.drive(id).await.unwrap() {
             Progress::Settled(status) => return status,
             Progress::Parked(at) | Progress::Held(at) => lab.clock.jump_to(at),
             other => panic!("{id}: {other:?}"),

@@ -122,13 +122,13 @@ async fn deliver(
     trigger: Trigger,
     about: Option<usize>,
 ) -> Delivered {
-    let (owner, routes) = loop {
+    let (owner, app) = loop {
         let chosen = {
             let workers = shared.workers();
             let alive: Vec<_> = workers.iter().filter(|worker| worker.alive).collect();
             (!alive.is_empty()).then(|| {
                 let index = usize::try_from(shared.faults().below(alive.len() as u64)).unwrap_or(0);
-                (alive[index].owner, Arc::clone(&alive[index].routes))
+                (alive[index].owner, Arc::clone(&alive[index].app))
             })
         };
         match chosen {
@@ -142,7 +142,7 @@ async fn deliver(
     let end = OnDrop(Arc::clone(&slot));
     let world = Arc::clone(shared);
     shared.hub.spawn(owner, about, async move {
-        let answer = routes.call(invocation).await;
+        let answer = app.call(invocation).await;
         world.perhaps_die(owner, "C10 before acknowledgement").await;
         end.0.put(Some(answer));
     });

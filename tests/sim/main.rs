@@ -1,4 +1,4 @@
-//! The simulator: the real intake, engine, steps, runner, announcer and sweep, in one thread at virtual time, against
+//! The simulator: the real intake, engine, steps, reconciler, announcer and sweep, in one thread at virtual time, against
 //! a broker, a store and an Azure that fail in every way that docs/trust.md names. A seed is a whole world.
 //!
 //! `cargo test --test sim` runs few seeds; `cargo xtask sim --seeds 10000` many, `cargo xtask sim --seed 4711` one,

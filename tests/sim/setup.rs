@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tenantry::runner::Settings;
+use tenantry::reconciler::Settings;
 
 use super::{
     exec::Millis,

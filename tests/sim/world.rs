@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tenantry::{host::routes::Routes, ports::World};
+use tenantry::{app::App, ports::World};
 use tenantry_core::{
     blueprint::Blueprint,
     ids::TenantId,
@@ -38,7 +38,7 @@ const APART: Millis = 3_000;
 pub(crate) struct Worker {
     pub(crate) owner: Owner,
     pub(crate) name: String,
-    pub(crate) routes: Arc<Routes>,
+    pub(crate) app: Arc<App>,
     pub(crate) alive: bool,
     skew: Arc<AtomicI64>,
 }
@@ -242,14 +242,14 @@ impl Shared {
         };
         let version = usize::from(self.plan.versions && rng.permille(500));
         let blueprint = self.blueprints[2 * usize::from(self.plan.proved) + version].clone();
-        let routes = Routes::new(
+        let app = App::new(
             world,
             self.plan.setup.settings(),
             vec![blueprint],
             vec![stamp(self.plan.azure.short_roles)],
             name.clone(),
         );
-        Worker { owner, name, routes: Arc::new(routes), alive: true, skew }
+        Worker { owner, name, app: Arc::new(app), alive: true, skew }
     }
 
     /// The process is killed here, perhaps: whoever calls has to expect never to go on.

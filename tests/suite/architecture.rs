@@ -13,13 +13,14 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["main"],
     &["cli"],
+    &["local"],
+    &["app"],
     &["host"],
-    &["api", "local"],
-    &["runner", "intake", "azure"],
-    &["audit"],
+    &["reconciler", "intake", "azure"],
+    &["scan"],
     // Lists, page after page, over the wire.
     &["paging"],
-    &["ports"],
+    &["ports", "wake_up"],
     &["config"],
     &["telemetry"],
 ];
@@ -59,13 +60,6 @@ const SIMULATED_AZURE_FLOORS: &[&[&str]] = &[
     &["error", "queue", "stamp"],
     &["db", "path", "chaos", "flaws", "subscribers", "digest", "pause"],
 ];
-
-/// Who uses what does not stand below it: file, part used, why.
-const EXCEPTIONS: [(&str, &str, &str); 1] = [(
-    "local/world.rs",
-    "host",
-    "puts a whole local world together, the handler's routes too, so that `serve` and `local` differ in nothing",
-)];
 
 /// What of the program has no I/O, no clock, no randomness and no async, besides the core: the files of the intake that
 /// judge a message.
@@ -146,21 +140,20 @@ impl Source {
 
 #[test]
 fn a_part_uses_only_what_stands_below_it() {
-    let mut wrong = climbers(&sources(), FLOORS, &EXCEPTIONS);
-    wrong.extend(climbers(&core(), CORE_FLOORS, &[]));
-    wrong.extend(climbers(&simulated_azure(), SIMULATED_AZURE_FLOORS, &[]));
+    let mut wrong = climbers(&sources(), FLOORS);
+    wrong.extend(climbers(&core(), CORE_FLOORS));
+    wrong.extend(climbers(&simulated_azure(), SIMULATED_AZURE_FLOORS));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Who uses what does not stand below it.
-fn climbers(sources: &[Source], floors: &[&[&str]], exceptions: &[(&str, &str, &str)]) -> Vec<String> {
+fn climbers(sources: &[Source], floors: &[&[&str]]) -> Vec<String> {
     let floor_of: BTreeMap<&str, usize> = floors
         .iter()
         .enumerate()
         .flat_map(|(floor, parts)| parts.iter().map(move |part| (*part, floor)))
         .collect();
     let mut wrong = Vec::new();
-    let mut exceptions_met = BTreeSet::new();
     for source in sources.iter().filter(|source| source.path != "lib.rs") {
         let part = source.part();
         let Some(floor) = floor_of.get(part) else {
@@ -169,18 +162,11 @@ fn climbers(sources: &[Source], floors: &[&[&str]], exceptions: &[(&str, &str, &
         };
         for used in used_by(&source.code) {
             let below = floor_of.get(used.as_str()).is_some_and(|other| other > floor);
-            let exception =
-                exceptions.iter().position(|(path, other, _)| *path == source.path && *other == used);
-            exceptions_met.extend(exception);
-            if used != part && !below && exception.is_none() {
+            if used != part && !below {
                 wrong.push(format!("{} uses {used}, which does not stand below {part}", source.path));
             }
         }
     }
-    let idle = exceptions.iter().enumerate().filter(|(at, _)| !exceptions_met.contains(at));
-    wrong.extend(
-        idle.map(|(_, (path, used, _))| format!("{path} no longer uses {used}: strike the exception")),
-    );
     wrong
 }
 
@@ -295,9 +281,9 @@ fn the_crate_documentation_names_every_folder() {
 #[test]
 fn the_reader_of_imports_sees_all_forms() {
     let code = "use crate::{\n    ids::TenantId,\n    steps::{self, Api},\n    tenant,\n};\nuse crate::ports;\n\
-                fn f() -> crate::runner::Progress { tenantry::cli::run() }";
+                fn f() -> crate::reconciler::Progress { tenantry::cli::run() }";
     let seen: Vec<_> = used_by(code).into_iter().collect();
-    assert_eq!(seen, ["cli", "ids", "ports", "runner", "steps", "tenant"]);
+    assert_eq!(seen, ["cli", "ids", "ports", "reconciler", "steps", "tenant"]);
 }
 
 /// The parts that a piece of code names, behind `crate::` or, in the binary, behind the crate's name.

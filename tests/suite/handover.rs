@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tenantry::{
     host::{Answer, Functions, Invocation, bind, serve, server::FAREWELL},
     ports::{Alarm, Clock, Wire, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -92,7 +92,7 @@ async fn a_drive_that_waits_in_place_keeps_its_tenant_for_as_long() {
     });
     let world = World { wire: wire.clone(), ..lab.world.clone() };
     let patient = Settings { budget: Duration::from_secs(3600), ..Settings::azure("local") };
-    let _ = Runner::new(world, patient, "patient").drive(&id).await.unwrap();
+    let _ = Reconciler::new(world, patient, "patient").drive(&id).await.unwrap();
     assert!(lab.world.clock.now() > wire.begun + Duration::from_secs(300), "nothing was waited for");
     assert_eq!(wire.lost.load(Ordering::Relaxed), 0, "it went on after its lease had ended");
 }
@@ -108,23 +108,23 @@ async fn a_drive_that_waits_in_place_parks_its_tenant_for_others() {
     let id = Lab::intake(&world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
 
     let patient = Settings { budget: Duration::from_secs(3600 * 24 * 300), ..Settings::azure("local") };
-    let runner = Arc::new(Runner::new(world, patient, "told"));
+    let reconciler = Arc::new(Reconciler::new(world, patient, "told"));
     let drive = tokio::spawn({
-        let (runner, id) = (Arc::clone(&runner), id.clone());
-        async move { runner.drive(&id).await.unwrap() }
+        let (reconciler, id) = (Arc::clone(&reconciler), id.clone());
+        async move { reconciler.drive(&id).await.unwrap() }
     });
     waits.notified().await;
-    runner.wind_down();
+    reconciler.wind_down();
     assert!(matches!(drive.await.unwrap(), Progress::Parked(_)));
     let tenant = lab.world.store.load(&id).await.unwrap().unwrap().value;
     assert_eq!(tenant.lease, None, "nobody has to wait for the end of a lease");
     assert!(tenant.due_at.is_some());
 
-    let again = runner.drive(&id).await.unwrap();
+    let again = reconciler.drive(&id).await.unwrap();
     assert!(matches!(again, Progress::Parked(_)), "{again:?}");
     let journal = lab.sim("journal").await;
     let before = journal.as_array().unwrap().len();
-    assert!(matches!(runner.drive(&id).await.unwrap(), Progress::Parked(_)));
+    assert!(matches!(reconciler.drive(&id).await.unwrap(), Progress::Parked(_)));
     let journal = lab.sim("journal").await;
     assert_eq!(journal.as_array().unwrap().len(), before, "nothing new is begun");
 }
@@ -147,12 +147,12 @@ async fn whoever_finds_another_at_work_comes_again_when_that_ones_lease_ends() {
     let body = signup("contoso").to_string();
     let id = Lab::intake(&lab.world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
     let gremlin = Gremlin::new(Trouble::DeathBeforeChange, 1);
-    let mortal = Runner::new(gremlin.haunt(&lab.world), Settings::azure("local"), "mortal");
+    let mortal = Reconciler::new(gremlin.haunt(&lab.world), Settings::azure("local"), "mortal");
     assert!(gremlin.mortal(mortal.drive(&id)).await.is_none());
 
     let notebook = Arc::<Notebook>::default();
     let world = World { alarm: notebook.clone(), ..lab.world.clone() };
-    let held = Runner::new(world, Settings::azure("local"), "next").drive(&id).await.unwrap();
+    let held = Reconciler::new(world, Settings::azure("local"), "next").drive(&id).await.unwrap();
     let lease = lab.world.store.load(&id).await.unwrap().unwrap().value.lease.unwrap();
     let ended = lease.until + Settings::azure("local").skew;
     assert_eq!(held, Progress::Held(ended));
@@ -191,15 +191,15 @@ async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
     let settings = Settings { budget: Duration::ZERO, ..Settings::azure("local") };
     let many = usize::try_from(settings.policy.max_failures).unwrap() + 2;
     let world = World { wire: jam.clone(), ..lab.world.clone() };
-    let runners: Vec<Runner> =
-        (0..many).map(|n| Runner::new(world.clone(), settings.clone(), format!("worker-{n}"))).collect();
+    let runners: Vec<Reconciler> =
+        (0..many).map(|n| Reconciler::new(world.clone(), settings.clone(), format!("worker-{n}"))).collect();
     let all_wait = async {
         while jam.waiting.load(Ordering::SeqCst) < many * roots {
             tokio::task::yield_now().await;
         }
         jam.over.notify_waiters();
     };
-    let (ends, ()) = join(join_all(runners.iter().map(|runner| runner.drive(&id))), all_wait).await;
+    let (ends, ()) = join(join_all(runners.iter().map(|reconciler| reconciler.drive(&id))), all_wait).await;
     assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Parked(_) | Progress::Held(_)))), "{ends:?}");
     for (name, record) in load().await.steps {
         assert!(record.failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");

@@ -18,7 +18,7 @@ use tenantry::{
         functions::{Function, Kind},
         late,
     },
-    local::host::{App, TriggerKind},
+    local::host::{AppFiles, TriggerKind},
 };
 
 fn read(path: &str) -> String {
@@ -32,7 +32,7 @@ fn json(path: &str) -> Value {
 
 /// The queues that functions are triggered by, and whether they have sessions; dead letters belong to their queue.
 fn triggering_queues() -> BTreeMap<String, bool> {
-    let app = App::embedded().unwrap();
+    let app = AppFiles::embedded().unwrap();
     let triggers = app.functions.iter().map(tenantry::local::host::FunctionFile::trigger);
     let queues =
         triggers.filter_map(|trigger| Some((trigger.queue_name.clone()?, trigger.is_sessions_enabled)));
@@ -42,8 +42,8 @@ fn triggering_queues() -> BTreeMap<String, bool> {
 #[test]
 fn function_files_host_file_and_table_say_the_same() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let app = App::embedded().unwrap();
-    assert_eq!(app, App::read(root).unwrap(), "a function folder is not compiled in");
+    let app = AppFiles::embedded().unwrap();
+    assert_eq!(app, AppFiles::read(root).unwrap(), "a function folder is not compiled in");
     let mut named: Vec<&str> = Function::ALL.into_iter().map(Function::name).collect();
     named.sort_unstable();
     assert_eq!(named, app.functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>());

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tenantry::{
     azure::wire::HttpWire,
     ports::{Wire, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -165,10 +165,10 @@ async fn live(sample: &str, at: usize, lie: Lie, carries_out: bool) -> Life {
     let body = signup(sample).to_string();
     let taken = Lab::intake(&world, &blueprint).take_in(body.as_bytes()).await.unwrap();
     let id = taken.tenant_id.unwrap();
-    let runner = Runner::new(world.clone(), Settings::local("local"), "lied-to");
+    let reconciler = Reconciler::new(world.clone(), Settings::local("local"), "lied-to");
     let mut status = Status::Requested;
     for _ in 0..200 {
-        match runner.drive(&id).await.unwrap() {
+        match reconciler.drive(&id).await.unwrap() {
             Progress::Settled(settled) => {
                 status = settled;
                 break;

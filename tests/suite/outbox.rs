@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
     ports::{Announcer, Clock, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::Blueprint,
@@ -60,11 +60,11 @@ async fn silence(span: Duration) -> (Duration, usize) {
     });
     let answer = Lab::intake(&world, &blueprint).take_in(body.to_string().as_bytes()).await.unwrap();
     let id = answer.tenant_id.unwrap_or_else(|| panic!("{:?}", answer.faults));
-    let runner = Runner::new(world, Settings::azure("local"), "worker");
-    let mut progress = runner.drive(&id).await.unwrap();
+    let reconciler = Reconciler::new(world, Settings::azure("local"), "worker");
+    let mut progress = reconciler.drive(&id).await.unwrap();
     while let Progress::Parked(at) = progress {
         lab.clock.jump_to(at);
-        progress = runner.drive(&id).await.unwrap();
+        progress = reconciler.drive(&id).await.unwrap();
     }
     assert_eq!(progress, Progress::Settled(Status::Active));
     let told = lab.subscribers.told();

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use azure_sim::Speed;
 use tenantry::{
     ports::{SystemClock, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -33,7 +33,7 @@ async fn saves_of(sample: &str) -> (usize, usize) {
     // As in Azure, and so long a budget that nothing is parked.
     let gather = Settings::azure("local").gather;
     let settings = Settings { budget: Duration::from_secs(60), gather, ..Settings::local("local") };
-    let progress = Runner::new(world.clone(), settings, "counted").drive(&id).await.unwrap();
+    let progress = Reconciler::new(world.clone(), settings, "counted").drive(&id).await.unwrap();
     assert_eq!(progress, Progress::Settled(Status::Active));
     let depth = world.store.load(&id).await.unwrap().unwrap().value.plan.depth();
     let saves = counting.saves();

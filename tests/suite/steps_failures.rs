@@ -69,7 +69,7 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (409, "MissingSubscriptionRegistration", NeedsProvider),
     (400, "NoRegisteredProviderFound", NeedsProvider),
     (409, "InvalidSubscriptionRegistrationState", NeedsProvider),
-    // Done already; the runner takes it for success, and the look finds the assignment.
+    // Done already; the reconciler takes it for success, and the look finds the assignment.
     (409, "RoleAssignmentExists", Wait),
     // A soft-deleted object, or somebody else's, holds the name.
     (409, "FlagMustBeSetForRestore", NameHeld),

@@ -9,11 +9,12 @@ use azure_sim::local_stamp;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
-    audit::Auditor,
+    app::App,
     config::{Isolation, Quarantine},
-    host::{Answer, Functions as _, Invocation, Trigger, functions::Function, routes::Routes},
+    host::{Answer, Functions as _, Invocation, Trigger, functions::Function},
     ports::{Listed, Wire, World},
-    runner::Settings,
+    reconciler::Settings,
+    scan::IsolationScanner,
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -195,7 +196,7 @@ async fn bent_for(
     let clock = Jumping::new();
     let world = World { wire: Arc::clone(&wire) as Arc<dyn Wire>, clock, ..stage.local.world.clone() };
     let (tenants, _) = Listed::sorted_out(world.store.list(None, most).await.unwrap());
-    let reports = Auditor::new(world, &Isolation::default()).verify(&tenants).await;
+    let reports = IsolationScanner::new(world, &Isolation::default()).verify(&tenants).await;
     let asked = wire.asked.lock().unwrap().clone();
     (reports, asked)
 }
@@ -297,7 +298,7 @@ async fn every_process_goes_on_where_the_last_one_stopped() {
     let mut seen = Vec::new();
     for _ in 0..=SAMPLES.len() {
         // Each run is another process's, as it is where nothing lives from one tick to the next.
-        let auditor = Auditor::new(stage.local.world.clone(), &Isolation::default());
+        let auditor = IsolationScanner::new(stage.local.world.clone(), &Isolation::default());
         let (reports, _) = auditor.run(1).await.unwrap();
         seen.extend(reports.iter().map(|report| report.tenant_id.to_string()));
     }
@@ -317,7 +318,7 @@ async fn credentials(stage: &Stage, tenant: &str) -> (String, Vec<Value>) {
 #[tokio::test]
 async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     let stage = active().await;
-    let auditor = Auditor::new(
+    let auditor = IsolationScanner::new(
         stage.local.world.clone(),
         &Isolation { quarantine: Quarantine::TakeBack, ..Isolation::default() },
     );
@@ -351,7 +352,7 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     assert_eq!(credentials(&stage, SAMPLES[0]).await.1, declared);
     assert_eq!(stage.get("/_sim/objects").await, before, "nothing else was touched");
     // The violation and its end are both told, by whoever drives the tenant next: this process or the sweep.
-    let _ = stage.local.routes.runner.drive(&SAMPLES[0].parse().unwrap()).await;
+    let _ = stage.local.app.reconciler.drive(&SAMPLES[0].parse().unwrap()).await;
     let ends_with = ["tenant.isolation.violated", "tenant.isolation.verified"];
     let events = testkit::until("both are told", async || {
         let events = stage.events(SAMPLES[0]).await;
@@ -429,7 +430,7 @@ async fn audited(stage: &Stage) -> Vec<String> {
     let isolation = Isolation { quarantine: Quarantine::Suspend, ..Isolation::default() };
     let settings = Settings { isolation, ..Settings::local("local") };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let routes = Routes::new(
+    let app = App::new(
         stage.local.world.clone(),
         settings,
         vec![blueprint],
@@ -438,7 +439,7 @@ async fn audited(stage: &Stage) -> Vec<String> {
     );
     let function = Function::named("audit").unwrap();
     let trigger = Trigger::parse(function, br#"{"Data": {"timer": {}}, "Metadata": {}}"#).unwrap();
-    let answer = routes.call(Invocation { function, id: None, traceparent: None, trigger }).await;
+    let answer = app.call(Invocation { function, id: None, traceparent: None, trigger }).await;
     match answer {
         Answer::Done { logs } => logs,
         other @ (Answer::Http { .. } | Answer::TryAgain { .. }) => panic!("{other:?}"),
@@ -620,7 +621,7 @@ async fn quarantine_never_suspends_by_a_report_that_was_overtaken_nor_whom_only_
 #[tokio::test]
 async fn quarantine_leaves_a_tenant_that_was_changed_after_the_look() {
     let stage = active().await;
-    let intake = &stage.local.routes.intake;
+    let intake = &stage.local.app.intake;
     let id: TenantId = SAMPLES[0].parse().unwrap();
     let version = stage.tenant(SAMPLES[0]).await["version"].as_u64().unwrap();
     let stale = intake.quarantine(&id, version - 1, "sha256:evidence").await.unwrap().unwrap();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
 use tenantry::{
-    host::{Answer, Functions as _, Invocation, Trigger, functions::Function, routes::Routes},
+    app::App,
+    host::{Answer, Functions as _, Invocation, Trigger, functions::Function},
     ports::{Listed, World},
-    runner::Settings,
+    reconciler::Settings,
 };
 use tenantry_core::blueprint::{Blueprint, DEFAULT};
 
@@ -29,7 +30,7 @@ fn delivery() -> Value {
     ])
 }
 
-async fn deliver(routes: &Routes) -> (u16, Value) {
+async fn deliver(app: &App) -> (u16, Value) {
     let request = json!({
         "Url": "http://localhost/api/events", "Method": "POST", "Query": {}, "Params": {},
         "Headers": {"aeg-event-type": ["Notification"]}, "Body": delivery().to_string(),
@@ -38,7 +39,7 @@ async fn deliver(routes: &Routes) -> (u16, Value) {
     let function = Function::named("events").unwrap();
     let trigger = Trigger::parse(function, envelope.as_bytes()).unwrap();
     let call = Invocation { function, id: None, traceparent: None, trigger };
-    let Answer::Http { status, body, .. } = routes.call(call).await else { panic!("no answer") };
+    let Answer::Http { status, body, .. } = app.call(call).await else { panic!("no answer") };
     (status, serde_json::from_str(&body).unwrap())
 }
 
@@ -52,35 +53,35 @@ async fn state(lab: &Lab) -> (Vec<Value>, Vec<String>) {
     (tenants.iter().map(|tenant| json!(tenant)).collect(), told)
 }
 
-fn routes(lab: &Lab, fails_at: usize) -> (Routes, Arc<Wrapped<Moody>>) {
+fn app(lab: &Lab, fails_at: usize) -> (App, Arc<Wrapped<Moody>>) {
     let store = Arc::new(Moody::new(Arc::clone(&lab.world.store), fails_at));
     let world = World { store: store.clone(), ..lab.world.clone() };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let routes = Routes::new(world, Settings::local("local"), vec![blueprint], vec![local_stamp()], "worker");
-    (routes.taking_events_of(vec![TOPIC.to_owned()]), store)
+    let app = App::new(world, Settings::local("local"), vec![blueprint], vec![local_stamp()], "worker");
+    (app.taking_events_of(vec![TOPIC.to_owned()]), store)
 }
 
 #[tokio::test]
 async fn what_could_not_be_saved_comes_again_and_the_rest_is_not_done_twice() {
     let taken = (200, json!({"accepted": 2, "replayed": 0, "rejected": 1}));
     let lab = Lab::new(Speed::Max).await;
-    let (undisturbed, store) = routes(&lab, 0);
+    let (undisturbed, store) = app(&lab, 0);
     assert_eq!(deliver(&undisturbed).await, taken);
     let (wanted, calls) = (state(&lab).await, store.0.asked());
     assert_eq!((wanted.0.len(), wanted.1.len()), (2, 1), "two tenants and one refusal: {wanted:#?}");
     let mut again = 0;
     for fails_at in 1..=calls {
         let lab = Lab::new(Speed::Max).await;
-        let (routes, _) = routes(&lab, fails_at);
-        let (status, body) = deliver(&routes).await;
+        let (app, _) = app(&lab, fails_at);
+        let (status, body) = deliver(&app).await;
         if status == 200 {
             // It failed where only the telling of a refusal was in the way; the sweep will tell it.
-            routes.runner.sweep().await.unwrap();
+            app.reconciler.sweep().await.unwrap();
             assert_eq!(state(&lab).await, wanted, "at {fails_at}");
             continue;
         }
         assert_eq!((status, &body["title"]), (503, &json!("state unavailable")), "at {fails_at}");
-        let (status, body) = deliver(&routes).await;
+        let (status, body) = deliver(&app).await;
         let count = |name: &str| body[name].as_u64().unwrap();
         assert_eq!((status, count("rejected")), (200, 1), "at {fails_at}");
         assert_eq!(count("accepted") + count("replayed"), 2, "at {fails_at}: {body}");

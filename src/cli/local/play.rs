@@ -147,7 +147,7 @@ async fn play(
     }
     deliveries.abort();
     front.abort();
-    local.routes.runner.wind_down();
+    local.app.reconciler.wind_down();
     end(FAREWELL, async {
         host.stop().await;
         local.cloud.flush().await

@@ -69,7 +69,7 @@ impl Watch {
     /// Says which files repeat earlier requests; to be called before they are handed in.
     pub(super) async fn tell_repeats(&mut self, local: &LocalWorld) -> Result<(), StoreError> {
         for entry in &mut self.entries {
-            let answer = local.routes.intake.answer_to(&entry.body).await?;
+            let answer = local.app.intake.answer_to(&entry.body).await?;
             entry.repeats = answer.is_some();
             let Some(answer) = answer.filter(|_| !self.json) else { continue };
             let first = answer
@@ -86,7 +86,7 @@ impl Watch {
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             if entry.answer.is_none() {
-                entry.answer = local.routes.intake.answer_to(&entry.body).await?;
+                entry.answer = local.app.intake.answer_to(&entry.body).await?;
                 if let Some(answer) =
                     entry.answer.clone().filter(|answer| answer.verdict != Verdict::Accepted)
                 {

@@ -39,8 +39,8 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
         let wake_ups = local.host().await?;
         tracing::info!(port = config.handler_port, world = "local", "serving");
         let (told, was_told) = oneshot::channel::<()>();
-        let ending = starter.told_to_end(local.routes.clone());
-        let served = host::serve(listener, local.routes.clone(), async move {
+        let ending = starter.told_to_end(local.app.clone());
+        let served = host::serve(listener, local.app.clone(), async move {
             ending.await;
             drop(told);
         });

@@ -23,7 +23,7 @@ fn bad(file: impl Into<String>, why: impl Into<String>) -> AppError {
 
 /// An app: its settings and its functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct App {
+pub struct AppFiles {
     /// What `host.json` says.
     pub host: HostFile,
     /// The functions, in the order of their names.
@@ -124,7 +124,7 @@ impl FunctionFile {
         &self.bindings[self.trigger]
     }
 
-    /// The trigger's kind; none is possible only for a value that did not come from [`App`].
+    /// The trigger's kind; none is possible only for a value that did not come from [`AppFiles`].
     pub fn kind(&self) -> Option<TriggerKind> {
         kind(&self.trigger().kind)
     }
@@ -196,7 +196,7 @@ const FUNCTIONS: [(&str, &str); 10] = [
     ("tenants", include_str!("../../../tenants/function.json")),
 ];
 
-impl App {
+impl AppFiles {
     /// The app of this repository, as it was when the binary was built.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ use invoke::Invoker;
 use supervisor::{State, Supervised};
 
 pub use admin::Keys;
-pub use app::{App, AppError, Binding, FunctionFile, HostFile, TriggerKind};
+pub use app::{AppError, AppFiles, Binding, FunctionFile, HostFile, TriggerKind};
 pub use faults::{Attempt, Fault, HostFaults};
 pub use handler::{Handler, ProcessHandler, Starter};
 
@@ -51,7 +51,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Debug, Clone)]
 pub struct HostSettings {
     /// The app.
-    pub app: App,
+    pub app: AppFiles,
     /// What takes the place of a minute in the timers' schedules; a timer of seconds ticks so often too.
     pub timer_interval: Option<Duration>,
     /// How long after a timeout the handler is killed.
@@ -64,7 +64,7 @@ pub struct HostSettings {
 
 impl HostSettings {
     /// The settings of the real host for an app.
-    pub fn new(app: App) -> Self {
+    pub fn new(app: AppFiles) -> Self {
         let timeout_grace = Duration::from_secs(2);
         Self { app, timer_interval: None, timeout_grace, faults: HostFaults::default(), keys: None }
     }
@@ -222,7 +222,7 @@ fn start_triggers(shared: &Arc<Shared>, schedules: &[(String, timer::Schedule)])
     triggers
 }
 
-fn schedules(app: &App, interval: Option<Duration>) -> Result<Vec<(String, timer::Schedule)>, AppError> {
+fn schedules(app: &AppFiles, interval: Option<Duration>) -> Result<Vec<(String, timer::Schedule)>, AppError> {
     let timers = app.functions.iter().filter(|function| function.kind() == Some(TriggerKind::Timer));
     timers
         .map(|function| {
@@ -256,7 +256,7 @@ enum Phase {
 
 /// What the host's tasks have in common.
 struct Shared {
-    app: App,
+    app: AppFiles,
     functions: Vec<Arc<FunctionFile>>,
     invoker: Invoker,
     queue: Queue,

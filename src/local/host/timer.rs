@@ -158,10 +158,10 @@ pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::host::app::App;
+    use crate::local::host::app::AppFiles;
 
     fn next(schedule: &str, after: &str) -> Option<String> {
-        let mut function = App::embedded().unwrap().function("sweep").unwrap().clone();
+        let mut function = AppFiles::embedded().unwrap().function("sweep").unwrap().clone();
         function.bindings[0].schedule = Some(schedule.to_owned());
         let schedule = Schedule::parse(&function).ok()?;
         Some(schedule.next(after.parse().unwrap()).to_string())

@@ -9,9 +9,10 @@ use azure_sim::{Speed, local_stamp};
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
-    host::{Answer, Function, Functions as _, Invocation, Message, Timer, Trigger, routes::Routes},
+    app::App,
+    host::{Answer, Function, Functions as _, Invocation, Message, Timer, Trigger},
     ports::{StateStore, StoreError, World},
-    runner::Settings,
+    reconciler::Settings,
 };
 use tenantry_core::blueprint::{Blueprint, DEFAULT};
 use tokio::{
@@ -64,9 +65,9 @@ async fn a_body_that_the_host_dropped_is_told_and_nothing_is_taken_in() {
     assert_eq!(stage.get("/api/tenants").await["tenants"].as_array().unwrap().len(), 1);
 }
 
-fn routes(world: World) -> Routes {
+fn app(world: World) -> App {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    Routes::new(world, Settings::azure("local"), vec![blueprint], vec![local_stamp()], "worker")
+    App::new(world, Settings::azure("local"), vec![blueprint], vec![local_stamp()], "worker")
 }
 
 fn call(function: Function, trigger: Trigger) -> Invocation {
@@ -77,10 +78,10 @@ fn call(function: Function, trigger: Trigger) -> Invocation {
 async fn an_audit_while_tenants_are_being_made_says_what_is_missing() {
     let (log, _guard) = Log::listen();
     let lab = Lab::new(Speed::Factor(1.0)).await;
-    let routes = routes(lab.world.clone());
+    let app = app(lab.world.clone());
     let body = signup("contoso").to_string();
-    assert!(routes.intake.take_in(body.as_bytes()).await.unwrap().tenant_id.is_some());
-    let Answer::Done { logs } = routes.call(call(Function::Audit, Trigger::Timer(Timer::default()))).await
+    assert!(app.intake.take_in(body.as_bytes()).await.unwrap().tenant_id.is_some());
+    let Answer::Done { logs } = app.call(call(Function::Audit, Trigger::Timer(Timer::default()))).await
     else {
         panic!("the audit failed")
     };
@@ -125,7 +126,7 @@ async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried(
     let (log, _guard) = Log::listen();
     let lab = Lab::new(Speed::Max).await;
     let store = Arc::new(Wrapped(Moody { inner: Arc::clone(&lab.world.store), away: AtomicBool::new(true) }));
-    let routes = routes(World { store: store.clone(), ..lab.world.clone() });
+    let app = app(World { store: store.clone(), ..lab.world.clone() });
     let dead = || {
         let message = Message {
             body: signup("tailspin").to_string().into_bytes(),
@@ -142,10 +143,10 @@ async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried(
         call(Function::DeadLetter, Trigger::Message(message))
     };
     for _ in 0..5 {
-        assert!(matches!(routes.call(dead()).await, Answer::TryAgain { .. }));
+        assert!(matches!(app.call(dead()).await, Answer::TryAgain { .. }));
     }
     assert_eq!(log.said("a dead letter is taken in once more").len(), 0);
     store.0.away.store(false, Ordering::SeqCst);
-    assert!(matches!(routes.call(dead()).await, Answer::Done { .. }));
+    assert!(matches!(app.call(dead()).await, Answer::Done { .. }));
     assert_eq!(log.said("a dead letter is taken in once more").len(), 1);
 }

@@ -12,10 +12,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::{
+    app::App,
     azure::service_bus::NoAlarm,
-    host::{Answer, Functions as _, Invocation, Timer, Trigger, functions::Function, routes::Routes},
+    host::{Answer, Functions as _, Invocation, Timer, Trigger, functions::Function},
     ports::{Alarm, Clock as _, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -32,12 +33,12 @@ fn blueprint(text: &str) -> Blueprint {
     Blueprint::check(text).unwrap().blueprint
 }
 
-fn routes(world: World, settings: Settings) -> Routes {
-    Routes::new(world, settings, vec![blueprint(DEFAULT)], vec![local_stamp()], "worker")
+fn app(world: World, settings: Settings) -> App {
+    App::new(world, settings, vec![blueprint(DEFAULT)], vec![local_stamp()], "worker")
 }
 
 /// Posts a request as the HTTP function gets it.
-async fn post(routes: &Routes, body: &Value) -> u16 {
+async fn post(app: &App, body: &Value) -> u16 {
     let call = json!({
         "Url": "http://localhost/api/tenants", "Method": "POST", "Query": {}, "Params": {},
         "Headers": {"Content-Length": ["1"]}, "Body": body.to_string(),
@@ -45,13 +46,13 @@ async fn post(routes: &Routes, body: &Value) -> u16 {
     let envelope = json!({"Data": {"req": call}, "Metadata": {}}).to_string();
     let trigger = Trigger::parse(Function::named("tenants").unwrap(), envelope.as_bytes()).unwrap();
     let call = Invocation { function: Function::Tenants, id: None, traceparent: None, trigger };
-    let Answer::Http { status, .. } = routes.call(call).await else { panic!("no answer") };
+    let Answer::Http { status, .. } = app.call(call).await else { panic!("no answer") };
     status
 }
 
-async fn tick(routes: &Routes) -> Answer {
+async fn tick(app: &App) -> Answer {
     let trigger = Trigger::Timer(Timer::default());
-    routes.call(Invocation { function: Function::Sweep, id: None, traceparent: None, trigger }).await
+    app.call(Invocation { function: Function::Sweep, id: None, traceparent: None, trigger }).await
 }
 
 async fn status(world: &World, id: &str) -> Status {
@@ -64,15 +65,15 @@ async fn the_sweep_alone_brings_a_tenant_through_its_whole_life() {
     let world = World { alarm: Arc::new(NoAlarm), ..lab.world.clone() };
     // As `serve` sets it for TENANTRY_WAKEUPS=sweep.
     let settings = Settings { overdue: Duration::ZERO, ..Settings::azure("local") };
-    let routes = routes(world.clone(), settings);
+    let app = app(world.clone(), settings);
     let removal = request("remove", "deprovision", "tailspin", json!({"gracePeriod": "PT0S"}));
     for (body, wanted) in [(signup("tailspin"), Status::Active), (removal, Status::Deleted)] {
-        assert_eq!(post(&routes, &body).await, 202);
+        assert_eq!(post(&app, &body).await, 202);
         let mut sweeps = 0;
         while status(&world, "tailspin").await != wanted {
             sweeps += 1;
             assert!(sweeps <= 60, "still {:?}", status(&world, "tailspin").await);
-            assert!(matches!(tick(&routes).await, Answer::Done { .. }));
+            assert!(matches!(tick(&app).await, Answer::Done { .. }));
             lab.clock.pass(Duration::from_secs(60));
         }
     }
@@ -109,11 +110,11 @@ async fn a_sweep_without_service_bus_is_bounded_and_the_rest_is_left_to_the_next
     let world = World { alarm: Arc::new(Unreachable(lab.clock.clone())), ..lab.world.clone() };
     let ids = sign_up(&world, 40).await;
     lab.clock.pass(Duration::from_secs(20));
-    let runner = Runner::new(world.clone(), Settings::azure("local"), "worker");
+    let reconciler = Reconciler::new(world.clone(), Settings::azure("local"), "worker");
     let (mut longest, mut sweeps) = (Duration::ZERO, 0);
     loop {
         let begun = lab.clock.now();
-        let swept = runner.sweep().await.unwrap();
+        let swept = reconciler.sweep().await.unwrap();
         longest = longest.max(Duration::try_from(lab.clock.now().duration_since(begun)).unwrap());
         assert_eq!((swept.woken, swept.failed), (0, 0), "{swept:?}");
         sweeps += 1;
@@ -152,21 +153,21 @@ async fn sweeps_ask_for_one_wake_up_and_do_not_wait_for_one_that_nobody_takes() 
     let world = World { alarm: unread.clone(), ..lab.world.clone() };
     let ids = sign_up(&world, 1).await;
     let due_at = world.store.load(&ids[0]).await.unwrap().unwrap().value.due_at.unwrap();
-    let runner = Runner::new(world.clone(), Settings::azure("local"), "worker");
+    let reconciler = Reconciler::new(world.clone(), Settings::azure("local"), "worker");
     lab.clock.pass(Duration::from_secs(20));
     // As often as sweeps find it while a wake-up may be on its way.
     for _ in 0..10 {
-        assert_eq!(runner.sweep().await.unwrap().woken, 1);
+        assert_eq!(reconciler.sweep().await.unwrap().woken, 1);
         lab.clock.pass(Duration::from_secs(10));
     }
     assert_eq!(*unread.messages.lock().unwrap(), BTreeSet::from([(ids[0].clone(), due_at)]));
     lab.clock.pass(Duration::from_secs(60));
-    let swept = runner.sweep().await.unwrap();
+    let swept = reconciler.sweep().await.unwrap();
     assert_eq!((swept.woken, swept.driven), (0, 1), "{swept:?}");
     // A quarter of an hour of sweeps: what was asked for is as much as there were instants to be woken at.
     for _ in 0..15 {
         lab.clock.pass(Duration::from_secs(60));
-        let _swept = runner.sweep().await.unwrap();
+        let _swept = reconciler.sweep().await.unwrap();
     }
     assert_eq!(status(&world, ids[0].as_str()).await, Status::Active);
     let (calls, messages) = (unread.calls.lock().unwrap().clone(), unread.messages.lock().unwrap().len());
@@ -185,13 +186,13 @@ async fn a_drive_begins_nothing_more_after_its_time() {
     // Patience that no host has.
     let settings =
         Settings { budget: Duration::from_secs(200), overdue: Duration::ZERO, ..Settings::azure("local") };
-    let runner = Runner::new(world.clone(), settings, "worker");
+    let reconciler = Reconciler::new(world.clone(), settings, "worker");
     let begun = lab.clock.now();
-    let swept = runner.sweep().await.unwrap();
+    let swept = reconciler.sweep().await.unwrap();
     let took = Duration::try_from(lab.clock.now().duration_since(begun)).unwrap();
     assert_eq!(swept.driven, 1);
     assert!(took < Duration::from_secs(60), "it waited in place for {took:?}");
     let tenant = world.store.load(&id).await.unwrap().unwrap().value;
     assert!(tenant.lease.is_none() && tenant.due_at.is_some(), "{:?}", tenant.status);
-    assert!(matches!(runner.drive(&id).await.unwrap(), Progress::Parked(_) | Progress::Settled(_)));
+    assert!(matches!(reconciler.drive(&id).await.unwrap(), Progress::Parked(_) | Progress::Settled(_)));
 }

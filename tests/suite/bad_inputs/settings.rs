@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tenantry::{config::Config, runner::Settings};
+use tenantry::{config::Config, reconciler::Settings};
 
 const STAMP: &str = r#"[{"name": "a", "region": "westeurope", "resourceGroup": "rg",
     "subscriptionId": "00000000-0000-0000-0000-00000000a001", "directoryId": "00000000-0000-0000-0000-0000000d0001"}]"#;

@@ -11,7 +11,7 @@ use tenantry::{
     intake::{Answer, Verdict},
     local::world::{LocalSettings, LocalWorld},
     ports::Listed,
-    runner::Progress,
+    reconciler::Progress,
 };
 use tenantry_core::{
     blueprint::Blueprint,
@@ -96,9 +96,8 @@ impl Stage {
         let local = LocalWorld::open(settings).await.unwrap();
         let listener = bind(0).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let routes = local.routes.clone();
-        let server =
-            tokio::spawn(async move { serve(listener, routes, std::future::pending()).await.unwrap() });
+        let app = local.app.clone();
+        let server = tokio::spawn(async move { serve(listener, app, std::future::pending()).await.unwrap() });
         Self { folder, local, port, client: reqwest::Client::new(), server }
     }
 
@@ -176,7 +175,7 @@ impl Stage {
     }
 
     pub(crate) async fn answer_to(&self, body: &[u8]) -> Option<Answer> {
-        self.local.routes.intake.answer_to(body).await.unwrap()
+        self.local.app.intake.answer_to(body).await.unwrap()
     }
 
     pub(crate) async fn tenant(&self, id: &TenantId) -> Option<Tenant> {
@@ -186,7 +185,7 @@ impl Stage {
     /// Drives a tenant until nothing more is to be done.
     pub(crate) async fn settled(&self, id: &TenantId) -> Tenant {
         for _ in 0..200 {
-            match self.local.routes.runner.drive(id).await.unwrap() {
+            match self.local.app.reconciler.drive(id).await.unwrap() {
                 Progress::Parked(at) | Progress::Held(at) => self.local.world.clock.sleep_until(at).await,
                 Progress::Settled(_) => return self.tenant(id).await.unwrap(),
                 Progress::Unknown => panic!("there is no tenant {id}"),
@@ -256,7 +255,7 @@ impl Stage {
                 "{place}: attribute {name} is {text:?}"
             );
         }
-        let key = self.local.routes.intake.record_of(&Channel::Queue, answer).unwrap();
+        let key = self.local.app.intake.record_of(&Channel::Queue, answer).unwrap();
         let record = self.local.world.store.request(&key).await.unwrap().unwrap().value;
         assert!(record.notices.is_empty(), "{place}: it will be told again");
         if answer.parked_as.is_some() {

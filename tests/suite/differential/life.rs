@@ -6,9 +6,10 @@ use azure_sim::{Speed, local_stamp};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tenantry::{
-    host::{Answer, Functions as _, Invocation, Trigger, functions::Function, routes::Routes},
+    app::App,
+    host::{Answer, Functions as _, Invocation, Trigger, functions::Function},
     ports::Clock as _,
-    runner::Settings,
+    reconciler::Settings,
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -36,7 +37,7 @@ pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
     // Whoever would have to wait is parked.
     let settings = Settings { budget: Duration::ZERO, ..Settings::local("local") };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let routes = Routes::new(witness.watch(&lab), settings, vec![blueprint], vec![local_stamp()], "worker");
+    let app = App::new(witness.watch(&lab), settings, vec![blueprint], vec![local_stamp()], "worker");
     let mut rng = Rng::new(seed.unwrap_or_default(), 1);
     let begin = lab.clock.now();
     let beside = seed.map_or_else(Vec::new, |_| neighbours(tier, &mut rng));
@@ -48,8 +49,8 @@ pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
     while let Some(at) = [one.next(&witness), other.next(&witness)].into_iter().flatten().min() {
         lab.clock.jump_to(at);
         witness.is_quiet(one.next(&witness).is_none_or(|next| next > at + SignedDuration::from_mins(1)));
-        let mut tenant = pin!(one.work(&routes, &witness, at));
-        let mut neighbours = pin!(other.work(&routes, &witness, at));
+        let mut tenant = pin!(one.work(&app, &witness, at));
+        let mut neighbours = pin!(other.work(&app, &witness, at));
         let (mut done, mut others_done) = (false, false);
         poll_fn(|context| {
             let turn = !done && (others_done || rng.permille(share));
@@ -94,29 +95,29 @@ impl Actor {
     }
 
     /// Does all that is to be done at an instant.
-    async fn work(&mut self, routes: &Routes, witness: &Arc<Witness>, now: Timestamp) {
+    async fn work(&mut self, app: &App, witness: &Arc<Witness>, now: Timestamp) {
         loop {
             if self.script.front().is_some_and(|(after, _)| self.at(*after) <= now) {
                 let Some((_, deed)) = self.script.pop_front() else { return };
-                self.act(deed, routes, witness).await;
+                self.act(deed, app, witness).await;
             } else if let Some(id) = witness.woken(self.who, now) {
-                self.wake(&id, routes, witness).await;
+                self.wake(&id, app, witness).await;
             } else {
                 return;
             }
         }
     }
 
-    async fn wake(&self, id: &TenantId, routes: &Routes, witness: &Witness) {
-        let answer = call(routes, "resume", &json!({"wakeupMsg": json!({"tenantId": id}).to_string()})).await;
+    async fn wake(&self, id: &TenantId, app: &App, witness: &Witness) {
+        let answer = call(app, "resume", &json!({"wakeupMsg": json!({"tenantId": id}).to_string()})).await;
         witness.see(self.who, Kind::Answer, format!("{answer:?}"));
     }
 
-    async fn act(&self, deed: Deed, routes: &Routes, witness: &Witness) {
+    async fn act(&self, deed: Deed, app: &App, witness: &Witness) {
         let answer = match deed {
             Deed::Refuse(part) => return witness.refuse(self.who, part),
             Deed::Relent => return witness.relent(self.who),
-            Deed::Send(message) => call(routes, "signup", &json!({"signupMsg": message.to_string()})).await,
+            Deed::Send(message) => call(app, "signup", &json!({"signupMsg": message.to_string()})).await,
             Deed::Ask { function, method, id, query, body } => {
                 let mut request = json!({
                     "Url": "http://localhost/api/tenants", "Method": method, "Query": query, "Params": {},
@@ -128,7 +129,7 @@ impl Actor {
                 if let Some(body) = body {
                     request["Body"] = json!(body.to_string());
                 }
-                concerning(self.who, call(routes, function, &json!({"req": request})).await)
+                concerning(self.who, call(app, function, &json!({"req": request})).await)
             }
         };
         witness.see(self.who, Kind::Answer, format!("{answer:?}"));
@@ -136,11 +137,11 @@ impl Actor {
 }
 
 /// Calls a function with an envelope, as the host does.
-async fn call(routes: &Routes, function: &str, data: &Value) -> Answer {
+async fn call(app: &App, function: &str, data: &Value) -> Answer {
     let function = Function::named(function).unwrap();
     let envelope = json!({"Data": data, "Metadata": {}}).to_string();
     let trigger = Trigger::parse(function, envelope.as_bytes()).unwrap();
-    routes.call(Invocation { function, id: None, traceparent: None, trigger }).await
+    app.call(Invocation { function, id: None, traceparent: None, trigger }).await
 }
 
 /// Of a list of all tenants, what concerns the compared one; and a report without the digest of its evidence, in which

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenantry::runner::Settings;
+use tenantry::reconciler::Settings;
 use tenantry_core::{
     engine::Policy,
     ids::{StepName, TenantId},

@@ -8,11 +8,11 @@ use futures_util::future::BoxFuture;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
-    audit::Scanner,
     intake::Verdict,
     local::access,
     ports::{Wire, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
+    scan::DriftScanner,
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -66,8 +66,8 @@ impl Rig {
         for worker in 0..400 {
             let mut settings = Settings::local("local");
             settings.policy.visibility = Duration::ZERO;
-            let runner = Runner::new(self.lab.world.clone(), settings, format!("worker-{worker}"));
-            match runner.drive(&id).await.unwrap() {
+            let reconciler = Reconciler::new(self.lab.world.clone(), settings, format!("worker-{worker}"));
+            match reconciler.drive(&id).await.unwrap() {
                 Progress::Settled(_) => return,
                 Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
                 Progress::Unknown => panic!("nobody knows {id}"),
@@ -80,12 +80,12 @@ impl Rig {
         self.lab.world.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value
     }
 
-    pub(crate) fn scanner(&self) -> Scanner {
+    pub(crate) fn scanner(&self) -> DriftScanner {
         self.scanner_in(self.lab.world.clone())
     }
 
-    pub(crate) fn scanner_in(&self, world: World) -> Scanner {
-        let mut scanner = Scanner::new(world, Duration::ZERO);
+    pub(crate) fn scanner_in(&self, world: World) -> DriftScanner {
+        let mut scanner = DriftScanner::new(world, Duration::ZERO);
         scanner.heal(&self.heal);
         scanner
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::json;
-use tenantry::audit::Scanner;
+use tenantry::scan::DriftScanner;
 use tenantry_core::{
     drift::{DriftClass, Item, take_in},
     steps::Reply,
@@ -266,7 +266,7 @@ async fn a_run_that_takes_long_stops_and_the_next_goes_on_there() {
 #[tokio::test]
 async fn what_was_just_written_is_left_for_later() {
     let rig = Rig::new(&["contoso"]).await;
-    let scanner = |lag| Scanner::new(rig.lab.world.clone(), Duration::from_secs(lag));
+    let scanner = |lag| DriftScanner::new(rig.lab.world.clone(), Duration::from_secs(lag));
     let tenant = rig.tenant("contoso").await;
     assert!(scanner(900).scan(&tenant).await.is_none(), "replicas may lag");
     assert!(scanner(900).run(100).await.unwrap().0.is_empty());

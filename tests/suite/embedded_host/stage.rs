@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenantry::local::host::{App, Clock, EmbeddedHost, Handler, HostSettings};
+use tenantry::local::host::{AppFiles, Clock, EmbeddedHost, Handler, HostSettings};
 use tokio::{net::TcpListener, sync::watch};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -124,7 +124,7 @@ pub(crate) fn world_with(lock: Duration) -> World {
         queue.lock = lock;
     }
     let queue = Queue::open(Db::open(&folder.path().join("state.redb")).unwrap(), broker).unwrap();
-    let mut settings = HostSettings::new(App::embedded().unwrap());
+    let mut settings = HostSettings::new(AppFiles::embedded().unwrap());
     settings.timeout_grace = Duration::ZERO;
     // A tick at the full minute would be a call that no scenario asked for.
     settings.timer_interval = Some(Duration::from_secs(3600));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tenantry::{
     intake::Verdict,
     ports::{StoreError, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::Blueprint,
@@ -159,8 +159,8 @@ impl Life {
     }
 
     async fn drive(&self, gremlin: &Gremlin, world: &World, name: String, id: &TenantId) -> End {
-        let runner = Runner::new(world.clone(), self.settings.clone(), name);
-        match gremlin.mortal(runner.drive(id)).await {
+        let reconciler = Reconciler::new(world.clone(), self.settings.clone(), name);
+        match gremlin.mortal(reconciler.drive(id)).await {
             // A drive that broke off leaves its lease behind as a dead worker does.
             None | Some(Err(StoreError::Unavailable(_))) => End::Dead,
             Some(Ok(Progress::Settled(status))) => End::Settled(status),

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tenantry::{
     azure::service_bus::{REQUESTS, WAKE_UPS},
-    local::host::App,
+    local::host::AppFiles,
 };
 
 use super::{
@@ -32,7 +32,7 @@ fn span(queue: &Declaration, property: &str) -> Option<Duration> {
 }
 
 pub(crate) fn entities(infra: &Infra) -> Vec<String> {
-    let app = App::embedded().unwrap();
+    let app = AppFiles::embedded().unwrap();
     let triggers: BTreeMap<String, bool> = app
         .functions
         .iter()

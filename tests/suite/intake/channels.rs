@@ -14,7 +14,7 @@ fn topic(id: &str) -> Channel {
 }
 
 async fn take_in(stage: &Stage, channel: &Channel, message: &Value) -> Answer {
-    stage.local.routes.intake.take_in_from(channel, message.to_string().as_bytes()).await.unwrap()
+    stage.local.app.intake.take_in_from(channel, message.to_string().as_bytes()).await.unwrap()
 }
 
 /// One of each request about a tenant, with ids of their own.

@@ -21,7 +21,7 @@ use crate::bad_inputs::{
 };
 
 async fn take_in(stage: &Stage, request: &Value) -> Answer {
-    stage.local.routes.intake.take_in(request.to_string().as_bytes()).await.unwrap()
+    stage.local.app.intake.take_in(request.to_string().as_bytes()).await.unwrap()
 }
 
 fn signup(request_id: &str, tenant: &str) -> Value {

@@ -49,7 +49,7 @@ async fn a_suspension_that_comes_again_after_a_resumption_is_told_as_a_repeat() 
 async fn a_request_whose_answer_was_lost_is_a_repeat_when_it_comes_again() {
     let (stage, suspend) = resumed().await;
     let answer = take_in(&stage, &suspend).await;
-    let key = stage.local.routes.intake.record_of(&Channel::Queue, &answer).unwrap();
+    let key = stage.local.app.intake.record_of(&Channel::Queue, &answer).unwrap();
     let stored = stage.local.world.store.request(&key).await.unwrap().unwrap();
     let mut record = stored.value;
     record.answer = Value::Null;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tenantry::{
     intake::{Answer, Intake, Stamp, Verdict, clashes},
     ports::{StoreError, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -87,8 +87,8 @@ impl Place {
         let id = answer.tenant_id.unwrap();
         for worker in 0..400 {
             let settings = Settings::local("local");
-            let runner = Runner::new(self.lab.world.clone(), settings, format!("worker-{worker}"));
-            match runner.drive(&id).await.unwrap() {
+            let reconciler = Reconciler::new(self.lab.world.clone(), settings, format!("worker-{worker}"));
+            match reconciler.drive(&id).await.unwrap() {
                 Progress::Settled(_) => return self.tenant(id.as_str()).await,
                 Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
                 Progress::Unknown => panic!("nobody knows {id}"),

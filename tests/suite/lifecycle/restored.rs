@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenantry::{
     intake::Verdict,
     ports::World,
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -194,8 +194,8 @@ async fn a_removal_purges_what_somebody_has_deleted_before() {
 async fn rest(lab: &Lab, world: &World, gremlin: &Gremlin, id: &TenantId) -> Tenant {
     let settings = Settings::local("local");
     for worker in 0..400 {
-        let runner = Runner::new(world.clone(), settings.clone(), format!("worker-{worker}"));
-        match gremlin.mortal(runner.drive(id)).await {
+        let reconciler = Reconciler::new(world.clone(), settings.clone(), format!("worker-{worker}"));
+        match gremlin.mortal(reconciler.drive(id)).await {
             None => lab.clock.pass(settings.lease + settings.request_life),
             Some(Ok(Progress::Parked(at) | Progress::Held(at))) => lab.clock.jump_to(at),
             Some(Ok(Progress::Settled(_))) => return lab.world.store.load(id).await.unwrap().unwrap().value,
@@ -226,8 +226,8 @@ async fn a_removal_finds_what_was_deleted_by_its_marks() {
         let lab = Lab::new(Speed::Max).await;
         let id = take_in(&lab, &signup("tailspin")).await;
         let gremlin = Gremlin::new(Trouble::DeathAfterChange, at);
-        let runner = Runner::new(gremlin.haunt(&lab.world), Settings::local("local"), "mortal");
-        assert!(gremlin.mortal(runner.drive(&id)).await.is_none(), "it was to die at {at}");
+        let reconciler = Reconciler::new(gremlin.haunt(&lab.world), Settings::local("local"), "mortal");
+        assert!(gremlin.mortal(reconciler.drive(&id)).await.is_none(), "it was to die at {at}");
         let stored = lab.world.store.load(&id).await.unwrap().unwrap().value;
         let unknown =
             stored.steps.iter().any(|(name, step)| name.as_str() == "application" && step.outputs.is_empty());

@@ -100,7 +100,7 @@ async fn a_sweep_gets_past_what_can_not_be_read() {
     let stage = Stage::in_folder(folder).await;
     let refused = stage.submit(&json!({"schema": "tenantry.request/1", "requestId": "bad"})).await;
     assert_eq!(refused.status, 400);
-    until("the sweep comes to its end", async || match stage.local.routes.runner.sweep().await {
+    until("the sweep comes to its end", async || match stage.local.app.reconciler.sweep().await {
         Ok(swept) if swept.unreadable == 251 => Ok(()),
         other => Err(json!(format!("{other:?}"))),
     })

@@ -9,7 +9,6 @@ use azure_sim::{
 };
 use serde_json::{Value, json};
 use tenantry::{
-    audit::Auditor,
     azure::{
         client::client,
         token::Tokens,
@@ -19,7 +18,8 @@ use tenantry::{
     intake::Verdict,
     local::access,
     ports::{Wire, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
+    scan::IsolationScanner,
 };
 use tenantry_core::{
     blueprint::Blueprint,
@@ -87,8 +87,9 @@ impl Life {
         assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
         let id = answer.tenant_id.unwrap();
         for worker in 0..400 {
-            let runner = Runner::new(self.world.clone(), self.settings.clone(), format!("worker-{worker}"));
-            match runner.drive(&id).await.unwrap() {
+            let reconciler =
+                Reconciler::new(self.world.clone(), self.settings.clone(), format!("worker-{worker}"));
+            match reconciler.drive(&id).await.unwrap() {
                 Progress::Settled(status) => return status,
                 Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
                 Progress::Unknown => panic!("nobody knows {id}"),
@@ -104,7 +105,7 @@ impl Life {
 
     /// What the timer says, which looks at many tenants together.
     pub(crate) async fn audit(&self) -> tenantry_core::isolation::Verdict {
-        let auditor = Auditor::new(self.world.clone(), &Isolation::default());
+        let auditor = IsolationScanner::new(self.world.clone(), &Isolation::default());
         auditor.verify(&as_three(self.document().await)).await[0].verdict
     }
 

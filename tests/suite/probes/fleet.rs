@@ -1,4 +1,4 @@
-//! Tenants in the simulated Azure, made by the runner, and what a test does to them.
+//! Tenants in the simulated Azure, made by the reconciler, and what a test does to them.
 
 use std::{
     collections::BTreeMap,
@@ -9,10 +9,10 @@ use azure_sim::Speed;
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use serde_json::{Value, json};
 use tenantry::{
-    audit::Auditor,
     config::Isolation,
     ports::{Credential, Listed, NoToken, ProbeToken, Prober, Scored, TokenFor, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
+    scan::IsolationScanner,
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -36,9 +36,9 @@ impl Fleet {
         let lab = Lab::new(Speed::Max).await;
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
         let intake = Lab::intake(&lab.world, &blueprint);
-        let runner = Runner::new(lab.world.clone(), Settings::azure("local"), "fleet");
+        let reconciler = Reconciler::new(lab.world.clone(), Settings::azure("local"), "fleet");
         let ids = (0..count).map(|number| format!("t-{number:03}"));
-        let (intake, runner, world, clock) = (&intake, &runner, &lab.world, &lab.clock);
+        let (intake, reconciler, world, clock) = (&intake, &reconciler, &lab.world, &lab.clock);
         let made = stream::iter(ids).map(|id| async move {
             let spec =
                 json!({"displayName": format!("Tenant {id}"), "tier": "pooled", "region": "westeurope"});
@@ -46,7 +46,7 @@ impl Fleet {
             let answer = intake.take_in(body.as_bytes()).await.unwrap();
             let id = answer.tenant_id.unwrap_or_else(|| panic!("{:?}", answer.faults));
             for _ in 0..100 {
-                match runner.drive(&id).await.unwrap() {
+                match reconciler.drive(&id).await.unwrap() {
                     Progress::Settled(status) => return assert_eq!(status.word(), "active", "{id}"),
                     Progress::Parked(until) | Progress::Held(until) => clock.jump_to(until),
                     Progress::Unknown => panic!("{id} is unknown"),
@@ -73,7 +73,7 @@ impl Fleet {
     }
 
     pub(crate) async fn verified_in(&self, world: &World, tenants: &[Tenant]) -> BTreeMap<String, Report> {
-        let reports = Auditor::new(world.clone(), &Isolation::default()).verify(tenants).await;
+        let reports = IsolationScanner::new(world.clone(), &Isolation::default()).verify(tenants).await;
         reports.into_iter().map(|report| (report.tenant_id.to_string(), report)).collect()
     }
 

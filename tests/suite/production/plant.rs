@@ -28,7 +28,7 @@ use tenantry::{
     },
     local::{
         access,
-        host::{App, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
+        host::{AppFiles, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
     },
     ports::{Clock as _, Listed, StateStore as _, SystemClock},
 };
@@ -129,11 +129,11 @@ impl Plant {
         let http = client(Duration::from_secs(30)).unwrap();
         let store = TableState::new(&tables, &http, Arc::new(Tokens::fixed("none")), Arc::new(SystemClock));
         let (root, executable, app) = match settings.package {
-            Some(unpacked) => (unpacked.clone(), None, App::read(&unpacked).unwrap()),
+            Some(unpacked) => (unpacked.clone(), None, AppFiles::read(&unpacked).unwrap()),
             None => {
                 let processes = folder.path().join("processes");
                 let executable = logged(folder.path(), Some(&processes));
-                (folder.path().to_owned(), Some(executable), App::embedded().unwrap())
+                (folder.path().to_owned(), Some(executable), AppFiles::embedded().unwrap())
             }
         };
         let handler = Handler::Process(ProcessHandler { root, executable, environment: environment.clone() });
@@ -322,7 +322,7 @@ impl Plant {
     }
 }
 
-/// Serves routes on a free port.
+/// Serves an app on a free port.
 pub(crate) async fn serve(router: axum::Router) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,6 +1,6 @@
 //! Properties of the engine: whatever happens, in whatever order, these hold.
 //!
-//! A game is a small plan and a list of moves. The moves are those of a runner (start what was decided, hear an answer,
+//! A game is a small plan and a list of moves. The moves are those of a reconciler (start what was decided, hear an answer,
 //! let time pass) and of the world (another wish, an answer that comes too late); which answer comes is drawn.
 
 mod answers;
@@ -245,7 +245,7 @@ impl Game {
         let _ = self.decide();
     }
 
-    /// A changed wish makes the runner read the document anew: what it has seen is forgotten, what is in flight is not.
+    /// A changed wish makes the reconciler read the document anew: what it has seen is forgotten, what is in flight is not.
     fn wished(&mut self, action: Action) {
         self.sight.clear();
         plans::take_on(&mut self.tenant, action, self.now);

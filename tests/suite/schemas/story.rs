@@ -10,7 +10,7 @@ use tenantry::{
     intake::{Answer, Verdict},
     local::world::{LocalSettings, LocalWorld},
     ports::{Clock as _, SystemClock},
-    runner::Progress,
+    reconciler::Progress,
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -64,11 +64,11 @@ impl Stage {
 
     /// Takes a message in and tells what has to be told of a refusal.
     pub(crate) async fn take_in(&self, message: &Value) -> Value {
-        let answer: Answer = self.local.routes.intake.take_in(message.to_string().as_bytes()).await.unwrap();
+        let answer: Answer = self.local.app.intake.take_in(message.to_string().as_bytes()).await.unwrap();
         if answer.verdict != Verdict::Accepted
-            && let Some(key) = self.local.routes.intake.record_of(&Channel::Queue, &answer)
+            && let Some(key) = self.local.app.intake.record_of(&Channel::Queue, &answer)
         {
-            self.local.routes.runner.tell_refusal(&key).await.unwrap();
+            self.local.app.reconciler.tell_refusal(&key).await.unwrap();
         }
         json!(answer)
     }
@@ -77,7 +77,7 @@ impl Stage {
     async fn settle(&self, tenant: &str) {
         let id: TenantId = tenant.parse().unwrap();
         for _ in 0..1000 {
-            match self.local.routes.runner.drive(&id).await.unwrap() {
+            match self.local.app.reconciler.drive(&id).await.unwrap() {
                 Progress::Settled(_) => return,
                 Progress::Parked(until) | Progress::Held(until) => SystemClock.sleep_until(until).await,
                 Progress::Unknown => panic!("there is no tenant {tenant}"),
@@ -106,7 +106,7 @@ impl Stage {
             let patch = json!({"displayName": name}).to_string();
             let patched = reqwest::Client::new().patch(&application).body(patch).send().await;
             assert!(patched.unwrap().status().is_success());
-            let (_, told) = self.local.routes.scanner.run(100).await.unwrap();
+            let (_, told) = self.local.app.drift_scanner.run(100).await.unwrap();
             assert_eq!(told.len(), 1);
             self.settle(tenant).await;
         }

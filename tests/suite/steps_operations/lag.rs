@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::{
     ports::{Clock as _, Wire},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Kind, Plan, PlannedStep},
@@ -100,9 +100,9 @@ async fn driven(
         asked: Mutex::default(),
         start,
     });
-    let runner = Runner::new(world(&store, wire.clone(), &clock), Settings::azure("test"), "worker");
+    let reconciler = Reconciler::new(world(&store, wire.clone(), &clock), Settings::azure("test"), "worker");
     for _ in 0..1000 {
-        match runner.drive(&id()).await.unwrap() {
+        match reconciler.drive(&id()).await.unwrap() {
             Progress::Parked(at) | Progress::Held(at) => clock.jump_to(at),
             Progress::Settled(_) => break,
             Progress::Unknown => panic!("it was saved"),

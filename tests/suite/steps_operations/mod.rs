@@ -1,5 +1,5 @@
 //! Long-running operations, from the answer that starts one to the look that shows the result: each operation of
-//! Azure's that may run long, in each form that it may be answered in, played by the runner against a script.
+//! Azure's that may run long, in each form that it may be answered in, played by the reconciler against a script.
 //!
 //! The operations and their statuses are those of Microsoft's API descriptions (`x-ms-long-running-operation`). Which
 //! way a description says that the final state comes (`final-state-via`: original-uri, location,

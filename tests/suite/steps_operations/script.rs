@@ -1,4 +1,4 @@
-//! One resource, one operation on it, and the runner that follows it: all answers are scripted, hours are moments.
+//! One resource, one operation on it, and the reconciler that follows it: all answers are scripted, hours are moments.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tenantry::{
     local::state::LocalState,
     ports::{Alarm, Clock as _, StateStore, Wire, World},
-    runner::{Progress, Runner, Settings},
+    reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Kind, Plan, PlannedStep},
@@ -228,8 +228,8 @@ pub(crate) async fn played_with(trouble: Trouble, at: usize, removes: bool, scri
     let gremlin = Gremlin::new(trouble, at);
     let world = gremlin.haunt(&world);
     for worker in 0..200 {
-        let runner = Runner::new(world.clone(), Settings::azure("test"), format!("worker-{worker}"));
-        match gremlin.mortal(runner.drive(&id())).await {
+        let reconciler = Reconciler::new(world.clone(), Settings::azure("test"), format!("worker-{worker}"));
+        match gremlin.mortal(reconciler.drive(&id())).await {
             None => {}
             Some(Ok(Progress::Parked(at) | Progress::Held(at))) => clock.jump_to(at),
             Some(Ok(Progress::Settled(_))) => break,

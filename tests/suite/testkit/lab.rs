@@ -1,4 +1,4 @@
-//! The runner alone over a simulated Azure, with a clock that jumps where it is asked to wait, so that hours pass in
+//! The reconciler alone over a simulated Azure, with a clock that jumps where it is asked to wait, so that hours pass in
 //! milliseconds.
 
 use std::{

@@ -1,6 +1,6 @@
 //! Decides what to do next. Pure: no I/O, no clock, no randomness, no async; same arguments, same answer.
 //!
-//! [`decide()`] compares what is wanted with what is recorded and seen; [`apply()`] takes in what happened. The runner
+//! [`decide()`] compares what is wanted with what is recorded and seen; [`apply()`] takes in what happened. The reconciler
 //! owns the rest: it performs the acts, keeps the lease, saves the document before anything is written in Azure.
 //! Requests change the wish through [`wish`]; the loop is the same for all of them.
 

@@ -1,6 +1,6 @@
 //! One file per kind of step: the requests it makes and the verdicts it draws from replies.
 //!
-//! Pure: a step never sends. The runner sends what a step asks for and hands the reply back; the engine decides what
+//! Pure: a step never sends. The reconciler sends what a step asks for and hands the reply back; the engine decides what
 //! to do about the verdict. A step looks first, judges, and writes only what is absent or differs.
 
 mod about;

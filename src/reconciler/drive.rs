@@ -16,7 +16,7 @@ use tenantry_core::{
     time::later,
 };
 
-use super::{Progress, Runner, announce, lease::Claim, tell};
+use super::{Progress, Reconciler, announce, lease::Claim, tell};
 use crate::{
     ports::{ETag, StoreError, Stored},
     telemetry::Trace,
@@ -31,7 +31,7 @@ pub(super) struct Answer {
 }
 
 pub(super) struct Drive<'a> {
-    pub(super) runner: &'a Runner,
+    pub(super) reconciler: &'a Reconciler,
     pub(super) claim: Claim,
     pub(super) tenant: Tenant,
     pub(super) etag: ETag,
@@ -54,15 +54,15 @@ pub(super) struct Drive<'a> {
 
 impl<'a> Drive<'a> {
     pub(super) async fn run(
-        runner: &'a Runner,
+        reconciler: &'a Reconciler,
         id: &TenantId,
         leave_at: Timestamp,
     ) -> Result<Progress, StoreError> {
-        let Some(Stored { value: mut tenant, etag }) = runner.world.store.load(id).await? else {
+        let Some(Stored { value: mut tenant, etag }) = reconciler.world.store.load(id).await? else {
             return Ok(Progress::Unknown);
         };
-        let now = runner.world.clock.now();
-        let deadline = later(now, runner.settings.budget).min(leave_at);
+        let now = reconciler.world.clock.now();
+        let deadline = later(now, reconciler.settings.budget).min(leave_at);
         match tenant.due_at {
             None => return Ok(Progress::Settled(tenant.status)),
             // A wake-up that comes early changes nothing: whoever parked it has asked for the right one.
@@ -71,15 +71,15 @@ impl<'a> Drive<'a> {
         }
         let home = tell::home(&tenant);
         let mut span = tell::drive(&tenant, home);
-        let number = runner.drives.fetch_add(1, Ordering::Relaxed);
-        let holder = format!("{}/{number}", runner.name);
-        let claim = match Claim::take(&mut tenant, holder, &runner.settings, now) {
+        let number = reconciler.drives.fetch_add(1, Ordering::Relaxed);
+        let holder = format!("{}/{number}", reconciler.name);
+        let claim = match Claim::take(&mut tenant, holder, &reconciler.settings, now) {
             Ok(claim) => claim,
             Err(until) => return Ok(Progress::Held(until)),
         };
         let durable_notices = tenant.numbered;
         let mut drive = Self {
-            runner,
+            reconciler,
             claim,
             tenant,
             etag,
@@ -105,7 +105,7 @@ impl<'a> Drive<'a> {
             let now = self.now();
             let decision = engine::decide(&self.tenant, &self.sight, &self.busy, now);
             let Decision { acts, next, outcome } = decision;
-            let leaving = self.runner.is_winding_down() || now >= self.leave_at;
+            let leaving = self.reconciler.is_winding_down() || now >= self.leave_at;
             if !acts.is_empty() && !leaving {
                 if let Some(until) = self.act(acts).await? {
                     return Ok(Progress::Held(until));
@@ -126,8 +126,8 @@ impl<'a> Drive<'a> {
                     }
                     tokio::select! {
                         biased;
-                        () = self.runner.world.clock.sleep_until(next) => {}
-                        () = self.runner.told_to_wind_down() => {}
+                        () = self.reconciler.world.clock.sleep_until(next) => {}
+                        () = self.reconciler.told_to_wind_down() => {}
                     }
                 } else if let Some(progress) = self.park(next).await? {
                     return Ok(progress);
@@ -139,19 +139,19 @@ impl<'a> Drive<'a> {
     /// Whether something can still be done under the lease at that time. Who waits in place saves what it has learnt before
     /// that ends, or whoever comes next would have to learn all of it again, and would have to wait as long.
     fn stays_ours(&self, at: Timestamp) -> bool {
-        Claim::covers_a_request(&self.tenant, &self.runner.settings, at)
+        Claim::covers_a_request(&self.tenant, &self.reconciler.settings, at)
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.runner.world.clock.now()
+        self.reconciler.world.clock.now()
     }
 
     /// Takes in the next answer, and those that come right after it: one save then covers them all.
     async fn gather(&mut self) {
         let Some(answer) = self.in_flight.next().await else { return };
         self.answered(answer);
-        let clock = Arc::clone(&self.runner.world.clock);
-        let mut patience = clock.sleep_until(later(self.now(), self.runner.settings.gather));
+        let clock = Arc::clone(&self.reconciler.world.clock);
+        let mut patience = clock.sleep_until(later(self.now(), self.reconciler.settings.gather));
         while !self.in_flight.is_empty() {
             tokio::select! {
                 biased;
@@ -168,7 +168,7 @@ impl<'a> Drive<'a> {
             && mutating
         {
             // It may still take effect; nothing else may be sent about this step until that is over.
-            let life = self.runner.settings.request_life;
+            let life = self.reconciler.settings.request_life;
             failure.retry_after = Some(life);
             let until = later(now, life);
             self.tenant.unsure_until = self.tenant.unsure_until.max(Some(until));
@@ -212,8 +212,8 @@ impl<'a> Drive<'a> {
             return false;
         }
         self.busy.insert(name.clone());
-        let (name, clock) = (name.clone(), Arc::clone(&self.runner.world.clock));
-        let mut told_to_leave = self.runner.winding_down.subscribe();
+        let (name, clock) = (name.clone(), Arc::clone(&self.reconciler.world.clock));
+        let mut told_to_leave = self.reconciler.winding_down.subscribe();
         self.in_flight.push(Box::pin(async move {
             // Whoever leaves keeps the lease until then, so that the next one waits in its place.
             tokio::select! {
@@ -253,7 +253,7 @@ impl<'a> Drive<'a> {
 
     pub(super) fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
         let before = self.tenant.steps.get(name).map(|record| record.state.clone());
-        let policy = &self.runner.settings.policy;
+        let policy = &self.reconciler.settings.policy;
         let late = matches!(&event, Event::Failed(_) | Event::Unanswered(_)).then(|| event.clone());
         match engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, policy, now) {
             Ok(change) => {
@@ -275,7 +275,7 @@ impl<'a> Drive<'a> {
     pub(super) async fn save(&mut self) -> Result<bool, StoreError> {
         let now = self.now();
         if self.tenant.lease.is_some() && self.claim.is_in(&self.tenant) {
-            self.claim.extend(&mut self.tenant, &self.runner.settings, now);
+            self.claim.extend(&mut self.tenant, &self.reconciler.settings, now);
         }
         self.put().await
     }
@@ -283,7 +283,7 @@ impl<'a> Drive<'a> {
     /// Saves the document as it is; `false` if somebody else saved first.
     async fn put(&mut self) -> Result<bool, StoreError> {
         self.tenant.updated_at = self.now();
-        match self.runner.world.store.save(&self.tenant, Some(&self.etag)).await {
+        match self.reconciler.world.store.save(&self.tenant, Some(&self.etag)).await {
             Ok(etag) => {
                 self.etag = etag;
                 self.unsaved.clear();
@@ -300,7 +300,7 @@ impl<'a> Drive<'a> {
     /// have learnt since our last save is taken in again; in the second we leave.
     pub(super) async fn overtaken(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
-        let Some(Stored { value, etag }) = self.runner.world.store.load(&self.tenant.id).await? else {
+        let Some(Stored { value, etag }) = self.reconciler.world.store.load(&self.tenant.id).await? else {
             return Ok(Some(now));
         };
         let ours = self.claim.is_in(&value);
@@ -311,7 +311,7 @@ impl<'a> Drive<'a> {
         self.rendered.clear();
         self.change = Change::None;
         if !ours {
-            match Claim::take(&mut self.tenant, self.claim.holder.clone(), &self.runner.settings, now) {
+            match Claim::take(&mut self.tenant, self.claim.holder.clone(), &self.reconciler.settings, now) {
                 Ok(claim) => self.claim = claim,
                 Err(until) => return Ok(Some(until)),
             }
@@ -377,25 +377,25 @@ impl<'a> Drive<'a> {
         let durable = self.durable_notices;
         let (told, kept): (Vec<_>, Vec<_>) =
             self.tenant.notices.iter().cloned().partition(|notice| notice.number <= durable);
-        let deployment = &self.runner.settings.deployment;
+        let deployment = &self.reconciler.settings.deployment;
         let mut due = next;
-        if announce(&self.runner.world, deployment, Teller::Tenant(&self.tenant.id), &told).await {
+        if announce(&self.reconciler.world, deployment, Teller::Tenant(&self.tenant.id), &told).await {
             self.tenant.notices = kept;
         }
         let now = self.now();
         if due.is_none()
             && let Some(oldest) = self.tenant.notices.iter().map(|notice| notice.at).min()
         {
-            due = Some(later(now, self.runner.tell_again_after(oldest, now)));
+            due = Some(later(now, self.reconciler.tell_again_after(oldest, now)));
         }
         self.tenant.due_at = due;
-        Claim::release(&mut self.tenant, &self.runner.settings, now);
+        Claim::release(&mut self.tenant, &self.reconciler.settings, now);
         if !self.put().await? {
             return Ok(self.overtaken().await?.map(Progress::Held));
         }
         let Some(at) = self.tenant.due_at else { return Ok(Some(Progress::Settled(self.tenant.status))) };
         // Whoever is woken goes on where the request was accepted, beside this drive and not below it.
-        let wake = self.runner.world.alarm.wake(&self.tenant.id, at);
+        let wake = self.reconciler.world.alarm.wake(&self.tenant.id, at);
         let woken = match self.home {
             Some(home) => home.scope(wake).await,
             None => wake.await,

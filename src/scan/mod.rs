@@ -14,7 +14,7 @@ mod read;
 mod record;
 mod unreadable;
 
-pub use drift::{DRIFT_PORTION, Scanner};
+pub use drift::{DRIFT_PORTION, DriftScanner};
 use patient::Patient;
 use place::Place;
 
@@ -37,14 +37,14 @@ use tenantry_core::{
 pub const PORTION: usize = 100;
 
 /// Looks at tenants. One per process; cheap to share.
-pub struct Auditor {
+pub struct IsolationScanner {
     world: World,
     allow: AllowList,
     quarantine: Quarantine,
 }
 
-impl Auditor {
-    /// An auditor of a world.
+impl IsolationScanner {
+    /// An isolation_scanner of a world.
     pub fn new(world: World, isolation: &Isolation) -> Self {
         Self { world, allow: AllowList::new(&isolation.allow), quarantine: isolation.quarantine }
     }

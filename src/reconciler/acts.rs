@@ -70,7 +70,7 @@ impl Drive<'_> {
         if (effects || (polls && self.change == Change::Major)) && !self.save().await? {
             return self.overtaken().await;
         }
-        if effects && !Claim::covers_a_request(&self.tenant, &self.runner.settings, self.now()) {
+        if effects && !Claim::covers_a_request(&self.tenant, &self.reconciler.settings, self.now()) {
             // The save took so long that the lease is nearly over. Looking again is always safe.
             return Ok(None);
         }
@@ -145,9 +145,10 @@ impl Drive<'_> {
         let Some(record) = self.tenant.steps.get(&name) else { return };
         let turn = record.turn;
         let guard = self.tenant.plan.guard(record.kind, record.doomed);
-        let wire: Arc<dyn Wire> = Arc::new(Guarded::new(Arc::clone(&self.runner.world.wire), guard));
+        let wire: Arc<dyn Wire> = Arc::new(Guarded::new(Arc::clone(&self.reconciler.world.wire), guard));
         let remedy = self.remedy(&name, &record.state);
-        let (auditor, patience) = (Arc::clone(&self.runner.auditor), self.runner.settings.lease * 4 / 5);
+        let (isolation_scanner, patience) =
+            (Arc::clone(&self.reconciler.isolation_scanner), self.reconciler.settings.lease * 4 / 5);
         let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
         let mut span = tell::act(prepared.word(), &name, record);
         self.busy.insert(name.clone());
@@ -156,7 +157,7 @@ impl Drive<'_> {
                 (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
                 (Prepared::Search(remains), _) => effects::search(wire, remains).await,
                 (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
-                (Prepared::Prove(tenant), _) => effects::prove(&auditor, &tenant, patience).await,
+                (Prepared::Prove(tenant), _) => effects::prove(&isolation_scanner, &tenant, patience).await,
                 (Prepared::Write(step), Some(Seen::Wanted(Verdict::Lingering(id), _))) => {
                     effects::restore(wire, step, &id).await
                 }

@@ -8,15 +8,15 @@ use super::{
     tenants::{Page, load},
 };
 use crate::{
-    audit::Scanner,
     ports::{Listed, World},
+    scan::DriftScanner,
 };
 
 /// Tenants per page unless asked otherwise, and at most: each costs a question per step.
 const PAGE: (usize, usize) = (20, 50);
 
 /// One tenant's report.
-pub async fn drift(world: &World, scanner: &Scanner, id: &str) -> Response {
+pub async fn drift(world: &World, scanner: &DriftScanner, id: &str) -> Response {
     let tenant = match load(world, id).await {
         Ok(tenant) => tenant,
         Err(response) => return response,
@@ -35,7 +35,7 @@ pub async fn drift(world: &World, scanner: &Scanner, id: &str) -> Response {
 /// of the page before.
 pub async fn drift_of_all(
     world: &World,
-    scanner: &Scanner,
+    scanner: &DriftScanner,
     after: Option<&str>,
     asked: Option<&str>,
 ) -> Response {

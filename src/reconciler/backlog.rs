@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Runner;
+use super::Reconciler;
 use crate::{ports::Due, telemetry::metrics};
 
 /// What has been due for so long is stuck: ten sweeps did not help.
@@ -22,7 +22,7 @@ struct Backlog {
     untold: Option<Timestamp>,
 }
 
-impl Runner {
+impl Reconciler {
     /// Tells how much is due, how long it has been, and how late what has to be told is.
     pub(super) async fn tell_backlog(&self, due: &[Due], most: usize, now: Timestamp) {
         let backlog = if due.is_empty() { Backlog::default() } else { self.backlog(due, most, now).await };

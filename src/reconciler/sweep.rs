@@ -17,10 +17,10 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tenantry_core::{ids::TenantId, tenant::Teller, time::later};
 
-use super::{Progress, Runner, announce};
+use super::{Progress, Reconciler, announce};
 use crate::{
-    audit::tell_unreadable,
     ports::{Due, StoreError},
+    scan::tell_unreadable,
 };
 
 /// How much one sweep takes on; the next one goes on.
@@ -70,7 +70,7 @@ struct Round {
     deaf: AtomicBool,
 }
 
-impl Runner {
+impl Reconciler {
     /// Gets going whatever is overdue: wakes tenants or drives them, and tells refusals that were not told yet. One that
     /// fails stops no other.
     ///

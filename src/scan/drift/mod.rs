@@ -23,13 +23,13 @@ pub const DRIFT_PORTION: usize = 100;
 const AT_MOST: Duration = Duration::from_secs(5 * 60);
 
 /// Compares tenants with what was recorded. One per process; cheap to share.
-pub struct Scanner {
+pub struct DriftScanner {
     world: World,
     heal: BTreeSet<DriftClass>,
     lag: Duration,
 }
 
-impl Scanner {
+impl DriftScanner {
     /// A scanner of a world that puts nothing right. `lag` is how long a look may still show what was before a write: tenants
     /// that were written to since are left for a later run.
     pub fn new(world: World, lag: Duration) -> Self {

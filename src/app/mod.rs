@@ -1,11 +1,19 @@
-//! What people and programs call over HTTP: list, look, submit, retry, history; and what Event Grid posts.
+//! What each function does: [`App`] takes an invocation, calls the intake, the reconciler or a scan, and answers.
+//!
+//! [`functions`](App) has one method per function. The others are the calls over HTTP, one file per kind of resource, each of
+//! which makes a [`Response`]: tenants and their history, actions on a tenant, isolation, drift, blueprints, and the events
+//! that Event Grid posts.
 
 mod action;
 mod blueprints;
 mod drift;
 mod events;
+mod functions;
+mod http;
 mod isolation;
+mod quarantine;
 mod tenants;
+mod timers;
 mod view;
 
 use std::collections::BTreeMap;
@@ -14,6 +22,7 @@ pub use action::{Call, act};
 pub use blueprints::blueprints;
 pub use drift::{drift, drift_of_all};
 pub use events::{deliver, handshake, turned_away};
+pub use functions::App;
 pub use isolation::{isolation, isolation_of_all};
 use serde_json::{Value, json};
 pub use tenants::{history, list, one, submit, wake};

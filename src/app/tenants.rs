@@ -10,7 +10,7 @@ use super::{Response, view};
 use crate::{
     intake::{Answer, Intake, Verdict},
     ports::{Listed, Unreadable, World},
-    runner::Runner,
+    reconciler::Reconciler,
 };
 
 /// Tenants per page unless asked otherwise, and at most.
@@ -101,10 +101,10 @@ pub async fn history(world: &World, id: &str, asked: Option<&str>) -> Response {
 }
 
 /// Takes a request in: the same checks, ids and answers as for a message. The work is done after the answer.
-pub async fn submit(world: &World, intake: &Intake, runner: &Runner, body: &[u8]) -> Response {
+pub async fn submit(world: &World, intake: &Intake, reconciler: &Reconciler, body: &[u8]) -> Response {
     match intake.take_in_from(&Channel::Operator, body).await {
         Ok(answer) => {
-            answered(world, (intake, runner), &Channel::Operator, &answer).await;
+            answered(world, (intake, reconciler), &Channel::Operator, &answer).await;
             Response::of_answer(&answer)
         }
         Err(error) => Response::unavailable(&error),
@@ -121,7 +121,7 @@ pub async fn wake(world: &World, id: &TenantId) {
 /// What follows an answer that was given over HTTP: a wake-up for what was taken, an event for what was refused.
 pub(super) async fn answered(
     world: &World,
-    (intake, runner): (&Intake, &Runner),
+    (intake, reconciler): (&Intake, &Reconciler),
     channel: &Channel,
     answer: &Answer,
 ) {
@@ -132,7 +132,7 @@ pub(super) async fn answered(
         (Verdict::Accepted, None) => {}
         (Verdict::Rejected | Verdict::Planned, _) => {
             if let Some(key) = intake.record_of(channel, answer)
-                && let Err(error) = runner.tell_refusal(&key).await
+                && let Err(error) = reconciler.tell_refusal(&key).await
             {
                 tracing::warn!(error = %error, "a refusal was not told yet; the sweep will do");
             }

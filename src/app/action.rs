@@ -8,7 +8,7 @@ use super::{Response, tenants};
 use crate::{
     intake::{self, Intake, Verdict},
     ports::World,
-    runner::Runner,
+    reconciler::Reconciler,
 };
 
 /// One tenant's call.
@@ -28,7 +28,7 @@ pub struct Call<'a> {
 ///
 /// The same as a message with that action: same checks, same idempotency. The request's id is the body's `requestId`, or
 /// the call's own when the body gives none. A retry's `allowReplace` may stand in the body itself.
-pub async fn act(world: &World, intake: &Intake, runner: &Runner, call: Call<'_>) -> Response {
+pub async fn act(world: &World, intake: &Intake, reconciler: &Reconciler, call: Call<'_>) -> Response {
     let Call { action, tenant_id, body, fallback_id } = call;
     let given = match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)) {
         Some(body) => intake::object(body),
@@ -51,7 +51,7 @@ pub async fn act(world: &World, intake: &Intake, runner: &Runner, call: Call<'_>
     request.entry("requestId").or_insert_with(|| json!(format!("{}-{fallback_id}", action.as_str())));
     match intake.take_in_from(&Channel::Operator, Value::Object(request).to_string().as_bytes()).await {
         Ok(answer) => {
-            tenants::answered(world, (intake, runner), &Channel::Operator, &answer).await;
+            tenants::answered(world, (intake, reconciler), &Channel::Operator, &answer).await;
             let bad_id =
                 answer.faults.iter().any(|fault| fault.pointer == "/tenantId" && fault.code == "bad_id");
             if bad_id

@@ -6,10 +6,10 @@ use tenantry_core::{
     tenant::Goal,
 };
 
-use super::routes::Routes;
+use super::App;
 use crate::{intake, ports::Stored};
 
-impl Routes {
+impl App {
     /// Suspends a tenant that others reach, as a request of an operator would: only if a look after all that was taken back
     /// in this run shows it, and only the version of the tenant that was looked at. One that reaches others itself is not
     /// suspended for that; whom it reaches is.
@@ -26,7 +26,7 @@ impl Routes {
             return None;
         }
         let version = tenant.version;
-        let report = self.runner.auditor().verify(&[tenant]).await.pop()?;
+        let report = self.reconciler.isolation_scanner().verify(&[tenant]).await.pop()?;
         if report.verdict != Verdict::Violated || !report.lets_others_in(taken) {
             return not("nobody else gets in to it any more".to_owned());
         }

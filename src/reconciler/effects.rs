@@ -13,7 +13,7 @@ use tenantry_core::{
     tenant::{Cause, FailureClass, Poll, Tenant},
 };
 
-use crate::{audit::Auditor, paging::ask, ports::Wire};
+use crate::{paging::ask, ports::Wire, scan::IsolationScanner};
 
 /// Looks at something that should be there; a remedy for the last failure goes first.
 pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Option<Request>) -> Event {
@@ -178,8 +178,12 @@ pub(super) async fn poll(wire: Arc<dyn Wire>, asked: Poll) -> Event {
 
 /// Proves a tenant's isolation. It takes a few dozen questions, some of them more than once, so it is given most of the
 /// time for which nobody else takes the tenant up.
-pub(super) async fn prove(auditor: &Auditor, tenant: &Tenant, patience: Duration) -> Event {
-    match auditor.prove(tenant, patience).await {
+pub(super) async fn prove(
+    isolation_scanner: &IsolationScanner,
+    tenant: &Tenant,
+    patience: Duration,
+) -> Event {
+    match isolation_scanner.prove(tenant, patience).await {
         Ok(proven) => Event::Proved(Box::new(proven)),
         Err(failure) => Event::Failed(failure),
     }

@@ -6,7 +6,7 @@ use super::{Response, tenants};
 use crate::{
     intake::{Delivered, Delivery, Intake, Turned, Verdict, granted},
     ports::World,
-    runner::Runner,
+    reconciler::Reconciler,
 };
 
 /// Grants or refuses the permission to send, as `OPTIONS` asks for it.
@@ -32,7 +32,7 @@ pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> R
 pub async fn deliver(
     world: &World,
     intake: &Intake,
-    runner: &Runner,
+    reconciler: &Reconciler,
     topics: &[String],
     kinds: &[String],
     body: &[u8],
@@ -51,7 +51,7 @@ pub async fn deliver(
                     Verdict::Accepted | Verdict::Planned if answer.replayed => replayed += 1,
                     Verdict::Accepted | Verdict::Planned => accepted += 1,
                 }
-                tenants::answered(world, (intake, runner), channel, &answer).await;
+                tenants::answered(world, (intake, reconciler), channel, &answer).await;
             }
             Err(error) => unsaved = Some(error),
         }

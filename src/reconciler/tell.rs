@@ -1,4 +1,4 @@
-//! What the runner tells of its work: the spans of a drive and of its acts, and the numbers of steps and operations.
+//! What the reconciler tells of its work: the spans of a drive and of its acts, and the numbers of steps and operations.
 
 use jiff::Timestamp;
 use serde::Serialize;

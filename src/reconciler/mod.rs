@@ -36,9 +36,9 @@ pub use outbox::announce;
 pub use sweep::Swept;
 
 use crate::{
-    audit::Auditor,
     config::Isolation,
     ports::{Due, StoreError, World},
+    scan::IsolationScanner,
 };
 use tenantry_core::{engine::Policy, ids::TenantId, tenant::Status, time::later};
 
@@ -47,7 +47,7 @@ use tenantry_core::{engine::Policy, ids::TenantId, tenant::Status, time::later};
 /// whatever else it is doing.
 const DOING: Duration = Duration::from_secs(30);
 
-/// How the runner behaves in a world.
+/// How the reconciler behaves in a world.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The deployment's name; part of every derived name and event source.
@@ -129,7 +129,7 @@ pub enum Progress {
 }
 
 /// Drives tenants. One per process; cheap to share.
-pub struct Runner {
+pub struct Reconciler {
     world: World,
     settings: Settings,
     /// This process, for leases; every drive is a holder of its own.
@@ -138,23 +138,32 @@ pub struct Runner {
     /// How many rows the last sweep could not read.
     unreadable: AtomicUsize,
     winding_down: watch::Sender<bool>,
-    auditor: Arc<Auditor>,
+    isolation_scanner: Arc<IsolationScanner>,
     /// Where the last sweep stopped, if it had to leave something to the next one.
     swept_to: Mutex<Option<Due>>,
 }
 
-impl Runner {
-    /// A runner for a world. `name` tells this process from all others.
+impl Reconciler {
+    /// A reconciler for a world. `name` tells this process from all others.
     pub fn new(world: World, settings: Settings, name: impl Into<String>) -> Self {
         let (drives, winding_down) = (AtomicU64::new(0), watch::Sender::new(false));
-        let auditor = Arc::new(Auditor::new(world.clone(), &settings.isolation));
+        let isolation_scanner = Arc::new(IsolationScanner::new(world.clone(), &settings.isolation));
         let (unreadable, swept_to) = (AtomicUsize::new(0), Mutex::new(None));
-        Self { world, settings, name: name.into(), drives, unreadable, winding_down, auditor, swept_to }
+        Self {
+            world,
+            settings,
+            name: name.into(),
+            drives,
+            unreadable,
+            winding_down,
+            isolation_scanner,
+            swept_to,
+        }
     }
 
     /// What proves the isolation of the tenants that are driven.
-    pub fn auditor(&self) -> &Auditor {
-        &self.auditor
+    pub fn isolation_scanner(&self) -> &IsolationScanner {
+        &self.isolation_scanner
     }
 
     /// The process is about to end: every drive waits for the answers that are on their way, then parks its tenant for

@@ -1,0 +1,73 @@
+//! The way of a call over HTTP to what serves it: method, path and `view` decide.
+
+use tenantry_core::tenant::Action;
+
+use super::{
+    App, Call, Response, act, blueprints, deliver, drift, drift_of_all, handshake, history, isolation,
+    isolation_of_all, list, one, submit, turned_away,
+};
+use crate::{host::HttpCall, intake::Turned};
+
+impl App {
+    pub(super) async fn tenants(&self, call: &HttpCall) -> Response {
+        let query = |name: &str| call.query.get(name).map(String::as_str);
+        match (call.method.as_str(), call.params.get("tenantId")) {
+            ("GET", None) if query("view") == Some("isolation") => {
+                isolation_of_all(
+                    &self.world,
+                    self.reconciler.isolation_scanner(),
+                    query("after"),
+                    query("limit"),
+                )
+                .await
+            }
+            ("GET", Some(id)) if query("view") == Some("isolation") => {
+                isolation(&self.world, self.reconciler.isolation_scanner(), id).await
+            }
+            ("GET", None) if query("view") == Some("drift") => {
+                drift_of_all(&self.world, &self.drift_scanner, query("after"), query("limit")).await
+            }
+            ("GET", Some(id)) if query("view") == Some("drift") => {
+                drift(&self.world, &self.drift_scanner, id).await
+            }
+            ("GET", None) if query("view") == Some("blueprints") => {
+                blueprints(&self.world, &self.intake).await
+            }
+            ("GET", None) => list(&self.world, query("after"), query("limit")).await,
+            ("GET", Some(id)) if query("view") == Some("history") => {
+                history(&self.world, id, query("limit")).await
+            }
+            ("GET", Some(id)) => one(&self.world, id).await,
+            ("POST", None) => {
+                let body = call.body.as_deref().unwrap_or_default();
+                submit(&self.world, &self.intake, &self.reconciler, body).await
+            }
+            _ => Response::problem(
+                405,
+                "method not allowed",
+                "GET a tenant or the list; POST a request to the list",
+            ),
+        }
+    }
+
+    pub(super) async fn events(&self, call: &HttpCall) -> Response {
+        let values = |name: &str| call.headers.get(name).map(Vec::as_slice).unwrap_or_default();
+        let topics = &self.event_topics;
+        match call.method.as_str() {
+            "OPTIONS" => {
+                handshake(topics, values("webhook-request-origin"), call.header("webhook-request-rate"))
+            }
+            "POST" => {
+                let (kinds, body) = (values("aeg-event-type"), call.body.as_deref().unwrap_or_default());
+                deliver(&self.world, &self.intake, &self.reconciler, topics, kinds, body).await
+            }
+            _ => turned_away(Turned::WrongMethod),
+        }
+    }
+
+    pub(super) async fn act(&self, action: Action, call: &HttpCall, fallback_id: &str) -> Response {
+        let tenant_id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
+        let call = Call { action, tenant_id, body: call.body.as_deref(), fallback_id };
+        act(&self.world, &self.intake, &self.reconciler, call).await
+    }
+}

@@ -1,0 +1,36 @@
+//! The message that makes the app come back to a tenant at its time.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tenantry_core::ids::TenantId;
+
+use crate::telemetry::Trace;
+
+/// The body of a wake-up message, as JSON: `{"tenantId": "acme", "traceparent": "00-..."}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WakeUp {
+    /// The tenant to come back to.
+    pub tenant_id: TenantId,
+    /// Where in a trace it was sent, as W3C's `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl WakeUp {
+    /// A wake-up for a tenant, sent from the present span.
+    pub fn new(tenant: &TenantId) -> Self {
+        Self { tenant_id: tenant.clone(), traceparent: Trace::current_header() }
+    }
+
+    /// The message's body.
+    pub fn body(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// The message's id: a queue with duplicate detection drops what is asked for twice, so that however many sweeps find a
+    /// tenant overdue, one wake-up is on its way. Another due time is another id.
+    pub fn message_id(tenant: &TenantId, at: Timestamp) -> String {
+        format!("{tenant}@{at}")
+    }
+}
