@@ -48,6 +48,12 @@ const TWICE: u64 = 50;
 /// Seeds that are run with a noisy neighbour and with a quiet one.
 const NEIGHBOURS: u64 = 2_000;
 
+/// How many seeds a run may take that does not say itself how many: all of them, or few where the simulator is built as the
+/// tests are.
+fn most() -> u64 {
+    std::env::var("TENANTRY_SIM_MOST").ok().and_then(|most| most.parse().ok()).unwrap_or(u64::MAX)
+}
+
 /// Runs a seed twice: the same seed is the same trace.
 fn run_twice(seed: u64) -> Report {
     let (report, again) = (run(seed, &Cut::default(), false), run(seed, &Cut::default(), false));
@@ -72,12 +78,13 @@ fn the_canary_is_caught() {
 #[test]
 #[ignore = "cargo xtask sim asks for it"]
 fn a_noisy_neighbour_delays_nobody() {
+    let seeds = NEIGHBOURS.min(most());
     let p99 = |profile: Profile| {
-        let sum = shards(0..NEIGHBOURS, |seed| {
+        let sum = shards(0..seeds, |seed| {
             run_plan(seed, Plan::without_faults(seed, profile), &Cut::default(), false)
         });
         let mut waits = sum.waits_of_others();
-        assert!(waits.len() > 3_000, "too few tenants were active: {}", waits.len());
+        assert!(waits.len() as u64 > seeds * 3 / 2, "too few tenants were active: {}", waits.len());
         waits.sort_unstable();
         waits[waits.len() * 99 / 100]
     };

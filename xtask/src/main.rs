@@ -33,7 +33,8 @@ cargo xtask <chore> [arguments]
 
   test [ARGS]     the whole suite with the documentation's examples, and what needs Azurite and the
                   signup apps' packages where those can be brought, and which tests took more than a minute; ARGS go to
-                  `cargo test`: `cargo xtask test plan::` for one module of tests/suite, `--test sim` for another target
+                  `cargo test`: `cargo xtask test plan::` for one module of tests/suite, `--test sim` for another target;
+                  with --thorough first, what is tried at every place of a life is tried at all of them, as each night
   azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
   samples         brings what the signup apps of examples/signup-app need (packages of Python and npm), and fails
                   if it can't

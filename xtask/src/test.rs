@@ -30,7 +30,9 @@ const CHOICES: [&str; 9] =
 /// All tests of all packages and the examples in the documentation, then those that cargo has ignored, then a few kills;
 /// or of all that those that are asked for.
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
-    let mut slow = Slow::default();
+    let thorough = extra.first().is_some_and(|argument| argument == "--thorough");
+    let extra = extra.get(usize::from(thorough)..).unwrap_or_default();
+    let mut slow = Slow { thorough, ..Slow::default() };
     let mut all = vec![slow.watch(&mut plainly(extra))?];
     let asked = ignored(extra)?;
     let of = |modules: &[&str]| -> Vec<String> {

@@ -8,6 +8,7 @@ use tenantry_core::mutant;
 
 use super::{
     fleet::shards,
+    most,
     profile::Plan,
     run::{Cut, run},
 };
@@ -60,11 +61,6 @@ fn caught(mutant: &Mutant) -> Option<(usize, &'static str, usize)> {
     })
 }
 
-/// How many seeds one mutant may take at most; those that need more wait for a run that has the time.
-fn most() -> usize {
-    std::env::var("TENANTRY_SIM_MOST").ok().and_then(|most| most.parse().ok()).unwrap_or(usize::MAX)
-}
-
 /// Asked for by `cargo xtask sim --mutants`.
 #[test]
 #[ignore = "cargo xtask sim --mutants"]
@@ -73,7 +69,9 @@ fn every_mutant_is_caught() {
     assert!(mutants.len() > 40, "only {} patches were found", mutants.len());
     let mut escaped = Vec::new();
     println!("{:<58} {:>7} {:>7}  caught by", "the fault", "seeds", "failed");
-    let (now, later): (Vec<_>, Vec<_>) = mutants.iter().partition(|mutant| mutant.seeds <= most());
+    // Those that need more wait for a run that has the time.
+    let most = usize::try_from(most()).unwrap_or(usize::MAX);
+    let (now, later): (Vec<_>, Vec<_>) = mutants.iter().partition(|mutant| mutant.seeds <= most);
     for mutant in &now {
         match caught(mutant) {
             Some((seeds, invariant, failed)) => {

@@ -27,6 +27,12 @@ use tenantry_core::{
 /// How long anything that is waited for may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
+/// Whether this run may take its time: `cargo xtask test --thorough`, as each night. Every change waits for the other runs, so
+/// they take fewer places of what is tried at every place.
+pub(crate) fn thorough() -> bool {
+    std::env::var_os("TENANTRY_TEST_THOROUGH").is_some()
+}
+
 /// The tenants of the examples.
 pub(crate) const SAMPLES: [&str; 3] = ["contoso", "fabrikam", "tailspin"];
 
