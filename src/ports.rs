@@ -130,12 +130,48 @@ pub enum Due {
     Request(String),
 }
 
-/// Where the state is.
+/// Where the state is kept: tenants' documents, records of requests, texts of blueprints, history.
+///
+/// # Flow
+/// Read, change, save against the version that was read. Two stores implement it: Azure Table Storage (`azure::tables`) and
+/// one file (`local`); one suite of tests, `tests/suite/state_store`, holds both to this contract.
+///
+/// ```
+/// use tenantry::ports::{StateStore, StoreError, Stored};
+/// use tenantry_core::ids::TenantId;
+///
+/// /// Has a tenant looked after at once. Whether anything was saved.
+/// async fn hurry(store: &dyn StateStore, id: &TenantId, now: jiff::Timestamp) -> Result<bool, StoreError> {
+///     loop {
+///         let Some(Stored { value: mut tenant, etag }) = store.load(id).await? else { return Ok(false) };
+///         tenant.due_at = Some(now);
+///         match store.save(&tenant, Some(&etag)).await {
+///             Ok(_) => return Ok(true),
+///             // Another worker was quicker: what it saved has to be read before anything is decided.
+///             Err(StoreError::Overtaken) => continue,
+///             Err(error) => return Err(error),
+///         }
+///     }
+/// }
+/// ```
 ///
 /// # Guarantees
-/// A save succeeds only against the version that was read ([`StoreError::Overtaken`] otherwise) and is durable when
-/// it returns. A tenant with a `due_at`, and a request record with notices, is found by [`StateStore::due`], even if
-/// the process dies in the middle of the save.
+/// - A save succeeds only against the version that was read, and is durable when it returns.
+/// - A tenant with a `due_at`, and a request record with notices, is found by [`StateStore::due`], even if the process
+///   dies in the middle of the save.
+/// - A row that can't be read hides no other: lists name it and go on.
+///
+/// # Assumptions
+/// The store compares versions atomically. It may lose an answer, and it may carry out late what it did not answer.
+///
+/// # Errors
+/// [`StoreError::Overtaken`] when somebody else has saved in between: read again, and decide again. Saving the old decision
+/// over the new version would undo what the other has recorded. [`StoreError::Unavailable`] leaves open whether the change
+/// was made: only reading tells. [`StoreError::Refused`] and [`StoreError::Unreadable`] do not pass by waiting.
+///
+/// # Caveats
+/// There is no transaction over two documents; nothing in the program needs one. [`StateStore::due`] may show a tenant that
+/// is not due any more: whoever takes it reads the document first.
 pub trait StateStore: Send + Sync {
     /// A tenant's document; [`StoreError::Unreadable`] if what is there is none that this version reads.
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>>;
@@ -180,7 +216,10 @@ pub trait StateStore: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>>;
 }
 
-/// The way to Azure's control planes.
+/// The way to Azure's control planes: Azure Resource Manager and Microsoft Graph.
+///
+/// # Guarantees
+/// One request is sent at most once; repeating is the engine's decision, for only the engine knows whether it read first.
 pub trait Wire: Send + Sync {
     /// Sends one request and returns the answer, whatever its status.
     ///

@@ -119,7 +119,7 @@ impl Crew {
             return Err(format!("a sign-up was not accepted: {answer:?}").into());
         }
         loop {
-            match self.reconciler.drive(&id).await? {
+            match self.reconciler.reconcile(&id).await? {
                 Progress::Settled(Status::Active) => return Ok(measure::millis_since(begun)),
                 Progress::Parked(at) | Progress::Held(at) => {
                     self.counts.parked.fetch_add(1, Relaxed);

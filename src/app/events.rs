@@ -2,12 +2,8 @@
 
 use serde_json::json;
 
-use super::{Response, tenants};
-use crate::{
-    intake::{Delivered, Delivery, Intake, Turned, Verdict, granted},
-    ports::World,
-    reconciler::Reconciler,
-};
+use super::{App, Response, tenants};
+use crate::intake::{Delivered, Delivery, Turned, Verdict, granted};
 
 /// Grants or refuses the permission to send, as `OPTIONS` asks for it.
 pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> Response {
@@ -29,29 +25,22 @@ pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> R
 /// # Guarantees
 /// A 200 says that the answer to every event is durable. If one could not be saved, the others are taken in all the
 /// same and the whole delivery is asked for again, in which they change nothing.
-pub async fn deliver(
-    world: &World,
-    intake: &Intake,
-    reconciler: &Reconciler,
-    topics: &[String],
-    kinds: &[String],
-    body: &[u8],
-) -> Response {
-    let messages = match Delivery::read(topics, kinds, body) {
+pub async fn deliver(app: &App, kinds: &[String], body: &[u8]) -> Response {
+    let messages = match Delivery::read(&app.event_topics, kinds, body) {
         Ok(Delivery::Validation(code)) => return Response::json(200, json!({"validationResponse": code})),
         Ok(Delivery::Events(messages)) => messages,
         Err(turned) => return turned_away(turned),
     };
     let (mut accepted, mut replayed, mut rejected, mut unsaved) = (0, 0, 0, None);
     for Delivered { channel, message } in &messages {
-        match intake.take_in_from(channel, message).await {
+        match app.intake.take_in_from(channel, message).await {
             Ok(answer) => {
                 match answer.verdict {
                     Verdict::Rejected => rejected += 1,
                     Verdict::Accepted | Verdict::Planned if answer.replayed => replayed += 1,
                     Verdict::Accepted | Verdict::Planned => accepted += 1,
                 }
-                tenants::answered(world, (intake, reconciler), channel, &answer).await;
+                tenants::answered(&app.world, (&app.intake, &app.reconciler), channel, &answer).await;
             }
             Err(error) => unsaved = Some(error),
         }

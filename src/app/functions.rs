@@ -120,13 +120,13 @@ impl App {
         match (answer.verdict, &answer.tenant_id) {
             (intake::Verdict::Accepted, Some(tenant)) => {
                 // What was taken in before may have been left undone by a crash.
-                let mut driven = self.drive(tenant).await;
+                let mut done = self.reconcile(tenant).await;
                 if answer.replayed
-                    && let Answer::Done { logs } = &mut driven
+                    && let Answer::Done { logs } = &mut done
                 {
                     logs.insert(0, repeats(&answer));
                 }
-                driven
+                done
             }
             (verdict, _) => {
                 if let Some(key) = self.intake.record_of(&Channel::Queue, &answer)
@@ -156,8 +156,8 @@ impl App {
     }
 
     /// From here on the document knows that it is due, so a failure is the sweep's to repair and the message is done.
-    pub(super) async fn drive(&self, tenant: &TenantId) -> Answer {
-        let said = match self.reconciler.drive(tenant).await {
+    pub(super) async fn reconcile(&self, tenant: &TenantId) -> Answer {
+        let said = match self.reconciler.reconcile(tenant).await {
             Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.word()),
             Ok(Progress::Parked(until)) => format!("tenant {tenant} goes on at {until}"),
             Ok(Progress::Held(until)) => {
@@ -174,7 +174,7 @@ impl App {
 
     async fn resume(&self, message: &Message) -> Answer {
         match serde_json::from_slice::<WakeUp>(&message.body) {
-            Ok(wake_up) => self.drive(&wake_up.tenant_id).await,
+            Ok(wake_up) => self.reconcile(&wake_up.tenant_id).await,
             Err(error) => Answer::Done { logs: vec![format!("not a wake-up message: {error}")] },
         }
     }

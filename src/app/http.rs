@@ -52,14 +52,15 @@ impl App {
 
     pub(super) async fn events(&self, call: &HttpCall) -> Response {
         let values = |name: &str| call.headers.get(name).map(Vec::as_slice).unwrap_or_default();
-        let topics = &self.event_topics;
         match call.method.as_str() {
-            "OPTIONS" => {
-                handshake(topics, values("webhook-request-origin"), call.header("webhook-request-rate"))
-            }
+            "OPTIONS" => handshake(
+                &self.event_topics,
+                values("webhook-request-origin"),
+                call.header("webhook-request-rate"),
+            ),
             "POST" => {
                 let (kinds, body) = (values("aeg-event-type"), call.body.as_deref().unwrap_or_default());
-                deliver(&self.world, &self.intake, &self.reconciler, topics, kinds, body).await
+                deliver(self, kinds, body).await
             }
             _ => turned_away(Turned::WrongMethod),
         }

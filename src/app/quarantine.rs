@@ -35,7 +35,7 @@ impl App {
             Err(error) => return not(error.to_string()),
         };
         if answer.verdict == intake::Verdict::Accepted {
-            self.drive(id).await;
+            self.reconcile(id).await;
         }
         Some(format!("quarantine of tenant {id}: {}", answer.verdict))
     }

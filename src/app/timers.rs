@@ -30,7 +30,7 @@ impl App {
         };
         // What was recorded stands in the outbox; a drive tells it.
         for tenant in &told {
-            if let Err(error) = self.reconciler.drive(tenant).await {
+            if let Err(error) = self.reconciler.reconcile(tenant).await {
                 tracing::warn!(tenant.id = %tenant, error = %error, "a verdict was not told yet; the sweep will do");
             }
         }

@@ -37,6 +37,27 @@ fn show(tenant: &Value) {
     ] {
         output::line(&format!("  {label:<10} {}", text(tenant, pointer)));
     }
+    condition(tenant);
+    for (name, value) in tenant.get("outputs").and_then(Value::as_object).into_iter().flatten() {
+        output::line(&format!(
+            "  {name}: {}",
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        ));
+    }
+    for (code, met) in tenant.get("unknownCodes").and_then(Value::as_object).into_iter().flatten() {
+        let [count, status, step, at] = ["/count", "/status", "/step", "/at"].map(|member| text(met, member));
+        output::line(&format!(
+            "  unknown code {code} ({status}): {count} times, last at {at} in step {step}"
+        ));
+    }
+    retained(tenant);
+    steps(tenant);
+    resources(tenant);
+    next_actions(tenant);
+}
+
+/// What is not as it should be, or is as an operator wanted it.
+fn condition(tenant: &Value) {
     if let Some(proof) = tenant.get("isolation").filter(|proof| proof.is_object()) {
         let (verdict, at) = (text(proof, "/verdict"), text(proof, "/at"));
         output::line(&format!("  isolation  {verdict} at {at}"));
@@ -58,19 +79,10 @@ fn show(tenant: &Value) {
             ["reason", "mode", "since"].map(|member| text(tenant, &format!("/suspended/{member}")));
         output::line(&format!("  suspended  for {reason} ({mode}) since {since}"));
     }
-    for (name, value) in tenant.get("outputs").and_then(Value::as_object).into_iter().flatten() {
-        output::line(&format!(
-            "  {name}: {}",
-            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-        ));
-    }
-    for (code, met) in tenant.get("unknownCodes").and_then(Value::as_object).into_iter().flatten() {
-        let [count, status, step, at] = ["/count", "/status", "/step", "/at"].map(|member| text(met, member));
-        output::line(&format!(
-            "  unknown code {code} ({status}): {count} times, last at {at} in step {step}"
-        ));
-    }
-    retained(tenant);
+}
+
+/// Where each step stands, and why.
+fn steps(tenant: &Value) {
     let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
     let rows: Vec<Vec<String>> = steps
         .map(|(name, step)| {
@@ -84,7 +96,10 @@ fn show(tenant: &Value) {
         output::line("");
         output::table(&["STEP", "STATE", "KIND", "WHY"], &rows).iter().for_each(|line| output::line(line));
     }
-    resources(tenant);
+}
+
+/// What a person may do next, each action once.
+fn next_actions(tenant: &Value) {
     let mut next: Vec<String> = tenant
         .get("steps")
         .and_then(Value::as_object)

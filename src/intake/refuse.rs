@@ -19,6 +19,18 @@ pub(super) const SECRET: &str = "secret";
 /// How much of a refused message is kept, in bytes.
 const PARKED_BYTES: usize = 64 * 1024;
 
+/// A refusal that no request record exists for.
+struct Refusal {
+    /// The key that it is recorded under.
+    key: String,
+    /// The hash of the refused message.
+    body_sha256: String,
+    /// The type of its event.
+    kind: &'static str,
+    /// What is kept of the message, in base64.
+    parked: Option<String>,
+}
+
 impl Intake {
     /// Refuses a message from which no valid request could be read. It is kept under its own hash, so that a repeat
     /// is the same refusal.
@@ -34,7 +46,8 @@ impl Intake {
         let is_kept = !faults.iter().any(|fault| fault.code == SECRET);
         let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(request_id, None, faults) };
         let kept = is_kept.then(|| STANDARD.encode(&body[..body.len().min(PARKED_BYTES)]));
-        self.record_refusal(key, digest, answer, "message.rejected", kept).await
+        let refusal = Refusal { key, body_sha256: digest, kind: "message.rejected", parked: kept };
+        self.record_refusal(refusal, answer).await
     }
 
     /// Refuses a second body under an id that is taken.
@@ -62,18 +75,14 @@ impl Intake {
         let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
         let answer =
             Answer { parked_as: Some(key.clone()), ..Answer::rejected(Some(id), Some(tenant), vec![fault]) };
-        self.record_refusal(key, digest.to_owned(), answer, "tenant.request.rejected", None).await
+        let body_sha256 = digest.to_owned();
+        let refusal = Refusal { key, body_sha256, kind: "tenant.request.rejected", parked: None };
+        self.record_refusal(refusal, answer).await
     }
 
     /// Records a refusal that no request record exists for, unless it is recorded already.
-    async fn record_refusal(
-        &self,
-        key: String,
-        body_sha256: String,
-        answer: Answer,
-        kind: &str,
-        parked: Option<String>,
-    ) -> Result<Answer, StoreError> {
+    async fn record_refusal(&self, refusal: Refusal, answer: Answer) -> Result<Answer, StoreError> {
+        let Refusal { key, body_sha256, kind, parked } = refusal;
         let mut notices = self.notices_of(&key, &answer, kind);
         for notice in &mut notices {
             if let Story::Event { data, .. } = &mut notice.story {

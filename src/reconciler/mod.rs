@@ -128,7 +128,11 @@ pub enum Progress {
     Unknown,
 }
 
-/// Drives tenants. One per process; cheap to share.
+/// Reconciles tenants: brings what Azure shows of each to what its document desires. One per process; cheap to share.
+///
+/// It decides nothing about a step: [`tenantry_core::engine::decide()`] says what to do and
+/// [`tenantry_core::engine::apply()`] what an answer means. What it owns is the order: lease before acting, save before
+/// sending, publish after saving.
 pub struct Reconciler {
     world: World,
     settings: Settings,
@@ -182,19 +186,50 @@ impl Reconciler {
         let _ = self.winding_down.subscribe().wait_for(|told| *told).await;
     }
 
-    /// Brings a tenant as far as it can be brought now. Where another worker is on it, a wake-up is asked for when that
-    /// one's lease ends: should it be dead, nobody else would come so soon.
+    /// Reconciles one tenant: reads its document, takes the lease, and repeats *decide, save, send, take in* until nothing
+    /// more can be done now.
+    ///
+    /// # Guarantees
+    /// - Ends within [`Settings::budget`] and half a minute, whatever Azure does; what is left is saved with the time at
+    ///   which it goes on.
+    /// - May be called at any time, by any number of workers, for any tenant: at most one of them acts, and calling it for
+    ///   a tenant that needs nothing changes nothing.
+    /// - Nothing is sent whose intent is not durable. So a crash leaves at worst a step that is read again.
+    ///
+    /// # Assumptions
+    /// Clocks of workers differ by at most [`Settings::skew`], and a request takes effect within [`Settings::request_life`]
+    /// of its sending or not at all. Where either does not hold, two workers may send the same write; both read first, so
+    /// the object is made once, and the next pass corrects what a late effect has changed.
     ///
     /// # Errors
-    /// [`StoreError`] when the state can't be read or saved; nothing that was accepted is lost, and driving again is
+    /// [`StoreError`] when the state can't be read or saved. Nothing that was accepted is lost, and calling it again is
     /// right.
-    pub async fn drive(&self, id: &TenantId) -> Result<Progress, StoreError> {
+    ///
+    /// # Caveats
+    /// Where another worker holds the lease, a wake-up is asked for when that lease ends: should that worker be dead, nobody
+    /// else would come so soon. A wake-up is a hint; `sweep` finds the tenant without it.
+    ///
+    /// ```
+    /// use tenantry::{ports::StoreError, reconciler::{Progress, Reconciler}};
+    /// use tenantry_core::ids::TenantId;
+    ///
+    /// async fn once(reconciler: &Reconciler, id: &TenantId) -> Result<(), StoreError> {
+    ///     match reconciler.reconcile(id).await? {
+    ///         Progress::Settled(status) => println!("{id} is {}", status.word()),
+    ///         Progress::Parked(at) => println!("{id} goes on at {at}; a wake-up was asked for"),
+    ///         Progress::Held(until) => println!("another worker is on {id}, at most until {until}"),
+    ///         Progress::Unknown => println!("there is no tenant {id}"),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn reconcile(&self, id: &TenantId) -> Result<Progress, StoreError> {
         let leave_at = later(self.world.clock.now(), self.settings.budget + DOING);
-        self.drive_until(id, leave_at).await
+        self.reconcile_until(id, leave_at).await
     }
 
     /// The same, beginning nothing more from an instant on.
-    async fn drive_until(&self, id: &TenantId, leave_at: Timestamp) -> Result<Progress, StoreError> {
+    async fn reconcile_until(&self, id: &TenantId, leave_at: Timestamp) -> Result<Progress, StoreError> {
         let progress = drive::Drive::run(self, id, leave_at).await?;
         if let Progress::Held(until) = &progress
             && let Err(failure) = self.world.alarm.wake(id, *until).await

@@ -179,7 +179,7 @@ impl Reconciler {
             tracing::warn!(tenant.id = %id, error = %failure, "no wake-up; driving in place");
             round.deaf.store(true, Ordering::Relaxed);
         }
-        match self.drive_until(id, round.ends).await? {
+        match self.reconcile_until(id, round.ends).await? {
             Progress::Settled(_) | Progress::Parked(_) | Progress::Held(_) => Ok(Taken::Driven),
             Progress::Unknown => Ok(Taken::Done),
         }

@@ -1,7 +1,9 @@
 //! Proves, from what Azure shows and from calls to it, that only a tenant reaches its service: collects the evidence, has
 //! it judged, records it.
 //!
-//! It reads only, but for the calls, which a service answers as it answers any. What can't be read becomes a gap in the report, never a pass; the next look may read it.
+//! Reading and judging are apart: this module reads, [`tenantry_core::isolation::judge`] decides. What can't be read
+//! becomes a gap in the report, never a pass, and the next scan may read it. It writes in one case: where `quarantine` is
+//! switched on, an access that nobody declared is taken back, after the finding is on record.
 
 mod assignments;
 mod collect;
@@ -36,7 +38,32 @@ use tenantry_core::{
 /// How many tenants one run of the timer looks at: a minute's work where each takes a dozen questions.
 pub const PORTION: usize = 100;
 
-/// Looks at tenants. One per process; cheap to share.
+/// Proves the isolation of tenants. One per process; cheap to share.
+///
+/// # Flow
+/// [`Subject::of`] says what is a tenant's own; the evidence (assignments, applications, networks, private endpoints) is
+/// read from Azure, the tenants' services are called with each other's tokens where a prober is set, and
+/// [`tenantry_core::isolation::judge`] makes a [`Report`] of each tenant.
+///
+/// # Guarantees
+/// - *Verified* is only said of a tenant of which everything that a rule needs was read. What was refused, or not answered in
+///   time, is a gap, and a gap makes the report inconclusive.
+/// - The calls carry tokens of the tenants' own applications or none; nothing but their status is kept.
+///
+/// # Caveats
+/// The evidence is read over seconds, so a change in between may be seen by half; the digest of a report tells two scans
+/// apart. What no rule reads is listed in `docs/isolation.md`.
+///
+/// ```
+/// use tenantry::{ports::StoreError, scan::IsolationScanner};
+/// use tenantry_core::tenant::Tenant;
+///
+/// async fn report(scanner: &IsolationScanner, tenants: &[Tenant]) {
+///     for report in scanner.verify(tenants).await {
+///         println!("{} is {}", report.tenant_id, report.verdict.word());
+///     }
+/// }
+/// ```
 pub struct IsolationScanner {
     world: World,
     allow: AllowList,
@@ -44,7 +71,7 @@ pub struct IsolationScanner {
 }
 
 impl IsolationScanner {
-    /// An isolation_scanner of a world.
+    /// A scanner over a world, with what the configuration allows.
     pub fn new(world: World, isolation: &Isolation) -> Self {
         Self { world, allow: AllowList::new(&isolation.allow), quarantine: isolation.quarantine }
     }

@@ -1,7 +1,6 @@
 //! Spans and metrics by OTLP over HTTP, where an endpoint is set.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -11,7 +10,7 @@ use futures_util::future::join;
 use opentelemetry::{
     Context, KeyValue,
     metrics::MeterProvider as _,
-    trace::{Link, SpanBuilder, SpanKind, TraceId, Tracer as _, TracerProvider as _},
+    trace::{SpanBuilder, SpanKind, TraceId, Tracer as _, TracerProvider as _},
 };
 use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{
@@ -107,16 +106,8 @@ pub(super) fn exporting() -> Option<&'static Exporting> {
 }
 
 impl Exporting {
-    pub(super) fn start(
-        &self,
-        kind: SpanKind,
-        name: Cow<'static, str>,
-        attributes: Vec<KeyValue>,
-        links: Vec<Link>,
-        parent: &Context,
-    ) -> Span {
-        let builder = SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes);
-        self.tracer.build_with_context(builder.with_links(links), parent)
+    pub(super) fn start(&self, span: SpanBuilder, parent: &Context) -> Span {
+        self.tracer.build_with_context(span, parent)
     }
 
     /// Whether a trace is recorded about which no sender has decided.

@@ -5,8 +5,8 @@ use std::{borrow::Cow, future::Future};
 use opentelemetry::{
     Context, KeyValue, Value,
     trace::{
-        Link, Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
-        TraceState,
+        Link, Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _,
+        TraceFlags, TraceId, TraceState,
     },
 };
 use opentelemetry_sdk::trace::Span as Recorded;
@@ -57,7 +57,8 @@ impl Span {
             None => Context::new(),
         };
         let links = link.map(|link| Link::with_context(context_of(link)));
-        let span = exporting.start(kind, name().into(), attributes(), links.into_iter().collect(), &context);
+        let span = SpanBuilder::from_name(name()).with_kind(kind).with_attributes(attributes());
+        let span = exporting.start(span.with_links(links.into_iter().collect()), &context);
         let given = span.span_context();
         // After the end of the exporter spans have no ids of their own.
         let at = match given.is_valid() {

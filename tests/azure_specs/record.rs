@@ -146,7 +146,7 @@ fn left_out(request: &Request) -> bool {
 async fn rest(lab: &Lab, world: &World, id: &TenantId) -> Status {
     let reconciler = Reconciler::new(world.clone(), Settings::local("local"), "recorder".to_owned());
     for _ in 0..400 {
-        match reconciler.drive(id).await.unwrap() {
+        match reconciler.reconcile(id).await.unwrap() {
             Progress::Settled(status) => return status,
             Progress::Parked(at) | Progress::Held(at) => lab.clock.jump_to(at),
             other => panic!("{id}: {other:?}"),

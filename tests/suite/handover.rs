@@ -92,7 +92,7 @@ async fn a_drive_that_waits_in_place_keeps_its_tenant_for_as_long() {
     });
     let world = World { wire: wire.clone(), ..lab.world.clone() };
     let patient = Settings { budget: Duration::from_secs(3600), ..Settings::azure("local") };
-    let _ = Reconciler::new(world, patient, "patient").drive(&id).await.unwrap();
+    let _ = Reconciler::new(world, patient, "patient").reconcile(&id).await.unwrap();
     assert!(lab.world.clock.now() > wire.begun + Duration::from_secs(300), "nothing was waited for");
     assert_eq!(wire.lost.load(Ordering::Relaxed), 0, "it went on after its lease had ended");
 }
@@ -111,7 +111,7 @@ async fn a_drive_that_waits_in_place_parks_its_tenant_for_others() {
     let reconciler = Arc::new(Reconciler::new(world, patient, "told"));
     let drive = tokio::spawn({
         let (reconciler, id) = (Arc::clone(&reconciler), id.clone());
-        async move { reconciler.drive(&id).await.unwrap() }
+        async move { reconciler.reconcile(&id).await.unwrap() }
     });
     waits.notified().await;
     reconciler.wind_down();
@@ -120,11 +120,11 @@ async fn a_drive_that_waits_in_place_parks_its_tenant_for_others() {
     assert_eq!(tenant.lease, None, "nobody has to wait for the end of a lease");
     assert!(tenant.due_at.is_some());
 
-    let again = reconciler.drive(&id).await.unwrap();
+    let again = reconciler.reconcile(&id).await.unwrap();
     assert!(matches!(again, Progress::Parked(_)), "{again:?}");
     let journal = lab.sim("journal").await;
     let before = journal.as_array().unwrap().len();
-    assert!(matches!(reconciler.drive(&id).await.unwrap(), Progress::Parked(_)));
+    assert!(matches!(reconciler.reconcile(&id).await.unwrap(), Progress::Parked(_)));
     let journal = lab.sim("journal").await;
     assert_eq!(journal.as_array().unwrap().len(), before, "nothing new is begun");
 }
@@ -148,11 +148,11 @@ async fn whoever_finds_another_at_work_comes_again_when_that_ones_lease_ends() {
     let id = Lab::intake(&lab.world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
     let gremlin = Gremlin::new(Trouble::DeathBeforeChange, 1);
     let mortal = Reconciler::new(gremlin.haunt(&lab.world), Settings::azure("local"), "mortal");
-    assert!(gremlin.mortal(mortal.drive(&id)).await.is_none());
+    assert!(gremlin.mortal(mortal.reconcile(&id)).await.is_none());
 
     let notebook = Arc::<Notebook>::default();
     let world = World { alarm: notebook.clone(), ..lab.world.clone() };
-    let held = Reconciler::new(world, Settings::azure("local"), "next").drive(&id).await.unwrap();
+    let held = Reconciler::new(world, Settings::azure("local"), "next").reconcile(&id).await.unwrap();
     let lease = lab.world.store.load(&id).await.unwrap().unwrap().value.lease.unwrap();
     let ended = lease.until + Settings::azure("local").skew;
     assert_eq!(held, Progress::Held(ended));
@@ -199,7 +199,8 @@ async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
         }
         jam.over.notify_waiters();
     };
-    let (ends, ()) = join(join_all(runners.iter().map(|reconciler| reconciler.drive(&id))), all_wait).await;
+    let (ends, ()) =
+        join(join_all(runners.iter().map(|reconciler| reconciler.reconcile(&id))), all_wait).await;
     assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Parked(_) | Progress::Held(_)))), "{ends:?}");
     for (name, record) in load().await.steps {
         assert!(record.failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");

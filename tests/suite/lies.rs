@@ -168,7 +168,7 @@ async fn live(sample: &str, at: usize, lie: Lie, carries_out: bool) -> Life {
     let reconciler = Reconciler::new(world.clone(), Settings::local("local"), "lied-to");
     let mut status = Status::Requested;
     for _ in 0..200 {
-        match reconciler.drive(&id).await.unwrap() {
+        match reconciler.reconcile(&id).await.unwrap() {
             Progress::Settled(settled) => {
                 status = settled;
                 break;

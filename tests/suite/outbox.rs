@@ -61,10 +61,10 @@ async fn silence(span: Duration) -> (Duration, usize) {
     let answer = Lab::intake(&world, &blueprint).take_in(body.to_string().as_bytes()).await.unwrap();
     let id = answer.tenant_id.unwrap_or_else(|| panic!("{:?}", answer.faults));
     let reconciler = Reconciler::new(world, Settings::azure("local"), "worker");
-    let mut progress = reconciler.drive(&id).await.unwrap();
+    let mut progress = reconciler.reconcile(&id).await.unwrap();
     while let Progress::Parked(at) = progress {
         lab.clock.jump_to(at);
-        progress = reconciler.drive(&id).await.unwrap();
+        progress = reconciler.reconcile(&id).await.unwrap();
     }
     assert_eq!(progress, Progress::Settled(Status::Active));
     let told = lab.subscribers.told();

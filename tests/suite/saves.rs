@@ -33,7 +33,7 @@ async fn saves_of(sample: &str) -> (usize, usize) {
     // As in Azure, and so long a budget that nothing is parked.
     let gather = Settings::azure("local").gather;
     let settings = Settings { budget: Duration::from_secs(60), gather, ..Settings::local("local") };
-    let progress = Reconciler::new(world.clone(), settings, "counted").drive(&id).await.unwrap();
+    let progress = Reconciler::new(world.clone(), settings, "counted").reconcile(&id).await.unwrap();
     assert_eq!(progress, Progress::Settled(Status::Active));
     let depth = world.store.load(&id).await.unwrap().unwrap().value.plan.depth();
     let saves = counting.saves();

@@ -352,7 +352,7 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     assert_eq!(credentials(&stage, SAMPLES[0]).await.1, declared);
     assert_eq!(stage.get("/_sim/objects").await, before, "nothing else was touched");
     // The violation and its end are both told, by whoever drives the tenant next: this process or the sweep.
-    let _ = stage.local.app.reconciler.drive(&SAMPLES[0].parse().unwrap()).await;
+    let _ = stage.local.app.reconciler.reconcile(&SAMPLES[0].parse().unwrap()).await;
     let ends_with = ["tenant.isolation.violated", "tenant.isolation.verified"];
     let events = testkit::until("both are told", async || {
         let events = stage.events(SAMPLES[0]).await;

@@ -20,7 +20,7 @@ const THOROUGH: &str = "TENANTRY_TEST_THOROUGH";
 #[derive(Default)]
 pub(crate) struct Slow {
     /// Whether the tests may take their time.
-    pub(crate) thorough: bool,
+    thorough: bool,
     /// By name: when it had been running for a minute.
     running: BTreeMap<String, Duration>,
     /// How long those took that have ended, by name.
@@ -28,6 +28,11 @@ pub(crate) struct Slow {
 }
 
 impl Slow {
+    /// Nothing seen yet of a run that may take its time, or may not.
+    pub(crate) fn new(thorough: bool) -> Self {
+        Self { thorough, ..Self::default() }
+    }
+
     /// Runs a command in the project's root, repeats what it prints and notes which tests are slow.
     #[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
     pub(crate) fn watch(&mut self, command: &mut Command) -> io::Result<ExitCode> {

@@ -32,7 +32,7 @@ const CHOICES: [&str; 9] =
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     let thorough = extra.first().is_some_and(|argument| argument == "--thorough");
     let extra = extra.get(usize::from(thorough)..).unwrap_or_default();
-    let mut slow = Slow { thorough, ..Slow::default() };
+    let mut slow = Slow::new(thorough);
     let mut all = vec![slow.watch(&mut plainly(extra))?];
     let asked = ignored(extra)?;
     let of = |modules: &[&str]| -> Vec<String> {

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use super::{
     entity::text,
-    keep::{Head, REQUESTS, Shelf, TENANTS},
+    keep::{Head, REQUESTS, Save, Shelf, TENANTS},
     service::{Entity, Place, Service, Table, Trouble},
 };
 use crate::ports::{Due, StoreError};
@@ -94,15 +94,9 @@ fn digits(at: Timestamp) -> String {
 }
 
 impl Service {
-    /// Makes the entry of a save that wants to replace the version `seen`.
-    pub(super) async fn make_entry(
-        &self,
-        shelf: Shelf,
-        key: &str,
-        due_at: Timestamp,
-        save_id: &str,
-        seen: Option<&str>,
-    ) -> Result<Entry, Trouble> {
+    /// Makes the entry of a save, so that what is saved is found when it is due.
+    pub(super) async fn make_entry(&self, save: &Save<'_>, due_at: Timestamp) -> Result<Entry, Trouble> {
+        let Save { shelf, key, id: save_id, seen } = save;
         let kind = if shelf.table == Table::Tenants { "t" } else { "r" };
         let row = format!("{}_{kind}_{key}_{save_id}", digits(due_at));
         let place = Place { table: Table::Due, partition: PARTITION, row: &row };

@@ -41,6 +41,16 @@ pub(super) struct Draft<'a> {
     pub(super) plain: Vec<(&'static str, String)>,
 }
 
+/// One try to save: under which key, in place of which version.
+pub(super) struct Save<'a> {
+    pub(super) shelf: Shelf,
+    pub(super) key: &'a str,
+    /// Tells this save from every other of the same content.
+    pub(super) id: String,
+    /// The version that it wants to replace; none where nothing is to stand there yet.
+    pub(super) seen: Option<&'a str>,
+}
+
 /// What an entity says of itself without its bytes.
 pub(super) struct Head {
     pub(super) version: Version,
@@ -112,14 +122,14 @@ impl Service {
     ) -> Result<ETag, StoreError> {
         let seen = seen.map(Version::read);
         let old = seen.as_ref().and_then(|version| version.entry.clone());
-        let save_id = fresh_id();
-        let mut entity = entity_of(&draft, &save_id).map_err(StoreError::Refused)?;
         let etag = seen.as_ref().map(|version| version.etag.as_str());
+        let save = Save { shelf, key: draft.key, id: fresh_id(), seen: etag };
+        let mut entity = entity_of(&draft, &save.id).map_err(StoreError::Refused)?;
         let entry = match draft.due_at {
             None => None,
             Some(due_at) => match old.clone().filter(|old| old.serves(due_at)) {
                 Some(old) => Some(old),
-                None => Some(self.make_entry(shelf, draft.key, due_at, &save_id, etag).await?),
+                None => Some(self.make_entry(&save, due_at).await?),
             },
         };
         if let Some(entry) = &entry {
@@ -138,7 +148,7 @@ impl Service {
                 self.drop_entry(made).await;
                 return Err(StoreError::Refused(why));
             }
-            Err(trouble) => self.settle(shelf, draft.key, &save_id, etag, made, trouble).await?,
+            Err(trouble) => self.settle(&save, made, trouble).await?,
         };
         self.drop_entry(old.as_ref().filter(|old| entry.as_ref() != Some(*old))).await;
         Ok(Version { etag, entry }.to_etag())
@@ -147,10 +157,7 @@ impl Service {
     /// Finds out what became of a save, and returns the version that it made.
     async fn settle(
         &self,
-        shelf: Shelf,
-        key: &str,
-        save_id: &str,
-        seen: Option<&str>,
+        save: &Save<'_>,
         made: Option<&Entry>,
         trouble: Trouble,
     ) -> Result<String, StoreError> {
@@ -161,15 +168,15 @@ impl Service {
             Trouble::Unknown(why) => why,
             Trouble::Absent | Trouble::Conflict | Trouble::Refused(_) => "the answers contradict".to_owned(),
         };
-        let head = match self.head(shelf, key).await {
+        let head = match self.head(save.shelf, save.key).await {
             Ok(head) => head,
             Err(_) => return Err(unknown(why)),
         };
         match &head {
-            Some(head) if head.save_id == save_id => return Ok(head.version.etag.clone()),
+            Some(head) if head.save_id == save.id => return Ok(head.version.etag.clone()),
             // As it was when it was read: the save may still be on its way.
-            Some(head) if Some(head.version.etag.as_str()) == seen => return Err(unknown(why)),
-            None if seen.is_none() => return Err(unknown(why)),
+            Some(head) if Some(head.version.etag.as_str()) == save.seen => return Err(unknown(why)),
+            None if save.seen.is_none() => return Err(unknown(why)),
             Some(_) | None => {}
         }
         // The condition can't hold any more. The entry goes, unless it has been taken over: then it was saved after

@@ -103,8 +103,8 @@ async fn call(
         body.clear();
     }
     let params = params(&template, &parts.uri, function.trigger().route.as_deref().unwrap_or_default());
-    let data = data(&parts, &query, &params, &body);
-    let metadata = metadata(&shared, &function, &parts.headers, &query, &params, &body);
+    let said = Said { parts: &parts, query: &query, params: &params, body: &body };
+    let (data, metadata) = (data(&said), metadata(&shared, &function, &said));
     let envelope = envelope(&function.trigger().name, &data, &metadata);
     let response = match shared.invoker.invoke(&function.name, &envelope, None).await {
         Err(why) => Err(why),
@@ -170,7 +170,8 @@ fn header_values(headers: &HeaderMap, name: &header::HeaderName) -> Vec<String> 
     headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
 }
 
-fn data(parts: &Parts, query: &BTreeMap<String, String>, params: &Map<String, Value>, body: &[u8]) -> Value {
+fn data(said: &Said<'_>) -> Value {
+    let Said { parts, query, params, body } = said;
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let headers: Map<String, Value> = parts
         .headers
@@ -211,14 +212,16 @@ fn body_value(headers: &HeaderMap, body: &[u8]) -> Value {
     }
 }
 
-fn metadata(
-    shared: &Shared,
-    function: &FunctionFile,
-    headers: &HeaderMap,
-    query: &BTreeMap<String, String>,
-    params: &Map<String, Value>,
-    body: &[u8],
-) -> Map<String, Value> {
+/// What a call says, read once for the envelope's two halves.
+struct Said<'a> {
+    parts: &'a Parts,
+    query: &'a BTreeMap<String, String>,
+    params: &'a Map<String, Value>,
+    body: &'a [u8],
+}
+
+fn metadata(shared: &Shared, function: &FunctionFile, said: &Said<'_>) -> Map<String, Value> {
+    let Said { parts: Parts { headers, .. }, query, params, body } = said;
     let mut metadata = Map::new();
     encode::leak(&mut metadata, body);
     let query_members = query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("code"));

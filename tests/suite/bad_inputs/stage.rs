@@ -185,7 +185,7 @@ impl Stage {
     /// Drives a tenant until nothing more is to be done.
     pub(crate) async fn settled(&self, id: &TenantId) -> Tenant {
         for _ in 0..200 {
-            match self.local.app.reconciler.drive(id).await.unwrap() {
+            match self.local.app.reconciler.reconcile(id).await.unwrap() {
                 Progress::Parked(at) | Progress::Held(at) => self.local.world.clock.sleep_until(at).await,
                 Progress::Settled(_) => return self.tenant(id).await.unwrap(),
                 Progress::Unknown => panic!("there is no tenant {id}"),

@@ -53,7 +53,7 @@ impl Rig {
         for sample in samples {
             let answer = intake.take_in(signup(sample).to_string().as_bytes()).await.unwrap();
             assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
-            rig.drive(sample).await;
+            rig.reconcile(sample).await;
             assert_eq!(rig.tenant(sample).await.status.word(), "active");
         }
         rig.lab.clock.pass(Duration::from_secs(60));
@@ -61,13 +61,13 @@ impl Rig {
     }
 
     /// Drives a tenant until nothing is left to do.
-    pub(crate) async fn drive(&self, tenant: &str) {
+    pub(crate) async fn reconcile(&self, tenant: &str) {
         let id: TenantId = tenant.parse().unwrap();
         for worker in 0..400 {
             let mut settings = Settings::local("local");
             settings.policy.visibility = Duration::ZERO;
             let reconciler = Reconciler::new(self.lab.world.clone(), settings, format!("worker-{worker}"));
-            match reconciler.drive(&id).await.unwrap() {
+            match reconciler.reconcile(&id).await.unwrap() {
                 Progress::Settled(_) => return,
                 Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
                 Progress::Unknown => panic!("nobody knows {id}"),
@@ -99,7 +99,7 @@ impl Rig {
     pub(crate) async fn tick(&self) -> Vec<Report> {
         let (reports, told) = self.scanner().run(100).await.unwrap();
         for tenant in &told {
-            self.drive(tenant.as_str()).await;
+            self.reconcile(tenant.as_str()).await;
         }
         self.lab.clock.pass(Duration::from_secs(3600));
         reports.into_iter().filter(|report| told.contains(&report.tenant_id)).collect()

@@ -68,7 +68,7 @@ async fn a_scan_that_breaks_off_loses_nothing_and_tells_nothing_twice() {
         // Whoever dies never answers.
         let _ = tokio::time::timeout(Duration::from_secs(2), rig.tick_in(world)).await;
         for _ in 0..3 {
-            rig.drive("contoso").await;
+            rig.reconcile("contoso").await;
             rig.tick().await;
         }
         assert_eq!(rig.kinds("contoso"), ["detected"], "{trouble:?}");
@@ -106,7 +106,7 @@ async fn a_step_that_cannot_be_read_counts_as_it_was_last_told() {
         let unread: Vec<&str> = report.unread.iter().map(|unread| unread.step.as_str()).collect();
         assert!(!report.is_clean() && unread.contains(&"storage"), "{status}: {report:#?}");
         assert!(rig.tick_in(world).await);
-        rig.drive("contoso").await;
+        rig.reconcile("contoso").await;
     }
     assert_eq!(rig.kinds("contoso"), ["detected"]);
     // What can be read is told meanwhile, and the rest is named.
@@ -115,7 +115,7 @@ async fn a_step_that_cannot_be_read_counts_as_it_was_last_told() {
         request.path.contains("/storageAccounts/").then(|| refusal(403, "AuthorizationFailed"))
     });
     rig.tick_in(world).await;
-    rig.drive("contoso").await;
+    rig.reconcile("contoso").await;
     let told = rig.told("contoso");
     assert_eq!(told.len(), 2);
     assert_eq!(told[1].1["items"].as_array().unwrap().len(), 1);

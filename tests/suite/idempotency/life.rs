@@ -141,10 +141,10 @@ impl Life {
         for _ in 0..400 {
             let second = async {
                 let (gremlin, world) = self.second.as_ref()?;
-                Some(Box::pin(self.drive(gremlin, world, format!("second-{}", self.workers), id)).await)
+                Some(Box::pin(self.reconcile(gremlin, world, format!("second-{}", self.workers), id)).await)
             };
             let name = format!("worker-{}", self.workers);
-            let first = Box::pin(self.drive(&self.gremlin, &self.haunted, name, id));
+            let first = Box::pin(self.reconcile(&self.gremlin, &self.haunted, name, id));
             let (first, second) = tokio::join!(first, second);
             self.workers += 1;
             let ends = [Some(first), second].into_iter().flatten();
@@ -158,9 +158,9 @@ impl Life {
         panic!("{}: never came to rest: {:#?}", self.told, self.document(id).await.steps)
     }
 
-    async fn drive(&self, gremlin: &Gremlin, world: &World, name: String, id: &TenantId) -> End {
+    async fn reconcile(&self, gremlin: &Gremlin, world: &World, name: String, id: &TenantId) -> End {
         let reconciler = Reconciler::new(world.clone(), self.settings.clone(), name);
-        match gremlin.mortal(reconciler.drive(id)).await {
+        match gremlin.mortal(reconciler.reconcile(id)).await {
             // A drive that broke off leaves its lease behind as a dead worker does.
             None | Some(Err(StoreError::Unavailable(_))) => End::Dead,
             Some(Ok(Progress::Settled(status))) => End::Settled(status),

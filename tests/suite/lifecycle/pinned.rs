@@ -88,7 +88,7 @@ impl Place {
         for worker in 0..400 {
             let settings = Settings::local("local");
             let reconciler = Reconciler::new(self.lab.world.clone(), settings, format!("worker-{worker}"));
-            match reconciler.drive(&id).await.unwrap() {
+            match reconciler.reconcile(&id).await.unwrap() {
                 Progress::Settled(_) => return self.tenant(id.as_str()).await,
                 Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
                 Progress::Unknown => panic!("nobody knows {id}"),

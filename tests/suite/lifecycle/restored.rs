@@ -195,7 +195,7 @@ async fn rest(lab: &Lab, world: &World, gremlin: &Gremlin, id: &TenantId) -> Ten
     let settings = Settings::local("local");
     for worker in 0..400 {
         let reconciler = Reconciler::new(world.clone(), settings.clone(), format!("worker-{worker}"));
-        match gremlin.mortal(reconciler.drive(id)).await {
+        match gremlin.mortal(reconciler.reconcile(id)).await {
             None => lab.clock.pass(settings.lease + settings.request_life),
             Some(Ok(Progress::Parked(at) | Progress::Held(at))) => lab.clock.jump_to(at),
             Some(Ok(Progress::Settled(_))) => return lab.world.store.load(id).await.unwrap().unwrap().value,
@@ -227,7 +227,7 @@ async fn a_removal_finds_what_was_deleted_by_its_marks() {
         let id = take_in(&lab, &signup("tailspin")).await;
         let gremlin = Gremlin::new(Trouble::DeathAfterChange, at);
         let reconciler = Reconciler::new(gremlin.haunt(&lab.world), Settings::local("local"), "mortal");
-        assert!(gremlin.mortal(reconciler.drive(&id)).await.is_none(), "it was to die at {at}");
+        assert!(gremlin.mortal(reconciler.reconcile(&id)).await.is_none(), "it was to die at {at}");
         let stored = lab.world.store.load(&id).await.unwrap().unwrap().value;
         let unknown =
             stored.steps.iter().any(|(name, step)| name.as_str() == "application" && step.outputs.is_empty());

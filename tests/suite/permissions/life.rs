@@ -89,7 +89,7 @@ impl Life {
         for worker in 0..400 {
             let reconciler =
                 Reconciler::new(self.world.clone(), self.settings.clone(), format!("worker-{worker}"));
-            match reconciler.drive(&id).await.unwrap() {
+            match reconciler.reconcile(&id).await.unwrap() {
                 Progress::Settled(status) => return status,
                 Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
                 Progress::Unknown => panic!("nobody knows {id}"),

@@ -46,7 +46,7 @@ impl Fleet {
             let answer = intake.take_in(body.as_bytes()).await.unwrap();
             let id = answer.tenant_id.unwrap_or_else(|| panic!("{:?}", answer.faults));
             for _ in 0..100 {
-                match reconciler.drive(&id).await.unwrap() {
+                match reconciler.reconcile(&id).await.unwrap() {
                     Progress::Settled(status) => return assert_eq!(status.word(), "active", "{id}"),
                     Progress::Parked(until) | Progress::Held(until) => clock.jump_to(until),
                     Progress::Unknown => panic!("{id} is unknown"),

@@ -77,7 +77,7 @@ impl Stage {
     async fn settle(&self, tenant: &str) {
         let id: TenantId = tenant.parse().unwrap();
         for _ in 0..1000 {
-            match self.local.app.reconciler.drive(&id).await.unwrap() {
+            match self.local.app.reconciler.reconcile(&id).await.unwrap() {
                 Progress::Settled(_) => return,
                 Progress::Parked(until) | Progress::Held(until) => SystemClock.sleep_until(until).await,
                 Progress::Unknown => panic!("there is no tenant {tenant}"),

@@ -102,7 +102,7 @@ async fn driven(
     });
     let reconciler = Reconciler::new(world(&store, wire.clone(), &clock), Settings::azure("test"), "worker");
     for _ in 0..1000 {
-        match reconciler.drive(&id()).await.unwrap() {
+        match reconciler.reconcile(&id()).await.unwrap() {
             Progress::Parked(at) | Progress::Held(at) => clock.jump_to(at),
             Progress::Settled(_) => break,
             Progress::Unknown => panic!("it was saved"),

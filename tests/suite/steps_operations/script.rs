@@ -229,7 +229,7 @@ pub(crate) async fn played_with(trouble: Trouble, at: usize, removes: bool, scri
     let world = gremlin.haunt(&world);
     for worker in 0..200 {
         let reconciler = Reconciler::new(world.clone(), Settings::azure("test"), format!("worker-{worker}"));
-        match gremlin.mortal(reconciler.drive(&id())).await {
+        match gremlin.mortal(reconciler.reconcile(&id())).await {
             None => {}
             Some(Ok(Progress::Parked(at) | Progress::Held(at))) => clock.jump_to(at),
             Some(Ok(Progress::Settled(_))) => break,

@@ -29,6 +29,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Whether this run may take its time: `cargo xtask test --thorough`, as each night. Every change waits for the other runs, so
 /// they take fewer places of what is tried at every place.
+#[expect(clippy::disallowed_methods, reason = "the one who runs the tests says it")]
 pub(crate) fn thorough() -> bool {
     std::env::var_os("TENANTRY_TEST_THOROUGH").is_some()
 }

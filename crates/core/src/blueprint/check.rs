@@ -316,14 +316,14 @@ impl Checker<'_> {
         let (root, member, output) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         self.used.insert([root, member.unwrap_or_default()].join("."));
         match (root, member) {
-            ("tenant", Some(name)) => self.known(name, TENANT, "unknown-name", "tenant has no", at),
+            ("tenant", Some(name)) => self.known((name, at), TENANT, ("unknown-name", "tenant has no")),
             ("parameters", Some(name)) => {
                 let known = self.file.parameters.keys().map(String::as_str);
-                self.known(name, known, "unknown-parameter", "there is no parameter", at);
+                self.known((name, at), known, ("unknown-parameter", "there is no parameter"));
             }
             ("values", Some(name)) => {
                 let known = self.file.values.keys().map(String::as_str);
-                self.known(name, known, "unknown-value", "there is no value", at);
+                self.known((name, at), known, ("unknown-value", "there is no value"));
             }
             ("steps", Some(name)) => self.output(name, output, at),
             ("steps", None) => {
@@ -331,7 +331,7 @@ impl Checker<'_> {
                 self.findings.error_with_hint(at, "whole-step", message, "write e.g. `steps.app.id`");
             }
             ("tenant" | "parameters" | "values" | "stamp" | "deployment", _) => {}
-            _ => self.known(root, ROOTS, "unknown-name", "there is no name", at),
+            _ => self.known((root, at), ROOTS, ("unknown-name", "there is no name")),
         }
     }
 
@@ -339,7 +339,7 @@ impl Checker<'_> {
         let Some(step) = self.file.step(name) else {
             if !self.file.step_names.contains(name) {
                 let known = self.file.step_names.iter().map(String::as_str);
-                self.known(name, known, "unknown-step", "there is no step", at);
+                self.known((name, at), known, ("unknown-step", "there is no step"));
             }
             return;
         };
@@ -362,13 +362,12 @@ impl Checker<'_> {
         }
     }
 
+    /// Adds a finding of this code and wording for a name that is none of the known ones.
     fn known<'k>(
         &mut self,
-        name: &str,
+        (name, at): (&str, Place),
         known: impl IntoIterator<Item = &'k str>,
-        code: &'static str,
-        what: &str,
-        at: Place,
+        (code, what): (&'static str, &str),
     ) {
         let known: Vec<&str> = known.into_iter().collect();
         if !known.contains(&name) {

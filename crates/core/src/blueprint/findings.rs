@@ -60,7 +60,7 @@ pub(super) struct Findings(Vec<Finding>);
 impl Findings {
     /// Adds an error.
     pub(super) fn error(&mut self, at: Place, code: &'static str, message: impl Into<String>) {
-        self.push(at, Severity::Error, code, message.into(), None);
+        self.error_with_hint(at, code, message, "");
     }
 
     /// Adds an error with advice; an empty hint is no hint.
@@ -71,7 +71,7 @@ impl Findings {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(at, Severity::Error, code, message.into(), Some(hint.into()));
+        self.push(at, Severity::Error, code, (message.into(), hint.into()));
     }
 
     /// Adds a warning with advice.
@@ -82,18 +82,11 @@ impl Findings {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(at, Severity::Warning, code, message.into(), Some(hint.into()));
+        self.push(at, Severity::Warning, code, (message.into(), hint.into()));
     }
 
-    fn push(
-        &mut self,
-        at: Place,
-        severity: Severity,
-        code: &'static str,
-        message: String,
-        hint: Option<String>,
-    ) {
-        let hint = hint.filter(|text| !text.is_empty());
+    fn push(&mut self, at: Place, severity: Severity, code: &'static str, (message, hint): (String, String)) {
+        let hint = Some(hint).filter(|text| !text.is_empty());
         self.0.push(Finding { line: at.line, column: at.column, severity, code, message, hint });
     }
 
