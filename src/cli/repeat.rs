@@ -13,7 +13,9 @@ pub(super) fn told(answer: &Value, action: Option<Action>) -> Option<(String, bo
         "nothing was done: it repeats operation {operation} of tenant {tenant}, which is {status} now"
     );
     let superseded = answer.get("superseded") == Some(&Value::Bool(true));
-    let holds = !superseded || action.is_some_and(|action| asked_for(action).word() == status);
+    // How a tenant stands says nothing of what an update has asked for; a later one may have asked for something else.
+    let stands = |action: Action| action != Action::Update && asked_for(action).word() == status;
+    let holds = !superseded || action.is_some_and(stands);
     if superseded {
         words.push_str(", after later requests");
     }

@@ -4,6 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use tenantry_core::{
     ids::sha256_hex,
+    pointer,
+    secrets::{carried, redact},
     tenant::{Notice, Story},
 };
 
@@ -31,6 +33,18 @@ struct Refusal {
     parked: Option<String>,
 }
 
+fn is_secret(text: &str) -> bool {
+    carried(text).is_some()
+}
+
+/// A fault without what the message's own names may carry: it points to what holds such a name, and does not repeat it.
+fn discreet(fault: Fault) -> Fault {
+    let segments = fault.pointer.split('/').take_while(|segment| !is_secret(&pointer::name(segment)));
+    let pointer = segments.collect::<Vec<_>>().join("/");
+    let message = if is_secret(&fault.message) { redact(&fault.message) } else { fault.message };
+    Fault { pointer, message, ..fault }
+}
+
 impl Intake {
     /// Refuses a message from which no valid request could be read. It is kept under its own hash, so that a repeat
     /// is the same refusal.
@@ -42,10 +56,14 @@ impl Intake {
     ) -> Result<Answer, StoreError> {
         let digest = sha256_hex(body);
         let key = self.message_key(&digest);
-        // A secret that was sent by mistake is not to lie here as well.
-        let is_kept = !faults.iter().any(|fault| fault.code == SECRET);
+        // A secret that was sent by mistake is not to lie here as well, nor to be told as an id or a name.
+        let kept = &body[..body.len().min(PARKED_BYTES)];
+        let is_kept =
+            !faults.iter().any(|fault| fault.code == SECRET) && !is_secret(&String::from_utf8_lossy(kept));
+        let (request_id, faults) =
+            (request_id.filter(|id| !is_secret(id)), faults.into_iter().map(discreet).collect());
         let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(request_id, None, faults) };
-        let kept = is_kept.then(|| STANDARD.encode(&body[..body.len().min(PARKED_BYTES)]));
+        let kept = is_kept.then(|| STANDARD.encode(kept));
         let refusal = Refusal { key, body_sha256: digest, kind: "message.rejected", parked: kept };
         self.record_refusal(refusal, answer).await
     }

@@ -347,7 +347,8 @@ impl Reader {
         let mut text = |name| self.optional(place, name, |read, place| read.text(place, MAX_TEXT));
         let (system, subscription_id) = (text("system"), text("subscriptionId"));
         let (operation_id, offer_id, plan_id) = (text("operationId"), text("offerId"), text("planId"));
-        let value = |name| place.member(name).map(|party| party.value.clone());
+        let purchaser = self.optional(place, "purchaser", Self::party);
+        let beneficiary = self.optional(place, "beneficiary", Self::party);
         Some(External {
             system,
             subscription_id,
@@ -355,9 +356,15 @@ impl Reader {
             offer_id,
             plan_id,
             quantity: self.optional(place, "quantity", Self::count),
-            purchaser: value("purchaser"),
-            beneficiary: value("beneficiary"),
+            purchaser,
+            beneficiary,
         })
+    }
+
+    /// Somebody as another system describes them: whatever it is, events repeat it.
+    fn party(&mut self, place: &Place<'_>) -> Option<Value> {
+        characters::inspect(place.value, &place.at, &mut self.faults);
+        Some(place.value.clone())
     }
 }
 

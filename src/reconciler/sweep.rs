@@ -25,8 +25,9 @@ use crate::{
 
 /// How much one sweep takes on; the next one goes on.
 const BATCH: usize = 200;
-/// How many rows that can't be read one sweep takes on beside that.
-const MOST_UNREADABLE: usize = 800;
+/// How many rows that can't be read one sweep takes on beside that; after the way back from a later version that may be
+/// whatever that one has written.
+const MOST_UNREADABLE: usize = 5_000;
 /// How many of that it has in hand at once.
 const AT_ONCE: usize = 16;
 /// After how long a sweep begins nothing more, and the drives that it has begun park their tenants: sweeps are a minute
@@ -79,8 +80,9 @@ impl Reconciler {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let begun = self.world.clock.now();
         let overdue = begun.checked_sub(self.settings.overdue).unwrap_or(begun);
-        // What can't be read stays due, at the head of the line; it must not keep the others out of the batch.
-        let most = BATCH + self.unreadable.load(Ordering::Relaxed).min(MOST_UNREADABLE);
+        // What can't be read stays due, at the head of the line; it must not keep the others out of the batch. Twice as many
+        // as the last sweep has met, so that a few sweeps get past all of them.
+        let most = BATCH + (2 * self.unreadable.load(Ordering::Relaxed)).min(MOST_UNREADABLE);
         let asked = tokio::time::timeout(ROUND, self.world.store.due(overdue, most)).await;
         let late = |_| StoreError::Unavailable("reading what is due took too long".to_owned());
         let mut due = asked.map_err(late)??;

@@ -276,7 +276,7 @@ fn ask(
     };
     for (number, name) in &whom {
         let id = format!("{action}-{number}-last-{round}");
-        broker::send(shared, &script::letter(shared.hub.now(), *number, name, action, &id, round % 2 == 1));
+        broker::send(shared, &script::letter(shared.hub.now(), (*number, name), action, &id, round % 2 == 1));
     }
     whom.len()
 }

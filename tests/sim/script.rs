@@ -57,8 +57,7 @@ fn written(at: Millis, tenant: usize, name: &str, id: &str, wish: &Wish) -> Lett
 /// A request about a tenant that a person makes when all trouble is over; with consent, what can't be mended is made anew.
 pub(crate) fn letter(
     at: Millis,
-    tenant: usize,
-    name: &str,
+    (tenant, name): (usize, &str),
     action: &'static str,
     id: &str,
     consent: bool,

@@ -122,39 +122,44 @@ impl Azure {
         }
     }
 
-    fn put(&mut self, path: &str, id: &str, wanted: &Value) -> Reply {
+    /// Why a PUT is not taken, if it is not.
+    fn refusal(&mut self, id: &str, past: Option<&Object>, wanted: &Value) -> Option<Reply> {
         if !is_group(id)
             && let Some(refusal) = self.in_its_group(id)
         {
-            return refusal;
+            return Some(refusal);
         }
-        let past = self.objects.get(id).cloned();
-        if let Some(past) = &past {
+        if let Some(past) = past {
             if past.stranger || mark(&past.body) != mark(wanted) {
                 self.wrongs.push(("I8", format!("PUT over somebody else's {id}")));
             }
             if past.busy.is_some() {
-                return self.busy();
+                return Some(self.busy());
             }
             let place = |body: &Value| text(body, "/location").to_owned();
             if place(&past.body) != place(wanted) {
-                return refuse(409, "InvalidResourceLocation", "it exists in another region");
+                return Some(refuse(409, "InvalidResourceLocation", "it exists in another region"));
             }
         }
         if is_private_endpoint(id)
             && let Some(refusal) = self.still_settling(wanted)
         {
-            return refusal;
+            return Some(refusal);
         }
         if past.is_none()
             && let Some(refusal) = self.wall(id)
         {
-            return refusal;
+            return Some(refusal);
         }
         if is_vault(id) && past.is_none() && self.vault_name_taken(last(id)) {
-            return refuse(409, "VaultAlreadyExists", "the name is taken");
+            return Some(refuse(409, "VaultAlreadyExists", "the name is taken"));
         }
-        if let Some(refusal) = self.lane(id) {
+        self.lane(id)
+    }
+
+    fn put(&mut self, path: &str, id: &str, wanted: &Value) -> Reply {
+        let past = self.objects.get(id).cloned();
+        if let Some(refusal) = self.refusal(id, past.as_ref(), wanted) {
             return refusal;
         }
         let made = past.is_none();

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::program::{Run, local, run, tenantry};
-use crate::testkit::{SAMPLES, folder, judge::text, repository, until};
+use crate::testkit::{SAMPLES, folder, judge::text, repository, request, until};
 
 /// Runs a command against a running instance.
 async fn ask(folder: &Path, base: &str, arguments: &[&str]) -> Run {
@@ -130,6 +130,24 @@ async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() 
         answer["replayed"] == true && answer["superseded"] == true && answer["status"] == "active",
         "{answer}"
     );
+    // An update that another one came after: that the tenant is active does not say whose name it has.
+    let named = |id: &str, name: &str| {
+        let path = folder.path().join(format!("{id}.json"));
+        let update = request(id, "update", "contoso", serde_json::json!({"displayName": name}));
+        std::fs::write(&path, update.to_string()).unwrap();
+        path.display().to_string()
+    };
+    let (first, second) = (named("first-name", "Contoso One"), named("second-name", "Contoso Two"));
+    for (update, code) in [(&first, 0), (&first, 0), (&second, 0), (&second, 0), (&first, 1)] {
+        let said = call(&["submit", update]).await;
+        assert_eq!(said.code, Some(code), "{said:#?}");
+        until("contoso is active", async || {
+            let shown = call(&["status", "contoso", "--json"]).await;
+            let tenant: Value = serde_json::from_str(&shown.out).unwrap_or_default();
+            if text(&tenant, "/status") == "active" { Ok(()) } else { Err(tenant) }
+        })
+        .await;
+    }
     // A file as PowerShell writes it, in UTF-16 with a mark.
     let marked: Vec<u8> = format!("\u{feff}{}", std::fs::read_to_string(&signup).unwrap())
         .encode_utf16()

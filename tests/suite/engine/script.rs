@@ -152,16 +152,17 @@ impl Stage {
                 let cause = Cause::ours(class, code, "as the script says");
                 self.apply(step, Event::Failed(Failure { retry_after: after(rest), ..cause.into() }));
             }
-            ["prove", step, "violated", rest @ ..] => {
-                let verdict = tenantry_core::tenant::Verdict::Violated;
-                let digest = "sha256:0".to_owned();
-                let proof =
-                    Proof { verdict, reasons: vec!["as the script says".into()], digest, at: self.now };
-                let proven = Proven { proof, told: json!({}), retry_after: after(rest) };
-                self.apply(step, Event::Proved(Box::new(proven)));
-            }
+            ["prove", step, "violated", rest @ ..] => self.prove_violated(step, after(rest)),
             other => panic!("no command {other:?}"),
         }
+    }
+
+    /// A proof of isolation that failed.
+    fn prove_violated(&mut self, step: &str, retry_after: Option<Duration>) {
+        let verdict = tenantry_core::tenant::Verdict::Violated;
+        let (reasons, digest) = (vec!["as the script says".into()], "sha256:0".to_owned());
+        let proof = Proof { verdict, reasons, digest, at: self.now };
+        self.apply(step, Event::Proved(Box::new(Proven { proof, told: json!({}), retry_after })));
     }
 
     /// As the intake takes a retry on.

@@ -30,6 +30,10 @@ fn with(at: &str, text: &str) -> (Value, String) {
             message["spec"]["parameters"] = json!({"a": [{"b": text}]});
             (message, "/spec/parameters/a/0/b".to_owned())
         }
+        "party" => {
+            message["external"] = json!({"system": "shop", "purchaser": {"name": [text]}});
+            (message, "/external/purchaser/name/0".to_owned())
+        }
         _ => {
             let (parent, name) = at.rsplit_once('/').unwrap();
             if message.pointer(parent).is_none() {
@@ -41,7 +45,8 @@ fn with(at: &str, text: &str) -> (Value, String) {
     }
 }
 
-const PLACES: [&str; 5] = ["/spec/displayName", "/spec/adminContact", "/spec/tags/cost", "tag", "deep"];
+const PLACES: [&str; 6] =
+    ["/spec/displayName", "/spec/adminContact", "/spec/tags/cost", "tag", "deep", "party"];
 
 fn is_refused(c: char) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new().get(c);

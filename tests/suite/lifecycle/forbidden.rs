@@ -94,3 +94,55 @@ async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeate
     let answer = stage.submit(&fine).await;
     assert_eq!(text(&answer.body, "/verdict"), "accepted", "{}", answer.body);
 }
+
+/// Neither where nobody looks for a secret: an id, the name of a member, a text that is no message at all.
+#[tokio::test]
+async fn a_secret_in_an_id_a_name_or_an_unreadable_text_is_not_repeated_either() {
+    let stage = Stage::with(Speed::Max, &[&blueprint("Disabled", "")]).await;
+    let key = "AccountName=a;AccountKey=Zk3vQmFyZk3vQmFyZk3vQmFyZk3vQmFyZk3vQmFy==";
+    let sas = "sig=Zk3vQmFyZk3vQmFy%2BZk3vQmFyZk3vQmFy";
+    let with = |pointer: &str, name: &str, value: Value| {
+        let mut body = sign_up(&json!({}), &json!({"tags": {}}));
+        body.pointer_mut(pointer).unwrap()[name] = value;
+        body.to_string()
+    };
+    let good = sign_up(&json!({}), &json!({})).to_string();
+    let event = |attribute: &str| {
+        json!({"specversion": "1.0", "id": "1", "source": "/shop", "type": "io.tenantry.request.signup.v1",
+            attribute: "x", "data": {}})
+        .to_string()
+    };
+    let rows = [
+        with("", "requestId", json!(sas)),
+        with("", key, json!(1)),
+        with("/spec", key, json!(1)),
+        with("/spec/tags", key, json!("x")),
+        with("/spec/tags", &format!("{key}&{sas}"), json!("x")),
+        with("/spec", "parameters", json!({key: {"deep": "\u{202e}"}})),
+        event(key),
+        good.replacen('{', &format!("{{\"{key}\":1,\"{key}\":2,"), 1),
+        format!("{good}{key}"),
+        key.to_owned(),
+    ];
+    for body in rows {
+        let answer = reqwest::Client::new()
+            .post(format!("{}/api/tenants", stage.base))
+            .header("content-type", "application/json")
+            .body(body.clone());
+        let answer = answer.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 400, "{body}");
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert!(!answer.to_string().contains("Zk3vQmFy"), "{body}: {answer:#}");
+        let parked =
+            stage.local.world.store.request(text(&answer, "/parkedAs")).await.unwrap().unwrap().value;
+        assert_eq!(parked.parked, None, "{body}");
+        assert!(!json!(parked).to_string().contains("Zk3vQmFy"), "{body}");
+    }
+    crate::testkit::until("all are told", async || {
+        let told = stage.get("/_sim/events").await;
+        if list(&told).len() == 10 { Ok(()) } else { Err(told) }
+    })
+    .await;
+    let told = stage.get("/_sim/events").await.to_string();
+    assert!(!told.contains("Zk3vQmFy"), "{told}");
+}

@@ -5,6 +5,7 @@ mod disturbed;
 mod forbidden;
 mod forms;
 mod pinned;
+mod quarantined;
 mod reconcile;
 mod removal;
 mod repeated;

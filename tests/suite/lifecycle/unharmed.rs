@@ -122,6 +122,40 @@ async fn a_resource_that_stays_failed_is_replaced_only_with_consent_told_before(
     assert_eq!(marks, 0, "the consent is used up");
 }
 
+/// Whatever is asked for, and whichever resource it is: a look that shows a failure once costs nobody anything.
+#[tokio::test]
+async fn no_request_deletes_what_shows_failed_once() {
+    let (stage, _) = active("contoso", Speed::Max).await;
+    let parts = [
+        "/storageAccounts/",
+        "/vaults/",
+        "/userAssignedIdentities/",
+        "/components/",
+        "/privateEndpoints/",
+        "/workspaces/",
+        "/onlineEndpoints/",
+        "/deployments/main",
+    ];
+    for (n, part) in parts.into_iter().enumerate() {
+        for (action, spec, noun) in [
+            ("reconcile", json!({}), "reconcile"),
+            ("update", json!({}), "update"),
+            ("suspend", json!({"reason": "billing"}), "suspend"),
+            ("resume", json!({}), "resume"),
+        ] {
+            let lines = list(&stage.journal().await).len();
+            stage.fault(shows_failed(part, 1)).await;
+            stage.accept(&request(&format!("{action}-{n}"), action, "contoso", spec)).await;
+            stage.until_told("contoso", &format!("tenant.{noun}.succeeded"), n + 1).await;
+            assert_eq!(stage.get("/_sim/faults").await, json!([]), "{action}: {part} was seen");
+            let sent = sent(&stage, lines).await;
+            // A suspension takes the tenant's own way in away, and nothing else.
+            let lost = |line: &&String| line.starts_with("DELETE") && !line.contains("/roleAssignments/");
+            assert_eq!(sent.iter().find(lost), None, "{action}: {part}: {sent:#?}");
+        }
+    }
+}
+
 fn list_of_steps(tenant: &Value) -> impl Iterator<Item = &Value> {
     tenant["steps"].as_object().unwrap().values()
 }
@@ -290,6 +324,26 @@ async fn a_purge_that_is_refused_holds_up_nothing_else() {
         let kinds: Vec<&str> = list(&objects).iter().map(|object| text(object, "/kind")).collect();
         assert_eq!(kinds, ["Microsoft.KeyVault/vaults"], "{status}");
     }
+}
+
+/// An account that is kept for some days is no vault, and its purge may be refused all the same.
+#[tokio::test]
+async fn an_account_that_may_not_be_purged_holds_up_nothing_else() {
+    let shipped = crate::testkit::repository().join("blueprints/language-service.yaml");
+    let stage = Stage::with(Speed::Max, &[&std::fs::read_to_string(shipped).unwrap()]).await;
+    stage.accept(&vault_signup("first")).await;
+    stage.until_is("contoso", "active").await;
+    stage
+        .fault(json!({"match": {"method": "DELETE", "pathContains": "/deletedAccounts/"}, "times": 1000,
+            "answer": {"status": 405, "body": {"error": {"code": "MethodNotAllowed", "message": "Not here."}}}}))
+        .await;
+    stage.accept(&removal("end", "contoso")).await;
+    let events = stage.until_told("contoso", "tenant.deprovision.succeeded", 1).await;
+    let retained = &events.last().unwrap()["data"]["retained"];
+    assert!(text(&retained[0], "/resourceId").contains("/accounts/"), "{retained:#}");
+    let held = stage.objects("contoso").await;
+    let kinds: Vec<&str> = list(&held).iter().map(|object| text(object, "/kind")).collect();
+    assert_eq!(kinds, ["Microsoft.CognitiveServices/accounts"], "{held:#}");
 }
 
 /// A stranger's object is named wherever it is spoken of.

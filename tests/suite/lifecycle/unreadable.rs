@@ -1,12 +1,23 @@
 //! Rows that this version can't read are listed, told and left alone; everybody else is served.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use azure_sim::{Speed, db::Db};
 use redb::{Database, TableDefinition};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tenantry::{
+    azure::service_bus::NoAlarm,
+    intake::Verdict,
+    local::state::LocalState,
+    ports::{StateStore, World},
+    reconciler::{Reconciler, Settings},
+};
+use tenantry_core::{blueprint::Blueprint, tenant::Status};
 
-use crate::testkit::{folder, judge::text, repository, signup, stage::Stage, until};
+use crate::testkit::{folder, judge::text, lab::Lab, repository, request, signup, stage::Stage, until};
+
+const HELLO: &str = include_str!("../../../blueprints/hello.yaml");
 
 type Documents = TableDefinition<'static, &'static str, (u64, &'static str)>;
 const TENANTS: Documents = TableDefinition::new("tenants");
@@ -15,7 +26,7 @@ const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("due
 const DUE_OF: TableDefinition<'static, &str, i64> = TableDefinition::new("due-of");
 
 /// A state file with rows of no worth, more of them due than a sweep takes on, and the places of both timers.
-fn spoilt(path: &std::path::Path) {
+fn spoilt(path: &std::path::Path, many: usize) {
     let text = std::fs::read_to_string(repository().join("tests/fixtures/tenant-v1.json")).unwrap();
     let mut later: Value = serde_json::from_str(&text).unwrap();
     (later["schema"], later["id"]) = (json!("tenantry.tenant/9"), json!("later"));
@@ -37,7 +48,7 @@ fn spoilt(path: &std::path::Path) {
         for place in ["audit-place", "drift-place"] {
             requests.insert(place, (1, "nonsense")).unwrap();
         }
-        for number in 0..250 {
+        for number in 0..many {
             let key = format!("request{number}");
             requests.insert(key.as_str(), (1, "{\"key\":")).unwrap();
             let key = format!("r/{key}");
@@ -53,7 +64,7 @@ fn spoilt(path: &std::path::Path) {
 #[tokio::test]
 async fn rows_that_can_not_be_read_stop_nobody_else() {
     let folder = Arc::new(folder());
-    spoilt(folder.path());
+    spoilt(folder.path(), 250);
     let stage = Stage::in_folder(folder).await;
     stage.accept(&signup("contoso")).await;
     stage.until_is("contoso", "active").await;
@@ -96,7 +107,7 @@ async fn rows_that_can_not_be_read_stop_nobody_else() {
 #[tokio::test]
 async fn a_sweep_gets_past_what_can_not_be_read() {
     let folder = Arc::new(folder());
-    spoilt(folder.path());
+    spoilt(folder.path(), 250);
     let stage = Stage::in_folder(folder).await;
     let refused = stage.submit(&json!({"schema": "tenantry.request/1", "requestId": "bad"})).await;
     assert_eq!(refused.status, 400);
@@ -105,4 +116,35 @@ async fn a_sweep_gets_past_what_can_not_be_read() {
         other => Err(json!(format!("{other:?}"))),
     })
     .await;
+}
+
+/// Those who are due behind more rows of no worth than one sweep takes on are driven, although nobody wakes them.
+#[tokio::test]
+async fn tenants_behind_what_can_not_be_read_are_taken_up() {
+    let folder = Arc::new(folder());
+    // As after the way back from a later version.
+    spoilt(folder.path(), 1500);
+    // Nothing but the state: neither a host nor a queue, so that the sweep is all there is.
+    let db = Db::open(&folder.path().join("state.redb")).unwrap();
+    let lab = Lab::new(Speed::Max).await;
+    let store: Arc<dyn StateStore> = Arc::new(LocalState::open(db).await.unwrap());
+    let world = World { store, alarm: Arc::new(NoAlarm), ..lab.world.clone() };
+    let intake = Lab::intake(&world, &Blueprint::check(HELLO).unwrap().blueprint);
+    let ids: Vec<String> = (0..5).map(|number| format!("behind-{number}")).collect();
+    for id in &ids {
+        let spec = json!({"displayName": id, "tier": "dedicated"});
+        let asked = request(&format!("signup-{id}"), "signup", id, spec).to_string();
+        assert_eq!(intake.take_in(asked.as_bytes()).await.unwrap().verdict, Verdict::Accepted);
+    }
+    let settings = Settings { overdue: Duration::ZERO, ..Settings::azure("local") };
+    let reconciler = Reconciler::new(world.clone(), settings, "worker");
+    let mut driven = 0;
+    for _ in 0..20 {
+        lab.clock.pass(Duration::from_secs(60));
+        driven += reconciler.sweep().await.unwrap().driven;
+    }
+    for id in &ids {
+        let tenant = world.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value;
+        assert_eq!(tenant.status, Status::Active, "{id}, after {driven} drives: {:#?}", tenant.steps);
+    }
 }

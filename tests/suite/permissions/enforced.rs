@@ -256,10 +256,8 @@ impl Ready {
         &self,
         token: &str,
         name: u8,
-        scope: &str,
-        role: &str,
-        principal: &str,
-        kind: Option<&str>,
+        (scope, role): (&str, &str),
+        (principal, kind): (&str, Option<&str>),
     ) -> (u16, Value) {
         let path = format!(
             "{scope}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-0000000000{name:02}"
@@ -298,7 +296,7 @@ async fn whoever_has_the_provisioners_token_can_not_raise_itself_or_others() {
     ];
     for (number, (what, scope, role, to, kind)) in attempts.into_iter().enumerate() {
         for token in ["provisioner", CLIENT] {
-            let (status, body) = ready.grant(token, number as u8, scope, role, to, kind).await;
+            let (status, body) = ready.grant(token, number as u8, (scope, role), (to, kind)).await;
             assert_eq!(
                 (status, &body["error"]["code"]),
                 (403, &json!("AuthorizationFailed")),
@@ -309,7 +307,7 @@ async fn whoever_has_the_provisioners_token_can_not_raise_itself_or_others() {
         }
     }
     // What is refused is refused for those reasons alone: the same with everything right is taken as the grant that it is.
-    let (status, body) = ready.grant("provisioner", 50, endpoint, SCORER_ROLE, principal, SERVICE).await;
+    let (status, body) = ready.grant("provisioner", 50, (endpoint, SCORER_ROLE), (principal, SERVICE)).await;
     assert_eq!((status, &body["error"]["code"]), (409, &json!("RoleAssignmentExists")), "{body}");
 }
 
@@ -320,7 +318,7 @@ async fn whoever_has_the_removers_token_can_not_take_back_what_others_have_grant
     let ready = Ready::new(&case).await;
     let (endpoint, principal) = (ready.endpoint.as_str(), ready.principal.as_str());
     // A person has granted another role.
-    let (status, body) = ready.grant("", 60, endpoint, BLOB_READER_ROLE, principal, SERVICE).await;
+    let (status, body) = ready.grant("", 60, (endpoint, BLOB_READER_ROLE), (principal, SERVICE)).await;
     assert_eq!(status, 201, "{body}");
     let id = body["id"].as_str().unwrap();
     for token in ["provisioner", CLIENT] {
@@ -363,7 +361,7 @@ async fn what_no_condition_can_say_is_known() {
     let ready = Ready::new(&case).await;
     let subscription = format!("/subscriptions/{SUBSCRIPTION_ID}");
     let (status, _) =
-        ready.grant("provisioner", 70, &subscription, SCORER_ROLE, &ready.principal, SERVICE).await;
+        ready.grant("provisioner", 70, (&subscription, SCORER_ROLE), (&ready.principal, SERVICE)).await;
     assert_eq!(status, 201);
     let text = "blueprint: odd\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [one]\nsteps:
   grant: { kind: role-assignment, scope: '/subscriptions/{{ stamp.subscriptionId }}', role: '{{ stamp.scorerRoleId }}', principal: x }

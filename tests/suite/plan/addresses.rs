@@ -98,6 +98,60 @@ fn a_parameter_that_is_one_name_or_an_id_at_hand_is_taken() {
     assert!(plan(&named, "a", json!({"x": "A/B"})).is_ok());
 }
 
+/// What an expression makes of harmless parameters is judged as it comes out.
+#[test]
+fn an_address_is_judged_as_it_comes_out() {
+    for (expression, x) in [
+        ("{{ parameters.x|replace('_', '.') }}", "__"),
+        ("{{ parameters.x|replace('x', '') }}", ".x."),
+        ("{{ parameters.x|replace('_', '/') }}", "a_.._.._b"),
+        ("{{ parameters.x|replace('_', '?') }}", "a_b"),
+        ("{{ parameters.x|replace('_', '#') }}", "a_b"),
+        ("{{ parameters.x|replace('_', '%2e') }}", "__"),
+        ("{{ parameters.x|replace('_', ' ') }}", "_"),
+        ("{{ parameters.x|replace('_', '') }}", "_"),
+        (".{{ parameters.x|replace('_', '') }}", "_."),
+    ] {
+        for text in [in_scope(expression), checks(expression)] {
+            let faults = plan(&text, "a", json!({"x": x})).map(|plan| shapes(&plan)).unwrap_err();
+            assert!(!faults.is_empty(), "{expression} of {x:?}");
+        }
+    }
+}
+
+fn checks(expression: &str) -> String {
+    beside_storage(&format!(
+        "{{ kind: check, expect: {{}}, apiVersion: \"2024-01-01\", id: \"{CONTAINER}{expression}\" }}"
+    ))
+}
+
+/// What stands deep in a parameter, and every other text of a request.
+#[test]
+fn every_text_of_a_request_is_one_segment_or_none() {
+    let told = |text: &str, parameters| -> Vec<(String, &'static str)> {
+        let faults = plan(text, "a", parameters).map(|plan| shapes(&plan)).unwrap_err();
+        faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+    };
+    // Its name for people has blanks, a tag may have anything.
+    for (expression, pointer) in [
+        ("{{ tenant.displayName }}", "/spec/displayName"),
+        ("{{ tenant['displayName'] }}", "/spec"),
+        ("{{ tenant.tags.way }}", "/spec/tags"),
+    ] {
+        let faults = told(&in_scope(expression), json!({}));
+        assert_eq!(faults, [(pointer.to_owned(), "bad-segment")], "{expression}");
+    }
+    let listed = |text: String| text.replace("type: string, default: x", "type: array, optional: true");
+    for expression in ["{{ parameters.x[0] }}", "{{ parameters.x|first }}", "{{ parameters.x|join('/') }}"] {
+        let faults = told(&listed(in_scope(expression)), json!({"x": ["../../.."]}));
+        assert_eq!(faults, [("/spec/parameters/x".to_owned(), "bad-segment")], "{expression}");
+    }
+    let named = in_scope("{{ parameters.x.name }}")
+        .replace("type: string, default: x", "type: object, optional: true");
+    let faults = told(&named, json!({"x": {"name": "a?b", "other": "c"}}));
+    assert_eq!(faults, [("/spec/parameters/x".to_owned(), "bad-segment")]);
+}
+
 #[test]
 fn a_location_is_no_way_out_either() {
     for body in [

@@ -57,7 +57,7 @@ fn subject(tier: &str, parameters: Value) -> Subject {
         tenant_id: "contoso".parse().unwrap(),
         incarnation: 1,
         tier: tier.into(),
-        tenant: json!({"displayName": "Contoso {{7*7}}", "tags": {"cost": "42", "tenantry-tenant": "fake"}}),
+        tenant: json!({"displayName": "Contoso {{7*7}}", "tags": {"cost": "42", "way": "../..", "tenantry-tenant": "fake"}}),
         parameters: parameters.as_object().unwrap().clone(),
         stamp: stamp(),
     }
@@ -196,6 +196,13 @@ fn redirect_addresses_are_written_out() {
         "https://127.0.0.1/auth",
         "myapp://auth",
         "https:///auth",
+        "https://169.254.169\u{3002}254/auth",
+        "https://app.contoso\u{ff0e}com/auth",
+        "https://app.contoso.\u{441}om/auth",
+        "https://app..contoso.com/auth",
+        "https://app.contoso.com:99999/auth",
+        "https://app.contoso.com:/auth",
+        "https://app.contoso.com:443:443/auth",
     ] {
         let (code, told) = planned(bad);
         assert!(

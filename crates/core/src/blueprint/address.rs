@@ -53,7 +53,17 @@ pub(super) fn https_objection(text: &str) -> Option<&'static str> {
     if authority.contains('%') {
         return Some("has a host that is written in code");
     }
-    objection(text)
+    let unlike = || (!is_host(authority)).then_some("has no host in the form of a name, perhaps with a port");
+    objection(text).or_else(unlike)
+}
+
+/// Whether this is a host's name, perhaps with a port. What is none is read in one way here and in another elsewhere.
+fn is_host(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+    let of_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(of_name);
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    is_port && host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
 }
 
 fn one(scheme: &str, rest: &str) -> Option<&'static str> {
@@ -77,6 +87,10 @@ fn one(scheme: &str, rest: &str) -> Option<&'static str> {
 }
 
 fn host(authority: &str) -> Option<&'static str> {
+    // Browsers take several characters for a period or a digit, so what stands here is not where it leads (UTS #46).
+    if !authority.is_ascii() {
+        return Some("has a host that is not in ASCII; write it as `xn--...`");
+    }
     if authority.starts_with('[') {
         return Some("names its host by number; use a name");
     }
