@@ -114,9 +114,9 @@ fn judges() -> &'static [Judge] {
     static JUDGES: OnceLock<Vec<Judge>> = OnceLock::new();
     JUDGES.get_or_init(|| {
         let judge = |example: kinds::Example| {
-            let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
-            let remains = steps::remains(example.planned.kind, &step.target(), &example.told).unwrap();
-            Judge { name: example.name, kind: example.planned.kind, step, remains }
+            let step = example.step().unwrap();
+            let remains = steps::remains(example.planned.kind(), &step.target(), &example.told).unwrap();
+            Judge { name: example.name, kind: example.planned.kind(), step, remains }
         };
         kinds::examples().into_iter().map(judge).collect()
     })

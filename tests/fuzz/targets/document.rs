@@ -131,8 +131,8 @@ fn works(mut tenant: Tenant) -> String {
     let outputs = tenant.outputs();
     let _ = tenant.plan.exports(&outputs);
     for (name, planned) in &tenant.plan.steps {
-        let Ok(fields) = tenant.plan.render(name, &outputs) else { continue };
-        if let Ok(step) = steps::step(planned, &fields, &Outputs::new()) {
+        let Ok(rendered) = tenant.plan.render(name, &outputs) else { continue };
+        if let Ok(step) = steps::step(&rendered, &planned.outputs, &Outputs::new()) {
             let _ = (step.look(), step.write(None), step.target());
         }
     }

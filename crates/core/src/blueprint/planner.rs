@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Blueprint, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
+    BadField, Blueprint, Desired, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
     body::{self, Filled, Marks},
     check, expression, graph,
     hand::AtHand,
@@ -33,6 +33,7 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &Subject) -> Result<Plan, Vec
         scope: Scope::new(&context, &texts),
         known: BTreeMap::new(),
         included: BTreeSet::new(),
+        unfit: BTreeMap::new(),
         faults: Vec::new(),
     };
     let needs = planner.include();
@@ -105,6 +106,8 @@ struct Planner<'a> {
     scope: Scope,
     known: BTreeMap<StepName, Outputs>,
     included: BTreeSet<String>,
+    /// The fields of steps that do not fit their kind, and why.
+    unfit: BTreeMap<StepName, (Kind, Value, BadField)>,
     faults: Vec<Fault>,
 }
 
@@ -155,20 +158,8 @@ impl Planner<'_> {
 
     fn step(&mut self, step: &super::file::Step, needs: BTreeSet<StepName>) -> Option<PlannedStep> {
         let mut filled = Filled::default();
-        let fields = match step.kind {
-            Kind::Arm => self.arm(step, step.fields.get("body"), None, &mut filled),
-            Kind::ArmUpdate => self.arm_update(step, &mut filled),
-            Kind::RoleAssignment => self.members(
-                step,
-                &[("scope", "scope"), ("role", "roleDefinitionId"), ("principal", "principalId")],
-                &mut filled,
-            ),
-            Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential => {
-                self.entra(step, &mut filled)
-            }
-            Kind::Check => self.check(step, &mut filled),
-            Kind::Isolation => Some(self.proof(step, &mut filled)),
-        };
+        let fields = self.fields(step, &mut filled);
+        let is_sound = filled.faults.is_empty();
         for (at, why) in filled.faults {
             self.fault(&format!("step {}", step.name), &at, "bad-expression", &why);
         }
@@ -176,8 +167,35 @@ impl Planner<'_> {
         if !matches!(step.kind, Kind::Arm | Kind::ArmUpdate) {
             outputs.extend(step.own_outputs().iter().map(|name| ((*name).to_owned(), format!("/{name}"))));
         }
-        let late = filled.late;
-        Some(PlannedStep { kind: step.kind, needs, fields: fields?, late, outputs, digest: String::new() })
+        let fields = fields?;
+        match Desired::read(step.kind, &fields, &filled.late) {
+            Ok(desired) => Some(PlannedStep { desired, needs, outputs, digest: String::new() }),
+            // Whatever is wrong with it is told with what the rules say of the other steps.
+            Err(bad) => {
+                if is_sound {
+                    self.unfit.insert(step.name.clone(), (step.kind, fields, bad));
+                }
+                None
+            }
+        }
+    }
+
+    /// The step's fields as documents have them.
+    fn fields(&mut self, step: &super::file::Step, filled: &mut Filled) -> Option<Value> {
+        match step.kind {
+            Kind::Arm => self.arm(step, step.fields.get("body"), None, filled),
+            Kind::ArmUpdate => self.arm_update(step, filled),
+            Kind::RoleAssignment => self.members(
+                step,
+                &[("scope", "scope"), ("role", "roleDefinitionId"), ("principal", "principalId")],
+                filled,
+            ),
+            Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential => {
+                self.entra(step, filled)
+            }
+            Kind::Check => self.check(step, filled),
+            Kind::Isolation => Some(self.proof(step, filled)),
+        }
     }
 
     /// Fields of an arm step; `undo` is a second body for the same resource.
@@ -322,7 +340,7 @@ impl Planner<'_> {
 
     /// Finds what the request has written into addresses, at its own pointers.
     fn addresses(&mut self, context: &Value, texts: &BTreeMap<String, String>) {
-        let own = self.known.values().filter_map(|known| known.get("id")?.as_str());
+        let own = self.known.values().filter_map(|known| known.get("id")?.as_str()?.parse().ok());
         let hand = AtHand::new(own, &self.subject.stamp);
         let paths = Paths { context, texts, known: &self.known, hand: &hand };
         let steps = self.blueprint.file.steps.iter();
@@ -344,18 +362,20 @@ impl Planner<'_> {
     /// Applies the rules to what the expressions yielded.
     fn judge(&mut self, steps: &BTreeMap<StepName, PlannedStep>) {
         let hand = plan::at_hand(steps, &self.subject.stamp);
-        let objections: Vec<_> = steps
-            .iter()
-            .flat_map(|(name, step)| {
-                judge::fields(step.kind, &step.fields, &hand).into_iter().map(move |o| (name, o))
-            })
-            .collect();
+        let fitting = steps.iter().flat_map(|(name, step)| {
+            judge::step(&step.desired, &hand).into_iter().map(move |objection| (name, objection))
+        });
+        let unfit = std::mem::take(&mut self.unfit);
+        let others =
+            unfit.iter().map(|(name, (kind, fields, bad))| (name, judge::unfit(*kind, fields, bad, &hand)));
+        let mut objections: Vec<_> = fitting.chain(others).collect();
+        objections.sort_by_key(|(name, _)| *name);
         for (name, objection) in objections {
             self.fault(&format!("step {name}"), "", objection.code, &objection.message);
         }
         let mut objects: BTreeMap<String, &StepName> = BTreeMap::new();
         for (name, step) in steps {
-            if let Some(first) = object(step).and_then(|object| objects.insert(object, name)) {
+            if let Some(first) = object(&step.desired).and_then(|object| objects.insert(object, name)) {
                 let why = format!(
                     "it speaks of the same object as step {first}; use `arm-update` for a later change"
                 );
@@ -397,18 +417,21 @@ impl Planner<'_> {
 }
 
 /// Which object a step makes, as far as its identity is known beforehand.
-fn object(step: &PlannedStep) -> Option<String> {
-    let field = |name: &str| step.fields.get(name).and_then(Value::as_str);
-    match step.kind {
+fn object(desired: &Desired) -> Option<String> {
+    match desired {
         // ARM compares ids without case.
-        Kind::Arm => field("id").map(str::to_ascii_lowercase),
-        Kind::EntraApplication => field("uniqueName").map(|name| format!("application {name}")),
-        Kind::ServicePrincipal => step.late.get("/appId").map(|of| format!("service principal {of}")),
-        Kind::FederatedCredential => {
-            let of = step.late.get("/application")?;
-            field("name").map(|name| format!("credential {of} {name}"))
+        Desired::Arm(resource) => Some(resource.id.as_str().to_ascii_lowercase()),
+        Desired::EntraApplication(application) => Some(format!("application {}", application.unique_name)),
+        Desired::ServicePrincipal(principal) => {
+            principal.app_id.late().map(|of| format!("service principal {of}"))
         }
-        Kind::ArmUpdate | Kind::RoleAssignment | Kind::Check | Kind::Isolation => None,
+        Desired::FederatedCredential(credential) => {
+            let of = credential.application.late()?;
+            Some(format!("credential {of} {}", credential.name))
+        }
+        Desired::ArmUpdate(_) | Desired::RoleAssignment(_) | Desired::Check(_) | Desired::Isolation(_) => {
+            None
+        }
     }
 }
 
