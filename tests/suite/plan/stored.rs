@@ -10,7 +10,7 @@ use tenantry_core::{
     tenant::{Tenant, UnreadableDocument},
 };
 
-use super::{SMALL, stamp, subject};
+use super::{SMALL, stamp, subject, with_step};
 
 /// The layout of a planned step, in this test's own words.
 #[derive(Serialize, Deserialize)]
@@ -126,7 +126,6 @@ fn fields_that_do_not_fit_their_kind_make_a_document_unreadable() {
         ("/plan/steps/group/fields", json!(null)),
         ("/plan/steps/group/kind", json!("role-assignment")),
         ("/plan/steps/grant/fields/scope", json!(null)),
-        ("/plan/steps/grant/fields/roleDefinitionId", json!(7)),
         ("/plan/steps/application/fields", json!({"uniqueName": "x"})),
     ] {
         let mut document = document.clone();
@@ -143,4 +142,44 @@ fn members_that_a_later_version_wrote_into_fields_are_kept() {
     let tenant = Tenant::from_json(document.to_string().as_bytes()).unwrap();
     assert_eq!(tenant.plan.steps[&"group".parse().unwrap()].kind(), Kind::Arm);
     assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), document);
+}
+
+/// Earlier versions planned a grant to nobody, and halted its step when its turn came: such a tenant can still be changed
+/// and removed.
+#[test]
+fn a_grant_that_an_earlier_version_let_pass_is_read_and_its_step_refused() {
+    let document: Value = serde_json::from_str(include_str!("../../fixtures/tenant-v1.json")).unwrap();
+    for (field, spoilt) in
+        [("principalId", json!(null)), ("roleDefinitionId", json!(7)), ("principalId", json!(""))]
+    {
+        let mut document = document.clone();
+        let grant = &mut document["plan"]["steps"]["grant"];
+        grant["fields"][field] = spoilt;
+        grant["fields"].as_object_mut().unwrap().entry("principalId").or_insert_with(|| json!("p"));
+        grant.as_object_mut().unwrap().remove("late");
+        let tenant = Tenant::from_json(document.to_string().as_bytes()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), document);
+        let error = tenant.plan.render(&"grant".parse().unwrap(), &BTreeMap::new()).unwrap_err();
+        assert!(error.to_string().ends_with("is missing or is not a text"), "{error}");
+    }
+}
+
+/// What would halt a step for good is refused before anything exists, each step's at its place in the order of names.
+#[test]
+fn what_yields_no_text_is_refused_at_planning_with_all_else() {
+    let nobody = |principal: &str, role: &str| {
+        format!(
+            "{{ kind: role-assignment, scope: \"{{{{ steps.group.id }}}}\", principal: \"{principal}\", role: \"{role}\" }}"
+        )
+    };
+    let ape = "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: group, body: { properties: { allowSharedKeyAccess: \"{{ parameters.x is defined }}\" } } }";
+    for none in ["{{ none }}", "{{ parameters.x }}", "{{ 7 }}"] {
+        let steps = format!("{}\n  zebra: {}\n  ape: {ape}", nobody("p", none), nobody(none, "r"));
+        let faults = super::plan(&with_step(&steps), "a", json!({"x": ""})).unwrap_err();
+        let told: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+        let at = "/spec";
+        assert_eq!(told, [(at, "key-auth"), (at, "bad-field"), (at, "bad-field")], "{faults:#?}");
+        assert!(faults[1].message.contains("step it: the step's field roleDefinitionId"), "{faults:#?}");
+        assert!(faults[2].message.contains("step zebra: the step's field principalId"), "{faults:#?}");
+    }
 }

@@ -15,6 +15,9 @@ pub enum Expr<T> {
     Known(T),
     /// Needs what other steps tell; the blueprint's own text.
     Late(String),
+    /// Known, and not what is needed here. No plan is made so, but documents of earlier versions may have it: they are
+    /// read, so that the tenant can be changed and removed, and its step is refused when its turn comes.
+    Unfit(Value),
 }
 
 impl<T> Expr<T> {
@@ -31,7 +34,11 @@ impl<T> Expr<T> {
 
 impl Part for Expr<String> {
     fn known(&self) -> Cow<'_, Value> {
-        Cow::Owned(self.known().map_or(Value::Null, |text| Value::String(text.clone())))
+        match self {
+            Self::Known(text) => Cow::Owned(Value::String(text.clone())),
+            Self::Late(_) => Cow::Owned(Value::Null),
+            Self::Unfit(value) => Cow::Borrowed(value),
+        }
     }
 }
 

@@ -103,7 +103,10 @@ impl Stored<'_> {
     fn expr(&self, name: &str) -> Result<Expr<String>, BadField> {
         match self.late.get(&format!("/{name}")) {
             Some(text) => Ok(Expr::Late(text.clone())),
-            None => self.text(name).map(Expr::Known),
+            None => match self.fields.get(name).ok_or_else(|| BadField::no_text(name))? {
+                Value::String(text) if !text.is_empty() => Ok(Expr::Known(text.clone())),
+                other => Ok(Expr::Unfit(other.clone())),
+            },
         }
     }
 
@@ -155,6 +158,13 @@ impl Desired {
     /// # Errors
     /// [`BadField`]: a field that the kind needs is missing or something else.
     pub fn read(kind: Kind, fields: &Value, late: &BTreeMap<String, String>) -> Result<Self, BadField> {
+        let desired = Self::read_again(kind, fields, late)?;
+        desired.fill(&mut Fitting)?;
+        Ok(desired)
+    }
+
+    /// The same of a document, in which a text may be what an earlier version has let pass.
+    fn read_again(kind: Kind, fields: &Value, late: &BTreeMap<String, String>) -> Result<Self, BadField> {
         let stored = Stored { fields, late };
         Ok(match kind {
             Kind::Arm => Self::Arm(stored.resource()?),
@@ -218,6 +228,26 @@ impl Fill<Expr<String>, Template> for Late {
 
     fn body(&mut self, at: &'static str, body: &Template) -> Result<(), Infallible> {
         self.0.extend(body.late().iter().map(|(rest, text)| (format!("{at}{rest}"), text.clone())));
+        Ok(())
+    }
+}
+
+/// Finds the first text that is known and is none.
+struct Fitting;
+
+impl Fill<Expr<String>, Template> for Fitting {
+    type Text = ();
+    type Body = ();
+    type Error = BadField;
+
+    fn text(&mut self, at: &'static str, text: &Expr<String>) -> Result<(), BadField> {
+        match text {
+            Expr::Known(_) | Expr::Late(_) => Ok(()),
+            Expr::Unfit(_) => Err(BadField::no_text(at.trim_start_matches('/'))),
+        }
+    }
+
+    fn body(&mut self, _: &'static str, _: &Template) -> Result<(), BadField> {
         Ok(())
     }
 }
@@ -324,6 +354,6 @@ impl TryFrom<StoredStep> for PlannedStep {
 
     fn try_from(stored: StoredStep) -> Result<Self, BadField> {
         let StoredStep { kind, needs, fields, late, outputs, digest } = stored;
-        Ok(Self { desired: Desired::read(kind, &fields, &late)?, needs, outputs, digest })
+        Ok(Self { desired: Desired::read_again(kind, &fields, &late)?, needs, outputs, digest })
     }
 }

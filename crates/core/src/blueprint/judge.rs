@@ -41,15 +41,20 @@ pub(super) fn step<T: Part, B: Part>(step: &Desired<T, B>, hand: &AtHand) -> Vec
     objections
 }
 
-/// What the rules say of fields that do not fit their kind, in place of all that they would say if they did.
-pub(super) fn unfit(kind: Kind, fields: &Value, bad: &BadField, hand: &AtHand) -> Objection {
+/// What the rules say of fields that do not fit their kind: what is wrong with them, and what holds of any fields.
+pub(super) fn unfit(kind: Kind, fields: &Value, bad: &BadField, hand: &AtHand) -> Vec<Objection> {
     let text = bad.written(fields);
     let of_id = match (kind, bad.name.as_str()) {
         (Kind::RoleAssignment, "scope") => granted_at(text, hand),
         (Kind::Arm | Kind::ArmUpdate | Kind::Check, "id") => read(text, hand),
         _ => None,
     };
-    of_id.unwrap_or_else(|| Objection { code: "bad-field", message: bad.to_string(), hint: "" })
+    let first = of_id.unwrap_or_else(|| Objection { code: "bad-field", message: bad.to_string(), hint: "" });
+    let mut objections = vec![first];
+    if !matches!(kind, Kind::Check | Kind::Isolation) {
+        value("", fields, &mut objections);
+    }
+    objections
 }
 
 /// What is written to a resource, and what is put back.

@@ -210,8 +210,9 @@ impl Planner<'_> {
             judge::step(&step.desired, &hand).into_iter().map(move |objection| (name, objection))
         });
         let unfit = std::mem::take(&mut self.unfit);
-        let others =
-            unfit.iter().map(|(name, (kind, fields, bad))| (name, judge::unfit(*kind, fields, bad, &hand)));
+        let others = unfit.iter().flat_map(|(name, (kind, fields, bad))| {
+            judge::unfit(*kind, fields, bad, &hand).into_iter().map(move |objection| (name, objection))
+        });
         let mut objections: Vec<_> = fitting.chain(others).collect();
         objections.sort_by_key(|(name, _)| *name);
         for (name, objection) in objections {

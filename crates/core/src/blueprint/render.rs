@@ -28,10 +28,10 @@ impl<F: Fn(&str, &str) -> Result<Value, RenderError>> Fill<Expr<String>, Templat
     fn text(&mut self, at: &'static str, text: &Expr<String>) -> Result<String, RenderError> {
         let text = match text {
             Expr::Known(text) => return Ok(text.clone()),
-            Expr::Late(text) => text,
+            Expr::Late(text) => (self.evaluate)(at, text)?,
+            Expr::Unfit(_) => Value::Null,
         };
-        let value = (self.evaluate)(at, text)?;
-        let text = value.as_str().filter(|text| !text.is_empty());
+        let text = text.as_str().filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or_else(|| BadField::no_text(at.trim_start_matches('/')).into())
     }
 

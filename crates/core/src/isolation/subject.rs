@@ -265,7 +265,10 @@ impl Reader<'_> {
     fn made(&self, name: &StepName, record: &StepRecord, unrecorded: &str) -> Result<Option<Made>, String> {
         if let Some(target) = &record.target {
             let target = steps::Target::read(record.kind, target);
-            return target.map(|target| Some(Made::Written(target))).map_err(|_| unrecorded.to_owned());
+            return target.map(|target| Some(Made::Written(target))).map_err(|bad| match bad.name.as_str() {
+                "id" | "uniqueName" if bad.why.is_none() => unrecorded.to_owned(),
+                _ => format!("step {name}: {bad}"),
+            });
         }
         // Nothing was ever sent, and the plan no longer has it.
         if !self.tenant.plan.steps.contains_key(name) {
