@@ -1,9 +1,6 @@
 //! Nothing that was in use is deleted without consent: every kind of step, every way to lose what it has made.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -360,7 +357,7 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
             steps.insert(plans::name(name), step(kind, &id, needs, 1));
         }
         let mut tenant = plans::tenant(Plan { steps, ..plans::plan("") }, now);
-        let plan = Arc::clone(&tenant.plan);
+        let plan = tenant.plan.clone();
         for (name, record) in &mut tenant.steps {
             (record.state, record.target) =
                 (StepState::Ready, Some(json!({"id": plan.steps[name].desired.fields()["id"]})));

@@ -1,9 +1,6 @@
 //! How a request changes what is wanted. The loop that brings it about is the same for every wish.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -13,8 +10,8 @@ use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
     tenant::{
-        Channel, Consent, Goal, Ground, Later, Operation, Placement, Spec, Status, StepRecord, StepState,
-        Tenant, UnknownCodes,
+        Channel, Consent, Goal, Ground, Later, Operation, PinnedPlan, Placement, Spec, Status, StepRecord,
+        StepState, Tenant, UnknownCodes,
     },
 };
 
@@ -27,7 +24,7 @@ pub fn sign_up(
     plan: Plan,
     now: Timestamp,
 ) -> Tenant {
-    let plan = Arc::new(plan);
+    let plan = PinnedPlan::from(plan);
     let steps = plan
         .steps
         .iter()
@@ -46,7 +43,7 @@ pub fn sign_up(
         spec: spec.clone(),
         channel: Channel::default(),
         placement: placement.clone(),
-        plan: Arc::clone(&plan),
+        plan: plan.clone(),
         former: Vec::new(),
         cut: None,
         steps: BTreeMap::new(),
@@ -158,7 +155,7 @@ pub fn update(
         repair::look_at_all(tenant, now);
     }
     cut::remember_former(tenant, &plan);
-    tenant.plan = Arc::new(plan);
+    tenant.plan = plan.into();
     Ok(())
 }
 
@@ -233,7 +230,7 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     tenant.generation += 1;
     let all = tenant.steps.keys().cloned().collect();
     // The tenant is to go, so nothing is held back.
-    let _ = removal::mark(tenant, &Arc::clone(&tenant.plan), &all, now);
+    let _ = removal::mark(tenant, &tenant.plan.clone(), &all, now);
     let reached = |tenant: &Tenant, ready: bool| -> Vec<StepName> {
         let steps = tenant.steps.iter().filter(|(_, record)| (record.state == StepState::Ready) == ready);
         steps.map(|(name, _)| name.clone()).collect()

@@ -1,9 +1,6 @@
 //! The document itself.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -11,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AccessCut, Action, Channel, DriftTold, External, Later, Notice, Placement, Proof, Retained, Spec,
-    StepRecord, Story, UnknownCodes,
+    AccessCut, Action, Channel, DriftTold, External, Later, Notice, PinnedPlan, Placement, Proof, Retained,
+    Spec, StepRecord, Story, UnknownCodes,
 };
 use crate::{
-    blueprint::{BlueprintRef, Outputs, Plan},
+    blueprint::{BlueprintRef, Outputs},
     ids::{StepName, TenantId},
 };
 
@@ -193,7 +190,7 @@ pub struct Tenant {
     /// Where it lives.
     pub placement: Placement,
     /// What it consists of; pinned, so that every copy of a document shares it.
-    pub plan: Arc<Plan>,
+    pub plan: PinnedPlan,
     /// The blueprints that it was moved away from, as long as something that they made may still be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<BlueprintRef>,
