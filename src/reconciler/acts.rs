@@ -129,8 +129,7 @@ impl Drive<'_> {
         }
         let plan = &self.tenant.plan;
         let planned = plan.steps.get(name).ok_or_else(|| broken("the plan has no such step".to_owned()))?;
-        let outputs = if planned.desired.is_late() { self.tenant.outputs() } else { BTreeMap::new() };
-        let rendered = plan.render(name, &outputs).map_err(|error| match error {
+        let rendered = self.tenant.rendered(name).map_err(|error| match error {
             RenderError::Expression { .. } => broken(error.to_string()),
             RenderError::Field(bad) => bad.into(),
         })?;

@@ -280,7 +280,7 @@ impl Stage {
         let story = ["tenant.request.accepted", "tenant.provision.started", "tenant.provision.succeeded"];
         assert_eq!(kinds, story.map(|kind| format!("io.tenantry.{kind}.v1")), "{place}");
         let group = &tenant.plan.steps[&"group".parse().unwrap()];
-        let tags = &group.desired.fields()["body"]["tags"];
+        let tags = &group.desired.to_json()["body"]["tags"];
         assert_eq!(tags["customer"], tenant.spec.display_name, "{place}: the name was not carried as it is");
     }
 }

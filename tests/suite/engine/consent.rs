@@ -360,7 +360,7 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
         let plan = tenant.plan.clone();
         for (name, record) in &mut tenant.steps {
             (record.state, record.target) =
-                (StepState::Ready, Some(json!({"id": plan.steps[name].desired.fields()["id"]})));
+                (StepState::Ready, Some(json!({"id": plan.steps[name].desired.to_json()["id"]})));
         }
         let by = plans::operation(&tenant, tenantry_core::tenant::Action::Deprovision, now);
         wish::remove(&mut tenant, &by, now);

@@ -105,7 +105,7 @@ fn a_small_plan_is_made_and_rendered() {
     assert_eq!(plan.steps[&reader].desired.late()["/principalId"], "{{ values.reader }}");
     let told = Outputs::from([("principalId".to_owned(), json!("1234"))]);
     let outputs = BTreeMap::from([("identity".parse().unwrap(), told)]);
-    let fields = plan.render(&reader, &outputs).unwrap().fields();
+    let fields = plan.render(&reader, &outputs).unwrap().to_json();
     assert_eq!(fields["principalId"], "1234");
     assert_eq!(fields["scope"], plan.known[&"identity".parse().unwrap()]["id"]);
     let exports = plan.exports(&outputs).unwrap();
@@ -265,7 +265,7 @@ fn values_are_never_evaluated_again() {
         ["{{ 7*7 }}", "{{ steps.group.id }}", "[resourceGroup().id]", "${jndi:x}", "%PATH%", "{% raw %}"]
     {
         let plan = plan(&step, "a", json!({"x": hostile})).unwrap();
-        let fields = plan.render(&"it".parse().unwrap(), &BTreeMap::new()).unwrap().fields();
+        let fields = plan.render(&"it".parse().unwrap(), &BTreeMap::new()).unwrap().to_json();
         assert_eq!(fields["body"]["displayName"], hostile);
         assert_eq!(fields["body"]["note"], format!("- {hostile}"));
         assert_eq!(fields["body"]["logo"][hostile], 1);
@@ -349,7 +349,7 @@ fn an_update_is_laid_over_what_it_changes() {
     let whole = plan(DEFAULT, "pooled", json!({})).unwrap();
     let (endpoint, traffic) =
         (&whole.steps[&"endpoint".parse().unwrap()], &whole.steps[&"traffic".parse().unwrap()]);
-    let (endpoint, traffic) = (endpoint.desired.fields(), traffic.desired.fields());
+    let (endpoint, traffic) = (endpoint.desired.to_json(), traffic.desired.to_json());
     assert_eq!(traffic["id"], endpoint["id"]);
     let mut wanted = endpoint["body"].clone();
     wanted["properties"]["traffic"] = json!({"main": 100});
@@ -358,7 +358,7 @@ fn an_update_is_laid_over_what_it_changes() {
     assert_eq!(traffic["undo"], wanted);
     let lasting = with_step("{ kind: arm-update, of: group, body: { properties: { y: 1 } } }");
     let lasting = plan(&lasting, "a", json!({})).unwrap();
-    assert!(lasting.steps[&"it".parse().unwrap()].desired.fields().get("undo").is_none());
+    assert!(lasting.steps[&"it".parse().unwrap()].desired.to_json().get("undo").is_none());
 }
 
 proptest! {
@@ -407,7 +407,7 @@ fn late_texts_are_found_below_keys_with_slashes() {
     let told = Outputs::from([("appId".to_owned(), json!("42"))]);
     let rendered =
         plan.render(&"it".parse().unwrap(), &BTreeMap::from([("app".parse().unwrap(), told)])).unwrap();
-    assert_eq!(rendered.fields()["expect"], json!({"/properties/app": "42", "/a~1b": "x"}));
+    assert_eq!(rendered.to_json()["expect"], json!({"/properties/app": "42", "/a~1b": "x"}));
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Example {
     /// Its fields as JSON.
     #[allow(dead_code, reason = "each test takes its part")]
     pub(crate) fn fields(&self) -> Value {
-        self.planned.desired.fields()
+        self.planned.desired.to_json()
     }
 
     /// The step that is carried out.

@@ -70,7 +70,7 @@ fn plan() -> Plan {
 }
 
 fn shown() -> Value {
-    let mut shown = plan().steps[&plans::name("it")].desired.fields()["body"].clone();
+    let mut shown = plan().steps[&plans::name("it")].desired.to_json()["body"].clone();
     shown["id"] = json!("object-1");
     shown["appId"] = json!("app-1");
     shown

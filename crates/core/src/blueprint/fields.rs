@@ -103,10 +103,10 @@ impl Stored<'_> {
     fn expr(&self, name: &str) -> Result<Expr<String>, BadField> {
         match self.late.get(&format!("/{name}")) {
             Some(text) => Ok(Expr::Late(text.clone())),
-            None => match self.fields.get(name).ok_or_else(|| BadField::no_text(name))? {
-                Value::String(text) if !text.is_empty() => Ok(Expr::Known(text.clone())),
-                other => Ok(Expr::Unfit(other.clone())),
-            },
+            None => {
+                let written = self.fields.get(name).ok_or_else(|| BadField::no_text(name))?;
+                Ok(self.text(name).map_or_else(|_| Expr::Unfit(written.clone()), Expr::Known))
+            }
         }
     }
 
@@ -198,7 +198,7 @@ impl Desired {
         })
     }
 
-    /// The texts that are evaluated when the step's turn comes, by JSON pointer into [`Self::fields`].
+    /// The texts that are evaluated when the step's turn comes, by JSON pointer into [`Self::to_json`].
     pub fn late(&self) -> BTreeMap<String, String> {
         let mut late = Late(BTreeMap::new());
         match self.fill(&mut late) {
@@ -254,7 +254,7 @@ impl Fill<Expr<String>, Template> for Fitting {
 
 impl<T: Part, B: Part> Desired<T, B> {
     /// The same as JSON, as documents and people have it; what is known late is null.
-    pub fn fields(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         let mut fields = Map::new();
         let mut set =
             |name: &str, value: Cow<'_, Value>| _ = fields.insert(name.to_owned(), value.into_owned());
@@ -335,7 +335,7 @@ impl From<&PlannedStep> for StoredStep {
         Self {
             kind: step.kind(),
             needs: step.needs.clone(),
-            fields: step.desired.fields(),
+            fields: step.desired.to_json(),
             late: step.desired.late(),
             outputs: step.outputs.clone(),
             digest: step.digest.clone(),

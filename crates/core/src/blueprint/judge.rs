@@ -36,7 +36,7 @@ pub(super) fn step<T: Part, B: Part>(step: &Desired<T, B>, hand: &AtHand) -> Vec
         | Desired::Isolation(_) => {}
     }
     if !matches!(step, Desired::Check(_) | Desired::Isolation(_)) {
-        value("", &step.fields(), &mut objections);
+        value("", &step.to_json(), &mut objections);
     }
     objections
 }

@@ -205,7 +205,7 @@ impl Blueprint {
         };
         let is_meant = |path: String| path.strip_prefix("tenant.") == Some(member);
         let steps = self.file.steps.iter();
-        let speaking = steps.filter(|step| step.fields.iter().flat_map(spoken).any(is_meant));
+        let speaking = steps.filter(|step| step.keys.iter().flat_map(spoken).any(is_meant));
         speaking.map(|step| step.name.clone()).collect()
     }
 

@@ -267,7 +267,7 @@ pub(super) fn seal(plan: &mut Plan) {
                 (path, value)
             })
             .collect();
-        let whole = json!([step.kind(), step.desired.fields(), late, step.outputs, speaks]);
+        let whole = json!([step.kind(), step.desired.to_json(), late, step.outputs, speaks]);
         step.digest = format!("sha256:{}", sha256_hex(whole.to_string().as_bytes()));
     }
 }

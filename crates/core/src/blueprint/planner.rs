@@ -160,7 +160,7 @@ impl Planner<'_> {
 
     fn step(&mut self, step: &super::file::Step, needs: BTreeSet<StepName>) -> Option<PlannedStep> {
         let mut filled = Filled::default();
-        let fields = self.fields(step, &mut filled);
+        let fields = self.layout(step, &mut filled);
         let is_sound = filled.faults.is_empty();
         for (at, why) in filled.faults {
             self.fault(&format!("step {}", step.name), &at, "bad-expression", &why);
@@ -195,7 +195,7 @@ impl Planner<'_> {
                     faults.extend(paths.faults(step.kind, field, text));
                 }
             }
-            let inside = step.fields.get("body").and_then(|body| body.get_without_case("location"));
+            let inside = step.keys.get("body").and_then(|body| body.get_without_case("location"));
             if let Some(text) = inside.and_then(Node::text).filter(|_| step.kind == Kind::Arm) {
                 faults.extend(paths.faults(step.kind, "location", text));
             }

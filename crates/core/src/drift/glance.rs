@@ -64,7 +64,7 @@ impl<'a> Glance<'a> {
     pub fn at(tenant: &'a Tenant, name: &StepName) -> Result<Self, String> {
         let planned = tenant.plan.steps.get(name).ok_or("the plan has no such step")?;
         let record = tenant.steps.get(name).ok_or("nothing is recorded of it")?;
-        let rendered = tenant.plan.render(name, &tenant.outputs()).map_err(|error| error.to_string())?;
+        let rendered = tenant.rendered(name).map_err(|error| error.to_string())?;
         let pointers = &planned.outputs;
         let step = steps::step(&rendered, pointers, &record.outputs).map_err(|f| f.cause.message)?;
         Ok(Self { name: name.clone(), rendered, recorded: &record.outputs, pointers, step })

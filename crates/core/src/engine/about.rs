@@ -13,8 +13,7 @@ pub fn resource_id(tenant: &Tenant, name: &StepName) -> Option<String> {
     if record.doomed {
         return recorded();
     }
-    let planned = tenant.plan.steps.get(name)?;
-    let outputs = if planned.desired.is_late() { tenant.outputs() } else { Default::default() };
-    let rendered = tenant.plan.render(name, &outputs).ok();
+    tenant.plan.steps.get(name)?;
+    let rendered = tenant.rendered(name).ok();
     rendered.as_ref().and_then(steps::about).or_else(recorded)
 }

@@ -230,7 +230,7 @@ fn aim(tenant: &Tenant) -> Option<Aim> {
     if !matches!(&planned.desired, Desired::Isolation(IsolationProof { probe: Some(_), .. })) {
         return None;
     }
-    let rendered = match tenant.plan.render(name, &tenant.outputs()) {
+    let rendered = match tenant.rendered(name) {
         Ok(rendered) => rendered,
         Err(error) => return Some(Aim::Unknown(error.to_string())),
     };
@@ -274,7 +274,7 @@ impl Reader<'_> {
         if !self.tenant.plan.steps.contains_key(name) {
             return Ok(None);
         }
-        match self.tenant.plan.render(name, &self.tenant.outputs()) {
+        match self.tenant.rendered(name) {
             Ok(rendered) => Ok(Some(Made::Planned(rendered))),
             // Nothing was made yet.
             Err(_) if record.state == StepState::Waiting => Ok(None),
@@ -343,7 +343,7 @@ impl Reader<'_> {
         if record.doomed || !self.tenant.plan.steps.contains_key(name) {
             return Ok(());
         }
-        let credential = match self.tenant.plan.render(name, &self.tenant.outputs()) {
+        let credential = match self.tenant.rendered(name) {
             Ok(Rendered::FederatedCredential(credential)) => credential,
             Ok(_) => return Err(format!("step {name}: the plan has another kind of step there")),
             Err(_) if record.state == StepState::Waiting => return Ok(()),

@@ -12,7 +12,7 @@ use super::{
     Spec, StepRecord, Story, UnknownCodes,
 };
 use crate::{
-    blueprint::{BlueprintRef, Outputs},
+    blueprint::{BlueprintRef, Outputs, RenderError, Rendered},
     ids::{StepName, TenantId},
 };
 
@@ -266,6 +266,18 @@ impl Tenant {
     /// What each ready step has told, as expressions see it.
     pub fn outputs(&self) -> BTreeMap<StepName, Outputs> {
         self.steps.iter().map(|(name, record)| (name.clone(), record.outputs.clone())).collect()
+    }
+
+    /// What a step is to bring about, with what the others have told: the same for whoever brings it about, watches over it
+    /// or proves it.
+    ///
+    /// # Errors
+    /// As for [`Plan::render`](crate::blueprint::Plan::render).
+    pub fn rendered(&self, step: &StepName) -> Result<Rendered, RenderError> {
+        let is_late = self.plan.steps.get(step).is_some_and(|planned| planned.desired.is_late());
+        // What all steps have told is costly to gather, and most steps are known as a whole.
+        let outputs = if is_late { self.outputs() } else { BTreeMap::new() };
+        self.plan.render(step, &outputs)
     }
 
     /// The blueprint that it is pinned to, and those of which something may still be there: what it is made of needs the

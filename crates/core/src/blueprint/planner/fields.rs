@@ -15,9 +15,9 @@ use super::{
 
 impl Planner<'_> {
     /// The step's fields as documents have them.
-    pub(super) fn fields(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
+    pub(super) fn layout(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
         match step.kind {
-            Kind::Arm => self.arm(step, step.fields.get("body"), None, filled),
+            Kind::Arm => self.arm(step, step.keys.get("body"), None, filled),
             Kind::ArmUpdate => self.arm_update(step, filled),
             Kind::RoleAssignment => self.members(
                 step,
@@ -48,7 +48,7 @@ impl Planner<'_> {
         let of = row.map_or(written, |row| row.name);
         let version = base.text("apiVersion").or(row.map(|row| row.api_version)).unwrap_or_default();
         let marks = Marks::new(self.subject);
-        let location = base.fields.get("location").and_then(Node::text);
+        let location = base.keys.get("location").and_then(Node::text);
         let mut fields = json!({"id": id, "type": of, "apiVersion": version});
         for (field, node) in [("body", body), ("undo", undo)] {
             if node.is_some() || field == "body" {
@@ -68,12 +68,12 @@ impl Planner<'_> {
             self.fault(&format!("step {}", step.name), "/of", "left-out", &why);
             return None;
         }
-        let laid = |over: Option<&Node>| match (base.fields.get("body"), over) {
+        let laid = |over: Option<&Node>| match (base.keys.get("body"), over) {
             (Some(below), Some(over)) => Some(below.overlaid(over)),
             (below, over) => over.or(below).cloned(),
         };
-        let body = laid(step.fields.get("body"));
-        let undo = step.fields.get("undo").and_then(|undo| laid(Some(undo)));
+        let body = laid(step.keys.get("body"));
+        let undo = step.keys.get("undo").and_then(|undo| laid(Some(undo)));
         self.arm(step, body.as_ref(), undo.as_ref(), filled)
     }
 
@@ -81,7 +81,7 @@ impl Planner<'_> {
     fn members(&self, step: &Step, members: &[(&str, &str)], filled: &mut Filled) -> Option<Value> {
         let mut fields = Map::new();
         for (written, planned) in members {
-            let value = body::fill(step.fields.get(*written), &format!("/{planned}"), &self.scope, filled);
+            let value = body::fill(step.keys.get(*written), &format!("/{planned}"), &self.scope, filled);
             fields.insert((*planned).to_owned(), value);
         }
         Some(Value::Object(fields))
@@ -118,7 +118,7 @@ impl Planner<'_> {
             Some((field, Err(why))) => filled.faults.push((format!("/{field}"), why)),
             None => {}
         }
-        let mut body = body::fill(step.fields.get("body"), "/body", &self.scope, filled);
+        let mut body = body::fill(step.keys.get("body"), "/body", &self.scope, filled);
         if step.kind != Kind::FederatedCredential {
             body::label(&mut body, &Marks::new(self.subject), filled);
         }
@@ -130,7 +130,7 @@ impl Planner<'_> {
         let base = step.target("of").and_then(|of| self.blueprint.file.step(of));
         let id = match base {
             Some(base) => self.known.get(&base.name).and_then(|known| known.get("id")).cloned(),
-            None => Some(body::fill(step.fields.get("id"), "/id", &self.scope, filled)),
+            None => Some(body::fill(step.keys.get("id"), "/id", &self.scope, filled)),
         };
         let Some(Value::String(id)) = id else {
             self.fault(
@@ -155,13 +155,13 @@ impl Planner<'_> {
             );
             return None;
         };
-        let expect = body::fill(step.fields.get("expect"), "/expect", &self.scope, filled);
+        let expect = body::fill(step.keys.get("expect"), "/expect", &self.scope, filled);
         Some(json!({"id": id, "apiVersion": version, "expect": expect}))
     }
 
     fn proof(&self, step: &Step, filled: &mut Filled) -> Value {
         let fields = ["accept", "probe"].into_iter().filter_map(|name| {
-            let node = step.fields.get(name)?;
+            let node = step.keys.get(name)?;
             Some((name.to_owned(), body::fill(Some(node), &format!("/{name}"), &self.scope, filled)))
         });
         Value::Object(fields.collect())
