@@ -11,7 +11,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{
-        Blueprint, DEFAULT, Kind, Outputs, Plan, PlannedStep, Subject, preview, role_assignment_name,
+        Blueprint, DEFAULT, IsolationProof, Outputs, Plan, PlannedStep, Rendered, Subject, preview,
+        role_assignment_name,
     },
     ids::StepName,
     steps::{self, Request},
@@ -137,22 +138,11 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
         let Some(planned) = plan.steps.get(step) else { continue };
         let needs: Vec<String> = planned.needs.iter().map(ToString::to_string).collect();
         let after = if needs.is_empty() { String::new() } else { format!("  after {}", needs.join(", ")) };
-        writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, preview::kind_name(planned.kind))?;
-        let fields = preview::shown(plan, planned);
-        if planned.kind == Kind::Isolation {
-            proof(&fields, out)?;
-            continue;
-        }
-        match steps::step(planned, &fields, &Outputs::new()) {
-            Ok(made) => [Some(made.look()), made.write(None)]
-                .iter()
-                .flatten()
-                .try_for_each(|request| show(request, planned.kind, &fields, out))?,
-            Err(failure) => writeln!(out, "     {failure}")?,
-        }
-        if let Some(expect) = fields.get("expect") {
-            writeln!(out, "     expects")?;
-            indented(expect, out)?;
+        writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, preview::kind_name(planned.kind()))?;
+        match preview::shown(plan, planned) {
+            Ok(Rendered::Isolation(what)) => proof(&what, out)?,
+            Ok(rendered) => one_step(&rendered, planned, out)?,
+            Err(error) => writeln!(out, "     {error}")?,
         }
     }
     writeln!(out, "\nexports")?;
@@ -162,28 +152,40 @@ fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Resu
     Ok(())
 }
 
+fn one_step(rendered: &Rendered, planned: &PlannedStep, out: &mut dyn io::Write) -> io::Result<()> {
+    match steps::step(rendered, &planned.outputs, &Outputs::new()) {
+        Ok(made) => [Some(made.look()), made.write(None)]
+            .iter()
+            .flatten()
+            .try_for_each(|request| show(request, rendered, out))?,
+        Err(failure) => writeln!(out, "     {failure}")?,
+    }
+    if let Rendered::Check(check) = rendered {
+        writeln!(out, "     expects")?;
+        indented(&check.expect, out)?;
+    }
+    Ok(())
+}
+
 /// What proves isolation asks too much to be listed; what it looks at is what the other steps make.
-fn proof(fields: &Value, out: &mut dyn io::Write) -> io::Result<()> {
+fn proof(what: &IsolationProof<Value>, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(
         out,
         "     reads all of the above, the role assignments that reach it, and who can become the tenant"
     )?;
-    if let Some(url) = fields.pointer("/probe/url").and_then(Value::as_str) {
+    if let Some(url) = what.probe.as_ref().and_then(|probe| probe.url.as_str()) {
         writeln!(out, "     calls {url} as the tenant, as another one, and as nobody")?;
     }
-    match fields.get("accept").and_then(Value::as_str) {
-        Some(accepted) => writeln!(out, "     accepts `{accepted}`"),
-        None => Ok(()),
-    }
+    if what.accepts_inconclusive { writeln!(out, "     accepts `inconclusive`") } else { Ok(()) }
 }
 
 /// A request for people: late parts in angle brackets, also where a URL has to encode them.
-fn show(request: &Request, kind: Kind, fields: &Value, out: &mut dyn io::Write) -> io::Result<()> {
+fn show(request: &Request, rendered: &Rendered, out: &mut dyn io::Write) -> io::Result<()> {
     let mut path = percent_decode_str(&request.path).decode_utf8_lossy().into_owned();
-    if kind == Kind::RoleAssignment {
+    if let Rendered::RoleAssignment(grant) = rendered {
         // The name is made from the principal's id, so it is not known before that is.
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (scope, principal, role) = (text("scope"), text("principalId"), text("roleDefinitionId"));
+        let (scope, principal, role) =
+            (grant.scope.as_str(), grant.principal_id.as_str(), grant.role_definition_id.as_str());
         if [scope, principal, role].iter().any(|part| part.contains('<')) {
             let name = role_assignment_name(scope, principal, role).to_string();
             path = path.replace(&name, "<GUID of scope, principal and role>");
@@ -201,7 +203,7 @@ fn indented(value: &Value, out: &mut dyn io::Write) -> io::Result<()> {
 /// The graph in Graphviz's language.
 fn dot(plan: &Plan, out: &mut dyn io::Write) -> io::Result<()> {
     let label =
-        |step: &StepName, planned: &PlannedStep| format!("{step}\\n{}", preview::kind_name(planned.kind));
+        |step: &StepName, planned: &PlannedStep| format!("{step}\\n{}", preview::kind_name(planned.kind()));
     let steps: BTreeMap<_, _> = plan.steps.iter().collect();
     writeln!(out, "digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box];", plan.blueprint.name)?;
     for (step, planned) in &steps {

@@ -1,14 +1,12 @@
 //! A valid request meets the tenant's document.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{BlueprintRef, Plan, Subject},
     engine::{self, cut, removal, wish},
     ids::TenantId,
-    tenant::{Extent, Goal, Operation, Spec, Status, StepState, Suspension, Tenant},
+    tenant::{Extent, Goal, Operation, PinnedPlan, Spec, Status, StepState, Suspension, Tenant},
 };
 
 use super::{
@@ -300,7 +298,7 @@ fn cut_access(tenant: &mut Tenant, wish: &Wish, base: &Base, now: Timestamp) {
 
 enum Changed {
     Saved(Box<Tenant>),
-    OnlyPlanned(Arc<Plan>, Vec<Replacement>),
+    OnlyPlanned(PinnedPlan, Vec<Replacement>),
 }
 
 fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: Timestamp) -> Operation {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use tenantry_core::{
-    blueprint::Kind,
+    blueprint::{Kind, RenderError},
     engine::{Act, Change, Event, Seen},
     ids::StepName,
     steps::{self, Failure, Remains, Request, Step, Verdict},
@@ -127,16 +127,17 @@ impl Drive<'_> {
         if let Some(step) = self.rendered.get(&key) {
             return Ok(Arc::clone(step));
         }
-        let broken = |why: String| Cause::ours(FailureClass::Permanent, "bad-expression", why);
-        let planned = self.tenant.plan.steps.get(name);
-        let planned = planned.ok_or_else(|| broken("the plan has no such step".to_owned()))?;
-        let outputs = if planned.late.is_empty() { BTreeMap::new() } else { self.tenant.outputs() };
-        let fields = self.tenant.plan.render(name, &outputs).map_err(|error| broken(error.to_string()))?;
+        let plan = &self.tenant.plan;
+        let planned = plan.steps.get(name).ok_or_else(|| broken("the plan has no such step".to_owned()))?;
+        let rendered = self.tenant.rendered(name).map_err(|error| match error {
+            RenderError::Expression { .. } => broken(error.to_string()),
+            RenderError::Field(bad) => bad.into(),
+        })?;
         // What could not be known when the plan was made is judged by the same rules now that it is.
-        if let Some(objection) = self.tenant.plan.objections(name, &fields).first() {
+        if let Some(objection) = plan.objections(&rendered).first() {
             return Err(refused(objection));
         }
-        let step: Arc<dyn Step> = Arc::from(steps::step(planned, &fields, &told)?);
+        let step: Arc<dyn Step> = Arc::from(steps::step(&rendered, &planned.outputs, &told)?);
         self.rendered.insert(key, Arc::clone(&step));
         Ok(step)
     }
@@ -183,6 +184,10 @@ impl Drive<'_> {
         let StepState::Backoff { cause, .. } = state else { return None };
         let planned =
             self.tenant.plan.steps.get(name).filter(|_| cause.class == FailureClass::NeedsProvider)?;
-        effects::register_provider(planned.fields.get("id")?.as_str()?)
+        effects::register_provider(planned.desired.resource_id()?)
     }
+}
+
+fn broken(why: String) -> Failure {
+    Cause::ours(FailureClass::Permanent, "bad-expression", why).into()
 }

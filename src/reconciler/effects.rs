@@ -195,8 +195,7 @@ fn unanswered(failure: Failure) -> Event {
 }
 
 /// The request that registers the resource provider of a resource id, e.g. `Microsoft.Network`.
-pub(super) fn register_provider(id: &str) -> Option<Request> {
-    let id: ResourceId = id.parse().ok()?;
+pub(super) fn register_provider(id: &ResourceId) -> Option<Request> {
     let of = id.types().pop()?;
     let (subscription, namespace) = (id.subscription()?, of.split('/').next()?);
     // An id's words hold nothing but what a path keeps.

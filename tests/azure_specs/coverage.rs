@@ -48,17 +48,17 @@ fn acts_of(life: &Lived) -> Vec<(String, Kind, Vec<Request>)> {
     let outputs = life.ready.outputs();
     let mut acts = Vec::new();
     // What proves isolation makes its requests otherwise; the lives have them.
-    let steps = life.ready.plan.steps.iter().filter(|(_, planned)| planned.kind != Kind::Isolation);
+    let steps = life.ready.plan.steps.iter().filter(|(_, planned)| planned.kind() != Kind::Isolation);
     for (name, planned) in steps {
-        let fields = life.ready.plan.render(name, &outputs).unwrap();
-        let step = steps::step(planned, &fields, &outputs[name]).unwrap();
-        let remains = steps::remains(planned.kind, &step.target(), &outputs[name]).unwrap();
+        let rendered = life.ready.plan.render(name, &outputs).unwrap();
+        let step = steps::step(&rendered, &planned.outputs, &outputs[name]).unwrap();
+        let remains = steps::remains(planned.kind(), &step.target(), &outputs[name]).unwrap();
         let mut requests = vec![step.look()];
         requests.extend(step.write(None));
         requests.extend(remains.looks());
         let traces = [Trace::Present(outputs[name].clone()), Trace::Lingering(outputs[name].clone())];
         requests.extend(traces.iter().filter_map(|trace| remains.erase(trace)));
-        acts.push((name.to_string(), planned.kind, requests));
+        acts.push((name.to_string(), planned.kind(), requests));
     }
     acts
 }

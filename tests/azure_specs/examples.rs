@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tenantry_core::{
-    blueprint::{Kind, Outputs, PlannedStep, ResourceType},
+    blueprint::{BlueprintRef, Desired, Kind, Outputs, Plan, PlannedStep, ResourceType},
+    ids::StepName,
     steps::{
-        self, Failure, Method, Reply, Request,
+        self, Failure, Method, Reply, Request, Step,
         operation::{self, Progress},
     },
 };
@@ -51,14 +52,14 @@ fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<()
     if request.method != Method::Get && operation::after_write(reply)? != Progress::Done {
         return Ok(());
     }
-    for (planned, deleted) in receivers(of, reply) {
-        let step = steps::step(&planned, &planned.fields, &Outputs::new())?;
+    for (planned, deleted) in receivers(of, reply)? {
+        let step = step(&planned)?;
         let shows = matches!(request.method, Method::Get | Method::Put) && !reply.body.is_null();
         if shows && !deleted {
             sensible(step.judge(reply))?;
         }
-        if request.method == Method::Get && planned.kind != Kind::Check {
-            let remains = steps::remains(planned.kind, &step.target(), &Outputs::new())?;
+        if request.method == Method::Get && planned.kind() != Kind::Check {
+            let remains = steps::remains(planned.kind(), &step.target(), &Outputs::new())?;
             sensible(remains.judge(usize::from(deleted), reply))?;
         }
     }
@@ -75,33 +76,48 @@ fn sensible<T>(judged: Result<T, Failure>) -> Result<(), Failure> {
 }
 
 /// The steps that receive answers of an operation, each with whether it looks for what is soft-deleted.
-fn receivers(of: &Operation<'_>, reply: &Reply) -> Vec<(PlannedStep, bool)> {
+fn receivers(of: &Operation<'_>, reply: &Reply) -> Result<Vec<(PlannedStep, bool)>, Failure> {
     if of.template.to_lowercase().contains("/roleassignments") {
         let grant = json!({"scope": "/subscriptions/s", "roleDefinitionId": "r", "principalId": "p"});
-        return vec![(planned(Kind::RoleAssignment, grant), false)];
+        return Ok(vec![(planned(Kind::RoleAssignment, &grant)?, false)]);
     }
     // Not for a step: the proof of isolation reads them.
     let template = of.template.to_lowercase();
     if template.contains("/roledefinitions") || template.ends_with("/federatedidentitycredentials") {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let id = reply.body.get("id").and_then(Value::as_str).unwrap_or("/subscriptions/s/resourceGroups/g");
     let kind = ResourceType::type_of_id(id);
     let body = json!({"location": "westeurope", "tags": reply.body.get("tags")});
-    let fields = json!({"id": id, "apiVersion": of.of.version, "type": kind, "body": body});
+    let kind = kind.unwrap_or_else(|| "Microsoft.Test/things".to_owned());
+    let fields = json!({"id": id, "apiVersion": of.of.version, "type": kind, "body": body, "expect": {}});
     if of.template.contains("/deleted") {
-        return vec![(planned(Kind::Arm, fields), true)];
+        return Ok(vec![(planned(Kind::Arm, &fields)?, true)]);
     }
-    [Kind::Arm, Kind::ArmUpdate, Kind::Check].map(|kind| (planned(kind, fields.clone()), false)).into()
+    let kinds = [Kind::Arm, Kind::ArmUpdate, Kind::Check].into_iter();
+    kinds.map(|kind| Ok((planned(kind, &fields)?, false))).collect()
 }
 
-fn planned(kind: Kind, fields: Value) -> PlannedStep {
-    PlannedStep {
-        kind,
+/// The step that is carried out.
+fn step(planned: &PlannedStep) -> Result<Box<dyn Step>, Failure> {
+    let name: StepName = "it".parse().unwrap();
+    let plan = Plan {
+        blueprint: BlueprintRef { name: "x".into(), version: "1.0.0".into(), digest: String::new() },
+        context: json!({}),
+        values: BTreeMap::new(),
+        known: BTreeMap::new(),
+        steps: BTreeMap::from([(name.clone(), planned.clone())]),
+        exports: BTreeMap::new(),
+    };
+    let rendered = plan.render(&name, &BTreeMap::new()).unwrap();
+    steps::step(&rendered, &planned.outputs, &Outputs::new())
+}
+
+fn planned(kind: Kind, fields: &Value) -> Result<PlannedStep, Failure> {
+    Ok(PlannedStep {
+        desired: Desired::read(kind, fields, &BTreeMap::new())?,
         needs: BTreeSet::new(),
-        fields,
-        late: BTreeMap::new(),
         outputs: BTreeMap::new(),
         digest: String::new(),
-    }
+    })
 }

@@ -86,11 +86,6 @@ fn fell<T: PartialOrd + Copy + std::fmt::Display>(name: &str, before: T, after: 
     (after < before).then(|| format!("{name} fell from {before} to {after}"))
 }
 
-/// Most documents share their plan with the one before.
-fn same_plan(before: &Tenant, after: &Tenant) -> bool {
-    Arc::ptr_eq(&before.plan, &after.plan) || before.plan == after.plan
-}
-
 impl Ledger {
     /// Nothing has happened yet; `names` are those that are used.
     pub(crate) fn new(plan: &Plan, names: &[String]) -> Self {
@@ -214,7 +209,7 @@ impl Ledger {
 
     /// I13: work never changes what is wanted.
     fn pinned(&mut self, before: &Tenant, after: &Tenant) {
-        let same = same_plan(before, after)
+        let same = before.plan == after.plan
             && before.spec == after.spec
             && before.generation == after.generation
             && before.goal == after.goal
@@ -266,7 +261,7 @@ impl Ledger {
         {
             self.wrong("I2a", format!("{}: a request touched the lease", after.id));
         }
-        if before.generation == after.generation && !same_plan(before, after) {
+        if before.generation == after.generation && before.plan != after.plan {
             self.wrong("I13", format!("{}: another plan under the same generation", after.id));
         }
         let asked = after.requests.back().map(|past| past.request_id.as_str()).unwrap_or_default();

@@ -197,6 +197,15 @@ fn the_pure_parts_are_pure() {
     assert!(wrong.is_empty(), "these parts are told what they need, they don't ask:\n{}", wrong.join("\n"));
 }
 
+/// The steps of a plan have types; how documents have them is known in one file.
+#[test]
+fn one_file_reads_the_stored_fields_of_a_step() {
+    let sources = sources().into_iter().chain(core());
+    let by_name = sources.filter(|source| source.code.contains(".fields."));
+    let files: Vec<_> = by_name.map(|source| source.path).collect();
+    assert_eq!(files, ["blueprint/fields.rs"]);
+}
+
 #[test]
 fn the_core_depends_on_nothing_that_reaches_out() {
     let manifest = read(&root().join("crates/core/Cargo.toml"));

@@ -3,12 +3,12 @@
 //!
 //! An input is JSON: `{"status": 200, "headers": {..}, "body": ..}`.
 
-use std::sync::{Arc, OnceLock};
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
-    blueprint::Kind,
+    blueprint::{Kind, Plan},
     engine::{self, Event, Policy, Seen, Sight},
     ids::StepName,
     steps::{self, Failure, Remains, Reply, Step, Verdict, failure, operation},
@@ -114,9 +114,9 @@ fn judges() -> &'static [Judge] {
     static JUDGES: OnceLock<Vec<Judge>> = OnceLock::new();
     JUDGES.get_or_init(|| {
         let judge = |example: kinds::Example| {
-            let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
-            let remains = steps::remains(example.planned.kind, &step.target(), &example.told).unwrap();
-            Judge { name: example.name, kind: example.planned.kind, step, remains }
+            let step = example.step().unwrap();
+            let remains = steps::remains(example.planned.kind(), &step.target(), &example.told).unwrap();
+            Judge { name: example.name, kind: example.planned.kind(), step, remains }
         };
         kinds::examples().into_iter().map(judge).collect()
     })
@@ -250,7 +250,7 @@ fn apply(judge: &Judge, event: &Event, reply: &Reply) {
     let blank = TENANT.get_or_init(|| {
         let mut tenant = Tenant::from_json(&corpus::files("tests/fixtures", "json")[0]).unwrap();
         tenant.steps.retain(|other, _| *other == name);
-        Arc::make_mut(&mut tenant.plan).steps.clear();
+        tenant.plan = Plan { steps: BTreeMap::new(), ..Plan::clone(&tenant.plan) }.into();
         tenant
     });
     for now in [Timestamp::UNIX_EPOCH, Timestamp::MAX] {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use azure_sim::local_stamp;
 use serde_json::{Value, json};
 use tenantry_core::{
-    blueprint::{Blueprint, BlueprintRef, Kind, Outputs, Plan, PlannedStep},
+    blueprint::{Blueprint, BlueprintRef, Desired, Kind, Outputs, Plan, PlannedStep},
     ids::StepName,
 };
 
@@ -116,11 +116,11 @@ fn check(input: &[u8]) -> String {
 
 fn of_a_plan(export: &str, values: &BTreeMap<String, String>) -> String {
     let name: StepName = "s".parse().unwrap();
+    let fields = json!({"id": "/subscriptions/s", "apiVersion": "2024-01-01", "expect": {"at": null, "list": [0, {}]}});
+    let late = ["/expect/at", "/expect/list/1"].map(|at| (at.to_owned(), export.to_owned())).into();
     let step = PlannedStep {
-        kind: Kind::Check,
+        desired: Desired::read(Kind::Check, &fields, &late).unwrap(),
         needs: [].into(),
-        fields: json!({"at": null, "list": [0, {}]}),
-        late: [("/at".to_owned(), export.to_owned()), ("/list/1".to_owned(), export.to_owned())].into(),
         outputs: [].into(),
         digest: String::new(),
     };
@@ -159,7 +159,8 @@ fn of_a_plan(export: &str, values: &BTreeMap<String, String>) -> String {
                 said.len() <= 8192 + 4 * (export.len() + values.values().map(String::len).sum::<usize>()),
                 "{said:.500}"
             );
-            error.why.rsplit(": ").next().unwrap_or_default().chars().take(20).collect()
+            let why = error.to_string();
+            why.rsplit(": ").next().unwrap_or_default().chars().take(20).collect()
         }
     }
 }

@@ -12,7 +12,7 @@ use tenantry_core::{
 use super::kinds::{Example, examples};
 
 fn example(kind: Kind) -> Example {
-    let found = examples().into_iter().find(|example| example.planned.kind == kind);
+    let found = examples().into_iter().find(|example| example.planned.kind() == kind);
     found.filter(|example| !example.name.is_empty()).unwrap()
 }
 
@@ -22,9 +22,9 @@ fn reply(status: u16, body: Value) -> Reply {
 
 /// The verdict of a look for what should be there, and of one for what should be gone, in a word each.
 fn judged(kind: Kind, body: &Value) -> (String, String) {
-    let Example { planned, told, .. } = example(kind);
-    let step = steps::step(&planned, &planned.fields, &told).unwrap();
-    let remains = steps::remains(kind, &step.target(), &told).unwrap();
+    let example = example(kind);
+    let step = example.step().unwrap();
+    let remains = steps::remains(kind, &step.target(), &example.told).unwrap();
     let wanted = match step.judge(&reply(200, body.clone())) {
         Ok(Verdict::Matches(_)) => "matches".to_owned(),
         Ok(Verdict::Foreign(owner)) => format!("foreign: {owner}"),
@@ -143,11 +143,11 @@ fn every_bad_answer_has_its_verdict() {
 /// Of two deleted applications with the same name only the one with our marks is brought back.
 #[test]
 fn a_strangers_deleted_application_is_not_brought_back() {
-    let Example { planned, seen, .. } = example(Kind::EntraApplication);
-    let step = steps::step(&planned, &planned.fields, &Outputs::new()).unwrap();
+    let application = Example { told: Outputs::new(), ..example(Kind::EntraApplication) };
+    let step = application.step().unwrap();
     let restorable = step.restorable().unwrap();
-    let mut theirs = seen;
-    theirs["uniqueName"] = planned.fields["uniqueName"].clone();
+    let mut theirs = application.seen.clone();
+    theirs["uniqueName"] = application.fields()["uniqueName"].clone();
     theirs["tags"] = json!(["tenantry-tenant:fabrikam"]);
     let answer = reply(200, json!({"value": [theirs.clone(), theirs]}));
     assert_eq!(restorable.judge(0, &answer).unwrap(), None);
@@ -167,9 +167,9 @@ fn words_without_end_are_cut() {
     }
     let (wanted, _) = judged(Kind::Arm, &with(Kind::Arm, "/tags/tenantry-tenant", json!(long)));
     assert!(wanted.len() < 200, "{wanted}");
-    let planned = example(Kind::Check).planned;
-    let step = steps::step(&planned, &planned.fields, &Outputs::new()).unwrap();
-    let unexpected = json!({"id": planned.fields["id"], "properties": {"publicNetworkAccess": long}});
+    let check = Example { told: Outputs::new(), ..example(Kind::Check) };
+    let step = check.step().unwrap();
+    let unexpected = json!({"id": check.fields()["id"], "properties": {"publicNetworkAccess": long}});
     let cause = step.judge(&reply(200, unexpected)).unwrap_err().cause;
     assert!(cause.code == "check-failed" && cause.message.len() < 1000, "{}", cause.message.len());
     // Without an address the resource itself is looked at.

@@ -279,7 +279,8 @@ impl Stage {
         let kinds: Vec<&str> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
         let story = ["tenant.request.accepted", "tenant.provision.started", "tenant.provision.succeeded"];
         assert_eq!(kinds, story.map(|kind| format!("io.tenantry.{kind}.v1")), "{place}");
-        let tags = &tenant.plan.steps[&"group".parse().unwrap()].fields["body"]["tags"];
+        let group = &tenant.plan.steps[&"group".parse().unwrap()];
+        let tags = &group.desired.to_json()["body"]["tags"];
         assert_eq!(tags["customer"], tenant.spec.display_name, "{place}: the name was not carried as it is");
     }
 }

@@ -144,7 +144,7 @@ impl Rig {
     pub(crate) async fn place(&self, tenant: &str, step: &str) -> String {
         let document = self.tenant(tenant).await;
         let name = step.parse().unwrap();
-        let fields = document.plan.render(&name, &document.outputs()).unwrap();
+        let fields = document.plan.render(&name, &document.outputs()).unwrap().to_json();
         let field = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
         match step {
             "application" => format!("/v1.0/applications(uniqueName='{}')", field("uniqueName")),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use tenantry_core::{
-    blueprint::{Kind, Outputs, Plan, PlannedStep},
+    blueprint::{Desired, Kind, Outputs, Plan, PlannedStep},
     engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
     ids::StepName,
     steps::{Trace, Verdict},
@@ -43,22 +43,28 @@ struct World {
 
 fn step(kind: Kind, id: &str, needs: &[&str], value: u32) -> PlannedStep {
     let fields = json!({
-        "id": id, "scope": id, "uniqueName": id, "appId": id, "application": id, "name": "n",
+        "id": id, "type": "Microsoft.Test/things", "apiVersion": "2024-01-01", "scope": id, "uniqueName": id, "appId": id, "application": id, "name": "n",
         "roleDefinitionId": "r", "principalId": "p", "body": {"value": value},
     });
     let digest = format!("{kind:?} {fields}");
     let needs = needs.iter().map(|need| plans::name(need)).collect();
-    PlannedStep { kind, needs, fields, late: BTreeMap::new(), outputs: BTreeMap::new(), digest }
+    let desired = Desired::read(kind, &fields, &BTreeMap::new()).unwrap();
+    PlannedStep { desired, needs, outputs: BTreeMap::new(), digest }
+}
+
+/// The id of one of the things.
+fn thing(name: &str) -> String {
+    format!("{}/{name}", plans::THINGS)
 }
 
 /// A victim of a kind in the middle: it stands on `base`, and `above` stands on it.
 fn plan(kind: Kind) -> Plan {
     // A later change is of what another step has made.
-    let id = if kind == Kind::ArmUpdate { "/things/base" } else { "/things/victim" };
+    let id = if kind == Kind::ArmUpdate { thing("base") } else { thing("victim") };
     let steps = [
-        ("base", step(Kind::Arm, "/things/base", &[], 1)),
-        ("victim", step(kind, id, &["base"], 1)),
-        ("above", step(Kind::Arm, "/things/above", &["victim"], 1)),
+        ("base", step(Kind::Arm, &thing("base"), &[], 1)),
+        ("victim", step(kind, &id, &["base"], 1)),
+        ("above", step(Kind::Arm, &thing("above"), &["victim"], 1)),
     ];
     Plan {
         steps: steps.into_iter().map(|(name, step)| (plans::name(name), step)).collect(),
@@ -139,7 +145,7 @@ impl World {
             (Act::Write, ..) => {
                 let made = if self.cursed.contains(name) { Shown::Failed } else { Shown::Fine };
                 self.there.insert(name.clone(), made);
-                let id = self.tenant.plan.steps[name].fields["id"].clone();
+                let id = self.tenant.plan.steps[name].desired.resource_id().map(ToString::to_string);
                 vec![Event::Began { target: Some(json!({"id": id})) }, Event::Written]
             }
             (Act::Erase, ..) => {
@@ -182,7 +188,7 @@ const WAYS: [Way; 9] = [
         world.fails("extra");
         world.there.remove(&plans::name("extra"));
         let mut next = plan(kind);
-        next.steps.insert(plans::name("extra"), step(Kind::Arm, "/things/extra", &[], 1));
+        next.steps.insert(plans::name("extra"), step(Kind::Arm, &thing("extra"), &[], 1));
         next.steps.get_mut(&plans::name("victim")).unwrap().needs.insert(plans::name("extra"));
         world.update(next, false).unwrap();
     }),
@@ -264,14 +270,13 @@ type Edit = fn(&mut Plan);
 fn an_update_that_makes_something_anew_is_refused_by_the_engine_itself() {
     let changes: [(&str, Edit); 3] = [
         ("another object", |plan| {
-            let fields = &mut plan.steps.get_mut(&plans::name("victim")).unwrap().fields;
-            for pointer in ["/id", "/scope", "/uniqueName", "/appId", "/application"] {
-                fields[&pointer[1..]] = Value::from("/things/other");
-            }
+            let victim = plan.steps.get_mut(&plans::name("victim")).unwrap();
+            victim.desired = step(victim.kind(), &thing("other"), &[], 1).desired;
         }),
         ("another kind", |plan| {
             let victim = plan.steps.get_mut(&plans::name("victim")).unwrap();
-            victim.kind = if victim.kind == Kind::RoleAssignment { Kind::Arm } else { Kind::RoleAssignment };
+            let kind = if victim.kind() == Kind::RoleAssignment { Kind::Arm } else { Kind::RoleAssignment };
+            victim.desired = step(kind, &thing("victim"), &[], 1).desired;
         }),
         ("what it stands on is dropped", |plan| {
             plan.steps.remove(&plans::name("base"));
@@ -343,18 +348,19 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
         let now = Timestamp::UNIX_EPOCH;
         let mut steps = BTreeMap::new();
         for (name, kind, id, needs) in [
-            ("group", Kind::Arm, "/g", &[][..]),
-            ("endpoint", Kind::Arm, "/g/e", &["group"][..]),
-            ("deployment", Kind::Arm, "/g/E/d", &["endpoint"][..]),
-            ("traffic", Kind::ArmUpdate, "/g/e", &["deployment"][..]),
+            ("group", Kind::Arm, "", &[][..]),
+            ("endpoint", Kind::Arm, "/providers/Microsoft.Test/e/e", &["group"][..]),
+            ("deployment", Kind::Arm, "/providers/Microsoft.Test/E/E/d/d", &["endpoint"][..]),
+            ("traffic", Kind::ArmUpdate, "/providers/Microsoft.Test/e/e", &["deployment"][..]),
         ] {
-            steps.insert(plans::name(name), step(kind, id, needs, 1));
+            let id = format!("/subscriptions/s/resourceGroups/g{id}");
+            steps.insert(plans::name(name), step(kind, &id, needs, 1));
         }
         let mut tenant = plans::tenant(Plan { steps, ..plans::plan("") }, now);
-        let ids: BTreeMap<StepName, Value> =
-            tenant.plan.steps.iter().map(|(name, step)| (name.clone(), step.fields["id"].clone())).collect();
+        let plan = tenant.plan.clone();
         for (name, record) in &mut tenant.steps {
-            (record.state, record.target) = (StepState::Ready, Some(json!({"id": ids[name]})));
+            (record.state, record.target) =
+                (StepState::Ready, Some(json!({"id": plan.steps[name].desired.to_json()["id"]})));
         }
         let by = plans::operation(&tenant, tenantry_core::tenant::Action::Deprovision, now);
         wish::remove(&mut tenant, &by, now);

@@ -9,11 +9,14 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
-    blueprint::{BlueprintRef, Kind, Plan, PlannedStep},
+    blueprint::{BlueprintRef, Desired, Kind, Plan, PlannedStep},
     engine::wish,
     ids::StepName,
     tenant::{Action, Consent, Operation, Placement, Spec, Tenant},
 };
+
+/// What the steps make stands there.
+pub(crate) const THINGS: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Test/things";
 
 pub(crate) fn name(text: &str) -> StepName {
     text.parse().unwrap()
@@ -45,16 +48,20 @@ fn step(word: &str) -> (StepName, PlannedStep) {
         Some(other) => panic!("no kind {other}"),
         None => Kind::Arm,
     };
-    let id = format!("/things/{own}{}", after('#').unwrap_or_default());
-    let fields = json!({"id": id, "scope": id, "body": {"value": after('=')}});
+    let id = format!("{THINGS}/{own}{}", after('#').unwrap_or_default());
+    let fields = json!({
+        "id": id, "type": "Microsoft.Test/things", "apiVersion": "2024-01-01", "scope": id, "roleDefinitionId": "r",
+        "principalId": "p", "body": {"value": after('='), "late": null}, "expect": {"/late": null},
+    });
     let late = if rest.contains('~') {
-        BTreeMap::from([("/late".to_owned(), "{{ }}".to_owned())])
+        ["/body/late", "/principalId", "/expect/~1late"].map(|at| (at.to_owned(), "{{ }}".to_owned())).into()
     } else {
         BTreeMap::new()
     };
     let digest = format!("{kind:?} {fields} {late:?}");
     let needs = needs.split(',').filter(|need| !need.is_empty()).map(name).collect();
-    (name(own), PlannedStep { kind, needs, fields, late, outputs: BTreeMap::new(), digest })
+    let desired = Desired::read(kind, &fields, &late).unwrap();
+    (name(own), PlannedStep { desired, needs, outputs: BTreeMap::new(), digest })
 }
 
 pub(crate) fn spec() -> Spec {

@@ -126,7 +126,8 @@ async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
 async fn undone(life: &Life, id: &TenantId, at: &Spot) -> Option<StepName> {
     let Spot::Change(change, _) = at else { return None };
     let plan = life.document(id).await.plan;
-    let undo = plan.steps.iter().find(|(_, step)| step.kind == Kind::ArmUpdate).map(|(name, _)| name.clone());
+    let undo =
+        plan.steps.iter().find(|(_, step)| step.kind() == Kind::ArmUpdate).map(|(name, _)| name.clone());
     undo.filter(|_| change.starts_with("PUT "))
 }
 
@@ -145,7 +146,7 @@ async fn everywhere(case: Case) {
     let life = Life::undisturbed(&case).await;
     let id = life.deliver(&case.signup()).await;
     let plan = life.document(&id).await.plan;
-    let makes = plan.steps.iter().filter(|(_, step)| !matches!(step.kind, Kind::Check | Kind::Isolation));
+    let makes = plan.steps.iter().filter(|(_, step)| !matches!(step.kind(), Kind::Check | Kind::Isolation));
     let makes: BTreeSet<StepName> = makes.map(|(name, _)| name.clone()).collect();
     assert_eq!((&refused, &kept), (&makes, &makes), "{}: a step was never refused", case.told);
 }

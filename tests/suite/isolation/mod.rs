@@ -7,7 +7,10 @@ pub(crate) mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tenantry_core::isolation::{RULES, Report, Verdict, page};
+use tenantry_core::{
+    isolation::{RULES, Report, Subject, Verdict, page},
+    tenant::Tenant,
+};
 
 use deeds::{Row, Stage, table};
 
@@ -132,6 +135,27 @@ fn what_cant_be_read_keeps_from_being_verified() {
         let wanted = (row.inconclusive.iter().cloned().collect(), row.violated.iter().cloned().collect());
         (seen != wanted).then(|| format!("{seen:?} {:#?}", codes(reports)))
     });
+}
+
+/// Of what can't be asked for nothing is proved, and the reason says what is missing.
+#[test]
+fn a_record_that_does_not_tell_where_a_resource_is_keeps_a_tenant_from_being_proved() {
+    let mut tenant = Tenant::from_json(include_bytes!("../../fixtures/tenant-v1.json")).unwrap();
+    tenant.steps.retain(|name, _| name.as_str() == "group");
+    let whole = tenant.steps.values().find_map(|record| record.target.clone()).unwrap();
+    let mut read = |target: &Value| {
+        tenant.steps.values_mut().for_each(|record| record.target = Some(target.clone()));
+        Subject::of(&tenant)
+    };
+    assert_eq!(read(&whole).unwrap().unwrap().resources[0].api_version, "2024-10-01");
+    for (member, why) in [
+        ("id", "step group: no id is on record"),
+        ("apiVersion", "step group: the step's field apiVersion is missing or is not a text"),
+    ] {
+        let mut target = whole.clone();
+        target.as_object_mut().unwrap().remove(member);
+        assert_eq!(read(&target).unwrap_err(), why);
+    }
 }
 
 #[test]

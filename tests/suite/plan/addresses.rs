@@ -83,7 +83,8 @@ fn a_parameter_that_leads_elsewhere_is_refused_at_its_own_pointer() {
 fn a_parameter_that_is_one_name_or_an_id_at_hand_is_taken() {
     for x in ["invoices", "$logs", "rg-(prod).1_a", "0"] {
         let planned = plan(&in_scope("{{ parameters.x }}"), "a", json!({"x": x})).unwrap();
-        let scope = planned.steps[&"more".parse().unwrap()].fields["scope"].as_str().unwrap();
+        let fields = planned.steps[&"more".parse().unwrap()].desired.to_json();
+        let scope = fields["scope"].as_str().unwrap();
         assert!(scope.ends_with(&format!("/containers/{x}")), "{scope}");
     }
     let text =
@@ -173,8 +174,10 @@ fn a_location_is_no_way_out_either() {
 
 /// The segments of every id of a plan.
 fn shapes(plan: &Plan) -> Vec<usize> {
-    let fields =
-        plan.steps.values().flat_map(|step| ["id", "scope"].map(|name| step.fields.get(name).cloned()));
+    let fields = plan
+        .steps
+        .values()
+        .flat_map(|step| ["id", "scope"].map(|name| step.desired.to_json().get(name).cloned()));
     let ids = fields.flatten().map(|id| id.as_str().unwrap().parse::<ResourceId>().unwrap());
     ids.map(|id| id.as_str().split('/').count()).collect()
 }

@@ -17,11 +17,11 @@ fn judged(step: &str, told: &Value) -> Vec<&'static str> {
     ));
     let plan = plan(&text, "a", json!({})).map_err(|faults| format!("{step}: {faults:#?}")).unwrap();
     let it = "it".parse().unwrap();
-    assert!(!plan.steps[&it].late.is_empty(), "{step} is not late");
+    assert!(plan.steps[&it].desired.is_late(), "{step} is not late");
     let outputs =
         BTreeMap::from([("identity".parse().unwrap(), Outputs::from([("p".to_owned(), told.clone())]))]);
-    let fields = plan.render(&it, &outputs).unwrap();
-    plan.objections(&it, &fields).into_iter().map(|objection| objection.code).collect()
+    let rendered = plan.render(&it, &outputs).unwrap();
+    plan.objections(&rendered).into_iter().map(|objection| objection.code).collect()
 }
 
 #[test]

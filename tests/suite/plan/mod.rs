@@ -3,6 +3,7 @@
 
 mod addresses;
 mod late;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,11 +101,11 @@ fn a_small_plan_is_made_and_rendered() {
     assert_eq!(order, ["group", "identity", "reader"]);
     assert_eq!(plan.depth(), 3);
     let reader = "reader".parse().unwrap();
-    assert_eq!(plan.steps[&reader].kind, Kind::RoleAssignment);
-    assert_eq!(plan.steps[&reader].late["/principalId"], "{{ values.reader }}");
+    assert_eq!(plan.steps[&reader].kind(), Kind::RoleAssignment);
+    assert_eq!(plan.steps[&reader].desired.late()["/principalId"], "{{ values.reader }}");
     let told = Outputs::from([("principalId".to_owned(), json!("1234"))]);
     let outputs = BTreeMap::from([("identity".parse().unwrap(), told)]);
-    let fields = plan.render(&reader, &outputs).unwrap();
+    let fields = plan.render(&reader, &outputs).unwrap().to_json();
     assert_eq!(fields["principalId"], "1234");
     assert_eq!(fields["scope"], plan.known[&"identity".parse().unwrap()]["id"]);
     let exports = plan.exports(&outputs).unwrap();
@@ -271,7 +272,7 @@ fn values_are_never_evaluated_again() {
         ["{{ 7*7 }}", "{{ steps.group.id }}", "[resourceGroup().id]", "${jndi:x}", "%PATH%", "{% raw %}"]
     {
         let plan = plan(&step, "a", json!({"x": hostile})).unwrap();
-        let fields = plan.render(&"it".parse().unwrap(), &BTreeMap::new()).unwrap();
+        let fields = plan.render(&"it".parse().unwrap(), &BTreeMap::new()).unwrap().to_json();
         assert_eq!(fields["body"]["displayName"], hostile);
         assert_eq!(fields["body"]["note"], format!("- {hostile}"));
         assert_eq!(fields["body"]["logo"][hostile], 1);
@@ -355,15 +356,16 @@ fn an_update_is_laid_over_what_it_changes() {
     let whole = plan(DEFAULT, "pooled", json!({})).unwrap();
     let (endpoint, traffic) =
         (&whole.steps[&"endpoint".parse().unwrap()], &whole.steps[&"traffic".parse().unwrap()]);
-    assert_eq!(traffic.fields["id"], endpoint.fields["id"]);
-    let mut wanted = endpoint.fields["body"].clone();
+    let (endpoint, traffic) = (endpoint.desired.to_json(), traffic.desired.to_json());
+    assert_eq!(traffic["id"], endpoint["id"]);
+    let mut wanted = endpoint["body"].clone();
     wanted["properties"]["traffic"] = json!({"main": 100});
-    assert_eq!(traffic.fields["body"], wanted);
+    assert_eq!(traffic["body"], wanted);
     wanted["properties"]["traffic"] = json!({});
-    assert_eq!(traffic.fields["undo"], wanted);
+    assert_eq!(traffic["undo"], wanted);
     let lasting = with_step("{ kind: arm-update, of: group, body: { properties: { y: 1 } } }");
     let lasting = plan(&lasting, "a", json!({})).unwrap();
-    assert!(lasting.steps[&"it".parse().unwrap()].fields.get("undo").is_none());
+    assert!(lasting.steps[&"it".parse().unwrap()].desired.to_json().get("undo").is_none());
 }
 
 proptest! {
@@ -410,9 +412,9 @@ fn late_texts_are_found_below_keys_with_slashes() {
     let step = "{ kind: check, of: group, expect: { /properties/app: \"{{ steps.app.appId }}\", /a~1b: x } }\n  app: { kind: entra-application, body: { displayName: x } }";
     let plan = plan(&with_step(step), "a", json!({})).unwrap();
     let told = Outputs::from([("appId".to_owned(), json!("42"))]);
-    let fields =
+    let rendered =
         plan.render(&"it".parse().unwrap(), &BTreeMap::from([("app".parse().unwrap(), told)])).unwrap();
-    assert_eq!(fields["expect"], json!({"/properties/app": "42", "/a~1b": "x"}));
+    assert_eq!(rendered.to_json()["expect"], json!({"/properties/app": "42", "/a~1b": "x"}));
 }
 
 #[test]

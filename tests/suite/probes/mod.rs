@@ -3,12 +3,13 @@
 mod fleet;
 mod guard;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 use tenantry::ports::{Credential, Scored, World};
-use tenantry_core::isolation::{
-    Outcome, Probe, ProbeKind, Probing, RANDOM_PAIRS, Report, Verdict, page, pairs,
+use tenantry_core::{
+    blueprint::{Desired, Plan},
+    isolation::{Outcome, Probe, ProbeKind, Probing, RANDOM_PAIRS, Report, Verdict, page, pairs},
 };
 
 use crate::testkit::log::Log;
@@ -119,9 +120,13 @@ async fn without_a_positive_control_nothing_is_proved() {
         ("https://graph.microsoft.com/.default", "HTTP 401"),
     ] {
         let mut tenants = fleet.tenants().await;
-        let plan = Arc::make_mut(&mut tenants[1].plan);
-        let step = plan.steps.values_mut().find(|step| step.fields.get("probe").is_some()).unwrap();
-        step.fields["probe"]["scope"] = json!(scope);
+        let mut plan = Plan::clone(&tenants[1].plan);
+        let probe = plan.steps.values_mut().find_map(|step| {
+            let Desired::Isolation(proof) = &mut step.desired else { return None };
+            proof.probe.as_mut()
+        });
+        probe.unwrap().scope = json!(scope).into();
+        tenants[1].plan = plan.into();
         let reports = fleet.verified_in(&fleet.lab.world, &tenants).await;
         lacks_its_control(&reports, "t-001", because);
     }

@@ -34,7 +34,7 @@ pub(crate) fn answers(example: &Example) -> Vec<Row> {
         row("500 HTML", 500, Value::Null),
         row("302", 302, Value::Null),
     ];
-    match example.planned.kind {
+    match example.planned.kind() {
         Kind::Arm | Kind::ArmUpdate => rows.extend(of_arm(&example.seen)),
         Kind::RoleAssignment => rows.extend(of_grants(&example.seen)),
         Kind::EntraApplication | Kind::ServicePrincipal => rows.extend(of_graph(&example.seen)),
@@ -151,11 +151,11 @@ fn of_graph(seen: &Value) -> Vec<Row> {
 pub(crate) fn deleted(example: &Example) -> Vec<Row> {
     let mut seen = example.seen.clone();
     // A vault lies there under another id and tells its own.
-    if example.planned.fields.get("id").is_some() {
+    if example.planned.desired.resource_id().is_some() {
         seen = json!({"id": "/subscriptions/sub-1/deleted", "tags": seen["tags"], "properties": {"vaultId": seen["id"]}});
     }
     for key in ["uniqueName", "appId"] {
-        if let Some(value) = example.planned.fields.get(key) {
+        if let Some(value) = example.fields().get(key) {
             seen[key] = value.clone();
         }
     }
@@ -168,7 +168,7 @@ pub(crate) fn deleted(example: &Example) -> Vec<Row> {
         row("403", 403, error("AuthorizationFailed")),
         row("500 HTML", 500, Value::Null),
     ];
-    if example.planned.kind == Kind::Arm {
+    if example.planned.kind() == Kind::Arm {
         rows.push(row("200 of another", 200, set(&seen, "/properties/vaultId", json!("/other"))));
         rows.push(row("200 without a vault's id", 200, set(&seen, "/properties/vaultId", Value::Null)));
         rows.push(row("200 without tags", 200, set(&seen, "/tags", Value::Null)));

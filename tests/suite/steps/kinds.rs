@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tenantry_core::blueprint::{Kind, Outputs, PlannedStep};
+use tenantry_core::{
+    blueprint::{BlueprintRef, Desired, Kind, Outputs, Plan, PlannedStep},
+    ids::StepName,
+    steps::{self, Failure, Step},
+};
 
 /// A step as a plan has it.
 pub(crate) struct Example {
@@ -19,18 +23,37 @@ const GROUP: &str = "/subscriptions/sub-1/resourceGroups/rg-contoso";
 const ML: &str = "Microsoft.MachineLearningServices/workspaces";
 
 impl Example {
+    /// Its fields as JSON.
+    #[allow(dead_code, reason = "each test takes its part")]
+    pub(crate) fn fields(&self) -> Value {
+        self.planned.desired.to_json()
+    }
+
+    /// The step that is carried out.
+    pub(crate) fn step(&self) -> Result<Box<dyn Step>, Failure> {
+        let name: StepName = "it".parse().unwrap();
+        let plan = Plan {
+            blueprint: BlueprintRef { name: "x".into(), version: "1.0.0".into(), digest: String::new() },
+            context: json!({}),
+            values: BTreeMap::new(),
+            known: BTreeMap::new(),
+            steps: BTreeMap::from([(name.clone(), self.planned.clone())]),
+            exports: BTreeMap::new(),
+        };
+        let rendered = plan.render(&name, &BTreeMap::new()).unwrap();
+        steps::step(&rendered, &self.planned.outputs, &self.told)
+    }
+
     fn told(mut self, name: &str, value: &str) -> Self {
         self.told.insert(name.to_owned(), json!(value));
         self
     }
 }
 
-fn example(name: &'static str, kind: Kind, fields: Value, seen: Value) -> Example {
+fn example(name: &'static str, kind: Kind, fields: &Value, seen: Value) -> Example {
     let planned = PlannedStep {
-        kind,
+        desired: Desired::read(kind, fields, &BTreeMap::new()).unwrap(),
         needs: BTreeSet::new(),
-        fields,
-        late: BTreeMap::new(),
         outputs: BTreeMap::from([("url".to_owned(), "/properties/url".to_owned())]),
         digest: String::new(),
     };
@@ -88,43 +111,38 @@ fn resources() -> Vec<Example> {
     traffic["undo"] = json!({"location": "westeurope", "tags": tags(), "properties": {"authMode": "AADToken", "traffic": {}}});
     let done = json!({"provisioningState": "Succeeded", "url": "https://told"});
     vec![
-        example("arm: a storage account", Kind::Arm, storage.clone(), shown(&storage, done.clone())),
+        example("arm: a storage account", Kind::Arm, &storage, shown(&storage, done.clone())),
         example(
             "arm: a workspace, purged as it is deleted",
             Kind::Arm,
-            workspace.clone(),
+            &workspace,
             shown(&workspace, done.clone()),
         ),
         example(
             "arm: a key vault, kept by Azure after deletion",
             Kind::Arm,
-            vault.clone(),
+            &vault,
             shown(&vault, done.clone()),
         ),
         example(
             "arm: an account of an AI service, kept by Azure after deletion under its group",
             Kind::Arm,
-            account.clone(),
+            &account,
             shown(&account, done.clone()),
         ),
         example(
             "arm: a private endpoint, whose network is changed one at a time",
             Kind::Arm,
-            private.clone(),
+            &private,
             shown(&private, done.clone()),
         ),
         example(
             "arm: an endpoint, whose traffic is another step's",
             Kind::Arm,
-            online.clone(),
+            &online,
             shown(&online, json!({"traffic": {"blue": 100}, "url": "https://told"})),
         ),
-        example(
-            "arm-update: the endpoint's traffic",
-            Kind::ArmUpdate,
-            traffic.clone(),
-            shown(&traffic, done),
-        ),
+        example("arm-update: the endpoint's traffic", Kind::ArmUpdate, &traffic, shown(&traffic, done)),
     ]
 }
 
@@ -147,27 +165,17 @@ fn identities() -> Vec<Example> {
         example(
             "role-assignment",
             Kind::RoleAssignment,
-            grant.clone(),
+            &grant,
             json!({"value": [{"id": assignment, "properties": grant}]}),
         )
         .told("id", &assignment),
-        example(
-            "entra-application",
-            Kind::EntraApplication,
-            application.clone(),
-            of_graph(&application["body"]),
-        ),
-        example("service-principal", Kind::ServicePrincipal, principal.clone(), of_graph(&principal["body"])),
-        example(
-            "federated-credential",
-            Kind::FederatedCredential,
-            federated.clone(),
-            of_graph(&federated["body"]),
-        ),
+        example("entra-application", Kind::EntraApplication, &application, of_graph(&application["body"])),
+        example("service-principal", Kind::ServicePrincipal, &principal, of_graph(&principal["body"])),
+        example("federated-credential", Kind::FederatedCredential, &federated, of_graph(&federated["body"])),
         example(
             "check",
             Kind::Check,
-            check,
+            &check,
             json!({"id": endpoint, "properties": {"publicNetworkAccess": "disabled", "url": "https://told"}}),
         ),
     ]

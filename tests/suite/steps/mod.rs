@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 use tenantry_core::{
-    blueprint::{Kind, Outputs},
+    blueprint::{Desired, Kind, Outputs},
     steps::{self, Failure, Reply, Request, Trace, Verdict, operation},
     tenant::{Poll, PollStyle},
 };
@@ -46,8 +46,9 @@ fn failed(failure: &Failure) -> String {
 #[test]
 fn each_kind_makes_these_requests() {
     let mut text = String::new();
-    for Example { name, planned, seen, told: outputs } in examples() {
-        let step = steps::step(&planned, &planned.fields, &outputs).unwrap();
+    for example in examples() {
+        let step = example.step().unwrap();
+        let Example { name, planned, seen, told: outputs } = example;
         let _ = writeln!(text, "{name}");
         let _ = writeln!(text, "  remembers {}", step.target());
         let _ = writeln!(text, "  looks     {}", told(&step.look()));
@@ -66,7 +67,7 @@ fn each_kind_makes_these_requests() {
             }
             let _ = writeln!(text, "  restores  {}", told(&restorable.restore("object-1").unwrap()));
         }
-        let remains = steps::remains(planned.kind, &step.target(), &outputs).unwrap();
+        let remains = steps::remains(planned.kind(), &step.target(), &outputs).unwrap();
         for request in remains.looks() {
             let _ = writeln!(text, "  looks for {}", told(&request));
         }
@@ -86,14 +87,17 @@ fn each_kind_makes_these_requests() {
 
 #[test]
 fn ids_in_urls_are_encoded() {
-    for Example { name, mut planned, told: outputs, .. } in examples() {
+    for mut example in examples() {
+        let mut fields = example.fields();
         for field in ["uniqueName", "appId", "name"] {
-            if planned.fields.get(field).is_some() {
-                planned.fields[field] = json!("o'ne/il?x=1#&\r\n🚀");
+            if fields.get(field).is_some() {
+                fields[field] = json!("o'ne/il?x=1#&\r\n🚀");
             }
         }
-        let step = steps::step(&planned, &planned.fields, &outputs).unwrap();
-        let remains = steps::remains(planned.kind, &step.target(), &outputs).unwrap();
+        example.planned.desired = Desired::read(example.planned.kind(), &fields, &BTreeMap::new()).unwrap();
+        let step = example.step().unwrap();
+        let Example { name, planned, told: outputs, .. } = example;
+        let remains = steps::remains(planned.kind(), &step.target(), &outputs).unwrap();
         let deleted = step.restorable().map_or(Vec::new(), |restorable| restorable.looks());
         let requests = [Some(step.look()), step.write(None)].into_iter().flatten();
         for request in requests.chain(deleted).chain(remains.looks()) {
@@ -110,20 +114,22 @@ fn ids_in_urls_are_encoded() {
 #[test]
 fn a_missing_field_is_told_by_name() {
     for Example { name, planned, .. } in examples() {
-        let names: Vec<String> = planned.fields.as_object().unwrap().keys().cloned().collect();
+        let own = planned.desired.to_json();
+        let names: Vec<String> = own.as_object().unwrap().keys().cloned().collect();
         for field in names
             .iter()
             .filter(|field| !["body", "type", "undo", "expect", "owner"].contains(&field.as_str()))
         {
             for spoilt in [None, Some(Value::Null), Some(json!("")), Some(json!(7))] {
-                let mut fields = planned.fields.clone();
+                let mut fields = own.clone();
                 match spoilt {
                     None => _ = fields.as_object_mut().unwrap().remove(field),
                     Some(value) => fields[field] = value,
                 }
-                let Err(failure) = steps::step(&planned, &fields, &Outputs::new()) else {
+                let Err(bad) = Desired::read(planned.kind(), &fields, &BTreeMap::new()) else {
                     panic!("{name} does without {field}")
                 };
+                let failure = Failure::from(bad);
                 assert_eq!(failed(&failure), "permanent (bad-field)", "{name}");
                 assert!(failure.cause.message.contains(field), "{name}: {failure}");
             }
@@ -135,8 +141,8 @@ fn a_missing_field_is_told_by_name() {
 fn answers_to_looks_are_judged_so() {
     let mut text = String::new();
     for example in examples() {
-        let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
-        let remains = steps::remains(example.planned.kind, &step.target(), &example.told).unwrap();
+        let step = example.step().unwrap();
+        let remains = steps::remains(example.planned.kind(), &step.target(), &example.told).unwrap();
         let _ = writeln!(text, "{}\n  {:<46}{:<46}gone?", example.name, "answer", "there?");
         for Row { name, reply } in answers(&example) {
             let wanted = match step.judge(&reply) {
@@ -164,9 +170,9 @@ fn an_output_that_is_a_secret_stops_its_step() {
         "-----BEGIN PRIVATE KEY-----\nabcdefghijk\n-----END PRIVATE KEY-----",
     ];
     let of_arm =
-        |example: &Example| matches!(example.planned.kind, Kind::Arm | Kind::ArmUpdate | Kind::Check);
+        |example: &Example| matches!(example.planned.kind(), Kind::Arm | Kind::ArmUpdate | Kind::Check);
     for example in examples().iter().filter(|example| of_arm(example)) {
-        let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
+        let step = example.step().unwrap();
         let judge = |url: &str| {
             let mut body = example.seen.clone();
             body["properties"]["url"] = json!(url);
@@ -191,8 +197,8 @@ fn an_output_that_is_a_secret_stops_its_step() {
 fn what_azure_keeps_after_deletion_is_judged_so() {
     let mut text = String::new();
     for example in examples() {
-        let step = steps::step(&example.planned, &example.planned.fields, &example.told).unwrap();
-        let remains = steps::remains(example.planned.kind, &step.target(), &example.told).unwrap();
+        let step = example.step().unwrap();
+        let remains = steps::remains(example.planned.kind(), &step.target(), &example.told).unwrap();
         if remains.looks().len() < 2 {
             continue;
         }

@@ -15,7 +15,7 @@ use tenantry::{
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
-    blueprint::{Kind, Plan, PlannedStep},
+    blueprint::{Desired, Kind, Plan, PlannedStep},
     engine::wish,
     steps::{Failure, Method, Reply, Request},
     tenant::{Action, FailureClass, StepState, Tenant},
@@ -61,10 +61,8 @@ fn plan() -> Plan {
     let tags = json!(["tenantry-deployment:test", "tenantry-tenant:contoso"]);
     let fields = json!({"uniqueName": "contoso", "body": {"displayName": "Contoso", "tags": tags}});
     let step = PlannedStep {
-        kind: Kind::EntraApplication,
+        desired: Desired::read(Kind::EntraApplication, &fields, &BTreeMap::new()).unwrap(),
         needs: [].into(),
-        fields,
-        late: BTreeMap::new(),
         outputs: BTreeMap::new(),
         digest: String::new(),
     };
@@ -72,7 +70,7 @@ fn plan() -> Plan {
 }
 
 fn shown() -> Value {
-    let mut shown = plan().steps[&plans::name("it")].fields["body"].clone();
+    let mut shown = plan().steps[&plans::name("it")].desired.to_json()["body"].clone();
     shown["id"] = json!("object-1");
     shown["appId"] = json!("app-1");
     shown

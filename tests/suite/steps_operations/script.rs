@@ -17,7 +17,7 @@ use tenantry::{
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
-    blueprint::{Kind, Plan, PlannedStep},
+    blueprint::{Desired, Kind, Plan, PlannedStep},
     engine::wish,
     ids::TenantId,
     steps::{Failure, Method, Reply, Request},
@@ -164,12 +164,10 @@ pub(crate) fn id() -> TenantId {
 }
 
 fn plan() -> Plan {
-    let fields = json!({"id": ID, "apiVersion": "2024-01-01", "body": {"location": "westeurope"}});
+    let fields = json!({"id": ID, "type": "Microsoft.Things/things", "apiVersion": "2024-01-01", "body": {"location": "westeurope"}});
     let step = PlannedStep {
-        kind: Kind::Arm,
+        desired: Desired::read(Kind::Arm, &fields, &BTreeMap::new()).unwrap(),
         needs: [].into(),
-        fields,
-        late: BTreeMap::new(),
         outputs: BTreeMap::from([("url".to_owned(), "/properties/url".to_owned())]),
         digest: String::new(),
     };

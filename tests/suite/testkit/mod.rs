@@ -13,14 +13,14 @@ pub(crate) mod payloads;
 pub(crate) mod rng;
 pub(crate) mod stage;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::ports::{Clock as _, SystemClock};
 use tenantry_core::{
-    blueprint::Kind,
+    blueprint::{Desired, IsolationProof, Kind, Plan},
     tenant::{FailureClass, Tenant},
 };
 
@@ -90,9 +90,10 @@ pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
 
 /// A tenant as three, judged by settings alone: called with its own token in another's name it would rightly be reached.
 pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
-    let plan = Arc::make_mut(&mut tenant.plan);
-    let proofs = plan.steps.values_mut().filter(|step| step.kind == Kind::Isolation);
-    proofs.for_each(|step| (step.fields, step.late) = (json!({}), BTreeMap::new()));
+    let mut plan = Plan::clone(&tenant.plan);
+    let proofs = plan.steps.values_mut().filter(|step| step.kind() == Kind::Isolation);
+    proofs.for_each(|step| step.desired = Desired::Isolation(IsolationProof::default()));
+    tenant.plan = plan.into();
     vec![tenant; 3]
 }
 

@@ -58,11 +58,11 @@ impl Checker<'_> {
             self.step_exists(name, *at, own);
         }
         for field in ["in", "of"] {
-            if let (Some(target), Some(node)) = (step.target(field), step.fields.get(field)) {
+            if let (Some(target), Some(node)) = (step.target(field), step.keys.get(field)) {
                 self.step_exists(target, node.place, own);
             }
         }
-        for (field, node) in &step.fields {
+        for (field, node) in &step.keys {
             if field == "when" {
                 self.condition(node);
                 continue;
@@ -123,7 +123,7 @@ impl Checker<'_> {
     }
 
     fn arm(&mut self, step: &Step) {
-        let (Some(written), Some(node)) = (step.text("type"), step.fields.get("type")) else { return };
+        let (Some(written), Some(node)) = (step.text("type"), step.keys.get("type")) else { return };
         let segments: Vec<&str> = written.split('/').collect();
         let word =
             |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
@@ -142,7 +142,7 @@ impl Checker<'_> {
             self.findings.error(node.place, "forbidden-type", message);
         }
         let row = ResourceType::find(written);
-        if row.is_none() && !step.fields.contains_key("apiVersion") {
+        if row.is_none() && !step.keys.contains_key("apiVersion") {
             let near = did_you_mean(written, ResourceType::all().map(|row| row.name));
             let hint = if near.is_empty() {
                 "add `apiVersion`".to_owned()
@@ -154,7 +154,7 @@ impl Checker<'_> {
             );
             self.findings.error_with_hint(node.place, "unknown-resource-type", message, hint);
         }
-        if row.is_some_and(|row| row.names.is_none()) && !step.fields.contains_key("name") {
+        if row.is_some_and(|row| row.names.is_none()) && !step.keys.contains_key("name") {
             let message = format!("resources of type {written} have no derived names");
             self.findings.error_with_hint(
                 node.place,
@@ -164,7 +164,7 @@ impl Checker<'_> {
             );
         }
         self.api_version(step);
-        if let (Some(name), Some(node)) = (step.text("name"), step.fields.get("name"))
+        if let (Some(name), Some(node)) = (step.text("name"), step.keys.get("name"))
             && !expression::is_dynamic(name)
             && !is_resource_name(name)
         {
@@ -175,7 +175,7 @@ impl Checker<'_> {
     }
 
     fn api_version(&mut self, step: &Step) {
-        if let (Some(version), Some(node)) = (step.text("apiVersion"), step.fields.get("apiVersion"))
+        if let (Some(version), Some(node)) = (step.text("apiVersion"), step.keys.get("apiVersion"))
             && version.parse::<ApiVersion>().is_err()
         {
             let hint = "write e.g. `apiVersion: \"2024-10-01\"`";
@@ -209,7 +209,7 @@ impl Checker<'_> {
 
     fn parent(&mut self, step: &Step, segments: &[&str], at: Place) {
         let group = segments.join("/").eq_ignore_ascii_case("Microsoft.Resources/resourceGroups");
-        let Some(node) = step.fields.get("in") else {
+        let Some(node) = step.keys.get("in") else {
             if !group {
                 let hint =
                     "name the step that is its resource group or parent, or give an id as an expression";
@@ -232,7 +232,7 @@ impl Checker<'_> {
     }
 
     fn belongs_to(&mut self, step: &Step, wanted: Kind) {
-        let Some(node) = step.fields.get("of") else { return };
+        let Some(node) = step.keys.get("of") else { return };
         let kind_name = if wanted == Kind::Arm { "arm" } else { "entra-application" };
         let target = step.target("of");
         let fits = target.and_then(|name| self.file.step(name)).map(|target| target.kind == wanted);
@@ -245,7 +245,7 @@ impl Checker<'_> {
 
     fn verification(&mut self, step: &Step) {
         self.api_version(step);
-        match (step.fields.get("of"), step.fields.get("id")) {
+        match (step.keys.get("of"), step.keys.get("id")) {
             (Some(_), None) => self.belongs_to(step, Kind::Arm),
             (None, Some(node)) => self.looked_at(node),
             _ => {
@@ -253,7 +253,7 @@ impl Checker<'_> {
                 self.findings.error(step.place, "missing-key", message);
             }
         }
-        for (key, _) in step.fields.get("expect").and_then(Node::map).unwrap_or_default() {
+        for (key, _) in step.keys.get("expect").and_then(Node::map).unwrap_or_default() {
             if !super::file::is_pointer(&key.text) {
                 let message = "what is expected is named by JSON pointers, e.g. `/properties/authMode`";
                 self.findings.error(key.place, "bad-pointer", message);

@@ -52,7 +52,7 @@ pub(super) struct Step {
     pub(super) kind: Kind,
     pub(super) needs: Vec<(String, Place)>,
     /// The keys of its kind, and `when`, as they are written.
-    pub(super) fields: BTreeMap<String, Node>,
+    pub(super) keys: BTreeMap<String, Node>,
     pub(super) outputs: BTreeMap<String, String>,
 }
 
@@ -66,7 +66,7 @@ impl File {
 impl Step {
     /// The text of a field, if it has one.
     pub(super) fn text(&self, field: &str) -> Option<&str> {
-        self.fields.get(field).and_then(Node::text)
+        self.keys.get(field).and_then(Node::text)
     }
 
     /// The step that a field names, if it holds a step's name rather than an expression or an id.
@@ -192,7 +192,7 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
         findings.error(key.place, "missing-key", message);
     }
     fields_have_types(entries, &allowed, findings);
-    let fields = entries
+    let keys = entries
         .iter()
         .filter(|(key, _)| !matches!(key.text.as_str(), "kind" | "description" | "needs" | "outputs"));
     Some(Step {
@@ -200,7 +200,7 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
         place: key.place,
         kind: *kind,
         needs: needs(node.get("needs"), findings),
-        fields: fields.map(|(key, node)| (key.text.clone(), node.clone())).collect(),
+        keys: keys.map(|(key, node)| (key.text.clone(), node.clone())).collect(),
         outputs: outputs(node.get("outputs"), *kind, findings),
     })
 }

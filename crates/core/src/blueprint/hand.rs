@@ -14,9 +14,8 @@ pub(super) struct AtHand {
 
 impl AtHand {
     /// The ids of a tenant's own resources, and whatever its stamp names.
-    pub(super) fn new<'a>(own: impl IntoIterator<Item = &'a str>, stamp: &Value) -> Self {
-        let own = own.into_iter().filter_map(|id| id.parse().ok()).collect();
-        let mut hand = Self { own, ..Self::default() };
+    pub(super) fn new(own: impl IntoIterator<Item = ResourceId>, stamp: &Value) -> Self {
+        let mut hand = Self { own: own.into_iter().collect(), ..Self::default() };
         let member = |name: &str| stamp.get(name).and_then(Value::as_str).unwrap_or_default();
         let subscription = member("subscriptionId");
         if !subscription.is_empty() {

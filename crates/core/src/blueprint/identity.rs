@@ -125,7 +125,7 @@ impl Identities<'_> {
             return Err(format!("`{written}` is no id of a resource group or resource"));
         }
         // So no request can lead to a stranger's.
-        let own = self.known.values().filter_map(|known| known.get("id")?.as_str());
+        let own = self.known.values().filter_map(|known| known.get("id")?.as_str()?.parse().ok());
         if !AtHand::new(own, &self.subject.stamp).names(&parent) {
             return Err(format!("`{written}` is neither this tenant's nor named in its stamp"));
         }

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    Kind, ResourceType, forbidden,
+    BadField, Kind, ResourceType,
+    desired::{ArmResource, Desired, Part},
+    forbidden,
     hand::AtHand,
     rules::{Objection, member, role, scope, secret, text},
 };
@@ -15,27 +17,59 @@ use crate::{
     ids::{ResourceId, segment_objection},
 };
 
-/// What the rules say of a step's fields; `hand` is what its tenant may speak of. Values that are not known yet are null.
-pub(super) fn fields(kind: Kind, fields: &Value, hand: &AtHand) -> Vec<Objection> {
+/// What the rules say of a step; `hand` is what its tenant may speak of. Values that are not known yet are null.
+pub(super) fn step<T: Part, B: Part>(step: &Desired<T, B>, hand: &AtHand) -> Vec<Objection> {
     let mut objections = Vec::new();
-    let field = |name: &str| fields.get(name).and_then(Value::as_str);
-    match kind {
-        Kind::Arm | Kind::ArmUpdate => {
-            objections.extend(target(field("id").unwrap_or_default(), hand));
-            objections.extend(links(field("type").unwrap_or_default(), fields, hand));
-            objections.extend(location(fields));
+    match step {
+        Desired::Arm(resource) => written(resource, None, hand, &mut objections),
+        Desired::ArmUpdate(update) => {
+            written(&update.resource, update.undo.as_ref(), hand, &mut objections);
         }
-        Kind::RoleAssignment => {
-            objections.extend(field("roleDefinitionId").and_then(role));
-            objections.extend(granted_at(field("scope").unwrap_or_default(), hand));
+        Desired::RoleAssignment(grant) => {
+            objections.extend(grant.role_definition_id.known().as_str().and_then(role));
+            objections.extend(granted_at(grant.scope.as_str(), hand));
         }
-        Kind::Check => objections.extend(read(field("id").unwrap_or_default(), hand)),
-        Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential | Kind::Isolation => {}
+        Desired::Check(check) => objections.extend(read(check.id.as_str(), hand)),
+        Desired::EntraApplication(_)
+        | Desired::ServicePrincipal(_)
+        | Desired::FederatedCredential(_)
+        | Desired::Isolation(_) => {}
     }
+    if !matches!(step, Desired::Check(_) | Desired::Isolation(_)) {
+        value("", &step.to_json(), &mut objections);
+    }
+    objections
+}
+
+/// What the rules say of fields that do not fit their kind: what is wrong with them, and what holds of any fields.
+pub(super) fn unfit(kind: Kind, fields: &Value, bad: &BadField, hand: &AtHand) -> Vec<Objection> {
+    let text = bad.written(fields);
+    let of_id = match (kind, bad.name.as_str()) {
+        (Kind::RoleAssignment, "scope") => granted_at(text, hand),
+        (Kind::Arm | Kind::ArmUpdate | Kind::Check, "id") => read(text, hand),
+        _ => None,
+    };
+    let first = of_id.unwrap_or_else(|| Objection { code: "bad-field", message: bad.to_string(), hint: "" });
+    let mut objections = vec![first];
     if !matches!(kind, Kind::Check | Kind::Isolation) {
         value("", fields, &mut objections);
     }
     objections
+}
+
+/// What is written to a resource, and what is put back.
+fn written<B: Part>(
+    resource: &ArmResource<B>,
+    undo: Option<&B>,
+    hand: &AtHand,
+    objections: &mut Vec<Objection>,
+) {
+    objections.extend(target(&resource.id, hand));
+    let body = resource.body.known();
+    let undo = undo.map(Part::known);
+    let bodies = std::iter::once(&*body).chain(undo.as_deref());
+    objections.extend(links(&resource.resource_type, bodies, hand));
+    objections.extend(location(&body));
 }
 
 /// Who judges a step's requests just before they are sent.
@@ -64,7 +98,7 @@ impl Guard {
         if let Some(body) = body.filter(|_| writes) {
             value("", body, &mut objections);
             if let Some(of) = about.and_then(ResourceId::resource_type) {
-                objections.extend(links(&of, &serde_json::json!({ "body": body }), &self.hand));
+                objections.extend(links(&of, [body], &self.hand));
             }
         }
         objections.into_iter().next()
@@ -97,12 +131,8 @@ impl Guard {
     }
 }
 
-fn target(text: &str, hand: &AtHand) -> Option<Objection> {
-    match text.parse::<ResourceId>() {
-        Err(why) => Some(bad_id(text, &why.to_string())),
-        Ok(id) if hand.is_foreign(&id) => Some(foreign(&id)),
-        Ok(id) => forbidden::objection_to(&id).map(forbids),
-    }
+fn target(id: &ResourceId, hand: &AtHand) -> Option<Objection> {
+    if hand.is_foreign(id) { Some(foreign(id)) } else { forbidden::objection_to(id).map(forbids) }
 }
 
 fn granted_at(text: &str, hand: &AtHand) -> Option<Objection> {
@@ -125,10 +155,10 @@ fn read(text: &str, hand: &AtHand) -> Option<Objection> {
 
 /// Other resources that a body names and that take a right there: each has to be the tenant's or named in its stamp, or
 /// a request could borrow another tenant's identity, storage or way in.
-fn links(of: &str, fields: &Value, hand: &AtHand) -> Vec<Objection> {
+fn links<'a>(of: &str, bodies: impl IntoIterator<Item = &'a Value>, hand: &AtHand) -> Vec<Objection> {
     let row = ResourceType::find(of);
     let mut named = Vec::new();
-    for holder in ["body", "undo"].iter().filter_map(|name| fields.get(*name)) {
+    for holder in bodies {
         for link in row.map_or(&[][..], |row| row.links) {
             let words: Vec<&str> = link.at.split('/').skip(1).collect();
             collect(holder, &words, &mut named);
@@ -171,8 +201,8 @@ fn collect<'a>(value: &'a Value, words: &[&str], found: &mut Vec<&'a str>) {
 }
 
 /// The location is a part of the address under which a soft-deleted resource is purged.
-fn location(fields: &Value) -> Option<Objection> {
-    let written = fields.get("body").and_then(|body| compare::member(body, "location"))?.as_str()?;
+fn location(body: &Value) -> Option<Objection> {
+    let written = compare::member(body, "location")?.as_str()?;
     let why = segment_objection(&written.replace(' ', ""))?;
     Some(bad_id(written, &format!("a location {why}")))
 }

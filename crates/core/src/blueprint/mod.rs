@@ -3,12 +3,16 @@
 //! Pure: no I/O, no clock. The way of a blueprint is `tree` (YAML with places), `file` (shapes), `check` and `rules`
 //! (all findings at once), then for each tenant `planner`: `identity` (names and ids fixed), `body` (what can be known
 //! substituted; `expression` and `scope` evaluate what stands in `{{ }}`), and at last a [`Plan`] that leaves no choice
-//! to whoever carries it out.
+//! to whoever carries it out. What a step of a plan is to bring about has a type for each kind (`desired`); what of it
+//! is known late stands there as `expr` and becomes known in `render`. `fields` reads and writes it as documents have it.
 
 mod address;
 mod body;
 mod check;
+mod desired;
+mod expr;
 mod expression;
+mod fields;
 mod file;
 mod file_parameter;
 mod findings;
@@ -16,6 +20,7 @@ mod forbidden;
 mod graph;
 mod hand;
 mod identity;
+mod immutable;
 mod judge;
 mod names;
 mod parameter;
@@ -25,6 +30,7 @@ mod planner;
 pub mod preview;
 mod proof;
 mod references;
+mod render;
 mod resource_types;
 mod rules;
 mod scope;
@@ -35,6 +41,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value};
 
+pub use desired::{
+    ArmResource, ArmUpdate, Desired, EntraApplication, FederatedCredential, IsolationProof, Part, ProbeCall,
+    Rendered, ResourceCheck, RoleAssignment, ServicePrincipal,
+};
+pub use expr::{Expr, Template};
+pub use fields::BadField;
+pub(crate) use fields::{parsed, text};
 pub use findings::did_you_mean;
 pub use findings::{Finding, Severity};
 pub use judge::Guard;
@@ -192,7 +205,7 @@ impl Blueprint {
         };
         let is_meant = |path: String| path.strip_prefix("tenant.") == Some(member);
         let steps = self.file.steps.iter();
-        let speaking = steps.filter(|step| step.fields.iter().flat_map(spoken).any(is_meant));
+        let speaking = steps.filter(|step| step.keys.iter().flat_map(spoken).any(is_meant));
         speaking.map(|step| step.name.clone()).collect()
     }
 

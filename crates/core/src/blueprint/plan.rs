@@ -1,15 +1,21 @@
 //! One tenant's plan: every name, id and scope fixed before anything is created.
 //!
 //! What can be known beforehand is substituted when the plan is made. What only Azure can tell (a principal id, an
-//! endpoint's URL) stays as the blueprint's own text in [`PlannedStep::late`] and is evaluated once, when the step's
-//! turn comes. Only text of the blueprint is ever evaluated; a substituted value never is.
+//! endpoint's URL) stays as the blueprint's own text (`Expr`, `Template`) and is evaluated once, when the step's turn
+//! comes ([`Plan::render`]). Only text of the blueprint is ever evaluated; a substituted value never is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::LazyCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Guard, Objection, ResourceType, expression, graph, hand::AtHand, judge, planner, scope::Scope};
+use super::{
+    BadField, Desired, Guard, Objection, Rendered, expression, fields::StoredStep, graph, hand::AtHand,
+    immutable, judge, planner, render::render, scope::Scope,
+};
 use crate::{
     ids::{StepName, sha256_hex},
     pointer,
@@ -23,23 +29,21 @@ pub type Outputs = BTreeMap<String, Value>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Any Azure Resource Manager resource. Fields: `id`, `type`, `apiVersion`, `body`.
+    /// [`Desired::Arm`].
     Arm,
-    /// A later change of a resource that another step made. Fields: as `Arm`, with the whole merged body, and
-    /// `undo`, the whole body that removal puts back (absent: removal leaves the resource to its own step).
+    /// [`Desired::ArmUpdate`].
     ArmUpdate,
-    /// A role assignment. Fields: `scope`, `roleDefinitionId`, `principalId`.
+    /// [`Desired::RoleAssignment`].
     RoleAssignment,
-    /// An Entra application. Fields: `uniqueName`, `body`.
+    /// [`Desired::EntraApplication`].
     EntraApplication,
-    /// The service principal of an application. Fields: `appId`, `body`.
+    /// [`Desired::ServicePrincipal`].
     ServicePrincipal,
-    /// A federated identity credential of an application. Fields: `application` (object id), `name`, `body`.
+    /// [`Desired::FederatedCredential`].
     FederatedCredential,
-    /// A verification that changes nothing. Fields: `id`, `apiVersion`, `expect` (JSON pointer to wanted value).
+    /// [`Desired::Check`].
     Check,
-    /// The proof that only the tenant reaches what the other steps made. Fields: `accept` (`inconclusive`, where what can't
-    /// be read is no obstacle), `probe` (what is called to try it: `url`, `scope`, `clientId`, `body`).
+    /// [`Desired::Isolation`].
     Isolation,
 }
 
@@ -68,25 +72,26 @@ pub struct BlueprintRef {
     pub digest: String,
 }
 
-/// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One step of a plan. Documents hold it with its fields as JSON (`fields.rs`).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "StoredStep")]
 pub struct PlannedStep {
-    /// What kind of step it is; says which members [`Self::fields`] has.
-    pub kind: Kind,
+    /// What it is to bring about.
+    pub desired: Desired,
     /// The steps that must be ready before it, `needs` and those that its expressions name.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<StepName>,
-    /// The fields of the kind, `null` wherever [`Self::late`] has an entry.
-    pub fields: Value,
-    /// Blueprint texts that need other steps' outputs, by JSON pointer into [`Self::fields`].
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub late: BTreeMap<String, String>,
     /// What the step tells others: output name to JSON pointer into the resource as Azure shows it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
     /// SHA-256, as `sha256:<hex>`, over everything above but `needs`, and over what the late texts speak of: equal
     /// digest, equal wish.
     pub digest: String,
+}
+
+impl PlannedStep {
+    /// What kind of step it is.
+    pub fn kind(&self) -> Kind {
+        self.desired.kind()
+    }
 }
 
 /// What one tenant consists of. Immutable; a changed wish is a new plan.
@@ -109,55 +114,53 @@ pub struct Plan {
     pub exports: BTreeMap<String, String>,
 }
 
-/// An expression could not be evaluated although everything that its step needs is ready.
+/// A step, or the exports, can't be worked out although everything needed is ready.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("step {step}, {pointer}: {why}")]
-pub struct RenderError {
-    /// The step, or `exports`.
-    pub step: String,
-    /// Where in the step's fields.
-    pub pointer: String,
-    /// What the expression evaluator said.
-    pub why: String,
+pub enum RenderError {
+    /// An expression can't be evaluated.
+    #[error("step {step}, {pointer}: {why}")]
+    Expression {
+        /// The step, or `exports`.
+        step: String,
+        /// Where in the step's fields.
+        pointer: String,
+        /// What the expression evaluator said.
+        why: String,
+    },
+    /// An expression has yielded what does not fit its field.
+    #[error(transparent)]
+    Field(#[from] BadField),
 }
 
 impl Plan {
-    /// The fields of a step with everything evaluated, given what the steps before it have told.
+    /// What a step is to bring about with everything evaluated, given what the steps before it have told.
     ///
     /// Pure, and evaluates only texts of the blueprint: a value that Azure or a request gave is never looked at as text.
     ///
-    /// Errors: an output is missing, or an expression can't be evaluated with the outputs as they are.
+    /// Errors: an output is missing, an expression can't be evaluated with the outputs as they are, or it yields what does
+    /// not fit its field.
     pub fn render(
         &self,
         step: &StepName,
         outputs: &BTreeMap<StepName, Outputs>,
-    ) -> Result<Value, RenderError> {
-        let fault = |pointer: &str, why: String| RenderError {
+    ) -> Result<Rendered, RenderError> {
+        let fault = |pointer: &str, why: String| RenderError::Expression {
             step: step.to_string(),
             pointer: pointer.to_owned(),
             why,
         };
         let planned = self.steps.get(step).ok_or_else(|| fault("", "the plan has no such step".into()))?;
-        let mut fields = planned.fields.clone();
-        if planned.late.is_empty() {
-            return Ok(fields);
-        }
-        let scope = self.scope(outputs);
-        for (pointer, text) in &planned.late {
-            let value = expression::evaluate_text(text, &scope).map_err(|why| fault(pointer, why))?;
-            match fields.pointer_mut(pointer) {
-                Some(place) => *place = value,
-                None => return Err(fault(pointer, "the fields have no such place".into())),
-            }
-        }
-        Ok(fields)
+        // A scope is costly, and most steps are known as a whole.
+        let scope = LazyCell::new(|| self.scope(outputs));
+        render(&planned.desired, |pointer, text| {
+            expression::evaluate_text(text, &scope).map_err(|why| fault(pointer, why))
+        })
     }
 
-    /// What the rules say of a step's fields once they are rendered: values that were not known when the plan was made
-    /// are judged here, by the same rules.
-    pub fn objections(&self, step: &StepName, fields: &Value) -> Vec<Objection> {
-        let kind = self.steps.get(step).map(|planned| planned.kind);
-        kind.map(|kind| judge::fields(kind, fields, &self.at_hand())).unwrap_or_default()
+    /// What the rules say of a step once it is rendered: values that were not known when the plan was made are judged here,
+    /// by the same rules.
+    pub fn objections(&self, rendered: &Rendered) -> Vec<Objection> {
+        judge::step(rendered, &self.at_hand())
     }
 
     /// Who judges the requests of a step of this kind just before they are sent; `removes` if the step is to go.
@@ -179,13 +182,13 @@ impl Plan {
         let scope = self.scope(outputs);
         let mut exports = BTreeMap::new();
         for (name, text) in &self.exports {
-            let value = expression::evaluate_text(text, &scope).map_err(|why| RenderError {
+            let value = expression::evaluate_text(text, &scope).map_err(|why| RenderError::Expression {
                 step: "exports".into(),
                 pointer: format!("/{}", pointer::segment(name)),
                 why,
             })?;
             if let Some((_, what)) = carried_within(&value) {
-                return Err(RenderError {
+                return Err(RenderError::Expression {
                     step: "exports".into(),
                     pointer: format!("/{}", pointer::segment(name)),
                     why: format!("this is {what}, and exports are stored and announced"),
@@ -213,27 +216,7 @@ impl Plan {
     /// A step with such a change is another object: it takes replacement, not a write. An empty pointer says that the
     /// kind itself is another one.
     pub fn immutable_changes(old: &PlannedStep, new: &PlannedStep) -> Vec<String> {
-        if old.kind != new.kind {
-            return vec![String::new()];
-        }
-        let pointers: Vec<String> = match new.kind {
-            Kind::Arm | Kind::ArmUpdate => {
-                let of = new.fields.get("type").and_then(Value::as_str).unwrap_or_default();
-                let fixed = ResourceType::find(of).map_or(&[][..], |row| row.immutable);
-                std::iter::once("/id".to_owned())
-                    .chain(fixed.iter().map(|pointer| format!("/body{pointer}")))
-                    .collect()
-            }
-            Kind::RoleAssignment => ["/scope", "/roleDefinitionId", "/principalId"].map(str::to_owned).into(),
-            Kind::EntraApplication => vec!["/uniqueName".into()],
-            Kind::ServicePrincipal => vec!["/appId".into()],
-            Kind::FederatedCredential => ["/application", "/name"].map(str::to_owned).into(),
-            Kind::Check | Kind::Isolation => Vec::new(),
-        };
-        let wish = |step: &PlannedStep, pointer: &str| {
-            (step.fields.pointer(pointer).cloned(), step.late.get(pointer).cloned())
-        };
-        pointers.into_iter().filter(|pointer| wish(old, pointer) != wish(new, pointer)).collect()
+        immutable::changes(&old.desired, &new.desired)
     }
 
     fn needs(&self) -> graph::Needs<StepName> {
@@ -253,8 +236,17 @@ impl Plan {
 
 /// What the tenant of these steps may speak of.
 pub(super) fn at_hand(steps: &BTreeMap<StepName, PlannedStep>, stamp: &Value) -> AtHand {
-    let own = steps.values().filter(|step| step.kind == Kind::Arm);
-    AtHand::new(own.filter_map(|step| step.fields.get("id")?.as_str()), stamp)
+    let own = steps.values().filter_map(|step| match &step.desired {
+        Desired::Arm(resource) => Some(resource.id.clone()),
+        Desired::ArmUpdate(_)
+        | Desired::RoleAssignment(_)
+        | Desired::EntraApplication(_)
+        | Desired::ServicePrincipal(_)
+        | Desired::FederatedCredential(_)
+        | Desired::Check(_)
+        | Desired::Isolation(_) => None,
+    });
+    AtHand::new(own, stamp)
 }
 
 /// Computes the digest of every step.
@@ -263,7 +255,8 @@ pub(super) fn at_hand(steps: &BTreeMap<StepName, PlannedStep>, stamp: &Value) ->
 /// reaches are part of the digest: a changed parameter changes the digest of each step that uses it, early or late.
 pub(super) fn seal(plan: &mut Plan) {
     for step in plan.steps.values_mut() {
-        let texts: Vec<&String> = step.late.values().collect();
+        let late = step.desired.late();
+        let texts: Vec<&String> = late.values().collect();
         let speaks: BTreeMap<String, Value> = planner::spoken_of(&texts, &plan.values)
             .into_iter()
             .filter(|path| !path.starts_with("steps."))
@@ -274,7 +267,7 @@ pub(super) fn seal(plan: &mut Plan) {
                 (path, value)
             })
             .collect();
-        let whole = json!([step.kind, step.fields, step.late, step.outputs, speaks]);
+        let whole = json!([step.kind(), step.desired.to_json(), late, step.outputs, speaks]);
         step.digest = format!("sha256:{}", sha256_hex(whole.to_string().as_bytes()));
     }
 }

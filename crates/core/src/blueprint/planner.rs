@@ -1,12 +1,14 @@
 //! A checked blueprint and one tenant become a plan.
 
+mod fields;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    Blueprint, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
-    body::{self, Filled, Marks},
+    BadField, Blueprint, Desired, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
+    body::Filled,
     check, expression, graph,
     hand::AtHand,
     identity::Identities,
@@ -33,6 +35,7 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &Subject) -> Result<Plan, Vec
         scope: Scope::new(&context, &texts),
         known: BTreeMap::new(),
         included: BTreeSet::new(),
+        unfit: BTreeMap::new(),
         faults: Vec::new(),
     };
     let needs = planner.include();
@@ -105,6 +108,8 @@ struct Planner<'a> {
     scope: Scope,
     known: BTreeMap<StepName, Outputs>,
     included: BTreeSet<String>,
+    /// The fields of steps that do not fit their kind, and why.
+    unfit: BTreeMap<StepName, (Kind, Value, BadField)>,
     faults: Vec<Fault>,
 }
 
@@ -155,20 +160,8 @@ impl Planner<'_> {
 
     fn step(&mut self, step: &super::file::Step, needs: BTreeSet<StepName>) -> Option<PlannedStep> {
         let mut filled = Filled::default();
-        let fields = match step.kind {
-            Kind::Arm => self.arm(step, step.fields.get("body"), None, &mut filled),
-            Kind::ArmUpdate => self.arm_update(step, &mut filled),
-            Kind::RoleAssignment => self.members(
-                step,
-                &[("scope", "scope"), ("role", "roleDefinitionId"), ("principal", "principalId")],
-                &mut filled,
-            ),
-            Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential => {
-                self.entra(step, &mut filled)
-            }
-            Kind::Check => self.check(step, &mut filled),
-            Kind::Isolation => Some(self.proof(step, &mut filled)),
-        };
+        let fields = self.layout(step, &mut filled);
+        let is_sound = filled.faults.is_empty();
         for (at, why) in filled.faults {
             self.fault(&format!("step {}", step.name), &at, "bad-expression", &why);
         }
@@ -176,153 +169,22 @@ impl Planner<'_> {
         if !matches!(step.kind, Kind::Arm | Kind::ArmUpdate) {
             outputs.extend(step.own_outputs().iter().map(|name| ((*name).to_owned(), format!("/{name}"))));
         }
-        let late = filled.late;
-        Some(PlannedStep { kind: step.kind, needs, fields: fields?, late, outputs, digest: String::new() })
-    }
-
-    /// Fields of an arm step; `undo` is a second body for the same resource.
-    fn arm(
-        &self,
-        step: &super::file::Step,
-        body: Option<&Node>,
-        undo: Option<&Node>,
-        filled: &mut Filled,
-    ) -> Option<Value> {
-        let changes = step.kind == Kind::ArmUpdate;
-        let base = if changes { self.blueprint.file.step(step.target("of")?)? } else { step };
-        let id = self.known.get(&base.name)?.get("id")?.clone();
-        let written = base.text("type").unwrap_or_default();
-        let row = super::ResourceType::find(written);
-        let of = row.map_or(written, |row| row.name);
-        let version = base.text("apiVersion").or(row.map(|row| row.api_version)).unwrap_or_default();
-        let marks = Marks::new(self.subject);
-        let location = base.fields.get("location").and_then(Node::text);
-        let mut fields = json!({"id": id, "type": of, "apiVersion": version});
-        for (field, node) in [("body", body), ("undo", undo)] {
-            if node.is_some() || field == "body" {
-                let pointer = format!("/{field}");
-                let mut whole = body::fill(node, &pointer, &self.scope, filled);
-                body::complete(&mut whole, row, location, &pointer, &marks, &self.scope, filled);
-                fields[field] = whole;
+        let fields = fields?;
+        match Desired::read(step.kind, &fields, &filled.late) {
+            Ok(desired) => Some(PlannedStep { desired, needs, outputs, digest: String::new() }),
+            // Whatever is wrong with it is told with what the rules say of the other steps.
+            Err(bad) => {
+                if is_sound {
+                    self.unfit.insert(step.name.clone(), (step.kind, fields, bad));
+                }
+                None
             }
         }
-        Some(fields)
-    }
-
-    fn arm_update(&mut self, step: &super::file::Step, filled: &mut Filled) -> Option<Value> {
-        let base = self.blueprint.file.step(step.target("of")?)?;
-        if !self.included.contains(base.name.as_str()) {
-            let why = format!("step {} is left out for this tenant; give both the same `when`", base.name);
-            self.fault(&format!("step {}", step.name), "/of", "left-out", &why);
-            return None;
-        }
-        let laid = |over: Option<&Node>| match (base.fields.get("body"), over) {
-            (Some(below), Some(over)) => Some(below.overlaid(over)),
-            (below, over) => over.or(below).cloned(),
-        };
-        let body = laid(step.fields.get("body"));
-        let undo = step.fields.get("undo").and_then(|undo| laid(Some(undo)));
-        self.arm(step, body.as_ref(), undo.as_ref(), filled)
-    }
-
-    /// Fields that are taken over one by one under other names.
-    fn members(
-        &self,
-        step: &super::file::Step,
-        members: &[(&str, &str)],
-        filled: &mut Filled,
-    ) -> Option<Value> {
-        let mut fields = Map::new();
-        for (written, planned) in members {
-            let value = body::fill(step.fields.get(*written), &format!("/{planned}"), &self.scope, filled);
-            fields.insert((*planned).to_owned(), value);
-        }
-        Some(Value::Object(fields))
-    }
-
-    fn entra(&mut self, step: &super::file::Step, filled: &mut Filled) -> Option<Value> {
-        let mut fields = Map::new();
-        if let Some(of) = step.target("of") {
-            if !self.included.contains(of) {
-                let why = format!("step {of} is left out for this tenant; give both the same `when`");
-                self.fault(&format!("step {}", step.name), "/of", "left-out", &why);
-                return None;
-            }
-            let (field, output) =
-                if step.kind == Kind::ServicePrincipal { ("appId", "appId") } else { ("application", "id") };
-            fields.insert(field.into(), Value::Null);
-            filled.late.insert(format!("/{field}"), format!("{{{{ steps.{of}.{output} }}}}"));
-        }
-        let identities = Identities { subject: self.subject, scope: &self.scope, known: &self.known };
-        let name = match step.kind {
-            Kind::EntraApplication => Some(("uniqueName", identities.application_name(step))),
-            Kind::FederatedCredential => Some(("name", identities.credential_name(step))),
-            Kind::Arm
-            | Kind::ArmUpdate
-            | Kind::RoleAssignment
-            | Kind::ServicePrincipal
-            | Kind::Check
-            | Kind::Isolation => None,
-        };
-        match name {
-            Some((field, Ok(name))) => {
-                fields.insert(field.into(), name.into());
-            }
-            Some((field, Err(why))) => filled.faults.push((format!("/{field}"), why)),
-            None => {}
-        }
-        let mut body = body::fill(step.fields.get("body"), "/body", &self.scope, filled);
-        if step.kind != Kind::FederatedCredential {
-            body::label(&mut body, &Marks::new(self.subject), filled);
-        }
-        fields.insert("body".into(), body);
-        Some(Value::Object(fields))
-    }
-
-    fn check(&mut self, step: &super::file::Step, filled: &mut Filled) -> Option<Value> {
-        let base = step.target("of").and_then(|of| self.blueprint.file.step(of));
-        let id = match base {
-            Some(base) => self.known.get(&base.name).and_then(|known| known.get("id")).cloned(),
-            None => Some(body::fill(step.fields.get("id"), "/id", &self.scope, filled)),
-        };
-        let Some(Value::String(id)) = id else {
-            self.fault(
-                &format!("step {}", step.name),
-                "",
-                "no-identity",
-                "what it looks at is left out for this tenant",
-            );
-            return None;
-        };
-        let row = super::ResourceType::of_id(&id);
-        let version = step
-            .text("apiVersion")
-            .or_else(|| base.and_then(|base| base.text("apiVersion")))
-            .or(row.map(|row| row.api_version));
-        let Some(version) = version else {
-            self.fault(
-                &format!("step {}", step.name),
-                "",
-                "no-api-version",
-                "give `apiVersion` for this resource",
-            );
-            return None;
-        };
-        let expect = body::fill(step.fields.get("expect"), "/expect", &self.scope, filled);
-        Some(json!({"id": id, "apiVersion": version, "expect": expect}))
-    }
-
-    fn proof(&self, step: &super::file::Step, filled: &mut Filled) -> Value {
-        let fields = ["accept", "probe"].into_iter().filter_map(|name| {
-            let node = step.fields.get(name)?;
-            Some((name.to_owned(), body::fill(Some(node), &format!("/{name}"), &self.scope, filled)))
-        });
-        Value::Object(fields.collect())
     }
 
     /// Finds what the request has written into addresses, at its own pointers.
     fn addresses(&mut self, context: &Value, texts: &BTreeMap<String, String>) {
-        let own = self.known.values().filter_map(|known| known.get("id")?.as_str());
+        let own = self.known.values().filter_map(|known| known.get("id")?.as_str()?.parse().ok());
         let hand = AtHand::new(own, &self.subject.stamp);
         let paths = Paths { context, texts, known: &self.known, hand: &hand };
         let steps = self.blueprint.file.steps.iter();
@@ -333,7 +195,7 @@ impl Planner<'_> {
                     faults.extend(paths.faults(step.kind, field, text));
                 }
             }
-            let inside = step.fields.get("body").and_then(|body| body.get_without_case("location"));
+            let inside = step.keys.get("body").and_then(|body| body.get_without_case("location"));
             if let Some(text) = inside.and_then(Node::text).filter(|_| step.kind == Kind::Arm) {
                 faults.extend(paths.faults(step.kind, "location", text));
             }
@@ -344,18 +206,21 @@ impl Planner<'_> {
     /// Applies the rules to what the expressions yielded.
     fn judge(&mut self, steps: &BTreeMap<StepName, PlannedStep>) {
         let hand = plan::at_hand(steps, &self.subject.stamp);
-        let objections: Vec<_> = steps
-            .iter()
-            .flat_map(|(name, step)| {
-                judge::fields(step.kind, &step.fields, &hand).into_iter().map(move |o| (name, o))
-            })
-            .collect();
+        let fitting = steps.iter().flat_map(|(name, step)| {
+            judge::step(&step.desired, &hand).into_iter().map(move |objection| (name, objection))
+        });
+        let unfit = std::mem::take(&mut self.unfit);
+        let others = unfit.iter().flat_map(|(name, (kind, fields, bad))| {
+            judge::unfit(*kind, fields, bad, &hand).into_iter().map(move |objection| (name, objection))
+        });
+        let mut objections: Vec<_> = fitting.chain(others).collect();
+        objections.sort_by_key(|(name, _)| *name);
         for (name, objection) in objections {
             self.fault(&format!("step {name}"), "", objection.code, &objection.message);
         }
         let mut objects: BTreeMap<String, &StepName> = BTreeMap::new();
         for (name, step) in steps {
-            if let Some(first) = object(step).and_then(|object| objects.insert(object, name)) {
+            if let Some(first) = object(&step.desired).and_then(|object| objects.insert(object, name)) {
                 let why = format!(
                     "it speaks of the same object as step {first}; use `arm-update` for a later change"
                 );
@@ -397,18 +262,21 @@ impl Planner<'_> {
 }
 
 /// Which object a step makes, as far as its identity is known beforehand.
-fn object(step: &PlannedStep) -> Option<String> {
-    let field = |name: &str| step.fields.get(name).and_then(Value::as_str);
-    match step.kind {
+fn object(desired: &Desired) -> Option<String> {
+    match desired {
         // ARM compares ids without case.
-        Kind::Arm => field("id").map(str::to_ascii_lowercase),
-        Kind::EntraApplication => field("uniqueName").map(|name| format!("application {name}")),
-        Kind::ServicePrincipal => step.late.get("/appId").map(|of| format!("service principal {of}")),
-        Kind::FederatedCredential => {
-            let of = step.late.get("/application")?;
-            field("name").map(|name| format!("credential {of} {name}"))
+        Desired::Arm(resource) => Some(resource.id.as_str().to_ascii_lowercase()),
+        Desired::EntraApplication(application) => Some(format!("application {}", application.unique_name)),
+        Desired::ServicePrincipal(principal) => {
+            principal.app_id.late().map(|of| format!("service principal {of}"))
         }
-        Kind::ArmUpdate | Kind::RoleAssignment | Kind::Check | Kind::Isolation => None,
+        Desired::FederatedCredential(credential) => {
+            let of = credential.application.late()?;
+            Some(format!("credential {of} {}", credential.name))
+        }
+        Desired::ArmUpdate(_) | Desired::RoleAssignment(_) | Desired::Check(_) | Desired::Isolation(_) => {
+            None
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Kind, Plan, PlannedStep,
+    Kind, Plan, PlannedStep, RenderError, Rendered,
     expression::{self, Piece},
+    render::render,
     scope::{Early, Scope},
 };
 
@@ -24,15 +25,12 @@ pub fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-/// The fields of a step with `<...>` in place of whatever only Azure can tell.
-pub fn shown(plan: &Plan, step: &PlannedStep) -> Value {
-    let mut fields = step.fields.clone();
-    for (pointer, text) in &step.late {
-        if let Some(place) = fields.pointer_mut(pointer) {
-            *place = Value::String(stand_in(plan, text));
-        }
-    }
-    fields
+/// A step with `<...>` in place of whatever only Azure can tell.
+///
+/// # Errors
+/// A field does not fit its kind.
+pub fn shown(plan: &Plan, step: &PlannedStep) -> Result<Rendered, RenderError> {
+    render(&step.desired, |_, text| Ok(Value::String(stand_in(plan, text))))
 }
 
 /// The exports, likewise.

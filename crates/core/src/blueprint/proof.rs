@@ -23,11 +23,11 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
     for other in proofs {
         findings.error(other.place, "second-proof", "one step proves isolation, for all the others together");
     }
-    if let Some(node) = proof.fields.get("when") {
+    if let Some(node) = proof.keys.get("when") {
         let message = "a tenant without proof would look like one with it: `when` is not possible here";
         findings.error(node.place, "conditional-proof", message);
     }
-    if let Some(node) = proof.fields.get("accept").filter(|_| proof.text("accept") != Some("inconclusive")) {
+    if let Some(node) = proof.keys.get("accept").filter(|_| proof.text("accept") != Some("inconclusive")) {
         let hint = "leave it out, or write `accept: inconclusive`";
         findings.error_with_hint(node.place, "bad-value", "only `inconclusive` can be accepted", hint);
     }
@@ -35,7 +35,7 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
 }
 
 fn probe(proof: &Step, findings: &mut Findings) {
-    let Some(node) = proof.fields.get("probe") else { return };
+    let Some(node) = proof.keys.get("probe") else { return };
     // What is no map has a finding already.
     let Some(entries) = node.map() else { return };
     for (key, _) in entries {

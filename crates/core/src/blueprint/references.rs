@@ -14,7 +14,7 @@ pub(super) fn needs(file: &File) -> graph::Needs<String> {
     let names = |step: &Step| {
         let listed = step.needs.iter().map(|(name, _)| name.clone());
         let targets = ["in", "of"].into_iter().filter_map(|field| step.target(field).map(str::to_owned));
-        let spoken = step.fields.iter().flat_map(|(field, node)| reach(file, &references(field, node)));
+        let spoken = step.keys.iter().flat_map(|(field, node)| reach(file, &references(field, node)));
         let spoken = spoken.filter_map(|path| path.strip_prefix("steps.").map(first));
         listed.chain(targets).chain(spoken).filter(|name| file.step_names.contains(name)).collect()
     };

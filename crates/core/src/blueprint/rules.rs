@@ -147,16 +147,16 @@ pub(super) fn scope(scope: &str) -> Option<Objection> {
 /// Applies the rules to the texts of a file.
 pub(super) fn inspect(file: &File, findings: &mut Findings) {
     for step in &file.steps {
-        for (field, node) in &step.fields {
+        for (field, node) in &step.keys {
             walk(field, node, findings);
         }
         if step.kind != Kind::RoleAssignment {
             continue;
         }
-        if let Some(node) = step.fields.get("role") {
+        if let Some(node) = step.keys.get("role") {
             tell(node.place, node.text().and_then(role), findings);
         }
-        if let Some(node) = step.fields.get("scope") {
+        if let Some(node) = step.keys.get("scope") {
             let written = node.text().unwrap_or_default();
             let literal = (!super::expression::is_dynamic(written)).then(|| Objection {
                 code: "scope-outside-tenant",

@@ -137,7 +137,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Whether a tenant of this tier may have a step.
     fn may_have(&self, step: &Step) -> bool {
-        let Some(node) = step.fields.get("when").filter(|node| self.is_decided("when", node)) else {
+        let Some(node) = step.keys.get("when").filter(|node| self.is_decided("when", node)) else {
             return true;
         };
         match self.scope.early_expression(node.text().unwrap_or_default()) {
@@ -162,17 +162,17 @@ impl Reader<'_> {
         let of = base(self.file, step).and_then(|base| base.text("type")).map(known);
         match (step.kind, of) {
             (Kind::Arm, Some(of)) => {
-                self.links(step, &of, step.fields.get("body"));
+                self.links(step, &of, step.keys.get("body"));
                 self.note(step, Touch::Resource { of });
             }
             (Kind::ArmUpdate, Some(of)) => {
-                self.links(step, &of, step.fields.get("body"));
-                self.links(step, &of, step.fields.get("undo"));
+                self.links(step, &of, step.keys.get("body"));
+                self.links(step, &of, step.keys.get("undo"));
                 self.note(step, Touch::Update { of });
             }
             (Kind::Check, Some(of)) => self.note(step, Touch::Look { of }),
             (Kind::Check, None) => {
-                if let Some(of) = step.fields.get("id").and_then(|node| self.type_of(step, "id", node)) {
+                if let Some(of) = step.keys.get("id").and_then(|node| self.type_of(step, "id", node)) {
                     self.note(step, Touch::Look { of });
                 }
             }
@@ -192,7 +192,7 @@ impl Reader<'_> {
     }
 
     fn grant(&mut self, step: &Step) {
-        let Some(id) = step.fields.get("role").and_then(|node| self.text(step, "role", node)) else { return };
+        let Some(id) = step.keys.get("role").and_then(|node| self.text(step, "role", node)) else { return };
         let guid = id.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         match guid.parse::<Uuid>() {
             Ok(role) => self.note(step, Touch::Grant { role: role.to_string() }),

@@ -7,7 +7,7 @@ use super::{
     item::{Item, Remedy, shown},
 };
 use crate::{
-    blueprint::{Kind, Outputs, ResourceType},
+    blueprint::{Kind, Outputs, Rendered, ResourceType},
     compare::{self, graph},
     ids::StepName,
     steps::{self, Reply, Request, Step, Verdict, redact},
@@ -49,8 +49,7 @@ pub fn at_rest(tenant: &Tenant) -> bool {
 /// A step that was ready, as its plan wants it.
 pub struct Glance<'a> {
     name: StepName,
-    kind: Kind,
-    fields: Value,
+    rendered: Rendered,
     /// What the step told when it was last ready, with where it is read from.
     recorded: &'a Outputs,
     pointers: &'a std::collections::BTreeMap<String, String>,
@@ -65,10 +64,14 @@ impl<'a> Glance<'a> {
     pub fn at(tenant: &'a Tenant, name: &StepName) -> Result<Self, String> {
         let planned = tenant.plan.steps.get(name).ok_or("the plan has no such step")?;
         let record = tenant.steps.get(name).ok_or("nothing is recorded of it")?;
-        let fields = tenant.plan.render(name, &tenant.outputs()).map_err(|error| error.to_string())?;
-        let step = steps::step(planned, &fields, &record.outputs).map_err(|f| f.cause.message)?;
-        let (kind, pointers) = (planned.kind, &planned.outputs);
-        Ok(Self { name: name.clone(), kind, fields, recorded: &record.outputs, pointers, step })
+        let rendered = tenant.rendered(name).map_err(|error| error.to_string())?;
+        let pointers = &planned.outputs;
+        let step = steps::step(&rendered, pointers, &record.outputs).map_err(|f| f.cause.message)?;
+        Ok(Self { name: name.clone(), rendered, recorded: &record.outputs, pointers, step })
+    }
+
+    fn kind(&self) -> Kind {
+        self.rendered.kind()
     }
 
     /// What to ask.
@@ -91,34 +94,39 @@ impl<'a> Glance<'a> {
             Ok(Verdict::Settling) => Sighting::Unknown("Azure is working on it".to_owned()),
             // What it stands on is gone, and it with that.
             Err(_) if reply.status == 404 => sighting(vec![self.absent()]),
-            Err(_) if reply.is_success() && self.kind == Kind::Check => sighting(self.expected(reply)),
-            Err(failure) => Sighting::Unknown(redact(&failure.cause.to_string())),
+            Err(failure) => {
+                if let (Rendered::Check(check), true) = (&self.rendered, reply.is_success()) {
+                    return sighting(self.expected(&check.expect, reply));
+                }
+                Sighting::Unknown(redact(&failure.cause.to_string()))
+            }
         }
     }
 
     /// The resource's id, or the name of the object in Entra.
     fn resource(&self) -> String {
-        let field = |name: &str| self.fields.get(name).and_then(Value::as_str);
-        match self.kind {
-            Kind::Arm | Kind::ArmUpdate | Kind::Check => field("id").unwrap_or_default().to_owned(),
-            Kind::RoleAssignment => {
+        match &self.rendered {
+            Rendered::Arm(resource) => resource.id.to_string(),
+            Rendered::ArmUpdate(update) => update.resource.id.to_string(),
+            Rendered::Check(check) => check.id.to_string(),
+            Rendered::RoleAssignment(grant) => {
                 let id = self.recorded.get("id").and_then(Value::as_str);
-                id.or(field("scope")).unwrap_or_default().to_owned()
+                id.unwrap_or(grant.scope.as_str()).to_owned()
             }
             // It looks at everything, and is no one thing.
-            Kind::Isolation => String::new(),
-            Kind::EntraApplication => format!("applications/{}", field("uniqueName").unwrap_or_default()),
-            Kind::ServicePrincipal => format!("servicePrincipals/{}", field("appId").unwrap_or_default()),
-            Kind::FederatedCredential => {
-                let of = |name| field(name).unwrap_or_default();
-                format!("applications/{}/federatedIdentityCredentials/{}", of("application"), of("name"))
+            Rendered::Isolation(_) => String::new(),
+            Rendered::EntraApplication(application) => format!("applications/{}", application.unique_name),
+            Rendered::ServicePrincipal(principal) => format!("servicePrincipals/{}", principal.app_id),
+            Rendered::FederatedCredential(credential) => {
+                let (application, name) = (&credential.application, &credential.name);
+                format!("applications/{application}/federatedIdentityCredentials/{name}")
             }
         }
     }
 
     /// The type by whose rules it is compared.
     fn compared_as(&self) -> String {
-        match self.kind {
+        match self.kind() {
             Kind::EntraApplication => graph::APPLICATION.to_owned(),
             Kind::ServicePrincipal => graph::SERVICE_PRINCIPAL.to_owned(),
             Kind::FederatedCredential => graph::FEDERATED_CREDENTIAL.to_owned(),
@@ -140,19 +148,19 @@ impl<'a> Glance<'a> {
             by_unknown: None,
             healing: None,
             // A check has nothing to write.
-            remedy: if self.kind == Kind::Check { Remedy::Person } else { remedy },
+            remedy: if self.kind() == Kind::Check { Remedy::Person } else { remedy },
         }
     }
 
     fn differs(&self, path: &str, reply: &Reply) -> Item {
-        let wanted = self.fields.get("body").and_then(|body| compare::at(body, path));
+        let wanted = self.rendered.body().and_then(|body| compare::at(body, path));
         let class = class_of_difference(path, wanted);
         let (wanted, seen) = (shown(path, wanted), shown(path, compare::at(&reply.body, path)));
         self.item(path, wanted, seen, class, Remedy::Write)
     }
 
     fn absent(&self) -> Item {
-        let class = class_of_absence(self.kind, ResourceType::type_of_id(&self.resource()).as_deref());
+        let class = class_of_absence(self.kind(), ResourceType::type_of_id(&self.resource()).as_deref());
         let wanted = Value::String("there".to_owned());
         self.item(&self.resource(), wanted, Value::Null, class, Remedy::Remake)
     }
@@ -171,10 +179,9 @@ impl<'a> Glance<'a> {
     }
 
     /// What a check expects and does not see.
-    fn expected(&self, reply: &Reply) -> Vec<Item> {
-        let expect = self.fields.get("expect").and_then(Value::as_object);
+    fn expected(&self, expect: &Value, reply: &Reply) -> Vec<Item> {
         let kind = self.compared_as();
-        let wrong = expect.into_iter().flatten().filter(|(pointer, wanted)| {
+        let wrong = expect.as_object().into_iter().flatten().filter(|(pointer, wanted)| {
             let seen = compare::at(&reply.body, pointer).unwrap_or(&Value::Null);
             !compare::same_at(&kind, pointer, wanted, seen)
         });
@@ -191,7 +198,7 @@ impl<'a> Glance<'a> {
     fn told(&self, told: &Outputs, reply: &Reply) -> Vec<Item> {
         let mut items = self.never(reply);
         // The same grant under another name is the same grant.
-        if self.kind == Kind::RoleAssignment || self.kind == Kind::FederatedCredential {
+        if matches!(self.kind(), Kind::RoleAssignment | Kind::FederatedCredential) {
             return items;
         }
         let kind = self.compared_as();
@@ -210,7 +217,7 @@ impl<'a> Glance<'a> {
         let full = |path: &str| {
             compare::at(&reply.body, path).and_then(Value::as_array).is_some_and(|items| !items.is_empty())
         };
-        let rows = NEVER.iter().filter(|(kind, path)| *kind == self.kind && full(path));
+        let rows = NEVER.iter().filter(|(kind, path)| *kind == self.kind() && full(path));
         rows.map(|(_, path)| {
             let seen = shown(path, compare::at(&reply.body, path));
             self.item(path, json!([]), seen, class_of(path), Remedy::Person)

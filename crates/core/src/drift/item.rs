@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{DriftClass, Sighting};
 use crate::{
-    blueprint::Kind,
+    blueprint::{Kind, PlannedStep},
     ids::{StepName, TenantId},
     steps::redact,
     tenant::Tenant,
@@ -151,7 +151,7 @@ impl Report {
                 Sighting::Unknown(why) => report.unread.push(Unread { step, why }),
             }
         }
-        let rank = |item: &Item| match tenant.plan.steps.get(&item.step).map(|planned| planned.kind) {
+        let rank = |item: &Item| match tenant.plan.steps.get(&item.step).map(PlannedStep::kind) {
             Some(Kind::Check) => 2,
             Some(Kind::ArmUpdate) => 1,
             Some(_) | None => 0,

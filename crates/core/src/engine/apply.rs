@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, cut, proof, repair, waits};
 use crate::{
-    blueprint::Outputs,
+    blueprint::{Desired, Outputs},
     ids::StepName,
     steps::{Failure, Trace, Verdict},
     tenant::{
@@ -256,7 +256,9 @@ impl At<'_> {
     /// Whether the blueprint takes for granted what can't be read.
     fn accepts_a_gap(&self) -> bool {
         let planned = self.tenant.plan.steps.get(self.name);
-        planned.is_some_and(|step| step.fields.get("accept").is_some_and(|word| word == "inconclusive"))
+        planned.is_some_and(
+            |step| matches!(&step.desired, Desired::Isolation(proof) if proof.accepts_inconclusive),
+        )
     }
 
     /// Gone; if the plan still wants it, it begins anew.
@@ -272,9 +274,9 @@ impl At<'_> {
             match planned {
                 Some(planned) => {
                     (record.doomed, record.ground) = (false, None);
-                    record.kind = planned.kind;
+                    record.kind = planned.kind();
                     // A replica that is behind still shows what has just gone.
-                    record.wrote_at = planned.kind.is_replicated().then_some(now);
+                    record.wrote_at = planned.kind().is_replicated().then_some(now);
                     record.needs = planned.needs;
                     record.digest = planned.digest;
                 }

@@ -32,7 +32,7 @@ impl At<'_> {
             if recreated >= MAX_RECREATIONS {
                 return self.halt(cause);
             }
-            let plan = std::sync::Arc::clone(&self.tenant.plan);
+            let plan = self.tenant.plan.clone();
             if removal::mark(self.tenant, &plan, &BTreeSet::from([self.name.clone()]), self.now).is_ok() {
                 return self.record(|record| record.recreated += 1);
             }

@@ -1,9 +1,6 @@
 //! How a request changes what is wanted. The loop that brings it about is the same for every wish.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -13,8 +10,8 @@ use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
     tenant::{
-        Channel, Consent, Goal, Ground, Later, Operation, Placement, Spec, Status, StepRecord, StepState,
-        Tenant, UnknownCodes,
+        Channel, Consent, Goal, Ground, Later, Operation, PinnedPlan, Placement, Spec, Status, StepRecord,
+        StepState, Tenant, UnknownCodes,
     },
 };
 
@@ -27,12 +24,12 @@ pub fn sign_up(
     plan: Plan,
     now: Timestamp,
 ) -> Tenant {
-    let plan = Arc::new(plan);
+    let plan = PinnedPlan::from(plan);
     let steps = plan
         .steps
         .iter()
         .map(|(name, step)| {
-            (name.clone(), StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now))
+            (name.clone(), StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now))
         })
         .collect();
     let base = past.unwrap_or_else(|| Tenant {
@@ -46,7 +43,7 @@ pub fn sign_up(
         spec: spec.clone(),
         channel: Channel::default(),
         placement: placement.clone(),
-        plan: Arc::clone(&plan),
+        plan: plan.clone(),
         former: Vec::new(),
         cut: None,
         steps: BTreeMap::new(),
@@ -121,15 +118,15 @@ pub fn update(
     tenant.steps.retain(|name, record| record.doomed || plan.steps.contains_key(name));
     for (name, step) in &plan.steps {
         // An earlier wish may just have removed it, and a replica that is behind would still show it.
-        let wrote_at = step.kind.is_replicated().then_some(now);
+        let wrote_at = step.kind().is_replicated().then_some(now);
         match tenant.steps.get_mut(name) {
             None => {
-                let record = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
+                let record = StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now);
                 tenant.steps.insert(name.clone(), StepRecord { wrote_at, ..record });
             }
             // It was removed, and is wanted again.
             Some(record) if record.state == StepState::Gone => {
-                let fresh = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
+                let fresh = StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now);
                 *record = StepRecord { turn: record.turn + 1, wrote_at, ..fresh };
             }
             Some(record) if kept.contains(name) => {
@@ -142,8 +139,8 @@ pub fn update(
             Some(record) => {
                 let same = record.digest == step.digest
                     && record.state == StepState::Ready
-                    && !always_looked_at(step.kind);
-                record.kind = step.kind;
+                    && !always_looked_at(step.kind());
+                record.kind = step.kind();
                 record.needs.clone_from(&step.needs);
                 record.digest.clone_from(&step.digest);
                 if !same {
@@ -158,7 +155,7 @@ pub fn update(
         repair::look_at_all(tenant, now);
     }
     cut::remember_former(tenant, &plan);
-    tenant.plan = Arc::new(plan);
+    tenant.plan = plan.into();
     Ok(())
 }
 
@@ -190,7 +187,7 @@ fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
     made.filter_map(|(name, record)| {
         let (old, new) = (tenant.plan.steps.get(name)?, plan.steps.get(name)?);
         let goes = record.doomed && record.ground != Some(Ground::NeverReady);
-        let changed = goes || old.kind != new.kind || !Plan::immutable_changes(old, new).is_empty();
+        let changed = goes || old.kind() != new.kind() || !Plan::immutable_changes(old, new).is_empty();
         changed.then(|| name.clone())
     })
     .collect()
@@ -212,7 +209,7 @@ fn going(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
 /// A step whose texts use the outputs of a changed step may have another wish now, though its own text is the same.
 fn look_again_downstream(tenant: &mut Tenant, plan: &Plan, now: Timestamp) {
     for name in plan.order() {
-        let Some(step) = plan.steps.get(&name).filter(|step| !step.late.is_empty()) else { continue };
+        let Some(step) = plan.steps.get(&name).filter(|step| step.desired.is_late()) else { continue };
         let unsettled = step
             .needs
             .iter()
@@ -233,7 +230,7 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     tenant.generation += 1;
     let all = tenant.steps.keys().cloned().collect();
     // The tenant is to go, so nothing is held back.
-    let _ = removal::mark(tenant, &Arc::clone(&tenant.plan), &all, now);
+    let _ = removal::mark(tenant, &tenant.plan.clone(), &all, now);
     let reached = |tenant: &Tenant, ready: bool| -> Vec<StepName> {
         let steps = tenant.steps.iter().filter(|(_, record)| (record.state == StepState::Ready) == ready);
         steps.map(|(name, _)| name.clone()).collect()

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::probe::{Aim, Target};
 use crate::{
-    blueprint::{Kind, ResourceType},
+    blueprint::{Desired, IsolationProof, Kind, Rendered, ResourceType, Template},
     compare::{self, same_word},
     ids::{StepName, TenantId},
+    steps,
     tenant::{Goal, Status, StepRecord, StepState, Tenant},
 };
 
@@ -187,7 +188,8 @@ impl Subject {
             if let Some(owner) = owner {
                 owner.principal_id = id;
                 let planned = tenant.plan.steps.get(name).filter(|_| !record.doomed);
-                let enabled = planned.and_then(|step| step.fields.pointer("/body/accountEnabled"));
+                let body = planned.and_then(|step| step.desired.body()).map(Template::value);
+                let enabled = body.and_then(|body| body.pointer("/accountEnabled"));
                 owner.disabled = enabled == Some(&Value::Bool(false));
             } else if record.state == StepState::Ready {
                 return Err(format!("step {name}: its application is not among the tenant's own"));
@@ -224,27 +226,31 @@ fn told(record: &StepRecord, name: &str) -> String {
 
 /// What the blueprint says to call, with what the steps have told filled in.
 fn aim(tenant: &Tenant) -> Option<Aim> {
-    let (name, planned) = tenant.plan.steps.iter().find(|(_, step)| step.kind == Kind::Isolation)?;
-    let declared = planned.fields.get("probe").is_some()
-        || planned.late.keys().any(|pointer| pointer.split('/').nth(1) == Some("probe"));
-    if !declared {
+    let (name, planned) = tenant.plan.steps.iter().find(|(_, step)| step.kind() == Kind::Isolation)?;
+    if !matches!(&planned.desired, Desired::Isolation(IsolationProof { probe: Some(_), .. })) {
         return None;
     }
-    let mut fields = match tenant.plan.render(name, &tenant.outputs()) {
-        Ok(fields) => fields,
+    let rendered = match tenant.rendered(name) {
+        Ok(rendered) => rendered,
         Err(error) => return Some(Aim::Unknown(error.to_string())),
     };
-    let stamp = tenant.plan.context.get("stamp").unwrap_or(&Value::Null);
-    let text = |whole: &Value, pointer: &str| {
-        whole.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let Rendered::Isolation(IsolationProof { probe: Some(probe), .. }) = rendered else { return None };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     Some(Aim::At(Target {
-        url: text(&fields, "/probe/url"),
-        scope: text(&fields, "/probe/scope"),
-        client_id: text(&fields, "/probe/clientId"),
-        directory_id: text(stamp, "/directoryId"),
-        body: fields.pointer_mut("/probe/body").map(Value::take).unwrap_or_default(),
+        url: text(Some(&probe.url)),
+        scope: text(Some(&probe.scope)),
+        client_id: text(Some(&probe.client_id)),
+        directory_id: text(tenant.plan.context.pointer("/stamp/directoryId")),
+        body: probe.body.unwrap_or_default(),
     }))
+}
+
+/// What a step has made or is to make.
+enum Made {
+    /// As it was when it was last written.
+    Written(steps::Target),
+    /// As it is planned.
+    Planned(Rendered),
 }
 
 struct Reader<'a> {
@@ -252,18 +258,24 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A step's fields: as they were when it was last written, else as they are planned.
-    fn fields(&self, name: &StepName, record: &StepRecord) -> Result<Option<Value>, String> {
+    /// What a step has made, as it was when it was last written, else as it is planned; `None` where nothing can be there.
+    ///
+    /// # Errors
+    /// What is planned can't be worked out, or `unrecorded` if what was written can't be found by what is recorded of it.
+    fn made(&self, name: &StepName, record: &StepRecord, unrecorded: &str) -> Result<Option<Made>, String> {
         if let Some(target) = &record.target {
-            return Ok(Some(target.clone()));
+            let target = steps::Target::read(record.kind, target);
+            return target.map(|target| Some(Made::Written(target))).map_err(|bad| match bad.name.as_str() {
+                "id" | "uniqueName" if bad.why.is_none() => unrecorded.to_owned(),
+                _ => format!("step {name}: {bad}"),
+            });
         }
         // Nothing was ever sent, and the plan no longer has it.
-        let Some(planned) = self.tenant.plan.steps.get(name) else { return Ok(None) };
-        if planned.late.is_empty() {
-            return Ok(Some(planned.fields.clone()));
+        if !self.tenant.plan.steps.contains_key(name) {
+            return Ok(None);
         }
-        match self.tenant.plan.render(name, &self.tenant.outputs()) {
-            Ok(fields) => Ok(Some(fields)),
+        match self.tenant.rendered(name) {
+            Ok(rendered) => Ok(Some(Made::Planned(rendered))),
             // Nothing was made yet.
             Err(_) if record.state == StepState::Waiting => Ok(None),
             Err(error) => Err(error.to_string()),
@@ -271,38 +283,51 @@ impl Reader<'_> {
     }
 
     fn resource(&self, name: &StepName, record: &StepRecord) -> Result<Option<Own>, String> {
-        let Some(fields) = self.fields(name, record)? else { return Ok(None) };
-        let text = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str);
-        let Some(id) = text("/id") else { return Err(format!("step {name}: no id is on record")) };
-        let kind = text("/type").map(str::to_owned).or_else(|| ResourceType::type_of_id(id));
-        let tags = fields.pointer("/body/tags").or_else(|| fields.get("owner")).and_then(Value::as_object);
-        let marks = tags.into_iter().flatten().filter(|(name, _)| name.starts_with("tenantry-"));
+        let unrecorded = format!("step {name}: no id is on record");
+        let (id, api_version, kind, marks) = match self.made(name, record, &unrecorded)? {
+            None => return Ok(None),
+            Some(Made::Written(steps::Target::Arm(resource))) => {
+                (resource.id, resource.api_version, resource.resource_type, resource.owner)
+            }
+            Some(Made::Planned(Rendered::Arm(resource))) => {
+                let tags = resource.body.pointer("/tags").and_then(Value::as_object).into_iter().flatten();
+                let tags = tags.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+                (resource.id, resource.api_version, Some(resource.resource_type), tags.collect())
+            }
+            Some(Made::Written(_) | Made::Planned(_)) => return Err(unrecorded),
+        };
+        let kind = kind.or_else(|| ResourceType::type_of_id(id.as_str()));
         Ok(Some(Own {
             step: name.clone(),
-            id: id.to_owned(),
+            id: id.to_string(),
             kind: kind.unwrap_or_default(),
-            api_version: text("/apiVersion").unwrap_or_default().to_owned(),
-            marks: marks
-                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-                .collect(),
+            api_version: api_version.to_string(),
+            marks: marks.into_iter().filter(|(name, _)| name.starts_with("tenantry-")).collect(),
             expected: self.expects(record),
         }))
     }
 
     fn application(&self, name: &StepName, record: &StepRecord) -> Result<Option<OwnApplication>, String> {
-        let Some(fields) = self.fields(name, record)? else { return Ok(None) };
-        let Some(unique_name) = fields.get("uniqueName").and_then(Value::as_str) else {
-            return Err(format!("step {name}: no unique name is on record"));
+        let unrecorded = format!("step {name}: no unique name is on record");
+        let (unique_name, marks) = match self.made(name, record, &unrecorded)? {
+            None => return Ok(None),
+            Some(Made::Written(steps::Target::EntraApplication { unique_name, owner })) => {
+                (unique_name, owner)
+            }
+            Some(Made::Planned(Rendered::EntraApplication(application))) => {
+                let tags = application.body.pointer("/tags").and_then(Value::as_array).into_iter().flatten();
+                let tags = tags.filter_map(|tag| Some(tag.as_str()?.to_owned()));
+                (application.unique_name, tags.collect())
+            }
+            Some(Made::Written(_) | Made::Planned(_)) => return Err(unrecorded),
         };
-        let tags = fields.pointer("/body/tags").or_else(|| fields.get("owner")).and_then(Value::as_array);
-        let tags = tags.into_iter().flatten().filter_map(Value::as_str);
         Ok(Some(OwnApplication {
-            unique_name: unique_name.to_owned(),
+            unique_name,
             object_id: told(record, "id"),
             app_id: told(record, "appId"),
             principal_id: String::new(),
             disabled: false,
-            marks: tags.filter(|tag| tag.starts_with("tenantry-")).map(str::to_owned).collect(),
+            marks: marks.into_iter().filter(|tag| tag.starts_with("tenantry-")).collect(),
             credentials: BTreeMap::new(),
             expected: self.expects(record),
         }))
@@ -318,20 +343,22 @@ impl Reader<'_> {
         if record.doomed || !self.tenant.plan.steps.contains_key(name) {
             return Ok(());
         }
-        let fields = match self.tenant.plan.render(name, &self.tenant.outputs()) {
-            Ok(fields) => fields,
+        let credential = match self.tenant.rendered(name) {
+            Ok(Rendered::FederatedCredential(credential)) => credential,
+            Ok(_) => return Err(format!("step {name}: the plan has another kind of step there")),
             Err(_) if record.state == StepState::Waiting => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
-        let text = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let audiences = fields.pointer("/body/audiences").and_then(Value::as_array).into_iter().flatten();
+        let body = &credential.body;
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let audiences = body.pointer("/audiences").and_then(Value::as_array).into_iter().flatten();
         let declared = Declared {
-            issuer: text("/body/issuer").to_owned(),
-            subject: text("/body/subject").to_owned(),
+            issuer: text("/issuer").to_owned(),
+            subject: text("/subject").to_owned(),
             audiences: audiences.filter_map(|one| Some(one.as_str()?.to_owned())).collect(),
         };
-        match applications.iter_mut().find(|own| same_word(&own.object_id, text("/application"))) {
-            Some(owner) => _ = owner.credentials.insert(text("/name").to_owned(), declared),
+        match applications.iter_mut().find(|own| same_word(&own.object_id, &credential.application)) {
+            Some(owner) => _ = owner.credentials.insert(credential.name, declared),
             None => return Err(format!("step {name}: its application is not among the tenant's own")),
         }
         Ok(())

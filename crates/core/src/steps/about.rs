@@ -1,28 +1,51 @@
-//! Which resource a step's fields or its recorded target speak of.
+//! Which resource a step or its recorded target speaks of.
 
-use serde_json::Value;
-
-use super::request::odata_key;
-use crate::blueprint::{Kind, role_assignment_name};
+use super::{Target, request::odata_key};
+use crate::blueprint::{Rendered, RoleAssignment, role_assignment_name};
 
 /// The id of the Azure resource, or the path of the object in Entra, in the form in which Graph is asked for it.
 ///
-/// `None` where a field that it takes is missing, and for a proof of isolation, which is about no one resource.
-pub fn about(kind: Kind, fields: &Value) -> Option<String> {
-    let text = |name: &str| fields.get(name)?.as_str().filter(|text| !text.is_empty());
-    Some(match kind {
-        Kind::Arm | Kind::ArmUpdate | Kind::Check => text("id")?.to_owned(),
-        Kind::RoleAssignment => {
-            let (scope, role) = (text("scope")?, text("roleDefinitionId")?);
-            let name = role_assignment_name(scope, text("principalId")?, role);
-            format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
-        }
-        Kind::EntraApplication => format!("applications(uniqueName='{}')", odata_key(text("uniqueName")?)),
-        Kind::ServicePrincipal => format!("servicePrincipals(appId='{}')", odata_key(text("appId")?)),
-        Kind::FederatedCredential => {
-            let (application, name) = (odata_key(text("application")?), odata_key(text("name")?));
-            format!("applications/{application}/federatedIdentityCredentials(name='{name}')")
-        }
-        Kind::Isolation => return None,
+/// `None` for a proof of isolation, which is about no one resource.
+pub fn about(step: &Rendered) -> Option<String> {
+    Some(match step {
+        Rendered::Arm(resource) => resource.id.to_string(),
+        Rendered::ArmUpdate(update) => update.resource.id.to_string(),
+        Rendered::Check(check) => check.id.to_string(),
+        Rendered::RoleAssignment(grant) => assignment(grant),
+        Rendered::EntraApplication(application) => of_application(&application.unique_name),
+        Rendered::ServicePrincipal(principal) => of_principal(&principal.app_id),
+        Rendered::FederatedCredential(credential) => of_credential(&credential.application, &credential.name),
+        Rendered::Isolation(_) => return None,
     })
+}
+
+/// The same of what a record remembers; `None` also for a check, which leaves nothing behind.
+pub fn about_target(target: &Target) -> Option<String> {
+    Some(match target {
+        Target::Arm(resource) | Target::ArmUpdate(resource, _) => resource.id.to_string(),
+        Target::RoleAssignment(grant) => assignment(grant),
+        Target::EntraApplication { unique_name, .. } => of_application(unique_name),
+        Target::ServicePrincipal { app_id, .. } => of_principal(app_id),
+        Target::FederatedCredential { application, name } => of_credential(application, name),
+        Target::Nothing => return None,
+    })
+}
+
+fn assignment(grant: &RoleAssignment<String>) -> String {
+    let RoleAssignment { scope, role_definition_id, principal_id } = grant;
+    let name = role_assignment_name(scope.as_str(), principal_id, role_definition_id);
+    format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
+}
+
+fn of_application(unique_name: &str) -> String {
+    format!("applications(uniqueName='{}')", odata_key(unique_name))
+}
+
+fn of_principal(app_id: &str) -> String {
+    format!("servicePrincipals(appId='{}')", odata_key(app_id))
+}
+
+fn of_credential(application: &str, name: &str) -> String {
+    let (application, name) = (odata_key(application), odata_key(name));
+    format!("applications/{application}/federatedIdentityCredentials(name='{name}')")
 }

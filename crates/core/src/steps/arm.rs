@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, api_version, bad_field, failure,
-    operation, resource_id, told,
+    ArmTarget, Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, failure, operation,
+    told,
 };
 use crate::{
-    blueprint::{Outputs, Purge, ResourceType},
+    blueprint::{ArmResource, BadField, Outputs, Purge, ResourceType},
     compare,
-    ids::{ApiVersion, ResourceId, segment_objection},
+    ids::{ResourceId, segment_objection},
     tenant::{Cause, FailureClass},
 };
 
@@ -22,58 +22,52 @@ const OWNER_TAGS: [&str; 3] = ["tenantry-deployment", "tenantry-tenant", "tenant
 /// Where a resource is and whose it is: what its removal needs to know.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    pub(super) id: ResourceId,
-    pub(super) api_version: ApiVersion,
+    /// What is remembered of it.
+    pub(super) target: ArmTarget,
     kind: Option<&'static ResourceType>,
     /// The type's name, of types too that have no row.
     pub(super) type_name: String,
-    /// Where soft-deleted things of this type are kept.
-    location: Option<String>,
-    /// Our marks; empty for a type that can't carry tags.
-    owner: BTreeMap<String, String>,
-    /// The virtual network that is changed with it, in lower case; see [`Request::serial`].
-    serial: Option<String>,
 }
 
 impl Place {
-    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
-        let tags = fields.pointer("/body/tags").or_else(|| fields.get("owner")).unwrap_or(&Value::Null);
-        let mark = |tag: &&str| Some(((*tag).to_owned(), tags.get(*tag)?.as_str()?.to_owned()));
-        let kind = fields.get("type").and_then(Value::as_str).and_then(ResourceType::find);
-        // A target has no body: it remembers what the body said.
-        let remembered = || Some(fields.get("serial")?.as_str()?.to_owned());
-        let location = fields.pointer("/body/location").or_else(|| fields.get("location"));
-        let location = location.and_then(Value::as_str);
-        // It becomes a part of the address under which a soft-deleted resource is purged.
-        if let Some(why) = location.and_then(|text| segment_objection(&text.replace(' ', ""))) {
-            return Err(bad_field("location", why));
-        }
-        let id = resource_id(fields, "id")?;
-        let type_name = fields.get("type").and_then(Value::as_str).map(str::to_owned);
-        let type_name = type_name.or_else(|| ResourceType::type_of_id(id.as_str()));
-        Ok(Self {
-            type_name: type_name.unwrap_or_default(),
-            id,
-            api_version: api_version(fields)?,
-            kind,
-            location: location.map(str::to_owned),
-            owner: OWNER_TAGS.iter().filter_map(mark).collect(),
-            serial: network(kind, fields).or_else(remembered),
-        })
+    /// The place of a resource that is to be there.
+    pub(super) fn new(resource: &ArmResource<Value>) -> Result<Self, Failure> {
+        let kind = ResourceType::find(&resource.resource_type);
+        let tag = |name: &&str| {
+            Some(((*name).to_owned(), resource.body.pointer("/tags")?.get(*name)?.as_str()?.to_owned()))
+        };
+        let target = ArmTarget {
+            id: resource.id.clone(),
+            api_version: resource.api_version.clone(),
+            resource_type: kind.map(|kind| kind.name.to_owned()),
+            location: resource.body.pointer("/location").and_then(Value::as_str).map(str::to_owned),
+            owner: OWNER_TAGS.iter().filter_map(tag).collect(),
+            serial: network(kind, &resource.body),
+        };
+        Self { target, kind, type_name: resource.resource_type.clone() }.checked()
     }
 
-    pub(super) fn target(&self) -> Value {
-        let kind = self.kind.map(|kind| kind.name);
-        let mut target = json!({"id": self.id.as_str(), "apiVersion": self.api_version.as_str(), "type": kind, "location": self.location, "owner": self.owner});
-        if let Some(serial) = &self.serial {
-            target["serial"] = json!(serial);
+    /// The place of a resource that may be there. Its target has no body, and remembers what the body said.
+    pub(super) fn remembered(target: ArmTarget) -> Result<Self, Failure> {
+        let kind = target.resource_type.as_deref().and_then(ResourceType::find);
+        let type_name = target.resource_type.clone();
+        let type_name =
+            type_name.or_else(|| ResourceType::type_of_id(target.id.as_str())).unwrap_or_default();
+        Self { target, kind, type_name }.checked()
+    }
+
+    /// The location becomes a part of the address under which a soft-deleted resource is purged.
+    fn checked(self) -> Result<Self, Failure> {
+        let location = self.target.location.as_ref();
+        match location.and_then(|text| segment_objection(&text.replace(' ', ""))) {
+            Some(why) => Err(BadField::new("location", why).into()),
+            None => Ok(self),
         }
-        target
     }
 
     pub(super) fn request(&self, method: Method) -> Request {
-        let request = Request::arm(method, &self.id, &self.api_version);
-        let serial = self.serial.clone().filter(|_| request.mutates());
+        let request = Request::arm(method, &self.target.id, &self.target.api_version);
+        let serial = self.target.serial.clone().filter(|_| request.mutates());
         Request { serial, ..request }
     }
 
@@ -84,18 +78,20 @@ impl Place {
     /// The soft-deleted resource's own id, for types that Azure keeps after deletion.
     fn deleted_id(&self) -> Option<ResourceId> {
         let path = self.kind?.soft_deletion?.path;
-        let (subscription, group) = (self.id.subscription()?, self.id.group()?);
+        let (subscription, group) = (self.target.id.subscription()?, self.target.id.group()?);
         // People may write "West Europe", and paths may not.
-        let location = self.location.as_deref()?.replace(' ', "").to_ascii_lowercase();
+        let location = self.target.location.as_deref()?.replace(' ', "").to_ascii_lowercase();
         let path = path.replace("{location}", &location).replace("{group}", group);
-        format!("/subscriptions/{subscription}/{}", path.replace("{name}", self.id.name())).parse().ok()
+        format!("/subscriptions/{subscription}/{}", path.replace("{name}", self.target.id.name()))
+            .parse()
+            .ok()
     }
 
     /// Whose the resource is, if it is not ours.
     pub(super) fn stranger(&self, resource: &Value) -> Option<String> {
         // Names of tags are compared without case, and may come back so.
         let tag = |name: &str| compare::member(compare::member(resource, "tags")?, name)?.as_str();
-        let ours = self.owner.iter().all(|(name, value)| tag(name) == Some(value.as_str()));
+        let ours = self.target.owner.iter().all(|(name, value)| tag(name) == Some(value.as_str()));
         (!ours).then(|| match tag("tenantry-tenant") {
             Some(tenant) => format!("tenant {}", failure::word(tenant)),
             None => "somebody else: it lacks tenantry's tags".to_owned(),
@@ -108,7 +104,7 @@ impl Place {
             404 => Ok(None),
             200 | 201 if reply.body.is_object() => {
                 match compare::member(&reply.body, "id").and_then(Value::as_str) {
-                    Some(id) if is_id(id, &self.id) => Ok(Some(&reply.body)),
+                    Some(id) if is_id(id, &self.target.id) => Ok(Some(&reply.body)),
                     Some(_) => Err(Failure::nonsense("the answer is about another resource")),
                     // Nothing may be concluded from it, least of all that the resource is a stranger's.
                     None => Err(Failure::nonsense("the answer shows no resource")),
@@ -126,8 +122,8 @@ pub(super) fn is_id(text: &str, id: &ResourceId) -> bool {
 }
 
 /// The virtual network that a write of such a resource changes: its subnet's id, cut before the subnet.
-fn network(kind: Option<&ResourceType>, fields: &Value) -> Option<String> {
-    let subnet = fields.get("body")?.pointer(kind?.serialise?)?.as_str()?.to_ascii_lowercase();
+fn network(kind: Option<&ResourceType>, body: &Value) -> Option<String> {
+    let subnet = body.pointer(kind?.serialise?)?.as_str()?.to_ascii_lowercase();
     subnet.split_once("/subnets/").map(|(network, _)| network.to_owned())
 }
 
@@ -146,16 +142,17 @@ pub(super) struct Arm {
 }
 
 impl Arm {
-    pub(super) fn new(fields: &Value, outputs: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let place = Place::new(fields)?;
-        let body = fields.get("body").cloned().unwrap_or_else(|| json!({}));
-        Ok(Self { place, body, outputs })
+    pub(super) fn new(
+        resource: &ArmResource<Value>,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<Self, Failure> {
+        Ok(Self { place: Place::new(resource)?, body: resource.body.clone(), outputs })
     }
 }
 
 impl Step for Arm {
     fn target(&self) -> Value {
-        self.place.target()
+        Target::Arm(self.place.target.clone()).to_json()
     }
 
     fn look(&self) -> Request {
@@ -184,7 +181,7 @@ impl Step for Arm {
     }
 
     fn name_holder(&self) -> Option<Request> {
-        Some(Request::arm(Method::Get, &self.place.deleted_id()?, &self.place.api_version))
+        Some(Request::arm(Method::Get, &self.place.deleted_id()?, &self.place.target.api_version))
     }
 
     fn judge_holder(&self, reply: &Reply) -> Option<String> {
@@ -236,8 +233,8 @@ pub(super) struct ArmRemains {
 }
 
 impl ArmRemains {
-    pub(super) fn new(target: &Value) -> Result<Self, Failure> {
-        Ok(Self { place: Place::new(target)? })
+    pub(super) fn new(target: ArmTarget) -> Result<Self, Failure> {
+        Ok(Self { place: Place::remembered(target)? })
     }
 
     fn judge_deleted(&self, reply: &Reply) -> Result<Trace, Failure> {
@@ -247,7 +244,7 @@ impl ArmRemains {
                 // A vault shows whose place it held; an account lies under the place that it held, with its tags.
                 let vault = compare::at(&reply.body, "/properties/vaultId").and_then(Value::as_str);
                 let tagged = compare::member(&reply.body, "tags").is_some_and(Value::is_object);
-                let ours = vault.is_none_or(|id| is_id(id, &self.place.id))
+                let ours = vault.is_none_or(|id| is_id(id, &self.place.target.id))
                     && !(tagged && self.place.stranger(&reply.body).is_some());
                 Ok(match (ours, is_protected(&reply.body)) {
                     (false, _) => Trace::Foreign,
@@ -265,7 +262,7 @@ impl Remains for ArmRemains {
     fn looks(&self) -> Vec<Request> {
         let mut looks = vec![self.place.request(Method::Get)];
         looks.extend(
-            self.place.deleted_id().map(|id| Request::arm(Method::Get, &id, &self.place.api_version)),
+            self.place.deleted_id().map(|id| Request::arm(Method::Get, &id, &self.place.target.api_version)),
         );
         looks
     }
@@ -296,7 +293,7 @@ impl Remains for ArmRemains {
                 Some(request)
             }
             Trace::Lingering(_) => {
-                let (id, version) = (self.place.deleted_id()?, &self.place.api_version);
+                let (id, version) = (self.place.deleted_id()?, &self.place.target.api_version);
                 Some(match self.place.kind?.soft_deletion?.purge {
                     Purge::Action => Request::arm_of(Method::Post, &id, "/purge", version),
                     Purge::Delete => Request::arm(Method::Delete, &id, version),

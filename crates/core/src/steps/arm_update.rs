@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, arm, operation};
+use super::{
+    ArmTarget, Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, arm, operation,
+};
 use crate::{
-    blueprint::Outputs,
+    blueprint::{self, Outputs},
     compare,
     tenant::{Cause, FailureClass},
 };
@@ -20,19 +22,19 @@ pub(super) struct ArmUpdate {
 }
 
 impl ArmUpdate {
-    pub(super) fn new(fields: &Value, outputs: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let place = arm::Place::new(fields)?;
-        let body = fields.get("body").cloned().unwrap_or_default();
-        let undo = fields.get("undo").cloned().filter(|undo| !undo.is_null());
-        Ok(Self { place, body, undo, outputs })
+    pub(super) fn new(
+        update: &blueprint::ArmUpdate<Value>,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<Self, Failure> {
+        let place = arm::Place::new(&update.resource)?;
+        let undo = update.undo.clone().filter(|undo| !undo.is_null());
+        Ok(Self { place, body: update.resource.body.clone(), undo, outputs })
     }
 }
 
 impl Step for ArmUpdate {
     fn target(&self) -> Value {
-        let mut target = self.place.target();
-        target["undo"] = self.undo.clone().unwrap_or_default();
-        target
+        Target::ArmUpdate(self.place.target.clone(), self.undo.clone()).to_json()
     }
 
     fn look(&self) -> Request {
@@ -42,7 +44,7 @@ impl Step for ArmUpdate {
     fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
         let Some(resource) = self.place.shown(reply)? else {
             // Making it is the other step's work; here it could only come out half.
-            let message = format!("{} is not there to be changed", self.place.id);
+            let message = format!("{} is not there to be changed", self.place.target.id);
             return Err(Cause::ours(FailureClass::Wait, "nothing-to-update", message).into());
         };
         if let Some(owner) = self.place.stranger(resource) {
@@ -63,9 +65,8 @@ pub(super) struct UpdateRemains {
 }
 
 impl UpdateRemains {
-    pub(super) fn new(target: &Value) -> Result<Self, Failure> {
-        let undo = target.get("undo").filter(|undo| !undo.is_null()).cloned();
-        Ok(Self { place: arm::Place::new(target)?, undo })
+    pub(super) fn new(target: ArmTarget, undo: Option<Value>) -> Result<Self, Failure> {
+        Ok(Self { place: arm::Place::remembered(target)?, undo })
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, api_version, arm::is_id, failure,
-    operation, resource_id, told,
+    Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, arm::is_id, failure, operation,
+    told,
 };
 use crate::{
-    blueprint::ResourceType,
+    blueprint::{ResourceCheck, ResourceType},
     compare,
     ids::{ApiVersion, ResourceId},
     tenant::{Cause, FailureClass},
@@ -25,19 +25,20 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn new(fields: &Value, outputs: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let (id, api_version) = (resource_id(fields, "id")?, api_version(fields)?);
-        let expect = match fields.get("expect") {
-            Some(Value::Object(expect)) => expect.clone().into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
-        Ok(Self { id, api_version, expect, outputs })
+    pub(super) fn new(check: &ResourceCheck<Value>, outputs: BTreeMap<String, String>) -> Self {
+        let expect = check.expect.as_object().cloned().unwrap_or_default();
+        Self {
+            id: check.id.clone(),
+            api_version: check.api_version.clone(),
+            expect: expect.into_iter().collect(),
+            outputs,
+        }
     }
 }
 
 impl Step for Check {
     fn target(&self) -> Value {
-        json!({})
+        Target::Nothing.to_json()
     }
 
     fn look(&self) -> Request {

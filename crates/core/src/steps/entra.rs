@@ -3,13 +3,16 @@
 //! Source: Microsoft Graph, "Upsert application" and "Upsert servicePrincipal": `PATCH` by an alternate key with
 //! `Prefer: create-if-missing` answers 201 with the object when it made one, 204 when it changed one.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Trace, Verdict,
-    deleted::Deleted, failure, text,
+    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Target, Trace, Verdict,
+    deleted::Deleted, failure, target::owner_tags,
 };
-use crate::{blueprint::Outputs, compare};
+use crate::{
+    blueprint::{EntraApplication, Outputs, ServicePrincipal},
+    compare,
+};
 
 /// A Graph object that is found by an alternate key.
 struct Keyed {
@@ -41,6 +44,14 @@ impl Keyed {
             kind: compare::graph::SERVICE_PRINCIPAL,
             key,
             owner,
+        }
+    }
+
+    fn target(&self) -> Target {
+        let (owner, (key, value)) = (self.owner.clone(), self.key.clone());
+        match key {
+            "appId" => Target::ServicePrincipal { app_id: value, owner },
+            _ => Target::EntraApplication { unique_name: value, owner },
         }
     }
 
@@ -87,13 +98,6 @@ impl Keyed {
     }
 }
 
-/// The tags in a body that say whose the object is.
-fn owner_tags(holder: &Value) -> Vec<String> {
-    let tags = holder.pointer("/body/tags").or_else(|| holder.get("owner")).and_then(Value::as_array);
-    let text = tags.into_iter().flatten().filter_map(Value::as_str);
-    text.filter(|tag| tag.starts_with("tenantry-")).map(str::to_owned).collect()
-}
-
 /// What applications and service principals tell.
 fn ids(object: &Value) -> Outputs {
     let is_id = |id: &&Value| id.as_str().and_then(ObjectId::read).is_some();
@@ -110,28 +114,24 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn application(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
-        let (name, owner) = (text(fields, "uniqueName")?, owner_tags(fields));
-        let deleted = Deleted::application(name, &owner, known_id(told));
-        Ok(Self::new(fields, Keyed::application(name, owner), deleted))
+    pub(super) fn application(application: &EntraApplication<Value>, told: &Outputs) -> Self {
+        let EntraApplication { unique_name, body } = application;
+        let owner = owner_tags(body.pointer("/tags"));
+        let deleted = Deleted::application(unique_name, &owner, known_id(told));
+        Self { keyed: Keyed::application(unique_name, owner), body: body.clone(), deleted }
     }
 
-    pub(super) fn service_principal(fields: &Value, told: &Outputs) -> Result<Self, Failure> {
-        let app_id = text(fields, "appId")?;
+    pub(super) fn service_principal(principal: &ServicePrincipal<String, Value>, told: &Outputs) -> Self {
+        let ServicePrincipal { app_id, body } = principal;
         let deleted = Deleted::service_principal(app_id, known_id(told));
-        let keyed = Keyed::service_principal(app_id, owner_tags(fields));
-        Ok(Self::new(fields, keyed, deleted))
-    }
-
-    fn new(fields: &Value, keyed: Keyed, deleted: Deleted) -> Self {
-        Self { keyed, body: fields.get("body").cloned().unwrap_or_default(), deleted }
+        let keyed = Keyed::service_principal(app_id, owner_tags(body.pointer("/tags")));
+        Self { keyed, body: body.clone(), deleted }
     }
 }
 
 impl Step for Entry {
     fn target(&self) -> Value {
-        let (key, value) = &self.keyed.key;
-        json!({*key: value, "owner": self.keyed.owner})
+        self.keyed.target().to_json()
     }
 
     fn look(&self) -> Request {
@@ -178,16 +178,14 @@ fn known_id(told: &Outputs) -> Option<ObjectId> {
 }
 
 impl Remnant {
-    pub(super) fn application(target: &Value, told: &Outputs) -> Result<Self, Failure> {
-        let (name, owner) = (text(target, "uniqueName")?, owner_tags(target));
-        let deleted = Deleted::application(name, &owner, known_id(told));
-        Ok(Self { keyed: Keyed::application(name, owner), deleted })
+    pub(super) fn application(unique_name: &str, owner: Vec<String>, told: &Outputs) -> Self {
+        let deleted = Deleted::application(unique_name, &owner, known_id(told));
+        Self { keyed: Keyed::application(unique_name, owner), deleted }
     }
 
-    pub(super) fn service_principal(target: &Value, told: &Outputs) -> Result<Self, Failure> {
-        let app_id = text(target, "appId")?;
+    pub(super) fn service_principal(app_id: &str, owner: Vec<String>, told: &Outputs) -> Self {
         let deleted = Deleted::service_principal(app_id, known_id(told));
-        Ok(Self { keyed: Keyed::service_principal(app_id, owner_tags(target)), deleted })
+        Self { keyed: Keyed::service_principal(app_id, owner), deleted }
     }
 }
 

@@ -1,12 +1,14 @@
 //! A federated identity credential: the customer's workload trades its own identity for the tenant's, without a secret.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Trace, Verdict, failure, object_id,
-    text,
+    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Target, Trace, Verdict, failure,
 };
-use crate::{blueprint::Outputs, compare};
+use crate::{
+    blueprint::{self, BadField, Outputs},
+    compare,
+};
 
 /// The step, and what it left behind: both are found by application and name. The name can't be changed by others
 /// without the application, so it is proof of ownership.
@@ -19,13 +21,17 @@ pub(super) struct FederatedCredential {
 }
 
 impl FederatedCredential {
-    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
-        Ok(Self {
-            application: object_id(fields, "application")?,
-            remembered: text(fields, "application")?.to_owned(),
-            name: text(fields, "name")?.to_owned(),
-            body: fields.get("body").cloned().unwrap_or_default(),
-        })
+    /// The credential that is to be there.
+    pub(super) fn new(credential: &blueprint::FederatedCredential<String, Value>) -> Result<Self, Failure> {
+        let (application, name) = (credential.application.clone(), credential.name.clone());
+        Self::remembered(application, name).map(|found| Self { body: credential.body.clone(), ..found })
+    }
+
+    /// The credential that may be there.
+    pub(super) fn remembered(application: String, name: String) -> Result<Self, Failure> {
+        let id = ObjectId::read(&application);
+        let id = id.ok_or_else(|| BadField::new("application", "an object's id is one segment of a path"))?;
+        Ok(Self { application: id, remembered: application, name, body: Value::Null })
     }
 
     fn request(&self, method: Method) -> Request {
@@ -42,7 +48,8 @@ fn shown(reply: &Reply) -> Result<&Value, Failure> {
 
 impl Step for FederatedCredential {
     fn target(&self) -> Value {
-        json!({"application": self.remembered, "name": self.name})
+        let (application, name) = (self.remembered.clone(), self.name.clone());
+        Target::FederatedCredential { application, name }.to_json()
     }
 
     fn look(&self) -> Request {

@@ -17,6 +17,7 @@ mod pages;
 mod request;
 mod retry_after;
 mod role_assignment;
+mod target;
 
 use std::collections::BTreeMap;
 
@@ -24,16 +25,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use crate::secrets::redact;
-pub use about::about;
+pub use about::{about, about_target};
 pub use failure::{Failure, REFUSED_URL};
 pub use pages::{MAX_PAGES, Page, Pages, items};
 pub use request::{Api, GraphPath, Method, ObjectId, Reply, Request, odata_key};
 pub use retry_after::{MOST as LONGEST_RETRY_AFTER, retry_after};
+pub use target::{ArmTarget, Target};
 
 use crate::{
-    blueprint::{Kind, Outputs, PlannedStep},
+    blueprint::{BadField, Kind, Outputs, Rendered},
     compare,
-    ids::{ApiVersion, ResourceId},
     secrets::{carried_within, is_secret_name},
     tenant::{Cause, FailureClass},
 };
@@ -132,21 +133,29 @@ pub trait Remains: Send + Sync {
     }
 }
 
-/// The step that a planned step's rendered fields describe, and what it told when it was last ready.
+/// The step that is to be carried out: what it is to bring about, which outputs it tells (name to JSON pointer), and what
+/// it told when it was last ready.
 ///
 /// # Errors
-/// A permanent [`Failure`] naming the field that is missing or has the wrong type.
-pub fn step(planned: &PlannedStep, fields: &Value, told: &Outputs) -> Result<Box<dyn Step>, Failure> {
-    let outputs = planned.outputs.clone();
-    Ok(match planned.kind {
-        Kind::Arm => Box::new(arm::Arm::new(fields, outputs)?),
-        Kind::ArmUpdate => Box::new(arm_update::ArmUpdate::new(fields, outputs)?),
-        Kind::RoleAssignment => Box::new(role_assignment::RoleAssignment::new(fields)?),
-        Kind::EntraApplication => Box::new(entra::Entry::application(fields, told)?),
-        Kind::ServicePrincipal => Box::new(entra::Entry::service_principal(fields, told)?),
-        Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(fields)?),
-        Kind::Check => Box::new(check::Check::new(fields, outputs)?),
-        Kind::Isolation => {
+/// A permanent [`Failure`] naming the field that can't be used, and for a proof of isolation, which asks more than one
+/// question.
+pub fn step(
+    rendered: &Rendered,
+    outputs: &BTreeMap<String, String>,
+    told: &Outputs,
+) -> Result<Box<dyn Step>, Failure> {
+    let outputs = outputs.clone();
+    Ok(match rendered {
+        Rendered::Arm(resource) => Box::new(arm::Arm::new(resource, outputs)?),
+        Rendered::ArmUpdate(update) => Box::new(arm_update::ArmUpdate::new(update, outputs)?),
+        Rendered::RoleAssignment(grant) => Box::new(role_assignment::RoleAssignment(grant.clone())),
+        Rendered::EntraApplication(application) => Box::new(entra::Entry::application(application, told)),
+        Rendered::ServicePrincipal(principal) => Box::new(entra::Entry::service_principal(principal, told)),
+        Rendered::FederatedCredential(credential) => {
+            Box::new(federated::FederatedCredential::new(credential)?)
+        }
+        Rendered::Check(check) => Box::new(check::Check::new(check, outputs)),
+        Rendered::Isolation(_) => {
             let message = "a proof of isolation asks more than one question";
             return Err(Cause::ours(FailureClass::Permanent, "no-question", message).into());
         }
@@ -158,43 +167,27 @@ pub fn step(planned: &PlannedStep, fields: &Value, told: &Outputs) -> Result<Box
 /// # Errors
 /// A permanent [`Failure`] if the target is not one that this kind writes.
 pub fn remains(kind: Kind, target: &Value, told: &Outputs) -> Result<Box<dyn Remains>, Failure> {
-    Ok(match kind {
-        Kind::Arm => Box::new(arm::ArmRemains::new(target)?),
-        Kind::ArmUpdate => Box::new(arm_update::UpdateRemains::new(target)?),
-        Kind::RoleAssignment => Box::new(role_assignment::RoleAssignment::new(target)?),
-        Kind::EntraApplication => Box::new(entra::Remnant::application(target, told)?),
-        Kind::ServicePrincipal => Box::new(entra::Remnant::service_principal(target, told)?),
-        Kind::FederatedCredential => Box::new(federated::FederatedCredential::new(target)?),
-        Kind::Check | Kind::Isolation => Box::new(check::Nothing),
+    Ok(match Target::read(kind, target)? {
+        Target::Arm(resource) => Box::new(arm::ArmRemains::new(resource)?),
+        Target::ArmUpdate(resource, undo) => Box::new(arm_update::UpdateRemains::new(resource, undo)?),
+        Target::RoleAssignment(grant) => Box::new(role_assignment::RoleAssignment(grant)),
+        Target::EntraApplication { unique_name, owner } => {
+            Box::new(entra::Remnant::application(&unique_name, owner, told))
+        }
+        Target::ServicePrincipal { app_id, owner } => {
+            Box::new(entra::Remnant::service_principal(&app_id, owner, told))
+        }
+        Target::FederatedCredential { application, name } => {
+            Box::new(federated::FederatedCredential::remembered(application, name)?)
+        }
+        Target::Nothing => Box::new(check::Nothing),
     })
 }
 
-/// A text field that a kind can't do without.
-fn text<'a>(fields: &'a Value, name: &str) -> Result<&'a str, Failure> {
-    fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(|| {
-        let message = format!("the step's field {name} is missing or is not a text");
-        Failure::from(Cause::ours(FailureClass::Permanent, "bad-field", message))
-    })
-}
-
-/// A field that is the id of a resource.
-fn resource_id(fields: &Value, name: &str) -> Result<ResourceId, Failure> {
-    text(fields, name)?.parse().map_err(|why| bad_field(name, why))
-}
-
-/// The field that says by which version of the API a resource is spoken to.
-fn api_version(fields: &Value) -> Result<ApiVersion, Failure> {
-    text(fields, "apiVersion")?.parse().map_err(|why| bad_field("apiVersion", why))
-}
-
-/// A field that is the id of an object in Graph.
-fn object_id(fields: &Value, name: &str) -> Result<ObjectId, Failure> {
-    let id = ObjectId::read(text(fields, name)?);
-    id.ok_or_else(|| bad_field(name, "an object's id is one segment of a path"))
-}
-
-fn bad_field(name: &str, why: impl std::fmt::Display) -> Failure {
-    Cause::ours(FailureClass::Permanent, "bad-field", format!("the step's field {name}: {why}")).into()
+impl From<BadField> for Failure {
+    fn from(bad: BadField) -> Self {
+        Cause::ours(FailureClass::Permanent, "bad-field", bad.to_string()).into()
+    }
 }
 
 /// What a step tells, read from the resource as Azure shows it. A pointer that leads nowhere is left out: whoever

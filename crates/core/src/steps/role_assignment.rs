@@ -6,11 +6,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Trace, Verdict, failure, items, request::odata_key,
-    resource_id, text,
+    Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, failure, items,
+    request::odata_key,
 };
 use crate::{
-    blueprint::{Outputs, role_assignment_name},
+    blueprint::{self, Outputs, role_assignment_name},
     compare::{same_id, same_role, same_word, text_at},
     ids::{ApiVersion, ResourceId},
 };
@@ -20,25 +20,13 @@ const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 
 /// The step, and what it left behind: both are known by the same three ids.
-pub(super) struct RoleAssignment {
-    scope: ResourceId,
-    role: String,
-    principal: String,
-}
+pub(super) struct RoleAssignment(pub(super) blueprint::RoleAssignment<String>);
 
 impl RoleAssignment {
-    pub(super) fn new(fields: &Value) -> Result<Self, Failure> {
-        Ok(Self {
-            scope: resource_id(fields, "scope")?,
-            role: text(fields, "roleDefinitionId")?.to_owned(),
-            principal: text(fields, "principalId")?.to_owned(),
-        })
-    }
-
     fn all_of_principal(&self) -> Request {
         let list = "/providers/Microsoft.Authorization/roleAssignments";
-        let filter = format!("principalId%20eq%20'{}'", odata_key(&self.principal));
-        Request::arm_of(Method::Get, &self.scope, list, &API_VERSION)
+        let filter = format!("principalId%20eq%20'{}'", odata_key(&self.0.principal_id));
+        Request::arm_of(Method::Get, &self.0.scope, list, &API_VERSION)
             .with_query("$filter", &filter)
             .every_page()
     }
@@ -63,21 +51,21 @@ impl RoleAssignment {
     /// The id of an assignment at this scope. What lies elsewhere is not what was looked for, whatever a list says of it.
     fn id_of(&self, assignment: &Value) -> Result<String, Failure> {
         let id = text_at(assignment, "/id");
-        let here = id.parse().is_ok_and(|id: ResourceId| self.scope.holds(&id));
+        let here = id.parse().is_ok_and(|id: ResourceId| self.0.scope.holds(&id));
         here.then(|| id.to_owned()).ok_or_else(|| Failure::nonsense("the assignment's id lies elsewhere"))
     }
 
     fn grants(&self, assignment: &Value) -> bool {
         let seen = |name: &str| text_at(assignment, &format!("/properties/{name}"));
-        same_id(seen("scope"), self.scope.as_str())
-            && same_word(seen("principalId"), &self.principal)
-            && same_role(seen("roleDefinitionId"), &self.role)
+        same_id(seen("scope"), self.0.scope.as_str())
+            && same_word(seen("principalId"), &self.0.principal_id)
+            && same_role(seen("roleDefinitionId"), &self.0.role_definition_id)
     }
 }
 
 impl Step for RoleAssignment {
     fn target(&self) -> Value {
-        json!({"scope": self.scope.as_str(), "roleDefinitionId": self.role, "principalId": self.principal})
+        Target::RoleAssignment(self.0.clone()).to_json()
     }
 
     fn look(&self) -> Request {
@@ -93,11 +81,12 @@ impl Step for RoleAssignment {
     }
 
     fn write(&self, _seen: Option<&Value>) -> Option<Request> {
-        let name = role_assignment_name(self.scope.as_str(), &self.principal, &self.role);
-        let id = self.scope.provided(ASSIGNMENTS, &name.to_string()).ok()?;
+        let name =
+            role_assignment_name(self.0.scope.as_str(), &self.0.principal_id, &self.0.role_definition_id);
+        let id = self.0.scope.provided(ASSIGNMENTS, &name.to_string()).ok()?;
         // With the principal's type given, Azure skips the directory look-up that a new principal fails.
         let properties = json!({
-            "roleDefinitionId": self.role, "principalId": self.principal, "principalType": "ServicePrincipal",
+            "roleDefinitionId": self.0.role_definition_id, "principalId": self.0.principal_id, "principalType": "ServicePrincipal",
         });
         Some(Request::arm(Method::Put, &id, &API_VERSION).with_body(json!({"properties": properties})))
     }
@@ -118,6 +107,6 @@ impl Remains for RoleAssignment {
     fn erase(&self, trace: &Trace) -> Option<Request> {
         let Trace::Present(told) = trace else { return None };
         let id: ResourceId = told.get("id")?.as_str()?.parse().ok()?;
-        self.scope.holds(&id).then(|| Request::arm(Method::Delete, &id, &API_VERSION))
+        self.0.scope.holds(&id).then(|| Request::arm(Method::Delete, &id, &API_VERSION))
     }
 }

@@ -1,9 +1,6 @@
 //! The document itself.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -11,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AccessCut, Action, Channel, DriftTold, External, Later, Notice, Placement, Proof, Retained, Spec,
-    StepRecord, Story, UnknownCodes,
+    AccessCut, Action, Channel, DriftTold, External, Later, Notice, PinnedPlan, Placement, Proof, Retained,
+    Spec, StepRecord, Story, UnknownCodes,
 };
 use crate::{
-    blueprint::{BlueprintRef, Outputs, Plan},
+    blueprint::{BlueprintRef, Outputs, RenderError, Rendered},
     ids::{StepName, TenantId},
 };
 
@@ -193,7 +190,7 @@ pub struct Tenant {
     /// Where it lives.
     pub placement: Placement,
     /// What it consists of; pinned, so that every copy of a document shares it.
-    pub plan: Arc<Plan>,
+    pub plan: PinnedPlan,
     /// The blueprints that it was moved away from, as long as something that they made may still be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<BlueprintRef>,
@@ -269,6 +266,18 @@ impl Tenant {
     /// What each ready step has told, as expressions see it.
     pub fn outputs(&self) -> BTreeMap<StepName, Outputs> {
         self.steps.iter().map(|(name, record)| (name.clone(), record.outputs.clone())).collect()
+    }
+
+    /// What a step is to bring about, with what the others have told: the same for whoever brings it about, watches over it
+    /// or proves it.
+    ///
+    /// # Errors
+    /// As for [`Plan::render`](crate::blueprint::Plan::render).
+    pub fn rendered(&self, step: &StepName) -> Result<Rendered, RenderError> {
+        let is_late = self.plan.steps.get(step).is_some_and(|planned| planned.desired.is_late());
+        // What all steps have told is costly to gather, and most steps are known as a whole.
+        let outputs = if is_late { self.outputs() } else { BTreeMap::new() };
+        self.plan.render(step, &outputs)
     }
 
     /// The blueprint that it is pinned to, and those of which something may still be there: what it is made of needs the

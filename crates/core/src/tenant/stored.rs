@@ -1,6 +1,7 @@
 //! The document as a store holds it: JSON of a bounded size, whose schema is looked at before anything else is believed.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Later, Tenant};
 use crate::ids::TenantId;
@@ -64,7 +65,7 @@ impl Tenant {
         let mut tenant = read?;
         // A document of our own is written as it was read, and nothing more has to be looked for.
         if serde_json::to_string(&tenant)?.as_bytes() != json {
-            tenant.later = Later::of(&serde_json::from_slice(json)?, &serde_json::to_value(&tenant)?);
+            tenant.later = Later::of(&serde_json::from_slice(json)?, &tenant.as_value()?);
         }
         Ok(tenant)
     }
@@ -83,9 +84,16 @@ impl Tenant {
         if self.later.is_empty() {
             return serde_json::to_string(self);
         }
-        let mut document = serde_json::to_value(self)?;
+        let mut document = self.as_value()?;
         self.later.put_back(&mut document);
         Ok(document.to_string())
+    }
+
+    /// The document as a value. Its plan is taken from what it is, not from its text: numbers would be read again.
+    fn as_value(&self) -> Result<Value, serde_json::Error> {
+        let mut document = serde_json::to_value(self)?;
+        document["plan"] = serde_json::to_value(&*self.plan)?;
+        Ok(document)
     }
 }
 

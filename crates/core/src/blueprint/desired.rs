@@ -1,0 +1,266 @@
+//! What a step is to bring about: one closed type for each kind of step.
+//!
+//! The same types serve twice. In a plan ([`Desired`] as it stands) a text or a body may have places that only Azure can
+//! tell; once a step's turn has come everything is known ([`Rendered`]).
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{Expr, Kind, Template};
+use crate::ids::{ApiVersion, ResourceId};
+
+/// What one step is to bring about. `T` is a text and `B` a body, each as far as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Desired<T = Expr<String>, B = Template> {
+    /// Any Azure Resource Manager resource.
+    Arm(ArmResource<B>),
+    /// A later change of a resource that another step made.
+    ArmUpdate(ArmUpdate<B>),
+    /// A role assignment.
+    RoleAssignment(RoleAssignment<T>),
+    /// An Entra application.
+    EntraApplication(EntraApplication<B>),
+    /// The service principal of an application.
+    ServicePrincipal(ServicePrincipal<T, B>),
+    /// A federated identity credential of an application.
+    FederatedCredential(FederatedCredential<T, B>),
+    /// A verification that changes nothing.
+    Check(ResourceCheck<B>),
+    /// The proof that only the tenant reaches what the other steps made.
+    Isolation(IsolationProof<B>),
+}
+
+/// A step with everything evaluated.
+pub type Rendered = Desired<String, Value>;
+
+/// A resource of Azure Resource Manager.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmResource<B> {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its type, e.g. `Microsoft.Storage/storageAccounts`.
+    pub resource_type: String,
+    /// By which version of the API it is spoken to.
+    pub api_version: ApiVersion,
+    /// The body that is written.
+    pub body: B,
+}
+
+/// A change of a resource that another step made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmUpdate<B> {
+    /// The resource, with the whole merged body.
+    pub resource: ArmResource<B>,
+    /// The whole body that removal puts back; without it, removal leaves the resource to its own step.
+    pub undo: Option<B>,
+}
+
+/// One principal, one role, one scope.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoleAssignment<T> {
+    /// The resource at which the role is granted.
+    pub scope: ResourceId,
+    /// The id of the role definition.
+    pub role_definition_id: T,
+    /// The object id of the principal.
+    pub principal_id: T,
+}
+
+/// An Entra application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntraApplication<B> {
+    /// The alternate key by which it is found.
+    pub unique_name: String,
+    /// The body that is written.
+    pub body: B,
+}
+
+/// The service principal of an application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServicePrincipal<T, B> {
+    /// The application's client id.
+    pub app_id: T,
+    /// The body that is written.
+    pub body: B,
+}
+
+/// A federated identity credential of an application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FederatedCredential<T, B> {
+    /// The application's object id.
+    pub application: T,
+    /// Its name within the application.
+    pub name: String,
+    /// The body that is written.
+    pub body: B,
+}
+
+/// A verification of a resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceCheck<B> {
+    /// The resource that is read.
+    pub id: ResourceId,
+    /// By which version of the API.
+    pub api_version: ApiVersion,
+    /// JSON pointer to expected value, for each place that is compared.
+    pub expect: B,
+}
+
+/// A proof of isolation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct IsolationProof<B> {
+    /// Whether what can't be read is no obstacle (`accept: inconclusive`).
+    pub accepts_inconclusive: bool,
+    /// What is called to try the isolation out; without it, it is judged by settings alone.
+    pub probe: Option<ProbeCall<B>>,
+}
+
+/// The call by which isolation is tried out. Its members are texts, and no text counts as an empty one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProbeCall<B> {
+    /// The address of the service.
+    pub url: B,
+    /// For which scope a token is asked for.
+    pub scope: B,
+    /// The client id of the application that calls.
+    pub client_id: B,
+    /// What is sent.
+    pub body: Option<B>,
+}
+
+/// A text or a body, as far as it is known.
+pub trait Part {
+    /// The value with null wherever only Azure can tell.
+    fn known(&self) -> Cow<'_, Value>;
+}
+
+impl Part for String {
+    fn known(&self) -> Cow<'_, Value> {
+        Cow::Owned(Value::String(self.clone()))
+    }
+}
+
+impl Part for Value {
+    fn known(&self) -> Cow<'_, Value> {
+        Cow::Borrowed(self)
+    }
+}
+
+/// Turns the parts of a step into others, each named by its JSON pointer into the step's fields.
+pub(super) trait Fill<T, B> {
+    /// What a text becomes.
+    type Text;
+    /// What a body becomes.
+    type Body;
+    /// Why it can't become that.
+    type Error;
+
+    /// Turns a text into another.
+    fn text(&mut self, at: &'static str, text: &T) -> Result<Self::Text, Self::Error>;
+    /// Turns a body into another.
+    fn body(&mut self, at: &'static str, body: &B) -> Result<Self::Body, Self::Error>;
+}
+
+impl<T, B> Desired<T, B> {
+    /// The kind of step.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Arm(_) => Kind::Arm,
+            Self::ArmUpdate(_) => Kind::ArmUpdate,
+            Self::RoleAssignment(_) => Kind::RoleAssignment,
+            Self::EntraApplication(_) => Kind::EntraApplication,
+            Self::ServicePrincipal(_) => Kind::ServicePrincipal,
+            Self::FederatedCredential(_) => Kind::FederatedCredential,
+            Self::Check(_) => Kind::Check,
+            Self::Isolation(_) => Kind::Isolation,
+        }
+    }
+
+    /// The Azure resource that the step reads or writes; none for a role assignment, which is known by what it grants, and
+    /// for objects in Entra.
+    pub fn resource_id(&self) -> Option<&ResourceId> {
+        match self {
+            Self::Arm(resource) => Some(&resource.id),
+            Self::ArmUpdate(update) => Some(&update.resource.id),
+            Self::Check(check) => Some(&check.id),
+            Self::RoleAssignment(_)
+            | Self::EntraApplication(_)
+            | Self::ServicePrincipal(_)
+            | Self::FederatedCredential(_)
+            | Self::Isolation(_) => None,
+        }
+    }
+
+    /// The body that the step writes, if it writes one.
+    pub fn body(&self) -> Option<&B> {
+        match self {
+            Self::Arm(resource) => Some(&resource.body),
+            Self::ArmUpdate(update) => Some(&update.resource.body),
+            Self::EntraApplication(application) => Some(&application.body),
+            Self::ServicePrincipal(principal) => Some(&principal.body),
+            Self::FederatedCredential(credential) => Some(&credential.body),
+            Self::RoleAssignment(_) | Self::Check(_) | Self::Isolation(_) => None,
+        }
+    }
+
+    /// The same step with other parts, visited in the order of their pointers within each kind.
+    pub(super) fn fill<F: Fill<T, B>>(&self, fill: &mut F) -> Result<Desired<F::Text, F::Body>, F::Error> {
+        Ok(match self {
+            Self::Arm(resource) => Desired::Arm(resource.fill(fill)?),
+            Self::ArmUpdate(update) => Desired::ArmUpdate(ArmUpdate {
+                resource: update.resource.fill(fill)?,
+                undo: update.undo.as_ref().map(|undo| fill.body("/undo", undo)).transpose()?,
+            }),
+            Self::RoleAssignment(grant) => Desired::RoleAssignment(RoleAssignment {
+                scope: grant.scope.clone(),
+                principal_id: fill.text("/principalId", &grant.principal_id)?,
+                role_definition_id: fill.text("/roleDefinitionId", &grant.role_definition_id)?,
+            }),
+            Self::EntraApplication(application) => Desired::EntraApplication(EntraApplication {
+                unique_name: application.unique_name.clone(),
+                body: fill.body("/body", &application.body)?,
+            }),
+            Self::ServicePrincipal(principal) => Desired::ServicePrincipal(ServicePrincipal {
+                app_id: fill.text("/appId", &principal.app_id)?,
+                body: fill.body("/body", &principal.body)?,
+            }),
+            Self::FederatedCredential(credential) => Desired::FederatedCredential(FederatedCredential {
+                application: fill.text("/application", &credential.application)?,
+                name: credential.name.clone(),
+                body: fill.body("/body", &credential.body)?,
+            }),
+            Self::Check(check) => Desired::Check(ResourceCheck {
+                id: check.id.clone(),
+                api_version: check.api_version.clone(),
+                expect: fill.body("/expect", &check.expect)?,
+            }),
+            Self::Isolation(proof) => Desired::Isolation(IsolationProof {
+                accepts_inconclusive: proof.accepts_inconclusive,
+                probe: proof.probe.as_ref().map(|probe| probe.fill(fill)).transpose()?,
+            }),
+        })
+    }
+}
+
+impl<B> ArmResource<B> {
+    fn fill<T, F: Fill<T, B>>(&self, fill: &mut F) -> Result<ArmResource<F::Body>, F::Error> {
+        Ok(ArmResource {
+            id: self.id.clone(),
+            resource_type: self.resource_type.clone(),
+            api_version: self.api_version.clone(),
+            body: fill.body("/body", &self.body)?,
+        })
+    }
+}
+
+impl<B> ProbeCall<B> {
+    fn fill<T, F: Fill<T, B>>(&self, fill: &mut F) -> Result<ProbeCall<F::Body>, F::Error> {
+        Ok(ProbeCall {
+            body: self.body.as_ref().map(|body| fill.body("/probe/body", body)).transpose()?,
+            client_id: fill.body("/probe/clientId", &self.client_id)?,
+            scope: fill.body("/probe/scope", &self.scope)?,
+            url: fill.body("/probe/url", &self.url)?,
+        })
+    }
+}

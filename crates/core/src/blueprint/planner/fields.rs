@@ -1,0 +1,169 @@
+//! The fields of each kind of step, as one tenant has them.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    super::{
+        Kind, ResourceType,
+        body::{self, Filled, Marks},
+        file::Step,
+        identity::Identities,
+        tree::Node,
+    },
+    Planner,
+};
+
+impl Planner<'_> {
+    /// The step's fields as documents have them.
+    pub(super) fn layout(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
+        match step.kind {
+            Kind::Arm => self.arm(step, step.keys.get("body"), None, filled),
+            Kind::ArmUpdate => self.arm_update(step, filled),
+            Kind::RoleAssignment => self.members(
+                step,
+                &[("scope", "scope"), ("role", "roleDefinitionId"), ("principal", "principalId")],
+                filled,
+            ),
+            Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential => {
+                self.entra(step, filled)
+            }
+            Kind::Check => self.check(step, filled),
+            Kind::Isolation => Some(self.proof(step, filled)),
+        }
+    }
+
+    /// Fields of an arm step; `undo` is a second body for the same resource.
+    fn arm(
+        &self,
+        step: &Step,
+        body: Option<&Node>,
+        undo: Option<&Node>,
+        filled: &mut Filled,
+    ) -> Option<Value> {
+        let changes = step.kind == Kind::ArmUpdate;
+        let base = if changes { self.blueprint.file.step(step.target("of")?)? } else { step };
+        let id = self.known.get(&base.name)?.get("id")?.clone();
+        let written = base.text("type").unwrap_or_default();
+        let row = ResourceType::find(written);
+        let of = row.map_or(written, |row| row.name);
+        let version = base.text("apiVersion").or(row.map(|row| row.api_version)).unwrap_or_default();
+        let marks = Marks::new(self.subject);
+        let location = base.keys.get("location").and_then(Node::text);
+        let mut fields = json!({"id": id, "type": of, "apiVersion": version});
+        for (field, node) in [("body", body), ("undo", undo)] {
+            if node.is_some() || field == "body" {
+                let pointer = format!("/{field}");
+                let mut whole = body::fill(node, &pointer, &self.scope, filled);
+                body::complete(&mut whole, row, location, &pointer, &marks, &self.scope, filled);
+                fields[field] = whole;
+            }
+        }
+        Some(fields)
+    }
+
+    fn arm_update(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
+        let base = self.blueprint.file.step(step.target("of")?)?;
+        if !self.included.contains(base.name.as_str()) {
+            let why = format!("step {} is left out for this tenant; give both the same `when`", base.name);
+            self.fault(&format!("step {}", step.name), "/of", "left-out", &why);
+            return None;
+        }
+        let laid = |over: Option<&Node>| match (base.keys.get("body"), over) {
+            (Some(below), Some(over)) => Some(below.overlaid(over)),
+            (below, over) => over.or(below).cloned(),
+        };
+        let body = laid(step.keys.get("body"));
+        let undo = step.keys.get("undo").and_then(|undo| laid(Some(undo)));
+        self.arm(step, body.as_ref(), undo.as_ref(), filled)
+    }
+
+    /// Fields that are taken over one by one under other names.
+    fn members(&self, step: &Step, members: &[(&str, &str)], filled: &mut Filled) -> Option<Value> {
+        let mut fields = Map::new();
+        for (written, planned) in members {
+            let value = body::fill(step.keys.get(*written), &format!("/{planned}"), &self.scope, filled);
+            fields.insert((*planned).to_owned(), value);
+        }
+        Some(Value::Object(fields))
+    }
+
+    fn entra(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
+        let mut fields = Map::new();
+        if let Some(of) = step.target("of") {
+            if !self.included.contains(of) {
+                let why = format!("step {of} is left out for this tenant; give both the same `when`");
+                self.fault(&format!("step {}", step.name), "/of", "left-out", &why);
+                return None;
+            }
+            let (field, output) =
+                if step.kind == Kind::ServicePrincipal { ("appId", "appId") } else { ("application", "id") };
+            fields.insert(field.into(), Value::Null);
+            filled.late.insert(format!("/{field}"), format!("{{{{ steps.{of}.{output} }}}}"));
+        }
+        let identities = Identities { subject: self.subject, scope: &self.scope, known: &self.known };
+        let name = match step.kind {
+            Kind::EntraApplication => Some(("uniqueName", identities.application_name(step))),
+            Kind::FederatedCredential => Some(("name", identities.credential_name(step))),
+            Kind::Arm
+            | Kind::ArmUpdate
+            | Kind::RoleAssignment
+            | Kind::ServicePrincipal
+            | Kind::Check
+            | Kind::Isolation => None,
+        };
+        match name {
+            Some((field, Ok(name))) => {
+                fields.insert(field.into(), name.into());
+            }
+            Some((field, Err(why))) => filled.faults.push((format!("/{field}"), why)),
+            None => {}
+        }
+        let mut body = body::fill(step.keys.get("body"), "/body", &self.scope, filled);
+        if step.kind != Kind::FederatedCredential {
+            body::label(&mut body, &Marks::new(self.subject), filled);
+        }
+        fields.insert("body".into(), body);
+        Some(Value::Object(fields))
+    }
+
+    fn check(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
+        let base = step.target("of").and_then(|of| self.blueprint.file.step(of));
+        let id = match base {
+            Some(base) => self.known.get(&base.name).and_then(|known| known.get("id")).cloned(),
+            None => Some(body::fill(step.keys.get("id"), "/id", &self.scope, filled)),
+        };
+        let Some(Value::String(id)) = id else {
+            self.fault(
+                &format!("step {}", step.name),
+                "",
+                "no-identity",
+                "what it looks at is left out for this tenant",
+            );
+            return None;
+        };
+        let row = ResourceType::of_id(&id);
+        let version = step
+            .text("apiVersion")
+            .or_else(|| base.and_then(|base| base.text("apiVersion")))
+            .or(row.map(|row| row.api_version));
+        let Some(version) = version else {
+            self.fault(
+                &format!("step {}", step.name),
+                "",
+                "no-api-version",
+                "give `apiVersion` for this resource",
+            );
+            return None;
+        };
+        let expect = body::fill(step.keys.get("expect"), "/expect", &self.scope, filled);
+        Some(json!({"id": id, "apiVersion": version, "expect": expect}))
+    }
+
+    fn proof(&self, step: &Step, filled: &mut Filled) -> Value {
+        let fields = ["accept", "probe"].into_iter().filter_map(|name| {
+            let node = step.keys.get(name)?;
+            Some((name.to_owned(), body::fill(Some(node), &format!("/{name}"), &self.scope, filled)))
+        });
+        Value::Object(fields.collect())
+    }
+}
