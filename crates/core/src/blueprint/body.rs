@@ -103,18 +103,27 @@ fn fill_key(text: &str, pointer: &str, scope: &Scope, filled: &mut Filled) -> St
     text.to_owned()
 }
 
+/// What an ARM resource has beside its own body.
+pub(super) struct Frame<'a> {
+    /// What is known of its type, if anything is.
+    pub(super) row: Option<&'a ResourceType>,
+    /// The location that the blueprint writes; without one it is the stamp's.
+    pub(super) location: Option<&'a str>,
+    /// The marks of ownership.
+    pub(super) marks: &'a Marks,
+}
+
 /// Adds location and ownership tags to the body of an ARM resource.
 ///
 /// The request's tags give way to the blueprint's, and both to the marks of ownership.
 pub(super) fn complete(
     body: &mut Value,
-    row: Option<&ResourceType>,
-    location: Option<&str>,
     pointer: &str,
-    marks: &Marks,
+    frame: &Frame<'_>,
     scope: &Scope,
     filled: &mut Filled,
 ) {
+    let Frame { row, location, marks } = *frame;
     let Some(members) = body.as_object_mut() else { return };
     ["location", "tags"].iter().for_each(|name| spell(members, name, pointer, filled));
     if let Some(text) = location {

@@ -136,7 +136,7 @@ impl<'a> Glance<'a> {
         }
     }
 
-    fn item(&self, path: &str, wanted: Value, seen: Value, severity: DriftClass, remedy: Remedy) -> Item {
+    fn item(&self, path: &str, (wanted, seen): (Value, Value), severity: DriftClass, remedy: Remedy) -> Item {
         Item {
             step: self.name.clone(),
             resource: self.resource(),
@@ -156,26 +156,27 @@ impl<'a> Glance<'a> {
         let wanted = self.rendered.body().and_then(|body| compare::at(body, path));
         let class = class_of_difference(path, wanted);
         let (wanted, seen) = (shown(path, wanted), shown(path, compare::at(&reply.body, path)));
-        self.item(path, wanted, seen, class, Remedy::Write)
+        self.item(path, (wanted, seen), class, Remedy::Write)
     }
 
     fn absent(&self) -> Item {
         let class = class_of_absence(self.kind(), ResourceType::type_of_id(&self.resource()).as_deref());
         let wanted = Value::String("there".to_owned());
-        self.item(&self.resource(), wanted, Value::Null, class, Remedy::Remake)
+        self.item(&self.resource(), (wanted, Value::Null), class, Remedy::Remake)
     }
 
     fn broken(&self, why: &str) -> Item {
         let seen = shown("", Some(&Value::String(why.to_owned())));
         let wanted = Value::String("working".to_owned());
-        self.item(&self.resource(), wanted, seen, DriftClass::Availability, Remedy::Person)
+        self.item(&self.resource(), (wanted, seen), DriftClass::Availability, Remedy::Person)
     }
 
     /// Its marks are another's, or gone: it is never changed.
     fn foreign(&self, reply: &Reply) -> Item {
         let owner = self.step.target().get("owner").cloned();
         let seen = shown("/tags", compare::member(&reply.body, "tags"));
-        self.item("/tags", shown("/tags", owner.as_ref()), seen, DriftClass::Isolation, Remedy::Person)
+        let owner = shown("/tags", owner.as_ref());
+        self.item("/tags", (owner, seen), DriftClass::Isolation, Remedy::Person)
     }
 
     /// What a check expects and does not see.
@@ -189,7 +190,7 @@ impl<'a> Glance<'a> {
             .map(|(path, wanted)| {
                 let seen = compare::at(&reply.body, path);
                 let (wanted, seen) = (shown(path, Some(wanted)), shown(path, seen));
-                self.item(path, wanted, seen, class_of(path), Remedy::Person)
+                self.item(path, (wanted, seen), class_of(path), Remedy::Person)
             })
             .collect()
     }
@@ -207,7 +208,7 @@ impl<'a> Glance<'a> {
             let path = self.pointers.get(name).cloned().unwrap_or_else(|| format!("/{name}"));
             if let Some(recorded) = self.recorded.get(name).filter(|recorded| !same(&path, recorded, seen)) {
                 let (recorded, seen) = (shown(&path, Some(recorded)), shown(&path, Some(seen)));
-                items.push(self.item(&path, recorded, seen, class_of(&path), Remedy::Remake));
+                items.push(self.item(&path, (recorded, seen), class_of(&path), Remedy::Remake));
             }
         }
         items
@@ -220,7 +221,7 @@ impl<'a> Glance<'a> {
         let rows = NEVER.iter().filter(|(kind, path)| *kind == self.kind() && full(path));
         rows.map(|(_, path)| {
             let seen = shown(path, compare::at(&reply.body, path));
-            self.item(path, json!([]), seen, class_of(path), Remedy::Person)
+            self.item(path, (json!([]), seen), class_of(path), Remedy::Person)
         })
         .collect()
     }

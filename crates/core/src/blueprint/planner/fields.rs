@@ -49,12 +49,13 @@ impl Planner<'_> {
         let version = base.text("apiVersion").or(row.map(|row| row.api_version)).unwrap_or_default();
         let marks = Marks::new(self.subject);
         let location = base.keys.get("location").and_then(Node::text);
+        let frame = body::Frame { row, location, marks: &marks };
         let mut fields = json!({"id": id, "type": of, "apiVersion": version});
         for (field, node) in [("body", body), ("undo", undo)] {
             if node.is_some() || field == "body" {
                 let pointer = format!("/{field}");
                 let mut whole = body::fill(node, &pointer, &self.scope, filled);
-                body::complete(&mut whole, row, location, &pointer, &marks, &self.scope, filled);
+                body::complete(&mut whole, &pointer, &frame, &self.scope, filled);
                 fields[field] = whole;
             }
         }
