@@ -9,7 +9,7 @@
 
 #[path = "../../tests/suite/bad_inputs/case.rs"]
 mod case;
-#[path = "../../tests/suite/bad_inputs/messages.rs"]
+#[path = "../../tests/suite/bad_inputs/messages/mod.rs"]
 mod messages;
 #[path = "../../tests/suite/bad_inputs/names.rs"]
 mod names;

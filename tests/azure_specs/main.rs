@@ -15,7 +15,7 @@
 #[path = "../suite/testkit/mod.rs"]
 mod testkit;
 
-#[path = "../suite/infra/bicep.rs"]
+#[path = "../suite/infra/bicep/mod.rs"]
 #[allow(dead_code, reason = "tests/suite/infra takes more of it")]
 mod bicep;
 mod coverage;

@@ -2,10 +2,16 @@
 //!
 //! The source is read as text. Code under `#[cfg(test)]` stands at a file's end and is not looked at.
 
+mod source;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+};
+
+use source::{
+    CORE, SIMULATED_AZURE, Source, core, functions, read, root, simulated_azure, sources, sources_in, used_by,
 };
 
 /// The floors of the program, from the highest to the lowest. A part uses itself and what stands below it, nothing
@@ -123,20 +129,6 @@ const IMPURE: [&str; 12] = [
 
 const MAX_FILE_LINES: usize = 450;
 const MAX_FUNCTION_LINES: usize = 80;
-
-/// A source file: its path below `src`, and its code without comments and tests.
-struct Source {
-    path: String,
-    text: String,
-    code: String,
-}
-
-impl Source {
-    /// The part that it belongs to: the module right below the crate's root.
-    fn part(&self) -> &str {
-        self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
-    }
-}
 
 #[test]
 fn a_part_uses_only_what_stands_below_it() {
@@ -285,124 +277,4 @@ fn the_crate_documentation_names_every_folder() {
         let missing: BTreeSet<_> = folders.filter(|folder| !named(folder)).collect();
         assert!(missing.is_empty(), "{folder}/lib.rs is the map; it does not name {missing:?}");
     }
-}
-
-#[test]
-fn the_reader_of_imports_sees_all_forms() {
-    let code = "use crate::{\n    ids::TenantId,\n    steps::{self, Api},\n    tenant,\n};\nuse crate::ports;\n\
-                fn f() -> crate::reconciler::Progress { tenantry::cli::run() }";
-    let seen: Vec<_> = used_by(code).into_iter().collect();
-    assert_eq!(seen, ["cli", "ids", "ports", "reconciler", "steps", "tenant"]);
-}
-
-/// The parts that a piece of code names, behind `crate::` or, in the binary, behind the crate's name.
-fn used_by(code: &str) -> BTreeSet<String> {
-    let mut used = BTreeSet::new();
-    for behind in ["crate::", "tenantry::"].into_iter().flat_map(|root| code.split(root).skip(1)) {
-        match behind.trim_start().strip_prefix('{') {
-            Some(list) => used.extend(members(list).into_iter().map(first_word)),
-            None => _ = used.insert(first_word(behind)),
-        }
-    }
-    used.retain(|part| !part.is_empty());
-    used
-}
-
-/// The members of a list in braces, up to the brace that closes it.
-fn members(list: &str) -> Vec<&str> {
-    let (mut members, mut depth, mut start) = (Vec::new(), 0_usize, 0);
-    for (at, character) in list.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                members.push(&list[start..at]);
-                break;
-            }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                members.push(&list[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    members
-}
-
-fn first_word(text: &str) -> String {
-    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-}
-
-/// Every function with its length in lines, as rustfmt lays it out: it ends with a brace as deep as its beginning.
-fn functions(text: &str) -> Vec<(String, usize)> {
-    let lines: Vec<&str> = text.lines().collect();
-    let mut functions = Vec::new();
-    for (number, line) in lines.iter().enumerate() {
-        let words = line.trim_start();
-        let depth = line.len() - words.len();
-        let before = words.split("fn ").next().unwrap_or_default();
-        let is_head = words.contains("fn ")
-            && before
-                .split_whitespace()
-                .all(|word| ["pub", "const", "async", "unsafe"].contains(&word) || word.starts_with("pub("));
-        if !is_head || words.ends_with('}') || words.ends_with(';') {
-            continue;
-        }
-        let end = format!("{}}}", " ".repeat(depth));
-        let length = lines.iter().skip(number).position(|line| *line == end).unwrap_or_default() + 1;
-        functions.push((first_word(words.split("fn ").nth(1).unwrap_or_default()), length));
-    }
-    functions
-}
-
-/// What is decided.
-const CORE: &str = "crates/core/src";
-const SIMULATED_AZURE: &str = "crates/azure-sim/src";
-
-fn sources() -> Vec<Source> {
-    sources_in(&root().join("src"))
-}
-
-fn core() -> Vec<Source> {
-    sources_in(&root().join(CORE))
-}
-
-fn simulated_azure() -> Vec<Source> {
-    sources_in(&root().join(SIMULATED_AZURE))
-}
-
-fn sources_in(folder: &Path) -> Vec<Source> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = read(&path);
-                let code = code_of(&text);
-                let path = path.strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
-                found.push(Source { path, text, code });
-            }
-        }
-    }
-    assert!(!found.is_empty(), "{} has no source", folder.display());
-    found.sort_by(|one, other| one.path.cmp(&other.path));
-    found
-}
-
-/// The code without its tests; comments are blank lines, so that numbers stay right.
-fn code_of(text: &str) -> String {
-    let own = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let code = own.lines().map(|line| line.split("//").next().unwrap_or_default());
-    code.collect::<Vec<_>>().join("\n")
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

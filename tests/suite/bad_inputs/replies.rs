@@ -52,11 +52,13 @@ type Row = (u32, &'static str, Kind, Value, &'static str, &'static str);
 const NONSENSE: &str = "unexpected-answer";
 
 fn rows() -> Vec<Row> {
-    let (app, principal) = (Kind::EntraApplication, Kind::ServicePrincipal);
-    let seen = |kind| example(kind).seen;
+    shapes().into_iter().chain(identities()).collect()
+}
+
+/// Answers that are none.
+fn shapes() -> Vec<Row> {
+    let app = Kind::EntraApplication;
     let error = json!({"error": {"code": "InternalServerError", "message": "Something broke."}});
-    let other_tags = json!(["tenantry-deployment:prod", "tenantry-tenant:fabrikam"]);
-    let strangers = "foreign: somebody else: it lacks tenantry's tags";
     vec![
         (131, "HTML, which the wire hands on as nothing", Kind::Arm, Value::Null, NONSENSE, NONSENSE),
         (131, "200 with an error in it", Kind::Arm, error.clone(), NONSENSE, NONSENSE),
@@ -72,6 +74,16 @@ fn rows() -> Vec<Row> {
             NONSENSE,
             NONSENSE,
         ),
+    ]
+}
+
+/// Answers about something else.
+fn identities() -> Vec<Row> {
+    let (app, principal) = (Kind::EntraApplication, Kind::ServicePrincipal);
+    let seen = |kind| example(kind).seen;
+    let other_tags = json!(["tenantry-deployment:prod", "tenantry-tenant:fabrikam"]);
+    let strangers = "foreign: somebody else: it lacks tenantry's tags";
+    vec![
         (
             132,
             "two applications for one name",

@@ -69,78 +69,76 @@ pub(crate) fn examples() -> Vec<Example> {
     resources().into_iter().chain(identities()).collect()
 }
 
+/// The fields of a resource.
+fn arm(of: &str, id: &str, properties: &Value) -> Value {
+    let body = json!({"location": "westeurope", "tags": tags(), "properties": properties});
+    json!({"id": id, "type": of, "apiVersion": "2024-10-01", "body": body})
+}
+
+/// How Azure shows a resource of these fields, with more properties.
+fn shown(fields: &Value, more: &Value) -> Value {
+    let mut seen = fields["body"].clone();
+    seen["id"] = fields["id"].clone();
+    for (name, value) in more.as_object().unwrap() {
+        seen["properties"][name] = value.clone();
+    }
+    seen
+}
+
 fn resources() -> Vec<Example> {
-    let endpoint = format!("{GROUP}/providers/{ML}/mlw-1/onlineEndpoints/ep-1");
-    let arm = |of: &str, id: &str, properties: Value| json!({"id": id, "type": of, "apiVersion": "2024-10-01", "body": {"location": "westeurope", "tags": tags(), "properties": properties}});
-    let shown = |fields: &Value, more: Value| {
-        let mut seen = fields["body"].clone();
-        seen["id"] = fields["id"].clone();
-        for (name, value) in more.as_object().unwrap() {
-            seen["properties"][name] = value.clone();
-        }
-        seen
-    };
-    let storage = arm(
-        "Microsoft.Storage/storageAccounts",
-        &format!("{GROUP}/providers/Microsoft.Storage/storageAccounts/st1"),
-        json!({"allowSharedKeyAccess": false}),
-    );
-    let workspace =
-        arm(ML, &format!("{GROUP}/providers/{ML}/mlw-1"), json!({"publicNetworkAccess": "Disabled"}));
-    let vault = arm(
-        "Microsoft.KeyVault/vaults",
-        &format!("{GROUP}/providers/Microsoft.KeyVault/vaults/kv1"),
-        json!({"enableRbacAuthorization": true}),
-    );
-    let account = arm(
-        "Microsoft.CognitiveServices/accounts",
-        &format!("{GROUP}/providers/Microsoft.CognitiveServices/accounts/ai1"),
-        json!({"disableLocalAuth": true}),
-    );
-    let private = arm(
-        "Microsoft.Network/privateEndpoints",
-        &format!("{GROUP}/providers/Microsoft.Network/privateEndpoints/pe1"),
-        json!({"subnet": {"id": "/subscriptions/Sub-1/resourceGroups/Net/providers/Microsoft.Network/virtualNetworks/Hub/subnets/Private"}}),
-    );
-    let online = arm(&format!("{ML}/onlineEndpoints"), &endpoint, json!({"authMode": "AADToken"}));
-    let mut traffic = arm(
-        &format!("{ML}/onlineEndpoints"),
-        &endpoint,
-        json!({"authMode": "AADToken", "traffic": {"blue": 100}}),
-    );
-    traffic["undo"] = json!({"location": "westeurope", "tags": tags(), "properties": {"authMode": "AADToken", "traffic": {}}});
     let done = json!({"provisioningState": "Succeeded", "url": "https://told"});
-    vec![
-        example("arm: a storage account", Kind::Arm, &storage, shown(&storage, done.clone())),
-        example(
+    let simple = [
+        (
+            "arm: a storage account",
+            "Microsoft.Storage/storageAccounts",
+            "st1",
+            json!({"allowSharedKeyAccess": false}),
+        ),
+        (
             "arm: a workspace, purged as it is deleted",
-            Kind::Arm,
-            &workspace,
-            shown(&workspace, done.clone()),
+            ML,
+            "mlw-1",
+            json!({"publicNetworkAccess": "Disabled"}),
         ),
-        example(
+        (
             "arm: a key vault, kept by Azure after deletion",
-            Kind::Arm,
-            &vault,
-            shown(&vault, done.clone()),
+            "Microsoft.KeyVault/vaults",
+            "kv1",
+            json!({"enableRbacAuthorization": true}),
         ),
-        example(
+        (
             "arm: an account of an AI service, kept by Azure after deletion under its group",
-            Kind::Arm,
-            &account,
-            shown(&account, done.clone()),
+            "Microsoft.CognitiveServices/accounts",
+            "ai1",
+            json!({"disableLocalAuth": true}),
         ),
-        example(
+        (
             "arm: a private endpoint, whose network is changed one at a time",
-            Kind::Arm,
-            &private,
-            shown(&private, done.clone()),
+            "Microsoft.Network/privateEndpoints",
+            "pe1",
+            json!({"subnet": {"id": "/subscriptions/Sub-1/resourceGroups/Net/providers/Microsoft.Network/virtualNetworks/Hub/subnets/Private"}}),
         ),
+    ];
+    let simple = simple.into_iter().map(|(name, of, last, properties)| {
+        let fields = arm(of, &format!("{GROUP}/providers/{of}/{last}"), &properties);
+        example(name, Kind::Arm, &fields, shown(&fields, &done))
+    });
+    simple.chain(endpoints(&done)).collect()
+}
+
+/// An endpoint, and its traffic, which is a step of its own.
+fn endpoints(done: &Value) -> [Example; 2] {
+    let (of, id) =
+        (format!("{ML}/onlineEndpoints"), format!("{GROUP}/providers/{ML}/mlw-1/onlineEndpoints/ep-1"));
+    let online = arm(&of, &id, &json!({"authMode": "AADToken"}));
+    let mut traffic = arm(&of, &id, &json!({"authMode": "AADToken", "traffic": {"blue": 100}}));
+    traffic["undo"] = json!({"location": "westeurope", "tags": tags(), "properties": {"authMode": "AADToken", "traffic": {}}});
+    [
         example(
             "arm: an endpoint, whose traffic is another step's",
             Kind::Arm,
             &online,
-            shown(&online, json!({"traffic": {"blue": 100}, "url": "https://told"})),
+            shown(&online, &json!({"traffic": {"blue": 100}, "url": "https://told"})),
         ),
         example("arm-update: the endpoint's traffic", Kind::ArmUpdate, &traffic, shown(&traffic, done)),
     ]

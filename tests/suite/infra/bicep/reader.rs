@@ -1,165 +1,21 @@
-//! A reader of the part of Bicep that infra/ is written in: declarations as a tree. It judges no types; what it does not
-//! know it refuses, with the line.
+//! Reads the text of a file, token by token.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a question about one kind of expression has no answer from others"
-)]
+use super::*;
 
-/// An expression.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Expr {
-    /// A text: what is written, and what is put in between.
-    Text(Vec<Part>),
-    /// A number or a boolean, as it is written.
-    Literal(String),
-    Null,
-    Name(String),
-    Member(Box<Self>, String),
-    Index(Box<Self>, Box<Self>),
-    Call(Box<Self>, Vec<Self>),
-    Array(Vec<Self>),
-    Object(Object),
-    /// One element for each: the names of element and index, what is gone through, the element.
-    For(Vec<String>, Box<Self>, Box<Self>),
-    /// One or the other.
-    Choice(Box<Self>, Box<Self>, Box<Self>),
-    /// Two sides of an operator.
-    Sides(Box<Self>, Box<Self>),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Part {
-    Plain(String),
-    Hole(Expr),
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Object {
-    pub(crate) members: Vec<(Expr, Expr)>,
-    /// Resources inside of a resource.
-    pub(crate) nested: Vec<Declaration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Scope,
-    Using,
-    Param,
-    Var,
-    Resource,
-    Module,
-    Output,
-}
-
-/// `kind name 'of' = body`, with what stands around it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Declaration {
-    pub(crate) kind: Kind,
-    pub(crate) name: String,
-    /// A resource's type and version, a module's file, a parameter's or output's type.
-    pub(crate) of: String,
-    pub(crate) existing: bool,
-    pub(crate) condition: Option<Expr>,
-    pub(crate) body: Option<Expr>,
-    pub(crate) decorators: Vec<Expr>,
-}
-
-impl Expr {
-    /// A text without holes.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(parts) => match parts.as_slice() {
-                [] => Some(""),
-                [Part::Plain(text)] => Some(text),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// The member of an object; of a loop's element, too.
-    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
-        let object = self.object()?;
-        object.members.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
-    }
-
-    /// Members one below the other.
-    pub(crate) fn at(&self, path: &[&str]) -> Option<&Self> {
-        path.iter().try_fold(self, |found, name| found.member(name))
-    }
-
-    pub(crate) fn object(&self) -> Option<&Object> {
-        match self {
-            Self::Object(object) => Some(object),
-            Self::For(_, _, element) => element.object(),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn items(&self) -> &[Self] {
-        match self {
-            Self::Array(items) => items,
-            _ => &[],
-        }
-    }
-
-    /// The expression as it might be written.
-    pub(crate) fn shown(&self) -> String {
-        match self {
-            Self::Text(parts) => parts
-                .iter()
-                .map(|part| match part {
-                    Part::Plain(text) => text.clone(),
-                    Part::Hole(hole) => format!("${{{}}}", hole.shown()),
-                })
-                .collect(),
-            Self::Literal(text) | Self::Name(text) => text.clone(),
-            Self::Null => "null".to_owned(),
-            Self::Member(of, name) => format!("{}.{name}", of.shown()),
-            Self::Index(of, at) => format!("{}[{}]", of.shown(), at.shown()),
-            Self::Call(of, with) => {
-                format!("{}({})", of.shown(), with.iter().map(Self::shown).collect::<Vec<_>>().join(", "))
-            }
-            Self::Array(items) => {
-                format!("[{}]", items.iter().map(Self::shown).collect::<Vec<_>>().join(", "))
-            }
-            Self::Object(_) => "{..}".to_owned(),
-            Self::For(_, over, _) => format!("for {}", over.shown()),
-            Self::Choice(_, one, other) => format!("{} or {}", one.shown(), other.shown()),
-            Self::Sides(one, other) => format!("{} {}", one.shown(), other.shown()),
-        }
-    }
-}
-
-/// Reads a file.
-pub(crate) fn read(text: &str) -> Result<Vec<Declaration>, String> {
-    let mut reader = Reader { rest: text, whole: text };
-    let mut all = Vec::new();
-    loop {
-        reader.lines();
-        if reader.rest.is_empty() {
-            return Ok(all);
-        }
-        let decorators = reader.decorators()?;
-        all.push(reader.declaration(decorators)?);
-    }
-}
-
-struct Reader<'a> {
-    rest: &'a str,
-    whole: &'a str,
+pub(super) struct Reader<'a> {
+    pub(super) rest: &'a str,
+    pub(super) whole: &'a str,
 }
 
 impl<'a> Reader<'a> {
-    fn fault<T>(&self, wanted: &str) -> Result<T, String> {
+    pub(super) fn fault<T>(&self, wanted: &str) -> Result<T, String> {
         let line = self.whole[..self.whole.len() - self.rest.len()].lines().count().max(1);
         let here: String = self.rest.chars().take(30).collect();
         Err(format!("line {line}: {wanted} is wanted at {here:?}"))
     }
 
     /// Goes over blanks and remarks of a line.
-    fn blanks(&mut self) {
+    pub(super) fn blanks(&mut self) {
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
             if !self.rest.starts_with("//") {
@@ -170,7 +26,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes over blanks, remarks and ends of lines.
-    fn lines(&mut self) {
+    pub(super) fn lines(&mut self) {
         loop {
             self.blanks();
             match self.rest.strip_prefix('\n') {
@@ -180,24 +36,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn took(&mut self, token: &str) -> bool {
+    pub(super) fn took(&mut self, token: &str) -> bool {
         self.blanks();
         let found = self.rest.strip_prefix(token);
         self.rest = found.unwrap_or(self.rest);
         found.is_some()
     }
 
-    fn must(&mut self, token: &str) -> Result<(), String> {
+    pub(super) fn must(&mut self, token: &str) -> Result<(), String> {
         if self.took(token) { Ok(()) } else { self.fault(token) }
     }
 
-    fn peek_word(&mut self) -> &'a str {
+    pub(super) fn peek_word(&mut self) -> &'a str {
         self.blanks();
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         &self.rest[..end]
     }
 
-    fn word(&mut self) -> Result<String, String> {
+    pub(super) fn word(&mut self) -> Result<String, String> {
         let word = self.peek_word();
         if word.is_empty() {
             return self.fault("a name");
@@ -206,7 +62,7 @@ impl<'a> Reader<'a> {
         Ok(word.to_owned())
     }
 
-    fn decorators(&mut self) -> Result<Vec<Expr>, String> {
+    pub(super) fn decorators(&mut self) -> Result<Vec<Expr>, String> {
         let mut found = Vec::new();
         while self.took("@") {
             found.push(self.operand()?);
@@ -215,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    fn declaration(&mut self, decorators: Vec<Expr>) -> Result<Declaration, String> {
+    pub(super) fn declaration(&mut self, decorators: Vec<Expr>) -> Result<Declaration, String> {
         let keyword = self.word()?;
         let (mut name, mut of, mut existing, mut condition) = (String::new(), String::new(), false, None);
         let kind = match keyword.as_str() {
@@ -255,14 +111,14 @@ impl<'a> Reader<'a> {
         Ok(Declaration { kind, name, of, existing, condition, body, decorators })
     }
 
-    fn plain_text(&mut self) -> Result<String, String> {
+    pub(super) fn plain_text(&mut self) -> Result<String, String> {
         match self.operand()?.text() {
             Some(text) => Ok(text.to_owned()),
             None => self.fault("a plain text"),
         }
     }
 
-    fn expression(&mut self) -> Result<Expr, String> {
+    pub(super) fn expression(&mut self) -> Result<Expr, String> {
         let mut left = self.operand()?;
         while ["||", "&&", "==", "!=", ">=", "<=", ">", "<", "??", "+", "-"].iter().any(|op| self.took(op)) {
             left = Expr::Sides(Box::new(left), Box::new(self.operand()?));
@@ -275,7 +131,7 @@ impl<'a> Reader<'a> {
         Ok(Expr::Choice(Box::new(left), Box::new(one), Box::new(self.expression()?)))
     }
 
-    fn operand(&mut self) -> Result<Expr, String> {
+    pub(super) fn operand(&mut self) -> Result<Expr, String> {
         while self.took("!") {}
         let mut found = self.primary()?;
         loop {
@@ -296,7 +152,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn primary(&mut self) -> Result<Expr, String> {
+    pub(super) fn primary(&mut self) -> Result<Expr, String> {
         self.blanks();
         if let Some(rest) = self.rest.strip_prefix("'''") {
             let Some((text, after)) = rest.split_once("'''") else { return self.fault("'''") };
@@ -325,7 +181,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text of one line, with holes.
-    fn quoted(&mut self) -> Result<Expr, String> {
+    pub(super) fn quoted(&mut self) -> Result<Expr, String> {
         self.must("'")?;
         let (mut parts, mut plain) = (Vec::new(), String::new());
         loop {
@@ -357,7 +213,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Expressions up to a bracket, with commas or ends of lines between.
-    fn list(&mut self, end: &str) -> Result<Vec<Expr>, String> {
+    pub(super) fn list(&mut self, end: &str) -> Result<Vec<Expr>, String> {
         let mut items = Vec::new();
         loop {
             self.lines();
@@ -371,7 +227,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn brackets(&mut self) -> Result<Expr, String> {
+    pub(super) fn brackets(&mut self) -> Result<Expr, String> {
         self.must("[")?;
         if self.peek_word() != "for" {
             return Ok(Expr::Array(self.list("]")?));
@@ -395,7 +251,7 @@ impl<'a> Reader<'a> {
         Ok(Expr::For(names, Box::new(over), Box::new(element)))
     }
 
-    fn braces(&mut self) -> Result<Expr, String> {
+    pub(super) fn braces(&mut self) -> Result<Expr, String> {
         self.must("{")?;
         let mut object = Object::default();
         loop {
