@@ -8,8 +8,8 @@ use tenantry_core::{
 
 /// The whole view; `brief` leaves the steps out, for lists.
 pub fn view(tenant: &Tenant, brief: bool) -> Value {
-    let ready = tenant.steps.values().filter(|step| step.state == StepState::Ready && !step.doomed).count();
-    let gone = tenant.steps.values().filter(|step| step.state == StepState::Gone).count();
+    let ready = tenant.steps.values().filter(|step| step.stands()).count();
+    let gone = tenant.steps.values().filter(|step| step.state.is_gone()).count();
     let mut view = json!({
         "tenantId": tenant.id,
         "displayName": tenant.spec.display_name,
@@ -57,29 +57,29 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
 
 fn step(tenant: &TenantId, record: &StepRecord) -> Value {
     let mut view = json!({
-        "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.attempts,
-        "since": record.since, "removing": record.doomed,
+        "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.effort().attempts,
+        "since": record.effort().since, "removing": record.is_doomed(),
     });
-    if let Some(ground) = &record.ground {
+    if let Some(ground) = record.ground() {
         view["removingBecause"] = json!(ground);
     }
-    if let Some(carrier) = &record.left_to {
+    if let Some(carrier) = record.left_to() {
         view["leftTo"] = json!(carrier);
     }
     if let Some(consent) = &record.consent {
         view["mayBeReplaced"] = json!(consent);
     }
     match &record.state {
-        StepState::Backoff { until, cause } => {
+        StepState::Backoff { until, cause, .. } => {
             view["until"] = json!(until);
             view["cause"] = json!(cause);
         }
-        StepState::Halted { cause } => {
+        StepState::Halted { cause, .. } => {
             view["cause"] = json!(cause);
             view["nextAction"] = json!(cause.class.next_action_for(tenant));
         }
         StepState::Settling { check_at, .. } => view["checkAt"] = json!(check_at),
-        StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}
+        StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Gone(_) => {}
     }
     view
 }

@@ -30,13 +30,21 @@ pub(super) struct Answer {
     pub(super) mutating: bool,
 }
 
+/// What a drive waits for.
+pub(super) enum Arrival {
+    /// A request was answered.
+    Answer(Answer),
+    /// What was sent about a step in an earlier turn can't take effect any more: the step is no longer busy.
+    WaitedOut(StepName),
+}
+
 pub(super) struct Drive<'a> {
     pub(super) reconciler: &'a Reconciler,
     pub(super) claim: Claim,
     pub(super) tenant: Tenant,
     pub(super) etag: ETag,
     pub(super) sight: Sight,
-    pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Arrival>>,
     pub(super) busy: BTreeSet<StepName>,
     /// Steps rendered in this drive, by turn, so that looking and writing use the same.
     pub(super) rendered: BTreeMap<(StepName, u32), Arc<dyn Step>>,
@@ -148,16 +156,23 @@ impl<'a> Drive<'a> {
 
     /// Takes in the next answer, and those that come right after it: one save then covers them all.
     async fn gather(&mut self) {
-        let Some(answer) = self.in_flight.next().await else { return };
-        self.answered(answer);
+        let Some(arrival) = self.in_flight.next().await else { return };
+        self.arrived(arrival);
         let clock = Arc::clone(&self.reconciler.world.clock);
         let mut patience = clock.sleep_until(later(self.now(), self.reconciler.settings.gather));
         while !self.in_flight.is_empty() {
             tokio::select! {
                 biased;
-                Some(answer) = self.in_flight.next() => self.answered(answer),
+                Some(arrival) = self.in_flight.next() => self.arrived(arrival),
                 () = &mut patience => return,
             }
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Answer(answer) => self.answered(answer),
+            Arrival::WaitedOut(name) => _ = self.busy.remove(&name),
         }
     }
 
@@ -178,19 +193,8 @@ impl<'a> Drive<'a> {
         }
         self.busy.remove(&name);
         Self::count_unknown(&event);
-        let before = match &event {
-            // The answer to a write, and no look: it shows what Azure has taken.
-            Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) if mutating => Some(Event::Written),
-            Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) => self.found(&name),
-            Event::Seen(_)
-            | Event::Proved(_)
-            | Event::Began { .. }
-            | Event::Found { .. }
-            | Event::Written
-            | Event::Running { .. }
-            | Event::Unanswered(_)
-            | Event::Failed(_) => None,
-        };
+        let shows_it = matches!(&event, Event::Seen(Seen::Wanted(Verdict::Matches(_), _)));
+        let before = if shows_it { self.found(&name) } else { None };
         for event in before.into_iter().chain([event]) {
             // A question that failed has told nothing but how long to wait. Everybody may ask, so if another one saved
             // first, its own failure is on record: those of ten who asked together are not ten in a row.
@@ -221,8 +225,7 @@ impl<'a> Drive<'a> {
                 () = clock.sleep_until(until) => {}
                 _ = told_to_leave.wait_for(|told| *told) => {}
             }
-            // Of a turn that is over: it changes nothing but that the step is no longer busy.
-            Answer { name, turn, event: Event::Written, mutating: false }
+            Arrival::WaitedOut(name)
         }));
         true
     }
@@ -230,16 +233,18 @@ impl<'a> Drive<'a> {
     /// The steps about which something was sent that may still take effect, with their turns, and until when.
     fn unsure(&self, now: Timestamp) -> Vec<(StepName, u32, Timestamp)> {
         let ambiguous = |(name, record): (&StepName, &StepRecord)| match &record.state {
-            StepState::Backoff { until, cause } if cause.class == FailureClass::Ambiguous && *until > now => {
+            StepState::Backoff { until, cause, .. }
+                if cause.class == FailureClass::Ambiguous && *until > now =>
+            {
                 Some((name.clone(), record.turn, *until))
             }
-            StepState::Waiting
-            | StepState::Writing
+            StepState::Waiting(_)
+            | StepState::Writing(_)
             | StepState::Settling { .. }
             | StepState::Backoff { .. }
-            | StepState::Ready
+            | StepState::Ready(_)
             | StepState::Halted { .. }
-            | StepState::Gone => None,
+            | StepState::Gone(_) => None,
         };
         self.tenant.steps.iter().filter_map(ambiguous).collect()
     }

@@ -43,7 +43,7 @@ impl Consents {
         }
         for (name, record) in &after.steps {
             let was = before.and_then(|before| before.steps.get(name)).map(|record| &record.state);
-            if record.state == StepState::Ready && was != Some(&StepState::Ready) {
+            if record.state.is_ready() && !was.is_some_and(StepState::is_ready) {
                 self.ready.insert((id.to_owned(), after.incarnation, name.to_string()));
                 self.may_go.remove(&(id.to_owned(), name.to_string()));
             }

@@ -116,7 +116,7 @@ impl Ledger {
             self.wrong("I7", format!("{id} is nobody's name"));
         }
         for step in after.steps.values() {
-            if let StepState::Backoff { cause, .. } | StepState::Halted { cause } = &step.state {
+            if let StepState::Backoff { cause, .. } | StepState::Halted { cause, .. } = &step.state {
                 self.silent(&id, &cause.message);
             }
         }
@@ -233,10 +233,10 @@ impl Ledger {
             if now.turn < past.turn {
                 wrongs.push(("I4", format!("{}: the turn of {name} fell", after.id)));
             }
-            if now.turn == past.turn && past.state == StepState::Ready && now.state != StepState::Ready {
+            if now.turn == past.turn && past.state.is_ready() && !now.state.is_ready() {
                 wrongs.push(("I4", format!("{}: {name} was ready and is {}", after.id, now.state.word())));
             }
-            let done = |state: &StepState| matches!(state, StepState::Ready | StepState::Gone);
+            let done = |state: &StepState| matches!(state, StepState::Ready(_) | StepState::Gone(_));
             if done(&now.state) && !done(&past.state) {
                 let told = after.notices.iter().filter(|notice| notice.number > before.numbered);
                 let tells = |notice: &Notice| matches!(&notice.story, Story::Step { step, state, .. } if step == name && state == now.state.word());
@@ -311,7 +311,7 @@ impl Ledger {
     /// I26: what passes within minutes, or is but a line that one stands in, ends in no halt.
     fn patient(&mut self, before: Option<&Tenant>, after: &Tenant) {
         for (name, record) in &after.steps {
-            let StepState::Halted { cause } = &record.state else { continue };
+            let StepState::Halted { cause, .. } = &record.state else { continue };
             let was = before.and_then(|before| before.steps.get(name));
             if was.is_some_and(|was| was.state == record.state) {
                 continue;
@@ -329,8 +329,8 @@ impl Ledger {
     /// I11. A noisy neighbour asks for something sixty times in an outage, and each is an operation until there is an
     /// outcome.
     fn bounded_document(&mut self, tenant: &Tenant) {
-        let writes = tenant.steps.values().map(|step| step.attempts).max().unwrap_or(0);
-        let failures = tenant.steps.values().map(|step| step.failures).max().unwrap_or(0);
+        let writes = tenant.steps.values().map(|step| step.effort().attempts).max().unwrap_or(0);
+        let failures = tenant.steps.values().map(|step| step.effort().failures).max().unwrap_or(0);
         if tenant.notices.len() > 400 || tenant.operations.len() > 80 || writes > 120 || failures > 400 {
             let what = format!(
                 "{}: {} notices, {} operations, {writes} writes, {failures} failures",

@@ -189,7 +189,7 @@ fn what_a_later_version_wrote_goes_with_what_it_stood_in() {
     // A step is gone, another one is in another state, the first notice is told, and a new operation is accepted.
     let (gone, changed) = ("group".parse().unwrap(), "store".parse().unwrap());
     tenant.steps.remove(&gone);
-    tenant.steps.get_mut(&changed).unwrap().state = StepState::Ready;
+    tenant.steps.get_mut(&changed).unwrap().enter(StepState::Ready);
     tenant.notices.remove(0);
     let operation = tenant.operations[0].clone();
     tenant.operations.insert(0, Operation { id: "new".into(), ..operation });

@@ -202,7 +202,7 @@ async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
     let (ends, ()) = join(join_all(runners.iter().map(|reconciler| reconciler.drive(&id))), all_wait).await;
     assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Parked(_) | Progress::Held(_)))), "{ends:?}");
     for (name, record) in load().await.steps {
-        assert!(record.failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");
+        assert!(record.effort().failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");
     }
 }
 

@@ -256,7 +256,7 @@ fn apply(judge: &Judge, event: &Event, reply: &Reply) {
     for now in [Timestamp::UNIX_EPOCH, Timestamp::MAX] {
         let mut tenant = blank.clone();
         let mut record = StepRecord::new(judge.kind, [].into(), String::new(), Timestamp::UNIX_EPOCH);
-        record.state = tenantry_core::tenant::StepState::Writing;
+        record.enter(tenantry_core::tenant::StepState::Writing);
         tenant.steps.insert(name.clone(), record);
         let before = 8 << 10;
         let mut sight = Sight::new();

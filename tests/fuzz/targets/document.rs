@@ -146,7 +146,7 @@ fn works(mut tenant: Tenant) -> String {
         }
     }
     for (name, record) in tenant.steps.clone() {
-        let event = if record.doomed {
+        let event = if record.is_doomed() {
             Event::Seen(Seen::Unwanted(Trace::Nothing))
         } else {
             Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))

@@ -200,7 +200,7 @@ async fn many_retries_at_once_are_one() {
             "OutOfQuota",
             "no room",
         );
-        record.state = StepState::Halted { cause };
+        record.enter(|effort| StepState::Halted { effort, cause });
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
     let before = stage.census().await.events;

@@ -46,11 +46,7 @@ async fn every_planted_change_is_put_right_where_all_classes_are_healed() {
         assert!(reports[0].items.iter().all(|item| begun(item) != foreign), "{what}: {reports:#?}");
         let tenant = rig.tenant("contoso").await;
         assert_eq!(tenant.status, Status::Active, "{what}");
-        assert!(
-            tenant.steps.values().all(|record| record.state == StepState::Ready),
-            "{what}: {:#?}",
-            tenant.steps
-        );
+        assert!(tenant.steps.values().all(|record| record.state.is_ready()), "{what}: {:#?}", tenant.steps);
         assert_eq!(rig.scan("contoso").await.is_clean(), !foreign, "{what}");
         rig.tick().await;
         let kinds = rig.kinds("contoso");
@@ -201,7 +197,7 @@ async fn a_healing_that_stops_leaves_the_tenant_active_and_is_tried_again() {
     let before = written(&rig).await;
     rig.tick().await;
     let tenant = rig.tenant("contoso").await;
-    assert!(tenant.steps.values().all(|record| record.state == StepState::Ready), "{:#?}", tenant.steps);
+    assert!(tenant.steps.values().all(|record| record.state.is_ready()), "{:#?}", tenant.steps);
     assert_eq!(written(&rig).await, before, "it only looked");
     rig.tick().await;
     assert_eq!(rig.kinds("contoso"), ["detected", "resolved"]);

@@ -9,7 +9,7 @@ use tenantry_core::{
     engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
     ids::StepName,
     steps::{Trace, Verdict},
-    tenant::{Cause, Consent, FailureClass, Ground, StepState, Tenant},
+    tenant::{Cause, Consent, FailureClass, Ground, Removal, StepState, Tenant},
 };
 
 use super::plans;
@@ -125,7 +125,7 @@ impl World {
         let shown = *self.there.entry(name.clone()).or_insert(Shown::Nothing);
         let failed =
             Cause::ours(FailureClass::Permanent, "provisioning-failed", "the resource is in state Failed");
-        let doomed = self.tenant.steps[name].doomed;
+        let doomed = self.tenant.steps[name].is_doomed();
         match (act, doomed, shown) {
             (Act::Look, false, Shown::Nothing) => vec![Event::Seen(Seen::Wanted(Verdict::Absent, None))],
             (Act::Look, false, Shown::Failed) => {
@@ -215,7 +215,7 @@ fn nothing_in_use_is_deleted_without_consent() {
             let outcome = world.play();
             let lost: Vec<_> = world.deleted.iter().filter(|name| name.as_str() != "extra").collect();
             assert!(lost.is_empty(), "{kind:?}: {way}: {lost:?} deleted");
-            assert!(world.tenant.steps.values().all(|record| !record.doomed), "{kind:?}: {way}");
+            assert!(world.tenant.steps.values().all(|record| !record.is_doomed()), "{kind:?}: {way}");
             let Outcome::Halted(causes) = outcome else { panic!("{kind:?}: {way}: {outcome:?}") };
             for (name, cause) in causes {
                 assert_eq!(cause.code, "provisioning-failed", "{kind:?}: {way}");
@@ -288,7 +288,7 @@ fn an_update_that_makes_something_anew_is_refused_by_the_engine_itself() {
             assert!(refused.contains(&plans::name("victim")), "{kind:?}: {name}: {refused:?}");
             assert_eq!(world.tenant, before, "{kind:?}: {name}: a refusal changes nothing");
             world.update(next, true).unwrap();
-            let ground = &world.tenant.steps[&plans::name("victim")].ground;
+            let ground = world.tenant.steps[&plans::name("victim")].ground();
             assert!(matches!(ground, Some(Ground::Consent(_))), "{kind:?}: {name}: {ground:?}");
             assert_eq!(world.play(), Outcome::Ready, "{kind:?}: {name}");
         }
@@ -302,10 +302,10 @@ fn a_mark_without_a_reason_deletes_nothing() {
         let mut world = World::active(kind);
         let record = world.tenant.steps.get_mut(&plans::name("victim")).unwrap();
         record.begin_anew(world.now);
-        record.doomed = true;
+        record.removal = Some(Removal::default());
         let _ = world.play();
         assert!(world.deleted.is_empty(), "{kind:?}");
-        assert!(!matches!(world.tenant.steps[&plans::name("victim")].state, StepState::Gone));
+        assert!(!matches!(world.tenant.steps[&plans::name("victim")].state, StepState::Gone(_)));
     }
 }
 
@@ -354,7 +354,8 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
         let ids: BTreeMap<StepName, Value> =
             tenant.plan.steps.iter().map(|(name, step)| (name.clone(), step.fields["id"].clone())).collect();
         for (name, record) in &mut tenant.steps {
-            (record.state, record.target) = (StepState::Ready, Some(json!({"id": ids[name]})));
+            record.enter(StepState::Ready);
+            record.target = Some(json!({"id": ids[name]}));
         }
         let by = plans::operation(&tenant, tenantry_core::tenant::Action::Deprovision, now);
         wish::remove(&mut tenant, &by, now);

@@ -43,7 +43,7 @@ fn a_pause_that_was_told_too_late_is_kept() {
         |after: Option<Duration>| Event::Failed(Failure { retry_after: after, ..cause.clone().into() });
     let (policy, sight) = (Policy::azure(), Sight::new());
     // Another pass has finished the step meanwhile.
-    tenant.steps.get_mut(&name).unwrap().state = StepState::Ready;
+    tenant.steps.get_mut(&name).unwrap().enter(StepState::Ready);
     let event = told(Some(Duration::from_secs(90)));
     let late = engine::apply(&mut tenant, &mut Sight::new(), &name, 0, event.clone(), &policy, now);
     assert!(late.is_err(), "{late:?}");
@@ -110,7 +110,7 @@ fn an_update_knows_beforehand_what_it_makes_anew() {
         let now = jiff::Timestamp::default();
         let mut tenant = plans::tenant(plans::plan("group store<group top<store"), now);
         for record in tenant.steps.values_mut() {
-            record.state = StepState::Ready;
+            record.enter(StepState::Ready);
             record.target = Some(serde_json::json!({}));
         }
         let plan = plans::plan(plan);
@@ -121,7 +121,7 @@ fn an_update_knows_beforehand_what_it_makes_anew() {
         let consent = Consent { request_id: "request".into(), at: now };
         wish::update(&mut tenant, plans::spec(), plan.clone(), Some(&consent), now).unwrap();
         let doomed =
-            tenant.steps.iter().filter(|(name, record)| record.doomed && plan.steps.contains_key(*name));
+            tenant.steps.iter().filter(|(name, record)| record.is_doomed() && plan.steps.contains_key(*name));
         let done: Vec<&str> = doomed.map(|(name, _)| name.as_str()).collect();
         assert_eq!(done, expected, "{name}: and does just that");
         assert!(wish::made_anew(&tenant, &plan).is_empty(), "{name}: the next update does not answer for it");

@@ -214,7 +214,7 @@ impl Stage {
             }
             let _ = writeln!(self.trace, "    {}", acts_in_words(&acts));
             for (name, act) in acts {
-                let doomed = self.tenant().steps[&name].doomed;
+                let doomed = self.tenant().steps[&name].is_doomed();
                 let there = self.there.contains(&name);
                 let events = match (act, doomed) {
                     (Act::Look, false) if there => vec![Event::Seen(Seen::Wanted(verdict("matches"), None))],
@@ -276,27 +276,27 @@ impl Stage {
     fn in_words(&self, record: &tenantry_core::tenant::StepRecord) -> String {
         let mut text = record.state.word().to_owned();
         match &record.state {
-            StepState::Settling { operation, check_at } => {
+            StepState::Settling { operation, check_at, .. } => {
                 text += if operation.is_some() { ", poll" } else { ", look" };
                 text += &format!(" at {}", self.at(*check_at));
             }
-            StepState::Backoff { until, cause } => {
+            StepState::Backoff { until, cause, .. } => {
                 text += &format!(" until {} ({})", self.at(*until), cause.code);
             }
-            StepState::Halted { cause } => text += &format!(" ({}: {})", cause.code, cause.message),
-            StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}
+            StepState::Halted { cause, .. } => text += &format!(" ({}: {})", cause.code, cause.message),
+            StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Gone(_) => {}
         }
         let marks = [
-            (record.doomed, "doomed".to_owned()),
+            (record.is_doomed(), "doomed".to_owned()),
             (record.turn > 0, format!("turn {}", record.turn)),
-            (record.attempts > 0, format!("sent {}", record.attempts)),
-            (record.written, "written".to_owned()),
-            (record.failures > 0, format!("failures {}", record.failures)),
+            (record.effort().attempts > 0, format!("sent {}", record.effort().attempts)),
+            (record.effort().written, "written".to_owned()),
+            (record.effort().failures > 0, format!("failures {}", record.effort().failures)),
             (record.recreated > 0, format!("recreated {}", record.recreated)),
             (record.consent.is_some(), "consent".to_owned()),
             (
-                record.left_to.is_some(),
-                format!("left to {}", record.left_to.as_ref().map_or("", |name| name.as_str())),
+                record.left_to().is_some(),
+                format!("left to {}", record.left_to().map_or("", |name| name.as_str())),
             ),
         ];
         let marks: Vec<String> = marks.into_iter().filter(|(show, _)| *show).map(|(_, mark)| mark).collect();

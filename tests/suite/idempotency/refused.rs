@@ -39,7 +39,7 @@ async fn visible(life: &Life, id: &TenantId, noun: &str) -> StepName {
     assert_eq!(cause.code, REFUSAL, "{}", life.told);
     for (name, record) in &document.steps {
         // Whatever may have been made has the means to find it again.
-        let made = !matches!(record.state, StepState::Waiting | StepState::Gone);
+        let made = !matches!(record.state, StepState::Waiting(_) | StepState::Gone(_));
         let is_known = record.target.is_some() || record.kind == Kind::Check;
         assert!(!made || is_known, "{}: {name}: {record:#?}", life.told);
     }

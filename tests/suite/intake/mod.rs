@@ -203,7 +203,7 @@ async fn a_dry_run_answers_the_plan_and_changes_nothing() {
             "OutOfQuota",
             "no room",
         );
-        record.state = tenantry_core::tenant::StepState::Halted { cause };
+        record.enter(|effort| tenantry_core::tenant::StepState::Halted { effort, cause });
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
     let before = live(&stage).await;

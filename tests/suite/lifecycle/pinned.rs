@@ -13,7 +13,7 @@ use tenantry::{
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     ids::TenantId,
-    tenant::{Status, StepState, Tenant},
+    tenant::{Status, Tenant},
 };
 
 use super::spoilt::Spoilt;
@@ -349,7 +349,7 @@ async fn access_counts_as_cut_when_the_last_step_has_done_it() {
     assert_eq!((resumed.status, resumed.cut), (Status::Active, None));
     let told = place.told("tenant.suspend.succeeded");
     assert_eq!((told.len(), told[0]["data"].get("accessCutMs")), (1, None));
-    assert!(resumed.steps.values().all(|record| record.state == StepState::Ready));
+    assert!(resumed.steps.values().all(|record| record.state.is_ready()));
 }
 
 #[tokio::test]

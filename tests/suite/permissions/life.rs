@@ -113,7 +113,7 @@ impl Life {
     pub(crate) async fn stopped(&self) -> Vec<tenantry_core::tenant::Cause> {
         let document = self.document().await;
         let causes = document.steps.values().filter_map(|step| {
-            let StepState::Halted { cause } = &step.state else { return None };
+            let StepState::Halted { cause, .. } = &step.state else { return None };
             Some(cause.clone())
         });
         causes.collect()

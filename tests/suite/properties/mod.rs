@@ -4,6 +4,7 @@
 //! let time pass) and of the world (another wish, an answer that comes too late); which answer comes is drawn.
 
 mod answers;
+mod records;
 mod reference;
 
 use std::{
@@ -116,7 +117,7 @@ impl Game {
     /// An act is for a step whose turn it is.
     fn may(&self, name: &StepName, act: Act) {
         assert!(self.is_its_turn(name), "{name} is early");
-        if self.tenant.steps[name].doomed {
+        if self.tenant.steps[name].is_doomed() {
             assert_ne!(act, Act::Write);
         } else {
             assert_eq!(self.tenant.goal, Goal::Present);
@@ -127,13 +128,13 @@ impl Game {
     /// What has to go waits for what stands on it, what has to come for what it stands on.
     fn is_its_turn(&self, name: &StepName) -> bool {
         let record = &self.tenant.steps[name];
-        if record.doomed {
+        if record.is_doomed() {
             let above =
-                |other: &tenantry_core::tenant::StepRecord| other.doomed && other.needs.contains(name);
-            self.tenant.steps.values().all(|other| !above(other) || other.state == StepState::Gone)
+                |other: &tenantry_core::tenant::StepRecord| other.is_doomed() && other.needs.contains(name);
+            self.tenant.steps.values().all(|other| !above(other) || other.state.is_gone())
         } else {
             let needs = record.needs.iter().filter_map(|need| self.tenant.steps.get(need));
-            needs.into_iter().all(|need| need.state == StepState::Ready && !need.doomed)
+            needs.into_iter().all(|need| need.state.is_ready() && !need.is_doomed())
         }
     }
 
@@ -141,22 +142,22 @@ impl Game {
     fn over(&self, outcome: &Outcome) {
         for (name, record) in &self.tenant.steps {
             let resting = match record.state {
-                StepState::Waiting => matches!(outcome, Outcome::Halted(_)),
-                StepState::Ready => *outcome != Outcome::Removed || !record.doomed,
-                StepState::Gone | StepState::Halted { .. } => true,
+                StepState::Waiting(_) => matches!(outcome, Outcome::Halted(_)),
+                StepState::Ready(_) => *outcome != Outcome::Removed || !record.is_doomed(),
+                StepState::Gone(_) | StepState::Halted { .. } => true,
                 // In progress, but its turn comes only after a step that has stopped.
-                StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. } => {
+                StepState::Writing(_) | StepState::Settling { .. } | StepState::Backoff { .. } => {
                     matches!(outcome, Outcome::Halted(_)) && !self.is_its_turn(name)
                 }
             };
             assert!(resting, "{outcome:?}, while {name} is {record:?}");
         }
         match outcome {
-            Outcome::Ready => assert!(
-                self.tenant.plan.steps.keys().all(|name| self.tenant.steps[name].state == StepState::Ready)
-            ),
+            Outcome::Ready => {
+                assert!(self.tenant.plan.steps.keys().all(|name| self.tenant.steps[name].state.is_ready()));
+            }
             Outcome::Removed => {
-                assert!(self.tenant.steps.values().all(|record| record.state == StepState::Gone));
+                assert!(self.tenant.steps.values().all(|record| record.state.is_gone()));
             }
             Outcome::Halted(causes) => assert!(
                 causes.values().all(|cause| cause.code != "stalled"),
@@ -181,7 +182,7 @@ impl Game {
             let Some(was) = before.0.steps.get(name) else { panic!("{name} came from nowhere") };
             assert!(record.turn >= was.turn, "{name} went back to an earlier turn");
             let final_before =
-                matches!(was.state, StepState::Ready | StepState::Halted { .. } | StepState::Gone);
+                matches!(was.state, StepState::Ready(_) | StepState::Halted { .. } | StepState::Gone(_));
             assert!(
                 record.turn > was.turn || !final_before || record.state == was.state,
                 "{name} left {was:?} within its turn"
@@ -207,7 +208,7 @@ impl Game {
                 }
                 let name = self.busy.keys().nth(which % self.busy.len()).unwrap().clone();
                 let (turn, act) = self.busy.remove(&name).unwrap();
-                let doomed = self.tenant.steps.get(&name).is_some_and(|record| record.doomed);
+                let doomed = self.tenant.steps.get(&name).is_some_and(|record| record.is_doomed());
                 self.apply(&name, turn, answer(act, doomed, *what));
             }
             Move::Wait(seconds) => {
@@ -290,7 +291,7 @@ impl Game {
                 self.now = decision.next.unwrap();
             }
             for (name, act) in decision.acts {
-                let (turn, doomed) = (self.tenant.steps[&name].turn, self.tenant.steps[&name].doomed);
+                let (turn, doomed) = (self.tenant.steps[&name].turn, self.tenant.steps[&name].is_doomed());
                 self.start(&name, act);
                 self.busy.clear();
                 let event = match (act, doomed, there.contains(&name)) {
@@ -356,7 +357,7 @@ proptest! {
         doomed in any::<bool>(),
         events in prop::collection::vec((0..reference::events().len(), 0..20_000_u32), 1..60),
     ) {
-        let mut tenant = reference::tenants(&StepState::Waiting, doomed).remove(0);
+        let mut tenant = reference::tenants(&reference::states()[0], doomed).remove(0);
         let (mut now, all) = (Timestamp::UNIX_EPOCH, reference::events());
         for (which, seconds) in events {
             now = now.checked_add(Duration::from_secs(seconds.into())).unwrap();
@@ -378,7 +379,7 @@ proptest! {
         }
         let lasting = |tenant: &Tenant| -> Vec<_> {
             let steps = tenant.steps.iter().map(|(name, record)| {
-                (name.clone(), record.target.clone(), record.outputs.clone(), record.digest.clone(), record.doomed)
+                (name.clone(), record.target.clone(), record.outputs.clone(), record.digest.clone(), record.is_doomed())
             });
             steps.collect()
         };

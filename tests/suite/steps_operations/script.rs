@@ -63,7 +63,7 @@ impl Played {
         match self.tenant.steps.get(&plans::name("it")) {
             // A removed tenant has no steps any more.
             None => self.removes,
-            Some(step) => step.state == StepState::Ready && step.outputs["url"] == "https://told",
+            Some(step) => step.state.is_ready() && step.outputs["url"] == "https://told",
         }
     }
 
@@ -97,7 +97,7 @@ impl fmt::Display for Played {
         }
         match self.tenant.steps.get(&plans::name("it")) {
             None => writeln!(f, "    it is gone"),
-            Some(StepRecord { state: StepState::Halted { cause }, .. }) => {
+            Some(StepRecord { state: StepState::Halted { cause, .. }, .. }) => {
                 let class = json!(cause.class);
                 writeln!(f, "    it is halted, {}: {cause}", class.as_str().unwrap())
             }
@@ -140,7 +140,7 @@ impl Wire for Scripted {
             let stored = self.store.load(&id()).await.unwrap().unwrap().value;
             let state = &stored.steps[&plans::name("it")].state;
             if request.mutates() {
-                assert_eq!(*state, StepState::Writing, "the intent is saved before anything is sent");
+                assert!(state.is_writing(), "the intent is saved before anything is sent");
             } else if !request.path.starts_with(ID) {
                 let saved = state.operation().map(|poll| poll.url.as_str());
                 assert_eq!(saved, Some(request.path.as_str()), "a URL is saved before it is asked");
@@ -181,7 +181,7 @@ fn tenant(removes: bool, now: Timestamp) -> Tenant {
     let mut tenant = plans::tenant(plan(), now);
     if removes {
         let step = tenant.steps.get_mut(&plans::name("it")).unwrap();
-        step.state = StepState::Ready;
+        step.enter(StepState::Ready);
         step.target = Some(json!({"id": ID, "apiVersion": "2024-01-01"}));
         let by = plans::operation(&tenant, Action::Deprovision, now);
         wish::remove(&mut tenant, &by, now);

@@ -8,7 +8,7 @@ use crate::{ids::StepName, steps, tenant::Tenant};
 pub fn resource_id(tenant: &Tenant, name: &StepName) -> Option<String> {
     let record = tenant.steps.get(name)?;
     let recorded = || steps::about(record.kind, record.target.as_ref()?);
-    if record.doomed {
+    if record.is_doomed() {
         return recorded();
     }
     let planned = tenant.plan.steps.get(name)?;

@@ -118,7 +118,7 @@ pub fn update(
     removal::mark(tenant, &plan, &doomed, now).map_err(|kept| kept.into_iter().collect::<Vec<_>>())?;
     tenant.spec = spec;
     tenant.generation += 1;
-    tenant.steps.retain(|name, record| record.doomed || plan.steps.contains_key(name));
+    tenant.steps.retain(|name, record| record.is_doomed() || plan.steps.contains_key(name));
     for (name, step) in &plan.steps {
         // An earlier wish may just have removed it, and a replica that is behind would still show it.
         let wrote_at = step.kind.is_replicated().then_some(now);
@@ -128,21 +128,20 @@ pub fn update(
                 tenant.steps.insert(name.clone(), StepRecord { wrote_at, ..record });
             }
             // It was removed, and is wanted again.
-            Some(record) if record.state == StepState::Gone => {
+            Some(record) if record.state.is_gone() => {
                 let fresh = StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now);
                 *record = StepRecord { turn: record.turn + 1, wrote_at, ..fresh };
             }
             Some(record) if kept.contains(name) => {
                 record.begin_anew(now);
-                (record.doomed, record.ground) = (false, None);
+                record.removal = None;
                 record.needs.clone_from(&step.needs);
             }
             // Removal works on what was recorded; afterwards it begins anew from the plan.
-            Some(record) if record.doomed => {}
+            Some(record) if record.is_doomed() => {}
             Some(record) => {
-                let same = record.digest == step.digest
-                    && record.state == StepState::Ready
-                    && !always_looked_at(step.kind);
+                let same =
+                    record.digest == step.digest && record.state.is_ready() && !always_looked_at(step.kind);
                 record.kind = step.kind;
                 record.needs.clone_from(&step.needs);
                 record.digest.clone_from(&step.digest);
@@ -166,9 +165,10 @@ pub fn update(
 /// them nor what they stand on: they stay.
 fn kept_after_all(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
     let untouched = |(name, record): &(&StepName, &StepRecord)| {
-        record.ground == Some(Ground::LeftPlan)
-            && record.state == StepState::Waiting
-            && (record.attempts, &record.left_to) == (0, &None)
+        record.ground() == Some(&Ground::LeftPlan)
+            && record.state.is_waiting()
+            && record.effort().attempts == 0
+            && record.left_to().is_none()
             && plan.steps.get(*name).is_some_and(|step| step.digest == record.digest)
     };
     let mut kept: BTreeSet<StepName> =
@@ -185,11 +185,10 @@ fn kept_after_all(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
 
 /// The steps whose new wish can't be reached by changing what is there.
 fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
-    let made =
-        tenant.steps.iter().filter(|(_, record)| record.target.is_some() && record.state != StepState::Gone);
+    let made = tenant.steps.iter().filter(|(_, record)| record.target.is_some() && !record.state.is_gone());
     made.filter_map(|(name, record)| {
         let (old, new) = (tenant.plan.steps.get(name)?, plan.steps.get(name)?);
-        let goes = record.doomed && record.ground != Some(Ground::NeverReady);
+        let goes = record.is_doomed() && record.ground() != Some(&Ground::NeverReady);
         let changed = goes || old.kind != new.kind || !Plan::immutable_changes(old, new).is_empty();
         changed.then(|| name.clone())
     })
@@ -216,11 +215,10 @@ fn look_again_downstream(tenant: &mut Tenant, plan: &Plan, now: Timestamp) {
         let unsettled = step
             .needs
             .iter()
-            .any(|need| tenant.steps.get(need).is_some_and(|needed| needed.state != StepState::Ready));
+            .any(|need| tenant.steps.get(need).is_some_and(|needed| !needed.state.is_ready()));
         if let Some(record) = tenant.steps.get_mut(&name)
             && unsettled
-            && record.state == StepState::Ready
-            && !record.doomed
+            && record.stands()
         {
             record.begin_anew(now);
         }
@@ -235,7 +233,7 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     // The tenant is to go, so nothing is held back.
     let _ = removal::mark(tenant, &Arc::clone(&tenant.plan), &all, now);
     let reached = |tenant: &Tenant, ready: bool| -> Vec<StepName> {
-        let steps = tenant.steps.iter().filter(|(_, record)| (record.state == StepState::Ready) == ready);
+        let steps = tenant.steps.iter().filter(|(_, record)| record.state.is_ready() == ready);
         steps.map(|(name, _)| name.clone()).collect()
     };
     for operation in std::mem::take(&mut tenant.operations) {
@@ -264,17 +262,17 @@ pub fn retry(tenant: &mut Tenant, now: Timestamp) {
     removal::withdraw(tenant);
     let present = tenant.goal == Goal::Present;
     for record in tenant.steps.values_mut() {
-        match record.state {
-            StepState::Ready if present && !record.doomed => record.begin_anew(now),
+        match &record.state {
+            StepState::Ready(_) if present && !record.is_doomed() => record.begin_anew(now),
             StepState::Halted { .. } | StepState::Backoff { .. } => {
                 record.begin_anew(now);
                 record.recreated = 0;
             }
-            StepState::Waiting
-            | StepState::Writing
+            StepState::Waiting(_)
+            | StepState::Writing(_)
             | StepState::Settling { .. }
-            | StepState::Ready
-            | StepState::Gone => {}
+            | StepState::Ready(_)
+            | StepState::Gone(_) => {}
         }
     }
 }
@@ -290,8 +288,8 @@ pub fn reconcile(
 ) {
     let all: Vec<StepName> = removal::standing_on(tenant, remade).union(steps).cloned().collect();
     for name in all.iter().filter(|_| tenant.goal == Goal::Present) {
-        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed)
-            && matches!(record.state, StepState::Ready | StepState::Halted { .. })
+        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_doomed())
+            && matches!(record.state, StepState::Ready(_) | StepState::Halted { .. })
             && record.kind != Kind::Isolation
         {
             record.begin_anew(now);

@@ -10,7 +10,7 @@ use crate::{
     blueprint::{Kind, ResourceType},
     compare::{self, same_word},
     ids::{StepName, TenantId},
-    tenant::{Goal, Status, StepRecord, StepState, Tenant},
+    tenant::{Goal, Status, StepRecord, Tenant},
 };
 
 /// One tenant as its document says that it is.
@@ -169,7 +169,7 @@ impl Subject {
         };
         let reader = Reader { tenant };
         let of = |kind: Kind| {
-            let alive = tenant.steps.iter().filter(|(_, record)| record.state != StepState::Gone);
+            let alive = tenant.steps.iter().filter(|(_, record)| !record.state.is_gone());
             alive.filter(move |(_, record)| record.kind == kind)
         };
         for (name, record) in of(Kind::Arm) {
@@ -186,10 +186,10 @@ impl Subject {
                 .find(|own| !id.is_empty() && same_word(&own.app_id, app_id.as_str()));
             if let Some(owner) = owner {
                 owner.principal_id = id;
-                let planned = tenant.plan.steps.get(name).filter(|_| !record.doomed);
+                let planned = tenant.plan.steps.get(name).filter(|_| !record.is_doomed());
                 let enabled = planned.and_then(|step| step.fields.pointer("/body/accountEnabled"));
                 owner.disabled = enabled == Some(&Value::Bool(false));
-            } else if record.state == StepState::Ready {
+            } else if record.state.is_ready() {
                 return Err(format!("step {name}: its application is not among the tenant's own"));
             }
         }
@@ -265,7 +265,7 @@ impl Reader<'_> {
         match self.tenant.plan.render(name, &self.tenant.outputs()) {
             Ok(fields) => Ok(Some(fields)),
             // Nothing was made yet.
-            Err(_) if record.state == StepState::Waiting => Ok(None),
+            Err(_) if record.state.is_waiting() => Ok(None),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -315,12 +315,12 @@ impl Reader<'_> {
         record: &StepRecord,
         applications: &mut [OwnApplication],
     ) -> Result<(), String> {
-        if record.doomed || !self.tenant.plan.steps.contains_key(name) {
+        if record.is_doomed() || !self.tenant.plan.steps.contains_key(name) {
             return Ok(());
         }
         let fields = match self.tenant.plan.render(name, &self.tenant.outputs()) {
             Ok(fields) => fields,
-            Err(_) if record.state == StepState::Waiting => return Ok(()),
+            Err(_) if record.state.is_waiting() => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
         let text = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -338,6 +338,6 @@ impl Reader<'_> {
     }
 
     fn expects(&self, record: &StepRecord) -> bool {
-        record.state == StepState::Ready && !record.doomed
+        record.stands()
     }
 }

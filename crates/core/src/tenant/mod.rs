@@ -16,7 +16,9 @@ mod proof;
 mod removal;
 mod spec;
 mod step;
+mod step_state;
 mod stored;
+mod stored_step;
 mod unknown_code;
 
 pub use cause::{Cause, FailureClass, HELD_BACK, RawAnswer};
@@ -31,6 +33,7 @@ pub use notice::{Notice, Story};
 pub use proof::{Proof, Proven, Verdict};
 pub use removal::{Consent, Ground, Retained};
 pub use spec::{Action, Extent, External, Placement, Reason, Spec, Suspension};
-pub use step::{Poll, PollStyle, StepRecord, StepState, Tried};
+pub use step::{Removal, StepRecord};
+pub use step_state::{Effort, Poll, PollStyle, StepState, Tried};
 pub use stored::{MAX_DOCUMENT_BYTES, TooLarge, UnreadableDocument};
 pub use unknown_code::{UnknownCode, UnknownCodes};
