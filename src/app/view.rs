@@ -8,21 +8,21 @@ use tenantry_core::{
 
 /// The whole view; `brief` leaves the steps out, for lists.
 pub fn view(tenant: &Tenant, brief: bool) -> Value {
-    let ready = tenant.steps.values().filter(|step| step.stands()).count();
-    let gone = tenant.steps.values().filter(|step| step.state.is_gone()).count();
+    let ready = tenant.steps().values().filter(|step| step.stands()).count();
+    let gone = tenant.steps().values().filter(|step| step.state.is_gone()).count();
     let mut view = json!({
         "tenantId": tenant.id,
         "displayName": tenant.spec.display_name,
         "status": tenant.status,
         "suspended": tenant.spec.suspended,
         "tier": tenant.spec.tier,
-        "version": tenant.version,
+        "version": tenant.version(),
         "incarnation": tenant.incarnation,
         "generation": tenant.generation,
         "channel": tenant.channel.to_string(),
         "placement": tenant.placement,
         "blueprint": tenant.plan.blueprint,
-        "progress": {"ready": ready, "gone": gone, "total": tenant.steps.len()},
+        "progress": {"ready": ready, "gone": gone, "total": tenant.steps().len()},
         "outputs": tenant.exports,
         "isolation": tenant.proof,
         "createdAt": tenant.created_at,
@@ -50,7 +50,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         drifted.map(|drift| json!({"since": drift.since, "steps": drift.told.keys().collect::<Vec<_>>()}))
     );
     let steps: Map<String, Value> =
-        tenant.steps.iter().map(|(name, record)| (name.to_string(), step(&tenant.id, record))).collect();
+        tenant.steps().iter().map(|(name, record)| (name.to_string(), step(&tenant.id, record))).collect();
     view["steps"] = Value::Object(steps);
     view
 }

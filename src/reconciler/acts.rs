@@ -83,7 +83,7 @@ impl Drive<'_> {
 
     /// What an act needs, with its intent recorded; `None` if the step's texts can't be rendered.
     fn prepare(&mut self, name: &StepName, act: Act, now: Timestamp) -> Option<Prepared> {
-        let turn = self.tenant.steps.get(name)?.turn;
+        let turn = self.tenant.steps().get(name)?.turn;
         let prepared = match self.needed(name, act) {
             Ok(prepared) => prepared?,
             Err(failure) => {
@@ -102,7 +102,7 @@ impl Drive<'_> {
     }
 
     fn needed(&mut self, name: &StepName, act: Act) -> Result<Option<Prepared>, Failure> {
-        let Some(record) = self.tenant.steps.get(name) else { return Ok(None) };
+        let Some(record) = self.tenant.steps().get(name) else { return Ok(None) };
         if let (Act::Poll, Some(operation)) = (act, record.state.operation()) {
             return Ok(Some(Prepared::Poll(operation.clone())));
         }
@@ -121,7 +121,7 @@ impl Drive<'_> {
 
     /// The step as it is to be, rendered once per drive and plan.
     fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
-        let record = self.tenant.steps.get(name);
+        let record = self.tenant.steps().get(name);
         let (turn, told) = record.map(|record| (record.turn, record.outputs.clone())).unwrap_or_default();
         let key = (name.clone(), turn);
         if let Some(step) = self.rendered.get(&key) {
@@ -142,7 +142,7 @@ impl Drive<'_> {
     }
 
     fn send(&mut self, name: StepName, prepared: Prepared, finding: Option<Finding>) {
-        let Some(record) = self.tenant.steps.get(&name) else { return };
+        let Some(record) = self.tenant.steps().get(&name) else { return };
         let turn = record.turn;
         let guard = self.tenant.plan.guard(record.kind, record.is_doomed());
         let wire: Arc<dyn Wire> = Arc::new(Guarded::new(Arc::clone(&self.reconciler.world.wire), guard));

@@ -96,7 +96,7 @@ fn seen(verdict: &Verdict) -> &'static str {
 impl Drive<'_> {
     /// The numbers of a step that an event has moved.
     pub(super) fn count_step(&self, name: &StepName, before: Option<StepState>, now: Timestamp) {
-        let Some((before, record)) = before.zip(self.tenant.steps.get(name)) else { return };
+        let Some((before, record)) = before.zip(self.tenant.steps().get(name)) else { return };
         match (&before, &record.state) {
             (StepState::Writing(_) | StepState::Settling { .. }, StepState::Ready(_)) => {
                 let Some(wrote_at) = record.wrote_at else { return };

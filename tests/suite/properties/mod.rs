@@ -117,7 +117,7 @@ impl Game {
     /// An act is for a step whose turn it is.
     fn may(&self, name: &StepName, act: Act) {
         assert!(self.is_its_turn(name), "{name} is early");
-        if self.tenant.steps[name].is_doomed() {
+        if self.tenant.steps()[name].is_doomed() {
             assert_ne!(act, Act::Write);
         } else {
             assert_eq!(self.tenant.goal, Goal::Present);
@@ -127,20 +127,20 @@ impl Game {
 
     /// What has to go waits for what stands on it, what has to come for what it stands on.
     fn is_its_turn(&self, name: &StepName) -> bool {
-        let record = &self.tenant.steps[name];
+        let record = &self.tenant.steps()[name];
         if record.is_doomed() {
             let above =
                 |other: &tenantry_core::tenant::StepRecord| other.is_doomed() && other.needs.contains(name);
-            self.tenant.steps.values().all(|other| !above(other) || other.state.is_gone())
+            self.tenant.steps().values().all(|other| !above(other) || other.state.is_gone())
         } else {
-            let needs = record.needs.iter().filter_map(|need| self.tenant.steps.get(need));
+            let needs = record.needs.iter().filter_map(|need| self.tenant.steps().get(need));
             needs.into_iter().all(|need| need.state.is_ready() && !need.is_doomed())
         }
     }
 
     /// An outcome comes when nothing is in progress, and says what is so.
     fn over(&self, outcome: &Outcome) {
-        for (name, record) in &self.tenant.steps {
+        for (name, record) in self.tenant.steps() {
             let resting = match record.state {
                 StepState::Waiting(_) => matches!(outcome, Outcome::Halted(_)),
                 StepState::Ready(_) => *outcome != Outcome::Removed || !record.is_doomed(),
@@ -154,15 +154,15 @@ impl Game {
         }
         match outcome {
             Outcome::Ready => {
-                assert!(self.tenant.plan.steps.keys().all(|name| self.tenant.steps[name].state.is_ready()));
+                assert!(self.tenant.plan.steps.keys().all(|name| self.tenant.steps()[name].state.is_ready()));
             }
             Outcome::Removed => {
-                assert!(self.tenant.steps.values().all(|record| record.state.is_gone()));
+                assert!(self.tenant.steps().values().all(|record| record.state.is_gone()));
             }
             Outcome::Halted(causes) => assert!(
                 causes.values().all(|cause| cause.code != "stalled"),
                 "{causes:?}\n{:#?}",
-                self.tenant.steps
+                self.tenant.steps()
             ),
         }
     }
@@ -178,8 +178,8 @@ impl Game {
                 "a refused event changed something"
             );
         }
-        for (name, record) in &self.tenant.steps {
-            let Some(was) = before.0.steps.get(name) else { panic!("{name} came from nowhere") };
+        for (name, record) in self.tenant.steps() {
+            let Some(was) = before.0.steps().get(name) else { panic!("{name} came from nowhere") };
             assert!(record.turn >= was.turn, "{name} went back to an earlier turn");
             let final_before =
                 matches!(was.state, StepState::Ready(_) | StepState::Halted { .. } | StepState::Gone(_));
@@ -208,7 +208,7 @@ impl Game {
                 }
                 let name = self.busy.keys().nth(which % self.busy.len()).unwrap().clone();
                 let (turn, act) = self.busy.remove(&name).unwrap();
-                let doomed = self.tenant.steps.get(&name).is_some_and(|record| record.is_doomed());
+                let doomed = self.tenant.steps().get(&name).is_some_and(|record| record.is_doomed());
                 self.apply(&name, turn, answer(act, doomed, *what));
             }
             Move::Wait(seconds) => {
@@ -216,11 +216,11 @@ impl Game {
             }
             Move::Stray(which, turn, what) => {
                 let Some(name) =
-                    self.tenant.steps.keys().nth(which % self.tenant.steps.len().max(1)).cloned()
+                    self.tenant.steps().keys().nth(which % self.tenant.steps().len().max(1)).cloned()
                 else {
                     return;
                 };
-                let record = &self.tenant.steps[&name];
+                let record = &self.tenant.steps()[&name];
                 // A worker asks about one thing at a time, so only another turn's answers can come unasked.
                 if record.turn != *turn {
                     let event = answer(
@@ -253,7 +253,7 @@ impl Game {
     }
 
     fn start(&mut self, name: &StepName, act: Act) {
-        let turn = self.tenant.steps[name].turn;
+        let turn = self.tenant.steps()[name].turn;
         match act {
             Act::Write => _ = self.apply(name, turn, Event::Began { target: Some(json!({"id": name})) }),
             Act::Erase => _ = self.apply(name, turn, Event::Began { target: None }),
@@ -266,13 +266,13 @@ impl Game {
     fn heal(&mut self) -> Outcome {
         let mut there: BTreeSet<StepName> = self
             .tenant
-            .steps
+            .steps()
             .iter()
             .filter(|(_, record)| record.target.is_some())
             .map(|(name, _)| name.clone())
             .collect();
         for name in std::mem::take(&mut self.busy).into_keys() {
-            let turn = self.tenant.steps.get(&name).map_or(0, |record| record.turn);
+            let turn = self.tenant.steps().get(&name).map_or(0, |record| record.turn);
             self.apply(&name, turn, Event::Failed(Failure::ambiguous("cut off")));
         }
         let mut retried = false;
@@ -291,7 +291,8 @@ impl Game {
                 self.now = decision.next.unwrap();
             }
             for (name, act) in decision.acts {
-                let (turn, doomed) = (self.tenant.steps[&name].turn, self.tenant.steps[&name].is_doomed());
+                let (turn, doomed) =
+                    (self.tenant.steps()[&name].turn, self.tenant.steps()[&name].is_doomed());
                 self.start(&name, act);
                 self.busy.clear();
                 let event = match (act, doomed, there.contains(&name)) {
@@ -314,7 +315,7 @@ impl Game {
                 self.apply(&name, turn, event);
             }
         }
-        panic!("no outcome: {:#?}", self.tenant.steps);
+        panic!("no outcome: {:#?}", self.tenant.steps());
     }
 }
 
@@ -378,7 +379,7 @@ proptest! {
             engine::conclude(&mut game.tenant, &outcome, BTreeMap::new(), game.now);
         }
         let lasting = |tenant: &Tenant| -> Vec<_> {
-            let steps = tenant.steps.iter().map(|(name, record)| {
+            let steps = tenant.steps().iter().map(|(name, record)| {
                 (name.clone(), record.target.clone(), record.outputs.clone(), record.digest.clone(), record.is_doomed())
             });
             steps.collect()
@@ -404,7 +405,7 @@ proptest! {
                 game.now = decision.next.unwrap();
                 continue;
             };
-            let turn = game.tenant.steps[name].turn;
+            let turn = game.tenant.steps()[name].turn;
             let event = match act {
                 Act::Look if seen && round % 3 == 1 => answer(Act::Look, false, 2),
                 Act::Look => answer(Act::Look, false, 0),
@@ -418,6 +419,6 @@ proptest! {
             game.busy.clear();
             game.apply(&only, turn, event);
         }
-        prop_assert!(false, "it goes on after {}: {:?}", game.now, game.tenant.steps[&only]);
+        prop_assert!(false, "it goes on after {}: {:?}", game.now, game.tenant.steps()[&only]);
     }
 }

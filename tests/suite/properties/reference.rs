@@ -153,13 +153,16 @@ pub(crate) fn tenants(state: &StepState, doomed: bool) -> Vec<Tenant> {
             for goal in [Goal::Present, Goal::Absent] {
                 let mut tenant = plans::tenant(plans::plan("only"), now);
                 tenant.goal = goal;
-                let record = tenant.steps.get_mut(&plans::name("only")).unwrap();
-                (record.state, record.kind) = (state.clone(), kind);
-                record.removal = doomed.then(Removal::default);
-                let effort = record.state.effort_mut();
-                (effort.attempts, effort.written, effort.failures) = (attempts, written, failures);
-                (record.turn, record.recreated) = (3, attempts.min(9));
-                record.wrote_at = written.then_some(now);
+                let behind = |effort: &mut Effort| {
+                    (effort.attempts, effort.written, effort.failures) = (attempts, written, failures);
+                };
+                tenant.change_step(&plans::name("only"), |record| {
+                    (record.state, record.kind) = (state.clone(), kind);
+                    record.removal = doomed.then(Removal::default);
+                    behind(record.state.effort_mut());
+                    (record.turn, record.recreated) = (3, attempts.min(9));
+                    record.wrote_at = written.then_some(now);
+                });
                 all.push(tenant);
             }
         }
@@ -170,13 +173,13 @@ pub(crate) fn tenants(state: &StepState, doomed: bool) -> Vec<Tenant> {
 /// Gives the event to the engine and holds what comes of it against the table.
 pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     let name = plans::name("only");
-    let before = &tenant.steps[&name];
+    let before = &tenant.steps()[&name];
     let allowed = after(&before.state, before.is_doomed(), event);
     let (mut changed, mut sight) = (tenant.clone(), Sight::new());
     let applied =
         engine::apply(&mut changed, &mut sight, &name, before.turn, event.clone(), &Policy::azure(), now);
     let place = format!("{event:?} in {before:?}");
-    let record = &changed.steps[&name];
+    let record = &changed.steps()[&name];
     match applied {
         Err(error) => {
             assert!(allowed.is_empty(), "{place}: {error}");
@@ -189,7 +192,7 @@ pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     }
     assert!(record.turn >= before.turn, "{place}: its turn falls");
     assert_eq!((changed.generation, changed.incarnation), (tenant.generation, tenant.incarnation), "{place}");
-    assert!(changed.numbered >= tenant.numbered && changed.sequence >= tenant.sequence, "{place}");
+    assert!(changed.numbered() >= tenant.numbered() && changed.sequence() >= tenant.sequence(), "{place}");
     // A doomed step is never written, a wanted one never erased.
     let decision = engine::decide(&changed, &sight, &BTreeSet::new(), now);
     for act in decision.acts.values() {

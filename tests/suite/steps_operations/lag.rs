@@ -113,7 +113,7 @@ async fn driven(
 }
 
 fn state(tenant: &Tenant) -> &StepState {
-    &tenant.steps[&plans::name("it")].state
+    &tenant.steps()[&plans::name("it")].state
 }
 
 const NEVER: Duration = Duration::from_secs(100 * 3600);
@@ -170,10 +170,11 @@ async fn a_refusal_for_lag_has_the_same_budget() {
 #[tokio::test]
 async fn a_removal_does_not_take_not_found_for_never_made() {
     let just_written = |tenant: &mut Tenant, now: Timestamp| {
-        let step = tenant.steps.get_mut(&plans::name("it")).unwrap();
-        step.enter(StepState::Writing);
-        step.target = Some(json!({"uniqueName": "contoso", "owner": ["tenantry-tenant:contoso"]}));
-        step.wrote_at = Some(now);
+        tenant.change_step(&plans::name("it"), |step| {
+            step.enter(StepState::Writing);
+            step.target = Some(json!({"uniqueName": "contoso", "owner": ["tenantry-tenant:contoso"]}));
+            step.wrote_at = Some(now);
+        });
         let by = plans::operation(tenant, Action::Deprovision, now);
         wish::remove(tenant, &by, now);
         tenant.operations.push(by);

@@ -40,7 +40,7 @@ pub fn at_rest(tenant: &Tenant) -> bool {
     tenant.status == Status::Active
         && tenant.goal == Goal::Present
         && tenant.operations.is_empty()
-        && tenant.lease.is_none()
+        && tenant.lease().is_none()
         && tenant.steps.values().all(|record| {
             !record.is_doomed() && matches!(record.state, StepState::Ready(_) | StepState::Halted { .. })
         })

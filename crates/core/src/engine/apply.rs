@@ -112,7 +112,7 @@ fn note_change(
     };
     if state != before || cause.is_some() {
         let has_answer = |notice: &&Notice| matches!(notice.story, Story::Step { raw: Some(_), .. });
-        let raw = raw.filter(|_| tenant.notices.iter().filter(has_answer).count() < PENDING_ANSWERS);
+        let raw = raw.filter(|_| tenant.notices().iter().filter(has_answer).count() < PENDING_ANSWERS);
         tenant.note(Story::Step { step: name.clone(), state: state.to_owned(), cause, raw }, now);
     }
 }

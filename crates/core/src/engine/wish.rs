@@ -1,9 +1,6 @@
 //! How a request changes what is wanted. The loop that brings it about is the same for every wish.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,10 +9,7 @@ use super::{cut, outcome::common_data, removal, repair};
 use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
-    tenant::{
-        Channel, Consent, Goal, Ground, Later, Operation, Placement, Spec, Status, StepRecord, StepState,
-        Tenant, UnknownCodes,
-    },
+    tenant::{Consent, Goal, Ground, Operation, Placement, Spec, StepRecord, StepState, Tenant},
 };
 
 /// A new tenant, or a new incarnation of a removed one.
@@ -27,69 +21,9 @@ pub fn sign_up(
     plan: Plan,
     now: Timestamp,
 ) -> Tenant {
-    let plan = Arc::new(plan);
-    let steps = plan
-        .steps
-        .iter()
-        .map(|(name, step)| {
-            (name.clone(), StepRecord::new(step.kind, step.needs.clone(), step.digest.clone(), now))
-        })
-        .collect();
-    let base = past.unwrap_or_else(|| Tenant {
-        schema: Tenant::SCHEMA.to_owned(),
-        id,
-        incarnation: 0,
-        version: 0,
-        generation: 0,
-        status: Status::Requested,
-        goal: Goal::Present,
-        spec: spec.clone(),
-        channel: Channel::default(),
-        placement: placement.clone(),
-        plan: Arc::clone(&plan),
-        former: Vec::new(),
-        cut: None,
-        steps: BTreeMap::new(),
-        exports: BTreeMap::new(),
-        operations: Vec::new(),
-        halted: None,
-        concluded: None,
-        proof: None,
-        requests: VecDeque::new(),
-        lease: None,
-        epoch: 0,
-        unsure_until: None,
-        notices: Vec::new(),
-        numbered: 0,
-        sequence: 0,
-        drift: None,
-        unknown_codes: UnknownCodes::default(),
-        retained: Vec::new(),
-        due_at: None,
-        created_at: now,
-        updated_at: now,
-        unknown: serde_json::Map::new(),
-        later: Later::default(),
-    });
-    // What was purged since holds no name any more.
-    let retained = base.retained.iter().filter(|kept| kept.is_held(now)).cloned().collect();
-    Tenant {
-        incarnation: base.incarnation + 1,
-        generation: base.generation + 1,
-        status: Status::Requested,
-        goal: Goal::Present,
-        spec,
-        placement,
-        plan,
-        former: Vec::new(),
-        cut: None,
-        steps,
-        drift: None,
-        unknown_codes: UnknownCodes::default(),
-        created_at: now,
-        proof: None,
-        retained,
-        ..base
+    match past {
+        None => Tenant::new(id, spec, placement, plan, now),
+        Some(past) => past.again(spec, placement, plan, now),
     }
 }
 
