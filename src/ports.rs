@@ -1,5 +1,7 @@
 //! The seams between the program and a world. `azure` and `local` implement each once; the tests bring hostile ones.
 
+mod update;
+
 use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
@@ -12,6 +14,8 @@ use tenantry_core::{
     steps::{Failure, Reply, Request},
     tenant::{CloudEvent, HistoryRow, Notice, Tenant},
 };
+
+pub use update::MAX_RACES;
 
 /// The version of a stored thing; opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -179,7 +179,7 @@ impl Azure {
     /// Who holds which tenant.
     async fn leases(&self) -> BTreeMap<TenantId, Lease> {
         let (tenants, _) = Listed::sorted_out(self.store.list(None, 1000).await.unwrap_or_default());
-        tenants.into_iter().filter_map(|tenant| Some((tenant.id, tenant.lease?))).collect()
+        tenants.into_iter().filter_map(|tenant| Some((tenant.id.clone(), tenant.lease()?.clone()))).collect()
     }
 
     /// Stops a handler for longer than its leases last, while the other one goes on, and lets it go on then.
@@ -205,7 +205,7 @@ impl Azure {
             before.iter().filter(|(id, lease)| moved(id, lease)).map(|(_, lease)| worker(lease)).collect();
         for (id, lease) in before.iter().filter(|(_, lease)| !alive.contains(&worker(lease))) {
             let now = self.store.load(id).await.ok().flatten();
-            overtaken += usize::from(now.is_some_and(|now| now.value.epoch > lease.epoch));
+            overtaken += usize::from(now.is_some_and(|now| now.value.epoch() > lease.epoch));
         }
         if !signal("CONT", process) {
             self.findings

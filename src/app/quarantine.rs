@@ -20,12 +20,12 @@ impl App {
             Err(error) => return not(error.to_string()),
         };
         // Somebody is on it and proves it in the end; and what is not on record yet is not acted upon.
-        let at_work = tenant.lease.is_some() || tenant.operation().is_some() || tenant.goal == Goal::Absent;
+        let at_work = tenant.lease().is_some() || tenant.operation().is_some() || tenant.goal == Goal::Absent;
         let on_record = tenant.proof.as_ref().is_some_and(|proof| proof.verdict == Verdict::Violated);
         if at_work || tenant.spec.suspended.is_some() || !on_record {
             return None;
         }
-        let version = tenant.version;
+        let version = tenant.version();
         let report = self.reconciler.isolation_scanner().verify(&[tenant]).await.pop()?;
         if report.verdict != Verdict::Violated || !report.lets_others_in(taken) {
             return not("nobody else gets in to it any more".to_owned());

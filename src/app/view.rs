@@ -8,21 +8,21 @@ use tenantry_core::{
 
 /// The whole view; `brief` leaves the steps out, for lists.
 pub fn view(tenant: &Tenant, brief: bool) -> Value {
-    let ready = tenant.steps.values().filter(|step| step.state == StepState::Ready && !step.doomed).count();
-    let gone = tenant.steps.values().filter(|step| step.state == StepState::Gone).count();
+    let ready = tenant.steps().values().filter(|step| step.stands()).count();
+    let gone = tenant.steps().values().filter(|step| step.state.is_gone()).count();
     let mut view = json!({
         "tenantId": tenant.id,
         "displayName": tenant.spec.display_name,
         "status": tenant.status,
         "suspended": tenant.spec.suspended,
         "tier": tenant.spec.tier,
-        "version": tenant.version,
+        "version": tenant.version(),
         "incarnation": tenant.incarnation,
         "generation": tenant.generation,
         "channel": tenant.channel.to_string(),
         "placement": tenant.placement,
         "blueprint": tenant.plan.blueprint,
-        "progress": {"ready": ready, "gone": gone, "total": tenant.steps.len()},
+        "progress": {"ready": ready, "gone": gone, "total": tenant.steps().len()},
         "outputs": tenant.exports,
         "isolation": tenant.proof,
         "createdAt": tenant.created_at,
@@ -50,36 +50,36 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         drifted.map(|drift| json!({"since": drift.since, "steps": drift.told.keys().collect::<Vec<_>>()}))
     );
     let steps: Map<String, Value> =
-        tenant.steps.iter().map(|(name, record)| (name.to_string(), step(&tenant.id, record))).collect();
+        tenant.steps().iter().map(|(name, record)| (name.to_string(), step(&tenant.id, record))).collect();
     view["steps"] = Value::Object(steps);
     view
 }
 
 fn step(tenant: &TenantId, record: &StepRecord) -> Value {
     let mut view = json!({
-        "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.attempts,
-        "since": record.since, "removing": record.doomed,
+        "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.effort().attempts,
+        "since": record.effort().since, "removing": record.is_doomed(),
     });
-    if let Some(ground) = &record.ground {
+    if let Some(ground) = record.ground() {
         view["removingBecause"] = json!(ground);
     }
-    if let Some(carrier) = &record.left_to {
+    if let Some(carrier) = record.left_to() {
         view["leftTo"] = json!(carrier);
     }
     if let Some(consent) = &record.consent {
         view["mayBeReplaced"] = json!(consent);
     }
     match &record.state {
-        StepState::Backoff { until, cause } => {
+        StepState::Backoff { until, cause, .. } => {
             view["until"] = json!(until);
             view["cause"] = json!(cause);
         }
-        StepState::Halted { cause } => {
+        StepState::Halted { cause, .. } => {
             view["cause"] = json!(cause);
             view["nextAction"] = json!(cause.class.next_action_for(tenant));
         }
         StepState::Settling { check_at, .. } => view["checkAt"] = json!(check_at),
-        StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}
+        StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Gone(_) => {}
     }
     view
 }

@@ -17,15 +17,15 @@ use super::{
     repeat, replace,
 };
 use crate::{
-    ports::{StoreError, Stored},
+    ports::{MAX_RACES, StoreError, Stored},
     telemetry::Trace,
 };
 
-/// How often a save may be overtaken before the message has to come again.
-const MAX_RACES: usize = 20;
-
 impl Intake {
     /// Changes the wish, or says why not.
+    ///
+    /// It has its own loop in place of `StateStore::update`: the first save makes the document, and between reading and saving
+    /// the text of the blueprint is kept and the other system's operation is bound, both of which may have to begin again.
     pub(super) async fn accept(&self, request: &Request) -> Result<Answer, StoreError> {
         for _ in 0..MAX_RACES {
             let bond = match self.bond(request).await? {
@@ -79,10 +79,7 @@ impl Intake {
                 Err(error) => return Err(error),
             }
         }
-        Err(StoreError::Unavailable(format!(
-            "tenant {} is changed faster than it can be saved",
-            request.tenant_id
-        )))
+        Err(StoreError::out_of_races(&request.tenant_id))
     }
 
     fn changed(
@@ -100,7 +97,7 @@ impl Intake {
                 "the deadline had passed when the request was taken in".to_owned(),
             ));
         }
-        let version = past.as_ref().map(|tenant| tenant.version).unwrap_or_default();
+        let version = past.as_ref().map(Tenant::version).unwrap_or_default();
         if request.expected_version.is_some_and(|expected| expected != version) {
             return Err(fault("/expectedVersion", "stale", format!("the tenant has version {version}")));
         }
@@ -192,7 +189,7 @@ impl Intake {
     /// A retry takes up the operation that stopped: the same operation, one attempt more.
     fn retried(request: &Request, mut tenant: Tenant, now: Timestamp) -> Result<Changed, Vec<Fault>> {
         let waits = tenant
-            .steps
+            .steps()
             .values()
             .any(|record| matches!(record.state, StepState::Halted { .. } | StepState::Backoff { .. }));
         if !waits && tenant.halted.is_none() {
@@ -240,7 +237,7 @@ impl Intake {
         let id = last.id.clone();
         tenant.status = engine::working(last.action, tenant.goal);
         tenant.remember(request.past(&id));
-        tenant.version += 1;
+        tenant.raise_version();
         tenant.due_at = Some(now);
         tenant.updated_at = now;
         Ok(Changed::Saved(Box::new(tenant)))
@@ -320,7 +317,7 @@ fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: T
 fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Timestamp) {
     // A hopeless attempt before is overtaken by this wish; its outcome has been told.
     tenant.halted = None;
-    tenant.version += 1;
+    tenant.raise_version();
     let mut data = engine::common_data(tenant, &operation);
     replace::note(&mut data, tenant, &request.request_id);
     tenant.tell(&operation, "tenant.request.accepted", data, now);

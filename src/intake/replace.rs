@@ -23,7 +23,7 @@ pub(super) fn consent(request: &Request, now: Timestamp) -> Option<Consent> {
 /// What is deleted and made anew with the consent of this request.
 pub(super) fn with_consent_of(tenant: &Tenant, request_id: &str) -> Vec<Replacement> {
     let given = |name: &&StepName| removal::has_consent_of(tenant, name, request_id);
-    tenant.steps.keys().filter(given).map(|name| replacement(tenant, name)).collect()
+    tenant.steps().keys().filter(given).map(|name| replacement(tenant, name)).collect()
 }
 
 fn replacement(tenant: &Tenant, name: &StepName) -> Replacement {

@@ -118,6 +118,7 @@ impl LocalState {
     /// # Errors
     /// [`StoreError`] if the file fails.
     pub async fn end_leases(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let store: &dyn StateStore = self;
         let mut ended = 0;
         let mut after = None;
         loop {
@@ -125,12 +126,14 @@ impl LocalState {
             let Some(last) = page.last() else { return Ok(ended) };
             after = Some(last.id().clone());
             let (tenants, _) = Listed::sorted_out(page);
-            for tenant in tenants.into_iter().filter(|tenant| tenant.lease.is_some()) {
-                let Some(Stored { value: mut tenant, etag }) = self.load_now(&tenant.id)? else { continue };
-                tenant.lease = None;
-                tenant.due_at = Some(now);
-                self.save(&tenant, Some(&etag)).await?;
-                ended += 1;
+            for tenant in tenants.into_iter().filter(|tenant| tenant.lease().is_some()) {
+                let end = |tenant: &mut Tenant| {
+                    tenant.lease()?;
+                    tenant.end_lease();
+                    tenant.due_at = Some(now);
+                    Some(())
+                };
+                ended += usize::from(store.update(&tenant.id, end).await?.is_some());
             }
         }
     }

@@ -22,7 +22,7 @@ use tenantry_core::{
     blueprint::Blueprint,
     drift::DriftClass,
     engine,
-    tenant::{Action, Goal, Status},
+    tenant::{Action, Goal, Status, Tenant},
     time::later,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -43,7 +43,7 @@ use crate::{
     host::{bind, serve},
     intake::Catalogue,
     local::access,
-    ports::{Clock as _, Listed, StateStore as _, StoreError, Stored, Wire, World},
+    ports::{Clock as _, Listed, StateStore as _, StoreError, Wire, World},
     reconciler::Settings,
     telemetry::fresh,
 };
@@ -289,10 +289,11 @@ async fn adopt(app: &App, mark: &Mark, held: &Held) -> Result<(), StoreError> {
                 "action": action, "tenantId": id,
             });
             let _ = app.intake.take_in(request.to_string().as_bytes()).await?;
-            if let Some(Stored { value: mut tenant, etag }) = store.load(id).await? {
+            let at_work = |tenant: &mut Tenant| {
                 tenant.status = engine::working(action, tenant.goal);
-                store.save(&tenant, Some(&etag)).await?;
-            }
+                Some(())
+            };
+            store.update(id, at_work).await?;
             tracing::warn!(tenant.id = %id, action = action.as_str(), "the state is not believed; the tenant is looked at anew");
         }
     }

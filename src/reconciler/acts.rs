@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use tenantry_core::{
     blueprint::{Kind, RenderError},
-    engine::{Act, Change, Event, Seen},
+    engine::{Act, Change, Event, Finding},
     ids::StepName,
     steps::{self, Failure, Remains, Request, Step, Verdict},
     tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
 
 use super::{
-    drive::{Answer, Drive},
+    drive::{Answer, Arrival, Drive},
     effects,
     guarded::{Guarded, refused},
     lease::Claim,
@@ -53,7 +53,7 @@ impl Drive<'_> {
         acts: BTreeMap<StepName, Act>,
     ) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
-        let seen: BTreeMap<StepName, Seen> = acts
+        let findings: BTreeMap<StepName, Finding> = acts
             .iter()
             .filter(|(_, act)| matches!(act, Act::Write | Act::Erase))
             .filter_map(|(name, _)| Some((name.clone(), self.sight.get(name)?.clone())))
@@ -75,15 +75,15 @@ impl Drive<'_> {
             return Ok(None);
         }
         for (name, prepared) in ready {
-            let seen = seen.get(&name).cloned();
-            self.send(name, prepared, seen);
+            let finding = findings.get(&name).cloned();
+            self.send(name, prepared, finding);
         }
         Ok(None)
     }
 
     /// What an act needs, with its intent recorded; `None` if the step's texts can't be rendered.
     fn prepare(&mut self, name: &StepName, act: Act, now: Timestamp) -> Option<Prepared> {
-        let turn = self.tenant.steps.get(name)?.turn;
+        let turn = self.tenant.steps().get(name)?.turn;
         let prepared = match self.needed(name, act) {
             Ok(prepared) => prepared?,
             Err(failure) => {
@@ -102,11 +102,11 @@ impl Drive<'_> {
     }
 
     fn needed(&mut self, name: &StepName, act: Act) -> Result<Option<Prepared>, Failure> {
-        let Some(record) = self.tenant.steps.get(name) else { return Ok(None) };
+        let Some(record) = self.tenant.steps().get(name) else { return Ok(None) };
         if let (Act::Poll, Some(operation)) = (act, record.state.operation()) {
             return Ok(Some(Prepared::Poll(operation.clone())));
         }
-        if record.doomed {
+        if record.is_doomed() {
             let target = record.target.clone().unwrap_or_default();
             let remains = Arc::from(steps::remains(record.kind, &target, &record.outputs)?);
             let erases = act == Act::Erase;
@@ -121,7 +121,7 @@ impl Drive<'_> {
 
     /// The step as it is to be, rendered once per drive and plan.
     fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
-        let record = self.tenant.steps.get(name);
+        let record = self.tenant.steps().get(name);
         let (turn, told) = record.map(|record| (record.turn, record.outputs.clone())).unwrap_or_default();
         let key = (name.clone(), turn);
         if let Some(step) = self.rendered.get(&key) {
@@ -142,10 +142,10 @@ impl Drive<'_> {
         Ok(step)
     }
 
-    fn send(&mut self, name: StepName, prepared: Prepared, seen: Option<Seen>) {
-        let Some(record) = self.tenant.steps.get(&name) else { return };
+    fn send(&mut self, name: StepName, prepared: Prepared, finding: Option<Finding>) {
+        let Some(record) = self.tenant.steps().get(&name) else { return };
         let turn = record.turn;
-        let guard = self.tenant.plan.guard(record.kind, record.doomed);
+        let guard = self.tenant.plan.guard(record.kind, record.is_doomed());
         let wire: Arc<dyn Wire> = Arc::new(Guarded::new(Arc::clone(&self.reconciler.world.wire), guard));
         let remedy = self.remedy(&name, &record.state);
         let (isolation_scanner, patience) =
@@ -154,19 +154,20 @@ impl Drive<'_> {
         let mut span = tell::act(prepared.word(), &name, record);
         self.busy.insert(name.clone());
         let work = async move {
-            match (prepared, seen) {
+            match (prepared, finding) {
                 (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
                 (Prepared::Search(remains), _) => effects::search(wire, remains).await,
                 (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
                 (Prepared::Prove(tenant), _) => effects::prove(&isolation_scanner, &tenant, patience).await,
-                (Prepared::Write(step), Some(Seen::Wanted(Verdict::Lingering(id), _))) => {
+                (Prepared::Write(step), Some(Finding::Amiss(Verdict::Lingering(id), _))) => {
                     effects::restore(wire, step, &id).await
                 }
-                (Prepared::Write(step), Some(Seen::Wanted(_, resource))) => {
-                    effects::write(wire, step, resource).await
-                }
+                (
+                    Prepared::Write(step),
+                    Some(Finding::Amiss(_, resource) | Finding::MayBeStale(resource)),
+                ) => effects::write(wire, step, resource).await,
                 (Prepared::Write(step), _) => effects::write(wire, step, None).await,
-                (Prepared::Erase(remains), Some(Seen::Unwanted(trace))) => {
+                (Prepared::Erase(remains), Some(Finding::Remains(trace))) => {
                     effects::erase(wire, remains, trace).await
                 }
                 (Prepared::Erase(remains), _) => effects::search(wire, remains).await,
@@ -175,13 +176,13 @@ impl Drive<'_> {
         self.in_flight.push(Box::pin(async move {
             let event = span.around(work).await;
             tell::acted(&mut span, &event);
-            Answer { name, turn, event, mutating }
+            Arrival::Answer(Answer { name, turn, event, mutating })
         }));
     }
 
     /// What has to be done before a step is tried again; so far only registering a resource provider.
     fn remedy(&self, name: &StepName, state: &StepState) -> Option<Request> {
-        let StepState::Backoff { cause, .. } = state else { return None };
+        let cause = state.failing()?;
         let planned =
             self.tenant.plan.steps.get(name).filter(|_| cause.class == FailureClass::NeedsProvider)?;
         effects::register_provider(planned.desired.resource_id()?)

@@ -49,7 +49,7 @@ impl Reconciler {
         for due in due.iter().take(LOOKED_AT) {
             let (since, notices) = match due {
                 Due::Tenant(id) => match self.world.store.load(id).await {
-                    Ok(Some(stored)) => (stored.value.due_at, stored.value.notices),
+                    Ok(Some(stored)) => (stored.value.due_at, stored.value.notices().to_vec()),
                     Ok(None) | Err(_) => continue,
                 },
                 Due::Request(key) => match self.world.store.request(key).await {

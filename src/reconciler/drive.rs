@@ -12,7 +12,7 @@ use tenantry_core::{
     engine::{self, Change, Decision, Event, Outcome, Seen, Sight},
     ids::{StepName, TenantId},
     steps::{Failure, Step, Verdict},
-    tenant::{self, Cause, FailureClass, Proven, StepRecord, StepState, Teller, Tenant},
+    tenant::{self, Cause, FailureClass, Notice, Proven, StepRecord, StepState, Teller, Tenant},
     time::later,
 };
 
@@ -30,13 +30,21 @@ pub(super) struct Answer {
     pub(super) mutating: bool,
 }
 
+/// What a drive waits for.
+pub(super) enum Arrival {
+    /// A request was answered.
+    Answer(Answer),
+    /// What was sent about a step in an earlier turn can't take effect any more: the step is no longer busy.
+    WaitedOut(StepName),
+}
+
 pub(super) struct Drive<'a> {
     pub(super) reconciler: &'a Reconciler,
     pub(super) claim: Claim,
     pub(super) tenant: Tenant,
     pub(super) etag: ETag,
     pub(super) sight: Sight,
-    pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Arrival>>,
     pub(super) busy: BTreeSet<StepName>,
     /// Steps rendered in this drive, by turn, so that looking and writing use the same.
     pub(super) rendered: BTreeMap<(StepName, u32), Arc<dyn Step>>,
@@ -66,7 +74,7 @@ impl<'a> Drive<'a> {
         match tenant.due_at {
             None => return Ok(Progress::Settled(tenant.status)),
             // A wake-up that comes early changes nothing: whoever parked it has asked for the right one.
-            Some(due) if due > deadline && tenant.lease.is_none() => return Ok(Progress::Parked(due)),
+            Some(due) if due > deadline && tenant.lease().is_none() => return Ok(Progress::Parked(due)),
             Some(_) => {}
         }
         let home = tell::home(&tenant);
@@ -77,7 +85,7 @@ impl<'a> Drive<'a> {
             Ok(claim) => claim,
             Err(until) => return Ok(Progress::Held(until)),
         };
-        let durable_notices = tenant.numbered;
+        let durable_notices = tenant.numbered();
         let mut drive = Self {
             reconciler,
             claim,
@@ -148,16 +156,23 @@ impl<'a> Drive<'a> {
 
     /// Takes in the next answer, and those that come right after it: one save then covers them all.
     async fn gather(&mut self) {
-        let Some(answer) = self.in_flight.next().await else { return };
-        self.answered(answer);
+        let Some(arrival) = self.in_flight.next().await else { return };
+        self.arrived(arrival);
         let clock = Arc::clone(&self.reconciler.world.clock);
         let mut patience = clock.sleep_until(later(self.now(), self.reconciler.settings.gather));
         while !self.in_flight.is_empty() {
             tokio::select! {
                 biased;
-                Some(answer) = self.in_flight.next() => self.answered(answer),
+                Some(arrival) = self.in_flight.next() => self.arrived(arrival),
                 () = &mut patience => return,
             }
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Answer(answer) => self.answered(answer),
+            Arrival::WaitedOut(name) => _ = self.busy.remove(&name),
         }
     }
 
@@ -171,26 +186,15 @@ impl<'a> Drive<'a> {
             let life = self.reconciler.settings.request_life;
             failure.retry_after = Some(life);
             let until = later(now, life);
-            self.tenant.unsure_until = self.tenant.unsure_until.max(Some(until));
+            self.tenant.stay_unsure_until(until);
             if self.wait_out(&name, turn, until) {
                 return;
             }
         }
         self.busy.remove(&name);
         Self::count_unknown(&event);
-        let before = match &event {
-            // The answer to a write, and no look: it shows what Azure has taken.
-            Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) if mutating => Some(Event::Written),
-            Event::Seen(Seen::Wanted(Verdict::Matches(_), _)) => self.found(&name),
-            Event::Seen(_)
-            | Event::Proved(_)
-            | Event::Began { .. }
-            | Event::Found { .. }
-            | Event::Written
-            | Event::Running { .. }
-            | Event::Unanswered(_)
-            | Event::Failed(_) => None,
-        };
+        let shows_it = matches!(&event, Event::Seen(Seen::Wanted(Verdict::Matches(_), _)));
+        let before = if shows_it { self.found(&name) } else { None };
         for event in before.into_iter().chain([event]) {
             // A question that failed has told nothing but how long to wait. Everybody may ask, so if another one saved
             // first, its own failure is on record: those of ten who asked together are not ten in a row.
@@ -207,7 +211,7 @@ impl<'a> Drive<'a> {
     /// a look before would not show it, and it could undo what the new wish asks for. `false` in the same turn, where
     /// the step itself waits.
     fn wait_out(&mut self, name: &StepName, turn: u32, until: Timestamp) -> bool {
-        let anew = self.tenant.steps.get(name).is_some_and(|record| record.turn != turn);
+        let anew = self.tenant.steps().get(name).is_some_and(|record| record.turn != turn);
         if !anew {
             return false;
         }
@@ -221,8 +225,7 @@ impl<'a> Drive<'a> {
                 () = clock.sleep_until(until) => {}
                 _ = told_to_leave.wait_for(|told| *told) => {}
             }
-            // Of a turn that is over: it changes nothing but that the step is no longer busy.
-            Answer { name, turn, event: Event::Written, mutating: false }
+            Arrival::WaitedOut(name)
         }));
         true
     }
@@ -230,29 +233,31 @@ impl<'a> Drive<'a> {
     /// The steps about which something was sent that may still take effect, with their turns, and until when.
     fn unsure(&self, now: Timestamp) -> Vec<(StepName, u32, Timestamp)> {
         let ambiguous = |(name, record): (&StepName, &StepRecord)| match &record.state {
-            StepState::Backoff { until, cause } if cause.class == FailureClass::Ambiguous && *until > now => {
+            StepState::Backoff { until, cause, .. }
+                if cause.class == FailureClass::Ambiguous && *until > now =>
+            {
                 Some((name.clone(), record.turn, *until))
             }
-            StepState::Waiting
-            | StepState::Writing
+            StepState::Waiting(_)
+            | StepState::Writing(_)
             | StepState::Settling { .. }
             | StepState::Backoff { .. }
-            | StepState::Ready
+            | StepState::Ready(_)
             | StepState::Halted { .. }
-            | StepState::Gone => None,
+            | StepState::Gone(_) => None,
         };
-        self.tenant.steps.iter().filter_map(ambiguous).collect()
+        self.tenant.steps().iter().filter_map(ambiguous).collect()
     }
 
     /// What is there without a write on record is remembered all the same, so that it will be removed with the rest.
     fn found(&self, name: &StepName) -> Option<Event> {
-        let record = self.tenant.steps.get(name).filter(|record| record.target.is_none())?;
+        let record = self.tenant.steps().get(name).filter(|record| record.target.is_none())?;
         let target = self.rendered.get(&(name.clone(), record.turn))?.target();
         (record.kind != Kind::Check).then_some(Event::Found { target })
     }
 
     pub(super) fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
-        let before = self.tenant.steps.get(name).map(|record| record.state.clone());
+        let before = self.tenant.steps().get(name).map(|record| record.state.clone());
         let policy = &self.reconciler.settings.policy;
         let late = matches!(&event, Event::Failed(_) | Event::Unanswered(_)).then(|| event.clone());
         match engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, policy, now) {
@@ -274,13 +279,16 @@ impl<'a> Drive<'a> {
     /// Saves and goes on: the lease lasts its full length from now. `false` if somebody else saved first.
     pub(super) async fn save(&mut self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.tenant.lease.is_some() && self.claim.is_in(&self.tenant) {
-            self.claim.extend(&mut self.tenant, &self.reconciler.settings, now);
+        if self.claim.is_in(&self.tenant) {
+            Claim::extend(&mut self.tenant, &self.reconciler.settings, now);
         }
         self.put().await
     }
 
     /// Saves the document as it is; `false` if somebody else saved first.
+    ///
+    /// This is not `StateStore::update`: what a save was for may be void once somebody else has saved, so it must not be made
+    /// again on what is there then. Whether the lease is still ours is looked at first, and what to do is decided anew.
     async fn put(&mut self) -> Result<bool, StoreError> {
         self.tenant.updated_at = self.now();
         match self.reconciler.world.store.save(&self.tenant, Some(&self.etag)).await {
@@ -288,7 +296,7 @@ impl<'a> Drive<'a> {
                 self.etag = etag;
                 self.unsaved.clear();
                 self.change = Change::None;
-                self.durable_notices = self.tenant.numbered;
+                self.durable_notices = self.tenant.numbered();
                 Ok(true)
             }
             Err(StoreError::Overtaken) => Ok(false),
@@ -304,9 +312,9 @@ impl<'a> Drive<'a> {
             return Ok(Some(now));
         };
         let ours = self.claim.is_in(&value);
-        let (unsure, unsure_steps) = (self.tenant.unsure_until, self.unsure(now));
+        let (unsure, unsure_steps) = (self.tenant.unsure_until(), self.unsure(now));
         (self.tenant, self.etag) = (value, etag);
-        self.durable_notices = self.tenant.numbered;
+        self.durable_notices = self.tenant.numbered();
         self.sight.clear();
         self.rendered.clear();
         self.change = Change::None;
@@ -317,7 +325,7 @@ impl<'a> Drive<'a> {
             }
         }
         engine::begin(&mut self.tenant, now);
-        self.tenant.unsure_until = self.tenant.unsure_until.max(unsure);
+        unsure.into_iter().for_each(|until| self.tenant.stay_unsure_until(until));
         for (name, turn, event) in self.unsaved.clone() {
             // A proof speaks of the wish that it was made for, and another may have the same turn by now.
             let event = if let Event::Proved(proven) = event { unproved(*proven) } else { Some(event) };
@@ -344,13 +352,13 @@ impl<'a> Drive<'a> {
             },
             Outcome::Removed | Outcome::Halted(_) => BTreeMap::new(),
         };
-        let version = self.tenant.version;
+        let version = self.tenant.version();
         let ended: Vec<_> =
             self.tenant.operations.iter().map(|operation| (operation.action, operation.started_at)).collect();
         if !ended.is_empty() {
             engine::conclude(&mut self.tenant, &outcome, exports, now);
         }
-        let news = self.tenant.version > version;
+        let news = self.tenant.version() > version;
         if !self.save().await? {
             return Ok(self.overtaken().await?.map(Progress::Held));
         }
@@ -375,16 +383,17 @@ impl<'a> Drive<'a> {
 
     async fn tell_and_leave(&mut self, next: Option<Timestamp>) -> Result<Option<Progress>, StoreError> {
         let durable = self.durable_notices;
-        let (told, kept): (Vec<_>, Vec<_>) =
-            self.tenant.notices.iter().cloned().partition(|notice| notice.number <= durable);
+        let is_durable = |notice: &Notice| notice.number <= durable;
+        let told: Vec<_> =
+            self.tenant.notices().iter().filter(|notice| is_durable(notice)).cloned().collect();
         let deployment = &self.reconciler.settings.deployment;
         let mut due = next;
         if announce(&self.reconciler.world, deployment, Teller::Tenant(&self.tenant.id), &told).await {
-            self.tenant.notices = kept;
+            self.tenant.strike(is_durable);
         }
         let now = self.now();
         if due.is_none()
-            && let Some(oldest) = self.tenant.notices.iter().map(|notice| notice.at).min()
+            && let Some(oldest) = self.tenant.notices().iter().map(|notice| notice.at).min()
         {
             due = Some(later(now, self.reconciler.tell_again_after(oldest, now)));
         }

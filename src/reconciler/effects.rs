@@ -65,9 +65,8 @@ pub(super) async fn restore(wire: Arc<dyn Wire>, step: Arc<dyn Step>, id: &str) 
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
         // The answer shows it as it was, so that a difference is no lag: it has to be written.
         Ok(Progress::Done) => match step.judge(&reply) {
-            Ok(verdict @ (Verdict::Matches(_) | Verdict::Differs(_))) => {
-                Event::Seen(Seen::Wanted(verdict, Some(reply.body)))
-            }
+            Ok(Verdict::Matches(outputs)) => Event::Answered(outputs),
+            Ok(verdict @ Verdict::Differs(_)) => Event::Seen(Seen::Wanted(verdict, Some(reply.body))),
             Ok(_) | Err(_) => Event::Written,
         },
         Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(failure),
@@ -88,9 +87,7 @@ pub(super) async fn write(wire: Arc<dyn Wire>, step: Arc<dyn Step>, seen: Option
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
         // An answer that shows the resource as wanted is as good as a look.
         Ok(Progress::Done) => match step.judge(&reply) {
-            Ok(verdict @ Verdict::Matches(_)) if reply.body.is_object() => {
-                Event::Seen(Seen::Wanted(verdict, Some(reply.body)))
-            }
+            Ok(Verdict::Matches(outputs)) if reply.body.is_object() => Event::Answered(outputs),
             Ok(_) | Err(_) => Event::Written,
         },
         Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(held(&wire, &step, failure).await),
@@ -164,7 +161,7 @@ pub(super) async fn poll(wire: Arc<dyn Wire>, asked: Poll) -> Event {
         // No token goes to such a URL. The resource itself tells how far it is.
         Err(failure) if failure.cause.code == REFUSED_URL => {
             tracing::warn!(error = %failure, "an operation can't be asked about; looking at the resource instead");
-            return Event::Written;
+            return Event::Unaskable;
         }
         Err(failure) => return unanswered(failure),
     };

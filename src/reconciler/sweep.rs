@@ -202,6 +202,7 @@ impl Reconciler {
             return Ok(());
         }
         record.notices.clear();
+        // Only what was told is struck: over a record that somebody else has saved it is not tried again.
         match self.world.store.save_request(&record, Some(&stored.etag)).await {
             Ok(_) | Err(StoreError::Overtaken) => Ok(()),
             Err(error) => Err(error),

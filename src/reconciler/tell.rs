@@ -70,11 +70,13 @@ pub(super) fn acted(span: &mut Span, event: &Event) {
     match event {
         Event::Failed(failure) | Event::Unanswered(failure) => span.fail(failure.cause.code.clone()),
         Event::Seen(Seen::Wanted(verdict, _)) => span.set("tenantry.outcome", seen(verdict)),
+        Event::Answered(_) => span.set("tenantry.outcome", "matches"),
         Event::Seen(_)
         | Event::Proved(_)
         | Event::Began { .. }
         | Event::Found { .. }
         | Event::Written
+        | Event::Unaskable
         | Event::Running { .. } => span.set("tenantry.outcome", event.word()),
     }
 }
@@ -94,9 +96,9 @@ fn seen(verdict: &Verdict) -> &'static str {
 impl Drive<'_> {
     /// The numbers of a step that an event has moved.
     pub(super) fn count_step(&self, name: &StepName, before: Option<StepState>, now: Timestamp) {
-        let Some((before, record)) = before.zip(self.tenant.steps.get(name)) else { return };
+        let Some((before, record)) = before.zip(self.tenant.steps().get(name)) else { return };
         match (&before, &record.state) {
-            (StepState::Writing | StepState::Settling { .. }, StepState::Ready) => {
+            (StepState::Writing(_) | StepState::Settling { .. }, StepState::Ready(_)) => {
                 let Some(wrote_at) = record.wrote_at else { return };
                 let took = now.duration_since(wrote_at).as_secs_f64().max(0.0);
                 metrics::record(&metrics::STEP_DURATION, took, || {

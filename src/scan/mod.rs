@@ -122,7 +122,7 @@ impl IsolationScanner {
         let place = Place::load(&self.world).await?;
         let (tenants, last) = place.portion(&self.world, portion).await?;
         let versions: BTreeMap<TenantId, u64> =
-            tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version)).collect();
+            tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version())).collect();
         let mut reports = self.verify(&tenants).await;
         let mut told = Vec::new();
         for report in &mut reports {
@@ -151,7 +151,7 @@ impl IsolationScanner {
         }
         for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Violated) {
             let Ok(Some(stored)) = self.world.store.load(&report.tenant_id).await else { continue };
-            let version = stored.value.version;
+            let version = stored.value.version();
             let Some(again) = self.verify(&[stored.value]).await.pop() else { continue };
             let quarantined = std::mem::take(&mut report.quarantined);
             *report = Report { quarantined, ..again };

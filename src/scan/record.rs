@@ -1,17 +1,15 @@
 //! A verdict in a tenant's document: told when it is another one than before, and noted once a day.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
-    engine::proof,
+    engine::proof::{self, Noted},
     isolation::{Finding, Gap, Given, ProbeKind, Report, TakenBack},
-    tenant::{Proof, Proven},
+    tenant::{Proof, Proven, Tenant},
 };
 
 use crate::ports::{StoreError, World};
 
-/// After how long an unchanged verdict is noted again, so that the document says how old it is.
-const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// How many reasons the document remembers.
 const REASONS: usize = 8;
 /// How many findings and gaps an event has: it has to stay below 64 KiB.
@@ -63,26 +61,14 @@ fn cut(text: &str) -> String {
 /// It is about the `version` of the tenant that was looked at, and says nothing of a later one.
 pub(super) async fn record(world: &World, report: &Report, version: u64) -> Result<bool, StoreError> {
     let now = world.clock.now();
-    let Some(stored) = world.store.load(&report.tenant_id).await? else { return Ok(false) };
-    let mut tenant = stored.value;
-    // Somebody is on it, and proves it in the end.
-    if tenant.version != version || tenant.lease.is_some() || tenant.operation().is_some() {
-        return Ok(false);
-    }
-    let proven = proven(report, now);
-    let news = proof::is_news(&tenant, &proven.proof);
-    if news {
-        proof::record(&mut tenant, proven, now);
-        tenant.due_at = Some(tenant.due_at.map_or(now, |due| due.min(now)));
-    } else if tenant.proof.as_ref().is_some_and(|last| now.duration_since(last.at) > AGAIN) {
-        tenant.proof = Some(proven.proof);
-    } else {
-        return Ok(false);
-    }
-    tenant.updated_at = now;
-    match world.store.save(&tenant, Some(&stored.etag)).await {
-        Ok(_) => Ok(news),
-        Err(StoreError::Overtaken) => Ok(false),
-        Err(error) => Err(error),
-    }
+    let note = |tenant: &mut Tenant| {
+        // Somebody is on it, and proves it in the end.
+        if tenant.version() != version || tenant.lease().is_some() || tenant.operation().is_some() {
+            return None;
+        }
+        let noted = proof::note(tenant, proven(report, now), now)?;
+        tenant.updated_at = now;
+        Some(noted)
+    };
+    Ok(world.store.update(&report.tenant_id, note).await? == Some(Noted::Told))
 }

@@ -41,9 +41,9 @@ impl Consents {
         if !same_wish {
             self.wished(before, after);
         }
-        for (name, record) in &after.steps {
-            let was = before.and_then(|before| before.steps.get(name)).map(|record| &record.state);
-            if record.state == StepState::Ready && was != Some(&StepState::Ready) {
+        for (name, record) in after.steps() {
+            let was = before.and_then(|before| before.steps().get(name)).map(|record| &record.state);
+            if record.state.is_ready() && !was.is_some_and(StepState::is_ready) {
                 self.ready.insert((id.to_owned(), after.incarnation, name.to_string()));
                 self.may_go.remove(&(id.to_owned(), name.to_string()));
             }
@@ -52,7 +52,7 @@ impl Consents {
 
     fn wished(&mut self, before: Option<&Tenant>, after: &Tenant) {
         let id = after.id.as_str();
-        let known = before.into_iter().chain([after]).flat_map(|tenant| tenant.steps.keys());
+        let known = before.into_iter().chain([after]).flat_map(|tenant| tenant.steps().keys());
         let known: BTreeSet<String> = known.map(ToString::to_string).collect();
         let consents = after.requests.back().is_some_and(|past| self.given.contains(&past.request_id));
         let replaced = if consents { replaced(before, after) } else { BTreeSet::new() };

@@ -110,8 +110,8 @@ impl Ledger {
         if before.is_none() && !self.names.contains(&id) {
             self.wrong("I7", format!("{id} is nobody's name"));
         }
-        for step in after.steps.values() {
-            if let StepState::Backoff { cause, .. } | StepState::Halted { cause } = &step.state {
+        for step in after.steps().values() {
+            if let StepState::Backoff { cause, .. } | StepState::Halted { cause, .. } = &step.state {
                 self.silent(&id, &cause.message);
             }
         }
@@ -130,8 +130,8 @@ impl Ledger {
             }
             self.struck(before, after);
         }
-        let known = before.as_ref().map_or(0, |before| before.numbered);
-        for notice in after.notices.iter().filter(|notice| notice.number > known) {
+        let known = before.as_ref().map_or(0, |before| before.numbered());
+        for notice in after.notices().iter().filter(|notice| notice.number > known) {
             self.durable(&id, notice);
         }
         let seen = *self.first_seen.entry(id.clone()).or_insert(self.now);
@@ -148,11 +148,11 @@ impl Ledger {
     /// I4.
     fn never_backwards(&mut self, before: &Tenant, after: &Tenant) {
         let fallen = [
-            fell("the epoch", before.epoch, after.epoch),
+            fell("the epoch", before.epoch(), after.epoch()),
             fell("the generation", before.generation, after.generation),
-            fell("the version", before.version, after.version),
-            fell("the sequence", before.sequence, after.sequence),
-            fell("the notices' number", before.numbered, after.numbered),
+            fell("the version", before.version(), after.version()),
+            fell("the sequence", before.sequence(), after.sequence()),
+            fell("the notices' number", before.numbered(), after.numbered()),
             fell("the incarnation", before.incarnation, after.incarnation),
         ];
         for what in fallen.into_iter().flatten() {
@@ -180,7 +180,7 @@ impl Ledger {
             millis_of(lease.until) <= now + ahead(holder)
         };
         let ours = |lease: &Lease| lease.holder.starts_with(&format!("{worker}/"));
-        let what = match (&before.lease, after.epoch > before.epoch) {
+        let what = match (before.lease(), after.epoch() > before.epoch()) {
             (Some(held), true) if self.bounded && !is_over(held) && !Self::same_holder(held, after) => {
                 format!("{}: {worker} took the lease of {} before its end", after.id, held.holder)
             }
@@ -198,13 +198,13 @@ impl Ledger {
     fn only_adds(before: &Tenant, after: &Tenant) -> bool {
         before.proof != after.proof
             && before.status == after.status
-            && before.steps == after.steps
+            && before.steps() == after.steps()
             && before.operations == after.operations
-            && before.notices.iter().all(|notice| after.notices.contains(notice))
+            && before.notices().iter().all(|notice| after.notices().contains(notice))
     }
 
     fn same_holder(held: &Lease, after: &Tenant) -> bool {
-        after.lease.as_ref().is_some_and(|lease| lease.holder == held.holder)
+        after.lease().is_some_and(|lease| lease.holder == held.holder)
     }
 
     /// I13: work never changes what is wanted.
@@ -223,17 +223,17 @@ impl Ledger {
     /// I4: what is done stays done within a turn, and turns only rise. I20: what becomes done is on record.
     fn steps_kept(&mut self, before: &Tenant, after: &Tenant) {
         let mut wrongs = Vec::new();
-        for (name, now) in &after.steps {
-            let Some(past) = before.steps.get(name) else { continue };
+        for (name, now) in after.steps() {
+            let Some(past) = before.steps().get(name) else { continue };
             if now.turn < past.turn {
                 wrongs.push(("I4", format!("{}: the turn of {name} fell", after.id)));
             }
-            if now.turn == past.turn && past.state == StepState::Ready && now.state != StepState::Ready {
+            if now.turn == past.turn && past.state.is_ready() && !now.state.is_ready() {
                 wrongs.push(("I4", format!("{}: {name} was ready and is {}", after.id, now.state.word())));
             }
-            let done = |state: &StepState| matches!(state, StepState::Ready | StepState::Gone);
+            let done = |state: &StepState| matches!(state, StepState::Ready(_) | StepState::Gone(_));
             if done(&now.state) && !done(&past.state) {
-                let told = after.notices.iter().filter(|notice| notice.number > before.numbered);
+                let told = after.notices().iter().filter(|notice| notice.number > before.numbered());
                 let tells = |notice: &Notice| matches!(&notice.story, Story::Step { step, state, .. } if step == name && state == now.state.word());
                 if !told.into_iter().any(tells) {
                     let what = format!("{}: that {name} is {} is not on record", after.id, now.state.word());
@@ -255,9 +255,9 @@ impl Ledger {
 
     /// A request changes the wish and leaves the worker's things alone.
     fn wish_only(&mut self, before: &Tenant, after: &Tenant) {
-        if before.lease != after.lease
-            || before.epoch != after.epoch
-            || before.unsure_until != after.unsure_until
+        if before.lease() != after.lease()
+            || before.epoch() != after.epoch()
+            || before.unsure_until() != after.unsure_until()
         {
             self.wrong("I2a", format!("{}: a request touched the lease", after.id));
         }
@@ -305,9 +305,9 @@ impl Ledger {
 
     /// I26: what passes within minutes, or is but a line that one stands in, ends in no halt.
     fn patient(&mut self, before: Option<&Tenant>, after: &Tenant) {
-        for (name, record) in &after.steps {
-            let StepState::Halted { cause } = &record.state else { continue };
-            let was = before.and_then(|before| before.steps.get(name));
+        for (name, record) in after.steps() {
+            let StepState::Halted { cause, .. } = &record.state else { continue };
+            let was = before.and_then(|before| before.steps().get(name));
             if was.is_some_and(|was| was.state == record.state) {
                 continue;
             }
@@ -324,13 +324,13 @@ impl Ledger {
     /// I11. A noisy neighbour asks for something sixty times in an outage, and each is an operation until there is an
     /// outcome.
     fn bounded_document(&mut self, tenant: &Tenant) {
-        let writes = tenant.steps.values().map(|step| step.attempts).max().unwrap_or(0);
-        let failures = tenant.steps.values().map(|step| step.failures).max().unwrap_or(0);
-        if tenant.notices.len() > 400 || tenant.operations.len() > 80 || writes > 120 || failures > 400 {
+        let writes = tenant.steps().values().map(|step| step.effort().attempts).max().unwrap_or(0);
+        let failures = tenant.steps().values().map(|step| step.effort().failures).max().unwrap_or(0);
+        if tenant.notices().len() > 400 || tenant.operations.len() > 80 || writes > 120 || failures > 400 {
             let what = format!(
                 "{}: {} notices, {} operations, {writes} writes, {failures} failures",
                 tenant.id,
-                tenant.notices.len(),
+                tenant.notices().len(),
                 tenant.operations.len(),
             );
             self.wrong("I11", what);

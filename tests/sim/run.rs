@@ -253,7 +253,7 @@ fn look_again(shared: &Arc<Shared>, round: u32) {
 /// Whether nothing more is to happen.
 fn at_rest(shared: &Shared) -> bool {
     let idle = |tenant: &tenantry_core::tenant::Tenant| {
-        tenant.due_at.is_none() && tenant.notices.is_empty() && tenant.status.settled()
+        tenant.due_at.is_none() && tenant.notices().is_empty() && tenant.status.settled()
     };
     let ledger = shared.ledger();
     shared.open.load(Ordering::Relaxed) == 0
@@ -292,7 +292,7 @@ fn rest(shared: &Arc<Shared>, round: u32) {
             let busy =
                 ledger.tenants.values().filter(|tenant| tenant.due_at.is_some() || !tenant.status.settled());
             busy.map(|tenant| {
-                let steps = tenant.steps.iter().map(|(name, step)| format!("{name} {}", step.state.word()));
+                let steps = tenant.steps().iter().map(|(name, step)| format!("{name} {}", step.state.word()));
                 format!("{} {:?} {}", tenant.id, tenant.status, steps.collect::<Vec<_>>().join(", "))
             })
             .collect()
@@ -387,7 +387,7 @@ fn settle(shared: &Arc<Shared>, first: u32) {
             (Goal::Absent, _) => Status::Deleted,
         };
         if tenant.status != wanted {
-            let halted = tenant.steps.iter().filter_map(|(name, step)| Some((name, step.state.halted()?)));
+            let halted = tenant.steps().iter().filter_map(|(name, step)| Some((name, step.state.halted()?)));
             let why: Vec<String> = halted.map(|(name, cause)| format!("{name}: {cause}")).collect();
             wrongs.push(("I10", format!("{id} is {:?} in the end: {}", tenant.status, why.join("; "))));
         }

@@ -119,7 +119,7 @@ impl StateStore for Door {
             let later = shared.plan.mixed && self.owner.is_multiple_of(2);
             let written = if later { &versions::marked(tenant) } else { tenant };
             let (etag, kept) = shared.shelf.save(written, seen)?;
-            let (id, status, epoch, version) = (&kept.id, kept.status, kept.epoch, kept.version);
+            let (id, status, epoch, version) = (&kept.id, kept.status, kept.epoch(), kept.version());
             shared.hub.note("save", &format_args!("{id} {status:?} e{epoch} v{version}"));
             let before = shared.ledger().saved(&self.worker, Arc::clone(&kept));
             shared.after_save(before.as_deref(), &kept);

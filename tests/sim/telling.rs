@@ -11,9 +11,9 @@ impl Ledger {
     /// I3, I20: what is struck from the outbox was told, and is in history.
     pub(super) fn struck(&mut self, before: &Tenant, after: &Tenant) {
         let id = after.id.as_str();
-        let kept: BTreeSet<u64> = after.notices.iter().map(|notice| notice.number).collect();
+        let kept: BTreeSet<u64> = after.notices().iter().map(|notice| notice.number).collect();
         let mut wrongs = Vec::new();
-        for notice in before.notices.iter().filter(|notice| !kept.contains(&notice.number)) {
+        for notice in before.notices().iter().filter(|notice| !kept.contains(&notice.number)) {
             if !self.rows.contains_key(&(id.to_owned(), notice.number)) {
                 wrongs.push(("I20", format!("{id}: notice {} was struck without a row", notice.number)));
             }
@@ -134,7 +134,7 @@ impl Ledger {
     pub(crate) fn at_rest(&mut self) {
         let mut wrongs = Vec::new();
         for (id, tenant) in &self.tenants {
-            for sequence in 1..=tenant.sequence {
+            for sequence in 1..=tenant.sequence() {
                 match self.events.get(&(id.clone(), sequence)) {
                     None => wrongs.push(("I3", format!("{id}: event {sequence} was never durable"))),
                     Some(event) if event.told.is_empty() => {
@@ -143,7 +143,7 @@ impl Ledger {
                     Some(_) => {}
                 }
             }
-            for number in 1..=tenant.numbered {
+            for number in 1..=tenant.numbered() {
                 if !self.rows.contains_key(&(id.clone(), number)) {
                     wrongs.push(("I20", format!("{id}: history lacks row {number}")));
                 }

@@ -94,7 +94,7 @@ impl Line {
         ledger.now = shared.hub.now();
         let (lease, epoch) = {
             let document = ledger.tenants.get(&tenant)?;
-            (document.lease.clone(), document.epoch)
+            (document.lease().cloned(), document.epoch())
         };
         let here = shared.hub.now() + self.skew.load(Ordering::Relaxed);
         let ours = lease.as_ref().filter(|lease| lease.holder.starts_with(&format!("{}/", self.worker)));
@@ -323,7 +323,7 @@ fn carried_out(shared: &Shared, request: &Request, sending: &Sending) -> Reply {
     }
     if let Some((tenant, epoch)) = sending.fence.as_ref().filter(|_| request.mutates() && reply.is_success())
     {
-        let later = shared.ledger().tenants.get(tenant).is_some_and(|document| document.epoch != *epoch);
+        let later = shared.ledger().tenants.get(tenant).is_some_and(|document| document.epoch() != *epoch);
         if later {
             if shared.plan.bounded() {
                 let what =

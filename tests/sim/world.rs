@@ -329,8 +329,8 @@ impl Shared {
                 self.wrong("I4", format!("{}: what a later version wrote in {lost} is gone", tenant.id));
             }
         }
-        for (name, record) in &tenant.steps {
-            let was = before.and_then(|before| before.steps.get(name));
+        for (name, record) in tenant.steps() {
+            let was = before.and_then(|before| before.steps().get(name));
             if let Some(cause) = record.state.halted()
                 && was.and_then(|was| was.state.halted()) != Some(cause)
             {

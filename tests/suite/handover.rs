@@ -62,7 +62,7 @@ impl Wire for Refusing {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(async move {
             let now = self.world.clock.now();
-            let lease = self.world.store.load(&self.id).await.unwrap().unwrap().value.lease;
+            let lease = self.world.store.load(&self.id).await.unwrap().unwrap().value.lease().cloned();
             let is_held = lease.is_some_and(|lease| lease.until > now);
             if !is_held && now > self.begun + Settings::azure("local").lease {
                 self.lost.fetch_add(1, Ordering::Relaxed);
@@ -117,7 +117,7 @@ async fn a_drive_that_waits_in_place_parks_its_tenant_for_others() {
     reconciler.wind_down();
     assert!(matches!(drive.await.unwrap(), Progress::Parked(_)));
     let tenant = lab.world.store.load(&id).await.unwrap().unwrap().value;
-    assert_eq!(tenant.lease, None, "nobody has to wait for the end of a lease");
+    assert_eq!(tenant.lease(), None, "nobody has to wait for the end of a lease");
     assert!(tenant.due_at.is_some());
 
     let again = reconciler.reconcile(&id).await.unwrap();
@@ -153,7 +153,7 @@ async fn whoever_finds_another_at_work_comes_again_when_that_ones_lease_ends() {
     let notebook = Arc::<Notebook>::default();
     let world = World { alarm: notebook.clone(), ..lab.world.clone() };
     let held = Reconciler::new(world, Settings::azure("local"), "next").reconcile(&id).await.unwrap();
-    let lease = lab.world.store.load(&id).await.unwrap().unwrap().value.lease.unwrap();
+    let lease = lab.world.store.load(&id).await.unwrap().unwrap().value.lease().cloned().unwrap();
     let ended = lease.until + Settings::azure("local").skew;
     assert_eq!(held, Progress::Held(ended));
     assert_eq!(*notebook.0.lock().unwrap(), [ended]);
@@ -202,8 +202,8 @@ async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
     let (ends, ()) =
         join(join_all(runners.iter().map(|reconciler| reconciler.reconcile(&id))), all_wait).await;
     assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Parked(_) | Progress::Held(_)))), "{ends:?}");
-    for (name, record) in load().await.steps {
-        assert!(record.failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");
+    for (name, record) in load().await.steps() {
+        assert!(record.effort().failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");
     }
 }
 

@@ -182,7 +182,7 @@ async fn live(sample: &str, at: usize, lie: Lie, carries_out: bool) -> Life {
     near.abort();
     let strays = strays.lock().unwrap().clone();
     let tenant = world.store.load(&id).await.unwrap().unwrap().value;
-    let causes = tenant.steps.iter().filter_map(|(name, step)| {
+    let causes = tenant.steps().iter().filter_map(|(name, step)| {
         let cause = step.state.halted()?;
         Some(format!("{name}: {cause:?}"))
     });

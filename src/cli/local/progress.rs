@@ -239,15 +239,11 @@ impl Entry {
 impl Seen {
     fn of(tenant: &Tenant, operation: &str) -> Self {
         let name = |wanted: fn(&StepState) -> bool| -> Vec<String> {
-            let steps = tenant.steps.iter().filter(|(_, step)| wanted(&step.state));
+            let steps = tenant.steps().iter().filter(|(_, step)| wanted(&step.state));
             steps.map(|(name, _)| name.to_string()).collect()
         };
-        let is_done = |state: &StepState| matches!(state, StepState::Ready | StepState::Gone);
-        let done = tenant
-            .steps
-            .values()
-            .filter(|step| is_done(&step.state) && (!step.doomed || step.state == StepState::Gone));
-        let halted = tenant.steps.iter().filter_map(|(name, step)| {
+        let done = tenant.steps().values().filter(|step| step.is_at_rest());
+        let halted = tenant.steps().iter().filter_map(|(name, step)| {
             let cause = step.state.halted()?;
             Some(format!("step {name}: {cause}; {}", cause.class.next_action_for(&tenant.id)))
         });
@@ -255,9 +251,12 @@ impl Seen {
         Self {
             status: tenant.status,
             done: done.count(),
-            total: tenant.steps.len(),
+            total: tenant.steps().len(),
             running: name(|state| {
-                matches!(state, StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. })
+                matches!(
+                    state,
+                    StepState::Writing(_) | StepState::Settling { .. } | StepState::Backoff { .. }
+                )
             }),
             halted: halted.collect(),
             settled: tenant.status.settled() && (!open || tenant.status == Status::Waiting),

@@ -25,7 +25,7 @@ pub(super) async fn at(wire: &dyn Wire, tenant: &Tenant) -> Report {
         (name, sighting)
     };
     // The proof of isolation has a timer of its own.
-    let names = tenant.steps.iter().filter(|(_, record)| record.kind != Kind::Isolation);
+    let names = tenant.steps().iter().filter(|(_, record)| record.kind != Kind::Isolation);
     let names: Vec<StepName> = names.map(|(name, _)| name.clone()).collect();
     let sightings = stream::iter(names).map(look).buffer_unordered(AT_ONCE).collect().await;
     Report::of(tenant, sightings)

@@ -86,6 +86,6 @@ impl DriftScanner {
     fn comparable(&self, tenant: &Tenant) -> bool {
         let now = self.world.clock.now();
         at_rest(tenant)
-            && tenant.steps.values().all(|step| step.wrote_at.is_none_or(|at| later(at, self.lag) <= now))
+            && tenant.steps().values().all(|step| step.wrote_at.is_none_or(|at| later(at, self.lag) <= now))
     }
 }

@@ -24,19 +24,19 @@ pub(super) async fn record(
         return Ok(false);
     }
     who::ask(world.wire.as_ref(), judged, report, now).await;
-    let Some(stored) = world.store.load(&judged.id).await? else { return Ok(false) };
-    let mut tenant = stored.value;
-    let same = at_rest(&tenant)
-        && (tenant.incarnation, tenant.generation) == (judged.incarnation, judged.generation)
-        && (&tenant.steps, &tenant.drift) == (&judged.steps, &judged.drift);
-    if !same || !take_in(&mut tenant, report, heal, now) {
-        return Ok(false);
-    }
-    tenant.due_at = Some(tenant.due_at.map_or(now, |due| due.min(now)));
-    tenant.updated_at = now;
-    match world.store.save(&tenant, Some(&stored.etag)).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::Overtaken) => Ok(false),
-        Err(error) => Err(error),
-    }
+    let change = |tenant: &mut Tenant| {
+        let is_as_judged = at_rest(tenant)
+            && (tenant.incarnation, tenant.generation) == (judged.incarnation, judged.generation)
+            && (tenant.steps(), &tenant.drift) == (judged.steps(), &judged.drift);
+        let mut marked = report.clone();
+        if !is_as_judged || !take_in(tenant, &mut marked, heal, now) {
+            return None;
+        }
+        tenant.due_by(now);
+        tenant.updated_at = now;
+        Some(marked)
+    };
+    let Some(marked) = world.store.update(&judged.id, change).await? else { return Ok(false) };
+    *report = marked;
+    Ok(true)
 }

@@ -46,7 +46,7 @@ pub(super) async fn ask(wire: &dyn Wire, tenant: &Tenant, report: &mut Report, n
 fn since(tenant: &Tenant) -> Timestamp {
     let worked = tenant.concluded.as_ref().map(|conclusion| conclusion.finished_at);
     let right = tenant.drift.as_ref().filter(|past| past.told.is_empty()).map(|past| past.since);
-    let wrote = tenant.steps.values().filter_map(|step| step.wrote_at).max();
+    let wrote = tenant.steps().values().filter_map(|step| step.wrote_at).max();
     let last = worked.max(right).max(wrote).unwrap_or(tenant.created_at);
     last.checked_add(SignedDuration::from_secs(2)).unwrap_or(last)
 }

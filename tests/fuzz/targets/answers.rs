@@ -249,19 +249,19 @@ fn apply(judge: &Judge, event: &Event, reply: &Reply) {
     let name: StepName = "group".parse().unwrap();
     let blank = TENANT.get_or_init(|| {
         let mut tenant = Tenant::from_json(&corpus::files("tests/fixtures", "json")[0]).unwrap();
-        tenant.steps.retain(|other, _| *other == name);
+        tenant.keep_steps(|other| *other == name);
         tenant.plan = Plan { steps: BTreeMap::new(), ..Plan::clone(&tenant.plan) }.into();
         tenant
     });
     for now in [Timestamp::UNIX_EPOCH, Timestamp::MAX] {
         let mut tenant = blank.clone();
         let mut record = StepRecord::new(judge.kind, [].into(), String::new(), Timestamp::UNIX_EPOCH);
-        record.state = tenantry_core::tenant::StepState::Writing;
-        tenant.steps.insert(name.clone(), record);
+        record.enter(tenantry_core::tenant::StepState::Writing);
+        tenant.change_step(&name, |known| *known = record);
         let before = 8 << 10;
         let mut sight = Sight::new();
         engine::apply(&mut tenant, &mut sight, &name, 0, event.clone(), &Policy::azure(), now).unwrap();
-        let told: usize = tenant.steps[&name].outputs.values().map(|value| value.to_string().len()).sum();
+        let told: usize = tenant.steps()[&name].outputs.values().map(|value| value.to_string().len()).sum();
         let after = tenant.to_json().map_or(usize::MAX, |text| text.len());
         assert!(
             after <= before + told + (24 << 10),

@@ -84,7 +84,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut plan = Plan::clone(&small.plan);
     plan.steps.retain(|name, _| name.as_str() == "group");
     small.plan = plan.into();
-    small.steps.retain(|name, _| name.as_str() == "group");
+    small.keep_steps(|name| name.as_str() == "group");
     seeds.push(small.to_json().unwrap().into_bytes());
     wish::retry(&mut small, Timestamp::UNIX_EPOCH);
     seeds.push(small.to_json().unwrap().into_bytes());
@@ -138,7 +138,7 @@ fn works(mut tenant: Tenant) -> String {
             let _ = (step.look(), step.write(None), step.target());
         }
     }
-    for record in tenant.steps.values() {
+    for record in tenant.steps().values() {
         if let Some(target) = &record.target
             && let Ok(remains) = steps::remains(record.kind, target, &record.outputs)
         {
@@ -147,8 +147,8 @@ fn works(mut tenant: Tenant) -> String {
                 (remains.looks(), remains.erase(&present), remains.erase(&Trace::Lingering(Outputs::new())));
         }
     }
-    for (name, record) in tenant.steps.clone() {
-        let event = if record.doomed {
+    for (name, record) in tenant.steps().clone() {
+        let event = if record.is_doomed() {
             Event::Seen(Seen::Unwanted(Trace::Nothing))
         } else {
             Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))

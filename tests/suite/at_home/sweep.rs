@@ -193,6 +193,6 @@ async fn a_drive_begins_nothing_more_after_its_time() {
     assert_eq!(swept.driven, 1);
     assert!(took < Duration::from_secs(60), "it waited in place for {took:?}");
     let tenant = world.store.load(&id).await.unwrap().unwrap().value;
-    assert!(tenant.lease.is_none() && tenant.due_at.is_some(), "{:?}", tenant.status);
+    assert!(tenant.lease().is_none() && tenant.due_at.is_some(), "{:?}", tenant.status);
     assert!(matches!(reconciler.reconcile(&id).await.unwrap(), Progress::Parked(_) | Progress::Settled(_)));
 }

@@ -133,8 +133,11 @@ async fn a_request_sets_nothing_but_its_wish() {
     assert_eq!(status, 202, "{answer}");
     let tenant = stage.settled(&answer["tenantId"].as_str().unwrap().parse().unwrap()).await;
     assert_ne!(answer["operationId"], "mine");
-    assert_eq!((tenant.incarnation, tenant.generation, tenant.sequence, tenant.version), (1, 1, 3, 2));
-    assert_eq!((tenant.placement.stamp.as_str(), tenant.lease, tenant.steps.len()), ("local-01", None, 1));
+    assert_eq!((tenant.incarnation, tenant.generation, tenant.sequence(), tenant.version()), (1, 1, 3, 2));
+    assert_eq!(
+        (tenant.placement.stamp.as_str(), tenant.lease(), tenant.steps().len()),
+        ("local-01", None, 1)
+    );
     assert!(tenant.unknown.is_empty(), "{:?}", tenant.unknown);
 }
 
@@ -194,13 +197,14 @@ async fn many_retries_at_once_are_one() {
     let stage = Stage::open().await;
     let tenant = stage.sign_up(LIVE).await;
     let mut stored = stage.local.world.store.load(&tenant.id).await.unwrap().unwrap();
-    for record in stored.value.steps.values_mut() {
+    let names: Vec<_> = stored.value.steps().keys().cloned().collect();
+    for name in names {
         let cause = tenantry_core::tenant::Cause::ours(
             tenantry_core::tenant::FailureClass::Quota,
             "OutOfQuota",
             "no room",
         );
-        record.state = StepState::Halted { cause };
+        stored.value.change_step(&name, |record| record.enter(|effort| StepState::Halted { effort, cause }));
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
     let before = stage.census().await.events;

@@ -81,7 +81,7 @@ impl Trace {
 
     /// A proof of isolation has a digest of its evidence, in which are the identities that Azure drew.
     pub(crate) fn learn_proofs(&mut self, tenant: &Tenant) {
-        let proven = tenant.steps.values().filter(|record| record.kind == Step::Isolation);
+        let proven = tenant.steps().values().filter(|record| record.kind == Step::Isolation);
         let told = proven.filter_map(|record| record.outputs.get("digest")?.as_str());
         let last = tenant.proof.iter().map(|proof| proof.digest.as_str());
         let digests: Vec<String> = told.chain(last).map(|digest| digest.replace("sha256:", "")).collect();

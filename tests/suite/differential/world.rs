@@ -29,6 +29,7 @@ use super::{
     trace::{Kind, Trace},
 };
 use crate::testkit::{
+    edited,
     lab::{Jumping, Lab},
     over::{Asked, Over, Wrapped},
 };
@@ -276,9 +277,11 @@ impl Over for Watched<dyn StateStore> {
             }
             let saved = at_once(self.inner.save(&tenant, seen)).await;
             // A drive's number is that of the process, which drives all.
-            if let Some(lease) = &mut tenant.lease {
-                lease.holder = "somebody".to_owned();
-            }
+            tenant = edited(&tenant, |document| {
+                if let Some(lease) = document.get_mut("lease") {
+                    lease["holder"] = "somebody".into();
+                }
+            });
             let who = Who::of(tenant.id.as_str());
             self.witness.traces()[who as usize].learn_proofs(&tenant);
             let row = format!("{} {}", tenant.to_json().unwrap(), saved.is_ok());

@@ -47,9 +47,9 @@ async fn every_planted_change_is_put_right_where_all_classes_are_healed() {
         let tenant = rig.tenant("contoso").await;
         assert_eq!(tenant.status, Status::Active, "{what}");
         assert!(
-            tenant.steps.values().all(|record| record.state == StepState::Ready),
+            tenant.steps().values().all(|record| record.state.is_ready()),
             "{what}: {:#?}",
-            tenant.steps
+            tenant.steps()
         );
         assert_eq!(rig.scan("contoso").await.is_clean(), !foreign, "{what}");
         rig.tick().await;
@@ -112,7 +112,7 @@ async fn what_is_gone_is_made_anew_with_all_that_stands_on_it() {
     let after = rig.tenant("contoso").await;
     let principal = |tenant: &tenantry_core::tenant::Tenant| {
         let name = "identity".parse().unwrap();
-        tenant.steps[&name].outputs["principalId"].clone()
+        tenant.steps()[&name].outputs["principalId"].clone()
     };
     assert_ne!(principal(&before), principal(&after));
     // The role that the old one had is the new one's now.
@@ -195,13 +195,13 @@ async fn a_healing_that_stops_leaves_the_tenant_active_and_is_tried_again() {
     rig.tick().await;
     let tenant = rig.tenant("contoso").await;
     assert_eq!(tenant.status, Status::Active);
-    assert!(matches!(tenant.steps[&"storage".parse().unwrap()].state, StepState::Halted { .. }));
+    assert!(matches!(tenant.steps()[&"storage".parse().unwrap()].state, StepState::Halted { .. }));
     // The policy is gone, and somebody repairs it by hand meanwhile.
     rig.change("contoso", "storage", KEYS, json!(false)).await;
     let before = written(&rig).await;
     rig.tick().await;
     let tenant = rig.tenant("contoso").await;
-    assert!(tenant.steps.values().all(|record| record.state == StepState::Ready), "{:#?}", tenant.steps);
+    assert!(tenant.steps().values().all(|record| record.state.is_ready()), "{:#?}", tenant.steps());
     assert_eq!(written(&rig).await, before, "it only looked");
     rig.tick().await;
     assert_eq!(rig.kinds("contoso"), ["detected", "resolved"]);

@@ -73,7 +73,7 @@ impl Rig {
                 Progress::Unknown => panic!("nobody knows {id}"),
             }
         }
-        panic!("never came to rest: {:#?}", self.tenant(tenant).await.steps)
+        panic!("never came to rest: {:#?}", self.tenant(tenant).await.steps())
     }
 
     pub(crate) async fn tenant(&self, id: &str) -> Tenant {
@@ -155,7 +155,7 @@ impl Rig {
                 field("name")
             ),
             "scorer" | "data_reader" => {
-                let id = document.steps[&name].outputs["id"].as_str().unwrap();
+                let id = document.steps()[&name].outputs["id"].as_str().unwrap();
                 format!("{id}?api-version=2022-04-01")
             }
             _ => format!("{}?api-version={}", field("id"), field("apiVersion")),

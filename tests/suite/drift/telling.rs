@@ -200,13 +200,13 @@ async fn a_tenant_that_is_worked_on_is_left_alone() {
     let stored = store.load(&id).await.unwrap().unwrap();
     let until = stored.value.updated_at + Duration::from_secs(100_000);
     let mut held = stored.value.clone();
-    held.lease = Some(tenantry_core::tenant::Lease { holder: "somebody".into(), epoch: 99, until });
+    held.give_lease("somebody", until);
     store.save(&held, Some(&stored.etag)).await.unwrap();
     assert!(rig.scanner().scan(&rig.tenant("contoso").await).await.is_none());
     assert_eq!(rig.tick().await, []);
     let stored = store.load(&id).await.unwrap().unwrap();
     let mut free = stored.value.clone();
-    free.lease = None;
+    free.end_lease();
     store.save(&free, Some(&stored.etag)).await.unwrap();
     assert_eq!(rig.tick().await.len(), 1);
 }
@@ -290,7 +290,7 @@ async fn an_event_has_room_for_so_much_and_says_what_is_left_out() {
         let mut tenant = rig.tenant("contoso").await;
         let now = tenant.updated_at;
         assert!(take_in(&mut tenant, &mut report, &BTreeSet::new(), now));
-        let Story::Event { kind, data, .. } = &tenant.notices.last().unwrap().story else {
+        let Story::Event { kind, data, .. } = &tenant.notices().last().unwrap().story else {
             panic!("no event")
         };
         let told = data["items"].as_array().unwrap().len();

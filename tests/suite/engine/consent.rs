@@ -9,7 +9,7 @@ use tenantry_core::{
     engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
     ids::StepName,
     steps::{Trace, Verdict},
-    tenant::{Cause, Consent, FailureClass, Ground, StepState, Tenant},
+    tenant::{Cause, Consent, FailureClass, Ground, Removal, StepState, Tenant},
 };
 
 use super::plans;
@@ -77,7 +77,7 @@ impl World {
     fn active(kind: Kind) -> Self {
         let now = Timestamp::UNIX_EPOCH;
         let tenant = plans::tenant(plan(kind), now);
-        let there = tenant.steps.keys().map(|name| (name.clone(), Shown::Nothing)).collect();
+        let there = tenant.steps().keys().map(|name| (name.clone(), Shown::Nothing)).collect();
         let mut world = Self { tenant, there, cursed: BTreeSet::new(), deleted: Vec::new(), now };
         assert_eq!(world.play(), Outcome::Ready);
         world.tenant.operations.clear();
@@ -117,21 +117,21 @@ impl World {
             }
             for (name, act) in acts {
                 for event in self.answers(&name, act) {
-                    let turn = self.tenant.steps[&name].turn;
+                    let turn = self.tenant.steps()[&name].turn;
                     let policy = Policy::azure();
                     engine::apply(&mut self.tenant, &mut sight, &name, turn, event, &policy, self.now)
                         .unwrap();
                 }
             }
         }
-        panic!("no outcome: {:#?}", self.tenant.steps);
+        panic!("no outcome: {:#?}", self.tenant.steps());
     }
 
     fn answers(&mut self, name: &StepName, act: Act) -> Vec<Event> {
         let shown = *self.there.entry(name.clone()).or_insert(Shown::Nothing);
         let failed =
             Cause::ours(FailureClass::Permanent, "provisioning-failed", "the resource is in state Failed");
-        let doomed = self.tenant.steps[name].doomed;
+        let doomed = self.tenant.steps()[name].is_doomed();
         match (act, doomed, shown) {
             (Act::Look, false, Shown::Nothing) => vec![Event::Seen(Seen::Wanted(Verdict::Absent, None))],
             (Act::Look, false, Shown::Failed) => {
@@ -221,7 +221,7 @@ fn nothing_in_use_is_deleted_without_consent() {
             let outcome = world.play();
             let lost: Vec<_> = world.deleted.iter().filter(|name| name.as_str() != "extra").collect();
             assert!(lost.is_empty(), "{kind:?}: {way}: {lost:?} deleted");
-            assert!(world.tenant.steps.values().all(|record| !record.doomed), "{kind:?}: {way}");
+            assert!(world.tenant.steps().values().all(|record| !record.is_doomed()), "{kind:?}: {way}");
             let Outcome::Halted(causes) = outcome else { panic!("{kind:?}: {way}: {outcome:?}") };
             for (name, cause) in causes {
                 assert_eq!(cause.code, "provisioning-failed", "{kind:?}: {way}");
@@ -254,7 +254,7 @@ fn with_consent_it_is_deleted_and_made_anew_and_the_consent_is_used_up() {
         let expected: &[&str] =
             if kind == Kind::ArmUpdate { &["above", "victim", "base"] } else { &["above", "victim"] };
         assert_eq!(deleted, expected, "{kind:?}");
-        assert!(world.tenant.steps.values().all(|record| record.consent.is_none()), "{kind:?}");
+        assert!(world.tenant.steps().values().all(|record| record.consent.is_none()), "{kind:?}");
         world.deleted.clear();
         world.fails("victim");
         world.retry(false);
@@ -293,7 +293,7 @@ fn an_update_that_makes_something_anew_is_refused_by_the_engine_itself() {
             assert!(refused.contains(&plans::name("victim")), "{kind:?}: {name}: {refused:?}");
             assert_eq!(world.tenant, before, "{kind:?}: {name}: a refusal changes nothing");
             world.update(next, true).unwrap();
-            let ground = &world.tenant.steps[&plans::name("victim")].ground;
+            let ground = world.tenant.steps()[&plans::name("victim")].ground();
             assert!(matches!(ground, Some(Ground::Consent(_))), "{kind:?}: {name}: {ground:?}");
             assert_eq!(world.play(), Outcome::Ready, "{kind:?}: {name}");
         }
@@ -305,12 +305,14 @@ fn an_update_that_makes_something_anew_is_refused_by_the_engine_itself() {
 fn a_mark_without_a_reason_deletes_nothing() {
     for kind in KINDS {
         let mut world = World::active(kind);
-        let record = world.tenant.steps.get_mut(&plans::name("victim")).unwrap();
-        record.begin_anew(world.now);
-        record.doomed = true;
+        let now = world.now;
+        world.tenant.change_step(&plans::name("victim"), |record| {
+            record.begin_anew(now);
+            record.removal = Some(Removal::default());
+        });
         let _ = world.play();
         assert!(world.deleted.is_empty(), "{kind:?}");
-        assert!(!matches!(world.tenant.steps[&plans::name("victim")].state, StepState::Gone));
+        assert!(!matches!(world.tenant.steps()[&plans::name("victim")].state, StepState::Gone(_)));
     }
 }
 
@@ -357,10 +359,17 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
             steps.insert(plans::name(name), step(kind, &id, needs, 1));
         }
         let mut tenant = plans::tenant(Plan { steps, ..plans::plan("") }, now);
-        let plan = tenant.plan.clone();
-        for (name, record) in &mut tenant.steps {
-            (record.state, record.target) =
-                (StepState::Ready, Some(json!({"id": plan.steps[name].desired.to_json()["id"]})));
+        let ids: BTreeMap<StepName, serde_json::Value> = tenant
+            .plan
+            .steps
+            .iter()
+            .map(|(name, step)| (name.clone(), step.desired.to_json()["id"].clone()))
+            .collect();
+        for (name, id) in &ids {
+            tenant.change_step(name, |record| {
+                record.enter(StepState::Ready);
+                record.target = Some(json!({"id": id}));
+            });
         }
         let by = plans::operation(&tenant, tenantry_core::tenant::Action::Deprovision, now);
         wish::remove(&mut tenant, &by, now);
@@ -393,7 +402,7 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
                     Act::Write | Act::Poll => panic!("{act:?} in a removal"),
                 };
                 for event in events {
-                    let turn = tenant.steps[&name].turn;
+                    let turn = tenant.steps()[&name].turn;
                     engine::apply(&mut tenant, &mut sight, &name, turn, event, &Policy::azure(), now)
                         .unwrap();
                 }
@@ -401,7 +410,7 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
         };
         assert_eq!(outcome, Outcome::Removed, "{class:?}");
         assert_eq!(deleted.iter().map(StepName::as_str).collect::<Vec<_>>(), ["endpoint", "group"]);
-        let told = serde_json::to_string(&tenant.notices).unwrap();
+        let told = serde_json::to_string(&tenant.notices()).unwrap();
         assert!(told.contains("left to the deletion of endpoint"), "history says so: {told}");
     }
 }

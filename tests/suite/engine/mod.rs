@@ -43,7 +43,7 @@ fn a_pause_that_was_told_too_late_is_kept() {
         |after: Option<Duration>| Event::Failed(Failure { retry_after: after, ..cause.clone().into() });
     let (policy, sight) = (Policy::azure(), Sight::new());
     // Another pass has finished the step meanwhile.
-    tenant.steps.get_mut(&name).unwrap().state = StepState::Ready;
+    tenant.change_step(&name, |record| record.enter(StepState::Ready));
     let event = told(Some(Duration::from_secs(90)));
     let late = engine::apply(&mut tenant, &mut Sight::new(), &name, 0, event.clone(), &policy, now);
     assert!(late.is_err(), "{late:?}");
@@ -65,7 +65,7 @@ fn a_pause_that_was_told_too_late_holds_for_whoever_asks_there() {
     let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
     let told = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
     engine::hold_off(&mut tenant, &plans::name("a"), &told, &Policy::azure(), now);
-    let held = |name: &str| tenant.steps[&plans::name(name)].not_before.is_some();
+    let held = |name: &str| tenant.steps()[&plans::name(name)].not_before.is_some();
     assert_eq!(["a", "b", "c", "d"].map(held), [true, true, false, true]);
 }
 
@@ -80,7 +80,7 @@ fn a_step_is_given_up_for_what_was_answered() {
             let now = start + Duration::from_secs(3_600 * number);
             let event = Event::Failed(cause.clone().into());
             engine::apply(&mut tenant, &mut Sight::new(), &name, 0, event, &policy, now).unwrap();
-            if let Some(cause) = tenant.steps[&name].state.halted() {
+            if let Some(cause) = tenant.steps()[&name].state.halted() {
                 return cause.code.clone();
             }
         }
@@ -109,9 +109,11 @@ fn an_update_knows_beforehand_what_it_makes_anew() {
     for (name, plan, expected) in rows {
         let now = jiff::Timestamp::default();
         let mut tenant = plans::tenant(plans::plan("group store<group top<store"), now);
-        for record in tenant.steps.values_mut() {
-            record.state = StepState::Ready;
-            record.target = Some(serde_json::json!({}));
+        for name in ["group", "store", "top"].map(plans::name) {
+            tenant.change_step(&name, |record| {
+                record.enter(StepState::Ready);
+                record.target = Some(serde_json::json!({}));
+            });
         }
         let plan = plans::plan(plan);
         let said: Vec<String> = wish::made_anew(&tenant, &plan).iter().map(ToString::to_string).collect();
@@ -120,8 +122,10 @@ fn an_update_knows_beforehand_what_it_makes_anew() {
         assert_eq!(refused.is_err(), !expected.is_empty(), "{name}: not without consent");
         let consent = Consent { request_id: "request".into(), at: now };
         wish::update(&mut tenant, plans::spec(), plan.clone(), Some(&consent), now).unwrap();
-        let doomed =
-            tenant.steps.iter().filter(|(name, record)| record.doomed && plan.steps.contains_key(*name));
+        let doomed = tenant
+            .steps()
+            .iter()
+            .filter(|(name, record)| record.is_doomed() && plan.steps.contains_key(*name));
         let done: Vec<&str> = doomed.map(|(name, _)| name.as_str()).collect();
         assert_eq!(done, expected, "{name}: and does just that");
         assert!(wish::made_anew(&tenant, &plan).is_empty(), "{name}: the next update does not answer for it");

@@ -181,7 +181,7 @@ impl Stage {
     fn apply(&mut self, step: &str, event: Event) {
         let (step, turn) = match step.split_once('@') {
             Some((step, turn)) => (plans::name(step), turn.parse().unwrap()),
-            None => (plans::name(step), self.tenant().steps[&plans::name(step)].turn),
+            None => (plans::name(step), self.tenant().steps()[&plans::name(step)].turn),
         };
         let (policy, now) = (Policy::azure(), self.now);
         let tenant = self.tenant.as_mut().unwrap();
@@ -215,7 +215,7 @@ impl Stage {
             }
             let _ = writeln!(self.trace, "    {}", acts_in_words(&acts));
             for (name, act) in acts {
-                let doomed = self.tenant().steps[&name].doomed;
+                let doomed = self.tenant().steps()[&name].is_doomed();
                 let there = self.there.contains(&name);
                 let events = match (act, doomed) {
                     (Act::Look, false) if there => vec![Event::Seen(Seen::Wanted(verdict("matches"), None))],
@@ -244,24 +244,24 @@ impl Stage {
 
     fn changes(&mut self, before: Option<&Tenant>) {
         let after = self.tenant.clone().unwrap();
-        for (name, record) in &after.steps {
-            let was = before.and_then(|before| before.steps.get(name));
+        for (name, record) in after.steps() {
+            let was = before.and_then(|before| before.steps().get(name));
             if was != Some(record) {
                 let _ = writeln!(self.trace, "    {name}: {}", self.in_words(record));
             }
         }
         let gone = before
             .into_iter()
-            .flat_map(|before| before.steps.keys())
-            .filter(|name| !after.steps.contains_key(*name));
+            .flat_map(|before| before.steps().keys())
+            .filter(|name| !after.steps().contains_key(*name));
         for name in gone {
             let _ = writeln!(self.trace, "    {name}: forgotten");
         }
-        self.told(before.map_or(0, |before| before.numbered));
+        self.told(before.map_or(0, |before| before.numbered()));
     }
 
     fn told(&mut self, since: u64) {
-        let notices = self.tenant().notices.clone();
+        let notices = self.tenant().notices().to_vec();
         for notice in notices.iter().filter(|notice| notice.number > since) {
             if let Story::Event { kind, data, .. } = &notice.story {
                 let code = data.pointer("/error/code").and_then(|code| code.as_str());
@@ -277,27 +277,27 @@ impl Stage {
     fn in_words(&self, record: &tenantry_core::tenant::StepRecord) -> String {
         let mut text = record.state.word().to_owned();
         match &record.state {
-            StepState::Settling { operation, check_at } => {
+            StepState::Settling { operation, check_at, .. } => {
                 text += if operation.is_some() { ", poll" } else { ", look" };
                 text += &format!(" at {}", self.at(*check_at));
             }
-            StepState::Backoff { until, cause } => {
+            StepState::Backoff { until, cause, .. } => {
                 text += &format!(" until {} ({})", self.at(*until), cause.code);
             }
-            StepState::Halted { cause } => text += &format!(" ({}: {})", cause.code, cause.message),
-            StepState::Waiting | StepState::Writing | StepState::Ready | StepState::Gone => {}
+            StepState::Halted { cause, .. } => text += &format!(" ({}: {})", cause.code, cause.message),
+            StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Gone(_) => {}
         }
         let marks = [
-            (record.doomed, "doomed".to_owned()),
+            (record.is_doomed(), "doomed".to_owned()),
             (record.turn > 0, format!("turn {}", record.turn)),
-            (record.attempts > 0, format!("sent {}", record.attempts)),
-            (record.written, "written".to_owned()),
-            (record.failures > 0, format!("failures {}", record.failures)),
+            (record.effort().attempts > 0, format!("sent {}", record.effort().attempts)),
+            (record.effort().written, "written".to_owned()),
+            (record.effort().failures > 0, format!("failures {}", record.effort().failures)),
             (record.recreated > 0, format!("recreated {}", record.recreated)),
             (record.consent.is_some(), "consent".to_owned()),
             (
-                record.left_to.is_some(),
-                format!("left to {}", record.left_to.as_ref().map_or("", |name| name.as_str())),
+                record.left_to().is_some(),
+                format!("left to {}", record.left_to().map_or("", |name| name.as_str())),
             ),
         ];
         let marks: Vec<String> = marks.into_iter().filter(|(show, _)| *show).map(|(_, mark)| mark).collect();
@@ -312,7 +312,7 @@ impl Stage {
     /// What the engine wants next. An outcome is concluded, so that what is told shows at once.
     fn decided(&mut self) {
         let now = self.now;
-        let numbered = self.tenant().numbered;
+        let numbered = self.tenant().numbered();
         engine::begin(self.tenant(), now);
         self.told(numbered);
         let Decision { acts, next, outcome } = self.decide();
@@ -339,7 +339,7 @@ impl Stage {
             ),
         };
         let _ = writeln!(self.trace, "  = outcome {word}");
-        let numbered = self.tenant().numbered;
+        let numbered = self.tenant().numbered();
         engine::conclude(self.tenant(), &outcome, BTreeMap::new(), now);
         self.told(numbered);
         let status = self.tenant().status.word();

@@ -155,7 +155,7 @@ impl Life {
                 End::Dead => self.mourn(),
             }
         }
-        panic!("{}: never came to rest: {:#?}", self.told, self.document(id).await.steps)
+        panic!("{}: never came to rest: {:#?}", self.told, self.document(id).await.steps())
     }
 
     async fn reconcile(&self, gremlin: &Gremlin, world: &World, name: String, id: &TenantId) -> End {

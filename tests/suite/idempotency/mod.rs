@@ -55,7 +55,7 @@ struct Lived {
 async fn live(case: &Case, mut life: Life) -> Lived {
     let id = life.deliver(&case.signup()).await;
     let status = life.rest(&id).await;
-    assert_eq!(status, Status::Active, "{}: {:#?}", life.told, life.document(&id).await.steps);
+    assert_eq!(status, Status::Active, "{}: {:#?}", life.told, life.document(&id).await.steps());
     let (portrait, made) = (life.portrait(&id).await, life.gremlin.changes());
 
     if case.suspended {
@@ -64,7 +64,7 @@ async fn live(case: &Case, mut life: Life) -> Lived {
     }
     life.deliver(&removal("the-end", id.as_str())).await;
     let status = life.rest(&id).await;
-    assert_eq!(status, Status::Deleted, "{}: {:#?}", life.told, life.document(&id).await.steps);
+    assert_eq!(status, Status::Deleted, "{}: {:#?}", life.told, life.document(&id).await.steps());
     let meanwhile: &[&str] = if case.suspended { &SUSPENDED } else { &[] };
     life.ended_well(&id, &[&MADE, meanwhile, &REMOVED].concat()).await;
     let removed = life.gremlin.changes().split_off(made.len());
@@ -79,7 +79,7 @@ async fn suspend_and_resume(life: &mut Life, id: &TenantId) {
     {
         life.deliver(&request(action, action, id.as_str(), spec)).await;
         let rested = life.rest(id).await;
-        assert_eq!(rested, status, "{}: {:#?}", life.told, life.document(id).await.steps);
+        assert_eq!(rested, status, "{}: {:#?}", life.told, life.document(id).await.steps());
     }
 }
 

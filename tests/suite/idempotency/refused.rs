@@ -33,13 +33,13 @@ async fn fail(case: &Case, at: &Spot) -> (Life, TenantId) {
 async fn visible(life: &Life, id: &TenantId, noun: &str) -> StepName {
     assert!(life.gremlin.struck(), "{}: never came to it", life.told);
     let document = life.document(id).await;
-    let halted = document.steps.iter().filter_map(|(name, record)| Some((name, record.state.halted()?)));
+    let halted = document.steps().iter().filter_map(|(name, record)| Some((name, record.state.halted()?)));
     let halted: Vec<_> = halted.collect();
     let [(step, cause)] = halted.as_slice() else { panic!("{}: {halted:?}", life.told) };
     assert_eq!(cause.code, REFUSAL, "{}", life.told);
-    for (name, record) in &document.steps {
+    for (name, record) in document.steps() {
         // Whatever may have been made has the means to find it again.
-        let made = !matches!(record.state, StepState::Waiting | StepState::Gone);
+        let made = !matches!(record.state, StepState::Waiting(_) | StepState::Gone(_));
         let is_known = record.target.is_some() || record.kind == Kind::Check;
         assert!(!made || is_known, "{}: {name}: {record:#?}", life.told);
     }

@@ -166,17 +166,17 @@ async fn conditions_are_checked_when_the_request_is_taken_in() {
         "/deadline",
     );
     refused(
-        &take_in(&stage, &with("stale", "expectedVersion", json!(before.version + 1))).await,
+        &take_in(&stage, &with("stale", "expectedVersion", json!(before.version() + 1))).await,
         "stale",
         "/expectedVersion",
     );
     assert_eq!(live(&stage).await, before);
-    let fresh = with("fresh", "expectedVersion", json!(before.version));
+    let fresh = with("fresh", "expectedVersion", json!(before.version()));
     assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted);
     assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted, "the repeat is no second update");
     assert_eq!(live(&stage).await.spec.quantity, Some(5));
     refused(
-        &take_in(&stage, &with("stale-2", "expectedVersion", json!(before.version))).await,
+        &take_in(&stage, &with("stale-2", "expectedVersion", json!(before.version()))).await,
         "stale",
         "/expectedVersion",
     );
@@ -197,13 +197,16 @@ async fn a_dry_run_answers_the_plan_and_changes_nothing() {
 
     stage.sign_up(LIVE).await;
     let mut stored = stage.local.world.store.load(&LIVE.parse().unwrap()).await.unwrap().unwrap();
-    for record in stored.value.steps.values_mut() {
+    let names: Vec<_> = stored.value.steps().keys().cloned().collect();
+    for name in names {
         let cause = tenantry_core::tenant::Cause::ours(
             tenantry_core::tenant::FailureClass::Quota,
             "OutOfQuota",
             "no room",
         );
-        record.state = tenantry_core::tenant::StepState::Halted { cause };
+        stored.value.change_step(&name, |record| {
+            record.enter(|effort| tenantry_core::tenant::StepState::Halted { effort, cause });
+        });
     }
     stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
     let before = live(&stage).await;

@@ -128,7 +128,7 @@ async fn what_azure_answered_is_told_by_history_alone() {
     // What is told is struck from the outbox a moment later.
     let document = testkit::until("the outbox is empty", async || {
         let document = stage.local.world.store.load(&id).await.unwrap().unwrap().value;
-        if document.notices.is_empty() { Ok(document) } else { Err(json!(document.notices)) }
+        if document.notices().is_empty() { Ok(document) } else { Err(json!(document.notices())) }
     })
     .await;
     for elsewhere in [json!(document), json!(events), stage.tenant("tailspin").await] {

@@ -51,15 +51,15 @@ async fn a_quarantine_needs_neither_the_blueprint_nor_the_stamp_of_the_day() {
             let answer = intake(&lab, &[DEFAULT], &[local_stamp()]).take_in(body.as_bytes()).await.unwrap();
             assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
             let before = rest(&lab, &id).await;
-            assert_eq!(before.status, Status::Active, "{:#?}", before.steps);
+            assert_eq!(before.status, Status::Active, "{:#?}", before.steps());
 
             let today = intake(&lab, &folder, stamps);
-            let cut = today.quarantine(&id, before.version, "sha256:evidence").await.unwrap().unwrap();
+            let cut = today.quarantine(&id, before.version(), "sha256:evidence").await.unwrap().unwrap();
             assert_eq!(cut.verdict, Verdict::Accepted, "{name}: {sample}: {cut:#?}");
             let after = rest(&lab, &id).await;
             let mode = after.spec.suspended.as_ref().map(|suspended| suspended.mode);
             assert_eq!((after.status, mode), (Status::Suspended, Some(Extent::Compute)), "{name}");
-            assert!(!after.steps.keys().any(|step| step.as_str() == "scorer"), "{name}: it may still call");
+            assert!(!after.steps().keys().any(|step| step.as_str() == "scorer"), "{name}: it may still call");
             assert_eq!(after.plan.blueprint, before.plan.blueprint, "{name}");
             let objects = lab.sim(&format!("objects?tenant={sample}")).await;
             assert!(!json!(objects).to_string().contains("onlineEndpoints/deployments"), "{name}: it serves");

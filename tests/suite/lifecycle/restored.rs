@@ -229,8 +229,10 @@ async fn a_removal_finds_what_was_deleted_by_its_marks() {
         let reconciler = Reconciler::new(gremlin.haunt(&lab.world), Settings::local("local"), "mortal");
         assert!(gremlin.mortal(reconciler.reconcile(&id)).await.is_none(), "it was to die at {at}");
         let stored = lab.world.store.load(&id).await.unwrap().unwrap().value;
-        let unknown =
-            stored.steps.iter().any(|(name, step)| name.as_str() == "application" && step.outputs.is_empty());
+        let unknown = stored
+            .steps()
+            .iter()
+            .any(|(name, step)| name.as_str() == "application" && step.outputs.is_empty());
         let objects = lab.sim("objects?tenant=tailspin").await;
         let made = list(&objects).iter().find(|object| object["kind"] == "graph/application");
         if let Some(made) = made.filter(|_| unknown) {

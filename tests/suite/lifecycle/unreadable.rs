@@ -145,6 +145,6 @@ async fn tenants_behind_what_can_not_be_read_are_taken_up() {
     }
     for id in &ids {
         let tenant = world.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value;
-        assert_eq!(tenant.status, Status::Active, "{id}, after {driven} drives: {:#?}", tenant.steps);
+        assert_eq!(tenant.status, Status::Active, "{id}, after {driven} drives: {:#?}", tenant.steps());
     }
 }

@@ -227,7 +227,7 @@ impl Ready {
         let (endpoint, principal) = ("endpoint".parse().unwrap(), "service_principal".parse().unwrap());
         let text = |id: &Value| id.as_str().unwrap().to_owned();
         let endpoint = text(&document.plan.known[&endpoint]["id"]);
-        let principal = text(&document.steps[&principal].outputs["id"]);
+        let principal = text(&document.steps()[&principal].outputs["id"]);
         Self { life, endpoint, principal }
     }
 
@@ -421,7 +421,7 @@ async fn another_identity_can_not_delete_an_application_that_it_has_not_made() {
     access.holders[1].graph = directory_roles(&["Application.ReadWrite.OwnedBy"]);
     let life = Life::with(&case, access).await;
     assert_eq!(life.ask(&case.signup()).await, Status::Active);
-    let id = life.document().await.steps[&"application".parse().unwrap()].outputs["id"]
+    let id = life.document().await.steps()[&"application".parse().unwrap()].outputs["id"]
         .as_str()
         .unwrap()
         .to_owned();

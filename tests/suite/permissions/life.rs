@@ -95,7 +95,7 @@ impl Life {
                 Progress::Unknown => panic!("nobody knows {id}"),
             }
         }
-        panic!("never came to rest: {:#?}", self.document().await.steps)
+        panic!("never came to rest: {:#?}", self.document().await.steps())
     }
 
     pub(crate) async fn document(&self) -> Tenant {
@@ -112,8 +112,8 @@ impl Life {
     /// The causes of all steps that have stopped.
     pub(crate) async fn stopped(&self) -> Vec<tenantry_core::tenant::Cause> {
         let document = self.document().await;
-        let causes = document.steps.values().filter_map(|step| {
-            let StepState::Halted { cause } = &step.state else { return None };
+        let causes = document.steps().values().filter_map(|step| {
+            let StepState::Halted { cause, .. } = &step.state else { return None };
             Some(cause.clone())
         });
         causes.collect()

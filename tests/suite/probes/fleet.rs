@@ -53,7 +53,7 @@ impl Fleet {
                 }
             }
             let tenant = world.store.load(&id).await.unwrap().unwrap().value;
-            panic!("{id}: {:#?}", tenant.steps.values().map(|step| &step.state).collect::<Vec<_>>());
+            panic!("{id}: {:#?}", tenant.steps().values().map(|step| &step.state).collect::<Vec<_>>());
         });
         let _: Vec<()> = made.buffered(8).collect().await;
         Self { lab, client: reqwest::Client::new() }

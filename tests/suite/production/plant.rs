@@ -296,7 +296,7 @@ impl Plant {
     /// How many tenants there are, and the processes that hold one of them, as often as they do.
     pub(crate) async fn held(&self) -> (usize, Vec<String>) {
         let (tenants, _) = Listed::sorted_out(self.store.list(None, 1000).await.unwrap());
-        let holders = tenants.iter().filter_map(|tenant| Some(tenant.lease.as_ref()?.holder.clone()));
+        let holders = tenants.iter().filter_map(|tenant| Some(tenant.lease()?.holder.clone()));
         let process = |holder: String| holder.split('/').next().unwrap_or_default().to_owned();
         (tenants.len(), holders.map(process).collect())
     }

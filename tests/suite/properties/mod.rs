@@ -4,6 +4,7 @@
 //! let time pass) and of the world (another wish, an answer that comes too late); which answer comes is drawn.
 
 mod answers;
+mod records;
 mod reference;
 mod table;
 
@@ -117,7 +118,7 @@ impl Game {
     /// An act is for a step whose turn it is.
     fn may(&self, name: &StepName, act: Act) {
         assert!(self.is_its_turn(name), "{name} is early");
-        if self.tenant.steps[name].doomed {
+        if self.tenant.steps()[name].is_doomed() {
             assert_ne!(act, Act::Write);
         } else {
             assert_eq!(self.tenant.goal, Goal::Present);
@@ -127,42 +128,42 @@ impl Game {
 
     /// What has to go waits for what stands on it, what has to come for what it stands on.
     fn is_its_turn(&self, name: &StepName) -> bool {
-        let record = &self.tenant.steps[name];
-        if record.doomed {
+        let record = &self.tenant.steps()[name];
+        if record.is_doomed() {
             let above =
-                |other: &tenantry_core::tenant::StepRecord| other.doomed && other.needs.contains(name);
-            self.tenant.steps.values().all(|other| !above(other) || other.state == StepState::Gone)
+                |other: &tenantry_core::tenant::StepRecord| other.is_doomed() && other.needs.contains(name);
+            self.tenant.steps().values().all(|other| !above(other) || other.state.is_gone())
         } else {
-            let needs = record.needs.iter().filter_map(|need| self.tenant.steps.get(need));
-            needs.into_iter().all(|need| need.state == StepState::Ready && !need.doomed)
+            let needs = record.needs.iter().filter_map(|need| self.tenant.steps().get(need));
+            needs.into_iter().all(|need| need.state.is_ready() && !need.is_doomed())
         }
     }
 
     /// An outcome comes when nothing is in progress, and says what is so.
     fn over(&self, outcome: &Outcome) {
-        for (name, record) in &self.tenant.steps {
+        for (name, record) in self.tenant.steps() {
             let resting = match record.state {
-                StepState::Waiting => matches!(outcome, Outcome::Halted(_)),
-                StepState::Ready => *outcome != Outcome::Removed || !record.doomed,
-                StepState::Gone | StepState::Halted { .. } => true,
+                StepState::Waiting(_) => matches!(outcome, Outcome::Halted(_)),
+                StepState::Ready(_) => *outcome != Outcome::Removed || !record.is_doomed(),
+                StepState::Gone(_) | StepState::Halted { .. } => true,
                 // In progress, but its turn comes only after a step that has stopped.
-                StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. } => {
+                StepState::Writing(_) | StepState::Settling { .. } | StepState::Backoff { .. } => {
                     matches!(outcome, Outcome::Halted(_)) && !self.is_its_turn(name)
                 }
             };
             assert!(resting, "{outcome:?}, while {name} is {record:?}");
         }
         match outcome {
-            Outcome::Ready => assert!(
-                self.tenant.plan.steps.keys().all(|name| self.tenant.steps[name].state == StepState::Ready)
-            ),
+            Outcome::Ready => {
+                assert!(self.tenant.plan.steps.keys().all(|name| self.tenant.steps()[name].state.is_ready()));
+            }
             Outcome::Removed => {
-                assert!(self.tenant.steps.values().all(|record| record.state == StepState::Gone));
+                assert!(self.tenant.steps().values().all(|record| record.state.is_gone()));
             }
             Outcome::Halted(causes) => assert!(
                 causes.values().all(|cause| cause.code != "stalled"),
                 "{causes:?}\n{:#?}",
-                self.tenant.steps
+                self.tenant.steps()
             ),
         }
     }
@@ -178,11 +179,11 @@ impl Game {
                 "a refused event changed something"
             );
         }
-        for (name, record) in &self.tenant.steps {
-            let Some(was) = before.0.steps.get(name) else { panic!("{name} came from nowhere") };
+        for (name, record) in self.tenant.steps() {
+            let Some(was) = before.0.steps().get(name) else { panic!("{name} came from nowhere") };
             assert!(record.turn >= was.turn, "{name} went back to an earlier turn");
             let final_before =
-                matches!(was.state, StepState::Ready | StepState::Halted { .. } | StepState::Gone);
+                matches!(was.state, StepState::Ready(_) | StepState::Halted { .. } | StepState::Gone(_));
             assert!(
                 record.turn > was.turn || !final_before || record.state == was.state,
                 "{name} left {was:?} within its turn"
@@ -208,7 +209,7 @@ impl Game {
                 }
                 let name = self.busy.keys().nth(which % self.busy.len()).unwrap().clone();
                 let (turn, act) = self.busy.remove(&name).unwrap();
-                let doomed = self.tenant.steps.get(&name).is_some_and(|record| record.doomed);
+                let doomed = self.tenant.steps().get(&name).is_some_and(|record| record.is_doomed());
                 self.apply(&name, turn, answer(act, doomed, *what));
             }
             Move::Wait(seconds) => {
@@ -216,11 +217,11 @@ impl Game {
             }
             Move::Stray(which, turn, what) => {
                 let Some(name) =
-                    self.tenant.steps.keys().nth(which % self.tenant.steps.len().max(1)).cloned()
+                    self.tenant.steps().keys().nth(which % self.tenant.steps().len().max(1)).cloned()
                 else {
                     return;
                 };
-                let record = &self.tenant.steps[&name];
+                let record = &self.tenant.steps()[&name];
                 // A worker asks about one thing at a time, so only another turn's answers can come unasked.
                 if record.turn != *turn {
                     let event = answer(
@@ -253,7 +254,7 @@ impl Game {
     }
 
     fn start(&mut self, name: &StepName, act: Act) {
-        let turn = self.tenant.steps[name].turn;
+        let turn = self.tenant.steps()[name].turn;
         match act {
             Act::Write => _ = self.apply(name, turn, Event::Began { target: Some(json!({"id": name})) }),
             Act::Erase => _ = self.apply(name, turn, Event::Began { target: None }),
@@ -266,13 +267,13 @@ impl Game {
     fn heal(&mut self) -> Outcome {
         let mut there: BTreeSet<StepName> = self
             .tenant
-            .steps
+            .steps()
             .iter()
             .filter(|(_, record)| record.target.is_some())
             .map(|(name, _)| name.clone())
             .collect();
         for name in std::mem::take(&mut self.busy).into_keys() {
-            let turn = self.tenant.steps.get(&name).map_or(0, |record| record.turn);
+            let turn = self.tenant.steps().get(&name).map_or(0, |record| record.turn);
             self.apply(&name, turn, Event::Failed(Failure::ambiguous("cut off")));
         }
         let mut retried = false;
@@ -291,7 +292,8 @@ impl Game {
                 self.now = decision.next.unwrap();
             }
             for (name, act) in decision.acts {
-                let (turn, doomed) = (self.tenant.steps[&name].turn, self.tenant.steps[&name].doomed);
+                let (turn, doomed) =
+                    (self.tenant.steps()[&name].turn, self.tenant.steps()[&name].is_doomed());
                 self.start(&name, act);
                 self.busy.clear();
                 let event = match (act, doomed, there.contains(&name)) {
@@ -314,6 +316,6 @@ impl Game {
                 self.apply(&name, turn, event);
             }
         }
-        panic!("no outcome: {:#?}", self.tenant.steps);
+        panic!("no outcome: {:#?}", self.tenant.steps());
     }
 }

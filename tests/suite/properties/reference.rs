@@ -9,7 +9,9 @@ use tenantry_core::{
     blueprint::{Kind, Outputs},
     engine::{self, Event, Policy, Seen, Sight},
     steps::{Failure, Trace, Verdict},
-    tenant::{self, Cause, FailureClass, Goal, Poll, PollStyle, Proof, Proven, StepState, Tenant},
+    tenant::{
+        self, Cause, Effort, FailureClass, Goal, Poll, PollStyle, Proof, Proven, Removal, StepState, Tenant,
+    },
 };
 
 use super::plans;
@@ -31,7 +33,11 @@ pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static 
         return &[];
     }
     match event {
-        Event::Written | Event::Running { .. } if word == "waiting" => &[],
+        Event::Written | Event::Answered(_) | Event::Unaskable | Event::Running { .. }
+            if word == "waiting" =>
+        {
+            &[]
+        }
         Event::Unanswered(_) if state.operation().is_none() => &[],
         Event::Unanswered(_) => &["settling"],
         Event::Seen(Seen::Wanted(..)) if doomed => &SAME[at..=at],
@@ -54,7 +60,8 @@ pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static 
         Event::Proved(proven) if proven.proof.verdict == tenant::Verdict::Verified => &["ready"],
         // No step of these tenants takes a gap for granted.
         Event::Proved(_) => &["backoff", "halted"],
-        Event::Began { .. } | Event::Written => &["writing"],
+        Event::Answered(_) if !doomed => &["ready"],
+        Event::Began { .. } | Event::Written | Event::Answered(_) | Event::Unaskable => &["writing"],
         Event::Found { .. } => &SAME[at..=at],
         Event::Running { .. } => &["settling", "halted"],
         Event::Failed(failure) if failure.cause.class.retryable() => &["backoff", "halted"],
@@ -66,6 +73,11 @@ fn poll() -> Poll {
     Poll { url: "https://poll".into(), style: PollStyle::AsyncOperation, limit: None }
 }
 
+/// Nothing so far; [`tenants`] puts behind it what it draws.
+fn effort() -> Effort {
+    Effort::none(Timestamp::UNIX_EPOCH)
+}
+
 fn cause(class: FailureClass) -> Cause {
     Cause::ours(class, "drawn", "")
 }
@@ -74,14 +86,14 @@ fn cause(class: FailureClass) -> Cause {
 pub(crate) fn states() -> Vec<StepState> {
     let (check_at, until) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
     vec![
-        StepState::Waiting,
-        StepState::Writing,
-        StepState::Settling { operation: Some(poll()), check_at },
-        StepState::Settling { operation: None, check_at },
-        StepState::Backoff { until, cause: cause(FailureClass::Transient) },
-        StepState::Ready,
-        StepState::Halted { cause: cause(FailureClass::Quota) },
-        StepState::Gone,
+        StepState::Waiting(effort()),
+        StepState::Writing(effort()),
+        StepState::Settling { effort: effort(), operation: Some(poll()), check_at },
+        StepState::Settling { effort: effort(), operation: None, check_at },
+        StepState::Backoff { effort: effort(), until, cause: cause(FailureClass::Transient) },
+        StepState::Ready(effort()),
+        StepState::Halted { effort: effort(), cause: cause(FailureClass::Quota) },
+        StepState::Gone(effort()),
     ]
 }
 
@@ -120,6 +132,8 @@ pub(crate) fn events() -> Vec<Event> {
         Event::Began { target: None },
         Event::Found { target: json!({}) },
         Event::Written,
+        Event::Answered(Outputs::new()),
+        Event::Unaskable,
         Event::Running { operation: Some(poll()), after: None },
         Event::Running { operation: None, after: soon },
         // More than there is time.
@@ -139,11 +153,16 @@ pub(crate) fn tenants(state: &StepState, doomed: bool) -> Vec<Tenant> {
             for goal in [Goal::Present, Goal::Absent] {
                 let mut tenant = plans::tenant(plans::plan("only"), now);
                 tenant.goal = goal;
-                let record = tenant.steps.get_mut(&plans::name("only")).unwrap();
-                (record.state, record.doomed, record.kind) = (state.clone(), doomed, kind);
-                (record.attempts, record.written, record.failures) = (attempts, written, failures);
-                (record.turn, record.recreated) = (3, attempts.min(9));
-                record.wrote_at = written.then_some(now);
+                let behind = |effort: &mut Effort| {
+                    (effort.attempts, effort.written, effort.failures) = (attempts, written, failures);
+                };
+                tenant.change_step(&plans::name("only"), |record| {
+                    (record.state, record.kind) = (state.clone(), kind);
+                    record.removal = doomed.then(Removal::default);
+                    behind(record.state.effort_mut());
+                    (record.turn, record.recreated) = (3, attempts.min(9));
+                    record.wrote_at = written.then_some(now);
+                });
                 all.push(tenant);
             }
         }
@@ -154,13 +173,13 @@ pub(crate) fn tenants(state: &StepState, doomed: bool) -> Vec<Tenant> {
 /// Gives the event to the engine and holds what comes of it against the table.
 pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     let name = plans::name("only");
-    let before = &tenant.steps[&name];
-    let allowed = after(&before.state, before.doomed, event);
+    let before = &tenant.steps()[&name];
+    let allowed = after(&before.state, before.is_doomed(), event);
     let (mut changed, mut sight) = (tenant.clone(), Sight::new());
     let applied =
         engine::apply(&mut changed, &mut sight, &name, before.turn, event.clone(), &Policy::azure(), now);
     let place = format!("{event:?} in {before:?}");
-    let record = &changed.steps[&name];
+    let record = &changed.steps()[&name];
     match applied {
         Err(error) => {
             assert!(allowed.is_empty(), "{place}: {error}");
@@ -173,11 +192,11 @@ pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     }
     assert!(record.turn >= before.turn, "{place}: its turn falls");
     assert_eq!((changed.generation, changed.incarnation), (tenant.generation, tenant.incarnation), "{place}");
-    assert!(changed.numbered >= tenant.numbered && changed.sequence >= tenant.sequence, "{place}");
+    assert!(changed.numbered() >= tenant.numbered() && changed.sequence() >= tenant.sequence(), "{place}");
     // A doomed step is never written, a wanted one never erased.
     let decision = engine::decide(&changed, &sight, &BTreeSet::new(), now);
     for act in decision.acts.values() {
-        let wrong = if record.doomed { engine::Act::Write } else { engine::Act::Erase };
+        let wrong = if record.is_doomed() { engine::Act::Write } else { engine::Act::Erase };
         assert_ne!(*act, wrong, "{place}");
     }
     changed

@@ -41,7 +41,7 @@ proptest! {
         doomed in any::<bool>(),
         events in prop::collection::vec((0..reference::events().len(), 0..20_000_u32), 1..60),
     ) {
-        let mut tenant = reference::tenants(&StepState::Waiting, doomed).remove(0);
+        let mut tenant = reference::tenants(&reference::states()[0], doomed).remove(0);
         let (mut now, all) = (Timestamp::UNIX_EPOCH, reference::events());
         for (which, seconds) in events {
             now = now.checked_add(Duration::from_secs(seconds.into())).unwrap();
@@ -62,8 +62,8 @@ proptest! {
             engine::conclude(&mut game.tenant, &outcome, BTreeMap::new(), game.now);
         }
         let lasting = |tenant: &Tenant| -> Vec<_> {
-            let steps = tenant.steps.iter().map(|(name, record)| {
-                (name.clone(), record.target.clone(), record.outputs.clone(), record.digest.clone(), record.doomed)
+            let steps = tenant.steps().iter().map(|(name, record)| {
+                (name.clone(), record.target.clone(), record.outputs.clone(), record.digest.clone(), record.is_doomed())
             });
             steps.collect()
         };
@@ -88,7 +88,7 @@ proptest! {
                 game.now = decision.next.unwrap();
                 continue;
             };
-            let turn = game.tenant.steps[name].turn;
+            let turn = game.tenant.steps()[name].turn;
             let event = match act {
                 Act::Look if seen && round % 3 == 1 => answer(Act::Look, false, 2),
                 Act::Look => answer(Act::Look, false, 0),
@@ -102,6 +102,6 @@ proptest! {
             game.busy.clear();
             game.apply(&only, turn, event);
         }
-        prop_assert!(false, "it goes on after {}: {:?}", game.now, game.tenant.steps[&only]);
+        prop_assert!(false, "it goes on after {}: {:?}", game.now, game.tenant.steps()[&only]);
     }
 }

@@ -25,7 +25,7 @@ fn of_size(id: &str, bytes: usize) -> Tenant {
 
 pub(crate) async fn inserted_once(store: Store) {
     let (first, mut second) = (tenant("contoso"), tenant("contoso"));
-    second.version += 1;
+    second.raise_version();
     assert_eq!(store.load(&first.id).await.unwrap(), None);
     let etag = store.save(&first, None).await.unwrap();
     assert!(matches!(store.save(&second, None).await, Err(StoreError::Overtaken)));
@@ -35,11 +35,11 @@ pub(crate) async fn inserted_once(store: Store) {
 pub(crate) async fn only_what_was_read(store: Store) {
     let mut tenant = tenant("contoso");
     let first = store.save(&tenant, None).await.unwrap();
-    tenant.version += 1;
+    tenant.raise_version();
     let second = store.save(&tenant, Some(&first)).await.unwrap();
     assert_ne!(first, second);
     let mut late = tenant.clone();
-    late.version += 10;
+    late.raise_version();
     assert!(matches!(store.save(&late, Some(&first)).await, Err(StoreError::Overtaken)));
     assert_eq!(
         store.load(&tenant.id).await.unwrap(),

@@ -42,7 +42,7 @@ pub(crate) async fn requests(store: Store) {
 }
 
 pub(crate) async fn to_be_told(store: Store) {
-    let notices = tenant("contoso").notices;
+    let notices = tenant("contoso").notices().to_vec();
     assert!(!notices.is_empty());
     let mut untold = RequestRecord { notices, at: at(20), ..record("3t8b123k17qeb8h7") };
     let etag = store.save_request(&untold, None).await.unwrap();

@@ -55,7 +55,7 @@ impl Before {
     async fn change(&self, cable: &Cable, due_at: Option<u64>) -> Result<ETag, StoreError> {
         let over = store(&cable.url, &self.prefix, Jumping::new());
         let mut tenant = tenant("contoso");
-        tenant.version += 1;
+        tenant.raise_version();
         tenant.due_at = due_at.map(at);
         over.save(&tenant, self.etag.as_ref()).await
     }
@@ -63,10 +63,10 @@ impl Before {
     /// What everything rests on: the document is found when it is due, once, and not before; whoever comes next can save
     /// it; and in the end nothing but what is named is left in the index. Returns whether the change was made.
     async fn holds_together(&self, what: &str) -> bool {
-        let changed = tenant("contoso").version + 1;
+        let changed = tenant("contoso").version() + 1;
         let mut made = false;
         if let Some(Stored { value, .. }) = self.direct.load(&id("contoso")).await.unwrap() {
-            made = value.version == changed;
+            made = value.version() == changed;
             if let Some(due_at) = value.due_at {
                 let before = due_at - std::time::Duration::from_millis(1);
                 assert_eq!(due(&self.direct, before, 10).await, [""; 0], "{what}");

@@ -111,7 +111,7 @@ async fn driven(
 }
 
 fn state(tenant: &Tenant) -> &StepState {
-    &tenant.steps[&plans::name("it")].state
+    &tenant.steps()[&plans::name("it")].state
 }
 
 const NEVER: Duration = Duration::from_secs(100 * 3600);
@@ -120,7 +120,7 @@ const NEVER: Duration = Duration::from_secs(100 * 3600);
 #[tokio::test]
 async fn not_found_after_a_create_is_waited_for_fifteen_minutes() {
     let (tenant, asked) = driven(|_, _| {}, NEVER, answer(204, &[], Value::Null)).await;
-    let StepState::Halted { cause } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
+    let StepState::Halted { cause, .. } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
     assert_eq!((cause.class, cause.code.as_str()), (FailureClass::ReplicationLag, "not-visible-yet"));
     let (last, _) = *asked.last().unwrap();
     assert!((BUDGET..BUDGET + STRIDE).contains(&last), "given up after {last} s");
@@ -140,7 +140,7 @@ async fn what_shows_within_the_budget_is_ready() {
     for minutes in [1, 5, 9, 14] {
         let seen_after = Duration::from_secs(60 * minutes);
         let (tenant, asked) = driven(|_, _| {}, seen_after, answer(204, &[], Value::Null)).await;
-        assert_eq!(*state(&tenant), StepState::Ready, "after {minutes} minutes: {asked:?}");
+        assert!(state(&tenant).is_ready(), "after {minutes} minutes: {asked:?}");
     }
 }
 
@@ -156,7 +156,7 @@ async fn a_refusal_for_lag_has_the_same_budget() {
     for (status, code, message) in refusals {
         let refusal = answer(status, &[], json!({"error": {"code": code, "message": message}}));
         let (tenant, asked) = driven(|_, _| {}, NEVER, refusal).await;
-        let StepState::Halted { cause } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
+        let StepState::Halted { cause, .. } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
         assert_eq!((cause.class, cause.code.as_str()), (FailureClass::ReplicationLag, code));
         let (last, _) = *asked.last().unwrap();
         assert!((BUDGET..BUDGET + STRIDE).contains(&last), "{code}: given up after {last} s");
@@ -168,10 +168,11 @@ async fn a_refusal_for_lag_has_the_same_budget() {
 #[tokio::test]
 async fn a_removal_does_not_take_not_found_for_never_made() {
     let just_written = |tenant: &mut Tenant, now: Timestamp| {
-        let step = tenant.steps.get_mut(&plans::name("it")).unwrap();
-        step.state = StepState::Writing;
-        step.target = Some(json!({"uniqueName": "contoso", "owner": ["tenantry-tenant:contoso"]}));
-        step.wrote_at = Some(now);
+        tenant.change_step(&plans::name("it"), |step| {
+            step.enter(StepState::Writing);
+            step.target = Some(json!({"uniqueName": "contoso", "owner": ["tenantry-tenant:contoso"]}));
+            step.wrote_at = Some(now);
+        });
         let by = plans::operation(tenant, Action::Deprovision, now);
         wish::remove(tenant, &by, now);
         tenant.operations.push(by);

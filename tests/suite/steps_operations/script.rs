@@ -60,10 +60,10 @@ pub(crate) struct Played {
 impl Played {
     /// Whether the step is where it was to get, and tells what the resource shows.
     pub(crate) fn done(&self) -> bool {
-        match self.tenant.steps.get(&plans::name("it")) {
+        match self.tenant.steps().get(&plans::name("it")) {
             // A removed tenant has no steps any more.
             None => self.removes,
-            Some(step) => step.state == StepState::Ready && step.outputs["url"] == "https://told",
+            Some(step) => step.state.is_ready() && step.outputs["url"] == "https://told",
         }
     }
 
@@ -95,9 +95,9 @@ impl fmt::Display for Played {
             };
             writeln!(f, "    +{at:>7.1} s  {line:<48} {status} {told}")?;
         }
-        match self.tenant.steps.get(&plans::name("it")) {
+        match self.tenant.steps().get(&plans::name("it")) {
             None => writeln!(f, "    it is gone"),
-            Some(StepRecord { state: StepState::Halted { cause }, .. }) => {
+            Some(StepRecord { state: StepState::Halted { cause, .. }, .. }) => {
                 let class = json!(cause.class);
                 writeln!(f, "    it is halted, {}: {cause}", class.as_str().unwrap())
             }
@@ -138,9 +138,9 @@ impl Wire for Scripted {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(async move {
             let stored = self.store.load(&id()).await.unwrap().unwrap().value;
-            let state = &stored.steps[&plans::name("it")].state;
+            let state = &stored.steps()[&plans::name("it")].state;
             if request.mutates() {
-                assert_eq!(*state, StepState::Writing, "the intent is saved before anything is sent");
+                assert!(state.is_writing(), "the intent is saved before anything is sent");
             } else if !request.path.starts_with(ID) {
                 let saved = state.operation().map(|poll| poll.url.as_str());
                 assert_eq!(saved, Some(request.path.as_str()), "a URL is saved before it is asked");
@@ -178,9 +178,10 @@ fn plan() -> Plan {
 fn tenant(removes: bool, now: Timestamp) -> Tenant {
     let mut tenant = plans::tenant(plan(), now);
     if removes {
-        let step = tenant.steps.get_mut(&plans::name("it")).unwrap();
-        step.state = StepState::Ready;
-        step.target = Some(json!({"id": ID, "apiVersion": "2024-01-01"}));
+        tenant.change_step(&plans::name("it"), |step| {
+            step.enter(StepState::Ready);
+            step.target = Some(json!({"id": ID, "apiVersion": "2024-01-01"}));
+        });
         let by = plans::operation(&tenant, Action::Deprovision, now);
         wish::remove(&mut tenant, &by, now);
         tenant.operations.push(by);

@@ -37,6 +37,13 @@ pub(crate) fn thorough() -> bool {
 /// The tenants of the examples.
 pub(crate) const SAMPLES: [&str; 3] = ["contoso", "fabrikam", "tailspin"];
 
+/// A document with something in it that the program itself does not put there.
+pub(crate) fn edited(tenant: &Tenant, edit: impl FnOnce(&mut Value)) -> Tenant {
+    let mut document = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
+    edit(&mut document);
+    Tenant::from_json(document.to_string().as_bytes()).unwrap()
+}
+
 pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

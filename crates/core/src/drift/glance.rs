@@ -40,9 +40,9 @@ pub fn at_rest(tenant: &Tenant) -> bool {
     tenant.status == Status::Active
         && tenant.goal == Goal::Present
         && tenant.operations.is_empty()
-        && tenant.lease.is_none()
+        && tenant.lease().is_none()
         && tenant.steps.values().all(|record| {
-            !record.doomed && matches!(record.state, StepState::Ready | StepState::Halted { .. })
+            !record.is_doomed() && matches!(record.state, StepState::Ready(_) | StepState::Halted { .. })
         })
 }
 

@@ -10,7 +10,7 @@ use crate::{
 pub fn resource_id(tenant: &Tenant, name: &StepName) -> Option<String> {
     let record = tenant.steps.get(name)?;
     let recorded = || steps::about_target(&Target::read(record.kind, record.target.as_ref()?).ok()?);
-    if record.doomed {
+    if record.is_doomed() {
         return recorded();
     }
     tenant.plan.steps.get(name)?;

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Outcome, Seen, Sight, removal};
+use super::{Finding, Outcome, Sight, removal};
 use crate::{
     blueprint::Kind,
     ids::StepName,
-    steps::{Trace, Verdict},
-    tenant::{Cause, FailureClass, Goal, StepRecord, StepState, Tenant},
+    tenant::{Cause, FailureClass, Goal, StepRecord, Tenant},
 };
 
 /// What to do about one step.
@@ -66,51 +65,40 @@ enum Next {
 
 /// Whether it is this step's turn: what it stands on is ready, or what stands on it is gone.
 fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
-    if record.doomed {
+    if record.is_doomed() {
         // What is left to the deletion of another does not keep that one waiting.
         let stands = |other: &StepRecord| {
-            other.doomed
-                && other.state != StepState::Gone
-                && other.needs.contains(name)
-                && !removal::is_carried(tenant, other)
+            other.is_going() && other.needs.contains(name) && !removal::is_carried(tenant, other)
         };
         return !(removal::is_carried(tenant, record) || tenant.steps.values().any(stands));
     }
     // A proof speaks of what is left, so it waits for what still goes.
-    let early = record.kind == Kind::Isolation
-        && tenant.steps.values().any(|other| other.doomed && other.state != StepState::Gone);
+    let is_early = record.kind == Kind::Isolation && tenant.steps.values().any(StepRecord::is_going);
     tenant.goal == Goal::Present
-        && !early
-        && record.needs.iter().all(|need| {
-            tenant.steps.get(need).is_none_or(|needed| !needed.doomed && needed.state == StepState::Ready)
-        })
+        && !is_early
+        && record.needs.iter().all(|need| tenant.steps.get(need).is_none_or(StepRecord::stands))
 }
 
-fn next_for(record: &StepRecord, seen: Option<&Seen>, now: Timestamp) -> Next {
-    match &record.state {
-        StepState::Ready | StepState::Halted { .. } | StepState::Gone => Next::Nothing,
-        StepState::Waiting | StepState::Writing | StepState::Settling { .. } | StepState::Backoff { .. }
-            if record.not_before.is_some_and(|at| at > now) =>
-        {
-            Next::At(record.not_before.unwrap_or(now))
-        }
-        StepState::Backoff { until, .. } if *until > now => Next::At(*until),
-        StepState::Settling { check_at, .. } if *check_at > now => Next::At(*check_at),
-        StepState::Settling { operation: Some(_), .. } => Next::Act(Act::Poll),
-        StepState::Waiting | StepState::Writing | StepState::Backoff { .. } | StepState::Settling { .. } => {
-            Next::Act(upon(record, seen))
-        }
+fn next_for(record: &StepRecord, finding: Option<&Finding>, now: Timestamp) -> Next {
+    if record.state.is_final() {
+        return Next::Nothing;
+    }
+    // What a service has asked for is waited for first, then what the state itself waits for.
+    let waits = [record.not_before, record.state.not_before()];
+    if let Some(at) = waits.into_iter().flatten().find(|at| *at > now) {
+        return Next::At(at);
+    }
+    match record.state.operation() {
+        Some(_) => Next::Act(Act::Poll),
+        None => Next::Act(upon(record, finding)),
     }
 }
 
-/// A sight that calls for an effect leads to it; without one, look first.
-fn upon(record: &StepRecord, seen: Option<&Seen>) -> Act {
-    match seen {
-        Some(Seen::Wanted(
-            Verdict::Absent | Verdict::Lingering(_) | Verdict::Differs(_) | Verdict::Broken(_),
-            _,
-        )) if !record.doomed => Act::Write,
-        Some(Seen::Unwanted(Trace::Present(_) | Trace::Lingering(_))) if record.doomed => Act::Erase,
+/// A finding calls for its effect; without one, look first.
+fn upon(record: &StepRecord, finding: Option<&Finding>) -> Act {
+    match finding {
+        Some(Finding::Amiss(..) | Finding::MayBeStale(_)) if !record.is_doomed() => Act::Write,
+        Some(Finding::Remains(_)) if record.is_doomed() => Act::Erase,
         Some(_) | None => Act::Look,
     }
 }
@@ -124,8 +112,8 @@ fn outcome(tenant: &Tenant) -> Outcome {
         return Outcome::Halted(causes);
     }
     let unfinished = tenant.steps.iter().find(|(_, record)| match tenant.goal {
-        Goal::Present => record.state != StepState::Ready && record.state != StepState::Gone,
-        Goal::Absent => record.state != StepState::Gone,
+        Goal::Present => !record.state.is_ready() && !record.state.is_gone(),
+        Goal::Absent => !record.state.is_gone(),
     });
     match (unfinished, tenant.goal) {
         (Some((name, record)), _) => {

@@ -5,13 +5,26 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use crate::{
+    blueprint::Outputs,
     ids::StepName,
     steps::{Failure, Trace, Verdict},
     tenant::{Poll, Proven},
 };
 
-/// What this worker has seen and not yet acted upon. Lost in a crash, and then seen again.
-pub type Sight = BTreeMap<StepName, Seen>;
+/// What this worker has found and not yet acted upon. Lost in a crash, and then seen again.
+pub type Sight = BTreeMap<StepName, Finding>;
+
+/// What a look has shown that calls for an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// What should be there is not, or not as it is to be; with the resource as it was shown, if it was.
+    Amiss(Verdict, Option<Value>),
+    /// It is shown as wanted, but what shows it may be behind the last write, and so may be that write. Writing what is there
+    /// already does no harm.
+    MayBeStale(Option<Value>),
+    /// What should be gone is there.
+    Remains(Trace),
+}
 
 /// What a look has shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +54,10 @@ pub enum Event {
     },
     /// A write or delete was carried out; the resource has to be looked at.
     Written,
+    /// A write was carried out, and its answer shows the resource as wanted, with what it tells.
+    Answered(Outputs),
+    /// The operation can't be asked about at all: how far it is, the resource itself has to tell.
+    Unaskable,
     /// Azure works on it.
     Running {
         /// The operation to ask about; `None` keeps the one that is known.
@@ -87,6 +104,8 @@ impl Event {
             Self::Began { .. } => "began",
             Self::Found { .. } => "found",
             Self::Written => "written",
+            Self::Answered(_) => "answered",
+            Self::Unaskable => "unaskable",
             Self::Running { .. } => "running",
             Self::Unanswered(_) => "unanswered",
             Self::Failed(_) => "failed",

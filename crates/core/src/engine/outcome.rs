@@ -54,7 +54,7 @@ pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String
     if tenant.status == Status::Waiting && matches!(outcome, Outcome::Halted(_)) {
         return;
     }
-    tenant.version += 1;
+    tenant.raise_version();
     match outcome {
         Outcome::Ready => {
             tenant.exports = exports;

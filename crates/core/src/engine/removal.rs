@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     blueprint::{Kind, Plan, ResourceType},
     ids::StepName,
-    tenant::{Consent, FailureClass, Goal, Ground, StepRecord, StepState, Tenant},
+    tenant::{Consent, FailureClass, Goal, Ground, Removal, StepRecord, StepState, Tenant},
 };
 
 /// Why the object of a step may be deleted under this plan; `None` if it may not.
@@ -23,7 +23,7 @@ pub(super) fn ground(tenant: &Tenant, plan: &Plan, name: &StepName) -> Option<Gr
     if !plan.steps.contains_key(name) {
         return Some(Ground::LeftPlan);
     }
-    if !(record.in_use || record.state == StepState::Ready) {
+    if !(record.in_use || record.state.is_ready()) {
         return Some(Ground::NeverReady);
     }
     record.consent.clone().map(Ground::Consent)
@@ -31,7 +31,7 @@ pub(super) fn ground(tenant: &Tenant, plan: &Plan, name: &StepName) -> Option<Gr
 
 /// Whether a step that is marked for deletion may really be deleted.
 pub(super) fn may_erase(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
-    record.doomed && (record.ground.is_some() || ground(tenant, &tenant.plan, name).is_some())
+    record.is_doomed() && (record.ground().is_some() || ground(tenant, &tenant.plan, name).is_some())
 }
 
 /// Marks steps for deletion, with all that stand on them. What never began is gone already.
@@ -55,11 +55,11 @@ pub(super) fn mark(
     for name in all.difference(&kept) {
         let ground = ground(tenant, plan, name);
         let absent = tenant.goal == Goal::Absent;
-        let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed) else { continue };
+        let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_doomed()) else { continue };
         record.begin_anew(now);
         match record.target {
-            Some(_) => (record.doomed, record.ground) = (true, ground),
-            None if absent => record.state = StepState::Gone,
+            Some(_) => record.removal = Some(Removal { ground, left_to: None }),
+            None if absent => record.enter(StepState::Gone),
             None => {}
         }
     }
@@ -69,7 +69,7 @@ pub(super) fn mark(
 /// The steps among these whose objects may not be deleted.
 fn withheld(tenant: &Tenant, plan: &Plan, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let made = |name: &&StepName| {
-        tenant.steps.get(*name).is_some_and(|record| record.target.is_some() && !record.doomed)
+        tenant.steps.get(*name).is_some_and(|record| record.target.is_some() && !record.is_doomed())
     };
     names.iter().filter(made).filter(|name| ground(tenant, plan, name).is_none()).cloned().collect()
 }
@@ -92,7 +92,8 @@ pub(super) fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeS
 /// what stands on them. A retry gives its consent to these steps and no others.
 pub fn replaceable(tenant: &Tenant) -> BTreeSet<StepName> {
     let blocked = tenant.steps.iter().filter(|(_, record)| {
-        !record.doomed && record.state.halted().is_some_and(|cause| cause.class == FailureClass::NeedsConsent)
+        !record.is_doomed()
+            && record.state.halted().is_some_and(|cause| cause.class == FailureClass::NeedsConsent)
     });
     let roots = blocked.filter_map(|(name, _)| object_of(tenant, name)).collect();
     replaced_with(tenant, &roots)
@@ -101,7 +102,9 @@ pub fn replaceable(tenant: &Tenant) -> BTreeSet<StepName> {
 /// What has to go if these are deleted and made anew.
 pub(super) fn replaced_with(tenant: &Tenant, roots: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let mut all = standing_on(tenant, roots);
-    all.retain(|name| tenant.steps.get(name).is_some_and(|record| record.target.is_some() && !record.doomed));
+    all.retain(|name| {
+        tenant.steps.get(name).is_some_and(|record| record.target.is_some() && !record.is_doomed())
+    });
     all
 }
 
@@ -122,7 +125,7 @@ pub(super) fn object_of(tenant: &Tenant, name: &StepName) -> Option<StepName> {
 pub fn consent(tenant: &mut Tenant, names: &BTreeSet<StepName>, consent: &Consent) {
     withdraw(tenant);
     for name in names {
-        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed) {
+        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_doomed()) {
             record.consent = Some(consent.clone());
         }
     }
@@ -136,7 +139,7 @@ pub fn has_consent_of(tenant: &Tenant, name: &StepName, request_id: &str) -> boo
 
 /// Takes back all consent that was not used: it was for the work of an earlier request.
 pub(super) fn withdraw(tenant: &mut Tenant) {
-    tenant.steps.values_mut().filter(|record| !record.doomed).for_each(|record| record.consent = None);
+    tenant.steps.values_mut().filter(|record| !record.is_doomed()).for_each(|record| record.consent = None);
 }
 
 /// The step to whose deletion this one's removal may be left: an undo of what goes anyway, and what can't go because such an
@@ -152,7 +155,7 @@ pub(super) fn carrier(tenant: &Tenant, name: &StepName) -> Option<StepName> {
 ///
 /// `None` for what has to be asked to leave nothing behind: with what it is a part of it would be deleted softly.
 fn around(tenant: &Tenant, name: &StepName) -> Option<StepName> {
-    let record = tenant.steps.get(name).filter(|record| record.doomed)?;
+    let record = tenant.steps.get(name).filter(|record| record.is_doomed())?;
     let kind = record.target.as_ref()?.get("type").and_then(Value::as_str).and_then(ResourceType::find);
     let goes_along = match record.kind {
         Kind::Arm => kind.is_none_or(|kind| kind.purge_query.is_none()),
@@ -182,12 +185,12 @@ fn is_within(id: &str, other: &str) -> bool {
 
 /// Whether a step is marked for deletion and its object not yet known to be gone.
 pub(super) fn goes(tenant: &Tenant, name: &StepName) -> bool {
-    tenant.steps.get(name).is_some_and(|record| record.doomed && record.state != StepState::Gone)
+    tenant.steps.get(name).is_some_and(StepRecord::is_going)
 }
 
 /// Whether a step's object is left to another one's deletion, and that has not ended.
 pub(super) fn is_carried(tenant: &Tenant, record: &StepRecord) -> bool {
-    record.left_to.as_ref().is_some_and(|carrier| goes(tenant, carrier))
+    record.left_to().is_some_and(|carrier| goes(tenant, carrier))
 }
 
 fn target_id(record: &StepRecord) -> Option<&str> {

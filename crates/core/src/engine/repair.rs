@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::Finding;
 use crate::{
     blueprint::{Kind, Plan},
     steps::Verdict,
-    tenant::{Action, Goal, Repaired, StepState, Tenant},
+    tenant::{Action, Goal, Repaired, Tenant},
 };
 
 /// How many differences of one step are remembered.
@@ -18,7 +19,7 @@ pub(super) fn look_at_all(tenant: &mut Tenant, now: Timestamp) {
         return;
     }
     for record in tenant.steps.values_mut() {
-        if record.state == StepState::Ready && !record.doomed && record.kind != Kind::Isolation {
+        if record.stands() && record.kind != Kind::Isolation {
             record.begin_anew(now);
         }
     }
@@ -27,13 +28,14 @@ pub(super) fn look_at_all(tenant: &mut Tenant, now: Timestamp) {
 /// Whether a plan asks for nothing but what is recorded already.
 pub(super) fn asks_for_nothing_new(tenant: &Tenant, plan: &Plan) -> bool {
     let recorded = |(name, step): (&_, &crate::blueprint::PlannedStep)| {
-        tenant.steps.get(name).is_some_and(|record| record.digest == step.digest && !record.doomed)
+        tenant.steps.get(name).is_some_and(|record| record.digest == step.digest && !record.is_doomed())
     };
     tenant.goal == Goal::Present && tenant.steps.len() == plan.steps.len() && plan.steps.iter().all(recorded)
 }
 
 /// What a look has found otherwise than wanted, to be remembered before it is written.
-pub(super) fn found(verdict: &Verdict) -> Vec<String> {
+pub(super) fn found(finding: &Finding) -> Vec<String> {
+    let Finding::Amiss(verdict, _) = finding else { return Vec::new() };
     match verdict {
         Verdict::Absent => vec!["absent".to_owned()],
         Verdict::Lingering(_) => vec!["deleted".to_owned()],
@@ -47,6 +49,11 @@ pub(super) fn changed(tenant: &Tenant, action: Action) -> Vec<Repaired> {
     if action != Action::Reconcile {
         return Vec::new();
     }
-    let written = tenant.steps.iter().filter(|(_, record)| record.attempts > 0 && !record.found.is_empty());
-    written.map(|(name, record)| Repaired { step: name.clone(), what: record.found.clone() }).collect()
+    let written = tenant
+        .steps
+        .iter()
+        .filter(|(_, record)| record.effort().attempts > 0 && !record.effort().found.is_empty());
+    written
+        .map(|(name, record)| Repaired { step: name.clone(), what: record.effort().found.clone() })
+        .collect()
 }

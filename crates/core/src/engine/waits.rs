@@ -6,7 +6,7 @@ use super::{Change, Event, Policy};
 use crate::{
     blueprint::Kind,
     ids::StepName,
-    tenant::{StepRecord, StepState, Tenant, Tried},
+    tenant::{StepRecord, Tenant, Tried},
     time::later,
 };
 
@@ -15,16 +15,9 @@ use crate::{
 /// or the clock has jumped.
 pub(super) fn tried(past: Option<&StepRecord>, policy: &Policy, now: Timestamp) -> Tried {
     let spent = past.and_then(|record| {
-        let Tried { spent, at } = record.tried?;
-        let planned = match &record.state {
-            StepState::Backoff { until, .. } => until.duration_since(at),
-            StepState::Settling { check_at, .. } => check_at.duration_since(at),
-            StepState::Waiting
-            | StepState::Writing
-            | StepState::Ready
-            | StepState::Halted { .. }
-            | StepState::Gone => SignedDuration::ZERO,
-        };
+        let Tried { spent, at } = record.effort().tried?;
+        let planned =
+            record.state.not_before().map_or(SignedDuration::ZERO, |until| until.duration_since(at));
         let longest = SignedDuration::try_from(policy.backoff_most).unwrap_or(SignedDuration::MAX);
         let passed = now.duration_since(at).clamp(SignedDuration::ZERO, planned.max(longest));
         Some(spent.saturating_add(passed))

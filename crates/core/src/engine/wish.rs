@@ -1,6 +1,6 @@
 //! How a request changes what is wanted. The loop that brings it about is the same for every wish.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,10 +9,7 @@ use super::{cut, outcome::common_data, removal, repair};
 use crate::{
     blueprint::{Kind, Plan},
     ids::{StepName, TenantId},
-    tenant::{
-        Channel, Consent, Goal, Ground, Later, Operation, PinnedPlan, Placement, Spec, Status, StepRecord,
-        StepState, Tenant, UnknownCodes,
-    },
+    tenant::{Consent, Goal, Ground, Operation, Placement, Spec, StepRecord, StepState, Tenant},
 };
 
 /// A new tenant, or a new incarnation of a removed one.
@@ -24,69 +21,9 @@ pub fn sign_up(
     plan: Plan,
     now: Timestamp,
 ) -> Tenant {
-    let plan = PinnedPlan::from(plan);
-    let steps = plan
-        .steps
-        .iter()
-        .map(|(name, step)| {
-            (name.clone(), StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now))
-        })
-        .collect();
-    let base = past.unwrap_or_else(|| Tenant {
-        schema: Tenant::SCHEMA.to_owned(),
-        id,
-        incarnation: 0,
-        version: 0,
-        generation: 0,
-        status: Status::Requested,
-        goal: Goal::Present,
-        spec: spec.clone(),
-        channel: Channel::default(),
-        placement: placement.clone(),
-        plan: plan.clone(),
-        former: Vec::new(),
-        cut: None,
-        steps: BTreeMap::new(),
-        exports: BTreeMap::new(),
-        operations: Vec::new(),
-        halted: None,
-        concluded: None,
-        proof: None,
-        requests: VecDeque::new(),
-        lease: None,
-        epoch: 0,
-        unsure_until: None,
-        notices: Vec::new(),
-        numbered: 0,
-        sequence: 0,
-        drift: None,
-        unknown_codes: UnknownCodes::default(),
-        retained: Vec::new(),
-        due_at: None,
-        created_at: now,
-        updated_at: now,
-        unknown: serde_json::Map::new(),
-        later: Later::default(),
-    });
-    // What was purged since holds no name any more.
-    let retained = base.retained.iter().filter(|kept| kept.is_held(now)).cloned().collect();
-    Tenant {
-        incarnation: base.incarnation + 1,
-        generation: base.generation + 1,
-        status: Status::Requested,
-        goal: Goal::Present,
-        spec,
-        placement,
-        plan,
-        former: Vec::new(),
-        cut: None,
-        steps,
-        drift: None,
-        unknown_codes: UnknownCodes::default(),
-        created_at: now,
-        proof: None,
-        retained,
-        ..base
+    match past {
+        None => Tenant::new(id, spec, placement, plan, now),
+        Some(past) => past.again(spec, placement, plan, now),
     }
 }
 
@@ -115,7 +52,7 @@ pub fn update(
     removal::mark(tenant, &plan, &doomed, now).map_err(|kept| kept.into_iter().collect::<Vec<_>>())?;
     tenant.spec = spec;
     tenant.generation += 1;
-    tenant.steps.retain(|name, record| record.doomed || plan.steps.contains_key(name));
+    tenant.steps.retain(|name, record| record.is_doomed() || plan.steps.contains_key(name));
     for (name, step) in &plan.steps {
         // An earlier wish may just have removed it, and a replica that is behind would still show it.
         let wrote_at = step.kind().is_replicated().then_some(now);
@@ -125,21 +62,20 @@ pub fn update(
                 tenant.steps.insert(name.clone(), StepRecord { wrote_at, ..record });
             }
             // It was removed, and is wanted again.
-            Some(record) if record.state == StepState::Gone => {
+            Some(record) if record.state.is_gone() => {
                 let fresh = StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now);
                 *record = StepRecord { turn: record.turn + 1, wrote_at, ..fresh };
             }
             Some(record) if kept.contains(name) => {
                 record.begin_anew(now);
-                (record.doomed, record.ground) = (false, None);
+                record.removal = None;
                 record.needs.clone_from(&step.needs);
             }
             // Removal works on what was recorded; afterwards it begins anew from the plan.
-            Some(record) if record.doomed => {}
+            Some(record) if record.is_doomed() => {}
             Some(record) => {
-                let same = record.digest == step.digest
-                    && record.state == StepState::Ready
-                    && !always_looked_at(step.kind());
+                let same =
+                    record.digest == step.digest && record.state.is_ready() && !always_looked_at(step.kind());
                 record.kind = step.kind();
                 record.needs.clone_from(&step.needs);
                 record.digest.clone_from(&step.digest);
@@ -163,9 +99,10 @@ pub fn update(
 /// them nor what they stand on: they stay.
 fn kept_after_all(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
     let untouched = |(name, record): &(&StepName, &StepRecord)| {
-        record.ground == Some(Ground::LeftPlan)
-            && record.state == StepState::Waiting
-            && (record.attempts, &record.left_to) == (0, &None)
+        record.ground() == Some(&Ground::LeftPlan)
+            && record.state.is_waiting()
+            && record.effort().attempts == 0
+            && record.left_to().is_none()
             && plan.steps.get(*name).is_some_and(|step| step.digest == record.digest)
     };
     let mut kept: BTreeSet<StepName> =
@@ -182,11 +119,10 @@ fn kept_after_all(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
 
 /// The steps whose new wish can't be reached by changing what is there.
 fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
-    let made =
-        tenant.steps.iter().filter(|(_, record)| record.target.is_some() && record.state != StepState::Gone);
+    let made = tenant.steps.iter().filter(|(_, record)| record.target.is_some() && !record.state.is_gone());
     made.filter_map(|(name, record)| {
         let (old, new) = (tenant.plan.steps.get(name)?, plan.steps.get(name)?);
-        let goes = record.doomed && record.ground != Some(Ground::NeverReady);
+        let goes = record.is_doomed() && record.ground() != Some(&Ground::NeverReady);
         let changed = goes || old.kind() != new.kind() || !Plan::immutable_changes(old, new).is_empty();
         changed.then(|| name.clone())
     })
@@ -213,11 +149,10 @@ fn look_again_downstream(tenant: &mut Tenant, plan: &Plan, now: Timestamp) {
         let unsettled = step
             .needs
             .iter()
-            .any(|need| tenant.steps.get(need).is_some_and(|needed| needed.state != StepState::Ready));
+            .any(|need| tenant.steps.get(need).is_some_and(|needed| !needed.state.is_ready()));
         if let Some(record) = tenant.steps.get_mut(&name)
             && unsettled
-            && record.state == StepState::Ready
-            && !record.doomed
+            && record.stands()
         {
             record.begin_anew(now);
         }
@@ -232,7 +167,7 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     // The tenant is to go, so nothing is held back.
     let _ = removal::mark(tenant, &tenant.plan.clone(), &all, now);
     let reached = |tenant: &Tenant, ready: bool| -> Vec<StepName> {
-        let steps = tenant.steps.iter().filter(|(_, record)| (record.state == StepState::Ready) == ready);
+        let steps = tenant.steps.iter().filter(|(_, record)| record.state.is_ready() == ready);
         steps.map(|(name, _)| name.clone()).collect()
     };
     for operation in std::mem::take(&mut tenant.operations) {
@@ -261,17 +196,17 @@ pub fn retry(tenant: &mut Tenant, now: Timestamp) {
     removal::withdraw(tenant);
     let present = tenant.goal == Goal::Present;
     for record in tenant.steps.values_mut() {
-        match record.state {
-            StepState::Ready if present && !record.doomed => record.begin_anew(now),
+        match &record.state {
+            StepState::Ready(_) if present && !record.is_doomed() => record.begin_anew(now),
             StepState::Halted { .. } | StepState::Backoff { .. } => {
                 record.begin_anew(now);
                 record.recreated = 0;
             }
-            StepState::Waiting
-            | StepState::Writing
+            StepState::Waiting(_)
+            | StepState::Writing(_)
             | StepState::Settling { .. }
-            | StepState::Ready
-            | StepState::Gone => {}
+            | StepState::Ready(_)
+            | StepState::Gone(_) => {}
         }
     }
 }
@@ -287,8 +222,8 @@ pub fn reconcile(
 ) {
     let all: Vec<StepName> = removal::standing_on(tenant, remade).union(steps).cloned().collect();
     for name in all.iter().filter(|_| tenant.goal == Goal::Present) {
-        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.doomed)
-            && matches!(record.state, StepState::Ready | StepState::Halted { .. })
+        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_doomed())
+            && matches!(record.state, StepState::Ready(_) | StepState::Halted { .. })
             && record.kind != Kind::Isolation
         {
             record.begin_anew(now);

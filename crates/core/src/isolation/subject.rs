@@ -11,7 +11,7 @@ use crate::{
     compare::{self, same_word},
     ids::{StepName, TenantId},
     steps,
-    tenant::{Goal, Status, StepRecord, StepState, Tenant},
+    tenant::{Goal, Status, StepRecord, Tenant},
 };
 
 /// One tenant as its document says that it is.
@@ -170,7 +170,7 @@ impl Subject {
         };
         let reader = Reader { tenant };
         let of = |kind: Kind| {
-            let alive = tenant.steps.iter().filter(|(_, record)| record.state != StepState::Gone);
+            let alive = tenant.steps.iter().filter(|(_, record)| !record.state.is_gone());
             alive.filter(move |(_, record)| record.kind == kind)
         };
         for (name, record) in of(Kind::Arm) {
@@ -187,11 +187,11 @@ impl Subject {
                 .find(|own| !id.is_empty() && same_word(&own.app_id, app_id.as_str()));
             if let Some(owner) = owner {
                 owner.principal_id = id;
-                let planned = tenant.plan.steps.get(name).filter(|_| !record.doomed);
+                let planned = tenant.plan.steps.get(name).filter(|_| !record.is_doomed());
                 let body = planned.and_then(|step| step.desired.body()).map(Template::value);
                 let enabled = body.and_then(|body| body.pointer("/accountEnabled"));
                 owner.disabled = enabled == Some(&Value::Bool(false));
-            } else if record.state == StepState::Ready {
+            } else if record.state.is_ready() {
                 return Err(format!("step {name}: its application is not among the tenant's own"));
             }
         }
@@ -277,7 +277,7 @@ impl Reader<'_> {
         match self.tenant.rendered(name) {
             Ok(rendered) => Ok(Some(Made::Planned(rendered))),
             // Nothing was made yet.
-            Err(_) if record.state == StepState::Waiting => Ok(None),
+            Err(_) if record.state.is_waiting() => Ok(None),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -340,13 +340,13 @@ impl Reader<'_> {
         record: &StepRecord,
         applications: &mut [OwnApplication],
     ) -> Result<(), String> {
-        if record.doomed || !self.tenant.plan.steps.contains_key(name) {
+        if record.is_doomed() || !self.tenant.plan.steps.contains_key(name) {
             return Ok(());
         }
         let credential = match self.tenant.rendered(name) {
             Ok(Rendered::FederatedCredential(credential)) => credential,
             Ok(_) => return Err(format!("step {name}: the plan has another kind of step there")),
-            Err(_) if record.state == StepState::Waiting => return Ok(()),
+            Err(_) if record.state.is_waiting() => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
         let body = &credential.body;
@@ -365,6 +365,6 @@ impl Reader<'_> {
     }
 
     fn expects(&self, record: &StepRecord) -> bool {
-        record.state == StepState::Ready && !record.doomed
+        record.stands()
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AccessCut, Action, Channel, DriftTold, External, Later, Notice, PinnedPlan, Placement, Proof, Retained,
-    Spec, StepRecord, Story, UnknownCodes,
+    AccessCut, Action, Channel, DriftTold, External, Later, Lease, Notice, PinnedPlan, Placement, Proof,
+    Retained, Spec, StepRecord, UnknownCodes,
 };
 use crate::{
     blueprint::{BlueprintRef, Outputs, RenderError, Rendered},
@@ -73,17 +73,6 @@ impl Status {
             Self::Requested | Self::Provisioning | Self::Updating | Self::Deprovisioning => false,
         }
     }
-}
-
-/// Who may act on a tenant at the moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// The worker.
-    pub holder: String,
-    /// Rises with every holder; an answer to an earlier holder's question is void.
-    pub epoch: u64,
-    /// Until when, unless renewed.
-    pub until: Timestamp,
 }
 
 /// A request that was accepted and has no outcome yet.
@@ -164,7 +153,7 @@ pub struct PastRequest {
 /// How many past requests the document itself remembers; older ones are in the request records.
 const REMEMBERED: usize = 32;
 
-/// All that is durably known of one tenant.
+/// All that is durably known of one tenant. What has to hold of the lease, the version and the outbox is held by their methods.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenant {
@@ -175,7 +164,7 @@ pub struct Tenant {
     /// How many times the id was signed up; part of every derived name.
     pub incarnation: u32,
     /// Rises with every accepted request and every outcome.
-    pub version: u64,
+    pub(super) version: u64,
     /// Rises with every change of the wish.
     pub generation: u64,
     /// Where it stands.
@@ -198,7 +187,7 @@ pub struct Tenant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<AccessCut>,
     /// What is known of each step.
-    pub steps: BTreeMap<StepName, StepRecord>,
+    pub(crate) steps: BTreeMap<StepName, StepRecord>,
     /// What its owner was told when it was last ready.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<String, Value>,
@@ -219,22 +208,22 @@ pub struct Tenant {
     pub requests: VecDeque<PastRequest>,
     /// Who acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease: Option<Lease>,
+    pub(super) lease: Option<Lease>,
     /// The highest lease epoch given.
     #[serde(default)]
-    pub epoch: u64,
+    pub(super) epoch: u64,
     /// Not before this instant may a lease be given up: an unanswered request may still take effect until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unsure_until: Option<Timestamp>,
+    pub(super) unsure_until: Option<Timestamp>,
     /// What has to be told.
     #[serde(default)]
-    pub notices: Vec<Notice>,
+    pub(super) notices: Vec<Notice>,
     /// Notices so far.
     #[serde(default)]
-    pub numbered: u64,
+    pub(super) numbered: u64,
     /// Events so far.
     #[serde(default)]
-    pub sequence: u64,
+    pub(super) sequence: u64,
     /// What was last told of drift; absent as long as there never was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftTold>,
@@ -262,6 +251,24 @@ pub struct Tenant {
 impl Tenant {
     /// The schema that this program writes.
     pub const SCHEMA: &str = "tenantry.tenant/1";
+
+    /// What is known of each step. The engine alone changes it.
+    pub fn steps(&self) -> &BTreeMap<StepName, StepRecord> {
+        &self.steps
+    }
+
+    /// Changes what is known of one step, if there is one of that name: for whoever restores or invents a state, such as tests.
+    /// What happens to a step is told to the engine as an event.
+    pub fn change_step(&mut self, name: &StepName, change: impl FnOnce(&mut StepRecord)) {
+        if let Some(record) = self.steps.get_mut(name) {
+            change(record);
+        }
+    }
+
+    /// Forgets the steps that are not to be kept.
+    pub fn keep_steps(&mut self, is_kept: impl Fn(&StepName) -> bool) {
+        self.steps.retain(|name, _| is_kept(name));
+    }
 
     /// What each ready step has told, as expressions see it.
     pub fn outputs(&self) -> BTreeMap<StepName, Outputs> {
@@ -310,52 +317,18 @@ impl Tenant {
         self.requests.push_back(request);
     }
 
-    /// Puts an event into the outbox.
-    pub fn tell(&mut self, operation: &Operation, kind: &str, data: Value, at: Timestamp) {
-        self.sequence += 1;
-        self.note(
-            Story::Event {
-                kind: kind.to_owned(),
-                sequence: self.sequence,
-                operation_id: operation.id.clone(),
-                correlation_id: operation.request_id.clone(),
-                traceparent: operation.traceparent.clone(),
-                data,
-            },
-            at,
-        );
+    /// Rises with every accepted request and every outcome: what somebody has looked at is still so if it is the same.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
-    /// Puts an event into the outbox that no request has asked for. It belongs to the operation that is under way, else to
-    /// the last one.
-    pub fn tell_aside(&mut self, kind: &str, data: Value, at: Timestamp) {
-        self.sequence += 1;
-        let open = self.operation().or(self.halted.as_ref());
-        let id = match (open, &self.concluded) {
-            (Some(open), _) => open.id.clone(),
-            (None, Some(concluded)) => concluded.operation_id.clone(),
-            (None, None) => self.id.to_string(),
-        };
-        let asked = self.requests.iter().find(|past| past.operation_id == id);
-        let correlation_id = match (open, asked) {
-            (Some(open), _) => open.request_id.clone(),
-            (None, Some(past)) => past.request_id.clone(),
-            (None, None) => id.clone(),
-        };
-        let story = Story::Event {
-            kind: kind.to_owned(),
-            sequence: self.sequence,
-            operation_id: id,
-            correlation_id,
-            traceparent: open.and_then(|open| open.traceparent.clone()),
-            data,
-        };
-        self.note(story, at);
+    /// A request was accepted, or its work has come to an outcome.
+    pub fn raise_version(&mut self) {
+        self.version += 1;
     }
 
-    /// Puts a story into the outbox.
-    pub fn note(&mut self, story: Story, at: Timestamp) {
-        self.numbered += 1;
-        self.notices.push(Notice { number: self.numbered, at, story });
+    /// Is due at that instant, unless it is due before.
+    pub fn due_by(&mut self, at: Timestamp) {
+        self.due_at = Some(self.due_at.map_or(at, |due| due.min(at)));
     }
 }

@@ -1,0 +1,30 @@
+//! A write or delete is about to go out, or something is found that needs none.
+
+use serde_json::Value;
+
+use super::At;
+use crate::{
+    engine::{Change, Finding, repair},
+    tenant::StepState,
+};
+
+impl At<'_> {
+    /// The intent, to be saved before anything is sent; with what a look has found that calls for it.
+    pub(in crate::engine) fn began(&mut self, target: Option<Value>, finding: Option<&Finding>) -> Change {
+        let (now, found) = (self.now, finding.map(repair::found).unwrap_or_default());
+        self.enter(StepState::Writing);
+        self.record(|record| {
+            record.state.effort_mut().send(found);
+            record.not_before = None;
+            if target.is_some() {
+                record.target = target;
+                record.wrote_at = Some(now);
+            }
+        })
+    }
+
+    /// It is there without a write on record: what removes it is remembered all the same.
+    pub(in crate::engine) fn found(&mut self, target: Value) -> Change {
+        self.record(|record| _ = record.target.get_or_insert(target))
+    }
+}

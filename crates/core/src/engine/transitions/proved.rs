@@ -1,0 +1,61 @@
+//! A proof of isolation, as the step that asks for one takes it.
+
+use super::At;
+use crate::{
+    blueprint::Desired,
+    engine::{Change, proof, repair},
+    steps::Failure,
+    tenant::{Cause, FailureClass, Proof, Proven, Verdict},
+    time::later,
+};
+
+impl At<'_> {
+    /// A pass makes the step ready. Anything else may be lag, so it is looked again some times before a person is asked;
+    /// only then is it told.
+    pub(in crate::engine) fn proved(&mut self, proven: Proven) -> Change {
+        let Proof { verdict, digest, .. } = &proven.proof;
+        let passes = match verdict {
+            Verdict::Verified => true,
+            Verdict::Inconclusive => self.accepts_a_gap(),
+            Verdict::Violated => false,
+        };
+        if passes {
+            let outputs = [("verdict", verdict.word()), ("digest", digest)];
+            let outputs = outputs.map(|(name, value)| (name.to_owned(), value.into())).into();
+            proof::record(self.tenant, proven, self.now);
+            return self.ready(outputs);
+        }
+        self.not_proved(proven)
+    }
+
+    fn not_proved(&mut self, proven: Proven) -> Change {
+        let Proof { verdict, reasons, .. } = &proven.proof;
+        let code = format!("isolation-{}", verdict.word());
+        let cause = Cause::ours(FailureClass::Wait, &code, reasons.join("; "));
+        let is_first = self.effort().failures == 0;
+        let change = self.failed(Failure { retry_after: proven.retry_after, ..cause.into() });
+        if is_first && *verdict == Verdict::Violated {
+            // Somebody may have changed what no step has looked at since: then the steps put it right, and the next proof
+            // shows it.
+            repair::look_at_all(self.tenant, self.now);
+            // They ask the services that the proof has asked, one of which may want to be left alone.
+            let asked =
+                proven.retry_after.map(|after| later(self.now, after.min(self.policy.operation_deadline)));
+            for record in self.tenant.steps.values_mut().filter(|record| record.state.is_waiting()) {
+                record.not_before = record.not_before.max(asked);
+            }
+        }
+        if self.peek(|record| record.state.halted().is_some()) == Some(true) {
+            proof::record(self.tenant, proven, self.now);
+        }
+        change
+    }
+
+    /// Whether the blueprint takes for granted what can't be read.
+    fn accepts_a_gap(&self) -> bool {
+        let planned = self.tenant.plan.steps.get(self.name);
+        planned.is_some_and(
+            |step| matches!(&step.desired, Desired::Isolation(proof) if proof.accepts_inconclusive),
+        )
+    }
+}
