@@ -12,7 +12,8 @@ use tenantry_core::{
 };
 
 use super::{
-    drive::{Answer, Arrival, Drive},
+    answers::{Answer, Arrival},
+    drive::Drive,
     effects,
     guarded::{Guarded, refused},
     lease::Claim,

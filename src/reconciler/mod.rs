@@ -12,6 +12,7 @@
 //! The next reconcile heals that.
 
 mod acts;
+mod answers;
 mod backlog;
 mod drive;
 mod effects;
