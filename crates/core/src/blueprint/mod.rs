@@ -122,9 +122,32 @@ pub struct Fault {
 }
 
 impl Blueprint {
-    /// Reads and checks a file.
+    /// Reads and checks a file: everything that can be known to be wrong before any tenant is planned.
     ///
-    /// Errors: every finding there is, warnings too, in the order of the file; at least one is an error.
+    /// # Guarantees
+    /// - All findings are told at once, each with its line and column, a stable code and, where one is known, advice.
+    /// - A blueprint without errors plans every tenant whose parameters its own rules take, but for values that only an
+    ///   expression of the request yields; those are findings of the plan, told before anything is made.
+    /// - Equal texts have equal digests; a tenant is pinned to the digest.
+    ///
+    /// # Errors
+    /// Every finding there is, warnings too, in the order of the file; at least one is an error.
+    ///
+    /// # Caveats
+    /// A text that an earlier version of the program took may fail here, for rules are added. Tenants that are pinned to such
+    /// a text are read without these rules, so that they can still be suspended and removed.
+    ///
+    /// # Example
+    /// ```
+    /// use tenantry_core::blueprint::{Blueprint, DEFAULT};
+    ///
+    /// let checked = Blueprint::check(DEFAULT).map_err(|findings| format!("{findings:?}"))?;
+    /// assert!(checked.warnings.is_empty());
+    ///
+    /// let findings = Blueprint::check("blueprint: small\nversion: one").unwrap_err();
+    /// assert!(findings.iter().all(|finding| finding.line >= 1 && !finding.message.is_empty()));
+    /// # Ok::<(), String>(())
+    /// ```
     pub fn check(text: &str) -> Result<Checked, Vec<Finding>> {
         let mut findings = findings::Findings::default();
         let file = tree::read(text, &mut findings).map(|root| {

@@ -36,7 +36,16 @@ pub struct Decision {
     pub outcome: Option<Outcome>,
 }
 
-/// Decides. Steps in `busy` have a request in flight and are left alone.
+/// Decides what to do next. Steps in `busy` have a request in flight and are left alone.
+///
+/// # Guarantees
+/// - Nothing is written that was not looked at in this pass: [`Act::Write`] and [`Act::Erase`] are given only for what
+///   `sight` holds. Whoever would like to save a look after a restart, because the document says *writing*, would send
+///   the request of a dead worker a second time over whatever has happened since.
+/// - A step acts only when all that it needs is ready, and is erased only when nothing stands on it any more.
+/// - There is an outcome if and only if nothing is to be done, awaited or in flight; so a tenant never stops without one.
+///
+/// The answer depends on the arguments alone. What is read from Azure comes in by `sight`, time by `now`.
 pub fn decide(tenant: &Tenant, sight: &Sight, busy: &BTreeSet<StepName>, now: Timestamp) -> Decision {
     let mut decision = Decision::default();
     for (name, record) in &tenant.steps {

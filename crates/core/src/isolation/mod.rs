@@ -31,7 +31,27 @@ pub use subject::{Declared, Own, OwnApplication, Stamp, Subject};
 
 use case::{Case, Court};
 
-/// Judges tenants together: each is told of the others' principals by name.
+/// The proof of isolation: judges tenants together, so that a finding can name the tenant whose principal gets in.
+///
+/// # Guarantees
+/// - A tenant is [`Verdict::Verified`] only if no rule of [`RULES`] is broken and nothing is missing from the evidence that
+///   could hide a broken one. What was not read is a [`Gap`], and a gap makes the verdict [`Verdict::Inconclusive`].
+/// - Each broken rule is a [`Finding`] with what was seen, where, and what to do next.
+/// - Equal evidence gives an equal report, with an equal digest; so a report can be compared with the one before.
+///
+/// # Assumptions
+/// The evidence holds all tenants whose principals may meet: one that is not among the subjects counts as a stranger.
+///
+/// # Caveats
+/// It judges the state that was read, not the time in between. Changes between two scans are found by the next one.
+///
+/// # Example
+/// ```
+/// use tenantry_core::isolation::{AllowList, Evidence, judge};
+///
+/// // Of no tenants there is nothing to report, whatever Azure shows.
+/// assert!(judge(&[], &Evidence::default(), &AllowList::new(&[])).is_empty());
+/// ```
 pub fn judge(subjects: &[Subject], evidence: &Evidence, allow: &AllowList) -> Vec<Report> {
     let court = Court::new(evidence, allow, subjects);
     subjects.iter().map(|subject| report(subject, &court)).collect()

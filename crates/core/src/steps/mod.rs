@@ -75,7 +75,43 @@ pub enum Trace {
     Foreign,
 }
 
-/// Something that is to be as a plan says.
+/// Something that is to be as a plan says: one object of Azure Resource Manager or Microsoft Graph.
+///
+/// # Flow
+/// The reconciler sends [`Step::look`] and hands the answer to [`Step::judge`]. Only if that says [`Verdict::Absent`] or
+/// [`Verdict::Differs`], the engine has [`Step::write`] sent, and looks again. [`step()`] makes a step from what a plan says
+/// of it with everything known.
+///
+/// # Guarantees that an implementation gives
+/// - It sends nothing, keeps nothing and reads no clock: the same arguments give the same answer.
+/// - `look` changes nothing in Azure, however often it is sent.
+/// - `write` is idempotent: sent twice, it leaves what it leaves when sent once. Where Azure draws an id, the name in the
+///   request decides whether it is the same object.
+/// - `judge` says [`Verdict::Matches`] only of an object that carries the marks of this tenant and incarnation, and
+///   [`Verdict::Foreign`] of one that carries others or none, whatever else it shows.
+/// - `target` finds and removes the object without the plan, for a later plan may no longer have it.
+///
+/// # Assumptions
+/// A read may show what was there some time ago (Graph's replicas); the engine asks again before it believes that something
+/// which it has written is absent.
+///
+/// # Errors
+/// A [`Failure`] has a class from the one table in `steps/codes.rs`; the class decides whether the engine tries again, waits
+/// or asks for a person. An answer that can't be understood is tried again: what is unknown is never final.
+///
+/// # Example
+/// ```
+/// use tenantry_core::steps::{Reply, Step, Verdict};
+///
+/// /// What an answer of Azure means for a step.
+/// fn needs_a_write(step: &dyn Step, reply: &Reply) -> bool {
+///     matches!(step.judge(reply), Ok(Verdict::Absent | Verdict::Differs(_)))
+/// }
+/// ```
+///
+/// # Caveats
+/// It is tempting to let `write` skip the look where the object was ready a moment ago. A person may have changed it since,
+/// and the write would go over an object that is no longer ours.
 pub trait Step: Send + Sync {
     /// What has to be remembered to find and remove it, whatever becomes of the plan.
     fn target(&self) -> Value;
@@ -86,7 +122,8 @@ pub trait Step: Send + Sync {
     /// # Errors
     /// [`Failure`] if the answer is a refusal or can't be understood.
     fn judge(&self, reply: &Reply) -> Result<Verdict, Failure>;
-    /// The request that makes it so, given what the look showed; `None` for a step that only looks.
+    /// The request that makes it so, given what the look showed; `None` for a step that only looks. It writes the whole
+    /// object where Azure replaces what a PUT leaves out, and only what differs where Azure merges.
     fn write(&self, seen: Option<&Value>) -> Option<Request>;
     /// How it is brought back after a deletion; `None` where what is deleted is made anew.
     fn restorable(&self) -> Option<&dyn Restorable> {
