@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenantry_core::{
     ids::TenantId,
-    isolation::Target,
+    isolation::ProbeTarget,
     steps::{Failure, Reply, Request},
     tenant::{CloudEvent, HistoryRow, Notice, Tenant},
 };
@@ -329,13 +329,21 @@ pub trait Prober: Send + Sync {
     ///
     /// # Errors
     /// Why there is none.
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>>;
+    fn token<'a>(
+        &'a self,
+        of: &'a ProbeTarget,
+        is_for: TokenFor,
+    ) -> BoxFuture<'a, Result<ProbeToken, NoToken>>;
 
     /// Calls a tenant's service once.
     ///
     /// # Errors
     /// In words: why nothing was sent, or why no answer came.
-    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>>;
+    fn call<'a>(
+        &'a self,
+        target: &'a ProbeTarget,
+        with: &'a Credential,
+    ) -> BoxFuture<'a, Result<Scored, String>>;
 }
 
 /// Time.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tenantry_core::isolation::{
-    AllowList, Allowed, Assignment, Evidence, Listing, Seen, Subject, Verdict, judge,
+    AllowList, Allowed, Assignment, Evidence, IsolationVerdict, Listing, Reading, Subject, judge,
 };
 
 use crate::{Outcome, line, measure};
@@ -24,7 +24,7 @@ pub(crate) fn report() -> Outcome<()> {
         let begun = measure::now();
         let reports = judge(&fleet.subjects, &fleet.evidence, &fleet.allow);
         let millis = measure::millis_since(begun);
-        let verified = reports.iter().filter(|report| report.verdict == Verdict::Verified).count();
+        let verified = reports.iter().filter(|report| report.verdict == IsolationVerdict::Verified).count();
         let each = millis * 1000.0 / tenants as f64;
         let growth = each / *first.get_or_insert(each);
         line(format_args!(
@@ -60,7 +60,7 @@ impl Fleet {
         };
         let built_in: Value = serde_json::from_str(BUILT_IN)?;
         for (id, role) in built_in.as_object().into_iter().flatten() {
-            fleet.evidence.roles.insert(id.clone(), Seen::Shown(serde_json::from_value(role.clone())?));
+            fleet.evidence.roles.insert(id.clone(), Reading::Shown(serde_json::from_value(role.clone())?));
         }
         for start in (0..tenants).step_by(PER_SUBSCRIPTION) {
             let mut assignments: Vec<Assignment> = Vec::new();
@@ -78,7 +78,11 @@ impl Fleet {
             }
             assignments.sort_by(|a, b| a.id.cmp(&b.id));
             assignments.dedup_by(|a, b| a.id == b.id);
-            fleet.evidence.listings.push(Listing { scope, of: None, assignments: Seen::Shown(assignments) });
+            fleet.evidence.listings.push(Listing {
+                scope,
+                of: None,
+                assignments: Reading::Shown(assignments),
+            });
         }
         Ok(fleet)
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
     azure::wire::HttpWire,
-    intake::{Intake, Stamp, Verdict},
+    intake::{Intake, IntakeDecision, Stamp},
     local::state::LocalState,
     ports::{Alarm, Announcer, Clock as _, ETag, RequestRecord, StateStore, SystemClock, Wire, World},
     reconciler::{Progress, Reconciler, Settings},
@@ -115,7 +115,7 @@ impl Crew {
         let id: TenantId = id.parse()?;
         let begun = measure::now();
         let answer = self.intake.take_in(message.to_string().as_bytes()).await?;
-        if answer.verdict != Verdict::Accepted {
+        if answer.verdict != IntakeDecision::Accepted {
             return Err(format!("a sign-up was not accepted: {answer:?}").into());
         }
         loop {

@@ -6,7 +6,7 @@ use tenantry_core::tenant::{Action, Channel};
 
 use super::{Response, tenants};
 use crate::{
-    intake::{self, Intake, Verdict},
+    intake::{self, Intake, IntakeDecision},
     ports::World,
     reconciler::Reconciler,
 };
@@ -55,7 +55,8 @@ pub async fn act(world: &World, intake: &Intake, reconciler: &Reconciler, call: 
             let bad_id =
                 answer.faults.iter().any(|fault| fault.pointer == "/tenantId" && fault.code == "bad_id");
             if bad_id
-                || (answer.verdict == Verdict::Rejected && answer.code.as_deref() == Some("unknown_tenant"))
+                || (answer.verdict == IntakeDecision::Rejected
+                    && answer.code.as_deref() == Some("unknown_tenant"))
             {
                 return Response::unknown_tenant();
             }

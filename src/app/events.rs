@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{App, Response, tenants};
-use crate::intake::{Delivered, Delivery, Turned, Verdict, granted};
+use crate::intake::{Delivered, Delivery, IntakeDecision, Turned, granted};
 
 /// Grants or refuses the permission to send, as `OPTIONS` asks for it.
 pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> Response {
@@ -36,9 +36,9 @@ pub async fn deliver(app: &App, kinds: &[String], body: &[u8]) -> Response {
         match app.intake.take_in_from(channel, message).await {
             Ok(answer) => {
                 match answer.verdict {
-                    Verdict::Rejected => rejected += 1,
-                    Verdict::Accepted | Verdict::Planned if answer.replayed => replayed += 1,
-                    Verdict::Accepted | Verdict::Planned => accepted += 1,
+                    IntakeDecision::Rejected => rejected += 1,
+                    IntakeDecision::Accepted | IntakeDecision::Planned if answer.replayed => replayed += 1,
+                    IntakeDecision::Accepted | IntakeDecision::Planned => accepted += 1,
                 }
                 tenants::answered(&app.world, (&app.intake, &app.reconciler), channel, &answer).await;
             }

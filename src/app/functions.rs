@@ -118,7 +118,7 @@ impl App {
         };
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
         match (answer.verdict, &answer.tenant_id) {
-            (intake::Verdict::Accepted, Some(tenant)) => {
+            (intake::IntakeDecision::Accepted, Some(tenant)) => {
                 // What was taken in before may have been left undone by a crash.
                 let mut done = self.reconcile(tenant).await;
                 if answer.replayed
@@ -181,7 +181,7 @@ impl App {
 }
 
 /// What is logged of a message that repeats an earlier one.
-fn repeats(answer: &intake::Answer) -> String {
+fn repeats(answer: &intake::RequestAnswer) -> String {
     let operation = answer.operation_id.as_deref().unwrap_or_default();
     let then = if answer.superseded { ", and later requests have been accepted since" } else { "" };
     format!("replayed: the request repeats operation {operation}, so nothing was done for it{then}")

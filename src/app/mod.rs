@@ -29,7 +29,7 @@ pub use tenants::{history, list, one, submit, wake};
 pub use view::view;
 
 use crate::{
-    intake::{Answer, Verdict},
+    intake::{IntakeDecision, RequestAnswer},
     ports::StoreError,
 };
 
@@ -84,17 +84,17 @@ impl Response {
     }
 
     /// An intake's answer for the one who made the call.
-    fn of_answer(answer: &Answer) -> Self {
+    fn of_answer(answer: &RequestAnswer) -> Self {
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
         match answer.verdict {
-            Verdict::Accepted => {
+            IntakeDecision::Accepted => {
                 // Nothing is done for a repeat, so it is not accepted a second time.
                 let mut response = Self::json(if answer.replayed { 200 } else { 202 }, json!(answer));
                 response.headers.insert("Location".to_owned(), format!("/api/tenants/{id}"));
                 response
             }
-            Verdict::Planned => Self::json(200, json!(answer)),
-            Verdict::Rejected => {
+            IntakeDecision::Planned => Self::json(200, json!(answer)),
+            IntakeDecision::Rejected => {
                 let status = status_of(answer.code.as_deref().unwrap_or_default());
                 let mut body = json!(answer);
                 let detail: Vec<String> = answer.faults.iter().map(|fault| fault.message.clone()).collect();

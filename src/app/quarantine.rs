@@ -2,7 +2,7 @@
 
 use tenantry_core::{
     ids::TenantId,
-    isolation::{TakenBack, Verdict},
+    isolation::{IsolationVerdict, TakenBack},
     tenant::Goal,
 };
 
@@ -21,20 +21,21 @@ impl App {
         };
         // Somebody is on it and proves it in the end; and what is not on record yet is not acted upon.
         let at_work = tenant.lease().is_some() || tenant.operation().is_some() || tenant.goal == Goal::Absent;
-        let on_record = tenant.proof.as_ref().is_some_and(|proof| proof.verdict == Verdict::Violated);
+        let on_record =
+            tenant.proof.as_ref().is_some_and(|proof| proof.verdict == IsolationVerdict::Violated);
         if at_work || tenant.spec.suspended.is_some() || !on_record {
             return None;
         }
         let version = tenant.version();
         let report = self.reconciler.isolation_scanner().verify(&[tenant]).await.pop()?;
-        if report.verdict != Verdict::Violated || !report.lets_others_in(taken) {
+        if report.verdict != IsolationVerdict::Violated || !report.lets_others_in(taken) {
             return not("nobody else gets in to it any more".to_owned());
         }
         let answer = match self.intake.quarantine(id, version, &report.digest).await {
             Ok(answer) => answer?,
             Err(error) => return not(error.to_string()),
         };
-        if answer.verdict == intake::Verdict::Accepted {
+        if answer.verdict == intake::IntakeDecision::Accepted {
             self.reconcile(id).await;
         }
         Some(format!("quarantine of tenant {id}: {}", answer.verdict))

@@ -8,7 +8,7 @@ use tenantry_core::{
 
 use super::{Response, view};
 use crate::{
-    intake::{Answer, Intake, Verdict},
+    intake::{Intake, IntakeDecision, RequestAnswer},
     ports::{Listed, Unreadable, World},
     reconciler::Reconciler,
 };
@@ -123,14 +123,14 @@ pub(super) async fn answered(
     world: &World,
     (intake, reconciler): (&Intake, &Reconciler),
     channel: &Channel,
-    answer: &Answer,
+    answer: &RequestAnswer,
 ) {
     match (answer.verdict, &answer.tenant_id) {
-        (Verdict::Accepted, Some(id)) => {
+        (IntakeDecision::Accepted, Some(id)) => {
             wake(world, id).await;
         }
-        (Verdict::Accepted, None) => {}
-        (Verdict::Rejected | Verdict::Planned, _) => {
+        (IntakeDecision::Accepted, None) => {}
+        (IntakeDecision::Rejected | IntakeDecision::Planned, _) => {
             if let Some(key) = intake.record_of(channel, answer)
                 && let Err(error) = reconciler.tell_refusal(&key).await
             {

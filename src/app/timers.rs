@@ -1,6 +1,6 @@
 //! What the timers do: the sweep, and the scans for isolation and drift.
 
-use tenantry_core::isolation::{Report, TakenBack, Verdict};
+use tenantry_core::isolation::{IsolationReport, IsolationVerdict, TakenBack};
 
 use super::App;
 use crate::{
@@ -38,11 +38,11 @@ impl App {
         if self.reconciler.isolation_scanner().suspends() {
             let taken: Vec<TakenBack> =
                 reports.iter().flat_map(|report| report.quarantined.clone()).collect();
-            for report in reports.iter().filter(|report| report.verdict == Verdict::Violated) {
+            for report in reports.iter().filter(|report| report.verdict == IsolationVerdict::Violated) {
                 logs.extend(self.quarantine(&report.tenant_id, &taken).await);
             }
         }
-        for report in reports.iter().filter(|report| report.verdict != Verdict::Verified) {
+        for report in reports.iter().filter(|report| report.verdict != IsolationVerdict::Verified) {
             logs.extend(not_verified(report));
         }
         Answer::Done { logs }
@@ -72,7 +72,7 @@ impl App {
 const NAMED: usize = 3;
 
 /// Says which rules a tenant breaks, or what is not known of it; nothing where there is neither.
-fn not_verified(report: &Report) -> Option<String> {
+fn not_verified(report: &IsolationReport) -> Option<String> {
     let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
     codes.dedup();
     let gaps = report.gaps.iter().map(|gap| format!("{}: {}", gap.about, gap.why));

@@ -104,15 +104,15 @@ fn response(answer: Answer) -> Result<Response> {
 
 /// The credential of the Tables crate over our tokens.
 #[derive(Clone)]
-pub struct Credential(Arc<Tokens>);
+pub struct EntraCredential(Arc<Tokens>);
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for EntraCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credential")
+        f.write_str("EntraCredential")
     }
 }
 
-impl Credential {
+impl EntraCredential {
     /// Tokens for Table Storage.
     pub fn new(tokens: Arc<Tokens>) -> Self {
         Self(tokens)
@@ -120,7 +120,7 @@ impl Credential {
 }
 
 #[async_trait]
-impl TokenCredential for Credential {
+impl TokenCredential for EntraCredential {
     async fn get_token(&self, _scopes: &[&str]) -> Result<AccessToken> {
         let token = self.0.token(Audience::Storage).await.map_err(no_token)?;
         let expires = OffsetDateTime::from_unix_timestamp(token.expires().as_second());

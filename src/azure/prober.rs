@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use reqwest::{Client, Url, header};
 use serde_json::Value;
-use tenantry_core::isolation::Target;
+use tenantry_core::isolation::ProbeTarget;
 
 use super::{
     call::{Call, Service},
@@ -137,7 +137,7 @@ impl HttpProber {
         }
     }
 
-    async fn own_token(&self, of: &Target, is_for: TokenFor) -> Result<ProbeToken, NoToken> {
+    async fn own_token(&self, of: &ProbeTarget, is_for: TokenFor) -> Result<ProbeToken, NoToken> {
         let assertion = Assertion(self.assertion().await?);
         let scope = match is_for {
             TokenFor::Service => &of.scope,
@@ -176,7 +176,7 @@ impl HttpProber {
         ClientOptions { transport, cloud, retry: RetryOptions::none(), ..ClientOptions::default() }
     }
 
-    async fn score(&self, target: &Target, with: &Credential) -> Result<Scored, String> {
+    async fn score(&self, target: &ProbeTarget, with: &Credential) -> Result<Scored, String> {
         let url = allowed(&target.url)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let mut request = match &self.inference {
@@ -226,14 +226,22 @@ impl Prober for HttpProber {
         &self.place
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
+    fn token<'a>(
+        &'a self,
+        of: &'a ProbeTarget,
+        is_for: TokenFor,
+    ) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(async move {
             let token = tokio::time::timeout(PATIENCE, self.own_token(of, is_for)).await;
             token.unwrap_or_else(|_| Err("no token could be had in time".to_owned().into()))
         })
     }
 
-    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+    fn call<'a>(
+        &'a self,
+        target: &'a ProbeTarget,
+        with: &'a Credential,
+    ) -> BoxFuture<'a, Result<Scored, String>> {
         Box::pin(self.score(target, with))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tenantry_core::{
     ids::{ApiVersion, BadId, ResourceId},
     permissions::{
-        Comparison, Held, OPTIONAL, Permissions, Role, compare,
+        Held, OPTIONAL, Permissions, Role, RoleComparison, compare,
         data_plane::{GRAPH, GRAPH_OPTIONAL},
     },
     steps::{Failure, Method, Request, items},
@@ -39,7 +39,7 @@ pub struct Finding {
     /// Where: a scope of Resource Manager, or Microsoft Graph.
     pub place: String,
     /// What is missing and what is too much, or why there is no telling.
-    pub comparison: Result<Comparison, Failure>,
+    pub comparison: Result<RoleComparison, Failure>,
 }
 
 /// Asks for the rights of our identities in all stamps and in Graph.
@@ -96,7 +96,7 @@ async fn at_scope(wire: &HttpWire, scope: &str) -> Result<Vec<Held>, Failure> {
 
 /// The application permissions that our own token for Graph names. Nobody else's token is read, so no signature is
 /// checked.
-async fn in_graph(tokens: &Tokens) -> Result<Comparison, Failure> {
+async fn in_graph(tokens: &Tokens) -> Result<RoleComparison, Failure> {
     let token = tokens.token(Audience::Graph).await?;
     let unreadable = || Failure::nonsense("the token for Graph does not say what it permits");
     let payload = token.expose().split('.').nth(1).ok_or_else(unreadable)?;
@@ -110,7 +110,7 @@ async fn in_graph(tokens: &Tokens) -> Result<Comparison, Failure> {
     // What allows everything allows this too.
     let enough = [GRAPH, "Application.ReadWrite.All"].iter().any(|role| roles.contains(role));
     let excess = roles.iter().filter(|role| ![GRAPH, GRAPH_OPTIONAL].contains(role));
-    Ok(Comparison {
+    Ok(RoleComparison {
         missing: if enough { Vec::new() } else { vec![GRAPH.to_owned()] },
         excess: excess.map(|role| (*role).to_owned()).collect(),
     })

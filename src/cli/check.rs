@@ -3,11 +3,11 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use serde_json::json;
-use tenantry_core::blueprint::{Blueprint, Finding, Severity};
+use tenantry_core::blueprint::{Blueprint, Diagnostic, Severity};
 
 /// Checks a blueprint and tells all findings with line and column.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CheckArgs {
     /// The blueprint, a YAML file.
     pub file: PathBuf,
     /// Print one JSON object instead of lines for people.
@@ -18,7 +18,7 @@ pub struct Args {
 /// Runs the command: exit code 0 without errors (warnings may remain), 1 with errors, 2 if the file can't be read.
 ///
 /// Errors: only those of `out` itself.
-pub fn run(args: &Args, out: &mut dyn io::Write) -> io::Result<ExitCode> {
+pub fn run(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<ExitCode> {
     let path = args.file.display();
     let text = match std::fs::read(&args.file).map(String::from_utf8) {
         Ok(Ok(text)) => text,
@@ -48,13 +48,13 @@ pub fn run(args: &Args, out: &mut dyn io::Write) -> io::Result<ExitCode> {
 }
 
 /// Writes a finding as compilers do, so that editors find the place.
-pub fn tell(file: &str, finding: &Finding, out: &mut dyn io::Write) -> io::Result<()> {
-    let Finding { line, column, severity, code, message, hint } = finding;
+pub fn tell(file: &str, finding: &Diagnostic, out: &mut dyn io::Write) -> io::Result<()> {
+    let Diagnostic { line, column, severity, code, message, hint } = finding;
     writeln!(out, "{file}:{line}:{column}: {severity}[{code}]: {message}")?;
     hint.iter().try_for_each(|hint| writeln!(out, "  hint: {hint}"))
 }
 
-fn summary(file: &str, blueprint: Option<&Blueprint>, findings: &[Finding]) -> String {
+fn summary(file: &str, blueprint: Option<&Blueprint>, findings: &[Diagnostic]) -> String {
     let count = |severity, word: &str| {
         let count = findings.iter().filter(|finding| finding.severity == severity).count();
         format!("{count} {word}{}", if count == 1 { "" } else { "s" })

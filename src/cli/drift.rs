@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::Value;
-use tenantry_core::drift::{Item, Report};
+use tenantry_core::drift::{DriftReport, Item};
 
 use super::{
     call::{Instance, tell_unreadable},
@@ -44,7 +44,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
         next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
         unreadable += tell_unreadable(&answer);
         let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
-        match serde_json::from_value::<Vec<Report>>(found) {
+        match serde_json::from_value::<Vec<DriftReport>>(found) {
             Ok(reports) => {
                 for report in &reports {
                     tell(report, args.instance.json);
@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
 }
 
 /// One tenant: a line of JSON, or lines for people.
-fn tell(report: &Report, json: bool) {
+fn tell(report: &DriftReport, json: bool) {
     if json {
         match serde_json::to_string(report) {
             Ok(line) => output::line(&line),

@@ -50,9 +50,9 @@ enum Command {
     #[command(flatten)]
     Local(local::Command),
     Serve(serve::Args),
-    Check(check::Args),
-    Plan(plan::Args),
-    Permissions(permissions::Args),
+    Check(check::CheckArgs),
+    Plan(plan::PlanArgs),
+    Permissions(permissions::PermissionsArgs),
     Submit(submit::Args),
     Status(status::Args),
     List(list::Args),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tenantry_core::{
     blueprint::Blueprint,
     permissions::{
-        Comparison, Permissions, Reach,
+        Permissions, Reach, RoleComparison,
         bicep::bicep,
         data_plane::{GRAPH, GRAPH_OPTIONAL, ROLES},
         derive_placed,
@@ -27,7 +27,7 @@ use crate::{
 
 /// Prints the least power that blueprints need: roles, conditions, permissions of Graph.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct PermissionsArgs {
     /// Files, or names of the built-in blueprint and of those in TENANTRY_BLUEPRINTS; without any, all of the latter.
     pub blueprints: Vec<String>,
     /// For people, as JSON for Azure's REST API, or as a Bicep file.
@@ -64,7 +64,7 @@ pub enum Format {
 ///
 /// Errors: only those of `out` itself.
 pub fn run(
-    args: &Args,
+    args: &PermissionsArgs,
     configured: &[Blueprint],
     stamps: &[Value],
     out: &mut dyn io::Write,
@@ -84,7 +84,7 @@ pub fn run(
 ///
 /// Errors: only those of `out` itself.
 pub(super) async fn run_of_instance(
-    args: &Args,
+    args: &PermissionsArgs,
     url: &str,
     configured: &[Blueprint],
     out: &mut dyn io::Write,
@@ -114,7 +114,7 @@ fn add(placed: &mut Vec<Placed>, named: Vec<Blueprint>, stamps: &[Value]) {
 }
 
 fn print(
-    args: &Args,
+    args: &PermissionsArgs,
     placed: Vec<Placed>,
     stamps: &[Value],
     out: &mut dyn io::Write,
@@ -145,7 +145,7 @@ fn print(
 
 /// The blueprints that are asked for; what is wrong with them is told.
 fn chosen(
-    args: &Args,
+    args: &PermissionsArgs,
     configured: &[Blueprint],
     out: &mut dyn io::Write,
 ) -> io::Result<Result<Vec<Blueprint>, ExitCode>> {
@@ -185,7 +185,11 @@ fn chosen(
 }
 
 /// Compares with what is held: exit code 0, 1 if something is missing, 2 if there is no telling.
-pub(super) async fn compare(args: &Args, configured: &[Blueprint], azure: Option<&AzureConfig>) -> ExitCode {
+pub(super) async fn compare(
+    args: &PermissionsArgs,
+    configured: &[Blueprint],
+    azure: Option<&AzureConfig>,
+) -> ExitCode {
     let Some(azure) = azure else {
         output::problem("rights are held in Azure: set TENANTRY_WORLD=azure and its settings");
         return ExitCode::from(2);
@@ -240,7 +244,7 @@ fn found(finding: &Finding) -> u8 {
             output::line(&format!("{identity} at {place}: can't be compared: {failure}"));
             2
         }
-        Ok(Comparison { missing, excess }) => {
+        Ok(RoleComparison { missing, excess }) => {
             let verdict = if missing.is_empty() { "nothing is missing" } else { "something is missing" };
             output::line(&format!("{identity} at {place}: {verdict}"));
             missing.iter().for_each(|action| output::line(&format!("  missing     {action}")));
@@ -265,7 +269,7 @@ fn stamp_file(path: &Path) -> Result<Vec<Value>, String> {
 }
 
 /// The command that was given, for a file's head; paths are the maker's own business.
-fn command(args: &Args) -> String {
+fn command(args: &PermissionsArgs) -> String {
     let name = |given: &String| {
         Path::new(given).file_name().map_or(given.clone(), |n| n.to_string_lossy().into_owned())
     };

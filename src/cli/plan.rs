@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{
-        Blueprint, DEFAULT, IsolationProof, Outputs, Plan, PlannedStep, Rendered, Subject, preview,
+        Blueprint, DEFAULT, IsolationProof, Outputs, Plan, PlanContext, PlannedStep, Rendered, preview,
         role_assignment_name,
     },
     ids::StepName,
@@ -25,7 +25,7 @@ const DEPLOYMENT: &str = "local";
 
 /// Shows every request that would be made for a tenant. Azure is not called.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct PlanArgs {
     /// The sign-up message: JSON, as it is or within a CloudEvent.
     #[arg(long, value_name = "FILE")]
     pub tenant: PathBuf,
@@ -47,7 +47,7 @@ pub struct Args {
 /// can't be read.
 ///
 /// Errors: only those of `out` itself.
-pub fn run(args: &Args, default_stamp: Option<&Value>, out: &mut dyn io::Write) -> io::Result<ExitCode> {
+pub fn run(args: &PlanArgs, default_stamp: Option<&Value>, out: &mut dyn io::Write) -> io::Result<ExitCode> {
     let text = match args.blueprint.as_deref().map(read).unwrap_or_else(|| Ok(DEFAULT.to_owned())) {
         Ok(text) => text,
         Err(why) => return usage(&why, out),
@@ -107,7 +107,7 @@ fn json_file(path: &Path) -> Result<Value, String> {
 }
 
 /// Whom a sign-up message speaks of; it is checked as it would be when it is taken in.
-fn subject_of(message: &[u8], stamp: Value) -> Result<Subject, Vec<Fault>> {
+fn subject_of(message: &[u8], stamp: Value) -> Result<PlanContext, Vec<Fault>> {
     let request = intake::read(message, DEPLOYMENT)?;
     match &request.wish {
         Wish::Signup(spec) => Ok(subject(DEPLOYMENT, &request.tenant_id, 1, spec, &Stamp { value: stamp })),
@@ -125,7 +125,7 @@ fn subject_of(message: &[u8], stamp: Value) -> Result<Subject, Vec<Fault>> {
 }
 
 /// The requests of each step in the order in which they would be made.
-fn requests(plan: &Plan, subject: &Subject, out: &mut dyn io::Write) -> io::Result<()> {
+fn requests(plan: &Plan, subject: &PlanContext, out: &mut dyn io::Write) -> io::Result<()> {
     let order = plan.order();
     let (name, version) = (&plan.blueprint.name, &plan.blueprint.version);
     let (count, depth) = (order.len(), plan.depth());

@@ -10,7 +10,7 @@ use clap::Args as ClapArgs;
 use serde_json::Value;
 use tenantry_core::{
     blueprint::{Blueprint, BlueprintRef},
-    permissions::{Comparison, Permissions, derive_placed},
+    permissions::{Permissions, RoleComparison, derive_placed},
     time::later,
 };
 use tokio::net::TcpListener;
@@ -184,7 +184,7 @@ async fn enough(azure: &AzureConfig, clock: &Arc<dyn Clock>, permissions: &Permi
             Err(failure) => {
                 tracing::warn!(identity, place, error = %failure, "the rights that are held can't be compared");
             }
-            Ok(Comparison { missing, excess }) => {
+            Ok(RoleComparison { missing, excess }) => {
                 for action in missing {
                     enough = false;
                     tracing::error!(

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
-use tenantry_core::isolation::{Probing, Report, Verdict, page};
+use tenantry_core::isolation::{IsolationReport, IsolationVerdict, Probing, page};
 
 use super::{
     call::{Instance, tell_unreadable},
@@ -55,7 +55,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
         next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
         unreadable += tell_unreadable(&answer);
         let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
-        match serde_json::from_value::<Vec<Report>>(found) {
+        match serde_json::from_value::<Vec<IsolationReport>>(found) {
             Ok(found) => found.into_iter().for_each(|report| {
                 tell(&report, args.instance.json);
                 reports.push(report);
@@ -81,7 +81,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
         output::problem(&format!("the evidence can't be written into {}: {error}", folder.display()));
         return ExitCode::from(2);
     }
-    let verified = reports.iter().filter(|report| report.verdict == Verdict::Verified).count();
+    let verified = reports.iter().filter(|report| report.verdict == IsolationVerdict::Verified).count();
     if args.all && !args.instance.json {
         output::line(&format!("{verified} of {} tenants verified", reports.len()));
     }
@@ -89,7 +89,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
 }
 
 /// Writes two files per tenant, named after it: an id has letters, digits and hyphens only.
-fn keep(reports: &[Report], at: &str, folder: &Path) -> std::io::Result<()> {
+fn keep(reports: &[IsolationReport], at: &str, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for report in reports {
         let mut whole = json!(report);
@@ -102,7 +102,7 @@ fn keep(reports: &[Report], at: &str, folder: &Path) -> std::io::Result<()> {
 }
 
 /// One tenant: a line of JSON, or lines for people.
-fn tell(report: &Report, json: bool) {
+fn tell(report: &IsolationReport, json: bool) {
     if json {
         match serde_json::to_string(report) {
             Ok(line) => output::line(&line),

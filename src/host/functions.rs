@@ -30,7 +30,7 @@ use crate::azure::service_bus::{DEAD_LETTERS, REQUESTS, WAKE_UPS};
 
 /// How a function is triggered, with the names of its bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FunctionTrigger {
     /// A Service Bus queue with `dataType: binary`.
     QueueMessage {
         /// The trigger's binding name.
@@ -52,7 +52,7 @@ pub enum Kind {
     },
 }
 
-impl Kind {
+impl FunctionTrigger {
     /// The trigger's binding name, which keys `Data` in the envelope.
     pub const fn binding(self) -> &'static str {
         match self {
@@ -120,16 +120,16 @@ impl Function {
     }
 
     /// Its trigger.
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> FunctionTrigger {
         match self {
-            Self::Signup => Kind::QueueMessage { binding: "signupMsg", queue: REQUESTS },
-            Self::Resume => Kind::QueueMessage { binding: "wakeupMsg", queue: WAKE_UPS },
-            Self::DeadLetter => Kind::QueueMessage { binding: "deadMsg", queue: DEAD_LETTERS },
-            Self::Sweep => Kind::Timer { binding: "sweepTimer" },
-            Self::Audit => Kind::Timer { binding: "auditTimer" },
-            Self::Drift => Kind::Timer { binding: "driftTimer" },
+            Self::Signup => FunctionTrigger::QueueMessage { binding: "signupMsg", queue: REQUESTS },
+            Self::Resume => FunctionTrigger::QueueMessage { binding: "wakeupMsg", queue: WAKE_UPS },
+            Self::DeadLetter => FunctionTrigger::QueueMessage { binding: "deadMsg", queue: DEAD_LETTERS },
+            Self::Sweep => FunctionTrigger::Timer { binding: "sweepTimer" },
+            Self::Audit => FunctionTrigger::Timer { binding: "auditTimer" },
+            Self::Drift => FunctionTrigger::Timer { binding: "driftTimer" },
             Self::Tenants | Self::Retry | Self::Reconcile | Self::Events => {
-                Kind::Http { binding: "req", output: "res" }
+                FunctionTrigger::Http { binding: "req", output: "res" }
             }
         }
     }

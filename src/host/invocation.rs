@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     encoding,
-    functions::{Function, Kind},
+    functions::{Function, FunctionTrigger},
     http_call::HttpCall,
 };
 
@@ -135,13 +135,13 @@ impl Trigger {
         let wrong =
             |wanted| BadEnvelope::WrongValue { function: function.name(), binding: binding.clone(), wanted };
         match function.kind() {
-            Kind::QueueMessage { .. } => {
+            FunctionTrigger::QueueMessage { .. } => {
                 let none = Map::new();
                 let metadata = envelope.get("Metadata").and_then(Value::as_object).unwrap_or(&none);
                 message(value, metadata).map(Self::Message).ok_or_else(|| wrong("a string"))
             }
-            Kind::Timer { .. } => Ok(Self::Timer(timer(value))),
-            Kind::Http { .. } => {
+            FunctionTrigger::Timer { .. } => Ok(Self::Timer(timer(value))),
+            FunctionTrigger::Http { .. } => {
                 let request = value.as_object().ok_or_else(|| wrong("an object"))?;
                 Ok(Self::Http(HttpCall::parse(request)))
             }

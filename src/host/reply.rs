@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::functions::Kind;
+use super::functions::FunctionTrigger;
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +45,15 @@ impl Answer {
     ///
     /// The response of an HTTP function always has a `body` string, because the host ignores status and headers
     /// without one (azure-functions-host, `HttpBinding`).
-    pub fn to_wire(&self, kind: Kind) -> (u16, Value) {
+    pub fn to_wire(&self, kind: FunctionTrigger) -> (u16, Value) {
         match self {
             Self::Done { logs } => (200, result(&json!({}), logs)),
             Self::Http { status, headers, body, logs } => {
                 let response = json!({ "statusCode": status, "headers": headers, "body": body });
                 let outputs = match kind {
-                    Kind::Http { output, .. } => json!({ output: response }),
+                    FunctionTrigger::Http { output, .. } => json!({ output: response }),
                     // No such output is declared, so the host would drop it; a queue or a timer has no caller.
-                    Kind::QueueMessage { .. } | Kind::Timer { .. } => json!({}),
+                    FunctionTrigger::QueueMessage { .. } | FunctionTrigger::Timer { .. } => json!({}),
                 };
                 (200, result(&outputs, logs))
             }

@@ -9,7 +9,7 @@
 use serde::Deserialize;
 use tenantry_core::ids::TenantId;
 
-use super::{Answer, HttpCall, Invocation, Message, Trigger, functions::Kind};
+use super::{Answer, HttpCall, Invocation, Message, Trigger, functions::FunctionTrigger};
 use crate::{
     intake::MAX_BODY_BYTES,
     ports::{Clock as _, SystemClock},
@@ -50,7 +50,8 @@ pub(super) fn begin(invocation: &Invocation) -> Span {
         Trigger::Message(message) => {
             let peek = Peek::into(&message.body);
             let sent = of_properties(message).or_else(|| peek.trace());
-            let queue = if let Kind::QueueMessage { queue, .. } = function.kind() { queue } else { "" };
+            let queue =
+                if let FunctionTrigger::QueueMessage { queue, .. } = function.kind() { queue } else { "" };
             (sent, of_message(message, &peek, queue), SpanKind::Consumer, format!("process {queue}"))
         }
         Trigger::Timer(_) => {

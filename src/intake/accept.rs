@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
-    blueprint::{BlueprintRef, Plan, Subject},
+    blueprint::{BlueprintRef, Plan, PlanContext},
     engine::{self, cut, removal, wish},
     ids::TenantId,
     tenant::{Extent, Goal, Operation, PinnedPlan, Spec, Status, StepState, Suspension, Tenant},
 };
 
 use super::{
-    Answer, Fault, Intake, Replacement, Request, Stamp, Verdict, Wish,
+    Fault, Intake, IntakeDecision, Replacement, Request, RequestAnswer, Stamp, Wish,
     external::{self, Bond},
     placement,
     planning::{Base, Pinned},
@@ -26,7 +26,7 @@ impl Intake {
     ///
     /// It has its own loop in place of `StateStore::update`: the first save makes the document, and between reading and saving
     /// the text of the blueprint is kept and the other system's operation is bound, both of which may have to begin again.
-    pub(super) async fn accept(&self, request: &Request) -> Result<Answer, StoreError> {
+    pub(super) async fn accept(&self, request: &Request) -> Result<RequestAnswer, StoreError> {
         for _ in 0..MAX_RACES {
             let bond = match self.bond(request).await? {
                 Bond::Repeats(first) => return Ok(*first),
@@ -58,7 +58,7 @@ impl Intake {
                 Ok(Changed::Saved(tenant)) => tenant,
                 Ok(Changed::OnlyPlanned(plan, replaces)) => {
                     let planned = planned(request, &plan, before);
-                    return Ok(Answer { replaces, ..planned });
+                    return Ok(RequestAnswer { replaces, ..planned });
                 }
                 Err(faults) => return Ok(rejected(request, faults)),
             };
@@ -245,8 +245,8 @@ impl Intake {
 }
 
 /// Whom a plan is for, as blueprints see it.
-pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, stamp: &Stamp) -> Subject {
-    Subject {
+pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, stamp: &Stamp) -> PlanContext {
+    PlanContext {
         deployment: deployment.to_owned(),
         tenant_id: id.clone(),
         incarnation,
@@ -338,29 +338,29 @@ fn refuse_removed(tenant: &Tenant) -> Result<(), Vec<Fault>> {
 }
 
 /// Taken, with what is deleted and made anew because the request allows it.
-fn accepted(request: &Request, operation_id: &str, tenant: &Tenant) -> Answer {
-    let answer = Answer::accepted(&request.request_id, &request.tenant_id, operation_id);
-    Answer { replaces: replace::with_consent_of(tenant, &request.request_id), ..answer }
+fn accepted(request: &Request, operation_id: &str, tenant: &Tenant) -> RequestAnswer {
+    let answer = RequestAnswer::accepted(&request.request_id, &request.tenant_id, operation_id);
+    RequestAnswer { replaces: replace::with_consent_of(tenant, &request.request_id), ..answer }
 }
 
-fn rejected(request: &Request, mut faults: Vec<Fault>) -> Answer {
+fn rejected(request: &Request, mut faults: Vec<Fault>) -> RequestAnswer {
     for fault in &mut faults {
         fault.pointer.insert_str(0, request.at);
     }
     let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
-    Answer {
+    RequestAnswer {
         operation_id: Some(request.operation_id.clone()),
-        ..Answer::rejected(Some(id), Some(tenant), faults)
+        ..RequestAnswer::rejected(Some(id), Some(tenant), faults)
     }
 }
 
 /// A plan; where it moves the tenant to another blueprint or version, with the one that it moves away from.
-fn planned(request: &Request, plan: &Plan, before: Option<BlueprintRef>) -> Answer {
-    let accepted = Answer::accepted(&request.request_id, &request.tenant_id, &request.operation_id);
+fn planned(request: &Request, plan: &Plan, before: Option<BlueprintRef>) -> RequestAnswer {
+    let accepted = RequestAnswer::accepted(&request.request_id, &request.tenant_id, &request.operation_id);
     let mut shown = json!(plan);
     let moved = before.filter(|past| past.digest != plan.blueprint.digest);
     if let Some(past) = moved.filter(|_| matches!(request.wish, Wish::Update(_))) {
         shown["movesFrom"] = json!(past);
     }
-    Answer { verdict: Verdict::Planned, plan: Some(shown), ..accepted }
+    RequestAnswer { verdict: IntakeDecision::Planned, plan: Some(shown), ..accepted }
 }

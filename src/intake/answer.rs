@@ -44,7 +44,7 @@ fn cut(mut text: String, most: usize) -> String {
 /// Whether a request was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum IntakeDecision {
     /// Taken; its outcome will be announced.
     Accepted,
     /// Refused, for good; nothing was changed.
@@ -53,7 +53,7 @@ pub enum Verdict {
     Planned,
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for IntakeDecision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Accepted => "accepted",
@@ -77,9 +77,9 @@ pub struct Replacement {
 /// The answer to a request. A repeat of it gets the same answer, with `replayed` and how the tenant stands by then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct RequestAnswer {
     /// Whether it was taken.
-    pub verdict: Verdict,
+    pub verdict: IntakeDecision,
     /// The request, if its id could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -128,11 +128,11 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-impl Answer {
+impl RequestAnswer {
     /// Taken.
     pub fn accepted(request_id: &str, tenant_id: &TenantId, operation_id: &str) -> Self {
         Self {
-            verdict: Verdict::Accepted,
+            verdict: IntakeDecision::Accepted,
             request_id: Some(request_id.to_owned()),
             tenant_id: Some(tenant_id.clone()),
             replayed: false,
@@ -159,7 +159,7 @@ impl Answer {
             _ => "invalid".to_owned(),
         };
         Self {
-            verdict: Verdict::Rejected,
+            verdict: IntakeDecision::Rejected,
             request_id,
             tenant_id,
             replayed: false,

@@ -13,7 +13,7 @@ use tenantry_core::{
     tenant::{Channel, External},
 };
 
-use super::{Answer, Fault, Intake, Request, Verdict, Wish, own_hash};
+use super::{Fault, Intake, IntakeDecision, Request, RequestAnswer, Wish, own_hash};
 use crate::ports::{ETag, RequestRecord, StoreError};
 
 /// What is on record of the operation that a request is for.
@@ -23,7 +23,7 @@ pub(super) enum Bond {
     /// Nothing binds it: this version of the record may be replaced.
     Free(Option<ETag>),
     /// The same was asked for before, and taken.
-    Repeats(Box<Answer>),
+    Repeats(Box<RequestAnswer>),
     /// It is bound to another tenant, action or spec.
     Taken,
 }
@@ -69,10 +69,10 @@ impl Intake {
         let same = stored.value.body_sha256 == external.content;
         let key = self.request_key(&request.channel, &holder);
         let record = self.world.store.request(&key).await?;
-        let answer = record.and_then(|record| Answer::read(&record.value.answer));
+        let answer = record.and_then(|record| RequestAnswer::read(&record.value.answer));
         Ok(match answer {
-            Some(answer) if answer.verdict == Verdict::Rejected => Bond::Free(Some(stored.etag)),
-            Some(first) if same => Bond::Repeats(Box::new(Answer {
+            Some(answer) if answer.verdict == IntakeDecision::Rejected => Bond::Free(Some(stored.etag)),
+            Some(first) if same => Bond::Repeats(Box::new(RequestAnswer {
                 request_id: Some(request.request_id.clone()),
                 replayed: true,
                 ..first

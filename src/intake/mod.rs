@@ -26,7 +26,7 @@ mod validate;
 mod written;
 
 pub use accept::subject;
-pub use answer::{Answer, Fault, Replacement, Verdict};
+pub use answer::{Fault, IntakeDecision, Replacement, RequestAnswer};
 pub use catalogue::{Catalogue, clashes};
 pub use envelope::{object, text};
 pub use events::{Delivered, Delivery, MAX_DELIVERY_BYTES, MAX_EVENTS, Turned, granted};
@@ -87,7 +87,7 @@ impl Intake {
     ///
     /// # Errors
     /// As [`Self::take_in_from`].
-    pub async fn take_in(&self, body: &[u8]) -> Result<Answer, StoreError> {
+    pub async fn take_in(&self, body: &[u8]) -> Result<RequestAnswer, StoreError> {
         self.take_in_from(&Channel::Queue, body).await
     }
 
@@ -99,7 +99,7 @@ impl Intake {
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read or saved: the message has to come again.
-    pub async fn take_in_from(&self, channel: &Channel, body: &[u8]) -> Result<Answer, StoreError> {
+    pub async fn take_in_from(&self, channel: &Channel, body: &[u8]) -> Result<RequestAnswer, StoreError> {
         let mut span = Span::begin(SpanKind::Internal, || "intake", Vec::new);
         let (action, answer) = span.around(Box::pin(self.judge(channel, body))).await;
         tell::answered(&mut span, action, answer.as_ref());
@@ -107,7 +107,11 @@ impl Intake {
     }
 
     /// The answer, and what was asked, if that could be read.
-    async fn judge(&self, channel: &Channel, body: &[u8]) -> (Option<Action>, Result<Answer, StoreError>) {
+    async fn judge(
+        &self,
+        channel: &Channel,
+        body: &[u8],
+    ) -> (Option<Action>, Result<RequestAnswer, StoreError>) {
         let data = match envelope::open(body) {
             Ok(data) => data,
             Err(fault) => return (None, self.refuse_unread(body, None, vec![fault]).await),
@@ -125,7 +129,7 @@ impl Intake {
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read.
-    pub async fn answer_to(&self, body: &[u8]) -> Result<Option<Answer>, StoreError> {
+    pub async fn answer_to(&self, body: &[u8]) -> Result<Option<RequestAnswer>, StoreError> {
         let read = envelope::open(body).ok().and_then(|data| {
             let request = validate::request(&data, &self.deployment, &Channel::Queue).ok()?;
             let digest = digest(&request, &data.body);
@@ -142,11 +146,11 @@ impl Intake {
             };
             record = conflict;
         }
-        Ok(Answer::read(&record.value.answer))
+        Ok(RequestAnswer::read(&record.value.answer))
     }
 
     /// The record that tells of an answer to a channel's request: what a refusal's event is told from.
-    pub fn record_of(&self, channel: &Channel, answer: &Answer) -> Option<String> {
+    pub fn record_of(&self, channel: &Channel, answer: &RequestAnswer) -> Option<String> {
         answer.parked_as.clone().or_else(|| Some(self.request_key(channel, answer.request_id.as_deref()?)))
     }
 
@@ -158,7 +162,7 @@ impl Intake {
         short_hash(&["message", &self.deployment, digest])
     }
 
-    async fn take_in_request(&self, request: Request, body: &Value) -> Result<Answer, StoreError> {
+    async fn take_in_request(&self, request: Request, body: &Value) -> Result<RequestAnswer, StoreError> {
         let digest = digest(&request, body);
         let key = self.request_key(&request.channel, &request.request_id);
         let answer = match self.claim(&key, &digest, &request).await? {
@@ -201,9 +205,9 @@ impl Intake {
         &self,
         (key, digest): (&str, &str),
         request: &Request,
-        answer: Answer,
+        answer: RequestAnswer,
         claimed: &ETag,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<RequestAnswer, StoreError> {
         let record = RequestRecord {
             key: key.to_owned(),
             body_sha256: digest.to_owned(),
@@ -218,8 +222,8 @@ impl Intake {
             // Another delivery of the same message came first; its answer is the answer.
             Err(StoreError::Overtaken) => {
                 let stored = self.world.store.request(key).await?;
-                let first = stored.and_then(|stored| Answer::read(&stored.value.answer));
-                Ok(first.filter(|first| first.verdict != answer.verdict).map_or(answer, Answer::again))
+                let first = stored.and_then(|stored| RequestAnswer::read(&stored.value.answer));
+                Ok(first.filter(|first| first.verdict != answer.verdict).map_or(answer, RequestAnswer::again))
             }
             Err(error) => Err(error),
         }
@@ -231,7 +235,7 @@ enum Claim {
     /// Ours; the record has this version.
     Ours(ETag),
     /// It was answered before.
-    Answered(Answer),
+    Answered(RequestAnswer),
     /// The id belongs to another body.
     Conflict,
 }
@@ -241,7 +245,7 @@ impl Claim {
         if stored.value.body_sha256 != digest {
             return Self::Conflict;
         }
-        match Answer::read(&stored.value.answer) {
+        match RequestAnswer::read(&stored.value.answer) {
             Some(answer) => Self::Answered(answer),
             None => Self::Ours(stored.etag),
         }

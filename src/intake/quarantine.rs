@@ -6,7 +6,7 @@ use tenantry_core::{
     tenant::Channel,
 };
 
-use super::{Answer, Intake, Verdict};
+use super::{Intake, IntakeDecision, RequestAnswer};
 use crate::ports::{RequestRecord, StoreError};
 
 impl Intake {
@@ -21,7 +21,7 @@ impl Intake {
         tenant: &TenantId,
         version: u64,
         evidence: &str,
-    ) -> Result<Option<Answer>, StoreError> {
+    ) -> Result<Option<RequestAnswer>, StoreError> {
         let evidence = sha256_hex(evidence.as_bytes());
         let evidence = evidence.get(..16).unwrap_or_default();
         let key = short_hash(&["quarantine", &self.deployment, tenant.as_str(), evidence]);
@@ -35,7 +35,7 @@ impl Intake {
         });
         let body = request.to_string();
         let answer = self.take_in_from(&Channel::Operator, body.as_bytes()).await?;
-        if answer.verdict == Verdict::Accepted {
+        if answer.verdict == IntakeDecision::Accepted {
             self.has_suspended(key, tenant, &body, &answer).await?;
         }
         Ok(Some(answer))
@@ -47,7 +47,7 @@ impl Intake {
         key: String,
         tenant: &TenantId,
         body: &str,
-        answer: &Answer,
+        answer: &RequestAnswer,
     ) -> Result<(), StoreError> {
         let record = RequestRecord {
             key,

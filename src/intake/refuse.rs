@@ -9,7 +9,7 @@ use tenantry_core::{
     tenant::{Notice, Story},
 };
 
-use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
+use super::{Fault, Intake, IntakeDecision, Request, RequestAnswer, conflict_key};
 use crate::{
     ports::{RequestRecord, StoreError},
     telemetry::Trace,
@@ -53,7 +53,7 @@ impl Intake {
         body: &[u8],
         request_id: Option<String>,
         faults: Vec<Fault>,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<RequestAnswer, StoreError> {
         let digest = sha256_hex(body);
         let key = self.message_key(&digest);
         // A secret that was sent by mistake is not to lie here as well, nor to be told as an id or a name.
@@ -62,7 +62,10 @@ impl Intake {
             !faults.iter().any(|fault| fault.code == SECRET) && !is_secret(&String::from_utf8_lossy(kept));
         let (request_id, faults) =
             (request_id.filter(|id| !is_secret(id)), faults.into_iter().map(discreet).collect());
-        let answer = Answer { parked_as: Some(key.clone()), ..Answer::rejected(request_id, None, faults) };
+        let answer = RequestAnswer {
+            parked_as: Some(key.clone()),
+            ..RequestAnswer::rejected(request_id, None, faults)
+        };
         let kept = is_kept.then(|| STANDARD.encode(kept));
         let refusal = Refusal { key, body_sha256: digest, kind: "message.rejected", parked: kept };
         self.record_refusal(refusal, answer).await
@@ -74,7 +77,7 @@ impl Intake {
         request: &Request,
         key: &str,
         digest: &str,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<RequestAnswer, StoreError> {
         let message =
             "another message with this requestId and another body was taken in before; use a new requestId";
         let fault = Fault::new("/requestId", "request_conflict", message);
@@ -88,18 +91,24 @@ impl Intake {
         key: String,
         digest: &str,
         mut fault: Fault,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<RequestAnswer, StoreError> {
         fault.pointer.insert_str(0, request.at);
         let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
-        let answer =
-            Answer { parked_as: Some(key.clone()), ..Answer::rejected(Some(id), Some(tenant), vec![fault]) };
+        let answer = RequestAnswer {
+            parked_as: Some(key.clone()),
+            ..RequestAnswer::rejected(Some(id), Some(tenant), vec![fault])
+        };
         let body_sha256 = digest.to_owned();
         let refusal = Refusal { key, body_sha256, kind: "tenant.request.rejected", parked: None };
         self.record_refusal(refusal, answer).await
     }
 
     /// Records a refusal that no request record exists for, unless it is recorded already.
-    async fn record_refusal(&self, refusal: Refusal, answer: Answer) -> Result<Answer, StoreError> {
+    async fn record_refusal(
+        &self,
+        refusal: Refusal,
+        answer: RequestAnswer,
+    ) -> Result<RequestAnswer, StoreError> {
         let Refusal { key, body_sha256, kind, parked } = refusal;
         let mut notices = self.notices_of(&key, &answer, kind);
         for notice in &mut notices {
@@ -124,18 +133,18 @@ impl Intake {
     }
 
     /// What has to be told about an answer that no tenant's document tells, known by the key of its record.
-    pub(super) fn notices_of(&self, key: &str, answer: &Answer, kind: &str) -> Vec<Notice> {
+    pub(super) fn notices_of(&self, key: &str, answer: &RequestAnswer, kind: &str) -> Vec<Notice> {
         let kind = match answer.verdict {
-            Verdict::Accepted => return Vec::new(),
-            Verdict::Planned => "tenant.request.accepted",
-            Verdict::Rejected => kind,
+            IntakeDecision::Accepted => return Vec::new(),
+            IntakeDecision::Planned => "tenant.request.accepted",
+            IntakeDecision::Rejected => kind,
         };
         let request_id = answer.request_id.clone().unwrap_or_default();
         let pointer = answer.faults.first().map(|fault| fault.pointer.clone());
         let mut data = json!({
             "requestId": answer.request_id, "tenantId": answer.tenant_id, "code": answer.code, "pointer": pointer,
             "reasons": answer.faults, "parkedAs": answer.parked_as,
-            "dryRun": (answer.verdict == Verdict::Planned).then_some(true),
+            "dryRun": (answer.verdict == IntakeDecision::Planned).then_some(true),
         });
         if let Some(members) = data.as_object_mut() {
             members.retain(|_, value| !value.is_null());

@@ -2,7 +2,7 @@
 
 use tenantry_core::ids::sha256_hex;
 
-use super::{Answer, Fault, Intake, Request, Verdict, conflict_key};
+use super::{Fault, Intake, IntakeDecision, Request, RequestAnswer, conflict_key};
 use crate::ports::StoreError;
 
 const NOT_YOURS: &str = "not_your_tenant";
@@ -23,8 +23,8 @@ impl Intake {
         &self,
         request: &Request,
         (key, digest): (&str, &str),
-        mut answer: Answer,
-    ) -> Result<Answer, StoreError> {
+        mut answer: RequestAnswer,
+    ) -> Result<RequestAnswer, StoreError> {
         let Some(id) = answer.tenant_id.as_ref().filter(|_| answer.replayed) else { return Ok(answer) };
         let Some(stored) = self.world.store.load(id).await? else { return Ok(answer) };
         let tenant = stored.value;
@@ -35,11 +35,11 @@ impl Intake {
             let sender = sha256_hex(request.channel.to_string().as_bytes());
             return self.refuse_beside(request, conflict_key(key, &sender), digest, not_yours()).await;
         }
-        if answer.verdict == Verdict::Rejected {
+        if answer.verdict == IntakeDecision::Rejected {
             return Ok(answer);
         }
         answer.status = Some(tenant.status);
-        answer.superseded = answer.verdict == Verdict::Accepted
+        answer.superseded = answer.verdict == IntakeDecision::Accepted
             && tenant
                 .requests
                 .back()

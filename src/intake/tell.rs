@@ -2,21 +2,21 @@
 
 use tenantry_core::tenant::Action;
 
-use super::{Answer, Verdict};
+use super::{IntakeDecision, RequestAnswer};
 use crate::{
     ports::StoreError,
     telemetry::{Span, metrics},
 };
 
 /// Takes down how a message was answered.
-pub(super) fn answered(span: &mut Span, action: Option<Action>, answer: Result<&Answer, &StoreError>) {
+pub(super) fn answered(span: &mut Span, action: Option<Action>, answer: Result<&RequestAnswer, &StoreError>) {
     let action = action.map_or("unknown", Action::as_str);
     span.set("tenantry.action", action);
     let Ok(answer) = answer else { return span.fail("not-saved") };
     let verdict = match answer.verdict {
-        Verdict::Accepted => "accepted",
-        Verdict::Rejected => "rejected",
-        Verdict::Planned => "planned",
+        IntakeDecision::Accepted => "accepted",
+        IntakeDecision::Rejected => "rejected",
+        IntakeDecision::Planned => "planned",
     };
     span.set("tenantry.outcome", verdict);
     if let Some(tenant) = &answer.tenant_id {

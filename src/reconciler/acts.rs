@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use tenantry_core::{
     blueprint::{Kind, RenderError},
-    engine::{Act, Change, Event, Finding},
+    engine::{Act, Change, Discrepancy, Event},
     ids::StepName,
-    steps::{self, Failure, Remains, Request, Step, Verdict},
+    steps::{self, Comparison, Failure, Remains, Request, Step},
     tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
 
@@ -54,7 +54,7 @@ impl Drive<'_> {
         acts: BTreeMap<StepName, Act>,
     ) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
-        let findings: BTreeMap<StepName, Finding> = acts
+        let findings: BTreeMap<StepName, Discrepancy> = acts
             .iter()
             .filter(|(_, act)| matches!(act, Act::Write | Act::Erase))
             .filter_map(|(name, _)| Some((name.clone(), self.sight.get(name)?.clone())))
@@ -143,7 +143,7 @@ impl Drive<'_> {
         Ok(step)
     }
 
-    fn send(&mut self, name: StepName, prepared: Prepared, finding: Option<Finding>) {
+    fn send(&mut self, name: StepName, prepared: Prepared, finding: Option<Discrepancy>) {
         let Some(record) = self.tenant.steps().get(&name) else { return };
         let turn = record.turn;
         let guard = self.tenant.plan.guard(record.kind, record.is_doomed());
@@ -160,15 +160,15 @@ impl Drive<'_> {
                 (Prepared::Search(remains), _) => effects::search(wire, remains).await,
                 (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
                 (Prepared::Prove(tenant), _) => effects::prove(&isolation_scanner, &tenant, patience).await,
-                (Prepared::Write(step), Some(Finding::Amiss(Verdict::Lingering(id), _))) => {
+                (Prepared::Write(step), Some(Discrepancy::Amiss(Comparison::Lingering(id), _))) => {
                     effects::restore(wire, step, &id).await
                 }
                 (
                     Prepared::Write(step),
-                    Some(Finding::Amiss(_, resource) | Finding::MayBeStale(resource)),
+                    Some(Discrepancy::Amiss(_, resource) | Discrepancy::MayBeStale(resource)),
                 ) => effects::write(wire, step, resource).await,
                 (Prepared::Write(step), _) => effects::write(wire, step, None).await,
-                (Prepared::Erase(remains), Some(Finding::Remains(trace))) => {
+                (Prepared::Erase(remains), Some(Discrepancy::Remains(trace))) => {
                     effects::erase(wire, remains, trace).await
                 }
                 (Prepared::Erase(remains), _) => effects::search(wire, remains).await,

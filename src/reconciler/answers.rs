@@ -6,9 +6,9 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tenantry_core::{
     blueprint::Kind,
-    engine::{self, Event, Seen},
+    engine::{self, Event, Observation},
     ids::StepName,
-    steps::Verdict,
+    steps::Comparison,
     tenant::{FailureClass, StepRecord, StepState},
     time::later,
 };
@@ -71,7 +71,7 @@ impl Drive<'_> {
         }
         self.busy.remove(&name);
         Self::count_unknown(&event);
-        let shows_it = matches!(&event, Event::Seen(Seen::Wanted(Verdict::Matches(_), _)));
+        let shows_it = matches!(&event, Event::Observed(Observation::Wanted(Comparison::Matches(_), _)));
         let before = if shows_it { self.found(&name) } else { None };
         for event in before.into_iter().chain([event]) {
             // A question that failed has told nothing but how long to wait. Everybody may ask, so if another one saved

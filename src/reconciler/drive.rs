@@ -280,9 +280,9 @@ impl<'a> Drive<'a> {
 /// What a proof of an earlier wish still says: not that anybody is proved, but that it did not come about and has to wait.
 fn unproved(proven: Proven) -> Option<Event> {
     match proven.proof.verdict {
-        tenant::Verdict::Verified => None,
-        tenant::Verdict::Violated => Some(Event::Proved(Box::new(proven))),
-        tenant::Verdict::Inconclusive => {
+        tenant::IsolationVerdict::Verified => None,
+        tenant::IsolationVerdict::Violated => Some(Event::Proved(Box::new(proven))),
+        tenant::IsolationVerdict::Inconclusive => {
             let cause =
                 Cause::ours(FailureClass::Wait, "isolation-inconclusive", proven.proof.reasons.join("; "));
             Some(Event::Failed(Failure { retry_after: proven.retry_after, ..cause.into() }))

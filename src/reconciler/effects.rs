@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tenantry_core::{
-    engine::{Event, Seen},
+    engine::{Event, Observation},
     ids::ResourceId,
     steps::{
-        Api, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, Verdict,
+        Api, Comparison, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace,
         operation::{self, Progress},
     },
     tenant::{Cause, FailureClass, Poll, Tenant},
@@ -29,12 +29,14 @@ pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Optio
         Err(failure) => return Event::Failed(failure),
     };
     match step.judge(&reply) {
-        Ok(Verdict::Absent) => match among_the_deleted(&wire, &step).await {
-            Ok(Some(id)) => Event::Seen(Seen::Wanted(Verdict::Lingering(id), None)),
-            Ok(None) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
+        Ok(Comparison::Absent) => match among_the_deleted(&wire, &step).await {
+            Ok(Some(id)) => Event::Observed(Observation::Wanted(Comparison::Lingering(id), None)),
+            Ok(None) => Event::Observed(Observation::Wanted(Comparison::Absent, None)),
             Err(failure) => Event::Failed(failure),
         },
-        Ok(verdict) => Event::Seen(Seen::Wanted(verdict, reply.is_success().then_some(reply.body))),
+        Ok(verdict) => {
+            Event::Observed(Observation::Wanted(verdict, reply.is_success().then_some(reply.body)))
+        }
         Err(failure) => Event::Failed(failure),
     }
 }
@@ -65,8 +67,10 @@ pub(super) async fn restore(wire: Arc<dyn Wire>, step: Arc<dyn Step>, id: &str) 
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
         // The answer shows it as it was, so that a difference is no lag: it has to be written.
         Ok(Progress::Done) => match step.judge(&reply) {
-            Ok(Verdict::Matches(outputs)) => Event::Answered(outputs),
-            Ok(verdict @ Verdict::Differs(_)) => Event::Seen(Seen::Wanted(verdict, Some(reply.body))),
+            Ok(Comparison::Matches(outputs)) => Event::Answered(outputs),
+            Ok(verdict @ Comparison::Differs(_)) => {
+                Event::Observed(Observation::Wanted(verdict, Some(reply.body)))
+            }
             Ok(_) | Err(_) => Event::Written,
         },
         Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(failure),
@@ -87,7 +91,7 @@ pub(super) async fn write(wire: Arc<dyn Wire>, step: Arc<dyn Step>, seen: Option
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },
         // An answer that shows the resource as wanted is as good as a look.
         Ok(Progress::Done) => match step.judge(&reply) {
-            Ok(Verdict::Matches(outputs)) if reply.body.is_object() => Event::Answered(outputs),
+            Ok(Comparison::Matches(outputs)) if reply.body.is_object() => Event::Answered(outputs),
             Ok(_) | Err(_) => Event::Written,
         },
         Ok(Progress::Ended(failure)) | Err(failure) => Event::Failed(held(&wire, &step, failure).await),
@@ -127,11 +131,11 @@ pub(super) async fn search(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>) -> Ev
         };
         match remains.judge(number, &reply) {
             Ok(Trace::Nothing) => {}
-            Ok(trace) => return Event::Seen(Seen::Unwanted(trace)),
+            Ok(trace) => return Event::Observed(Observation::Unwanted(trace)),
             Err(failure) => return Event::Failed(failure),
         }
     }
-    Event::Seen(Seen::Unwanted(Trace::Nothing))
+    Event::Observed(Observation::Unwanted(Trace::Nothing))
 }
 
 /// Removes what was seen.
@@ -145,7 +149,7 @@ pub(super) async fn erase(wire: Arc<dyn Wire>, remains: Arc<dyn Remains>, trace:
         return Event::Written;
     }
     if let Some(told) = remains.refused(&trace, &reply).filter(|_| !reply.is_success()) {
-        return Event::Seen(Seen::Unwanted(told));
+        return Event::Observed(Observation::Unwanted(told));
     }
     match operation::after_write(&reply) {
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },

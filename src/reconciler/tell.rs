@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use tenantry_core::{
-    engine::{Event, Outcome, Seen},
+    engine::{Event, Observation, Outcome},
     ids::StepName,
-    steps::Verdict,
+    steps::Comparison,
     tenant::{Action, Status, StepRecord, StepState, Tenant},
 };
 
@@ -69,9 +69,9 @@ pub(super) fn act(does: &'static str, name: &StepName, record: &StepRecord) -> S
 pub(super) fn acted(span: &mut Span, event: &Event) {
     match event {
         Event::Failed(failure) | Event::Unanswered(failure) => span.fail(failure.cause.code.clone()),
-        Event::Seen(Seen::Wanted(verdict, _)) => span.set("tenantry.outcome", seen(verdict)),
+        Event::Observed(Observation::Wanted(verdict, _)) => span.set("tenantry.outcome", seen(verdict)),
         Event::Answered(_) => span.set("tenantry.outcome", "matches"),
-        Event::Seen(_)
+        Event::Observed(_)
         | Event::Proved(_)
         | Event::Began { .. }
         | Event::Found { .. }
@@ -81,15 +81,15 @@ pub(super) fn acted(span: &mut Span, event: &Event) {
     }
 }
 
-fn seen(verdict: &Verdict) -> &'static str {
+fn seen(verdict: &Comparison) -> &'static str {
     match verdict {
-        Verdict::Absent => "absent",
-        Verdict::Matches(_) => "matches",
-        Verdict::Differs(_) => "differs",
-        Verdict::Settling => "settling",
-        Verdict::Foreign(_) => "foreign",
-        Verdict::Lingering(_) => "lingering",
-        Verdict::Broken(_) => "broken",
+        Comparison::Absent => "absent",
+        Comparison::Matches(_) => "matches",
+        Comparison::Differs(_) => "differs",
+        Comparison::Settling => "settling",
+        Comparison::Foreign(_) => "foreign",
+        Comparison::Lingering(_) => "lingering",
+        Comparison::Broken(_) => "broken",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Collects who holds which roles: assignments, the definitions of the roles, the members of groups.
 //!
-//! Sources: Microsoft, "Role Assignments - List For Scope" (without a filter: at, above and below; `atScope()`: not below),
-//! "Role Definitions - List", "List group transitive members".
+//! Sources: Microsoft, "RoleDefinition Assignments - List For Scope" (without a filter: at, above and below; `atScope()`: not below),
+//! "RoleDefinition Definitions - List", "List group transitive members".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tenantry_core::{
     compare::at,
     ids::ApiVersion,
-    isolation::{AllowList, Assignment, Evidence, Listing, Powers, Role, Seen, Stamp, Subject},
+    isolation::{AllowList, Assignment, Evidence, Listing, Powers, Reading, RoleDefinition, Stamp, Subject},
     steps::{GraphPath, Method, ObjectId, Request, odata_key},
 };
 
@@ -24,7 +24,7 @@ use crate::ports::Wire;
 const FEW: usize = 2;
 const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 
-/// Role assignments: what reaches the tenants, and what the tenants' own principals hold.
+/// RoleDefinition assignments: what reaches the tenants, and what the tenants' own principals hold.
 pub(super) async fn listings(wire: &dyn Wire, subjects: &[Subject], evidence: &Evidence) -> Vec<Listing> {
     if subjects.len() <= FEW {
         return narrow(wire, subjects, evidence).await;
@@ -116,15 +116,15 @@ async fn listing(wire: &dyn Wire, scope: String, of: Of) -> Listing {
     };
     let shown = match request {
         Ok(request) => all(wire, request).await,
-        Err(why) => Seen::Unread(why),
+        Err(why) => Reading::Unread(why),
     };
     let assignments = match shown {
-        Seen::Shown(items) => match items.iter().map(assignment).collect() {
-            Some(assignments) => Seen::Shown(assignments),
-            None => Seen::Unread("an assignment in the list can't be understood".to_owned()),
+        Reading::Shown(items) => match items.iter().map(assignment).collect() {
+            Some(assignments) => Reading::Shown(assignments),
+            None => Reading::Unread("an assignment in the list can't be understood".to_owned()),
         },
-        Seen::Absent => Seen::Absent,
-        Seen::Unread(why) => Seen::Unread(why),
+        Reading::Absent => Reading::Absent,
+        Reading::Unread(why) => Reading::Unread(why),
     };
     Listing { scope, of, assignments }
 }
@@ -141,7 +141,7 @@ pub(super) async fn roles(
     wire: &dyn Wire,
     subjects: &[Subject],
     listings: &[Listing],
-) -> BTreeMap<String, Seen<Role>> {
+) -> BTreeMap<String, Reading<RoleDefinition>> {
     let assigned = listings.iter().filter_map(|listing| listing.assignments.shown()).flatten();
     let mut wanted: BTreeMap<String, String> =
         assigned.map(|one| (one.role(), one.role_definition_id.clone())).collect();
@@ -153,7 +153,7 @@ pub(super) async fn roles(
         for scope in [format!("/subscriptions/{subscription}"), stamp.group_id()] {
             let list = look_at(&scope, "/providers/Microsoft.Authorization/roleDefinitions", &AUTHORIZATION);
             let Ok(list) = list else { continue };
-            if let Seen::Shown(items) = all(wire, list).await {
+            if let Reading::Shown(items) = all(wire, list).await {
                 for item in items {
                     let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
                     if wanted.remove(&name.to_ascii_lowercase()).is_some() {
@@ -173,12 +173,12 @@ pub(super) async fn roles(
     let look = |(name, id): (String, String)| async move {
         let shown = match look_at(&id, "", &AUTHORIZATION) {
             Ok(request) => one(wire, request).await,
-            Err(why) => Seen::Unread(why),
+            Err(why) => Reading::Unread(why),
         };
         let seen = match shown {
-            Seen::Shown(item) => role(&item),
-            Seen::Absent => Seen::Absent,
-            Seen::Unread(why) => Seen::Unread(why),
+            Reading::Shown(item) => role(&item),
+            Reading::Absent => Reading::Absent,
+            Reading::Unread(why) => Reading::Unread(why),
         };
         (name, seen)
     };
@@ -187,11 +187,11 @@ pub(super) async fn roles(
     roles
 }
 
-fn role(item: &Value) -> Seen<Role> {
+fn role(item: &Value) -> Reading<RoleDefinition> {
     let role = item.get("properties").cloned().map(serde_json::from_value);
     match role {
-        Some(Ok(role)) => Seen::Shown(role),
-        Some(Err(_)) | None => Seen::Unread("the definition can't be understood".to_owned()),
+        Some(Ok(role)) => Reading::Shown(role),
+        Some(Err(_)) | None => Reading::Unread("the definition can't be understood".to_owned()),
     }
 }
 
@@ -200,9 +200,9 @@ pub(super) async fn groups(
     wire: &dyn Wire,
     evidence: &Evidence,
     allow: &AllowList,
-) -> BTreeMap<String, Seen<Vec<String>>> {
+) -> BTreeMap<String, Reading<Vec<String>>> {
     let matters = |one: &&Assignment| {
-        let role = evidence.roles.get(&one.role()).and_then(Seen::shown);
+        let role = evidence.roles.get(&one.role()).and_then(Reading::shown);
         one.principal_type.eq_ignore_ascii_case("Group")
             && allow.principal(&one.principal_id).is_none()
             && role.is_none_or(|role| !Powers::of_role(role).is_empty())
@@ -212,7 +212,7 @@ pub(super) async fn groups(
         assigned.filter(matters).map(|one| one.principal_id.to_ascii_lowercase()).collect();
     let look = |id: String| async move {
         let Some(group) = ObjectId::read(&id) else {
-            return (id, Seen::Unread("the group's id can't be read".to_owned()));
+            return (id, Reading::Unread("the group's id can't be read".to_owned()));
         };
         let members = GraphPath::of("/v1.0/groups").item(&group).then("/transitiveMembers");
         let members =

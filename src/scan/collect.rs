@@ -10,7 +10,7 @@ use tenantry_core::{
     blueprint::ResourceType,
     compare::{same_id, same_word, text_at},
     ids::ApiVersion,
-    isolation::{AllowList, Application, Evidence, OwnApplication, Seen, Subject},
+    isolation::{AllowList, Application, Evidence, OwnApplication, Reading, Subject},
     steps::{GraphPath, Method, ObjectId, Request},
 };
 
@@ -45,7 +45,7 @@ pub(super) async fn evidence(wire: &dyn Wire, subjects: &[Subject], allow: &Allo
     evidence.resources = resources(wire, wanted).await;
     // Where a workspace keeps its data is known only now.
     let mut behind = BTreeMap::new();
-    let shown = evidence.resources.values().filter_map(Seen::shown);
+    let shown = evidence.resources.values().filter_map(Reading::shown);
     for workspace in shown.filter(|shown| is_a(shown, WORKSPACE)) {
         for pointer in ["/properties/storageAccount", "/properties/keyVault"] {
             want(&mut behind, text_at(workspace, pointer));
@@ -77,17 +77,17 @@ fn is_a(shown: &Value, kind: &str) -> bool {
 async fn resources(
     wire: &dyn Wire,
     wanted: BTreeMap<String, (String, String)>,
-) -> BTreeMap<String, Seen<Value>> {
+) -> BTreeMap<String, Reading<Value>> {
     let look = |(key, (id, version)): (String, (String, String))| async move {
         let version = version.parse::<ApiVersion>().map_err(|why| why.to_string());
         let seen = match version.and_then(|version| look_at(&id, "", &version)) {
             Ok(request) => one(wire, request).await,
-            Err(why) => Seen::Unread(why),
+            Err(why) => Reading::Unread(why),
         };
         let other =
             |shown: &Value| !shown.get("id").and_then(Value::as_str).is_some_and(|seen| same_id(seen, &id));
         let seen = match seen.shown().is_some_and(other) {
-            true => Seen::Unread("the answer is about another resource".to_owned()),
+            true => Reading::Unread("the answer is about another resource".to_owned()),
             false => seen,
         };
         (key, seen)
@@ -95,13 +95,16 @@ async fn resources(
     stream::iter(wanted).map(look).buffer_unordered(AT_ONCE).collect().await
 }
 
-async fn identity_credentials(wire: &dyn Wire, subjects: &[Subject]) -> BTreeMap<String, Seen<Vec<Value>>> {
+async fn identity_credentials(
+    wire: &dyn Wire,
+    subjects: &[Subject],
+) -> BTreeMap<String, Reading<Vec<Value>>> {
     let ids: BTreeSet<String> =
         subjects.iter().flat_map(|subject| subject.of_type(IDENTITY)).map(|own| own.id.clone()).collect();
     let look = |id: String| async move {
         let seen = match look_at(&id, "/federatedIdentityCredentials", &IDENTITIES) {
             Ok(list) => all(wire, list).await,
-            Err(why) => Seen::Unread(why),
+            Err(why) => Reading::Unread(why),
         };
         (id.to_ascii_lowercase(), seen)
     };
@@ -126,7 +129,7 @@ async fn application(wire: &dyn Wire, own: &OwnApplication) -> Application {
     let member = |name: &str| object.shown()?.get(name)?.as_str();
     let (Some(id), Some(app_id)) = (member("id").and_then(ObjectId::read), member("appId")) else {
         let why = "without the application it can't be looked for";
-        let absent = object == Seen::Absent;
+        let absent = object == Reading::Absent;
         let rest = if absent { absent_application() } else { Application::unread(why) };
         return Application { object, ..rest };
     };
@@ -138,48 +141,48 @@ async fn application(wire: &dyn Wire, own: &OwnApplication) -> Application {
     if let Some(id) = principal.shown().and_then(|shown| ObjectId::read(shown.get("id")?.as_str()?)) {
         let more = ids(all(wire, owners_of(principals.item(&id))).await);
         owners = match (owners, more) {
-            (Seen::Shown(mut owners), Seen::Shown(more)) => {
+            (Reading::Shown(mut owners), Reading::Shown(more)) => {
                 owners.extend(more);
                 owners.sort();
                 owners.dedup();
-                Seen::Shown(owners)
+                Reading::Shown(owners)
             }
-            (Seen::Shown(_), other) | (other, _) => other,
+            (Reading::Shown(_), other) | (other, _) => other,
         };
     }
     Application { object, principal, credentials, owners: of_what_is_there(owners) }
 }
 
 /// A list of something that was just shown: where it is not found, a replica of Entra's is behind, and nothing was seen.
-fn of_what_is_there<T>(list: Seen<Vec<T>>) -> Seen<Vec<T>> {
+fn of_what_is_there<T>(list: Reading<Vec<T>>) -> Reading<Vec<T>> {
     match list {
-        Seen::Absent => Seen::Unread("the application is not known everywhere yet".to_owned()),
-        seen @ (Seen::Shown(_) | Seen::Unread(_)) => seen,
+        Reading::Absent => Reading::Unread("the application is not known everywhere yet".to_owned()),
+        seen @ (Reading::Shown(_) | Reading::Unread(_)) => seen,
     }
 }
 
 fn absent_application() -> Application {
     Application {
-        object: Seen::Absent,
-        principal: Seen::Absent,
-        credentials: Seen::Absent,
-        owners: Seen::Absent,
+        object: Reading::Absent,
+        principal: Reading::Absent,
+        credentials: Reading::Absent,
+        owners: Reading::Absent,
     }
 }
 
 /// The ids in a list of directory objects. Groups are left out: whoever is in them stands in the list too.
-pub(super) fn ids(list: Seen<Vec<Value>>) -> Seen<Vec<String>> {
+pub(super) fn ids(list: Reading<Vec<Value>>) -> Reading<Vec<String>> {
     match list {
-        Seen::Shown(items) => {
+        Reading::Shown(items) => {
             let is_group = |item: &&Value| {
                 item.get("@odata.type").and_then(Value::as_str) == Some("#microsoft.graph.group")
             };
             let people = items.iter().filter(|item| !is_group(item));
             let ids: Option<Vec<String>> =
                 people.map(|item| Some(item.get("id")?.as_str()?.to_owned())).collect();
-            ids.map_or_else(|| Seen::Unread("the list has an entry without id".to_owned()), Seen::Shown)
+            ids.map_or_else(|| Reading::Unread("the list has an entry without id".to_owned()), Reading::Shown)
         }
-        Seen::Absent => Seen::Absent,
-        Seen::Unread(why) => Seen::Unread(why),
+        Reading::Absent => Reading::Absent,
+        Reading::Unread(why) => Reading::Unread(why),
     }
 }

@@ -30,9 +30,9 @@ use crate::{
 };
 use tenantry_core::{
     ids::TenantId,
-    isolation::{AllowList, Report, Subject, judge},
+    isolation::{AllowList, IsolationReport, Subject, judge},
     steps::Failure,
-    tenant::{Cause, FailureClass, Proven, Tenant, Verdict},
+    tenant::{Cause, FailureClass, IsolationVerdict, Proven, Tenant},
 };
 
 /// How many tenants one run of the timer looks at: a minute's work where each takes a dozen questions.
@@ -43,7 +43,7 @@ pub const PORTION: usize = 100;
 /// # Flow
 /// [`Subject::of`] says what is a tenant's own; the evidence (assignments, applications, networks, private endpoints) is
 /// read from Azure, the tenants' services are called with each other's tokens where a prober is set, and
-/// [`tenantry_core::isolation::judge`] makes a [`Report`] of each tenant.
+/// [`tenantry_core::isolation::judge`] makes a [`IsolationReport`] of each tenant.
 ///
 /// # Guarantees
 /// - *Verified* is only said of a tenant of which everything that a rule needs was read. What was refused, or not answered in
@@ -78,18 +78,18 @@ impl IsolationScanner {
 
     /// Reports on tenants, in the order of their ids; those that are removed or being removed have none. What the tenants share is
     /// read once for all of them, and their services are called in a ring.
-    pub async fn verify(&self, tenants: &[Tenant]) -> Vec<Report> {
+    pub async fn verify(&self, tenants: &[Tenant]) -> Vec<IsolationReport> {
         self.look(&Patient::new(&self.world), tenants).await
     }
 
-    async fn look(&self, patient: &Patient<'_>, tenants: &[Tenant]) -> Vec<Report> {
+    async fn look(&self, patient: &Patient<'_>, tenants: &[Tenant]) -> Vec<IsolationReport> {
         let mut subjects = Vec::new();
         let mut reports = Vec::new();
         for tenant in tenants {
             match Subject::of(tenant) {
                 Ok(Some(subject)) => subjects.push(subject),
                 Ok(None) => {}
-                Err(why) => reports.push(Report::unknown(tenant.id.clone(), why)),
+                Err(why) => reports.push(IsolationReport::unknown(tenant.id.clone(), why)),
             }
         }
         let mut evidence = collect::evidence(patient, &subjects, &self.allow).await;
@@ -108,8 +108,8 @@ impl IsolationScanner {
         let patient = Patient::new(&self.world);
         let looked = tokio::time::timeout(patience, self.look(&patient, std::slice::from_ref(tenant))).await;
         let report = looked.map_err(slow)?.into_iter().next();
-        let report =
-            report.unwrap_or_else(|| Report::unknown(tenant.id.clone(), "it is being removed".into()));
+        let report = report
+            .unwrap_or_else(|| IsolationReport::unknown(tenant.id.clone(), "it is being removed".into()));
         Ok(Proven { retry_after: patient.put_off(), ..record::proven(&report, self.world.clock.now()) })
     }
 
@@ -118,7 +118,7 @@ impl IsolationScanner {
     ///
     /// # Errors
     /// [`StoreError`] when the tenants can't be listed; the next run tries again.
-    pub async fn run(&self, portion: usize) -> Result<(Vec<Report>, Vec<TenantId>), StoreError> {
+    pub async fn run(&self, portion: usize) -> Result<(Vec<IsolationReport>, Vec<TenantId>), StoreError> {
         let place = Place::load(&self.world).await?;
         let (tenants, last) = place.portion(&self.world, portion).await?;
         let versions: BTreeMap<TenantId, u64> =
@@ -144,17 +144,17 @@ impl IsolationScanner {
 
     /// What was taken back from somebody was found in other reports too, which are older than that. Looks again at all that
     /// were bad, and returns of whom there is something new to tell.
-    async fn look_again(&self, reports: &mut [Report]) -> Vec<TenantId> {
+    async fn look_again(&self, reports: &mut [IsolationReport]) -> Vec<TenantId> {
         let mut told = Vec::new();
         if reports.iter().all(|report| report.quarantined.is_empty()) {
             return told;
         }
-        for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Violated) {
+        for report in reports.iter_mut().filter(|report| report.verdict == IsolationVerdict::Violated) {
             let Ok(Some(stored)) = self.world.store.load(&report.tenant_id).await else { continue };
             let version = stored.value.version();
             let Some(again) = self.verify(&[stored.value]).await.pop() else { continue };
             let quarantined = std::mem::take(&mut report.quarantined);
-            *report = Report { quarantined, ..again };
+            *report = IsolationReport { quarantined, ..again };
             if self.note(report, version).await {
                 told.push(report.tenant_id.clone());
             }
@@ -168,7 +168,7 @@ impl IsolationScanner {
     }
 
     /// Records a verdict; whether there is something to tell.
-    async fn note(&self, report: &Report, version: u64) -> bool {
+    async fn note(&self, report: &IsolationReport, version: u64) -> bool {
         match record::record(&self.world, report, version).await {
             Ok(news) => news,
             Err(error) => {
@@ -179,7 +179,7 @@ impl IsolationScanner {
     }
 
     /// Takes back what can be, once the violation is on record, and looks again; whether it took anything back.
-    async fn take_back(&self, report: &mut Report) -> bool {
+    async fn take_back(&self, report: &mut IsolationReport) -> bool {
         let id = report.tenant_id.clone();
         let taken = quarantine::take_back(self.world.wire.as_ref(), report).await;
         if taken.is_empty() {

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use tenantry_core::{
-    isolation::Target,
+    isolation::ProbeTarget,
     steps::{Failure, Method, Reply, Request, failure::classify},
     tenant::FailureClass,
     time::later,
@@ -126,12 +126,20 @@ impl Prober for PatientProber<'_> {
         self.prober.place()
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
+    fn token<'a>(
+        &'a self,
+        of: &'a ProbeTarget,
+        is_for: TokenFor,
+    ) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         let will_do = |answer: &Result<ProbeToken, NoToken>| !matches!(answer, Err(NoToken::Other(_)));
         Box::pin(self.until(will_do, move || self.prober.token(of, is_for)))
     }
 
-    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+    fn call<'a>(
+        &'a self,
+        target: &'a ProbeTarget,
+        with: &'a Credential,
+    ) -> BoxFuture<'a, Result<Scored, String>> {
         let will_do = |answer: &Result<Scored, String>| {
             answer.as_ref().is_ok_and(|scored| scored.status != 429 && scored.status < 500)
         };

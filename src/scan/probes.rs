@@ -11,7 +11,7 @@ use std::{
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use tenantry_core::{
     ids::{TenantId, sha256_hex},
-    isolation::{Aim, Calls, Live, Outcome, Probe, ProbeKind, Subject, Target, pairs},
+    isolation::{Aim, Calls, Live, Probe, ProbeKind, ProbeOutcome, ProbeTarget, Subject, pairs},
 };
 
 use super::patient::PatientProber;
@@ -31,7 +31,7 @@ const GUEST_PATIENCE: Duration = Duration::from_secs(12);
 /// A tenant's service, with the tenant's token and what came of calling with it.
 struct Service {
     tenant: TenantId,
-    target: Target,
+    target: ProbeTarget,
     suspended: bool,
     token: Result<ProbeToken, String>,
     own: Probe,
@@ -40,7 +40,7 @@ struct Service {
 /// What came of calling the services of all tenants whose blueprint says how.
 pub(super) async fn live(world: &World, subjects: &[Subject]) -> Live {
     let mut live = Live::default();
-    let aims: Vec<(&Subject, &Target)> = subjects.iter().filter_map(aim).collect();
+    let aims: Vec<(&Subject, &ProbeTarget)> = subjects.iter().filter_map(aim).collect();
     let Some(prober) = &world.prober else {
         let why = "no probe identity is set (TENANTRY_PROBE_CLIENT_ID)";
         let none =
@@ -77,7 +77,7 @@ async fn at_once<T>(calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     stream::iter(calls).buffered(AT_ONCE).collect().await
 }
 
-fn aim(subject: &Subject) -> Option<(&Subject, &Target)> {
+fn aim(subject: &Subject) -> Option<(&Subject, &ProbeTarget)> {
     match &subject.probe {
         Some(Aim::At(target)) => Some((subject, target)),
         Some(Aim::Unknown(_)) | None => None,
@@ -91,7 +91,7 @@ fn seed(world: &World) -> u64 {
 }
 
 /// The positive control.
-async fn as_itself(prober: &dyn Prober, subject: &Subject, target: &Target) -> Service {
+async fn as_itself(prober: &dyn Prober, subject: &Subject, target: &ProbeTarget) -> Service {
     let tenant = subject.tenant_id.clone();
     let by = Some(tenant.clone());
     let token = prober.token(target, TokenFor::Service).await;
@@ -108,7 +108,7 @@ async fn as_itself(prober: &dyn Prober, subject: &Subject, target: &Target) -> S
 
 async fn called(
     prober: &dyn Prober,
-    target: &Target,
+    target: &ProbeTarget,
     kind: ProbeKind,
     by: Option<TenantId>,
     with: &Credential,
@@ -158,7 +158,7 @@ impl Call {
 
 /// All calls that have to be refused, by the place of the service that is called.
 async fn calls(world: &World, prober: &dyn Prober, services: &[Service], seed: u64) -> Vec<(usize, Call)> {
-    let is_good = |service: &Service| service.own.outcome == Outcome::Reached;
+    let is_good = |service: &Service| service.own.outcome == ProbeOutcome::Reached;
     let good: Vec<bool> = services.iter().map(is_good).collect();
     let pairs = pairs(&good, seed);
     let mut calls = Vec::new();
@@ -218,7 +218,7 @@ async fn guest(
             };
             let Service { tenant, token, own, .. } = as_itself(prober, subject, target).await;
             if let Ok(token) = token
-                && own.outcome == Outcome::Reached
+                && own.outcome == ProbeOutcome::Reached
             {
                 return Some((tenant, token));
             }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tenantry_core::{
     compare::{same_word, text_at},
     ids::{ApiVersion, BadId, ResourceId},
-    isolation::{Given, Report, Seen, TakenBack},
+    isolation::{Given, IsolationReport, Reading, TakenBack},
     steps::{GraphPath, Method, ObjectId, Request, failure::classify},
 };
 
@@ -15,7 +15,7 @@ use crate::ports::Wire;
 const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 
 /// What was taken back, or could not be; empty where there was nothing to take back.
-pub(super) async fn take_back(wire: &dyn Wire, report: &Report) -> Vec<TakenBack> {
+pub(super) async fn take_back(wire: &dyn Wire, report: &IsolationReport) -> Vec<TakenBack> {
     let mut taken = Vec::new();
     for given in report.findings.iter().filter_map(|finding| finding.given.as_ref()) {
         if taken.iter().any(|past: &TakenBack| past.what == *given) {
@@ -34,12 +34,12 @@ pub(super) async fn take_back(wire: &dyn Wire, report: &Report) -> Vec<TakenBack
 async fn remove(wire: &dyn Wire, given: &Given) -> Result<(), String> {
     let look = request(given, Method::Get)?;
     match one(wire, look).await {
-        Seen::Absent => return Ok(()),
-        Seen::Unread(why) => return Err(format!("not removed: {why}")),
-        Seen::Shown(shown) if !is_still(given, &shown) => {
+        Reading::Absent => return Ok(()),
+        Reading::Unread(why) => return Err(format!("not removed: {why}")),
+        Reading::Shown(shown) if !is_still(given, &shown) => {
             return Err("not removed: it is another one by now".to_owned());
         }
-        Seen::Shown(_) => {}
+        Reading::Shown(_) => {}
     }
     match wire.send(request(given, Method::Delete)?).await {
         Ok(reply) if reply.is_success() || reply.status == 404 => Ok(()),

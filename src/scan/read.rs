@@ -4,7 +4,7 @@ use serde_json::Value;
 use tenantry_core::{
     compare,
     ids::{ApiVersion, BadId, ResourceId},
-    isolation::Seen,
+    isolation::Reading,
     steps::{Method, Reply, Request, items},
 };
 
@@ -20,33 +20,33 @@ pub(super) fn look_at(id: &str, what: &'static str, version: &ApiVersion) -> Res
 }
 
 /// One object. 404 says that it is not there.
-pub(super) async fn one(wire: &dyn Wire, request: Request) -> Seen<Value> {
+pub(super) async fn one(wire: &dyn Wire, request: Request) -> Reading<Value> {
     match wire.send(request).await {
-        Err(failure) => Seen::Unread(failure.cause.message),
+        Err(failure) => Reading::Unread(failure.cause.message),
         Ok(reply) => match reply.status {
-            404 => Seen::Absent,
-            200 if reply.body.is_object() => Seen::Shown(reply.body),
-            _ => Seen::Unread(refusal(&reply)),
+            404 => Reading::Absent,
+            200 if reply.body.is_object() => Reading::Shown(reply.body),
+            _ => Reading::Unread(refusal(&reply)),
         },
     }
 }
 
 /// All items of a list; one that breaks off counts as not read.
-pub(super) async fn all(wire: &dyn Wire, list: Request) -> Seen<Vec<Value>> {
+pub(super) async fn all(wire: &dyn Wire, list: Request) -> Reading<Vec<Value>> {
     match ask(wire, list.every_page()).await {
-        Err(failure) => Seen::Unread(failure.cause.message),
+        Err(failure) => Reading::Unread(failure.cause.message),
         Ok(reply) => match (reply.status, items(&reply)) {
-            (404, _) => Seen::Absent,
-            (200, Ok(items)) => Seen::Shown(items.to_vec()),
-            (200, Err(failure)) => Seen::Unread(failure.cause.message),
-            (_, _) => Seen::Unread(refusal(&reply)),
+            (404, _) => Reading::Absent,
+            (200, Ok(items)) => Reading::Shown(items.to_vec()),
+            (200, Err(failure)) => Reading::Unread(failure.cause.message),
+            (_, _) => Reading::Unread(refusal(&reply)),
         },
     }
 }
 
 /// Whether it was not for the asker to read. That does not pass, as an answer that did not come does.
-pub(super) fn is_refused<T>(seen: &Seen<T>) -> bool {
-    matches!(seen, Seen::Unread(why) if why.starts_with("HTTP 403 "))
+pub(super) fn is_refused<T>(seen: &Reading<T>) -> bool {
+    matches!(seen, Reading::Unread(why) if why.starts_with("HTTP 403 "))
 }
 
 /// What kept from reading.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
     engine::proof::{self, Noted},
-    isolation::{Finding, Gap, Given, ProbeKind, Report, TakenBack},
+    isolation::{Finding, Gap, Given, IsolationReport, ProbeKind, TakenBack},
     tenant::{Proof, Proven, Tenant},
 };
 
@@ -18,7 +18,7 @@ const TOLD: usize = 25;
 const LONGEST: usize = 300;
 
 /// What is remembered and told of a report.
-pub(super) fn proven(report: &Report, at: Timestamp) -> Proven {
+pub(super) fn proven(report: &IsolationReport, at: Timestamp) -> Proven {
     let broken = report.findings.iter().map(|finding| finding.code.to_string());
     let mut reasons: Vec<String> = match report.findings.is_empty() {
         false => broken.collect(),
@@ -59,7 +59,11 @@ fn cut(text: &str) -> String {
 
 /// Notes a verdict in the tenant's document; whether it has to be told, for which the document is due at once then.
 /// It is about the `version` of the tenant that was looked at, and says nothing of a later one.
-pub(super) async fn record(world: &World, report: &Report, version: u64) -> Result<bool, StoreError> {
+pub(super) async fn record(
+    world: &World,
+    report: &IsolationReport,
+    version: u64,
+) -> Result<bool, StoreError> {
     let now = world.clock.now();
     let note = |tenant: &mut Tenant| {
         // Somebody is on it, and proves it in the end.

@@ -11,7 +11,7 @@ use super::export::exporting;
 
 /// What kind of number it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum InstrumentKind {
     /// How often.
     Counter,
     /// How long, spread over buckets.
@@ -20,7 +20,7 @@ pub enum Kind {
     Gauge,
 }
 
-impl Kind {
+impl InstrumentKind {
     /// The field's own word.
     pub fn word(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// What kind of number it is.
-    pub kind: Kind,
+    pub kind: InstrumentKind,
     /// Its unit, as UCUM writes it.
     pub unit: &'static str,
     /// The attributes that its numbers have.
@@ -48,7 +48,7 @@ pub struct Metric {
 
 const fn metric(
     name: &'static str,
-    kind: Kind,
+    kind: InstrumentKind,
     unit: &'static str,
     attributes: &'static [&'static str],
     meaning: &'static str,
@@ -59,7 +59,7 @@ const fn metric(
 /// Requests by what they were answered.
 pub const REQUESTS: Metric = metric(
     "tenantry.requests",
-    Kind::Counter,
+    InstrumentKind::Counter,
     "{request}",
     &["tenantry.action", "tenantry.outcome"],
     "requests that were answered: `accepted`, `rejected` or `planned`; repeats count again",
@@ -67,7 +67,7 @@ pub const REQUESTS: Metric = metric(
 /// Operations by how they ended.
 pub const OPERATIONS: Metric = metric(
     "tenantry.operations",
-    Kind::Counter,
+    InstrumentKind::Counter,
     "{operation}",
     &["tenantry.action", "tenantry.outcome"],
     "accepted requests that came to an outcome: `succeeded`, `waiting` or `failed`",
@@ -75,7 +75,7 @@ pub const OPERATIONS: Metric = metric(
 /// How long sign-ups take.
 pub const TIME_TO_READY: Metric = metric(
     "tenantry.time_to_ready",
-    Kind::Histogram,
+    InstrumentKind::Histogram,
     "s",
     &["tenantry.blueprint"],
     "from the acceptance of a sign-up until its tenant is active",
@@ -83,7 +83,7 @@ pub const TIME_TO_READY: Metric = metric(
 /// How long suspensions take to cut access.
 pub const ACCESS_CUT: Metric = metric(
     "tenantry.access_cut",
-    Kind::Histogram,
+    InstrumentKind::Histogram,
     "s",
     &["tenantry.blueprint"],
     "from the acceptance of a suspension until the last step that cuts access was seen to have done so",
@@ -91,7 +91,7 @@ pub const ACCESS_CUT: Metric = metric(
 /// How long steps take.
 pub const STEP_DURATION: Metric = metric(
     "tenantry.step.duration",
-    Kind::Histogram,
+    InstrumentKind::Histogram,
     "s",
     &["tenantry.blueprint", "tenantry.step", "tenantry.step.kind"],
     "from the last write of a step until it was seen as wanted; steps that needed no write have none",
@@ -99,7 +99,7 @@ pub const STEP_DURATION: Metric = metric(
 /// How often is tried again, and why.
 pub const RETRIES: Metric = metric(
     "tenantry.retries",
-    Kind::Counter,
+    InstrumentKind::Counter,
     "{retry}",
     &["tenantry.code", "tenantry.class"],
     "failures after which a step is tried again by itself, by code and class",
@@ -107,7 +107,7 @@ pub const RETRIES: Metric = metric(
 /// What the table of errors does not know yet.
 pub const UNKNOWN_CODES: Metric = metric(
     "tenantry.unknown_codes",
-    Kind::Counter,
+    InstrumentKind::Counter,
     "{answer}",
     &["tenantry.code"],
     "answers whose code the table of errors does not know; from the 101st code of a process on, and for what is no code, `other`",
@@ -115,7 +115,7 @@ pub const UNKNOWN_CODES: Metric = metric(
 /// How long the services' limits make us wait.
 pub const THROTTLE_WAIT: Metric = metric(
     "tenantry.throttle.wait",
-    Kind::Histogram,
+    InstrumentKind::Histogram,
     "s",
     &["tenantry.service", "tenantry.waited"],
     "how long a request was held back to keep to a service's limits, `in-place` or `parked`",
@@ -123,7 +123,7 @@ pub const THROTTLE_WAIT: Metric = metric(
 /// How long messages lie.
 pub const QUEUE_AGE: Metric = metric(
     "tenantry.queue.age",
-    Kind::Histogram,
+    InstrumentKind::Histogram,
     "s",
     &["faas.name"],
     "how long a message had been in its queue when its function was called",
@@ -131,7 +131,7 @@ pub const QUEUE_AGE: Metric = metric(
 /// What the sweep finds.
 pub const DUE_BACKLOG: Metric = metric(
     "tenantry.due.backlog",
-    Kind::Gauge,
+    InstrumentKind::Gauge,
     "{tenant}",
     &[],
     "what the sweep found overdue: tenants that nobody had woken, refusals that were not told; 200 means 200 or more",
@@ -139,7 +139,7 @@ pub const DUE_BACKLOG: Metric = metric(
 /// What nothing gets going.
 pub const STUCK: Metric = metric(
     "tenantry.stuck",
-    Kind::Gauge,
+    InstrumentKind::Gauge,
     "{tenant}",
     &[],
     "what has been overdue for more than ten minutes, so that sweeps did not help; 200 means 200 or more",
@@ -147,7 +147,7 @@ pub const STUCK: Metric = metric(
 /// How late events are told.
 pub const OUTBOX_LAG: Metric = metric(
     "tenantry.outbox.lag",
-    Kind::Histogram,
+    InstrumentKind::Histogram,
     "s",
     &["tenantry.outcome"],
     "how old the oldest event of a publication was: `told`, or `failed` and to be told again",
@@ -155,7 +155,7 @@ pub const OUTBOX_LAG: Metric = metric(
 /// What the broker had given up.
 pub const DEAD_LETTERS: Metric = metric(
     "tenantry.dead_letters",
-    Kind::Counter,
+    InstrumentKind::Counter,
     "{message}",
     &[],
     "dead letters of the request queue that were taken in once more, each counted when it was settled",
@@ -164,7 +164,7 @@ pub const DEAD_LETTERS: Metric = metric(
 /// What nobody can read.
 pub const UNREADABLE: Metric = metric(
     "tenantry.unreadable",
-    Kind::Counter,
+    InstrumentKind::Counter,
     "{row}",
     &["tenantry.kind"],
     "rows of the state that this version can't read, a `tenant` or a `request`; each run of a timer counts each again",
@@ -217,14 +217,14 @@ impl Instrument {
     pub(super) fn of(metric: &Metric, meter: &Meter) -> Self {
         let Metric { name, unit, meaning, .. } = *metric;
         match metric.kind {
-            Kind::Counter => {
+            InstrumentKind::Counter => {
                 Self::Counter(meter.f64_counter(name).with_unit(unit).with_description(meaning).build())
             }
-            Kind::Histogram => {
+            InstrumentKind::Histogram => {
                 let histogram = meter.f64_histogram(name).with_unit(unit).with_description(meaning);
                 Self::Histogram(histogram.with_boundaries(BUCKETS.to_vec()).build())
             }
-            Kind::Gauge => {
+            InstrumentKind::Gauge => {
                 Self::Gauge(meter.f64_gauge(name).with_unit(unit).with_description(meaning).build())
             }
         }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tenantry::{
     config::Isolation,
-    intake::Verdict,
+    intake::IntakeDecision,
     ports::{Wire, World},
     reconciler::{Progress, Reconciler, Settings},
     scan::IsolationScanner,
@@ -15,7 +15,7 @@ use tenantry::{
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     ids::TenantId,
-    isolation::Verdict as IsolationVerdict,
+    isolation::IsolationVerdict,
     steps::{Api, Failure, Method, Reply, Request},
     tenant::{Status, Tenant},
 };
@@ -108,7 +108,7 @@ impl Life {
         let mut ready = None;
         for (message, end) in &self.messages {
             let answer = intake.take_in(message.to_string().as_bytes()).await.unwrap();
-            assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+            assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
             let id = answer.tenant_id.unwrap();
             assert_eq!(rest(&lab, &world, &id).await, *end, "{message:#}");
             if ready.is_none() {

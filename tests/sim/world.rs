@@ -13,7 +13,7 @@ use tenantry::{app::App, ports::World};
 use tenantry_core::{
     blueprint::Blueprint,
     ids::TenantId,
-    tenant::{Action, Conclusion, Status, Tenant, Verdict},
+    tenant::{Action, Conclusion, IsolationVerdict, Status, Tenant},
 };
 
 use super::{
@@ -385,7 +385,7 @@ impl Shared {
         if let Some(what) = unproved {
             self.wrong("I22", format!("{id} is called {:?}, but {what}", tenant.status));
         }
-        if tenant.proof.as_ref().is_none_or(|proof| proof.verdict != Verdict::Verified) {
+        if tenant.proof.as_ref().is_none_or(|proof| proof.verdict != IsolationVerdict::Verified) {
             self.wrong(
                 "I22",
                 format!("{id} is called {:?} after the proof {:?}", tenant.status, tenant.proof),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tenantry::{
     config::{Config, Identity, SETTINGS, WakeUps},
     host::{
-        functions::{Function, Kind},
+        functions::{Function, FunctionTrigger},
         late,
     },
     local::host::{AppFiles, TriggerKind},
@@ -52,7 +52,7 @@ fn function_files_host_file_and_table_say_the_same() {
         let trigger = file.trigger();
         assert_eq!((trigger.name.as_str(), trigger.direction.as_str()), (function.kind().binding(), "in"));
         match function.kind() {
-            Kind::QueueMessage { .. } => {
+            FunctionTrigger::QueueMessage { .. } => {
                 assert_eq!(file.kind(), Some(TriggerKind::ServiceBus));
                 assert!(trigger.is_binary(), "{}: text leaks into the metadata", function.name());
                 assert_eq!(
@@ -60,8 +60,8 @@ fn function_files_host_file_and_table_say_the_same() {
                     trigger.queue_name.as_deref() == Some("tenant-requests")
                 );
             }
-            Kind::Timer { .. } => assert_eq!(file.kind(), Some(TriggerKind::Timer)),
-            Kind::Http { output, .. } => {
+            FunctionTrigger::Timer { .. } => assert_eq!(file.kind(), Some(TriggerKind::Timer)),
+            FunctionTrigger::Http { output, .. } => {
                 assert_eq!(file.kind(), Some(TriggerKind::Http));
                 let out = file.bindings.iter().find(|b| b.kind == "http" && b.direction == "out").unwrap();
                 assert_eq!(out.name, output);
@@ -81,8 +81,9 @@ fn function_files_host_file_and_table_say_the_same() {
         "Azure.Core tells of each storage call otherwise"
     );
     // A failure that is kept back must be told before the host ends the handler for it.
-    let queues =
-        Function::ALL.into_iter().filter(|function| matches!(function.kind(), Kind::QueueMessage { .. }));
+    let queues = Function::ALL
+        .into_iter()
+        .filter(|function| matches!(function.kind(), FunctionTrigger::QueueMessage { .. }));
     for function in queues {
         let longest = late::patience(function, Some(u32::MAX));
         assert!(longest * 2 < app.host.function_timeout.unwrap(), "{}: {longest:?}", function.name());

@@ -22,7 +22,7 @@ use tenantry::{
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     ids::TenantId,
-    isolation::{Report, Verdict},
+    isolation::{IsolationReport, IsolationVerdict},
     steps::{Api, Failure, Method, Reply, Request},
 };
 
@@ -183,7 +183,7 @@ fn refusal(status: u16, code: &str) -> Reply {
 async fn bent(
     stage: &Stage,
     bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
-) -> (Vec<Report>, Vec<String>) {
+) -> (Vec<IsolationReport>, Vec<String>) {
     bent_for(stage, 100, bend).await
 }
 
@@ -192,7 +192,7 @@ async fn bent_for(
     stage: &Stage,
     most: usize,
     bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
-) -> (Vec<Report>, Vec<String>) {
+) -> (Vec<IsolationReport>, Vec<String>) {
     let inner = Arc::clone(&stage.local.world.wire);
     let wire = Arc::new(Bent { inner, bend, asked: Mutex::new(Vec::new()) });
     // Nobody waits before asking again.
@@ -204,7 +204,7 @@ async fn bent_for(
     (reports, asked)
 }
 
-fn verdicts(reports: &[Report]) -> Vec<Verdict> {
+fn verdicts(reports: &[IsolationReport]) -> Vec<IsolationVerdict> {
     reports.iter().map(|report| report.verdict).collect()
 }
 
@@ -213,7 +213,7 @@ async fn what_is_refused_or_cut_short_is_never_taken_for_proof() {
     let stage = active().await;
     let all = |verdict| vec![verdict; SAMPLES.len()];
     let (reports, asked) = bent(&stage, |_| None).await;
-    assert_eq!(verdicts(&reports), all(Verdict::Verified));
+    assert_eq!(verdicts(&reports), all(IsolationVerdict::Verified));
     let definitions = asked.iter().filter(|path| path.contains("/roleDefinitions")).count();
     assert_eq!(definitions, 1, "the definitions are read once for all tenants");
 
@@ -224,20 +224,22 @@ async fn what_is_refused_or_cut_short_is_never_taken_for_proof() {
     let (reports, _) =
         bent(&stage, move |request| at_subscription(request).then(|| refusal(403, "AuthorizationFailed")))
             .await;
-    assert_eq!(verdicts(&reports), all(Verdict::Verified), "{reports:#?}");
+    assert_eq!(verdicts(&reports), all(IsolationVerdict::Verified), "{reports:#?}");
 
     for part in ["/roleAssignments?", "onlineEndpoints/", "/owners", "/applications("] {
         for status in [403, 429, 500] {
             let (reports, _) =
                 bent(&stage, move |request| request.path.contains(part).then(|| refusal(status, "No"))).await;
-            assert_eq!(verdicts(&reports), all(Verdict::Inconclusive), "{part} {status}");
+            assert_eq!(verdicts(&reports), all(IsolationVerdict::Inconclusive), "{part} {status}");
         }
     }
 
     // What a tenant's own principals hold elsewhere: nothing is said where nobody may read it, but an answer may come yet.
-    for (status, verdict) in
-        [(403, Verdict::Verified), (429, Verdict::Inconclusive), (500, Verdict::Inconclusive)]
-    {
+    for (status, verdict) in [
+        (403, IsolationVerdict::Verified),
+        (429, IsolationVerdict::Inconclusive),
+        (500, IsolationVerdict::Inconclusive),
+    ] {
         let elsewhere = |request: &Request| request.path.contains("principalId%20eq");
         let (reports, asked) =
             bent_for(&stage, 1, move |request| elsewhere(request).then(|| refusal(status, "No"))).await;
@@ -251,7 +253,7 @@ async fn what_is_refused_or_cut_short_is_never_taken_for_proof() {
         let (reports, _) =
             bent(&stage, move |request| behind(request).then(|| refusal(404, "Request_ResourceNotFound")))
                 .await;
-        assert_eq!(verdicts(&reports), all(Verdict::Inconclusive), "{part}");
+        assert_eq!(verdicts(&reports), all(IsolationVerdict::Inconclusive), "{part}");
     }
 }
 
@@ -272,10 +274,11 @@ async fn long_lists_are_read_to_their_end_and_only_on_their_own_host() {
         }
     };
     let (reports, _) = bent(&stage, paged(String::new())).await;
-    assert_eq!(reports[0].verdict, Verdict::Violated, "{reports:#?}");
+    assert_eq!(reports[0].verdict, IsolationVerdict::Violated, "{reports:#?}");
     let (reports, _) = bent(&stage, paged("https://elsewhere.example".to_owned())).await;
     // What the lists hide a call has shown: the planted role lets in.
-    let only_called = [Verdict::Violated, Verdict::Inconclusive, Verdict::Inconclusive];
+    let only_called =
+        [IsolationVerdict::Violated, IsolationVerdict::Inconclusive, IsolationVerdict::Inconclusive];
     assert_eq!(verdicts(&reports), only_called);
     assert_eq!(
         reports[0].findings.iter().map(|one| one.code.as_ref()).collect::<Vec<_>>(),
@@ -334,13 +337,13 @@ async fn a_question_that_is_not_answered_is_asked_again() {
         }
     };
     let (reports, _) = bent(&stage, deaf).await;
-    assert_eq!(verdicts(&reports), vec![Verdict::Verified; SAMPLES.len()]);
+    assert_eq!(verdicts(&reports), vec![IsolationVerdict::Verified; SAMPLES.len()]);
     // What is refused stays refused, and is asked once.
     let (reports, paths) = bent(&stage, |request: &Request| {
         request.path.contains("/workspaces/").then(|| refusal(403, "AuthorizationFailed"))
     })
     .await;
-    assert!(reports.iter().all(|report| report.verdict == Verdict::Inconclusive));
+    assert!(reports.iter().all(|report| report.verdict == IsolationVerdict::Inconclusive));
     let mut once = paths.clone();
     once.sort();
     once.dedup();

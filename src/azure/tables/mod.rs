@@ -35,7 +35,7 @@ use self::{
     service::{Entity, Place, Service, Table, Trouble},
 };
 use super::{
-    bridge::{Credential, Transport},
+    bridge::{EntraCredential, Transport},
     token::Tokens,
 };
 use crate::ports::{Clock, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Unreadable};
@@ -121,7 +121,7 @@ fn account(endpoint: &Url, tokens: Arc<Tokens>) -> Result<(CloudLocation, Storag
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     match endpoint.scheme() {
         "https" => {
-            let credential: Arc<dyn TokenCredential> = Arc::new(Credential::new(tokens));
+            let credential: Arc<dyn TokenCredential> = Arc::new(EntraCredential::new(tokens));
             let account = host.split('.').next().unwrap_or_default().to_owned();
             let uri = endpoint.to_string();
             Ok((CloudLocation::Custom { account, uri }, StorageCredentials::token_credential(credential)))

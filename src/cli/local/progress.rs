@@ -14,7 +14,7 @@ use tenantry_core::{
 
 use super::super::{output, repeat::asked_for};
 use crate::{
-    intake::{self, Answer, Verdict},
+    intake::{self, IntakeDecision, RequestAnswer},
     local::world::LocalWorld,
     ports::{Listed, StoreError},
 };
@@ -25,7 +25,7 @@ struct Entry {
     body: Vec<u8>,
     /// The status that the request asks for.
     wished: Status,
-    answer: Option<Answer>,
+    answer: Option<RequestAnswer>,
     /// Whether it was answered before it was handed in.
     repeats: bool,
     seen: Option<Seen>,
@@ -88,7 +88,7 @@ impl Watch {
             if entry.answer.is_none() {
                 entry.answer = local.app.intake.answer_to(&entry.body).await?;
                 if let Some(answer) =
-                    entry.answer.clone().filter(|answer| answer.verdict != Verdict::Accepted)
+                    entry.answer.clone().filter(|answer| answer.verdict != IntakeDecision::Accepted)
                 {
                     self.tell_refusal(index, &answer);
                 }
@@ -98,7 +98,9 @@ impl Watch {
                 settled = false;
                 continue;
             };
-            let (Verdict::Accepted, Some(id)) = (answer.verdict, answer.tenant_id.clone()) else { continue };
+            let (IntakeDecision::Accepted, Some(id)) = (answer.verdict, answer.tenant_id.clone()) else {
+                continue;
+            };
             let Some(stored) = local.world.store.load(&id).await? else { continue };
             let seen = Seen::of(&stored.value, answer.operation_id.as_deref().unwrap_or_default());
             settled &= seen.settled;
@@ -125,7 +127,7 @@ impl Watch {
         }
     }
 
-    fn tell_refusal(&self, index: usize, answer: &Answer) {
+    fn tell_refusal(&self, index: usize, answer: &RequestAnswer) {
         let entry = &self.entries[index];
         if self.json {
             let mut line = json!(answer);
@@ -187,7 +189,7 @@ impl Watch {
     pub(super) fn finish(&self) -> ExitCode {
         let good = |entry: &Entry| match (&entry.seen, &entry.answer) {
             (Some(seen), _) => seen.settled && seen.status == entry.wished,
-            (None, Some(answer)) => answer.verdict == Verdict::Planned,
+            (None, Some(answer)) => answer.verdict == IntakeDecision::Planned,
             (None, None) => false,
         };
         let all = self.entries.iter().all(good);

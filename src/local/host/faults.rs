@@ -15,7 +15,7 @@ pub struct Attempt<'a> {
 
 /// What goes wrong with a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// The same message runs twice at the same time; the first run's outcome settles it.
     DuplicateDelivery,
     /// The handler is killed so long after the request was begun, and started again.
@@ -32,7 +32,7 @@ pub enum Fault {
     },
 }
 
-type Chooser = Arc<dyn Fn(&Attempt<'_>) -> Option<Fault> + Send + Sync>;
+type Chooser = Arc<dyn Fn(&Attempt<'_>) -> Option<InjectedFault> + Send + Sync>;
 
 /// Which faults happen; by default none.
 #[derive(Clone, Default)]
@@ -40,11 +40,11 @@ pub struct HostFaults(Option<Chooser>);
 
 impl HostFaults {
     /// Asks a function before every delivery.
-    pub fn new(choose: impl Fn(&Attempt<'_>) -> Option<Fault> + Send + Sync + 'static) -> Self {
+    pub fn new(choose: impl Fn(&Attempt<'_>) -> Option<InjectedFault> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(choose)))
     }
 
-    pub(super) fn on(&self, attempt: &Attempt<'_>) -> Option<Fault> {
+    pub(super) fn on(&self, attempt: &Attempt<'_>) -> Option<InjectedFault> {
         self.0.as_ref().and_then(|choose| choose(attempt))
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
-    Attempt, Fault, Shared,
+    Attempt, InjectedFault, Shared,
     app::{Binding, FunctionFile},
     encode,
     invoke::{Answer, envelope},
@@ -117,25 +117,25 @@ async fn attempts(
     shared: &Shared,
     function: &FunctionFile,
     delivery: &Delivery,
-    fault: Option<Fault>,
+    fault: Option<InjectedFault>,
 ) -> Result<(), String> {
     match fault {
         None => attempt(shared, function, delivery, None).await.map(|_| ()),
-        Some(Fault::DuplicateDelivery) => {
+        Some(InjectedFault::DuplicateDelivery) => {
             let (first, _) = tokio::join!(
                 attempt(shared, function, delivery, None),
                 attempt(shared, function, delivery, None)
             );
             first.map(|_| ())
         }
-        Some(Fault::KillHandler { after }) => {
+        Some(InjectedFault::KillHandler { after }) => {
             attempt(shared, function, delivery, Some(after)).await.map(|_| ())
         }
-        Some(Fault::OutputFailure) => {
+        Some(InjectedFault::OutputFailure) => {
             attempt(shared, function, delivery, None).await?;
             Err("an output could not be sent".to_owned())
         }
-        Some(Fault::StopHost { after }) => {
+        Some(InjectedFault::StopHost { after }) => {
             tokio::select! {
                 done = attempt(shared, function, delivery, None) => done.map(|_| ()),
                 () = pause(after) => {

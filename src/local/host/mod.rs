@@ -41,11 +41,11 @@ use supervisor::{State, Supervised};
 
 pub use admin::Keys;
 pub use app::{AppError, AppFiles, Binding, FunctionFile, HostFile, TriggerKind};
-pub use faults::{Attempt, Fault, HostFaults};
+pub use faults::{Attempt, HostFaults, InjectedFault};
 pub use handler::{Handler, ProcessHandler, Starter};
 
 /// Where the host takes its time from. It must run at the speed of the real clock; waits are measured by the runtime.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub type HostClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How the host runs.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ impl EmbeddedHost {
         settings: HostSettings,
         handler: Handler,
         queue: Queue,
-        clock: Clock,
+        clock: HostClock,
     ) -> Result<Self, HostError> {
         let HostSettings { app, timer_interval, timeout_grace, faults, keys } = settings;
         let (handler, work) = supervisor::supervisor(handler, app.host.clone(), Arc::clone(&clock));
@@ -260,7 +260,7 @@ struct Shared {
     functions: Vec<Arc<FunctionFile>>,
     invoker: Invoker,
     queue: Queue,
-    clock: Clock,
+    clock: HostClock,
     faults: HostFaults,
     keys: Option<Keys>,
     in_flight: Arc<AtomicUsize>,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Clock,
+    HostClock,
     app::HostFile,
     handler::{Handler, Running},
     pause,
@@ -69,7 +69,7 @@ impl Supervised {
 pub(super) fn supervisor(
     handler: Handler,
     host: HostFile,
-    clock: Clock,
+    clock: HostClock,
 ) -> (Supervised, impl Future<Output = ()> + Send) {
     let (announce, state) = watch::channel(State::Starting);
     let (kills, killed) = mpsc::unbounded_channel();
@@ -80,7 +80,7 @@ pub(super) fn supervisor(
 struct Supervisor {
     handler: Handler,
     host: HostFile,
-    clock: Clock,
+    clock: HostClock,
     announce: watch::Sender<State>,
     killed: mpsc::UnboundedReceiver<u64>,
     strikes: Vec<Timestamp>,

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use tenantry_core::{
     blueprint::Kind,
-    drift::{Glance, Report, Sighting},
+    drift::{DriftReport, Glance, Sighting},
     ids::StepName,
     tenant::Tenant,
 };
@@ -13,7 +13,7 @@ use crate::{paging, ports::Wire};
 /// How many questions are under way at a time.
 const AT_ONCE: usize = 8;
 
-pub(super) async fn at(wire: &dyn Wire, tenant: &Tenant) -> Report {
+pub(super) async fn at(wire: &dyn Wire, tenant: &Tenant) -> DriftReport {
     let look = |name: StepName| async move {
         let sighting = match Glance::at(tenant, &name) {
             Err(why) => Sighting::Unknown(why),
@@ -28,5 +28,5 @@ pub(super) async fn at(wire: &dyn Wire, tenant: &Tenant) -> Report {
     let names = tenant.steps().iter().filter(|(_, record)| record.kind != Kind::Isolation);
     let names: Vec<StepName> = names.map(|(name, _)| name.clone()).collect();
     let sightings = stream::iter(names).map(look).buffer_unordered(AT_ONCE).collect().await;
-    Report::of(tenant, sightings)
+    DriftReport::of(tenant, sightings)
 }

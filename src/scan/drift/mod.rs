@@ -8,7 +8,7 @@ mod who;
 use std::{collections::BTreeSet, time::Duration};
 
 use tenantry_core::{
-    drift::{DriftClass, Report, at_rest},
+    drift::{DriftClass, DriftReport, at_rest},
     ids::TenantId,
     tenant::Tenant,
     time::later,
@@ -42,7 +42,7 @@ impl DriftScanner {
     }
 
     /// Compares one tenant, and asks who it was; `None` if it is not at rest, so that nothing can be said. Records nothing.
-    pub async fn scan(&self, tenant: &Tenant) -> Option<Report> {
+    pub async fn scan(&self, tenant: &Tenant) -> Option<DriftReport> {
         if !self.comparable(tenant) {
             return None;
         }
@@ -56,7 +56,7 @@ impl DriftScanner {
     ///
     /// # Errors
     /// [`StoreError`] when the tenants can't be listed; the next run tries again.
-    pub async fn run(&self, portion: usize) -> Result<(Vec<Report>, Vec<TenantId>), StoreError> {
+    pub async fn run(&self, portion: usize) -> Result<(Vec<DriftReport>, Vec<TenantId>), StoreError> {
         let place = Place::of(&self.world, DRIFT).await?;
         let (tenants, mut last) = place.portion(&self.world, portion).await?;
         let (mut reports, mut told) = (Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tenantry_core::{
-    drift::{DriftClass, Report, at_rest, take_in},
+    drift::{DriftClass, DriftReport, at_rest, take_in},
     tenant::Tenant,
 };
 
@@ -15,7 +15,7 @@ use crate::ports::{StoreError, World};
 pub(super) async fn record(
     world: &World,
     judged: &Tenant,
-    report: &mut Report,
+    report: &mut DriftReport,
     heal: &BTreeSet<DriftClass>,
 ) -> Result<bool, StoreError> {
     // Who it was is asked only when there is something to tell.

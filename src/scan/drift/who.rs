@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tenantry_core::{
-    drift::{By, Report, newest, question},
+    drift::{By, DriftReport, newest, question},
     steps::{Request, items},
     tenant::Tenant,
 };
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 8;
 /// reader.
 const MOST_RESOURCES: usize = 50;
 
-pub(super) async fn ask(wire: &dyn Wire, tenant: &Tenant, report: &mut Report, now: Timestamp) {
+pub(super) async fn ask(wire: &dyn Wire, tenant: &Tenant, report: &mut DriftReport, now: Timestamp) {
     let resources: BTreeSet<String> = report.items.iter().map(|item| item.resource.clone()).collect();
     let from = since(tenant).min(now);
     let look = |resource: String| async move {

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Kind, Plan},
-    engine::{self, Event, Policy, Seen, Sight},
+    engine::{self, Event, Observation, Policy, Sight},
     ids::StepName,
-    steps::{self, Failure, Remains, Reply, Step, Verdict, failure, operation},
+    steps::{self, Comparison, Failure, Remains, Reply, Step, failure, operation},
     tenant::{Poll, PollStyle, StepRecord, Tenant},
 };
 
@@ -168,23 +168,23 @@ fn judged(judge: &Judge, reply: &Reply) -> String {
     }
     let _ = judge.step.write(Some(&reply.body));
     let word = match &verdict {
-        Ok(Verdict::Absent) => "absent",
-        Ok(Verdict::Matches(_)) => "matches",
-        Ok(Verdict::Differs(_)) => "differs",
-        Ok(Verdict::Settling) => "settling",
-        Ok(Verdict::Foreign(owner)) => {
+        Ok(Comparison::Absent) => "absent",
+        Ok(Comparison::Matches(_)) => "matches",
+        Ok(Comparison::Differs(_)) => "differs",
+        Ok(Comparison::Settling) => "settling",
+        Ok(Comparison::Foreign(owner)) => {
             assert!(owner.chars().count() <= MAX_WORD, "an owner of {} bytes", owner.len());
             "foreign"
         }
-        Ok(Verdict::Lingering(_)) => "lingering",
-        Ok(Verdict::Broken(_)) => "broken",
+        Ok(Comparison::Lingering(_)) => "lingering",
+        Ok(Comparison::Broken(_)) => "broken",
         Err(failure) => {
             bounded(failure);
             "failed"
         }
     };
     let event = match verdict {
-        Ok(verdict) => Event::Seen(Seen::Wanted(verdict, Some(reply.body.clone()))),
+        Ok(verdict) => Event::Observed(Observation::Wanted(verdict, Some(reply.body.clone()))),
         Err(failure) => Event::Failed(failure),
     };
     apply(judge, &event, reply);
@@ -289,7 +289,7 @@ fn hides_secrets(reply: &Reply, draw: &mut Draw) {
     canary::is_not_in(&format!("{failures:?}"), "a failure");
     for judge in judges() {
         let (verdict, left) = (judge.step.judge(&planted), judge.remains.judge(0, &planted));
-        if let Ok(Verdict::Foreign(_)) | Err(_) = &verdict {
+        if let Ok(Comparison::Foreign(_)) | Err(_) = &verdict {
             canary::is_not_in(&format!("{verdict:?}"), judge.name);
         }
         if left.is_err() {

@@ -2,7 +2,7 @@
 
 use azure_sim::local_stamp;
 use serde_json::{Map, json};
-use tenantry_core::blueprint::{Blueprint, Checked, Finding, Severity, Subject};
+use tenantry_core::blueprint::{Blueprint, Checked, Diagnostic, PlanContext, Severity};
 
 use super::Target;
 use crate::corpus;
@@ -92,7 +92,7 @@ fn check(input: &[u8]) -> String {
 }
 
 /// Findings point into the text, and say no more than the text allows.
-fn places(findings: &[Finding], text: &str) {
+fn places(findings: &[Diagnostic], text: &str) {
     let lines = u32::try_from(text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count()).unwrap();
     for finding in findings {
         assert!(
@@ -111,7 +111,7 @@ fn places(findings: &[Finding], text: &str) {
 /// A blueprint without errors makes a plan, or says for whom it can't.
 pub(super) fn planned(blueprint: &Blueprint, text: &str) -> String {
     let Some(tier) = blueprint.tiers().first() else { return "no tier".to_owned() };
-    let subject = Subject {
+    let subject = PlanContext {
         deployment: "test".into(),
         tenant_id: "contoso".parse().unwrap(),
         incarnation: 1,

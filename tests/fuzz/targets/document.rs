@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Outputs, Plan},
-    engine::{self, Event, Policy, Seen, Sight, wish},
-    steps::{self, Trace, Verdict},
+    engine::{self, Event, Observation, Policy, Sight, wish},
+    steps::{self, Comparison, Trace},
     tenant::{Tenant, UnreadableDocument},
 };
 
@@ -149,9 +149,9 @@ fn works(mut tenant: Tenant) -> String {
     }
     for (name, record) in tenant.steps().clone() {
         let event = if record.is_doomed() {
-            Event::Seen(Seen::Unwanted(Trace::Nothing))
+            Event::Observed(Observation::Unwanted(Trace::Nothing))
         } else {
-            Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))
+            Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))
         };
         for event in [event, Event::Running { operation: None, after: None }, Event::Written] {
             // At the end of time too.

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tenantry::host::{
     BadEnvelope, HttpCall, Trigger,
-    functions::{Function, Kind},
+    functions::{Function, FunctionTrigger},
 };
 
 use super::Target;
@@ -115,7 +115,7 @@ fn verdict(function: Function, input: &[u8]) -> String {
 /// The trigger is the function's own, and says nothing that was not said.
 fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
     match (function.kind(), trigger) {
-        (Kind::QueueMessage { binding, .. }, Trigger::Message(message)) => {
+        (FunctionTrigger::QueueMessage { binding, .. }, Trigger::Message(message)) => {
             assert!(message.body.len() <= input.len());
             // What the host would send for these bytes is read as these bytes.
             let again = json!({"Data": {binding: BASE64_STANDARD.encode(&message.body)}}).to_string();
@@ -127,15 +127,20 @@ fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
                 [message.message_id.is_some(), message.session_id.is_some(), message.enqueued_at.is_some()];
             format!("message {known:?} {} {}", message.metadata_trusted, message.delivery_count.is_some())
         }
-        (Kind::Timer { .. }, Trigger::Timer(timer)) => {
+        (FunctionTrigger::Timer { .. }, Trigger::Timer(timer)) => {
             format!("timer {} {} {}", timer.past_due, timer.last.is_some(), timer.next.is_some())
         }
-        (Kind::Http { .. }, Trigger::Http(call)) => {
+        (FunctionTrigger::Http { .. }, Trigger::Http(call)) => {
             assert!(call.path.starts_with('/') && !call.path.contains(['?', '#']), "{}", call.path);
             assert!(!call.query.keys().any(|name| name.eq_ignore_ascii_case("code")));
             format!("http {} {:?} {}", call.method.len(), call.body.is_some(), call.headers.len().min(3))
         }
-        (Kind::QueueMessage { .. } | Kind::Timer { .. } | Kind::Http { .. }, other) => panic!("{other:?}"),
+        (
+            FunctionTrigger::QueueMessage { .. }
+            | FunctionTrigger::Timer { .. }
+            | FunctionTrigger::Http { .. },
+            other,
+        ) => panic!("{other:?}"),
     }
 }
 
@@ -156,14 +161,16 @@ fn hides_secrets(function: Function, envelope: &Value, draw: &mut Draw) {
         if data.len() == 1 { data.keys().next().cloned().unwrap_or_default() } else { binding.to_owned() };
     let secret = json!(canary::CANARY);
     match (function.kind(), data.get_mut(&name)) {
-        (Kind::QueueMessage { .. } | Kind::Timer { .. }, Some(value)) => *value = secret,
-        (Kind::Http { .. }, Some(Value::Object(request))) => match draw.below(4) {
+        (FunctionTrigger::QueueMessage { .. } | FunctionTrigger::Timer { .. }, Some(value)) => {
+            *value = secret
+        }
+        (FunctionTrigger::Http { .. }, Some(Value::Object(request))) => match draw.below(4) {
             0 => _ = request.insert("Body".into(), secret),
             1 => _ = request.insert("Query".into(), json!({ "CODE": secret })),
             2 => _ = request.insert("Url".into(), json!(format!("http://x/api?code={}", canary::CANARY))),
             _ => _ = request.insert("Headers".into(), json!({*draw.of_these(&HEADERS): [secret]})),
         },
-        (Kind::Http { .. }, _) | (_, None) => return,
+        (FunctionTrigger::Http { .. }, _) | (_, None) => return,
     }
     let read = Trigger::parse(function, planted.to_string().as_bytes());
     if let Ok(Trigger::Http(HttpCall { path, query, headers, params, .. })) = &read {

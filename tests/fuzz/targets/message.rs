@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use azure_sim::local_stamp;
 use serde_json::{Value, json};
-use tenantry::intake::{self, Answer, Fault, Request, Stamp, Wish};
+use tenantry::intake::{self, Fault, Request, RequestAnswer, Stamp, Wish};
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     ids::TenantId,
@@ -139,7 +139,7 @@ fn bounded(faults: &[Fault]) {
         assert!(fault.pointer.chars().count() <= 161 && fault.message.chars().count() <= 401, "{fault:?}");
         assert!(fault.pointer.is_empty() || fault.pointer.starts_with('/'), "{fault:?}");
     }
-    let answer = Answer::rejected(None, None, faults.to_vec());
+    let answer = RequestAnswer::rejected(None, None, faults.to_vec());
     let size = json!(answer).to_string().len();
     assert!(size <= MAX_ANSWER, "an answer of {size} bytes");
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use serde_json::{Map, json};
-use tenantry_core::blueprint::{Blueprint, Subject};
+use tenantry_core::blueprint::{Blueprint, PlanContext};
 
 const HEAD: &str = "blueprint: hello\nschema: tenantry.blueprint/1\ntiers: [a]\n";
 const STEP: &str = "steps:\n  group: { kind: arm, type: Microsoft.Resources/resourceGroups }\n";
@@ -89,7 +89,7 @@ fn what_expressions_come_to_is_limited() {
     for (values, export, why) in rows {
         let text = format!("{HEAD}version: 1.0.0\n{values}{STEP}exports: {{ e: \"{export}\" }}\n");
         let blueprint = Blueprint::check(&text).unwrap().blueprint;
-        let subject = Subject {
+        let subject = PlanContext {
             deployment: "test".into(),
             tenant_id: "contoso".parse().unwrap(),
             incarnation: 1,

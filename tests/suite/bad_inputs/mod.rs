@@ -21,7 +21,7 @@ mod settings;
 
 use std::fmt::Write as _;
 
-use tenantry::intake::{Answer, Verdict};
+use tenantry::intake::{IntakeDecision, RequestAnswer};
 
 use crate::steps::kinds;
 use case::{Case, Expected};
@@ -29,7 +29,7 @@ use stage::{LIVE, Stage};
 
 /// What a case was answered, on both ways in.
 struct Seen {
-    answer: Answer,
+    answer: RequestAnswer,
     http: u16,
 }
 
@@ -62,7 +62,7 @@ async fn every_bad_message_gets_its_verdict_on_both_ways_in() {
 }
 
 /// As a queue message through the handler, twice.
-async fn message(stage: &Stage, case: &Case, place: &str) -> Answer {
+async fn message(stage: &Stage, case: &Case, place: &str) -> RequestAnswer {
     let before = stage.census().await;
     for _ in 0..2 {
         stage.deliver(&case.body, &serde_json::json!({})).await;
@@ -74,15 +74,15 @@ async fn message(stage: &Stage, case: &Case, place: &str) -> Answer {
 }
 
 /// As a call of the HTTP function, twice.
-async fn call(stage: &Stage, case: &Case, place: &str) -> (u16, Answer) {
+async fn call(stage: &Stage, case: &Case, place: &str) -> (u16, RequestAnswer) {
     let before = stage.census().await;
     let (status, body) = stage.submit(&case.body).await;
     let (again, repeat) = stage.submit(&case.body).await;
-    let answer: Answer = serde_json::from_value(body).unwrap();
-    let repeat: Answer = serde_json::from_value(repeat).unwrap();
+    let answer: RequestAnswer = serde_json::from_value(body).unwrap();
+    let repeat: RequestAnswer = serde_json::from_value(repeat).unwrap();
     assert!(repeat.replayed && !answer.replayed, "{place}: {repeat:?}");
     assert_eq!(again, if status == 202 { 200 } else { status }, "{place}");
-    let first = Answer { replayed: true, status: repeat.status, ..answer.clone() };
+    let first = RequestAnswer { replayed: true, status: repeat.status, ..answer.clone() };
     assert_eq!(repeat, first, "{place}: a repeat is answered otherwise");
     match case.expected {
         Expected::Refused { .. } => assert!((400..500).contains(&status), "{place}: {status}"),
@@ -96,7 +96,7 @@ fn tell(case: &Case, seen: &Seen, told: &mut String) {
     let Case { number, name, expected, .. } = case;
     let Seen { answer, http } = seen;
     match (expected, answer.verdict) {
-        (Expected::Taken { why }, Verdict::Accepted) => {
+        (Expected::Taken { why }, IntakeDecision::Accepted) => {
             let _ = writeln!(told, "{number:>3}  {name:<52} {http}  taken: {why}");
         }
         _ => {

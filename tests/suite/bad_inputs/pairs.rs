@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tenantry::intake::Verdict;
+use tenantry::intake::IntakeDecision;
 
 use super::{
     case::{signup, with},
@@ -21,7 +21,7 @@ async fn the_brokers_message_id_says_nothing_about_the_request() {
         let body = signup(&format!("a38-{n}")).to_string();
         stage.deliver(body.as_bytes(), &json!({"MessageId": id})).await;
         let answer = stage.answer_to(body.as_bytes()).await.unwrap();
-        assert_eq!(answer.verdict, Verdict::Accepted, "38: MessageId {id}");
+        assert_eq!(answer.verdict, IntakeDecision::Accepted, "38: MessageId {id}");
     }
     // 39: the same MessageId with two bodies are two requests.
     let same = json!({"MessageId": "same"});
@@ -58,14 +58,17 @@ async fn another_body_under_a_requests_id_is_refused_once_for_each_body() {
         stage.deliver(&second, &json!({})).await;
     }
     let answer = stage.answer_to(&second).await.unwrap();
-    assert_eq!((answer.verdict, answer.code.as_deref()), (Verdict::Rejected, Some("request_conflict")));
+    assert_eq!(
+        (answer.verdict, answer.code.as_deref()),
+        (IntakeDecision::Rejected, Some("request_conflict"))
+    );
     let (status, _) = stage.submit(&second).await;
     assert_eq!(status, 409);
     let told = stage.events().await.split_off(before.events);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0]["type"], "io.tenantry.tenant.request.rejected.v1");
     let answer = stage.answer_to(first.to_string().as_bytes()).await.unwrap();
-    assert_eq!(answer.verdict, Verdict::Accepted, "the first one's answer stands");
+    assert_eq!(answer.verdict, IntakeDecision::Accepted, "the first one's answer stands");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Kind, Outputs},
-    steps::{self, Reply, Trace, Verdict, failure, operation},
+    steps::{self, Comparison, Reply, Trace, failure, operation},
     tenant::{Poll, PollStyle},
 };
 
@@ -26,8 +26,8 @@ fn judged(kind: Kind, body: &Value) -> (String, String) {
     let step = example.step().unwrap();
     let remains = steps::remains(kind, &step.target(), &example.told).unwrap();
     let wanted = match step.judge(&reply(200, body.clone())) {
-        Ok(Verdict::Matches(_)) => "matches".to_owned(),
-        Ok(Verdict::Foreign(owner)) => format!("foreign: {owner}"),
+        Ok(Comparison::Matches(_)) => "matches".to_owned(),
+        Ok(Comparison::Foreign(owner)) => format!("foreign: {owner}"),
         Ok(other) => format!("{other:?}").to_lowercase(),
         Err(failure) => failure.cause.code,
     };

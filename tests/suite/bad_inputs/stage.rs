@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
     host::{bind, serve},
-    intake::{Answer, Verdict},
+    intake::{IntakeDecision, RequestAnswer},
     local::world::{LocalSettings, LocalWorld},
     ports::Listed,
     reconciler::Progress,
@@ -174,7 +174,7 @@ impl Stage {
         (reply.status().as_u16(), reply.json().await.unwrap())
     }
 
-    pub(crate) async fn answer_to(&self, body: &[u8]) -> Option<Answer> {
+    pub(crate) async fn answer_to(&self, body: &[u8]) -> Option<RequestAnswer> {
         self.local.app.intake.answer_to(body).await.unwrap()
     }
 
@@ -215,22 +215,26 @@ impl Stage {
     }
 
     /// Whether a case came out as its row says, with everything that must and must not have followed.
-    pub(crate) async fn judge(&self, case: &Case, answer: &Answer, before: &Census, place: &str) {
+    pub(crate) async fn judge(&self, case: &Case, answer: &RequestAnswer, before: &Census, place: &str) {
         match case.expected {
             Expected::Refused { code, pointer } => {
                 let first = answer.faults.first().map(|fault| fault.pointer.as_str());
                 let seen = (answer.verdict, answer.code.as_deref(), first);
-                assert_eq!(seen, (Verdict::Rejected, Some(code), Some(pointer)), "{place}: {answer:?}");
+                assert_eq!(
+                    seen,
+                    (IntakeDecision::Rejected, Some(code), Some(pointer)),
+                    "{place}: {answer:?}"
+                );
                 self.nothing_came_of_it(case, answer, before, place).await;
             }
             Expected::Taken { .. } => {
-                assert_eq!(answer.verdict, Verdict::Accepted, "{place}: {answer:?}");
+                assert_eq!(answer.verdict, IntakeDecision::Accepted, "{place}: {answer:?}");
                 self.one_tenant_came_of_it(answer, before, place).await;
             }
         }
     }
 
-    async fn nothing_came_of_it(&self, case: &Case, answer: &Answer, before: &Census, place: &str) {
+    async fn nothing_came_of_it(&self, case: &Case, answer: &RequestAnswer, before: &Census, place: &str) {
         let after = self.census().await;
         assert_eq!(
             (after.objects, after.tenants),
@@ -267,7 +271,7 @@ impl Stage {
         }
     }
 
-    async fn one_tenant_came_of_it(&self, answer: &Answer, before: &Census, place: &str) {
+    async fn one_tenant_came_of_it(&self, answer: &RequestAnswer, before: &Census, place: &str) {
         let id = answer.tenant_id.clone().unwrap();
         let tenant = self.settled(&id).await;
         assert_eq!(tenant.status, Status::Active, "{place}");

@@ -3,9 +3,9 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use tenantry::cli::check;
-use tenantry_core::blueprint::{Blueprint, Finding, Severity};
+use tenantry_core::blueprint::{Blueprint, Diagnostic, Severity};
 
-fn findings(text: &str) -> Vec<Finding> {
+fn findings(text: &str) -> Vec<Diagnostic> {
     Blueprint::check(text).map_or_else(|findings| findings, |checked| checked.warnings)
 }
 
@@ -38,7 +38,7 @@ fn every_bad_blueprint_is_told_what_is_wrong_with_it() {
 #[test]
 fn ten_faults_are_told_at_once_with_line_and_column() {
     let text = include_str!("ten-faults.yaml");
-    let errors: Vec<Finding> =
+    let errors: Vec<Diagnostic> =
         findings(text).into_iter().filter(|finding| finding.severity == Severity::Error).collect();
     assert!(errors.len() >= 10, "{errors:#?}");
     assert!(errors.iter().all(|finding| finding.line > 1 && finding.column > 0));
@@ -113,7 +113,7 @@ fn the_blueprints_that_come_along_are_good() {
         let path = entry.unwrap().path();
         assert_eq!(findings(&fs::read_to_string(&path).unwrap()), [], "{}", path.display());
         let mut out = Vec::new();
-        let args = check::Args { file: path.clone(), json: false };
+        let args = check::CheckArgs { file: path.clone(), json: false };
         check::run(&args, &mut out).unwrap();
         let told = String::from_utf8(out).unwrap();
         assert!(told.contains(" is good: "), "{told}");
@@ -124,7 +124,7 @@ fn the_blueprints_that_come_along_are_good() {
 fn the_command_ends_with_zero_one_or_two() {
     let run = |file: &str, json| {
         let mut out = Vec::new();
-        let args = check::Args { file: Path::new(env!("CARGO_MANIFEST_DIR")).join(file), json };
+        let args = check::CheckArgs { file: Path::new(env!("CARGO_MANIFEST_DIR")).join(file), json };
         let code = check::run(&args, &mut out).unwrap();
         (format!("{code:?}"), String::from_utf8(out).unwrap())
     };

@@ -18,7 +18,7 @@ use tenantry::ports::{
 };
 use tenantry_core::{
     ids::TenantId,
-    isolation::Target,
+    isolation::ProbeTarget,
     steps::{Failure, Reply, Request},
     tenant::{CloudEvent, HistoryRow, Tenant},
 };
@@ -243,11 +243,19 @@ impl Prober for Watched<dyn Prober> {
         self.inner.place()
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
+    fn token<'a>(
+        &'a self,
+        of: &'a ProbeTarget,
+        is_for: TokenFor,
+    ) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(at_once(self.inner.token(of, is_for)))
     }
 
-    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+    fn call<'a>(
+        &'a self,
+        target: &'a ProbeTarget,
+        with: &'a Credential,
+    ) -> BoxFuture<'a, Result<Scored, String>> {
         Box::pin(at_once(self.inner.call(target, with)))
     }
 }

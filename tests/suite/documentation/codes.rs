@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use tenantry_core::tenant::{Action, Verdict};
+use tenantry_core::tenant::{Action, IsolationVerdict};
 
 use super::pages::{files, read, root};
 
@@ -107,7 +107,8 @@ fn event_types() -> BTreeSet<String> {
         Action::Reconcile,
     ]
     .map(Action::noun);
-    let verdicts = [Verdict::Verified, Verdict::Violated, Verdict::Inconclusive].map(Verdict::word);
+    let verdicts = [IsolationVerdict::Verified, IsolationVerdict::Violated, IsolationVerdict::Inconclusive]
+        .map(IsolationVerdict::word);
     let mut types = BTreeSet::new();
     for file in
         [root().join("src"), root().join("crates/core/src")].iter().flat_map(|folder| files(folder, "rs"))

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
-    intake::Verdict,
+    intake::IntakeDecision,
     local::access,
     ports::{Wire, World},
     reconciler::{Progress, Reconciler, Settings},
@@ -16,7 +16,7 @@ use tenantry::{
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
-    drift::{DriftClass, Item, Report},
+    drift::{DriftClass, DriftReport, Item},
     ids::TenantId,
     permissions::{Permissions, derive},
     steps::{Failure, Reply, Request},
@@ -52,7 +52,7 @@ impl Rig {
         let intake = Lab::intake(&rig.lab.world, &blueprint);
         for sample in samples {
             let answer = intake.take_in(signup(sample).to_string().as_bytes()).await.unwrap();
-            assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+            assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
             rig.reconcile(sample).await;
             assert_eq!(rig.tenant(sample).await.status.word(), "active");
         }
@@ -91,12 +91,12 @@ impl Rig {
     }
 
     /// What a person gets who asks about a tenant.
-    pub(crate) async fn scan(&self, tenant: &str) -> Report {
+    pub(crate) async fn scan(&self, tenant: &str) -> DriftReport {
         self.scanner().scan(&self.tenant(tenant).await).await.unwrap()
     }
 
     /// One tick of the timer with all that follows; the reports on those of whom something was recorded. An hour passes.
-    pub(crate) async fn tick(&self) -> Vec<Report> {
+    pub(crate) async fn tick(&self) -> Vec<DriftReport> {
         let (reports, told) = self.scanner().run(100).await.unwrap();
         for tenant in &told {
             self.reconcile(tenant.as_str()).await;

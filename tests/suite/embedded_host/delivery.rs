@@ -11,7 +11,7 @@ use axum::{Json, http::StatusCode, response::IntoResponse as _};
 use azure_sim::queue::NewMessage;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenantry::local::host::{Clock, Fault, HostFaults};
+use tenantry::local::host::{HostClock, HostFaults, InjectedFault};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::stage::{Call, done, refused, stage, world, world_with};
@@ -181,7 +181,7 @@ async fn a_lock_is_renewed_while_its_invocation_runs() {
     // Virtual time: the runtime moves it on whenever nothing else is to be done.
     let world = world();
     let start = Instant::now();
-    let clock: Clock = Arc::new(move || Timestamp::UNIX_EPOCH + start.elapsed());
+    let clock: HostClock = Arc::new(move || Timestamp::UNIX_EPOCH + start.elapsed());
     let message = NewMessage { session_id: Some("s".to_owned()), ..NewMessage::default() };
     world.queue.send("tenant-requests", message, clock()).await.unwrap();
     let (ended, end) = oneshot::channel::<()>();
@@ -208,8 +208,8 @@ async fn a_lock_is_renewed_while_its_invocation_runs() {
 async fn faults_deliver_twice_or_fail_after_success() {
     let mut world = world();
     world.settings.faults = HostFaults::new(|attempt| match (attempt.sequence, attempt.delivery_count) {
-        (1, 1) => Some(Fault::DuplicateDelivery),
-        (2, 1) => Some(Fault::OutputFailure),
+        (1, 1) => Some(InjectedFault::DuplicateDelivery),
+        (2, 1) => Some(InjectedFault::OutputFailure),
         _ => None,
     });
     let stage = stage(|_| async { done() });

@@ -11,7 +11,7 @@ use axum::{Router, extract::Request, http::Method, response::IntoResponse as _};
 use futures_util::future::BoxFuture;
 use tenantry::{
     host::{Answer, Functions, Invocation, Trigger, bind, serve},
-    local::host::{EmbeddedHost, Fault, Handler, HostError, HostFaults, ProcessHandler},
+    local::host::{EmbeddedHost, Handler, HostError, HostFaults, InjectedFault, ProcessHandler},
 };
 use tokio::{net::TcpListener, sync::watch};
 
@@ -43,7 +43,7 @@ async fn a_killed_handler_fails_everything_in_flight() {
     let mut world = world();
     world.settings.faults = HostFaults::new(|attempt| {
         let hit = attempt.sequence == 2 && attempt.delivery_count == 1;
-        hit.then_some(Fault::KillHandler { after: Duration::from_millis(50) })
+        hit.then_some(InjectedFault::KillHandler { after: Duration::from_millis(50) })
     });
     let stage =
         stage(|call: Call| async move { if call.delivery() == "1" { pending().await } else { done() } });
@@ -63,7 +63,7 @@ async fn a_host_that_stops_in_the_middle_settles_nothing() {
     let (begun, mut begins) = watch::channel(false);
     world.settings.faults = HostFaults::new(move |_| {
         begun.send_replace(true);
-        Some(Fault::StopHost { after: Duration::from_millis(50) })
+        Some(InjectedFault::StopHost { after: Duration::from_millis(50) })
     });
     let stage = stage(|_| async { pending().await });
     let host = world.start(stage.handler()).await;
@@ -173,7 +173,7 @@ impl Drop for AtEnd {
 async fn a_kill_ends_the_functions_of_an_in_process_handler() {
     let mut world = world();
     world.settings.faults =
-        HostFaults::new(|_| Some(Fault::KillHandler { after: Duration::from_millis(50) }));
+        HostFaults::new(|_| Some(InjectedFault::KillHandler { after: Duration::from_millis(50) }));
     let ended = watch::Sender::new(0);
     let mut seen = ended.subscribe();
     let functions = Arc::new(Stuck(ended));

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenantry::local::host::{AppFiles, Clock, EmbeddedHost, Handler, HostSettings};
+use tenantry::local::host::{AppFiles, EmbeddedHost, Handler, HostClock, HostSettings};
 use tokio::{net::TcpListener, sync::watch};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -140,7 +140,7 @@ impl World {
         self.start_at(handler, Arc::new(now)).await
     }
 
-    pub(crate) async fn start_at(&self, handler: Handler, clock: Clock) -> EmbeddedHost {
+    pub(crate) async fn start_at(&self, handler: Handler, clock: HostClock) -> EmbeddedHost {
         EmbeddedHost::start(self.settings.clone(), handler, self.queue.clone(), clock).await.unwrap()
     }
 

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{Desired, Kind, Outputs, Plan, PlannedStep},
-    engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
+    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, removal, wish},
     ids::StepName,
-    steps::{Trace, Verdict},
+    steps::{Comparison, Trace},
     tenant::{Cause, Consent, FailureClass, Ground, Removal, StepState, Tenant},
 };
 
@@ -133,15 +133,19 @@ impl World {
             Cause::ours(FailureClass::Permanent, "provisioning-failed", "the resource is in state Failed");
         let doomed = self.tenant.steps()[name].is_doomed();
         match (act, doomed, shown) {
-            (Act::Look, false, Shown::Nothing) => vec![Event::Seen(Seen::Wanted(Verdict::Absent, None))],
+            (Act::Look, false, Shown::Nothing) => {
+                vec![Event::Observed(Observation::Wanted(Comparison::Absent, None))]
+            }
             (Act::Look, false, Shown::Failed) => {
-                vec![Event::Seen(Seen::Wanted(Verdict::Broken(failed), None))]
+                vec![Event::Observed(Observation::Wanted(Comparison::Broken(failed), None))]
             }
             (Act::Look, false, Shown::Fine) => {
-                vec![Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))]
+                vec![Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))]
             }
-            (Act::Look, true, Shown::Nothing) => vec![Event::Seen(Seen::Unwanted(Trace::Nothing))],
-            (Act::Look, true, _) => vec![Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new())))],
+            (Act::Look, true, Shown::Nothing) => vec![Event::Observed(Observation::Unwanted(Trace::Nothing))],
+            (Act::Look, true, _) => {
+                vec![Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new())))]
+            }
             (Act::Write, ..) => {
                 let made = if self.cursed.contains(name) { Shown::Failed } else { Shown::Fine };
                 self.there.insert(name.clone(), made);
@@ -388,8 +392,10 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
                 let is_part = ["deployment", "traffic"].contains(&name.as_str());
                 let there = !(deleted.contains(&name) || (whole && is_part));
                 let events = match act {
-                    Act::Look if there => vec![Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new())))],
-                    Act::Look => vec![Event::Seen(Seen::Unwanted(Trace::Nothing))],
+                    Act::Look if there => {
+                        vec![Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new())))]
+                    }
+                    Act::Look => vec![Event::Observed(Observation::Unwanted(Trace::Nothing))],
                     // Neither the traffic nor the deployment lets itself be removed.
                     Act::Erase if is_part => {
                         let refusal = Cause::ours(class, "BadRequest", "the workspace is in Failed state");

@@ -28,9 +28,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::Outputs,
-    engine::{self, Act, Decision, Event, Outcome, Policy, Seen, Sight, removal, wish},
+    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, removal, wish},
     ids::StepName,
-    steps::{Failure, Trace, Verdict},
+    steps::{Comparison, Failure, Trace},
     tenant::{
         Action, Cause, Consent, FailureClass, Poll, PollStyle, Proof, Proven, StepState, Story, Tenant,
     },
@@ -131,8 +131,10 @@ impl Stage {
             ["done", step] => self.apply(step, Event::Written),
             ["erase", step] => self.apply(step, Event::Began { target: None }),
             ["write", step] => self.apply(step, Event::Began { target: Some(json!({"id": step})) }),
-            ["look", step, shown] => self.apply(step, Event::Seen(Seen::Wanted(verdict(shown), None))),
-            ["find", step, shown] => self.apply(step, Event::Seen(Seen::Unwanted(trace(shown)))),
+            ["look", step, shown] => {
+                self.apply(step, Event::Observed(Observation::Wanted(verdict(shown), None)))
+            }
+            ["find", step, shown] => self.apply(step, Event::Observed(Observation::Unwanted(trace(shown)))),
             ["running", step, rest @ ..] => {
                 let limit = named(rest, "limit").map(|limit| limit.try_into().unwrap());
                 let operation = rest.contains(&"url").then(|| Poll {
@@ -159,7 +161,7 @@ impl Stage {
 
     /// A proof of isolation that failed.
     fn prove_violated(&mut self, step: &str, retry_after: Option<Duration>) {
-        let verdict = tenantry_core::tenant::Verdict::Violated;
+        let verdict = tenantry_core::tenant::IsolationVerdict::Violated;
         let (reasons, digest) = (vec!["as the script says".into()], "sha256:0".to_owned());
         let proof = Proof { verdict, reasons, digest, at: self.now };
         self.apply(step, Event::Proved(Box::new(Proven { proof, told: json!({}), retry_after })));
@@ -218,10 +220,16 @@ impl Stage {
                 let doomed = self.tenant().steps()[&name].is_doomed();
                 let there = self.there.contains(&name);
                 let events = match (act, doomed) {
-                    (Act::Look, false) if there => vec![Event::Seen(Seen::Wanted(verdict("matches"), None))],
-                    (Act::Look, false) => vec![Event::Seen(Seen::Wanted(Verdict::Absent, None))],
-                    (Act::Look, true) if there => vec![Event::Seen(Seen::Unwanted(trace("present")))],
-                    (Act::Look, true) => vec![Event::Seen(Seen::Unwanted(Trace::Nothing))],
+                    (Act::Look, false) if there => {
+                        vec![Event::Observed(Observation::Wanted(verdict("matches"), None))]
+                    }
+                    (Act::Look, false) => {
+                        vec![Event::Observed(Observation::Wanted(Comparison::Absent, None))]
+                    }
+                    (Act::Look, true) if there => {
+                        vec![Event::Observed(Observation::Unwanted(trace("present")))]
+                    }
+                    (Act::Look, true) => vec![Event::Observed(Observation::Unwanted(Trace::Nothing))],
                     (Act::Write, _) => {
                         self.there.insert(name.clone());
                         vec![Event::Began { target: Some(json!({})) }, Event::Written]
@@ -369,15 +377,15 @@ fn named(words: &[&str], name: &str) -> Option<Duration> {
     Some(duration(words[at + 1]))
 }
 
-fn verdict(word: &str) -> Verdict {
+fn verdict(word: &str) -> Comparison {
     match word {
-        "absent" => Verdict::Absent,
-        "matches" => Verdict::Matches(Outputs::from([("id".to_owned(), json!("1"))])),
-        "differs" => Verdict::Differs(vec!["/body/value".into()]),
-        "settling" => Verdict::Settling,
-        "foreign" => Verdict::Foreign("tenant fabrikam".into()),
-        "lingering" => Verdict::Lingering("object-1".into()),
-        "broken" => Verdict::Broken(Cause::ours(
+        "absent" => Comparison::Absent,
+        "matches" => Comparison::Matches(Outputs::from([("id".to_owned(), json!("1"))])),
+        "differs" => Comparison::Differs(vec!["/body/value".into()]),
+        "settling" => Comparison::Settling,
+        "foreign" => Comparison::Foreign("tenant fabrikam".into()),
+        "lingering" => Comparison::Lingering("object-1".into()),
+        "broken" => Comparison::Broken(Cause::ours(
             FailureClass::Permanent,
             "provisioning-failed",
             "the resource is in state Failed",

@@ -36,7 +36,7 @@ async fn answers_have_the_shapes_that_the_host_understands() {
 fn http_answers_equal_the_payloads_and_never_the_bad_ones() {
     let folder = payloads();
     let read = |name: &str| serde_json::from_str::<Value>(&payload(&folder, name)).unwrap();
-    let kind = Kind::Http { binding: "req", output: "res" };
+    let kind = FunctionTrigger::Http { binding: "req", output: "res" };
     for name in ["response-http-202.json", "response-http-404.json"] {
         let wanted = read(name);
         let response = &wanted["Outputs"]["res"];

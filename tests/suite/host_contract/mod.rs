@@ -15,7 +15,7 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use tenantry::host::{
     Answer, Functions, Invocation, Message, Timer, Trigger, bind,
-    functions::{Function, Kind},
+    functions::{Function, FunctionTrigger},
     serve,
 };
 use tokio::{

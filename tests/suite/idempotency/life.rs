@@ -9,7 +9,7 @@ use std::{
 use azure_sim::Speed;
 use serde_json::{Value, json};
 use tenantry::{
-    intake::Verdict,
+    intake::IntakeDecision,
     ports::{StoreError, World},
     reconciler::{Progress, Reconciler, Settings},
 };
@@ -122,7 +122,7 @@ impl Life {
             let taken = self.gremlin.mortal(intake.take_in(body.to_string().as_bytes())).await;
             // What could not be saved is given back to the queue.
             if let Some(Ok(answer)) = taken {
-                assert_eq!(answer.verdict, Verdict::Accepted, "{}: {answer:?}", self.told);
+                assert_eq!(answer.verdict, IntakeDecision::Accepted, "{}: {answer:?}", self.told);
                 return answer.tenant_id.unwrap();
             }
             self.mourn();

@@ -89,7 +89,7 @@ pub(crate) fn queries(infra: &Infra) -> Vec<String> {
             wrong.extend(fields.difference(has).map(|field| format!("{place}: {said:?} has no {field}")));
         }
     }
-    let verdict = tenantry_core::tenant::Verdict::Violated.word();
+    let verdict = tenantry_core::tenant::IsolationVerdict::Violated.word();
     let rule = all(infra).into_iter().find(|(place, _)| place == "isolation-violated");
     if rule.is_none_or(|(_, query)| !query.contains(&format!("tostring(line.verdict) == '{verdict}'"))) {
         wrong.push(format!("isolation-violated does not ask for {verdict}"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use azure_sim::local_stamp;
-use tenantry::cli::permissions::{Args, Format, run};
+use tenantry::cli::permissions::{Format, PermissionsArgs, run};
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     permissions::data_plane::ROLES,
@@ -126,8 +126,14 @@ pub(crate) fn identities(infra: &Infra) -> Vec<String> {
 pub(crate) fn permissions(infra: &Infra) -> Vec<String> {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let blueprints = vec![blueprint.name().to_owned()];
-    let args =
-        Args { blueprints, format: Format::Bicep, tier: Vec::new(), stamp: None, url: None, held: false };
+    let args = PermissionsArgs {
+        blueprints,
+        format: Format::Bicep,
+        tier: Vec::new(),
+        stamp: None,
+        url: None,
+        held: false,
+    };
     let mut printed = Vec::new();
     run(&args, &[blueprint], &[local_stamp()], &mut printed).unwrap();
     let (printed, kept) = (String::from_utf8(printed).unwrap(), &infra.texts["modules/permissions.bicep"]);

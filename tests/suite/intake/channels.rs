@@ -1,7 +1,7 @@
 //! A tenant is changed by the channel that signed it up, and by operators.
 
 use serde_json::{Value, json};
-use tenantry::intake::{Answer, Verdict};
+use tenantry::intake::{IntakeDecision, RequestAnswer};
 use tenantry_core::tenant::{Channel, Goal, Tenant};
 
 use super::{live, refused, request, signup};
@@ -13,7 +13,7 @@ fn topic(id: &str) -> Channel {
     Channel::Topic(id.to_lowercase())
 }
 
-async fn take_in(stage: &Stage, channel: &Channel, message: &Value) -> Answer {
+async fn take_in(stage: &Stage, channel: &Channel, message: &Value) -> RequestAnswer {
     stage.local.app.intake.take_in_from(channel, message.to_string().as_bytes()).await.unwrap()
 }
 
@@ -35,7 +35,7 @@ fn requests(mark: &str) -> Vec<Value> {
 async fn signed_up(channel: &Channel) -> (Stage, Tenant) {
     let stage = Stage::suspendable().await;
     let answer = take_in(&stage, channel, &signup("first", LIVE)).await;
-    assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+    assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
     stage.settled(&LIVE.parse().unwrap()).await;
     let tenant = live(&stage).await;
     assert_eq!(&tenant.channel, channel);
@@ -71,7 +71,7 @@ async fn strangers_are_refused_whatever_they_ask_and_learn_nothing() {
                     let told = json!(answer).to_string();
                     assert!(!told.contains("active") && !told.contains("version"), "{told}");
                     let again = take_in(&stage, stranger, &message).await;
-                    assert_eq!(again, Answer { replayed: true, ..answer });
+                    assert_eq!(again, RequestAnswer { replayed: true, ..answer });
                 }
             }
         }
@@ -85,7 +85,7 @@ async fn its_own_channel_and_operators_may_change_it() {
         let (stage, _) = signed_up(&owner).await;
         let name = json!({"displayName": "New Name"});
         let answer = take_in(&stage, &owner, &request("update", "own", LIVE, name)).await;
-        assert_eq!(answer.verdict, Verdict::Accepted, "{owner}");
+        assert_eq!(answer.verdict, IntakeDecision::Accepted, "{owner}");
         let (status, body) =
             stage.submit(request("deprovision", "op", LIVE, json!({})).to_string().as_bytes()).await;
         assert_eq!(status, 202, "{body}");
@@ -98,7 +98,7 @@ async fn its_own_channel_and_operators_may_change_it() {
 async fn the_queue_may_change_what_an_operator_has_signed_up() {
     let (stage, _) = signed_up(&Channel::Operator).await;
     let answer = take_in(&stage, &Channel::Queue, &request("update", "q", LIVE, json!({}))).await;
-    assert_eq!(answer.verdict, Verdict::Accepted);
+    assert_eq!(answer.verdict, IntakeDecision::Accepted);
 }
 
 /// Neither does one publisher's id answer another's request, nor can it be used up by one.
@@ -108,29 +108,29 @@ async fn publishers_have_request_ids_of_their_own() {
     let mut message = signup("order-1", LIVE);
     message["external"] = json!({"system": "shop", "operationId": "1"});
     let first = take_in(&stage, &topic(TOPIC), &message).await;
-    assert_eq!(first.verdict, Verdict::Accepted);
+    assert_eq!(first.verdict, IntakeDecision::Accepted);
     // The same bytes of somebody else are his own request about another's tenant.
     let stranger = Channel::Source(SOURCE.into());
     refused(&take_in(&stage, &stranger, &message).await, "not_your_tenant", "/tenantId");
     // And the same ids for another tenant are another order.
     message["tenantId"] = "other".into();
     let other = take_in(&stage, &topic(OTHER), &message).await;
-    assert_eq!((other.verdict, other.replayed), (Verdict::Accepted, false), "{other:?}");
+    assert_eq!((other.verdict, other.replayed), (IntakeDecision::Accepted, false), "{other:?}");
     assert_ne!(other.operation_id, first.operation_id);
     // Without a tenant's id each gets one of his own.
     let mut nameless = crate::bad_inputs::case::signup("order-2");
     let [one, two] = [topic(TOPIC), topic(OTHER)];
     let (one, two) = (take_in(&stage, &one, &nameless).await, take_in(&stage, &two, &nameless).await);
     assert!(
-        one.verdict == Verdict::Accepted
-            && two.verdict == Verdict::Accepted
+        one.verdict == IntakeDecision::Accepted
+            && two.verdict == IntakeDecision::Accepted
             && one.tenant_id != two.tenant_id
     );
     // A tenant does not mistake an operator's request for the publisher's of the same id.
     nameless["requestId"] = "order-1".into();
     let update = request("update", "order-1", LIVE, json!({"displayName": "By an operator"}));
     let answer = take_in(&stage, &Channel::Operator, &update).await;
-    assert_eq!((answer.verdict, answer.replayed), (Verdict::Accepted, false), "{answer:?}");
+    assert_eq!((answer.verdict, answer.replayed), (IntakeDecision::Accepted, false), "{answer:?}");
 }
 
 /// The queue and HTTP know each other's requests, but an operator's request about a publisher's tenant is not the queue's to
@@ -140,7 +140,7 @@ async fn an_operators_answer_about_a_publishers_tenant_is_not_repeated_to_the_qu
     let (stage, _) = signed_up(&topic(TOPIC)).await;
     let suspend = request("suspend", "op-1", LIVE, json!({"reason": "abuse"}));
     let first = take_in(&stage, &Channel::Operator, &suspend).await;
-    assert_eq!(first.verdict, Verdict::Accepted);
+    assert_eq!(first.verdict, IntakeDecision::Accepted);
     let again = take_in(&stage, &Channel::Operator, &suspend).await;
     assert!(again.replayed && again.status.is_some(), "{again:?}");
     for _ in 0..2 {
@@ -155,11 +155,11 @@ async fn an_operators_answer_about_a_publishers_tenant_is_not_repeated_to_the_qu
 async fn a_removed_tenants_id_stays_with_its_channel() {
     let (stage, _) = signed_up(&topic(TOPIC)).await;
     let removal = request("deprovision", "end", LIVE, json!({}));
-    assert_eq!(take_in(&stage, &topic(TOPIC), &removal).await.verdict, Verdict::Accepted);
+    assert_eq!(take_in(&stage, &topic(TOPIC), &removal).await.verdict, IntakeDecision::Accepted);
     stage.settled(&LIVE.parse().unwrap()).await;
     refused(&take_in(&stage, &topic(OTHER), &signup("new", LIVE)).await, "not_your_tenant", "/tenantId");
     let back = take_in(&stage, &topic(TOPIC), &signup("back", LIVE)).await;
-    assert_eq!(back.verdict, Verdict::Accepted, "{back:?}");
+    assert_eq!(back.verdict, IntakeDecision::Accepted, "{back:?}");
 }
 
 /// The same through the webhook, as Event Grid posts it.

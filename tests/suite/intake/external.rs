@@ -6,7 +6,7 @@ use azure_sim::Speed;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tenantry::{
-    intake::{Answer, Intake, Verdict},
+    intake::{Intake, IntakeDecision, RequestAnswer},
     ports::{Listed, StoreError, World},
 };
 use tenantry_core::{
@@ -24,8 +24,8 @@ fn bought(mut request: Value, operation: &str) -> Value {
 }
 
 #[track_caller]
-fn repeats(again: &Answer, first: &Answer) {
-    assert!(again.replayed && again.verdict == Verdict::Accepted, "{again:?}");
+fn repeats(again: &RequestAnswer, first: &RequestAnswer) {
+    assert!(again.replayed && again.verdict == IntakeDecision::Accepted, "{again:?}");
     assert_eq!((&again.operation_id, &again.tenant_id), (&first.operation_id, &first.tenant_id));
 }
 
@@ -35,9 +35,9 @@ async fn the_same_content_under_another_request_is_a_repeat_in_its_own_name() {
     // A dry run takes nothing on, so it binds nothing.
     let mut rehearsal = bought(signup("rehearsal", "other"), "op-1");
     rehearsal["dryRun"] = true.into();
-    assert_eq!(take_in(&stage, &rehearsal).await.verdict, Verdict::Planned);
+    assert_eq!(take_in(&stage, &rehearsal).await.verdict, IntakeDecision::Planned);
     let first = take_in(&stage, &bought(signup("buy-1", LIVE), "op-1")).await;
-    assert_eq!((first.verdict, first.replayed), (Verdict::Accepted, false));
+    assert_eq!((first.verdict, first.replayed), (IntakeDecision::Accepted, false));
     let again = take_in(&stage, &bought(signup("buy-2", LIVE), "op-1")).await;
     repeats(&again, &first);
     assert_eq!((again.request_id.as_deref(), again.status), (Some("buy-2"), Some(Status::Requested)));
@@ -49,7 +49,7 @@ async fn the_same_content_under_another_request_is_a_repeat_in_its_own_name() {
     // Another system's operation of that id is another one.
     let mut elsewhere = bought(signup("buy-4", "elsewhere"), "op-1");
     elsewhere["external"]["system"] = "crm".into();
-    assert_eq!(take_in(&stage, &elsewhere).await.verdict, Verdict::Accepted);
+    assert_eq!(take_in(&stage, &elsewhere).await.verdict, IntakeDecision::Accepted);
     stage.settled(&LIVE.parse().unwrap()).await;
     let events = stage.events().await;
     let of_live: Vec<&Value> = events.iter().filter(|event| event["tenantid"] == LIVE).collect();
@@ -69,7 +69,7 @@ async fn another_tenant_action_or_content_is_a_conflict_that_tells_nothing_of_th
     let suspend =
         |id: &str, tenant: &str, reason: &str| request("suspend", id, tenant, json!({"reason": reason}));
     let first = take_in(&stage, &bought(suspend("s-1", LIVE, "billing"), "op-1")).await;
-    assert_eq!(first.verdict, Verdict::Accepted);
+    assert_eq!(first.verdict, IntakeDecision::Accepted);
     let others = [
         suspend("s-2", "victim", "billing"),
         suspend("s-3", LIVE, "abuse"),
@@ -87,7 +87,10 @@ async fn another_tenant_action_or_content_is_a_conflict_that_tells_nothing_of_th
     assert_eq!((victim.spec.suspended, victim.requests.len()), (None, 1));
     // The tenant's own answer, in its own name.
     let own = take_in(&stage, &bought(suspend("s-6", "victim", "billing"), "op-2")).await;
-    assert_eq!((own.verdict, own.replayed, own.tenant_id), (Verdict::Accepted, false, Some(victim.id)));
+    assert_eq!(
+        (own.verdict, own.replayed, own.tenant_id),
+        (IntakeDecision::Accepted, false, Some(victim.id))
+    );
     let (status, _) =
         stage.submit(bought(suspend("s-7", "victim", "abuse"), "op-2").to_string().as_bytes()).await;
     assert_eq!(status, 409);
@@ -101,10 +104,10 @@ async fn a_refusal_does_not_use_an_operation_up() {
     refused(&take_in(&stage, &wrong).await, "unknown-tier", "/spec/tier");
     let right = bought(signup("buy-2", LIVE), "op-1");
     let taken = take_in(&stage, &right).await;
-    assert_eq!((taken.verdict, taken.replayed), (Verdict::Accepted, false), "{taken:?}");
+    assert_eq!((taken.verdict, taken.replayed), (IntakeDecision::Accepted, false), "{taken:?}");
     // The refused one stays refused, under its own id.
     let again = take_in(&stage, &wrong).await;
-    assert_eq!((again.verdict, again.replayed), (Verdict::Rejected, true));
+    assert_eq!((again.verdict, again.replayed), (IntakeDecision::Rejected, true));
 }
 
 /// Without a tenant's id the operation is what it is derived from, so that the same purchase is the same tenant.
@@ -119,7 +122,7 @@ async fn a_purchase_without_a_tenants_id_is_one_tenant_however_often_it_is_told(
     }))
     .await;
     let first = answers.iter().find(|answer| !answer.replayed).unwrap();
-    assert!(answers.iter().all(|answer| answer.verdict == Verdict::Accepted), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.verdict == IntakeDecision::Accepted), "{answers:?}");
     assert!(answers.iter().all(|answer| answer.operation_id == first.operation_id), "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     assert_eq!(stage.census().await.tenants.len(), 1);
@@ -136,8 +139,10 @@ async fn of_two_contents_at_once_one_is_taken() {
         async move { take_in(stage, &bought(update, "op-1")).await }
     }))
     .await;
-    let fresh: Vec<&Answer> =
-        answers.iter().filter(|answer| answer.verdict == Verdict::Accepted && !answer.replayed).collect();
+    let fresh: Vec<&RequestAnswer> = answers
+        .iter()
+        .filter(|answer| answer.verdict == IntakeDecision::Accepted && !answer.replayed)
+        .collect();
     assert_eq!(fresh.len(), 1, "{answers:?}");
     for answer in &answers {
         let conflict = answer.code.as_deref() == Some("external_conflict");
@@ -152,7 +157,7 @@ fn frail(lab: &Lab, moody: Arc<Wrapped<Moody>>) -> Intake {
     Lab::intake(&world, &Blueprint::check(DEFAULT).unwrap().blueprint)
 }
 
-async fn told(intake: &Intake, message: &Value) -> Result<Answer, StoreError> {
+async fn told(intake: &Intake, message: &Value) -> Result<RequestAnswer, StoreError> {
     intake.take_in(message.to_string().as_bytes()).await
 }
 
@@ -178,10 +183,10 @@ async fn a_crash_between_any_two_saves_neither_doubles_nor_blocks_an_operation()
         broke_off += usize::from(refusal.is_err()) + usize::from(first.is_err());
         let sound = Lab::intake(&lab.world, &Blueprint::check(DEFAULT).unwrap().blueprint);
         let second = told(&sound, &named("buy-2")).await.unwrap();
-        assert_eq!(second.verdict, Verdict::Accepted, "at {fails_at}: {second:?}");
+        assert_eq!(second.verdict, IntakeDecision::Accepted, "at {fails_at}: {second:?}");
         let first = told(&sound, &named("buy-1")).await.unwrap();
         assert_eq!(first.operation_id, second.operation_id, "at {fails_at}");
-        assert_eq!(told(&sound, &wrong).await.unwrap().verdict, Verdict::Rejected, "at {fails_at}");
+        assert_eq!(told(&sound, &wrong).await.unwrap().verdict, IntakeDecision::Rejected, "at {fails_at}");
         let (tenants, _) = Listed::sorted_out(lab.world.store.list(None, 10).await.unwrap());
         let [tenant] = tenants.as_slice() else { panic!("at {fails_at}: {} tenants", tenants.len()) };
         assert_eq!((tenant.operations.len(), tenant.incarnation), (1, 1), "at {fails_at}");

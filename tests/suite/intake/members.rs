@@ -1,7 +1,7 @@
 //! Members that no request has are refused, and every member that a request has is judged.
 
 use serde_json::{Value, json};
-use tenantry::intake::{Fault, RequestDocument, Verdict};
+use tenantry::intake::{Fault, IntakeDecision, RequestDocument};
 use tenantry_core::tenant::Action;
 
 use super::{live, refused, request, signup, take_in};
@@ -97,7 +97,7 @@ async fn every_member_of_the_schema_is_read() {
             let mut message = request(action, &format!("{action}-{tried}"), LIVE, json!({}));
             put(&mut message, &at, json!([[7]]));
             let answer = take_in(&stage, &message).await;
-            assert_eq!(answer.verdict, Verdict::Rejected, "{action} {at}");
+            assert_eq!(answer.verdict, IntakeDecision::Rejected, "{action} {at}");
             let judged = answer.faults.iter().any(|fault| {
                 fault.pointer.starts_with(&at)
                     && !["missing", "unknown_member"].contains(&fault.code.as_str())
@@ -119,7 +119,7 @@ async fn no_action_has_a_spec_that_takes_anything() {
     for action in Action::ALL.map(Action::as_str) {
         let message = request(action, &format!("{action}-odd"), LIVE, json!({"dryrun": true}));
         let answer = take_in(&stage, &message).await;
-        assert_eq!(answer.verdict, Verdict::Rejected, "{action}");
+        assert_eq!(answer.verdict, IntakeDecision::Rejected, "{action}");
         let told = |fault: &Fault| {
             (fault.code.as_str(), fault.pointer.as_str()) == ("unknown_member", "/spec/dryrun")
         };
@@ -145,7 +145,7 @@ async fn every_other_spelling_of_a_member_is_refused() {
             message.as_object_mut().unwrap().remove(name);
             message[&spelling] = json!({});
             let answer = take_in(&stage, &message).await;
-            assert_eq!(answer.verdict, Verdict::Rejected, "{spelling:?}");
+            assert_eq!(answer.verdict, IntakeDecision::Rejected, "{spelling:?}");
             assert!(answer.faults.iter().any(|fault| fault.code == "unknown_member"), "{answer:?}");
         }
     }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tenantry::intake::{Answer, Verdict};
+use tenantry::intake::{IntakeDecision, RequestAnswer};
 use tenantry_core::tenant::{Status, Tenant};
 
 use crate::bad_inputs::{
@@ -20,7 +20,7 @@ use crate::bad_inputs::{
     stage::{LIVE, Stage},
 };
 
-async fn take_in(stage: &Stage, request: &Value) -> Answer {
+async fn take_in(stage: &Stage, request: &Value) -> RequestAnswer {
     stage.local.app.intake.take_in(request.to_string().as_bytes()).await.unwrap()
 }
 
@@ -43,9 +43,9 @@ async fn live(stage: &Stage) -> Tenant {
 }
 
 #[track_caller]
-fn refused(answer: &Answer, code: &str, pointer: &str) {
+fn refused(answer: &RequestAnswer, code: &str, pointer: &str) {
     let seen = (answer.verdict, answer.code.as_deref(), answer.faults[0].pointer.as_str());
-    assert_eq!(seen, (Verdict::Rejected, Some(code), pointer), "{answer:?}");
+    assert_eq!(seen, (IntakeDecision::Rejected, Some(code), pointer), "{answer:?}");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn all_faults_are_told_at_once() {
         ("a removal", &deprovision),
     ] {
         let answer = take_in(&stage, message).await;
-        assert_eq!((answer.verdict, answer.code.as_deref()), (Verdict::Rejected, Some("invalid")));
+        assert_eq!((answer.verdict, answer.code.as_deref()), (IntakeDecision::Rejected, Some("invalid")));
         let _ = writeln!(told, "{name}");
         for fault in &answer.faults {
             let _ = writeln!(told, "  {:<34} {:<16} {}", fault.pointer, fault.code, fault.message);
@@ -91,9 +91,9 @@ async fn an_event_and_its_bare_data_are_the_same_request() {
     let stage = Stage::open().await;
     let bare = signup("same", "contoso");
     let first = take_in(&stage, &bare).await;
-    assert_eq!(first.verdict, Verdict::Accepted);
+    assert_eq!(first.verdict, IntakeDecision::Accepted);
     let again = take_in(&stage, &event(&bare)).await;
-    assert_eq!(again, Answer { replayed: true, status: Some(Status::Requested), ..first });
+    assert_eq!(again, RequestAnswer { replayed: true, status: Some(Status::Requested), ..first });
 }
 
 #[tokio::test]
@@ -141,12 +141,15 @@ async fn a_request_is_answered_from_the_record_even_when_the_tenant_has_forgotte
     stage.settled(&LIVE.parse().unwrap()).await;
     for n in 0..40 {
         let update = request("update", &format!("u-{n}"), LIVE, json!({"quantity": n}));
-        assert_eq!(take_in(&stage, &update).await.verdict, Verdict::Accepted);
+        assert_eq!(take_in(&stage, &update).await.verdict, IntakeDecision::Accepted);
     }
     assert!(live(&stage).await.requests.iter().all(|past| past.request_id != "first"));
     let before = live(&stage).await;
     let again = take_in(&stage, &first).await;
-    assert_eq!(again, Answer { replayed: true, status: Some(before.status), superseded: true, ..answer });
+    assert_eq!(
+        again,
+        RequestAnswer { replayed: true, status: Some(before.status), superseded: true, ..answer }
+    );
     assert_eq!(live(&stage).await, before);
 }
 
@@ -172,8 +175,12 @@ async fn conditions_are_checked_when_the_request_is_taken_in() {
     );
     assert_eq!(live(&stage).await, before);
     let fresh = with("fresh", "expectedVersion", json!(before.version()));
-    assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted);
-    assert_eq!(take_in(&stage, &fresh).await.verdict, Verdict::Accepted, "the repeat is no second update");
+    assert_eq!(take_in(&stage, &fresh).await.verdict, IntakeDecision::Accepted);
+    assert_eq!(
+        take_in(&stage, &fresh).await.verdict,
+        IntakeDecision::Accepted,
+        "the repeat is no second update"
+    );
     assert_eq!(live(&stage).await.spec.quantity, Some(5));
     refused(
         &take_in(&stage, &with("stale-2", "expectedVersion", json!(before.version()))).await,
@@ -190,7 +197,7 @@ async fn a_dry_run_answers_the_plan_and_changes_nothing() {
         request
     };
     let answer = take_in(&stage, &dry(signup("dry-1", LIVE))).await;
-    assert_eq!(answer.verdict, Verdict::Planned);
+    assert_eq!(answer.verdict, IntakeDecision::Planned);
     let plan = answer.plan.unwrap();
     assert_eq!(plan["steps"]["group"]["fields"]["body"]["tags"]["customer"], "Adventure Works");
     assert!(stage.census().await.tenants.is_empty());
@@ -212,7 +219,7 @@ async fn a_dry_run_answers_the_plan_and_changes_nothing() {
     let before = live(&stage).await;
     for (n, action) in ["update", "deprovision", "retry"].into_iter().enumerate() {
         let asked = dry(request(action, &format!("dry-a{n}"), LIVE, json!({})));
-        assert_eq!(take_in(&stage, &asked).await.verdict, Verdict::Planned, "{action}");
+        assert_eq!(take_in(&stage, &asked).await.verdict, IntakeDecision::Planned, "{action}");
         assert_eq!(live(&stage).await, before, "a dry {action} changed something");
     }
     refused(
@@ -276,7 +283,7 @@ async fn an_update_changes_what_it_names_and_null_removes_a_parameter() {
     let none = request("update", "n", LIVE, json!({"parameters": {"colour": null}}));
     assert_eq!(
         take_in(&stage, &none).await.verdict,
-        Verdict::Accepted,
+        IntakeDecision::Accepted,
         "removing what is not there is no fault"
     );
     let version = request("update", "v", LIVE, json!({"blueprint": {"name": "hello", "version": "2.0.0"}}));

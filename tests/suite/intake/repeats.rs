@@ -1,7 +1,7 @@
 //! A request that repeats another says so on every way in, with how the tenant stands by now.
 
 use serde_json::{Value, json};
-use tenantry::intake::{Answer, Verdict};
+use tenantry::intake::{IntakeDecision, RequestAnswer};
 use tenantry_core::tenant::{Channel, Status};
 
 use super::{live, request, signup, take_in};
@@ -68,12 +68,12 @@ async fn a_refusal_and_a_plan_that_come_again_are_told_as_repeats() {
     for message in [request("update", "u-0", LIVE, json!({})), dry, json!({"schema": 1})] {
         let first = take_in(&stage, &message).await;
         assert!(!first.replayed && first.status.is_none(), "{first:?}");
-        assert_eq!(take_in(&stage, &message).await, Answer { replayed: true, ..first }, "{message}");
+        assert_eq!(take_in(&stage, &message).await, RequestAnswer { replayed: true, ..first }, "{message}");
     }
     // The tenant is there by now; the refusal of that time stands and is told as one.
     stage.sign_up(LIVE).await;
     let again = take_in(&stage, &request("update", "u-0", LIVE, json!({}))).await;
-    assert_eq!((again.verdict, again.replayed), (Verdict::Rejected, true));
+    assert_eq!((again.verdict, again.replayed), (IntakeDecision::Rejected, true));
 }
 
 #[tokio::test]
@@ -81,6 +81,6 @@ async fn of_many_at_once_one_is_taken_and_the_rest_are_repeats() {
     let stage = Stage::open().await;
     let message = signup("many", LIVE);
     let answers = futures_util::future::join_all((0..30).map(|_| take_in(&stage, &message))).await;
-    assert!(answers.iter().all(|answer| answer.verdict == Verdict::Accepted), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.verdict == IntakeDecision::Accepted), "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1, "{answers:?}");
 }

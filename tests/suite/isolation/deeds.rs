@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tenantry_core::isolation::{
-    Aim, AllowList, Allowed, Application, Calls, Evidence, Listing, Live, Probe, ProbeKind, Report, Role,
-    Seen, Subject, Target, judge,
+    Aim, AllowList, Allowed, Application, Calls, Evidence, IsolationReport, Listing, Live, Probe, ProbeKind,
+    ProbeTarget, Reading, RoleDefinition, Subject, judge,
 };
 
 #[derive(Clone, Deserialize)]
@@ -42,9 +42,9 @@ pub(crate) fn table(text: &str) -> Vec<Row> {
 impl Stage {
     pub(crate) fn new() -> Self {
         let mut stage: Self = serde_json::from_str(include_str!("base.json")).unwrap();
-        let built_in: BTreeMap<String, Role> =
+        let built_in: BTreeMap<String, RoleDefinition> =
             serde_json::from_str(include_str!("../../../crates/azure-sim/src/built_in_roles.json")).unwrap();
-        stage.evidence.roles.extend(built_in.into_iter().map(|(id, role)| (id, Seen::Shown(role))));
+        stage.evidence.roles.extend(built_in.into_iter().map(|(id, role)| (id, Reading::Shown(role))));
         stage.call_all();
         stage
     }
@@ -56,7 +56,7 @@ impl Stage {
         for (at, subject) in self.subjects.iter_mut().enumerate() {
             let id = &subject.tenant_id;
             let url = format!("https://{id}.westeurope.inference.ml.azure.com/score");
-            subject.probe = Some(Aim::At(Target { url, ..Target::default() }));
+            subject.probe = Some(Aim::At(ProbeTarget { url, ..ProbeTarget::default() }));
             let own = || Some(id.clone());
             let before = Some(ids[(at + ids.len() - 1) % ids.len()].clone());
             let probes = vec![
@@ -81,7 +81,7 @@ impl Stage {
         stage
     }
 
-    pub(crate) fn reports(&self) -> Vec<Report> {
+    pub(crate) fn reports(&self) -> Vec<IsolationReport> {
         judge(&self.subjects, &self.evidence, &AllowList::new(&self.allow))
     }
 
@@ -93,25 +93,25 @@ impl Stage {
             "set" => {
                 let id = self.name(&of["of"]).to_ascii_lowercase();
                 let to = self.named(&of["to"]);
-                let Some(Seen::Shown(shown)) = self.evidence.resources.get_mut(&id) else {
+                let Some(Reading::Shown(shown)) = self.evidence.resources.get_mut(&id) else {
                     panic!("no {id}")
                 };
                 put(shown, of["at"].as_str().unwrap(), to);
             }
-            "gone" => self.resource(of, Seen::Absent),
-            "unread" => self.resource(of, Seen::Unread("forbidden".to_owned())),
+            "gone" => self.resource(of, Reading::Absent),
+            "unread" => self.resource(of, Reading::Unread("forbidden".to_owned())),
             "application" => self.application(of),
             "trust" => {
                 let id = self.name(&of["of"]).to_ascii_lowercase();
                 let seen = self.evidence.identity_credentials.get_mut(&id).unwrap();
-                *seen = Seen::Shown(vec![of["to"].clone()]);
+                *seen = Reading::Shown(vec![of["to"].clone()]);
             }
             "allow" => {
                 let more: Vec<Allowed> = serde_json::from_value(self.named(of)).unwrap();
                 self.allow.extend(more);
             }
             "listing" => {
-                let assignments = Seen::Unread(of["unread"].as_str().unwrap().to_owned());
+                let assignments = Reading::Unread(of["unread"].as_str().unwrap().to_owned());
                 let one = of.get("of").map(|of| self.name(of));
                 if one.is_none() {
                     self.evidence.listings.clear();
@@ -193,17 +193,17 @@ impl Stage {
             "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", self.name(&of["role"])),
             "condition": of.get("condition"),
         });
-        let Seen::Shown(all) = &mut self.evidence.listings[0].assignments else { panic!("no list") };
+        let Reading::Shown(all) = &mut self.evidence.listings[0].assignments else { panic!("no list") };
         all.push(serde_json::from_value(assignment).unwrap());
     }
 
     fn role(&mut self, of: &Value) {
         let seen = match (of.get("unread"), of.get("permissions")) {
-            (Some(why), _) => Seen::Unread(why.as_str().unwrap().to_owned()),
-            (None, Some(permissions)) => Seen::Shown(
+            (Some(why), _) => Reading::Unread(why.as_str().unwrap().to_owned()),
+            (None, Some(permissions)) => Reading::Shown(
                 serde_json::from_value(json!({"roleName": "custom", "permissions": permissions})).unwrap(),
             ),
-            (None, None) => Seen::Shown(
+            (None, None) => Reading::Shown(
                 serde_json::from_value(json!({"roleName": "custom", "permissions": [of]})).unwrap(),
             ),
         };
@@ -212,13 +212,13 @@ impl Stage {
 
     fn group(&mut self, of: &Value) {
         let members = match of.get("unread") {
-            Some(why) => Seen::Unread(why.as_str().unwrap().to_owned()),
-            None => Seen::Shown(serde_json::from_value(self.named(&of["members"])).unwrap()),
+            Some(why) => Reading::Unread(why.as_str().unwrap().to_owned()),
+            None => Reading::Shown(serde_json::from_value(self.named(&of["members"])).unwrap()),
         };
         self.evidence.groups.insert(of["id"].as_str().unwrap().to_owned(), members);
     }
 
-    fn resource(&mut self, of: &Value, seen: Seen<Value>) {
+    fn resource(&mut self, of: &Value, seen: Reading<Value>) {
         let id = self.name(of).to_ascii_lowercase();
         assert!(self.evidence.resources.insert(id.clone(), seen).is_some(), "no {id}");
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tenantry_core::{
-    isolation::{RULES, Report, Subject, Verdict, page},
+    isolation::{IsolationReport, IsolationVerdict, RULES, Subject, page},
     tenant::Tenant,
 };
 
@@ -19,19 +19,20 @@ const HARMLESS: &str = include_str!("harmless.yaml");
 const UNREADABLE: &str = include_str!("unreadable.yaml");
 
 /// Each tenant's findings, by code, without those who have none.
-fn codes(reports: &[Report]) -> BTreeMap<String, Vec<String>> {
-    let of = |report: &Report| report.findings.iter().map(|finding| finding.code.to_string()).collect();
+fn codes(reports: &[IsolationReport]) -> BTreeMap<String, Vec<String>> {
+    let of =
+        |report: &IsolationReport| report.findings.iter().map(|finding| finding.code.to_string()).collect();
     let all = reports.iter().map(|report| (report.tenant_id.to_string(), of(report)));
     all.filter(|(_, codes): &(String, Vec<String>)| !codes.is_empty()).collect()
 }
 
-fn of_verdict(reports: &[Report], verdict: Verdict) -> BTreeSet<String> {
+fn of_verdict(reports: &[IsolationReport], verdict: IsolationVerdict) -> BTreeSet<String> {
     let wanted = reports.iter().filter(|report| report.verdict == verdict);
     wanted.map(|report| report.tenant_id.to_string()).collect()
 }
 
 /// Judges each row and collects what is wrong, so that one run tells all.
-fn each_row(text: &str, least: usize, wrong_with: impl Fn(&Row, &[Report]) -> Option<String>) {
+fn each_row(text: &str, least: usize, wrong_with: impl Fn(&Row, &[IsolationReport]) -> Option<String>) {
     let rows = table(text);
     assert!(rows.len() >= least, "{} rows", rows.len());
     let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
@@ -49,7 +50,7 @@ fn each_row(text: &str, least: usize, wrong_with: impl Fn(&Row, &[Report]) -> Op
 #[test]
 fn as_it_is_all_are_verified() {
     let reports = Stage::new().reports();
-    assert_eq!(of_verdict(&reports, Verdict::Verified).len(), 4, "{reports:#?}");
+    assert_eq!(of_verdict(&reports, IsolationVerdict::Verified).len(), 4, "{reports:#?}");
 }
 
 /// The same evidence as Azure may show it the next time: lists the other way round, ids in capitals.
@@ -78,16 +79,17 @@ fn another_form_of_the_same_evidence_changes_nothing() {
         in_another_form(&mut shown, "");
         again.evidence = serde_json::from_value(shown).unwrap();
         let after = again.reports();
-        let sorted = |reports: &[Report]| {
+        let sorted = |reports: &[IsolationReport]| {
             let mut codes = codes(reports);
             codes.values_mut().for_each(|codes| codes.sort());
             codes
         };
         assert_eq!(sorted(&after), sorted(&before), "{}", row.name);
-        let of = |reports: &[Report]| -> Vec<_> { reports.iter().map(|report| report.verdict).collect() };
+        let of =
+            |reports: &[IsolationReport]| -> Vec<_> { reports.iter().map(|report| report.verdict).collect() };
         assert_eq!(of(&after), of(&before), "{}", row.name);
         if codes(&before).is_empty() {
-            let prints = |reports: &[Report]| -> Vec<_> {
+            let prints = |reports: &[IsolationReport]| -> Vec<_> {
                 reports.iter().map(|report| report.digest.clone()).collect()
             };
             assert_eq!(prints(&after), prints(&before), "{}", row.name);
@@ -120,7 +122,7 @@ fn each_planted_violation_is_found_and_nothing_else() {
 #[test]
 fn no_harmless_variation_is_reported() {
     each_row(HARMLESS, 25, |_, reports| {
-        let verified = of_verdict(reports, Verdict::Verified).len() == reports.len();
+        let verified = of_verdict(reports, IsolationVerdict::Verified).len() == reports.len();
         (!verified).then(|| {
             let gaps: Vec<_> = reports.iter().flat_map(|report| &report.gaps).collect();
             format!("{:?} {gaps:?}", reports.iter().flat_map(|report| &report.findings).collect::<Vec<_>>())
@@ -131,7 +133,10 @@ fn no_harmless_variation_is_reported() {
 #[test]
 fn what_cant_be_read_keeps_from_being_verified() {
     each_row(UNREADABLE, 10, |row, reports| {
-        let seen = (of_verdict(reports, Verdict::Inconclusive), of_verdict(reports, Verdict::Violated));
+        let seen = (
+            of_verdict(reports, IsolationVerdict::Inconclusive),
+            of_verdict(reports, IsolationVerdict::Violated),
+        );
         let wanted = (row.inconclusive.iter().cloned().collect(), row.violated.iter().cloned().collect());
         (seen != wanted).then(|| format!("{seen:?} {:#?}", codes(reports)))
     });
@@ -177,17 +182,17 @@ fn evidence_that_is_left_out_is_a_gap() {
     for id in &own {
         let mut less = stage.clone();
         less.evidence.resources.remove(id);
-        assert_eq!(less.reports()[0].verdict, Verdict::Inconclusive, "{id}");
+        assert_eq!(less.reports()[0].verdict, IsolationVerdict::Inconclusive, "{id}");
     }
     let mut less = stage.clone();
     less.evidence.listings.clear();
-    assert_eq!(of_verdict(&less.reports(), Verdict::Inconclusive).len(), 4);
+    assert_eq!(of_verdict(&less.reports(), IsolationVerdict::Inconclusive).len(), 4);
     let mut less = stage.clone();
     less.evidence.applications.clear();
-    assert_eq!(of_verdict(&less.reports(), Verdict::Inconclusive).len(), 4);
+    assert_eq!(of_verdict(&less.reports(), IsolationVerdict::Inconclusive).len(), 4);
     let mut less = stage;
     less.evidence.identity_credentials.clear();
-    assert_eq!(of_verdict(&less.reports(), Verdict::Inconclusive).len(), 4);
+    assert_eq!(of_verdict(&less.reports(), IsolationVerdict::Inconclusive).len(), 4);
 }
 
 #[test]
@@ -211,7 +216,8 @@ fn a_report_in_json_and_as_a_page() {
     let hostile = json!({"id": "<script>alert(1)</script>", "scope": stage.subjects[0].resources[0].id,
         "principalId": "\"><img src=x onerror=alert(1)>\u{202e}", "principalType": "User",
         "roleDefinitionId": "/x/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"});
-    evil.assignments = tenantry_core::isolation::Seen::Shown(vec![serde_json::from_value(hostile).unwrap()]);
+    evil.assignments =
+        tenantry_core::isolation::Reading::Shown(vec![serde_json::from_value(hostile).unwrap()]);
     evil.scope.push_str("/resourceGroups/rg-ada");
     stage.evidence.listings.push(evil);
     let reports = stage.reports();

@@ -6,7 +6,7 @@ use std::{process::Stdio, sync::Arc};
 use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
 use tenantry::{
-    intake::{Answer, Intake, Stamp, Verdict, clashes},
+    intake::{Intake, IntakeDecision, RequestAnswer, Stamp, clashes},
     ports::{StoreError, World},
     reconciler::{Progress, Reconciler, Settings},
 };
@@ -83,7 +83,7 @@ impl Place {
     /// Takes a request in that must be taken, and drives the tenant until nothing is left to do.
     async fn done(&self, intake: &Intake, request: &Value) -> Tenant {
         let answer = ask(intake, request).await;
-        assert_eq!(answer.verdict, Verdict::Accepted, "{answer:#?}");
+        assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:#?}");
         let id = answer.tenant_id.unwrap();
         for worker in 0..400 {
             let settings = Settings::local("local");
@@ -109,7 +109,7 @@ impl Place {
     }
 }
 
-async fn ask(intake: &Intake, request: &Value) -> Answer {
+async fn ask(intake: &Intake, request: &Value) -> RequestAnswer {
     intake.take_in(request.to_string().as_bytes()).await.unwrap()
 }
 
@@ -242,7 +242,7 @@ async fn what_a_step_made_that_a_version_dropped_counts_until_it_is_gone() {
     let chosen =
         json!({"blueprint": {"name": "secure-ai-service", "version": "2.0.0"}, "allowReplace": true});
     let answer = ask(&intake, &request("m", "update", "tailspin", chosen)).await;
-    assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+    assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
     // Before the move is carried out both are in use; the first one's text is there although no folder has it.
     assert_eq!(place.tenant("tailspin").await.former, std::slice::from_ref(&before.plan.blueprint));
     let store = place.lab.world.store.as_ref();
@@ -283,7 +283,7 @@ async fn a_text_that_can_not_be_read_concerns_its_own_tenants_alone() {
         assert!(fault.message.contains("secure-ai-service 1.0.0 (sha256:"), "{}", fault.message);
         assert!(fault.message.contains("TENANTRY_BLUEPRINTS"), "{}", fault.message);
         let others = ask(&intake, &billing(&format!("o-{number}"), "contoso")).await;
-        assert_eq!(others.verdict, Verdict::Accepted, "{others:?}");
+        assert_eq!(others.verdict, IntakeDecision::Accepted, "{others:?}");
         let in_use = intake.catalogue().in_use(world.store.as_ref(), &[local_stamp()]).await.unwrap();
         assert_eq!(in_use.iter().filter(|one| one.blueprint.is_err()).count(), 1);
     }
@@ -341,7 +341,7 @@ async fn access_counts_as_cut_when_the_last_step_has_done_it() {
     let place = Place::new().await;
     place.signed_up(&[DEFAULT], "tailspin").await;
     let intake = place.intake(&[DEFAULT], &[local_stamp()]);
-    assert_eq!(ask(&intake, &billing("s", "tailspin")).await.verdict, Verdict::Accepted);
+    assert_eq!(ask(&intake, &billing("s", "tailspin")).await.verdict, IntakeDecision::Accepted);
     let cut = place.tenant("tailspin").await.cut.unwrap();
     assert_eq!(cut.at, None, "nothing has been done yet");
     // Overtaken before anything was done: it was never cut, and no time is told.

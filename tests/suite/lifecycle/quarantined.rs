@@ -3,7 +3,7 @@
 use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
 use tenantry::{
-    intake::{Intake, Stamp, Verdict},
+    intake::{Intake, IntakeDecision, Stamp},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -49,13 +49,13 @@ async fn a_quarantine_needs_neither_the_blueprint_nor_the_stamp_of_the_day() {
             let (lab, id) = (Lab::new(Speed::Max).await, sample.parse().unwrap());
             let body = signup(sample).to_string();
             let answer = intake(&lab, &[DEFAULT], &[local_stamp()]).take_in(body.as_bytes()).await.unwrap();
-            assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+            assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
             let before = rest(&lab, &id).await;
             assert_eq!(before.status, Status::Active, "{:#?}", before.steps());
 
             let today = intake(&lab, &folder, stamps);
             let cut = today.quarantine(&id, before.version(), "sha256:evidence").await.unwrap().unwrap();
-            assert_eq!(cut.verdict, Verdict::Accepted, "{name}: {sample}: {cut:#?}");
+            assert_eq!(cut.verdict, IntakeDecision::Accepted, "{name}: {sample}: {cut:#?}");
             let after = rest(&lab, &id).await;
             let mode = after.spec.suspended.as_ref().map(|suspended| suspended.mode);
             assert_eq!((after.status, mode), (Status::Suspended, Some(Extent::Compute)), "{name}");

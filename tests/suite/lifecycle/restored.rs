@@ -5,7 +5,7 @@ use azure_sim::Speed;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
-    intake::Verdict,
+    intake::IntakeDecision,
     ports::World,
     reconciler::{Progress, Reconciler, Settings},
 };
@@ -208,7 +208,7 @@ async fn rest(lab: &Lab, world: &World, gremlin: &Gremlin, id: &TenantId) -> Ten
 async fn take_in(lab: &Lab, message: &Value) -> TenantId {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let answer = Lab::intake(&lab.world, &blueprint).take_in(message.to_string().as_bytes()).await.unwrap();
-    assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+    assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
     answer.tenant_id.unwrap()
 }
 

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::{
     azure::service_bus::NoAlarm,
-    intake::Verdict,
+    intake::IntakeDecision,
     local::state::LocalState,
     ports::{StateStore, World},
     reconciler::{Reconciler, Settings},
@@ -134,7 +134,7 @@ async fn tenants_behind_what_can_not_be_read_are_taken_up() {
     for id in &ids {
         let spec = json!({"displayName": id, "tier": "dedicated"});
         let asked = request(&format!("signup-{id}"), "signup", id, spec).to_string();
-        assert_eq!(intake.take_in(asked.as_bytes()).await.unwrap().verdict, Verdict::Accepted);
+        assert_eq!(intake.take_in(asked.as_bytes()).await.unwrap().verdict, IntakeDecision::Accepted);
     }
     let settings = Settings { overdue: Duration::ZERO, ..Settings::azure("local") };
     let reconciler = Reconciler::new(world.clone(), settings, "worker");

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use azure_sim::local_stamp;
 use serde_json::Value;
-use tenantry::cli::permissions::{Args, Format, run};
+use tenantry::cli::permissions::{Format, PermissionsArgs, run};
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     permissions::{
@@ -38,7 +38,14 @@ fn printed(blueprints: &[&str], format: Format, tier: &[&str]) -> (String, bool)
         name => folder().join(format!("{name}.yaml")).display().to_string(),
     });
     let tier = tier.iter().map(|tier| (*tier).to_owned()).collect();
-    let args = Args { blueprints: blueprints.collect(), format, tier, stamp: None, url: None, held: false };
+    let args = PermissionsArgs {
+        blueprints: blueprints.collect(),
+        format,
+        tier,
+        stamp: None,
+        url: None,
+        held: false,
+    };
     let mut out = Vec::new();
     let code = run(&args, &known, &[local_stamp()], &mut out).unwrap();
     (String::from_utf8(out).unwrap(), code == std::process::ExitCode::SUCCESS)

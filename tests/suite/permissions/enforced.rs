@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tenantry::local::access;
 use tenantry_core::{
     blueprint::Blueprint,
-    isolation::Verdict,
+    isolation::IsolationVerdict,
     permissions::{OPTIONAL, Permissions, Reach, Role},
     tenant::{Cause, FailureClass, Status},
 };
@@ -114,11 +114,11 @@ fn refused_first(permissions: &Permissions) -> BTreeSet<String> {
 }
 
 /// What the last step of a sign-up says with these rights, and what was asked for.
-async fn proved(case: &Case, permissions: &Permissions) -> (Verdict, Used) {
+async fn proved(case: &Case, permissions: &Permissions) -> (IsolationVerdict, Used) {
     let life = Life::new(case, permissions).await;
     let status = life.ask(&case.signup()).await;
     let proof = life.document().await.proof.unwrap();
-    assert_eq!(status == Status::Active, proof.verdict == Verdict::Verified, "{status:?} {proof:?}");
+    assert_eq!(status == Status::Active, proof.verdict == IsolationVerdict::Verified, "{status:?} {proof:?}");
     assert_eq!(life.audit().await, proof.verdict, "the timer says the same");
     (proof.verdict, life.used().await)
 }
@@ -129,7 +129,7 @@ async fn a_proof_uses_all_that_is_derived_for_it_and_without_any_of_it_there_is_
         let permissions = case.permissions();
         let (verdict, used) = proved(&case, &permissions).await;
         let told = format!("{} {}", case.name, case.tier);
-        assert_eq!(verdict, Verdict::Verified, "{told}");
+        assert_eq!(verdict, IsolationVerdict::Verified, "{told}");
         assert_eq!(used.refused, refused_first(&permissions), "{told}");
         let asked: BTreeSet<String> = used.provisioner.iter().map(|action| action.to_lowercase()).collect();
         for action in permissions.auditor.names().filter(|action| *action != OPTIONAL) {
@@ -141,7 +141,7 @@ async fn a_proof_uses_all_that_is_derived_for_it_and_without_any_of_it_there_is_
             let mut less = permissions.clone();
             less.auditor.actions.remove(action);
             let (verdict, _) = proved(&case, &less).await;
-            assert_eq!(verdict, Verdict::Inconclusive, "{told} without {action}");
+            assert_eq!(verdict, IsolationVerdict::Inconclusive, "{told} without {action}");
         }
     }
 }

@@ -15,7 +15,7 @@ use tenantry::{
         wire::{Hosts, HttpWire},
     },
     config::Isolation,
-    intake::Verdict,
+    intake::IntakeDecision,
     local::access,
     ports::{Wire, World},
     reconciler::{Progress, Reconciler, Settings},
@@ -84,7 +84,7 @@ impl Life {
     pub(crate) async fn ask(&self, request: &Value) -> Status {
         let intake = Lab::intake(&self.world, &self.case);
         let answer = intake.take_in(request.to_string().as_bytes()).await.unwrap();
-        assert_eq!(answer.verdict, Verdict::Accepted, "{answer:?}");
+        assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
         let id = answer.tenant_id.unwrap();
         for worker in 0..400 {
             let reconciler =
@@ -104,7 +104,7 @@ impl Life {
     }
 
     /// What the timer says, which looks at many tenants together.
-    pub(crate) async fn audit(&self) -> tenantry_core::isolation::Verdict {
+    pub(crate) async fn audit(&self) -> tenantry_core::isolation::IsolationVerdict {
         let auditor = IsolationScanner::new(self.world.clone(), &Isolation::default());
         auditor.verify(&as_three(self.document().await)).await[0].verdict
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::{Strategy as _, any, proptest};
 use tenantry_core::permissions::{
-    Comparison, Held,
+    Held, RoleComparison,
     actions::{allows, matches, objection},
     compare,
 };
@@ -58,7 +58,7 @@ proptest! {
         let actions = needed.iter().cloned().chain(more.clone()).collect();
         let held = [Held { actions, not_actions: Vec::new() }];
         let found = compare(&needed, &held);
-        proptest::prop_assert_eq!(found, Comparison { missing: Vec::new(), excess: more.into_iter().collect() });
+        proptest::prop_assert_eq!(found, RoleComparison { missing: Vec::new(), excess: more.into_iter().collect() });
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tenantry::cli::plan as command;
 use tenantry_core::{
     blueprint::{
-        Blueprint, DEFAULT, Fault, Kind, Outputs, Owner, Plan, ResourceType, Subject, derive_name,
+        Blueprint, DEFAULT, Fault, Kind, Outputs, Owner, Plan, PlanContext, ResourceType, derive_name,
         role_assignment_name,
     },
     ids::TenantId,
@@ -53,8 +53,8 @@ exports:
   count: "{{ parameters.count }}"
 "#;
 
-fn subject(tier: &str, parameters: Value) -> Subject {
-    Subject {
+fn subject(tier: &str, parameters: Value) -> PlanContext {
+    PlanContext {
         deployment: "local".into(),
         tenant_id: "contoso".parse().unwrap(),
         incarnation: 1,
@@ -133,7 +133,7 @@ fn command(message: &Value, json: bool, dot: bool) -> (String, String) {
     let tenant = folder.path().join("signup.json");
     std::fs::write(&tenant, message.to_string()).unwrap();
     let mut out = Vec::new();
-    let args = command::Args { tenant, blueprint: None, stamp: None, json, dot };
+    let args = command::PlanArgs { tenant, blueprint: None, stamp: None, json, dot };
     let code = command::run(&args, Some(&stamp()), &mut out).unwrap();
     let out = String::from_utf8(out).unwrap().replace(&folder.path().display().to_string(), ".");
     (format!("{code:?}"), out)

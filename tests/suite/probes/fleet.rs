@@ -16,7 +16,7 @@ use tenantry::{
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
-    isolation::{Report, Target, Verdict},
+    isolation::{IsolationReport, IsolationVerdict, ProbeTarget},
     tenant::Tenant,
 };
 
@@ -68,11 +68,15 @@ impl Fleet {
     }
 
     /// The reports on all tenants, by id.
-    pub(crate) async fn verified(&self) -> BTreeMap<String, Report> {
+    pub(crate) async fn verified(&self) -> BTreeMap<String, IsolationReport> {
         self.verified_in(&self.lab.world, &self.tenants().await).await
     }
 
-    pub(crate) async fn verified_in(&self, world: &World, tenants: &[Tenant]) -> BTreeMap<String, Report> {
+    pub(crate) async fn verified_in(
+        &self,
+        world: &World,
+        tenants: &[Tenant],
+    ) -> BTreeMap<String, IsolationReport> {
         let reports = IsolationScanner::new(world.clone(), &Isolation::default()).verify(tenants).await;
         reports.into_iter().map(|report| (report.tenant_id.to_string(), report)).collect()
     }
@@ -125,7 +129,11 @@ impl Prober for Bent {
         self.inner.place()
     }
 
-    fn token<'a>(&'a self, of: &'a Target, is_for: TokenFor) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
+    fn token<'a>(
+        &'a self,
+        of: &'a ProbeTarget,
+        is_for: TokenFor,
+    ) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(async move {
             let token = self.inner.token(of, is_for).await?;
             self.tokens.lock().unwrap().push(token.expose().to_owned());
@@ -133,7 +141,11 @@ impl Prober for Bent {
         })
     }
 
-    fn call<'a>(&'a self, target: &'a Target, with: &'a Credential) -> BoxFuture<'a, Result<Scored, String>> {
+    fn call<'a>(
+        &'a self,
+        target: &'a ProbeTarget,
+        with: &'a Credential,
+    ) -> BoxFuture<'a, Result<Scored, String>> {
         match (self.bend)(with) {
             Some(answer) => Box::pin(async move { answer }),
             None => self.inner.call(target, with),
@@ -142,12 +154,12 @@ impl Prober for Bent {
 }
 
 /// Those that have this verdict.
-pub(crate) fn with(reports: &BTreeMap<String, Report>, verdict: Verdict) -> Vec<&str> {
+pub(crate) fn with(reports: &BTreeMap<String, IsolationReport>, verdict: IsolationVerdict) -> Vec<&str> {
     reports.iter().filter(|(_, report)| report.verdict == verdict).map(|(id, _)| id.as_str()).collect()
 }
 
 /// All gaps and findings, for a failed test.
-pub(crate) fn why(reports: &BTreeMap<String, Report>) -> String {
+pub(crate) fn why(reports: &BTreeMap<String, IsolationReport>) -> String {
     let told = reports.values().flat_map(|report| {
         let gaps = report.gaps.iter().map(|gap| format!("{}: {}", report.tenant_id, gap.why));
         gaps.chain(

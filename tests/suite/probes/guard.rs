@@ -4,12 +4,12 @@
 use azure_sim::Speed;
 use serde_json::json;
 use tenantry::ports::{Credential, ProbeToken, TokenFor};
-use tenantry_core::isolation::Target;
+use tenantry_core::isolation::ProbeTarget;
 
 use crate::testkit::lab::Lab;
 
-fn target(url: &str) -> Target {
-    Target { url: url.to_owned(), ..Target::default() }
+fn target(url: &str) -> ProbeTarget {
+    ProbeTarget { url: url.to_owned(), ..ProbeTarget::default() }
 }
 
 #[tokio::test]
@@ -97,18 +97,18 @@ async fn a_token_is_refused_in_words_without_secrets() {
     let lab = Lab::new(Speed::Max).await;
     let prober = lab.world.prober.clone().unwrap();
     let directory = azure_sim::DIRECTORY_ID.to_owned();
-    let nobody = Target {
+    let nobody = ProbeTarget {
         client_id: "00000000-0000-0000-0000-00000000ffff".to_owned(),
         scope: "https://ml.azure.com/.default".to_owned(),
         directory_id: directory,
-        ..Target::default()
+        ..ProbeTarget::default()
     };
     let why = prober.token(&nobody, TokenFor::Service).await.unwrap_err().to_string();
     assert_eq!(why, "Entra gave no token of its application: AADSTS700016");
     let elsewhere =
-        Target { directory_id: "00000000-0000-0000-0000-00000000eeee".to_owned(), ..nobody.clone() };
+        ProbeTarget { directory_id: "00000000-0000-0000-0000-00000000eeee".to_owned(), ..nobody.clone() };
     let why = prober.token(&elsewhere, TokenFor::Service).await.unwrap_err().to_string();
     assert!(why.contains("AADSTS90002"), "{why}");
-    let without = Target { client_id: String::new(), ..nobody };
+    let without = ProbeTarget { client_id: String::new(), ..nobody };
     assert!(prober.token(&without, TokenFor::Another).await.is_err());
 }

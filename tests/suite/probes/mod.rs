@@ -9,13 +9,15 @@ use serde_json::json;
 use tenantry::ports::{Credential, Scored, World};
 use tenantry_core::{
     blueprint::{Desired, Plan},
-    isolation::{Outcome, Probe, ProbeKind, Probing, RANDOM_PAIRS, Report, Verdict, page, pairs},
+    isolation::{
+        IsolationReport, IsolationVerdict, Probe, ProbeKind, ProbeOutcome, Probing, RANDOM_PAIRS, page, pairs,
+    },
 };
 
 use crate::testkit::log::Log;
 use fleet::{Fleet, why, with};
 
-fn of_kind(report: &Report, kind: ProbeKind) -> Vec<&Probe> {
+fn of_kind(report: &IsolationReport, kind: ProbeKind) -> Vec<&Probe> {
     report.probes.iter().filter(|probe| probe.kind == kind).collect()
 }
 
@@ -24,7 +26,7 @@ async fn two_hundred_tenants_pass_and_one_that_lets_a_stranger_in_is_named_with_
     const COUNT: usize = 200;
     let fleet = Fleet::new(COUNT).await;
     let reports = fleet.verified().await;
-    assert_eq!(with(&reports, Verdict::Verified).len(), COUNT, "{}", why(&reports));
+    assert_eq!(with(&reports, IsolationVerdict::Verified).len(), COUNT, "{}", why(&reports));
     let mut tried = 0;
     for report in reports.values() {
         let probes = &report.probes;
@@ -42,8 +44,8 @@ async fn two_hundred_tenants_pass_and_one_that_lets_a_stranger_in_is_named_with_
     fleet.flaw("t-077", json!({"accepts": ["any-token"]})).await;
     fleet.flaw("t-150", json!({"is": "refuses"})).await;
     let reports = fleet.verified().await;
-    assert_eq!(with(&reports, Verdict::Violated), ["t-077"], "{}", why(&reports));
-    assert_eq!(with(&reports, Verdict::Inconclusive), ["t-150"], "{}", why(&reports));
+    assert_eq!(with(&reports, IsolationVerdict::Violated), ["t-077"], "{}", why(&reports));
+    assert_eq!(with(&reports, IsolationVerdict::Inconclusive), ["t-150"], "{}", why(&reports));
     let finding = &reports["t-077"].findings[0];
     assert_eq!(finding.code, "probe-accepted");
     assert_eq!(finding.says, "the token of t-076 was accepted at the service of t-077 (HTTP 200)");
@@ -74,8 +76,13 @@ async fn each_way_of_letting_strangers_in_is_found_at_its_place() {
     for (flaw, says) in flaws {
         fleet.flaw("t-001", json!({"accepts": [flaw]})).await;
         let reports = fleet.verified().await;
-        assert_eq!(with(&reports, Verdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
-        assert_eq!(with(&reports, Verdict::Verified), ["t-000", "t-002"], "{flaw}: {}", why(&reports));
+        assert_eq!(with(&reports, IsolationVerdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
+        assert_eq!(
+            with(&reports, IsolationVerdict::Verified),
+            ["t-000", "t-002"],
+            "{flaw}: {}",
+            why(&reports)
+        );
         let findings = &reports["t-001"].findings;
         assert!(findings.iter().all(|one| one.code == "probe-accepted"), "{flaw}");
         assert!(findings.iter().any(|one| one.says == says), "{flaw}: {findings:#?}");
@@ -83,22 +90,26 @@ async fn each_way_of_letting_strangers_in_is_found_at_its_place() {
         // What the model says of a stranger's input is an answer too.
         fleet.flaw("t-001", json!({"accepts": [flaw], "is": "model-fails"})).await;
         let reports = fleet.verified().await;
-        assert_eq!(with(&reports, Verdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
+        assert_eq!(with(&reports, IsolationVerdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
         fleet.mend().await;
     }
     // Two flaws that make up for each other hide nothing: whoever is let in is told, though the tenant is not.
     fleet.flaw("t-001", json!({"is": "model-fails"})).await;
     let reports = fleet.verified().await;
-    assert_eq!(with(&reports, Verdict::Verified).len(), 3, "{}", why(&reports));
+    assert_eq!(with(&reports, IsolationVerdict::Verified).len(), 3, "{}", why(&reports));
 }
 
 /// Only this tenant is inconclusive, for want of a positive control.
 #[track_caller]
-fn lacks_its_control(reports: &std::collections::BTreeMap<String, Report>, tenant: &str, because: &str) {
-    assert_eq!(with(reports, Verdict::Inconclusive), [tenant], "{because}: {}", why(reports));
+fn lacks_its_control(
+    reports: &std::collections::BTreeMap<String, IsolationReport>,
+    tenant: &str,
+    because: &str,
+) {
+    assert_eq!(with(reports, IsolationVerdict::Inconclusive), [tenant], "{because}: {}", why(reports));
     let report = &reports[tenant];
     assert!(report.findings.is_empty());
-    assert_ne!(of_kind(report, ProbeKind::Own)[0].outcome, Outcome::Reached);
+    assert_ne!(of_kind(report, ProbeKind::Own)[0].outcome, ProbeOutcome::Reached);
     let told =
         report.gaps.iter().any(|gap| gap.why.starts_with("no positive control") && gap.why.contains(because));
     assert!(told, "{because}: {:#?}", report.gaps);
@@ -137,7 +148,7 @@ async fn without_a_positive_control_nothing_is_proved() {
     fleet.change("PATCH", &path, &json!({"accountEnabled": false})).await;
     lacks_its_control(&fleet.verified().await, "t-001", "AADSTS7000112");
     fleet.change("PATCH", &path, &json!({"accountEnabled": true})).await;
-    assert_eq!(with(&fleet.verified().await, Verdict::Verified).len(), 3);
+    assert_eq!(with(&fleet.verified().await, IsolationVerdict::Verified).len(), 3);
 
     let application =
         tenant.outputs().iter().find(|(name, _)| name.as_str() == "application").unwrap().1["id"].clone();
@@ -150,7 +161,7 @@ async fn without_a_positive_control_nothing_is_proved() {
 
     let world = World { prober: None, ..fleet.lab.world.clone() };
     let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
-    assert_eq!(with(&reports, Verdict::Inconclusive).len(), 3);
+    assert_eq!(with(&reports, IsolationVerdict::Inconclusive).len(), 3);
     for report in reports.values() {
         assert_eq!((report.probing, report.probes.len()), (Probing::NotPossible, 0));
         assert!(
@@ -184,7 +195,7 @@ async fn an_answer_that_shows_nothing_is_a_gap_and_not_a_refusal() {
                 hit.then(|| answer.clone())
             });
             let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
-            assert_eq!(with(&reports, Verdict::Inconclusive).len(), 2, "{kind}: {}", why(&reports));
+            assert_eq!(with(&reports, IsolationVerdict::Inconclusive).len(), 2, "{kind}: {}", why(&reports));
         }
     }
 }
@@ -196,7 +207,7 @@ async fn a_single_tenant_is_tried_with_the_next_ones_token_if_there_is_one() {
         let tenant = fleet.tenants().await.swap_remove(at);
         let reports = fleet.verified_in(&fleet.lab.world, std::slice::from_ref(&tenant)).await;
         let report = &reports[tenant.id.as_str()];
-        assert_eq!(report.verdict, Verdict::Verified, "{}", why(&reports));
+        assert_eq!(report.verdict, IsolationVerdict::Verified, "{}", why(&reports));
         let by: Vec<_> =
             of_kind(report, ProbeKind::OtherTenant).iter().map(|probe| probe.by.clone()).collect();
         assert_eq!(by, [Some(next.parse().unwrap())]);
@@ -209,12 +220,12 @@ async fn a_single_tenant_is_tried_with_the_next_ones_token_if_there_is_one() {
     assert_eq!(by, Some("t-002".parse().unwrap()));
     fleet.flaw("t-002", json!({"is": "refuses"})).await;
     let reports = fleet.verified_in(&fleet.lab.world, &[first]).await;
-    assert_eq!(with(&reports, Verdict::Verified), ["t-000"], "{}", why(&reports));
+    assert_eq!(with(&reports, IsolationVerdict::Verified), ["t-000"], "{}", why(&reports));
     assert!(of_kind(&reports["t-000"], ProbeKind::OtherTenant).is_empty());
 
     let alone = Fleet::new(1).await;
     let reports = alone.verified().await;
-    assert_eq!(with(&reports, Verdict::Verified), ["t-000"], "{}", why(&reports));
+    assert_eq!(with(&reports, IsolationVerdict::Verified), ["t-000"], "{}", why(&reports));
     assert!(of_kind(&reports["t-000"], ProbeKind::OtherTenant).is_empty());
 }
 
@@ -238,7 +249,7 @@ async fn no_token_and_no_key_is_ever_shown() {
         ("journal", fleet.lab.sim("journal").await.to_string()),
         ("debug", format!("{:?}", tenantry::ports::ProbeToken::new(&tokens[0]))),
     ];
-    let all: Vec<Report> = reports.into_values().collect();
+    let all: Vec<IsolationReport> = reports.into_values().collect();
     places.push(("reports", json!(all).to_string()));
     places.push(("page", page(&all, "now")));
     for tenant in fleet.tenants().await {

@@ -28,7 +28,7 @@ use tenantry::{
     },
     local::{
         access,
-        host::{AppFiles, EmbeddedHost, Fault, Handler, HostFaults, HostSettings, ProcessHandler},
+        host::{AppFiles, EmbeddedHost, Handler, HostFaults, HostSettings, InjectedFault, ProcessHandler},
     },
     ports::{Clock as _, Listed, StateStore as _, SystemClock},
 };
@@ -141,7 +141,7 @@ impl Plant {
             let hit = attempt.function == "signup"
                 && attempt.delivery_count == 1
                 && settings.kills.contains(&attempt.sequence);
-            hit.then_some(Fault::KillHandler { after: Duration::from_millis(400) })
+            hit.then_some(InjectedFault::KillHandler { after: Duration::from_millis(400) })
         });
         let interval = Some(Duration::from_secs(1));
         let host = HostSettings { timer_interval: interval, faults, ..HostSettings::new(app) };

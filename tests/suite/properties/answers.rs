@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tenantry_core::{
     blueprint::Outputs,
-    engine::{Act, Event, Seen},
-    steps::{Failure, Trace, Verdict},
+    engine::{Act, Event, Observation},
+    steps::{Comparison, Failure, Trace},
     tenant::{Cause, FailureClass, Poll, PollStyle},
 };
 
@@ -21,18 +21,22 @@ pub(crate) fn answer(act: Act, doomed: bool, what: u8) -> Event {
     let poll = Poll { url: "https://poll".into(), style: PollStyle::Location, limit: None };
     match (act, doomed, what % 8) {
         (_, _, 7) => failed(),
-        (Act::Look, false, 0) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
-        (Act::Look, false, 1) => Event::Seen(Seen::Wanted(Verdict::Differs(vec!["/a".into()]), None)),
-        (Act::Look, false, 2) => Event::Seen(Seen::Wanted(Verdict::Settling, None)),
-        (Act::Look, false, 3) => Event::Seen(Seen::Wanted(
-            Verdict::Broken(Cause::ours(FailureClass::Permanent, "broken", "")),
+        (Act::Look, false, 0) => Event::Observed(Observation::Wanted(Comparison::Absent, None)),
+        (Act::Look, false, 1) => {
+            Event::Observed(Observation::Wanted(Comparison::Differs(vec!["/a".into()]), None))
+        }
+        (Act::Look, false, 2) => Event::Observed(Observation::Wanted(Comparison::Settling, None)),
+        (Act::Look, false, 3) => Event::Observed(Observation::Wanted(
+            Comparison::Broken(Cause::ours(FailureClass::Permanent, "broken", "")),
             None,
         )),
-        (Act::Look, false, _) => Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None)),
-        (Act::Look, true, 0 | 1) => Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new()))),
-        (Act::Look, true, 2) => Event::Seen(Seen::Unwanted(Trace::Lingering(Outputs::new()))),
-        (Act::Look, true, 3) => Event::Seen(Seen::Unwanted(Trace::Settling)),
-        (Act::Look, true, _) => Event::Seen(Seen::Unwanted(Trace::Nothing)),
+        (Act::Look, false, _) => {
+            Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))
+        }
+        (Act::Look, true, 0 | 1) => Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new()))),
+        (Act::Look, true, 2) => Event::Observed(Observation::Unwanted(Trace::Lingering(Outputs::new()))),
+        (Act::Look, true, 3) => Event::Observed(Observation::Unwanted(Trace::Settling)),
+        (Act::Look, true, _) => Event::Observed(Observation::Unwanted(Trace::Nothing)),
         (Act::Write | Act::Erase, _, 0..3) => Event::Running { operation: Some(poll), after },
         (Act::Write | Act::Erase, _, 3) => Event::Running { operation: None, after },
         (Act::Write | Act::Erase, ..) => Event::Written,

@@ -18,9 +18,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use tenantry_core::{
     blueprint::Outputs,
-    engine::{self, Act, Event, Outcome, Policy, Seen, Sight, wish},
+    engine::{self, Act, Event, Observation, Outcome, Policy, Sight, wish},
     ids::StepName,
-    steps::{Failure, Trace, Verdict},
+    steps::{Comparison, Failure, Trace},
     tenant::{Action, Goal, StepState, Tenant},
 };
 
@@ -298,11 +298,15 @@ impl Game {
                 self.busy.clear();
                 let event = match (act, doomed, there.contains(&name)) {
                     (Act::Look, false, true) => {
-                        Event::Seen(Seen::Wanted(Verdict::Matches(Outputs::new()), None))
+                        Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))
                     }
-                    (Act::Look, false, false) => Event::Seen(Seen::Wanted(Verdict::Absent, None)),
-                    (Act::Look, true, true) => Event::Seen(Seen::Unwanted(Trace::Present(Outputs::new()))),
-                    (Act::Look, true, false) => Event::Seen(Seen::Unwanted(Trace::Nothing)),
+                    (Act::Look, false, false) => {
+                        Event::Observed(Observation::Wanted(Comparison::Absent, None))
+                    }
+                    (Act::Look, true, true) => {
+                        Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new())))
+                    }
+                    (Act::Look, true, false) => Event::Observed(Observation::Unwanted(Trace::Nothing)),
                     (Act::Write, ..) => {
                         there.insert(name.clone());
                         Event::Written

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{Kind, Outputs},
-    engine::{self, Event, Policy, Seen, Sight},
-    steps::{Failure, Trace, Verdict},
+    engine::{self, Event, Observation, Policy, Sight},
+    steps::{Comparison, Failure, Trace},
     tenant::{
         self, Cause, Effort, FailureClass, Goal, Poll, PollStyle, Proof, Proven, Removal, StepState, Tenant,
     },
@@ -40,24 +40,24 @@ pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static 
         }
         Event::Unanswered(_) if state.operation().is_none() => &[],
         Event::Unanswered(_) => &["settling"],
-        Event::Seen(Seen::Wanted(..)) if doomed => &SAME[at..=at],
-        Event::Seen(Seen::Unwanted(_)) if !doomed => &SAME[at..=at],
-        Event::Seen(Seen::Wanted(verdict, _)) => match verdict {
-            Verdict::Matches(_) => &["ready"],
-            Verdict::Settling => &["settling", "halted"],
-            Verdict::Foreign(_) => &["halted"],
+        Event::Observed(Observation::Wanted(..)) if doomed => &SAME[at..=at],
+        Event::Observed(Observation::Unwanted(_)) if !doomed => &SAME[at..=at],
+        Event::Observed(Observation::Wanted(verdict, _)) => match verdict {
+            Comparison::Matches(_) => &["ready"],
+            Comparison::Settling => &["settling", "halted"],
+            Comparison::Foreign(_) => &["halted"],
             // What was never ready goes first, and begins anew; else it is written again.
-            Verdict::Broken(_) => &["waiting", "writing", "settling", "backoff", "halted", "gone"],
-            Verdict::Absent | Verdict::Lingering(_) | Verdict::Differs(_) => SAME_OR_BEHIND[at],
+            Comparison::Broken(_) => &["waiting", "writing", "settling", "backoff", "halted", "gone"],
+            Comparison::Absent | Comparison::Lingering(_) | Comparison::Differs(_) => SAME_OR_BEHIND[at],
         },
-        Event::Seen(Seen::Unwanted(trace)) => match trace {
+        Event::Observed(Observation::Unwanted(trace)) => match trace {
             Trace::Nothing => &["gone", "waiting", "backoff", "halted"],
             Trace::Foreign | Trace::Retained(_) => &["gone", "waiting"],
             Trace::Settling => &["settling", "halted"],
             Trace::Present(_) | Trace::Lingering(_) => SAME_OR_BEHIND[at],
         },
         Event::Proved(_) if doomed => &SAME[at..=at],
-        Event::Proved(proven) if proven.proof.verdict == tenant::Verdict::Verified => &["ready"],
+        Event::Proved(proven) if proven.proof.verdict == tenant::IsolationVerdict::Verified => &["ready"],
         // No step of these tenants takes a gap for granted.
         Event::Proved(_) => &["backoff", "halted"],
         Event::Answered(_) if !doomed => &["ready"],
@@ -100,13 +100,13 @@ pub(crate) fn states() -> Vec<StepState> {
 /// Every event, with everything that it may say.
 pub(crate) fn events() -> Vec<Event> {
     let verdicts = [
-        Verdict::Absent,
-        Verdict::Matches(Outputs::new()),
-        Verdict::Differs(vec!["/a".into()]),
-        Verdict::Settling,
-        Verdict::Foreign("tenant other".into()),
-        Verdict::Lingering("id".into()),
-        Verdict::Broken(cause(FailureClass::Permanent)),
+        Comparison::Absent,
+        Comparison::Matches(Outputs::new()),
+        Comparison::Differs(vec!["/a".into()]),
+        Comparison::Settling,
+        Comparison::Foreign("tenant other".into()),
+        Comparison::Lingering("id".into()),
+        Comparison::Broken(cause(FailureClass::Permanent)),
     ];
     let traces = [
         Trace::Nothing,
@@ -118,9 +118,13 @@ pub(crate) fn events() -> Vec<Event> {
     ];
     let soon = Some(Duration::from_secs(7));
     let mut events: Vec<Event> =
-        verdicts.into_iter().map(|verdict| Event::Seen(Seen::Wanted(verdict, None))).collect();
-    events.extend(traces.map(|trace| Event::Seen(Seen::Unwanted(trace))));
-    let proofs = [tenant::Verdict::Verified, tenant::Verdict::Violated, tenant::Verdict::Inconclusive];
+        verdicts.into_iter().map(|verdict| Event::Observed(Observation::Wanted(verdict, None))).collect();
+    events.extend(traces.map(|trace| Event::Observed(Observation::Unwanted(trace))));
+    let proofs = [
+        tenant::IsolationVerdict::Verified,
+        tenant::IsolationVerdict::Violated,
+        tenant::IsolationVerdict::Inconclusive,
+    ];
     events.extend(proofs.map(|verdict| {
         let at = Timestamp::UNIX_EPOCH;
         let proof = Proof { verdict, reasons: vec!["drawn".into()], digest: "sha256:0".into(), at };

@@ -13,7 +13,7 @@ use std::{
 
 use jsonschema::Validator;
 use serde_json::Value;
-use tenantry::intake::{Answer, RequestDocument};
+use tenantry::intake::{RequestAnswer, RequestDocument};
 use tenantry_core::tenant::CloudEvent;
 
 use story::Story;
@@ -22,7 +22,7 @@ use story::Story;
 fn schemas() -> [(&'static str, Value); 3] {
     [
         ("request.schema.json", schemars::schema_for!(RequestDocument).to_value()),
-        ("answer.schema.json", schemars::schema_for!(Answer).to_value()),
+        ("answer.schema.json", schemars::schema_for!(RequestAnswer).to_value()),
         ("event.schema.json", schemars::schema_for!(CloudEvent).to_value()),
     ]
 }

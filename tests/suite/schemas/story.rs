@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
     host::bind,
-    intake::{Answer, Verdict},
+    intake::{IntakeDecision, RequestAnswer},
     local::world::{LocalSettings, LocalWorld},
     ports::{Clock as _, SystemClock},
     reconciler::Progress,
@@ -64,8 +64,9 @@ impl Stage {
 
     /// Takes a message in and tells what has to be told of a refusal.
     pub(crate) async fn take_in(&self, message: &Value) -> Value {
-        let answer: Answer = self.local.app.intake.take_in(message.to_string().as_bytes()).await.unwrap();
-        if answer.verdict != Verdict::Accepted
+        let answer: RequestAnswer =
+            self.local.app.intake.take_in(message.to_string().as_bytes()).await.unwrap();
+        if answer.verdict != IntakeDecision::Accepted
             && let Some(key) = self.local.app.intake.record_of(&Channel::Queue, &answer)
         {
             self.local.app.reconciler.tell_refusal(&key).await.unwrap();

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Desired, Kind, Outputs},
-    steps::{self, Failure, Reply, Request, Trace, Verdict, operation},
+    steps::{self, Comparison, Failure, Reply, Request, Trace, operation},
     tenant::{Poll, PollStyle},
 };
 
@@ -190,7 +190,7 @@ fn an_output_that_is_a_secret_stops_its_step() {
             "00000000-0000-0000-0000-00000000a001",
             "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
         ] {
-            assert!(matches!(judge(fine), Ok(Verdict::Matches(_))), "{}: {fine}", example.name);
+            assert!(matches!(judge(fine), Ok(Comparison::Matches(_))), "{}: {fine}", example.name);
         }
     }
 }
@@ -225,17 +225,17 @@ fn what_azure_keeps_after_deletion_is_judged_so() {
     shows!("deleted", text);
 }
 
-fn in_words(verdict: &Verdict) -> String {
+fn in_words(verdict: &Comparison) -> String {
     match verdict {
-        Verdict::Absent => "absent".into(),
-        Verdict::Matches(outputs) => {
+        Comparison::Absent => "absent".into(),
+        Comparison::Matches(outputs) => {
             format!("matches {}", outputs.keys().cloned().collect::<Vec<_>>().join(", "))
         }
-        Verdict::Differs(pointers) => format!("differs at {}", pointers.join(", ")),
-        Verdict::Settling => "settling".into(),
-        Verdict::Foreign(_) => "foreign".into(),
-        Verdict::Lingering(id) => format!("lingering as {id}"),
-        Verdict::Broken(cause) => format!("broken ({})", cause.code),
+        Comparison::Differs(pointers) => format!("differs at {}", pointers.join(", ")),
+        Comparison::Settling => "settling".into(),
+        Comparison::Foreign(_) => "foreign".into(),
+        Comparison::Lingering(id) => format!("lingering as {id}"),
+        Comparison::Broken(cause) => format!("broken ({})", cause.code),
     }
 }
 

@@ -11,7 +11,9 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     );
     let (reports, told) = auditor.run(100).await.unwrap();
     assert!(
-        reports.iter().all(|report| report.verdict == Verdict::Verified && report.quarantined.is_empty())
+        reports
+            .iter()
+            .all(|report| report.verdict == IsolationVerdict::Verified && report.quarantined.is_empty())
     );
     assert_eq!(told, [], "all was told when they were signed up");
     let before = stage.get("/_sim/objects").await;
@@ -33,7 +35,7 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     assert_eq!(reports[0].quarantined.len(), 2, "{reports:#?}");
     assert!(reports[0].quarantined.iter().all(|taken| taken.outcome == "removed"), "{reports:#?}");
     // The other tenant reached too far when it was looked at; what was taken back made that report stale.
-    assert_eq!(verdicts(&reports), vec![Verdict::Verified; SAMPLES.len()]);
+    assert_eq!(verdicts(&reports), vec![IsolationVerdict::Verified; SAMPLES.len()]);
     let told: Vec<&str> = told.iter().map(TenantId::as_str).collect();
     assert_eq!(told, SAMPLES[..2]);
     assert_eq!(credentials(&stage, SAMPLES[0]).await.1, declared);
@@ -50,12 +52,12 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     assert_eq!(last["data"]["quarantined"].as_array().unwrap().len(), 2, "{last:#}");
 
     let (reports, _) = auditor.run(100).await.unwrap();
-    assert_eq!(verdicts(&reports), vec![Verdict::Verified; SAMPLES.len()]);
+    assert_eq!(verdicts(&reports), vec![IsolationVerdict::Verified; SAMPLES.len()]);
 
     // What was given above the tenant is others' too: it is told, and left to a person.
     plant(&stage, "/subscriptions/00000000-0000-0000-0000-00000000a001", OWNER, &principal).await;
     let (reports, _) = auditor.run(100).await.unwrap();
-    assert_eq!(reports[0].verdict, Verdict::Violated);
+    assert_eq!(reports[0].verdict, IsolationVerdict::Violated);
     assert_eq!(reports[0].quarantined, []);
 }
 

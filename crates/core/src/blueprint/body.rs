@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Marker, ResourceType, Subject, expression,
+    Marker, PlanContext, ResourceType, expression,
     scope::{Early, Scope},
     tree::{Node, Shape},
 };
@@ -44,7 +44,7 @@ pub(super) struct Marks {
 
 impl Marks {
     /// The marks of one tenant, and the tags that its request asks for.
-    pub(super) fn new(subject: &Subject) -> Self {
+    pub(super) fn new(subject: &PlanContext) -> Self {
         let request = subject.tenant.get("tags").and_then(Value::as_object).cloned().unwrap_or_default();
         let pairs = [
             ("tenantry-deployment", subject.deployment.clone()),

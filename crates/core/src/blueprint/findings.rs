@@ -25,7 +25,7 @@ impl fmt::Display for Severity {
 
 /// One thing that is wrong with a blueprint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct Diagnostic {
     /// The line, counted from 1.
     pub line: u32,
     /// The column in characters, counted from 1.
@@ -55,7 +55,7 @@ impl Place {
 
 /// Findings as they are gathered.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings(Vec<Diagnostic>);
 
 impl Findings {
     /// Adds an error.
@@ -87,11 +87,11 @@ impl Findings {
 
     fn push(&mut self, at: Place, severity: Severity, code: &'static str, (message, hint): (String, String)) {
         let hint = Some(hint).filter(|text| !text.is_empty());
-        self.0.push(Finding { line: at.line, column: at.column, severity, code, message, hint });
+        self.0.push(Diagnostic { line: at.line, column: at.column, severity, code, message, hint });
     }
 
     /// All findings in the order of the text; the same finding at the same place is told once.
-    pub(super) fn sorted(mut self) -> Vec<Finding> {
+    pub(super) fn sorted(mut self) -> Vec<Diagnostic> {
         self.0.sort_by(|a, b| {
             (a.line, a.column, a.code, &a.message).cmp(&(b.line, b.column, b.code, &b.message))
         });

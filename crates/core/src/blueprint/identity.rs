@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Kind, NameRule, Outputs, ResourceType, Subject,
+    Kind, NameRule, Outputs, PlanContext, ResourceType,
     check::is_resource_name,
     file::Step,
     forbidden,
@@ -17,7 +17,7 @@ use crate::ids::{BadId, ResourceId, StepName};
 
 /// What identities are made from.
 pub(super) struct Identities<'a> {
-    pub(super) subject: &'a Subject,
+    pub(super) subject: &'a PlanContext,
     pub(super) scope: &'a Scope,
     /// The identities of the steps before.
     pub(super) known: &'a BTreeMap<StepName, Outputs>,
@@ -70,7 +70,7 @@ impl Identities<'_> {
 
     fn name(&self, step: &Step, field: &str, rule: &NameRule, kind: &str) -> Result<String, String> {
         let Some(text) = step.text(field) else {
-            let Subject { deployment, tenant_id, incarnation, .. } = self.subject;
+            let PlanContext { deployment, tenant_id, incarnation, .. } = self.subject;
             let owner = Owner { deployment, tenant: tenant_id, incarnation: *incarnation };
             return Ok(names::derive(rule, kind, owner, step.name.as_str()));
         };

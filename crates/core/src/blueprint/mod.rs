@@ -49,7 +49,7 @@ pub use expr::{Expr, Template};
 pub use fields::BadField;
 pub(crate) use fields::{parsed, text};
 pub use findings::did_you_mean;
-pub use findings::{Finding, Severity};
+pub use findings::{Diagnostic, Severity};
 pub use judge::Guard;
 pub use names::{Owner, derive as derive_name, role_assignment_name};
 pub use plan::{BlueprintRef, Kind, Outputs, Plan, PlannedStep, RenderError};
@@ -87,12 +87,12 @@ pub struct Checked {
     /// The blueprint.
     pub blueprint: Blueprint,
     /// Warnings, in the order of the file.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Whom a plan is for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Subject {
+pub struct PlanContext {
     /// The deployment of tenantry, part of every name and mark.
     pub deployment: String,
     /// The tenant.
@@ -148,7 +148,7 @@ impl Blueprint {
     /// assert!(findings.iter().all(|finding| finding.line >= 1 && !finding.message.is_empty()));
     /// # Ok::<(), String>(())
     /// ```
-    pub fn check(text: &str) -> Result<Checked, Vec<Finding>> {
+    pub fn check(text: &str) -> Result<Checked, Vec<Diagnostic>> {
         let mut findings = findings::Findings::default();
         let file = tree::read(text, &mut findings).map(|root| {
             let file = file::read(&root, &mut findings);
@@ -165,7 +165,7 @@ impl Blueprint {
     /// today's rules all the same, when it is planned.
     ///
     /// Errors: every finding without which it can't be understood.
-    pub fn read_again(text: &str) -> Result<Self, Vec<Finding>> {
+    pub fn read_again(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let mut findings = findings::Findings::default();
         let file = tree::read(text, &mut findings).map(|root| {
             let file = file::read(&root, &mut findings);
@@ -179,7 +179,7 @@ impl Blueprint {
         text: &str,
         file: Option<file::File>,
         findings: findings::Findings,
-    ) -> Result<Checked, Vec<Finding>> {
+    ) -> Result<Checked, Vec<Diagnostic>> {
         let findings = findings.sorted();
         match file {
             Some(file) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
@@ -199,7 +199,7 @@ impl Blueprint {
     ///
     /// Errors: every fault in the request's tier and parameters, or, if those are right, everything that the blueprint
     /// can't work out for this tenant.
-    pub fn plan(&self, subject: &Subject) -> Result<Plan, Vec<Fault>> {
+    pub fn plan(&self, subject: &PlanContext) -> Result<Plan, Vec<Fault>> {
         planner::plan(self, subject)
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    BadField, Blueprint, Desired, Fault, Kind, Outputs, Plan, PlannedStep, Subject,
+    BadField, Blueprint, Desired, Fault, Kind, Outputs, Plan, PlanContext, PlannedStep,
     body::Filled,
     check, expression, graph,
     hand::AtHand,
@@ -21,7 +21,7 @@ use super::{
 use crate::ids::StepName;
 
 /// Makes the plan of one tenant; see [`Blueprint::plan`].
-pub(super) fn plan(blueprint: &Blueprint, subject: &Subject) -> Result<Plan, Vec<Fault>> {
+pub(super) fn plan(blueprint: &Blueprint, subject: &PlanContext) -> Result<Plan, Vec<Fault>> {
     let mut context = context(blueprint, subject)?;
     let texts: BTreeMap<String, String> = blueprint
         .file
@@ -75,7 +75,7 @@ fn told(mut faults: Vec<Fault>) -> Vec<Fault> {
 }
 
 /// What expressions may speak of besides steps and values.
-fn context(blueprint: &Blueprint, subject: &Subject) -> Result<Value, Vec<Fault>> {
+fn context(blueprint: &Blueprint, subject: &PlanContext) -> Result<Value, Vec<Fault>> {
     let file = &blueprint.file;
     if !file.tiers.contains(&subject.tier) {
         let message = format!("the blueprint {} has the tiers {}", file.name, file.tiers.join(", "));
@@ -104,7 +104,7 @@ fn context(blueprint: &Blueprint, subject: &Subject) -> Result<Value, Vec<Fault>
 
 struct Planner<'a> {
     blueprint: &'a Blueprint,
-    subject: &'a Subject,
+    subject: &'a PlanContext,
     scope: Scope,
     known: BTreeMap<StepName, Outputs>,
     included: BTreeSet<String>,

@@ -10,7 +10,7 @@ use crate::{
     blueprint::{Kind, Outputs, Rendered, ResourceType},
     compare::{self, graph},
     ids::StepName,
-    steps::{self, Reply, Request, Step, Verdict, redact},
+    steps::{self, Comparison, Reply, Request, Step, redact},
     tenant::{Goal, Status, StepState, Tenant},
 };
 
@@ -82,16 +82,16 @@ impl<'a> Glance<'a> {
     /// What the answer says.
     pub fn judge(&self, reply: &Reply) -> Sighting {
         match self.step.judge(reply) {
-            Ok(Verdict::Matches(told)) => sighting(self.told(&told, reply)),
-            Ok(Verdict::Differs(pointers)) => {
+            Ok(Comparison::Matches(told)) => sighting(self.told(&told, reply)),
+            Ok(Comparison::Differs(pointers)) => {
                 let mut items: Vec<Item> = pointers.iter().map(|path| self.differs(path, reply)).collect();
                 items.extend(self.never(reply));
                 sighting(items)
             }
-            Ok(Verdict::Absent | Verdict::Lingering(_)) => sighting(vec![self.absent()]),
-            Ok(Verdict::Foreign(_)) => sighting(vec![self.foreign(reply)]),
-            Ok(Verdict::Broken(cause)) => Sighting::Broken(Box::new(self.broken(&cause.message))),
-            Ok(Verdict::Settling) => Sighting::Unknown("Azure is working on it".to_owned()),
+            Ok(Comparison::Absent | Comparison::Lingering(_)) => sighting(vec![self.absent()]),
+            Ok(Comparison::Foreign(_)) => sighting(vec![self.foreign(reply)]),
+            Ok(Comparison::Broken(cause)) => Sighting::Broken(Box::new(self.broken(&cause.message))),
+            Ok(Comparison::Settling) => Sighting::Unknown("Azure is working on it".to_owned()),
             // What it stands on is gone, and it with that.
             Err(_) if reply.status == 404 => sighting(vec![self.absent()]),
             Err(failure) => {

@@ -102,7 +102,7 @@ pub struct Unread {
 /// What became of comparing one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct DriftReport {
     /// [`Self::SCHEMA`].
     pub schema: String,
     /// Whose.
@@ -122,7 +122,7 @@ pub struct Report {
     pub broken: bool,
 }
 
-impl Report {
+impl DriftReport {
     /// The schema of reports.
     pub const SCHEMA: &str = "tenantry.drift/1";
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{DriftClass, Healing, Item, Remedy, Report};
+use super::{DriftClass, DriftReport, Healing, Item, Remedy};
 use crate::{
     engine::{standing, wish},
     ids::{StepName, sha256_hex},
@@ -26,7 +26,7 @@ const TOLD: (usize, usize) = (50, 32 * 1024);
 /// A step that could not be looked at counts as it was last told.
 pub fn take_in(
     tenant: &mut Tenant,
-    report: &mut Report,
+    report: &mut DriftReport,
     heal: &BTreeSet<DriftClass>,
     now: Timestamp,
 ) -> bool {
@@ -64,7 +64,7 @@ pub fn take_in(
 /// The steps that are to write again, and those that are to make anew. Nothing is begun beside what Azure gave up on: making
 /// that anew deletes it first, and that is for a person to ask for.
 fn plan(
-    report: &mut Report,
+    report: &mut DriftReport,
     past: &mut DriftTold,
     heal: &BTreeSet<DriftClass>,
     now: Timestamp,
@@ -103,7 +103,7 @@ fn digests(items: &[Item]) -> BTreeMap<StepName, String> {
 }
 
 /// The event's `data`.
-fn data(tenant: &Tenant, report: &Report, since: Option<Timestamp>) -> Value {
+fn data(tenant: &Tenant, report: &DriftReport, since: Option<Timestamp>) -> Value {
     let (mut items, mut bytes) = (Vec::new(), 0);
     for item in &report.items {
         let item = json!(item);

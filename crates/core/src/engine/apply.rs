@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Change, Event, IllegalEvent, Policy, Seen, Sight, cut, transitions::At};
+use super::{Change, Event, IllegalEvent, Observation, Policy, Sight, cut, transitions::At};
 use crate::{
     ids::StepName,
     tenant::{Cause, Notice, RawAnswer, StepState, Story, Tenant},
@@ -37,11 +37,11 @@ pub fn apply(
     let finding = sight.remove(name);
     let mut at = At { tenant, sight, name, policy, now, told: None };
     let change = match event {
-        Event::Seen(Seen::Wanted(verdict, resource)) if !doomed => at.observed(verdict, resource),
-        Event::Seen(Seen::Unwanted(trace)) if doomed => at.searched(trace),
+        Event::Observed(Observation::Wanted(verdict, resource)) if !doomed => at.observed(verdict, resource),
+        Event::Observed(Observation::Unwanted(trace)) if doomed => at.searched(trace),
         Event::Proved(proven) if !doomed => at.proved(*proven),
         // A look of the other direction says nothing here.
-        Event::Seen(_) | Event::Proved(_) => Change::None,
+        Event::Observed(_) | Event::Proved(_) => Change::None,
         Event::Began { target } => at.began(target, finding.as_ref()),
         Event::Found { target } => at.found(target),
         Event::Answered(outputs) if !doomed => at.answered(outputs),
@@ -71,7 +71,7 @@ fn is_legal(state: &StepState, event: &Event) -> bool {
             | StepState::Writing(_)
             | StepState::Settling { .. }
             | StepState::Backoff { .. },
-            Event::Seen(_)
+            Event::Observed(_)
             | Event::Proved(_)
             | Event::Began { .. }
             | Event::Found { .. }

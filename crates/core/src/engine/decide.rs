@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Finding, Outcome, Sight, removal};
+use super::{Discrepancy, Outcome, Sight, removal};
 use crate::{
     blueprint::Kind,
     ids::StepName,
@@ -88,7 +88,7 @@ fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
         && record.needs.iter().all(|need| tenant.steps.get(need).is_none_or(StepRecord::stands))
 }
 
-fn next_for(record: &StepRecord, finding: Option<&Finding>, now: Timestamp) -> Next {
+fn next_for(record: &StepRecord, finding: Option<&Discrepancy>, now: Timestamp) -> Next {
     if record.state.is_final() {
         return Next::Nothing;
     }
@@ -104,10 +104,10 @@ fn next_for(record: &StepRecord, finding: Option<&Finding>, now: Timestamp) -> N
 }
 
 /// A finding calls for its effect; without one, look first.
-fn upon(record: &StepRecord, finding: Option<&Finding>) -> Act {
+fn upon(record: &StepRecord, finding: Option<&Discrepancy>) -> Act {
     match finding {
-        Some(Finding::Amiss(..) | Finding::MayBeStale(_)) if !record.is_doomed() => Act::Write,
-        Some(Finding::Remains(_)) if record.is_doomed() => Act::Erase,
+        Some(Discrepancy::Amiss(..) | Discrepancy::MayBeStale(_)) if !record.is_doomed() => Act::Write,
+        Some(Discrepancy::Remains(_)) if record.is_doomed() => Act::Erase,
         Some(_) | None => Act::Look,
     }
 }

@@ -7,18 +7,18 @@ use serde_json::Value;
 use crate::{
     blueprint::Outputs,
     ids::StepName,
-    steps::{Failure, Trace, Verdict},
+    steps::{Comparison, Failure, Trace},
     tenant::{Poll, Proven},
 };
 
 /// What this worker has found and not yet acted upon. Lost in a crash, and then seen again.
-pub type Sight = BTreeMap<StepName, Finding>;
+pub type Sight = BTreeMap<StepName, Discrepancy>;
 
 /// What a look has shown that calls for an effect.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Finding {
+pub enum Discrepancy {
     /// What should be there is not, or not as it is to be; with the resource as it was shown, if it was.
-    Amiss(Verdict, Option<Value>),
+    Amiss(Comparison, Option<Value>),
     /// It is shown as wanted, but what shows it may be behind the last write, and so may be that write. Writing what is there
     /// already does no harm.
     MayBeStale(Option<Value>),
@@ -28,9 +28,9 @@ pub enum Finding {
 
 /// What a look has shown.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen {
+pub enum Observation {
     /// Of something that should be there; with the resource as it was shown, if it was.
-    Wanted(Verdict, Option<Value>),
+    Wanted(Comparison, Option<Value>),
     /// Of something that should be gone.
     Unwanted(Trace),
 }
@@ -39,7 +39,7 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A look was answered.
-    Seen(Seen),
+    Observed(Observation),
     /// The tenant's isolation was looked at.
     Proved(Box<Proven>),
     /// A write or delete is about to go out; what has to be remembered to remove what it makes.
@@ -99,7 +99,7 @@ impl Event {
     /// The word for errors and logs.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Seen(_) => "seen",
+            Self::Observed(_) => "seen",
             Self::Proved(_) => "proved",
             Self::Began { .. } => "began",
             Self::Found { .. } => "found",

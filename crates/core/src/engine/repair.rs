@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::Finding;
+use super::Discrepancy;
 use crate::{
     blueprint::{Kind, Plan},
-    steps::Verdict,
+    steps::Comparison,
     tenant::{Action, Goal, Repaired, Tenant},
 };
 
@@ -34,13 +34,15 @@ pub(super) fn asks_for_nothing_new(tenant: &Tenant, plan: &Plan) -> bool {
 }
 
 /// What a look has found otherwise than wanted, to be remembered before it is written.
-pub(super) fn found(finding: &Finding) -> Vec<String> {
-    let Finding::Amiss(verdict, _) = finding else { return Vec::new() };
+pub(super) fn found(finding: &Discrepancy) -> Vec<String> {
+    let Discrepancy::Amiss(verdict, _) = finding else { return Vec::new() };
     match verdict {
-        Verdict::Absent => vec!["absent".to_owned()],
-        Verdict::Lingering(_) => vec!["deleted".to_owned()],
-        Verdict::Differs(pointers) => pointers.iter().take(DIFFERENCES).cloned().collect(),
-        Verdict::Matches(_) | Verdict::Settling | Verdict::Foreign(_) | Verdict::Broken(_) => Vec::new(),
+        Comparison::Absent => vec!["absent".to_owned()],
+        Comparison::Lingering(_) => vec!["deleted".to_owned()],
+        Comparison::Differs(pointers) => pointers.iter().take(DIFFERENCES).cloned().collect(),
+        Comparison::Matches(_) | Comparison::Settling | Comparison::Foreign(_) | Comparison::Broken(_) => {
+            Vec::new()
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     allow::AllowList,
-    evidence::{Assignment, Evidence, Listing, Seen},
+    evidence::{Assignment, Evidence, Listing, Reading},
     powers::Powers,
     subject::within,
 };
@@ -137,9 +137,9 @@ impl<'a> Index<'a> {
         let cuts = id.match_indices('/').map(|(at, _)| at).skip(1).chain([id.len()]);
         for scope in cuts.filter_map(|cut| id.get(..cut)) {
             match self.listings.get(scope).map(|listing| &listing.assignments) {
-                Some(Seen::Shown(_)) => return None,
-                Some(Seen::Unread(reason)) => why.clone_from(reason),
-                Some(Seen::Absent) => "the scope is not there".clone_into(&mut why),
+                Some(Reading::Shown(_)) => return None,
+                Some(Reading::Unread(reason)) => why.clone_from(reason),
+                Some(Reading::Absent) => "the scope is not there".clone_into(&mut why),
                 None => {}
             }
         }
@@ -164,8 +164,8 @@ fn grant<'a>(
     let id = assignment.role();
     let (powers, role_name, unknown_role) = match (roles.get(id.as_str()), evidence.roles.get(&id)) {
         (Some((powers, name)), _) => (*powers, *name, None),
-        (None, Some(Seen::Unread(why))) => (Powers::ALL, "", Some(why.clone())),
-        (None, Some(Seen::Absent | Seen::Shown(_))) => {
+        (None, Some(Reading::Unread(why))) => (Powers::ALL, "", Some(why.clone())),
+        (None, Some(Reading::Absent | Reading::Shown(_))) => {
             (Powers::ALL, "", Some("there is no such role definition".to_owned()))
         }
         (None, None) => (Powers::ALL, "", Some("its definition was not read".to_owned())),
@@ -185,7 +185,7 @@ fn holders<'a>(assignment: &'a Assignment, evidence: &'a Evidence, allow: &'a Al
         return Holders::One(principal);
     }
     match evidence.groups.get(&principal.to_ascii_lowercase()) {
-        Some(Seen::Shown(members)) => {
+        Some(Reading::Shown(members)) => {
             let members = members.iter().map(String::as_str);
             let outside: BTreeSet<&str> = members.filter(|one| allow.principal(one).is_none()).collect();
             if outside.is_empty() {
@@ -193,8 +193,8 @@ fn holders<'a>(assignment: &'a Assignment, evidence: &'a Evidence, allow: &'a Al
             }
             Holders::Members(outside)
         }
-        Some(Seen::Unread(why)) => Holders::Unknown(why.clone()),
-        Some(Seen::Absent) => Holders::Unknown("the directory does not show the group".to_owned()),
+        Some(Reading::Unread(why)) => Holders::Unknown(why.clone()),
+        Some(Reading::Absent) => Holders::Unknown("the directory does not show the group".to_owned()),
         None => Holders::Unknown("the group's members were not read".to_owned()),
     }
 }

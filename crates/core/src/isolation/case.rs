@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::{
     access::{Grant, Holders, Index},
     allow::AllowList,
-    evidence::{Evidence, Seen},
+    evidence::{Evidence, Reading},
     powers::{ENDPOINT, Powers, STORAGE, VAULT, WORKSPACE},
-    probe::{Aim, Calls, Outcome, Probe, ProbeKind},
+    probe::{Aim, Calls, Probe, ProbeKind, ProbeOutcome},
     report::{Accepted, Gap},
     subject::{Own, Subject},
 };
@@ -152,8 +152,8 @@ impl<'a> Case<'a> {
             let Some(Protected { id, shared, .. }) = self.protected.get(at) else { continue };
             let (id, below) = (id.clone(), !shared);
             match evidence.resources.get(&id.to_ascii_lowercase()) {
-                Some(Seen::Shown(_) | Seen::Absent) => {}
-                Some(Seen::Unread(why)) => self.gap(&id, why),
+                Some(Reading::Shown(_) | Reading::Absent) => {}
+                Some(Reading::Unread(why)) => self.gap(&id, why),
                 None => self.gap(&id, "it was not looked at"),
             }
             if let Some(why) = self.court.index.unread(&id, below) {
@@ -169,8 +169,8 @@ impl<'a> Case<'a> {
         }
         for own in self.subject.of_type(super::powers::IDENTITY) {
             match evidence.identity_credentials.get(&own.id.to_ascii_lowercase()) {
-                Some(Seen::Shown(_) | Seen::Absent) => {}
-                Some(Seen::Unread(why)) => self.gap(&own.id, format!("its credentials: {why}")),
+                Some(Reading::Shown(_) | Reading::Absent) => {}
+                Some(Reading::Unread(why)) => self.gap(&own.id, format!("its credentials: {why}")),
                 None => self.gap(&own.id, "its credentials were not looked at"),
             }
         }
@@ -224,14 +224,14 @@ impl<'a> Case<'a> {
         let probes = self.probes();
         for probe in probes.iter().filter(|probe| probe.kind == ProbeKind::Own) {
             let why = match (probe.outcome, &probe.why) {
-                (Outcome::Reached, _) => continue,
-                (Outcome::Refused, _) => format!("it was refused ({})", status(probe)),
-                (Outcome::Unclear, why) => why.clone().unwrap_or_default(),
+                (ProbeOutcome::Reached, _) => continue,
+                (ProbeOutcome::Refused, _) => format!("it was refused ({})", status(probe)),
+                (ProbeOutcome::Unclear, why) => why.clone().unwrap_or_default(),
             };
             self.gap(url, format!("no positive control: called with {}, {why}", probe.with()));
         }
         for probe in probes.iter().filter(|probe| probe.kind != ProbeKind::Own) {
-            if probe.outcome == Outcome::Unclear {
+            if probe.outcome == ProbeOutcome::Unclear {
                 let why = probe.why.as_deref().unwrap_or_default();
                 // Gaps are told to subscribers, who have no business with other tenants' names.
                 let is_others = probe.kind == ProbeKind::OtherTenant;
@@ -322,7 +322,7 @@ impl<'a> Case<'a> {
     fn may_be_own(&self, grant: &Grant<'_>, who: &[String]) -> bool {
         let resources = &self.court.evidence.resources;
         let unknown = |one: &Protected| {
-            !matches!(resources.get(&one.id.to_ascii_lowercase()), Some(Seen::Shown(_) | Seen::Absent))
+            !matches!(resources.get(&one.id.to_ascii_lowercase()), Some(Reading::Shown(_) | Reading::Absent))
         };
         let is_known = |one: &String| self.court.principals.contains_key(&one.to_ascii_lowercase());
         !grant.assignment.principal_type.eq_ignore_ascii_case("User")
@@ -368,8 +368,8 @@ pub(super) fn role_of(grant: &Grant<'_>) -> String {
     if grant.role_name.is_empty() { grant.assignment.role() } else { grant.role_name.to_owned() }
 }
 
-fn reason<T>(seen: &Seen<T>) -> Option<&String> {
-    if let Seen::Unread(why) = seen { Some(why) } else { None }
+fn reason<T>(seen: &Reading<T>) -> Option<&String> {
+    if let Reading::Unread(why) = seen { Some(why) } else { None }
 }
 
 /// The principals that are the tenant's own: its applications' and its resources' identities.
@@ -379,7 +379,7 @@ fn own_principals(subject: &Subject, evidence: &Evidence) -> BTreeMap<String, &'
         own.insert(application.principal_id.to_ascii_lowercase(), "its service principal");
     }
     for resource in &subject.resources {
-        let seen = evidence.resources.get(&resource.id.to_ascii_lowercase()).and_then(Seen::shown);
+        let seen = evidence.resources.get(&resource.id.to_ascii_lowercase()).and_then(Reading::shown);
         let (pointer, what) = match resource.is(super::powers::IDENTITY) {
             true => ("/properties/principalId", "its managed identity"),
             false => ("/identity/principalId", "the identity of one of its resources"),

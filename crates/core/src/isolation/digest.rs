@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{
     case::Case,
-    evidence::{Application, Assignment, Role, Seen},
-    probe::{Outcome, ProbeKind},
+    evidence::{Application, Assignment, Reading, RoleDefinition},
+    probe::{ProbeKind, ProbeOutcome},
     report::Accepted,
     subject::Subject,
 };
@@ -19,21 +19,21 @@ use crate::{
 #[derive(Serialize)]
 struct Exhibit<'a> {
     subject: &'a Subject,
-    resources: Vec<(&'a str, Option<&'a Seen<Value>>)>,
-    credentials: Vec<(&'a str, Option<&'a Seen<Vec<Value>>>)>,
+    resources: Vec<(&'a str, Option<&'a Reading<Value>>)>,
+    credentials: Vec<(&'a str, Option<&'a Reading<Vec<Value>>>)>,
     applications: Vec<Option<&'a Application>>,
     assignments: Vec<Held<'a>>,
     accepted: &'a [Accepted],
     gaps: Vec<(&'a str, &'a str)>,
-    calls: Vec<(ProbeKind, Outcome, Option<&'a TenantId>)>,
+    calls: Vec<(ProbeKind, ProbeOutcome, Option<&'a TenantId>)>,
 }
 
 /// An assignment, its role, and who is in the group that has it.
 #[derive(Serialize)]
 struct Held<'a> {
     assignment: &'a Assignment,
-    role: Option<&'a Seen<Role>>,
-    group: Option<&'a Seen<Vec<String>>>,
+    role: Option<&'a Reading<RoleDefinition>>,
+    group: Option<&'a Reading<Vec<String>>>,
 }
 
 /// `sha256:<hex>` over what a case rests on.

@@ -12,7 +12,7 @@ use super::probe::Live;
 /// What came of looking at something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Seen<T> {
+pub enum Reading<T> {
     /// It is there.
     Shown(T),
     /// It is not there.
@@ -21,7 +21,7 @@ pub enum Seen<T> {
     Unread(String),
 }
 
-impl<T> Seen<T> {
+impl<T> Reading<T> {
     /// What is there, if it is and could be read.
     pub fn shown(&self) -> Option<&T> {
         if let Self::Shown(shown) = self { Some(shown) } else { None }
@@ -32,16 +32,16 @@ impl<T> Seen<T> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
-    /// Role assignments at, above and below scopes, one entry per scope that was asked at.
+    /// RoleDefinition assignments at, above and below scopes, one entry per scope that was asked at.
     pub listings: Vec<Listing>,
-    /// Role definitions, by their GUID in lower case.
-    pub roles: BTreeMap<String, Seen<Role>>,
+    /// RoleDefinition definitions, by their GUID in lower case.
+    pub roles: BTreeMap<String, Reading<RoleDefinition>>,
     /// The principals in groups, those of groups within them too, by the group's object id in lower case.
-    pub groups: BTreeMap<String, Seen<Vec<String>>>,
+    pub groups: BTreeMap<String, Reading<Vec<String>>>,
     /// Resources as Resource Manager shows them, by id in lower case.
-    pub resources: BTreeMap<String, Seen<Value>>,
+    pub resources: BTreeMap<String, Reading<Value>>,
     /// The federated credentials of managed identities, by the identity's resource id in lower case.
-    pub identity_credentials: BTreeMap<String, Seen<Vec<Value>>>,
+    pub identity_credentials: BTreeMap<String, Reading<Vec<Value>>>,
     /// Entra applications, by their unique name.
     pub applications: BTreeMap<String, Application>,
     /// What came of calling services.
@@ -58,7 +58,7 @@ pub struct Listing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     /// What it showed.
-    pub assignments: Seen<Vec<Assignment>>,
+    pub assignments: Reading<Vec<Assignment>>,
 }
 
 /// A role assignment.
@@ -91,7 +91,7 @@ impl Assignment {
 /// A role definition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Role {
+pub struct RoleDefinition {
     /// Its name for people.
     pub role_name: String,
     /// What it allows; each entry for itself.
@@ -117,13 +117,13 @@ pub struct Permission {
 #[serde(rename_all = "camelCase")]
 pub struct Application {
     /// The application.
-    pub object: Seen<Value>,
+    pub object: Reading<Value>,
     /// Its service principal.
-    pub principal: Seen<Value>,
+    pub principal: Reading<Value>,
     /// Its federated credentials.
-    pub credentials: Seen<Vec<Value>>,
+    pub credentials: Reading<Vec<Value>>,
     /// The object ids of its owners and of its service principal's: they can add credentials.
-    pub owners: Seen<Vec<String>>,
+    pub owners: Reading<Vec<String>>,
 }
 
 impl Application {
@@ -131,10 +131,10 @@ impl Application {
     pub fn unread(why: &str) -> Self {
         let why = || why.to_owned();
         Self {
-            object: Seen::Unread(why()),
-            principal: Seen::Unread(why()),
-            credentials: Seen::Unread(why()),
-            owners: Seen::Unread(why()),
+            object: Reading::Unread(why()),
+            principal: Reading::Unread(why()),
+            credentials: Reading::Unread(why()),
+            owners: Reading::Unread(why()),
         }
     }
 }

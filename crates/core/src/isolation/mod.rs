@@ -1,7 +1,7 @@
 //! Whether only a tenant reaches its service, judged from what Azure shows and from calls to the service. Pure.
 //!
 //! [`Subject`] says what is a tenant's own (from its document), [`Evidence`] what Azure showed, [`AllowList`] who else may
-//! reach it; [`judge`] makes a [`Report`] of each tenant. What could not be read and could hide a broken rule keeps a
+//! reach it; [`judge`] makes a [`IsolationReport`] of each tenant. What could not be read and could hide a broken rule keeps a
 //! tenant from being called verified. The rules stand in one table, [`RULES`].
 //!
 //! # Guarantees
@@ -19,13 +19,13 @@ mod report;
 mod rules;
 mod subject;
 
-pub use crate::tenant::Verdict;
+pub use crate::tenant::IsolationVerdict;
 pub use allow::{AllowList, Allowed};
-pub use evidence::{Application, Assignment, Evidence, Listing, Permission, Role, Seen};
+pub use evidence::{Application, Assignment, Evidence, Listing, Permission, Reading, RoleDefinition};
 pub use page::page;
 pub use powers::{Capability, Powers};
-pub use probe::{Aim, Calls, Live, Outcome, Probe, ProbeKind, RANDOM_PAIRS, Target, pairs};
-pub use report::{Accepted, Finding, Gap, Given, Probing, Report, TakenBack};
+pub use probe::{Aim, Calls, Live, Probe, ProbeKind, ProbeOutcome, ProbeTarget, RANDOM_PAIRS, pairs};
+pub use report::{Accepted, Finding, Gap, Given, IsolationReport, Probing, TakenBack};
 pub use rules::{RULES, Rule};
 pub use subject::{Declared, Own, OwnApplication, Stamp, Subject};
 
@@ -34,8 +34,8 @@ use case::{Case, Court};
 /// The proof of isolation: judges tenants together, so that a finding can name the tenant whose principal gets in.
 ///
 /// # Guarantees
-/// - A tenant is [`Verdict::Verified`] only if no rule of [`RULES`] is broken and nothing is missing from the evidence that
-///   could hide a broken one. What was not read is a [`Gap`], and a gap makes the verdict [`Verdict::Inconclusive`].
+/// - A tenant is [`IsolationVerdict::Verified`] only if no rule of [`RULES`] is broken and nothing is missing from the evidence that
+///   could hide a broken one. What was not read is a [`Gap`], and a gap makes the verdict [`IsolationVerdict::Inconclusive`].
 /// - Each broken rule is a [`Finding`] with what was seen, where, and what to do next.
 /// - Equal evidence gives an equal report, with an equal digest; so a report can be compared with the one before.
 ///
@@ -52,19 +52,19 @@ use case::{Case, Court};
 /// // Of no tenants there is nothing to report, whatever Azure shows.
 /// assert!(judge(&[], &Evidence::default(), &AllowList::new(&[])).is_empty());
 /// ```
-pub fn judge(subjects: &[Subject], evidence: &Evidence, allow: &AllowList) -> Vec<Report> {
+pub fn judge(subjects: &[Subject], evidence: &Evidence, allow: &AllowList) -> Vec<IsolationReport> {
     let court = Court::new(evidence, allow, subjects);
     subjects.iter().map(|subject| report(subject, &court)).collect()
 }
 
-fn report(subject: &Subject, court: &Court<'_>) -> Report {
+fn report(subject: &Subject, court: &Court<'_>) -> IsolationReport {
     let case = Case::new(subject, court);
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule.findings(&case)).collect();
     findings.sort();
     let verdict = match (findings.is_empty(), case.gaps.is_empty()) {
-        (false, _) => Verdict::Violated,
-        (true, false) => Verdict::Inconclusive,
-        (true, true) => Verdict::Verified,
+        (false, _) => IsolationVerdict::Violated,
+        (true, false) => IsolationVerdict::Inconclusive,
+        (true, true) => IsolationVerdict::Verified,
     };
     let digest = digest::of(&case);
     let live = &court.evidence.live;
@@ -74,8 +74,8 @@ fn report(subject: &Subject, court: &Court<'_>) -> Report {
         (Some(_), Some(Calls::NotPossible(_)) | None) => (Probing::NotPossible, Vec::new()),
     };
     let made = probing == Probing::Made;
-    Report {
-        schema: Report::SCHEMA.into(),
+    IsolationReport {
+        schema: IsolationReport::SCHEMA.into(),
         tenant_id: subject.tenant_id.clone(),
         verdict,
         findings,

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Verdict,
-    report::{Probing, Report},
+    IsolationVerdict,
+    report::{IsolationReport, Probing},
 };
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\
@@ -17,17 +17,17 @@ td,code{overflow-wrap:anywhere}code{font-size:.9em}\
 /// The page of some reports. Every text in them is escaped; nothing outside of the page is loaded.
 ///
 /// `at` says when Azure was looked at.
-pub fn page(reports: &[Report], at: &str) -> String {
-    let count = |verdict: Verdict| reports.iter().filter(|report| report.verdict == verdict).count();
+pub fn page(reports: &[IsolationReport], at: &str) -> String {
+    let count = |verdict: IsolationVerdict| reports.iter().filter(|report| report.verdict == verdict).count();
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>Isolation report</title>\n<style>{STYLE}</style>\n\
          </head>\n<body>\n<h1>Isolation report</h1>\n<p>As Azure showed it at {}: {} verified, {} violated, \
          {} inconclusive.</p>\n",
         escaped(at),
-        count(Verdict::Verified),
-        count(Verdict::Violated),
-        count(Verdict::Inconclusive),
+        count(IsolationVerdict::Verified),
+        count(IsolationVerdict::Violated),
+        count(IsolationVerdict::Inconclusive),
     );
     for report in reports {
         section(&mut html, report);
@@ -36,7 +36,7 @@ pub fn page(reports: &[Report], at: &str) -> String {
     html
 }
 
-fn section(html: &mut String, report: &Report) {
+fn section(html: &mut String, report: &IsolationReport) {
     let word = report.verdict.word();
     let id = escaped(report.tenant_id.as_str());
     let _ = writeln!(html, "<section>\n<h2>{id}: <span class=\"{word}\">{word}</span></h2>");
@@ -85,7 +85,7 @@ fn section(html: &mut String, report: &Report) {
 }
 
 /// The calls to the service, or why there are none.
-fn calls(html: &mut String, report: &Report) {
+fn calls(html: &mut String, report: &IsolationReport) {
     if report.probing != Probing::Made {
         let _ = writeln!(html, "<p>{}</p>", report.probing.sentence());
         return;

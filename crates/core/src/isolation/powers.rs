@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Permission, Role};
+use super::evidence::{Permission, RoleDefinition};
 use crate::permissions::actions::matches;
 
 /// What somebody can do to a tenant's things.
@@ -330,7 +330,7 @@ impl Powers {
     pub const ALL: Self = Self(u64::MAX);
 
     /// What a role allows.
-    pub fn of_role(role: &Role) -> Self {
+    pub fn of_role(role: &RoleDefinition) -> Self {
         let rows = POWERS.iter().enumerate();
         let held = rows.filter(|(_, power)| role.permissions.iter().any(|entry| power.is_in(entry)));
         Self(held.fold(0, |bits, (at, _)| bits | 1 << at))

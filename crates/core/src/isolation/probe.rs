@@ -15,7 +15,7 @@ pub const RANDOM_PAIRS: usize = 16;
 /// What a tenant's blueprint says to call, and as whom.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Target {
+pub struct ProbeTarget {
     /// The address that scores.
     pub url: String,
     /// The scope of a token for it.
@@ -34,7 +34,7 @@ pub struct Target {
 #[serde(rename_all = "camelCase")]
 pub enum Aim {
     /// Where to call.
-    At(Target),
+    At(ProbeTarget),
     /// It is declared, but where is not known, for this reason.
     Unknown(String),
 }
@@ -71,15 +71,15 @@ impl ProbeKind {
     }
 
     /// What has to come of it.
-    pub fn expected(self) -> Outcome {
-        if self == Self::Own { Outcome::Reached } else { Outcome::Refused }
+    pub fn expected(self) -> ProbeOutcome {
+        if self == Self::Own { ProbeOutcome::Reached } else { ProbeOutcome::Refused }
     }
 }
 
 /// What came of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum ProbeOutcome {
     /// The service itself answered.
     Reached,
     /// The caller was turned away: 401 or 403.
@@ -88,7 +88,7 @@ pub enum Outcome {
     Unclear,
 }
 
-impl Outcome {
+impl ProbeOutcome {
     /// The word in reports.
     pub fn word(self) -> &'static str {
         match self {
@@ -111,9 +111,9 @@ pub struct Probe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// What has to come of it.
-    pub expected: Outcome,
+    pub expected: ProbeOutcome,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: ProbeOutcome,
     /// Why that is unclear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -123,30 +123,30 @@ impl Probe {
     /// A call that was answered. `from_service` says that what runs behind the endpoint gave the answer, whatever it is.
     pub fn answered(kind: ProbeKind, by: Option<TenantId>, status: u16, from_service: bool) -> Self {
         let outcome = match status {
-            200..=299 => Outcome::Reached,
-            _ if from_service => Outcome::Reached,
-            401 | 403 => Outcome::Refused,
-            _ => Outcome::Unclear,
+            200..=299 => ProbeOutcome::Reached,
+            _ if from_service => ProbeOutcome::Reached,
+            401 | 403 => ProbeOutcome::Refused,
+            _ => ProbeOutcome::Unclear,
         };
-        let why = (outcome == Outcome::Unclear).then(|| format!("HTTP {status}"));
+        let why = (outcome == ProbeOutcome::Unclear).then(|| format!("HTTP {status}"));
         Self { kind, by, status: Some(status), expected: kind.expected(), outcome, why }
     }
 
     /// A call that got no answer, or could not be made.
     pub fn unanswered(kind: ProbeKind, by: Option<TenantId>, why: impl Into<String>) -> Self {
         let why = Some(why.into());
-        Self { kind, by, status: None, expected: kind.expected(), outcome: Outcome::Unclear, why }
+        Self { kind, by, status: None, expected: kind.expected(), outcome: ProbeOutcome::Unclear, why }
     }
 
     /// A call that can't be made because Entra gives its caller no token: refused, before anything was called.
     pub fn without_token(kind: ProbeKind, by: Option<TenantId>, why: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Refused, ..Self::unanswered(kind, by, why) }
+        Self { outcome: ProbeOutcome::Refused, ..Self::unanswered(kind, by, why) }
     }
 
     /// The same call to the service of a suspended tenant, which has to turn everybody away.
     #[must_use]
     pub fn while_suspended(mut self) -> Self {
-        self.expected = Outcome::Refused;
+        self.expected = ProbeOutcome::Refused;
         self
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{powers::Capability, probe::Probe, rules::lets_others_in};
-use crate::{ids::TenantId, tenant::Verdict};
+use crate::{ids::TenantId, tenant::IsolationVerdict};
 
 /// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,13 +113,13 @@ impl Probing {
 /// The report on one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct IsolationReport {
     /// [`Self::SCHEMA`].
     pub schema: Cow<'static, str>,
     /// Who.
     pub tenant_id: TenantId,
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: IsolationVerdict,
     /// The broken rules, in order.
     pub findings: Vec<Finding>,
     /// What is not known.
@@ -150,7 +150,7 @@ impl TakenBack {
     pub const REMOVED: &str = "removed";
 }
 
-impl Report {
+impl IsolationReport {
     /// The schema that this program writes.
     pub const SCHEMA: &str = "tenantry.isolation/1";
 
@@ -171,7 +171,7 @@ impl Report {
         Self {
             schema: Self::SCHEMA.into(),
             tenant_id,
-            verdict: Verdict::Inconclusive,
+            verdict: IsolationVerdict::Inconclusive,
             findings: Vec::new(),
             gaps: vec![gap],
             accepted: Vec::new(),

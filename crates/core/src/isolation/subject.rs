@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::probe::{Aim, Target};
+use super::probe::{Aim, ProbeTarget};
 use crate::{
     blueprint::{Desired, IsolationProof, Kind, Rendered, ResourceType, Template},
     compare::{self, same_word},
@@ -236,7 +236,7 @@ fn aim(tenant: &Tenant) -> Option<Aim> {
     };
     let Rendered::Isolation(IsolationProof { probe: Some(probe), .. }) = rendered else { return None };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Aim::At(Target {
+    Some(Aim::At(ProbeTarget {
         url: text(Some(&probe.url)),
         scope: text(Some(&probe.scope)),
         client_id: text(Some(&probe.client_id)),

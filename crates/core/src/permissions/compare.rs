@@ -16,7 +16,7 @@ pub struct Held {
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Comparison {
+pub struct RoleComparison {
     /// Needed and not held, in order.
     pub missing: Vec<String>,
     /// Held and not needed, wildcards as they are written; those that are never to be held come with the reason.
@@ -24,12 +24,12 @@ pub struct Comparison {
 }
 
 /// Compares the actions that are needed with the roles that are held.
-pub fn compare(needed: &BTreeSet<String>, held: &[Held]) -> Comparison {
+pub fn compare(needed: &BTreeSet<String>, held: &[Held]) -> RoleComparison {
     let is_held = |action: &&String| held.iter().any(|role| allows(&role.actions, &role.not_actions, action));
     let missing = needed.iter().filter(|action| !is_held(action)).cloned().collect();
     let is_needed = |action: &str| needed.iter().any(|other| other.eq_ignore_ascii_case(action));
     let unneeded = held.iter().flat_map(|role| &role.actions).filter(|action| !is_needed(action));
     let excess: BTreeSet<String> =
         unneeded.map(|action| objection(action).unwrap_or_else(|| action.clone())).collect();
-    Comparison { missing, excess: excess.into_iter().collect() }
+    RoleComparison { missing, excess: excess.into_iter().collect() }
 }

@@ -16,7 +16,7 @@ pub mod document;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use compare::{Comparison, Held, compare};
+pub use compare::{Held, RoleComparison, compare};
 pub use condition::Condition;
 pub use derive::{derive, derive_placed};
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ArmTarget, Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, failure, operation,
+    ArmTarget, Comparison, Failure, Method, Remains, Reply, Request, Step, Target, Trace, failure, operation,
     told,
 };
 use crate::{
@@ -159,10 +159,10 @@ impl Step for Arm {
         self.place.request(Method::Get)
     }
 
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
-        let Some(resource) = self.place.shown(reply)? else { return Ok(Verdict::Absent) };
+    fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
+        let Some(resource) = self.place.shown(reply)? else { return Ok(Comparison::Absent) };
         if let Some(owner) = self.place.stranger(resource) {
-            return Ok(Verdict::Foreign(owner));
+            return Ok(Comparison::Foreign(owner));
         }
         judge_body(&self.place, &self.body, resource, &self.outputs)
     }
@@ -199,18 +199,18 @@ pub(super) fn judge_body(
     body: &Value,
     resource: &Value,
     outputs: &BTreeMap<String, String>,
-) -> Result<Verdict, Failure> {
+) -> Result<Comparison, Failure> {
     if !operation::is_terminal(resource) {
-        return Ok(Verdict::Settling);
+        return Ok(Comparison::Settling);
     }
     if let Some(cause) = broken(resource) {
-        return Ok(Verdict::Broken(cause));
+        return Ok(Comparison::Broken(cause));
     }
     let differences = compare::differences(&place.type_name, body, resource);
     Ok(if differences.is_empty() {
-        Verdict::Matches(told(outputs, resource)?)
+        Comparison::Matches(told(outputs, resource)?)
     } else {
-        Verdict::Differs(differences)
+        Comparison::Differs(differences)
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    ArmTarget, Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, arm, operation,
+    ArmTarget, Comparison, Failure, Method, Remains, Reply, Request, Step, Target, Trace, arm, operation,
 };
 use crate::{
     blueprint::{self, Outputs},
@@ -41,14 +41,14 @@ impl Step for ArmUpdate {
         self.place.request(Method::Get)
     }
 
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+    fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
         let Some(resource) = self.place.shown(reply)? else {
             // Making it is the other step's work; here it could only come out half.
             let message = format!("{} is not there to be changed", self.place.target.id);
             return Err(Cause::ours(FailureClass::Wait, "nothing-to-update", message).into());
         };
         if let Some(owner) = self.place.stranger(resource) {
-            return Ok(Verdict::Foreign(owner));
+            return Ok(Comparison::Foreign(owner));
         }
         arm::judge_body(&self.place, &self.body, resource, &self.outputs)
     }

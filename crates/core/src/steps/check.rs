@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, arm::is_id, failure, operation,
-    told,
+    Comparison, Failure, Method, Remains, Reply, Request, Step, Target, Trace, arm::is_id, failure,
+    operation, told,
 };
 use crate::{
     blueprint::{ResourceCheck, ResourceType},
@@ -45,7 +45,7 @@ impl Step for Check {
         Request::arm(Method::Get, &self.id, &self.api_version)
     }
 
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+    fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
         if !reply.is_success() {
             return Err(failure::classify(reply));
         }
@@ -54,7 +54,7 @@ impl Step for Check {
             return Err(Failure::nonsense("the answer does not show the resource"));
         }
         if !operation::is_terminal(&reply.body) {
-            return Ok(Verdict::Settling);
+            return Ok(Comparison::Settling);
         }
         let kind = ResourceType::type_of_id(self.id.as_str()).unwrap_or_default();
         let wrong: Vec<String> = self
@@ -67,7 +67,7 @@ impl Step for Check {
             })
             .collect();
         if wrong.is_empty() {
-            return Ok(Verdict::Matches(told(&self.outputs, &reply.body)?));
+            return Ok(Comparison::Matches(told(&self.outputs, &reply.body)?));
         }
         // Azure's views lag behind its writes, so a failed check is worth some more looks before a person is asked.
         let message = failure::sentence(&format!("{}: {}", self.id, wrong.join("; ")));

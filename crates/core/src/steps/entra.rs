@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use super::{
-    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Target, Trace, Verdict,
-    deleted::Deleted, failure, target::owner_tags,
+    Comparison, Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Target,
+    Trace, deleted::Deleted, failure, target::owner_tags,
 };
 use crate::{
     blueprint::{EntraApplication, Outputs, ServicePrincipal},
@@ -71,13 +71,17 @@ impl Keyed {
             .with_body(body.clone())
     }
 
-    fn judge(&self, body: &Value, reply: &Reply) -> Result<Verdict, Failure> {
-        let Some(object) = self.shown(reply, &["id", "appId"])? else { return Ok(Verdict::Absent) };
+    fn judge(&self, body: &Value, reply: &Reply) -> Result<Comparison, Failure> {
+        let Some(object) = self.shown(reply, &["id", "appId"])? else { return Ok(Comparison::Absent) };
         if !self.ours(object) {
-            return Ok(Verdict::Foreign("somebody else: it lacks tenantry's tags".to_owned()));
+            return Ok(Comparison::Foreign("somebody else: it lacks tenantry's tags".to_owned()));
         }
         let differences = compare::differences(self.kind, body, object);
-        Ok(if differences.is_empty() { Verdict::Matches(ids(object)) } else { Verdict::Differs(differences) })
+        Ok(if differences.is_empty() {
+            Comparison::Matches(ids(object))
+        } else {
+            Comparison::Differs(differences)
+        })
     }
 
     /// The object that an answer shows; `None` when there is nothing. One without these ids is none, and one with another
@@ -138,7 +142,7 @@ impl Step for Entry {
         self.keyed.look()
     }
 
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+    fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
         self.keyed.judge(&self.body, reply)
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Target, Trace, Verdict, failure,
+    Comparison, Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Target, Trace, failure,
 };
 use crate::{
     blueprint::{self, BadField, Outputs},
@@ -56,16 +56,16 @@ impl Step for FederatedCredential {
         self.request(Method::Get)
     }
 
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+    fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
         match reply.status {
-            404 => Ok(Verdict::Absent),
+            404 => Ok(Comparison::Absent),
             200..=299 => {
                 let id = shown(reply)?.clone();
                 let differences =
                     compare::differences(compare::graph::FEDERATED_CREDENTIAL, &self.body, &reply.body);
                 Ok(match differences.is_empty() {
-                    true => Verdict::Matches(Outputs::from([("id".to_owned(), id)])),
-                    false => Verdict::Differs(differences),
+                    true => Comparison::Matches(Outputs::from([("id".to_owned(), id)])),
+                    false => Comparison::Differs(differences),
                 })
             }
             _ => Err(failure::classify(reply)),

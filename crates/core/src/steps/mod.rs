@@ -41,7 +41,7 @@ use crate::{
 
 /// What a look shows of something that should be there.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum Comparison {
     /// Nothing is there.
     Absent,
     /// It is there, ours and as wanted; this is what it tells.
@@ -78,8 +78,8 @@ pub enum Trace {
 /// Something that is to be as a plan says: one object of Azure Resource Manager or Microsoft Graph.
 ///
 /// # Flow
-/// The reconciler sends [`Step::look`] and hands the answer to [`Step::judge`]. Only if that says [`Verdict::Absent`] or
-/// [`Verdict::Differs`], the engine has [`Step::write`] sent, and looks again. [`step()`] makes a step from what a plan says
+/// The reconciler sends [`Step::look`] and hands the answer to [`Step::judge`]. Only if that says [`Comparison::Absent`] or
+/// [`Comparison::Differs`], the engine has [`Step::write`] sent, and looks again. [`step()`] makes a step from what a plan says
 /// of it with everything known.
 ///
 /// # Guarantees that an implementation gives
@@ -87,8 +87,8 @@ pub enum Trace {
 /// - `look` changes nothing in Azure, however often it is sent.
 /// - `write` is idempotent: sent twice, it leaves what it leaves when sent once. Where Azure draws an id, the name in the
 ///   request decides whether it is the same object.
-/// - `judge` says [`Verdict::Matches`] only of an object that carries the marks of this tenant and incarnation, and
-///   [`Verdict::Foreign`] of one that carries others or none, whatever else it shows.
+/// - `judge` says [`Comparison::Matches`] only of an object that carries the marks of this tenant and incarnation, and
+///   [`Comparison::Foreign`] of one that carries others or none, whatever else it shows.
 /// - `target` finds and removes the object without the plan, for a later plan may no longer have it.
 ///
 /// # Assumptions
@@ -101,11 +101,11 @@ pub enum Trace {
 ///
 /// # Example
 /// ```
-/// use tenantry_core::steps::{Reply, Step, Verdict};
+/// use tenantry_core::steps::{Reply, Step, Comparison};
 ///
 /// /// What an answer of Azure means for a step.
 /// fn needs_a_write(step: &dyn Step, reply: &Reply) -> bool {
-///     matches!(step.judge(reply), Ok(Verdict::Absent | Verdict::Differs(_)))
+///     matches!(step.judge(reply), Ok(Comparison::Absent | Comparison::Differs(_)))
 /// }
 /// ```
 ///
@@ -121,7 +121,7 @@ pub trait Step: Send + Sync {
     ///
     /// # Errors
     /// [`Failure`] if the answer is a refusal or can't be understood.
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure>;
+    fn judge(&self, reply: &Reply) -> Result<Comparison, Failure>;
     /// The request that makes it so, given what the look showed; `None` for a step that only looks. It writes the whole
     /// object where Azure replaces what a PUT leaves out, and only what differs where Azure merges.
     fn write(&self, seen: Option<&Value>) -> Option<Request>;

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Failure, Method, Remains, Reply, Request, Step, Target, Trace, Verdict, failure, items,
+    Comparison, Failure, Method, Remains, Reply, Request, Step, Target, Trace, failure, items,
     request::odata_key,
 };
 use crate::{
@@ -72,11 +72,11 @@ impl Step for RoleAssignment {
         self.all_of_principal()
     }
 
-    fn judge(&self, reply: &Reply) -> Result<Verdict, Failure> {
+    fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
         Ok(match self.granted(reply)? {
-            Some(id) => Verdict::Matches(Outputs::from([("id".to_owned(), Value::String(id))])),
+            Some(id) => Comparison::Matches(Outputs::from([("id".to_owned(), Value::String(id))])),
             None if reply.status == 404 => return Err(failure::classify(reply)),
-            None => Verdict::Absent,
+            None => Comparison::Absent,
         })
     }
 

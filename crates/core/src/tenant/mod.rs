@@ -36,7 +36,7 @@ pub use later::Later;
 pub use lease::Lease;
 pub use notice::{Notice, Story};
 pub use pinned::PinnedPlan;
-pub use proof::{Proof, Proven, Verdict};
+pub use proof::{IsolationVerdict, Proof, Proven};
 pub use removal::{Consent, Ground, Retained};
 pub use spec::{Action, Extent, External, Placement, Reason, Spec, Suspension};
 pub use step::{Removal, StepRecord};

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Whether only the tenant reaches the tenant's service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum IsolationVerdict {
     /// All was read, and no rule is broken.
     Verified,
     /// A rule is broken.
@@ -18,7 +18,7 @@ pub enum Verdict {
     Inconclusive,
 }
 
-impl Verdict {
+impl IsolationVerdict {
     /// The word in reports, history and logs.
     pub fn word(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Verdict {
 #[serde(rename_all = "camelCase")]
 pub struct Proof {
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: IsolationVerdict,
     /// Which rules are broken, by code, or what is not known; empty for a verified tenant. Cut to a few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,

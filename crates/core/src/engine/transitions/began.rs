@@ -4,13 +4,17 @@ use serde_json::Value;
 
 use super::At;
 use crate::{
-    engine::{Change, Finding, repair},
+    engine::{Change, Discrepancy, repair},
     tenant::StepState,
 };
 
 impl At<'_> {
     /// The intent, to be saved before anything is sent; with what a look has found that calls for it.
-    pub(in crate::engine) fn began(&mut self, target: Option<Value>, finding: Option<&Finding>) -> Change {
+    pub(in crate::engine) fn began(
+        &mut self,
+        target: Option<Value>,
+        finding: Option<&Discrepancy>,
+    ) -> Change {
         let (now, found) = (self.now, finding.map(repair::found).unwrap_or_default());
         self.enter(StepState::Writing);
         self.record(|record| {

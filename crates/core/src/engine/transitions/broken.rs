@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::At;
 use crate::{
     blueprint::Kind,
-    engine::{Change, Finding, removal},
+    engine::{Change, Discrepancy, removal},
     ids::StepName,
-    steps::{Failure, Verdict},
+    steps::{Comparison, Failure},
     tenant::{Cause, FailureClass},
 };
 
@@ -55,7 +55,7 @@ impl At<'_> {
             self.record(|record| record.state.effort_mut().written = false);
             return change;
         }
-        self.calls_for_effect(Finding::Amiss(Verdict::Broken(cause), shown))
+        self.calls_for_effect(Discrepancy::Amiss(Comparison::Broken(cause), shown))
     }
 
     /// Why a person has to decide, and about what.

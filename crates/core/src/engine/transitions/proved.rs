@@ -5,7 +5,7 @@ use crate::{
     blueprint::Desired,
     engine::{Change, proof, repair},
     steps::Failure,
-    tenant::{Cause, FailureClass, Proof, Proven, Verdict},
+    tenant::{Cause, FailureClass, IsolationVerdict, Proof, Proven},
     time::later,
 };
 
@@ -15,9 +15,9 @@ impl At<'_> {
     pub(in crate::engine) fn proved(&mut self, proven: Proven) -> Change {
         let Proof { verdict, digest, .. } = &proven.proof;
         let passes = match verdict {
-            Verdict::Verified => true,
-            Verdict::Inconclusive => self.accepts_a_gap(),
-            Verdict::Violated => false,
+            IsolationVerdict::Verified => true,
+            IsolationVerdict::Inconclusive => self.accepts_a_gap(),
+            IsolationVerdict::Violated => false,
         };
         if passes {
             let outputs = [("verdict", verdict.word()), ("digest", digest)];
@@ -34,7 +34,7 @@ impl At<'_> {
         let cause = Cause::ours(FailureClass::Wait, &code, reasons.join("; "));
         let is_first = self.effort().failures == 0;
         let change = self.failed(Failure { retry_after: proven.retry_after, ..cause.into() });
-        if is_first && *verdict == Verdict::Violated {
+        if is_first && *verdict == IsolationVerdict::Violated {
             // Somebody may have changed what no step has looked at since: then the steps put it right, and the next proof
             // shows it.
             repair::look_at_all(self.tenant, self.now);

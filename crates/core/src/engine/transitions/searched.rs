@@ -2,7 +2,7 @@
 
 use super::At;
 use crate::{
-    engine::{Change, Finding},
+    engine::{Change, Discrepancy},
     steps::Trace,
     tenant::{Cause, FailureClass},
 };
@@ -29,7 +29,7 @@ impl At<'_> {
                 self.record(|record| record.outputs.extend(told));
             }
         }
-        self.calls_for_effect(Finding::Remains(trace));
+        self.calls_for_effect(Discrepancy::Remains(trace));
         Change::Minor
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     super::{
         case::Case,
-        evidence::{Application, Seen},
+        evidence::{Application, Reading},
         powers::IDENTITY,
         report::Given,
         subject::{Declared, OwnApplication},
@@ -104,7 +104,7 @@ pub(super) fn identity_credentials(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for own in case.subject.of_type(IDENTITY) {
         let seen = case.court.evidence.identity_credentials.get(&own.id.to_ascii_lowercase());
-        for credential in seen.and_then(Seen::shown).into_iter().flatten() {
+        for credential in seen.and_then(Reading::shown).into_iter().flatten() {
             let inner = credential.get("properties").unwrap_or(credential);
             let (name, issuer, subject) =
                 (text(credential, "name"), text(inner, "issuer"), text(inner, "subject"));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     super::{
         case::{Case, Protected},
-        evidence::Seen,
+        evidence::Reading,
         powers::{ACCOUNT, PRIVATE_ENDPOINT, STORAGE, VAULT, WORKSPACE},
         subject::within,
     },
@@ -115,7 +115,7 @@ pub(super) fn dns_missing(case: &Case<'_>) -> Vec<Found> {
             case.subject.of_type(ZONE_GROUP).filter(|own| within(&own.id, &endpoint.id)).collect();
         for group in groups.iter().filter(|own| own.expected) {
             let seen = case.court.evidence.resources.get(&group.id.to_ascii_lowercase());
-            if matches!(seen, Some(Seen::Absent)) {
+            if matches!(seen, Some(Reading::Absent)) {
                 found.push(Found::new(&group.id, "the zone group is not there"));
             }
         }

@@ -3,7 +3,7 @@
 use super::{
     super::{
         case::{Case, status},
-        probe::{Aim, Outcome, ProbeKind},
+        probe::{Aim, ProbeKind, ProbeOutcome},
     },
     Found,
 };
@@ -13,7 +13,7 @@ pub(super) fn accepted(case: &Case<'_>) -> Vec<Found> {
     let Some(Aim::At(target)) = &case.subject.probe else { return Vec::new() };
     let suspended = case.subject.suspended;
     let wrong = case.probes().iter().filter(|probe| suspended || probe.kind != ProbeKind::Own);
-    let wrong = wrong.filter(|probe| probe.outcome == Outcome::Reached);
+    let wrong = wrong.filter(|probe| probe.outcome == ProbeOutcome::Reached);
     let tenant = &case.subject.tenant_id;
     let found = wrong.map(|probe| match (&probe.by, probe.kind) {
         (Some(by), ProbeKind::OtherTenant) => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     super::{
         case::Case,
-        evidence::Seen,
+        evidence::Reading,
         parent,
         powers::{ACCOUNT, ENDPOINT, IDENTITY, STORAGE, VAULT, WORKSPACE},
     },
@@ -158,14 +158,14 @@ pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
 /// What has to be there and is not. Zone groups have a rule of their own.
 pub(super) fn missing(case: &Case<'_>) -> Vec<Found> {
     let evidence = case.court.evidence;
-    let absent = |id: &str| matches!(evidence.resources.get(&id.to_ascii_lowercase()), Some(Seen::Absent));
+    let absent = |id: &str| matches!(evidence.resources.get(&id.to_ascii_lowercase()), Some(Reading::Absent));
     let expected =
         case.subject.resources.iter().filter(|own| own.expected && !own.is(super::network::ZONE_GROUP));
     let resources = expected.filter(|own| absent(&own.id)).map(|own| own.id.clone());
     let shared = case.protected.iter().filter(|one| one.shared && absent(&one.id)).map(|one| one.id.clone());
     let applications = case.subject.applications.iter().filter(|own| {
         let seen = evidence.applications.get(&own.unique_name);
-        let gone = |seen: &Seen<Value>| *seen == Seen::Absent;
+        let gone = |seen: &Reading<Value>| *seen == Reading::Absent;
         own.expected && seen.is_some_and(|seen| gone(&seen.object) || gone(&seen.principal))
     });
     let applications = applications.map(|own| own.unique_name.clone());
