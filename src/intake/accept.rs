@@ -163,7 +163,10 @@ impl Intake {
         let blueprint = self.catalogue.choose(spec.blueprint.as_deref(), version)?;
         let base = Base { blueprint, stamp: stamp.clone() };
         let plan = self.plan_with(&base, id, incarnation, spec)?;
-        let mut tenant = wish::sign_up(id.clone(), past, spec.clone(), stamp.placement(), plan, now);
+        let mut tenant = match past {
+            None => Tenant::new(id.clone(), spec.clone(), stamp.placement(), plan, now),
+            Some(past) => past.again(spec.clone(), stamp.placement(), plan, now),
+        };
         tenant.channel = request.channel.clone();
         Ok(tenant)
     }

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tenantry_core::{
     blueprint::Kind,
-    engine::{self, Event, Observation},
+    engine::{self, Event, Observation, StepEvent},
     ids::StepName,
     steps::Comparison,
     tenant::{FailureClass, StepRecord, StepState},
@@ -138,7 +138,13 @@ impl Drive<'_> {
         let before = self.tenant.steps().get(name).map(|record| record.state.clone());
         let policy = &self.reconciler.settings.policy;
         let late = matches!(&event, Event::Failed(_) | Event::Unanswered(_)).then(|| event.clone());
-        match engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, policy, now) {
+        match engine::apply(
+            &mut self.tenant,
+            &mut self.sight,
+            StepEvent { step: name, turn, event },
+            policy,
+            now,
+        ) {
             Ok(change) => {
                 self.change = self.change.max(change);
                 self.count_step(name, before, now);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Kind, Plan},
-    engine::{self, Event, Observation, Policy, Sight},
+    engine::{self, Event, Observation, Policy, Sight, StepEvent},
     ids::StepName,
     steps::{self, Comparison, Failure, Remains, Reply, Step, failure, operation},
     tenant::{Poll, PollStyle, StepRecord, Tenant},
@@ -260,7 +260,14 @@ fn apply(judge: &Judge, event: &Event, reply: &Reply) {
         tenant.change_step(&name, |known| *known = record);
         let before = 8 << 10;
         let mut sight = Sight::new();
-        engine::apply(&mut tenant, &mut sight, &name, 0, event.clone(), &Policy::azure(), now).unwrap();
+        engine::apply(
+            &mut tenant,
+            &mut sight,
+            StepEvent { step: &name, turn: 0, event: event.clone() },
+            &Policy::azure(),
+            now,
+        )
+        .unwrap();
         let told: usize = tenant.steps()[&name].outputs.values().map(|value| value.to_string().len()).sum();
         let after = tenant.to_json().map_or(usize::MAX, |text| text.len());
         assert!(

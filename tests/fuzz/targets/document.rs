@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Outputs, Plan},
-    engine::{self, Event, Observation, Policy, Sight, wish},
+    engine::{self, Event, Observation, Policy, Sight, StepEvent, wish},
     steps::{self, Comparison, Trace},
     tenant::{Tenant, UnreadableDocument},
 };
@@ -160,9 +160,7 @@ fn works(mut tenant: Tenant) -> String {
                 let _ = engine::apply(
                     &mut copy,
                     &mut sight,
-                    &name,
-                    record.turn,
-                    event.clone(),
+                    StepEvent { step: &name, turn: record.turn, event: event.clone() },
                     &Policy::azure(),
                     now,
                 );

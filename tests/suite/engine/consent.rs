@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{Desired, Kind, Outputs, Plan, PlannedStep},
-    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, removal, wish},
+    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, StepEvent, removal, wish},
     ids::StepName,
     steps::{Comparison, Trace},
     tenant::{Cause, Consent, FailureClass, Ground, Removal, StepState, Tenant},
@@ -119,8 +119,14 @@ impl World {
                 for event in self.answers(&name, act) {
                     let turn = self.tenant.steps()[&name].turn;
                     let policy = Policy::azure();
-                    engine::apply(&mut self.tenant, &mut sight, &name, turn, event, &policy, self.now)
-                        .unwrap();
+                    engine::apply(
+                        &mut self.tenant,
+                        &mut sight,
+                        StepEvent { step: &name, turn, event },
+                        &policy,
+                        self.now,
+                    )
+                    .unwrap();
                 }
             }
         }
@@ -409,8 +415,14 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
                 };
                 for event in events {
                     let turn = tenant.steps()[&name].turn;
-                    engine::apply(&mut tenant, &mut sight, &name, turn, event, &Policy::azure(), now)
-                        .unwrap();
+                    engine::apply(
+                        &mut tenant,
+                        &mut sight,
+                        StepEvent { step: &name, turn, event },
+                        &Policy::azure(),
+                        now,
+                    )
+                    .unwrap();
                 }
             }
         };

@@ -11,7 +11,7 @@ mod script;
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use tenantry_core::{
-    engine::{self, Event, Policy, Sight, wish},
+    engine::{self, Event, Policy, Sight, StepEvent, wish},
     steps::Failure,
     tenant::{Cause, Consent, FailureClass, StepState},
 };
@@ -45,7 +45,13 @@ fn a_pause_that_was_told_too_late_is_kept() {
     // Another pass has finished the step meanwhile.
     tenant.change_step(&name, |record| record.enter(StepState::Ready));
     let event = told(Some(Duration::from_secs(90)));
-    let late = engine::apply(&mut tenant, &mut Sight::new(), &name, 0, event.clone(), &policy, now);
+    let late = engine::apply(
+        &mut tenant,
+        &mut Sight::new(),
+        StepEvent { step: &name, turn: 0, event: event.clone() },
+        &policy,
+        now,
+    );
     assert!(late.is_err(), "{late:?}");
     assert_eq!(engine::hold_off(&mut tenant, &name, &event, &policy, now), engine::Change::Minor);
     assert_eq!(engine::hold_off(&mut tenant, &name, &told(None), &policy, now), engine::Change::None);
@@ -79,7 +85,14 @@ fn a_step_is_given_up_for_what_was_answered() {
         for (number, cause) in (0..).zip(failures.iter().cycle().take(100)) {
             let now = start + Duration::from_secs(3_600 * number);
             let event = Event::Failed(cause.clone().into());
-            engine::apply(&mut tenant, &mut Sight::new(), &name, 0, event, &policy, now).unwrap();
+            engine::apply(
+                &mut tenant,
+                &mut Sight::new(),
+                StepEvent { step: &name, turn: 0, event },
+                &policy,
+                now,
+            )
+            .unwrap();
             if let Some(cause) = tenant.steps()[&name].state.halted() {
                 return cause.code.clone();
             }

@@ -79,7 +79,7 @@ pub(crate) fn update(tenant: &mut Tenant, text: &str, now: Timestamp) {
 pub(crate) fn tenant(plan: Plan, now: Timestamp) -> Tenant {
     let placement =
         Placement { stamp: "s1".into(), subscription_id: "sub".into(), region: "westeurope".into() };
-    let mut tenant = wish::sign_up("contoso".parse().unwrap(), None, spec(), placement, plan, now);
+    let mut tenant = Tenant::new("contoso".parse().unwrap(), spec(), placement, plan, now);
     tenant.requests = VecDeque::new();
     take_on(&mut tenant, Action::Signup, now);
     tenant

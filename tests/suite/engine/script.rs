@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::Outputs,
-    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, removal, wish},
+    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, StepEvent, removal, wish},
     ids::StepName,
     steps::{Comparison, Failure, Trace},
     tenant::{
@@ -188,7 +188,7 @@ impl Stage {
         let (policy, now) = (Policy::azure(), self.now);
         let tenant = self.tenant.as_mut().unwrap();
         let before = (tenant.clone(), self.sight.clone());
-        match engine::apply(tenant, &mut self.sight, &step, turn, event, &policy, now) {
+        match engine::apply(tenant, &mut self.sight, StepEvent { step: &step, turn, event }, &policy, now) {
             Ok(change) => _ = writeln!(self.trace, "    change: {}", format!("{change:?}").to_lowercase()),
             Err(error) => {
                 assert_eq!(

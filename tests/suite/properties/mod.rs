@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tenantry_core::{
     blueprint::Outputs,
-    engine::{self, Act, Event, Observation, Outcome, Policy, Sight, wish},
+    engine::{self, Act, Event, Observation, Outcome, Policy, Sight, StepEvent, wish},
     ids::StepName,
     steps::{Comparison, Failure, Trace},
     tenant::{Action, Goal, StepState, Tenant},
@@ -170,8 +170,13 @@ impl Game {
 
     fn apply(&mut self, name: &StepName, turn: u32, event: Event) -> bool {
         let before = (self.tenant.clone(), self.sight.clone());
-        let applied =
-            engine::apply(&mut self.tenant, &mut self.sight, name, turn, event, &Policy::azure(), self.now);
+        let applied = engine::apply(
+            &mut self.tenant,
+            &mut self.sight,
+            StepEvent { step: name, turn, event },
+            &Policy::azure(),
+            self.now,
+        );
         if applied.is_err() {
             assert_eq!(
                 (&self.tenant, &self.sight),

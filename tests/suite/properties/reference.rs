@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{Kind, Outputs},
-    engine::{self, Event, Observation, Policy, Sight},
+    engine::{self, Event, Observation, Policy, Sight, StepEvent},
     steps::{Comparison, Failure, Trace},
     tenant::{
         self, Cause, Effort, FailureClass, Goal, Poll, PollStyle, Proof, Proven, Removal, StepState, Tenant,
@@ -180,8 +180,13 @@ pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     let before = &tenant.steps()[&name];
     let allowed = after(&before.state, before.is_doomed(), event);
     let (mut changed, mut sight) = (tenant.clone(), Sight::new());
-    let applied =
-        engine::apply(&mut changed, &mut sight, &name, before.turn, event.clone(), &Policy::azure(), now);
+    let applied = engine::apply(
+        &mut changed,
+        &mut sight,
+        StepEvent { step: &name, turn: before.turn, event: event.clone() },
+        &Policy::azure(),
+        now,
+    );
     let place = format!("{event:?} in {before:?}");
     let record = &changed.steps()[&name];
     match applied {

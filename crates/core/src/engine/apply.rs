@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Change, Event, IllegalEvent, Observation, Policy, Sight, cut, transitions::At};
+use super::{Change, Event, IllegalEvent, Observation, Policy, Sight, StepEvent, cut, transitions::At};
 use crate::{
     ids::StepName,
     tenant::{Cause, Notice, RawAnswer, StepState, Story, Tenant},
@@ -18,12 +18,11 @@ const PENDING_ANSWERS: usize = 16;
 pub fn apply(
     tenant: &mut Tenant,
     sight: &mut Sight,
-    name: &StepName,
-    turn: u32,
-    event: Event,
+    happened: StepEvent<'_>,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Change, IllegalEvent> {
+    let StepEvent { step: name, turn, event } = happened;
     let record = tenant.steps.get(name);
     let legal = record.filter(|record| record.turn == turn && is_legal(&record.state, &event));
     let Some(record) = legal else {

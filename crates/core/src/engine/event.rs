@@ -71,6 +71,17 @@ pub enum Event {
     Failed(Failure),
 }
 
+/// An event of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepEvent<'a> {
+    /// The step.
+    pub step: &'a StepName,
+    /// The turn of the step in which it was asked for; an answer to an earlier turn is refused.
+    pub turn: u32,
+    /// What has happened.
+    pub event: Event,
+}
+
 /// Whether an event changed what a crash must not forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {

@@ -23,6 +23,6 @@ pub use about::resource_id;
 pub use apply::apply;
 pub use backoff::Policy;
 pub use decide::{Act, Decision, decide};
-pub use event::{Change, Discrepancy, Event, IllegalEvent, Observation, Sight};
+pub use event::{Change, Discrepancy, Event, IllegalEvent, Observation, Sight, StepEvent};
 pub use outcome::{Outcome, access_cut_ms, begin, common_data, conclude, standing, working};
 pub use waits::hold_off;

@@ -8,24 +8,9 @@ use serde_json::json;
 use super::{cut, outcome::common_data, removal, repair};
 use crate::{
     blueprint::{Kind, Plan},
-    ids::{StepName, TenantId},
-    tenant::{Consent, Goal, Ground, Operation, Placement, Spec, StepRecord, StepState, Tenant},
+    ids::StepName,
+    tenant::{Consent, Goal, Ground, Operation, Spec, StepRecord, StepState, Tenant},
 };
-
-/// A new tenant, or a new incarnation of a removed one.
-pub fn sign_up(
-    id: TenantId,
-    past: Option<Tenant>,
-    spec: Spec,
-    placement: Placement,
-    plan: Plan,
-    now: Timestamp,
-) -> Tenant {
-    match past {
-        None => Tenant::new(id, spec, placement, plan, now),
-        Some(past) => past.again(spec, placement, plan, now),
-    }
-}
 
 /// The tenant as it is, with another wish. What is alike stays as it is; what changed is looked at again; what is no
 /// longer wanted goes; what can't be changed in place is removed and made anew, with `consent` alone.
