@@ -6,6 +6,7 @@ use super::{Change, apply::At, removal, waits};
 use crate::{
     steps::Failure,
     tenant::{Cause, FailureClass, StepRecord, StepState},
+    time::later,
 };
 
 /// How often is looked for something just written before it is written again.
@@ -85,6 +86,10 @@ impl At<'_> {
         };
         let is_part = tries >= TRIES_OF_A_PART && removal::carrier(self.tenant, self.name).is_some();
         if !cause.class.retryable() || exhausted || is_part {
+            // Whoever goes on with the same resource asks at the same address.
+            if let Some(after) = retry_after {
+                waits::leave_alone(self.tenant, self.name, later(now, after.min(policy.operation_deadline)));
+            }
             return self.halt(self.telling(Cause { class: last_class, ..cause }));
         }
         // A place in a line is no failure in a row, and who waits longest must not stay away longest.

@@ -16,6 +16,7 @@ mod outcome;
 pub mod proof;
 pub mod removal;
 mod repair;
+mod turns;
 mod waits;
 pub mod wish;
 
@@ -25,4 +26,5 @@ pub use backoff::Policy;
 pub use decide::{Act, Decision, decide};
 pub use event::{Change, Event, IllegalEvent, Seen, Sight};
 pub use outcome::{Outcome, access_cut_ms, begin, common_data, conclude, standing, working};
+pub use turns::outrun;
 pub use waits::hold_off;
