@@ -69,6 +69,11 @@ fn a_pause_that_was_told_too_late_holds_for_whoever_asks_there() {
     engine::hold_off(&mut tenant, &plans::name("a"), &told, &Policy::azure(), now);
     let held = |name: &str| tenant.steps[&plans::name(name)].not_before.is_some();
     assert_eq!(["a", "b", "c", "d"].map(held), [true, true, false, true]);
+    // What a check was told holds for the step whose resource it checks.
+    let mut tenant = plans::tenant(plans::plan("a b:check<a c<a"), now);
+    engine::hold_off(&mut tenant, &plans::name("b"), &told, &Policy::azure(), now);
+    let held = |name: &str| tenant.steps[&plans::name(name)].not_before.is_some();
+    assert_eq!(["a", "b", "c"].map(held), [true, true, false]);
 }
 
 /// Who goes on with a resource after a change of it could not be undone asks at the same address: the pause is theirs, too.
