@@ -28,7 +28,7 @@ const MAX_RACES: usize = 20;
 
 impl Intake {
     /// Changes the wish, or says why not.
-    pub(super) async fn accept(&self, request: &Request) -> Result<Answer, StoreError> {
+    pub(super) async fn accept(&self, key: &str, request: &Request) -> Result<Answer, StoreError> {
         for _ in 0..MAX_RACES {
             let bond = match self.bond(request).await? {
                 Bond::Repeats(first) => return Ok(*first),
@@ -65,6 +65,11 @@ impl Intake {
                 Err(faults) => return Ok(rejected(request, faults)),
             };
             self.catalogue.keep(self.world.store.as_ref(), &tenant.plan.blueprint.digest).await?;
+            // Another delivery may have been refused before the tenant came to be as it was loaded; that answer stands.
+            if let Some(first) = self.answered(key).await?.filter(|first| first.verdict == Verdict::Rejected)
+            {
+                return Ok(first.again());
+            }
             if !self.bind(request, bond).await? {
                 continue;
             }
