@@ -26,7 +26,7 @@ impl Intake {
     ///
     /// It has its own loop in place of `StateStore::update`: the first save makes the document, and between reading and saving
     /// the text of the blueprint is kept and the other system's operation is bound, both of which may have to begin again.
-    pub(super) async fn accept(&self, request: &Request) -> Result<RequestAnswer, StoreError> {
+    pub(super) async fn accept(&self, key: &str, request: &Request) -> Result<RequestAnswer, StoreError> {
         for _ in 0..MAX_RACES {
             let bond = match self.bond(request).await? {
                 Bond::Repeats(first) => return Ok(*first),
@@ -63,6 +63,12 @@ impl Intake {
                 Err(faults) => return Ok(rejected(request, faults)),
             };
             self.catalogue.keep(self.world.store.as_ref(), &tenant.plan.blueprint.digest).await?;
+            // Another delivery may have been refused before the tenant came to be as it was loaded; that answer stands.
+            if let Some(first) =
+                self.answered(key).await?.filter(|first| first.verdict == IntakeDecision::Rejected)
+            {
+                return Ok(first.again());
+            }
             if !self.bind(request, bond).await? {
                 continue;
             }

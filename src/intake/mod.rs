@@ -167,7 +167,7 @@ impl Intake {
         let key = self.request_key(&request.channel, &request.request_id);
         let answer = match self.claim(&key, &digest, &request).await? {
             Claim::Ours(etag) => {
-                let answer = self.accept(&request).await?;
+                let answer = self.accept(&key, &request).await?;
                 self.settle((&key, &digest), &request, answer, &etag).await?
             }
             Claim::Answered(answer) => answer.again(),
@@ -200,6 +200,12 @@ impl Intake {
         }
     }
 
+    /// What was answered to another delivery of the same request, if that was answered.
+    async fn answered(&self, key: &str) -> Result<Option<RequestAnswer>, StoreError> {
+        let stored = self.world.store.request(key).await?;
+        Ok(stored.and_then(|stored| RequestAnswer::read(&stored.value.answer)))
+    }
+
     /// Records the answer, so that a repeat gets it even when the tenant has forgotten the request.
     async fn settle(
         &self,
@@ -221,8 +227,7 @@ impl Intake {
             Ok(_) => Ok(answer),
             // Another delivery of the same message came first; its answer is the answer.
             Err(StoreError::Overtaken) => {
-                let stored = self.world.store.request(key).await?;
-                let first = stored.and_then(|stored| RequestAnswer::read(&stored.value.answer));
+                let first = self.answered(key).await?;
                 Ok(first.filter(|first| first.verdict != answer.verdict).map_or(answer, RequestAnswer::again))
             }
             Err(error) => Err(error),

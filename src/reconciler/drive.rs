@@ -174,7 +174,9 @@ impl<'a> Drive<'a> {
         };
         let ours = self.claim.is_in(&value);
         let (unsure, unsure_steps) = (self.tenant.unsure_until(), self.unsure(now));
-        (self.tenant, self.etag) = (value, etag);
+        let past = std::mem::replace(&mut self.tenant, value);
+        self.etag = etag;
+        engine::outrun(&mut self.tenant, &past);
         self.durable_notices = self.tenant.numbered();
         self.sight.clear();
         self.rendered.clear();

@@ -138,6 +138,7 @@ fn deleted_step(azure: &Azure, request: &Request) -> Option<&'static str> {
         "vaults" | "deletedvaults" => Some("vault"),
         "userassignedidentities" => Some("identity"),
         "privateendpoints" => Some("private_endpoint"),
+        "components" => Some("panel"),
         "privatednszonegroups" => Some("zone_group"),
         _ => None,
     }

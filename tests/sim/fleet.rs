@@ -41,7 +41,7 @@ pub(crate) struct Sum {
 /// How many failing seeds are told by number.
 const MOST_TOLD: usize = 20;
 /// What has to have been met often, or the runs have proved nothing: a hundredth of the seeds.
-const MUST_HIT: [&str; 70] = [
+const MUST_HIT: [&str; 74] = [
     "429",
     "5xx",
     "429 subnet",
@@ -102,6 +102,10 @@ const MUST_HIT: [&str; 70] = [
     "a set in another order",
     "lag told as 403",
     "405 on purge",
+    "name held by a deleted vault",
+    "a stranger's deleted vault",
+    "undo refused",
+    "a vault deleted by hand",
     "Retry-After as a date",
     "Retry-After with a fraction",
     "in a passing state",

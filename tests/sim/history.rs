@@ -107,10 +107,13 @@ impl History {
         calls.sort_by_key(|(_, call)| (ended(call), call.begun));
         let mut search = Search { calls: &calls, end, tried: BTreeSet::new(), best: (0, String::new()) };
         let mut left: Vec<usize> = (0..calls.len()).collect();
-        match search.from(&Wanted::Nobody, &mut left) {
+        let explained = search.from(&Wanted::Nobody, &mut left);
+        let told = |(id, call): &(&String, &Call)| format!("{id} from {}: {:?}", call.begun, call.answer);
+        let all = || calls.iter().map(told).collect::<Vec<_>>().join("; ");
+        match explained {
             true => Finding::Explained,
             false if search.tried.len() > PATIENCE => Finding::Undecided,
-            false => Finding::Unexplained(search.best.1),
+            false => Finding::Unexplained(format!("{}, and {end:?} in the end, of {}", search.best.1, all())),
         }
     }
 }

@@ -13,12 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tenantry_core::tenant::{Goal, HistoryRow, Lease, Notice, Status, StepState, Story, Tenant};
 
-use super::{
-    azure::{RIDDLES, SECRET},
-    consent::Consents,
-    exec::Millis,
-    profile::{Plan, Profile},
-};
+use super::{azure::SECRET, consent::Consents, exec::Millis, profile::Plan};
 
 #[path = "telling.rs"]
 mod telling;
@@ -51,8 +46,6 @@ struct Durable {
 #[derive(Default)]
 pub(crate) struct Ledger {
     bounded: bool,
-    /// Dozens of tenants wait for one network, and little else is wrong.
-    queues: bool,
     /// By how much each worker's clock is ahead, in milliseconds.
     pub(crate) clocks: BTreeMap<String, Arc<AtomicI64>>,
     names: Vec<String>,
@@ -89,8 +82,7 @@ fn fell<T: PartialOrd + Copy + std::fmt::Display>(name: &str, before: T, after: 
 impl Ledger {
     /// Nothing has happened yet; `names` are those that are used.
     pub(crate) fn new(plan: &Plan, names: &[String]) -> Self {
-        let (bounded, queues) = (plan.bounded(), plan.profile == Profile::Crowd);
-        Self { bounded, queues, names: names.to_vec(), ..Self::default() }
+        Self { bounded: plan.bounded(), names: names.to_vec(), ..Self::default() }
     }
 
     pub(crate) fn wrong(&mut self, invariant: &'static str, what: impl Into<String>) {
@@ -139,7 +131,6 @@ impl Ledger {
             self.was_active.entry(id.clone()).or_insert(self.now - seen);
         }
         self.bounded_document(after);
-        self.patient(before.as_deref(), after);
         self.consents.saved(before.as_deref(), after);
         self.tenants.insert(id, kept);
         before
@@ -301,24 +292,6 @@ impl Ledger {
         let told = own.filter(|(_, event)| !event.told.is_empty()).rev();
         let mut kinds = told.filter_map(|(_, event)| event.body["kind"].as_str());
         kinds.find_map(|other| other.strip_prefix(kind)).map(str::to_owned)
-    }
-
-    /// I26: what passes within minutes, or is but a line that one stands in, ends in no halt.
-    fn patient(&mut self, before: Option<&Tenant>, after: &Tenant) {
-        for (name, record) in after.steps() {
-            let StepState::Halted { cause, .. } = &record.state else { continue };
-            let was = before.and_then(|before| before.steps().get(name));
-            if was.is_some_and(|was| was.state == record.state) {
-                continue;
-            }
-            let passes = RIDDLES.iter().any(|(_, code)| *code == cause.code)
-                || cause.code == "RetryableErrorDueToAnotherOperation";
-            // Where next to nothing else goes wrong, whoever stands in the line for long gets there.
-            let seldom = ["no-answer", "not-sent", "TooManyRequests"].contains(&cause.code.as_str());
-            if passes || (self.queues && seldom) {
-                self.wrong("I26", format!("{}: {name} was given up because of {cause}", after.id));
-            }
-        }
     }
 
     /// I11. A noisy neighbour asks for something sixty times in an outage, and each is an operation until there is an

@@ -13,6 +13,7 @@
 )]
 
 mod azure;
+mod blows;
 mod broker;
 mod consent;
 mod doors;
@@ -20,6 +21,7 @@ mod exec;
 mod fleet;
 mod history;
 mod ledger;
+mod patience;
 mod profile;
 #[path = "../suite/testkit/rng.rs"]
 #[allow(dead_code, reason = "the fuzzing begins at states of its own")]
@@ -28,6 +30,7 @@ mod run;
 mod script;
 mod setup;
 mod shelf;
+mod smaller;
 mod store;
 mod truth;
 mod versions;

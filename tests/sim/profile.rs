@@ -93,6 +93,8 @@ pub(crate) struct AzureManners {
     pub(crate) gated: u64,
     /// Vaults that may not be purged.
     pub(crate) protected: u64,
+    /// What can't be put out once it is lit, whatever is tried.
+    pub(crate) stubborn: u64,
     /// `Retry-After` in its other forms.
     pub(crate) fancy_waits: u64,
     /// What is busy, told in words.
@@ -112,6 +114,7 @@ impl AzureManners {
             curses: 0,
             halves: 0,
             odd: 0,
+            stubborn: 0,
             wall: None,
             graph_lag: past.graph_lag.min(5_000),
             role_lag: past.role_lag.min(5_000),
@@ -174,6 +177,8 @@ pub(crate) struct Plan {
     pub(crate) twins: u64,
     /// Looks at a tenant.
     pub(crate) looks: u64,
+    /// Somebody deletes what is there, by hand.
+    pub(crate) robbers: bool,
     /// How the workers are set up.
     pub(crate) setup: Setup,
 }
@@ -192,6 +197,7 @@ impl Plan {
         plan.proved = rng.permille(250);
         plan.intruders = if plan.proved { rng.below(4) } else { 0 };
         plan.setup = Setup::draw(&mut Rng::new(seed, 8), &plan);
+        plan.robbers = profile != Profile::Calm && !plan.proved && Rng::new(seed, 12).permille(200);
         plan.unreadable = profile != Profile::Calm && Rng::new(seed, 10).permille(150);
         plan.of_size();
         plan
@@ -274,6 +280,7 @@ impl Plan {
                 reordered: rng.pick(&[0, 0, 500]),
                 gated: some(300),
                 protected: rng.pick(&[0, 0, 300]),
+                stubborn: some(300),
                 fancy_waits: rng.pick(&[0, 400]),
                 wordy: rng.pick(&[0, 500]),
             },
@@ -320,6 +327,7 @@ impl Plan {
             moves: some(120),
             twins: if profile == Impatient { 500 } else { some(60) },
             looks: if profile == Impatient { 700 } else { some(100) },
+            robbers: false,
             setup: Setup::usual(),
         }
     }
@@ -359,51 +367,5 @@ impl Plan {
     /// Whether the promises of D and E hold, and so the fence.
     pub(crate) fn bounded(&self) -> bool {
         self.profile != Profile::Hostile
-    }
-}
-
-impl Plan {
-    /// How many kinds of trouble [`Self::cut`] knows.
-    pub(crate) const KINDS: usize = 27;
-
-    /// Leaves kinds of trouble out, and ends them earlier, to find what a failure needs.
-    pub(crate) fn cut(&mut self, without: &[usize], until: Option<Millis>) {
-        for kind in without {
-            match kind {
-                0 => self.azure.throttled = 0,
-                1 => self.azure.broken = 0,
-                2 => self.azure.denied = 0,
-                3 => self.azure.op_failed = 0,
-                4 => self.azure.strangers = 0,
-                5 => (self.azure.graph_lag, self.azure.role_lag) = (0, 0),
-                6 => self.not_sent = 0,
-                7 => (self.lost, self.answer_lost) = (0, 0),
-                8 => self.late = 0,
-                9 => (self.conflicts, self.ambiguous) = (0, 0),
-                10 => self.unavailable = 0,
-                11 => self.slow_saves = 0,
-                12 => (self.lock_lost, self.duplicates) = (0, 0),
-                13 => self.wakes_lost = 0,
-                14 => self.publish_fails = 0,
-                15 => self.kills_every = 0,
-                16 => self.pauses_every = 0,
-                17 => (self.skew, self.outages) = (0, false),
-                18 => self.intruders = 0,
-                19 => self.azure.riddles = 0,
-                20 => self.azure.rots = 0,
-                21 => (self.azure.curses, self.azure.halves, self.azure.odd) = (0, 0, 0),
-                22 => self.azure.wall = None,
-                23 => {
-                    (self.azure.pages, self.azure.short_roles) = (false, false);
-                    (self.azure.other_case, self.azure.reordered) = (0, 0);
-                }
-                24 => (self.azure.gated, self.azure.fancy_waits, self.azure.wordy) = (0, 0, 0),
-                25 => (self.azure.protected, self.mixed, self.unreadable) = (0, false, false),
-                _ => self.setup = Setup::usual(),
-            }
-        }
-        if let Some(until) = until {
-            self.faults_until = self.faults_until.min(until);
-        }
     }
 }

@@ -6,19 +6,15 @@ use std::{
 };
 
 use tenantry::host::Function;
-use tenantry_core::{
-    ids::TenantId,
-    tenant::{Goal, Status},
-};
+use tenantry_core::tenant::{Goal, Status};
 
 use super::{
     azure::mark,
-    broker,
+    blows, broker,
     exec::Millis,
     history::{End, Finding},
     ledger::Wrong,
-    profile::{HOUR, Plan, Profile},
-    rng::Rng,
+    profile::{Plan, Profile},
     script, truth,
     world::Shared,
 };
@@ -70,6 +66,7 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
     plan.cut(&cut.without, cut.until);
     let shared = Shared::new(seed, plan, with_lines);
     let letters = script::draw(seed, &shared.plan, shared.tenants());
+    let asked: Vec<Millis> = letters.iter().map(|letter| letter.at).collect();
     let chosen = |tenant: usize| cut.tenants.is_empty() || cut.tenants.contains(&tenant);
     for letter in letters.into_iter().filter(|letter| chosen(letter.tenant)) {
         let world = Arc::clone(&shared);
@@ -86,14 +83,17 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
     broker::tick(&shared, Function::Sweep, shared.plan.setup.sweeps_every);
     if shared.plan.proved {
         broker::tick(&shared, Function::Audit, 900_000);
-        intruders(&shared, seed);
+        blows::intruders(&shared, seed);
     }
-    trouble(&shared, seed);
+    blows::trouble(&shared, seed);
     if shared.plan.unreadable {
-        unreadable(&shared, seed);
+        blows::unreadable(&shared, seed);
+    }
+    if shared.plan.robbers {
+        blows::rob(&shared, seed);
     }
     if shared.plan.profile == Profile::Days {
-        sleep(&shared, seed);
+        blows::sleep(&shared, seed, &asked);
     }
     shared.hub.run(shared.plan.faults_until, || false);
     shared.heal();
@@ -121,103 +121,6 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
             shared.hits()
         },
         virtual_ms: shared.hub.now(),
-    }
-}
-
-/// Workers die and stand still, each in its own rhythm.
-fn trouble(shared: &Arc<Shared>, seed: u64) {
-    for number in 0..shared.plan.workers {
-        for (every, kills) in [(shared.plan.kills_every, true), (shared.plan.pauses_every, false)] {
-            if every == 0 {
-                continue;
-            }
-            let world = Arc::clone(shared);
-            let mut rng = Rng::new(seed, 100 + 2 * number as u64 + u64::from(kills));
-            shared.hub.spawn(0, None, async move {
-                loop {
-                    world.hub.sleep(rng.within(every / 4, every * 7 / 4)).await;
-                    if world.faulty().is_none() {
-                        return;
-                    }
-                    let owner = world.workers()[number].owner;
-                    if kills {
-                        world.kill(owner);
-                        continue;
-                    }
-                    world.hit("pause");
-                    world.hub.note("pause", &owner);
-                    world.hub.pause(owner);
-                    world
-                        .hub
-                        .sleep(if rng.permille(700) {
-                            rng.within(1_000, 20_000)
-                        } else {
-                            rng.within(20_000, 600_000)
-                        })
-                        .await;
-                    world.hub.resume(owner);
-                }
-            });
-        }
-    }
-}
-
-/// The whole machine sleeps for hours or a day, and wakes up with all that it was doing.
-fn sleep(shared: &Arc<Shared>, seed: u64) {
-    let mut rng = Rng::new(seed, 9);
-    let at = rng.within(HOUR, shared.plan.faults_until - 28 * HOUR);
-    let span = rng.within(3 * HOUR, 26 * HOUR);
-    let world = Arc::clone(shared);
-    shared.hub.spawn(0, None, async move {
-        world.hub.sleep_until(at).await;
-        let owners: Vec<usize> = world.workers().iter().map(|worker| worker.owner).collect();
-        world.hit("long sleep");
-        world.hub.note("sleep", &span);
-        for owner in &owners {
-            world.hub.pause(*owner);
-        }
-        world.hub.sleep(span).await;
-        for owner in owners {
-            world.hub.resume(owner);
-        }
-    });
-}
-
-/// Rows that nobody can read: a tenant that nobody knows, a request record, and for a while the document of one of the
-/// tenants, until a person puts it right.
-fn unreadable(shared: &Arc<Shared>, seed: u64) {
-    let mut rng = Rng::new(seed, 11);
-    for name in ["aaa-of-another-schema", "zzz-of-another-schema"] {
-        shared.shelf.spoil(name.parse().unwrap());
-    }
-    shared.shelf.spoil_request("a-record-of-another-schema");
-    let from = rng.within(200_000, shared.plan.faults_until / 2);
-    let to = from + rng.within(10_000, shared.plan.faults_until / 3);
-    let Some(name) = shared.name_of(0) else { return };
-    let world = Arc::clone(shared);
-    shared.hub.spawn(0, None, async move {
-        let id = name.parse().unwrap();
-        world.hub.sleep_until(from).await;
-        world.hit("unreadable document");
-        world.hub.note("spoil", &name);
-        world.shelf.spoil(TenantId::clone(&id));
-        world.hub.sleep_until(to).await;
-        world.shelf.mend(&id);
-        world.hub.note("mend", &name);
-    });
-}
-
-/// Others give themselves access to what is there, at any time.
-fn intruders(shared: &Arc<Shared>, seed: u64) {
-    let mut rng = Rng::new(seed, 7);
-    for _ in 0..shared.plan.intruders {
-        let at = rng.within(30_000, shared.plan.faults_until - 1);
-        let world = Arc::clone(shared);
-        shared.hub.spawn(0, None, async move {
-            world.hub.sleep_until(at).await;
-            world.hub.note("intruder", &"");
-            world.azure().intrude(at);
-        });
     }
 }
 

@@ -171,16 +171,19 @@ impl Line {
 
     /// I12: whoever was asked to wait does. A worker that dies, or whose save fails, takes what it was told with
     /// it, and a changed wish begins anew; so this is held against the invocation that was told, unless somebody has
-    /// asked for something since it began.
+    /// asked for something since then.
     fn patient(&self, about: Option<usize>, request: &Request) {
         let Some(tenant) = about.and_then(|about| self.shared.name_of(about)) else { return };
         let (now, begun) = (self.shared.hub.now(), self.shared.begun());
         let invocation = self.shared.hub.invocation();
         let asked = self.shared.ledger().asked.get(&tenant).copied().unwrap_or_default();
         let told = self.shared.pauses().told.get(&(invocation, request.path.clone())).copied();
+        let (until, heard) = told.unzip();
+        // What was heard after the wish had changed is held, whatever turn it was about.
+        let asked_since = asked >= begun && heard.is_none_or(|heard| heard <= asked);
         // Healing sets the clocks right, so that one may have jumped ahead meanwhile.
         let jump = if self.shared.faulty().is_some() { 0 } else { self.shared.plan.skew };
-        if let Some(early) = told.map(|until| until - now).filter(|early| *early > 2 + jump && asked < begun)
+        if let Some(early) = until.map(|until| until - now).filter(|early| *early > 2 + jump && !asked_since)
         {
             let what = format!("{tenant}: {} {} came {early} ms early", request.method, request.path);
             self.shared.wrong("I12", what);
@@ -192,7 +195,7 @@ impl Line {
         let mut pauses = self.shared.pauses();
         let now = self.shared.hub.now();
         match asked_to_wait(reply, now).filter(|_| reply.status == 429) {
-            Some(until) => _ = pauses.told.insert(key, until),
+            Some(until) => _ = pauses.told.insert(key, (until, now)),
             None if reply.status == 429 || reply.status >= 500 => _ = pauses.told.remove(&key),
             // Whoever was served since, the service does not want to be left alone any more.
             None => pauses.told.retain(|(_, path), _| *path != key.1),
@@ -340,8 +343,8 @@ fn carried_out(shared: &Shared, request: &Request, sending: &Sending) -> Reply {
 /// What has to be waited for.
 #[derive(Default)]
 pub(crate) struct Pauses {
-    /// Until when, by invocation and path.
-    told: BTreeMap<(u64, String), Millis>,
+    /// Until when, and when that was heard, by invocation and path.
+    told: BTreeMap<(u64, String), (Millis, Millis)>,
     /// When each invocation sent for the first time.
     pub(crate) begun: BTreeMap<u64, Millis>,
 }

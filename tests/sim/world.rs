@@ -18,12 +18,14 @@ use tenantry_core::{
 
 use super::{
     azure::{Azure, stamp},
+    blows::{long_outages, outages},
     broker,
     doors::{Bell, Mouth, Watch},
     exec::{Hub, MOST_POLLS, Millis, Owner},
     history::History,
     ledger::{Ledger, millis_of},
-    profile::{HOUR, Plan, Profile},
+    patience,
+    profile::{Plan, Profile},
     rng::Rng,
     shelf::Shelf,
     store::Door,
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     ledger: Mutex<Ledger>,
     faults: Mutex<Rng>,
     healed: AtomicBool,
+    pub(crate) asleep: AtomicBool,
     hits: Mutex<BTreeMap<&'static str, u64>>,
     names: Mutex<BTreeMap<String, String>>,
     pauses: Mutex<Pauses>,
@@ -95,6 +98,7 @@ impl Shared {
             ledger: Mutex::new(ledger),
             faults: Mutex::new(Rng::new(seed, 5)),
             healed: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
             hits: Mutex::default(),
             names: Mutex::default(),
             pauses: Mutex::default(),
@@ -291,6 +295,9 @@ impl Shared {
         let _ = self.faults().next();
         let worker = self.worker(number, &mut rng);
         self.hub.note("birth", &worker.name);
+        if self.asleep.load(Ordering::Relaxed) {
+            self.hub.pause(worker.owner);
+        }
         self.workers()[number] = worker;
     }
 
@@ -329,14 +336,11 @@ impl Shared {
                 self.wrong("I4", format!("{}: what a later version wrote in {lost} is gone", tenant.id));
             }
         }
-        for (name, record) in tenant.steps() {
-            let was = before.and_then(|before| before.steps().get(name));
-            if let Some(cause) = record.state.halted()
-                && was.and_then(|was| was.state.halted()) != Some(cause)
-            {
-                self.hub.note("halt", &format_args!("{} {name}: {cause}", tenant.id));
-            }
+        for (name, _, cause) in patience::halts(before, tenant) {
+            self.hub.note("halt", &format_args!("{} {name}: {cause}", tenant.id));
         }
+        let wrong = patience::given_up(&self.azure(), &self.plan, before, tenant);
+        wrong.into_iter().for_each(|what| self.wrong("I26", what));
         let told = before.as_ref().map(|before| (before.status, &before.concluded));
         if told == Some((tenant.status, &tenant.concluded)) {
             return;
@@ -350,9 +354,7 @@ impl Shared {
         if !self.plan.bounded() {
             return;
         }
-        if self.plan.proved && matches!(tenant.status, Status::Active | Status::Suspended) {
-            self.proved(tenant);
-        }
+        self.proved(tenant);
         let told = match tenant.status {
             Status::Active | Status::Suspended => {
                 let azure = self.azure();
@@ -379,6 +381,9 @@ impl Shared {
 impl Shared {
     /// I22: a tenant is called active only when all that could hide somebody else was seen since it was last changed.
     fn proved(&self, tenant: &Tenant) {
+        if !self.plan.proved || !matches!(tenant.status, Status::Active | Status::Suspended) {
+            return;
+        }
         self.hit("proved");
         let id = tenant.id.as_str();
         let unproved = self.azure().unproved(id, tenant.spec.tier == "full");
@@ -392,28 +397,4 @@ impl Shared {
             );
         }
     }
-}
-
-/// One dependency after the other goes down, and they come back in another order.
-fn outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)> {
-    let mut found = Vec::new();
-    let mut at = rng.within(20_000, 120_000);
-    while at < until {
-        let end = (at + 240_000).min(until);
-        let mut from = at;
-        for dependency in [1, 2, 3, 4] {
-            from += rng.within(0, 30_000);
-            found.push((dependency, from, rng.within(from, end.max(from))));
-        }
-        at = end + rng.within(60_000, 200_000);
-    }
-    found
-}
-
-/// One dependency or two are away for most of a day.
-fn long_outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)> {
-    let from = rng.within(0, until - 30 * HOUR);
-    let first = (rng.pick(&[1, 2, 3, 4]), from, from + rng.within(12 * HOUR, 26 * HOUR));
-    let second = (rng.pick(&[1, 2, 3, 4]), from + HOUR, from + rng.within(2 * HOUR, 20 * HOUR));
-    vec![first, second]
 }

@@ -45,6 +45,7 @@ cargo xtask <chore> [arguments]
                   more that nobody has run, with --profile NAME only those that draw this profile, with --debug as the
                   tests are built, which costs no build of its own and runs slower: mutants that take more
                   than 500 seeds are left out then, and named
+                  (--mutant NAME: those alone that are named so, with all their seeds)
   mutants         fails where a mutant of tests/sim/mutants does not fit the product any more
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
                   verify (all when none is named)

@@ -15,16 +15,19 @@ struct Asked {
     first: Option<u64>,
     seed: Option<u64>,
     mutants: bool,
+    /// The mutants alone whose names have this in them.
+    mutant: Option<String>,
     fresh: bool,
     debug: bool,
     profile: Option<String>,
 }
 
 /// Runs the seeds that are asked for: `--seeds N`, and with `--fresh` as many that nobody has run yet; `--first N`, those of
-/// one `--profile NAME`, one `--seed N`, or `--mutants`; with `--debug` as the tests are built.
+/// one `--profile NAME`, one `--seed N`, `--mutants`, or `--mutant NAME` for those that are named so; with `--debug` as the tests are built.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
+        Asked { mutant: Some(_), .. } => &["mutants::every_mutant_is_caught"],
         Asked { mutants: true, .. } => {
             &["mutants::every_mutant_is_caught", "below::a_mutant_that_gives_tokens_away_is_caught"]
         }
@@ -54,11 +57,15 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
             "--first" => asked.first = number()?,
             "--seed" => asked.seed = number()?,
             "--mutants" => asked.mutants = true,
+            "--mutant" => {
+                asked.mutants = true;
+                asked.mutant = Some(rest.next().ok_or("--mutant wants a name")?.clone());
+            }
             "--fresh" => asked.fresh = true,
             "--debug" => asked.debug = true,
             "--profile" => asked.profile = Some(rest.next().ok_or("--profile wants a name")?.clone()),
             _ => {
-                let known = "--seeds N, --fresh, --first N, --profile NAME, --seed N, --mutants or --debug";
+                let known = "--seeds N, --fresh, --first N, --profile NAME, --seed N, --mutants, --mutant NAME or --debug";
                 return Err(format!("`{argument}` is not {known}"));
             }
         }
@@ -88,6 +95,7 @@ fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
         ("TENANTRY_SIM_SEED", number(asked.seed)),
         ("TENANTRY_SIM_FRESH", number(asked.fresh.then(fresh))),
         ("TENANTRY_SIM_PROFILE", asked.profile.clone()),
+        ("TENANTRY_SIM_MUTANT", asked.mutant.clone()),
         // The rare ones are for a build for speed.
         ("TENANTRY_SIM_MOST", asked.debug.then(|| "500".to_owned())),
     ] {

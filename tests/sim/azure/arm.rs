@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
 
 use super::{
-    Azure, SUBSCRIPTION, is_intruders, mark,
+    Azure, Meaning, SUBSCRIPTION, is_intruders, mark,
     operations::{Operation, Work},
     pages::Seen,
     refuse, reply, text,
@@ -133,8 +133,8 @@ impl Azure {
             if past.stranger || mark(&past.body) != mark(wanted) {
                 self.wrongs.push(("I8", format!("PUT over somebody else's {id}")));
             }
-            if past.busy.is_some() {
-                return Some(self.busy());
+            if let Some(number) = past.busy {
+                return Some(self.busy(number));
             }
             let place = |body: &Value| text(body, "/location").to_owned();
             if place(&past.body) != place(wanted) {
@@ -151,10 +151,13 @@ impl Azure {
         {
             return Some(refusal);
         }
-        if is_vault(id) && past.is_none() && self.vault_name_taken(last(id)) {
-            return Some(refuse(409, "VaultAlreadyExists", "the name is taken"));
+        if is_vault(id)
+            && past.is_none()
+            && let Some(refusal) = self.name_taken(id)
+        {
+            return Some(refusal);
         }
-        self.lane(id)
+        self.lane(id).or_else(|| self.keeps(id, past?, wanted))
     }
 
     fn put(&mut self, path: &str, id: &str, wanted: &Value) -> Reply {
@@ -208,9 +211,40 @@ impl Azure {
         self.followed(number, reply(status, shown))
     }
 
-    fn vault_name_taken(&self, name: &str) -> bool {
-        let live = self.objects.keys().filter(|id| is_vault(id));
-        live.chain(self.deleted_vaults.keys()).any(|id| last(id) == name)
+    /// A vault's name is taken, by one that is there or by one that was deleted; then the service may say no more than that
+    /// there is a conflict.
+    fn name_taken(&mut self, id: &str) -> Option<Reply> {
+        self.leave_a_deleted_vault(id);
+        let name = last(id);
+        if self.deleted_vaults.keys().any(|id| last(id) == name) {
+            self.hit("name held by a deleted vault");
+            let code = if self.rng.permille(500) { "VaultAlreadyExists" } else { "ConflictError" };
+            return Some(self.means(refuse(409, code, "a conflict"), Meaning::NameHeld));
+        }
+        let taken = self.objects.keys().any(|id| is_vault(id) && last(id) == name);
+        taken.then(|| refuse(409, "VaultAlreadyExists", "the name is taken"))
+    }
+
+    /// Somebody else had a vault of that name, and has deleted it.
+    fn leave_a_deleted_vault(&mut self, id: &str) {
+        if self.strangers == 0 || !self.rng.permille(300) {
+            return;
+        }
+        self.strangers -= 1;
+        self.hit("a stranger's deleted vault");
+        let theirs = format!(
+            "/subscriptions/{SUBSCRIPTION}/resourcegroups/rg-theirs/providers/microsoft.keyvault/vaults/{}",
+            last(id)
+        );
+        let vault = Object {
+            body: json!({"id": theirs}),
+            busy: None,
+            stranger: true,
+            made: self.now,
+            rotten: false,
+            protected: true,
+        };
+        self.deleted_vaults.insert(theirs, vault);
     }
 
     /// Private endpoints of one network are changed one at a time.
@@ -238,23 +272,24 @@ impl Azure {
         let to = text(wanted, "/properties/privateLinkServiceConnections/0/properties/privateLinkServiceId");
         let made = self.objects.get(&to.to_ascii_lowercase())?.made;
         let young = self.now - made < 15_000;
-        (young && self.rng.permille(self.manners.wordy)).then(|| self.in_a_passing_state())
+        (young && self.rng.permille(self.manners.wordy)).then(|| self.in_a_passing_state(made + 15_000))
     }
 
-    fn in_a_passing_state(&mut self) -> Reply {
+    fn in_a_passing_state(&mut self, until: Millis) -> Reply {
         self.hit("in a passing state");
         let state = self.rng.pick(&["Creating", "Updating", "Accepted", "Resolving"]);
         let message = format!("the resource is in {state} provisioning state and can't be changed");
-        refuse(400, "BadRequest", &message)
+        self.passing(refuse(400, "BadRequest", &message), until)
     }
 
     /// Something else is being done to it, in the words of one service or another.
-    fn busy(&mut self) -> Reply {
+    fn busy(&mut self, number: u64) -> Reply {
         self.hit("409 busy");
+        let until = self.operations[&number].ends;
         if self.rng.permille(self.manners.wordy) {
-            return self.in_a_passing_state();
+            return self.in_a_passing_state(until);
         }
-        refuse(409, "AnotherOperationInProgress", "it is being changed")
+        self.passing(refuse(409, "AnotherOperationInProgress", "it is being changed"), until)
     }
 
     fn delete(&mut self, id: &str) -> Reply {
@@ -262,8 +297,8 @@ impl Azure {
         if object.stranger {
             self.wrongs.push(("I8", format!("DELETE of somebody else's {id}")));
         }
-        if object.busy.is_some() {
-            return self.busy();
+        if let Some(number) = object.busy {
+            return self.busy(number);
         }
         if let Some(refusal) = self.lane(id) {
             return refusal;
@@ -302,7 +337,7 @@ impl Azure {
         }
     }
 
-    pub(super) fn remove(&mut self, id: &str) {
+    pub(crate) fn remove(&mut self, id: &str) {
         let Some(mut object) = self.objects.remove(id) else { return };
         let within = format!("{id}/");
         self.grants.retain(|other, _| !other.starts_with(&within));

@@ -213,6 +213,12 @@ impl Azure {
         self.applications.values().any(|versions| versions.seen_by(replica, now).is_some_and(&is_it))
     }
 
+    /// A refusal because of what one replica does not know yet, if it is there at all.
+    fn lagging(&mut self, exists: bool, refusal: Reply) -> Reply {
+        let until = self.now + self.manners.graph_lag;
+        if exists { self.passing(refusal, until) } else { refusal }
+    }
+
     fn upsert_principal(&mut self, app: &str, body: &Value) -> Reply {
         let (now, lags) = (self.now, self.lags());
         if let Some(past) = self.principals.get(app).and_then(Replicated::primary).cloned() {
@@ -228,9 +234,10 @@ impl Azure {
                 self.hit("lag told as 403");
                 let message = "When using this permission, the backing application of the service principal being \
                     created must in the local tenant";
-                return refuse(403, "Authorization_RequestDenied", message);
+                return self.lagging(exists, refuse(403, "Authorization_RequestDenied", message));
             }
-            return refuse(400, "NoBackingApplicationObject", "the appId has no application behind it");
+            let message = "the appId has no application behind it";
+            return self.lagging(exists, refuse(400, "NoBackingApplicationObject", message));
         }
         let id = self.guid();
         let lag = self.rng.within(0, self.manners.role_lag);
@@ -244,7 +251,7 @@ impl Azure {
         let exists = self.applications.values().filter_map(Replicated::primary);
         let exists = exists.into_iter().any(|body| text(body, "/id") == app);
         if !exists || !self.knows(|body| text(body, "/id") == app) {
-            return missing();
+            return self.lagging(exists, missing());
         }
         let (now, lags) = (self.now, self.lags());
         let key = (app.to_owned(), name.to_owned());

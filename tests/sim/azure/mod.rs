@@ -9,6 +9,7 @@
 mod arm;
 mod graph;
 mod intruders;
+mod meaning;
 mod operations;
 mod pages;
 mod roles;
@@ -25,9 +26,11 @@ pub(crate) use arm::Object;
 pub(crate) use graph::Replicated;
 use intruders::Looks;
 pub(crate) use intruders::is_intruders;
+pub(crate) use meaning::Meaning;
 pub(crate) use operations::Operation;
 use pages::Rest;
-pub(crate) use trouble::{FAILED_ONCE, RIDDLES};
+use trouble::FAILED_ONCE;
+pub(crate) use trouble::RIDDLES;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 
@@ -90,6 +93,13 @@ pub(crate) struct Azure {
     deletes: BTreeMap<String, u32>,
     /// Pages that are still to be asked for.
     rests: BTreeMap<u64, Rest>,
+    /// What each refusal means, by the id of its request, and how many there are.
+    meanings: BTreeMap<String, Meaning>,
+    refused: u64,
+    /// What can't be put back as it was.
+    stubborn: BTreeMap<String, bool>,
+    /// Tenants that somebody has taken something from.
+    pub(crate) robbed: BTreeSet<String>,
     /// How often each kind of trouble came.
     pub(crate) hits: BTreeMap<&'static str, u64>,
 }
@@ -144,6 +154,10 @@ impl Azure {
             cursed: BTreeSet::new(),
             deletes: BTreeMap::new(),
             rests: BTreeMap::new(),
+            meanings: BTreeMap::new(),
+            refused: 0,
+            stubborn: BTreeMap::new(),
+            robbed: BTreeSet::new(),
             hits: BTreeMap::new(),
         }
     }
@@ -232,6 +246,7 @@ impl Azure {
             }
         }
         self.objects.retain(|_, object| !object.stranger);
+        self.deleted_vaults.retain(|_, vault| !vault.stranger);
         self.applications
             .retain(|_, versions| versions.primary().is_none_or(|body| text(body, "/owner") != "stranger"));
     }

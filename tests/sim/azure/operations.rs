@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 use tenantry_core::steps::Reply;
 
-use super::{Azure, FAILED_ONCE, SUBSCRIPTION, arm::HOST, refuse, reply, trouble::ODD_ENDS};
+use super::{Azure, FAILED_ONCE, Meaning, SUBSCRIPTION, arm::HOST, refuse, reply, trouble::ODD_ENDS};
 use crate::exec::Millis;
+
+/// What nobody may take for stuck.
+const QUICK: Millis = 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -41,6 +44,10 @@ pub(crate) struct Operation {
     end: End,
     pub(crate) done: bool,
     retry_after: Option<i64>,
+    /// Nothing stays in the way of another try.
+    passes: bool,
+    /// When it was begun, or would have been if nobody had ever slept.
+    began: Millis,
 }
 
 impl Azure {
@@ -77,8 +84,9 @@ impl Azure {
         }
         let retry_after = self.rng.permille(600).then(|| self.rng.within(1, 15));
         let code = self.rng.pick(&FAILED_ONCE);
+        let (target, passes, began) = (id.to_owned(), !cursed, self.now);
         let operation =
-            Operation { target: id.to_owned(), work, past, code, ends, end, done: false, retry_after };
+            Operation { target, work, past, code, ends, end, done: false, retry_after, passes, began };
         self.operations.insert(number, operation);
         self.running.insert((ends, number));
         if let Some(object) = self.objects.get_mut(id) {
@@ -117,9 +125,13 @@ impl Azure {
         let Some(operation) = found.filter(|operation| operation.end != End::Vanished) else {
             return refuse(404, "OperationNotFound", "there is no such operation");
         };
-        let (code, odd) =
-            (operation.code, if let End::Odd(state) = operation.end { state } else { "Succeeded" });
-        let failed = operation.done && matches!(operation.end, End::Failed | End::Undone);
+        let (code, passes, odd) = (
+            operation.code,
+            operation.passes,
+            if let End::Odd(state) = operation.end { state } else { "Succeeded" },
+        );
+        let done = operation.done;
+        let failed = done && matches!(operation.end, End::Failed | End::Undone);
         let mut answer = match (by_location, operation.done) {
             (true, false) => reply(202, Value::Null),
             (true, true) if failed => refuse(400, code, "it came to nothing"),
@@ -134,7 +146,30 @@ impl Azure {
         if let (false, Some(seconds)) = (operation.done, operation.retry_after) {
             self.ask_to_wait(&mut answer, seconds);
         }
-        answer
+        let says_no = failed || matches!(odd, "Aborted" | "TimedOut") && done && !by_location;
+        if says_no && passes { self.means(answer, Meaning::Passes) } else { answer }
+    }
+
+    /// Whether no operation on something has taken long while anybody was awake, and each said so when it was over.
+    pub(crate) fn is_quick(&self, target: &str) -> bool {
+        let mut own = self.operations.values().filter(|operation| operation.target == target);
+        let says_so = |end: End| !matches!(end, End::Odd("Degraded" | "PartiallySucceeded"));
+        own.all(|operation| operation.ends.min(self.now) - operation.began < QUICK && says_so(operation.end))
+    }
+
+    /// Everything has stood still for so long, Azure too: what was under way goes on as if that time had not been.
+    pub(crate) fn sleep(&mut self, since: Millis, span: Millis) {
+        self.running.clear();
+        for (number, operation) in self.operations.iter_mut().filter(|(_, operation)| !operation.done) {
+            operation.began += span;
+            operation.ends += span;
+            self.running.insert((operation.ends, *number));
+        }
+        self.objects
+            .values_mut()
+            .filter(|object| object.busy.is_some())
+            .for_each(|object| object.made += span);
+        self.known_principals.values_mut().filter(|known| **known > since).for_each(|known| *known += span);
     }
 
     /// Ends every operation whose time has come.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
 
-use super::{Azure, Replicated, SUBSCRIPTION, pages::Seen, refuse, reply, text};
+use super::{Azure, Meaning, Replicated, SUBSCRIPTION, pages::Seen, refuse, reply, text};
 
 pub(super) const PART: &str = "/providers/microsoft.authorization/roleassignments";
 /// What an intruder gives itself.
@@ -29,7 +29,8 @@ impl Azure {
     pub(super) fn roles(&mut self, request: &Request, id: &str, query: &str) -> Reply {
         let scope = scope_of(id);
         if scope != subscription() && !self.objects.contains_key(scope) {
-            return refuse(404, "ResourceNotFound", "there is no such scope");
+            let refusal = refuse(404, "ResourceNotFound", "there is no such scope");
+            return self.means(refusal, Meaning::Gone);
         }
         match request.method {
             Method::Get => self.list_roles(request, scope, query),
@@ -106,7 +107,11 @@ impl Azure {
         let known = self.known_principals.get(&principal).copied();
         if known.is_none_or(|known| known > self.now) {
             self.hit("PrincipalNotFound");
-            return refuse(400, "PrincipalNotFound", "the principal does not exist in the directory");
+            let refusal = refuse(400, "PrincipalNotFound", "the principal does not exist in the directory");
+            return match known {
+                Some(known) => self.passing(refusal, known),
+                None => refusal,
+            };
         }
         let same = |grant: &Value| {
             text(grant, "/properties/principalId") == principal

@@ -8,8 +8,8 @@
 use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
 
-use super::{Azure, Object, SECRET, mark, refuse, text};
-use crate::{exec::Millis, ledger::stamp_of};
+use super::{Azure, Meaning, Object, SECRET, mark, refuse, text};
+use crate::{exec::Millis, ledger::stamp_of, rng::Rng};
 
 /// Codes that are in no table, under statuses that nobody would try again. Each of them passes within minutes.
 pub(crate) const RIDDLES: [(u16, &str); 6] = [
@@ -66,7 +66,7 @@ impl Azure {
         let address = format!("{} {}", request.method, request.path);
         let now = self.now;
         let asked = self.riddles.get(&address).copied().filter(|(until, _)| *until > now);
-        let (_, number) = match asked {
+        let (until, number) = match asked {
             Some(asked) => asked,
             None if self.rng.permille(self.manners.riddles) => {
                 let until = now + self.rng.within(1_000, RIDDLE_LASTS);
@@ -78,7 +78,8 @@ impl Azure {
         };
         self.hit("unknown code");
         let (status, code) = RIDDLES[number];
-        Some(refuse(status, code, "this can't be done at the moment"))
+        let refusal = refuse(status, code, "this can't be done at the moment");
+        Some(self.passing(refusal, until))
     }
 
     /// `Retry-After`: in seconds, in seconds with a fraction, or as a date.
@@ -109,6 +110,38 @@ impl Azure {
         }
         self.hit("quota wall");
         Some(refuse(409, "OutOfQuota", "the quota of this region is used up"))
+    }
+
+    /// What was lit can't be put out any more, for good: the service wants it to be otherwise first.
+    pub(super) fn keeps(&mut self, id: &str, past: &Object, wanted: &Value) -> Option<Reply> {
+        let lit = |body: &Value| body.pointer("/properties/lit") == Some(&json!(true));
+        if !lit(&past.body) || lit(wanted) || wanted.pointer("/properties/lit").is_none() {
+            return None;
+        }
+        let drawn = self.rng.permille(self.manners.stubborn);
+        if !*self.stubborn.entry(id.to_owned()).or_insert(drawn) {
+            return None;
+        }
+        self.hit("undo refused");
+        let (status, code) =
+            self.rng.pick(&[(409, "ResourceNotReady"), (400, "BadArgument"), (403, "ScopeLocked")]);
+        Some(self.means(refuse(status, code, "it can't be put out"), Meaning::GoesAlong))
+    }
+
+    /// Somebody deletes one of the tenants' vaults for good, with everything that was granted there.
+    pub(crate) fn rob(&mut self, rng: &mut Rng) {
+        let idle = |(id, vault): &(&String, &Object)| {
+            id.contains("/microsoft.keyvault/vaults/") && vault.busy.is_none() && !vault.stranger
+        };
+        let vaults: Vec<String> = self.objects.iter().filter(idle).map(|(id, _)| id.clone()).collect();
+        if vaults.is_empty() {
+            return;
+        }
+        let id = &vaults[usize::try_from(rng.below(vaults.len() as u64)).unwrap_or(0)];
+        self.hit("a vault deleted by hand");
+        self.robbed.extend(self.objects.get(id).and_then(|vault| mark(&vault.body)));
+        self.remove(id);
+        self.deleted_vaults.remove(id);
     }
 
     /// Something that was ready shows as failed, though nobody has changed it.
@@ -158,6 +191,7 @@ impl Azure {
     pub(super) fn heal_objects(&mut self) {
         self.cursed.clear();
         self.riddles.clear();
+        self.stubborn.clear();
         for object in self.objects.values_mut().filter(|object| object.rotten) {
             object.rotten = false;
             object.body["properties"]["provisioningState"] = json!("Succeeded");

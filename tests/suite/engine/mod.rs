@@ -10,10 +10,12 @@ mod script;
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
+use serde_json::json;
 use tenantry_core::{
+    blueprint::Kind,
     engine::{self, Event, Policy, Sight, StepEvent, wish},
     steps::Failure,
-    tenant::{Cause, Consent, FailureClass, StepState},
+    tenant::{Cause, Consent, FailureClass, Removal, StepState},
 };
 
 #[test]
@@ -73,6 +75,57 @@ fn a_pause_that_was_told_too_late_holds_for_whoever_asks_there() {
     engine::hold_off(&mut tenant, &plans::name("a"), &told, &Policy::azure(), now);
     let held = |name: &str| tenant.steps()[&plans::name(name)].not_before.is_some();
     assert_eq!(["a", "b", "c", "d"].map(held), [true, true, false, true]);
+    // What a check was told holds for the step whose resource it checks.
+    let mut tenant = plans::tenant(plans::plan("a b:check<a c<a"), now);
+    engine::hold_off(&mut tenant, &plans::name("b"), &told, &Policy::azure(), now);
+    let held = |name: &str| tenant.steps()[&plans::name(name)].not_before.is_some();
+    assert_eq!(["a", "b", "c"].map(held), [true, true, false]);
+}
+
+/// Who goes on with a resource after a change of it could not be undone asks at the same address: the pause is theirs, too.
+#[test]
+fn a_pause_holds_for_whoever_goes_on_in_the_place_of_a_part() {
+    let now = jiff::Timestamp::default();
+    let mut tenant = plans::tenant(plans::plan("a b c"), now);
+    let place = |name: &str| json!({"id": format!("/subscriptions/s/resourceGroups/{name}")});
+    for (name, at) in [("a", "Rg"), ("b", "rg"), ("c", "other")] {
+        tenant.change_step(&plans::name(name), |record| {
+            (record.target, record.removal) = (Some(place(at)), Some(Removal::default()));
+            record.state.effort_mut().attempts = 100;
+        });
+    }
+    tenant.change_step(&plans::name("b"), |record| record.kind = Kind::ArmUpdate);
+    let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
+    let told = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
+    let (name, policy) = (plans::name("b"), Policy::azure());
+    engine::apply(
+        &mut tenant,
+        &mut Sight::new(),
+        StepEvent { step: &name, turn: 0, event: told },
+        &policy,
+        now,
+    )
+    .unwrap();
+    let held = |name: &str| tenant.steps()[&plans::name(name)].not_before.is_some();
+    assert_eq!(["a", "b", "c"].map(held), [true, true, false]);
+    assert_eq!(tenant.steps()[&name].left_to(), Some(&plans::name("a")));
+}
+
+/// A turn that a worker has begun in memory alone is not that of a wish which somebody else has saved meanwhile.
+#[test]
+fn no_answer_is_taken_for_one_about_another_wish() {
+    let now = jiff::Timestamp::default();
+    let saved = plans::tenant(plans::plan("a b"), now);
+    let (mut past, mut tenant) = (saved.clone(), saved);
+    let (other, same) = (plans::name("a"), plans::name("b"));
+    for step in [&other, &same] {
+        past.change_step(step, |record| record.begin_anew(now));
+        tenant.change_step(step, |record| record.begin_anew(now));
+    }
+    tenant.change_step(&other, |record| "of another wish".clone_into(&mut record.digest));
+    engine::outrun(&mut tenant, &past);
+    assert!(tenant.steps()[&other].turn > past.steps()[&other].turn);
+    assert_eq!(tenant.steps()[&same].turn, past.steps()[&same].turn);
 }
 
 /// That the last question was not answered is no reason to give up: the reason is what was answered before it.

@@ -16,6 +16,7 @@ pub mod proof;
 pub mod removal;
 mod repair;
 mod transitions;
+mod turns;
 mod waits;
 pub mod wish;
 
@@ -25,4 +26,5 @@ pub use backoff::Policy;
 pub use decide::{Act, Decision, decide};
 pub use event::{Change, Discrepancy, Event, IllegalEvent, Observation, Sight, StepEvent};
 pub use outcome::{Outcome, access_cut_ms, begin, common_data, conclude, standing, working};
+pub use turns::outrun;
 pub use waits::hold_off;

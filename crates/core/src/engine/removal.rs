@@ -193,6 +193,6 @@ pub(super) fn is_carried(tenant: &Tenant, record: &StepRecord) -> bool {
     record.left_to().is_some_and(|carrier| goes(tenant, carrier))
 }
 
-fn target_id(record: &StepRecord) -> Option<&str> {
+pub(super) fn target_id(record: &StepRecord) -> Option<&str> {
     record.target.as_ref()?.get("id")?.as_str()
 }

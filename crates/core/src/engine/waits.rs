@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Change, Event, Policy};
+use super::{Change, Event, Policy, removal};
 use crate::{
     blueprint::Kind,
     ids::StepName,
@@ -39,14 +39,23 @@ pub fn hold_off(
     if !tenant.steps.contains_key(name) {
         return Change::None;
     }
-    let until = later(now, after.min(policy.operation_deadline));
-    // Who checks a step's resource asks at the same address, and a proof asks at all of them.
+    leave_alone(tenant, name, later(now, after.min(policy.operation_deadline)));
+    Change::Minor
+}
+
+/// Leaves a service alone until then, as it wants to be where a step has asked.
+pub(super) fn leave_alone(tenant: &mut Tenant, name: &StepName, until: Timestamp) {
+    let id = |record: &StepRecord| removal::target_id(record).map(str::to_ascii_lowercase);
+    let own = tenant.steps.get(name).and_then(id);
+    let checked = tenant.steps.get(name).filter(|record| record.kind == Kind::Check);
+    let checked = checked.map(|record| record.needs.clone()).unwrap_or_default();
+    // Who checks or changes a step's resource asks at the same address, and a proof asks at all of them.
     let asks = |(other, record): &(&StepName, &mut StepRecord)| {
         let checks = record.kind == Kind::Check && record.needs.contains(name);
-        *other == name || checks || record.kind == Kind::Isolation
+        let same = own.is_some() && id(record) == own;
+        *other == name || checks || checked.contains(*other) || same || record.kind == Kind::Isolation
     };
     for (_, record) in tenant.steps.iter_mut().filter(asks) {
         record.not_before = record.not_before.max(Some(until));
     }
-    Change::Minor
 }

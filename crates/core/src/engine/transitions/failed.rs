@@ -2,9 +2,10 @@
 
 use super::At;
 use crate::{
-    engine::{Change, patience::Streak, removal},
+    engine::{Change, patience::Streak, removal, waits},
     steps::Failure,
     tenant::{Cause, Effort, FailureClass, StepState},
+    time::later,
 };
 
 /// How often is looked for something just written before it is written again.
@@ -24,6 +25,11 @@ impl At<'_> {
         let is_part =
             || streak.tries() >= TRIES_OF_A_PART && removal::carrier(self.tenant, self.name).is_some();
         if !cause.class.retryable() || streak.is_exhausted(self.policy) || is_part() {
+            // Whoever goes on with the same resource asks at the same address.
+            if let Some(after) = retry_after {
+                let until = later(self.now, after.min(self.policy.operation_deadline));
+                waits::leave_alone(self.tenant, self.name, until);
+            }
             return self.halt(self.telling(Cause { class: last_class, ..cause }));
         }
         let until = streak.next(self.policy, retry_after, &seed, self.now);
