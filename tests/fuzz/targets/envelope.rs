@@ -162,7 +162,7 @@ fn hides_secrets(function: Function, envelope: &Value, draw: &mut Draw) {
     let secret = json!(canary::CANARY);
     match (function.kind(), data.get_mut(&name)) {
         (FunctionTrigger::QueueMessage { .. } | FunctionTrigger::Timer { .. }, Some(value)) => {
-            *value = secret
+            *value = secret;
         }
         (FunctionTrigger::Http { .. }, Some(Value::Object(request))) => match draw.below(4) {
             0 => _ = request.insert("Body".into(), secret),

@@ -132,7 +132,7 @@ impl Stage {
             ["erase", step] => self.apply(step, Event::Began { target: None }),
             ["write", step] => self.apply(step, Event::Began { target: Some(json!({"id": step})) }),
             ["look", step, shown] => {
-                self.apply(step, Event::Observed(Observation::Wanted(verdict(shown), None)))
+                self.apply(step, Event::Observed(Observation::Wanted(verdict(shown), None)));
             }
             ["find", step, shown] => self.apply(step, Event::Observed(Observation::Unwanted(trace(shown)))),
             ["running", step, rest @ ..] => {

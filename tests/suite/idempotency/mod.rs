@@ -87,6 +87,9 @@ async fn undisturbed(case: &Case) -> Lived {
     live(case, Life::undisturbed(case).await).await
 }
 
+/// A life of fewer changes is tried at every place.
+const SHORT_LIFE: usize = 12;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Workers {
     One,
@@ -104,9 +107,10 @@ async fn is_borne(case: &Case, trouble: Trouble, at: &Spot, workers: Workers, us
 /// The same life with the trouble at every `stride`-th place; in a quick run at a third of these, which are others for each
 /// trouble, so that all together meet every place.
 async fn survives(case: &Case, trouble: Trouble, stride: usize, workers: Workers) {
-    let fewer = if thorough() { 1 } else { 3 };
-    let (stride, first) = (stride * fewer, trouble as usize % fewer);
     let Lived { portrait: usual, made, removed, .. } = undisturbed(case).await;
+    let is_short = made.len() + removed.len() < SHORT_LIFE;
+    let fewer = if thorough() || is_short { 1 } else { 3 };
+    let (stride, first) = (stride * fewer, trouble as usize % fewer);
     let mut places = 0;
     if trouble.is_of_changes() {
         for at in made.iter().chain(&removed).skip(first).step_by(stride) {

@@ -1,0 +1,90 @@
+//! What can't be removed by itself.
+
+use super::*;
+
+/// A group with an endpoint, a deployment below that and its traffic, all of them ready.
+fn endpoint(now: Timestamp) -> Tenant {
+    let mut steps = BTreeMap::new();
+    for (name, kind, id, needs) in [
+        ("group", Kind::Arm, "", &[][..]),
+        ("endpoint", Kind::Arm, "/providers/Microsoft.Test/e/e", &["group"][..]),
+        ("deployment", Kind::Arm, "/providers/Microsoft.Test/E/E/d/d", &["endpoint"][..]),
+        ("traffic", Kind::ArmUpdate, "/providers/Microsoft.Test/e/e", &["deployment"][..]),
+    ] {
+        let id = format!("/subscriptions/s/resourceGroups/g{id}");
+        steps.insert(plans::name(name), step(kind, &id, needs, 1));
+    }
+    let mut tenant = plans::tenant(Plan { steps, ..plans::plan("") }, now);
+    let ids: BTreeMap<StepName, serde_json::Value> = tenant
+        .plan
+        .steps
+        .iter()
+        .map(|(name, step)| (name.clone(), step.desired.to_json()["id"].clone()))
+        .collect();
+    for (name, id) in &ids {
+        tenant.change_step(name, |record| {
+            record.enter(StepState::Ready);
+            record.target = Some(json!({"id": id}));
+        });
+    }
+    tenant
+}
+
+/// What can't be removed by itself goes with what it is a part of, and is looked for once that is gone.
+#[test]
+fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
+    for class in [FailureClass::Permanent, FailureClass::Wait, FailureClass::Denied, FailureClass::Transient]
+    {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut tenant = endpoint(now);
+        let by = plans::operation(&tenant, tenantry_core::tenant::Action::Deprovision, now);
+        wish::remove(&mut tenant, &by, now);
+        let (mut sight, mut now, mut deleted) = (Sight::new(), now, Vec::new());
+        let outcome = loop {
+            let Decision { acts, next, outcome } = engine::decide(&tenant, &sight, &BTreeSet::new(), now);
+            if let Some(outcome) = outcome {
+                break outcome;
+            }
+            if acts.is_empty() {
+                now = next.unwrap();
+            }
+            for (name, act) in acts {
+                let whole =
+                    deleted.iter().any(|gone: &StepName| ["endpoint", "group"].contains(&gone.as_str()));
+                let is_part = ["deployment", "traffic"].contains(&name.as_str());
+                let there = !(deleted.contains(&name) || (whole && is_part));
+                let events = match act {
+                    Act::Look if there => {
+                        vec![Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new())))]
+                    }
+                    Act::Look => vec![Event::Observed(Observation::Unwanted(Trace::Nothing))],
+                    // Neither the traffic nor the deployment lets itself be removed.
+                    Act::Erase if is_part => {
+                        let refusal = Cause::ours(class, "BadRequest", "the workspace is in Failed state");
+                        vec![Event::Began { target: None }, Event::Failed(refusal.into())]
+                    }
+                    Act::Erase => {
+                        deleted.push(name.clone());
+                        vec![Event::Began { target: None }, Event::Written]
+                    }
+                    Act::Write | Act::Poll => panic!("{act:?} in a removal"),
+                };
+                for event in events {
+                    let turn = tenant.steps()[&name].turn;
+                    engine::apply(
+                        &mut tenant,
+                        &mut sight,
+                        StepEvent { step: &name, turn, event },
+                        &Policy::azure(),
+                        now,
+                    )
+                    .unwrap();
+                }
+            }
+        };
+        assert_eq!(outcome, Outcome::Removed, "{class:?}");
+        assert_eq!(deleted.iter().map(StepName::as_str).collect::<Vec<_>>(), ["endpoint", "group"]);
+        let told = serde_json::to_string(&tenant.notices()).unwrap();
+        assert!(told.contains("left to the deletion of endpoint"), "history says so: {told}");
+    }
+}
