@@ -11,12 +11,7 @@ use serde_json::{Value, json};
 use tenantry::host::{Answer, Function, Functions as _, HttpCall, Invocation, Message, Timer, Trigger};
 use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
-use super::{
-    exec::{Millis, Slot},
-    history::Told,
-    profile::Profile,
-    world::Shared,
-};
+use super::{exec::Millis, history::Told, profile::Profile, slot::Slot, world::Shared};
 
 /// Deliveries before a message is dead-lettered: Service Bus's default.
 const MAX_DELIVERIES: u32 = 10;

@@ -30,6 +30,7 @@ mod run;
 mod script;
 mod setup;
 mod shelf;
+mod slot;
 mod smaller;
 mod store;
 mod truth;

@@ -16,8 +16,9 @@ use tenantry_core::steps::{Api, Failure, Method, Reply, Request};
 
 use super::{
     azure::mark,
-    exec::{Millis, Owner, Slot},
+    exec::{Millis, Owner},
     ledger::millis_of,
+    slot::Slot,
     world::Shared,
 };
 

@@ -18,6 +18,8 @@
 //!
 //! `STEP@TURN` speaks of an earlier turn. An outcome is concluded at once.
 
+mod words;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -37,6 +39,8 @@ use tenantry_core::{
 };
 
 use super::plans;
+
+use words::{acts_in_words, after, duration, named, trace, verdict};
 
 /// Plays a script and returns its trace.
 pub(crate) fn play(script: &str) -> String {
@@ -352,56 +356,5 @@ impl Stage {
         self.told(numbered);
         let status = self.tenant().status.word();
         let _ = writeln!(self.trace, "    the tenant is {status}");
-    }
-}
-
-fn acts_in_words(acts: &BTreeMap<StepName, Act>) -> String {
-    let mut by_act: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (name, act) in acts {
-        by_act.entry(format!("{act:?}").to_lowercase()).or_default().push(name.as_str());
-    }
-    by_act.into_iter().map(|(act, names)| format!("{act} {}", names.join(" "))).collect::<Vec<_>>().join(", ")
-}
-
-fn duration(seconds: &str) -> Duration {
-    Duration::from_secs_f64(seconds.trim_end_matches('s').parse().unwrap())
-}
-
-fn after(words: &[&str]) -> Option<Duration> {
-    named(words, "after")
-}
-
-/// The duration behind a word.
-fn named(words: &[&str], name: &str) -> Option<Duration> {
-    let at = words.iter().position(|word| *word == name)?;
-    Some(duration(words[at + 1]))
-}
-
-fn verdict(word: &str) -> Comparison {
-    match word {
-        "absent" => Comparison::Absent,
-        "matches" => Comparison::Matches(Outputs::from([("id".to_owned(), json!("1"))])),
-        "differs" => Comparison::Differs(vec!["/body/value".into()]),
-        "settling" => Comparison::Settling,
-        "foreign" => Comparison::Foreign("tenant fabrikam".into()),
-        "lingering" => Comparison::Lingering("object-1".into()),
-        "broken" => Comparison::Broken(Cause::ours(
-            FailureClass::Permanent,
-            "provisioning-failed",
-            "the resource is in state Failed",
-        )),
-        other => panic!("no verdict {other}"),
-    }
-}
-
-fn trace(word: &str) -> Trace {
-    match word {
-        "nothing" => Trace::Nothing,
-        "present" => Trace::Present(Outputs::new()),
-        "lingering" => Trace::Lingering(Outputs::new()),
-        "settling" => Trace::Settling,
-        "retained" => Trace::Retained("2027-01-01T00:00:00Z".parse().ok()),
-        "foreign" => Trace::Foreign,
-        other => panic!("no trace {other}"),
     }
 }

@@ -1,6 +1,8 @@
 //! A tenant stays what it was made from: whatever the folder and the settings hold today, it is changed, suspended, resumed
 //! and removed by the blueprint and the stamp that it is pinned to, until an update names another version.
 
+mod cut;
+
 use std::{process::Stdio, sync::Arc};
 
 use azure_sim::{Speed, local_stamp};
@@ -300,104 +302,4 @@ async fn a_text_that_can_not_be_read_concerns_its_own_tenants_alone() {
     // A removal needs no blueprint at all.
     let intake = place.intake(&[], &[]);
     assert_eq!(place.done(&intake, &removal("d", "tailspin")).await.status, Status::Deleted);
-}
-
-#[tokio::test]
-async fn a_suspension_disables_the_principal_and_says_when_access_was_cut() {
-    let place = Place::new().await;
-    let tenant = place.signed_up(&[DEFAULT], "contoso").await;
-    let principal = tenant.exports["servicePrincipalObjectId"].as_str().unwrap().to_owned();
-    let url = format!("{}/v1.0/servicePrincipals/{principal}", place.lab.base());
-    let enabled = async || -> Value {
-        let shown: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
-        shown["accountEnabled"].clone()
-    };
-    assert_eq!(enabled().await, true);
-    let intake = place.intake(&[], &[]);
-    let mut dry = billing("s-0", "contoso");
-    dry["dryRun"] = true.into();
-    let planned = ask(&intake, &dry).await.plan.unwrap();
-    assert_eq!(planned["steps"]["service_principal"]["fields"]["body"]["accountEnabled"], false);
-
-    let asked_at = place.lab.world.clock.now();
-    let suspended = place.done(&intake, &billing("s", "contoso")).await;
-    assert_eq!((suspended.status, enabled().await), (Status::Suspended, json!(false)));
-    let cut = suspended.cut.clone().unwrap();
-    let names: Vec<&str> = cut.steps.iter().map(|name| name.as_str()).collect();
-    assert_eq!(names, ["scorer", "service_principal"]);
-    let told = place.told("tenant.suspend.succeeded");
-    let took = told[0]["data"]["accessCutMs"].as_i64().unwrap();
-    assert_eq!(i128::from(took), cut.at.unwrap().duration_since(asked_at).as_millis());
-    // The rest of the work, the proof for one, comes after that.
-    assert!(took <= told[0]["data"]["durationMs"].as_i64().unwrap(), "{:#}", told[0]);
-
-    let resumed = place.done(&intake, &request("r", "resume", "contoso", json!({}))).await;
-    assert_eq!((resumed.status, resumed.cut, enabled().await), (Status::Active, None, json!(true)));
-    assert_eq!(place.told("tenant.resume.succeeded")[0]["data"].get("accessCutMs"), None);
-}
-
-#[tokio::test]
-async fn access_counts_as_cut_when_the_last_step_has_done_it() {
-    let place = Place::new().await;
-    place.signed_up(&[DEFAULT], "tailspin").await;
-    let intake = place.intake(&[DEFAULT], &[local_stamp()]);
-    assert_eq!(ask(&intake, &billing("s", "tailspin")).await.verdict, IntakeDecision::Accepted);
-    let cut = place.tenant("tailspin").await.cut.unwrap();
-    assert_eq!(cut.at, None, "nothing has been done yet");
-    // Overtaken before anything was done: it was never cut, and no time is told.
-    let resumed = place.done(&intake, &request("r", "resume", "tailspin", json!({}))).await;
-    assert_eq!((resumed.status, resumed.cut.as_ref()), (Status::Active, None));
-    let told = place.told("tenant.suspend.succeeded");
-    assert_eq!((told.len(), told[0]["data"].get("accessCutMs")), (1, None));
-    assert!(resumed.steps().values().all(|record| record.state.is_ready()));
-}
-
-#[tokio::test]
-async fn a_running_instance_tells_what_its_rights_are_derived_from() {
-    let hello = std::fs::read_to_string(repository().join("blueprints/hello.yaml")).unwrap();
-    let vault = "\n  vault:\n    kind: arm\n    type: Microsoft.KeyVault/vaults\n    in: group\n    body:\n      properties:\n        \
-                 tenantId: \"{{ stamp.directoryId }}\"\n        sku: { family: A, name: standard }\n        \
-                 enableRbacAuthorization: true\n        publicNetworkAccess: Disabled\n";
-    let with_vault = changed(&hello, &[("\n  # The last step", &format!("{vault}\n  # The last step"))]);
-    let stage = Stage::with(Speed::Max, &[&with_vault]).await;
-    let mut signup = signup("tailspin");
-    signup["spec"]["parameters"] = json!({});
-    stage.accept(&signup).await;
-    stage.until_is("tailspin", "active").await;
-    // The next version has no vault, and the folder only that version.
-    let without = changed(&hello, &[("version: 1.0.0", "version: 2.0.0")]);
-    let stage = stage.again(&[&without]).await;
-    let listed = stage.get("/api/tenants?view=blueprints").await["blueprints"].clone();
-    let seen: Vec<(&Value, &Value, &Value)> = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| (&one["version"], &one["offered"], &one["tenants"]))
-        .collect();
-    assert_eq!(
-        seen,
-        [(&json!("1.0.0"), &json!(false), &json!(1)), (&json!("2.0.0"), &json!(true), &json!(0))]
-    );
-    assert_eq!(listed[0]["source"], json!(with_vault));
-    let printed = async |arguments: &[&str]| {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
-        command.arg("permissions").args(arguments).env_clear().stdin(Stdio::null());
-        let ended = command.output().await.unwrap();
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-        String::from_utf8(ended.stdout).unwrap()
-    };
-    let deletes = "Microsoft.KeyVault/vaults/delete";
-    let text = printed(&["--url", &stage.base]).await;
-    assert!(text.contains("hello 1.0.0, hello 2.0.0") && text.contains(deletes), "{text}");
-    let folder = crate::testkit::folder();
-    let file = folder.path().join("hello.yaml");
-    std::fs::write(&file, &without).unwrap();
-    assert!(!printed(&[file.to_str().unwrap()]).await.contains(deletes));
-    // The tenant moves, which takes the right that only the first version needs.
-    let chosen = json!({"blueprint": {"name": "hello", "version": "2.0.0"}});
-    stage.accept(&request("m", "update", "tailspin", chosen)).await;
-    let events = stage.until_told("tailspin", "tenant.update.succeeded", 1).await;
-    assert!(!stage.objects("tailspin").await.to_string().contains("Microsoft.KeyVault"), "{events:#?}");
-    let listed = stage.get("/api/tenants?view=blueprints").await["blueprints"].clone();
-    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed:#}");
 }
