@@ -227,17 +227,13 @@ impl Plan {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "most profiles are alike here")]
-    #[expect(clippy::too_many_lines, reason = "a table")]
     fn of(profile: Profile, rng: &mut Rng) -> Self {
         use Profile::{
-            Calm, Churn, Correlated, Crashy, Crowd, Days, Hostile, Impatient, Rotten, SlowGraph, Throttled,
-            VersionChange,
+            Calm, Churn, Correlated, Crashy, Crowd, Days, Hostile, Impatient, Rotten, VersionChange,
         };
         let calm = profile == Calm;
         let some = |share: u64| if calm { 0 } else { share };
-        let rotten = |share: u64| if profile == Rotten { 6 * share } else { some(share) };
         let crowd = rng.within(30, 60);
-        let lag = if profile == SlowGraph { 120_000 } else { 4_000 };
         Self {
             profile,
             tenants: usize::try_from(if profile == Crowd { crowd } else { rng.within(2, 4) }).unwrap_or(2),
@@ -247,43 +243,7 @@ impl Plan {
                 Days => rng.within(50, 80) * HOUR,
                 _ => rng.within(12, 20) * 60_000,
             },
-            azure: AzureManners {
-                throttled: if profile == Throttled { 150 } else { some(5) },
-                broken: if profile == Throttled { 100 } else { some(8) },
-                denied: some(2),
-                operations: 300,
-                // A crowd of any size has to wait for longer than anything else may take.
-                longest: if profile == Crowd {
-                    5 * HOUR / crowd
-                } else {
-                    rng.pick(&[2_000, 15_000, 60_000, 200_000])
-                },
-                op_failed: some(15),
-                graph_lag: if calm { 0 } else { lag },
-                role_lag: if calm { 0 } else { lag },
-                strangers: u32::from(!calm && rng.permille(150)),
-                riddles: rotten(2),
-                rots: rotten(3),
-                curses: rotten(8),
-                halves: rotten(25),
-                odd: rotten(10),
-                wall: (!calm && profile != Crowd && rng.permille(if profile == Rotten { 300 } else { 60 }))
-                    .then(|| {
-                        (
-                            rng.within(120_000, 900_000),
-                            rng.pick(&["vaults", "privateendpoints", "userassignedidentities"]),
-                        )
-                    }),
-                pages: rng.permille(700),
-                short_roles: rng.permille(300),
-                other_case: rng.pick(&[0, 0, 300]),
-                reordered: rng.pick(&[0, 0, 500]),
-                gated: some(300),
-                protected: rng.pick(&[0, 0, 300]),
-                stubborn: some(300),
-                fancy_waits: rng.pick(&[0, 400]),
-                wordy: rng.pick(&[0, 500]),
-            },
+            azure: manners(profile, rng, crowd),
             not_sent: some(10),
             lost: some(10),
             answer_lost: some(15),
@@ -367,5 +327,52 @@ impl Plan {
     /// Whether the promises of D and E hold, and so the fence.
     pub(crate) fn bounded(&self) -> bool {
         self.profile != Profile::Hostile
+    }
+}
+
+/// How Azure treats a world of this profile. `crowd` is how many tenants a crowd has.
+fn manners(profile: Profile, rng: &mut Rng, crowd: i64) -> AzureManners {
+    use Profile::{Calm, Crowd, Rotten, SlowGraph, Throttled};
+    let calm = profile == Calm;
+    let some = |share: u64| if calm { 0 } else { share };
+    let rotten = |share: u64| if profile == Rotten { 6 * share } else { some(share) };
+    let lag = if profile == SlowGraph { 120_000 } else { 4_000 };
+    AzureManners {
+        throttled: if profile == Throttled { 150 } else { some(5) },
+        broken: if profile == Throttled { 100 } else { some(8) },
+        denied: some(2),
+        operations: 300,
+        // A crowd of any size has to wait for longer than anything else may take.
+        longest: if profile == Crowd {
+            5 * HOUR / crowd
+        } else {
+            rng.pick(&[2_000, 15_000, 60_000, 200_000])
+        },
+        op_failed: some(15),
+        graph_lag: if calm { 0 } else { lag },
+        role_lag: if calm { 0 } else { lag },
+        strangers: u32::from(!calm && rng.permille(150)),
+        riddles: rotten(2),
+        rots: rotten(3),
+        curses: rotten(8),
+        halves: rotten(25),
+        odd: rotten(10),
+        wall: (!calm && profile != Crowd && rng.permille(if profile == Rotten { 300 } else { 60 })).then(
+            || {
+                (
+                    rng.within(120_000, 900_000),
+                    rng.pick(&["vaults", "privateendpoints", "userassignedidentities"]),
+                )
+            },
+        ),
+        pages: rng.permille(700),
+        short_roles: rng.permille(300),
+        other_case: rng.pick(&[0, 0, 300]),
+        reordered: rng.pick(&[0, 0, 500]),
+        gated: some(300),
+        protected: rng.pick(&[0, 0, 300]),
+        stubborn: some(300),
+        fancy_waits: rng.pick(&[0, 400]),
+        wordy: rng.pick(&[0, 500]),
     }
 }

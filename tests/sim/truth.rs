@@ -25,7 +25,6 @@ pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
 }
 
 /// What an active tenant lacks, or has wrongly or too often.
-#[expect(clippy::too_many_lines, reason = "one kind of object after the other")]
 pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let id = tenant.id.as_str();
     // What was taken away by hand may be missed long after its step's last look.
@@ -40,9 +39,6 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let stopped = tenant.spec.suspended.is_some_and(|suspension| suspension.mode == Extent::Compute);
     let lets_in = usize::from(!suspended);
     let level = tenant.spec.parameters.get("level").cloned().unwrap_or(json!(1));
-    let count = |wanted: usize, found: usize, what: &str| {
-        (wanted != found).then(|| format!("there are {found} of {what} instead of {wanted}"))
-    };
     let of_kind = |part: &str| -> Vec<&Object> {
         let own = azure.objects.iter().filter(|(path, _)| path.rsplit('/').nth(1) == Some(part));
         own.map(|(_, object)| object).filter(|object| mark(&object.body).as_deref() == Some(id)).collect()
@@ -93,6 +89,24 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     {
         return Some(lack);
     }
+    lacks_in_entra(azure, tenant, lets_in, &granted)
+}
+
+/// Says how many there are of something, if that is not as many as there are to be.
+fn count(wanted: usize, found: usize, what: &str) -> Option<String> {
+    (wanted != found).then(|| format!("there are {found} of {what} instead of {wanted}"))
+}
+
+/// What an active tenant lacks in Entra. `granted` counts the roles of a principal.
+fn lacks_in_entra(
+    azure: &Azure,
+    tenant: &Tenant,
+    lets_in: usize,
+    granted: &dyn Fn(&str) -> usize,
+) -> Option<String> {
+    let id = tenant.id.as_str();
+    let full = tenant.spec.tier == "full";
+    let level = tenant.spec.parameters.get("level").cloned().unwrap_or(json!(1));
     let applications = azure.applications.values().filter_map(Replicated::primary);
     let own: Vec<&Value> = applications.filter(|body| mark(body).as_deref() == Some(id)).collect();
     if let Some(lack) = count(usize::from(full), own.len(), "applications") {

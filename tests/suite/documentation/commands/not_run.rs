@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
     listed("docs/running-func-start.md", "tenantry status", 1, Because::NeedsCoreTools),
     listed("docs/running-func-start.md", "from azure.servicebus", 1, Because::NeedsPackage),
     listed("docs/trust.md", "cargo test --test sim", 1, Because::Builds),
-    listed("docs/trust.md", "cargo xtask sim", 6, Because::RunsLong),
+    listed("docs/trust.md", "cargo xtask sim", 7, Because::RunsLong),
     listed("docs/trust.md", "cargo xtask crash", 1, Because::RunsLong),
     listed("examples/signup-app/README.md", "", 5, Because::TestedElsewhere),
 ];
