@@ -118,19 +118,7 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     let scored = journal.iter().filter(|line| is_score(line) && text(line, "/at") <= text(ready, "/time"));
     assert_eq!(of_name("POST /score"), scored.count(), "calls of the tenant's service");
     let asked: Vec<&Value> = asked.into_iter().filter(|line| !is_score(line)).collect();
-    for line in &asked {
-        let at = Trace::parse(text(line, "/traceparent")).unwrap_or_else(|| panic!("{line}"));
-        assert_eq!(at.id(), sender.id(), "{line}");
-        let span =
-            ours.get(format!("{:016x}", at.span()).as_str()).unwrap_or_else(|| panic!("no span: {line}"));
-        assert_eq!(
-            (span.kind, span.attribute("http.request.method")),
-            (3, text(line, "/method")),
-            "{span:?}"
-        );
-        assert_eq!(span.attribute("http.response.status_code"), line["status"].to_string(), "{span:?}");
-        assert!(!span.attribute("azure.service.request.id").is_empty(), "{span:?}");
-    }
+    asked.iter().for_each(|line| has_its_span(line, sender, &ours));
     // ... to the event.
     for event in &events {
         let at = Trace::parse(text(event, "/traceparent")).unwrap_or_else(|| panic!("{event:#}"));
@@ -165,6 +153,17 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
         assert!(!exported.contains(canary), "{canary} was exported");
     }
     metrics_are_sane(&collector);
+}
+
+/// A request in the journal has a span of its own in the sender's trace, which says what was asked and answered.
+fn has_its_span(line: &Value, sender: Trace, ours: &BTreeMap<&str, &Span>) {
+    let at = Trace::parse(text(line, "/traceparent")).unwrap_or_else(|| panic!("{line}"));
+    assert_eq!(at.id(), sender.id(), "{line}");
+    let span = ours.get(format!("{:016x}", at.span()).as_str()).unwrap_or_else(|| panic!("no span: {line}"));
+    let asked = (span.kind, span.attribute("http.request.method"));
+    assert_eq!(asked, (3, text(line, "/method")), "{span:?}");
+    assert_eq!(span.attribute("http.response.status_code"), line["status"].to_string(), "{span:?}");
+    assert!(!span.attribute("azure.service.request.id").is_empty(), "{span:?}");
 }
 
 /// Every metric was seen, with its unit and attributes, but those that only Azure's limits, a suspension, a row that can't
