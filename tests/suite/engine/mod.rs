@@ -111,6 +111,25 @@ fn a_pause_holds_for_whoever_goes_on_in_the_place_of_a_part() {
     assert_eq!(tenant.steps()[&name].left_to(), Some(&plans::name("a")));
 }
 
+/// A step that leaves the plan before anything of it was made, and comes back, still leaves its service alone.
+#[test]
+fn a_pause_outlives_a_wish_without_its_step() {
+    let now = jiff::Timestamp::default();
+    let mut tenant = plans::tenant(plans::plan("a b"), now);
+    let (name, until) = (plans::name("b"), now + Duration::from_secs(90));
+    tenant.change_step(&name, |record| record.not_before = Some(until));
+    for plan in ["a", "a b"] {
+        wish::update(&mut tenant, plans::spec(), plans::plan(plan), None, now).unwrap();
+    }
+    assert_eq!(tenant.steps()[&name].not_before, Some(until));
+    assert!(tenant.steps()[&name].state.is_waiting() && !tenant.steps()[&name].is_doomed());
+    // Once the pause is over there is nothing to remember.
+    for plan in ["a", "a b"] {
+        wish::update(&mut tenant, plans::spec(), plans::plan(plan), None, until).unwrap();
+    }
+    assert_eq!(tenant.steps()[&name].not_before, None);
+}
+
 /// A turn that a worker has begun in memory alone is not that of a wish which somebody else has saved meanwhile.
 #[test]
 fn no_answer_is_taken_for_one_about_another_wish() {

@@ -37,7 +37,9 @@ pub fn update(
     removal::mark(tenant, &plan, &doomed, now).map_err(|kept| kept.into_iter().collect::<Vec<_>>())?;
     tenant.spec = spec;
     tenant.generation += 1;
-    tenant.steps.retain(|name, record| record.is_doomed() || plan.steps.contains_key(name));
+    tenant.steps.retain(|name, record| {
+        record.is_doomed() || plan.steps.contains_key(name) || record.leaves_a_pause(now)
+    });
     for (name, step) in &plan.steps {
         // An earlier wish may just have removed it, and a replica that is behind would still show it.
         let wrote_at = step.kind().is_replicated().then_some(now);
@@ -49,7 +51,9 @@ pub fn update(
             // It was removed, and is wanted again.
             Some(record) if record.state.is_gone() => {
                 let fresh = StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now);
-                *record = StepRecord { turn: record.turn + 1, wrote_at, ..fresh };
+                // What a service has asked for holds for whoever comes back to it.
+                let not_before = record.not_before;
+                *record = StepRecord { turn: record.turn + 1, wrote_at, not_before, ..fresh };
             }
             Some(record) if kept.contains(name) => {
                 record.begin_anew(now);

@@ -115,6 +115,17 @@ impl StepRecord {
         self.stands() || self.state.is_gone()
     }
 
+    /// Leaves the plan before anything was made: whether a service still wants to be left alone. Then the record stays, as that
+    /// of a step that is gone, so that a later wish which has the step again does not ask too early.
+    pub(crate) fn leaves_a_pause(&mut self, now: Timestamp) -> bool {
+        let is_held = self.target.is_none() && self.not_before.is_some_and(|until| until > now);
+        if is_held {
+            self.removal = Some(Removal::default());
+            self.enter(StepState::Gone);
+        }
+        is_held
+    }
+
     /// Begins anew: what was known about progress is forgotten, what was made is not.
     pub fn begin_anew(&mut self, now: Timestamp) {
         self.in_use |= self.state.is_ready();
