@@ -137,7 +137,7 @@ impl Drive<'_> {
     pub(super) fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
         let before = self.tenant.steps().get(name).map(|record| record.state.clone());
         let policy = &self.reconciler.settings.policy;
-        let late = matches!(&event, Event::Failed(_) | Event::Unanswered(_)).then(|| event.clone());
+        let late = event.retry_after().map(|_| event.clone());
         match engine::apply(
             &mut self.tenant,
             &mut self.sight,

@@ -190,6 +190,9 @@ impl<'a> Drive<'a> {
         engine::begin(&mut self.tenant, now);
         unsure.into_iter().for_each(|until| self.tenant.stay_unsure_until(until));
         for (name, turn, event) in self.unsaved.clone() {
+            if let Event::Proved(_) = &event {
+                engine::hold_off(&mut self.tenant, &name, &event, &self.reconciler.settings.policy, now);
+            }
             // A proof speaks of the wish that it was made for, and another may have the same turn by now.
             let event = if let Event::Proved(proven) = event { unproved(*proven) } else { Some(event) };
             if let Some(event) = event {

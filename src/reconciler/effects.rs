@@ -7,7 +7,7 @@ use tenantry_core::{
     engine::{Event, Observation},
     ids::ResourceId,
     steps::{
-        Api, Comparison, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace,
+        Api, Comparison, Failure, Method, REFUSED_URL, Remains, Reply, Request, Step, Trace, failure,
         operation::{self, Progress},
     },
     tenant::{Cause, FailureClass, Poll, Tenant},
@@ -20,7 +20,7 @@ pub(super) async fn look(wire: Arc<dyn Wire>, step: Arc<dyn Step>, remedy: Optio
     if let Some(remedy) = remedy {
         match wire.send(remedy).await {
             Ok(reply) if reply.is_success() => {}
-            Ok(reply) => return Event::Failed(tenantry_core::steps::failure::classify(&reply)),
+            Ok(reply) => return Event::Failed(failure::classify(&reply)),
             Err(failure) => return Event::Failed(failure),
         }
     }
@@ -104,13 +104,19 @@ async fn held(wire: &Arc<dyn Wire>, step: &Arc<dyn Step>, mut failure: Failure) 
     let conflict = failure.raw.as_ref().is_some_and(|raw| raw.status == 409)
         && matches!(failure.cause.class, FailureClass::Wait | FailureClass::NameHeld);
     let Some(request) = step.name_holder().filter(|_| conflict) else { return failure };
-    // What can't be read changes nothing about the refusal.
-    if let Ok(reply) = ask(wire.as_ref(), request).await
-        && let Some(holder) = step.judge_holder(&reply)
-    {
-        failure.cause.class = FailureClass::NameHeld;
-        failure.cause.message = format!("{}; {holder}", failure.cause.message);
-    }
+    // What can't be read changes nothing about the refusal; only that it is asked again no sooner than is wanted there.
+    let pause = match ask(wire.as_ref(), request).await {
+        Ok(reply) if reply.status >= 400 => failure::classify(&reply).retry_after,
+        Ok(reply) => {
+            if let Some(holder) = step.judge_holder(&reply) {
+                failure.cause.class = FailureClass::NameHeld;
+                failure.cause.message = format!("{}; {holder}", failure.cause.message);
+            }
+            None
+        }
+        Err(unanswered) => unanswered.retry_after,
+    };
+    failure.retry_after = failure.retry_after.max(pause);
     failure
 }
 

@@ -107,6 +107,21 @@ pub struct IllegalEvent {
 }
 
 impl Event {
+    /// How long the service that answered wants to be left alone, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(failure) | Self::Unanswered(failure) => failure.retry_after,
+            Self::Proved(proven) => proven.retry_after,
+            Self::Observed(_)
+            | Self::Began { .. }
+            | Self::Found { .. }
+            | Self::Written
+            | Self::Answered(_)
+            | Self::Unaskable
+            | Self::Running { .. } => None,
+        }
+    }
+
     /// The word for errors and logs.
     pub fn word(&self) -> &'static str {
         match self {

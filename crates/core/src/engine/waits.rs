@@ -26,7 +26,8 @@ pub(super) fn tried(past: Option<&StepRecord>, policy: &Policy, now: Timestamp) 
 }
 
 /// Takes in of an answer that came too late how long the service wants to be left alone: that holds for whatever is asked
-/// about the step next, whoever has finished the turn that the answer was about.
+/// about the step next, whoever has finished the turn that the answer was about. Which of the services that a proof asks wanted
+/// it is not known any more, so a late proof holds for all steps.
 pub fn hold_off(
     tenant: &mut Tenant,
     name: &StepName,
@@ -34,25 +35,33 @@ pub fn hold_off(
     policy: &Policy,
     now: Timestamp,
 ) -> Change {
-    let (Event::Failed(failure) | Event::Unanswered(failure)) = event else { return Change::None };
-    let Some(after) = failure.retry_after else { return Change::None };
-    if !tenant.steps.contains_key(name) {
+    let Some(after) = event.retry_after().filter(|_| tenant.steps.contains_key(name)) else {
         return Change::None;
+    };
+    let until = later(now, after.min(policy.operation_deadline));
+    leave_alone(tenant, name, until);
+    if let Event::Proved(_) = event {
+        for record in tenant.steps.values_mut() {
+            record.not_before = record.not_before.max(Some(until));
+        }
     }
-    leave_alone(tenant, name, later(now, after.min(policy.operation_deadline)));
     Change::Minor
 }
 
 /// Leaves a service alone until then, as it wants to be where a step has asked.
 pub(super) fn leave_alone(tenant: &mut Tenant, name: &StepName, until: Timestamp) {
-    let id = |record: &StepRecord| removal::target_id(record).map(str::to_ascii_lowercase);
-    let own = tenant.steps.get(name).and_then(id);
+    let plan = tenant.plan.clone();
+    let id = |name: &StepName, record: &StepRecord| {
+        let planned = || plan.steps.get(name)?.desired.resource_id().map(ToString::to_string);
+        removal::target_id(record).map(str::to_owned).or_else(planned).map(|id| id.to_ascii_lowercase())
+    };
+    let own = tenant.steps.get(name).and_then(|record| id(name, record));
     let checked = tenant.steps.get(name).filter(|record| record.kind == Kind::Check);
     let checked = checked.map(|record| record.needs.clone()).unwrap_or_default();
     // Who checks or changes a step's resource asks at the same address, and a proof asks at all of them.
     let asks = |(other, record): &(&StepName, &mut StepRecord)| {
         let checks = record.kind == Kind::Check && record.needs.contains(name);
-        let same = own.is_some() && id(record) == own;
+        let same = own.is_some() && id(other, record) == own;
         *other == name || checks || checked.contains(*other) || same || record.kind == Kind::Isolation
     };
     for (_, record) in tenant.steps.iter_mut().filter(asks) {
