@@ -6,7 +6,8 @@
 //! 1. [`blueprint`]: what a tenant consists of; a file becomes a checked graph, then one tenant's plan.
 //! 2. [`tenant`]: the one document that holds all that is durably known of a tenant, with the notices that wait to be sent
 //!    and the events and rows of history that they become.
-//! 3. [`engine`]: compares what is wanted with what is recorded and seen, and says what to do next.
+//! 3. [`engine`]: compares what is wanted with what is recorded and seen, and says what to do next (`engine/decide.rs`); what
+//!    an answer makes of a step is a file in `engine/transitions`.
 //! 4. [`steps`]: one file per kind of step: the requests it makes, and what the answers mean. The table of failures is
 //!    in `steps/codes.rs`.
 //!
