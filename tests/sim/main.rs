@@ -83,17 +83,19 @@ fn the_canary_is_caught() {
 #[ignore = "cargo xtask sim asks for it"]
 fn a_noisy_neighbour_delays_nobody() {
     let seeds = NEIGHBOURS.min(most());
-    let p99 = |profile: Profile| {
+    // Of few worlds the last hundredth is a matter of chance.
+    let share = if seeds < NEIGHBOURS { 95 } else { 99 };
+    let late = |profile: Profile| {
         let sum = shards(0..seeds, |seed| {
             run_plan(seed, Plan::without_faults(seed, profile), &Cut::default(), false)
         });
         let mut waits = sum.waits_of_others();
         assert!(waits.len() as u64 > seeds * 3 / 2, "too few tenants were active: {}", waits.len());
         waits.sort_unstable();
-        waits[waits.len() * 99 / 100]
+        waits[waits.len() * share / 100]
     };
-    let (quiet, loud) = (p99(Profile::Calm), p99(Profile::Noisy));
-    println!("p99 until active: {quiet} ms beside quiet neighbours, {loud} ms beside a noisy one");
+    let (quiet, loud) = (late(Profile::Calm), late(Profile::Noisy));
+    println!("p{share} until active: {quiet} ms beside quiet neighbours, {loud} ms beside a noisy one");
     assert!(loud * 10 < quiet * 11, "{loud} ms beside a noisy neighbour, {quiet} ms without");
 }
 
