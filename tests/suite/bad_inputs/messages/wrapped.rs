@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) fn wrappings() -> Vec<Case> {
-    first_of_wrappings().into_iter().chain(further_wrappings()).chain([a_text_that_is_no_json()]).collect()
+    first_of_wrappings().into_iter().chain([a_text_that_is_no_json()]).chain(further_wrappings()).collect()
 }
 
 fn a_text_that_is_no_json() -> Case {
