@@ -48,8 +48,7 @@ pub(crate) fn trouble(shared: &Arc<Shared>, seed: u64) {
 /// doing.
 pub(crate) fn sleep(shared: &Arc<Shared>, seed: u64, asked: &[Millis]) {
     let mut rng = Rng::new(seed, 9);
-    let mut spans = vec![rng.within(3 * HOUR, 26 * HOUR)];
-    spans.extend([0; 2].map(|_| rng.within(3 * HOUR, 5 * HOUR)));
+    let spans = [26, 5, 5].map(|most| rng.within(3 * HOUR, most * HOUR));
     let world = Arc::clone(shared);
     let mut asked = asked.to_vec();
     shared.hub.spawn(0, None, async move {

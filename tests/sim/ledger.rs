@@ -43,6 +43,9 @@ struct Durable {
     told: BTreeSet<String>,
 }
 
+/// How often something is looked for at most that is not seen yet, in milliseconds.
+const LOOKS_EVERY: Millis = 5_000;
+
 #[derive(Default)]
 pub(crate) struct Ledger {
     bounded: bool,
@@ -299,10 +302,11 @@ impl Ledger {
     fn bounded_document(&mut self, tenant: &Tenant) {
         let writes = tenant.steps().values().map(|step| step.effort().attempts).max().unwrap_or(0);
         let failures = tenant.steps().values().map(|step| step.effort().failures).max().unwrap_or(0);
-        // What a worker has written whose clock is ahead, another looks for until its own clock has come there.
+        // What a worker has written whose clock is ahead, another looks for until its own clock has come there, also when the
+        // first is long dead.
         let clocks = self.clocks.values().map(|ahead| ahead.load(Ordering::Relaxed));
         let apart = clocks.clone().max().unwrap_or_default() - clocks.min().unwrap_or_default();
-        let looks = 400 + u32::try_from(apart / 5_000).unwrap_or_default();
+        let looks = 400 + u32::try_from(apart / LOOKS_EVERY).unwrap_or_default();
         if tenant.notices().len() > 400 || tenant.operations.len() > 80 || writes > 120 || failures > looks {
             let what = format!(
                 "{}: {} notices, {} operations, {writes} writes, {failures} failures",

@@ -1,5 +1,5 @@
-//! I26: what passes by itself ends in no halt, and what nobody can change holds up nothing. What a refusal means is known
-//! from Azure itself, not from its words.
+//! I26: what passes by itself ends in no halt, and what nobody can change holds up nothing. What most refusals mean is known
+//! from Azure itself, not from their words; a few codes mean one thing wherever they come from.
 
 use tenantry_core::{
     ids::StepName,
@@ -27,17 +27,13 @@ pub(crate) fn halts<'a>(
     })
 }
 
-/// What was given up too early, or for no reason.
-pub(crate) fn given_up(azure: &Azure, plan: &Plan, before: Option<&Tenant>, after: &Tenant) -> Vec<String> {
-    let wrong = halts(before, after).filter_map(|(name, record, cause)| {
-        let why = why_not(azure, plan, record, cause)?;
-        Some(format!("{}: {name} was given up because of {cause}, but {why}", after.id))
-    });
-    wrong.collect()
-}
-
 /// Why a step should not have been given up because of this, if it should not.
-fn why_not(azure: &Azure, plan: &Plan, record: &StepRecord, cause: &Cause) -> Option<&'static str> {
+pub(crate) fn why_not(
+    azure: &Azure,
+    plan: &Plan,
+    record: &StepRecord,
+    cause: &Cause,
+) -> Option<&'static str> {
     let meaning = cause.azure_request_id.as_deref().and_then(|id| azure.meaning(id));
     let effort = record.effort();
     let tries = effort.failures.max(effort.attempts).max(effort.unknown);

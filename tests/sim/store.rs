@@ -101,8 +101,6 @@ impl Door {
 
 impl StateStore for Door {
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
-        // What an invocation knows of the wish is at least as old as its first look at the document.
-        self.shared.begun();
         Box::pin(async move {
             self.shared.perhaps_die(self.owner, "C0 before anything").await;
             self.read(|| self.shared.shelf.load(id)).await?

@@ -172,20 +172,18 @@ impl Line {
 
     /// I12: whoever was asked to wait does. A worker that dies, or whose save fails, takes what it was told with
     /// it, and a changed wish begins anew; so this is held against the invocation that was told, unless somebody has
-    /// asked for something since then.
+    /// asked for something since it was told.
     fn patient(&self, about: Option<usize>, request: &Request) {
         let Some(tenant) = about.and_then(|about| self.shared.name_of(about)) else { return };
-        let (now, begun) = (self.shared.hub.now(), self.shared.begun());
+        let now = self.shared.hub.now();
         let invocation = self.shared.hub.invocation();
         let asked = self.shared.ledger().asked.get(&tenant).copied().unwrap_or_default();
         let told = self.shared.pauses().told.get(&(invocation, request.path.clone())).copied();
-        let (until, heard) = told.unzip();
-        // What was heard after the wish had changed is held, whatever turn it was about.
-        let asked_since = asked >= begun && heard.is_none_or(|heard| heard <= asked);
+        let Some((until, heard)) = told else { return };
         // Healing sets the clocks right, so that one may have jumped ahead meanwhile.
         let jump = if self.shared.faulty().is_some() { 0 } else { self.shared.plan.skew };
-        if let Some(early) = until.map(|until| until - now).filter(|early| *early > 2 + jump && !asked_since)
-        {
+        let early = until - now;
+        if early > 2 + jump && asked < heard {
             let what = format!("{tenant}: {} {} came {early} ms early", request.method, request.path);
             self.shared.wrong("I12", what);
         }
@@ -346,6 +344,4 @@ fn carried_out(shared: &Shared, request: &Request, sending: &Sending) -> Reply {
 pub(crate) struct Pauses {
     /// Until when, and when that was heard, by invocation and path.
     told: BTreeMap<(u64, String), (Millis, Millis)>,
-    /// When each invocation sent for the first time.
-    pub(crate) begun: BTreeMap<u64, Millis>,
 }

@@ -220,12 +220,6 @@ impl Shared {
         past.is_some_and(|past| now - past < 600_000)
     }
 
-    /// When the present invocation was first heard of.
-    pub(crate) fn begun(&self) -> Millis {
-        let (now, invocation) = (self.hub.now(), self.hub.invocation());
-        *self.pauses().begun.entry(invocation).or_insert(now)
-    }
-
     /// A process begins its life.
     fn worker(self: &Arc<Self>, number: usize, rng: &mut Rng) -> Worker {
         let life = self.lives.fetch_add(1, Ordering::Relaxed);
@@ -336,11 +330,16 @@ impl Shared {
                 self.wrong("I4", format!("{}: what a later version wrote in {lost} is gone", tenant.id));
             }
         }
-        for (name, _, cause) in patience::halts(before, tenant) {
+        for (name, record, cause) in patience::halts(before, tenant) {
             self.hub.note("halt", &format_args!("{} {name}: {cause}", tenant.id));
+            let why = patience::why_not(&self.azure(), &self.plan, record, cause);
+            if let Some(why) = why {
+                self.wrong(
+                    "I26",
+                    format!("{}: {name} was given up because of {cause}, but {why}", tenant.id),
+                );
+            }
         }
-        let wrong = patience::given_up(&self.azure(), &self.plan, before, tenant);
-        wrong.into_iter().for_each(|what| self.wrong("I26", what));
         let told = before.as_ref().map(|before| (before.status, &before.concluded));
         if told == Some((tenant.status, &tenant.concluded)) {
             return;

@@ -191,7 +191,7 @@ async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
     let settings = Settings { budget: Duration::ZERO, ..Settings::azure("local") };
     let many = usize::try_from(settings.policy.max_failures).unwrap() + 2;
     let world = World { wire: jam.clone(), ..lab.world.clone() };
-    let runners: Vec<Reconciler> =
+    let reconcilers: Vec<Reconciler> =
         (0..many).map(|n| Reconciler::new(world.clone(), settings.clone(), format!("worker-{n}"))).collect();
     let all_wait = async {
         while jam.waiting.load(Ordering::SeqCst) < many * roots {
@@ -200,7 +200,7 @@ async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
         jam.over.notify_waiters();
     };
     let (ends, ()) =
-        join(join_all(runners.iter().map(|reconciler| reconciler.reconcile(&id))), all_wait).await;
+        join(join_all(reconcilers.iter().map(|reconciler| reconciler.reconcile(&id))), all_wait).await;
     assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Parked(_) | Progress::Held(_)))), "{ends:?}");
     for (name, record) in load().await.steps() {
         assert!(record.effort().failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");

@@ -211,7 +211,7 @@ async fn survives(sample: &str, stride: usize, carries_out: bool) {
             told.insert(at);
         }
     }
-    assert!(told.len() >= (truth.asked / stride).min(LIES.len()), "there were lies all along");
+    assert!(told.len() >= truth.asked.min(LIES.len()), "there were lies all along");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -304,8 +304,8 @@ async fn every_process_goes_on_where_the_last_one_stopped() {
     let mut seen = Vec::new();
     for _ in 0..=SAMPLES.len() {
         // Each run is another process's, as it is where nothing lives from one tick to the next.
-        let auditor = IsolationScanner::new(stage.local.world.clone(), &Isolation::default());
-        let (reports, _) = auditor.run(1).await.unwrap();
+        let scanner = IsolationScanner::new(stage.local.world.clone(), &Isolation::default());
+        let (reports, _) = scanner.run(1).await.unwrap();
         seen.extend(reports.iter().map(|report| report.tenant_id.to_string()));
     }
     assert_eq!(seen, [SAMPLES[0], SAMPLES[1], SAMPLES[2], SAMPLES[0]]);

@@ -44,7 +44,7 @@ cargo xtask <chore> [arguments]
                   that happens in it, or `--mutants`, the proof that its checkers see faults; with --fresh as many seeds
                   more that nobody has run, with --profile NAME only those that draw this profile, with --debug as the
                   tests are built, which costs no build of its own and runs slower: mutants that take more
-                  than 500 seeds are left out then, and named
+                  than 500 seeds are left out then, and named, and fewer worlds have noisy neighbours
                   (--mutant NAME: those alone that are named so, with all their seeds)
   mutants         fails where a mutant of tests/sim/mutants does not fit the product any more
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,

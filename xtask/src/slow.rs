@@ -13,14 +13,9 @@ use std::{
 /// After how long libtest says that a test is still running.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Tells the tests that they may take their time.
-const THOROUGH: &str = "TENANTRY_TEST_THOROUGH";
-
 /// What was seen of tests that take more than a minute.
 #[derive(Default)]
 pub(crate) struct Slow {
-    /// Whether the tests may take their time.
-    thorough: bool,
     /// By name: when it had been running for a minute.
     running: BTreeMap<String, Duration>,
     /// How long those took that have ended, by name.
@@ -28,18 +23,10 @@ pub(crate) struct Slow {
 }
 
 impl Slow {
-    /// Nothing seen yet of a run that may take its time, or may not.
-    pub(crate) fn new(thorough: bool) -> Self {
-        Self { thorough, ..Self::default() }
-    }
-
     /// Runs a command in the project's root, repeats what it prints and notes which tests are slow.
     #[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
     pub(crate) fn watch(&mut self, command: &mut Command) -> io::Result<ExitCode> {
         let begun = Instant::now();
-        if self.thorough {
-            command.env(THOROUGH, "1");
-        }
         let mut child = command.current_dir(crate::root()).stdout(Stdio::piped()).spawn()?;
         if let Some(told) = child.stdout.take() {
             for line in BufReader::new(told).split(b'\n') {

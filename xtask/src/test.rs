@@ -23,6 +23,8 @@ const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
 const NEED_SAMPLES: [&str; 1] = ["samples"];
 /// Tells them where that is which the apps need.
 const SAMPLES: &str = "TENANTRY_TEST_SAMPLES";
+/// Tells the tests that they may take their time.
+const THOROUGH: &str = "TENANTRY_TEST_THOROUGH";
 /// Choose what cargo tests; who says one of them other than `--test suite` does not mean the suite.
 const CHOICES: [&str; 9] =
     ["--test", "--package", "-p", "--lib", "--bin", "--bins", "--doc", "--example", "--examples"];
@@ -32,8 +34,14 @@ const CHOICES: [&str; 9] =
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     let thorough = extra.first().is_some_and(|argument| argument == "--thorough");
     let extra = extra.get(usize::from(thorough)..).unwrap_or_default();
-    let mut slow = Slow::new(thorough);
-    let mut all = vec![slow.watch(&mut plainly(extra))?];
+    let mut slow = Slow::default();
+    let mut watch = |mut command: Command| {
+        if thorough {
+            command.env(THOROUGH, "1");
+        }
+        slow.watch(&mut command)
+    };
+    let mut all = vec![watch(plainly(extra))?];
     let asked = ignored(extra)?;
     let of = |modules: &[&str]| -> Vec<String> {
         let below = |test: &&String| test.split("::").next().is_some_and(|module| modules.contains(&module));
@@ -54,7 +62,7 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
         tests.extend(need_samples);
     }
     if !tests.is_empty() {
-        all.push(slow.watch(&mut these(&tests, extra, azurite.as_ref(), samples.as_deref()))?);
+        all.push(watch(these(&tests, extra, azurite.as_ref(), samples.as_deref()))?);
     }
     if extra.is_empty() {
         all.push(crate::run(&mut crash::short())?);

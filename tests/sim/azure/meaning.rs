@@ -24,8 +24,7 @@ const SOON: Millis = 5 * 60_000;
 impl Azure {
     /// Remembers what a refusal means, under the id by which the service knows the request.
     pub(super) fn means(&mut self, mut refusal: Reply, meaning: Meaning) -> Reply {
-        self.refused += 1;
-        let id = format!("refused-{}", self.refused);
+        let id = format!("refused-{}", self.meanings.len() + 1);
         refusal.headers.insert("x-ms-request-id".to_owned(), id.clone());
         self.meanings.insert(id, meaning);
         refusal

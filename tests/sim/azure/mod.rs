@@ -93,9 +93,8 @@ pub(crate) struct Azure {
     deletes: BTreeMap<String, u32>,
     /// Pages that are still to be asked for.
     rests: BTreeMap<u64, Rest>,
-    /// What each refusal means, by the id of its request, and how many there are.
+    /// What each refusal means, by the id of its request.
     meanings: BTreeMap<String, Meaning>,
-    refused: u64,
     /// What can't be put back as it was.
     stubborn: BTreeMap<String, bool>,
     /// Tenants that somebody has taken something from.
@@ -155,7 +154,6 @@ impl Azure {
             deletes: BTreeMap::new(),
             rests: BTreeMap::new(),
             meanings: BTreeMap::new(),
-            refused: 0,
             stubborn: BTreeMap::new(),
             robbed: BTreeSet::new(),
             hits: BTreeMap::new(),

@@ -146,7 +146,7 @@ impl Azure {
         if let (false, Some(seconds)) = (operation.done, operation.retry_after) {
             self.ask_to_wait(&mut answer, seconds);
         }
-        let says_no = failed || matches!(odd, "Aborted" | "TimedOut") && done && !by_location;
+        let says_no = failed || (done && !by_location && matches!(odd, "Aborted" | "TimedOut"));
         if says_no && passes { self.means(answer, Meaning::Passes) } else { answer }
     }
 

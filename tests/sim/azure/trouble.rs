@@ -133,11 +133,11 @@ impl Azure {
         let idle = |(id, vault): &(&String, &Object)| {
             id.contains("/microsoft.keyvault/vaults/") && vault.busy.is_none() && !vault.stranger
         };
-        let vaults: Vec<String> = self.objects.iter().filter(idle).map(|(id, _)| id.clone()).collect();
+        let vaults: Vec<&String> = self.objects.iter().filter(idle).map(|(id, _)| id).collect();
         if vaults.is_empty() {
             return;
         }
-        let id = &vaults[usize::try_from(rng.below(vaults.len() as u64)).unwrap_or(0)];
+        let id = &rng.pick(&vaults).clone();
         self.hit("a vault deleted by hand");
         self.robbed.extend(self.objects.get(id).and_then(|vault| mark(&vault.body)));
         self.remove(id);

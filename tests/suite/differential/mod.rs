@@ -17,7 +17,7 @@ use life::live;
 use trace::{Kind, Trace, difference};
 use world::Leak;
 
-/// Orders of turns that are tried for each tier.
+/// How many orders of turns are tried for each tier: all of them each night.
 fn seeds() -> u64 {
     if thorough() { 6 } else { 2 }
 }

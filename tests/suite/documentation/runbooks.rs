@@ -7,8 +7,7 @@ use super::{
     pages::{anchors, headings, read, section},
     word,
 };
-use crate::testkit::CLASSES;
-use crate::testkit::{judge::text, signup, stage::Stage, until};
+use crate::testkit::{CLASSES, judge::text, signup, stage::Stage, until};
 
 /// The alerts, by the ids that their rules link to.
 const ALERTS: [&str; 5] =

@@ -105,8 +105,8 @@ impl Life {
 
     /// What the timer says, which looks at many tenants together.
     pub(crate) async fn audit(&self) -> tenantry_core::isolation::IsolationVerdict {
-        let auditor = IsolationScanner::new(self.world.clone(), &Isolation::default());
-        auditor.verify(&as_three(self.document().await)).await[0].verdict
+        let scanner = IsolationScanner::new(self.world.clone(), &Isolation::default());
+        scanner.verify(&as_three(self.document().await)).await[0].verdict
     }
 
     /// The causes of all steps that have stopped.

@@ -238,9 +238,9 @@ async fn no_token_and_no_key_is_ever_shown() {
     fleet.flaw("t-001", json!({"accepts": ["any-token", "any-key", "expired"]})).await;
     let (world, bent) = fleet.calling(|_| None);
     let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
-    let auditor =
+    let scanner =
         tenantry::scan::IsolationScanner::new(world.clone(), &tenantry::config::Isolation::default());
-    auditor.run(10).await.unwrap();
+    scanner.run(10).await.unwrap();
     let tokens = bent.tokens.lock().unwrap().clone();
     assert!(tokens.len() >= 4, "{}", tokens.len());
 

@@ -4,9 +4,9 @@
 //! let time pass) and of the world (another wish, an answer that comes too late); which answer comes is drawn.
 
 mod answers;
+mod games;
 mod records;
 mod reference;
-mod table;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -5,11 +5,11 @@ use super::*;
 #[tokio::test]
 async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     let stage = active().await;
-    let auditor = IsolationScanner::new(
+    let scanner = IsolationScanner::new(
         stage.local.world.clone(),
         &Isolation { quarantine: Quarantine::TakeBack, ..Isolation::default() },
     );
-    let (reports, told) = auditor.run(100).await.unwrap();
+    let (reports, told) = scanner.run(100).await.unwrap();
     assert!(
         reports
             .iter()
@@ -31,7 +31,7 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
         .header("prefer", "create-if-missing")
         .json(&foreign);
     assert_eq!(made.send().await.unwrap().status(), 201);
-    let (reports, told) = auditor.run(100).await.unwrap();
+    let (reports, told) = scanner.run(100).await.unwrap();
     assert_eq!(reports[0].quarantined.len(), 2, "{reports:#?}");
     assert!(reports[0].quarantined.iter().all(|taken| taken.outcome == "removed"), "{reports:#?}");
     // The other tenant reached too far when it was looked at; what was taken back made that report stale.
@@ -51,12 +51,12 @@ async fn quarantine_takes_back_what_others_were_given_and_nothing_else() {
     let last = events.iter().max_by_key(|event| event["sequence"].as_str().map(str::to_owned)).unwrap();
     assert_eq!(last["data"]["quarantined"].as_array().unwrap().len(), 2, "{last:#}");
 
-    let (reports, _) = auditor.run(100).await.unwrap();
+    let (reports, _) = scanner.run(100).await.unwrap();
     assert_eq!(verdicts(&reports), vec![IsolationVerdict::Verified; SAMPLES.len()]);
 
     // What was given above the tenant is others' too: it is told, and left to a person.
     plant(&stage, "/subscriptions/00000000-0000-0000-0000-00000000a001", OWNER, &principal).await;
-    let (reports, _) = auditor.run(100).await.unwrap();
+    let (reports, _) = scanner.run(100).await.unwrap();
     assert_eq!(reports[0].verdict, IsolationVerdict::Violated);
     assert_eq!(reports[0].quarantined, []);
 }

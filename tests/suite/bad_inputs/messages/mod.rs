@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::case::{Case, refused, signup, taken, with, without, written};
 
-/// A good sign-up as text.
 use wrapped::{values, wrappings};
 
+/// A good sign-up as text.
 fn good(request_id: &str) -> String {
     signup(request_id).to_string()
 }
@@ -123,10 +123,11 @@ fn encodings() -> Vec<Case> {
 }
 
 fn members() -> Vec<Case> {
-    first_of_members().into_iter().chain(further_members()).collect()
+    unknown_members().into_iter().chain(wrong_or_missing_values()).collect()
 }
 
-fn first_of_members() -> Vec<Case> {
+/// Members that nobody knows, and members that come twice.
+fn unknown_members() -> Vec<Case> {
     let twice = |second: &str| good("a16").replacen('{', &format!("{{\"{second}\":\"a17\","), 1);
     vec![
         refused(16, "the same member twice", twice("requestId"), "not_json", ""),
@@ -192,8 +193,8 @@ fn first_of_members() -> Vec<Case> {
     ]
 }
 
-/// Members of other kinds than asked for.
-fn further_members() -> Vec<Case> {
+/// Members that are missing, or hold another value than asked for.
+fn wrong_or_missing_values() -> Vec<Case> {
     vec![
         refused(18, "an unknown action", with("a18-a", "/action", "explode"), "unknown_value", "/action"),
         refused(

@@ -2,25 +2,15 @@
 
 use super::*;
 
+/// The type of the events here.
+const SIGNUP: &str = "io.tenantry.request.signup.v1";
+
 pub(super) fn wrappings() -> Vec<Case> {
-    first_of_wrappings().into_iter().chain([a_text_that_is_no_json()]).chain(further_wrappings()).collect()
+    layers().into_iter().chain(data_of_events()).chain(attributes_of_events()).collect()
 }
 
-fn a_text_that_is_no_json() -> Case {
-    let type_of = "io.tenantry.request.signup.v1";
-    refused(
-        34,
-        "CloudEvent with a text that is no JSON",
-        event(type_of, json!("a request, please")),
-        "not_json",
-        "/data",
-    )
-}
-
-fn first_of_wrappings() -> Vec<Case> {
-    let type_of = "io.tenantry.request.signup.v1";
-    let mut of_event = signup("a34-t");
-    of_event.as_object_mut().unwrap().remove("action");
+/// Encodings, and texts in texts.
+fn layers() -> Vec<Case> {
     vec![
         taken(
             29,
@@ -38,16 +28,19 @@ fn first_of_wrappings() -> Vec<Case> {
         refused(31, "base64", BASE64_STANDARD.encode(good("a31")), "not_json", ""),
         refused(32, "gzip", gzip(), "not_utf8", ""),
         refused(33, "XML", "<signup><tenantId>a33</tenantId></signup>", "not_json", ""),
-        taken(
-            34,
-            "CloudEvent, structured",
-            event(type_of, signup("a34")),
-            "the form that MESSAGES describes",
-        ),
+    ]
+}
+
+/// The request as the data of a CloudEvent.
+fn data_of_events() -> Vec<Case> {
+    let mut of_event = signup("a34-t");
+    of_event.as_object_mut().unwrap().remove("action");
+    vec![
+        taken(34, "CloudEvent, structured", event(SIGNUP, signup("a34")), "the form that MESSAGES describes"),
         taken(
             34,
             "CloudEvent whose type alone names the action",
-            event(type_of, of_event),
+            event(SIGNUP, of_event),
             "the type says it",
         ),
         taken(
@@ -59,7 +52,7 @@ fn first_of_wrappings() -> Vec<Case> {
         taken(
             34,
             "CloudEvent with its data as JSON text",
-            event(type_of, signup("a34-j").to_string().into()),
+            event(SIGNUP, signup("a34-j").to_string().into()),
             "some senders serialise twice",
         ),
         taken(34, "CloudEvent with data_base64", base64(&good("a34-64")), "CloudEvents has it for any data"),
@@ -84,20 +77,17 @@ fn first_of_wrappings() -> Vec<Case> {
             "contradiction",
             "/data_base64",
         ),
-    ]
-}
-
-/// Wrappings of other kinds.
-fn further_wrappings() -> Vec<Case> {
-    let type_of = "io.tenantry.request.signup.v1";
-    let two = format!("[{},{}]", good("a35"), good("a35-b"));
-    let mut of_event = signup("a34-t");
-    of_event.as_object_mut().unwrap().remove("action");
-    vec![
+        refused(
+            34,
+            "CloudEvent with a text that is no JSON",
+            event(SIGNUP, json!("a request, please")),
+            "not_json",
+            "/data",
+        ),
         refused(
             34,
             "CloudEvent whose text is said to be no JSON",
-            event(type_of, signup("a34-p").to_string().into()).replacen(
+            event(SIGNUP, signup("a34-p").to_string().into()).replacen(
                 '{',
                 r#"{"datacontenttype":"text/plain","#,
                 1,
@@ -105,16 +95,23 @@ fn further_wrappings() -> Vec<Case> {
             "unsupported",
             "/datacontenttype",
         ),
+    ]
+}
+
+/// What a CloudEvent says beside its data, more than one request, and faults within it.
+fn attributes_of_events() -> Vec<Case> {
+    let two = format!("[{},{}]", good("a35"), good("a35-b"));
+    vec![
         taken(
             34,
             "CloudEvent with attributes of the sender's own",
-            event(type_of, signup("a34-o")).replacen('{', r#"{"comexampletrace1":"x","partitionkey":7,"#, 1),
+            event(SIGNUP, signup("a34-o")).replacen('{', r#"{"comexampletrace1":"x","partitionkey":7,"#, 1),
             "extension attributes are free",
         ),
         refused(
             34,
             "CloudEvent with a member that is no attribute",
-            event(type_of, signup("a34-n")).replacen('{', r#"{"dataContentType":"application/json","#, 1),
+            event(SIGNUP, signup("a34-n")).replacen('{', r#"{"dataContentType":"application/json","#, 1),
             "unknown_member",
             "/dataContentType",
         ),
@@ -136,7 +133,7 @@ fn further_wrappings() -> Vec<Case> {
         refused(
             34,
             "CloudEvent with two requests",
-            event(type_of, json!([signup("a34-l")])),
+            event(SIGNUP, json!([signup("a34-l")])),
             "not_an_object",
             "/data",
         ),
@@ -144,7 +141,7 @@ fn further_wrappings() -> Vec<Case> {
             34,
             "CloudEvent with a fault in its data",
             event(
-                type_of,
+                SIGNUP,
                 json!({"schema": "tenantry.request/1", "requestId": "a34-f", "spec": {"displayName": "A"}}),
             ),
             "missing",

@@ -1,4 +1,4 @@
-//! Every event in every state is what the table says.
+//! What holds in every game, whatever is drawn.
 
 use super::*;
 
