@@ -137,25 +137,21 @@ pub enum Due {
 /// Where the state is kept: tenants' documents, records of requests, texts of blueprints, history.
 ///
 /// # Flow
-/// Read, change, save against the version that was read. Two stores implement it: Azure Table Storage (`azure::tables`) and
+/// Read, change, save against the version that was read; `update` of `dyn StateStore` does all three. Two stores implement it: Azure Table Storage (`azure::tables`) and
 /// one file (`local`); one suite of tests, `tests/suite/state_store`, holds both to this contract.
 ///
 /// ```
-/// use tenantry::ports::{StateStore, StoreError, Stored};
-/// use tenantry_core::ids::TenantId;
+/// use tenantry::ports::{StateStore, StoreError};
+/// use tenantry_core::{ids::TenantId, tenant::Tenant};
 ///
-/// /// Has a tenant looked after at once. Whether anything was saved.
+/// /// Has a tenant looked after at once. Whether there is such a tenant.
 /// async fn hurry(store: &dyn StateStore, id: &TenantId, now: jiff::Timestamp) -> Result<bool, StoreError> {
-///     loop {
-///         let Some(Stored { value: mut tenant, etag }) = store.load(id).await? else { return Ok(false) };
-///         tenant.due_at = Some(now);
-///         match store.save(&tenant, Some(&etag)).await {
-///             Ok(_) => return Ok(true),
-///             // Another worker was quicker: what it saved has to be read before anything is decided.
-///             Err(StoreError::Overtaken) => continue,
-///             Err(error) => return Err(error),
-///         }
-///     }
+///     // Called again on what somebody else has saved meanwhile, so it judges the document that it gets.
+///     let due = |tenant: &mut Tenant| {
+///         tenant.due_by(now);
+///         Some(())
+///     };
+///     Ok(store.update(id, due).await?.is_some())
 /// }
 /// ```
 ///

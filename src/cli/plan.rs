@@ -1,7 +1,6 @@
 //! `tenantry plan`: what would be done for a tenant, without asking Azure anything.
 
 use std::{
-    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -138,7 +137,7 @@ fn requests(plan: &Plan, subject: &PlanContext, out: &mut dyn io::Write) -> io::
         let Some(planned) = plan.steps.get(step) else { continue };
         let needs: Vec<String> = planned.needs.iter().map(ToString::to_string).collect();
         let after = if needs.is_empty() { String::new() } else { format!("  after {}", needs.join(", ")) };
-        writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, preview::kind_name(planned.kind()))?;
+        writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, planned.kind().word())?;
         match preview::shown(plan, planned) {
             Ok(Rendered::Isolation(what)) => proof(&what, out)?,
             Ok(rendered) => one_step(&rendered, planned, out)?,
@@ -202,14 +201,12 @@ fn indented(value: &Value, out: &mut dyn io::Write) -> io::Result<()> {
 
 /// The graph in Graphviz's language.
 fn dot(plan: &Plan, out: &mut dyn io::Write) -> io::Result<()> {
-    let label =
-        |step: &StepName, planned: &PlannedStep| format!("{step}\\n{}", preview::kind_name(planned.kind()));
-    let steps: BTreeMap<_, _> = plan.steps.iter().collect();
+    let label = |step: &StepName, planned: &PlannedStep| format!("{step}\\n{}", planned.kind().word());
     writeln!(out, "digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box];", plan.blueprint.name)?;
-    for (step, planned) in &steps {
+    for (step, planned) in &plan.steps {
         writeln!(out, "  \"{step}\" [label=\"{}\"];", label(step, planned))?;
     }
-    for (step, planned) in &steps {
+    for (step, planned) in &plan.steps {
         for need in &planned.needs {
             writeln!(out, "  \"{need}\" -> \"{step}\";")?;
         }

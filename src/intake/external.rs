@@ -68,9 +68,7 @@ impl Intake {
         }
         let same = stored.value.body_sha256 == external.content;
         let key = self.request_key(&request.channel, &holder);
-        let record = self.world.store.request(&key).await?;
-        let answer = record.and_then(|record| RequestAnswer::read(&record.value.answer));
-        Ok(match answer {
+        Ok(match self.answered(&key).await? {
             Some(answer) if answer.verdict == IntakeDecision::Rejected => Bond::Free(Some(stored.etag)),
             Some(first) if same => Bond::Repeats(Box::new(RequestAnswer {
                 request_id: Some(request.request_id.clone()),

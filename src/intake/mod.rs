@@ -200,7 +200,7 @@ impl Intake {
         }
     }
 
-    /// What was answered to another delivery of the same request, if that was answered.
+    /// What was answered to the request of a record, if that was answered.
     async fn answered(&self, key: &str) -> Result<Option<RequestAnswer>, StoreError> {
         let stored = self.world.store.request(key).await?;
         Ok(stored.and_then(|stored| RequestAnswer::read(&stored.value.answer)))

@@ -123,8 +123,7 @@ impl Drive<'_> {
     /// The step as it is to be, rendered once per drive and plan.
     fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
         let record = self.tenant.steps().get(name);
-        let (turn, told) = record.map(|record| (record.turn, record.outputs.clone())).unwrap_or_default();
-        let key = (name.clone(), turn);
+        let key = (name.clone(), record.map(|record| record.turn).unwrap_or_default());
         if let Some(step) = self.rendered.get(&key) {
             return Ok(Arc::clone(step));
         }
@@ -138,6 +137,7 @@ impl Drive<'_> {
         if let Some(objection) = plan.objections(&rendered).first() {
             return Err(refused(objection));
         }
+        let told = record.map(|record| record.outputs.clone()).unwrap_or_default();
         let step: Arc<dyn Step> = Arc::from(steps::step(&rendered, &planned.outputs, &told)?);
         self.rendered.insert(key, Arc::clone(&step));
         Ok(step)

@@ -1,7 +1,7 @@
 //! Collects who holds which roles: assignments, the definitions of the roles, the members of groups.
 //!
-//! Sources: Microsoft, "RoleDefinition Assignments - List For Scope" (without a filter: at, above and below; `atScope()`: not below),
-//! "RoleDefinition Definitions - List", "List group transitive members".
+//! Sources: Microsoft, "Role Assignments - List For Scope" (without a filter: at, above and below; `atScope()`: not below),
+//! "Role Definitions - List", "List group transitive members".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,22 +9,21 @@ use futures_util::{StreamExt as _, future::ready, stream};
 use serde_json::Value;
 use tenantry_core::{
     compare::at,
-    ids::ApiVersion,
     isolation::{AllowList, Assignment, Evidence, Listing, Powers, Reading, RoleDefinition, Stamp, Subject},
     steps::{GraphPath, Method, ObjectId, Request, odata_key},
 };
 
 use super::{
-    collect::{AT_ONCE, IDENTITY, ids},
-    read::{all, is_refused, look_at, one},
+    AT_ONCE,
+    collect::{IDENTITY, ids},
+    read::{AUTHORIZATION, all, is_refused, look_at, one},
 };
 use crate::ports::Wire;
 
 /// So few tenants are looked at by themselves; of more, what their subscriptions hold is read as a whole.
 const FEW: usize = 2;
-const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 
-/// RoleDefinition assignments: what reaches the tenants, and what the tenants' own principals hold.
+/// Role assignments: what reaches the tenants, and what the tenants' own principals hold.
 pub(super) async fn listings(wire: &dyn Wire, subjects: &[Subject], evidence: &Evidence) -> Vec<Listing> {
     if subjects.len() <= FEW {
         return narrow(wire, subjects, evidence).await;

@@ -15,13 +15,12 @@ use tenantry_core::{
 };
 
 use super::{
+    AT_ONCE,
     assignments::{groups, listings, roles},
     read::{all, look_at, one},
 };
 use crate::ports::Wire;
 
-/// How many questions are under way at a time.
-pub(super) const AT_ONCE: usize = 8;
 const IDENTITIES: ApiVersion = ApiVersion::known("2023-01-31");
 pub(super) const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const ENDPOINT: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";

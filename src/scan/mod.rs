@@ -18,7 +18,7 @@ mod unreadable;
 
 pub use drift::{DRIFT_PORTION, DriftScanner};
 use patient::Patient;
-use place::Place;
+use place::{ISOLATION, Place};
 
 pub use unreadable::{readable, tell as tell_unreadable};
 
@@ -35,6 +35,9 @@ use tenantry_core::{
     tenant::{Cause, FailureClass, IsolationVerdict, Proven, Tenant},
 };
 
+/// How many questions, or calls, are under way at a time.
+const AT_ONCE: usize = 8;
+
 /// How many tenants one run of the timer looks at: a minute's work where each takes a dozen questions.
 pub const PORTION: usize = 100;
 
@@ -43,7 +46,7 @@ pub const PORTION: usize = 100;
 /// # Flow
 /// [`Subject::of`] says what is a tenant's own; the evidence (assignments, applications, networks, private endpoints) is
 /// read from Azure, the tenants' services are called with each other's tokens where a prober is set, and
-/// [`tenantry_core::isolation::judge`] makes a [`IsolationReport`] of each tenant.
+/// [`tenantry_core::isolation::judge`] makes an [`IsolationReport`] of each tenant.
 ///
 /// # Guarantees
 /// - *Verified* is only said of a tenant of which everything that a rule needs was read. What was refused, or not answered in
@@ -119,7 +122,7 @@ impl IsolationScanner {
     /// # Errors
     /// [`StoreError`] when the tenants can't be listed; the next run tries again.
     pub async fn run(&self, portion: usize) -> Result<(Vec<IsolationReport>, Vec<TenantId>), StoreError> {
-        let place = Place::load(&self.world).await?;
+        let place = Place::of(&self.world, ISOLATION).await?;
         let (tenants, last) = place.portion(&self.world, portion).await?;
         let versions: BTreeMap<TenantId, u64> =
             tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version())).collect();

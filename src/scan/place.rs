@@ -9,7 +9,7 @@ use super::unreadable::{readable, tell};
 use crate::ports::{ETag, RequestRecord, StoreError, World};
 
 /// The place of the proof of isolation.
-const ISOLATION: &str = "audit-place";
+pub(super) const ISOLATION: &str = "audit-place";
 /// The place of the scan for drift.
 pub(super) const DRIFT: &str = "drift-place";
 
@@ -22,10 +22,6 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) async fn load(world: &World) -> Result<Self, StoreError> {
-        Self::of(world, ISOLATION).await
-    }
-
     /// The place of one timer or the other.
     pub(super) async fn of(world: &World, key: &'static str) -> Result<Self, StoreError> {
         let stored = match world.store.request(key).await {

@@ -14,14 +14,12 @@ use tenantry_core::{
     isolation::{Aim, Calls, Live, Probe, ProbeKind, ProbeOutcome, ProbeTarget, Subject, pairs},
 };
 
-use super::patient::PatientProber;
+use super::{AT_ONCE, patient::PatientProber};
 use crate::ports::{Credential, Listed, NoToken, ProbeToken, Prober, TokenFor, World};
 
 #[cfg(doc)]
 use tenantry_core::isolation::RANDOM_PAIRS;
 
-/// How many calls are under way at a time.
-const AT_ONCE: usize = 8;
 /// How many other tenants are looked at for one whose token is good, where those that are looked at have none.
 const CANDIDATES: usize = 5;
 

@@ -4,15 +4,13 @@
 use serde_json::Value;
 use tenantry_core::{
     compare::{same_word, text_at},
-    ids::{ApiVersion, BadId, ResourceId},
+    ids::{BadId, ResourceId},
     isolation::{Given, IsolationReport, Reading, TakenBack},
     steps::{GraphPath, Method, ObjectId, Request, failure::classify},
 };
 
-use super::read::one;
+use super::read::{AUTHORIZATION, one};
 use crate::ports::Wire;
-
-const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 
 /// What was taken back, or could not be; empty where there was nothing to take back.
 pub(super) async fn take_back(wire: &dyn Wire, report: &IsolationReport) -> Vec<TakenBack> {

@@ -10,6 +10,9 @@ use tenantry_core::{
 
 use crate::{paging::ask, ports::Wire};
 
+/// The version at which role assignments and definitions are read and taken back.
+pub(super) const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
+
 /// A look at what is below a resource (`what` is empty for the resource itself).
 ///
 /// # Errors

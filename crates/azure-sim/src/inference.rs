@@ -6,7 +6,6 @@
 
 use crate::{
     call::Call,
-    error::CloudError,
     flaws::{Accepts, State},
     identity::{Claims, Flaw, Issuer},
     inner::Inner,
@@ -67,12 +66,10 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
 }
 
 fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
-    let named =
-        |name: &str| Ok::<_, CloudError>(look.holder(name)?.filter(|object| object.deleted.is_none()));
     if let Some(name) = host.strip_suffix(MACHINE_LEARNING) {
         let Some((name, region)) = name.split_once('.') else { return Ok(None) };
         let key = online_endpoint::PROFILE.name_key(name, region).unwrap_or_default();
-        let Some(object) = named(&key)? else { return Ok(None) };
+        let Some(object) = look.living_holder(&key)? else { return Ok(None) };
         let mode = object.text("/properties/authMode").to_owned();
         let traffic = object.body.pointer("/properties/traffic").and_then(Value::as_object);
         let serves = traffic.is_some_and(|all| all.values().any(|share| share.as_u64() > Some(0)));
@@ -88,7 +85,7 @@ fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
         }));
     }
     let Some(name) = LANGUAGE.iter().find_map(|end| host.strip_suffix(end)) else { return Ok(None) };
-    let Some(object) = named(&cognitive_account::subdomain_key(name))? else { return Ok(None) };
+    let Some(object) = look.living_holder(&cognitive_account::subdomain_key(name))? else { return Ok(None) };
     let model = path.strip_prefix("/openai/deployments/").and_then(|rest| rest.split('/').next());
     let Some(model) = model else { return Ok(None) };
     let serves = look.alive(&format!("{}/deployments/{model}", object.id))?.is_some();

@@ -8,10 +8,8 @@ use tenantry_core::{
     tenant::Tenant,
 };
 
+use super::super::AT_ONCE;
 use crate::{paging, ports::Wire};
-
-/// How many questions are under way at a time.
-const AT_ONCE: usize = 8;
 
 pub(super) async fn at(wire: &dyn Wire, tenant: &Tenant) -> DriftReport {
     let look = |name: StepName| async move {

@@ -11,9 +11,9 @@ use tenantry_core::{
     tenant::Tenant,
 };
 
+use super::super::AT_ONCE;
 use crate::{paging, ports::Wire};
 
-const AT_ONCE: usize = 8;
 /// How many resources are asked about: drift of more than that is a disaster of another kind, and the log has its own
 /// reader.
 const MOST_RESOURCES: usize = 50;

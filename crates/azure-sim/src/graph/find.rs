@@ -45,8 +45,8 @@ pub(crate) fn app_id_key(app_id: &str) -> String {
 pub(crate) fn application(look: &impl Look, key: &Key) -> Result<Option<Object>, CloudError> {
     let found = match key {
         Key::Id(id) => look.alive(&application_id(id))?,
-        Key::AppId(id) => by_name(look, &app_id_key(id))?,
-        Key::Name(name) => by_name(look, &unique_key(name))?,
+        Key::AppId(id) => look.living_holder(&app_id_key(id))?,
+        Key::Name(name) => look.living_holder(&unique_key(name))?,
     };
     Ok(found.filter(|object| object.kind == APPLICATION))
 }
@@ -70,12 +70,7 @@ pub(crate) fn principal_with_id(look: &impl Look, id: &str) -> Result<Option<Obj
 pub(crate) fn principal(look: &impl Look, key: &Key) -> Result<Option<Object>, CloudError> {
     match key {
         Key::Id(id) => principal_with_id(look, id),
-        Key::AppId(id) => by_name(look, &owner_key(id)),
+        Key::AppId(id) => look.living_holder(&owner_key(id)),
         Key::Name(_) => Ok(None),
     }
-}
-
-/// A name's living object.
-fn by_name(look: &impl Look, name: &str) -> Result<Option<Object>, CloudError> {
-    Ok(look.holder(name)?.filter(|object| object.deleted.is_none()))
 }

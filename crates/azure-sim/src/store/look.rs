@@ -43,6 +43,11 @@ pub(crate) trait Look {
         }
     }
 
+    /// The object that holds a name, unless it is soft-deleted.
+    fn living_holder(&self, name: &str) -> Result<Option<Object>, CloudError> {
+        Ok(self.holder(name)?.filter(|object| object.deleted.is_none()))
+    }
+
     /// An operation by its id.
     fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError> {
         one(self.operations(), id)

@@ -234,12 +234,11 @@ impl Checker<'_> {
 
     fn belongs_to(&mut self, step: &Step, wanted: Kind) {
         let Some(node) = step.keys.get("of") else { return };
-        let kind_name = if wanted == Kind::Arm { "arm" } else { "entra-application" };
         let target = step.target("of");
         let fits = target.and_then(|name| self.file.step(name)).map(|target| target.kind == wanted);
         let unknown = target.is_some_and(|name| self.file.step(name).is_none());
         if fits != Some(true) && !unknown {
-            let message = format!("`of` names a step of kind {kind_name}");
+            let message = format!("`of` names a step of kind {}", wanted.word());
             self.findings.error(node.place, "wrong-parent", message);
         }
     }

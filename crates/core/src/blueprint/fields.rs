@@ -39,9 +39,10 @@ pub struct BadField {
 
 impl fmt::Display for BadField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.name, &self.why) {
-            (name, None) => write!(f, "the step's field {name} is missing or is not a text"),
-            (name, Some(why)) => write!(f, "the step's field {name}: {why}"),
+        let Self { name, why } = self;
+        match why {
+            None => write!(f, "the step's field {name} is missing or is not a text"),
+            Some(why) => write!(f, "the step's field {name}: {why}"),
         }
     }
 }
@@ -85,19 +86,21 @@ pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(fields: &Value, name: &str) 
     text(fields, name)?.parse().map_err(|why| BadField::new(name, why))
 }
 
-/// The fields of a step, with the texts that are late.
+/// The fields of a step, with the texts that are late. Bodies are taken out of them, for they are large.
 struct Stored<'a> {
-    fields: &'a Value,
+    fields: Value,
     late: &'a BTreeMap<String, String>,
+    /// Whether what yields no text may be kept as it is.
+    lenient: bool,
 }
 
 impl Stored<'_> {
     fn text(&self, name: &str) -> Result<String, BadField> {
-        text(self.fields, name).map(str::to_owned)
+        text(&self.fields, name).map(str::to_owned)
     }
 
     fn parsed<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<T, BadField> {
-        parsed(self.fields, name)
+        parsed(&self.fields, name)
     }
 
     fn expr(&self, name: &str) -> Result<Expr<String>, BadField> {
@@ -105,13 +108,17 @@ impl Stored<'_> {
             Some(text) => Ok(Expr::Late(text.clone())),
             None => {
                 let written = self.fields.get(name).ok_or_else(|| BadField::no_text(name))?;
-                Ok(self.text(name).map_or_else(|_| Expr::Unfit(written.clone()), Expr::Known))
+                match self.text(name) {
+                    Ok(text) => Ok(Expr::Known(text)),
+                    Err(_) if self.lenient => Ok(Expr::Unfit(written.clone())),
+                    Err(bad) => Err(bad),
+                }
             }
         }
     }
 
-    fn template(&self, pointer: &str) -> Option<Template> {
-        let value = self.fields.pointer(pointer)?.clone();
+    fn template(&mut self, pointer: &str) -> Option<Template> {
+        let value = self.fields.pointer_mut(pointer)?.take();
         let within = |(at, text): (&String, &String)| {
             let rest = at.strip_prefix(pointer).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
             Some((rest.to_owned(), text.clone()))
@@ -119,12 +126,12 @@ impl Stored<'_> {
         Some(Template::new(value, self.late.iter().filter_map(within).collect()))
     }
 
-    fn body(&self, pointer: &str) -> Result<Template, BadField> {
+    fn body(&mut self, pointer: &str) -> Result<Template, BadField> {
         let name = pointer.rsplit('/').next().unwrap_or_default();
         self.template(pointer).ok_or_else(|| BadField::new(name, "is missing"))
     }
 
-    fn resource(&self) -> Result<ArmResource<Template>, BadField> {
+    fn resource(&mut self) -> Result<ArmResource<Template>, BadField> {
         Ok(ArmResource {
             id: self.parsed("id")?,
             resource_type: self.text("type")?,
@@ -133,7 +140,7 @@ impl Stored<'_> {
         })
     }
 
-    fn proof(&self) -> Result<IsolationProof<Template>, BadField> {
+    fn proof(&mut self) -> Result<IsolationProof<Template>, BadField> {
         let accepts_inconclusive = match self.fields.get("accept") {
             None => false,
             Some(Value::String(word)) if word == INCONCLUSIVE => true,
@@ -158,14 +165,10 @@ impl Desired {
     /// # Errors
     /// [`BadField`]: a field that the kind needs is missing or something else.
     pub fn read(kind: Kind, fields: &Value, late: &BTreeMap<String, String>) -> Result<Self, BadField> {
-        let desired = Self::read_again(kind, fields, late)?;
-        desired.fill(&mut Fitting)?;
-        Ok(desired)
+        Self::of(kind, Stored { fields: fields.clone(), late, lenient: false })
     }
 
-    /// The same of a document, in which a text may be what an earlier version has let pass.
-    fn read_again(kind: Kind, fields: &Value, late: &BTreeMap<String, String>) -> Result<Self, BadField> {
-        let stored = Stored { fields, late };
+    fn of(kind: Kind, mut stored: Stored<'_>) -> Result<Self, BadField> {
         Ok(match kind {
             Kind::Arm => Self::Arm(stored.resource()?),
             Kind::ArmUpdate => {
@@ -173,8 +176,8 @@ impl Desired {
             }
             Kind::RoleAssignment => Self::RoleAssignment(RoleAssignment {
                 scope: stored.parsed("scope")?,
-                role_definition_id: stored.expr("roleDefinitionId")?,
                 principal_id: stored.expr("principalId")?,
+                role_definition_id: stored.expr("roleDefinitionId")?,
             }),
             Kind::EntraApplication => Self::EntraApplication(EntraApplication {
                 unique_name: stored.text("uniqueName")?,
@@ -228,26 +231,6 @@ impl Fill<Expr<String>, Template> for Late {
 
     fn body(&mut self, at: &'static str, body: &Template) -> Result<(), Infallible> {
         self.0.extend(body.late().iter().map(|(rest, text)| (format!("{at}{rest}"), text.clone())));
-        Ok(())
-    }
-}
-
-/// Finds the first text that is known and is none.
-struct Fitting;
-
-impl Fill<Expr<String>, Template> for Fitting {
-    type Text = ();
-    type Body = ();
-    type Error = BadField;
-
-    fn text(&mut self, at: &'static str, text: &Expr<String>) -> Result<(), BadField> {
-        match text {
-            Expr::Known(_) | Expr::Late(_) => Ok(()),
-            Expr::Unfit(_) => Err(BadField::no_text(at.trim_start_matches('/'))),
-        }
-    }
-
-    fn body(&mut self, _: &'static str, _: &Template) -> Result<(), BadField> {
         Ok(())
     }
 }
@@ -354,6 +337,8 @@ impl TryFrom<StoredStep> for PlannedStep {
 
     fn try_from(stored: StoredStep) -> Result<Self, BadField> {
         let StoredStep { kind, needs, fields, late, outputs, digest } = stored;
-        Ok(Self { desired: Desired::read_again(kind, &fields, &late)?, needs, outputs, digest })
+        // In a document a text may be what an earlier version has let pass.
+        let desired = Desired::of(kind, Stored { fields, late: &late, lenient: true })?;
+        Ok(Self { desired, needs, outputs, digest })
     }
 }

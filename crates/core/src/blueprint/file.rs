@@ -17,17 +17,6 @@ pub(super) const MAX_STEPS: usize = 500;
 /// The most parameters, values or exports that a blueprint may have.
 const MAX_NAMES: usize = 200;
 
-const KINDS: [(&str, Kind); 8] = [
-    ("arm", Kind::Arm),
-    ("arm-update", Kind::ArmUpdate),
-    ("role-assignment", Kind::RoleAssignment),
-    ("entra-application", Kind::EntraApplication),
-    ("service-principal", Kind::ServicePrincipal),
-    ("federated-credential", Kind::FederatedCredential),
-    ("check", Kind::Check),
-    ("isolation", Kind::Isolation),
-];
-
 /// A blueprint as it is written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct File {
@@ -172,9 +161,9 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
         return None;
     };
     let written = kind_node.text().unwrap_or_default();
-    let Some((_, kind)) = KINDS.iter().find(|(word, _)| *word == written) else {
-        let near = did_you_mean(written, KINDS.iter().map(|(word, _)| *word));
-        let all: Vec<_> = KINDS.iter().map(|(word, _)| *word).collect();
+    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.word() == written) else {
+        let near = did_you_mean(written, Kind::ALL.map(Kind::word));
+        let all = Kind::ALL.map(Kind::word);
         let hint = if near.is_empty() { format!("there are {}", all.join(", ")) } else { near };
         findings.error_with_hint(
             kind_node.place,
@@ -184,7 +173,7 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
         );
         return None;
     };
-    let (required, further) = keys(*kind);
+    let (required, further) = keys(kind);
     let allowed: Vec<&str> = COMMON.iter().chain(required).chain(further).copied().collect();
     only(entries, &allowed, &format!("a step of kind {written}"), findings);
     for missing in required.iter().filter(|field| node.get(field).is_none()) {
@@ -198,10 +187,10 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
     Some(Step {
         name: name?,
         place: key.place,
-        kind: *kind,
+        kind,
         needs: needs(node.get("needs"), findings),
         keys: keys.map(|(key, node)| (key.text.clone(), node.clone())).collect(),
-        outputs: outputs(node.get("outputs"), *kind, findings),
+        outputs: outputs(node.get("outputs"), kind, findings),
     })
 }
 

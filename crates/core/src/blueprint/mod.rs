@@ -48,8 +48,7 @@ pub use desired::{
 pub use expr::{Expr, Template};
 pub use fields::BadField;
 pub(crate) use fields::{parsed, text};
-pub use findings::did_you_mean;
-pub use findings::{Diagnostic, Severity};
+pub use findings::{Diagnostic, Severity, did_you_mean};
 pub use judge::Guard;
 pub use names::{Owner, derive as derive_name, role_assignment_name};
 pub use plan::{BlueprintRef, Kind, Outputs, Plan, PlannedStep, RenderError};

@@ -48,6 +48,32 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 8] = [
+        Self::Arm,
+        Self::ArmUpdate,
+        Self::RoleAssignment,
+        Self::EntraApplication,
+        Self::ServicePrincipal,
+        Self::FederatedCredential,
+        Self::Check,
+        Self::Isolation,
+    ];
+
+    /// The word for it in blueprints, as documents have it too.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Arm => "arm",
+            Self::ArmUpdate => "arm-update",
+            Self::RoleAssignment => "role-assignment",
+            Self::EntraApplication => "entra-application",
+            Self::ServicePrincipal => "service-principal",
+            Self::FederatedCredential => "federated-credential",
+            Self::Check => "check",
+            Self::Isolation => "isolation",
+        }
+    }
+
     /// Whether what was just written may stay unseen for a while: Entra and role assignments are replicated, and a
     /// look may be answered by a replica that is behind.
     pub fn is_replicated(self) -> bool {

@@ -5,25 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Kind, Plan, PlannedStep, RenderError, Rendered,
+    Plan, PlannedStep, RenderError, Rendered,
     expression::{self, Piece},
     render::render,
     scope::{Early, Scope},
 };
-
-/// The name of a kind as blueprints write it.
-pub fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Arm => "arm",
-        Kind::ArmUpdate => "arm-update",
-        Kind::RoleAssignment => "role-assignment",
-        Kind::EntraApplication => "entra-application",
-        Kind::ServicePrincipal => "service-principal",
-        Kind::FederatedCredential => "federated-credential",
-        Kind::Check => "check",
-        Kind::Isolation => "isolation",
-    }
-}
 
 /// A step with `<...>` in place of whatever only Azure can tell.
 ///

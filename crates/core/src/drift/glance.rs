@@ -106,9 +106,9 @@ impl<'a> Glance<'a> {
     /// The resource's id, or the name of the object in Entra.
     fn resource(&self) -> String {
         match &self.rendered {
-            Rendered::Arm(resource) => resource.id.to_string(),
-            Rendered::ArmUpdate(update) => update.resource.id.to_string(),
-            Rendered::Check(check) => check.id.to_string(),
+            Rendered::Arm(_) | Rendered::ArmUpdate(_) | Rendered::Check(_) => {
+                self.rendered.resource_id().map(ToString::to_string).unwrap_or_default()
+            }
             Rendered::RoleAssignment(grant) => {
                 let id = self.recorded.get("id").and_then(Value::as_str);
                 id.unwrap_or(grant.scope.as_str()).to_owned()

@@ -118,6 +118,11 @@ impl Policy {
         given.map_or(self.operation_deadline, |given| given.min(self.operation_most))
     }
 
+    /// Until when a service is left alone that asks for it.
+    pub(super) fn pause_until(&self, retry_after: Option<Duration>, now: Timestamp) -> Option<Timestamp> {
+        Some(later(now, self.asked(retry_after)?))
+    }
+
     /// The wait that the service asks for; no longer than an operation may take, or a slip of its pen would be for ever.
     fn asked(&self, after: Option<Duration>) -> Option<Duration> {
         after.map(|after| after.min(self.operation_deadline))

@@ -7,7 +7,6 @@ use crate::{
     blueprint::Kind,
     ids::StepName,
     tenant::{StepRecord, Tenant, Tried},
-    time::later,
 };
 
 /// How long has been tried since the present streak of `past` began; nothing where it begins now. What passed since the
@@ -35,15 +34,12 @@ pub fn hold_off(
     policy: &Policy,
     now: Timestamp,
 ) -> Change {
-    let Some(after) = event.retry_after().filter(|_| tenant.steps.contains_key(name)) else {
-        return Change::None;
-    };
-    let until = later(now, after.min(policy.operation_deadline));
-    leave_alone(tenant, name, until);
+    let told = policy.pause_until(event.retry_after(), now);
+    let Some(until) = told.filter(|_| tenant.steps.contains_key(name)) else { return Change::None };
     if let Event::Proved(_) = event {
-        for record in tenant.steps.values_mut() {
-            record.not_before = record.not_before.max(Some(until));
-        }
+        tenant.steps.values_mut().for_each(|record| record.leave_alone_until(until));
+    } else {
+        leave_alone(tenant, name, until);
     }
     Change::Minor
 }
@@ -64,7 +60,5 @@ pub(super) fn leave_alone(tenant: &mut Tenant, name: &StepName, until: Timestamp
         let same = own.is_some() && id(other, record) == own;
         *other == name || checks || checked.contains(*other) || same || record.kind == Kind::Isolation
     };
-    for (_, record) in tenant.steps.iter_mut().filter(asks) {
-        record.not_before = record.not_before.max(Some(until));
-    }
+    tenant.steps.iter_mut().filter(asks).for_each(|(_, record)| record.leave_alone_until(until));
 }

@@ -32,9 +32,9 @@ impl<T> Reading<T> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
-    /// RoleDefinition assignments at, above and below scopes, one entry per scope that was asked at.
+    /// Role assignments at, above and below scopes, one entry per scope that was asked at.
     pub listings: Vec<Listing>,
-    /// RoleDefinition definitions, by their GUID in lower case.
+    /// Role definitions, by their GUID in lower case.
     pub roles: BTreeMap<String, Reading<RoleDefinition>>,
     /// The principals in groups, those of groups within them too, by the group's object id in lower case.
     pub groups: BTreeMap<String, Reading<Vec<String>>>,

@@ -1,7 +1,7 @@
 //! Whether only a tenant reaches its service, judged from what Azure shows and from calls to the service. Pure.
 //!
 //! [`Subject`] says what is a tenant's own (from its document), [`Evidence`] what Azure showed, [`AllowList`] who else may
-//! reach it; [`judge`] makes a [`IsolationReport`] of each tenant. What could not be read and could hide a broken rule keeps a
+//! reach it; [`judge`] makes an [`IsolationReport`] of each tenant. What could not be read and could hide a broken rule keeps a
 //! tenant from being called verified. The rules stand in one table, [`RULES`].
 //!
 //! # Guarantees

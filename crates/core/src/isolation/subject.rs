@@ -303,7 +303,7 @@ impl Reader<'_> {
             kind: kind.unwrap_or_default(),
             api_version: api_version.to_string(),
             marks: marks.into_iter().filter(|(name, _)| name.starts_with("tenantry-")).collect(),
-            expected: self.expects(record),
+            expected: record.stands(),
         }))
     }
 
@@ -329,7 +329,7 @@ impl Reader<'_> {
             disabled: false,
             marks: marks.into_iter().filter(|tag| tag.starts_with("tenantry-")).collect(),
             credentials: BTreeMap::new(),
-            expected: self.expects(record),
+            expected: record.stands(),
         }))
     }
 
@@ -362,9 +362,5 @@ impl Reader<'_> {
             None => return Err(format!("step {name}: its application is not among the tenant's own")),
         }
         Ok(())
-    }
-
-    fn expects(&self, record: &StepRecord) -> bool {
-        record.stands()
     }
 }

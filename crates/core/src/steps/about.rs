@@ -8,9 +8,7 @@ use crate::blueprint::{Rendered, RoleAssignment, role_assignment_name};
 /// `None` for a proof of isolation, which is about no one resource.
 pub fn about(step: &Rendered) -> Option<String> {
     Some(match step {
-        Rendered::Arm(resource) => resource.id.to_string(),
-        Rendered::ArmUpdate(update) => update.resource.id.to_string(),
-        Rendered::Check(check) => check.id.to_string(),
+        Rendered::Arm(_) | Rendered::ArmUpdate(_) | Rendered::Check(_) => step.resource_id()?.to_string(),
         Rendered::RoleAssignment(grant) => assignment(grant),
         Rendered::EntraApplication(application) => of_application(&application.unique_name),
         Rendered::ServicePrincipal(principal) => of_principal(&principal.app_id),

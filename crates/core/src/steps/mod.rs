@@ -1,7 +1,7 @@
-//! One file per kind of step: the requests it makes and the verdicts it draws from replies.
+//! One file per kind of step: the requests it makes, and what replies show of its object.
 //!
 //! Pure: a step never sends. The reconciler sends what a step asks for and hands the reply back; the engine decides what
-//! to do about the verdict. A step looks first, judges, and writes only what is absent or differs.
+//! to do about the comparison. A step looks first, judges, and writes only what is absent or differs.
 
 mod about;
 mod arm;

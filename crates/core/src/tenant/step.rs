@@ -115,6 +115,11 @@ impl StepRecord {
         self.stands() || self.state.is_gone()
     }
 
+    /// Nobody asks about it before that instant, nor before one that was told earlier.
+    pub(crate) fn leave_alone_until(&mut self, until: Timestamp) {
+        self.not_before = self.not_before.max(Some(until));
+    }
+
     /// Leaves the plan before anything was made: whether a service still wants to be left alone. Then the record stays, as that
     /// of a step that is gone, so that a later wish which has the step again does not ask too early.
     pub(crate) fn leaves_a_pause(&mut self, now: Timestamp) -> bool {

@@ -32,16 +32,14 @@ impl Planner<'_> {
         }
     }
 
-    /// Fields of an arm step; `undo` is a second body for the same resource.
+    /// Fields of an arm step, or of a change of what it makes; `undo` is a second body for the same resource.
     fn arm(
         &self,
-        step: &Step,
+        base: &Step,
         body: Option<&Node>,
         undo: Option<&Node>,
         filled: &mut Filled,
     ) -> Option<Value> {
-        let changes = step.kind == Kind::ArmUpdate;
-        let base = if changes { self.blueprint.file.step(step.target("of")?)? } else { step };
         let id = self.known.get(&base.name)?.get("id")?.clone();
         let written = base.text("type").unwrap_or_default();
         let row = ResourceType::find(written);
@@ -75,7 +73,7 @@ impl Planner<'_> {
         };
         let body = laid(step.keys.get("body"));
         let undo = step.keys.get("undo").and_then(|undo| laid(Some(undo)));
-        self.arm(step, body.as_ref(), undo.as_ref(), filled)
+        self.arm(base, body.as_ref(), undo.as_ref(), filled)
     }
 
     /// Fields that are taken over one by one under other names.

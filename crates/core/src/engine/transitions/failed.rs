@@ -5,7 +5,6 @@ use crate::{
     engine::{Change, patience::Streak, removal, waits},
     steps::Failure,
     tenant::{Cause, Effort, FailureClass, StepState},
-    time::later,
 };
 
 /// How often is looked for something just written before it is written again.
@@ -26,8 +25,7 @@ impl At<'_> {
             || streak.tries() >= TRIES_OF_A_PART && removal::carrier(self.tenant, self.name).is_some();
         if !cause.class.retryable() || streak.is_exhausted(self.policy) || is_part() {
             // Whoever goes on with the same resource asks at the same address.
-            if let Some(after) = retry_after {
-                let until = later(self.now, after.min(self.policy.operation_deadline));
+            if let Some(until) = self.policy.pause_until(retry_after, self.now) {
                 waits::leave_alone(self.tenant, self.name, until);
             }
             return self.halt(self.telling(Cause { class: last_class, ..cause }));

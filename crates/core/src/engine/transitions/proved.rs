@@ -6,7 +6,6 @@ use crate::{
     engine::{Change, proof, repair},
     steps::Failure,
     tenant::{Cause, FailureClass, IsolationVerdict, Proof, Proven},
-    time::later,
 };
 
 impl At<'_> {
@@ -39,10 +38,9 @@ impl At<'_> {
             // shows it.
             repair::look_at_all(self.tenant, self.now);
             // They ask the services that the proof has asked, one of which may want to be left alone.
-            let asked =
-                proven.retry_after.map(|after| later(self.now, after.min(self.policy.operation_deadline)));
-            for record in self.tenant.steps.values_mut().filter(|record| record.state.is_waiting()) {
-                record.not_before = record.not_before.max(asked);
+            if let Some(until) = self.policy.pause_until(proven.retry_after, self.now) {
+                let waiting = self.tenant.steps.values_mut().filter(|record| record.state.is_waiting());
+                waiting.for_each(|record| record.leave_alone_until(until));
             }
         }
         if self.peek(|record| record.state.halted().is_some()) == Some(true) {
