@@ -45,6 +45,11 @@ impl Front {
         Self { client, api: Mutex::default(), sim: Mutex::default(), queue }
     }
 
+    /// Nobody is reached until it is said where.
+    pub(crate) fn is_gone(&self) {
+        self.is_at("", "");
+    }
+
     pub(crate) fn is_at(&self, api: &str, sim: &str) {
         api.clone_into(&mut self.api.lock().unwrap());
         sim.clone_into(&mut self.sim.lock().unwrap());
@@ -60,11 +65,17 @@ impl Front {
         answer.error_for_status().ok()?.json().await.ok()
     }
 
-    /// The simulated Azure's own window.
+    /// The simulated Azure's own window; after a kill it takes a moment until it is there again.
     pub(crate) async fn sim(&self, what: &str) -> Value {
-        let url = format!("{}/_sim/{what}", self.sim.lock().unwrap());
-        let answer = self.client.get(url).timeout(CALL * 6).send().await.unwrap();
-        answer.json().await.unwrap()
+        let deadline = now() + PATIENCE;
+        loop {
+            let url = format!("{}/_sim/{what}", self.sim.lock().unwrap());
+            match self.client.get(url).timeout(CALL * 6).send().await {
+                Ok(answer) => return answer.json().await.unwrap(),
+                Err(error) => assert!(now() < deadline, "the simulated Azure does not answer: {error}"),
+            }
+            pass(Duration::from_millis(50)).await;
+        }
     }
 
     /// Hands a request in; whether it was taken. A refusal is an error.
@@ -82,7 +93,8 @@ impl Front {
         let sent = self.client.post(url).header("content-type", "application/json").body(body).send().await;
         let Ok(answer) = sent else { return Ok(false) };
         match answer.status().as_u16() {
-            202 => Ok(true),
+            // 200 is the answer to one whose first answer was lost and that is fulfilled by now.
+            200 | 202 => Ok(true),
             500.. => Ok(false),
             status => Err(format!("{status}: {}", answer.text().await.unwrap_or_default())),
         }

@@ -2,7 +2,6 @@
 
 use std::{
     fs::{File, OpenOptions},
-    net::TcpListener,
     process::Stdio,
     sync::Arc,
     time::Duration,
@@ -15,7 +14,10 @@ use azure_sim::{
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tenantry::{local::state::LocalState, ports::StateStore as _};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, ChildStdout, Command},
+};
 
 use crate::{
     Wanted,
@@ -42,28 +44,43 @@ impl Local {
         Self { folder, front, child, findings: Vec::new() }
     }
 
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    fn look_whether_it_ended(&mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let what = format!("it ended by itself ({status}): {log}");
+            self.findings.push(Finding::new(Harm::LeftBehind, what));
+        }
     }
 }
 
-/// Starts the program on a free port, with its words in a file.
-fn start(folder: &TempDir, front: &Front) -> Child {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let base = format!("http://127.0.0.1:{port}");
+/// Starts the program on a port that it chooses itself, with its log in a file; where it is, it prints first.
+fn start(folder: &TempDir, front: &Arc<Front>) -> Child {
     let log: File = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
-    let child = Command::new(PROGRAM)
-        .args(["local", "--data", "data", "--speed", "400", "--port", &port.to_string()])
+    let mut child = Command::new(PROGRAM)
+        .args(["local", "--data", "data", "--speed", "400", "--port", "0"])
         .current_dir(folder.path())
         .env_clear()
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(log)
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    front.is_at(&base, &base);
+    front.is_gone();
+    let printed = BufReader::new(child.stdout.take().unwrap());
+    tokio::spawn(read_on(printed, Arc::clone(front)));
     child
+}
+
+/// Learns the address, and goes on reading: a pipe that nobody reads would hold the program up.
+async fn read_on(printed: BufReader<ChildStdout>, front: Arc<Front>) {
+    let mut lines = printed.lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some((_, rest)) = line.split_once("tenantry is at ") {
+            let base = rest.split(',').next().unwrap_or_default();
+            front.is_at(base, base);
+        }
+    }
 }
 
 impl World for Local {
@@ -83,10 +100,7 @@ impl World for Local {
         while lives.under_way().is_empty() && lives.complaint().is_none() {
             pass(Duration::from_millis(1)).await;
         }
-        if let Ok(Some(status)) = self.child.try_wait() {
-            let what = format!("it ended by itself ({status}): {}", self.log());
-            self.findings.push(Finding::new(Harm::LeftBehind, what));
-        }
+        self.look_whether_it_ended();
         let blow = Blow { at: now(), kind: Kind::Kill, under_way: lives.under_way(), told: None };
         self.child.kill().await.unwrap();
         self.child = start(&self.folder, &self.front);
@@ -94,6 +108,7 @@ impl World for Local {
     }
 
     async fn audit(mut self, _: &Lives) -> Vec<Finding> {
+        self.look_whether_it_ended();
         let mut findings = std::mem::take(&mut self.findings);
         let process = self.child.id().unwrap_or_default();
         signal("TERM", process);
