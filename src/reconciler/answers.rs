@@ -71,7 +71,10 @@ impl Drive<'_> {
         }
         self.busy.remove(&name);
         Self::count_unknown(&event);
-        let shows_it = matches!(&event, Event::Observed(Observation::Wanted(Comparison::Matches(_), _)));
+        let shows_it = matches!(
+            &event,
+            Event::Observed(Observation::Wanted(Comparison::Matches(_) | Comparison::Immutable(_), _))
+        );
         let before = if shows_it { self.found(&name) } else { None };
         for event in before.into_iter().chain([event]) {
             // A question that failed has told nothing but how long to wait. Everybody may ask, so if another one saved

@@ -86,6 +86,7 @@ fn seen(verdict: &Comparison) -> &'static str {
         Comparison::Absent => "absent",
         Comparison::Matches(_) => "matches",
         Comparison::Differs(_) => "differs",
+        Comparison::Immutable(_) => "immutable",
         Comparison::Settling => "settling",
         Comparison::Foreign(_) => "foreign",
         Comparison::Lingering(_) => "lingering",

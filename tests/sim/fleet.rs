@@ -41,7 +41,7 @@ pub(crate) struct Sum {
 /// How many failing seeds are told by number.
 const MOST_TOLD: usize = 20;
 /// What has to have been met often, or the runs have proved nothing: a hundredth of the seeds.
-const MUST_HIT: [&str; 74] = [
+const MUST_HIT: [&str; 75] = [
     "429",
     "5xx",
     "429 subnet",
@@ -106,6 +106,7 @@ const MUST_HIT: [&str; 74] = [
     "a stranger's deleted vault",
     "undo refused",
     "a vault deleted by hand",
+    "a vault moved by hand",
     "Retry-After as a date",
     "Retry-After with a fraction",
     "in a passing state",

@@ -78,6 +78,11 @@ fn git(folder: &Path) -> Command {
     git
 }
 
+/// Where the tree's own patches are.
+pub(crate) fn patches_folder() -> PathBuf {
+    crate::root().join(PATCHES)
+}
+
 /// The patches, in the order of their names.
 fn patches(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();

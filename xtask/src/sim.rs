@@ -17,13 +17,16 @@ struct Asked {
     mutants: bool,
     /// The mutants alone whose names have this in them.
     mutant: Option<String>,
+    /// Each patch is told which seed sees it.
+    record: bool,
     fresh: bool,
     debug: bool,
     profile: Option<String>,
 }
 
 /// Runs the seeds that are asked for: `--seeds N`, and with `--fresh` as many that nobody has run yet; `--first N`, those of
-/// one `--profile NAME`, one `--seed N`, `--mutants`, or `--mutant NAME` for those that are named so; with `--debug` as the tests are built.
+/// one `--profile NAME`, one `--seed N`, `--mutants`, or `--mutant NAME` for those that are named so, with `--record` to
+/// keep which seed sees each; with `--debug` as the tests are built.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
@@ -61,11 +64,12 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
                 asked.mutants = true;
                 asked.mutant = Some(rest.next().ok_or("--mutant wants a name")?.clone());
             }
+            "--record" => asked.record = true,
             "--fresh" => asked.fresh = true,
             "--debug" => asked.debug = true,
             "--profile" => asked.profile = Some(rest.next().ok_or("--profile wants a name")?.clone()),
             _ => {
-                let known = "--seeds N, --fresh, --first N, --profile NAME, --seed N, --mutants, --mutant NAME or --debug";
+                let known = "--seeds N, --fresh, --first N, --profile NAME, --seed N, --mutants, --mutant NAME, --record or --debug";
                 return Err(format!("`{argument}` is not {known}"));
             }
         }
@@ -96,7 +100,8 @@ fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
         ("TENANTRY_SIM_FRESH", number(asked.fresh.then(fresh))),
         ("TENANTRY_SIM_PROFILE", asked.profile.clone()),
         ("TENANTRY_SIM_MUTANT", asked.mutant.clone()),
-        // The rare ones are for a build for speed.
+        ("TENANTRY_SIM_RECORD", asked.record.then(|| mutants::patches_folder().display().to_string())),
+        // What takes thousands of seeds is for a build for speed.
         ("TENANTRY_SIM_MOST", asked.debug.then(|| "500".to_owned())),
     ] {
         command.env_remove(name);

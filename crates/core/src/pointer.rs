@@ -19,3 +19,16 @@ pub fn segment(name: &str) -> String {
 pub fn name(segment: &str) -> Cow<'_, str> {
     if segment.contains('~') { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
 }
+
+/// Whether a pointer leads to what another one leads to, or into it; Azure reads names of members without case.
+///
+/// ```
+/// use tenantry_core::pointer::is_within;
+///
+/// assert!(is_within("/properties/subnet/ID", "/properties/subnet"));
+/// assert!(!is_within("/properties/subnets", "/properties/subnet"));
+/// ```
+pub fn is_within(pointer: &str, place: &str) -> bool {
+    pointer.get(..place.len()).is_some_and(|start| start.eq_ignore_ascii_case(place))
+        && matches!(pointer.as_bytes().get(place.len()), None | Some(b'/'))
+}

@@ -171,6 +171,7 @@ fn judged(judge: &Judge, reply: &Reply) -> String {
         Ok(Comparison::Absent) => "absent",
         Ok(Comparison::Matches(_)) => "matches",
         Ok(Comparison::Differs(_)) => "differs",
+        Ok(Comparison::Immutable(_)) => "immutable",
         Ok(Comparison::Settling) => "settling",
         Ok(Comparison::Foreign(owner)) => {
             assert!(owner.chars().count() <= MAX_WORD, "an owner of {} bytes", owner.len());

@@ -128,7 +128,8 @@ impl Azure {
         Some(self.means(refuse(status, code, "it can't be put out"), Meaning::GoesAlong))
     }
 
-    /// Somebody deletes one of the tenants' vaults for good, with everything that was granted there.
+    /// Somebody deletes one of the tenants' vaults for good, with everything that was granted there, and may make it again in
+    /// another region, as people do who move things by hand.
     pub(crate) fn rob(&mut self, rng: &mut Rng) {
         let idle = |(id, vault): &(&String, &Object)| {
             id.contains("/microsoft.keyvault/vaults/") && vault.busy.is_none() && !vault.stranger
@@ -139,9 +140,16 @@ impl Azure {
         }
         let id = &rng.pick(&vaults).clone();
         self.hit("a vault deleted by hand");
-        self.robbed.extend(self.objects.get(id).and_then(|vault| mark(&vault.body)));
+        let Some(mut vault) = self.objects.get(id).cloned() else { return };
+        self.robbed.extend(mark(&vault.body));
         self.remove(id);
         self.deleted_vaults.remove(id);
+        if rng.permille(500) {
+            self.hit("a vault moved by hand");
+            vault.body["location"] = json!("southcentralus");
+            vault.made = self.now;
+            self.objects.insert(id.clone(), vault);
+        }
     }
 
     /// Something that was ready shows as failed, though nobody has changed it.

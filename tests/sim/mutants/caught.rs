@@ -8,7 +8,6 @@ use tenantry_core::mutant;
 
 use super::{
     fleet::shards,
-    most,
     profile::Plan,
     run::{Cut, run},
 };
@@ -23,12 +22,19 @@ struct Mutant {
     seeds: usize,
     /// The profile in whose seeds alone it is looked for, where all others would be in vain.
     profile: Option<String>,
+    /// The seed that saw it when last all were searched: a hint, which saves the search for as long as the worlds are drawn
+    /// as they were.
+    seen_in: Option<u64>,
 }
+
+/// What stands before that seed in a patch.
+const SEEN_IN: &str = "Seen in: ";
+/// How many seeds are searched at a time.
+const AT_A_TIME: usize = 8;
 
 /// Those of the patches that the simulator has to see.
 fn mutants() -> Vec<Mutant> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/mutants");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/mutants")).unwrap().map(|entry| entry.unwrap().path());
     let mut patches: Vec<_> = files.filter(|path| path.extension().is_some_and(|is| is == "patch")).collect();
     patches.sort();
     let mutants = patches.iter().filter_map(|path| {
@@ -38,27 +44,42 @@ fn mutants() -> Vec<Mutant> {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let seeds = said("Seeds: ")?.parse().unwrap();
         let profile = said("Profile: ");
+        let seen_in = said(SEEN_IN).map(|seed| seed.parse().unwrap());
         let what = head.lines().next().unwrap().to_owned();
         // A mutant is chosen by a name that lives as long as the program.
-        Some(Mutant { name: Box::leak(name.into_boxed_str()), what, seeds, profile })
+        Some(Mutant { name: Box::leak(name.into_boxed_str()), what, seeds, profile, seen_in })
     });
     mutants.collect()
 }
 
-/// In which seed it is seen first, counted among its own, by which invariant, and how many failed with it.
-fn caught(mutant: &Mutant) -> Option<(usize, &'static str, usize)> {
+/// A seed in which it is seen, and by which invariant.
+fn caught(mutant: &Mutant) -> Option<(u64, &'static str)> {
     let drawn = |seed: &u64| format!("{:?}", Plan::draw(*seed).profile);
     let fits = |seed: &u64| mutant.profile.as_ref().is_none_or(|profile| *profile == drawn(seed));
     let seeds: Vec<u64> = (0..).filter(fits).take(mutant.seeds).collect();
-    seeds.chunks(50).find_map(|some| {
+    let hint: Vec<u64> = mutant.seen_in.into_iter().collect();
+    std::iter::once(hint.as_slice()).chain(seeds.chunks(AT_A_TIME)).find_map(|some| {
         let sum = shards(some.iter().copied(), |seed| {
             mutant::choose(mutant.name);
             run(seed, &Cut::default(), false)
         });
         let earliest = sum.failed.iter().min_by_key(|report| report.seed)?;
-        let place = seeds.iter().position(|seed| *seed == earliest.seed).unwrap_or_default();
-        Some((place + 1, earliest.wrongs[0].invariant, sum.failed.len()))
+        Some((earliest.seed, earliest.wrongs[0].invariant))
     })
+}
+
+/// Keeps in a mutant's patch which seed has seen it.
+fn keep(folder: &Path, name: &str, seed: u64) {
+    let path = folder.join(name).with_extension("patch");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut kept = String::new();
+    for line in text.lines().filter(|line| !line.starts_with(SEEN_IN)) {
+        kept.push_str(&format!("{line}\n"));
+        if line.starts_with("Seeds: ") {
+            kept.push_str(&format!("{SEEN_IN}{seed}\n"));
+        }
+    }
+    fs::write(path, kept).unwrap();
 }
 
 /// Asked for by `cargo xtask sim --mutants`.
@@ -68,27 +89,21 @@ fn every_mutant_is_caught() {
     let mutants = mutants();
     assert!(mutants.len() > 55, "only {} patches were found", mutants.len());
     let mut escaped = Vec::new();
-    println!("{:<58} {:>7} {:>7}  caught by", "the fault", "seeds", "failed");
+    println!("{:<58} {:>7}  by", "the fault", "seen in");
     let named = std::env::var("TENANTRY_SIM_MUTANT").unwrap_or_default();
+    let record = std::env::var("TENANTRY_SIM_RECORD").ok();
     let mutants: Vec<_> = mutants.into_iter().filter(|mutant| mutant.name.contains(&named)).collect();
     assert!(!mutants.is_empty(), "no mutant is named {named}");
-    // Those that need more seeds wait for a run that has the time, as whoever asks for one by its name has.
-    let most = if named.is_empty() { usize::try_from(most()).unwrap_or(usize::MAX) } else { usize::MAX };
-    let (now, later): (Vec<_>, Vec<_>) = mutants.iter().partition(|mutant| mutant.seeds <= most);
-    for mutant in &now {
-        match caught(mutant) {
-            Some((seeds, invariant, failed)) => {
-                println!("{:<58} {seeds:>7} {failed:>7}  {invariant}", mutant.what);
-            }
-            None => {
-                println!("{:<58} {:>7}       0  nobody", mutant.what, mutant.seeds);
-                escaped.push(mutant.name);
-            }
+    for mutant in &mutants {
+        let Some((seed, invariant)) = caught(mutant) else {
+            println!("{:<58} nobody has seen it within {} seeds", mutant.what, mutant.seeds);
+            escaped.push(mutant.name);
+            continue;
+        };
+        println!("{:<58} {seed:>7}  {invariant}", mutant.what);
+        if let Some(folder) = &record {
+            keep(Path::new(folder), mutant.name, seed);
         }
-    }
-    let later: Vec<_> = later.iter().map(|mutant| mutant.name).collect();
-    if !later.is_empty() {
-        println!("not looked for here, for they take more seeds: {}", later.join(", "));
     }
     assert!(escaped.is_empty(), "nobody saw {escaped:?}");
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `sign-up PLAN`, `update PLAN`, `remove`, `retry` | changes the wish; `plans.rs` has the form of a plan |
 //! | `update-allowed PLAN`, `retry-allowed` | the same with consent to make anew what was in use |
-//! | `look STEP absent, matches, differs, settling, foreign, broken or lingering` | answers a look at something wanted |
+//! | `look STEP absent, matches, differs, immutable, settling, foreign, broken or lingering` | answers a look at something wanted |
 //! | `find STEP nothing, present, lingering, settling, retained or foreign` | answers a look at something doomed |
 //! | `write STEP`, `erase STEP` | records an intent, as before sending |
 //! | `done STEP` | a write or delete was carried out |

@@ -30,6 +30,9 @@ pub(crate) fn answer(act: Act, doomed: bool, what: u8) -> Event {
             Comparison::Broken(Cause::ours(FailureClass::Permanent, "broken", "")),
             None,
         )),
+        (Act::Look, false, 4) => {
+            Event::Observed(Observation::Wanted(Comparison::Immutable(vec!["/a".into()]), None))
+        }
         (Act::Look, false, _) => {
             Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))
         }

@@ -47,6 +47,7 @@ pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static 
             Comparison::Settling => &["settling", "halted"],
             Comparison::Foreign(_) => &["halted"],
             // What was never ready goes first, and begins anew; else it is written again.
+            Comparison::Immutable(_) => &["waiting", "backoff", "halted", "gone"],
             Comparison::Broken(_) => &["waiting", "writing", "settling", "backoff", "halted", "gone"],
             Comparison::Absent | Comparison::Lingering(_) | Comparison::Differs(_) => SAME_OR_BEHIND[at],
         },
@@ -107,6 +108,7 @@ pub(crate) fn events() -> Vec<Event> {
         Comparison::Foreign("tenant other".into()),
         Comparison::Lingering("id".into()),
         Comparison::Broken(cause(FailureClass::Permanent)),
+        Comparison::Immutable(vec!["/location".into()]),
     ];
     let traces = [
         Trace::Nothing,

@@ -232,6 +232,7 @@ fn in_words(verdict: &Comparison) -> String {
             format!("matches {}", outputs.keys().cloned().collect::<Vec<_>>().join(", "))
         }
         Comparison::Differs(pointers) => format!("differs at {}", pointers.join(", ")),
+        Comparison::Immutable(pointers) => format!("immutable at {}", pointers.join(", ")),
         Comparison::Settling => "settling".into(),
         Comparison::Foreign(_) => "foreign".into(),
         Comparison::Lingering(id) => format!("lingering as {id}"),

@@ -83,7 +83,7 @@ impl<'a> Glance<'a> {
     pub fn judge(&self, reply: &Reply) -> Sighting {
         match self.step.judge(reply) {
             Ok(Comparison::Matches(told)) => sighting(self.told(&told, reply)),
-            Ok(Comparison::Differs(pointers)) => {
+            Ok(Comparison::Differs(pointers) | Comparison::Immutable(pointers)) => {
                 let mut items: Vec<Item> = pointers.iter().map(|path| self.differs(path, reply)).collect();
                 items.extend(self.never(reply));
                 sighting(items)

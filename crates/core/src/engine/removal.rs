@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     blueprint::{Kind, Plan, ResourceType},
     ids::StepName,
+    pointer::is_within,
     tenant::{Consent, FailureClass, Goal, Ground, Removal, StepRecord, StepState, Tenant},
 };
 
@@ -170,17 +171,10 @@ fn around(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     let id = target_id(record).filter(|_| goes_along)?;
     let around = tenant.steps.iter().filter_map(|(other, around)| {
         let theirs = target_id(around).filter(|_| around.kind == Kind::Arm && other != name)?;
-        let holds = is_within(id, theirs) && goes(tenant, other);
+        let holds = is_within(id, theirs.trim_end_matches('/')) && goes(tenant, other);
         holds.then(|| (theirs.len(), other.clone()))
     });
     around.max().map(|(_, other)| other)
-}
-
-/// Whether a resource is another, or a part of it.
-fn is_within(id: &str, other: &str) -> bool {
-    let other = other.trim_end_matches('/');
-    id.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other))
-        && matches!(id.as_bytes().get(other.len()), None | Some(b'/'))
 }
 
 /// Whether a step is marked for deletion and its object not yet known to be gone.

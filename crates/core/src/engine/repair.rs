@@ -40,9 +40,11 @@ pub(super) fn found(finding: &Discrepancy) -> Vec<String> {
         Comparison::Absent => vec!["absent".to_owned()],
         Comparison::Lingering(_) => vec!["deleted".to_owned()],
         Comparison::Differs(pointers) => pointers.iter().take(DIFFERENCES).cloned().collect(),
-        Comparison::Matches(_) | Comparison::Settling | Comparison::Foreign(_) | Comparison::Broken(_) => {
-            Vec::new()
-        }
+        Comparison::Matches(_)
+        | Comparison::Immutable(_)
+        | Comparison::Settling
+        | Comparison::Foreign(_)
+        | Comparison::Broken(_) => Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     blueprint::{ArmResource, BadField, Outputs, Purge, ResourceType},
     compare,
     ids::{ResourceId, segment_objection},
+    pointer,
     tenant::{Cause, FailureClass},
 };
 
@@ -69,6 +70,12 @@ impl Place {
         let request = Request::arm(method, &self.target.id, &self.target.api_version);
         let serial = self.target.serial.clone().filter(|_| request.mutates());
         Request { serial, ..request }
+    }
+
+    /// Whether what stands at this pointer can't change once the resource is there.
+    fn is_fixed(&self, pointer: &str) -> bool {
+        let fixed = self.kind.map_or(&[][..], |kind| kind.immutable);
+        fixed.iter().any(|fixed| pointer::is_within(pointer, fixed))
     }
 
     pub(super) fn whole(&self) -> &'static [&'static str] {
@@ -207,11 +214,11 @@ pub(super) fn judge_body(
         return Ok(Comparison::Broken(cause));
     }
     let differences = compare::differences(&place.type_name, body, resource);
-    Ok(if differences.is_empty() {
-        Comparison::Matches(told(outputs, resource)?)
-    } else {
-        Comparison::Differs(differences)
-    })
+    if differences.is_empty() {
+        return Ok(Comparison::Matches(told(outputs, resource)?));
+    }
+    let fixed = differences.iter().filter(|pointer| place.is_fixed(pointer)).cloned().collect::<Vec<_>>();
+    Ok(if fixed.is_empty() { Comparison::Differs(differences) } else { Comparison::Immutable(fixed) })
 }
 
 /// Sets the value at a pointer, making the objects on the way.

@@ -48,6 +48,9 @@ pub enum Comparison {
     Matches(Outputs),
     /// It is there and ours, but these JSON pointers differ.
     Differs(Vec<String>),
+    /// It is there and ours, but these JSON pointers differ, and what stands there can't change once it is there: no write
+    /// helps.
+    Immutable(Vec<String>),
     /// Azure is still working on it.
     Settling,
     /// It is there without our ownership mark: never to be changed.

@@ -29,6 +29,7 @@ pub(super) fn verdict(word: &str) -> Comparison {
         "absent" => Comparison::Absent,
         "matches" => Comparison::Matches(Outputs::from([("id".to_owned(), json!("1"))])),
         "differs" => Comparison::Differs(vec!["/body/value".into()]),
+        "immutable" => Comparison::Immutable(vec!["/location".into()]),
         "settling" => Comparison::Settling,
         "foreign" => Comparison::Foreign("tenant fabrikam".into()),
         "lingering" => Comparison::Lingering("object-1".into()),

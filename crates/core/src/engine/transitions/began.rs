@@ -29,6 +29,10 @@ impl At<'_> {
 
     /// It is there without a write on record: what removes it is remembered all the same.
     pub(in crate::engine) fn found(&mut self, target: Value) -> Change {
-        self.record(|record| _ = record.target.get_or_insert(target))
+        self.record(|record| {
+            // Whoever made it did so before this document's first write: somebody may be using it.
+            record.in_use |= record.target.is_none();
+            record.target.get_or_insert(target);
+        })
     }
 }

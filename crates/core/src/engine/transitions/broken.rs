@@ -1,4 +1,4 @@
-//! Azure shows an object as failed.
+//! Azure shows an object that no ordinary write puts right: it failed, or differs in what can't change.
 
 use std::collections::BTreeSet;
 
@@ -17,27 +17,45 @@ use crate::{
 const MAX_RECREATIONS: u32 = 2;
 /// The code of a resource whose provisioning state is Failed or Canceled.
 const PROVISIONING_FAILED: &str = "provisioning-failed";
+/// The code of a resource that was made with other values than the plan has, where they can't change.
+const IMMUTABLE_DIFFERENCE: &str = "immutable-difference";
 
 impl At<'_> {
     /// The provisioning state is Failed. What was never ready goes, with all that stands on it, and is made anew, not for
     /// ever. What was in use is written again as it is to be; it is deleted only if somebody has allowed that.
     pub(super) fn broken(&mut self, cause: Cause, shown: Option<Value>) -> Change {
-        let record = self.peek(|record| (record.kind, record.target.is_some(), record.recreated));
-        let Some((kind, made, recreated)) = record else { return Change::None };
+        self.make_anew(&cause).unwrap_or_else(|| self.write_again(cause, shown))
+    }
+
+    /// It was made with other values where none can change: by a request of a worker that is long dead, or by hand. No
+    /// write helps.
+    pub(super) fn immutable(&mut self, fields: &[String]) -> Change {
+        let message =
+            format!("it differs from the plan at {}, which can't change once it is there", fields.join(", "));
+        let cause = Cause::ours(FailureClass::Permanent, IMMUTABLE_DIFFERENCE, message);
+        self.make_anew(&cause).unwrap_or_else(|| {
+            let cause = self.needs_consent(IMMUTABLE_DIFFERENCE, cause.message);
+            self.halt(cause)
+        })
+    }
+
+    /// Has it deleted and made anew, with all that stands on it, if it may be deleted; `None` if it may not.
+    fn make_anew(&mut self, cause: &Cause) -> Option<Change> {
+        let (kind, made, recreated) =
+            self.peek(|record| (record.kind, record.target.is_some(), record.recreated))?;
         // A later change is not the object: that is for the step to make anew that made it.
-        if kind != Kind::ArmUpdate
-            && made
-            && removal::ground(self.tenant, &self.tenant.plan, self.name).is_some()
+        if kind == Kind::ArmUpdate
+            || !made
+            || removal::ground(self.tenant, &self.tenant.plan, self.name).is_none()
         {
-            if recreated >= MAX_RECREATIONS {
-                return self.halt(cause);
-            }
-            let plan = self.tenant.plan.clone();
-            if removal::mark(self.tenant, &plan, &BTreeSet::from([self.name.clone()]), self.now).is_ok() {
-                return self.record(|record| record.recreated += 1);
-            }
+            return None;
         }
-        self.write_again(cause, shown)
+        if recreated >= MAX_RECREATIONS {
+            return Some(self.halt(cause.clone()));
+        }
+        let plan = self.tenant.plan.clone();
+        removal::mark(self.tenant, &plan, &BTreeSet::from([self.name.clone()]), self.now).ok()?;
+        Some(self.record(|record| record.recreated += 1))
     }
 
     /// The same configuration is written again, so often and with back-off; then a person is asked.
@@ -58,7 +76,7 @@ impl At<'_> {
         self.calls_for_effect(Discrepancy::Amiss(Comparison::Broken(cause), shown))
     }
 
-    /// Why a person has to decide, and about what.
+    /// Why a person has to decide about what stays failed, however often it is written.
     fn blocked(&self, cause: &Cause, attempts: u32) -> Cause {
         let mut message =
             format!("{}, also after its configuration was written {attempts} times", cause.message);
@@ -66,9 +84,14 @@ impl At<'_> {
         if let Some(last) = last.filter(|last| last.code != PROVISIONING_FAILED) {
             message.push_str(&format!(" (the last time: {last})"));
         }
+        self.needs_consent(PROVISIONING_FAILED, message)
+    }
+
+    /// Why a person has to decide, and about what.
+    fn needs_consent(&self, code: &str, mut message: String) -> Cause {
         let Some(object) = removal::object_of(self.tenant, self.name) else {
             // Nothing that tenantry may delete.
-            return Cause::ours(FailureClass::Wait, PROVISIONING_FAILED, message);
+            return Cause::ours(FailureClass::Wait, code, message);
         };
         let replaced = removal::replaced_with(self.tenant, &BTreeSet::from([object]));
         let names: Vec<&str> = replaced.iter().map(StepName::as_str).collect();
@@ -76,6 +99,6 @@ impl At<'_> {
             "; it was in use, so nothing is deleted. With consent these would be deleted and made anew: {}",
             names.join(", ")
         ));
-        Cause::ours(FailureClass::NeedsConsent, PROVISIONING_FAILED, message)
+        Cause::ours(FailureClass::NeedsConsent, code, message)
     }
 }

@@ -16,6 +16,7 @@ impl At<'_> {
             // Whoever made it did so before this document's first write: somebody may be using it.
             Comparison::Matches(_)
             | Comparison::Differs(_)
+            | Comparison::Immutable(_)
             | Comparison::Settling
             | Comparison::Broken(_) => {
                 self.record(|record| record.in_use |= record.target.is_none());
@@ -43,9 +44,10 @@ impl At<'_> {
             Comparison::Lingering(_) if effort.written => {
                 self.behind("it was brought back, but is still seen among the deleted")
             }
-            Comparison::Differs(fields) if effort.written => {
+            Comparison::Differs(fields) | Comparison::Immutable(fields) if effort.written => {
                 self.behind(&format!("it was changed, but is still seen as it was at {}", fields.join(", ")))
             }
+            Comparison::Immutable(fields) => self.immutable(&fields),
             Comparison::Absent | Comparison::Lingering(_) | Comparison::Differs(_) => {
                 self.calls_for_effect(Discrepancy::Amiss(verdict, resource))
             }
