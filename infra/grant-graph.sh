@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Gives the provisioner's identity its permissions of Microsoft Graph, which Bicep can't.
+# Grants the provisioner's identity its permissions of Microsoft Graph, which Bicep can't do.
 #
 #   infra/grant-graph.sh PRINCIPAL_ID [--optional]
 #
 # PRINCIPAL_ID is the object id of the provisioner's identity: the output TENANTRY_PROVISIONER_PRINCIPAL_ID of the
-# deployment. With --optional it also gets those that only read, without which less is known (docs/permissions.md,
-# docs/isolation.md). It needs az, signed in as somebody who may grant application permissions, such as a Privileged Role
-# Administrator. It can be run again at any time: what is granted already is left as it is. 0: all is granted. 1: it
-# is not. 2: it was called wrongly.
+# deployment. --optional also grants the optional permissions, which only read (docs/permissions.md, docs/isolation.md).
+# Requires az, signed in as somebody who may grant application permissions, such as a Privileged Role Administrator. It
+# can be run again at any time: granted permissions are not changed. Exit codes: 0 all are granted, 1 one is not, 2 wrong
+# usage.
 set -euo pipefail
 
 # Microsoft Graph is the same application in every directory.

@@ -1,51 +1,51 @@
-// Everything that tenantry itself needs, and its first stamp. docs/deploy.md says how it is deployed and what it costs.
+// The resources that tenantry itself needs, and its first stamp. How to deploy, and what costs money: docs/deploy.md.
 targetScope = 'subscription'
 
-@description('The name of the deployment, for life: names, marks and event sources are made from it. 1 to 20 of a-z, 0-9 and the hyphen.')
+@description('The name of the deployment: 1 to 20 characters of a-z, 0-9 and the hyphen. It can\'t be changed later: names, marks and event sources are derived from it.')
 @minLength(1)
 @maxLength(20)
 param deployment string
 
-@description('The region of everything that is made here.')
+@description('The region of all resources.')
 param location string
 
-@description('For trials: no private endpoints, and Service Bus in the tier Standard. Callers need tokens all the same.')
+@description('For trials: no private endpoints, and Service Bus in the tier Standard. Callers still need tokens.')
 param publicAccess bool = false
 
 @description('The address range of the function app\'s network.')
 param addressPrefix string = '10.80.0.0/24'
 
-@description('Its part that functions call from: a /26 is enough.')
+@description('The range within it that functions call from; a /26 is enough.')
 param functionsPrefix string = '10.80.0.0/26'
 
-@description('Its part with the private endpoints of what is called.')
+@description('The range within it for the private endpoints of called services.')
 param endpointsPrefix string = '10.80.0.64/26'
 
 @description('The address range of the first stamp\'s network, for tenants\' private endpoints.')
 param stampAddressPrefix string = '10.80.16.0/20'
 
-@description('Further stamps: what stamp.bicep gives back as `stamp`, one object each.')
+@description('Further stamps: the output `stamp` of stamp.bicep, one object each.')
 param furtherStamps array = []
 
-@description('What pooled tenants of the first stamp share: workspaceName, workspaceId and privateEndpointIp. Empty: no pooled tenants.')
+@description('The workspace that pooled tenants of the first stamp share: workspaceName, workspaceId and privateEndpointIp. Empty: no pooled tenants.')
 param pooled object = {}
 
-@description('The addresses of those who are told of alerts.')
+@description('The email addresses that receive alerts.')
 param alertEmails array = []
 
-@description('Ranges of addresses from which the HTTP functions may be called besides the network\'s own, such as 203.0.113.0/24.')
+@description('Address ranges that may call the HTTP functions in addition to the network itself, for example 203.0.113.0/24.')
 param callers array = []
 
-@description('The object ids of the identities of signup apps, which may then send to the queue of requests.')
+@description('The object ids of the identities of signup apps. They may send to the queue of requests.')
 param signupPrincipalIds array = []
 
-@description('Event Grid topics, by their resource ids, from which requests are taken.')
+@description('The resource ids of the Event Grid topics from which requests are accepted.')
 param eventTopics array = []
 
-@description('Who may reach tenants besides the provisioner and the remover: objects as docs/isolation.md has them.')
+@description('Who may reach tenants in addition to the provisioner and the remover: objects as described in docs/isolation.md.')
 param isolationAllow array = []
 
-@description('What is done when others reach a tenant.')
+@description('The action when others reach a tenant (docs/isolation.md).')
 @allowed([
   'off'
   'take-back'
@@ -53,10 +53,10 @@ param isolationAllow array = []
 ])
 param quarantine string = 'off'
 
-@description('Which drift is put right without being asked: isolation, availability, cosmetic, with commas.')
+@description('Which drift is corrected automatically: isolation, availability, cosmetic, separated by commas.')
 param heal string = ''
 
-@description('The most instances of the function app; the plan\'s own least is 40.')
+@description('The maximum number of instances of the function app; the plan requires at least 40.')
 @minValue(40)
 @maxValue(1000)
 param maximumInstances int = 40
@@ -117,7 +117,7 @@ module network 'modules/network.bicep' = {
   }
 }
 
-// The zones of tenants' endpoints are there in any case: tenants are private even where tenantry is not.
+// The zones of tenants' endpoints are always deployed: tenants are private even if tenantry is not.
 module dns 'modules/dns.bicep' = {
   name: 'dns'
   scope: group
@@ -138,7 +138,7 @@ module monitoring 'modules/monitoring.bicep' = {
   }
 }
 
-// Two accounts, so that whoever gets hold of the host's storage has none of the tenants' state.
+// Two accounts, so that access to the host's storage gives no access to the tenants' state.
 module hostStorage 'modules/storage.bicep' = {
   name: 'host-storage'
   scope: group
@@ -154,7 +154,8 @@ module hostStorage 'modules/storage.bicep' = {
   }
 }
 
-// Event Grid puts what it could not deliver into a container of its own, as a trusted service with its own identity.
+// Event Grid writes events that it could not deliver into a container of this account, as a trusted service with its own
+// identity.
 module stateStorage 'modules/storage.bicep' = {
   name: 'state-storage'
   scope: group
@@ -264,7 +265,7 @@ module app 'modules/app.bicep' = {
     remover: identities.outputs.remover
     probe: identities.outputs.probe
     subnetId: network.outputs.functionsSubnetId
-    place: 'subnet functions of vnet-tenantry-${deployment}, ${location}'
+    probeLocation: 'subnet functions of vnet-tenantry-${deployment}, ${location}'
     hostStorageName: hostStorage.outputs.name
     stateStorageName: stateStorage.outputs.name
     namespaceName: messaging.outputs.name
@@ -277,7 +278,7 @@ module app 'modules/app.bicep' = {
     quarantine: quarantine
     heal: heal
   }
-  // Without its roles the host could neither read its package nor begin to listen, without the endpoints reach neither.
+  // The host needs its roles to read its package and to receive messages, and the private endpoints to reach either.
   dependsOn: [
     grants
     endpoints
@@ -332,7 +333,7 @@ output TENANTRY_SERVICE_BUS_NAMESPACE string = messaging.outputs.fullyQualifiedN
 output TENANTRY_EVENT_GRID_TOPIC string = events.outputs.id
 output TENANTRY_UNDELIVERED_EVENTS string = '${stateStorage.outputs.id}/blobServices/default/containers/undelivered-events'
 output TENANTRY_EGRESS_IP string = network.outputs.egressIp
-// What stamp.bicep has to be told where further stamps are made.
+// Parameters of stamp.bicep for further stamps.
 output TENANTRY_HUB_NETWORK string = network.outputs.id
 output TENANTRY_ZONES_GROUP string = group.id
 output TENANTRY_IDENTITIES object = {

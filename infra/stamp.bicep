@@ -1,8 +1,8 @@
-// A stamp: a subscription and region prepared for tenants. main.bicep makes the first one; this file by itself makes
-// further ones, also in other subscriptions (docs/deploy.md).
+// A stamp: a subscription and region prepared for tenants. main.bicep deploys the first one; deploy this file for further
+// ones, also in other subscriptions (docs/deploy.md).
 targetScope = 'subscription'
 
-@description('The stamp\'s name, one of a kind in the deployment; tenants record it.')
+@description('The name of the stamp, unique in the deployment. Tenants record it.')
 @minLength(1)
 @maxLength(40)
 param name string
@@ -13,13 +13,13 @@ param deployment string
 @description('The stamp\'s region.')
 param location string
 
-@description('The address range of its network; it must not overlap with those of the hub and of other stamps.')
+@description('The address range of its network. It must not overlap with those of the hub and of other stamps.')
 param addressPrefix string
 
-@description('The network of the function app, to which this one is peered in both directions.')
+@description('The network of the function app. This one is peered with it in both directions.')
 param hubNetworkId string
 
-@description('The resource group with the zones of tenants\' endpoints; all stamps share them, for a network can have one zone of a name.')
+@description('The resource group with the private DNS zones of tenants\' endpoints. All stamps share them, because a network can be linked to one zone of a name only.')
 param zonesGroupId string
 
 @description('The object id of the host\'s identity.')
@@ -34,7 +34,7 @@ param removerPrincipalId string
 @description('The object id of the probe\'s identity, which tenants\' applications trust.')
 param probePrincipalId string
 
-@description('What pooled tenants share: workspaceName, workspaceId and privateEndpointIp. Empty: no pooled tenants here.')
+@description('The workspace that pooled tenants share: workspaceName, workspaceId and privateEndpointIp. Empty: no pooled tenants here.')
 param pooled object = {}
 
 var tags = {
@@ -42,7 +42,7 @@ var tags = {
   deployment: deployment
   stamp: name
 }
-// Storage Blob Data Reader: a tenant's endpoint reads its own account.
+// Storage Blob Data Reader, for a tenant's endpoint on its own account.
 var blobReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var roleDefinitions = '${subscription().id}/providers/Microsoft.Authorization/roleDefinitions'
 var hub = split(hubNetworkId, '/')
@@ -54,12 +54,12 @@ resource group 'Microsoft.Resources/resourceGroups@2024-07-01' = {
   tags: tags
 }
 
-// All that a tenant's application may ever be granted: to call, at one endpoint.
+// The only role that a tenant's application is granted: to call, at one endpoint.
 resource scorer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, 'tenantry', deployment, name, 'scorer')
   properties: {
     roleName: 'Tenantry Scorer (${deployment}, ${name})'
-    description: 'Calls an online endpoint, and nothing else.'
+    description: 'Calls an online endpoint. Allows nothing else.'
     type: 'CustomRole'
     permissions: [
       {
@@ -80,7 +80,7 @@ resource scorer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 module permissions 'modules/permissions.bicep' = {
   name: 'permissions-${name}'
   params: {
-    // Custom roles have names that are unique in their directory, and each stamp has its own.
+    // The name of a custom role is unique in its directory, and each stamp has roles of its own.
     deployment: '${deployment}, ${name}'
     provisionerPrincipalId: provisionerPrincipalId
     removerPrincipalId: removerPrincipalId
@@ -124,7 +124,7 @@ module links 'modules/zone-links.bicep' = {
   }
 }
 
-@description('The stamp as TENANTRY_STAMPS has it.')
+@description('The stamp, as an element of TENANTRY_STAMPS.')
 output stamp object = union({
   name: name
   region: location

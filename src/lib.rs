@@ -1,19 +1,21 @@
-//! tenantry turns a sign-up message into a tenant with secure, isolated access to an AI web service on Azure.
+//! tenantry provisions a tenant with secure, isolated access to an AI web service on Azure for each sign-up message.
 //!
-//! What is decided is in `tenantry_core`, which can't wait, tell the time or reach out: blueprints, the document of a tenant,
-//! the engine, the steps, the judgement of isolation and drift. Here is what is done.
+//! Decisions are made in `tenantry_core`, which has no clock, no network and no files: blueprints, the tenant document,
+//! the engine, the steps, the rules for isolation and drift. This crate acts on them.
 //!
-//! The modules, in the order in which a message meets them:
+//! The modules, in the order in which a message passes through them:
 //!
 //! 1. [`host`]: the protocol of the Functions host; envelopes in, JSON objects out.
 //! 2. [`app`]: what each function does, and the calls over HTTP.
 //! 3. [`intake`]: a message becomes a request, or a recorded refusal.
-//! 4. [`reconciler`]: does what the engine has decided: takes the lease, saves before it sends, parks, publishes events.
-//! 5. [`scan`]: collects what isolation and drift are judged by.
+//! 4. [`reconciler`]: does what the engine has decided: takes the lease, saves before it sends, requeues, publishes
+//!    events.
+//! 5. [`scan`]: collects the evidence for isolation and drift.
 //!
-//! [`paging`] reads lists to their end, [`wake_up`] is the message by which the app comes back to a tenant. [`ports`] are the seams between these and a world; [`azure`] is the real one, `local`
-//! the one with no Azure, which a package for Azure is built without; the simulated Azure in it is the crate `azure_sim`.
-//! [`cli`] has one file per command; [`config`] reads the settings and [`telemetry`] writes logs, traces and metrics.
+//! [`paging`] reads whole lists; [`wake_up`] is the message that schedules the next reconcile pass. [`ports`] are the
+//! interfaces to the environment: [`azure`] implements them for Azure, `local` with a simulated Azure (the crate
+//! `azure_sim`); a package for Azure is built without `local`. [`cli`] has one file per command; [`config`] reads the
+//! settings, and [`telemetry`] writes logs, traces and metrics.
 
 pub mod app;
 pub mod azure;

@@ -1,22 +1,22 @@
-//! Asks over the wire, and of a list asks for every page.
+//! Sends a request, and reads a list page by page.
 
 use tenantry_core::steps::{Failure, Page, Pages, Reply, Request};
 
-use crate::ports::Wire;
+use crate::ports::Transport;
 
-/// The answer to a request; that to one for a list is the whole list, read page after page. The wire follows only
-/// addresses on the service's own host.
+/// Returns the answer to a request. For a list the answer is the whole list, read page after page; the transport
+/// follows only addresses on the service's own host.
 ///
 /// # Errors
-/// A [`Failure`] when there is no answer, or when a list breaks off.
-pub async fn ask(wire: &dyn Wire, request: Request) -> Result<Reply, Failure> {
+/// A [`Failure`] when there is no answer, or when a list ends early.
+pub async fn ask(transport: &dyn Transport, request: Request) -> Result<Reply, Failure> {
     if !request.list {
-        return wire.send(request).await;
+        return transport.send(request).await;
     }
     let mut pages = Pages::of(&request);
     let mut next = request;
     loop {
-        match pages.take(wire.send(next).await?)? {
+        match pages.take(transport.send(next).await?)? {
             Page::Next(request) => next = request,
             Page::Complete(reply) => return Ok(reply),
         }

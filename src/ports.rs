@@ -1,4 +1,4 @@
-//! The seams between the program and a world. `azure` and `local` implement each once; the tests bring hostile ones.
+//! The interfaces between the program and its environment. `azure` and `local` implement each; tests add failing ones.
 
 mod update;
 
@@ -12,43 +12,43 @@ use tenantry_core::{
     ids::TenantId,
     isolation::ProbeTarget,
     steps::{Failure, Reply, Request},
-    tenant::{CloudEvent, HistoryRow, Notice, Tenant},
+    tenant::{CloudEvent, HistoryRow, OutboxEntry, Tenant},
 };
 
 pub use update::MAX_RACES;
 
-/// The version of a stored thing; opaque.
+/// The version of a stored value; opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(pub String);
 
 /// Why a store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else has saved in between: read again.
-    #[error("somebody else saved it first")]
+    /// Another writer has saved in between: read again.
+    #[error("another writer has saved first")]
     Overtaken,
-    /// It is too large or otherwise not storable; saving again can't help.
+    /// Too large or otherwise not storable. Not retryable.
     #[error("{0}")]
     Refused(String),
     /// The store did not answer or failed; the change may have been made.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
-    /// What is stored is not what this version reads. Asking again can't help; it is left as it is.
+    /// The stored value can't be read by this version. Not retryable; it is kept unchanged.
     #[error("what is stored can't be read: {why}")]
     Unreadable {
         /// Why, for people.
         why: String,
-        /// The version of the row, so that one that is worth nothing can be replaced.
+        /// The version of the row, so that a worthless one can be replaced.
         etag: ETag,
     },
 }
 
-/// A row of the list of tenants. What can't be read is a row of its own, so that one bad document hides no other.
+/// A row of the list of tenants. An unreadable one is a row of its own, so that one bad document hides no other.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Listed {
     /// A tenant.
     Readable(Box<Tenant>),
-    /// A row that holds no document that this version reads.
+    /// A row without a document that this version can read.
     Unreadable(Unreadable),
 }
 
@@ -56,14 +56,14 @@ pub enum Listed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unreadable {
-    /// Under which id it is stored.
+    /// The id under which it is stored.
     pub tenant_id: TenantId,
     /// Why it can't be read, for people.
     pub why: String,
 }
 
 impl Listed {
-    /// A stored row, read.
+    /// Reads a stored row.
     pub fn of_row(id: TenantId, json: &[u8]) -> Self {
         match Tenant::of_row(&id, json) {
             Ok(tenant) => Self::Readable(Box::new(tenant)),
@@ -71,7 +71,7 @@ impl Listed {
         }
     }
 
-    /// Under which id it is stored: what a list goes on after.
+    /// The id under which it is stored; the next page of a list begins after it.
     pub fn id(&self) -> &TenantId {
         match self {
             Self::Readable(tenant) => &tenant.id,
@@ -79,7 +79,7 @@ impl Listed {
         }
     }
 
-    /// The tenants of a list, and apart from them what can't be read.
+    /// Splits a list into readable tenants and unreadable rows.
     pub fn sorted_out(rows: Vec<Self>) -> (Vec<Tenant>, Vec<Unreadable>) {
         let (mut tenants, mut unreadable) = (Vec::new(), Vec::new());
         for row in rows {
@@ -92,36 +92,36 @@ impl Listed {
     }
 }
 
-/// A stored thing with its version.
+/// A stored value with its version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored<T> {
-    /// The thing.
+    /// The value.
     pub value: T,
     /// Its version.
     pub etag: ETag,
 }
 
-/// What became of a request; kept for as long as a repeat may come.
+/// The outcome of a request, kept for as long as a repeat may come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestRecord {
-    /// The key: a hash of the request's id, or of the body where no id could be read.
+    /// The key: a hash of the request id, or of the body where no id could be read.
     pub key: String,
-    /// SHA-256 of the body, to tell a repeat from another request under the same id.
+    /// SHA-256 of the body, which distinguishes a repeat from another request with the same id.
     pub body_sha256: String,
-    /// The tenant that it is about, when that could be read.
+    /// The tenant that it is about, where that could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<TenantId>,
-    /// The answer; `Null` while the request is being taken in.
+    /// The answer; `Null` while intake is in progress.
     #[serde(default)]
     pub answer: Value,
-    /// The body of a refused message, as base64, so that nothing is lost; cut beyond the size that is kept.
+    /// The body of a refused message, as base64, cut at the size limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parked: Option<String>,
-    /// What has to be told about a refusal.
+    pub kept_body: Option<String>,
+    /// The events about a refusal that are to be published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notices: Vec<Notice>,
-    /// When it came.
+    pub outbox: Vec<OutboxEntry>,
+    /// When it arrived.
     pub at: Timestamp,
 }
 
@@ -130,23 +130,24 @@ pub struct RequestRecord {
 pub enum Due {
     /// A tenant whose `due_at` has come.
     Tenant(TenantId),
-    /// A request record with something to tell.
+    /// A request record with a non-empty outbox.
     Request(String),
 }
 
-/// Where the state is kept: tenants' documents, records of requests, texts of blueprints, history.
+/// Where the state is kept: tenant documents, request records, blueprint texts, history.
 ///
 /// # Flow
-/// Read, change, save against the version that was read; `update` of `dyn StateStore` does all three. Two stores implement it: Azure Table Storage (`azure::tables`) and
-/// one file (`local`); one suite of tests, `tests/suite/state_store`, holds both to this contract.
+/// Read, change, save against the version that was read; `update` of `dyn StateStore` does all three. Two stores
+/// implement it: Azure Table Storage (`azure::tables`) and one file (`local`). The test suite `tests/suite/state_store`
+/// holds both to this contract.
 ///
 /// ```
 /// use tenantry::ports::{StateStore, StoreError};
 /// use tenantry_core::{ids::TenantId, tenant::Tenant};
 ///
-/// /// Has a tenant looked after at once. Whether there is such a tenant.
+/// /// Makes a tenant due at once. Returns whether there is such a tenant.
 /// async fn hurry(store: &dyn StateStore, id: &TenantId, now: jiff::Timestamp) -> Result<bool, StoreError> {
-///     // Called again on what somebody else has saved meanwhile, so it judges the document that it gets.
+///     // Called again if another writer saved first, so it must judge the document that it gets.
 ///     let due = |tenant: &mut Tenant| {
 ///         tenant.due_by(now);
 ///         Some(())
@@ -157,31 +158,33 @@ pub enum Due {
 ///
 /// # Guarantees
 /// - A save succeeds only against the version that was read, and is durable when it returns.
-/// - A tenant with a `due_at`, and a request record with notices, is found by [`StateStore::due`], even if the process
-///   dies in the middle of the save.
-/// - A row that can't be read hides no other: lists name it and go on.
+/// - A tenant with a `due_at`, and a request record with a non-empty outbox, is found by [`StateStore::due`], even if
+///   the process dies in the middle of the save.
+/// - An unreadable row hides no other: lists name it and continue.
 ///
 /// # Assumptions
-/// The store compares versions atomically. It may lose an answer, and it may carry out late what it did not answer.
+/// The store compares versions atomically. An answer may be lost, and a change may take effect late although it was
+/// never answered.
 ///
 /// # Errors
-/// [`StoreError::Overtaken`] when somebody else has saved in between: read again, and decide again. Saving the old decision
-/// over the new version would undo what the other has recorded. [`StoreError::Unavailable`] leaves open whether the change
-/// was made: only reading tells. [`StoreError::Refused`] and [`StoreError::Unreadable`] do not pass by waiting.
+/// [`StoreError::Overtaken`] when another writer has saved in between: read again, and decide again. Saving the old
+/// decision over the new version would undo the other writer's change. After [`StoreError::Unavailable`] the change may
+/// or may not have been made; read to find out. [`StoreError::Refused`] and [`StoreError::Unreadable`] are not
+/// retryable.
 ///
 /// # Caveats
-/// There is no transaction over two documents; nothing in the program needs one. [`StateStore::due`] may show a tenant that
-/// is not due any more: whoever takes it reads the document first.
+/// There is no transaction over two documents; nothing in the program needs one. [`StateStore::due`] may return a
+/// tenant that is not due any more, so read the document first.
 pub trait StateStore: Send + Sync {
-    /// A tenant's document; [`StoreError::Unreadable`] if what is there is none that this version reads.
+    /// A tenant's document; [`StoreError::Unreadable`] if this version can't read what is stored.
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>>;
-    /// Saves a tenant's document; `seen` is the version read, `None` if there was none.
+    /// Saves a tenant's document; `seen` is the version that was read, `None` if there was none.
     fn save<'a>(
         &'a self,
         tenant: &'a Tenant,
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>>;
-    /// Tenants by id, after the given one; what can't be read is listed in its place.
+    /// Tenants by id, after the given one; unreadable rows are included as such.
     fn list<'a>(
         &'a self,
         after: Option<&'a TenantId>,
@@ -198,17 +201,17 @@ pub trait StateStore: Send + Sync {
         record: &'a RequestRecord,
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>>;
-    /// The text of a blueprint by its digest, as [`Self::keep_blueprint`] was given it.
+    /// The text of a blueprint by its digest, as saved by [`Self::keep_blueprint`].
     fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
-    /// Keeps the text of a blueprint under its digest (`sha256:<hex>`), once for all tenants; what is there already stays as
-    /// it is, so repeats and races are harmless. Nothing is ever dropped: there are as few rows as versions.
+    /// Saves the text of a blueprint under its digest (`sha256:<hex>`), once for all tenants. An existing text is kept,
+    /// so repeats and races are harmless. Texts are never deleted: there are only as many as versions.
     fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// What is due at or before `now`, the longest overdue first. Costs as much as there is due. What can't be read is
-    /// due as well, for as long as it is there.
+    /// What is due at or before `now`, the longest overdue first. The cost is proportional to what is due. Unreadable
+    /// rows are always due.
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;
-    /// Appends history; a row that is there already is left as it is.
+    /// Appends history; a row that exists already is kept unchanged.
     fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// A tenant's history, the newest first. A row that can't be read is left out, and logged.
+    /// A tenant's history, the newest first. Unreadable rows are left out and logged.
     fn history<'a>(
         &'a self,
         id: &'a TenantId,
@@ -216,11 +219,11 @@ pub trait StateStore: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>>;
 }
 
-/// The way to Azure's control planes: Azure Resource Manager and Microsoft Graph.
+/// The transport to Azure's control planes: Azure Resource Manager and Microsoft Graph.
 ///
 /// # Guarantees
-/// One request is sent at most once; repeating is the engine's decision, for only the engine knows whether it read first.
-pub trait Wire: Send + Sync {
+/// A request is sent at most once. Only the engine repeats requests, because it knows whether it has read first.
+pub trait Transport: Send + Sync {
     /// Sends one request and returns the answer, whatever its status.
     ///
     /// # Errors
@@ -228,25 +231,24 @@ pub trait Wire: Send + Sync {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>>;
 }
 
-/// The way to subscribers.
-pub trait Announcer: Send + Sync {
+/// Publishes events to subscribers.
+pub trait Publisher: Send + Sync {
     /// Publishes events, at least once. A repeat has the same ids and content.
     fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
-/// A wake-up call. A hint only: what is lost is found by the sweep.
-pub trait Alarm: Send + Sync {
-    /// Asks to be woken for a tenant at an instant. Asking again for the same instant may be taken for the same call.
+/// Schedules wake-ups. They are hints only: the sweep finds tenants whose wake-up was lost.
+pub trait Scheduler: Send + Sync {
+    /// Schedules a wake-up for a tenant at an instant. A repeat for the same instant may be dropped as a duplicate.
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>>;
 
-    /// Whether anybody is woken at all. Where nobody is, an accepted call means nothing, and the sweep itself drives
-    /// what is due.
-    fn is_heard(&self) -> bool {
+    /// Whether wake-ups are delivered at all. Where they are not, the sweep itself reconciles what is due.
+    fn is_delivered(&self) -> bool {
         true
     }
 }
 
-/// A token that is only called with: it is never shown, logged or kept.
+/// A token that is only used for calls: it is never shown, logged or stored.
 #[derive(Clone)]
 pub struct ProbeToken(String);
 
@@ -268,13 +270,13 @@ impl fmt::Debug for ProbeToken {
     }
 }
 
-/// Why there is no token, in words without any part of one.
+/// Why there is no token, as a text without any part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoToken {
-    /// Entra gives none to this application, for its service principal is disabled: asking again helps nobody.
+    /// Entra issues none because the application's service principal is disabled. Not retryable.
     #[error("{0}")]
     Disabled(String),
-    /// For any other reason.
+    /// Any other reason.
     #[error("{0}")]
     Other(String),
 }
@@ -285,43 +287,43 @@ impl From<String> for NoToken {
     }
 }
 
-/// What a tenant's token is for.
+/// The audience of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFor {
     /// The tenant's service.
     Service,
-    /// Another service, which the tenant's has to notice.
+    /// Another service: the tenant's service has to reject this token.
     Another,
 }
 
-/// With what a service is called.
+/// The credential of a call to a tenant's service.
 #[derive(Debug, Clone)]
 pub enum Credential {
-    /// Nothing.
+    /// No credential.
     None,
-    /// A token as it is.
+    /// The token, unchanged.
     Token(ProbeToken),
-    /// A token whose end is moved into the past before it is sent.
+    /// The token with its expiry moved into the past.
     Expired(ProbeToken),
-    /// A key of the right form that nobody has given out.
+    /// A key of the right form that was never issued.
     Key,
 }
 
-/// What a service answered.
+/// The answer of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scored {
     /// The status.
     pub status: u16,
-    /// Whether what runs behind the endpoint gave this answer, and not what stands before it.
+    /// Whether the service behind the endpoint answered, and not the endpoint's front end.
     pub from_service: bool,
 }
 
-/// The way to tenants' services, as a caller from outside has it.
+/// Calls tenants' services as an outside caller.
 pub trait Prober: Send + Sync {
-    /// The network place that it calls from, in the words of whoever runs this.
-    fn place(&self) -> &str;
+    /// The network location that it calls from, as configured by the operator.
+    fn location(&self) -> &str;
 
-    /// A new token of a tenant's application.
+    /// Requests a new token of a tenant's application.
     ///
     /// # Errors
     /// Why there is none.
@@ -334,7 +336,7 @@ pub trait Prober: Send + Sync {
     /// Calls a tenant's service once.
     ///
     /// # Errors
-    /// In words: why nothing was sent, or why no answer came.
+    /// A text: why nothing was sent, or why no answer came.
     fn call<'a>(
         &'a self,
         target: &'a ProbeTarget,
@@ -346,7 +348,7 @@ pub trait Prober: Send + Sync {
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
-    /// Returns at `at`, at once if it has passed.
+    /// Returns at `at`, or at once if that has passed.
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()>;
 }
 
@@ -355,31 +357,31 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place where time is waited for")]
+    #[expect(clippy::disallowed_methods, reason = "the only timer")]
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
         let left = std::time::Duration::try_from(at.duration_since(self.now())).unwrap_or_default();
         Box::pin(tokio::time::sleep(left))
     }
 }
 
-/// Everything that the program asks of its surroundings.
+/// The interfaces to everything outside the program.
 #[derive(Clone)]
-pub struct World {
+pub struct Ports {
     /// The state.
     pub store: Arc<dyn StateStore>,
-    /// Azure.
-    pub wire: Arc<dyn Wire>,
-    /// Calls to tenants' services; none where no probe identity is set.
+    /// Azure's control planes.
+    pub transport: Arc<dyn Transport>,
+    /// Calls to tenants' services; `None` where no probe identity is set.
     pub prober: Option<Arc<dyn Prober>>,
     /// Subscribers.
-    pub announcer: Arc<dyn Announcer>,
+    pub publisher: Arc<dyn Publisher>,
     /// Wake-ups.
-    pub alarm: Arc<dyn Alarm>,
+    pub scheduler: Arc<dyn Scheduler>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,4 +1,4 @@
-//! The message that makes the app come back to a tenant at its time.
+//! The message that schedules the next reconcile pass of a tenant.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,15 +10,15 @@ use crate::telemetry::Trace;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WakeUp {
-    /// The tenant to come back to.
+    /// The tenant to reconcile.
     pub tenant_id: TenantId,
-    /// Where in a trace it was sent, as W3C's `traceparent`.
+    /// The trace context of the sender, as W3C's `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl WakeUp {
-    /// A wake-up for a tenant, sent from the present span.
+    /// A wake-up for a tenant, sent from the current span.
     pub fn new(tenant: &TenantId) -> Self {
         Self { tenant_id: tenant.clone(), traceparent: Trace::current_header() }
     }
@@ -28,8 +28,8 @@ impl WakeUp {
         serde_json::json!(self).to_string()
     }
 
-    /// The message's id: a queue with duplicate detection drops what is asked for twice, so that however many sweeps find a
-    /// tenant overdue, one wake-up is on its way. Another due time is another id.
+    /// The message's id. A queue with duplicate detection drops repeats, so however many sweeps find a tenant overdue,
+    /// only one wake-up is on its way. Another due time makes another id.
     pub fn message_id(tenant: &TenantId, at: Timestamp) -> String {
         format!("{tenant}@{at}")
     }

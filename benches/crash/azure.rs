@@ -1,5 +1,5 @@
-//! `tenantry serve` with the settings of the Azure world: two handlers behind two hosts on one queue, with the simulated
-//! Azure in this process and the state in Azurite, neither of which is ever struck.
+//! `tenantry serve` with settings as in Azure: two handlers behind two hosts on one queue, with the simulated Azure in
+//! this process and the state in Azurite, neither of which is ever disrupted.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tenantry::{
     azure::{
-        bridge::Transport,
+        bridge::LegacyTransport,
         client::client,
         tables::{TableState, TablesSettings},
         token::Tokens,
@@ -28,27 +28,27 @@ use tenantry_core::{ids::TenantId, tenant::Lease};
 use tokio::task::JoinHandle;
 
 use crate::{
-    Wanted,
-    blows::{Blow, Kind, World, quantile},
-    dice::Dice,
-    lives::{Front, Lives},
-    plant::{azurite, environment, log, logged, serve, table_prefix},
-    process::{ended_within, now, pass, signal},
+    Options,
+    deployment::{azurite, environment, log, logged, serve, table_prefix},
+    disruptions::{Disruption, Environment, Kind, quantile},
+    process::{ended_within, now, signal, wait},
+    rng::TrialRng,
     testkit::folder,
     verdict::{self, Finding, Harm},
+    workload::{Front, Workload},
 };
 
-/// How long a request may take, in seconds: the shortest that can be set, for the lease goes by it.
+/// How long a request may take, in seconds: the shortest allowed value, because the lease is derived from it.
 const REQUEST_TIMEOUT: u64 = 1;
-/// The lease that comes of it, and what clocks may differ by.
+/// The resulting lease, and the tolerated clock difference.
 const LEASE: Duration = Duration::from_secs(16 + 3);
-/// How long what is due is left to its wake-up before the sweep takes it for lost, and how long until that ticks.
+/// How long a due tenant is left to its wake-up before the sweep takes over, and the sweep's interval.
 const SWEPT: Duration = Duration::from_secs(15 + 1);
-/// How long a handler that was told to end may take.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// The time limit for a handler after SIGTERM.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// The third end of a handler within half an hour stops its host, so a host is replaced before.
 const ENDS: usize = 2;
-/// How long the index of what is due may hold what nobody names.
+/// How long the index of due tenants may contain entries that no document refers to.
 const TIDYING: Duration = Duration::from_secs(90);
 
 /// A host with its handler.
@@ -77,8 +77,8 @@ pub(crate) struct Azure {
     instances: Vec<Instance>,
     started: usize,
     retired: Vec<JoinHandle<()>>,
-    /// How long handlers took that were told to end, in seconds.
-    farewells: Vec<f64>,
+    /// How long handlers took to end after SIGTERM, in seconds.
+    shutdowns: Vec<f64>,
     findings: Vec<Finding>,
     folder: TempDir,
 }
@@ -95,10 +95,10 @@ impl Azure {
         let (sim, _) = serve(cloud.router()).await;
         let tables = TablesSettings { endpoint: azurite(), prefix: table_prefix(&folder) };
         let mut environment = environment(&sim, &header, &tables.endpoint, &tables.prefix, Some("warn"));
-        // Operations that are asked about in place end in the process that has begun them, as most do in Azure.
-        environment.insert("TENANTRY_PATIENCE".to_owned(), "3".to_owned());
+        // Operations that are polled inline end in the process that has started them, as most do in Azure.
+        environment.insert("TENANTRY_INLINE_WAIT".to_owned(), "3".to_owned());
         environment.insert("TENANTRY_REQUEST_TIMEOUT".to_owned(), REQUEST_TIMEOUT.to_string());
-        // How long Graph's replicas may be behind goes by it: in Azure a quarter of an hour.
+        // The tolerated lag of Graph's replicas depends on it: in Azure a quarter of an hour.
         environment.insert("TENANTRY_SPEED".to_owned(), speed.to_string());
         let http = client(Duration::from_secs(30)).unwrap();
         let tokens = Arc::new(Tokens::fixed("none"));
@@ -114,7 +114,7 @@ impl Azure {
             instances: Vec::new(),
             started: 0,
             retired: Vec::new(),
-            farewells: Vec::new(),
+            shutdowns: Vec::new(),
             findings: Vec::new(),
             folder,
         };
@@ -123,7 +123,7 @@ impl Azure {
         azure
     }
 
-    /// Starts another host with its handler; calls go there from now on.
+    /// Starts another host with its handler, and directs calls to it.
     async fn start(&mut self) {
         self.started += 1;
         let processes = self.folder.path().join(format!("processes-{}", self.started));
@@ -138,69 +138,70 @@ impl Azure {
         let host = EmbeddedHost::start(settings, handler, self.queue.clone(), Arc::new(now)).await;
         let host = host.unwrap_or_else(|error| panic!("{error}\n{}", log(self.folder.path())));
         let (base, front) = serve(host.router()).await;
-        self.front.is_at(&base, &self.sim);
+        self.front.set_address(&base, &self.sim);
         self.instances.push(Instance { host, front, base, processes, ends: 0 });
     }
 
-    /// Takes an instance out of service, as a platform does: nothing more is handed to it, and its handler is told to end.
+    /// Takes an instance out of service like a platform: it gets no more messages, and its handler gets SIGTERM.
     async fn retire(&mut self, number: usize) {
         let Instance { host, front, processes, .. } = self.instances.swap_remove(number);
         if let Some(left) = self.instances.first() {
-            self.front.is_at(&left.base, &self.sim);
+            self.front.set_address(&left.base, &self.sim);
         }
         let process = std::fs::read_to_string(processes).unwrap_or_default();
         let process = process.lines().last().and_then(|process| process.parse().ok()).unwrap_or_default();
         front.abort();
         self.retired.push(tokio::spawn(host.stop()));
         if signal("TERM", process) {
-            match ended_within(process, FAREWELL).await {
-                Some(took) => self.farewells.push(took.as_secs_f64()),
+            match ended_within(process, SHUTDOWN_GRACE).await {
+                Some(took) => self.shutdowns.push(took.as_secs_f64()),
                 None => {
                     let what =
-                        format!("told to end, a handler was still there after {} s", FAREWELL.as_secs());
+                        format!("a handler was still running {} s after SIGTERM", SHUTDOWN_GRACE.as_secs());
                     self.findings.push(Finding::new(Harm::LeftBehind, what));
-                    self.farewells.push(f64::INFINITY);
+                    self.shutdowns.push(f64::INFINITY);
                 }
             }
         }
     }
 
-    /// Waits until a handler has something in hand: between lease and lease there is nothing to break.
-    async fn until_at_work(&self, lives: &Lives) {
-        while lives.complaint().is_none() {
+    /// Waits until a handler is working on a message: otherwise there is nothing to disrupt.
+    async fn until_at_work(&self, workload: &Workload) {
+        while workload.failure().is_none() {
             let in_hand = |queue| self.queue.counts(queue, now()).unwrap().in_flight;
-            if in_hand("tenant-requests") + in_hand("tenant-wakeups") > 0 && !lives.under_way().is_empty() {
+            if in_hand("tenant-requests") + in_hand("tenant-wakeups") > 0 && !workload.under_way().is_empty()
+            {
                 return;
             }
-            pass(Duration::from_millis(1)).await;
+            wait(Duration::from_millis(1)).await;
         }
     }
 
-    /// Who holds which tenant.
+    /// The leases of all tenants.
     async fn leases(&self) -> BTreeMap<TenantId, Lease> {
         let (tenants, _) = Listed::sorted_out(self.store.list(None, 1000).await.unwrap_or_default());
         tenants.into_iter().filter_map(|tenant| Some((tenant.id.clone(), tenant.lease()?.clone()))).collect()
     }
 
-    /// Stops a handler for longer than its leases last, while the other one goes on, and lets it go on then.
-    async fn pause(&mut self, dice: &mut Dice, lives: &Lives) -> Blow {
-        let chosen = usize::try_from(dice.below(2)).unwrap();
-        self.front.is_at(&self.instances[1 - chosen].base, &self.sim);
+    /// Stops a handler for longer than its leases last, while the other one works, and continues it afterwards.
+    async fn pause(&mut self, rng: &mut TrialRng, workload: &Workload) -> Disruption {
+        let chosen = usize::try_from(rng.below(2)).unwrap();
+        self.front.set_address(&self.instances[1 - chosen].base, &self.sim);
         let process = loop {
             match self.instances[chosen].process() {
                 Some(process) if signal("STOP", process) => break process,
                 // The host is about to start it again.
-                Some(_) | None => pass(Duration::from_millis(1)).await,
+                Some(_) | None => wait(Duration::from_millis(1)).await,
             }
         };
-        let (at, under_way) = (now(), lives.under_way());
+        let (at, under_way) = (now(), workload.under_way());
         let before = self.leases().await;
-        pass(Duration::from_secs(4)).await;
-        let later = self.leases().await;
-        pass(LEASE + SWEPT + dice.millis(0, 5000)).await;
+        wait(Duration::from_secs(4)).await;
+        let after = self.leases().await;
+        wait(LEASE + SWEPT + rng.millis(0, 5000)).await;
         let mut overtaken = 0;
-        // Whoever works extends what it holds; the stopped one is whoever does not.
-        let moved = |id: &TenantId, lease: &Lease| later.get(id) != Some(lease);
+        // A working handler extends its leases; the stopped one does not.
+        let moved = |id: &TenantId, lease: &Lease| after.get(id) != Some(lease);
         let alive: Vec<&str> =
             before.iter().filter(|(id, lease)| moved(id, lease)).map(|(_, lease)| worker(lease)).collect();
         for (id, lease) in before.iter().filter(|(_, lease)| !alive.contains(&worker(lease))) {
@@ -209,19 +210,19 @@ impl Azure {
         }
         if !signal("CONT", process) {
             self.findings
-                .push(Finding::new(Harm::LeftBehind, "a handler was stopped and could not be let go on"));
+                .push(Finding::new(Harm::LeftBehind, "a handler was stopped and could not be continued"));
         }
-        let told =
+        let remark =
             format!("stopped        past its lease; {overtaken} of its tenants were taken over meanwhile");
-        Blow { at, kind: Kind::Pause, under_way, told: Some(told) }
+        Disruption { at, kind: Kind::Pause, under_way, remark: Some(remark) }
     }
 
-    /// All that is in the index of what is due.
+    /// All entries in the index of due tenants.
     async fn index(&self) -> Vec<String> {
         let address = self.tables.endpoint.host_str().unwrap().to_owned();
         let location = CloudLocation::Emulator { address, port: self.tables.endpoint.port().unwrap() };
         let http = client(Duration::from_secs(30)).unwrap();
-        let transport = Transport::new(http, Arc::new(SystemClock), 64 << 20);
+        let transport = LegacyTransport::new(http, Arc::new(SystemClock), 64 << 20);
         let service = TableServiceClientBuilder::with_location(location, StorageCredentials::emulator())
             .transport(TransportOptions::new(Arc::new(transport)))
             .build();
@@ -240,57 +241,57 @@ fn worker(lease: &Lease) -> &str {
     lease.holder.split('/').next().unwrap_or_default()
 }
 
-impl World for Azure {
+impl Environment for Azure {
     fn front(&self) -> Arc<Front> {
         Arc::clone(&self.front)
     }
 
-    fn kinds(wanted: Wanted) -> Vec<Kind> {
-        [vec![Kind::Kill; wanted.kills], vec![Kind::Pause; wanted.pauses]].concat()
+    fn kinds(options: Options) -> Vec<Kind> {
+        [vec![Kind::Kill; options.kills], vec![Kind::Pause; options.pauses]].concat()
     }
 
-    async fn strike(&mut self, kind: Kind, dice: &mut Dice, lives: &Lives) -> Blow {
-        // Half of them come while the last one is still being recovered from.
-        let span = if dice.below(2) == 0 { dice.millis(5, 400) } else { dice.millis(400, 2500) };
-        pass(span).await;
-        self.until_at_work(lives).await;
-        pass(dice.millis(0, 300)).await;
+    async fn disrupt(&mut self, kind: Kind, rng: &mut TrialRng, workload: &Workload) -> Disruption {
+        // Half of the disruptions come while the recovery from the last one is still running.
+        let span = if rng.below(2) == 0 { rng.millis(5, 400) } else { rng.millis(400, 2500) };
+        wait(span).await;
+        self.until_at_work(workload).await;
+        wait(rng.millis(0, 300)).await;
         if kind == Kind::Pause {
-            return self.pause(dice, lives).await;
+            return self.pause(rng, workload).await;
         }
-        let number = usize::try_from(dice.below(self.instances.len() as u64)).unwrap();
-        let blow = loop {
-            let (at, under_way) = (now(), lives.under_way());
+        let number = usize::try_from(rng.below(self.instances.len() as u64)).unwrap();
+        let disruption = loop {
+            let (at, under_way) = (now(), workload.under_way());
             if self.instances[number].process().is_some_and(|process| signal("KILL", process)) {
-                break Blow { at, kind, under_way, told: None };
+                break Disruption { at, kind, under_way, remark: None };
             }
             // The host is about to start it again.
-            pass(Duration::from_millis(1)).await;
+            wait(Duration::from_millis(1)).await;
         };
         self.instances[number].ends += 1;
         if self.instances[number].ends == ENDS {
             self.start().await;
-            // Its handler is to be at work again by then.
-            pass(dice.millis(500, 2500)).await;
-            self.until_at_work(lives).await;
-            pass(dice.millis(0, 300)).await;
+            // Its handler has to be working again by then.
+            wait(rng.millis(500, 2500)).await;
+            self.until_at_work(workload).await;
+            wait(rng.millis(0, 300)).await;
             self.retire(number).await;
         }
-        blow
+        disruption
     }
 
     fn remarks(&self) -> Vec<String> {
-        let mut farewells = self.farewells.clone();
-        farewells.sort_by(f64::total_cmp);
+        let mut shutdowns = self.shutdowns.clone();
+        shutdowns.sort_by(f64::total_cmp);
         vec![format!(
-            "told to end    {} handlers, gone after p50 {:.2} s, at most {:.2} s",
-            farewells.len(),
-            quantile(&farewells, 50),
-            quantile(&farewells, 100)
+            "SIGTERM        {} handlers, ended after p50 {:.2} s, at most {:.2} s",
+            shutdowns.len(),
+            quantile(&shutdowns, 50),
+            quantile(&shutdowns, 100)
         )]
     }
 
-    async fn audit(mut self, _: &Lives) -> Vec<Finding> {
+    async fn audit(mut self, _: &Workload) -> Vec<Finding> {
         let mut findings = std::mem::take(&mut self.findings);
         for instance in &self.instances {
             if let Some(why) = instance.host.gave_up() {
@@ -302,11 +303,11 @@ impl World for Azure {
         if !due.is_empty() {
             findings.push(Finding::new(Harm::LeftBehind, format!("due although all is settled: {due:?}")));
         }
-        // What stands in the future is looked at, and dropped, when its time has come.
+        // Entries in the future are read, and removed, when they are due.
         let deadline = now() + TIDYING;
         let mut left = self.index().await;
         while !left.is_empty() && now() < deadline {
-            pass(Duration::from_millis(500)).await;
+            wait(Duration::from_millis(500)).await;
             left = self.index().await;
         }
         findings.extend(left.iter().map(|row| Finding::new(Harm::LeftBehind, format!("due entry {row}"))));

@@ -20,13 +20,13 @@ use tokio::{
 };
 
 use crate::{
-    Wanted,
-    blows::{Blow, Kind, World},
-    dice::Dice,
-    lives::{Front, Lives},
-    process::{PROGRAM, ended_within, now, pass, signal},
+    Options,
+    disruptions::{Disruption, Environment, Kind},
+    process::{PROGRAM, ended_within, now, signal, wait},
+    rng::TrialRng,
     testkit::folder,
     verdict::{self, Finding, Harm},
+    workload::{Front, Workload},
 };
 
 pub(crate) struct Local {
@@ -44,7 +44,7 @@ impl Local {
         Self { folder, front, child, findings: Vec::new() }
     }
 
-    fn look_whether_it_ended(&mut self) {
+    fn check_still_running(&mut self) {
         if let Ok(Some(status)) = self.child.try_wait() {
             let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             let what = format!("it ended by itself ({status}): {log}");
@@ -53,7 +53,7 @@ impl Local {
     }
 }
 
-/// Starts the program on a port that it chooses itself, with its log in a file; where it is, it prints first.
+/// Starts the program on a port that it chooses itself, with its log in a file. It prints its address first.
 fn start(folder: &TempDir, front: &Arc<Front>) -> Child {
     let log: File = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
     let mut child = Command::new(PROGRAM)
@@ -66,55 +66,56 @@ fn start(folder: &TempDir, front: &Arc<Front>) -> Child {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    front.is_gone();
+    front.clear_address();
     let printed = BufReader::new(child.stdout.take().unwrap());
-    tokio::spawn(read_on(printed, Arc::clone(front)));
+    tokio::spawn(read_address(printed, Arc::clone(front)));
     child
 }
 
-/// Learns the address, and goes on reading: a pipe that nobody reads would hold the program up.
-async fn read_on(printed: BufReader<ChildStdout>, front: Arc<Front>) {
+/// Reads the address, and continues reading: a full pipe would block the program.
+async fn read_address(printed: BufReader<ChildStdout>, front: Arc<Front>) {
     let mut lines = printed.lines();
     while let Ok(Some(line)) = lines.next_line().await {
         if let Some((_, rest)) = line.split_once("tenantry is at ") {
             let base = rest.split(',').next().unwrap_or_default();
-            front.is_at(base, base);
+            front.set_address(base, base);
         }
     }
 }
 
-impl World for Local {
+impl Environment for Local {
     fn front(&self) -> Arc<Front> {
         Arc::clone(&self.front)
     }
 
-    /// Nothing but kills: there is nobody who could go on meanwhile.
-    fn kinds(wanted: Wanted) -> Vec<Kind> {
-        vec![Kind::Kill; wanted.kills]
+    /// Only kills: there is no second process that could work meanwhile.
+    fn kinds(options: Options) -> Vec<Kind> {
+        vec![Kind::Kill; options.kills]
     }
 
-    async fn strike(&mut self, _: Kind, dice: &mut Dice, lives: &Lives) -> Blow {
-        // Half of them come while the last one is still being recovered from.
-        let span = if dice.below(2) == 0 { dice.millis(5, 250) } else { dice.millis(250, 1500) };
-        pass(span).await;
-        while lives.under_way().is_empty() && lives.complaint().is_none() {
-            pass(Duration::from_millis(1)).await;
+    async fn disrupt(&mut self, _: Kind, rng: &mut TrialRng, workload: &Workload) -> Disruption {
+        // Half of the disruptions come while the recovery from the last one is still running.
+        let span = if rng.below(2) == 0 { rng.millis(5, 250) } else { rng.millis(250, 1500) };
+        wait(span).await;
+        while workload.under_way().is_empty() && workload.failure().is_none() {
+            wait(Duration::from_millis(1)).await;
         }
-        self.look_whether_it_ended();
-        let blow = Blow { at: now(), kind: Kind::Kill, under_way: lives.under_way(), told: None };
+        self.check_still_running();
+        let disruption =
+            Disruption { at: now(), kind: Kind::Kill, under_way: workload.under_way(), remark: None };
         self.child.kill().await.unwrap();
         self.child = start(&self.folder, &self.front);
-        blow
+        disruption
     }
 
-    async fn audit(mut self, _: &Lives) -> Vec<Finding> {
-        self.look_whether_it_ended();
+    async fn audit(mut self, _: &Workload) -> Vec<Finding> {
+        self.check_still_running();
         let mut findings = std::mem::take(&mut self.findings);
         let process = self.child.id().unwrap_or_default();
         signal("TERM", process);
-        // Whoever is not waited for stays as a zombie, which is no running process.
+        // A process that is not waited for stays as a zombie, which is not a running process.
         if ended_within(process, Duration::from_secs(5)).await.is_none() {
-            findings.push(Finding::new(Harm::LeftBehind, "told to end, it was still there after 5 s"));
+            findings.push(Finding::new(Harm::LeftBehind, "still running 5 s after SIGTERM"));
         }
         self.child.kill().await.unwrap();
         let db = Db::open(&self.folder.path().join("data/state.redb")).unwrap();

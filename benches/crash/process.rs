@@ -1,4 +1,4 @@
-//! Signals to processes of the program, and time that passes.
+//! Signals to processes of the program, and waits.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
-pub(crate) async fn pass(span: Duration) {
+pub(crate) async fn wait(span: Duration) {
     SystemClock.sleep_until(now() + span).await;
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn signal(name: &str, process: u32) -> bool {
     is_running(process)
         && Command::new("kill")
             .args([&format!("-{name}"), &process.to_string()])
-            // It may have ended in between, of which the status tells.
+            // It may have ended in between, which the status shows.
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success())
@@ -48,6 +48,6 @@ pub(crate) async fn ended_within(process: u32, limit: Duration) -> Option<Durati
         if past > limit {
             return None;
         }
-        pass(Duration::from_millis(5)).await;
+        wait(Duration::from_millis(5)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What must hold once all has come to rest.
+//! What must hold once all requests are fulfilled.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    lives::{Front, Life, Lives},
-    process::{now, pass},
+    process::{now, wait},
     testkit::judge::{self, list, text},
+    workload::{Front, TrialTenant, Workload},
 };
 
-/// How long the last notices may take to be told.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the last outbox entries may take to be published.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A kind of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub(crate) enum Harm {
     Lost,
     Duplicated,
     Orphaned,
-    /// Somebody whom it was not about.
+    /// A change to a tenant that no request was about.
     Disturbed,
-    /// In the state or a queue, or a process that did not do as it was told.
+    /// In the state or a queue, or a process that did not end.
     LeftBehind,
 }
 
@@ -35,7 +35,7 @@ impl Harm {
     pub(crate) const ALL: [Self; 5] =
         [Self::Lost, Self::Duplicated, Self::Orphaned, Self::Disturbed, Self::LeftBehind];
 
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Lost => "lost",
             Self::Duplicated => "duplicated",
@@ -46,7 +46,7 @@ impl Harm {
     }
 }
 
-/// Something that must not be.
+/// A violated expectation.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) harm: Harm,
@@ -61,20 +61,20 @@ impl Finding {
 
 const BYSTANDERS: [&str; 2] = ["bystander-dedicated", "bystander-pooled"];
 
-/// What each bystander has.
-pub(crate) async fn portraits(front: &Front) -> BTreeMap<&'static str, Value> {
-    let mut portraits = BTreeMap::new();
+/// The objects of each bystander.
+pub(crate) async fn baselines(front: &Front) -> BTreeMap<&'static str, Value> {
+    let mut baselines = BTreeMap::new();
     for name in BYSTANDERS {
-        portraits.insert(name, front.sim(&format!("objects?tenant={name}")).await);
+        baselines.insert(name, front.sim(&format!("objects?tenant={name}")).await);
     }
-    portraits
+    baselines
 }
 
-/// Everybody has what an undisturbed tenant of the same tier has, and nobody has touched the bystanders.
+/// Every tenant has what an undisturbed tenant of the same tier has, and the bystanders are unchanged.
 pub(crate) async fn at_rest(
     front: &Front,
-    lives: &Lives,
-    portraits: &BTreeMap<&'static str, Value>,
+    workload: &Workload,
+    baselines: &BTreeMap<&'static str, Value>,
     began: Timestamp,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -82,11 +82,11 @@ pub(crate) async fn at_rest(
     let objects_of = |name: &str| -> Value {
         list(&all).iter().filter(|object| text(object, "/tenant") == name).cloned().collect()
     };
-    for (name, portrait) in portraits {
-        if objects_of(name) != *portrait {
+    for (name, baseline) in baselines {
+        if objects_of(name) != *baseline {
             findings.push(Finding::new(
                 Harm::Disturbed,
-                format!("{name} had {portrait}, has {}", objects_of(name)),
+                format!("{name} had {baseline}, has {}", objects_of(name)),
             ));
         }
     }
@@ -98,18 +98,18 @@ pub(crate) async fn at_rest(
             findings.push(Finding::new(Harm::Disturbed, format!("a change to a bystander: {line}")));
         }
     }
-    for life in lives.all().iter().filter(|life| !life.bystander) {
-        let has = objects_of(&life.name);
-        let usual = match life.status() {
-            "active" => portraits[BYSTANDERS[usize::from(life.pooled)]].clone(),
+    for tenant in workload.all().iter().filter(|tenant| !tenant.bystander) {
+        let has = objects_of(&tenant.name);
+        let usual = match tenant.status() {
+            "active" => baselines[BYSTANDERS[usize::from(tenant.pooled)]].clone(),
             _ => json!([]),
         };
-        findings.extend(compare(life, &judge::kinds(&has), &judge::kinds(&usual)));
+        findings.extend(compare(tenant, &judge::kinds(&has), &judge::kinds(&usual)));
     }
     findings
 }
 
-fn compare(life: &Life, has: &BTreeMap<&str, usize>, usual: &BTreeMap<&str, usize>) -> Vec<Finding> {
+fn compare(tenant: &TrialTenant, has: &BTreeMap<&str, usize>, usual: &BTreeMap<&str, usize>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for kind in has.keys().chain(usual.keys()).collect::<BTreeSet<_>>() {
         let (has, usual) = (has.get(kind).copied().unwrap_or(0), usual.get(kind).copied().unwrap_or(0));
@@ -121,74 +121,77 @@ fn compare(life: &Life, has: &BTreeMap<&str, usize>, usual: &BTreeMap<&str, usiz
         };
         findings.push(Finding::new(
             harm,
-            format!("{} ({}) has {has} {kind}, not {usual}", life.name, life.status()),
+            format!("{} ({}) has {has} {kind}, not {usual}", tenant.name, tenant.status()),
         ));
     }
     findings
 }
 
-/// Waits until nobody has anything left to be told or done.
-pub(crate) async fn until_nothing_is_due(front: &Front, lives: &Lives) {
-    let deadline = now() + PATIENCE;
-    for life in lives.all() {
-        let path = format!("/api/tenants/{}", life.name);
+/// Waits until no tenant is due.
+pub(crate) async fn until_nothing_is_due(front: &Front, workload: &Workload) {
+    let deadline = now() + TIMEOUT;
+    for tenant in workload.all() {
+        let path = format!("/api/tenants/{}", tenant.name);
         while now() < deadline {
             if front.get(&path).await.is_some_and(|shown| shown["dueAt"].is_null()) {
                 break;
             }
-            pass(Duration::from_millis(50)).await;
+            wait(Duration::from_millis(50)).await;
         }
     }
 }
 
-/// Nothing is left in Azure, and everything was told.
-pub(crate) async fn after_removal(front: &Front, lives: &Lives) -> Vec<Finding> {
+/// Nothing is left in Azure, and every event was published.
+pub(crate) async fn after_removal(front: &Front, workload: &Workload) -> Vec<Finding> {
     let mut findings = Vec::new();
     for object in list(&front.sim("objects").await) {
         findings.push(Finding::new(Harm::Orphaned, object.to_string()));
     }
-    for life in lives.all() {
-        let shown = front.get(&format!("/api/tenants/{}", life.name)).await.unwrap_or_default();
+    for tenant in workload.all() {
+        let shown = front.get(&format!("/api/tenants/{}", tenant.name)).await.unwrap_or_default();
         if (text(&shown, "/status"), &shown["dueAt"]) != ("deleted", &Value::Null) {
-            findings.push(Finding::new(Harm::Lost, format!("{} is not at rest: {shown}", life.name)));
+            findings.push(Finding::new(Harm::Lost, format!("{} is not at rest: {shown}", tenant.name)));
         }
-        let events = front.sim(&format!("events?tenant={}", life.name)).await;
-        let told = catch_unwind(AssertUnwindSafe(|| judge::tell_one_story(&life.name, list(&events))));
-        if told.is_err() {
-            findings.push(Finding::new(Harm::Lost, format!("{}: its events are no whole story", life.name)));
+        let events = front.sim(&format!("events?tenant={}", tenant.name)).await;
+        let checked =
+            catch_unwind(AssertUnwindSafe(|| judge::check_event_sequence(&tenant.name, list(&events))));
+        if checked.is_err() {
+            findings.push(Finding::new(Harm::Lost, format!("{}: its events are incomplete", tenant.name)));
         }
         let types = judge::types(list(&events));
         for kind in [".accepted", ".succeeded"] {
-            let told = types.iter().filter(|told| told.ends_with(kind)).count();
-            if told != life.fulfilled {
-                let what =
-                    format!("{}: {told} events `{kind}`, not {}: {types:?}", life.name, life.fulfilled);
+            let published = types.iter().filter(|event| event.ends_with(kind)).count();
+            if published != tenant.fulfilled {
+                let what = format!(
+                    "{}: {published} events `{kind}`, not {}: {types:?}",
+                    tenant.name, tenant.fulfilled
+                );
                 findings.push(Finding::new(Harm::Lost, what));
             }
         }
-        let path = format!("/api/tenants/{}?view=history&limit=1000", life.name);
+        let path = format!("/api/tenants/{}?view=history&limit=1000", tenant.name);
         let history = front.get(&path).await.unwrap_or_default();
-        findings.extend(gaps(&life, list(&history["history"])));
+        findings.extend(gaps(&tenant, list(&history["history"])));
     }
     findings
 }
 
-/// The newest thousand rows of a history have no gap; the newest tells of the removal.
-fn gaps(life: &Life, rows: &[Value]) -> Option<Finding> {
+/// The newest thousand rows of a history have no gap; the newest row is about the deletion.
+fn gaps(tenant: &TrialTenant, rows: &[Value]) -> Option<Finding> {
     let numbers: Vec<u64> = rows.iter().filter_map(|row| row["number"].as_u64()).collect();
     let first = if rows.len() == 1000 { numbers.last().copied().unwrap_or_default() } else { 1 };
     let whole: Vec<u64> = (first..first + numbers.len() as u64).rev().collect();
     let ends = rows.first().is_some_and(|row| text(row, "/what").contains("deprovision.succeeded"));
-    let what = format!("{}: its history has gaps: {numbers:?}", life.name);
+    let what = format!("{}: its history has gaps: {numbers:?}", tenant.name);
     (numbers != whole || !ends).then(|| Finding::new(Harm::Lost, what))
 }
 
-/// Nothing was made a second time under its name; what has no name was made once in each life of its tenant at most.
-pub(crate) fn made_twice(journal: &Value, lives: &Lives) -> Vec<Finding> {
+/// Nothing was created a second time under its name. An object without a name was created at most once per incarnation.
+pub(crate) fn made_twice(journal: &Value, workload: &Workload) -> Vec<Finding> {
     let duplicated = |what| Finding::new(Harm::Duplicated, what);
     let mut findings: Vec<Finding> = judge::made_twice(journal).into_iter().map(duplicated).collect();
     let signups: BTreeMap<String, usize> =
-        lives.all().iter().map(|life| (life.name.clone(), life.signups())).collect();
+        workload.all().iter().map(|tenant| (tenant.name.clone(), tenant.signups())).collect();
     let mut posted: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for line in judge::changes(journal) {
         let path = text(line, "/path");
@@ -199,13 +202,13 @@ pub(crate) fn made_twice(journal: &Value, lives: &Lives) -> Vec<Finding> {
     for ((tenant, path), times) in posted {
         let most = signups.get(tenant).copied().unwrap_or_default();
         if times > most {
-            findings.push(duplicated(format!("{tenant}: {times} times POST {path} in {most} lives")));
+            findings.push(duplicated(format!("{tenant}: {times} times POST {path} in {most} incarnations")));
         }
     }
     findings
 }
 
-/// Messages that were given up.
+/// Dead-lettered messages.
 pub(crate) fn dead_letters(queue: &Queue) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in ["tenant-requests", "tenant-wakeups"] {

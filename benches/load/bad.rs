@@ -1,4 +1,4 @@
-//! The tests' own tables of bad messages, so that no number of theirs is left unmeasured.
+//! The bad messages from the tests' own tables, so that every one of them is measured.
 
 #![expect(clippy::unwrap_used, reason = "written for tests, which fail by panicking")]
 #![expect(
@@ -14,9 +14,9 @@ mod messages;
 #[path = "../../tests/suite/bad_inputs/names.rs"]
 mod names;
 
-/// What the tables want of the tests' stage.
-mod stage {
-    /// A tenant that is there.
+/// The test harness that the tables need.
+mod harness {
+    /// An existing tenant.
     pub(super) const LIVE: &str = "northwind";
 }
 

@@ -1,4 +1,4 @@
-//! What the machine can do: the same requests and one fsynced append per level, with no program around them.
+//! What the machine can do: the same requests and one fsynced append per level, without the program.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use crate::{
     synthetic::{IN_FLIGHT, LEVELS, TENANTS},
 };
 
-/// How many bytes a level leaves behind.
+/// How many bytes a level writes.
 const RECORD_BYTES: usize = 1024;
 
 pub(crate) fn run(url: &str) -> Outcome<()> {
@@ -43,7 +43,7 @@ pub(crate) fn run(url: &str) -> Outcome<()> {
     })
 }
 
-/// Level by level: a record that is durable, then all looks and writes of the level side by side.
+/// Level by level: a durable record, then all reads and writes of the level concurrently.
 async fn tenant(client: &Client, url: &str, file: &Arc<Mutex<File>>) -> Outcome<()> {
     let mut first = 0;
     for width in LEVELS {

@@ -1,4 +1,4 @@
-//! Cold start: how long a caller waits for the first answer of a process that was not there, and what it holds idle.
+//! Cold start: how long a caller waits for the first answer of a new process, and its idle memory.
 
 use std::{
     io::{Read as _, Write as _},
@@ -10,8 +10,8 @@ use std::{
 use crate::{Outcome, PROGRAM, line, measure};
 
 const RUNS: usize = 21;
-/// A start that takes longer is broken.
-const PATIENCE_MS: f64 = 10_000.0;
+/// A start that takes longer has failed.
+const TIMEOUT_MS: f64 = 10_000.0;
 
 pub(crate) fn report() -> Outcome<()> {
     let mut times = Vec::new();
@@ -31,7 +31,7 @@ pub(crate) fn report() -> Outcome<()> {
                 .spawn()?,
         );
         while !answers(port) {
-            if measure::millis_since(begun) > PATIENCE_MS {
+            if measure::millis_since(begun) > TIMEOUT_MS {
                 return Err("`tenantry serve` does not answer".into());
             }
             measure::pause(1);
@@ -43,8 +43,8 @@ pub(crate) fn report() -> Outcome<()> {
         }
     }
     line(format_args!(
-        "cold: first answer after {:.1} ms (median of {RUNS}, {:.1} to {:.1}; wanted: 30); idle memory {idle:.1} MiB \
-         (wanted: 15)",
+        "cold: first answer after {:.1} ms (median of {RUNS}, {:.1} to {:.1}; target: 30); idle memory {idle:.1} MiB \
+         (target: 15)",
         measure::quantile(&mut times, 0.5),
         measure::quantile(&mut times, 0.0),
         measure::quantile(&mut times, 1.0),
@@ -69,7 +69,7 @@ struct Started(Child);
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It may have ended by itself; its folder goes either way.
+        // It may have ended by itself; its folder is deleted either way.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

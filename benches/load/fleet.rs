@@ -1,16 +1,16 @@
-//! The proof of isolation over whole fleets in memory: what a tenant costs must not grow with the tenants.
+//! The isolation check over whole fleets in memory: the cost per tenant must not grow with the number of tenants.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tenantry_core::isolation::{
-    AllowList, Allowed, Assignment, Evidence, IsolationVerdict, Listing, Reading, Subject, judge,
+    AllowList, Allowed, Assignment, Evidence, IsolationVerdict, JudgedTenant, Listing, Reading, judge,
 };
 
 use crate::{Outcome, line, measure};
 
 const FLEETS: [usize; 3] = [1_000, 10_000, 50_000];
-/// The fleet of the tests: four tenants in which all is right, two with a workspace of their own, two in a shared one.
+/// The fleet of the tests: four correct tenants, two with a workspace of their own, two in a shared one.
 const BASE: &str = include_str!("../../tests/suite/isolation/base.json");
 const BUILT_IN: &str = include_str!("../../crates/azure-sim/src/built_in_roles.json");
 
@@ -22,7 +22,7 @@ pub(crate) fn report() -> Outcome<()> {
         let assignments: usize =
             fleet.evidence.listings.iter().map(|one| one.assignments.shown().map_or(0, Vec::len)).sum();
         let begun = measure::now();
-        let reports = judge(&fleet.subjects, &fleet.evidence, &fleet.allow);
+        let reports = judge(&fleet.judged_tenants, &fleet.evidence, &fleet.allow);
         let millis = measure::millis_since(begun);
         let verified = reports.iter().filter(|report| report.verdict == IsolationVerdict::Verified).count();
         let each = millis * 1000.0 / tenants as f64;
@@ -31,7 +31,7 @@ pub(crate) fn report() -> Outcome<()> {
             "  {tenants} tenants, {assignments} assignments: {:.2} s, {each:.0} us each, {growth:.2} times the first; {verified} \
              verified{}",
             millis / 1000.0,
-            if tenants == 10_000 { " (wanted: below 10 s)" } else { "" },
+            if tenants == 10_000 { " (target: below 10 s)" } else { "" },
         ));
         if verified != tenants {
             return Err("not all of a right fleet were verified".into());
@@ -41,20 +41,20 @@ pub(crate) fn report() -> Outcome<()> {
 }
 
 struct Fleet {
-    subjects: Vec<Subject>,
+    judged_tenants: Vec<JudgedTenant>,
     evidence: Evidence,
     allow: AllowList,
 }
 
 impl Fleet {
-    /// Copies of the base's tenants, each with a name, ids and a group of its own. As in Azure a subscription has room for
-    /// 4000 assignments only, so every 500 tenants have one of their own, with what they share in it.
+    /// Copies of the base's tenants, each with its own name, ids and group. As in Azure a subscription has room for
+    /// only 4000 assignments, so every 500 tenants have their own one, including the shared objects.
     fn of(tenants: usize) -> Outcome<Self> {
         const PER_SUBSCRIPTION: usize = 500;
         let base: Value = serde_json::from_str(BASE)?;
         let allow: Vec<Allowed> = serde_json::from_value(base["allow"].clone())?;
         let mut fleet = Self {
-            subjects: Vec::with_capacity(tenants),
+            judged_tenants: Vec::with_capacity(tenants),
             evidence: Evidence::default(),
             allow: AllowList::new(&allow),
         };
@@ -69,7 +69,7 @@ impl Fleet {
                 // One dedicated, one pooled: the first and the third of the base.
                 let part = Part::of(&base, start / PER_SUBSCRIPTION, number)?;
                 scope = part.scope;
-                fleet.subjects.extend(part.subjects);
+                fleet.judged_tenants.extend(part.judged_tenants);
                 fleet.evidence.resources.extend(part.evidence.resources);
                 fleet.evidence.identity_credentials.extend(part.evidence.identity_credentials);
                 fleet.evidence.applications.extend(part.evidence.applications);
@@ -91,7 +91,7 @@ impl Fleet {
 /// Two tenants, renamed.
 struct Part {
     scope: String,
-    subjects: Vec<Subject>,
+    judged_tenants: Vec<JudgedTenant>,
     evidence: Evidence,
     assignments: Vec<Assignment>,
 }
@@ -99,7 +99,7 @@ struct Part {
 impl Part {
     fn of(base: &Value, subscription: usize, number: usize) -> Outcome<Self> {
         let mut text = base["evidence"].to_string();
-        let mut subjects = json!([base["subjects"][0], base["subjects"][2]]).to_string();
+        let mut judged_tenants = json!([base["judged_tenants"][0], base["judged_tenants"][2]]).to_string();
         let mut renames =
             vec![("00000000a001".to_owned(), format!("{:012x}", 0xa_0000_0000_u64 + subscription as u64))];
         // Ids of a tenant's own principals begin at 0x1000 and 0x3000; 12 digits hold the number too.
@@ -111,11 +111,11 @@ impl Part {
         }
         for (from, to) in renames {
             text = text.replace(&from, &to);
-            subjects = subjects.replace(&from, &to);
+            judged_tenants = judged_tenants.replace(&from, &to);
         }
         let mut evidence: Evidence = serde_json::from_str(&text)?;
-        let subjects: Vec<Subject> = serde_json::from_str(&subjects)?;
-        // The other two of the base are left out, but for what is shared.
+        let judged_tenants: Vec<JudgedTenant> = serde_json::from_str(&judged_tenants)?;
+        // The other two of the base are left out, except for what is shared.
         let others = |id: &str| ["bob", "dan"].iter().any(|name| id.contains(name));
         evidence.resources.retain(|id, _| !others(id));
         evidence.identity_credentials.retain(|id, _| !others(id));
@@ -130,6 +130,6 @@ impl Part {
         {
             let _ = write!(one.id, "-{number}");
         }
-        Ok(Self { scope: listing.scope, subjects, evidence, assignments })
+        Ok(Self { scope: listing.scope, judged_tenants, evidence, assignments })
     }
 }

@@ -1,13 +1,13 @@
-//! What the program costs, as numbers to read: `cargo xtask bench [cold] [load] [many] [verdicts] [verify]`.
+//! The cost of the program, as numbers: `cargo xtask bench [cold] [load] [many] [verdicts] [verify]`.
 //!
-//! Nothing here passes or fails. Times depend on the machine, so the load is set beside a bare loop of the same
-//! requests and the same durable writes, measured in the same run: the ratio of the two travels.
+//! Nothing here passes or fails. Times depend on the machine, so the load is compared with a bare loop of the same
+//! requests and the same durable writes, measured in the same run. Only the ratio can be compared between machines.
 //!
 //! - `cold`: from the start of `tenantry serve` to its first answer, and its memory when idle.
 //! - `load`: 1000 synthetic tenants through the library, against a stub that answers at once.
 //! - `many`: 100 tenants at once through `tenantry local`.
-//! - `verdicts`: time and memory of verdicts on bad inputs and good ones.
-//! - `verify`: the proof of isolation over 1000, 10,000 and 50,000 tenants in memory.
+//! - `verdicts`: time and memory to judge bad and good inputs.
+//! - `verify`: the isolation check over 1000, 10,000 and 50,000 tenants in memory.
 
 mod bad;
 mod bare;
@@ -31,7 +31,7 @@ use std::{
 use peak_alloc::PeakAlloc;
 use serde_json::Value;
 
-/// Counts memory, at a price that is far below what is measured.
+/// Counts memory, at a cost far below what is measured.
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
@@ -39,18 +39,18 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The program, built beside this one in the same profile.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tenantry");
-/// How often load and bare loop take turns; on a shared machine the best of them says most.
+/// How often load and bare loop alternate; on a shared machine the best round counts.
 const ROUNDS: usize = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (flags, words): (Vec<&str>, Vec<&str>) =
+    let (flags, names): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
-    let done = match words.as_slice() {
+    let done = match names.as_slice() {
         ["stub"] => stub::serve(),
         ["synthetic", url] => synthetic::run(url),
         ["bare", url] => bare::run(url),
-        // Cargo says `--bench` when it means measuring; `cargo test --benches` has nothing to check here.
+        // Cargo passes `--bench` for a measurement; `cargo test --benches` has nothing to check here.
         _ if !flags.contains(&"--bench") => Ok(()),
         parts => measure(parts),
     };
@@ -68,26 +68,26 @@ fn measure(parts: &[&str]) -> Outcome<()> {
     if let Some(part) = parts.iter().find(|part| !PARTS.contains(part)) {
         return Err(format!("there is no part `{part}`; there are {}", PARTS.join(", ")).into());
     }
-    let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
-    if wanted("cold") {
+    let selected = |part: &str| parts.is_empty() || parts.contains(&part);
+    if selected("cold") {
         cold::report()?;
     }
-    if wanted("load") {
+    if selected("load") {
         load()?;
     }
-    if wanted("many") {
+    if selected("many") {
         many::report()?;
     }
-    if wanted("verdicts") {
+    if selected("verdicts") {
         verdicts::report()?;
     }
-    if wanted("verify") {
+    if selected("verify") {
         fleet::report()?;
     }
     Ok(())
 }
 
-/// Load and bare loop in turns, each in a process of its own, so that memory and processor time are theirs alone.
+/// Load and bare loop alternately, each in a process of its own, so that memory and processor time are separate.
 fn load() -> Outcome<()> {
     let stub = stub::Stub::start()?;
     line(format_args!(
@@ -103,7 +103,7 @@ fn load() -> Outcome<()> {
         (best, best_bare) = (best.max(rate), best_bare.max(bare_rate));
         line(format_args!(
             "  round {round}: {rate:.0} tenants/s; p50 {:.0} ms, p99 {:.0} ms; {:.2} CPU s; peak memory {:.1} MiB; \
-             {:.2} document saves, {:.2} durable changes in all and {:.1} requests per tenant; {} parked",
+             {:.2} document saves, {:.2} durable changes in all and {:.1} requests per tenant; {} requeued",
             number(&load, "p50Ms"),
             number(&load, "p99Ms"),
             number(&load, "cpuSeconds"),
@@ -111,7 +111,7 @@ fn load() -> Outcome<()> {
             number(&load, "savesPerTenant"),
             number(&load, "changesPerTenant"),
             number(&load, "requestsPerTenant"),
-            number(&load, "parked"),
+            number(&load, "requeued"),
         ));
         line(format_args!(
             "    bare loop: {bare_rate:.0} tenants/s; {:.2} CPU s; peak memory {:.1} MiB; ratio {:.2}",
@@ -121,13 +121,13 @@ fn load() -> Outcome<()> {
         ));
     }
     line(format_args!(
-        "  best: {best:.0} tenants/s (wanted: 400); ratio to the best bare loop {:.2}",
+        "  best: {best:.0} tenants/s (target: 400); ratio to the best bare loop {:.2}",
         best / best_bare
     ));
     Ok(())
 }
 
-/// Runs a part of this program in a process of its own; its last line is what it found.
+/// Runs a part of this program in a process of its own; its last line is the result.
 fn child(part: &str, url: &str) -> Outcome<Value> {
     let output = Command::new(std::env::current_exe()?)
         .args([part, url])
@@ -148,6 +148,6 @@ fn number(found: &Value, name: &str) -> f64 {
 /// Prints one line at once, also into a pipe.
 fn line(text: impl Display) {
     let mut out = std::io::stdout().lock();
-    // Whoever closed the pipe does not want to know.
+    // A closed pipe is not an error.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }

@@ -1,4 +1,4 @@
-//! Many at once: 100 sign-ups through `tenantry local`, as fast as its simulated Azure goes.
+//! Concurrent tenants: 100 sign-ups through `tenantry local`, at its simulated Azure's full speed.
 
 use std::{
     io::Read as _,
@@ -33,7 +33,7 @@ pub(crate) fn report() -> Outcome<()> {
     let id = process.id().to_string();
     let mut peak = 0.0_f64;
     let status = loop {
-        // The kernel keeps the highest value itself; once the process is gone nobody has it.
+        // The kernel keeps the highest value itself; it can't be read once the process has ended.
         peak = peak.max(measure::memory_mib(&id, "VmHWM"));
         if let Some(status) = process.try_wait()? {
             break status;
@@ -45,7 +45,7 @@ pub(crate) fn report() -> Outcome<()> {
     let lines = text.lines().filter_map(|text| serde_json::from_str::<Value>(text).ok());
     let ready = lines.filter(|line| line["status"] == "active" && line.get("durationMs").is_some()).count();
     line(format_args!(
-        "many: {ready} of {TENANTS} tenants ready in {seconds:.1} s ({status}); peak memory {peak:.1} MiB (wanted: below \
+        "many: {ready} of {TENANTS} tenants ready in {seconds:.1} s ({status}); peak memory {peak:.1} MiB (target: below \
          100)"
     ));
     Ok(())

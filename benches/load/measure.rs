@@ -33,16 +33,16 @@ pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// Processor seconds of this process so far, user and system; NaN where /proc does not tell.
+/// Processor seconds of this process so far, user and system; NaN if /proc does not have them.
 pub(crate) fn cpu_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name in parentheses may hold blanks; utime and stime are the 12th and 13th field behind it.
+    // The name in parentheses may contain blanks; utime and stime are the 12th and 13th field after it.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
     (ticks(11) + ticks(12)) / TICKS_PER_SECOND
 }
 
-/// A line of a process's `/proc/<pid>/status` in MiB, e.g. `VmRSS` or `VmHWM`; NaN where /proc does not tell.
+/// A line of a process's `/proc/<pid>/status` in MiB, e.g. `VmRSS` or `VmHWM`; NaN if /proc does not have it.
 pub(crate) fn memory_mib(process: &str, line: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));

@@ -1,6 +1,6 @@
-//! The least that can be taken for ARM: a look finds nothing, a PUT is done at once.
+//! The minimum of ARM: a GET finds nothing, a PUT is done at once.
 //!
-//! A process of its own, and no HTTP library: what it costs is taken from the machine that is measured.
+//! A process of its own, without an HTTP library, because its cost comes out of the measured machine.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -14,10 +14,10 @@ use tokio::{
 
 use crate::{Outcome, line};
 
-/// The stub in another process; ends with this value.
+/// The stub in another process, which ends when this value is dropped.
 pub(crate) struct Stub {
     process: Child,
-    /// Where it listens.
+    /// Its address.
     pub(crate) url: String,
 }
 
@@ -40,14 +40,14 @@ impl Drop for Stub {
     }
 }
 
-/// Serves until killed, on one thread; its first line says where.
+/// Serves until killed, on one thread; its first line is the address.
 pub(crate) fn serve() -> Outcome<()> {
     tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         line(format_args!("http://{}", listener.local_addr()?));
         loop {
             let (stream, _) = listener.accept().await?;
-            // A caller that goes away in the middle is its own business.
+            // A caller that closes the connection early is not an error.
             tokio::spawn(async move { talk(stream).await.ok() });
         }
     })
@@ -68,13 +68,13 @@ async fn talk(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// Answers the request that `held` begins with, and says how long it was; `None` until it is whole.
+/// Answers the first request in `held`, and returns its length; `None` until it is complete.
 fn answer(held: &[u8], reply: &mut Vec<u8>) -> Option<usize> {
     let head_length = held.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(held.get(..head_length)?).ok()?;
     let mut lines = head.lines();
-    let mut words = lines.next()?.split(' ');
-    let (method, target) = (words.next()?, words.next()?);
+    let mut parts = lines.next()?.split(' ');
+    let (method, target) = (parts.next()?, parts.next()?);
     let length = lines.find_map(|text| {
         let (name, value) = text.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
@@ -83,7 +83,7 @@ fn answer(held: &[u8], reply: &mut Vec<u8>) -> Option<usize> {
     let body = held.get(head_length..whole)?;
     reply.clear();
     if method == "PUT" {
-        // The body as it came, with the id in front of its first member.
+        // The body as received, with the id before its first member.
         let id = target.split('?').next()?;
         let rest = body.strip_prefix(b"{").unwrap_or(b"}");
         let comma = if rest == b"}" { "" } else { "," };

@@ -10,10 +10,12 @@ use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
-    azure::wire::HttpWire,
+    azure::transport::HttpTransport,
     intake::{Intake, IntakeDecision, Stamp},
     local::state::LocalState,
-    ports::{Alarm, Announcer, Clock as _, ETag, RequestRecord, StateStore, SystemClock, Wire, World},
+    ports::{
+        Clock as _, ETag, Ports, Publisher, RequestRecord, Scheduler, StateStore, SystemClock, Transport,
+    },
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -39,10 +41,10 @@ const DEPLOYMENT: &str = "bench";
 const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 pub(crate) fn run(url: &str) -> Outcome<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(drive(url))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(sign_up_all(url))
 }
 
-async fn drive(url: &str) -> Outcome<()> {
+async fn sign_up_all(url: &str) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let counts = Arc::new(Counts::default());
     let crew = Arc::new(Crew::new(url, folder.path(), &counts).await?);
@@ -69,12 +71,12 @@ async fn drive(url: &str) -> Outcome<()> {
         "changesPerTenant": each(&counts.saves) + each(&counts.records) + each(&counts.histories),
         "requestsPerTenant": each(&counts.requests),
         "eventsPerTenant": each(&counts.events),
-        "parked": counts.parked.load(Relaxed),
+        "requeued": counts.requeued.load(Relaxed),
     }));
     Ok(())
 }
 
-/// The program's own parts, put together as a world does it.
+/// The program's own parts, assembled with ports as in production.
 struct Crew {
     intake: Intake,
     reconciler: Reconciler,
@@ -84,25 +86,25 @@ struct Crew {
 impl Crew {
     async fn new(url: &str, folder: &std::path::Path, counts: &Arc<Counts>) -> Outcome<Self> {
         let store = LocalState::open(Db::open(&folder.join("state.redb"))?).await?;
-        let wire = HttpWire::simulated(&url.parse()?, REQUEST_TIMEOUT)?;
-        let world = World {
+        let transport = HttpTransport::simulated(&url.parse()?, REQUEST_TIMEOUT)?;
+        let ports = Ports {
             store: Arc::new(Wrapped(Counted { inner: store, counts: Arc::clone(counts) })),
-            wire: Arc::new(Counted { inner: wire, counts: Arc::clone(counts) }),
+            transport: Arc::new(Counted { inner: transport, counts: Arc::clone(counts) }),
             prober: None,
-            announcer: Arc::clone(counts) as Arc<dyn Announcer>,
-            alarm: Arc::clone(counts) as Arc<dyn Alarm>,
+            publisher: Arc::clone(counts) as Arc<dyn Publisher>,
+            scheduler: Arc::clone(counts) as Arc<dyn Scheduler>,
             clock: Arc::new(SystemClock),
         };
         let checked = Blueprint::check(&blueprint()).map_err(|findings| format!("{findings:?}"))?;
         let stamps = vec![Stamp { value: local_stamp() }];
         Ok(Self {
-            intake: Intake::new(world.clone(), DEPLOYMENT, vec![checked.blueprint], stamps),
-            reconciler: Reconciler::new(world, Settings::local(DEPLOYMENT), "bench"),
+            intake: Intake::new(ports.clone(), DEPLOYMENT, vec![checked.blueprint], stamps),
+            reconciler: Reconciler::new(ports, Settings::local(DEPLOYMENT), "bench"),
             counts: Arc::clone(counts),
         })
     }
 
-    /// One tenant from its message until it is ready; the milliseconds that took.
+    /// Takes one tenant from its message until it is ready. Returns the milliseconds.
     async fn tenant(&self, number: usize) -> Outcome<f64> {
         let id = format!("tenant-{number:04}");
         let message = json!({
@@ -115,14 +117,14 @@ impl Crew {
         let id: TenantId = id.parse()?;
         let begun = measure::now();
         let answer = self.intake.take_in(message.to_string().as_bytes()).await?;
-        if answer.verdict != IntakeDecision::Accepted {
+        if answer.decision != IntakeDecision::Accepted {
             return Err(format!("a sign-up was not accepted: {answer:?}").into());
         }
         loop {
             match self.reconciler.reconcile(&id).await? {
                 Progress::Settled(Status::Active) => return Ok(measure::millis_since(begun)),
-                Progress::Parked(at) | Progress::Held(at) => {
-                    self.counts.parked.fetch_add(1, Relaxed);
+                Progress::Requeued(at) | Progress::Held(at) => {
+                    self.counts.requeued.fetch_add(1, Relaxed);
                     SystemClock.sleep_until(at).await;
                 }
                 other @ (Progress::Settled(_) | Progress::Unknown) => {
@@ -164,30 +166,30 @@ struct Counts {
     histories: AtomicU64,
     requests: AtomicU64,
     events: AtomicU64,
-    parked: AtomicU64,
+    requeued: AtomicU64,
 }
 
-/// A seam's real implementation, with what goes through it counted.
+/// The real implementation of a port, with its calls counted.
 struct Counted<T> {
     inner: T,
     counts: Arc<Counts>,
 }
 
-impl Wire for Counted<HttpWire> {
+impl Transport for Counted<HttpTransport> {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         self.counts.requests.fetch_add(1, Relaxed);
         self.inner.send(request)
     }
 }
 
-impl Announcer for Counts {
+impl Publisher for Counts {
     fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
         self.events.fetch_add(events.len() as u64, Relaxed);
         Box::pin(async { Ok(()) })
     }
 }
 
-impl Alarm for Counts {
+impl Scheduler for Counts {
     fn wake<'a>(&'a self, _tenant: &'a TenantId, _at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }

@@ -1,8 +1,8 @@
-//! Verdicts: how long it takes to refuse what is bad, and how much memory, beside what is good.
+//! Verdicts: how long it takes, and how much memory, to refuse bad inputs, compared with good ones.
 //!
-//! An input is given to the reader that it would meet in a deployment. Its time is that of the quickest of several turns,
-//! its memory what was allocated at most at one time, the input itself left out. Inputs come from the tables and files of
-//! the tests, in the numbers of the threat model's list; the largest of each kind are made here.
+//! An input is given to the same reader as in a deployment. Its time is that of the fastest of several runs, its memory
+//! the peak of allocations, without the input itself. Inputs come from the tables and files of the tests, with the
+//! numbers of the threat model's list; the largest of each kind are generated here.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -17,27 +17,27 @@ use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
 use crate::{MEMORY, Outcome, bad, line, measure};
 
-/// Turns per input; the quickest is its time, for the others had to wait for somebody else's work.
-const TURNS: usize = 5;
-/// Wanted at most for a verdict, in milliseconds.
-const WANTED_MS: f64 = 5.0;
-/// Wanted at most of memory, in sizes of the input.
-const WANTED_MEMORY: f64 = 3.0;
-/// Below this size what any verdict needs is more than what the input needs.
+/// Runs per input; the fastest one counts, because the others were delayed by other processes.
+const GENERATIONS: usize = 5;
+/// The target for a verdict, in milliseconds.
+const TARGET_MS: f64 = 5.0;
+/// The target for memory, in sizes of the input.
+const MEMORY_LIMIT: f64 = 3.0;
+/// Below this size the fixed cost of a verdict is more than the input.
 const LARGE: usize = 16 << 10;
 
-/// One reader of bytes; true if it takes them.
+/// A reader of bytes; true if it accepts them.
 type Reader = fn(&[u8]) -> bool;
 
-/// Each way in, with its inputs by name.
+/// Each entry point, with its inputs by name.
 type Entry = (&'static str, Reader, Vec<(String, Vec<u8>)>);
 
-/// What the inputs of one entry came to.
+/// The result of the inputs of one entry point.
 #[derive(Default)]
 struct Sum {
     times: Vec<f64>,
     slowest: (f64, String),
-    /// Large inputs that need more memory than is wanted, in their sizes.
+    /// Large inputs that need more memory than the target, in their sizes.
     hungry: Vec<String>,
     /// Most memory for any, in KiB.
     most: usize,
@@ -45,7 +45,7 @@ struct Sum {
 
 pub(crate) fn report() -> Outcome<()> {
     line(format_args!(
-        "verdicts: wanted are a p99 below {WANTED_MS} ms, and below {WANTED_MEMORY} times the memory of a bad input of {} KiB \
+        "verdicts: targets are a p99 below {TARGET_MS} ms, and below {MEMORY_LIMIT} times the memory of a bad input of {} KiB \
          or more",
         LARGE >> 10
     ));
@@ -60,7 +60,7 @@ pub(crate) fn report() -> Outcome<()> {
             }
             sum.most = sum.most.max(peak >> 10);
             let share = peak as f64 / bytes.len().max(1) as f64;
-            if bytes.len() >= LARGE && share > WANTED_MEMORY {
+            if bytes.len() >= LARGE && share > MEMORY_LIMIT {
                 sum.hungry.push(format!("{name} {share:.1}"));
             }
         }
@@ -79,7 +79,7 @@ pub(crate) fn report() -> Outcome<()> {
             );
             if !sum.hungry.is_empty() {
                 let _ =
-                    write!(text, ", more than {WANTED_MEMORY} times their size: {}", sum.hungry.join(", "));
+                    write!(text, ", more than {MEMORY_LIMIT} times their size: {}", sum.hungry.join(", "));
             }
             line(text);
         }
@@ -87,10 +87,10 @@ pub(crate) fn report() -> Outcome<()> {
     Ok(())
 }
 
-/// Whether it is taken, after how many milliseconds, and with how many bytes.
+/// Whether it is accepted, after how many milliseconds, and with how many bytes.
 fn judged(reader: Reader, bytes: &[u8]) -> (bool, f64, usize) {
     let (mut best, mut taken, mut peak) = (f64::INFINITY, false, 0);
-    for _ in 0..TURNS {
+    for _ in 0..GENERATIONS {
         MEMORY.reset_peak_usage();
         let before = MEMORY.current_usage();
         let begun = measure::now();
@@ -111,7 +111,7 @@ fn entries() -> Outcome<Vec<Entry>> {
     blueprints.extend(bombs());
     Ok(vec![
         ("tenant id", |bytes| text(bytes).is_some_and(|text| text.parse::<TenantId>().is_ok()), ids()),
-        ("queue trigger", |bytes| Trigger::parse(Function::Signup, bytes).is_ok(), envelopes.collect()),
+        ("queue trigger", |bytes| Trigger::parse(Function::Requests, bytes).is_ok(), envelopes.collect()),
         ("HTTP trigger", |bytes| Trigger::parse(Function::Tenants, bytes).is_ok(), calls),
         ("message", |bytes| intake::read(bytes, "bench").is_ok(), messages),
         ("blueprint", |bytes| text(bytes).is_some_and(|text| Blueprint::check(text).is_ok()), blueprints),
@@ -123,7 +123,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// The files of a folder, but for the snapshots beside them.
+/// The files of a folder, except for the snapshots.
 fn files(folder: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
     let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     let mut found = Vec::new();
@@ -139,7 +139,7 @@ fn files(folder: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
     Ok(found)
 }
 
-/// A and B of the list, the examples, and what grows when it is read.
+/// A and B of the list, the examples, and inputs that grow when parsed.
 fn messages() -> Outcome<Vec<(String, Vec<u8>)>> {
     let mut all: Vec<_> = bad::messages().collect();
     for folder in
@@ -174,10 +174,10 @@ fn messages() -> Outcome<Vec<(String, Vec<u8>)>> {
     Ok(all)
 }
 
-/// As the host writes a queue's message: its bytes, in base64.
+/// A queue's message as the host writes it: its bytes, in base64.
 fn delivery(body: &[u8]) -> Vec<u8> {
     let body = BASE64_STANDARD.encode(body);
-    json!({"Data": {"signupMsg": body}, "Metadata": {"MessageId": "m"}}).to_string().into_bytes()
+    json!({"Data": {"requestMsg": body}, "Metadata": {"MessageId": "m"}}).to_string().into_bytes()
 }
 
 fn call(body: &[u8]) -> Vec<u8> {
@@ -195,7 +195,7 @@ fn envelopes() -> [(String, Vec<u8>); 3] {
     ]
 }
 
-/// Ids as a path or a function's parameter has them.
+/// Ids in a path or a function's parameter.
 fn ids() -> Vec<(String, Vec<u8>)> {
     let of = |id: &str| (id.chars().take(12).collect(), id.as_bytes().to_vec());
     let short = [
@@ -217,7 +217,7 @@ fn ids() -> Vec<(String, Vec<u8>)> {
     short.iter().map(|id| of(id)).chain(long.iter().map(|id| of(id))).collect()
 }
 
-/// C: what grows when it is read.
+/// C: inputs that grow when parsed.
 fn bombs() -> Vec<(String, Vec<u8>)> {
     const HEAD: &str = "blueprint: x\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [a]\nsteps:\n";
     let steps = |count: usize| {
@@ -250,20 +250,20 @@ fn bombs() -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-/// One setting, as `NAME=value`, among none.
+/// One setting, as `NAME=value`, on its own.
 fn setting(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let (name, value) = text.split_once('=').unwrap_or_default();
-    let given = BTreeMap::from([("TENANTRY_WORLD", "azure"), (name, value)]);
-    // The others are missing; what is measured is whether this one is complained of.
+    let given = BTreeMap::from([("TENANTRY_ENVIRONMENT", "azure"), (name, value)]);
+    // The others are missing; it is measured whether this one is reported.
     Config::read(|name| given.get(name).map(|value| (*value).to_owned()))
         .is_err_and(|faults| !faults.iter().any(|fault| fault.to_string().starts_with(&format!("{name}: "))))
 }
 
-/// F: settings that are none.
+/// F: invalid settings.
 fn settings() -> Vec<(String, Vec<u8>)> {
     const NAMES: [&str; 10] = [
-        "TENANTRY_WORLD",
+        "TENANTRY_ENVIRONMENT",
         "TENANTRY_DEPLOYMENT",
         "TENANTRY_IDENTITY",
         "TENANTRY_TABLES",

@@ -1,4 +1,4 @@
-// What each customer has got so far: a place for documents, and an identity that reads them.
+// What each customer has got so far: storage for documents, and an identity that reads them.
 // Deployed by hand, once per customer, into a resource group of the customer's own.
 
 @description('The short name of the customer')

@@ -1,4 +1,4 @@
-// What somebody has to be told of. Each alert's name is the heading in docs/runbooks.md that says what to do.
+// Alert rules. The name of each is a heading in docs/runbooks.md.
 param deployment string
 param location string
 param tags object
@@ -23,13 +23,13 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-// The function `deadletter` takes dead letters in once more, so what lies there for a quarter of an hour stays.
+// The function `deadletter` takes dead letters in again within minutes, so those that are a quarter of an hour old stay.
 resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: 'dead-letters'
   location: 'global'
   tags: tags
   properties: {
-    description: 'Requests or wake-ups lie among the dead letters. ${runbook}#dead-letters'
+    description: 'Requests or wake-ups are dead-lettered. ${runbook}#dead-letters'
     severity: 1
     enabled: true
     scopes: [
@@ -70,7 +70,7 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-// The host takes each line of the handler for a record, and the line is the message: JSON.
+// The host records each line of the handler; the message is the line, as JSON.
 resource stuckTenants 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'stuck-tenants'
   location: location
@@ -78,7 +78,7 @@ resource stuckTenants 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   kind: 'LogAlert'
   properties: {
     displayName: 'stuck-tenants'
-    description: 'An operation stopped and waits for a person, or has failed. ${runbook}#stuck-tenants'
+    description: 'An operation waits for a person, or has failed. ${runbook}#stuck-tenants'
     severity: 2
     enabled: true
     scopes: [
@@ -91,9 +91,9 @@ resource stuckTenants 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
         {
           query: '''
             traces
-            | where message has 'an operation came to a halt'
+            | where message has 'an operation is blocked'
             | extend line = parse_json(message)
-            | where tostring(line.message) == 'an operation came to a halt'
+            | where tostring(line.message) == 'an operation is blocked'
             | extend tenant = tostring(line['tenant.id']), outcome = tostring(line.outcome), why = tostring(line.why)
           '''
           timeAggregation: 'Count'
@@ -115,7 +115,7 @@ resource stuckTenants 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
         }
       ]
     }
-    // A line is said once; that no other follows does not mean that the tenant goes on.
+    // The line is logged once; that no other follows does not mean that the tenant continues.
     autoMitigate: false
     muteActionsDuration: 'PT1H'
     actions: {
@@ -133,7 +133,7 @@ resource isolationViolated 'Microsoft.Insights/scheduledQueryRules@2023-12-01' =
   kind: 'LogAlert'
   properties: {
     displayName: 'isolation-violated'
-    description: 'Others than a tenant reach its service. ${runbook}#isolation-violated'
+    description: 'Others than the tenant reach its service. ${runbook}#isolation-violated'
     severity: 0
     enabled: true
     scopes: [
@@ -187,7 +187,7 @@ resource unreadableRows 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   kind: 'LogAlert'
   properties: {
     displayName: 'unreadable-rows'
-    description: 'A row of the state is unreadable, so nobody works on its tenant. ${runbook}#unreadable-rows'
+    description: 'A row of the state is unreadable, so its tenant is not reconciled. ${runbook}#unreadable-rows'
     severity: 1
     enabled: true
     scopes: [
@@ -234,8 +234,8 @@ resource unreadableRows 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   }
 }
 
-// The sweep says each minute how much was due. That nothing is said for a quarter of an hour is the alarm: it tells of
-// a host that does not run, a handler that dies, a store that can't be read, and of logs that do not arrive.
+// The sweep logs a line each minute. The alert fires if there is none for a quarter of an hour: the host does not run, the
+// handler dies, the state can't be read, or logs do not arrive.
 resource sweepLate 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'sweep-late'
   location: location

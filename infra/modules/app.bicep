@@ -1,4 +1,4 @@
-// The function app: a custom handler on Flex Consumption. Nothing in its settings is a secret.
+// The function app: a custom handler on Flex Consumption. None of its settings is a secret.
 @minLength(2)
 @maxLength(60)
 param name string
@@ -17,8 +17,8 @@ param probe object
 
 param subnetId string
 
-@description('The place that tenants\' services are called from, in words.')
-param place string
+@description('A text for reports: the network that tenants\' services are called from.')
+param probeLocation string
 
 param hostStorageName string
 param stateStorageName string
@@ -48,7 +48,7 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
 
-// Deliveries of Event Grid come from outside of the network.
+// Event Grid delivers from outside the network.
 var eventGridIn = empty(eventTopics) ? [] : [
   { name: 'event-grid', priority: 200, action: 'Allow', tag: 'ServiceTag', ipAddress: 'AzureEventGrid' }
 ]
@@ -60,7 +60,7 @@ var callersIn = [for (range, at) in callers: {
 }]
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
-  // checkov:skip=CKV_AZURE_225: not every region has zones for this plan; messages wait while an instance is made elsewhere
+  // checkov:skip=CKV_AZURE_225: not every region has zones for this plan; messages wait while an instance is started elsewhere
   name: 'asp-tenantry-${deployment}'
   location: location
   tags: tags
@@ -75,13 +75,13 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2024-04-01' = {
-  // checkov:skip=CKV_AZURE_222: the functions are closed by the restrictions below; the deployment's address stays open for those with a token
-  // checkov:skip=CKV_AZURE_17: callers have function keys, and Event Grid has no certificate to show
-  // checkov:skip=CKV_AZURE_212: the plan makes instances when there is work, and none has to be kept
-  // checkov:skip=CKV_AZURE_213: the host itself asks its handler for its health
+  // checkov:skip=CKV_AZURE_222: the restrictions below close the functions; the deployment address stays open and requires a token
+  // checkov:skip=CKV_AZURE_17: callers have function keys, and Event Grid presents no client certificate
+  // checkov:skip=CKV_AZURE_212: the plan starts instances on demand, and none has to be kept
+  // checkov:skip=CKV_AZURE_213: the host itself checks the health of its handler
   name: name
   location: location
-  // By this tag azd finds where the service of azure.yaml goes.
+  // azd finds the target of the service in azure.yaml by this tag.
   tags: union(tags, { 'azd-service-name': 'tenantry' })
   kind: 'functionapp,linux'
   identity: {
@@ -97,8 +97,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     virtualNetworkSubnetId: subnetId
-    // The HTTP functions are closed to the internet below; the deployment's own address has to be reachable from where
-    // the package is, and takes tokens only.
+    // The restrictions below close the HTTP functions to the internet. The deployment address has to be reachable from the
+    // machine that sends the package, and accepts tokens only.
     publicNetworkAccess: 'Enabled'
     siteConfig: {
       minTlsVersion: '1.2'
@@ -135,7 +135,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   resource settings 'config' = {
     name: 'appsettings'
     properties: union({
-      // The Functions host's own.
+      // Settings of the Functions host.
       AzureWebJobsStorage__accountName: hostStorage.name
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: host.clientId
@@ -144,14 +144,14 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       ServiceBus__clientId: host.clientId
       APPLICATIONINSIGHTS_CONNECTION_STRING: component.properties.ConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${host.clientId};Authorization=AAD'
-      // tenantry's: docs/operating.md.
-      TENANTRY_WORLD: 'azure'
+      // Settings of tenantry: docs/operating.md.
+      TENANTRY_ENVIRONMENT: 'azure'
       TENANTRY_DEPLOYMENT: deployment
       TENANTRY_IDENTITY: 'managed'
       TENANTRY_CLIENT_ID: provisioner.clientId
       TENANTRY_REMOVER_CLIENT_ID: remover.clientId
       TENANTRY_PROBE_CLIENT_ID: probe.clientId
-      TENANTRY_PROBE_PLACE: place
+      TENANTRY_PROBE_LOCATION: probeLocation
       TENANTRY_TABLES: 'https://${stateStorage.name}.table.${environment().suffixes.storage}'
       TENANTRY_EVENT_GRID: replace(eventGridTopic.properties.endpoint, '/api/events', '')
       TENANTRY_EVENTS_TOPIC: eventsTopicName
@@ -168,7 +168,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     })
   }
 
-  // No passwords for publishing: Entra alone lets anybody deploy.
+  // No publishing passwords: deploying requires an Entra token.
   resource publishing 'basicPublishingCredentialsPolicies' = {
     name: 'scm'
     properties: {

@@ -1,12 +1,12 @@
-// Private endpoints, each with its record in the zone of its service.
+// Private endpoints, each with its DNS record in the zone of its service.
 param location string
 param tags object
 param subnetId string
 
-@description('What is to be reached: objects of name, id, groupId and zone.')
+@description('The targets: objects of name, id, groupId and zone.')
 param targets array
 
-// One after the other: changes in one subnet get in each other's way.
+// One at a time: concurrent changes in one subnet conflict.
 @batchSize(1)
 resource endpoints 'Microsoft.Network/privateEndpoints@2024-03-01' = [for target in targets: {
   name: 'pe-${target.name}'

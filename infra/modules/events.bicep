@@ -1,5 +1,5 @@
-// The Event Grid topic that tells what became of tenants, in the schema of CloudEvents 1.0. Its subscriptions belong to
-// whoever listens; the topic's own identity is for putting what could not be delivered into a container.
+// The Event Grid topic of tenant events, in the schema of CloudEvents 1.0. Consumers create the subscriptions. With its own
+// identity the topic writes events that could not be delivered into a container.
 @minLength(3)
 @maxLength(50)
 param name string
@@ -8,7 +8,7 @@ param tags object
 param publicAccess bool
 
 resource topic 'Microsoft.EventGrid/topics@2022-06-15' = {
-  // checkov:skip=CKV_AZURE_193: it is closed unless a trial opens it with publicAccess, which checkov can't work out
+  // checkov:skip=CKV_AZURE_193: it is closed unless publicAccess opens it for a trial, which checkov can't evaluate
   name: name
   location: location
   tags: tags

@@ -1,12 +1,12 @@
-// Built-in roles for data, each at the narrowest place where it does: the list is that of `tenantry permissions`, and a
-// test compares. The remover and the probe have none.
+// Built-in roles for data, each at the narrowest sufficient scope. The list is that of `tenantry permissions`; a test
+// compares. The remover and the probe have none.
 param hostPrincipalId string
 param provisionerPrincipalId string
 
 @description('The object id of the Event Grid topic\'s own identity.')
 param topicPrincipalId string
 
-@description('The object ids of those who send requests.')
+@description('The object ids of the identities that send requests.')
 param signupPrincipalIds array
 param hostStorageName string
 param stateStorageName string
@@ -149,7 +149,7 @@ resource provisionerEventGrid 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// Not an identity of ours: Event Grid itself puts here what it could not deliver.
+// The identity of Event Grid, which writes events here that it could not deliver.
 resource topicUndelivered 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(undelivered.id, topicPrincipalId, roles.blobContributor)
   scope: undelivered
@@ -160,7 +160,7 @@ resource topicUndelivered 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
-// Not ours either: signup apps post to the queue of requests, and do nothing else.
+// The identities of signup apps, which only send to the queue of requests.
 resource signupRequests 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for signupPrincipalId in signupPrincipalIds: {
   name: guid(requests.id, signupPrincipalId, roles.sender)
   scope: requests

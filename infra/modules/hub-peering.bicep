@@ -1,4 +1,4 @@
-// The hub's half of the peering with a stamp's network.
+// The hub's side of the peering with a stamp's network.
 param hubName string
 param stamp string
 param networkId string

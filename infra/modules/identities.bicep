@@ -1,4 +1,4 @@
-// Four identities, so that one leak is not all (docs/permissions.md). None has a secret.
+// Four identities, so that a leaked token gives only a part of the rights (docs/permissions.md). None has a secret.
 param deployment string
 param location string
 param tags object
@@ -10,21 +10,21 @@ resource host 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   tags: tags
 }
 
-@description('Looks at, makes and changes tenants.')
+@description('Reads, creates and changes tenants.')
 resource provisioner 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: 'id-tenantry-${deployment}-provisioner'
   location: location
   tags: tags
 }
 
-@description('Deletes, and does nothing else.')
+@description('Deletes. It has no other rights.')
 resource remover 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: 'id-tenantry-${deployment}-remover'
   location: location
   tags: tags
 }
 
-@description('Calls tenants\' services as their own applications. It has no role anywhere: whoever can use it is every tenant.')
+@description('Calls tenants\' services as their own applications. It has no role. Whoever can use it can act as every tenant.')
 resource probe 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: 'id-tenantry-${deployment}-probe'
   location: location

@@ -1,10 +1,10 @@
-// The queues of requests and wake-ups, and the topic that tells what became of them.
+// The queues of requests and wake-ups, and the topic of events.
 param name string
 param location string
 param tags object
 param publicAccess bool
 
-// Private endpoints are to be had in the tier Premium only; sessions, topics and duplicate detection in Standard too.
+// Private endpoints require the tier Premium; sessions, topics and duplicate detection work in Standard too.
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
   location: location
@@ -22,8 +22,8 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   }
 }
 
-// A session per tenant keeps its requests in order. The host renews the lock while a function runs, so the lock itself
-// is short: a dead host's messages come again soon.
+// A session per tenant keeps its requests in order. The host renews the lock while a function runs, so the lock itself is
+// short: the messages of a dead host are delivered again soon.
 resource requests 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   parent: namespace
   name: 'tenant-requests'
@@ -38,7 +38,7 @@ resource requests 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   }
 }
 
-// A wake-up that nobody took for an hour is of no use any more: the sweep has been there. So it isn't dead-lettered.
+// A wake-up that was not received for an hour has been replaced by the sweep. So it expires and is not dead-lettered.
 resource wakeups 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   parent: namespace
   name: 'tenant-wakeups'
@@ -53,7 +53,7 @@ resource wakeups 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   }
 }
 
-// Events may be told twice, with the same id; the topic drops repeats. Its subscriptions belong to whoever listens.
+// An event may be published twice, with the same id; the topic drops repeats. Consumers create the subscriptions.
 resource topic 'Microsoft.ServiceBus/namespaces/topics@2024-01-01' = {
   parent: namespace
   name: 'tenant-events'

@@ -1,4 +1,4 @@
-// Where logs and numbers go. Application Insights takes tokens only; the host sends as its own identity.
+// Log Analytics and Application Insights. Application Insights accepts tokens only; the host sends as its own identity.
 param deployment string
 param location string
 param tags object

@@ -6,7 +6,7 @@ param addressPrefix string
 param functionsPrefix string
 param endpointsPrefix string
 
-@description('Whether calls leave from an address of our own. Azure Resource Manager, Graph and Entra are called over the internet.')
+@description('Whether outbound calls have a fixed address. Azure Resource Manager, Graph and Entra are called over the internet.')
 param fixedEgress bool
 
 resource egressIp 'Microsoft.Network/publicIPAddresses@2024-03-01' = if (fixedEgress) {
@@ -37,8 +37,8 @@ resource egress 'Microsoft.Network/natGateways@2024-03-01' = if (fixedEgress) {
   }
 }
 
-// Nobody calls functions by way of this subnet, but what the plan itself needs inside of it is not documented: so there
-// are only Azure's default rules, and a place for yours.
+// Functions are not called through this subnet, but what the plan itself needs in it is not documented. So the group has
+// only Azure's default rules; add your own here.
 resource functionsRules 'Microsoft.Network/networkSecurityGroups@2024-03-01' = {
   name: '${name}-functions'
   location: location
@@ -107,7 +107,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-03-01' = {
           networkSecurityGroup: {
             id: functionsRules.id
           }
-          // Flex Consumption wants this delegation, not that of the older plans.
+          // Flex Consumption requires this delegation, not that of the older plans.
           delegations: [
             {
               name: 'functions'

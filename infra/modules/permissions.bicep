@@ -1,10 +1,10 @@
 // The least that tenantry has to be allowed in Azure Resource Manager, made by
 //   tenantry permissions secure-ai-service --format bicep
-// Make it anew when a blueprint changes. Roles for data and the permission of Microsoft Graph are not in
+// Generate it again when a blueprint changes. Roles for data and the permission of Microsoft Graph are not in
 // here; the command without `--format` lists them.
 targetScope = 'subscription'
 
-@description('The object id of the identity that looks at, makes and changes tenants.')
+@description('The object id of the identity that reads, creates and changes tenants.')
 param provisionerPrincipalId string
 
 @description('The object id of the identity that deletes; the provisioner where there is no other.')
@@ -31,7 +31,7 @@ resource provisionerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = 
   name: guid(subscription().id, 'tenantry', deployment, 'provisioner')
   properties: {
     roleName: 'Tenantry Provisioner (${deployment})'
-    description: 'Looks at, makes and changes what tenants consist of.'
+    description: 'Reads, creates and changes what tenants consist of.'
     type: 'CustomRole'
     permissions: [
       {

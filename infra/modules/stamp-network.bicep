@@ -5,7 +5,7 @@ param tags object
 param addressPrefix string
 param hubNetworkId string
 
-// Tenants' services are called over TLS.
+// Tenants' services are called over TLS only.
 resource rules 'Microsoft.Network/networkSecurityGroups@2024-03-01' = {
   name: '${name}-tenants'
   location: location

@@ -1,4 +1,4 @@
-// A storage account that takes tokens only.
+// A storage account that accepts tokens only.
 @minLength(3)
 @maxLength(24)
 param name string
@@ -7,12 +7,12 @@ param tags object
 param publicAccess bool
 param containers array
 
-@description('Whether services of Azure with identities of their own come in where the network is closed.')
+@description('Whether trusted Azure services, with their own identities, have access while the network is closed.')
 param trustedServices bool
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
-  // checkov:skip=CKV_AZURE_35: it is denied unless a trial opens it with publicAccess, which checkov can't work out
-  // checkov:skip=CKV_AZURE_206: three zones hold each write; a copy in another region lags, and a state that has forgotten what was sent to Azure is no state to go on with
+  // checkov:skip=CKV_AZURE_35: it is denied unless publicAccess opens it for a trial, which checkov can't evaluate
+  // checkov:skip=CKV_AZURE_206: three zones hold each write; a copy in another region lags, and a state that lacks writes which were sent to Azure can't be used
   name: name
   location: location
   tags: tags

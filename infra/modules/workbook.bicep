@@ -1,4 +1,4 @@
-// One page to look at when an alert came, and before.
+// The workbook: one page for operators.
 param deployment string
 param location string
 param tags object

@@ -1,4 +1,4 @@
-// Links the zones of tenants' endpoints to a stamp's network.
+// Links the private DNS zones of tenants' endpoints to a stamp's network.
 param stamp string
 param networkId string
 param tags object

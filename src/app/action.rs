@@ -1,5 +1,4 @@
-//! What a person asks for one tenant without a request of their own making: to try again what stopped, or to have every
-//! step looked at and put right.
+//! Calls on one tenant that need no request document: retry what is blocked, or have every step read and reconciled.
 
 use serde_json::{Map, Value, json};
 use tenantry_core::tenant::{Action, Channel};
@@ -7,55 +6,55 @@ use tenantry_core::tenant::{Action, Channel};
 use super::{Response, tenants};
 use crate::{
     intake::{self, Intake, IntakeDecision},
-    ports::World,
+    ports::Ports,
     reconciler::Reconciler,
 };
 
-/// One tenant's call.
+/// A call about one tenant.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
-    /// `retry` or `reconcile`: an action that needs no more than a tenant.
+    /// `retry` or `reconcile`: the actions that need only a tenant.
     pub action: Action,
     /// The tenant's id, as the caller wrote it.
     pub tenant_id: &'a str,
-    /// The body, if there was one.
+    /// The body, if any.
     pub body: Option<&'a [u8]>,
-    /// One per call: where the body gives no `requestId`, each call is a request of its own.
+    /// An id that is unique per call. It is the request id where the body gives no `requestId`.
     pub fallback_id: &'a str,
 }
 
-/// Carries a call out.
+/// Carries out a call: like a message with the same action, with the same checks and the same idempotency.
 ///
-/// The same as a message with that action: same checks, same idempotency. The request's id is the body's `requestId`, or
-/// the call's own when the body gives none. A retry's `allowReplace` may stand in the body itself.
-pub async fn act(world: &World, intake: &Intake, reconciler: &Reconciler, call: Call<'_>) -> Response {
+/// The request id is the body's `requestId`, otherwise the call's own id. A retry may have `allowReplace` at the top of
+/// the body.
+pub async fn act(ports: &Ports, intake: &Intake, reconciler: &Reconciler, call: Call<'_>) -> Response {
     let Call { action, tenant_id, body, fallback_id } = call;
     let given = match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)) {
         Some(body) => intake::object(body),
         None => Ok(Map::new()),
     };
-    // An event says in its type what it asks for, and in its data whom of.
+    // A CloudEvent is not accepted here: its action and tenant are in its `type` and `data`.
     let Some(mut request) = given.ok().filter(|request| !request.contains_key("specversion")) else {
         return Response::problem(400, "bad body", "the body is a request as a JSON object, or absent");
     };
     for (member, meant) in [("action", action.as_str()), ("tenantId", tenant_id)] {
         if *request.entry(member).or_insert_with(|| json!(meant)) != meant {
-            let detail = format!("the body's `{member}` is another than this call's");
+            let detail = format!("the body's `{member}` differs from this call's");
             return Response::problem(400, "bad body", &detail);
         }
     }
     if !moves_allow_replace(action, &mut request) {
-        return Response::problem(400, "bad body", "the body says `allowReplace` twice, and not the same");
+        return Response::problem(400, "bad body", "the body has two different values of `allowReplace`");
     }
     request.entry("schema").or_insert_with(|| json!("tenantry.request/1"));
     request.entry("requestId").or_insert_with(|| json!(format!("{}-{fallback_id}", action.as_str())));
     match intake.take_in_from(&Channel::Operator, Value::Object(request).to_string().as_bytes()).await {
         Ok(answer) => {
-            tenants::answered(world, (intake, reconciler), &Channel::Operator, &answer).await;
+            tenants::answered(ports, (intake, reconciler), &Channel::Operator, &answer).await;
             let bad_id =
                 answer.faults.iter().any(|fault| fault.pointer == "/tenantId" && fault.code == "bad_id");
             if bad_id
-                || (answer.verdict == IntakeDecision::Rejected
+                || (answer.decision == IntakeDecision::Rejected
                     && answer.code.as_deref() == Some("unknown_tenant"))
             {
                 return Response::unknown_tenant();
@@ -66,8 +65,8 @@ pub async fn act(world: &World, intake: &Intake, reconciler: &Reconciler, call: 
     }
 }
 
-/// In a message `allowReplace` is a member of the request's `spec`. A retry has no other, so in the body of a call it may stand
-/// at the top. `false` if it stands in both places and says two things.
+/// Moves `allowReplace` from the top of a retry's body into `spec`, where a message has it. `false` if both have it,
+/// with different values.
 fn moves_allow_replace(action: Action, request: &mut Map<String, Value>) -> bool {
     let allow = (action == Action::Retry).then(|| request.remove("allowReplace")).flatten();
     let Some(allow) = allow else { return true };

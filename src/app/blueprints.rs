@@ -1,17 +1,17 @@
-//! Which blueprints a deployment offers and uses, with their texts: what its rights are derived from.
+//! The blueprints that a deployment offers or uses, with their texts: the required permissions are derived from them.
 
 use serde_json::{Value, json};
 
 use super::Response;
 use crate::{
     intake::{InUse, Intake},
-    ports::World,
+    ports::Ports,
 };
 
 /// All blueprints that are offered or in use.
-pub async fn blueprints(world: &World, intake: &Intake) -> Response {
+pub async fn blueprints(ports: &Ports, intake: &Intake) -> Response {
     let configured: Vec<Value> = intake.stamps().iter().map(|stamp| stamp.value.clone()).collect();
-    match intake.catalogue().in_use(world.store.as_ref(), &configured).await {
+    match intake.catalogue().in_use(ports.store.as_ref(), &configured).await {
         Ok(all) => Response::json(200, json!({"blueprints": all.iter().map(view).collect::<Vec<_>>()})),
         Err(error) => Response::unavailable(&error),
     }

@@ -1,4 +1,4 @@
-//! Whether a tenant is still as it was left, looked at now.
+//! Whether tenants still match their desired state, read from Azure for each call.
 
 use serde_json::{Value, json};
 use tenantry_core::ids::TenantId;
@@ -8,16 +8,16 @@ use super::{
     tenants::{Page, load},
 };
 use crate::{
-    ports::{Listed, World},
+    ports::{Listed, Ports},
     scan::DriftScanner,
 };
 
-/// Tenants per page unless asked otherwise, and at most: each costs a question per step.
+/// Tenants per page by default, and at most: each costs one read per step.
 const PAGE: (usize, usize) = (20, 50);
 
 /// One tenant's report.
-pub async fn drift(world: &World, scanner: &DriftScanner, id: &str) -> Response {
-    let tenant = match load(world, id).await {
+pub async fn drift(ports: &Ports, scanner: &DriftScanner, id: &str) -> Response {
+    let tenant = match load(ports, id).await {
         Ok(tenant) => tenant,
         Err(response) => return response,
     };
@@ -26,20 +26,20 @@ pub async fn drift(world: &World, scanner: &DriftScanner, id: &str) -> Response 
         None => Response::problem(
             409,
             "not at rest",
-            "the tenant is not active, or is being worked on; look again once it is active",
+            "the tenant is not active, or is being worked on; try again once it is active",
         ),
     }
 }
 
-/// The reports on a page of tenants, in the order of their ids; those that are not at rest have none. `after` is the last id
-/// of the page before.
+/// The reports on one page of tenants, ordered by id. Tenants that are not at rest have none. `after` is the last id of
+/// the previous page.
 pub async fn drift_of_all(
-    world: &World,
+    ports: &Ports,
     scanner: &DriftScanner,
     after: Option<&str>,
     asked: Option<&str>,
 ) -> Response {
-    let Page { rows, next } = match Page::load(world, after, asked, PAGE).await {
+    let Page { rows, next } = match Page::load(ports, after, asked, PAGE).await {
         Ok(page) => page,
         Err(response) => return response,
     };

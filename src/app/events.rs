@@ -1,11 +1,11 @@
-//! The webhook of an Event Grid subscription: requests come in as events.
+//! The webhook of an Event Grid subscription: requests arrive as events.
 
 use serde_json::json;
 
 use super::{App, Response, tenants};
-use crate::intake::{Delivered, Delivery, IntakeDecision, Turned, granted};
+use crate::intake::{Delivered, Delivery, DeliveryRejection, IntakeDecision, granted};
 
-/// Grants or refuses the permission to send, as `OPTIONS` asks for it.
+/// Answers the `OPTIONS` handshake of CloudEvents webhooks: grants or refuses the permission to send.
 pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> Response {
     match granted(topics, origins, rate) {
         Ok((origin, rate)) => {
@@ -16,31 +16,32 @@ pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> R
             }
             response
         }
-        Err(turned) => turned_away(turned),
+        Err(rejection) => reject_delivery(rejection),
     }
 }
 
-/// Takes in what Event Grid delivers: each event like a message of the queue, with the same checks, ids and answers.
+/// Takes in a delivery of Event Grid: each event like a message of the queue, with the same checks, ids and answers.
 ///
 /// # Guarantees
-/// A 200 says that the answer to every event is durable. If one could not be saved, the others are taken in all the
-/// same and the whole delivery is asked for again, in which they change nothing.
+/// A 200 means that the answer to every event is durable. If one could not be saved, the others are taken in all the
+/// same, and the delivery is answered with an error, so that Event Grid repeats it. The repeat changes nothing for
+/// those others.
 pub async fn deliver(app: &App, kinds: &[String], body: &[u8]) -> Response {
     let messages = match Delivery::read(&app.event_topics, kinds, body) {
         Ok(Delivery::Validation(code)) => return Response::json(200, json!({"validationResponse": code})),
         Ok(Delivery::Events(messages)) => messages,
-        Err(turned) => return turned_away(turned),
+        Err(rejection) => return reject_delivery(rejection),
     };
     let (mut accepted, mut replayed, mut rejected, mut unsaved) = (0, 0, 0, None);
     for Delivered { channel, message } in &messages {
         match app.intake.take_in_from(channel, message).await {
             Ok(answer) => {
-                match answer.verdict {
+                match answer.decision {
                     IntakeDecision::Rejected => rejected += 1,
                     IntakeDecision::Accepted | IntakeDecision::Planned if answer.replayed => replayed += 1,
                     IntakeDecision::Accepted | IntakeDecision::Planned => accepted += 1,
                 }
-                tenants::answered(&app.world, (&app.intake, &app.reconciler), channel, &answer).await;
+                tenants::answered(&app.ports, (&app.intake, &app.reconciler), channel, &answer).await;
             }
             Err(error) => unsaved = Some(error),
         }
@@ -54,12 +55,13 @@ pub async fn deliver(app: &App, kinds: &[String], body: &[u8]) -> Response {
     }
 }
 
-/// The one answer to all that is not wanted; only a limit has its own, before anything else was looked at.
-pub fn turned_away(turned: Turned) -> Response {
-    if turned != Turned::Off {
-        tracing::warn!(why = turned.word(), "a delivery of events was turned away");
+/// The same answer for every rejected delivery, so that it reveals nothing. Only a limit, which is checked first, has
+/// an answer of its own.
+pub fn reject_delivery(rejection: DeliveryRejection) -> Response {
+    if rejection != DeliveryRejection::Off {
+        tracing::warn!(why = rejection.as_str(), "a delivery of events was rejected");
     }
-    if turned.is_limit() {
+    if rejection.is_limit() {
         return Response::problem(413, "delivery too large", "send fewer and smaller events in one delivery");
     }
     Response::problem(404, "not found", "there is nothing here")

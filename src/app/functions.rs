@@ -1,4 +1,4 @@
-//! What each function does: the way from an invocation into the product and back.
+//! What each function does: from an invocation to its answer.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -15,46 +15,46 @@ use super::Response;
 use crate::{
     host::{Answer, Function, Functions, Invocation, Message, Trigger},
     intake::{self, Intake, Stamp},
-    ports::World,
+    ports::Ports,
     reconciler::{Progress, Reconciler, Settings},
     scan::DriftScanner,
     telemetry::metrics,
     wake_up::WakeUp,
 };
 
-/// The product behind the functions: it implements [`Functions`] over the ports of a world.
+/// Implements [`Functions`] over [`Ports`].
 pub struct App {
-    /// The world.
-    pub world: World,
+    /// The interfaces to everything outside.
+    pub ports: Ports,
     /// Takes messages in.
     pub intake: Arc<Intake>,
-    /// Drives tenants.
+    /// Reconciles tenants.
     pub reconciler: Arc<Reconciler>,
-    /// Looks whether they are still as they were left.
+    /// Checks tenants for drift.
     pub drift_scanner: DriftScanner,
     /// The Event Grid topics from which requests are taken.
     pub(super) event_topics: Vec<String>,
 }
 
 impl App {
-    /// The product over a world; the first blueprint is the default one. `process` tells this process from all others
-    /// that share the state.
+    /// An app over these ports. The first blueprint is the default. `process` identifies this process among all that
+    /// share the state.
     pub fn new(
-        world: World,
+        ports: Ports,
         settings: Settings,
         blueprints: Vec<Blueprint>,
         stamps: Vec<Value>,
         process: impl Into<String>,
     ) -> Self {
         let stamps = stamps.into_iter().map(|value| Stamp { value }).collect();
-        let intake = Intake::new(world.clone(), &settings.deployment, blueprints, stamps);
-        let drift_scanner = DriftScanner::new(world.clone(), settings.policy.visibility);
-        let reconciler = Reconciler::new(world.clone(), settings, process);
+        let intake = Intake::new(ports.clone(), &settings.deployment, blueprints, stamps);
+        let drift_scanner = DriftScanner::new(ports.clone(), settings.policy.visibility);
+        let reconciler = Reconciler::new(ports.clone(), settings, process);
         let (intake, reconciler) = (Arc::new(intake), Arc::new(reconciler));
-        Self { world, intake, reconciler, drift_scanner, event_topics: Vec::new() }
+        Self { ports, intake, reconciler, drift_scanner, event_topics: Vec::new() }
     }
 
-    /// The same, having drift of these classes put right.
+    /// The same, with drift of these classes repaired.
     #[must_use]
     pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
         self.drift_scanner.heal(heal);
@@ -74,9 +74,9 @@ impl Functions for App {
         Box::pin(async move {
             let id = invocation.id.unwrap_or_default();
             match (invocation.function, invocation.trigger) {
-                (Function::Signup, Trigger::Message(message)) => self.take_in(&message).await,
-                (Function::Resume, Trigger::Message(message)) => self.resume(&message).await,
-                // A dead-lettered request is taken in like any other: whatever made it fail may have passed.
+                (Function::Requests, Trigger::Message(message)) => self.take_in(&message).await,
+                (Function::Wakeup, Trigger::Message(message)) => self.wake_up(&message).await,
+                // A dead-lettered request is taken in like any other: the cause of its failure may have passed.
                 (Function::DeadLetter, Trigger::Message(message)) => self.take_in_dead_letter(&message).await,
                 (Function::Sweep, Trigger::Timer(_)) => self.sweep().await,
                 (Function::Audit, Trigger::Timer(_)) => self.audit().await,
@@ -91,9 +91,9 @@ impl Functions for App {
                     http(self.act(Action::Reconcile, &call, &id).await)
                 }
                 (Function::Events, Trigger::Http(call)) => http(self.events(&call).await),
-                // The envelope is read by the function's own trigger, so this is nobody's call.
+                // Can't happen: each envelope is parsed by its function's own trigger.
                 (
-                    function @ (Function::Signup | Function::Resume | Function::DeadLetter),
+                    function @ (Function::Requests | Function::Wakeup | Function::DeadLetter),
                     Trigger::Timer(_) | Trigger::Http(_),
                 )
                 | (
@@ -110,16 +110,16 @@ impl Functions for App {
 }
 
 impl App {
-    /// A request from the queue. Only what could not be saved comes again; everything else is an outcome.
+    /// A request from the queue. The message is delivered again only if the result could not be saved.
     async fn take_in(&self, message: &Message) -> Answer {
         let answer = match self.intake.take_in(&message.body).await {
             Ok(answer) => answer,
             Err(error) => return Answer::TryAgain { why: error.to_string() },
         };
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
-        match (answer.verdict, &answer.tenant_id) {
+        match (answer.decision, &answer.tenant_id) {
             (intake::IntakeDecision::Accepted, Some(tenant)) => {
-                // What was taken in before may have been left undone by a crash.
+                // A crash may have left undone what was accepted earlier, so a repeat is reconciled too.
                 let mut done = self.reconcile(tenant).await;
                 if answer.replayed
                     && let Answer::Done { logs } = &mut done
@@ -128,24 +128,24 @@ impl App {
                 }
                 done
             }
-            (verdict, _) => {
+            (decision, _) => {
                 if let Some(key) = self.intake.record_of(&Channel::Queue, &answer)
-                    && let Err(error) = self.reconciler.tell_refusal(&key).await
+                    && let Err(error) = self.reconciler.publish_refusal(&key).await
                 {
-                    tracing::warn!(error = %error, "a refusal was not told yet; the sweep will do");
+                    tracing::warn!(error = %error, "a refusal was not published yet; the sweep will publish it");
                 }
                 let why: Vec<String> = answer
                     .faults
                     .iter()
                     .map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message))
                     .collect();
-                tracing::info!(tenant.id = id, verdict = %verdict, faults = why.len(), "a request was not carried out");
-                Answer::Done { logs: vec![format!("request {verdict}: {}", why.join("; "))] }
+                tracing::info!(tenant.id = id, decision = %decision, faults = why.len(), "a request was not carried out");
+                Answer::Done { logs: vec![format!("request {decision}: {}", why.join("; "))] }
             }
         }
     }
 
-    /// Counted when it is settled: what can't be saved yet is the same message when it comes again.
+    /// Counts a dead letter when it is settled; one that can't be saved yet is delivered again.
     async fn take_in_dead_letter(&self, message: &Message) -> Answer {
         let answer = self.take_in(message).await;
         if !matches!(answer, Answer::TryAgain { .. }) {
@@ -155,24 +155,24 @@ impl App {
         answer
     }
 
-    /// From here on the document knows that it is due, so a failure is the sweep's to repair and the message is done.
+    /// The document is already due, so after a failure here the sweep continues, and the message is completed.
     pub(super) async fn reconcile(&self, tenant: &TenantId) -> Answer {
-        let said = match self.reconciler.reconcile(tenant).await {
-            Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.word()),
-            Ok(Progress::Parked(until)) => format!("tenant {tenant} goes on at {until}"),
+        let line = match self.reconciler.reconcile(tenant).await {
+            Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.as_str()),
+            Ok(Progress::Requeued(until)) => format!("tenant {tenant} continues at {until}"),
             Ok(Progress::Held(until)) => {
-                format!("tenant {tenant} is in another worker's hands until {until}")
+                format!("tenant {tenant} is held by another worker until {until}")
             }
             Ok(Progress::Unknown) => format!("there is no tenant {tenant}"),
             Err(error) => {
-                tracing::warn!(tenant.id = %tenant, error = %error, "a drive broke off; the sweep goes on with it");
-                format!("tenant {tenant} was left to the sweep: {error}")
+                tracing::warn!(tenant.id = %tenant, error = %error, "a reconcile pass failed; the sweep continues it");
+                format!("tenant {tenant} is left to the sweep: {error}")
             }
         };
-        Answer::Done { logs: vec![said] }
+        Answer::Done { logs: vec![line] }
     }
 
-    async fn resume(&self, message: &Message) -> Answer {
+    async fn wake_up(&self, message: &Message) -> Answer {
         match serde_json::from_slice::<WakeUp>(&message.body) {
             Ok(wake_up) => self.reconcile(&wake_up.tenant_id).await,
             Err(error) => Answer::Done { logs: vec![format!("not a wake-up message: {error}")] },
@@ -180,11 +180,11 @@ impl App {
     }
 }
 
-/// What is logged of a message that repeats an earlier one.
+/// The log text for a message that repeats an earlier one.
 fn repeats(answer: &intake::RequestAnswer) -> String {
     let operation = answer.operation_id.as_deref().unwrap_or_default();
     let then = if answer.superseded { ", and later requests have been accepted since" } else { "" };
-    format!("replayed: the request repeats operation {operation}, so nothing was done for it{then}")
+    format!("replayed: the request repeats operation {operation}, so nothing was done{then}")
 }
 
 fn http(response: Response) -> Answer {

@@ -1,12 +1,12 @@
-//! The way of a call over HTTP to what serves it: method, path and `view` decide.
+//! Routes HTTP calls by method, path and `view`.
 
 use tenantry_core::tenant::Action;
 
 use super::{
     App, Call, Response, act, blueprints, deliver, drift, drift_of_all, handshake, history, isolation,
-    isolation_of_all, list, one, submit, turned_away,
+    isolation_of_all, list, one, reject_delivery, submit,
 };
-use crate::{host::HttpCall, intake::Turned};
+use crate::{host::HttpCall, intake::DeliveryRejection};
 
 impl App {
     pub(super) async fn tenants(&self, call: &HttpCall) -> Response {
@@ -14,7 +14,7 @@ impl App {
         match (call.method.as_str(), call.params.get("tenantId")) {
             ("GET", None) if query("view") == Some("isolation") => {
                 isolation_of_all(
-                    &self.world,
+                    &self.ports,
                     self.reconciler.isolation_scanner(),
                     query("after"),
                     query("limit"),
@@ -22,25 +22,25 @@ impl App {
                 .await
             }
             ("GET", Some(id)) if query("view") == Some("isolation") => {
-                isolation(&self.world, self.reconciler.isolation_scanner(), id).await
+                isolation(&self.ports, self.reconciler.isolation_scanner(), id).await
             }
             ("GET", None) if query("view") == Some("drift") => {
-                drift_of_all(&self.world, &self.drift_scanner, query("after"), query("limit")).await
+                drift_of_all(&self.ports, &self.drift_scanner, query("after"), query("limit")).await
             }
             ("GET", Some(id)) if query("view") == Some("drift") => {
-                drift(&self.world, &self.drift_scanner, id).await
+                drift(&self.ports, &self.drift_scanner, id).await
             }
             ("GET", None) if query("view") == Some("blueprints") => {
-                blueprints(&self.world, &self.intake).await
+                blueprints(&self.ports, &self.intake).await
             }
-            ("GET", None) => list(&self.world, query("after"), query("limit")).await,
+            ("GET", None) => list(&self.ports, query("after"), query("limit")).await,
             ("GET", Some(id)) if query("view") == Some("history") => {
-                history(&self.world, id, query("limit")).await
+                history(&self.ports, id, query("limit")).await
             }
-            ("GET", Some(id)) => one(&self.world, id).await,
+            ("GET", Some(id)) => one(&self.ports, id).await,
             ("POST", None) => {
                 let body = call.body.as_deref().unwrap_or_default();
-                submit(&self.world, &self.intake, &self.reconciler, body).await
+                submit(&self.ports, &self.intake, &self.reconciler, body).await
             }
             _ => Response::problem(
                 405,
@@ -62,13 +62,13 @@ impl App {
                 let (kinds, body) = (values("aeg-event-type"), call.body.as_deref().unwrap_or_default());
                 deliver(self, kinds, body).await
             }
-            _ => turned_away(Turned::WrongMethod),
+            _ => reject_delivery(DeliveryRejection::WrongMethod),
         }
     }
 
     pub(super) async fn act(&self, action: Action, call: &HttpCall, fallback_id: &str) -> Response {
         let tenant_id = call.params.get("tenantId").map(String::as_str).unwrap_or_default();
         let call = Call { action, tenant_id, body: call.body.as_deref(), fallback_id };
-        act(&self.world, &self.intake, &self.reconciler, call).await
+        act(&self.ports, &self.intake, &self.reconciler, call).await
     }
 }

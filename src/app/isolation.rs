@@ -1,4 +1,4 @@
-//! Whether only a tenant reaches its service, looked at now.
+//! Whether only the tenant itself reaches its service, checked for each call.
 
 use serde_json::json;
 
@@ -7,16 +7,16 @@ use super::{
     tenants::{Page, load},
 };
 use crate::{
-    ports::{Listed, World},
+    ports::{Listed, Ports},
     scan::IsolationScanner,
 };
 
-/// Tenants per page unless asked otherwise, and at most: each costs a dozen questions to Azure.
+/// Tenants per page by default, and at most: each costs a dozen reads in Azure.
 const PAGE: (usize, usize) = (20, 50);
 
 /// One tenant's report.
-pub async fn isolation(world: &World, isolation_scanner: &IsolationScanner, id: &str) -> Response {
-    let tenant = match load(world, id).await {
+pub async fn isolation(ports: &Ports, isolation_scanner: &IsolationScanner, id: &str) -> Response {
+    let tenant = match load(ports, id).await {
         Ok(tenant) => tenant,
         Err(response) => return response,
     };
@@ -25,19 +25,19 @@ pub async fn isolation(world: &World, isolation_scanner: &IsolationScanner, id: 
         None => Response::problem(
             409,
             "nothing to verify",
-            "the tenant is removed or being removed, so there is nothing to reach",
+            "the tenant is removed or being removed, so it has no service to check",
         ),
     }
 }
 
-/// The reports on a page of tenants, in the order of their ids; `after` is the last id of the page before.
+/// The reports on one page of tenants, ordered by id; `after` is the last id of the previous page.
 pub async fn isolation_of_all(
-    world: &World,
+    ports: &Ports,
     isolation_scanner: &IsolationScanner,
     after: Option<&str>,
     asked: Option<&str>,
 ) -> Response {
-    match Page::load(world, after, asked, PAGE).await {
+    match Page::load(ports, after, asked, PAGE).await {
         Ok(Page { rows, next }) => {
             let (tenants, unreadable) = Listed::sorted_out(rows);
             let reports = isolation_scanner.verify(&tenants).await;

@@ -1,8 +1,8 @@
-//! What each function does: [`App`] takes an invocation, calls the intake, the reconciler or a scan, and answers.
+//! The functions of the app: [`App`] takes an invocation, calls the intake, the reconciler or a scan, and answers.
 //!
-//! [`functions`](App) has one method per function. The others are the calls over HTTP, one file per kind of resource, each of
-//! which makes a [`Response`]: tenants and their history, actions on a tenant, isolation, drift, blueprints, and the events
-//! that Event Grid posts.
+//! [`functions`](App) has one method per function. The other files serve HTTP calls, one file per kind of resource;
+//! each returns a [`Response`]: tenants and their history, actions on a tenant, isolation, drift, blueprints, and the
+//! events that Event Grid posts.
 
 mod action;
 mod blueprints;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 pub use action::{Call, act};
 pub use blueprints::blueprints;
 pub use drift::{drift, drift_of_all};
-pub use events::{deliver, handshake, turned_away};
+pub use events::{deliver, handshake, reject_delivery};
 pub use functions::App;
 pub use isolation::{isolation, isolation_of_all};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ use crate::{
 pub struct Response {
     /// The status.
     pub status: u16,
-    /// Headers; `Content-Type` is always there.
+    /// Headers; `Content-Type` is always set.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Value,
@@ -50,7 +50,7 @@ impl Response {
         Self::typed(status, "application/json", body)
     }
 
-    /// A refusal as RFC 9457 has it.
+    /// An error as in RFC 9457.
     pub fn problem(status: u16, title: &str, detail: &str) -> Self {
         let body = json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
         Self::typed(status, "application/problem+json", body)
@@ -61,11 +61,11 @@ impl Response {
         Self { status, headers, body }
     }
 
-    /// What the caller is told when the state can't be read or saved.
+    /// The response when the state can't be read or saved.
     fn unavailable(error: &StoreError) -> Self {
         tracing::warn!(error = %error, "a call could not be served");
         if let StoreError::Unreadable { why, .. } = error {
-            // Trying again can't help: docs/runbooks.md says what does.
+            // Not retryable: docs/runbooks.md says what to do.
             return Self::problem(
                 500,
                 "stored row unreadable",
@@ -78,17 +78,17 @@ impl Response {
         response
     }
 
-    /// The one answer for tenants that do not exist and for ids that can't exist.
+    /// The same answer for tenants that do not exist and for ids that are invalid.
     fn unknown_tenant() -> Self {
         Self::problem(404, "tenant not found", "there is no tenant of that id")
     }
 
-    /// An intake's answer for the one who made the call.
+    /// The response for an answer of the intake.
     fn of_answer(answer: &RequestAnswer) -> Self {
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
-        match answer.verdict {
+        match answer.decision {
             IntakeDecision::Accepted => {
-                // Nothing is done for a repeat, so it is not accepted a second time.
+                // A repeat starts no work, so it is 200 and not 202.
                 let mut response = Self::json(if answer.replayed { 200 } else { 202 }, json!(answer));
                 response.headers.insert("Location".to_owned(), format!("/api/tenants/{id}"));
                 response
@@ -108,7 +108,7 @@ impl Response {
     }
 }
 
-/// The answer to a body that never came.
+/// The answer to a call whose body the Functions host dropped.
 pub fn length_required() -> Response {
     Response::problem(
         411,
@@ -118,7 +118,7 @@ pub fn length_required() -> Response {
     )
 }
 
-/// 403 for another's tenant, 404 for what is not there, 409 for what does not fit the present state, 413 for what is too
+/// 403 for another sender's tenant, 404 for an unknown one, 409 for a conflict with the present state, 413 for too
 /// large, 400 otherwise.
 fn status_of(code: &str) -> u16 {
     match code {

@@ -1,4 +1,4 @@
-//! List, look, submit, history.
+//! Tenants over HTTP: list, show, submit, history.
 
 use serde_json::json;
 use tenantry_core::{
@@ -9,33 +9,33 @@ use tenantry_core::{
 use super::{Response, view};
 use crate::{
     intake::{Intake, IntakeDecision, RequestAnswer},
-    ports::{Listed, Unreadable, World},
+    ports::{Listed, Ports, Unreadable},
     reconciler::Reconciler,
 };
 
-/// Tenants per page unless asked otherwise, and at most.
+/// Tenants per page by default, and at most.
 const PAGE: (usize, usize) = (50, 200);
-/// History rows per answer unless asked otherwise, and at most.
+/// History rows per answer by default, and at most.
 const ROWS: (usize, usize) = (100, 1000);
 
 fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
     asked.and_then(|text| text.parse().ok()).unwrap_or(usual).clamp(1, most)
 }
 
-/// Part of all tenants, in the order of their ids.
+/// One page of tenants, ordered by id.
 pub(super) struct Page {
     pub(super) rows: Vec<Listed>,
-    /// The id to go on after; none if there are no more.
+    /// The id after which the next page begins; `None` on the last page.
     pub(super) next: Option<TenantId>,
 }
 
 impl Page {
-    /// The tenants after the last id of the page before; how many there are usually, and at most.
+    /// Loads the page after an id; `sizes` are the default size and the largest.
     ///
     /// # Errors
-    /// The answer to a query that can't be read, or while the state can't be.
+    /// The response for an invalid query, or while the state is unavailable.
     pub(super) async fn load(
-        world: &World,
+        ports: &Ports,
         after: Option<&str>,
         asked: Option<&str>,
         sizes: (usize, usize),
@@ -43,29 +43,29 @@ impl Page {
         let bad = |error| Response::problem(400, "bad query", &format!("after: {error}"));
         let after = after.map(str::parse::<TenantId>).transpose().map_err(bad)?;
         let limit = limit(asked, sizes);
-        let listed = world.store.list(after.as_ref(), limit).await;
+        let listed = ports.store.list(after.as_ref(), limit).await;
         let rows = listed.map_err(|error| Response::unavailable(&error))?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.id().clone());
         Ok(Self { rows, next })
     }
 }
 
-/// A tenant by its id.
+/// Loads a tenant by its id.
 ///
 /// # Errors
-/// The answer if there is none, or while the state can't be read; the same for ids that can't be.
-pub(super) async fn load(world: &World, id: &str) -> Result<Tenant, Response> {
+/// The response if there is none or the id is invalid (the same one), or while the state is unavailable.
+pub(super) async fn load(ports: &Ports, id: &str) -> Result<Tenant, Response> {
     let Ok(id) = id.parse() else { return Err(Response::unknown_tenant()) };
-    match world.store.load(&id).await {
+    match ports.store.load(&id).await {
         Ok(Some(stored)) => Ok(stored.value),
         Ok(None) => Err(Response::unknown_tenant()),
         Err(error) => Err(Response::unavailable(&error)),
     }
 }
 
-/// Tenants in the order of their ids; `after` is the last id of the page before.
-pub async fn list(world: &World, after: Option<&str>, asked: Option<&str>) -> Response {
-    match Page::load(world, after, asked, PAGE).await {
+/// Tenants ordered by id; `after` is the last id of the previous page.
+pub async fn list(ports: &Ports, after: Option<&str>, asked: Option<&str>) -> Response {
+    match Page::load(ports, after, asked, PAGE).await {
         Ok(Page { rows, next }) => {
             let row = |row: &Listed| match row {
                 Listed::Readable(tenant) => view(tenant, true),
@@ -81,60 +81,60 @@ pub async fn list(world: &World, after: Option<&str>, asked: Option<&str>) -> Re
 }
 
 /// One tenant.
-pub async fn one(world: &World, id: &str) -> Response {
-    match load(world, id).await {
+pub async fn one(ports: &Ports, id: &str) -> Response {
+    match load(ports, id).await {
         Ok(tenant) => Response::json(200, view(&tenant, false)),
         Err(response) => response,
     }
 }
 
 /// One tenant's history, the newest row first.
-pub async fn history(world: &World, id: &str, asked: Option<&str>) -> Response {
-    let id = match load(world, id).await {
+pub async fn history(ports: &Ports, id: &str, asked: Option<&str>) -> Response {
+    let id = match load(ports, id).await {
         Ok(tenant) => tenant.id,
         Err(response) => return response,
     };
-    match world.store.history(&id, limit(asked, ROWS)).await {
+    match ports.store.history(&id, limit(asked, ROWS)).await {
         Ok(rows) => Response::json(200, json!({"tenantId": id, "history": rows})),
         Err(error) => Response::unavailable(&error),
     }
 }
 
-/// Takes a request in: the same checks, ids and answers as for a message. The work is done after the answer.
-pub async fn submit(world: &World, intake: &Intake, reconciler: &Reconciler, body: &[u8]) -> Response {
+/// Takes in a request: the same checks, ids and answers as for a message. The work starts after the answer.
+pub async fn submit(ports: &Ports, intake: &Intake, reconciler: &Reconciler, body: &[u8]) -> Response {
     match intake.take_in_from(&Channel::Operator, body).await {
         Ok(answer) => {
-            answered(world, (intake, reconciler), &Channel::Operator, &answer).await;
+            answered(ports, (intake, reconciler), &Channel::Operator, &answer).await;
             Response::of_answer(&answer)
         }
         Err(error) => Response::unavailable(&error),
     }
 }
 
-/// Has a tenant driven soon, by whoever is woken.
-pub async fn wake(world: &World, id: &TenantId) {
-    if let Err(failure) = world.alarm.wake(id, world.clock.now()).await {
-        tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; the sweep will do");
+/// Schedules a wake-up for a tenant at once.
+pub async fn wake(ports: &Ports, id: &TenantId) {
+    if let Err(failure) = ports.scheduler.wake(id, ports.clock.now()).await {
+        tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; the sweep will reconcile the tenant");
     }
 }
 
-/// What follows an answer that was given over HTTP: a wake-up for what was taken, an event for what was refused.
+/// Follows up an answer that was given over HTTP: a wake-up for an accepted request, an event for a refused one.
 pub(super) async fn answered(
-    world: &World,
+    ports: &Ports,
     (intake, reconciler): (&Intake, &Reconciler),
     channel: &Channel,
     answer: &RequestAnswer,
 ) {
-    match (answer.verdict, &answer.tenant_id) {
+    match (answer.decision, &answer.tenant_id) {
         (IntakeDecision::Accepted, Some(id)) => {
-            wake(world, id).await;
+            wake(ports, id).await;
         }
         (IntakeDecision::Accepted, None) => {}
         (IntakeDecision::Rejected | IntakeDecision::Planned, _) => {
             if let Some(key) = intake.record_of(channel, answer)
-                && let Err(error) = reconciler.tell_refusal(&key).await
+                && let Err(error) = reconciler.publish_refusal(&key).await
             {
-                tracing::warn!(error = %error, "a refusal was not told yet; the sweep will do");
+                tracing::warn!(error = %error, "a refusal was not published yet; the sweep will publish it");
             }
         }
     }

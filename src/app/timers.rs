@@ -1,4 +1,4 @@
-//! What the timers do: the sweep, and the scans for isolation and drift.
+//! The timer functions: the sweep, and the scans for isolation and drift.
 
 use tenantry_core::isolation::{IsolationReport, IsolationVerdict, TakenBack};
 
@@ -12,29 +12,29 @@ use crate::{
 impl App {
     pub(super) async fn sweep(&self) -> Answer {
         match self.reconciler.sweep().await {
-            Ok(Swept { due, woken, driven, unreadable, failed, left }) => {
-                let said = format!(
-                    "{due} due, {woken} woken, {driven} driven, {unreadable} unreadable, {failed} failed, \
+            Ok(Swept { due, woken, reconciled, unreadable, failed, left }) => {
+                let line = format!(
+                    "{due} due, {woken} woken, {reconciled} reconciled, {unreadable} unreadable, {failed} failed, \
                      {left} left to the next sweep"
                 );
-                Answer::Done { logs: vec![said] }
+                Answer::Done { logs: vec![line] }
             }
             Err(error) => Answer::TryAgain { why: error.to_string() },
         }
     }
 
     pub(super) async fn audit(&self) -> Answer {
-        let (reports, told) = match self.reconciler.isolation_scanner().run(PORTION).await {
+        let (reports, recorded) = match self.reconciler.isolation_scanner().run(PORTION).await {
             Ok(done) => done,
             Err(error) => return Answer::TryAgain { why: error.to_string() },
         };
-        // What was recorded stands in the outbox; a drive tells it.
-        for tenant in &told {
+        // The results are in the outbox; a reconcile pass publishes them.
+        for tenant in &recorded {
             if let Err(error) = self.reconciler.reconcile(tenant).await {
-                tracing::warn!(tenant.id = %tenant, error = %error, "a verdict was not told yet; the sweep will do");
+                tracing::warn!(tenant.id = %tenant, error = %error, "a verdict was not published yet; the sweep will publish it");
             }
         }
-        let mut logs = vec![format!("{} looked at", reports.len())];
+        let mut logs = vec![format!("tenants checked: {}", reports.len())];
         if self.reconciler.isolation_scanner().suspends() {
             let taken: Vec<TakenBack> =
                 reports.iter().flat_map(|report| report.quarantined.clone()).collect();
@@ -49,29 +49,29 @@ impl App {
     }
 
     pub(super) async fn drift(&self) -> Answer {
-        let (reports, told) = match self.drift_scanner.run(DRIFT_PORTION).await {
+        let (reports, recorded) = match self.drift_scanner.run(DRIFT_PORTION).await {
             Ok(done) => done,
             Err(error) => return Answer::TryAgain { why: error.to_string() },
         };
-        // What was recorded stands in the outbox, and what is to be put right is due; a drive does both. Each may take its
-        // time, so none is done here.
-        for tenant in &told {
-            super::wake(&self.world, tenant).await;
+        // The results are in the outbox, and repairs are due; a reconcile pass does both. Passes may take long, so they
+        // are only scheduled here.
+        for tenant in &recorded {
+            super::wake(&self.ports, tenant).await;
         }
-        let mut logs = vec![format!("{} looked at", reports.len())];
+        let mut logs = vec![format!("tenants checked: {}", reports.len())];
         for report in reports.iter().filter(|report| !report.is_clean()) {
             let (items, unread) = (report.items.len(), report.unread.len());
-            tracing::warn!(tenant.id = %report.tenant_id, drifted = items, unread, "a tenant is not known to be as it was left");
+            tracing::warn!(tenant.id = %report.tenant_id, drifted = items, unread, "a tenant does not match its desired state, or was not fully read");
             logs.push(format!("tenant {}: {items} drifted, {unread} steps not read", report.tenant_id));
         }
         Answer::Done { logs }
     }
 }
 
-/// How many gaps are named in a line.
+/// How many gaps one log line names.
 const NAMED: usize = 3;
 
-/// Says which rules a tenant breaks, or what is not known of it; nothing where there is neither.
+/// The text that names the rules a tenant violates, or what could not be read; `None` where there is neither.
 fn not_verified(report: &IsolationReport) -> Option<String> {
     let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
     codes.dedup();
@@ -86,7 +86,7 @@ fn not_verified(report: &IsolationReport) -> Option<String> {
     if why.is_empty() {
         return None;
     }
-    let (tenant, word, why) = (&report.tenant_id, report.verdict.word(), why.join(", "));
-    tracing::warn!(tenant.id = %tenant, verdict = word, findings = codes.join(","), why, "isolation is not verified");
-    Some(format!("tenant {tenant} is {word}: {why}"))
+    let (tenant, verdict, why) = (&report.tenant_id, report.verdict.as_str(), why.join(", "));
+    tracing::warn!(tenant.id = %tenant, verdict, findings = codes.join(","), why, "isolation is not verified");
+    Some(format!("tenant {tenant} is {verdict}: {why}"))
 }

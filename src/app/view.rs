@@ -1,4 +1,4 @@
-//! A tenant as people see it.
+//! A tenant as the API shows it.
 
 use serde_json::{Map, Value, json};
 use tenantry_core::{
@@ -9,7 +9,7 @@ use tenantry_core::{
 /// The whole view; `brief` leaves the steps out, for lists.
 pub fn view(tenant: &Tenant, brief: bool) -> Value {
     let ready = tenant.steps().values().filter(|step| step.stands()).count();
-    let gone = tenant.steps().values().filter(|step| step.state.is_gone()).count();
+    let deleted = tenant.steps().values().filter(|step| step.state.is_deleted()).count();
     let mut view = json!({
         "tenantId": tenant.id,
         "displayName": tenant.spec.display_name,
@@ -22,7 +22,7 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         "channel": tenant.channel.to_string(),
         "placement": tenant.placement,
         "blueprint": tenant.plan.blueprint,
-        "progress": {"ready": ready, "gone": gone, "total": tenant.steps().len()},
+        "progress": {"ready": ready, "deleted": deleted, "total": tenant.steps().len()},
         "outputs": tenant.exports,
         "isolation": tenant.proof,
         "createdAt": tenant.created_at,
@@ -41,13 +41,14 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
         })
     };
     view["operations"] = tenant.operations.iter().map(operation).collect();
-    view["halted"] = tenant.halted.as_ref().map_or(Value::Null, operation);
+    view["blocked"] = tenant.blocked.as_ref().map_or(Value::Null, operation);
     view["concluded"] = json!(tenant.concluded);
     view["retained"] = json!(tenant.retained);
     view["dueAt"] = json!(tenant.due_at);
-    let drifted = tenant.drift.as_ref().filter(|drift| !drift.told.is_empty());
+    let drifted = tenant.drift.as_ref().filter(|drift| !drift.reported.is_empty());
     view["drift"] = json!(
-        drifted.map(|drift| json!({"since": drift.since, "steps": drift.told.keys().collect::<Vec<_>>()}))
+        drifted
+            .map(|drift| json!({"since": drift.since, "steps": drift.reported.keys().collect::<Vec<_>>()}))
     );
     let steps: Map<String, Value> =
         tenant.steps().iter().map(|(name, record)| (name.to_string(), step(&tenant.id, record))).collect();
@@ -57,8 +58,8 @@ pub fn view(tenant: &Tenant, brief: bool) -> Value {
 
 fn step(tenant: &TenantId, record: &StepRecord) -> Value {
     let mut view = json!({
-        "state": record.state.word(), "kind": record.kind, "needs": record.needs, "attempts": record.effort().attempts,
-        "since": record.effort().since, "removing": record.is_doomed(),
+        "state": record.state.as_str(), "kind": record.kind, "needs": record.needs, "attempts": record.effort().attempts,
+        "since": record.effort().since, "removing": record.is_marked_for_deletion(),
     });
     if let Some(ground) = record.ground() {
         view["removingBecause"] = json!(ground);
@@ -74,12 +75,12 @@ fn step(tenant: &TenantId, record: &StepRecord) -> Value {
             view["until"] = json!(until);
             view["cause"] = json!(cause);
         }
-        StepState::Halted { cause, .. } => {
+        StepState::Blocked { cause, .. } => {
             view["cause"] = json!(cause);
             view["nextAction"] = json!(cause.class.next_action_for(tenant));
         }
-        StepState::Settling { check_at, .. } => view["checkAt"] = json!(check_at),
-        StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Gone(_) => {}
+        StepState::InProgress { check_at, .. } => view["checkAt"] = json!(check_at),
+        StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Deleted(_) => {}
     }
     view
 }

@@ -1,7 +1,8 @@
-//! From the last published Tables and Service Bus crates, which stand on `azure_core` 0.21, to our client and tokens.
+//! Connects the last published Tables and Service Bus crates, which depend on `azure_core` 0.21, to this program's
+//! client and tokens.
 //!
-//! Both crates send through [`Transport`]. A refusal for load (429, 503) is tried again here, because their errors
-//! drop `Retry-After`. What Service Bus needs changed on the way is in [`ServiceBusTransport`].
+//! Both crates send through [`LegacyTransport`]. A refusal for load (429, 503) is retried here, because their errors
+//! drop `Retry-After`. Corrections for Service Bus are in [`ServiceBusTransport`].
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use azure_core_legacy::{
     headers::Headers,
 };
 use reqwest::{Client, Method, Url};
-use tenantry_core::{steps::Failure, time::later};
+use tenantry_core::{steps::Failure, time::saturating_add};
 use time::OffsetDateTime;
 
 use super::{
@@ -24,29 +25,29 @@ use super::{
 };
 use crate::ports::Clock;
 
-/// How often a request is sent when the service is too busy to take it.
+/// How often a request is sent while the service is too busy.
 const TRIES: u32 = 3;
-/// How long is waited between two tries where the service does not say.
+/// The pause between two tries where the service asks for none.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A service that wants a longer pause than this gets it from whoever called.
+/// A longer pause is left to the caller.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The transport of the legacy crates over the one client.
 #[derive(Clone)]
-pub struct Transport {
+pub struct LegacyTransport {
     client: Client,
     clock: Arc<dyn Clock>,
     service: Service,
     most_bytes: usize,
 }
 
-impl fmt::Debug for Transport {
+impl fmt::Debug for LegacyTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport").finish_non_exhaustive()
     }
 }
 
-impl Transport {
+impl LegacyTransport {
     /// A transport that reads at most so many bytes of an answer.
     pub fn new(client: Client, clock: Arc<dyn Clock>, most_bytes: usize) -> Self {
         Self { client, clock, service: Service::Tables, most_bytes }
@@ -56,7 +57,7 @@ impl Transport {
         let method = Method::from_bytes(request.method().as_ref().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
         let mut url = request.url().clone();
-        // The crates write a space as a form does; Azure's storage takes that for a plus (azure-sdk-for-rust, issue 1284).
+        // The crates encode a space as in a form; Azure Storage reads that as a plus (azure-sdk-for-rust, issue 1284).
         let query = url.query().map(|query| query.replace('+', "%20"));
         url.set_query(query.as_deref());
         let mut outgoing = self.client.request(method, url);
@@ -72,7 +73,7 @@ impl Transport {
 }
 
 #[async_trait]
-impl HttpClient for Transport {
+impl HttpClient for LegacyTransport {
     async fn execute_request(&self, request: &Request) -> Result<Response> {
         let mut tries = 1;
         loop {
@@ -82,8 +83,8 @@ impl HttpClient for Transport {
                 return response(answer);
             }
             tries += 1;
-            throttle::waited(self.service, "in-place", pause);
-            self.clock.sleep_until(later(self.clock.now(), pause)).await;
+            throttle::waited(self.service, "inline", pause);
+            self.clock.sleep_until(saturating_add(self.clock.now(), pause)).await;
         }
     }
 }
@@ -97,7 +98,7 @@ fn response(answer: Answer) -> Result<Response> {
         is_json |= name == "content-type" && value.contains("json");
         headers.insert(name, value);
     }
-    // Of an error in XML the crates would read the code, with a parser that hostile XML can exhaust.
+    // The crates would read the error code from XML, with a parser that hostile XML can exhaust.
     let body = if is_json { answer.body } else { Vec::new() };
     Ok(Response::new(status, headers, Box::pin(BytesStream::new(body))))
 }
@@ -137,11 +138,11 @@ fn no_token(failure: Failure) -> Error {
     Error::message(ErrorKind::Credential, failure.cause.message)
 }
 
-/// What the Service Bus crate sends, put right: the namespace's own address, a bearer token in place of a signature,
-/// instants as Microsoft documents them, and no header that is not ASCII.
+/// Corrects what the Service Bus crate sends: the namespace's own address, a bearer token instead of a signature,
+/// instants as Microsoft documents them, and only ASCII headers.
 #[derive(Clone)]
 pub struct ServiceBusTransport {
-    transport: Transport,
+    transport: LegacyTransport,
     tokens: Arc<Tokens>,
     namespace: Url,
 }
@@ -156,8 +157,8 @@ impl fmt::Debug for ServiceBusTransport {
 
 impl ServiceBusTransport {
     /// To the namespace at an address.
-    pub fn new(transport: Transport, tokens: Arc<Tokens>, namespace: Url) -> Self {
-        Self { transport: Transport { service: Service::Bus, ..transport }, tokens, namespace }
+    pub fn new(transport: LegacyTransport, tokens: Arc<Tokens>, namespace: Url) -> Self {
+        Self { transport: LegacyTransport { service: Service::Bus, ..transport }, tokens, namespace }
     }
 
     async fn put_right(&self, request: &Request) -> Result<Request> {
@@ -170,7 +171,8 @@ impl ServiceBusTransport {
                 _ => value.as_str().to_owned(),
             };
             if !value.is_ascii() {
-                let why = format!("the header {} has characters that no header can carry", name.as_str());
+                let why =
+                    format!("the header {} has characters that are not allowed in a header", name.as_str());
                 return Err(Error::message(ErrorKind::Other, why));
             }
             right.insert_header(name.clone(), value);

@@ -1,7 +1,7 @@
-//! The span of one HTTP request: what is told of it, and what is not.
+//! The span of one HTTP request, and what it must not contain.
 //!
-//! Method, host and the pattern of the path; never the path itself, a query, a header or a body. What a path names is
-//! replaced by `{}`: names of resources are many, and an operation's address may carry what opens it.
+//! It has the method, the host and the pattern of the path; never the path itself, a query, a header or a body. Names
+//! in the path are replaced by `{}`: resources are many, and the address of an operation may contain a secret.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use reqwest::{Request, Url};
 use super::client::{Answer, Lost};
 use crate::telemetry::{KeyValue, Span, SpanKind};
 
-/// What a request is for.
+/// The service that a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Arm,
@@ -23,8 +23,8 @@ pub(super) enum Service {
 }
 
 impl Service {
-    /// The word in spans and metrics.
-    pub(super) fn word(self) -> &'static str {
+    /// The service's name in spans and metrics.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Arm => "arm",
             Self::Graph => "graph",
@@ -36,24 +36,24 @@ impl Service {
         }
     }
 
-    /// Whether the request itself says which trace it is of. A header that Service Bus does not know becomes a property
-    /// of the message (Microsoft, "Send Message"), and the others have no use for it.
-    fn is_told(self) -> bool {
+    /// Whether the request carries its trace context. A header that is unknown to Service Bus becomes a property of the
+    /// message (Microsoft, "Send Message"), and the other services do not use it.
+    fn takes_trace_context(self) -> bool {
         match self {
             Self::Arm | Self::Graph | Self::EventGrid => true,
             Self::Bus | Self::Tables | Self::Entra | Self::Inference => false,
         }
     }
 
-    /// The path with `{}` in place of what it names.
+    /// The path with `{}` in place of names.
     fn pattern(self, url: &Url) -> String {
         let path = url.path();
         match self {
             Self::Arm => {
                 // Pairs of a type and a name; the name of a provider is a part of the type.
                 let mut before = "";
-                let parts = path.trim_matches('/').split('/').enumerate().map(|(place, part)| {
-                    let named = place % 2 == 1 && !before.eq_ignore_ascii_case("providers");
+                let parts = path.trim_matches('/').split('/').enumerate().map(|(index, part)| {
+                    let named = index % 2 == 1 && !before.eq_ignore_ascii_case("providers");
                     before = part;
                     if named { "{}" } else { part }
                 });
@@ -72,11 +72,11 @@ impl Service {
     }
 }
 
-/// One request as it is told of.
+/// A request, as it is traced.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) service: Service,
-    /// How often the same has been sent before.
+    /// How often the same request has been sent before.
     pub(super) resent: u32,
 }
 
@@ -85,7 +85,7 @@ impl Call {
         Self { service, resent: 0 }
     }
 
-    /// Begins its span, and says in the request which trace it is of where that is wanted.
+    /// Starts the span, and adds the trace context to the request if the service uses it.
     pub(super) fn begin(self, request: &mut Request) -> Span {
         let (method, url) = (request.method().to_string(), request.url().clone());
         let name = || format!("{method} {}", self.service.pattern(&url));
@@ -95,14 +95,14 @@ impl Call {
                 KeyValue::new("url.template", self.service.pattern(&url)),
                 KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
                 KeyValue::new("server.port", i64::from(url.port_or_known_default().unwrap_or_default())),
-                KeyValue::new("tenantry.service", self.service.word()),
+                KeyValue::new("tenantry.service", self.service.as_str()),
             ];
             if self.resent > 0 {
                 attributes.push(KeyValue::new("http.request.resend_count", i64::from(self.resent)));
             }
             attributes
         });
-        if let Some(at) = span.at().filter(|_| self.service.is_told())
+        if let Some(at) = span.at().filter(|_| self.service.takes_trace_context())
             && let Ok(header) = at.header().parse()
         {
             request.headers_mut().insert("traceparent", header);
@@ -111,7 +111,7 @@ impl Call {
     }
 }
 
-/// Takes down how a request ended.
+/// Records how a request ended.
 pub(super) fn ended(span: &mut Span, answer: Result<&Answer, &Lost>) {
     match answer {
         Ok(answer) => {
@@ -121,12 +121,12 @@ pub(super) fn ended(span: &mut Span, answer: Result<&Answer, &Lost>) {
             if let Some((_, id)) = id {
                 span.set("azure.service.request.id", Arc::<str>::from(id.as_str()));
             }
-            // "Not there" is what many looks are for; the step says what it means.
+            // Many reads expect 404; the step decides what it means.
             if answer.status >= 400 && answer.status != 404 {
                 span.fail(answer.status.to_string());
             }
         }
-        Err(lost) => span.fail(lost.word()),
+        Err(lost) => span.fail(lost.as_str()),
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_told_without_what_it_names() {
+    fn a_path_is_traced_without_names() {
         let pattern = |service: Service, path: &str| {
             service.pattern(&format!("https://example.com{path}").parse().unwrap())
         };

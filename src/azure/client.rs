@@ -1,5 +1,5 @@
-//! The one HTTP client of the process: connections are reused, redirects never followed, proxies never used; an answer
-//! is read to a limit.
+//! The only HTTP client of the process: connections are reused, redirects are never followed, proxies are never used,
+//! and answers are read up to a limit.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use tenantry_core::steps::retry_after;
 use super::call::{Call, ended};
 use crate::ports::{Clock as _, SystemClock};
 
-/// How long a connection may take to come about.
+/// The timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client whose requests end after `timeout`, answer included.
 ///
 /// # Errors
-/// When no client can be made, for example because TLS can't be set up.
+/// When no client can be built, for example because TLS can't be set up.
 pub fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
         .redirect(redirect::Policy::none())
@@ -27,16 +27,16 @@ pub fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-/// A whole answer.
+/// A complete answer.
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// By lower-case name; those that are no text are left out.
+    /// By lower-case name; those that are not text are left out.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    /// How long the service wants to be left alone, in whichever form it says so.
+    /// How long the service asks to wait, in any of the forms that are in use.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let header =
             |name: &str| self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value);
@@ -44,8 +44,8 @@ impl Answer {
     }
 }
 
-/// Why there is no answer. What `reqwest` says besides is left out, for it repeats the URL, and a poll URL may carry
-/// what does not belong into a log.
+/// Why there is no answer. The text of `reqwest` is left out because it repeats the URL, and a poll URL may contain
+/// secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lost {
     #[error("the service can't be reached")]
@@ -59,8 +59,8 @@ pub(super) enum Lost {
 }
 
 impl Lost {
-    /// The word in a span.
-    pub(super) fn word(self) -> &'static str {
+    /// The reason, for a span.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::NotSent => "not-sent",
             Self::Late => "timeout",
@@ -85,7 +85,7 @@ pub(super) async fn exchange(call: Call, request: RequestBuilder, most: usize) -
     spanned(call, request, async |incoming| read(incoming, most).await).await
 }
 
-/// Sends a request and takes no more than the head of the answer: what the body says is nobody's business here.
+/// Sends a request and reads only the head of the answer; the body is not needed.
 pub(super) async fn head(call: Call, request: RequestBuilder) -> Result<(u16, HeaderMap), Lost> {
     let mut headers = HeaderMap::new();
     let answer = spanned(call, request, async |incoming| {
@@ -96,7 +96,7 @@ pub(super) async fn head(call: Call, request: RequestBuilder) -> Result<(u16, He
     Ok((status, headers))
 }
 
-/// The whole of an exchange is one span: there is no other way out of this program to a service.
+/// One span per exchange: all requests to services are sent here.
 async fn spanned(
     call: Call,
     request: RequestBuilder,
@@ -120,7 +120,7 @@ async fn read(mut incoming: Response, most: usize) -> Result<Answer, Lost> {
     let texts =
         named.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     let mut headers: Vec<(String, String)> = texts.collect();
-    // A wait that is given as a date counts from the answer's own; one without is dated here.
+    // A wait that is given as a date counts from the answer's own date; without one the local time is used.
     if !headers.iter().any(|(name, _)| name == "date") {
         let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&SystemClock.now());
         headers.extend(now.ok().map(|now| ("date".to_owned(), now)));

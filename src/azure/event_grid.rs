@@ -9,34 +9,34 @@ use tenantry_core::{
     tenant::CloudEvent,
 };
 
-use crate::ports::{Announcer, Wire};
+use crate::ports::{Publisher, Transport};
 
 /// Microsoft, "Post events to a custom topic": the version of the publishing API.
 const PATH: &str = "/api/events?api-version=2018-01-01";
 
-/// How much one request may have, in bytes; the topic's limit is 1 MB. One event has less than a tenant's document.
+/// The largest request, in bytes; the topic's limit is 1 MB. One event is smaller than a tenant's document.
 const MOST_BYTES: usize = 950_000;
 
 /// A topic with the CloudEvents 1.0 schema.
 pub struct EventGrid {
-    wire: Arc<dyn Wire>,
+    transport: Arc<dyn Transport>,
 }
 
 impl EventGrid {
-    /// The topic that the wire's Event Grid host serves.
-    pub fn new(wire: Arc<dyn Wire>) -> Self {
-        Self { wire }
+    /// The topic on the transport's Event Grid host.
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        Self { transport }
     }
 }
 
-impl Announcer for EventGrid {
+impl Publisher for EventGrid {
     fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             for batch in batches(events) {
                 let request = Request::new(Api::EventGrid, Method::Post, PATH)
                     .with_header("content-type", "application/cloudevents-batch+json; charset=utf-8")
                     .with_body(Value::Array(batch));
-                let reply = self.wire.send(request).await?;
+                let reply = self.transport.send(request).await?;
                 if !reply.is_success() {
                     return Err(failure::classify(&reply));
                 }
@@ -46,7 +46,7 @@ impl Announcer for EventGrid {
     }
 }
 
-/// The events in order, in as few requests as the topic takes.
+/// The events in order, in as few requests as the topic accepts.
 fn batches(events: &[CloudEvent]) -> Vec<Vec<Value>> {
     let (mut batches, mut room) = (Vec::<Vec<Value>>::new(), 0);
     for event in events {

@@ -1,17 +1,17 @@
-//! The real world's adapters. The wire and the Event Grid topic serve the local world too, whose Azure is simulated
-//! but behind HTTP.
+//! The ports for Azure. The transport and the Event Grid topic also serve the local environment, whose Azure is
+//! simulated behind HTTP.
 
 pub mod bridge;
 mod call;
 pub mod client;
 pub mod event_grid;
-mod lanes;
+mod keyed_queues;
+pub mod ports;
 pub mod prober;
 pub mod rights;
 pub mod service_bus;
 pub mod tables;
 pub mod throttle;
 pub mod token;
-mod transport;
-pub mod wire;
-pub mod world;
+mod token_transport;
+pub mod transport;

@@ -1,11 +1,11 @@
-//! Calls tenants' services as a caller from outside: as a tenant's own application, without any secret, or as somebody
-//! who has to be refused.
+//! Calls tenants' services from outside: as a tenant's own application, without any secret, or as a caller that has to
+//! be refused.
 //!
-//! The probe is a managed identity that the tenants' applications trust. Its token is the assertion with which Entra
-//! gives a token of such an application (Microsoft, "Configure an application to trust a managed identity"). Addresses
-//! come from what Azure told of tenants' resources, so only hosts of known services are called, over https, and what is
-//! sent there is a token for that tenant's service or one without any right elsewhere. Of an answer only the head is
-//! taken. Nothing here is logged, and no error repeats what was sent or answered.
+//! The probe is a managed identity that the tenants' applications trust. Its token is the assertion for which Entra
+//! issues a token of such an application (Microsoft, "Configure an application to trust a managed identity"). Addresses
+//! come from Azure's answers about tenants' resources, so only hosts of known services are called, over https, and only
+//! with a token for that tenant's service or one without any right elsewhere. Only the head of an answer is read.
+//! Nothing here is logged, and no error repeats what was sent or answered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,40 +27,40 @@ use super::{
     call::{Call, Service},
     client::{exchange, head},
     token::{BadIdentity, credential, why},
-    transport::TokenTransport,
+    token_transport::TokenTransport,
 };
 use crate::{
     config::{Identity, ProbeConfig},
     ports::{Clock, Credential, NoToken, ProbeToken, Prober, Scored, TokenFor},
 };
 
-/// Whom the probe's own token is for: Entra, to be traded.
+/// The audience of the probe's own token: Entra, which exchanges it.
 const EXCHANGE: &str = "api://AzureADTokenExchange";
-/// How long one call may take. A service that scores more slowly than this on a small input is unclear, not proved.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// What Azure Machine Learning says when the model itself has failed: the call had come through (Microsoft,
-/// "Troubleshoot online endpoints").
+/// The timeout of one call. A service that takes longer for a small input is inconclusive, not verified.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The header with which Azure Machine Learning reports that the model itself has failed: the call had reached it
+/// (Microsoft, "Troubleshoot online endpoints").
 const MODEL_FAILED: &str = "ms-azureml-model-error-statuscode";
-/// What Entra says of an application whose service principal is disabled (Microsoft, "Microsoft Entra authentication and
+/// Entra's error for an application whose service principal is disabled (Microsoft, "Microsoft Entra authentication and
 /// authorization error codes").
 const DISABLED: &str = "AADSTS7000112";
-/// The services that are called; their hosts end so.
+/// The suffixes of the hosts that are called.
 const HOSTS: [&str; 4] = [
     ".inference.ml.azure.com",
     ".cognitiveservices.azure.com",
     ".openai.azure.com",
     ".services.ai.azure.com",
 ];
-/// Those that take a key in a header of its own, and not as a bearer.
+/// The header of services that take a key in a header of its own instead of a bearer token.
 const API_KEY: &str = "api-key";
-/// As long as their keys are.
+/// It has the length of a real key.
 const MADE_UP_KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// Who the probe is.
+/// The identity of the probe.
 enum Who {
     /// A managed identity of the platform.
     Managed(Arc<dyn TokenCredential>),
-    /// One of a simulated Azure: where its tokens are, and what has to be shown there.
+    /// An identity of a simulated Azure: the endpoint of its tokens, and the secret that the endpoint expects.
     Simulated { endpoint: Url, secret: String },
 }
 
@@ -69,16 +69,16 @@ pub struct HttpProber {
     client: Client,
     who: Who,
     login: Url,
-    /// Where all services are, if they are simulated.
+    /// The address of all services, if they are simulated.
     inference: Option<Url>,
-    /// A scope that no tenant's service is for; the applications have no right there.
+    /// A scope other than that of any tenant's service; the applications have no right there.
     elsewhere: String,
-    place: String,
+    location: String,
     clock: Arc<dyn Clock>,
 }
 
 impl HttpProber {
-    /// A prober by its settings; `elsewhere` is the scope of Resource Manager.
+    /// A prober from its settings; `elsewhere` is the scope of Resource Manager.
     ///
     /// # Errors
     /// [`BadIdentity`] when the identity's surroundings are missing.
@@ -91,11 +91,11 @@ impl HttpProber {
         let identity = Identity::Managed { client_id: Some(config.client_id.clone()) };
         let who = Who::Managed(credential(&identity, &client)?);
         let (login, inference) = (config.login.clone(), config.inference.clone());
-        let (elsewhere, place) = (elsewhere.to_owned(), config.place.clone());
-        Ok(Self { client, who, login, inference, elsewhere, place, clock })
+        let (elsewhere, location) = (elsewhere.to_owned(), config.location.clone());
+        Ok(Self { client, who, login, inference, elsewhere, location, clock })
     }
 
-    /// A prober of a simulated Azure, whose identity endpoint is at `identity` and wants to see `secret`.
+    /// A prober of a simulated Azure, whose identity endpoint is at `identity` and expects `secret`.
     pub fn simulated(
         cloud: &Url,
         identity: Url,
@@ -109,7 +109,7 @@ impl HttpProber {
             login: cloud.clone(),
             inference: Some(cloud.clone()),
             elsewhere: "https://management.azure.com/.default".to_owned(),
-            place: "this machine, where Azure is simulated".to_owned(),
+            location: "this machine, where Azure is simulated".to_owned(),
             clock,
         }
     }
@@ -144,15 +144,15 @@ impl HttpProber {
             TokenFor::Another => &self.elsewhere,
         };
         if is_for == TokenFor::Another && *scope == of.scope {
-            return Err("its service is the one that is taken for another one".to_owned().into());
+            return Err("its service is the one that serves as another one".to_owned().into());
         }
-        // A credential for one token: what Entra said an hour ago proves nothing about now.
+        // A credential for one token: a cached answer of Entra would prove nothing about now.
         let options = Some(ClientAssertionCredentialOptions { client_options: self.options() });
         let (directory, client) = (of.directory_id.clone(), of.client_id.clone());
         let refused = |error: azure_core::Error| {
-            let said = said(&error);
-            let why = format!("Entra gave no token of its application: {said}");
-            let disabled = said.split(", ").any(|code| code == DISABLED);
+            let errors = entra_errors(&error);
+            let why = format!("Entra gave no token of its application: {errors}");
+            let disabled = errors.split(", ").any(|code| code == DISABLED);
             if disabled { NoToken::Disabled(why) } else { NoToken::Other(why) }
         };
         let credential =
@@ -181,8 +181,8 @@ impl HttpProber {
         let host = url.host_str().unwrap_or_default().to_owned();
         let mut request = match &self.inference {
             None => self.client.post(url),
-            Some(place) => {
-                let mut here = place.clone();
+            Some(simulated) => {
+                let mut here = simulated.clone();
                 here.set_path(url.path());
                 here.set_query(url.query());
                 self.client.post(here).header(header::HOST, &host)
@@ -195,7 +195,7 @@ impl HttpProber {
             Credential::Key if host.ends_with(HOSTS[0]) => request.bearer_auth(MADE_UP_KEY),
             Credential::Key => request.header(API_KEY, MADE_UP_KEY),
         };
-        let request = request.timeout(PATIENCE).json(&target.body);
+        let request = request.timeout(TIMEOUT).json(&target.body);
         let (status, headers) = match head(Call::to(Service::Inference), request).await {
             Ok(answer) => answer,
             Err(lost) => return Err(lost.to_string()),
@@ -203,10 +203,10 @@ impl HttpProber {
         Ok(Scored { status, from_service: headers.contains_key(MODEL_FAILED) })
     }
 
-    /// A token that says that it has ended. Entra's own can't be aged, so its signature no longer fits either.
+    /// A token with its expiry in the past. Its signature no longer fits, because Entra's own tokens can't be changed.
     fn expired(&self, token: &ProbeToken) -> Result<ProbeToken, String> {
         let other = || {
-            "the token has another form than a JSON Web Token's, so it can't be made out as expired"
+            "the token has another form than a JSON Web Token's, so it can't be changed to an expired one"
                 .to_owned()
         };
         let parts: Vec<&str> = token.expose().split('.').collect();
@@ -222,8 +222,8 @@ impl HttpProber {
 }
 
 impl Prober for HttpProber {
-    fn place(&self) -> &str {
-        &self.place
+    fn location(&self) -> &str {
+        &self.location
     }
 
     fn token<'a>(
@@ -232,8 +232,8 @@ impl Prober for HttpProber {
         is_for: TokenFor,
     ) -> BoxFuture<'a, Result<ProbeToken, NoToken>> {
         Box::pin(async move {
-            let token = tokio::time::timeout(PATIENCE, self.own_token(of, is_for)).await;
-            token.unwrap_or_else(|_| Err("no token could be had in time".to_owned().into()))
+            let token = tokio::time::timeout(TIMEOUT, self.own_token(of, is_for)).await;
+            token.unwrap_or_else(|_| Err("no token was issued in time".to_owned().into()))
         })
     }
 
@@ -246,7 +246,7 @@ impl Prober for HttpProber {
     }
 }
 
-/// The address of a known service: nothing else is called, whatever a resource says of itself.
+/// The address of a known service; no other is called, whatever a resource says.
 fn allowed(url: &str) -> Result<Url, String> {
     let refused = |why: &str| Err(format!("its address is not called: {why}"));
     let Ok(url) = Url::parse(url) else { return refused("it is no URL") };
@@ -256,25 +256,25 @@ fn allowed(url: &str) -> Result<Url, String> {
         () if url.scheme() != "https" => refused("it is not https"),
         () if !url.username().is_empty() || url.password().is_some() => refused("it names a user"),
         () if url.port().is_some() => refused("it names a port"),
-        () if !is_known => refused("its host is none of a service that tenants have"),
+        () if !is_known => refused("its host does not belong to a known service"),
         () => Ok(url),
     }
 }
 
-/// What Entra said, as far as it can be told: the status and the numbers of its errors.
-fn said(error: &azure_core::Error) -> String {
+/// The part of Entra's answer that may be repeated: the status and the error numbers.
+fn entra_errors(error: &azure_core::Error) -> String {
     let status = error.http_status().map(|status| format!("HTTP {}", u16::from(status)));
     let text = error.to_string();
     let codes = text.split("AADSTS").skip(1).map(|rest| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).take(12).collect();
         format!("AADSTS{digits}")
     });
-    let mut told: Vec<String> = status.into_iter().chain(codes.filter(|code| code.len() > 6)).collect();
-    told.dedup();
-    if told.is_empty() { "it can't be reached or understood".to_owned() } else { told.join(", ") }
+    let mut texts: Vec<String> = status.into_iter().chain(codes.filter(|code| code.len() > 6)).collect();
+    texts.dedup();
+    if texts.is_empty() { "it can't be reached or understood".to_owned() } else { texts.join(", ") }
 }
 
-/// The probe's token as what it is traded with.
+/// The probe's token as a client assertion.
 #[derive(Debug)]
 struct Assertion(Secret);
 

@@ -1,4 +1,4 @@
-//! What our identities hold, as Azure and Entra tell it themselves, against what is needed.
+//! Compares the permissions that our identities hold, as Azure and Entra report them, with those that are required.
 //!
 //! Sources: Microsoft, "Permissions - List For Resource Group" (what the caller may do at a scope, conditions left
 //! out), and "Access token claims reference" (`roles`: the application's permissions).
@@ -18,9 +18,9 @@ use tenantry_core::{
 
 use super::{
     client::client,
+    ports::{AzureError, scopes},
     token::{Audience, Tokens},
-    wire::{Hosts, HttpWire},
-    world::{AzureError, scopes},
+    transport::{Hosts, HttpTransport},
 };
 use crate::{
     config::{AzureConfig, Identity},
@@ -31,21 +31,21 @@ use crate::{
 /// The version of the API description.
 const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
 
-/// What came of one comparison.
+/// The result of one comparison.
 #[derive(Debug)]
 pub struct Finding {
-    /// Whose rights: `provisioner` or `remover`.
+    /// The identity: `provisioner` or `remover`.
     pub identity: &'static str,
-    /// Where: a scope of Resource Manager, or Microsoft Graph.
-    pub place: String,
-    /// What is missing and what is too much, or why there is no telling.
+    /// A scope of Resource Manager, or Microsoft Graph.
+    pub location: String,
+    /// What is missing and what is superfluous, or why it is unknown.
     pub comparison: Result<RoleComparison, Failure>,
 }
 
-/// Asks for the rights of our identities in all stamps and in Graph.
+/// Reads the permissions of our identities in all stamps and in Graph.
 ///
 /// # Errors
-/// [`AzureError`] when an identity can't be used; what is not answered is a finding.
+/// [`AzureError`] when an identity can't be used; a request without an answer is a finding.
 pub async fn held(
     config: &AzureConfig,
     clock: &Arc<dyn Clock>,
@@ -54,12 +54,12 @@ pub async fn held(
 ) -> Result<Vec<Finding>, AzureError> {
     let names = |role: &Role| role.names().map(str::to_owned).collect::<BTreeSet<_>>();
     let (mut provisioner, remover) = (names(&permissions.provisioner), names(&permissions.remover));
-    // The proof of isolation is made by the same identity.
+    // The same identity makes the isolation check.
     provisioner.extend(names(&permissions.auditor));
     let mut asked: Vec<(&'static str, &Identity, BTreeSet<String>)> = Vec::new();
     match &config.remover {
         Some(identity) => asked.push(("remover", identity, remover)),
-        // One identity does both.
+        // One identity has both roles.
         None => provisioner.extend(remover),
     }
     asked.insert(0, ("provisioner", &config.identity, provisioner));
@@ -68,46 +68,48 @@ pub async fn held(
         let client = client(timeout)?;
         let tokens = Arc::new(Tokens::of(account, &scopes(config), &client, Arc::clone(clock))?);
         let hosts = Hosts { arm: config.arm.clone(), graph: config.graph.clone(), event_grid: None };
-        let wire = HttpWire::new(client, hosts, Arc::clone(&tokens), timeout);
+        let transport = HttpTransport::new(client, hosts, Arc::clone(&tokens), timeout);
         for scope in permissions.scopes(&config.stamps) {
-            let mut comparison = at_scope(&wire, &scope).await.map(|held| compare(&needed, &held));
+            let mut comparison = at_scope(&transport, &scope).await.map(|held| compare(&needed, &held));
             if let Ok(found) = &mut comparison {
                 found.missing.retain(|action| action != OPTIONAL);
             }
-            findings.push(Finding { identity, place: scope, comparison });
+            findings.push(Finding { identity, location: scope, comparison });
         }
         if identity == "provisioner" && permissions.entra {
             let comparison = in_graph(&tokens).await;
-            findings.push(Finding { identity, place: "Microsoft Graph".to_owned(), comparison });
+            findings.push(Finding { identity, location: "Microsoft Graph".to_owned(), comparison });
         }
     }
     Ok(findings)
 }
 
 /// The roles that the caller holds at a scope and above.
-async fn at_scope(wire: &HttpWire, scope: &str) -> Result<Vec<Held>, Failure> {
+async fn at_scope(transport: &HttpTransport, scope: &str) -> Result<Vec<Held>, Failure> {
     let scope: ResourceId = scope.parse().map_err(|why: BadId| Failure::not_sent(why.to_string()))?;
     let list = "/providers/Microsoft.Authorization/permissions";
     let list = Request::arm_of(Method::Get, &scope, list, &API_VERSION).every_page();
-    let reply = ask(wire, list).await?;
+    let reply = ask(transport, list).await?;
     let held = items(&reply)?.iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>();
     held.map_err(|_| Failure::nonsense("the list of permissions can't be read"))
 }
 
-/// The application permissions that our own token for Graph names. Nobody else's token is read, so no signature is
+/// The application permissions in our own token for Graph. It was issued to us directly, so its signature is not
 /// checked.
 async fn in_graph(tokens: &Tokens) -> Result<RoleComparison, Failure> {
     let token = tokens.token(Audience::Graph).await?;
-    let unreadable = || Failure::nonsense("the token for Graph does not say what it permits");
+    let unreadable = || Failure::nonsense("the token for Graph lists no permissions");
     let payload = token.expose().split('.').nth(1).ok_or_else(unreadable)?;
     let claims = BASE64_URL_SAFE_NO_PAD.decode(payload).map_err(|_| unreadable())?;
     let claims: Value = serde_json::from_slice(&claims).map_err(|_| unreadable())?;
     if claims.get("scp").is_some() {
-        return Err(Failure::nonsense("the token for Graph is a person's, whose rights it does not name"));
+        return Err(Failure::nonsense(
+            "the token for Graph is a person's, which does not list that person's rights",
+        ));
     }
     let roles = claims["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let roles: BTreeSet<&str> = roles.collect();
-    // What allows everything allows this too.
+    // This permission includes the other.
     let enough = [GRAPH, "Application.ReadWrite.All"].iter().any(|role| roles.contains(role));
     let excess = roles.iter().filter(|role| ![GRAPH, GRAPH_OPTIONAL].contains(role));
     Ok(RoleComparison {

@@ -1,8 +1,7 @@
 //! Sends to Service Bus: wake-ups, requests, and events to a topic. Receiving is the Functions host's work.
 //!
-//! Over `azure_messaging_servicebus` 0.21, whose faults are mended on the way by [`ServiceBusTransport`]: it signs with
-//! a key, which we do not have, writes instants in a form that Microsoft does not document, and sends any text as a
-//! header.
+//! Uses `azure_messaging_servicebus` 0.21, whose faults are corrected by [`ServiceBusTransport`]: it signs with a key,
+//! which this program does not have, writes instants in an undocumented form, and sends any text as a header.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,10 +18,10 @@ use tenantry_core::{
 };
 use time::OffsetDateTime;
 
-use super::bridge::{ServiceBusTransport, Transport};
+use super::bridge::{LegacyTransport, ServiceBusTransport};
 use crate::{
     azure::token::Tokens,
-    ports::{Alarm, Announcer},
+    ports::{Publisher, Scheduler},
     wake_up::WakeUp,
 };
 
@@ -30,9 +29,9 @@ use crate::{
 pub const REQUESTS: &str = "tenant-requests";
 /// The queue of wake-ups.
 pub const WAKE_UPS: &str = "tenant-wakeups";
-/// Where the broker puts requests that could not be taken in, again and again.
+/// The dead letters of the request queue: requests whose deliveries have failed too often.
 pub const DEAD_LETTERS: &str = "tenant-requests/$deadletterqueue";
-/// A wake-up that nobody took for so long is of no use any more: the sweep has been there.
+/// A wake-up that is not taken for so long is useless: the sweep has reconciled the tenant.
 const WAKE_UP_LIFE: Duration = Duration::from_secs(3600);
 
 /// A namespace.
@@ -43,15 +42,15 @@ pub struct ServiceBus {
 
 impl ServiceBus {
     /// The namespace at an address.
-    pub fn new(transport: Transport, tokens: Arc<Tokens>, namespace: Url) -> Self {
+    pub fn new(transport: LegacyTransport, tokens: Arc<Tokens>, namespace: Url) -> Self {
         Self { transport: Arc::new(ServiceBusTransport::new(transport, tokens, namespace)) }
     }
 
-    /// Hands in a request as a signup app does. The session is the tenant, so that its requests keep their order; the
-    /// request's id lets the broker drop a repeat at once.
+    /// Sends a request as a signup app does. The session is the tenant, so that its requests keep their order; the
+    /// request id lets the broker drop a repeat at once.
     ///
     /// # Errors
-    /// [`Failure`] when the message was not taken, or nobody knows.
+    /// [`Failure`] when the message was not accepted, or when that is unknown.
     pub async fn submit(&self, tenant: &str, request_id: &str, body: &str) -> Result<(), Failure> {
         let broker_properties = SettableBrokerProperties {
             session_id: Some(tenant.to_owned()),
@@ -68,7 +67,7 @@ impl ServiceBus {
         content_type: &str,
         broker_properties: SettableBrokerProperties,
     ) -> Result<(), Failure> {
-        // Namespace and key are put into the address and the signature, both of which the transport replaces.
+        // The transport replaces the address and the signature that are made of namespace and key.
         let client = QueueClient::new(Arc::clone(&self.transport), "namespace", queue, "none", "none");
         let options = SendMessageOptions {
             content_type: Some(content_type.to_owned()),
@@ -84,9 +83,9 @@ impl ServiceBus {
 }
 
 /// Wake-ups as scheduled messages.
-pub struct QueueAlarm(pub ServiceBus);
+pub struct QueueScheduler(pub ServiceBus);
 
-impl Alarm for QueueAlarm {
+impl Scheduler for QueueScheduler {
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let broker_properties = SettableBrokerProperties {
@@ -100,38 +99,38 @@ impl Alarm for QueueAlarm {
     }
 }
 
-/// In whole seconds, as the header has them; too early would be in vain.
+/// In whole seconds, as in the header; rounded up, because a wake-up before its time is useless.
 fn rounded_up(at: Timestamp) -> i64 {
     at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
-/// No wake-ups: the sweep drives whoever is due.
-pub struct NoAlarm;
+/// No wake-ups: the sweep reconciles what is due.
+pub struct NoScheduler;
 
-impl Alarm for NoAlarm {
+impl Scheduler for NoScheduler {
     fn wake<'a>(&'a self, _tenant: &'a TenantId, _at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn is_heard(&self) -> bool {
+    fn is_delivered(&self) -> bool {
         false
     }
 }
 
 /// Events to a topic, one message each; the session is the tenant.
-pub struct TopicAnnouncer {
+pub struct TopicPublisher {
     bus: ServiceBus,
     topic: String,
 }
 
-impl TopicAnnouncer {
+impl TopicPublisher {
     /// The topic of that name.
     pub fn new(bus: ServiceBus, topic: impl Into<String>) -> Self {
         Self { bus, topic: topic.into() }
     }
 }
 
-impl Announcer for TopicAnnouncer {
+impl Publisher for TopicPublisher {
     fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             for event in events {
@@ -150,13 +149,13 @@ impl Announcer for TopicAnnouncer {
     }
 }
 
-/// What the legacy crate's error means. Its text is left out, for it repeats the body of the answer.
+/// The failure for an error of the legacy crate. Its text is left out because it repeats the body of the answer.
 fn failed(error: &Error) -> Failure {
     match error.kind() {
         ErrorKind::HttpResponse { status, .. } => {
             failure::classify(&Reply { status: u16::from(*status), ..Reply::default() })
         }
-        ErrorKind::Io => Failure::ambiguous("Service Bus did not answer, or the connection broke"),
+        ErrorKind::Io => Failure::ambiguous("Service Bus did not answer, or the connection failed"),
         ErrorKind::Credential => Failure::not_sent("there is no token for Service Bus"),
         ErrorKind::DataConversion | ErrorKind::MockFramework | ErrorKind::Other => {
             Failure::not_sent("the message can't be sent as it is")

@@ -1,16 +1,16 @@
-//! Keeps to the limits of Azure's control planes before Azure has to say so.
+//! Keeps requests within the limits of Azure's control planes, before Azure refuses them.
 //!
 //! Sources: Microsoft, "Understand how Azure Resource Manager throttles requests" (a token bucket per region,
-//! subscription, principal and kind of operation; the headers tell what is left; a call before `Retry-After` is over
-//! begins the wait anew), and public reports that private endpoints of one network are changed one at a time.
+//! subscription, principal and kind of operation; headers report what is left; a call before `Retry-After` is over
+//! restarts the wait), and public reports that private endpoints of one network are changed one at a time.
 //!
 //! # Guarantees
-//! After a refusal for load nothing of that kind goes out before the service wants to be asked, from this process.
-//! A request that has to wait for long is handed back as not sent, to be parked, rather than kept waiting.
+//! After a refusal for load this process sends nothing of that kind before the requested pause is over. A request that
+//! has to wait long is returned as not sent, so that its tenant is requeued.
 //!
 //! # Caveats
-//! Other processes share the same limits and are seen only by what the answers say. Azure itself keeps the order of
-//! changes to a network; here they are only held back from colliding.
+//! Other processes share the same limits and are noticed only through the answers. Azure itself serializes changes to a
+//! network; here they are only kept from colliding.
 
 use std::{
     collections::BTreeMap,
@@ -22,18 +22,18 @@ use jiff::{SignedDuration, Timestamp};
 use tenantry_core::{
     steps::{Api, Failure, Method, Reply, Request, failure},
     tenant::{Cause, FailureClass, HELD_BACK},
-    time::later,
+    time::saturating_add,
 };
 
-use super::{call::Service, lanes::Lanes, wire::service};
+use super::{call::Service, keyed_queues::KeyedQueues, transport::service};
 use crate::{ports::Clock, telemetry::metrics};
 
-/// Waiting longer than this is not done in place.
+/// A longer wait is not done in place.
 const SHORT: Duration = Duration::from_secs(2);
-/// How long to leave a service in peace that did not say for how long.
+/// The pause for a service that did not say how long to wait.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What shares one limit: a service, a subscription there, and a kind of operation.
+/// The key of a limit: a service, a subscription there, and a kind of operation.
 type Key = (Api, String, Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// The header that tells how many are left.
+    /// The header with the number of requests that are left.
     fn header(self) -> &'static str {
         match self {
             Self::Read => "x-ms-ratelimit-remaining-subscription-reads",
@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// ARM's bucket: how many at once, and how many more each second.
+    /// ARM's bucket: its size, and how many tokens are added each second.
     fn bucket(self) -> (f64, f64) {
         match self {
             Self::Read => (250.0, 25.0),
@@ -82,37 +82,37 @@ struct Limit {
 pub struct Throttle {
     clock: Arc<dyn Clock>,
     limits: Mutex<BTreeMap<Key, Limit>>,
-    lanes: Mutex<Lanes>,
+    queues: Mutex<KeyedQueues>,
 }
 
 impl Throttle {
-    /// Nothing is known yet.
+    /// A throttle without knowledge of any limit.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, limits: Mutex::default(), lanes: Mutex::default() }
+        Self { clock, limits: Mutex::default(), queues: Mutex::default() }
     }
 
-    /// Returns when the request may go out.
+    /// Returns when the request may be sent.
     ///
     /// # Errors
-    /// A [`Failure`] of class `throttled` when it should come again later; nothing was sent.
+    /// A [`Failure`] of class `throttled` when the wait is too long; nothing was sent.
     pub(super) async fn admit(&self, request: &Request) -> Result<(), Failure> {
         let wait = self.wait(request, self.clock.now());
         if wait > SHORT {
-            waited(service(request.api), "parked", wait);
-            return Err(come_again("the service asked for a pause", wait));
+            waited(service(request.api), "requeued", wait);
+            return Err(requeued("the service asked for a pause", wait));
         }
-        if let Some(wait) = lock(&self.lanes).enter(request, self.clock.now()) {
-            waited(service(request.api), "parked", wait);
-            return Err(come_again("another change to the same network is under way", wait));
+        if let Some(wait) = lock(&self.queues).enter(request, self.clock.now()) {
+            waited(service(request.api), "requeued", wait);
+            return Err(requeued("another change to the same network is under way", wait));
         }
         if !wait.is_zero() {
-            waited(service(request.api), "in-place", wait);
-            self.clock.sleep_until(later(self.clock.now(), wait)).await;
+            waited(service(request.api), "inline", wait);
+            self.clock.sleep_until(saturating_add(self.clock.now(), wait)).await;
         }
         Ok(())
     }
 
-    /// Takes a place in the bucket; how long it has to be waited for.
+    /// Takes a token of the bucket; returns how long to wait for it.
     fn wait(&self, request: &Request, now: Timestamp) -> Duration {
         let key = key(request);
         let (most, refill) = key.2.bucket();
@@ -133,29 +133,30 @@ impl Throttle {
         wait
     }
 
-    /// Takes in what an answer says about the limits; `None` where there was no answer.
+    /// Learns about the limits from an answer; `None` if there was none.
     pub(super) fn learn(&self, request: &Request, reply: Option<&Reply>) {
         let now = self.clock.now();
-        lock(&self.lanes).learn(request, reply, now);
+        lock(&self.queues).learn(request, reply, now);
         let Some(reply) = reply else { return };
         let key = key(request);
         let left = reply.header(key.2.header()).and_then(|left| left.trim().parse::<f64>().ok());
         let mut limits = lock(&self.limits);
         let Some(limit) = limits.get_mut(&key) else { return };
         if let Some(left) = left.filter(|left| *left < limit.left) {
-            // Others draw from the same bucket.
+            // Other processes use the same bucket.
             limit.left = left;
         }
         if is_about_load(reply) {
-            limit.paused_until = limit.paused_until.max(later(now, reply.retry_after().unwrap_or(PAUSE)));
+            limit.paused_until =
+                limit.paused_until.max(saturating_add(now, reply.retry_after().unwrap_or(PAUSE)));
         }
     }
 }
 
-/// Takes down that a request is held back.
+/// Records that a request is delayed.
 pub(super) fn waited(service: Service, how: &str, wait: Duration) {
     metrics::record(&metrics::THROTTLE_WAIT, wait.as_secs_f64(), || {
-        [service.word().to_owned(), how.to_owned()]
+        [service.as_str().to_owned(), how.to_owned()]
     });
 }
 
@@ -165,7 +166,7 @@ fn key(request: &Request) -> Key {
     (request.api, subscription, Kind::of(request.method))
 }
 
-/// A 429 can also speak of one resource's state; then the others need not wait.
+/// A 429 can also be about one resource's state; then the other requests need not wait.
 fn is_about_load(reply: &Reply) -> bool {
     if reply.status != 429 {
         return false;
@@ -178,12 +179,12 @@ fn until(now: Timestamp, then: Timestamp) -> Duration {
     then.duration_since(now).max(SignedDuration::ZERO).unsigned_abs()
 }
 
-fn come_again(why: &str, wait: Duration) -> Failure {
+fn requeued(why: &str, wait: Duration) -> Failure {
     let cause = Cause::ours(FailureClass::Throttled, HELD_BACK, format!("{why}; nothing was sent"));
     Failure { retry_after: Some(wait), ..cause.into() }
 }
 
-/// Every change to what is guarded is whole, so a panic elsewhere spoils nothing.
+/// Every change to the guarded value is complete, so a panic elsewhere leaves it consistent.
 fn lock<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
     guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }

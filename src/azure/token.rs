@@ -1,8 +1,8 @@
-//! Tokens of Entra: chosen by setting, one audience each, one refresh at a time, and never longer than a limit.
+//! Tokens of Entra: the identity is configured; one audience each, one refresh at a time, and a timeout.
 //!
-//! `azure_identity` has a cache of its own, but one lock for all audiences, and asks again at every call once a token
-//! has less than five minutes left. So each audience has a credential of its own here, and in front of it a cache that
-//! goes on with a token that is still good when a new one can't be had.
+//! `azure_identity` has a cache of its own, but one lock for all audiences, and it requests a new token at every call
+//! once one has less than five minutes left. So each audience has its own credential here, behind a cache that
+//! continues with a valid token when no new one is available.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -21,15 +21,15 @@ use reqwest::Client;
 use tenantry_core::steps::Failure;
 use tokio::sync::Mutex;
 
-use super::transport::TokenTransport;
+use super::token_transport::TokenTransport;
 use crate::{config::Identity, ports::Clock};
 
-/// How long a token may take to come; waiting for another's refresh counts.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// A token with less left is replaced, as `azure_identity` does it.
+/// The timeout of a token, including the wait for another caller's refresh.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// A token with less left is replaced, as in `azure_identity`.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// Whom a token is for. A token for one is of no use to another, and is never sent there.
+/// The audience of a token. A token for one is never sent to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Audience {
     /// Azure Resource Manager.
@@ -48,7 +48,7 @@ impl Audience {
     const ALL: [Self; 5] = [Self::Arm, Self::Graph, Self::EventGrid, Self::ServiceBus, Self::Storage];
 }
 
-/// The scopes of the audiences; another cloud than the public one has other ones for ARM and Graph.
+/// The scopes of the audiences; those of ARM and Graph differ in other clouds than the public one.
 #[derive(Debug, Clone)]
 pub struct Scopes {
     /// ARM's, e.g. `https://management.azure.com/.default`.
@@ -83,7 +83,7 @@ impl Scopes {
 #[error("the identity can't be used")]
 pub struct BadIdentity(#[from] AzureError);
 
-/// A token, and until when it is good.
+/// A token with its expiry.
 #[derive(Clone)]
 pub struct Token {
     secret: Secret,
@@ -102,13 +102,13 @@ impl Token {
         self.secret.secret()
     }
 
-    /// Until when it is good.
+    /// When it expires.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
 }
 
-/// One audience's credential and the last token that it gave.
+/// The credential of one audience, and its last token.
 struct Source {
     scope: String,
     credential: Arc<dyn TokenCredential>,
@@ -117,11 +117,11 @@ struct Source {
 
 struct Fetched {
     token: Token,
-    /// With less left than this it is replaced: the usual margin, or half the life of a short token.
+    /// A token with less left than this is replaced: the usual margin, or half the life of a short token.
     margin: SignedDuration,
 }
 
-/// Gives tokens to whoever sends.
+/// Issues tokens to the transports.
 pub struct Tokens(Kind);
 
 enum Kind {
@@ -130,16 +130,16 @@ enum Kind {
 }
 
 impl Tokens {
-    /// Always the same; for a simulated Azure, which takes any.
+    /// Always the same token; for a simulated Azure, which accepts any.
     pub fn fixed(token: &str) -> Self {
         let secret = Secret::new(token.to_owned());
         Self(Kind::Fixed(Token { secret, expires: Timestamp::MAX }))
     }
 
-    /// Those of an identity.
+    /// The tokens of an identity.
     ///
     /// # Errors
-    /// [`BadIdentity`] when the identity's surroundings are missing, for example its token file.
+    /// [`BadIdentity`] when something that the identity needs is missing, for example its token file.
     pub fn of(
         identity: &Identity,
         scopes: &Scopes,
@@ -155,10 +155,10 @@ impl Tokens {
         Ok(Self(Kind::Entra { sources, clock }))
     }
 
-    /// A token that is good for at least the next request.
+    /// A token that is valid for at least the next request.
     ///
     /// # Errors
-    /// [`Failure`] of the class `not sent`, for nothing has been asked of the audience yet.
+    /// [`Failure`] of the class `not sent`, because nothing was sent to the audience yet.
     pub async fn token(&self, audience: Audience) -> Result<Token, Failure> {
         let (sources, clock) = match &self.0 {
             Kind::Fixed(token) => return Ok(token.clone()),
@@ -166,14 +166,14 @@ impl Tokens {
         };
         let source = sources.iter().find(|(of, _)| *of == audience).map(|(_, source)| source);
         let source = source.ok_or_else(|| Failure::not_sent("there is no credential for this service"))?;
-        let late = || Failure::not_sent("no token could be had in time");
-        tokio::time::timeout(PATIENCE, source.token(clock.as_ref())).await.unwrap_or_else(|_| Err(late()))
+        let late = || Failure::not_sent("no token was issued in time");
+        tokio::time::timeout(TIMEOUT, source.token(clock.as_ref())).await.unwrap_or_else(|_| Err(late()))
     }
 }
 
 impl Source {
     async fn token(&self, clock: &dyn Clock) -> Result<Token, Failure> {
-        // One refresh at a time: who waits here finds the token that the one before it fetched.
+        // One refresh at a time: a caller that waits here finds the token of the refresh before.
         let mut last = self.last.lock().await;
         let left = |token: &Token| token.expires.duration_since(clock.now());
         if let Some(fetched) = last.as_ref().filter(|fetched| left(&fetched.token) > fetched.margin) {
@@ -198,7 +198,7 @@ impl Source {
     }
 }
 
-/// A credential with our transport and no retries of its own: who asks for a token asks again anyway.
+/// A credential with our transport and without retries of its own, because its callers retry.
 pub(super) fn credential(
     identity: &Identity,
     client: &Client,
@@ -224,8 +224,8 @@ pub(super) fn credential(
     })
 }
 
-/// What can be told of a failed refresh. The error's own text repeats what the endpoint answered, which may be a
-/// token that could not be read.
+/// Why a refresh failed. The error's own text repeats the endpoint's answer, which may be a token that could not be
+/// parsed.
 pub(super) fn why(error: &AzureError) -> String {
     match error.http_status() {
         Some(status) => format!("no token: the identity endpoint answered with HTTP {}", u16::from(status)),
@@ -247,13 +247,13 @@ mod tests {
     use super::*;
     use crate::ports::SystemClock;
 
-    /// What an identity endpoint does when asked.
+    /// The behaviour of an identity endpoint.
     #[derive(Debug, Clone, Copy)]
     enum Does {
-        /// Gives a token of so many seconds.
+        /// Issues a token that is valid for so many seconds.
         Give(i64),
         Fail,
-        /// Does not answer those who ask for this scope.
+        /// Does not answer requests for this scope.
         Hang(&'static str),
     }
 
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_audience_has_its_own_and_a_good_one_is_kept() {
+    async fn each_audience_has_its_own_token_and_a_valid_one_is_cached() {
         let tokens = tokens(&Endpoint::new(Does::Give(3600)));
         assert_eq!(token(&tokens, Audience::Arm).await.unwrap(), "Arm #1");
         assert_eq!(token(&tokens, Audience::Graph).await.unwrap(), "Graph #2");
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn while_no_new_one_can_be_had_a_token_that_is_still_good_is_used() {
+    async fn a_valid_token_is_used_while_no_new_one_is_available() {
         let endpoint = Endpoint::new(Does::Give(3600));
         let tokens = tokens(&endpoint);
         token(&tokens, Audience::Arm).await.unwrap();
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_endpoint_that_hangs_is_not_waited_for_and_the_next_call_asks_again() {
+    async fn a_hanging_endpoint_times_out_and_the_next_call_asks_again() {
         let endpoint = Endpoint::new(Does::Hang("Arm"));
         let tokens = tokens(&endpoint);
         let (arm, graph) = tokio::join!(token(&tokens, Audience::Arm), token(&tokens, Audience::Graph));

@@ -1,66 +1,276 @@
-//! The transport that `azure_identity` sends with: our client, so that time limits and redirects are ours.
+//! The transport for all requests to ARM, Graph and Event Grid, in Azure and on a laptop.
 //!
-//! Without one it panics at construction, since the default features are off.
+//! A token is sent only to the host that it is meant for: a poll URL elsewhere is refused before anything is sent, and
+//! redirects are not followed. A request ends within the timeout, including the waits for a token and for the throttle,
+//! because a lease lasts only so long.
 
-use async_trait::async_trait;
-use azure_core::{
-    Error, Result,
-    error::ErrorKind,
-    http::{AsyncRawResponse, Body, HttpClient, Request, headers::Headers},
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use reqwest::{Client, RequestBuilder, Url, header};
+use serde_json::Value;
+use tenantry_core::{
+    steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
+    tenant::{Cause, FailureClass},
 };
-use reqwest::{Client, Method, Url};
+use tokio::time::Instant;
 
 use super::{
     call::{Call, Service},
-    client::exchange,
+    client::{Answer, Lost, client, exchange},
+    throttle::Throttle,
+    token::{Audience, Token, Tokens},
+};
+use crate::{
+    ports::Transport,
+    telemetry::{Trace, fresh},
 };
 
-/// The largest answer that is read, in bytes; a token has some thousand.
-const MOST_BYTES: usize = 64 << 10;
+/// The largest answer that is read, in bytes; ARM's lists stay far below.
+const MAX_REPLY_BYTES: usize = 4 << 20;
 
-/// `azure_core`'s transport over the one client.
-#[derive(Debug)]
-pub(super) struct TokenTransport {
+/// The addresses of the services.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// Azure Resource Manager, e.g. `https://management.azure.com`.
+    pub arm: Url,
+    /// Microsoft Graph, e.g. `https://graph.microsoft.com`.
+    pub graph: Url,
+    /// The Event Grid topic's host; `None` where events are published elsewhere.
+    pub event_grid: Option<Url>,
+}
+
+impl Hosts {
+    fn of(&self, api: Api) -> Option<&Url> {
+        match api {
+            Api::Arm => Some(&self.arm),
+            Api::Graph => Some(&self.graph),
+            Api::EventGrid => self.event_grid.as_ref(),
+        }
+    }
+}
+
+/// A transport over the one HTTP client.
+pub struct HttpTransport {
     client: Client,
-    /// Where all requests go instead: `azure_identity` speaks https only, and this machine's own services have none.
-    instead: Option<Url>,
+    hosts: Hosts,
+    tokens: Arc<Tokens>,
+    /// The identity that deletes in Azure Resource Manager, if that is another one.
+    remover: Option<Arc<Tokens>>,
+    /// `None` where the services have no limits.
+    throttle: Option<Throttle>,
+    timeout: Duration,
 }
 
-impl TokenTransport {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, instead: None }
+impl HttpTransport {
+    /// A transport to the given hosts; `timeout` bounds a whole request.
+    pub fn new(client: Client, hosts: Hosts, tokens: Arc<Tokens>, timeout: Duration) -> Self {
+        Self { client, hosts, tokens, remover: None, throttle: None, timeout }
     }
 
-    /// One that sends everything to another place.
-    pub(super) fn to(client: Client, place: Url) -> Self {
-        Self { client, instead: Some(place) }
+    /// A transport to a simulated Azure, which has everything at one address and accepts any token.
+    ///
+    /// # Errors
+    /// When no client can be built.
+    pub fn simulated(url: &Url, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let hosts = Hosts { arm: url.clone(), graph: url.clone(), event_grid: Some(url.clone()) };
+        Ok(Self::new(client(timeout)?, hosts, Arc::new(Tokens::fixed("simulated")), timeout))
     }
 
-    fn url(&self, url: &Url) -> Result<Url> {
-        let Some(place) = &self.instead else { return Ok(url.clone()) };
-        place.join(url.path()).map_err(|error| Error::new(ErrorKind::Other, error))
+    /// Deletes and purges in Azure Resource Manager as another identity. Graph's deletions stay with the identity that
+    /// created the applications: under `Application.ReadWrite.OwnedBy` Entra lets no other identity delete them.
+    #[must_use]
+    pub fn remover(mut self, tokens: Arc<Tokens>) -> Self {
+        self.remover = Some(tokens);
+        self
+    }
+
+    /// Keeps to the services' limits.
+    #[must_use]
+    pub fn throttled(mut self, throttle: Throttle) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+
+    /// The whole URL, if it is on the service's own host.
+    fn url(&self, request: &Request) -> Result<Url, Failure> {
+        let host = self.hosts.of(request.api);
+        let host = host.ok_or_else(|| refused("this deployment has no such service".to_owned()))?;
+        // A path of our own, and not a URL from a service: a path that begins with `//` would name a host.
+        let ours = request.path.starts_with('/') && !request.path.starts_with("//");
+        let url = host.join(&request.path).map_err(|error| {
+            let message = format!("a bad URL: {error}");
+            if ours { refused(message) } else { not_followed(message) }
+        })?;
+        if url.origin() != host.origin() {
+            return Err(not_followed("the service gave a URL on another host; it was not followed"));
+        }
+        // A path of our own must reach the service unchanged: a parser that resolves `..` would change another resource
+        // than the one that was checked.
+        if ours && !is_normal(&request.path, &url) {
+            return Err(refused(
+                "the path would not reach the service unchanged; it was not sent".to_owned(),
+            ));
+        }
+        Ok(url)
+    }
+
+    fn outgoing(&self, request: &Request, url: Url, token: &Token) -> RequestBuilder {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut outgoing = self.client.request(method, url).bearer_auth(token.expose());
+        for (name, value) in identification(request.api) {
+            outgoing = outgoing.header(name, value);
+        }
+        if let Some(body) = &request.body {
+            let typed = request.headers.iter().any(|(name, _)| *name == "content-type");
+            if !typed {
+                outgoing = outgoing.header(header::CONTENT_TYPE, "application/json");
+            }
+            outgoing = outgoing.body(body.to_string());
+        } else if request.mutates() {
+            outgoing = outgoing.header(header::CONTENT_LENGTH, 0);
+        }
+        request.headers.iter().fold(outgoing, |outgoing, (name, value)| outgoing.header(*name, value))
+    }
+
+    /// Everything that has to be waited for before the request is sent.
+    async fn ready(&self, request: &Request, tokens: &Tokens) -> Result<RequestBuilder, Failure> {
+        let url = self.url(request)?;
+        if let Some(throttle) = &self.throttle {
+            throttle.admit(request).await?;
+        }
+        let token = tokens.token(audience(request.api)).await?;
+        Ok(self.outgoing(request, url, &token))
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Reply, Failure> {
+        let begun = Instant::now();
+        let Some(remover) = &self.remover else {
+            return self.exchange_as(&request, &self.tokens, begun).await;
+        };
+        if deletes(&request) {
+            return self.exchange_as(&request, remover, begun).await;
+        }
+        let reply = self.exchange_as(&request, &self.tokens, begun).await?;
+        // Only the identity that started an operation may poll it, and its URL does not say which one that was.
+        if reply.status == 403 && is_poll(&request) {
+            let names_a_right = |reply: &Reply| {
+                reply.body.pointer("/error/code").is_some_and(|code| code == "AuthorizationFailed")
+            };
+            let other = self.exchange_as(&request, remover, begun).await?;
+            return Ok(if other.status == 403 && names_a_right(&reply) { reply } else { other });
+        }
+        Ok(reply)
+    }
+
+    /// One exchange as one identity; the remaining time is counted from `begun`.
+    async fn exchange_as(
+        &self,
+        request: &Request,
+        tokens: &Tokens,
+        begun: Instant,
+    ) -> Result<Reply, Failure> {
+        let late = || Failure::not_sent("a token or the throttle took too long");
+        let left = || self.timeout.saturating_sub(begun.elapsed());
+        let outgoing =
+            tokio::time::timeout(left(), self.ready(request, tokens)).await.map_err(|_| late())??;
+        let call = Call::to(service(request.api));
+        let answered = exchange(call, outgoing.timeout(left()), MAX_REPLY_BYTES).await;
+        let reply = answered.map_err(lost).and_then(read);
+        if let Some(throttle) = &self.throttle {
+            throttle.learn(request, reply.as_ref().ok());
+        }
+        reply
     }
 }
 
-#[async_trait]
-impl HttpClient for TokenTransport {
-    async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
-        let method = Method::from_bytes(request.method().as_str().as_bytes())
-            .map_err(|error| Error::new(ErrorKind::Other, error))?;
-        let mut outgoing = self.client.request(method, self.url(request.url())?);
-        for (name, value) in request.headers().iter() {
-            outgoing = outgoing.header(name.as_str(), value.as_str());
-        }
-        if let Body::Bytes(bytes) = request.body() {
-            outgoing = outgoing.body(bytes.clone());
-        }
-        let answer = exchange(Call::to(Service::Entra), outgoing, MOST_BYTES)
-            .await
-            .map_err(|lost| Error::new(ErrorKind::Io, lost))?;
-        let mut headers = Headers::new();
-        for (name, value) in answer.headers {
-            headers.insert(name, value);
-        }
-        Ok(AsyncRawResponse::from_bytes(answer.status.into(), headers, answer.body))
+/// Whether a request deletes something in Azure Resource Manager.
+fn deletes(request: &Request) -> bool {
+    let path = request.path.split('?').next().unwrap_or_default();
+    request.api == Api::Arm
+        && (request.method == Method::Delete || (request.method == Method::Post && path.ends_with("/purge")))
+}
+
+/// Whether a request polls an operation, at a whole URL from Azure Resource Manager.
+fn is_poll(request: &Request) -> bool {
+    request.api == Api::Arm
+        && request.method == Method::Get
+        && !request.list
+        && !request.path.starts_with('/')
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(self.exchange(request))
     }
+}
+
+fn audience(api: Api) -> Audience {
+    match api {
+        Api::Arm => Audience::Arm,
+        Api::Graph => Audience::Graph,
+        Api::EventGrid => Audience::EventGrid,
+    }
+}
+
+/// The service in the telemetry of a request.
+pub(super) fn service(api: Api) -> Service {
+    match api {
+        Api::Arm => Service::Arm,
+        Api::Graph => Service::Graph,
+        Api::EventGrid => Service::EventGrid,
+    }
+}
+
+/// The ids by which Azure's own logs refer to a request. Sources: Microsoft, "Common request headers" of ARM and "Best
+/// practices for working with Microsoft Graph".
+fn identification(api: Api) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::new();
+    let id = fresh().to_string();
+    headers.push((if api == Api::Graph { "client-request-id" } else { "x-ms-client-request-id" }, id));
+    if let Some(trace) = Trace::current().filter(|_| api == Api::Arm) {
+        headers.push(("x-ms-correlation-request-id", trace.id().to_string()));
+    }
+    headers
+}
+
+fn read(Answer { status, headers, body }: Answer) -> Result<Reply, Failure> {
+    let body = match serde_json::from_slice(&body) {
+        Ok(body) => body,
+        Err(_) if body.is_empty() || !(200..300).contains(&status) => Value::Null,
+        Err(_) => return Err(Failure::nonsense("the answer is not JSON")),
+    };
+    Ok(Reply { status, headers: headers.into_iter().collect(), body })
+}
+
+/// The failure without an answer: not sent, or ambiguous.
+fn lost(lost: Lost) -> Failure {
+    match lost {
+        Lost::NotSent => Failure::not_sent(lost.to_string()),
+        Lost::Late | Lost::Cut => Failure::ambiguous(lost.to_string()),
+        Lost::TooLarge(_) => Failure::nonsense(lost.to_string()),
+    }
+}
+
+/// Whether parsing a path as a URL has changed nothing. A quotation mark within a query becomes `%27`, which every
+/// reader treats the same.
+fn is_normal(path: &str, url: &Url) -> bool {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let query = query.map(|query| query.replace('\'', "%27"));
+    url.path() == path && url.query() == query.as_deref() && url.fragment().is_none()
+}
+
+/// A URL that a service gave. The next answer may have a better one, so this is retryable.
+fn not_followed(message: impl Into<String>) -> Failure {
+    Cause::ours(FailureClass::Transient, REFUSED_URL, message).into()
+}
+
+fn refused(message: String) -> Failure {
+    Cause::ours(FailureClass::Permanent, REFUSED_URL, message).into()
 }

@@ -1,4 +1,4 @@
-//! The blueprints that a command goes by.
+//! The blueprints that a command uses.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use tenantry_core::blueprint::{Blueprint, DEFAULT};
 
 use crate::{config::Config, intake::clashes};
 
-/// The built-in one and those of the settings' folder, all checked.
+/// The built-in blueprint and those of the configured folder, all checked.
 pub(super) fn known(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {
     let mut problems = Vec::new();
     let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];

@@ -1,4 +1,4 @@
-//! Calls to a running tenantry, the one of `tenantry local` or one in Azure.
+//! Calls to a running tenantry: that of `tenantry local`, or one in Azure.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::output;
 
-/// Which instance to call.
+/// The instance to call.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Instance {
-    /// Where it is; the HTTP functions are below `/api`
+    /// Its address; the HTTP functions are below `/api`
     #[arg(long, default_value = "http://127.0.0.1:7071")]
     url: String,
     /// Print the answer's JSON
@@ -25,7 +25,7 @@ impl Instance {
         Self { url: url.to_owned(), json: false }
     }
 
-    /// Calls, and hands a 2xx answer's JSON to `show`; anything else is told on stderr.
+    /// Sends a call, and passes the JSON of a 2xx answer to `show`; anything else is printed on stderr.
     pub(super) async fn call(
         &self,
         method: Method,
@@ -36,7 +36,7 @@ impl Instance {
         self.hand_in(method, path, body, show).await.1
     }
 
-    /// As [`Self::call`], with the answer's JSON if it was a 2xx.
+    /// As [`Self::call`], and returns the JSON of a 2xx answer.
     pub(super) async fn hand_in(
         &self,
         method: Method,
@@ -47,7 +47,7 @@ impl Instance {
         let (status, answer) = match self.ask(method, path, body).await {
             Ok(answered) => answered,
             Err(error) => {
-                self.tell_silence(&error);
+                self.print_no_answer(&error);
                 return (Value::Null, ExitCode::from(2));
             }
         };
@@ -56,7 +56,7 @@ impl Instance {
         } else if (200..300).contains(&status) {
             show(&answer);
         } else {
-            tell_problem(status, &answer);
+            print_problem(status, &answer);
         }
         if (200..300).contains(&status) {
             (answer, ExitCode::SUCCESS)
@@ -65,12 +65,12 @@ impl Instance {
         }
     }
 
-    /// Gets a 2xx answer's JSON; anything else is told on stderr, and this is the exit code for it.
+    /// Gets the JSON of a 2xx answer; anything else is printed on stderr, and the exit code for it is returned.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ExitCode> {
         self.ask_well(Method::GET, path, None).await
     }
 
-    /// The same for a call that changes something.
+    /// The same for a POST.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ExitCode> {
         self.ask_well(Method::POST, path, Some(body.to_string().into_bytes())).await
     }
@@ -79,17 +79,17 @@ impl Instance {
         match self.ask(method, path, body).await {
             Ok((200..=299, answer)) => Ok(answer),
             Ok((status, answer)) => {
-                tell_problem(status, &answer);
+                print_problem(status, &answer);
                 Err(ExitCode::from(1))
             }
             Err(error) => {
-                self.tell_silence(&error);
+                self.print_no_answer(&error);
                 Err(ExitCode::from(2))
             }
         }
     }
 
-    fn tell_silence(&self, error: &reqwest::Error) {
+    fn print_no_answer(&self, error: &reqwest::Error) {
         output::problem(&format!("{} can't be called: {}", self.url, output::chain(error)));
         let hint =
             if cfg!(feature = "local") { " start one with: tenantry local" } else { " --url says where" };
@@ -115,12 +115,12 @@ impl Instance {
     }
 }
 
-fn tell_problem(status: u16, answer: &Value) {
+fn print_problem(status: u16, answer: &Value) {
     let text = |name: &str| answer.get(name).and_then(Value::as_str);
     let title = text("title").unwrap_or("the call failed");
     output::problem(&format!("{title} (HTTP {status}): {}", text("detail").unwrap_or_default()));
     if answer.get("replayed") == Some(&Value::Bool(true)) {
-        output::problem("  this is the answer of an earlier request, which this one repeats");
+        output::problem("  this is the answer to an earlier request, which this one repeats");
     }
     for fault in answer.get("faults").and_then(Value::as_array).into_iter().flatten() {
         let of = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -128,8 +128,8 @@ fn tell_problem(status: u16, answer: &Value) {
     }
 }
 
-/// Says which tenants an answer could not tell of, for their documents can't be read; how many.
-pub(super) fn tell_unreadable(answer: &Value) -> usize {
+/// Prints the tenants whose documents can't be read; returns how many.
+pub(super) fn print_unreadable(answer: &Value) -> usize {
     let rows = answer.get("unreadable").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for row in rows {
         output::problem(&format!("{} is unreadable: {}", text(row, "/tenantId"), text(row, "/why")));
@@ -137,7 +137,7 @@ pub(super) fn tell_unreadable(answer: &Value) -> usize {
     rows.len()
 }
 
-/// A member as text; empty if it is not there.
+/// A member as text; empty if it is absent.
 pub(super) fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         Some(Value::String(text)) => text.clone(),

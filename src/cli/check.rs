@@ -1,11 +1,11 @@
-//! `tenantry check`: everything that is wrong with a blueprint, at once.
+//! `tenantry check`: reports all faults of a blueprint together.
 
 use std::{io, path::PathBuf, process::ExitCode};
 
 use serde_json::json;
 use tenantry_core::blueprint::{Blueprint, Diagnostic, Severity};
 
-/// Checks a blueprint and tells all findings with line and column.
+/// Checks a blueprint and prints all findings with line and column.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// The blueprint, a YAML file.
@@ -40,31 +40,31 @@ pub fn run(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<ExitCode> {
         writeln!(out, "{:#}", json!({"file": path.to_string(), "digest": digest, "findings": findings}))?;
     } else {
         for finding in &findings {
-            tell(&path.to_string(), finding, out)?;
+            print(&path.to_string(), finding, out)?;
         }
         writeln!(out, "{}", summary(&path.to_string(), blueprint.as_ref(), &findings))?;
     }
     Ok(ExitCode::from(u8::from(blueprint.is_none())))
 }
 
-/// Writes a finding as compilers do, so that editors find the place.
-pub fn tell(file: &str, finding: &Diagnostic, out: &mut dyn io::Write) -> io::Result<()> {
+/// Prints a finding in the format of compilers, so that editors find its position.
+pub fn print(file: &str, finding: &Diagnostic, out: &mut dyn io::Write) -> io::Result<()> {
     let Diagnostic { line, column, severity, code, message, hint } = finding;
     writeln!(out, "{file}:{line}:{column}: {severity}[{code}]: {message}")?;
     hint.iter().try_for_each(|hint| writeln!(out, "  hint: {hint}"))
 }
 
 fn summary(file: &str, blueprint: Option<&Blueprint>, findings: &[Diagnostic]) -> String {
-    let count = |severity, word: &str| {
+    let count = |severity, name: &str| {
         let count = findings.iter().filter(|finding| finding.severity == severity).count();
-        format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+        format!("{count} {name}{}", if count == 1 { "" } else { "s" })
     };
     let counts = format!("{}, {}", count(Severity::Error, "error"), count(Severity::Warning, "warning"));
     match blueprint {
         Some(good) => {
             let (name, version, steps) = (good.name(), good.version(), good.steps().count());
             format!(
-                "{file}: {name} {version} is good: {steps} steps, tiers {}, {}; {counts}",
+                "{file}: {name} {version} is valid: {steps} steps, tiers {}, {}; {counts}",
                 good.tiers().join(", "),
                 if good.is_suspendable() { "can be suspended" } else { "can't be suspended" },
             )

@@ -1,4 +1,4 @@
-//! `tenantry drift`: whether tenants are still as they were left.
+//! `tenantry drift`: whether tenants still match their desired state.
 
 use std::process::ExitCode;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 use tenantry_core::drift::{DriftReport, Item};
 
 use super::{
-    call::{Instance, tell_unreadable},
+    call::{Instance, print_unreadable},
     output,
 };
 
-/// Compare tenants with what was recorded when they became active
+/// Compare tenants with their desired state
 ///
-/// Exit code 0 if all was looked at and is as it was left, 1 if not.
+/// Exit code 0 if all were read and match, 1 if not.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant's id
@@ -27,7 +27,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> ExitCode {
-    let (mut seen, mut clean, mut unreadable) = (0_usize, 0_usize, 0_usize);
+    let (mut observed, mut clean, mut unreadable) = (0_usize, 0_usize, 0_usize);
     let mut next: Option<String> = None;
     loop {
         let path = match &args.tenant {
@@ -42,14 +42,14 @@ pub(super) async fn run(args: Args) -> ExitCode {
             Err(code) => return code,
         };
         next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
-        unreadable += tell_unreadable(&answer);
+        unreadable += print_unreadable(&answer);
         let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
         match serde_json::from_value::<Vec<DriftReport>>(found) {
             Ok(reports) => {
                 for report in &reports {
-                    tell(report, args.instance.json);
+                    print(report, args.instance.json);
                 }
-                seen += reports.len();
+                observed += reports.len();
                 clean += reports.iter().filter(|report| report.is_clean()).count();
             }
             Err(error) => {
@@ -62,13 +62,13 @@ pub(super) async fn run(args: Args) -> ExitCode {
         }
     }
     if args.all && !args.instance.json {
-        output::line(&format!("{clean} of {seen} tenants are as they were left"));
+        output::line(&format!("{clean} of {observed} tenants match their desired state"));
     }
-    if clean == seen && unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if clean == observed && unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// One tenant: a line of JSON, or lines for people.
-fn tell(report: &DriftReport, json: bool) {
+/// Prints one tenant: a line of JSON, or lines for people.
+fn print(report: &DriftReport, json: bool) {
     if json {
         match serde_json::to_string(report) {
             Ok(line) => output::line(&line),
@@ -76,27 +76,27 @@ fn tell(report: &DriftReport, json: bool) {
         }
         return;
     }
-    let said = match (report.items.len(), report.unread.len()) {
-        (0, 0) => "as it was left".to_owned(),
-        (0, _) => "not known".to_owned(),
+    let summary = match (report.items.len(), report.unread.len()) {
+        (0, 0) => "matches its desired state".to_owned(),
+        (0, _) => "unknown".to_owned(),
         (items, _) => format!("{items} drifted"),
     };
-    output::line(&format!("{}  {said}", report.tenant_id));
+    output::line(&format!("{}  {summary}", report.tenant_id));
     for item in &report.items {
-        tell_item(item);
+        print_item(item);
     }
     if let Some(next) = &report.next {
         output::line(&format!("  next: {next}"));
     }
     for unread in &report.unread {
-        output::line(&format!("  not known: {}: {}", unread.step, plain(&unread.why)));
+        output::line(&format!("  unknown: {}: {}", unread.step, plain(&unread.why)));
     }
 }
 
-fn tell_item(item: &Item) {
-    output::line(&format!("  {}: {} {}", item.severity.word(), item.step, plain(&item.path)));
-    let (wanted, seen) = (item.wanted.to_string(), item.seen.to_string());
-    output::line(&format!("    wanted: {}  seen: {}", plain(&wanted), plain(&seen)));
+fn print_item(item: &Item) {
+    output::line(&format!("  {}: {} {}", item.severity.as_str(), item.step, plain(&item.path)));
+    let (desired, observed) = (item.desired.to_string(), item.observed.to_string());
+    output::line(&format!("    desired: {}  observed: {}", plain(&desired), plain(&observed)));
     match (&item.by, &item.by_unknown) {
         (Some(by), _) => {
             output::line(&format!(
@@ -106,12 +106,12 @@ fn tell_item(item: &Item) {
                 plain(&by.operation)
             ));
         }
-        (None, Some(why)) => output::line(&format!("    by whom is not known: {}", plain(why))),
+        (None, Some(why)) => output::line(&format!("    by whom is unknown: {}", plain(why))),
         (None, None) => {}
     }
 }
 
-/// A text that somebody else may have chosen, without what could move a terminal's cursor.
+/// A text that may come from others, without control characters that could move a terminal's cursor.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,4 +1,4 @@
-//! `tenantry history`: what happened to a tenant.
+//! `tenantry history`: the history of a tenant.
 
 use std::process::ExitCode;
 

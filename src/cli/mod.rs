@@ -1,12 +1,13 @@
-//! The commands: one file each. Exit codes: 0 done, 1 done but not as wished, 2 the command could not be carried out.
+//! The commands: one file each. Exit codes: 0 success, 1 the result is not the desired one, 2 the command could not be
+//! carried out.
 //!
-//! A request that repeats an earlier one changes nothing: 0 while what it asked for still holds or is under way, else 1.
+//! A request that repeats an earlier one changes nothing: the exit code is 0 while its result still holds or is in
+//! progress, otherwise 1.
 
 mod blueprints;
 mod call;
 pub mod check;
 mod drift;
-mod farewell;
 mod history;
 mod list;
 #[cfg(feature = "local")]
@@ -21,6 +22,7 @@ mod reconcile;
 mod repeat;
 mod retry;
 mod serve;
+mod shutdown;
 mod status;
 mod submit;
 mod telemetry;
@@ -37,7 +39,7 @@ use crate::{
     telemetry::{Style, begin},
 };
 
-/// Turns sign-up messages into isolated tenants of an AI web service on Azure; on a laptop, with no Azure at all.
+/// Provisions isolated tenants of an AI web service on Azure from sign-up messages; on a laptop without any Azure.
 #[derive(Debug, Parser)]
 #[command(name = "tenantry", version, about, max_term_width = 100)]
 struct Arguments {
@@ -72,13 +74,13 @@ pub async fn run() -> ExitCode {
         Err(faults) => {
             let problems: Vec<String> = faults.iter().map(ToString::to_string).collect();
             if serves {
-                return farewell::refused(&problems).await;
+                return shutdown::refused(&problems).await;
             }
             problems.iter().for_each(|problem| output::problem(problem));
             return ExitCode::from(2);
         }
     };
-    // The identity crate tells at every start what was set anyway.
+    // At every start the identity crate logs which of its settings are absent.
     let (style, level) =
         if serves { (Style::Json, "info,azure_identity=warn") } else { (Style::Plain, "warn") };
     begin(style, config.log.as_deref(), level);
@@ -114,7 +116,7 @@ pub async fn run() -> ExitCode {
     }
 }
 
-/// A command whose work is exported, until it ends.
+/// Runs a command with telemetry exported until it ends.
 async fn exporting<F: Future<Output = ExitCode>>(
     config: Config,
     command: impl FnOnce(Config) -> F,

@@ -1,18 +1,18 @@
-//! Writing to people: results on stdout, problems on stderr.
+//! Output: results on stdout, problems on stderr.
 
 use std::io::Write as _;
 
-/// A line of the result. A closed pipe is the reader's business.
+/// Prints a line of the result. Write errors, such as a closed pipe, are ignored.
 pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// A line about something that went wrong.
+/// Prints a line about a problem.
 pub(super) fn problem(text: &str) {
     let _ = writeln!(std::io::stderr(), "error: {text}");
 }
 
-/// An error with everything below it.
+/// An error with all its causes.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();

@@ -1,4 +1,4 @@
-//! `tenantry permissions`: the least power that blueprints need.
+//! `tenantry permissions`: the least permissions that blueprints need.
 
 use std::{io, path::Path, process::ExitCode, sync::Arc};
 
@@ -25,7 +25,7 @@ use crate::{
     ports::{Clock, SystemClock},
 };
 
-/// Prints the least power that blueprints need: roles, conditions, permissions of Graph.
+/// Prints the least permissions that blueprints need: roles, conditions, permissions of Graph.
 #[derive(Debug, clap::Args)]
 pub struct PermissionsArgs {
     /// Files, or names of the built-in blueprint and of those in TENANTRY_BLUEPRINTS; without any, all of the latter.
@@ -36,14 +36,14 @@ pub struct PermissionsArgs {
     /// Only for tenants of this tier; can be given several times.
     #[arg(long, value_name = "TIER")]
     pub tier: Vec<String>,
-    /// The stamp or stamps (JSON); without it those of TENANTRY_STAMPS, or the one of the local world.
+    /// The stamp or stamps (JSON); without it those of TENANTRY_STAMPS, or the one of the local environment.
     #[arg(long, value_name = "FILE")]
     pub stamp: Option<std::path::PathBuf>,
-    /// A running instance: for all that it offers and all that its tenants are made of, with their stamps; files may be
+    /// A running instance: for all blueprints that it offers and that its tenants use, with their stamps; files may be
     /// named besides.
     #[arg(long, value_name = "URL", conflicts_with = "stamp")]
     pub url: Option<String>,
-    /// Compare with what the identities of the settings hold: 1 if something is missing.
+    /// Compare with the permissions that the configured identities hold: 1 if something is missing.
     #[arg(long, conflicts_with_all = ["format", "stamp"])]
     pub held: bool,
 }
@@ -53,14 +53,14 @@ pub struct PermissionsArgs {
 pub enum Format {
     /// For people.
     Text,
-    /// Role definitions and assignments as Azure takes them.
+    /// Role definitions and assignments in Azure's format.
     Json,
     /// A Bicep file.
     Bicep,
 }
 
-/// Runs the command with the blueprints and stamps of the settings: exit code 0, 1 if there are none because of a
-/// blueprint, 2 if a file can't be read.
+/// Runs the command with the blueprints and stamps of the settings: exit code 0, 1 if a blueprint is invalid, 2 if a
+/// file can't be read.
 ///
 /// Errors: only those of `out` itself.
 pub fn run(
@@ -80,7 +80,8 @@ pub fn run(
     print(args, placed, &stamps, out)
 }
 
-/// The same for a running instance; 1 as well if a blueprint of its tenants can't be read, 2 if nobody answers.
+/// The same for a running instance; 1 also if a blueprint of its tenants can't be read, 2 if the instance does not
+/// answer.
 ///
 /// Errors: only those of `out` itself.
 pub(super) async fn run_of_instance(
@@ -104,7 +105,7 @@ pub(super) async fn run_of_instance(
     Ok(if of.incomplete { ExitCode::FAILURE } else { code })
 }
 
-/// Adds blueprints for these stamps; one that is there already has its own.
+/// Adds blueprints for these stamps; one that is already there keeps its own stamps.
 fn add(placed: &mut Vec<Placed>, named: Vec<Blueprint>, stamps: &[Value]) {
     for blueprint in named {
         if !placed.iter().any(|(known, _)| known.digest() == blueprint.digest()) {
@@ -120,7 +121,7 @@ fn print(
     out: &mut dyn io::Write,
 ) -> io::Result<ExitCode> {
     if stamps.is_empty() {
-        return usage("for which places? Name a file with stamps: --stamp FILE or TENANTRY_STAMPS", out);
+        return usage("no stamps are known. Name a file with stamps: --stamp FILE or TENANTRY_STAMPS", out);
     }
     match derive_placed(&placed, &args.tier) {
         Err(faults) => {
@@ -132,7 +133,7 @@ fn print(
         Ok(permissions) => {
             let blueprints: Vec<Blueprint> = placed.into_iter().map(|(blueprint, _)| blueprint).collect();
             match args.format {
-                Format::Text => tell(&permissions, &blueprints, stamps, out)?,
+                Format::Text => print_text(&permissions, &blueprints, stamps, out)?,
                 Format::Json => {
                     writeln!(out, "{:#}", document(&permissions, stamps, &Principals::unknown()))?;
                 }
@@ -143,7 +144,7 @@ fn print(
     }
 }
 
-/// The blueprints that are asked for; what is wrong with them is told.
+/// The blueprints that the arguments name; problems are printed.
 fn chosen(
     args: &PermissionsArgs,
     configured: &[Blueprint],
@@ -176,7 +177,7 @@ fn chosen(
         match Blueprint::check(&text) {
             Ok(checked) => blueprints.push(checked.blueprint),
             Err(findings) => {
-                findings.iter().try_for_each(|finding| super::check::tell(name, finding, out))?;
+                findings.iter().try_for_each(|finding| super::check::print(name, finding, out))?;
                 return Ok(Err(ExitCode::FAILURE));
             }
         }
@@ -184,14 +185,14 @@ fn chosen(
     Ok(Ok(blueprints))
 }
 
-/// Compares with what is held: exit code 0, 1 if something is missing, 2 if there is no telling.
+/// Compares with the permissions that are held: exit code 0, 1 if something is missing, 2 if that is unknown.
 pub(super) async fn compare(
     args: &PermissionsArgs,
     configured: &[Blueprint],
     azure: Option<&AzureConfig>,
 ) -> ExitCode {
     let Some(azure) = azure else {
-        output::problem("rights are held in Azure: set TENANTRY_WORLD=azure and its settings");
+        output::problem("permissions are held in Azure: set TENANTRY_ENVIRONMENT=azure and its settings");
         return ExitCode::from(2);
     };
     let mut out = io::stdout();
@@ -236,17 +237,17 @@ pub(super) async fn compare(
     }
 }
 
-/// Prints one finding; the exit code that it makes.
+/// Prints one finding; returns its exit code.
 fn found(finding: &Finding) -> u8 {
-    let Finding { identity, place, comparison } = finding;
+    let Finding { identity, location, comparison } = finding;
     match comparison {
         Err(failure) => {
-            output::line(&format!("{identity} at {place}: can't be compared: {failure}"));
+            output::line(&format!("{identity} at {location}: can't be compared: {failure}"));
             2
         }
         Ok(RoleComparison { missing, excess }) => {
             let verdict = if missing.is_empty() { "nothing is missing" } else { "something is missing" };
-            output::line(&format!("{identity} at {place}: {verdict}"));
+            output::line(&format!("{identity} at {location}: {verdict}"));
             missing.iter().for_each(|action| output::line(&format!("  missing     {action}")));
             excess.iter().for_each(|action| output::line(&format!("  not needed  {action}")));
             u8::from(!missing.is_empty())
@@ -268,7 +269,7 @@ fn stamp_file(path: &Path) -> Result<Vec<Value>, String> {
     Ok(if let Value::Array(stamps) = value { stamps } else { vec![value] })
 }
 
-/// The command that was given, for a file's head; paths are the maker's own business.
+/// The command for the file's head, without the user's own paths.
 fn command(args: &PermissionsArgs) -> String {
     let name = |given: &String| {
         Path::new(given).file_name().map_or(given.clone(), |n| n.to_string_lossy().into_owned())
@@ -276,12 +277,12 @@ fn command(args: &PermissionsArgs) -> String {
     let instance = args.url.iter().map(|_| "--url URL".to_owned());
     let blueprints = args.blueprints.iter().map(name).chain(instance);
     let tiers = args.tier.iter().map(|tier| format!("--tier {tier}"));
-    let words: Vec<String> = blueprints.chain(tiers).collect();
-    format!("tenantry permissions {} --format bicep", words.join(" ")).replace("  ", " ")
+    let arguments: Vec<String> = blueprints.chain(tiers).collect();
+    format!("tenantry permissions {} --format bicep", arguments.join(" ")).replace("  ", " ")
 }
 
-/// For people: what, and why.
-fn tell(
+/// Prints each permission with its reason.
+fn print_text(
     permissions: &Permissions,
     blueprints: &[Blueprint],
     stamps: &[Value],
@@ -289,7 +290,7 @@ fn tell(
 ) -> io::Result<()> {
     let names: Vec<String> =
         blueprints.iter().map(|blueprint| format!("{} {}", blueprint.name(), blueprint.version())).collect();
-    writeln!(out, "The least power for {}", names.join(", "))?;
+    writeln!(out, "The least permissions for {}", names.join(", "))?;
     let principals = Principals::unknown();
     for custom in permissions.roles(&principals) {
         let count = custom.role.actions.len();
@@ -316,12 +317,12 @@ fn tell(
     if permissions.entra {
         writeln!(
             out,
-            "\nMicrosoft Graph, for the provisioner alone: Entra lets an application be changed and deleted by"
+            "\nMicrosoft Graph, for the provisioner only: Entra lets an application be changed and deleted by"
         )?;
-        writeln!(out, "whoever has made it\n  {GRAPH}")?;
+        writeln!(out, "the application that has created it\n  {GRAPH}")?;
         writeln!(
             out,
-            "  {GRAPH_OPTIONAL} (optional, reads only: without it deleted applications are neither brought back nor purged)"
+            "  {GRAPH_OPTIONAL} (optional, reads only: without it deleted applications are neither restored nor purged)"
         )?;
     }
     writeln!(out, "\nBuilt-in roles for data")?;
@@ -333,5 +334,5 @@ fn tell(
         )?;
     }
     let providers: Vec<&str> = permissions.providers.iter().map(String::as_str).collect();
-    writeln!(out, "\nRegistered once in the subscription, by whoever sets it up\n  {}", providers.join(", "))
+    writeln!(out, "\nRegistered once in the subscription, when it is set up\n  {}", providers.join(", "))
 }

@@ -1,4 +1,4 @@
-//! The blueprints of a running instance, for the rights that they need.
+//! The blueprints of a running instance, from which the required permissions are derived.
 
 use serde_json::Value;
 use tenantry_core::blueprint::Blueprint;
@@ -8,25 +8,25 @@ use super::{call::Instance, output};
 /// A blueprint, and the stamps that its tenants are in.
 pub(super) type Placed = (Blueprint, Vec<Value>);
 
-/// What an instance offers and uses.
+/// The blueprints that an instance offers and uses.
 pub(super) struct OfInstance {
     pub(super) blueprints: Vec<Placed>,
     /// All stamps of all of them.
     pub(super) stamps: Vec<Value>,
-    /// Whether there was one that can't be read, so that rights are missing.
+    /// Whether one of them can't be read, so that permissions are missing.
     pub(super) incomplete: bool,
 }
 
 impl OfInstance {
-    /// Asks the instance at `url`.
+    /// Reads them from the instance at `url`.
     ///
     /// # Errors
-    /// The exit code, after the reason was told.
+    /// The exit code; the reason has been printed.
     pub(super) async fn ask(url: &str) -> Result<Self, std::process::ExitCode> {
         let answer = Instance::at(url).get("/api/tenants?view=blueprints").await?;
         let Some(listed) = answer.get("blueprints").and_then(Value::as_array) else {
             output::problem(&format!(
-                "{url} does not tell of blueprints: is it tenantry, and as new as this one?"
+                "{url} does not report its blueprints: is it tenantry, and as new as this one?"
             ));
             return Err(std::process::ExitCode::from(2));
         };

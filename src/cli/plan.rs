@@ -1,4 +1,4 @@
-//! `tenantry plan`: what would be done for a tenant, without asking Azure anything.
+//! `tenantry plan`: what would be done for a tenant, without calling Azure.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tenantry_core::{
     steps::{self, Request},
 };
 
-use crate::intake::{self, Fault, Stamp, Wish, subject};
+use crate::intake::{self, Command, Fault, Stamp, plan_context};
 
 /// The deployment that names are derived for: the local one.
 const DEPLOYMENT: &str = "local";
@@ -31,7 +31,7 @@ pub struct PlanArgs {
     /// The blueprint; without it the one for secure AI services.
     #[arg(long, value_name = "FILE")]
     pub blueprint: Option<PathBuf>,
-    /// Where the tenant would be placed (JSON); without it the stamp of the local world.
+    /// The stamp that the tenant would be placed on (JSON); without it the stamp of the local environment.
     #[arg(long, value_name = "FILE")]
     pub stamp: Option<PathBuf>,
     /// Print the whole plan as JSON.
@@ -54,7 +54,7 @@ pub fn run(args: &PlanArgs, default_stamp: Option<&Value>, out: &mut dyn io::Wri
     let (message, stamp) = match (read(&args.tenant), args.stamp.as_deref().map(json_file).transpose()) {
         (Ok(message), Ok(stamp)) => match stamp.or_else(|| default_stamp.cloned()) {
             Some(stamp) => (message, stamp),
-            None => return usage("where would the tenant go? Name a file with a stamp: --stamp FILE", out),
+            None => return usage("no stamp is known. Name a file with a stamp: --stamp FILE", out),
         },
         (Err(why), _) | (_, Err(why)) => return usage(&why, out),
     };
@@ -63,14 +63,16 @@ pub fn run(args: &PlanArgs, default_stamp: Option<&Value>, out: &mut dyn io::Wri
         Err(findings) => {
             let file =
                 args.blueprint.as_deref().unwrap_or(Path::new("default blueprint")).display().to_string();
-            findings.iter().try_for_each(|finding| super::check::tell(&file, finding, out))?;
+            findings.iter().try_for_each(|finding| super::check::print(&file, finding, out))?;
             return Ok(ExitCode::FAILURE);
         }
     };
     let own = |fault: tenantry_core::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
-    let planned = subject_of(message.as_bytes(), stamp).and_then(|subject| match blueprint.plan(&subject) {
-        Ok(plan) => Ok((plan, subject)),
-        Err(faults) => Err(faults.into_iter().map(own).collect()),
+    let planned = plan_context_of(message.as_bytes(), stamp).and_then(|plan_context| {
+        match blueprint.plan(&plan_context) {
+            Ok(plan) => Ok((plan, plan_context)),
+            Err(faults) => Err(faults.into_iter().map(own).collect()),
+        }
     });
     match planned {
         Err(faults) => {
@@ -80,11 +82,11 @@ pub fn run(args: &PlanArgs, default_stamp: Option<&Value>, out: &mut dyn io::Wri
             }
             Ok(ExitCode::FAILURE)
         }
-        Ok((plan, subject)) => {
+        Ok((plan, plan_context)) => {
             match (args.json, args.dot) {
                 (true, _) => writeln!(out, "{:#}", json!(plan))?,
                 (_, true) => dot(&plan, out)?,
-                _ => requests(&plan, &subject, out)?,
+                _ => requests(&plan, &plan_context, out)?,
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -105,17 +107,19 @@ fn json_file(path: &Path) -> Result<Value, String> {
         .map_err(|error| format!("{}: this is not JSON: {error}", path.display()))
 }
 
-/// Whom a sign-up message speaks of; it is checked as it would be when it is taken in.
-fn subject_of(message: &[u8], stamp: Value) -> Result<PlanContext, Vec<Fault>> {
+/// The context of a sign-up message, which is checked as in intake.
+fn plan_context_of(message: &[u8], stamp: Value) -> Result<PlanContext, Vec<Fault>> {
     let request = intake::read(message, DEPLOYMENT)?;
-    match &request.wish {
-        Wish::Signup(spec) => Ok(subject(DEPLOYMENT, &request.tenant_id, 1, spec, &Stamp { value: stamp })),
-        Wish::Update(_)
-        | Wish::Suspend(..)
-        | Wish::Resume
-        | Wish::Deprovision
-        | Wish::Retry { .. }
-        | Wish::Reconcile => {
+    match &request.command {
+        Command::Signup(spec) => {
+            Ok(plan_context(DEPLOYMENT, &request.tenant_id, 1, spec, &Stamp { value: stamp }))
+        }
+        Command::Update(_)
+        | Command::Suspend(..)
+        | Command::Resume
+        | Command::Deprovision
+        | Command::Retry { .. }
+        | Command::Reconcile => {
             let message =
                 "only a sign-up can be planned without the tenant's state; submit others with dryRun";
             Err(vec![Fault::new("/action", "not_a_signup", message)])
@@ -123,21 +127,21 @@ fn subject_of(message: &[u8], stamp: Value) -> Result<PlanContext, Vec<Fault>> {
     }
 }
 
-/// The requests of each step in the order in which they would be made.
-fn requests(plan: &Plan, subject: &PlanContext, out: &mut dyn io::Write) -> io::Result<()> {
+/// Prints the requests of each step, in the order in which they would be made.
+fn requests(plan: &Plan, plan_context: &PlanContext, out: &mut dyn io::Write) -> io::Result<()> {
     let order = plan.order();
     let (name, version) = (&plan.blueprint.name, &plan.blueprint.version);
     let (count, depth) = (order.len(), plan.depth());
     writeln!(
         out,
         "{name} {version} for tenant {} ({}): {count} steps, {depth} levels",
-        subject.tenant_id, subject.tier
+        plan_context.tenant_id, plan_context.tier
     )?;
     for (at, step) in order.iter().enumerate() {
         let Some(planned) = plan.steps.get(step) else { continue };
         let needs: Vec<String> = planned.needs.iter().map(ToString::to_string).collect();
         let after = if needs.is_empty() { String::new() } else { format!("  after {}", needs.join(", ")) };
-        writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, planned.kind().word())?;
+        writeln!(out, "\n{:>3}. {step} ({}){after}", at + 1, planned.kind().as_str())?;
         match preview::shown(plan, planned) {
             Ok(Rendered::Isolation(what)) => proof(&what, out)?,
             Ok(rendered) => one_step(&rendered, planned, out)?,
@@ -153,7 +157,7 @@ fn requests(plan: &Plan, subject: &PlanContext, out: &mut dyn io::Write) -> io::
 
 fn one_step(rendered: &Rendered, planned: &PlannedStep, out: &mut dyn io::Write) -> io::Result<()> {
     match steps::step(rendered, &planned.outputs, &Outputs::new()) {
-        Ok(made) => [Some(made.look()), made.write(None)]
+        Ok(made) => [Some(made.read()), made.write(None)]
             .iter()
             .flatten()
             .try_for_each(|request| show(request, rendered, out))?,
@@ -166,23 +170,23 @@ fn one_step(rendered: &Rendered, planned: &PlannedStep, out: &mut dyn io::Write)
     Ok(())
 }
 
-/// What proves isolation asks too much to be listed; what it looks at is what the other steps make.
+/// The isolation check makes too many requests to list them; it reads what the other steps create.
 fn proof(what: &IsolationProof<Value>, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(
         out,
-        "     reads all of the above, the role assignments that reach it, and who can become the tenant"
+        "     reads all of the above, the role assignments that affect it, and who can act as the tenant"
     )?;
     if let Some(url) = what.probe.as_ref().and_then(|probe| probe.url.as_str()) {
-        writeln!(out, "     calls {url} as the tenant, as another one, and as nobody")?;
+        writeln!(out, "     calls {url} as the tenant, as another one, and without credentials")?;
     }
     if what.accepts_inconclusive { writeln!(out, "     accepts `inconclusive`") } else { Ok(()) }
 }
 
-/// A request for people: late parts in angle brackets, also where a URL has to encode them.
+/// Prints a request for people: values that are not known yet in angle brackets, also where a URL would encode them.
 fn show(request: &Request, rendered: &Rendered, out: &mut dyn io::Write) -> io::Result<()> {
     let mut path = percent_decode_str(&request.path).decode_utf8_lossy().into_owned();
     if let Rendered::RoleAssignment(grant) = rendered {
-        // The name is made from the principal's id, so it is not known before that is.
+        // The name is derived from the principal's id, which is not known yet.
         let (scope, principal, role) =
             (grant.scope.as_str(), grant.principal_id.as_str(), grant.role_definition_id.as_str());
         if [scope, principal, role].iter().any(|part| part.contains('<')) {
@@ -201,7 +205,7 @@ fn indented(value: &Value, out: &mut dyn io::Write) -> io::Result<()> {
 
 /// The graph in Graphviz's language.
 fn dot(plan: &Plan, out: &mut dyn io::Write) -> io::Result<()> {
-    let label = |step: &StepName, planned: &PlannedStep| format!("{step}\\n{}", planned.kind().word());
+    let label = |step: &StepName, planned: &PlannedStep| format!("{step}\\n{}", planned.kind().as_str());
     writeln!(out, "digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box];", plan.blueprint.name)?;
     for (step, planned) in &plan.steps {
         writeln!(out, "  \"{step}\" [label=\"{}\"];", label(step, planned))?;

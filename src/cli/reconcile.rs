@@ -1,10 +1,10 @@
-//! `tenantry reconcile`: look at everything of a tenant, and put right what differs.
+//! `tenantry reconcile`: read every step of a tenant, and correct what differs.
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
-use tenantry_core::time::later;
+use tenantry_core::time::saturating_add;
 
 use super::{
     call::{Instance, text},
@@ -12,10 +12,10 @@ use super::{
 };
 use crate::ports::{Clock as _, SystemClock};
 
-/// Look at every step of a tenant now, put right what differs, and say what was changed
+/// Read every step of a tenant now, correct what differs, and print what was changed
 ///
-/// What was in use is changed in place and never replaced. Waits for the end. Exit code 0 if all is as its blueprint
-/// wants it, 1 if not.
+/// What was in use is changed in place and never replaced. Waits for the end. Exit code 0 if everything matches the
+/// blueprint, 1 if not.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant's id
@@ -30,7 +30,7 @@ pub(super) struct Args {
     instance: Instance,
 }
 
-/// How often the tenant is asked for.
+/// How often the tenant's status is read.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(args: Args) -> ExitCode {
@@ -44,16 +44,16 @@ pub(super) async fn run(args: Args) -> ExitCode {
     let operation = text(&answer, "/operationId");
     let is_json = args.instance.json;
     if !is_json {
-        output::line(&format!("{tenant}: {}, operation {operation}", text(&answer, "/verdict")));
+        output::line(&format!("{tenant}: {}, operation {operation}", text(&answer, "/decision")));
     }
     if args.wait == 0 {
         match is_json {
             true => output::line(&format!("{answer:#}")),
-            false => output::line(&format!("see how it goes with: tenantry status {tenant}")),
+            false => output::line(&format!("see its progress with: tenantry status {tenant}")),
         }
         return ExitCode::SUCCESS;
     }
-    let end = later(SystemClock.now(), Duration::from_secs(u64::from(args.wait)));
+    let end = saturating_add(SystemClock.now(), Duration::from_secs(u64::from(args.wait)));
     loop {
         let view = match args.instance.get(&format!("/api/tenants/{tenant}")).await {
             Ok(view) => view,
@@ -63,15 +63,15 @@ pub(super) async fn run(args: Args) -> ExitCode {
             if is_json {
                 output::line(&format!("{view:#}"));
             } else {
-                ended.tell(tenant, &view);
+                ended.print(tenant, &view);
             }
             return if ended == Ended::Well { ExitCode::SUCCESS } else { ExitCode::from(1) };
         }
         if SystemClock.now() >= end {
-            output::problem(&format!("it goes on; see how with: tenantry status {tenant}"));
+            output::problem(&format!("it is still running; see its progress with: tenantry status {tenant}"));
             return ExitCode::from(1);
         }
-        SystemClock.sleep_until(later(SystemClock.now(), ASK_EVERY)).await;
+        SystemClock.sleep_until(saturating_add(SystemClock.now(), ASK_EVERY)).await;
     }
 }
 
@@ -79,12 +79,12 @@ pub(super) async fn run(args: Args) -> ExitCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Well,
-    /// It waits for a person, or has failed.
+    /// It is blocked, or has failed.
     Stopped,
 }
 
 impl Ended {
-    /// `None` while it goes on.
+    /// `None` while it is running.
     fn of(view: &Value, operation: &str) -> Option<Self> {
         let is_open = |open: &Value| text(open, "/operationId") == operation;
         let open =
@@ -98,12 +98,12 @@ impl Ended {
         }
     }
 
-    fn tell(self, tenant: &str, view: &Value) {
+    fn print(self, tenant: &str, view: &Value) {
         let changed = view.pointer("/concluded/changed").and_then(Value::as_array).map(Vec::as_slice);
         for step in changed.unwrap_or_default() {
             let what = step.get("what").and_then(Value::as_array).into_iter().flatten();
             let what: Vec<&str> = what.filter_map(Value::as_str).collect();
-            output::line(&format!("  put right: {} {}", text(step, "/step"), what.join(", ")));
+            output::line(&format!("  corrected: {} {}", text(step, "/step"), what.join(", ")));
         }
         let status = text(view, "/status");
         match self {

@@ -1,4 +1,4 @@
-//! `tenantry retry`: try again what stopped.
+//! `tenantry retry`: retry what is blocked.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use super::{
     output, repeat,
 };
 
-/// Try a tenant again that stopped
+/// Retry a tenant that is blocked
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant's id
@@ -20,10 +20,10 @@ pub(super) struct Args {
     /// The request's id, so that a repeated call is one retry
     #[arg(long)]
     request_id: Option<String>,
-    /// Let what is blocked be deleted and made anew, with all that depends on it, although it was in use
+    /// Let blocked objects be deleted and recreated, with all that depends on them, although they were in use
     #[arg(long)]
     allow_replace: bool,
-    /// Only say what would be deleted and made anew
+    /// Only print what would be deleted and recreated
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -43,15 +43,15 @@ pub(super) async fn run(args: Args) -> ExitCode {
     }
     let path = format!("/api/tenants/{}/retry", args.tenant);
     let show = |answer: &serde_json::Value| {
-        if let Some((words, _)) = repeat::told(answer, Some(Action::Retry)) {
-            return output::line(&words);
+        if let Some((repeated, _)) = repeat::described(answer, Some(Action::Retry)) {
+            return output::line(&repeated);
         }
-        output::line(&format!("{}: {}", text(answer, "/tenantId"), text(answer, "/verdict")));
+        output::line(&format!("{}: {}", text(answer, "/tenantId"), text(answer, "/decision")));
         super::submit::replacements(answer);
     };
     let (answer, code) =
         args.instance.hand_in(Method::POST, &path, Some(body.to_string().into_bytes()), show).await;
-    match repeat::told(&answer, Some(Action::Retry)) {
+    match repeat::described(&answer, Some(Action::Retry)) {
         Some((_, false)) => ExitCode::from(1),
         Some((_, true)) | None => code,
     }

@@ -11,25 +11,24 @@ use serde_json::Value;
 use tenantry_core::{
     blueprint::{Blueprint, BlueprintRef},
     permissions::{Permissions, RoleComparison, derive_placed},
-    time::later,
+    time::saturating_add,
 };
 use tokio::net::TcpListener;
 
 use super::{
-    blueprints,
-    farewell::{Starter, refused},
-    local, output,
+    blueprints, local, output,
+    shutdown::{Starter, refused},
 };
 use crate::{
     app::App,
     azure::{
+        ports::{self as azure, AzureError},
         rights::{Finding, held},
-        world::{self as azure, AzureError},
     },
     config::{AzureConfig, Config, WakeUps},
     host,
     intake::InUse,
-    ports::{Clock, SystemClock, World},
+    ports::{Clock, Ports, SystemClock},
     reconciler::Settings,
     telemetry::fresh,
 };
@@ -46,12 +45,12 @@ pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
     }
 }
 
-/// The port that the host calls, taken until the process is gone. A host whose call is refused gives the message back
-/// and gets it again at once, ten times within a tenth of a second; a call that is made while this process ends waits
-/// and fails once, with its end.
+/// The port that the host calls, held until the process ends. A host whose call is refused returns the message to its
+/// queue and gets it again at once, ten times within a tenth of a second; a call that arrives while this process ends
+/// waits and fails once, at its end.
 static KEPT: OnceLock<std::net::TcpListener> = OnceLock::new();
 
-/// Takes the port that the host calls; otherwise this is what to say.
+/// Binds the port that the host calls; the error is the text to print.
 pub(super) async fn listen(config: &Config) -> Result<TcpListener, String> {
     let port = config.handler_port;
     let listen = async {
@@ -75,48 +74,48 @@ async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> Exi
         Err(problems) => return refused(&problems).await,
     };
     let served: Result<(), AzureError> = async {
-        let world = azure::open(azure, Arc::new(SystemClock), azure.request_timeout)?;
+        let ports = azure::open(azure, Arc::new(SystemClock), azure.request_timeout)?;
         let settings = Settings::azure(&config.deployment).with_request_timeout(azure.request_timeout);
         let overdue = match azure.wake_ups {
             WakeUps::Queue => settings.overdue,
-            // Nobody else wakes anybody.
+            // There are no other wake-ups.
             WakeUps::Sweep => Duration::ZERO,
         };
         let isolation = config.isolation.clone();
-        let mut settings = Settings { budget: azure.patience, overdue, isolation, ..settings };
+        let mut settings = Settings { budget: azure.wait_budget, overdue, isolation, ..settings };
         if let Some(visibility) = local::visibility(azure) {
             settings.policy.visibility = visibility;
         }
-        tokio::spawn(look_at_state(world.clone()));
+        tokio::spawn(check_state(ports.clone()));
         let process = format!("azure-{}", fresh().simple());
-        let app = App::new(world, settings, blueprints, azure.stamps.clone(), process)
+        let app = App::new(ports, settings, blueprints, azure.stamps.clone(), process)
             .healing(&config.heal)
             .taking_events_of(config.event_topics.clone());
         let app = Arc::new(app);
-        tokio::spawn(look_at_rights(azure.clone(), Arc::clone(&app)));
-        tracing::info!(port = config.handler_port, world = "azure", "serving");
-        Ok(host::serve(listener, app.clone(), starter.told_to_end(app)).await?)
+        tokio::spawn(check_permissions(azure.clone(), Arc::clone(&app)));
+        tracing::info!(port = config.handler_port, environment = "azure", "serving");
+        Ok(host::serve(listener, app.clone(), starter.shut_down(app)).await?)
     }
     .await;
     starter.ended(served).await
 }
 
-/// Says early what the first message would find out. It ends nothing: the state may only be away for a moment, and what
-/// can't be saved comes again.
-async fn look_at_state(world: World) {
-    if let Err(error) = world.store.due(world.clock.now(), 1).await {
+/// Reports early what the first message would find out. It does not end the program: the state may only be unavailable
+/// for a moment, and messages that can't be saved are delivered again.
+async fn check_state(ports: Ports) {
+    if let Err(error) = ports.store.due(ports.clock.now(), 1).await {
         tracing::error!(error = %error, "the state can't be read: see TENANTRY_TABLES and the identity's roles");
     }
 }
 
-/// How long it takes at most until Azure knows of a new assignment everywhere, so that asking again is worth it.
+/// How long it takes at most until Azure applies a new assignment everywhere, so that a repeated check is useful.
 const RIGHTS_LAG: Duration = Duration::from_secs(600);
 
-/// Says what the identities lack and what they hold too much. It ends nothing: messages that are taken in are kept, tenants
-/// that lack a right stop with its name and can be retried, while a handler that ended would let the host give the
-/// messages up. It comes again until nothing is missing.
-async fn look_at_rights(azure: AzureConfig, app: Arc<App>) {
-    let clock = &app.world.clock;
+/// Reports missing and superfluous permissions. It does not end the program: accepted messages are kept, tenants that
+/// lack a permission are blocked with its name and can be retried, while without a handler the host would dead-letter
+/// the messages. The check is repeated until nothing is missing.
+async fn check_permissions(azure: AzureConfig, app: Arc<App>) {
+    let clock = &app.ports.clock;
     loop {
         let (in_use, whole) = in_use(&azure, &app).await;
         if let Some((permissions, stamps)) = needed(&azure, in_use) {
@@ -125,23 +124,24 @@ async fn look_at_rights(azure: AzureConfig, app: Arc<App>) {
                 return;
             }
         }
-        clock.sleep_until(later(clock.now(), RIGHTS_LAG)).await;
+        clock.sleep_until(saturating_add(clock.now(), RIGHTS_LAG)).await;
     }
 }
 
-/// What is offered and what tenants are made of, and whether that is all; only what is offered while the state is away.
+/// The blueprints that are offered and in use, and whether the list is complete; only the offered ones while the state
+/// is unavailable.
 async fn in_use(azure: &AzureConfig, app: &App) -> (Vec<InUse>, bool) {
     let catalogue = app.intake.catalogue();
-    match catalogue.in_use(app.world.store.as_ref(), &azure.stamps).await {
+    match catalogue.in_use(app.ports.store.as_ref(), &azure.stamps).await {
         Ok(in_use) => (in_use, true),
         Err(error) => {
-            tracing::warn!(error = %error, "what tenants are made of is not known: rights are compared for what is offered");
+            tracing::warn!(error = %error, "the tenants' blueprints are unknown: permissions are compared for the offered ones");
             (catalogue.all_offered(&azure.stamps), false)
         }
     }
 }
 
-/// What is needed for that, and in which stamps. A blueprint that can't be had is told.
+/// The required permissions, and the stamps that they are for. A blueprint that is not available is logged.
 fn needed(azure: &AzureConfig, in_use: Vec<InUse>) -> Option<(Permissions, Vec<Value>)> {
     let (mut placed, mut stamps) = (Vec::new(), azure.stamps.clone());
     for InUse { reference, stamps: of, blueprint, tenants, .. } in in_use {
@@ -155,7 +155,7 @@ fn needed(azure: &AzureConfig, in_use: Vec<InUse>) -> Option<(Permissions, Vec<V
             Err(why) => {
                 let BlueprintRef { name, version, digest } = reference;
                 let why = format!("{name} {version} ({digest}), in use by {tenants} tenants: {why}");
-                tracing::error!(why, "a blueprint that tenants are made of can't be had");
+                tracing::error!(why, "a blueprint of tenants is not available");
             }
         }
     }
@@ -163,39 +163,39 @@ fn needed(azure: &AzureConfig, in_use: Vec<InUse>) -> Option<(Permissions, Vec<V
         Ok(permissions) => Some((permissions, stamps)),
         Err(faults) => {
             let why: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-            tracing::warn!(why = why.join("; "), "the rights that are needed can't be derived");
+            tracing::warn!(why = why.join("; "), "the required permissions can't be derived");
             None
         }
     }
 }
 
-/// Whether nothing is missing, as far as can be told.
+/// Whether nothing is missing, as far as known.
 async fn enough(azure: &AzureConfig, clock: &Arc<dyn Clock>, permissions: &Permissions) -> bool {
     let findings = match held(azure, clock, azure.request_timeout, permissions).await {
         Ok(findings) => findings,
         Err(error) => {
-            tracing::error!(error = output::chain(&error), "the rights that are held can't be asked for");
+            tracing::error!(error = output::chain(&error), "the permissions that are held can't be read");
             return false;
         }
     };
     let mut enough = true;
-    for Finding { identity, place, comparison } in findings {
+    for Finding { identity, location, comparison } in findings {
         match comparison {
             Err(failure) => {
-                tracing::warn!(identity, place, error = %failure, "the rights that are held can't be compared");
+                tracing::warn!(identity, location, error = %failure, "the permissions that are held can't be compared");
             }
             Ok(RoleComparison { missing, excess }) => {
                 for action in missing {
                     enough = false;
                     tracing::error!(
                         identity,
-                        place,
+                        location,
                         action,
-                        "a right is missing: see `tenantry permissions`"
+                        "a permission is missing: see `tenantry permissions`"
                     );
                 }
                 for action in excess {
-                    tracing::warn!(identity, place, action, "a right is held that is not needed");
+                    tracing::warn!(identity, location, action, "a permission is held that is not needed");
                 }
             }
         }

@@ -56,7 +56,7 @@ fn show(tenant: &Value) {
     next_actions(tenant);
 }
 
-/// What is not as it should be, or is as an operator wanted it.
+/// Prints isolation, drift and suspension, where there is something to report.
 fn condition(tenant: &Value) {
     if let Some(proof) = tenant.get("isolation").filter(|proof| proof.is_object()) {
         let (verdict, at) = (text(proof, "/verdict"), text(proof, "/at"));
@@ -81,7 +81,7 @@ fn condition(tenant: &Value) {
     }
 }
 
-/// Where each step stands, and why.
+/// Prints the state of each step, and why.
 fn steps(tenant: &Value) {
     let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
     let rows: Vec<Vec<String>> = steps
@@ -98,7 +98,7 @@ fn steps(tenant: &Value) {
     }
 }
 
-/// What a person may do next, each action once.
+/// Prints what a person may do next, each action once.
 fn next_actions(tenant: &Value) {
     let mut next: Vec<String> = tenant
         .get("steps")
@@ -115,7 +115,7 @@ fn next_actions(tenant: &Value) {
     }
 }
 
-/// What Azure keeps though it was deleted.
+/// Prints what Azure retains after its deletion.
 fn retained(tenant: &Value) {
     for kept in tenant.get("retained").and_then(Value::as_array).into_iter().flatten() {
         let (id, until) = (text(kept, "/resourceId"), text(kept, "/until"));
@@ -123,7 +123,7 @@ fn retained(tenant: &Value) {
     }
 }
 
-/// Which resources the causes above are about.
+/// Prints the resources that the causes above are about.
 fn resources(tenant: &Value) {
     for (name, step) in tenant.get("steps").and_then(Value::as_object).into_iter().flatten() {
         let id = text(step, "/cause/resourceId");

@@ -1,4 +1,4 @@
-//! `tenantry submit`: hand requests to a running instance.
+//! `tenantry submit`: send requests to a running instance.
 //!
 //! The exit code is 1 as well when a request repeats an earlier one whose result no longer holds.
 
@@ -13,19 +13,19 @@ use super::{
     output, repeat,
 };
 use crate::{
-    azure::world as azure,
+    azure::ports as azure,
     config::Config,
     intake,
     ports::{Clock, SystemClock},
 };
 
-/// Hand requests (sign-up, update, deprovision, retry) to a running instance, or to its queue
+/// Send requests (sign-up, update, deprovision, retry) to a running instance, or to its queue
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// JSON files, one request each, bare or as a CloudEvent
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Send to the Service Bus queue, as a signup app does, with the settings of the Azure world
+    /// Send to the Service Bus queue, as a signup app does, with the settings for Azure
     #[arg(long, conflicts_with_all = ["url", "json"])]
     queue: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     let mut requests = Vec::new();
     for file in &args.files {
         let read = std::fs::read(file).map_err(|error| error.to_string());
-        // A file that some editors write begins with a byte order mark; what is sent is UTF-8.
+        // Some editors write a byte order mark, possibly of UTF-16; the request is sent as UTF-8.
         let read = read.and_then(|body| match intake::text(&body) {
             Ok(text) => Ok(text.into_owned().into_bytes()),
             Err(fault) => Err(fault.message),
@@ -55,19 +55,19 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
 async fn to_instance(requests: Vec<(String, Vec<u8>)>, instance: &Instance) -> ExitCode {
     let mut worst = ExitCode::SUCCESS;
     for (name, body) in requests {
-        let action = intake::read(&body, "").ok().map(|request| request.wish.action());
+        let action = intake::read(&body, "").ok().map(|request| request.command.action());
         let (answer, code) = instance
             .hand_in(Method::POST, "/api/tenants", Some(body), |answer| {
-                if let Some((words, _)) = repeat::told(answer, action) {
-                    return output::line(&format!("{name}: {words}"));
+                if let Some((repeated, _)) = repeat::described(answer, action) {
+                    return output::line(&format!("{name}: {repeated}"));
                 }
-                let (verdict, tenant) = (text(answer, "/verdict"), text(answer, "/tenantId"));
+                let (decision, tenant) = (text(answer, "/decision"), text(answer, "/tenantId"));
                 let operation = text(answer, "/operationId");
-                output::line(&format!("{name}: {verdict}, tenant {tenant}, operation {operation}"));
+                output::line(&format!("{name}: {decision}, tenant {tenant}, operation {operation}"));
                 replacements(answer);
             })
             .await;
-        let holds = repeat::told(&answer, action).is_none_or(|(_, holds)| holds);
+        let holds = repeat::described(&answer, action).is_none_or(|(_, holds)| holds);
         if code != ExitCode::SUCCESS {
             worst = code;
         } else if !holds && worst == ExitCode::SUCCESS {
@@ -77,11 +77,11 @@ async fn to_instance(requests: Vec<(String, Vec<u8>)>, instance: &Instance) -> E
     worst
 }
 
-/// Says what is deleted and made anew because the request allows it.
+/// Prints what is deleted and recreated because the request allows it.
 pub(super) fn replacements(answer: &Value) {
     for replaced in answer.get("replaces").and_then(Value::as_array).into_iter().flatten() {
         let (step, id) = (text(replaced, "/step"), text(replaced, "/resourceId"));
-        output::line(&format!("  deletes and makes anew: {step} {id}"));
+        output::line(&format!("  deletes and recreates: {step} {id}"));
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn replacements(answer: &Value) {
 async fn to_queue(requests: &[(String, Vec<u8>)], config: &Config) -> ExitCode {
     let Some(azure) = &config.azure else {
         output::problem(
-            "--queue needs the Azure world's settings; set TENANTRY_WORLD=azure (docs/operating.md)",
+            "--queue needs the settings for Azure; set TENANTRY_ENVIRONMENT=azure (docs/operating.md)",
         );
         return ExitCode::from(2);
     };
@@ -113,12 +113,12 @@ async fn to_queue(requests: &[(String, Vec<u8>)], config: &Config) -> ExitCode {
                 continue;
             }
         };
-        // What could be read is text.
+        // The check above has parsed it as text.
         let body = String::from_utf8_lossy(body);
         match bus.submit(request.tenant_id.as_str(), &request.request_id, &body).await {
             Ok(()) => output::line(&format!("{name}: sent, tenant {}", request.tenant_id)),
             Err(failure) => {
-                output::problem(&format!("{name} was not taken by the queue: {failure}"));
+                output::problem(&format!("{name} was not accepted by the queue: {failure}"));
                 worst = ExitCode::from(1);
             }
         }

@@ -1,4 +1,4 @@
-//! Exporting for as long as a command serves.
+//! Exports telemetry for as long as a command serves.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::{
     telemetry::{Exporter, export, fresh},
 };
 
-/// How long a delivery may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the last delivery is waited for. With the time that functions are given to end it stays within five seconds.
+/// The timeout of an export request.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The timeout of the last export. Together with the shutdown grace period it stays within five seconds.
 const LAST: Duration = Duration::from_millis(700);
 
-/// Begins to export, if an endpoint is set. What can't be exported is no reason not to serve.
+/// Starts exporting, if an endpoint is set. A failure does not prevent the command from serving.
 pub(super) fn begin(config: &Config) -> Option<Exporter> {
     let to = config.export.as_ref()?;
-    let client = match client(PATIENCE) {
+    let client = match client(TIMEOUT) {
         Ok(client) => client,
         Err(error) => {
             tracing::error!(error = %error, "nothing is exported: there is no HTTP client");
@@ -36,7 +36,7 @@ pub(super) fn begin(config: &Config) -> Option<Exporter> {
     }
 }
 
-/// Hands over the last that was recorded.
+/// Flushes what was recorded last.
 pub(super) async fn end(exporter: Option<Exporter>) {
     if let Some(exporter) = exporter {
         exporter.end(LAST).await;

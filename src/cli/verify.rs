@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use tenantry_core::isolation::{IsolationReport, IsolationVerdict, Probing, page};
 
 use super::{
-    call::{Instance, tell_unreadable},
+    call::{Instance, print_unreadable},
     output,
 };
 use crate::ports::{Clock as _, SystemClock};
 
-/// Prove from what Azure shows and by calls that only a tenant reaches its service
+/// Prove by reads of Azure and by calls that only a tenant reaches its service
 ///
 /// Exit code 0 if all are verified, 1 if one is violated or inconclusive.
 #[derive(Debug, ClapArgs)]
@@ -53,11 +53,11 @@ pub(super) async fn run(args: Args) -> ExitCode {
             Err(code) => return code,
         };
         next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
-        unreadable += tell_unreadable(&answer);
+        unreadable += print_unreadable(&answer);
         let found = if args.all { answer["reports"].take() } else { Value::Array(vec![answer]) };
         match serde_json::from_value::<Vec<IsolationReport>>(found) {
             Ok(found) => found.into_iter().for_each(|report| {
-                tell(&report, args.instance.json);
+                print(&report, args.instance.json);
                 reports.push(report);
             }),
             Err(error) => {
@@ -88,7 +88,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
     if verified == reports.len() && unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Writes two files per tenant, named after it: an id has letters, digits and hyphens only.
+/// Writes two files per tenant, named after its id, which has letters, digits and hyphens only.
 fn keep(reports: &[IsolationReport], at: &str, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for report in reports {
@@ -101,8 +101,8 @@ fn keep(reports: &[IsolationReport], at: &str, folder: &Path) -> std::io::Result
     Ok(())
 }
 
-/// One tenant: a line of JSON, or lines for people.
-fn tell(report: &IsolationReport, json: bool) {
+/// Prints one tenant: a line of JSON, or lines for people.
+fn print(report: &IsolationReport, json: bool) {
     if json {
         match serde_json::to_string(report) {
             Ok(line) => output::line(&line),
@@ -110,18 +110,18 @@ fn tell(report: &IsolationReport, json: bool) {
         }
         return;
     }
-    output::line(&format!("{}  {}", report.tenant_id, report.verdict.word()));
+    output::line(&format!("{}  {}", report.tenant_id, report.verdict.as_str()));
     for finding in &report.findings {
         output::line(&format!("  {}: {}", finding.code, finding.means));
-        output::line(&format!("    seen: {}", plain(&finding.says)));
+        output::line(&format!("    observed: {}", plain(&finding.says)));
         output::line(&format!("    next: {}", finding.next));
     }
     for gap in &report.gaps {
-        output::line(&format!("  not known: {}: {}", plain(&gap.about), plain(&gap.why)));
+        output::line(&format!("  unknown: {}: {}", plain(&gap.about), plain(&gap.why)));
     }
     match report.probing {
         Probing::Made => {
-            output::line(&format!("  called from {}", plain(report.place.as_deref().unwrap_or_default())));
+            output::line(&format!("  called from {}", plain(report.location.as_deref().unwrap_or_default())));
         }
         Probing::NotPossible | Probing::NotDeclared => {
             output::line(&format!("  {}", report.probing.sentence()));
@@ -129,7 +129,7 @@ fn tell(report: &IsolationReport, json: bool) {
     }
     for probe in &report.probes {
         let answer = probe.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
-        output::line(&format!("    with {}: {} ({answer})", probe.with(), probe.outcome.word()));
+        output::line(&format!("    with {}: {} ({answer})", probe.with(), probe.outcome.as_str()));
     }
     for entry in &report.accepted {
         let can: Vec<String> = entry.can.iter().map(ToString::to_string).collect();
@@ -143,7 +143,7 @@ fn tell(report: &IsolationReport, json: bool) {
     }
 }
 
-/// A text that somebody else may have chosen, without what could move a terminal's cursor.
+/// A text that may come from others, without control characters that could move a terminal's cursor.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,4 +1,4 @@
-//! The settings of the Azure world.
+//! The settings for Azure.
 
 use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -11,14 +11,14 @@ use super::{
     probe::{self, ProbeConfig},
 };
 
-/// The Azure world's settings, read and checked.
+/// The settings for Azure, read and checked.
 #[derive(Debug, Clone)]
 pub struct AzureConfig {
-    /// As whom Azure is called.
+    /// The identity that calls Azure.
     pub identity: Identity,
-    /// As whom is deleted in Azure Resource Manager, if that is another identity.
+    /// The identity that deletes in Azure Resource Manager, if it is another one.
     pub remover: Option<Identity>,
-    /// The probe; none where services are not called.
+    /// The probe; `None` where services are not called.
     pub probe: Option<ProbeConfig>,
     /// Azure Resource Manager.
     pub arm: Url,
@@ -26,31 +26,31 @@ pub struct AzureConfig {
     pub graph: Url,
     /// The table endpoint.
     pub tables: Url,
-    /// What the tables' names begin with.
+    /// The prefix of the tables' names.
     pub table_prefix: String,
     /// The Service Bus namespace.
     pub service_bus: Url,
-    /// How parked tenants are woken.
+    /// How requeued tenants are woken up.
     pub wake_ups: WakeUps,
     /// The Event Grid topic.
     pub event_grid: Option<Url>,
     /// The Service Bus topic for events.
     pub events_topic: Option<String>,
-    /// The speed of the simulated Azure that stands in for Microsoft Graph on this machine, if it was given; never
-    /// there for Graph itself.
+    /// The speed of the simulated Azure that replaces Microsoft Graph on this machine, if it is set; `None` for Graph
+    /// itself.
     pub stand_in_speed: Option<String>,
-    /// How long an answer of a service is waited for.
+    /// The timeout of a request to a service.
     pub request_timeout: Duration,
-    /// How long one invocation waits in place before it parks a tenant.
-    pub patience: Duration,
-    /// The places that tenants go to, as blueprints see them; at least one.
+    /// How long one invocation waits in place before it requeues a tenant.
+    pub wait_budget: Duration,
+    /// The stamps that tenants are placed on, as blueprints see them; at least one.
     pub stamps: Vec<Value>,
 }
 
-/// As whom Azure is called: one, chosen here, never found out by trial.
+/// The identity that calls Azure: exactly one, configured and never found by trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// The platform's: system-assigned, or the user-assigned one with this client id.
+    /// The platform's: system-assigned, or user-assigned with this client id.
     Managed {
         /// The client id.
         client_id: Option<String>,
@@ -64,21 +64,21 @@ pub enum Identity {
         /// The file with its token.
         token_file: PathBuf,
     },
-    /// A person's.
+    /// A developer's own account.
     Developer,
 }
 
-/// How parked tenants are woken.
+/// How requeued tenants are woken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeUps {
-    /// By a scheduled message; the sweep finds what a lost one leaves behind.
+    /// By a scheduled message; the sweep finds tenants whose message was lost.
     Queue,
-    /// By the sweep alone: where nothing can be sent over HTTP, as to Service Bus's emulator.
+    /// By the sweep alone, where messages can't be sent over HTTP, as with the Service Bus emulator.
     Sweep,
 }
 
 impl AzureConfig {
-    /// `None` if something is wrong, which the reader then knows.
+    /// `None` if a setting is invalid; the reader has recorded why.
     pub(super) fn read(reader: &mut Reader<'_>, in_azure: bool) -> Option<Self> {
         let identity = identity(reader);
         let remover = remover(reader, identity.as_ref());
@@ -109,17 +109,17 @@ impl AzureConfig {
         if event_grid.is_none() && events_topic.is_none() {
             reader.refuse(
                 "TENANTRY_EVENT_GRID",
-                "it is missing, and so is TENANTRY_EVENTS_TOPIC: nobody would be told",
+                "it is missing, and so is TENANTRY_EVENTS_TOPIC: events would go nowhere",
             );
         }
         let event_grid = event_grid.and_then(|url| parsed(reader, "TENANTRY_EVENT_GRID", &url, in_azure));
         let wake_ups = wake_ups(reader);
         let table_prefix = table_prefix(reader);
-        // Plain http is never Microsoft's own.
+        // Microsoft's own services are never plain http.
         let stands_in = graph.as_ref().is_some_and(|graph| graph.scheme() == "http");
         let stand_in_speed = reader.text("TENANTRY_SPEED").filter(|_| stands_in);
         let request_timeout = seconds(reader, "TENANTRY_REQUEST_TIMEOUT", 30, 1..=120);
-        let patience = seconds(reader, "TENANTRY_PATIENCE", 20, 0..=200);
+        let wait_budget = seconds(reader, "TENANTRY_INLINE_WAIT", 20, 0..=200);
         let stamps = stamps(reader);
         let probe = probe::read(reader, identity.as_ref(), remover.as_ref(), stamps.as_deref(), in_azure);
         Some(Self {
@@ -136,7 +136,7 @@ impl AzureConfig {
             events_topic,
             stand_in_speed,
             request_timeout,
-            patience,
+            wait_budget,
             stamps: stamps?,
         })
     }
@@ -163,7 +163,7 @@ fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
     }
 }
 
-/// A second managed identity; others have one account each.
+/// A second managed identity; the other kinds of identity have only one account each.
 fn remover(reader: &mut Reader<'_>, identity: Option<&Identity>) -> Option<Identity> {
     const NAME: &str = "TENANTRY_REMOVER_CLIENT_ID";
     let client_id = reader.text(NAME)?;
@@ -198,13 +198,13 @@ pub(super) fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in
     let why = match Url::parse(text) {
         Err(error) => format!("it is not a URL: {error}"),
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            "it names a user, and no credential belongs into a setting".to_owned()
+            "it names a user, and settings hold no credentials".to_owned()
         }
         Ok(url) if url.query().is_some() || url.fragment().is_some() => {
-            "it has a query or a fragment, and a key or signature has no place in a setting".to_owned()
+            "it has a query or a fragment, and settings hold no keys or signatures".to_owned()
         }
         Ok(url) if url.path().contains([';', '=']) => {
-            "it has a part like those of a connection string, and a key has no place in a setting".to_owned()
+            "it has a part like a connection string's, and settings hold no keys".to_owned()
         }
         Ok(url) if url.scheme() == "https" && url.has_host() => return Some(url),
         Ok(url) if url.scheme() == "http" && is_loopback(&url) && !in_azure => return Some(url),
@@ -252,7 +252,7 @@ fn seconds(
     Duration::from_secs(seconds)
 }
 
-/// The name of a Service Bus entity goes into a path, so only plain characters are taken.
+/// The name of a Service Bus entity becomes part of a path, so only plain characters are accepted.
 fn topic(reader: &mut Reader<'_>) -> Option<String> {
     let topic = reader.text("TENANTRY_EVENTS_TOPIC")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -273,7 +273,7 @@ fn table_prefix(reader: &mut Reader<'_>) -> String {
     prefix
 }
 
-/// The array itself, or a file that has it.
+/// The array itself, or a file that contains it.
 fn stamps(reader: &mut Reader<'_>) -> Option<Vec<Value>> {
     const NAME: &str = "TENANTRY_STAMPS";
     let given = reader.required(NAME)?;
@@ -306,7 +306,7 @@ fn stamps(reader: &mut Reader<'_>) -> Option<Vec<Value>> {
 fn stamp_faults(stamps: &[Value]) -> Vec<String> {
     let mut faults = Vec::new();
     if stamps.is_empty() {
-        faults.push("there is no stamp in it, so no tenant could be placed".to_owned());
+        faults.push("there is no stamp in it, so no tenant could be created".to_owned());
     }
     let mut names = BTreeSet::new();
     for (at, stamp) in stamps.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Which kinds of drift are put right by themselves, as settings say it.
+//! Which classes of drift are repaired automatically.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,16 @@ use super::Reader;
 
 const NAME: &str = "TENANTRY_HEAL";
 
-/// The classes of a list with commas; none where nothing is set.
+/// The classes in a comma-separated list; empty where nothing is set.
 pub(super) fn heal(reader: &mut Reader<'_>) -> BTreeSet<DriftClass> {
     let Some(given) = reader.text(NAME) else { return BTreeSet::new() };
     let mut classes = BTreeSet::new();
-    for word in given.split(',').map(str::trim) {
-        match DriftClass::ALL.iter().find(|class| class.word() == word) {
+    for name in given.split(',').map(str::trim) {
+        match DriftClass::ALL.iter().find(|class| class.as_str() == name) {
             Some(class) => _ = classes.insert(*class),
-            // Which one is not repeated: a setting may be put where a secret was meant to go.
+            // The invalid text is not repeated in the error: a secret may have been put into the wrong setting.
             None => {
-                reader.refuse(NAME, "one of its words is none of isolation, availability, cosmetic");
+                reader.refuse(NAME, "it is a list of isolation, availability, cosmetic");
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Who may reach tenants besides themselves, and what is done about others, as settings say it.
+//! Who may reach tenants besides themselves, and what is done about a violation.
 
 use tenantry_core::isolation::Allowed;
 use uuid::Uuid;
 
 use super::Reader;
 
-/// What the proof of isolation goes by.
+/// The settings of the isolation check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Isolation {
     /// Who may reach tenants besides themselves.
@@ -14,16 +14,16 @@ pub struct Isolation {
     pub quarantine: Quarantine,
 }
 
-/// What the timer does about a tenant that others reach. It is told in any case.
+/// What the timer does about a tenant that others reach. The violation is published in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Quarantine {
-    /// Nothing: a person decides.
+    /// Nothing; a person decides.
     #[default]
     Off,
-    /// It takes back what was given to others at the tenant's own resources and can be taken back by itself: role
+    /// It revokes what others were granted on the tenant's own resources and what can be revoked separately: role
     /// assignments, and federated credentials of the tenant's application.
     TakeBack,
-    /// That first; a tenant that others still reach is then suspended, with what serves it.
+    /// As `TakeBack`; a tenant that others still reach is then suspended, with its service.
     Suspend,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn isolation(reader: &mut Reader<'_>) -> Isolation {
     Isolation { allow: allowed(reader), quarantine }
 }
 
-/// The array itself, or a file that has it.
+/// The array itself, or a file that contains it.
 fn allowed(reader: &mut Reader<'_>) -> Vec<Allowed> {
     let Some(given) = reader.text(NAME) else { return Vec::new() };
     let text = match given.starts_with('[') {
@@ -73,7 +73,7 @@ fn fault(entry: &Allowed) -> Option<&'static str> {
     match (&entry.principal, &entry.private_endpoints) {
         _ if entry.why.trim().is_empty() => Some("why is empty, and reports show it"),
         (Some(id), None) if Uuid::try_parse(id).is_err() => Some("principal is no GUID"),
-        // Shorter than a subscription it would let everybody in.
+        // A shorter prefix than a subscription would allow everybody.
         (None, Some(root)) if !root.starts_with("/subscriptions/") || root.len() < 20 => {
             Some("privateEndpoints is no id within a subscription")
         }

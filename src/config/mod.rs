@@ -1,6 +1,6 @@
-//! Settings: the only reader of the environment.
+//! Settings: the only module that reads the environment.
 //!
-//! All faults are found at once, each with the setting's name, what is wrong and an example of what is right.
+//! All invalid settings are reported together, each with its name, what is wrong, and a valid example.
 
 mod azure;
 mod heal;
@@ -28,11 +28,11 @@ const PLATFORM: [&str; 2] = ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"];
 pub struct Config {
     /// The port of the handler.
     pub handler_port: u16,
-    /// Whether a Functions host has started this process: it gives its handler the port.
+    /// Whether a Functions host has started this process: only a host sets the handler's port.
     pub under_host: bool,
     /// The deployment's name.
     pub deployment: String,
-    /// The local world's folder.
+    /// The folder of the local environment.
     pub data: PathBuf,
     /// The simulated Azure's speed, as text.
     pub speed: String,
@@ -40,21 +40,21 @@ pub struct Config {
     pub blueprints: Option<PathBuf>,
     /// The log filter.
     pub log: Option<String>,
-    /// Where spans and metrics go; none: nowhere.
+    /// Where spans and metrics are exported to; `None`: nowhere.
     pub export: Option<Export>,
-    /// What the proof of isolation goes by.
+    /// The settings of the isolation check.
     pub isolation: Isolation,
-    /// Which drift is put right without being asked.
+    /// The classes of drift that are repaired automatically.
     pub heal: BTreeSet<DriftClass>,
-    /// The Event Grid topics, and sources of CloudEvents, from which requests are taken; none: from no webhook.
+    /// The Event Grid topics, and sources of CloudEvents, from which requests are taken; empty: the webhook is off.
     pub event_topics: Vec<String>,
-    /// Whether this process runs in the Functions platform.
+    /// Whether this process runs on the Functions platform.
     pub in_azure: bool,
-    /// The Azure world's settings; `None` in the local world.
+    /// The settings for Azure; `None` in the local environment.
     pub azure: Option<AzureConfig>,
 }
 
-/// A setting that can't be used.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {why}; for example {name}={example}")]
 pub struct BadSetting {
@@ -62,7 +62,7 @@ pub struct BadSetting {
     pub name: &'static str,
     /// What is wrong.
     pub why: String,
-    /// What would be right.
+    /// A valid value.
     pub example: &'static str,
 }
 
@@ -70,13 +70,13 @@ impl Config {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// Every setting that can't be used.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    /// Every invalid setting.
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
     pub fn from_env() -> Result<Self, Vec<BadSetting>> {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Reads settings from anywhere.
+    /// Reads settings from a function.
     ///
     /// # Errors
     /// As [`Self::from_env`].
@@ -92,12 +92,12 @@ impl Config {
         };
         let under_host = reader.text("FUNCTIONS_CUSTOMHANDLER_PORT").is_some();
         let in_azure = PLATFORM.iter().any(|name| reader.text(name).is_some());
-        let world = reader.text("TENANTRY_WORLD");
-        let is_azure = match world.as_deref() {
+        let environment = reader.text("TENANTRY_ENVIRONMENT");
+        let is_azure = match environment.as_deref() {
             None | Some("local") => false,
             Some("azure") => true,
             Some(_) => {
-                reader.refuse("TENANTRY_WORLD", "it is `local` or `azure`");
+                reader.refuse("TENANTRY_ENVIRONMENT", "it is `local` or `azure`");
                 false
             }
         };
@@ -135,7 +135,7 @@ impl Config {
     }
 }
 
-/// Topics are compared as wholes, so there is nothing in them to be wrong but what would never be sent.
+/// Topics are compared as whole texts, so only texts that no sender would use are invalid.
 fn event_topics(reader: &mut Reader<'_>) -> Vec<String> {
     const NAME: &str = "TENANTRY_EVENT_TOPICS";
     let Some(given) = reader.text(NAME) else { return Vec::new() };
@@ -161,7 +161,7 @@ fn deployment(reader: &mut Reader<'_>, is_azure: bool) -> String {
     deployment
 }
 
-/// Reads one setting after the other and remembers all that is wrong.
+/// Reads one setting after the other and records all that are invalid.
 struct Reader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     bad: Vec<BadSetting>,
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
         Self { get, bad: Vec::new() }
     }
 
-    /// A setting without the white space around it; an empty one is none.
+    /// A setting, trimmed; `None` if it is empty.
     fn text(&self, name: &str) -> Option<String> {
         (self.get)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_set_is_the_local_world() {
+    fn nothing_set_is_the_local_environment() {
         let config = Config::read(|_| None).unwrap();
         assert_eq!(
             (config.handler_port, config.deployment.as_str(), config.in_azure),

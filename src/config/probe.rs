@@ -9,28 +9,28 @@ use super::{
     azure::{Identity, address, is_loopback},
 };
 
-/// Who the probe is, from where it calls, and where its tokens come from.
+/// The identity of the probe, the location it calls from, and where its tokens come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeConfig {
     /// The client id of its managed identity.
     pub client_id: String,
-    /// The network place that it calls from, in words.
-    pub place: String,
+    /// The network location that it calls from, as a text.
+    pub location: String,
     /// Entra.
     pub login: Url,
-    /// Where all services are instead of at their own addresses: a simulated Azure.
+    /// The address of all services, where it is not their own: a simulated Azure.
     pub inference: Option<Url>,
 }
 
 const NAME: &str = "TENANTRY_PROBE_CLIENT_ID";
-const PLACE: &str = "TENANTRY_PROBE_PLACE";
+const LOCATION: &str = "TENANTRY_PROBE_LOCATION";
 const INFERENCE: &str = "TENANTRY_INFERENCE";
-/// The member of a stamp that says whom its tenants' applications trust.
+/// The member of a stamp that names the principal which its tenants' applications trust.
 const MEMBER: &str = "probePrincipalId";
-/// The longest place, in characters.
+/// The longest text of a location, in characters.
 const MOST: usize = 200;
 
-/// `None` if there is no probe, or something is wrong, which the reader then knows.
+/// `None` if there is no probe, or if a setting is invalid; the reader has recorded why.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     identity: Option<&Identity>,
@@ -39,7 +39,7 @@ pub(super) fn read(
     in_azure: bool,
 ) -> Option<ProbeConfig> {
     let client_id = reader.text(NAME);
-    let place = reader.text(PLACE);
+    let location = reader.text(LOCATION);
     let login = address(reader, "TENANTRY_LOGIN", Some("https://login.microsoftonline.com"), in_azure);
     let inference = inference(reader, in_azure);
     for (at, stamp) in stamps.into_iter().flatten().enumerate() {
@@ -59,18 +59,18 @@ pub(super) fn read(
         };
         reader.refuse(fault.0, fault.1);
     }
-    let place = place.unwrap_or_else(|| "a place that nobody has named".to_owned());
-    if place.chars().count() > MOST || place.chars().any(char::is_control) {
-        reader.refuse(PLACE, format!("it is a line of at most {MOST} characters"));
+    let location = location.unwrap_or_else(|| "an unnamed location".to_owned());
+    if location.chars().count() > MOST || location.chars().any(char::is_control) {
+        reader.refuse(LOCATION, format!("it is a line of at most {MOST} characters"));
     }
     let client_id = client_id?;
     if let Some(fault) = fault(&client_id, identity, remover) {
         reader.refuse(NAME, fault);
     }
-    Some(ProbeConfig { client_id, place, login: login?, inference })
+    Some(ProbeConfig { client_id, location, login: login?, inference })
 }
 
-/// Whoever is the probe is every tenant, so it is nobody else.
+/// The probe can act as every tenant, so its identity must have no other use.
 fn fault(client_id: &str, identity: Option<&Identity>, remover: Option<&Identity>) -> Option<&'static str> {
     let is = |other: Option<&Identity>| match other {
         Some(Identity::Managed { client_id: Some(other) }) => other.eq_ignore_ascii_case(client_id),
@@ -88,7 +88,7 @@ fn fault(client_id: &str, identity: Option<&Identity>, remover: Option<&Identity
     }
 }
 
-/// Only this machine's: elsewhere it would get every tenant's token.
+/// Only an address of this machine: elsewhere every tenant's token would be sent to a stranger.
 fn inference(reader: &mut Reader<'_>, in_azure: bool) -> Option<Url> {
     reader.text(INFERENCE)?;
     let url = address(reader, INFERENCE, None, in_azure)?;

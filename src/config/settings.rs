@@ -1,15 +1,15 @@
-//! The table of all settings; docs/operating.md repeats it, and a test compares.
+//! The table of all settings. docs/operating.md repeats it; a test compares both.
 
-/// One setting: its name, what it is, what it is when absent, an example.
+/// One setting: its name, its meaning, its default, an example.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// The environment variable.
     pub name: &'static str,
-    /// What it says.
+    /// What it means.
     pub meaning: &'static str,
-    /// What holds when it is absent.
+    /// The effect when it is absent.
     pub default: &'static str,
-    /// A right value.
+    /// A valid value.
     pub example: &'static str,
 }
 
@@ -22,13 +22,18 @@ const fn setting(
     Setting { name, meaning, default, example }
 }
 
-/// Every setting of the program: first those of both worlds, then the local one's, then Azure's.
+/// All settings: first those of both environments, then those for `local`, then those for Azure.
 pub const SETTINGS: [Setting; 42] = [
-    setting("TENANTRY_WORLD", "where tenants are made: `local` or `azure`", "local", "azure"),
+    setting(
+        "TENANTRY_ENVIRONMENT",
+        "the environment where tenants are provisioned: `local` or `azure`",
+        "local",
+        "azure",
+    ),
     setting(
         "TENANTRY_DEPLOYMENT",
         "the deployment's name: part of every derived name, mark and event source",
-        "local; required in the Azure world",
+        "local; required for `azure`",
         "prod",
     ),
     setting("TENANTRY_BLUEPRINTS", "a folder of blueprints besides the built-in one", "none", "blueprints"),
@@ -40,77 +45,77 @@ pub const SETTINGS: [Setting; 42] = [
     ),
     setting(
         "TENANTRY_QUARANTINE",
-        "what is done when others reach a tenant: `off` (it is told), `take-back` or `suspend` (docs/isolation.md)",
+        "what is done when others reach a tenant: `off` (report only), `take-back` or `suspend` (docs/isolation.md)",
         "off",
         "take-back",
     ),
     setting(
         "TENANTRY_HEAL",
-        "which drift is put right without being asked: `isolation`, `availability`, `cosmetic`, with commas (docs/drift.md)",
+        "the classes of drift that are repaired automatically, comma-separated: `isolation`, `availability`, `cosmetic` (docs/drift.md)",
         "none; drift is reported only",
         "isolation,availability",
     ),
     setting(
         "TENANTRY_EVENT_TOPICS",
-        "from which Event Grid topics (resource ids) and CloudEvents sources requests are taken, with commas between",
+        "the Event Grid topics (resource ids) and CloudEvents sources that may send requests, comma-separated",
         "none; the webhook is off",
         "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-shop/providers/Microsoft.EventGrid/topics/evgt-shop",
     ),
     setting(
         "TENANTRY_LOG",
-        "what is logged, in tracing's filter form",
+        "what is logged, as a filter of tracing",
         "info for `serve`, warn for the other commands",
         "tenantry=debug",
     ),
     setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "the OpenTelemetry collector that spans and metrics go to (docs/telemetry.md)",
-        "none; logs alone tell",
+        "none; only logs are written",
         "https://collector.example.com:4318",
     ),
     setting(
         "OTEL_EXPORTER_OTLP_PROTOCOL",
-        "what is spoken to it; there is only one choice",
+        "the protocol of the export; only this one is supported",
         "http/protobuf",
         "http/protobuf",
     ),
     setting(
         "OTEL_EXPORTER_OTLP_HEADERS",
-        "refused with an endpoint, for it holds a key",
+        "not allowed with an endpoint: headers hold a key",
         "none",
-        "nothing: leave it out",
+        "leave it out",
     ),
-    setting(
-        "OTEL_SERVICE_NAME",
-        "the name under which spans and metrics go out",
-        "tenantry",
-        "tenantry-prod",
-    ),
+    setting("OTEL_SERVICE_NAME", "the service name in spans and metrics", "tenantry", "tenantry-prod"),
     setting(
         "OTEL_TRACES_SAMPLER",
-        "which traces are recorded: `always_on`, `always_off` or `traceidratio`; behind `parentbased_` senders decide first",
+        "which traces are recorded: `always_on`, `always_off` or `traceidratio`; with the prefix `parentbased_` the sender decides first",
         "always_on",
         "traceidratio",
     ),
     setting("OTEL_TRACES_SAMPLER_ARG", "the share of traces for `traceidratio`, from 0 to 1", "1", "0.1"),
-    setting("OTEL_METRIC_EXPORT_INTERVAL", "how often metrics go out, in milliseconds", "60000", "10000"),
+    setting(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "how often metrics are exported, in milliseconds",
+        "60000",
+        "10000",
+    ),
     setting(
         "FUNCTIONS_CUSTOMHANDLER_PORT",
         "the port that the Functions host calls its handler on; the host sets it",
-        "7072 (for trying `serve` by hand)",
+        "7072 (to try `serve` by hand)",
         "7072",
     ),
-    setting("TENANTRY_DATA", "the folder of the local world's state", ".tenantry", "/tmp/tenantry"),
+    setting("TENANTRY_DATA", "the folder of the local environment's state", ".tenantry", "/tmp/tenantry"),
     setting(
         "TENANTRY_SPEED",
-        "the simulated Azure's speed: `max`, or how many times faster than Azure; without meaning for Azure itself",
+        "the simulated Azure's speed: `max`, or how many times faster than Azure; no effect on Azure itself",
         "200",
         "max",
     ),
     setting(
         "TENANTRY_IDENTITY",
-        "as whom Azure is called: `managed`, `workload` (Kubernetes) or `developer` (az or azd on a laptop)",
-        "required in the Azure world",
+        "the identity that calls Azure: `managed`, `workload` (Kubernetes) or `developer` (az or azd on a laptop)",
+        "required for `azure`",
         "managed",
     ),
     setting(
@@ -121,7 +126,7 @@ pub const SETTINGS: [Setting; 42] = [
     ),
     setting(
         "TENANTRY_REMOVER_CLIENT_ID",
-        "the client id of a second user-assigned identity, which alone deletes in Azure Resource Manager",
+        "the client id of a second user-assigned identity, the only one that deletes in Azure Resource Manager",
         "the identity that does everything else",
         "22222222-2222-3333-4444-555555555555",
     ),
@@ -132,9 +137,9 @@ pub const SETTINGS: [Setting; 42] = [
         "33333333-2222-3333-4444-555555555555",
     ),
     setting(
-        "TENANTRY_PROBE_PLACE",
-        "the network place that tenants' services are called from, in words; reports show it",
-        "a place that nobody has named",
+        "TENANTRY_PROBE_LOCATION",
+        "the network location that tenants' services are called from, as a text for reports",
+        "an unnamed location",
         "subnet snet-functions of vnet-hub, westeurope",
     ),
     setting(
@@ -145,9 +150,9 @@ pub const SETTINGS: [Setting; 42] = [
     ),
     setting(
         "IDENTITY_HEADER",
-        "what proves to that endpoint that we run here; the platform sets it",
+        "the secret that this endpoint expects; the platform sets it",
         "none",
-        "a text of the platform's",
+        "a text set by the platform",
     ),
     setting(
         "AZURE_TENANT_ID",
@@ -170,55 +175,55 @@ pub const SETTINGS: [Setting; 42] = [
     setting(
         "TENANTRY_TABLES",
         "where the state is: a storage account's table endpoint, or Azurite's on this machine",
-        "required in the Azure world",
+        "required for `azure`",
         "https://sttenantryprod.table.core.windows.net",
     ),
-    setting("TENANTRY_TABLE_PREFIX", "what the names of the tables begin with", "tenantry", "tenantryprod"),
+    setting("TENANTRY_TABLE_PREFIX", "the prefix of the tables' names", "tenantry", "tenantryprod"),
     setting(
         "ServiceBus__fullyQualifiedNamespace",
         "the Service Bus namespace; the host's triggers read it too",
-        "required in the Azure world unless TENANTRY_SERVICE_BUS is set",
+        "required for `azure` unless TENANTRY_SERVICE_BUS is set",
         "sb-tenantry-prod.servicebus.windows.net",
     ),
     setting(
         "TENANTRY_SERVICE_BUS",
-        "the namespace's address where it is not that of the setting above",
+        "the namespace's address, if it differs from the setting above",
         "https:// and the setting above",
         "http://127.0.0.1:7073",
     ),
     setting(
         "TENANTRY_WAKEUPS",
-        "how parked tenants are woken: `queue` (a scheduled message) or `sweep` (the timer alone)",
+        "how requeued tenants are woken up: `queue` (a scheduled message) or `sweep` (the timer alone)",
         "queue",
         "sweep",
     ),
     setting(
         "TENANTRY_EVENT_GRID",
-        "the Event Grid topic that events go to; its schema is CloudEvents 1.0",
-        "none; this, or TENANTRY_EVENTS_TOPIC, is required in the Azure world",
+        "the Event Grid topic that events are published to; its schema is CloudEvents 1.0",
+        "none; this, or TENANTRY_EVENTS_TOPIC, is required for `azure`",
         "https://evgt-tenantry-prod.westeurope-1.eventgrid.azure.net",
     ),
     setting(
         "TENANTRY_EVENTS_TOPIC",
-        "the Service Bus topic that events go to, besides or instead of Event Grid",
+        "the Service Bus topic that events are published to, besides or instead of Event Grid",
         "none",
         "tenant-events",
     ),
     setting(
         "TENANTRY_STAMPS",
-        "the places that tenants go to: a JSON array, or a file with one",
-        "required in the Azure world",
+        "the stamps that tenants are placed on: a JSON array, or a file with one",
+        "required for `azure`",
         "stamps.json",
     ),
     setting(
-        "TENANTRY_PATIENCE",
-        "how long one invocation waits in place before it parks a tenant, in seconds",
+        "TENANTRY_INLINE_WAIT",
+        "how long one invocation waits in place before it requeues a tenant, in seconds",
         "20",
         "5",
     ),
     setting(
         "TENANTRY_REQUEST_TIMEOUT",
-        "how long an answer of Azure is waited for, in seconds; the lease on a tenant lasts five times as long",
+        "the timeout of a request to Azure, in seconds; the lease on a tenant lasts five times as long",
         "30",
         "60",
     ),
@@ -231,13 +236,13 @@ pub const SETTINGS: [Setting; 42] = [
     setting("TENANTRY_GRAPH", "Microsoft Graph", "https://graph.microsoft.com", "https://graph.microsoft.us"),
     setting(
         "TENANTRY_LOGIN",
-        "Entra, where the probe gets tokens of tenants' applications",
+        "Entra, which issues the tokens of tenants' applications to the probe",
         "https://login.microsoftonline.com",
         "https://login.microsoftonline.us",
     ),
     setting(
         "TENANTRY_INFERENCE",
-        "where tenants' services are called instead of at their own addresses: a simulated Azure on this machine",
+        "the address where tenants' services are called instead of their own: a simulated Azure on this machine",
         "their own addresses",
         "http://127.0.0.1:7073",
     ),

@@ -1,4 +1,4 @@
-//! Where spans and metrics go: the settings that OpenTelemetry has for every program.
+//! Where spans and metrics are exported to: the standard settings of OpenTelemetry.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SHARE: &str = "OTEL_TRACES_SAMPLER_ARG";
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
 
-/// The headers of one signal, which the exporter would take as well.
+/// The headers of one signal, which the OpenTelemetry specification also has.
 const HEADERS_OF_SIGNALS: [&str; 2] =
     ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"];
 
-/// `None` where nothing is exported; the other settings are read only where something is.
+/// `None` where nothing is exported; the other settings are only read if there is an endpoint.
 pub(super) fn export(reader: &mut Reader<'_>, in_azure: bool) -> Option<Export> {
     let endpoint = parsed(reader, ENDPOINT, &reader.text(ENDPOINT)?, in_azure);
     if reader.text(PROTOCOL).is_some_and(|protocol| protocol != "http/protobuf") {
-        reader.refuse(PROTOCOL, "only `http/protobuf` is spoken here");
+        reader.refuse(PROTOCOL, "only `http/protobuf` is supported");
     }
     if [HEADERS, HEADERS_OF_SIGNALS[0], HEADERS_OF_SIGNALS[1]].iter().any(|name| reader.text(name).is_some())
     {
-        let why = "headers of an exporter hold a key, and no setting may; let a collector of your own add it";
+        let why = "headers hold a key, and settings hold no secrets; add them in a collector of your own";
         reader.refuse(HEADERS, why);
     }
     let service = service(reader);

@@ -1,7 +1,7 @@
-//! How the host writes values: text doubly encoded, numbers in strings, bytes as base64, dates with or without offset.
+//! How the host encodes values: text doubly encoded, numbers in strings, bytes as base64, dates with or without offset.
 //!
-//! Source: azure-functions-host, `ScriptInvocationContextExtensions`. Microsoft's documented samples show single
-//! encoding in places, so both are read.
+//! Source: azure-functions-host, `ScriptInvocationContextExtensions`. Some of Microsoft's documented samples show
+//! single encoding, so both are read.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::{Timestamp, civil, tz::TimeZone};
@@ -20,9 +20,10 @@ pub(super) struct Body {
 /// Three readings, in this order; none of them can be mistaken for a better one:
 /// 1. A text that begins with a quotation mark and is a JSON string literal: the host encoded text twice. It is
 ///    unwrapped once. Base64 has no quotation mark.
-/// 2. Canonical base64: the bytes. It wins over "a bare word such as `done`", because a binary trigger always sends
-///    base64, and only this order keeps every body exact; the bare word would be refused as a request in either reading.
-/// 3. Anything else, such as a JSON text encoded once: the text itself. A JSON object or array holds a brace or a
+/// 2. Canonical base64: the bytes. It has precedence over a bare text such as `done`, because a binary trigger always
+///    sends base64, and only this order keeps every body exact; the bare text would be refused as a request in either
+///    reading.
+/// 3. Anything else, such as a JSON text encoded once: the text itself. A JSON object or array has a brace or a
 ///    bracket, which base64 has not.
 pub(super) fn body(text: &str) -> Body {
     if let Some(inner) = literal(text) {

@@ -1,22 +1,23 @@
-//! The functions of this app: which names the host may call, and with which trigger.
+//! The functions of this app: their names and triggers.
 //!
-//! The same facts stand in `host.json` and in each folder's `function.json`, where the host reads them; a test holds
-//! all of them against each other. JSON has no comments, so the choices made there are explained here.
+//! The same facts are in `host.json` and in each folder's `function.json`, which the host reads; a test compares all of
+//! them. JSON has no comments, so the choices made there are explained here.
 //!
 //! # `function.json`
 //! - `dataType: binary` on every queue trigger: the body arrives as exact bytes, and members of a JSON body don't leak
 //!   into the metadata, where a sender could overwrite `MessageId` or `DeliveryCount` (azure-functions-host,
 //!   `Utility.ApplyBindingData`).
-//! - `isSessionsEnabled` on `tenant-requests`: the session is the tenant, so requests for one tenant come in order and
-//!   never two at once. A dead-letter queue has no sessions, whatever its parent has.
+//! - `isSessionsEnabled` on `tenant-requests`: the session is the tenant, so requests for one tenant arrive in order
+//!   and never two at once. A dead-letter queue has no sessions, even if its parent has.
 //! - Binding names hold letters and digits only; the host refuses an underscore.
-//! - `events` takes `options` too: that is how Event Grid asks whether a webhook wants CloudEvents. It is an HTTP trigger
-//!   and not an Event Grid one, because that trigger's own webhook answers for any topic, and before the handler is asked.
+//! - `events` accepts `options` too: Event Grid sends it to ask whether a webhook accepts CloudEvents. It is an HTTP
+//!   trigger and not an Event Grid one, because that trigger's own webhook answers for any topic, before the handler is
+//!   called.
 //! - The `sweep` schedule is a literal: a missing app setting would leave the function without its trigger.
 //!
 //! # `host.json`
 //! - `functionTimeout` of ten minutes, because a timeout kills the whole handler and everything in flight: it is the
-//!   net below the reconciler's own, shorter deadline, and the greatest value that every hosting plan accepts.
+//!   fallback for the reconciler's own, shorter deadline, and the greatest value that every hosting plan accepts.
 //! - `maxAutoLockRenewalDuration` above `functionTimeout`: renewal that ends earlier lets a second copy of a message
 //!   start while the first still runs.
 //! - `autoCompleteMessages` stays true: a custom handler has no way to settle a message by itself.
@@ -63,18 +64,18 @@ impl FunctionTrigger {
     }
 }
 
-/// A function of the app. Whoever adds one is told by the compiler where its trigger and its work are to be named.
+/// A function of the app. The matches below are exhaustive, so the compiler lists what a new one needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Function {
     /// Requests from the queue `tenant-requests`.
-    Signup,
-    /// Wake-ups: a tenant's next attempt is due.
-    Resume,
-    /// The timer that looks for tenants whose wake-up was lost.
+    Requests,
+    /// Wake-ups: the next reconcile pass of a tenant is due.
+    Wakeup,
+    /// The timer that finds tenants whose wake-up was lost.
     Sweep,
-    /// The timer that proves isolation.
+    /// The timer that checks isolation.
     Audit,
-    /// The timer that looks for drift.
+    /// The timer that checks for drift.
     Drift,
     /// Requests that were dead-lettered.
     DeadLetter,
@@ -91,8 +92,8 @@ pub enum Function {
 impl Function {
     /// All functions of the app.
     pub const ALL: [Self; 10] = [
-        Self::Signup,
-        Self::Resume,
+        Self::Requests,
+        Self::Wakeup,
         Self::Sweep,
         Self::Audit,
         Self::Drift,
@@ -106,8 +107,8 @@ impl Function {
     /// The name of the folder, of the function, and of the path that the host posts to.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Signup => "signup",
-            Self::Resume => "resume",
+            Self::Requests => "requests",
+            Self::Wakeup => "wakeup",
             Self::Sweep => "sweep",
             Self::Audit => "audit",
             Self::Drift => "drift",
@@ -122,8 +123,8 @@ impl Function {
     /// Its trigger.
     pub const fn kind(self) -> FunctionTrigger {
         match self {
-            Self::Signup => FunctionTrigger::QueueMessage { binding: "signupMsg", queue: REQUESTS },
-            Self::Resume => FunctionTrigger::QueueMessage { binding: "wakeupMsg", queue: WAKE_UPS },
+            Self::Requests => FunctionTrigger::QueueMessage { binding: "requestMsg", queue: REQUESTS },
+            Self::Wakeup => FunctionTrigger::QueueMessage { binding: "wakeupMsg", queue: WAKE_UPS },
             Self::DeadLetter => FunctionTrigger::QueueMessage { binding: "deadMsg", queue: DEAD_LETTERS },
             Self::Sweep => FunctionTrigger::Timer { binding: "sweepTimer" },
             Self::Audit => FunctionTrigger::Timer { binding: "auditTimer" },

@@ -1,4 +1,4 @@
-//! The HTTP trigger's value: someone's HTTP request, described as JSON.
+//! The value of an HTTP trigger: an HTTP request, described as JSON.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,8 +9,8 @@ use super::encoding;
 
 /// An HTTP request as the host describes it, without the secrets that the host puts in.
 ///
-/// Function keys, tokens and cookies are dropped while parsing: the host has checked them already, and what is not
-/// here can't be logged.
+/// Function keys, tokens and cookies are dropped while parsing: the host has checked them already, and what is dropped
+/// can't be logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpCall {
     /// The method, in upper case.
@@ -25,7 +25,7 @@ pub struct HttpCall {
     pub headers: BTreeMap<String, Vec<String>>,
     /// The body. The host leaves it out of a request that has no `Content-Length`, so a chunked one has none.
     pub body: Option<Vec<u8>>,
-    /// Who called, in the host's own form: a list of .NET `ClaimsIdentity` objects, or null.
+    /// The caller, in the host's own form: a list of .NET `ClaimsIdentity` objects, or null.
     pub identities: Value,
 }
 
@@ -73,8 +73,8 @@ impl HttpCall {
         }
     }
 
-    /// Whether it was sent with a body that the host has dropped, as it drops every chunked one: what is missing then is
-    /// not known to be empty.
+    /// Whether the request was sent with a body that the host has dropped, as it drops every chunked one. Such a body
+    /// must not be treated as empty.
     pub fn lost_its_body(&self) -> bool {
         let encodings = self.headers.get("transfer-encoding").map(Vec::as_slice).unwrap_or_default();
         let chunked = encodings
@@ -131,7 +131,7 @@ fn body(value: &Value, headers: &BTreeMap<String, Vec<String>>) -> Option<Vec<u8
     let text = match value {
         Value::Null => return None,
         Value::String(text) => text,
-        // A host that parses JSON bodies, as the documentation's sample shows: its text is as good.
+        // The documentation's sample shows a host that parses JSON bodies; their text is as good.
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             return Some(value.to_string().into_bytes());
         }

@@ -1,8 +1,7 @@
-//! The envelope becomes a typed invocation.
+//! Parses the envelope to a typed invocation.
 //!
-//! Strict where an error means that something is wired wrongly (no envelope, no value for the trigger), tolerant
-//! everywhere else: wrong or missing metadata is `None`, never a refusal, because a refusal sends the same message in
-//! again.
+//! Strict where an error means a wrong configuration (no envelope, no value for the trigger), tolerant everywhere else:
+//! invalid or missing metadata is `None`, never a refusal, because after a refusal the same message is delivered again.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -15,10 +14,10 @@ use super::{
     http_call::HttpCall,
 };
 
-/// One call of one function.
+/// A call of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// Which one.
+    /// The function.
     pub function: Function,
     /// The host's id of this attempt; a redelivery has a new one. From `X-Azure-Functions-InvocationId`.
     pub id: Option<String>,
@@ -39,7 +38,7 @@ pub enum Trigger {
     Http(HttpCall),
 }
 
-/// A Service Bus message with the broker's word about it.
+/// A Service Bus message with the broker's metadata.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// The body, byte for byte when [`metadata_trusted`](Self::metadata_trusted).
@@ -52,7 +51,7 @@ pub struct Message {
     pub delivery_count: Option<u32>,
     /// The broker's number of the message.
     pub sequence_number: Option<u64>,
-    /// When the broker took it in.
+    /// When the broker accepted it.
     pub enqueued_at: Option<Timestamp>,
     /// The sender's correlation id.
     pub correlation_id: Option<String>,
@@ -61,7 +60,7 @@ pub struct Message {
     /// The sender's own properties; on a dead-lettered message also the broker's reason.
     pub application_properties: BTreeMap<String, Value>,
     /// True only when the value came as bytes. When it came as text, members of a JSON body may have overwritten the
-    /// metadata, so every field above but the body is the sender's claim.
+    /// metadata, so every field above except the body may be forged.
     pub metadata_trusted: bool,
 }
 
@@ -91,7 +90,7 @@ pub struct Timer {
     pub next: Option<Timestamp>,
 }
 
-/// Why an envelope can't be read; the host is told, counts a failure, and hands the message in again.
+/// Why an envelope can't be read. The answer is a failure, so the host delivers the message again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadEnvelope {
     /// The body is not JSON.
@@ -110,15 +109,15 @@ pub enum BadEnvelope {
     },
     /// The value has a shape that this trigger never has.
     #[error(
-        "`Data.{binding}` must be {wanted}; is the trigger of `{function}` of another type in function.json?"
+        "`Data.{binding}` must be {expected}; is the trigger of `{function}` of another type in function.json?"
     )]
     WrongValue {
         /// The function.
         function: &'static str,
         /// The member that was read.
         binding: String,
-        /// What would have been right.
-        wanted: &'static str,
+        /// What was expected.
+        expected: &'static str,
     },
 }
 
@@ -132,8 +131,11 @@ impl Trigger {
             serde_json::from_slice(envelope).map_err(|error| BadEnvelope::NotJson(error.to_string()))?;
         let data = envelope.get("Data").and_then(Value::as_object).ok_or(BadEnvelope::NoData)?;
         let (binding, value) = trigger_value(function, data)?;
-        let wrong =
-            |wanted| BadEnvelope::WrongValue { function: function.name(), binding: binding.clone(), wanted };
+        let wrong = |expected| BadEnvelope::WrongValue {
+            function: function.name(),
+            binding: binding.clone(),
+            expected,
+        };
         match function.kind() {
             FunctionTrigger::QueueMessage { .. } => {
                 let none = Map::new();
@@ -149,7 +151,7 @@ impl Trigger {
     }
 }
 
-/// The value of the trigger: by its name, or the only one there is. A renamed binding is then harmless.
+/// The value of the trigger: by its name, or the only one there is, so that a renamed binding is harmless.
 fn trigger_value(function: Function, data: &Map<String, Value>) -> Result<(String, &Value), BadEnvelope> {
     let binding = function.kind().binding();
     if let Some(value) = data.get(binding) {
@@ -191,21 +193,21 @@ fn message(value: &Value, metadata: &Map<String, Value>) -> Option<Message> {
     })
 }
 
-/// Where nothing has happened the host writes the first instant of year 1: before the first tick of a timer, and as the
-/// time of a message that no broker has seen, because somebody invoked its function by hand. Nor has such a message a
-/// number (-1) or a delivery (0).
+/// The host writes the first instant of year 1 where there is no time: before the first tick of a timer, and for a
+/// message that was never in the broker because its function was invoked by hand. Such a message also has no sequence
+/// number (-1) and no delivery count (0).
 fn is_real(instant: &Timestamp) -> bool {
     *instant > Timestamp::UNIX_EPOCH
 }
 
-/// The host's dictionary ignores case and keeps the first spelling, so a member may stand under another one.
+/// The host's dictionary ignores case and keeps the first spelling, so a member may have another spelling.
 fn lookup<'a>(metadata: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     metadata
         .get(name)
         .or_else(|| metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-/// The sweep needs no detail of its tick, so anything that is not there is left empty.
+/// The sweep needs no detail of its tick, so missing members are left empty.
 fn timer(value: &Value) -> Timer {
     let status = |name: &str| encoding::instant(value.get("ScheduleStatus")?.get(name)?).filter(is_real);
     Timer {

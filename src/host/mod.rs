@@ -1,18 +1,17 @@
-//! The Functions host speaks: invocations in, JSON objects out. The protocol only; what a function does is behind
-//! [`Functions`].
+//! The protocol of the Functions host: invocations in, JSON objects out. What a function does is behind [`Functions`].
 //!
-//! # The way of one invocation
+//! # The steps of an invocation
 //! 1. The host POSTs an envelope `{"Data": {..}, "Metadata": {..}}` to `/<Function>` ([`server`]).
-//! 2. The [functions](Function) says which trigger that function has; the envelope becomes a
-//!    typed [`Invocation`].
-//! 3. [`Functions::call`] does the work and gives an [`Answer`].
-//! 4. The answer becomes a JSON object ([`reply`]). Anything but 2xx makes the host hand a queue message in again, at
-//!    once and at most ten times, so it is kept for "nothing could be saved", and is told late ([`late`]).
+//! 2. [`Function`] says which trigger the function has; the envelope is parsed to a typed [`Invocation`].
+//! 3. [`Functions::call`] does the work and returns an [`Answer`].
+//! 4. The answer becomes a JSON object ([`reply`]). After anything but 2xx the host delivers a queue message again, at
+//!    once and at most ten times, so other statuses are used only for "nothing could be saved", and are sent late
+//!    ([`late`]).
 //!
-//! # Why so careful about the answer
+//! # Why the answer is always an object
 //! A 2xx with an empty body or the literal `null` completes nothing: the host waits until `functionTimeout`, then kills
-//! this process and with it every other invocation (azure-functions-host, `DefaultHttpWorkerService`). No path in here
-//! can produce such an answer, not even a panic in a function.
+//! this process and with it every other invocation (azure-functions-host, `DefaultHttpWorkerService`). No path in this
+//! module can produce such an answer, not even a panic in a function.
 
 mod encoding;
 pub mod functions;
@@ -29,15 +28,15 @@ pub use functions::Function;
 pub use http_call::HttpCall;
 pub use invocation::{BadEnvelope, Invocation, Message, Timer, Trigger};
 pub use reply::Answer;
-pub use server::{FAREWELL, bind, serve};
+pub use server::{SHUTDOWN_GRACE, bind, serve};
 
-/// What the functions do: the one seam between the protocol and the product.
+/// The functions behind the protocol: the interface between this module and the product.
 ///
 /// # Guarantees to the implementer
-/// A function comes with the trigger that [`Function::kind`] gives it. Calls run concurrently. A call goes on when the host
-/// hangs up, and is dropped at any await when the server is dropped, as it would be by a kill. A message that is answered
-/// with [`Answer::TryAgain`] may be handed in again within the same invocation.
+/// A function is called with the trigger that [`Function::kind`] gives it. Calls run concurrently. A call continues
+/// when the host disconnects; it is dropped at any await when the server is dropped, as by a kill. A message that is
+/// answered with [`Answer::TryAgain`] may be passed again within the same invocation.
 pub trait Functions: Send + Sync {
-    /// Handles one invocation. A panic in here is answered as a failure of this invocation alone.
+    /// Handles one invocation. A panic is answered as a failure of this invocation alone.
     fn call(&self, invocation: Invocation) -> BoxFuture<'_, Answer>;
 }

@@ -1,4 +1,4 @@
-//! What the host is told, as the JSON object that it understands.
+//! The answer to the host, as the JSON object that it expects.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ pub enum Answer {
         /// Lines for the invocation's log.
         logs: Vec<String>,
     },
-    /// The response for the one who made the HTTP request.
+    /// The response to the HTTP caller.
     ///
     /// For the host this is a success, whatever the status: a 404 for the caller is a 200 from here.
     Http {
         /// The status for the caller.
         status: u16,
-        /// The headers for the caller; give a `Content-Type`, or the host says `text/plain`.
+        /// The headers for the caller; without `Content-Type` the host sends `text/plain`.
         headers: BTreeMap<String, String>,
-        /// The body for the caller, sent as it is; may be empty.
+        /// The body for the caller, sent unchanged; may be empty.
         body: String,
         /// Lines for the invocation's log.
         logs: Vec<String>,
     },
-    /// Nothing could be saved: the message has to come again. The host is told late, for it hands the message in again
-    /// at once ([`late`](super::late)). An HTTP caller sees a bare 500.
+    /// Nothing could be saved: the message has to be delivered again. The host is answered late, because it delivers
+    /// the message again at once ([`late`](super::late)). An HTTP caller gets a bare 500.
     TryAgain {
         /// Why, for the log.
         why: String,
@@ -36,7 +36,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// A success with nothing to say.
+    /// A success without log lines.
     pub const fn done() -> Self {
         Self::Done { logs: Vec::new() }
     }
@@ -45,14 +45,14 @@ impl Answer {
     ///
     /// The response of an HTTP function always has a `body` string, because the host ignores status and headers
     /// without one (azure-functions-host, `HttpBinding`).
-    pub fn to_wire(&self, kind: FunctionTrigger) -> (u16, Value) {
+    pub fn to_host_json(&self, kind: FunctionTrigger) -> (u16, Value) {
         match self {
             Self::Done { logs } => (200, result(&json!({}), logs)),
             Self::Http { status, headers, body, logs } => {
                 let response = json!({ "statusCode": status, "headers": headers, "body": body });
                 let outputs = match kind {
                     FunctionTrigger::Http { output, .. } => json!({ output: response }),
-                    // No such output is declared, so the host would drop it; a queue or a timer has no caller.
+                    // Queues and timers have no caller and no such output; the host would drop it.
                     FunctionTrigger::QueueMessage { .. } | FunctionTrigger::Timer { .. } => json!({}),
                 };
                 (200, result(&outputs, logs))

@@ -26,11 +26,11 @@ use crate::ports::{Clock as _, SystemClock};
 /// one of 1 MiB (the default there) about 1.4 MiB.
 pub const ENVELOPE_LIMIT: usize = 8 << 20;
 
-/// How long running functions may go on after the shutdown. A platform that takes an instance away does not wait long.
-pub const FAREWELL: Duration = Duration::from_secs(4);
+/// How long running functions may continue after the shutdown. A platform that removes an instance does not wait long.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 
-/// Listens where the host looks for its handler: 127.0.0.1, on the port that the host gave in
-/// `FUNCTIONS_CUSTOMHANDLER_PORT`. Port 0 takes any free one.
+/// Listens where the host expects its handler: on 127.0.0.1, at the port in `FUNCTIONS_CUSTOMHANDLER_PORT`. Port 0
+/// takes any free one.
 ///
 /// # Errors
 /// When the port is taken, or may not be used.
@@ -38,40 +38,40 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
-/// Serves invocations until `shutdown` is ready, then takes no more and lets running ones finish, for [`FAREWELL`] at
-/// most; what is still running then ends as if the process had been killed, which everything here survives.
+/// Serves invocations until `shutdown` is ready, then accepts no more and lets running ones finish, for
+/// [`SHUTDOWN_GRACE`] at most. What is still running then ends as by a kill, which is safe.
 ///
 /// # Guarantees
-/// - Every answer is a JSON object with `Content-Type: application/json`, after a panic in a function too.
-/// - `GET /` answers without touching a function.
-/// - A function goes on when the host hangs up. All of them end when this future is dropped.
-/// - A message that can't be taken in is answered late ([`late`]), but not once `shutdown` is ready.
+/// - Every answer is a JSON object with `Content-Type: application/json`, even after a panic in a function.
+/// - `GET /` answers without calling a function.
+/// - A function continues when the host disconnects. All of them end when this future is dropped.
+/// - A failed message is answered late ([`late`]), but not after `shutdown` is ready.
 ///
 /// # Errors
-/// When the listener fails for good.
+/// When the listener fails permanently.
 pub async fn serve(
     listener: TcpListener,
     functions: Arc<dyn Functions>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let (alive, gone) = watch::channel(());
+    let (alive, dropped) = watch::channel(());
     let ending = watch::Sender::new(false);
-    let mut told = ending.subscribe();
-    let served = Served { functions, gone, ending: told.clone() };
+    let mut ended = ending.subscribe();
+    let served = Served { functions, dropped, ending: ended.clone() };
     let router = Router::new().fallback(answer).with_state(served);
     let shutdown = async move {
         shutdown.await;
         ending.send_replace(true);
     };
-    let farewell = async move {
-        // The sender goes with the server, which is not waited for any more then.
-        let _ = told.wait_for(|told| *told).await;
-        SystemClock.sleep_until(SystemClock.now() + FAREWELL).await;
+    let grace_is_over = async move {
+        // The sender is dropped with the server; then there is nothing to wait for.
+        let _ = ended.wait_for(|ended| *ended).await;
+        SystemClock.sleep_until(SystemClock.now() + SHUTDOWN_GRACE).await;
     };
     let served = tokio::select! {
         served = axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future() => served,
-        () = farewell => {
-            tracing::warn!("functions were still running when the time to end had come");
+        () = grace_is_over => {
+            tracing::warn!("functions were still running at the end of the shutdown grace period");
             Ok(())
         }
     };
@@ -83,7 +83,7 @@ pub async fn serve(
 struct Served {
     functions: Arc<dyn Functions>,
     /// Closed when the server is dropped: functions must not outlive it.
-    gone: watch::Receiver<()>,
+    dropped: watch::Receiver<()>,
     /// Whether the shutdown has begun.
     ending: watch::Receiver<bool>,
 }
@@ -127,18 +127,19 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
     run(served, invocation).await
 }
 
-/// Runs the function in a task of its own, so that a panic ends there and a host that hangs up does not end it.
+/// Runs the function in a task of its own, so that it survives a host that disconnects, and a panic ends only this
+/// task.
 async fn run(served: Served, invocation: Invocation) -> Response {
     let (function, id) = (invocation.function, invocation.id.clone());
     trace::queue_age(&invocation);
     let mut span = trace::begin(&invocation);
-    let Served { functions, mut gone, ending } = served;
-    let told = ending.clone();
+    let Served { functions, mut dropped, ending } = served;
+    let ended = ending.clone();
     let task = tokio::spawn(async move {
-        let work = span.around(late::call(functions.as_ref(), invocation, told));
+        let work = span.around(late::call(functions.as_ref(), invocation, ended));
         let answer = tokio::select! {
             answer = work => Some(answer),
-            _ = gone.changed() => None,
+            _ = dropped.changed() => None,
         };
         if let Some(answer) = &answer {
             trace::ended(&mut span, answer);
@@ -151,10 +152,7 @@ async fn run(served: Served, invocation: Invocation) -> Response {
         Err(error) => {
             tracing::error!(function.name = function.name(), invocation.id = id, %error, "a function panicked");
             late::hold(function, ending).await;
-            return failure(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the function panicked; its log has the place",
-            );
+            return failure(StatusCode::INTERNAL_SERVER_ERROR, "the function panicked; its log says where");
         }
     };
     if let Answer::TryAgain { why } = &answer {
@@ -162,10 +160,10 @@ async fn run(served: Served, invocation: Invocation) -> Response {
             function.name = function.name(),
             invocation.id = id,
             why,
-            "nothing was saved; the host is told"
+            "nothing was saved; the host will deliver it again"
         );
     }
-    let (status, body) = answer.to_wire(function.kind());
+    let (status, body) = answer.to_host_json(function.kind());
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, Json(body)).into_response()
 }
@@ -176,16 +174,15 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, (StatusCode, S
         let why = format!("the envelope is larger than {} MiB", ENVELOPE_LIMIT >> 20);
         (StatusCode::PAYLOAD_TOO_LARGE, why)
     };
-    let announced =
-        headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > ENVELOPE_LIMIT) {
+    let declared = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > ENVELOPE_LIMIT) {
         return Err(too_large());
     }
-    let mut envelope = Vec::with_capacity(announced.unwrap_or_default());
+    let mut envelope = Vec::with_capacity(declared.unwrap_or_default());
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk: Bytes =
-            chunk.map_err(|error| (StatusCode::BAD_REQUEST, format!("the envelope broke off: {error}")))?;
+            chunk.map_err(|error| (StatusCode::BAD_REQUEST, format!("the envelope ended early: {error}")))?;
         if envelope.len() + chunk.len() > ENVELOPE_LIMIT {
             return Err(too_large());
         }
@@ -199,6 +196,6 @@ fn failure(status: StatusCode, why: &str) -> Response {
 }
 
 fn not_allowed(method: &'static str) -> Response {
-    let why = json!({ "error": format!("only {method} is answered here") });
+    let why = json!({ "error": format!("only {method} is supported here") });
     (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, method)], Json(why)).into_response()
 }

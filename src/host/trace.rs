@@ -1,10 +1,10 @@
-//! The span of an invocation: where in which trace it stands, and what is told of it.
+//! The span of an invocation: its trace and its attributes.
 //!
-//! A message belongs to the trace of whoever sent it: `traceparent` or `Diagnostic-Id` among its properties (what the Azure
-//! SDKs write), else the member `traceparent` of its body, which a CloudEvent may have (CloudEvents, "Distributed Tracing
-//! Extension") and each wake-up of ours has. The host's own header says which trace the host is in. Where the two differ,
-//! the message's counts, and the host's is a link. The host's flag is no decision: with Application Insights on it says
-//! "not sampled" in each call that no sampled caller stands behind.
+//! A message belongs to its sender's trace: `traceparent` or `Diagnostic-Id` among its properties (written by the Azure
+//! SDKs), otherwise the member `traceparent` of its body, which a CloudEvent may have (CloudEvents, "Distributed
+//! Tracing Extension") and each wake-up has. The host's own header names the host's trace. Where the two differ, the
+//! message's is used, and the host's becomes a link. The host's sampling flag is ignored: with Application Insights on,
+//! it is "not sampled" in each call without a sampled caller.
 
 use serde::Deserialize;
 use tenantry_core::ids::TenantId;
@@ -16,10 +16,10 @@ use crate::{
     telemetry::{KeyValue, Span, SpanKind, Trace, metrics},
 };
 
-/// By which names a sender says where in a trace it was.
+/// The properties in which senders write their trace context.
 const PROPERTIES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
 
-/// What a body tells beside what it is for.
+/// The members of a body that telemetry needs.
 #[derive(Debug, Default, Deserialize)]
 struct Peek {
     traceparent: Option<String>,
@@ -28,7 +28,7 @@ struct Peek {
 }
 
 impl Peek {
-    /// Nothing is required of a body here: it is read properly later on.
+    /// Lenient: the body is validated later.
     fn into(body: &[u8]) -> Self {
         if body.len() > MAX_BODY_BYTES {
             Self::default()
@@ -42,7 +42,7 @@ impl Peek {
     }
 }
 
-/// Begins the span of an invocation.
+/// Starts the span of an invocation.
 pub(super) fn begin(invocation: &Invocation) -> Span {
     let function = invocation.function;
     let host = invocation.traceparent.as_deref().and_then(Trace::parse);
@@ -65,7 +65,7 @@ pub(super) fn begin(invocation: &Invocation) -> Span {
         }
     };
     let (parent, link) = match (sent, host) {
-        // The host has gone on with the sender's trace, so it stands between; what is recorded is the sender's say.
+        // The host has continued the sender's trace, so its span is the parent; the sender's flag decides the sampling.
         (Some(sent), Some(host)) if sent.id() == host.id() => (Some(host.recorded_as(sent)), None),
         (Some(sent), host) => (Some(sent), host),
         (None, host) => (host.map(Trace::undecided), None),
@@ -77,7 +77,7 @@ pub(super) fn begin(invocation: &Invocation) -> Span {
     Span::under(parent, link, kind, || name, || span_attributes)
 }
 
-/// Takes down how an invocation ended.
+/// Records how an invocation ended.
 pub(super) fn ended(span: &mut Span, answer: &Answer) {
     match answer {
         Answer::Done { .. } => {}
@@ -91,7 +91,7 @@ pub(super) fn ended(span: &mut Span, answer: &Answer) {
     }
 }
 
-/// How long a message lay in its queue.
+/// Records how long a message was in its queue.
 pub(super) fn queue_age(invocation: &Invocation) {
     let Trigger::Message(Message { enqueued_at: Some(at), .. }) = &invocation.trigger else { return };
     let age = SystemClock.now().duration_since(*at).as_secs_f64().max(0.0);
@@ -121,7 +121,7 @@ fn of_message(message: &Message, peek: &Peek, queue: &'static str) -> Vec<KeyVal
     if let Some(at) = message.enqueued_at {
         attributes.push(KeyValue::new("azure.servicebus.message.enqueued_time", at.as_second()));
     }
-    // Only what is the name of a tenant is told as one; a message's own id is its sender's text and is not told.
+    // Only the name of a tenant becomes an attribute; a message's own id is its sender's text and does not.
     let named = [peek.tenant_id.as_deref(), message.session_id.as_deref()];
     if let Some(tenant) = named.into_iter().flatten().find_map(|id| id.parse::<TenantId>().ok()) {
         attributes.push(KeyValue::new("tenant.id", tenant.to_string()));
@@ -133,7 +133,7 @@ fn of_call(call: &HttpCall) -> Vec<KeyValue> {
     vec![KeyValue::new("faas.trigger", "http"), KeyValue::new("http.request.method", method(call))]
 }
 
-/// The method, if it is one that is answered; anybody may send any word.
+/// The method, if it is a supported one; callers may send any text.
 fn method(call: &HttpCall) -> &'static str {
     match call.method.as_str() {
         "GET" => "GET",

@@ -1,16 +1,16 @@
-//! A valid request meets the tenant's document.
+//! Applies a valid request to the tenant's document.
 
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{BlueprintRef, Plan, PlanContext},
-    engine::{self, cut, removal, wish},
+    engine::{self, cut, desired, removal},
     ids::TenantId,
     tenant::{Extent, Goal, Operation, PinnedPlan, Spec, Status, StepState, Suspension, Tenant},
 };
 
 use super::{
-    Fault, Intake, IntakeDecision, Replacement, Request, RequestAnswer, Stamp, Wish,
+    Command, Fault, Intake, IntakeDecision, Replacement, Request, RequestAnswer, Stamp,
     external::{self, Bond},
     placement,
     planning::{Base, Pinned},
@@ -22,10 +22,10 @@ use crate::{
 };
 
 impl Intake {
-    /// Changes the wish, or says why not.
+    /// Changes the tenant's desired state, or returns why not.
     ///
-    /// It has its own loop in place of `StateStore::update`: the first save makes the document, and between reading and saving
-    /// the text of the blueprint is kept and the other system's operation is bound, both of which may have to begin again.
+    /// This loop replaces `StateStore::update` because the first save creates the document, and because between reading
+    /// and saving the blueprint text is kept and the other system's operation is bound; both may have to be repeated.
     pub(super) async fn accept(&self, key: &str, request: &Request) -> Result<RequestAnswer, StoreError> {
         for _ in 0..MAX_RACES {
             let bond = match self.bond(request).await? {
@@ -33,7 +33,7 @@ impl Intake {
                 Bond::Taken => return Ok(rejected(request, vec![external::conflict()])),
                 bond @ (Bond::Held | Bond::Free(_)) => bond,
             };
-            let stored = self.world.store.load(&request.tenant_id).await?;
+            let stored = self.ports.store.load(&request.tenant_id).await?;
             let (past, seen) = match stored {
                 Some(Stored { value, etag }) => (Some(value), Some(etag)),
                 None => (None, None),
@@ -51,7 +51,7 @@ impl Intake {
                 }
                 continue;
             }
-            let now = self.world.clock.now();
+            let now = self.ports.clock.now();
             let pinned = self.pinned_for(request, past.as_ref()).await?;
             let before = past.as_ref().map(|tenant| tenant.plan.blueprint.clone());
             let tenant = match self.changed(request, past, pinned, now) {
@@ -62,19 +62,19 @@ impl Intake {
                 }
                 Err(faults) => return Ok(rejected(request, faults)),
             };
-            self.catalogue.keep(self.world.store.as_ref(), &tenant.plan.blueprint.digest).await?;
-            // Another delivery may have been refused before the tenant came to be as it was loaded; that answer stands.
+            self.catalogue.keep(self.ports.store.as_ref(), &tenant.plan.blueprint.digest).await?;
+            // Another delivery may have been refused before the tenant reached the loaded state; that answer stands.
             if let Some(first) =
-                self.answered(key).await?.filter(|first| first.verdict == IntakeDecision::Rejected)
+                self.answered(key).await?.filter(|first| first.decision == IntakeDecision::Rejected)
             {
                 return Ok(first.again());
             }
             if !self.bind(request, bond).await? {
                 continue;
             }
-            match self.world.store.save(&tenant, seen.as_ref()).await {
+            match self.ports.store.save(&tenant, seen.as_ref()).await {
                 Ok(_) => {
-                    // A retry takes up an operation that was there before.
+                    // A retry continues an operation that existed before.
                     let taken_up = tenant.remembers(&own).map(|past| past.operation_id.as_str());
                     return Ok(accepted(request, taken_up.unwrap_or(&request.operation_id), &tenant));
                 }
@@ -109,36 +109,36 @@ impl Intake {
         }
         let id = &request.tenant_id;
         let unknown = || fault("/tenantId", "unknown_tenant", format!("there is no tenant {id}"));
-        let (mut tenant, previous) = match (&request.wish, past) {
-            (Wish::Signup(_), Some(past)) if past.status != Status::Deleted => {
-                let message = format!("tenant {id} exists and is {}", past.status.word());
+        let (mut tenant, previous) = match (&request.command, past) {
+            (Command::Signup(_), Some(past)) if past.status != Status::Deleted => {
+                let message = format!("tenant {id} exists and is {}", past.status.as_str());
                 return Err(fault("/tenantId", "tenant_exists", message));
             }
-            (Wish::Signup(spec), past) => {
+            (Command::Signup(spec), past) => {
                 let previous = past.as_ref().map_or(Status::Requested, |tenant| tenant.status);
                 (self.signed_up(request, spec, past, now)?, previous)
             }
             (_, None) => return Err(unknown()),
-            (Wish::Update(_) | Wish::Suspend(..) | Wish::Resume, Some(mut tenant)) => {
+            (Command::Update(_) | Command::Suspend(..) | Command::Resume, Some(mut tenant)) => {
                 let previous = tenant.status;
                 refuse_removed(&tenant)?;
-                self.wish_again(request, &mut tenant, pinned, now)?;
+                self.ask_again(request, &mut tenant, pinned, now)?;
                 (tenant, previous)
             }
-            (Wish::Deprovision, Some(mut tenant)) => {
+            (Command::Deprovision, Some(mut tenant)) => {
                 let previous = tenant.status;
                 let by = operation(request, &tenant, previous, now);
-                wish::remove(&mut tenant, &by, now);
+                desired::remove(&mut tenant, &by, now);
                 (tenant, previous)
             }
-            // What there should be is on record, so nothing of this deployment's folder is asked.
-            (Wish::Reconcile, Some(mut tenant)) => {
+            // The desired state is on record, so the blueprint folder is not read.
+            (Command::Reconcile, Some(mut tenant)) => {
                 let previous = tenant.status;
                 refuse_removed(&tenant)?;
-                wish::retry(&mut tenant, now);
+                desired::retry(&mut tenant, now);
                 (tenant, previous)
             }
-            (Wish::Retry { .. }, Some(tenant)) => {
+            (Command::Retry { .. }, Some(tenant)) => {
                 return Self::retried(request, tenant, now);
             }
         };
@@ -151,7 +151,7 @@ impl Intake {
         Ok(Changed::Saved(Box::new(tenant)))
     }
 
-    /// A new tenant, or a new incarnation of one that was removed: with what is offered today.
+    /// A new tenant, or a new incarnation of a deleted one: with the blueprints that are offered now.
     fn signed_up(
         &self,
         request: &Request,
@@ -161,7 +161,7 @@ impl Intake {
     ) -> Result<Tenant, Vec<Fault>> {
         let id = &request.tenant_id;
         let incarnation = past.as_ref().map(|tenant| tenant.incarnation).unwrap_or_default() + 1;
-        let stamp = placement::place(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
+        let stamp = placement::choose(&self.stamps, spec.region.as_deref()).ok_or_else(|| {
             let message = "no stamp of this deployment is in that region";
             vec![Fault::new("/spec/region", "no_placement", message)]
         })?;
@@ -177,8 +177,8 @@ impl Intake {
         Ok(tenant)
     }
 
-    /// Another wish for a tenant that stays: with what it is pinned to, unless it moves.
-    fn wish_again(
+    /// Another desired state for an existing tenant: with the blueprint that it is pinned to, unless it moves.
+    fn ask_again(
         &self,
         request: &Request,
         tenant: &mut Tenant,
@@ -186,35 +186,35 @@ impl Intake {
         now: Timestamp,
     ) -> Result<(), Vec<Fault>> {
         let base = self.base_of(request, tenant, pinned)?;
-        let spec = changed_spec(&request.wish, tenant, &base, now)?;
+        let spec = changed_spec(&request.command, tenant, &base, now)?;
         let plan = self.plan_with(&base, &tenant.id, tenant.incarnation, &spec)?;
         let consent = replace::consent(request, now);
-        wish::update(tenant, spec, plan, consent.as_ref(), now)
-            .map_err(|replaced| vec![replace::refusal(tenant, &request.wish, &replaced)])?;
-        cut_access(tenant, &request.wish, &base, now);
+        desired::update(tenant, spec, plan, consent.as_ref(), now)
+            .map_err(|replaced| vec![replace::refusal(tenant, &request.command, &replaced)])?;
+        cut_access(tenant, &request.command, &base, now);
         Ok(())
     }
 
-    /// A retry takes up the operation that stopped: the same operation, one attempt more.
+    /// A retry continues the blocked operation: the same operation, one more attempt.
     fn retried(request: &Request, mut tenant: Tenant, now: Timestamp) -> Result<Changed, Vec<Fault>> {
         let waits = tenant
             .steps()
             .values()
-            .any(|record| matches!(record.state, StepState::Halted { .. } | StepState::Backoff { .. }));
-        if !waits && tenant.halted.is_none() {
-            let (id, status) = (&tenant.id, tenant.status.word());
+            .any(|record| matches!(record.state, StepState::Blocked { .. } | StepState::Backoff { .. }));
+        if !waits && tenant.blocked.is_none() {
+            let (id, status) = (&tenant.id, tenant.status.as_str());
             let instead = match tenant.goal {
                 Goal::Present => format!(
-                    "; to have every step looked at and put right now, send the action reconcile, or run \
+                    "; to have every step read and reconciled now, send the action reconcile, or run \
                      `tenantry reconcile {id}`"
                 ),
                 Goal::Absent => String::new(),
             };
-            let message = format!("tenant {id} is {status}: nothing has stopped{instead}");
+            let message = format!("tenant {id} is {status}: nothing is blocked{instead}");
             return Err(vec![Fault::new("/tenantId", "nothing_to_retry", message)]);
         }
         let replaceable = removal::replaceable(&tenant);
-        wish::retry(&mut tenant, now);
+        desired::retry(&mut tenant, now);
         if let Some(consent) = replace::consent(request, now) {
             removal::consent(&mut tenant, &replaceable, &consent);
         }
@@ -223,11 +223,11 @@ impl Intake {
             return Ok(Changed::OnlyPlanned(tenant.plan, replaces));
         }
         if tenant.operations.is_empty() {
-            tenant.operations.extend(tenant.halted.take());
+            tenant.operations.extend(tenant.blocked.take());
         }
         let stopped = tenant.status.settled();
         match tenant.operations.last_mut() {
-            // A retry that was accepted and whose work has not begun is this attempt already.
+            // An accepted retry whose work has not started is this attempt already.
             Some(operation) if stopped && operation.started => {
                 operation.attempt += 1;
                 operation.started = false;
@@ -240,8 +240,8 @@ impl Intake {
                 tenant.operations.push(operation);
             }
         }
-        // From here on it is at work again, so that another retry finds nothing that has stopped.
-        tenant.halted = None;
+        // The operation is running again, so another retry finds nothing blocked.
+        tenant.blocked = None;
         let Some(last) = tenant.operations.last() else { return Ok(Changed::Saved(Box::new(tenant))) };
         let id = last.id.clone();
         tenant.status = engine::working(last.action, tenant.goal);
@@ -253,8 +253,14 @@ impl Intake {
     }
 }
 
-/// Whom a plan is for, as blueprints see it.
-pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, stamp: &Stamp) -> PlanContext {
+/// The context of a plan, as blueprints see it.
+pub fn plan_context(
+    deployment: &str,
+    id: &TenantId,
+    incarnation: u32,
+    spec: &Spec,
+    stamp: &Stamp,
+) -> PlanContext {
     PlanContext {
         deployment: deployment.to_owned(),
         tenant_id: id.clone(),
@@ -272,12 +278,12 @@ pub fn subject(deployment: &str, id: &TenantId, incarnation: u32, spec: &Spec, s
     }
 }
 
-/// What is wanted of a tenant that stays.
-fn changed_spec(wish: &Wish, tenant: &Tenant, base: &Base, now: Timestamp) -> Result<Spec, Vec<Fault>> {
+/// The desired spec of an existing tenant after a request.
+fn changed_spec(command: &Command, tenant: &Tenant, base: &Base, now: Timestamp) -> Result<Spec, Vec<Fault>> {
     let spec = tenant.spec.clone();
-    match wish {
-        Wish::Update(changes) => Ok(changes.apply(spec)),
-        Wish::Suspend(reason, mode) => {
+    match command {
+        Command::Update(changes) => Ok(changes.apply(spec)),
+        Command::Suspend(reason, mode) => {
             if !base.blueprint.is_suspendable() {
                 let name = base.blueprint.name();
                 let message = format!(
@@ -288,17 +294,21 @@ fn changed_spec(wish: &Wish, tenant: &Tenant, base: &Base, now: Timestamp) -> Re
             let since = spec.suspended.map_or(now, |suspension| suspension.since);
             Ok(Spec { suspended: Some(Suspension { reason: *reason, mode: *mode, since }), ..spec })
         }
-        Wish::Resume => Ok(Spec { suspended: None, ..spec }),
-        Wish::Signup(_) | Wish::Deprovision | Wish::Retry { .. } | Wish::Reconcile => Ok(spec),
+        Command::Resume => Ok(Spec { suspended: None, ..spec }),
+        Command::Signup(_) | Command::Deprovision | Command::Retry { .. } | Command::Reconcile => Ok(spec),
     }
 }
 
-/// From a suspension on it is measured when access was cut; a resumption ends that.
-fn cut_access(tenant: &mut Tenant, wish: &Wish, base: &Base, now: Timestamp) {
-    match wish {
-        Wish::Suspend(..) => cut::begin(tenant, base.blueprint.cutting_steps(), now),
-        Wish::Resume => tenant.cut = None,
-        Wish::Signup(_) | Wish::Update(_) | Wish::Deprovision | Wish::Retry { .. } | Wish::Reconcile => {}
+/// A suspension starts the measurement of when access is cut; a resumption ends it.
+fn cut_access(tenant: &mut Tenant, command: &Command, base: &Base, now: Timestamp) {
+    match command {
+        Command::Suspend(..) => cut::begin(tenant, base.blueprint.cutting_steps(), now),
+        Command::Resume => tenant.cut = None,
+        Command::Signup(_)
+        | Command::Update(_)
+        | Command::Deprovision
+        | Command::Retry { .. }
+        | Command::Reconcile => {}
     }
 }
 
@@ -310,7 +320,7 @@ enum Changed {
 fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: Timestamp) -> Operation {
     Operation {
         id: request.operation_id.clone(),
-        action: request.wish.action(),
+        action: request.command.action(),
         request_id: request.request_id.clone(),
         generation: tenant.generation,
         attempt: 1,
@@ -322,14 +332,14 @@ fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: T
     }
 }
 
-/// The request is part of the document from here on; from this save on it can't be lost.
+/// Makes the request part of the document; from this save on it can't be lost.
 fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Timestamp) {
-    // A hopeless attempt before is overtaken by this wish; its outcome has been told.
-    tenant.halted = None;
+    // This request supersedes a blocked attempt, whose outcome has been published.
+    tenant.blocked = None;
     tenant.raise_version();
     let mut data = engine::common_data(tenant, &operation);
     replace::note(&mut data, tenant, &request.request_id);
-    tenant.tell(&operation, "tenant.request.accepted", data, now);
+    tenant.enqueue_event(&operation, "tenant.request.accepted", data, now);
     tenant.remember(request.past(&operation.id));
     tenant.operations.push(operation);
     tenant.due_at = Some(now);
@@ -340,13 +350,13 @@ fn refuse_removed(tenant: &Tenant) -> Result<(), Vec<Fault>> {
     match tenant.goal {
         Goal::Present => Ok(()),
         Goal::Absent => {
-            let message = format!("tenant {} is {}", tenant.id, tenant.status.word());
+            let message = format!("tenant {} is {}", tenant.id, tenant.status.as_str());
             Err(vec![Fault::new("/tenantId", "tenant_removed", message)])
         }
     }
 }
 
-/// Taken, with what is deleted and made anew because the request allows it.
+/// The answer to an accepted request, with the objects that it deletes and recreates by its consent.
 fn accepted(request: &Request, operation_id: &str, tenant: &Tenant) -> RequestAnswer {
     let answer = RequestAnswer::accepted(&request.request_id, &request.tenant_id, operation_id);
     RequestAnswer { replaces: replace::with_consent_of(tenant, &request.request_id), ..answer }
@@ -363,13 +373,13 @@ fn rejected(request: &Request, mut faults: Vec<Fault>) -> RequestAnswer {
     }
 }
 
-/// A plan; where it moves the tenant to another blueprint or version, with the one that it moves away from.
+/// The answer to a dry run; where it moves the tenant to another blueprint or version, with the previous one.
 fn planned(request: &Request, plan: &Plan, before: Option<BlueprintRef>) -> RequestAnswer {
     let accepted = RequestAnswer::accepted(&request.request_id, &request.tenant_id, &request.operation_id);
     let mut shown = json!(plan);
     let moved = before.filter(|past| past.digest != plan.blueprint.digest);
-    if let Some(past) = moved.filter(|_| matches!(request.wish, Wish::Update(_))) {
+    if let Some(past) = moved.filter(|_| matches!(request.command, Command::Update(_))) {
         shown["movesFrom"] = json!(past);
     }
-    RequestAnswer { verdict: IntakeDecision::Planned, plan: Some(shown), ..accepted }
+    RequestAnswer { decision: IntakeDecision::Planned, plan: Some(shown), ..accepted }
 }

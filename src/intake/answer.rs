@@ -1,4 +1,4 @@
-//! What a request is answered.
+//! The answer to a request.
 
 use std::fmt;
 
@@ -7,26 +7,26 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 use tenantry_core::{ids::TenantId, tenant::Status};
 
-/// One thing that is wrong with a message, and where.
+/// A fault of a message, with its position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
     /// JSON pointer into the request; empty for the message as a whole.
     pub pointer: String,
-    /// A stable word, e.g. `wrong_type`.
+    /// A stable code, e.g. `wrong_type`.
     pub code: String,
-    /// In words, with what would be right.
+    /// For people, with what would be right.
     pub message: String,
 }
 
-/// How many faults an answer tells; one more says how many there are besides. With the lengths below, an event that
-/// tells them all stays below 64 KiB, whatever the message held.
+/// How many faults an answer lists; one more says how many are left out. With the lengths below, an event that lists
+/// them all stays below 64 KiB, whatever the message contains.
 pub(super) const MAX_FAULTS: usize = 32;
-/// Characters of a pointer and of a message that are kept: both may repeat what a sender wrote.
+/// The lengths of a pointer and of a message, in characters: both may repeat what a sender wrote.
 const MAX_POINTER: usize = 160;
 const MAX_MESSAGE: usize = 400;
 
 impl Fault {
-    /// A fault at a pointer. Both texts are cut to a sane length.
+    /// A fault at a pointer. Both texts are cut to their maximum length.
     pub fn new(pointer: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
         let pointer = cut(pointer.into(), MAX_POINTER);
         Self { pointer, code: code.to_owned(), message: cut(message.into(), MAX_MESSAGE) }
@@ -41,13 +41,13 @@ fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-/// Whether a request was taken.
+/// The decision about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntakeDecision {
-    /// Taken; its outcome will be announced.
+    /// Accepted; its outcome will be published.
     Accepted,
-    /// Refused, for good; nothing was changed.
+    /// Refused permanently; nothing was changed.
     Rejected,
     /// A dry run: this is what would be done.
     Planned,
@@ -63,7 +63,7 @@ impl fmt::Display for IntakeDecision {
     }
 }
 
-/// An object that is deleted and made anew.
+/// An object that is deleted and recreated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replacement {
@@ -74,12 +74,12 @@ pub struct Replacement {
     pub resource_id: Option<String>,
 }
 
-/// The answer to a request. A repeat of it gets the same answer, with `replayed` and how the tenant stands by then.
+/// The answer to a request. A repeat gets the same answer, with `replayed` and the tenant's current status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestAnswer {
-    /// Whether it was taken.
-    pub verdict: IntakeDecision,
+    /// The decision.
+    pub decision: IntakeDecision,
     /// The request, if its id could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -87,17 +87,17 @@ pub struct RequestAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub tenant_id: Option<TenantId>,
-    /// Whether this is the answer that an earlier request was given, which this one repeats; nothing was done for this one.
+    /// Whether this repeats the answer to an earlier request; nothing was done for this one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replayed: bool,
-    /// Of a repeat that is no refusal: the tenant's present status.
+    /// Of a repeat that is no refusal: the tenant's current status.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "status")]
     pub status: Option<Status>,
-    /// Of a repeat: whether a later request about the tenant has been accepted since, so that what this one asked for may
-    /// no longer hold.
+    /// Of a repeat: whether a later request about the tenant has been accepted since, so that its result may no longer
+    /// hold.
     #[serde(default, skip_serializing_if = "is_false")]
     pub superseded: bool,
-    /// The operation that the request became; of a repeat, that of the request which it repeats.
+    /// The operation that the request became; for a repeat, that of the first request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
     /// Why it was refused: the first fault's code, or `invalid` when there are several.
@@ -106,15 +106,15 @@ pub struct RequestAnswer {
     /// Everything that is wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// What is deleted and made anew although it was in use, with the request's consent; of a dry run, what would be.
+    /// What is deleted and recreated although it was in use, with the request's consent; for a dry run, what would be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<Replacement>,
     /// The plan, of a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Value>,
-    /// Where a refused message is kept.
+    /// The key under which a refused message is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parked_as: Option<String>,
+    pub kept_as: Option<String>,
 }
 
 /// In a refusal over HTTP the member is the response's status, a number (RFC 9457, 3.1).
@@ -129,10 +129,10 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl RequestAnswer {
-    /// Taken.
+    /// An accepted request.
     pub fn accepted(request_id: &str, tenant_id: &TenantId, operation_id: &str) -> Self {
         Self {
-            verdict: IntakeDecision::Accepted,
+            decision: IntakeDecision::Accepted,
             request_id: Some(request_id.to_owned()),
             tenant_id: Some(tenant_id.clone()),
             replayed: false,
@@ -143,11 +143,11 @@ impl RequestAnswer {
             faults: Vec::new(),
             replaces: Vec::new(),
             plan: None,
-            parked_as: None,
+            kept_as: None,
         }
     }
 
-    /// Refused, because of at least one fault.
+    /// A refused request, with at least one fault.
     pub fn rejected(request_id: Option<String>, tenant_id: Option<TenantId>, mut faults: Vec<Fault>) -> Self {
         if faults.len() > MAX_FAULTS {
             let more = faults.len() - MAX_FAULTS;
@@ -159,7 +159,7 @@ impl RequestAnswer {
             _ => "invalid".to_owned(),
         };
         Self {
-            verdict: IntakeDecision::Rejected,
+            decision: IntakeDecision::Rejected,
             request_id,
             tenant_id,
             replayed: false,
@@ -170,7 +170,7 @@ impl RequestAnswer {
             faults,
             replaces: Vec::new(),
             plan: None,
-            parked_as: None,
+            kept_as: None,
         }
     }
 
@@ -179,7 +179,7 @@ impl RequestAnswer {
         serde_json::from_value(value.clone()).ok()
     }
 
-    /// What is recorded: what holds for every repeat, and not how things stood when it was given.
+    /// What is recorded: only what holds for every repeat.
     pub(super) fn to_value(&self) -> Value {
         json!(Self { replayed: false, status: None, superseded: false, ..self.clone() })
     }

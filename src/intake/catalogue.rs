@@ -1,8 +1,8 @@
-//! The blueprints of a deployment: what its folder offers, several versions of each side by side, and what tenants are
-//! pinned to, whose texts lie with the state under their digests.
+//! The blueprints of a deployment: those that its folder offers, several versions of each side by side, and those that
+//! tenants are pinned to, whose texts are kept in the state under their digests.
 //!
-//! The digest pins: a file that was edited without another version changes no tenant that there is. Whatever becomes of
-//! the folder, a tenant is changed, suspended and resumed by the text that it was made from.
+//! Tenants are pinned by digest: a file that was edited without a new version changes no existing tenant. A tenant is
+//! updated, suspended and resumed with the text that it was created from, whatever happens to the folder.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,25 +20,25 @@ use crate::ports::{StateStore, StoreError};
 /// By name, then by version.
 type Offered = BTreeMap<String, BTreeMap<[u32; 3], Arc<Blueprint>>>;
 
-/// The blueprints that tenants can have, and those that they have.
+/// The blueprints that are offered, and those that tenants are pinned to.
 pub struct Catalogue {
     offered: Offered,
-    /// The name of the blueprint of requests that name none.
+    /// The blueprint's name for requests that name none.
     default_name: String,
     known: Mutex<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// By digest: those that are offered, and those that were read from the state.
+    /// By digest: the offered ones, and those that were read from the state.
     checked: BTreeMap<String, Arc<Blueprint>>,
-    /// The digests whose texts are in the state for certain.
+    /// The digests whose texts are known to be in the state.
     kept: BTreeSet<String>,
 }
 
 impl Catalogue {
-    /// A catalogue of what the folder offers; the first blueprint's name is the one of requests that name none. Of two
-    /// with the same name and version the later one is offered; see [`clashes`].
+    /// A catalogue of the folder's blueprints; the first one's name is the default. Of two with the same name and
+    /// version the later one is offered; see [`clashes`].
     pub fn new(blueprints: Vec<Blueprint>) -> Self {
         let default_name = blueprints.first().map(|first| first.name().to_owned()).unwrap_or_default();
         let (mut offered, mut known) = (Offered::new(), Known::default());
@@ -50,12 +50,12 @@ impl Catalogue {
         Self { offered, default_name, known: Mutex::new(known) }
     }
 
-    /// All that are offered, by name and version.
+    /// All offered blueprints, by name and version.
     pub fn offered(&self) -> impl Iterator<Item = &Arc<Blueprint>> {
         self.offered.values().flat_map(BTreeMap::values)
     }
 
-    /// One that is offered: the default where none is named, the newest where no version is.
+    /// An offered blueprint: the default where no name is given, the newest where no version is.
     pub(super) fn choose(
         &self,
         name: Option<&str>,
@@ -78,10 +78,10 @@ impl Catalogue {
         })
     }
 
-    /// The blueprint of a digest, from the folder or from the state; or why it can't be had, in words.
+    /// The blueprint of a digest, from the folder or from the state; or why it is not available.
     ///
     /// # Errors
-    /// [`StoreError`] when the state does not answer. A text that can't be read is none: it concerns only its own tenants.
+    /// [`StoreError`] when the state does not answer. An unreadable text is no error: it concerns only its own tenants.
     pub async fn pinned(
         &self,
         store: &dyn StateStore,
@@ -114,15 +114,15 @@ impl Catalogue {
         Ok(blueprint)
     }
 
-    /// Makes sure that the text of a digest lies with the state; to be called before a document is saved that refers to
-    /// it. A text that nobody refers to, after a crash in between, does no harm.
+    /// Makes sure that the text of a digest is in the state; to be called before a document that refers to it is saved.
+    /// After a crash in between, an unused text does no harm.
     pub(super) async fn keep(&self, store: &dyn StateStore, digest: &str) -> Result<(), StoreError> {
         let text = {
             let known = self.known();
             let unsaved = known.checked.get(digest).filter(|_| !known.kept.contains(digest));
             unsaved.map(Arc::clone)
         };
-        // What is not known here was not planned with here: its text was kept before.
+        // A digest that is unknown here was not planned with here: its text was kept before.
         let Some(blueprint) = text else { return Ok(()) };
         store.keep_blueprint(digest, blueprint.source()).await?;
         self.known().kept.insert(digest.to_owned());
@@ -134,17 +134,17 @@ impl Catalogue {
     }
 }
 
-/// What a tenant is pinned to can't be had.
+/// The pinned blueprint is not available.
 pub(super) fn unreadable(pinned: &BlueprintRef, why: &str) -> Fault {
     let BlueprintRef { name, version, digest } = pinned;
     let message = format!(
-        "the tenant is pinned to {name} {version} ({digest}), which can't be had: {why}. Put the file of that digest into \
-         the folder TENANTRY_BLUEPRINTS, start anew and send this again with a new requestId"
+        "the tenant is pinned to {name} {version} ({digest}), which is not available: {why}. Put the file of that digest into \
+         the folder TENANTRY_BLUEPRINTS, restart and send this again with a new requestId"
     );
     Fault::new("/tenantId", "blueprint_unreadable", message)
 }
 
-/// Which of these have a name and version in common although their texts differ: nobody could say which is meant.
+/// Which of these share a name and version although their texts differ: then it is ambiguous which one is meant.
 pub fn clashes(blueprints: &[Blueprint]) -> Vec<String> {
     let mut digests: BTreeMap<(&str, Option<[u32; 3]>), &Blueprint> = BTreeMap::new();
     let mut clashes = Vec::new();

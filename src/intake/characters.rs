@@ -1,8 +1,8 @@
-//! Which characters the texts of a request may hold, by their properties in Unicode and not by lists.
+//! Which characters the texts of a request may contain, by their Unicode properties and not by lists.
 //!
-//! Refused are characters that say nothing to a reader and something to a program: controls, line and paragraph
-//! separators, what only formats (direction, tags, invisible operators), and code points without a meaning of their own.
-//! The two joiners stay where scripts and emoji need them: between two characters that are seen.
+//! Refused are characters that are invisible to a reader and significant to a program: controls, line and paragraph
+//! separators, formatting (direction, tags, invisible operators), and code points without an assigned meaning. The two
+//! joiners are allowed where scripts and emoji need them: between two visible characters.
 //!
 //! Source: The Unicode Standard, chapter 4.5 (general categories) and 23.2 (joiners); UAX #44.
 
@@ -19,13 +19,13 @@ use super::Fault;
 
 /// Zero width non-joiner and zero width joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
-/// The pattern of no dots: a symbol by its category, and as blank as a space (The Unicode Standard, 21.1).
+/// Braille pattern blank: a symbol by its category, but as blank as a space (The Unicode Standard, 21.1).
 const BRAILLE_BLANK: char = '\u{2800}';
 
-/// What people read of a refused text; the character itself is not repeated.
+/// The message about a refused text; the character itself is not repeated.
 pub(super) const REFUSED: &str = "control, formatting, private and unassigned characters are not taken";
 
-/// Whether every character of a text may stand where it stands.
+/// Whether every character of a text is allowed at its position.
 pub(super) fn are_plain(text: &str) -> bool {
     let mut before = None;
     let mut rest = text.chars().peekable();
@@ -43,12 +43,12 @@ pub(super) fn are_plain(text: &str) -> bool {
     true
 }
 
-/// Whether a text shows anything at all: a letter, number, mark of punctuation or symbol that is not blank.
+/// Whether a text is visible at all: it has a letter, number, punctuation mark or symbol that is not blank.
 pub(super) fn shows(text: &str) -> bool {
     text.chars().any(is_seen)
 }
 
-/// Judges every text in a value, the names of members included.
+/// Checks every text in a value, including the names of members.
 pub(super) fn inspect(value: &Value, at: &str, faults: &mut Vec<Fault>) {
     match value {
         Value::String(text) => {
@@ -101,12 +101,12 @@ fn is_seen(c: char) -> bool {
     drawn.iter().any(|group| group.contains(category)) && !is_ignorable(c) && c != BRAILLE_BLANK
 }
 
-/// Whether a joiner may stand behind it. A mark or a variation selector belongs to what stands before it.
+/// Whether a joiner may follow it. A mark or a variation selector belongs to the character before it.
 fn can_be_joined(c: char) -> bool {
     can_follow(c) || CodePointSetData::new::<VariationSelector>().contains(c)
 }
 
-/// Whether it may stand behind a joiner: seen, or a mark on what is seen.
+/// Whether it may follow a joiner: a visible character, or a mark on one.
 fn can_follow(c: char) -> bool {
     is_seen(c)
         || (GeneralCategoryGroup::Mark.contains(category(c))
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joiners_stand_between_what_is_seen() {
+    fn joiners_are_allowed_between_visible_characters() {
         for good in [
             "می\u{200c}خواهم",
             "ක්\u{200d}ෂ",
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_nothing_is_known_by_its_properties() {
+    fn invisible_characters_are_found_by_their_properties() {
         for blank in [
             "\u{3164}",
             "\u{115f}\u{1160}",

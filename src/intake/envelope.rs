@@ -1,4 +1,4 @@
-//! Bytes become the request's JSON: bare, or as the `data` of a CloudEvent.
+//! Parses bytes to the request's JSON: bare, or as the `data` of a CloudEvent.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use tenantry_core::{blueprint::did_you_mean, pointer};
 
 use super::{Fault, MAX_BODY_BYTES, strict};
 
-/// How often a JSON text may have been wrapped into a JSON string on its way; some senders and hosts do that.
+/// How often a JSON text may be wrapped in a JSON string; some senders and hosts do that.
 const MAX_STRING_LAYERS: usize = 2;
 
 /// The byte order mark, as a character.
@@ -21,26 +21,26 @@ const ATTRIBUTES: [&str; 8] =
 /// The prefix of our request types.
 const REQUEST_TYPE: &str = "io.tenantry.request.";
 
-/// What a message holds.
+/// The content of a message.
 #[derive(Debug)]
 pub(super) struct Opened {
     /// The request.
     pub(super) body: Value,
     /// The action that the event's type names, if it came as a CloudEvent.
     pub(super) action: Option<String>,
-    /// Where in the message the request stands: empty, `/data` or `/data_base64`.
+    /// The pointer of the request within the message: empty, `/data` or `/data_base64`.
     pub(super) at: &'static str,
 }
 
 impl Opened {
-    /// The request's id, if it is one: it goes into the attributes of events, which have limits of their own.
+    /// The request id, if valid: it becomes an attribute of events, which have limits of their own.
     pub(super) fn request_id(&self) -> Option<String> {
         let id = self.body.get("requestId")?.as_str()?;
         is_request_id(id).then(|| id.to_owned())
     }
 }
 
-/// Whether a text is an id of a request: printable ASCII without spaces, 1 to 128 characters.
+/// Whether a text is a request id: printable ASCII without spaces, 1 to 128 characters.
 pub(super) fn is_request_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
@@ -48,7 +48,7 @@ pub(super) fn is_request_id(text: &str) -> bool {
 /// Opens a message.
 ///
 /// # Errors
-/// The one fault because of which no request can be read.
+/// The fault that makes the request unreadable.
 pub(super) fn open(body: &[u8]) -> Result<Opened, Fault> {
     let object = object(body)?;
     if object.contains_key("specversion") {
@@ -57,10 +57,10 @@ pub(super) fn open(body: &[u8]) -> Result<Opened, Fault> {
     Ok(Opened { body: Value::Object(object), action: None, at: "" })
 }
 
-/// The JSON object that a body holds, perhaps wrapped into a text.
+/// The JSON object in a body, which may be wrapped in a text.
 ///
 /// # Errors
-/// The one fault because of which there is none.
+/// The fault that makes it unreadable.
 pub fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     if body.len() > MAX_BODY_BYTES {
         let message = format!("the message has {} bytes of {MAX_BODY_BYTES}", body.len());
@@ -79,7 +79,7 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     }
 }
 
-/// A body as text. A byte order mark, which some editors and shells put in front, is taken off, and says whether it is
+/// A body as text. A byte order mark, which some editors and shells add, is removed and says whether the text is
 /// UTF-16; without one it is UTF-8.
 ///
 /// # Errors
@@ -101,7 +101,7 @@ fn utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<String> {
     char::decode_utf16(units.iter().copied().map(read)).collect::<Result<_, _>>().ok()
 }
 
-/// Parses a JSON text, and what it holds if that is a text again; `at` is where it stands.
+/// Parses a JSON text, and its content if that is a text again; `at` is its pointer.
 fn unwrap(text: &str, at: &str) -> Result<Value, Fault> {
     let parse = |text: &str| {
         strict::parse(text.as_bytes())
@@ -115,7 +115,7 @@ fn unwrap(text: &str, at: &str) -> Result<Value, Fault> {
     Ok(value)
 }
 
-/// A text within JSON without the mark that it may have kept.
+/// A text within JSON without its byte order mark, if it has one.
 fn unmarked(text: &str) -> &str {
     text.strip_prefix(MARK).unwrap_or(text)
 }
@@ -147,7 +147,7 @@ fn cloud_event(mut event: Map<String, Value>) -> Result<Opened, Fault> {
     }
 }
 
-/// What an event carries, and where: JSON as it is, in a text, or in base64.
+/// The data of an event with its pointer: JSON, a text, or base64.
 fn data(event: &mut Map<String, Value>) -> Result<(Value, &'static str), Fault> {
     let mut given = |name: &str| event.remove(name).filter(|value| !value.is_null());
     let (data, base64, content) = (given("data"), given("data_base64"), given("datacontenttype"));
@@ -173,7 +173,7 @@ fn data(event: &mut Map<String, Value>) -> Result<(Value, &'static str), Fault> 
     }
 }
 
-/// Whether a name is one of the members that an event may have. Source: CloudEvents 1.0.2, "Attribute Naming Convention",
+/// Whether an event may have a member of this name. Source: CloudEvents 1.0.2, "Attribute Naming Convention",
 /// and JSON Event Format, 3.1.
 fn is_attribute(name: &str) -> bool {
     name == "data_base64"
@@ -186,7 +186,7 @@ fn is_json_type(content: &str) -> bool {
     matches!(kind.as_str(), "application/json" | "text/json") || kind.ends_with("+json")
 }
 
-/// A JSON value's kind, for people.
+/// The kind of a JSON value, for people.
 pub(super) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,4 +1,4 @@
-//! What Event Grid posts to a webhook becomes the messages that it carries. Nothing is taken in here.
+//! Parses what Event Grid posts to a webhook into messages. It takes nothing in.
 //!
 //! Source: Microsoft, "Endpoint validation with Event Grid schema", "Endpoint validation with CloudEvents schema" and
 //! "Event Grid delivery and retry" (headers, the two handshakes, which answers are final); the CloudEvents
@@ -12,14 +12,14 @@ use super::{
     strict::{Shape, parse_any},
 };
 
-/// The largest body that is looked at, in bytes: as much as Event Grid puts into one delivery.
+/// The largest body that is read, in bytes: Event Grid's own limit for one delivery.
 pub const MAX_DELIVERY_BYTES: usize = 1 << 20;
-/// The most events of one delivery. Event Grid waits for an answer for thirty seconds only, and each event is made
-/// durable by then.
+/// The most events of one delivery. Event Grid waits thirty seconds for an answer, and all events have to be durable by
+/// then.
 pub const MAX_EVENTS: usize = 100;
 /// The most members and items of one delivery.
 const MAX_VALUES: usize = 16 * 1024;
-/// How deep a delivery may be; a request needs half of it.
+/// The deepest nesting of a delivery; a request needs half of it.
 const MAX_DEPTH: usize = 32;
 
 /// The one origin that may ask for permission to send.
@@ -28,39 +28,39 @@ const ORIGIN: &str = "eventgrid.azure.net";
 const RATE: u32 = 600;
 /// The longest validation code that is echoed.
 const MAX_CODE: usize = 256;
-/// The type of the event that asks whether this webhook wants events.
+/// The type of the event that validates this webhook.
 const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 
-/// Why a delivery is turned away. Whoever sent it is not told.
+/// Why a delivery is rejected. The reason is not sent to them: all senders get the same answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turned {
+pub enum DeliveryRejection {
     /// No topic is configured.
     Off,
     /// It is neither a delivery nor a handshake.
     WrongMethod,
-    /// Another origin than Event Grid's asks for permission, none, or several.
+    /// The handshake has no origin, several, or another one than Event Grid's.
     WrongOrigin,
     /// The body is above [`MAX_DELIVERY_BYTES`].
     TooLarge,
     /// More than [`MAX_EVENTS`] events, or too many members and items.
     TooMany,
-    /// Deeper than any request.
+    /// Nested deeper than any request.
     TooDeep,
-    /// Not JSON in which every member stands once.
+    /// Not JSON, or a duplicate member.
     NotJson,
     /// Neither an event nor an array of them.
     NotEvents,
     /// An event of a topic that is not configured.
     UnknownTopic,
-    /// The header says something else than the body.
+    /// The header contradicts the body.
     WrongKind,
-    /// A validation without a code that could be echoed.
+    /// A validation event without a code that can be echoed.
     NoCode,
 }
 
-impl Turned {
-    /// One word, for the log.
-    pub const fn word(self) -> &'static str {
+impl DeliveryRejection {
+    /// The reason, for the log.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::WrongMethod => "wrong_method",
@@ -76,18 +76,18 @@ impl Turned {
         }
     }
 
-    /// Whether a limit was passed, which may be told without telling anything else.
+    /// Whether a limit was exceeded. This may be answered, because it reveals nothing else.
     pub const fn is_limit(self) -> bool {
         matches!(self, Self::TooLarge | Self::TooMany | Self::TooDeep)
     }
 }
 
-/// What was delivered.
+/// The content of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// Event Grid asks whether this webhook wants events; the code to echo.
+    /// Event Grid validates the webhook; the code to echo.
     Validation(String),
-    /// Messages as they would lie in the queue.
+    /// Messages, as they would be in the queue.
     Events(Vec<Delivered>),
 }
 
@@ -100,53 +100,53 @@ pub struct Delivered {
     pub message: Vec<u8>,
 }
 
-/// Permission to send, for those who ask with `OPTIONS`: the origin, and the rate per minute if one was asked for.
+/// The permission to send, for an `OPTIONS` handshake: the origin, and the rate per minute if one was asked for.
 ///
 /// # Errors
-/// [`Turned`] for any other origin than Event Grid's, and for several.
+/// [`DeliveryRejection`] for an origin that is not Event Grid's, and for several.
 pub fn granted(
     topics: &[String],
     origins: &[String],
     rate: Option<&str>,
-) -> Result<(&'static str, Option<u32>), Turned> {
+) -> Result<(&'static str, Option<u32>), DeliveryRejection> {
     match origins {
-        _ if topics.is_empty() => Err(Turned::Off),
+        _ if topics.is_empty() => Err(DeliveryRejection::Off),
         [origin] if origin == ORIGIN => {
             Ok((ORIGIN, rate.map(|rate| rate.parse().map_or(RATE, |rate: u32| rate.clamp(1, RATE)))))
         }
-        _ => Err(Turned::WrongOrigin),
+        _ => Err(DeliveryRejection::WrongOrigin),
     }
 }
 
 impl Delivery {
     /// Reads a body; `kinds` are the values of the header `aeg-event-type`.
     ///
-    /// All of it or nothing: one event of another topic turns the whole delivery away.
+    /// All or nothing: one event of another topic rejects the whole delivery.
     ///
     /// # Errors
-    /// [`Turned`] for what is not to be taken from.
-    pub fn read(topics: &[String], kinds: &[String], body: &[u8]) -> Result<Self, Turned> {
+    /// [`DeliveryRejection`] for a delivery that is not accepted.
+    pub fn read(topics: &[String], kinds: &[String], body: &[u8]) -> Result<Self, DeliveryRejection> {
         if topics.is_empty() {
-            return Err(Turned::Off);
+            return Err(DeliveryRejection::Off);
         }
         if body.len() > MAX_DELIVERY_BYTES {
-            return Err(Turned::TooLarge);
+            return Err(DeliveryRejection::TooLarge);
         }
-        let text = envelope::text(body).map_err(|_| Turned::NotJson)?;
+        let text = envelope::text(body).map_err(|_| DeliveryRejection::NotJson)?;
         let body = text.as_bytes();
         let shape = Shape::of(body);
         let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
         if shape.values > MAX_VALUES || (is_array && shape.outermost > MAX_EVENTS) {
-            return Err(Turned::TooMany);
+            return Err(DeliveryRejection::TooMany);
         }
         if shape.depth > MAX_DEPTH {
-            return Err(Turned::TooDeep);
+            return Err(DeliveryRejection::TooDeep);
         }
-        let events = match parse_any(body).map_err(|_| Turned::NotJson)? {
+        let events = match parse_any(body).map_err(|_| DeliveryRejection::NotJson)? {
             Value::Array(items) if !items.is_empty() => items,
             object @ Value::Object(_) => vec![object],
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                return Err(Turned::NotEvents);
+                return Err(DeliveryRejection::NotEvents);
             }
         };
         let events =
@@ -156,7 +156,7 @@ impl Delivery {
             ([kind], [event]) if kind == "SubscriptionValidation" && validates == 1 => event.code(),
             ([], _) if validates == 0 => Ok(Self::messages(events)),
             ([kind], _) if kind == "Notification" && validates == 0 => Ok(Self::messages(events)),
-            _ => Err(Turned::WrongKind),
+            _ => Err(DeliveryRejection::WrongKind),
         }
     }
 
@@ -178,16 +178,16 @@ struct Event {
 }
 
 impl Event {
-    fn read(topics: &[String], event: Value) -> Result<Self, Turned> {
-        let Value::Object(mut event) = event else { return Err(Turned::NotEvents) };
+    fn read(topics: &[String], event: Value) -> Result<Self, DeliveryRejection> {
+        let Value::Object(mut event) = event else { return Err(DeliveryRejection::NotEvents) };
         let text = |event: &Map<String, Value>, name: &str| {
-            event.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(Turned::NotEvents)
+            event.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(DeliveryRejection::NotEvents)
         };
         let is_cloud_event = event.contains_key("specversion");
         let (topic, kind) = if is_cloud_event { ("source", "type") } else { ("topic", "eventType") };
         let (topic, kind) = (text(&event, topic)?, text(&event, kind)?);
         if !topics.iter().any(|known| is_same_topic(known, &topic)) {
-            return Err(Turned::UnknownTopic);
+            return Err(DeliveryRejection::UnknownTopic);
         }
         if is_cloud_event {
             let channel = Channel::Source(canonical(&topic));
@@ -203,24 +203,24 @@ impl Event {
         Ok(Self { kind, channel, message })
     }
 
-    /// The code that proves that this webhook reads what it is sent. The URL beside it is never called: whoever posts
-    /// here would choose where this program sends requests.
-    fn code(&self) -> Result<Delivery, Turned> {
+    /// The code that proves that this webhook reads what it receives. The URL beside it is never called: a sender could
+    /// choose where this program sends requests.
+    fn code(&self) -> Result<Delivery, DeliveryRejection> {
         let code = self.message.pointer("/data/validationCode").and_then(Value::as_str);
         let plain = |code: &&str| {
             (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        let code = code.filter(plain).ok_or(Turned::NoCode)?;
+        let code = code.filter(plain).ok_or(DeliveryRejection::NoCode)?;
         Ok(Delivery::Validation(code.to_owned()))
     }
 }
 
-/// Ids of Azure's resources are the same in any case; a publisher's own source is what it is.
+/// Compares topics: Azure resource ids ignore case, a publisher's own source does not.
 fn is_same_topic(known: &str, topic: &str) -> bool {
     canonical(known) == canonical(topic)
 }
 
-/// The one spelling of a topic or source that is kept.
+/// The canonical spelling of a topic or source.
 fn canonical(topic: &str) -> String {
     const RESOURCES: &str = "/subscriptions/";
     let is_resource = topic.get(..RESOURCES.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESOURCES));

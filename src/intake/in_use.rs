@@ -1,4 +1,4 @@
-//! What all tenants of a deployment are made of: the blueprints that it offers, and those that tenants are pinned to.
+//! The blueprints of a deployment: those that it offers, and those that tenants are pinned to.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,26 +12,26 @@ use tenantry_core::{
 use super::Catalogue;
 use crate::ports::{Listed, StateStore, StoreError, Unreadable};
 
-/// Documents that are read at a time.
+/// How many documents one page has.
 const PAGE: usize = 100;
 
 /// One blueprint that is offered or in use.
 #[derive(Debug, Clone)]
 pub struct InUse {
-    /// Which one.
+    /// Its name, version and digest.
     pub reference: BlueprintRef,
     /// Whether new tenants can have it.
     pub offered: bool,
-    /// How many tenants it is part of: those that are pinned to it, and those that still have something of it.
+    /// How many tenants use it: those that are pinned to it, and those that still have objects of it.
     pub tenants: u64,
-    /// With which values of stamps: those that are configured if it is offered, and those that its tenants have.
+    /// The stamps' values that it is used with: the configured ones if it is offered, and those of its tenants.
     pub stamps: Vec<Value>,
-    /// The blueprint itself, or why it can't be had.
+    /// The blueprint, or why it is not available.
     pub blueprint: Result<Arc<Blueprint>, String>,
 }
 
 impl InUse {
-    fn meets(&mut self, stamp: &Value) {
+    fn add_stamp(&mut self, stamp: &Value) {
         if !self.stamps.contains(stamp) {
             self.stamps.push(stamp.clone());
         }
@@ -39,7 +39,7 @@ impl InUse {
 }
 
 impl Catalogue {
-    /// What is offered, with the stamps that are configured for new tenants.
+    /// The offered blueprints, with the stamps that are configured for new tenants.
     pub fn all_offered(&self, configured: &[Value]) -> Vec<InUse> {
         let one = |blueprint: &Arc<Blueprint>| InUse {
             reference: blueprint.reference(),
@@ -51,11 +51,11 @@ impl Catalogue {
         self.offered().map(one).collect()
     }
 
-    /// Everything that is offered or in use, by name and version, with the stamps that are configured for new tenants. Reads
-    /// every tenant's document; one that can't be read is left out, and logged.
+    /// All blueprints that are offered or in use, by name and version, with the stamps that are configured for new
+    /// tenants. Reads every tenant's document; an unreadable one is left out and logged.
     ///
     /// # Errors
-    /// [`StoreError`] when the state can't be read. A blueprint that can't be had is in the list, and says so.
+    /// [`StoreError`] when the state can't be read. A blueprint that is not available is in the list, with the reason.
     pub async fn in_use(
         &self,
         store: &dyn StateStore,
@@ -76,7 +76,7 @@ impl Catalogue {
                     Listed::Unreadable(Unreadable { tenant_id, why }) => tracing::warn!(
                         tenant.id = %tenant_id,
                         why,
-                        "the tenant's document can't be read; what it is made of is left out"
+                        "the tenant's document can't be read; its blueprints are left out"
                     ),
                 }
             }
@@ -102,7 +102,7 @@ impl Catalogue {
             if let Some(entry) = all.get_mut(&reference.digest) {
                 entry.tenants += 1;
                 if let Some(stamp) = tenant.plan.context.get("stamp") {
-                    entry.meets(stamp);
+                    entry.add_stamp(stamp);
                 }
             }
         }

@@ -1,8 +1,10 @@
-//! A message becomes a request, and a request changes a tenant's wish; or it is refused, on record and for good.
+//! Intake: a message becomes a request, and a request changes a tenant's desired state; or it is refused, on record and
+//! permanently.
 //!
-//! Limits first, then the envelope, then all faults at once. A request is known by its id: the same id with the same
-//! body gets the same answer again, told as a repeat, with another body an explicit refusal. Whatever can never succeed is an outcome,
-//! recorded and announced; only an unavailable store makes a message come again.
+//! Limits are checked first, then the envelope, then everything else, with all faults reported together. A request is
+//! identified by its id: the same id with the same body gets the same answer again, marked as a repeat; with another
+//! body it is refused. Everything that can't succeed is an outcome, which is recorded and published; a message is
+//! delivered again only while the store is unavailable.
 
 mod accept;
 mod answer;
@@ -12,6 +14,7 @@ mod envelope;
 mod events;
 mod external;
 mod in_use;
+mod log;
 mod members;
 mod placement;
 mod planning;
@@ -21,24 +24,23 @@ mod repeat;
 mod replace;
 mod request;
 mod strict;
-mod tell;
 mod validate;
 mod written;
 
-pub use accept::subject;
+pub use accept::plan_context;
 pub use answer::{Fault, IntakeDecision, Replacement, RequestAnswer};
 pub use catalogue::{Catalogue, clashes};
 pub use envelope::{object, text};
-pub use events::{Delivered, Delivery, MAX_DELIVERY_BYTES, MAX_EVENTS, Turned, granted};
+pub use events::{Delivered, Delivery, DeliveryRejection, MAX_DELIVERY_BYTES, MAX_EVENTS, granted};
 pub use in_use::InUse;
 pub use placement::Stamp;
-pub use request::{Changes, ExternalKey, Request, Wish};
+pub use request::{Changes, Command, ExternalKey, Request};
 use serde_json::Value;
 
 pub use written::RequestDocument;
 
 use crate::{
-    ports::{ETag, RequestRecord, StoreError, Stored, World},
+    ports::{ETag, Ports, RequestRecord, StoreError, Stored},
     telemetry::{Span, SpanKind},
 };
 use tenantry_core::{
@@ -47,13 +49,13 @@ use tenantry_core::{
     tenant::{Action, Channel},
 };
 
-/// The largest message body that is looked at, in bytes.
+/// The largest message body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Reads a message of the queue, without taking it in.
+/// Parses a message of the queue, without taking it in.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All faults of the message.
 pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
     let opened = envelope::open(body).map_err(|fault| vec![fault])?;
     validate::request(&opened, deployment, &Channel::Queue)
@@ -61,29 +63,29 @@ pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
 
 /// Takes messages in. One per process; cheap to share.
 pub struct Intake {
-    world: World,
+    ports: Ports,
     deployment: String,
     catalogue: Catalogue,
     stamps: Vec<Stamp>,
 }
 
 impl Intake {
-    /// An intake for a deployment; the first blueprint's name is the one of requests that name none.
-    pub fn new(world: World, deployment: &str, blueprints: Vec<Blueprint>, stamps: Vec<Stamp>) -> Self {
-        Self { world, deployment: deployment.to_owned(), catalogue: Catalogue::new(blueprints), stamps }
+    /// An intake for a deployment; the first blueprint's name is the default.
+    pub fn new(ports: Ports, deployment: &str, blueprints: Vec<Blueprint>, stamps: Vec<Stamp>) -> Self {
+        Self { ports, deployment: deployment.to_owned(), catalogue: Catalogue::new(blueprints), stamps }
     }
 
-    /// The blueprints that tenants can have, and those that they have.
+    /// The blueprints that are offered, and those that tenants are pinned to.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
-    /// The stamps in which new tenants are placed.
+    /// The stamps that new tenants are placed on.
     pub fn stamps(&self) -> &[Stamp] {
         &self.stamps
     }
 
-    /// Takes a message of the queue in, as [`Self::take_in_from`].
+    /// Takes in a message of the queue, as [`Self::take_in_from`].
     ///
     /// # Errors
     /// As [`Self::take_in_from`].
@@ -91,22 +93,22 @@ impl Intake {
         self.take_in_from(&Channel::Queue, body).await
     }
 
-    /// Takes a message in, and returns once its answer is durable.
+    /// Takes in a message, and returns once its answer is durable.
     ///
     /// # Guarantees
-    /// Taking the same message in again, at any time and any number of times in parallel, gives the same answer, told as
-    /// a repeat, and changes nothing more.
+    /// Taking in the same message again, at any time and any number of times in parallel, returns the same answer,
+    /// marked as a repeat, and changes nothing.
     ///
     /// # Errors
-    /// [`StoreError`] when the state can't be read or saved: the message has to come again.
+    /// [`StoreError`] when the state can't be read or saved: the message has to be delivered again.
     pub async fn take_in_from(&self, channel: &Channel, body: &[u8]) -> Result<RequestAnswer, StoreError> {
         let mut span = Span::begin(SpanKind::Internal, || "intake", Vec::new);
         let (action, answer) = span.around(Box::pin(self.judge(channel, body))).await;
-        tell::answered(&mut span, action, answer.as_ref());
+        log::answered(&mut span, action, answer.as_ref());
         answer
     }
 
-    /// The answer, and what was asked, if that could be read.
+    /// The answer, and the action, if that could be read.
     async fn judge(
         &self,
         channel: &Channel,
@@ -118,14 +120,14 @@ impl Intake {
         };
         match validate::request(&data, &self.deployment, channel) {
             Ok(request) => {
-                let action = request.wish.action();
+                let action = request.command.action();
                 (Some(action), self.take_in_request(request, &data.body).await)
             }
             Err(faults) => (None, self.refuse_unread(body, data.request_id(), faults).await),
         }
     }
 
-    /// The answer that a message of the queue was given, if it was taken in; looks only.
+    /// The answer that a message of the queue got, if it was taken in; read-only.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read.
@@ -139,9 +141,9 @@ impl Intake {
             Some((request, _)) => self.request_key(&request.channel, &request.request_id),
             None => self.message_key(&sha256_hex(body)),
         };
-        let Some(mut record) = self.world.store.request(&key).await? else { return Ok(None) };
+        let Some(mut record) = self.ports.store.request(&key).await? else { return Ok(None) };
         if let Some((_, digest)) = read.filter(|(_, digest)| *digest != record.value.body_sha256) {
-            let Some(conflict) = self.world.store.request(&conflict_key(&key, &digest)).await? else {
+            let Some(conflict) = self.ports.store.request(&conflict_key(&key, &digest)).await? else {
                 return Ok(None);
             };
             record = conflict;
@@ -149,9 +151,9 @@ impl Intake {
         Ok(RequestAnswer::read(&record.value.answer))
     }
 
-    /// The record that tells of an answer to a channel's request: what a refusal's event is told from.
+    /// The key of the record that holds the answer to a channel's request and the events about its refusal.
     pub fn record_of(&self, channel: &Channel, answer: &RequestAnswer) -> Option<String> {
-        answer.parked_as.clone().or_else(|| Some(self.request_key(channel, answer.request_id.as_deref()?)))
+        answer.kept_as.clone().or_else(|| Some(self.request_key(channel, answer.request_id.as_deref()?)))
     }
 
     fn request_key(&self, channel: &Channel, request_id: &str) -> String {
@@ -176,9 +178,9 @@ impl Intake {
         self.present(&request, (&key, &digest), answer).await
     }
 
-    /// Reserves the request's id for this body, before anything else is written.
+    /// Claims the request id for this body, before anything else is written.
     async fn claim(&self, key: &str, digest: &str, request: &Request) -> Result<Claim, StoreError> {
-        if let Some(stored) = self.world.store.request(key).await? {
+        if let Some(stored) = self.ports.store.request(key).await? {
             return Ok(Claim::of(stored, digest));
         }
         let record = RequestRecord {
@@ -186,13 +188,13 @@ impl Intake {
             body_sha256: digest.to_owned(),
             tenant_id: Some(request.tenant_id.clone()),
             answer: Value::Null,
-            parked: None,
-            notices: Vec::new(),
-            at: self.world.clock.now(),
+            kept_body: None,
+            outbox: Vec::new(),
+            at: self.ports.clock.now(),
         };
-        match self.world.store.save_request(&record, None).await {
+        match self.ports.store.save_request(&record, None).await {
             Ok(etag) => Ok(Claim::Ours(etag)),
-            Err(StoreError::Overtaken) => match self.world.store.request(key).await? {
+            Err(StoreError::Overtaken) => match self.ports.store.request(key).await? {
                 Some(stored) => Ok(Claim::of(stored, digest)),
                 None => Err(StoreError::Unavailable("a request record came and went".to_owned())),
             },
@@ -200,13 +202,13 @@ impl Intake {
         }
     }
 
-    /// What was answered to the request of a record, if that was answered.
+    /// The answer in a record, if there is one.
     async fn answered(&self, key: &str) -> Result<Option<RequestAnswer>, StoreError> {
-        let stored = self.world.store.request(key).await?;
+        let stored = self.ports.store.request(key).await?;
         Ok(stored.and_then(|stored| RequestAnswer::read(&stored.value.answer)))
     }
 
-    /// Records the answer, so that a repeat gets it even when the tenant has forgotten the request.
+    /// Records the answer, so that repeats get it even after the tenant's document has dropped the request.
     async fn settle(
         &self,
         (key, digest): (&str, &str),
@@ -219,25 +221,27 @@ impl Intake {
             body_sha256: digest.to_owned(),
             tenant_id: Some(request.tenant_id.clone()),
             answer: answer.to_value(),
-            parked: None,
-            notices: self.notices_of(key, &answer, "tenant.request.rejected"),
-            at: self.world.clock.now(),
+            kept_body: None,
+            outbox: self.outbox_of(key, &answer, "tenant.request.rejected"),
+            at: self.ports.clock.now(),
         };
-        match self.world.store.save_request(&record, Some(claimed)).await {
+        match self.ports.store.save_request(&record, Some(claimed)).await {
             Ok(_) => Ok(answer),
-            // Another delivery of the same message came first; its answer is the answer.
+            // Another delivery of the same message came first; its answer stands.
             Err(StoreError::Overtaken) => {
                 let first = self.answered(key).await?;
-                Ok(first.filter(|first| first.verdict != answer.verdict).map_or(answer, RequestAnswer::again))
+                Ok(first
+                    .filter(|first| first.decision != answer.decision)
+                    .map_or(answer, RequestAnswer::again))
             }
             Err(error) => Err(error),
         }
     }
 }
 
-/// Whose turn it is to answer a request.
+/// Who answers a request.
 enum Claim {
-    /// Ours; the record has this version.
+    /// We do; the record has this version.
     Ours(ETag),
     /// It was answered before.
     Answered(RequestAnswer),
@@ -257,21 +261,21 @@ impl Claim {
     }
 }
 
-/// What makes two messages the same request: the action, which may stand in the envelope, and the body without regard
-/// to the order of its members.
+/// A digest of what identifies a request: the action, which may be in the envelope, and the body, whatever the order of
+/// its members.
 fn digest(request: &Request, body: &Value) -> String {
-    sha256_hex(format!("{} {body}", request.wish.action().as_str()).as_bytes())
+    sha256_hex(format!("{} {body}", request.command.action().as_str()).as_bytes())
 }
 
-/// A short id for what a sender says. Publishers of events have ids of their own: none can use up, or ask about, what
-/// another has sent.
+/// A short hash of a sender's own keys. Publishers of events have namespaces of their own: none can use, or ask about,
+/// the ids of another.
 fn own_hash(channel: &Channel, parts: &[&str]) -> String {
     let publisher = channel.publisher();
     let parts: Vec<&str> = parts.iter().copied().chain(publisher.as_deref()).collect();
     short_hash(&parts)
 }
 
-/// Where a second body under one request id is recorded.
+/// The key under which a second body with the same request id is recorded.
 fn conflict_key(request_key: &str, digest: &str) -> String {
     short_hash(&["conflict", request_key, digest])
 }

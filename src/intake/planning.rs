@@ -1,5 +1,5 @@
-//! What a tenant's plan is made with: at sign-up, what the deployment offers today; afterwards what the tenant is pinned to,
-//! until an update names another version.
+//! The basis of a tenant's plan: at sign-up the blueprints that the deployment offers now; afterwards what the tenant
+//! is pinned to, until an update names another version.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tenantry_core::{
     tenant::{Goal, Spec, Tenant},
 };
 
-use super::{Fault, Intake, Request, Stamp, Wish, accept::subject, catalogue};
+use super::{Command, Fault, Intake, Request, Stamp, accept::plan_context, catalogue};
 use crate::ports::StoreError;
 
 /// A blueprint, and the values of the stamp.
@@ -18,47 +18,49 @@ pub(super) struct Base {
     pub(super) stamp: Stamp,
 }
 
-/// What was found of the blueprint that a tenant is pinned to; nothing where none is needed.
+/// The blueprint that a tenant is pinned to, or why it is not available; `None` where the request needs none.
 pub(super) type Pinned = Option<Result<Arc<Blueprint>, Fault>>;
 
-/// Which blueprint and version an update moves to, if it names another than the tenant has. The version that the tenant
-/// has is no move, whatever the folder holds under it today.
+/// The blueprint and version that an update moves to, if they differ from the tenant's. The tenant's own version is no
+/// move, whatever the folder has under it now.
 fn moves<'a>(request: &'a Request, tenant: &Tenant) -> Option<(&'a str, Option<&'a str>)> {
-    let Wish::Update(changes) = &request.wish else { return None };
+    let Command::Update(changes) = &request.command else { return None };
     let BlueprintRef { name, version, .. } = &tenant.plan.blueprint;
-    let (named, wanted) = (changes.blueprint.as_deref()?, request.blueprint_version.as_deref());
-    let stays = named == name && wanted.is_none_or(|wanted| wanted == version);
-    (!stays).then_some((named, wanted))
+    let (named, desired) = (changes.blueprint.as_deref()?, request.blueprint_version.as_deref());
+    let stays = named == name && desired.is_none_or(|desired| desired == version);
+    (!stays).then_some((named, desired))
 }
 
 impl Intake {
-    /// The blueprint that a request needs of those that a tenant is pinned to.
+    /// The pinned blueprint that a request needs.
     pub(super) async fn pinned_for(
         &self,
         request: &Request,
         tenant: Option<&Tenant>,
     ) -> Result<Pinned, StoreError> {
         let Some(tenant) = tenant.filter(|tenant| tenant.goal == Goal::Present) else { return Ok(None) };
-        match &request.wish {
-            Wish::Update(_) | Wish::Suspend(..) | Wish::Resume if moves(request, tenant).is_none() => {
+        match &request.command {
+            Command::Update(_) | Command::Suspend(..) | Command::Resume
+                if moves(request, tenant).is_none() =>
+            {
                 let reference = &tenant.plan.blueprint;
-                let found = self.catalogue.pinned(self.world.store.as_ref(), &reference.digest).await?;
+                let found = self.catalogue.pinned(self.ports.store.as_ref(), &reference.digest).await?;
                 Ok(Some(found.map_err(|why| catalogue::unreadable(reference, &why))))
             }
-            Wish::Signup(_)
-            | Wish::Update(_)
-            | Wish::Suspend(..)
-            | Wish::Resume
-            | Wish::Deprovision
-            | Wish::Retry { .. }
-            | Wish::Reconcile => Ok(None),
+            Command::Signup(_)
+            | Command::Update(_)
+            | Command::Suspend(..)
+            | Command::Resume
+            | Command::Deprovision
+            | Command::Retry { .. }
+            | Command::Reconcile => Ok(None),
         }
     }
 
-    /// What a change of a tenant is planned with.
+    /// The blueprint and stamp that a change of a tenant is planned with.
     ///
     /// # Errors
-    /// The move is to what the deployment does not offer, or what the tenant is pinned to can't be had.
+    /// The deployment does not offer what the tenant would move to, or the pinned blueprint is not available.
     pub(super) fn base_of(
         &self,
         request: &Request,
@@ -67,14 +69,14 @@ impl Intake {
     ) -> Result<Base, Vec<Fault>> {
         if let Some((name, version)) = moves(request, tenant) {
             let blueprint = self.catalogue.choose(Some(name), version)?;
-            // A stamp that is no longer configured is as it was when the tenant was planned last.
+            // For a stamp that is no longer configured, the values of the tenant's last plan are used.
             let configured = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
             return Ok(Base { blueprint, stamp: configured.cloned().unwrap_or_else(|| stamp_of(tenant)) });
         }
         match pinned {
             Some(Ok(blueprint)) => Ok(Base { blueprint, stamp: stamp_of(tenant) }),
             Some(Err(fault)) => Err(vec![fault]),
-            None => Err(vec![catalogue::unreadable(&tenant.plan.blueprint, "it was not looked for")]),
+            None => Err(vec![catalogue::unreadable(&tenant.plan.blueprint, "it was not read")]),
         }
     }
 
@@ -85,10 +87,10 @@ impl Intake {
         incarnation: u32,
         spec: &Spec,
     ) -> Result<Plan, Vec<Fault>> {
-        let subject = subject(&self.deployment, id, incarnation, spec, &base.stamp);
+        let plan_context = plan_context(&self.deployment, id, incarnation, spec, &base.stamp);
         let own =
             |fault: tenantry_core::blueprint::Fault| Fault::new(fault.pointer, fault.code, fault.message);
-        base.blueprint.plan(&subject).map_err(|faults| faults.into_iter().map(own).collect())
+        base.blueprint.plan(&plan_context).map_err(|faults| faults.into_iter().map(own).collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The request by which a tenant is suspended that others reach.
+//! The request that suspends a tenant which others reach.
 
 use serde_json::{Value, json};
 use tenantry_core::{
@@ -10,9 +10,9 @@ use super::{Intake, IntakeDecision, RequestAnswer};
 use crate::ports::{RequestRecord, StoreError};
 
 impl Intake {
-    /// Suspends this version of a tenant, as a request of an operator would: a tenant that was changed since it was looked at
-    /// is left to the next look (`stale`). What was suspended once for some evidence is not suspended for the same again, so
-    /// a person who gives the tenant its access back has the last word; then there is no answer.
+    /// Suspends this version of a tenant, as a request of an operator would. A tenant that was changed since the check
+    /// is left to the next check (`stale`). A tenant is suspended only once for the same evidence, so a person who
+    /// restores its access has the last word; then there is no answer.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read or saved; the next run tries again.
@@ -25,7 +25,7 @@ impl Intake {
         let evidence = sha256_hex(evidence.as_bytes());
         let evidence = evidence.get(..16).unwrap_or_default();
         let key = short_hash(&["quarantine", &self.deployment, tenant.as_str(), evidence]);
-        if self.world.store.request(&key).await?.is_some() {
+        if self.ports.store.request(&key).await?.is_some() {
             return Ok(None);
         }
         let request = json!({
@@ -35,13 +35,14 @@ impl Intake {
         });
         let body = request.to_string();
         let answer = self.take_in_from(&Channel::Operator, body.as_bytes()).await?;
-        if answer.verdict == IntakeDecision::Accepted {
+        if answer.decision == IntakeDecision::Accepted {
             self.has_suspended(key, tenant, &body, &answer).await?;
         }
         Ok(Some(answer))
     }
 
-    /// Remembers for which evidence it was suspended. Lost in a crash before this, it is suspended once more at most.
+    /// Records for which evidence the tenant was suspended. If a crash loses the record, the tenant is suspended once
+    /// more at most.
     async fn has_suspended(
         &self,
         key: String,
@@ -54,11 +55,11 @@ impl Intake {
             body_sha256: sha256_hex(body.as_bytes()),
             tenant_id: Some(tenant.clone()),
             answer: answer.request_id.clone().map_or(Value::Null, Value::String),
-            parked: None,
-            notices: Vec::new(),
-            at: self.world.clock.now(),
+            kept_body: None,
+            outbox: Vec::new(),
+            at: self.ports.clock.now(),
         };
-        match self.world.store.save_request(&record, None).await {
+        match self.ports.store.save_request(&record, None).await {
             Ok(_) | Err(StoreError::Overtaken) => Ok(()),
             Err(error) => Err(error),
         }

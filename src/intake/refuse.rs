@@ -1,4 +1,4 @@
-//! Refusals: recorded, announced, never retried.
+//! Refusals: recorded, published, never retried.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
@@ -6,7 +6,7 @@ use tenantry_core::{
     ids::sha256_hex,
     pointer,
     secrets::{carried, redact},
-    tenant::{Notice, Story},
+    tenant::{EntryContent, OutboxEntry},
 };
 
 use super::{Fault, Intake, IntakeDecision, Request, RequestAnswer, conflict_key};
@@ -15,29 +15,29 @@ use crate::{
     telemetry::Trace,
 };
 
-/// The code of a fault that says that a message carries a secret.
+/// The code of the fault that a message contains a secret.
 pub(super) const SECRET: &str = "secret";
 
 /// How much of a refused message is kept, in bytes.
-const PARKED_BYTES: usize = 64 * 1024;
+const KEPT_BYTES: usize = 64 * 1024;
 
-/// A refusal that no request record exists for.
+/// A refusal without a request record.
 struct Refusal {
-    /// The key that it is recorded under.
+    /// The key of its record.
     key: String,
     /// The hash of the refused message.
     body_sha256: String,
     /// The type of its event.
     kind: &'static str,
-    /// What is kept of the message, in base64.
-    parked: Option<String>,
+    /// The part of the message that is kept, in base64.
+    kept_body: Option<String>,
 }
 
 fn is_secret(text: &str) -> bool {
     carried(text).is_some()
 }
 
-/// A fault without what the message's own names may carry: it points to what holds such a name, and does not repeat it.
+/// Removes names of the message's own from a fault: it points to the parent and does not repeat the name.
 fn discreet(fault: Fault) -> Fault {
     let segments = fault.pointer.split('/').take_while(|segment| !is_secret(&pointer::name(segment)));
     let pointer = segments.collect::<Vec<_>>().join("/");
@@ -46,8 +46,7 @@ fn discreet(fault: Fault) -> Fault {
 }
 
 impl Intake {
-    /// Refuses a message from which no valid request could be read. It is kept under its own hash, so that a repeat
-    /// is the same refusal.
+    /// Refuses a message without a valid request. It is kept under its own hash, so that a repeat is the same refusal.
     pub(super) async fn refuse_unread(
         &self,
         body: &[u8],
@@ -56,22 +55,20 @@ impl Intake {
     ) -> Result<RequestAnswer, StoreError> {
         let digest = sha256_hex(body);
         let key = self.message_key(&digest);
-        // A secret that was sent by mistake is not to lie here as well, nor to be told as an id or a name.
-        let kept = &body[..body.len().min(PARKED_BYTES)];
+        // A secret that was sent by mistake is neither stored nor repeated as an id or a name.
+        let kept = &body[..body.len().min(KEPT_BYTES)];
         let is_kept =
             !faults.iter().any(|fault| fault.code == SECRET) && !is_secret(&String::from_utf8_lossy(kept));
         let (request_id, faults) =
             (request_id.filter(|id| !is_secret(id)), faults.into_iter().map(discreet).collect());
-        let answer = RequestAnswer {
-            parked_as: Some(key.clone()),
-            ..RequestAnswer::rejected(request_id, None, faults)
-        };
+        let answer =
+            RequestAnswer { kept_as: Some(key.clone()), ..RequestAnswer::rejected(request_id, None, faults) };
         let kept = is_kept.then(|| STANDARD.encode(kept));
-        let refusal = Refusal { key, body_sha256: digest, kind: "message.rejected", parked: kept };
+        let refusal = Refusal { key, body_sha256: digest, kind: "message.rejected", kept_body: kept };
         self.record_refusal(refusal, answer).await
     }
 
-    /// Refuses a second body under an id that is taken.
+    /// Refuses a second body with a request id that is taken.
     pub(super) async fn refuse_conflict(
         &self,
         request: &Request,
@@ -84,7 +81,7 @@ impl Intake {
         self.refuse_beside(request, conflict_key(key, digest), digest, fault).await
     }
 
-    /// Refuses a request whose own record is another's, in a record beside it.
+    /// Refuses a request whose record belongs to another request, in a separate record.
     pub(super) async fn refuse_beside(
         &self,
         request: &Request,
@@ -95,24 +92,24 @@ impl Intake {
         fault.pointer.insert_str(0, request.at);
         let (id, tenant) = (request.request_id.clone(), request.tenant_id.clone());
         let answer = RequestAnswer {
-            parked_as: Some(key.clone()),
+            kept_as: Some(key.clone()),
             ..RequestAnswer::rejected(Some(id), Some(tenant), vec![fault])
         };
         let body_sha256 = digest.to_owned();
-        let refusal = Refusal { key, body_sha256, kind: "tenant.request.rejected", parked: None };
+        let refusal = Refusal { key, body_sha256, kind: "tenant.request.rejected", kept_body: None };
         self.record_refusal(refusal, answer).await
     }
 
-    /// Records a refusal that no request record exists for, unless it is recorded already.
+    /// Records a refusal that has no request record, unless it is recorded already.
     async fn record_refusal(
         &self,
         refusal: Refusal,
         answer: RequestAnswer,
     ) -> Result<RequestAnswer, StoreError> {
-        let Refusal { key, body_sha256, kind, parked } = refusal;
-        let mut notices = self.notices_of(&key, &answer, kind);
-        for notice in &mut notices {
-            if let Story::Event { data, .. } = &mut notice.story {
+        let Refusal { key, body_sha256, kind, kept_body } = refusal;
+        let mut outbox = self.outbox_of(&key, &answer, kind);
+        for entry in &mut outbox {
+            if let EntryContent::Event { data, .. } = &mut entry.content {
                 data["bodySha256"] = json!(body_sha256);
             }
         }
@@ -121,20 +118,20 @@ impl Intake {
             body_sha256,
             tenant_id: answer.tenant_id.clone(),
             answer: answer.to_value(),
-            parked,
-            notices,
-            at: self.world.clock.now(),
+            kept_body,
+            outbox,
+            at: self.ports.clock.now(),
         };
-        match self.world.store.save_request(&record, None).await {
+        match self.ports.store.save_request(&record, None).await {
             Ok(_) => Ok(answer),
             Err(StoreError::Overtaken) => Ok(answer.again()),
             Err(error) => Err(error),
         }
     }
 
-    /// What has to be told about an answer that no tenant's document tells, known by the key of its record.
-    pub(super) fn notices_of(&self, key: &str, answer: &RequestAnswer, kind: &str) -> Vec<Notice> {
-        let kind = match answer.verdict {
+    /// The events about an answer that no tenant's document publishes, identified by the key of its record.
+    pub(super) fn outbox_of(&self, key: &str, answer: &RequestAnswer, kind: &str) -> Vec<OutboxEntry> {
+        let kind = match answer.decision {
             IntakeDecision::Accepted => return Vec::new(),
             IntakeDecision::Planned => "tenant.request.accepted",
             IntakeDecision::Rejected => kind,
@@ -143,13 +140,13 @@ impl Intake {
         let pointer = answer.faults.first().map(|fault| fault.pointer.clone());
         let mut data = json!({
             "requestId": answer.request_id, "tenantId": answer.tenant_id, "code": answer.code, "pointer": pointer,
-            "reasons": answer.faults, "parkedAs": answer.parked_as,
-            "dryRun": (answer.verdict == IntakeDecision::Planned).then_some(true),
+            "reasons": answer.faults, "keptAs": answer.kept_as,
+            "dryRun": (answer.decision == IntakeDecision::Planned).then_some(true),
         });
         if let Some(members) = data.as_object_mut() {
             members.retain(|_, value| !value.is_null());
         }
-        let story = Story::Event {
+        let content = EntryContent::Event {
             kind: kind.to_owned(),
             sequence: 1,
             operation_id: key.to_owned(),
@@ -157,6 +154,6 @@ impl Intake {
             traceparent: Trace::current_header(),
             data,
         };
-        vec![Notice { number: 1, at: self.world.clock.now(), story }]
+        vec![OutboxEntry { number: 1, at: self.ports.clock.now(), content }]
     }
 }

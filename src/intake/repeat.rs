@@ -1,4 +1,4 @@
-//! Requests that were answered before: who may hear the answer again, and how the tenant stands by now.
+//! Repeated requests: who may get the answer again, and with which status of the tenant.
 
 use tenantry_core::ids::sha256_hex;
 
@@ -7,7 +7,7 @@ use crate::ports::StoreError;
 
 const NOT_YOURS: &str = "not_your_tenant";
 
-/// The fault of a request about a tenant that another channel has signed up. It tells nothing of the tenant.
+/// The fault of a request about a tenant that another channel has signed up. It reveals nothing about the tenant.
 pub(super) fn not_yours() -> Fault {
     Fault::new(
         "/tenantId",
@@ -17,8 +17,8 @@ pub(super) fn not_yours() -> Fault {
 }
 
 impl Intake {
-    /// An answer as it is given now: a repeated one has the tenant's present status, and goes only to those who may
-    /// change the tenant.
+    /// Prepares an answer for its sender: a repeated one has the tenant's current status, and is only for senders that
+    /// may change the tenant.
     pub(super) async fn present(
         &self,
         request: &Request,
@@ -26,7 +26,7 @@ impl Intake {
         mut answer: RequestAnswer,
     ) -> Result<RequestAnswer, StoreError> {
         let Some(id) = answer.tenant_id.as_ref().filter(|_| answer.replayed) else { return Ok(answer) };
-        let Some(stored) = self.world.store.load(id).await? else { return Ok(answer) };
+        let Some(stored) = self.ports.store.load(id).await? else { return Ok(answer) };
         let tenant = stored.value;
         if !request.channel.may_change(&tenant.channel) {
             if answer.code.as_deref() == Some(NOT_YOURS) {
@@ -35,11 +35,11 @@ impl Intake {
             let sender = sha256_hex(request.channel.to_string().as_bytes());
             return self.refuse_beside(request, conflict_key(key, &sender), digest, not_yours()).await;
         }
-        if answer.verdict == IntakeDecision::Rejected {
+        if answer.decision == IntakeDecision::Rejected {
             return Ok(answer);
         }
         answer.status = Some(tenant.status);
-        answer.superseded = answer.verdict == IntakeDecision::Accepted
+        answer.superseded = answer.decision == IntakeDecision::Accepted
             && tenant
                 .requests
                 .back()

@@ -9,37 +9,38 @@ use tenantry_core::{
     tenant::{Action, Channel, Extent, External, PastRequest, Reason, Spec},
 };
 
-/// A request that passed every check which needs no state.
+/// A request that has passed every check which needs no state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Where in the message the request stands: empty, or a CloudEvent's `/data` or `/data_base64`; pointers to faults begin so.
+    /// The pointer of the request within the message: empty, or a CloudEvent's `/data` or `/data_base64`; pointers of
+    /// faults begin with it.
     pub at: &'static str,
-    /// How it came.
+    /// The channel that it came from.
     pub channel: Channel,
     /// The idempotency key, 1 to 128 characters.
     pub request_id: String,
-    /// The operation that it becomes: derived from the deployment and the request's id.
+    /// The id of its operation, derived from the deployment and the request id.
     pub operation_id: String,
-    /// Whom it is about.
+    /// The tenant that it is about.
     pub tenant_id: TenantId,
-    /// Not to be begun after this instant.
+    /// It must not be started after this instant.
     pub deadline: Option<Timestamp>,
-    /// Refuse if the tenant has another version.
+    /// The tenant's expected version; with another one the request is refused.
     pub expected_version: Option<u64>,
     /// Only plan.
     pub dry_run: bool,
-    /// Copied through.
+    /// Copied to events.
     pub external: Option<External>,
-    /// The other system's operation that it is for, if it names one: a second idempotency key.
+    /// The other system's operation, if it names one: a second idempotency key.
     pub external_key: Option<ExternalKey>,
-    /// The version that the blueprint is to have; whichever the deployment has when absent.
+    /// The blueprint version; `None`: the one that the deployment offers.
     pub blueprint_version: Option<String>,
-    /// What is asked.
-    pub wish: Wish,
+    /// The command.
+    pub command: Command,
 }
 
 impl Request {
-    /// What a tenant remembers of it once it has become this operation.
+    /// What a tenant's document remembers of it.
     pub(super) fn past(&self, operation_id: &str) -> PastRequest {
         PastRequest {
             request_id: self.request_id.clone(),
@@ -50,7 +51,7 @@ impl Request {
     }
 }
 
-/// Another system's operation, and what a request asks for in its name.
+/// Another system's operation, and the content that a request has for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalKey {
     /// A hash of the system and its operation's id.
@@ -59,30 +60,30 @@ pub struct ExternalKey {
     pub content: String,
 }
 
-/// What is asked.
+/// The command of a request, with its content.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wish {
-    /// Make a tenant.
+pub enum Command {
+    /// Create a tenant.
     Signup(Spec),
     /// Change a tenant.
     Update(Changes),
-    /// Remove a tenant.
+    /// Delete a tenant.
     Deprovision,
-    /// Take a tenant's access away: why, and how much of it goes.
+    /// Cut a tenant's access: the reason and the extent.
     Suspend(Reason, Extent),
-    /// Give it back.
+    /// Restore the access.
     Resume,
-    /// Try again what halted.
+    /// Retry what is blocked.
     Retry {
-        /// Whether what is blocked and was in use may be deleted and made anew.
+        /// Whether blocked objects that were in use may be deleted and recreated.
         allow_replace: bool,
     },
-    /// Look at every step, and put right what differs.
+    /// Read every step and correct what differs.
     Reconcile,
 }
 
-impl Wish {
-    /// The action that asks for it.
+impl Command {
+    /// The action of the command.
     pub fn action(&self) -> Action {
         match self {
             Self::Signup(_) => Action::Signup,
@@ -96,10 +97,10 @@ impl Wish {
     }
 }
 
-/// What an update changes; what is absent stays.
+/// What an update changes; absent members keep their value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    /// Another name for people.
+    /// Another display name.
     pub display_name: Option<String>,
     /// Another tier.
     pub tier: Option<String>,
@@ -109,16 +110,16 @@ pub struct Changes {
     pub blueprint: Option<String>,
     /// Another contact.
     pub admin_contact: Option<String>,
-    /// Parameters to set; `null` removes one.
+    /// Parameters to set; `null` deletes one.
     pub parameters: Map<String, Value>,
     /// Tags to set.
     pub tags: Option<BTreeMap<String, String>>,
-    /// Whether resources of the tenant may be removed and made anew.
+    /// Whether resources of the tenant may be deleted and recreated.
     pub allow_replace: bool,
 }
 
 impl Changes {
-    /// The changed spec.
+    /// Returns the changed spec.
     pub(super) fn apply(&self, mut spec: Spec) -> Spec {
         let set = |new: &Option<String>, old: &mut String| {
             if let Some(new) = new {

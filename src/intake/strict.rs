@@ -1,7 +1,7 @@
-//! JSON in which every member stands once.
+//! JSON without duplicate members.
 //!
-//! Parsers disagree about which of two equal members counts, so a message that has two says two things: refused. Two
-//! names that differ only in case are as good as equal, for many a sender's serialiser ignores case.
+//! Parsers disagree about which of two equal members counts, so a message that has two is ambiguous: refused. Two names
+//! that differ only in case count as equal, because many senders' serializers ignore case.
 
 use std::{
     collections::BTreeSet,
@@ -12,13 +12,13 @@ use std::{
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The most members and items that a message may have, all objects and arrays together.
+/// The most members and items of a message, all objects and arrays together.
 const MAX_VALUES: usize = 1024;
 
 /// Parses one JSON text.
 ///
 /// # Errors
-/// In words with line and column, as the parser has it.
+/// The parser's message, with line and column.
 pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     if Shape::of(text).values > MAX_VALUES {
         return Err(serde_json::Error::custom(format!("more than {MAX_VALUES} members and items")));
@@ -26,7 +26,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     parse_any(text)
 }
 
-/// Parses one JSON text whose shape was found small enough.
+/// Parses one JSON text whose shape was checked.
 ///
 /// # Errors
 /// As [`parse`].
@@ -37,20 +37,19 @@ pub(super) fn parse_any(text: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// How large the value of a text can be: counted before any is made, for an item of two bytes becomes a value of
-/// thirty-two.
+/// The size of a text's value, estimated before parsing: an item of two bytes becomes a value of thirty-two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Shape {
     /// Members and items of all objects and arrays together, at most.
     pub(super) values: usize,
     /// Members or items of the outermost object or array, at most.
     pub(super) outermost: usize,
-    /// How deep objects and arrays lie in each other.
+    /// The deepest nesting of objects and arrays.
     pub(super) depth: usize,
 }
 
 impl Shape {
-    /// Of a text that need not be JSON.
+    /// The shape of a text, which need not be JSON.
     pub(super) fn of(text: &[u8]) -> Self {
         let (mut shape, mut depth, mut quoted, mut escaped) = (Self::default(), 0_usize, false, false);
         for byte in text {
@@ -72,15 +71,15 @@ impl Shape {
     }
 }
 
-/// The same number for names that differ only in case.
+/// Hashes a name without regard to case.
 fn fold(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
     hasher.finish()
 }
 
-/// A number that is whole, however it is written: JSON has one kind of number, and some serialisers write 3 as 3.0.
-/// Minus nothing is none of them, for nobody counts so.
+/// A whole number, however it is written: JSON has only one kind of number, and some serializers write 3 as 3.0.
+/// Negative zero is not accepted.
 #[expect(clippy::cast_possible_truncation, reason = "every such number is below 2^53")]
 fn whole(value: f64) -> Option<i64> {
     const SAFE: f64 = ((1_i64 << 53) - 1) as f64;
@@ -143,10 +142,10 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let (mut object, mut folded) = (Map::new(), BTreeSet::new());
         while let Some(name) = members.next_key::<String>()? {
-            // A second copy of each name would make a wide message many times its size.
+            // Stores hashes, because a copy of each name would make a wide message many times its size.
             let known = !folded.insert(fold(&name));
             if known && object.keys().any(|other: &String| other.eq_ignore_ascii_case(&name)) {
-                return Err(A::Error::custom(format!("the member {name:?} stands twice")));
+                return Err(A::Error::custom(format!("the member {name:?} appears twice")));
             }
             let value = members.next_value_seed(Self)?;
             object.insert(name, value);

@@ -1,4 +1,4 @@
-//! The form in which senders write a request: the source of the published JSON Schema, and of what `members` knows.
+//! The format in which senders write a request: the source of the published JSON Schema, and of the known members.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -18,11 +18,11 @@ pub struct RequestDocument {
     /// Idempotency key: the same id with the same body is the same request.
     #[schemars(length(min = 1, max = 128))]
     pub request_id: String,
-    /// What is asked. May be left out of a CloudEvent, whose type says it.
+    /// The action. It may be absent in a CloudEvent, whose type names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
-    /// Whom it is about; optional for a sign-up, which then gets an id derived from the request's, or from the operation
-    /// that `external` names.
+    /// The tenant; optional for a sign-up, which then gets an id derived from the request's, or from the operation that
+    /// `external` names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$"))]
     pub tenant_id: Option<String>,
@@ -41,10 +41,10 @@ pub struct RequestDocument {
     /// Only plan; the answer is the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
-    /// Another system's view of it. Members that are not named here may stand in it.
+    /// Another system's view of it. Members that are not named here are allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
-    /// What exactly is asked; its members are those of the action.
+    /// The details of the request; its members depend on the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<SpecDocument>,
 }
@@ -94,7 +94,7 @@ pub struct SignupSpec {
     /// The customer's Entra tenant, a GUID.
     #[serde(default)]
     pub home_tenant_id: Option<String>,
-    /// Whom to write to.
+    /// The contact address.
     #[serde(default)]
     pub admin_contact: Option<String>,
     /// Which blueprint, by name.
@@ -111,7 +111,7 @@ pub struct SignupSpec {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-/// The `spec` of an update: what is absent stays.
+/// The `spec` of an update; absent members keep their value.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct UpdateSpec {
@@ -119,7 +119,7 @@ pub struct UpdateSpec {
     pub display_name: Option<String>,
     /// One of the blueprint's tiers.
     pub tier: Option<String>,
-    /// Whom to write to.
+    /// The contact address.
     pub admin_contact: Option<String>,
     /// Which blueprint, by name.
     pub blueprint: Option<BlueprintChoice>,
@@ -129,7 +129,7 @@ pub struct UpdateSpec {
     pub parameters: Option<Map<String, Value>>,
     /// Tags for the tenant's resources.
     pub tags: Option<BTreeMap<String, String>>,
-    /// Whether resources that were in use may be deleted and made anew; the answer says which, and a dry run does so
+    /// Whether resources that were in use may be deleted and recreated; the answer lists them, and so does a dry run
     /// beforehand.
     pub allow_replace: Option<bool>,
 }
@@ -140,7 +140,7 @@ pub struct UpdateSpec {
 pub struct SuspendSpec {
     /// Why.
     pub reason: Reason,
-    /// How much goes; only access when absent.
+    /// The extent of the suspension; only access when absent.
     #[serde(default)]
     pub mode: Option<Extent>,
 }
@@ -159,9 +159,9 @@ pub struct ResumeSpec {
 pub struct DeprovisionSpec {
     /// Why.
     pub reason: Option<String>,
-    /// ISO 8601; only `PT0S` (at once) is supported, which is also what its absence means.
+    /// ISO 8601; only `PT0S` (at once) is supported, which is also the default.
     pub grace_period: Option<String>,
-    /// What is to stay; nothing can, so only an empty list is taken.
+    /// What is to be retained; nothing can be, so only an empty list is accepted.
     pub retain: Option<Vec<String>>,
 }
 
@@ -169,7 +169,7 @@ pub struct DeprovisionSpec {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RetrySpec {
-    /// Whether what is blocked as `needs-consent` may be deleted and made anew, with what stands on it.
+    /// Whether what is blocked as `needs-consent` may be deleted and recreated, with everything that depends on it.
     pub allow_replace: Option<bool>,
 }
 
@@ -189,7 +189,7 @@ pub struct BlueprintChoice {
     pub version: Option<String>,
 }
 
-/// The schema's name of the type that an action's `spec` has, and whether there has to be one.
+/// The schema name of the type of an action's `spec`, and whether the spec is required.
 pub(super) fn spec_of(action: Action) -> (Cow<'static, str>, bool) {
     match action {
         Action::Signup => (SignupSpec::schema_name(), true),
@@ -202,7 +202,7 @@ pub(super) fn spec_of(action: Action) -> (Cow<'static, str>, bool) {
     }
 }
 
-/// Has the schema say which `spec` belongs to which action.
+/// Adds to the schema which `spec` belongs to which action.
 fn spec_by_action(schema: &mut Schema) {
     let rule = |action: Action| {
         let (name, required) = spec_of(action);

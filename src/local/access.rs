@@ -1,4 +1,4 @@
-//! What the identities of a local world may do in the simulated Azure: the least that its blueprints need.
+//! The permissions of a local environment's identities in the simulated Azure: the least that its blueprints need.
 
 use std::collections::BTreeSet;
 
@@ -14,32 +14,33 @@ use tenantry_core::{
     },
 };
 
-fn told(faults: Vec<Fault>) -> String {
+fn joined(faults: Vec<Fault>) -> String {
     faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>().join("; ")
 }
 
-/// The identities of a deployment that holds the least that these blueprints need, printed and read again: the
+/// The identities of a deployment with the least permissions that these blueprints need, printed and parsed again: the
 /// provisioner, which is also the remover unless that has a client id of its own.
 ///
 /// # Errors
-/// In words: what can't be derived.
+/// A text: what can't be derived.
 pub fn least(blueprints: &[Blueprint], stamps: &[Value], remover: Option<&str>) -> Result<Access, String> {
-    let permissions = derive(blueprints, stamps, &[]).map_err(told)?;
+    let permissions = derive(blueprints, stamps, &[]).map_err(joined)?;
     granted(&permissions, stamps, remover)
 }
 
-/// The same for blueprints with stamps of their own each: what a deployment offers, and what its tenants are made of.
+/// The same for blueprints that each have stamps of their own: those that a deployment offers, and those of its
+/// tenants.
 ///
 /// # Errors
-/// In words: what can't be derived.
+/// A text: what can't be derived.
 pub fn least_placed(placed: &[(Blueprint, Vec<Value>)], stamps: &[Value]) -> Result<Access, String> {
-    granted(&derive_placed(placed, &[]).map_err(told)?, stamps, None)
+    granted(&derive_placed(placed, &[]).map_err(joined)?, stamps, None)
 }
 
 /// The same from permissions that are already derived.
 ///
 /// # Errors
-/// In words: what can't be read.
+/// A text: what can't be parsed.
 pub fn granted(permissions: &Permissions, stamps: &[Value], remover: Option<&str>) -> Result<Access, String> {
     let principals = Principals {
         host: HOST.to_owned(),

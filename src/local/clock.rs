@@ -1,7 +1,7 @@
-//! The clock of a local world: the wall clock, but it never goes back.
+//! The clock of a local environment: the wall clock, but it never goes back.
 //!
-//! Leases, due instants and messages that are visible later are compared with it. If it went back by an hour, all of them
-//! would lie an hour in the future, and nothing would happen until then.
+//! Leases, due instants and scheduled messages are compared with it. If it went back by an hour, all of them would be
+//! an hour in the future, and nothing would happen until then.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -14,18 +14,18 @@ use tokio::time::Instant;
 
 use crate::ports::{Clock, SystemClock};
 
-/// Where the wall clock is read.
+/// Reads the wall clock.
 pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The wall clock where it runs ahead, and otherwise what has passed since it was last ahead.
+/// The wall clock where that is ahead; otherwise the time that has passed since it last was.
 pub struct SteadyClock {
     wall: Wall,
-    /// What was last told, and when on the clock that nobody sets.
+    /// The last returned time, and the monotonic instant when it was returned.
     last: Mutex<(Timestamp, Instant)>,
 }
 
 impl SteadyClock {
-    /// A clock that begins at `not_before` at the earliest: what an earlier process has told.
+    /// A clock that starts at `not_before` at the earliest: the latest time of an earlier process.
     pub fn new(not_before: Timestamp) -> Self {
         Self::over(Arc::new(|| SystemClock.now()), not_before)
     }
@@ -39,7 +39,7 @@ impl SteadyClock {
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
         let wall = (self.wall)();
-        // What is guarded is whole at every point.
+        // The guarded value is consistent at every point.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let instant = Instant::now();
         let steady = last.0.checked_add(instant.duration_since(last.1)).unwrap_or(Timestamp::MAX);

@@ -1,7 +1,8 @@
-//! The folder of a local world: one process at a time.
+//! The folder of a local environment: one process at a time.
 //!
-//! The lock is on a file of its own and taken before anything else is made, so that of two first starts one serves, and
-//! the other can say who holds the folder. The operating system lets go of it with its process, however that ends.
+//! The lock is on a file of its own and taken before anything else is created, so that of two first starts one serves,
+//! and the other can report who holds the folder. The operating system releases it when the process ends, in whatever
+//! way.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -9,28 +10,28 @@ use std::{
     path::Path,
 };
 
-/// The file with the lock; the holder's process id stands in it.
+/// The file with the lock; it contains the holder's process id.
 const LOCK: &str = "tenantry.lock";
 
-/// Why a folder can't be had.
+/// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// Another process works in it.
+    /// Another process uses it.
     #[error(
         "the folder {path} is held by {holder}; end that one, or give another folder with --data or TENANTRY_DATA"
     )]
     Held {
         /// The folder.
         path: String,
-        /// Who holds it.
+        /// The holder.
         holder: String,
     },
-    /// It can't be made, or nothing can be written there.
+    /// It can't be created, or is not writable.
     #[error("the folder {path} can't be used: {why}")]
     Unusable {
         /// The folder.
         path: String,
-        /// What the operating system said.
+        /// The operating system's message.
         why: String,
     },
 }
@@ -42,10 +43,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if need be, and takes it.
+    /// Creates the folder if necessary, and takes the lock.
     ///
     /// # Errors
-    /// [`FolderError`], most often that another process holds it.
+    /// [`FolderError`], usually because another process holds it.
     pub fn hold(path: &Path) -> Result<Self, FolderError> {
         let shown = || path.display().to_string();
         let unusable =
@@ -58,7 +59,7 @@ impl Folder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                // Who has just taken it may not have written yet.
+                // The holder may have taken the lock without having written its id yet.
                 let holder = match file.read_to_string(&mut text).map(|_| text.trim().parse::<u32>()) {
                     Ok(Ok(id)) => format!("process {id}"),
                     Ok(Err(_)) | Err(_) => "another process".to_owned(),
@@ -73,7 +74,7 @@ impl Folder {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
         if let Err(error) = written {
-            tracing::warn!(%error, "who holds the folder could not be written down");
+            tracing::warn!(%error, "the holder's process id could not be written");
         }
         Ok(Self { _locked: file })
     }

@@ -1,11 +1,11 @@
-//! The world with no Azure: one state file, a queue in it, the embedded host, the simulated Azure.
+//! The environment without Azure: one state file with a queue in it, the embedded host, the simulated Azure.
 
 pub mod access;
-mod alarm;
 pub mod clock;
+pub mod environment;
 pub mod folder;
 pub mod host;
 pub mod pair;
 pub mod probe;
+mod scheduler;
 pub mod state;
-pub mod world;

@@ -1,19 +1,19 @@
 //! Which state belongs to which simulated Azure, and whether one of the two is older than the other.
 //!
-//! Both files remember the same mark. One that is gone, or an old copy that was put back, would be believed otherwise: a
-//! removed tenant would be shown as active, and what is in the simulated Azure would belong to nobody.
+//! Both files store the same mark. Without it a deleted file, or an old copy, would not be noticed: a deleted tenant
+//! would be shown as active, and objects in the simulated Azure would belong to no tenant.
 
 use azure_sim::pairing::{Held, Mark};
 use tenantry_core::ids::TenantId;
 
-/// What does not fit.
+/// How the two files do not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misfit {
-    /// The simulated Azure holds tenants' things, and there is no state.
-    StateGone,
-    /// The state has tenants, and the simulated Azure has never seen it.
-    AzureGone,
-    /// Each belongs to another.
+    /// The simulated Azure has tenants' objects, and there is no state.
+    StateMissing,
+    /// The state has tenants, and the simulated Azure was never used with it.
+    AzureMissing,
+    /// Each belongs to another file.
     Strangers,
     /// The state is a copy from an earlier time.
     StateOlder,
@@ -22,13 +22,15 @@ pub enum Misfit {
 }
 
 impl Misfit {
-    /// In words.
+    /// A sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::StateGone => {
-                "the state file is new or gone, but the simulated Azure beside it holds tenants' things"
+            Self::StateMissing => {
+                "the state file is new or missing, but the simulated Azure beside it has tenants' objects"
             }
-            Self::AzureGone => "the simulated Azure is new or gone, but the state file beside it has tenants",
+            Self::AzureMissing => {
+                "the simulated Azure is new or missing, but the state file beside it has tenants"
+            }
             Self::Strangers => "the state file and the simulated Azure beside it do not belong together",
             Self::StateOlder => "the state file is an older copy than the simulated Azure beside it",
             Self::AzureOlder => "the simulated Azure is an older copy than the state file beside it",
@@ -36,27 +38,27 @@ impl Misfit {
     }
 }
 
-/// What the two files show.
+/// The marks and contents of the two files.
 #[derive(Debug)]
 pub struct Shown {
-    /// The state's mark, with its present number of changes.
+    /// The state's mark, with its current number of changes.
     pub state: Option<Mark>,
     /// The simulated Azure's.
     pub azure: Option<Mark>,
-    /// Whether the state has a tenant that is not removed.
+    /// Whether the state has a tenant that is not deleted.
     pub has_tenants: bool,
-    /// What the simulated Azure holds.
+    /// The contents of the simulated Azure.
     pub held: Held,
 }
 
 impl Shown {
-    /// What does not fit, if anything.
+    /// What does not match, if anything.
     pub fn misfit(&self) -> Option<Misfit> {
         match (&self.state, &self.azure) {
-            // The first start, or files from before there were marks.
-            (None, None) => (!self.has_tenants && !self.held.is_empty()).then_some(Misfit::StateGone),
-            (None, Some(_)) => (!self.held.is_empty()).then_some(Misfit::StateGone),
-            (Some(_), None) => self.has_tenants.then_some(Misfit::AzureGone),
+            // The first start, or files without marks.
+            (None, None) => (!self.has_tenants && !self.held.is_empty()).then_some(Misfit::StateMissing),
+            (None, Some(_)) => (!self.held.is_empty()).then_some(Misfit::StateMissing),
+            (Some(_), None) => self.has_tenants.then_some(Misfit::AzureMissing),
             (Some(state), Some(azure)) if state.pair != azure.pair => {
                 (self.has_tenants || !self.held.is_empty()).then_some(Misfit::Strangers)
             }
@@ -64,7 +66,7 @@ impl Shown {
                 if state.starts < azure.starts || state.changes < azure.changes {
                     Some(Misfit::StateOlder)
                 } else if state.starts > azure.starts + 1 {
-                    // One ahead is a process that was killed between the two files.
+                    // One ahead: the process was killed between the two files.
                     Some(Misfit::AzureOlder)
                 } else {
                     None
@@ -73,7 +75,7 @@ impl Shown {
         }
     }
 
-    /// The mark for both from now on; `fresh` names a pair that was none before.
+    /// The next mark for both; `fresh` names a new pair.
     pub fn next(&self, misfit: Option<Misfit>, fresh: impl FnOnce() -> String) -> Mark {
         let changes = self.state.as_ref().map_or(0, |mark| mark.changes);
         match (&self.state, misfit) {
@@ -83,8 +85,8 @@ impl Shown {
     }
 }
 
-/// What is asked for a tenant that the state has, where the state is not believed: it goes if the simulated Azure holds
-/// nothing of it, and is looked at otherwise.
-pub fn is_gone(held: &Held, tenant: &TenantId, incarnation: u32) -> bool {
+/// Whether a tenant of a doubtful state is to be deprovisioned: the simulated Azure has nothing of it. Otherwise it is
+/// reconciled.
+pub fn is_deleted(held: &Held, tenant: &TenantId, incarnation: u32) -> bool {
     !held.contains(&(tenant.to_string(), incarnation))
 }

@@ -10,10 +10,10 @@ use crate::{
     ports::Clock,
 };
 
-/// A prober of the services in a cloud that listens at `url`.
+/// A prober of the services in a simulated Azure at `url`.
 ///
 /// # Errors
-/// When no client can be made.
+/// When no client can be built.
 pub fn prober(
     cloud: &Cloud,
     url: &Url,

@@ -1,4 +1,4 @@
-//! The state in redb: documents, request records, history, texts of blueprints, and an index of what is due.
+//! The state in redb: documents, request records, history, blueprint texts, and an index of what is due.
 //!
 //! All are in one file, so a document and its due entry change in one transaction.
 
@@ -24,10 +24,10 @@ const TENANTS: Documents = TableDefinition::new("tenants");
 const REQUESTS: Documents = TableDefinition::new("requests");
 /// (due at in milliseconds, `t/<tenant>` or `r/<request>`).
 const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("due");
-/// Which due entry a key has, so that the next save removes it.
+/// The due entry of a key, which the next save deletes.
 const DUE_OF: TableDefinition<'static, &str, i64> = TableDefinition::new("due-of");
-/// What the file says of itself: `mark`, as JSON; `changes`, how many it has taken; `clock`, the latest instant that a
-/// change was of, in milliseconds since 1970.
+/// Facts about the file: `mark`, as JSON; `changes`, their number; `clock`, the latest instant of any change, in
+/// milliseconds since 1970.
 const META: TableDefinition<'static, &str, &str> = TableDefinition::new("meta");
 const HISTORY: TableDefinition<'static, (&str, u64), &str> = TableDefinition::new("history");
 /// Digest to text.
@@ -39,14 +39,14 @@ impl From<DbError> for StoreError {
     }
 }
 
-/// The state store of the local world.
+/// The state store of the local environment.
 #[derive(Clone)]
 pub struct LocalState {
     db: Db,
 }
 
 impl LocalState {
-    /// Opens the tables, making them if need be.
+    /// Opens the tables, creating them if necessary.
     ///
     /// # Errors
     /// [`DbError`] if the file fails.
@@ -65,7 +65,7 @@ impl LocalState {
         Ok(Self { db })
     }
 
-    /// What the file remembers of the simulated Azure beside it, with its present number of changes.
+    /// The recorded mark of the simulated Azure beside the file, with the file's current number of changes.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -73,12 +73,12 @@ impl LocalState {
         let read = self.db.read()?;
         let table = read.open_table(META).map_err(DbError::from)?;
         let Some(mark) = table.get("mark").map_err(DbError::from)? else { return Ok(None) };
-        // One that can't be read is none: then the two do not fit, and somebody is asked.
+        // An unreadable mark counts as none: then the two do not match, and a person decides.
         let mark = serde_json::from_str::<Mark>(mark.value()).ok();
         Ok(mark.map(|mark| Mark { changes: number(&table, "changes"), ..mark }))
     }
 
-    /// Remembers a mark.
+    /// Records a mark.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -93,7 +93,7 @@ impl LocalState {
         Ok(())
     }
 
-    /// How many changes the file has taken.
+    /// The number of changes to the file.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -102,7 +102,7 @@ impl LocalState {
         Ok(number(&read.open_table(META).map_err(DbError::from)?, "changes"))
     }
 
-    /// The latest instant of any change: no clock of a later process may begin before it.
+    /// The latest instant of any change: the clock of a later process must not start before it.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -113,7 +113,7 @@ impl LocalState {
         Ok(latest.unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
-    /// Ends every lease: their holders died with the process that had the file before. Returns how many.
+    /// Ends every lease: their holders died with the process that had the file open. Returns how many.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -195,9 +195,9 @@ struct Row {
     table: Documents,
     key: String,
     json: String,
-    /// Under which key it is due, and when.
+    /// The key and the instant of its due entry.
     due: (String, Option<Timestamp>),
-    /// Of which instant the change is.
+    /// The instant of the change.
     at: Timestamp,
 }
 
@@ -211,12 +211,12 @@ fn from_json<T: DeserializeOwned>(json: &str, etag: &ETag) -> Result<T, StoreErr
     serde_json::from_str(json).map_err(unreadable)
 }
 
-/// A number that the file says of itself; 0 where it says none.
+/// A number in the facts about the file; 0 where there is none.
 fn number(table: &impl ReadableTable<&'static str, &'static str>, key: &str) -> u64 {
     table.get(key).ok().flatten().and_then(|found| found.value().parse().ok()).unwrap_or_default()
 }
 
-/// Counts a change that is of this instant.
+/// Counts a change at this instant.
 fn count(txn: &WriteTransaction, at: Timestamp) -> Result<(), DbError> {
     let mut table = txn.open_table(META)?;
     let (changes, clock) = (number(&table, "changes"), number(&table, "clock"));
@@ -291,7 +291,7 @@ impl StateStore for LocalState {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(async move {
-            let due = (!record.notices.is_empty()).then_some(record.at);
+            let due = (!record.outbox.is_empty()).then_some(record.at);
             let due = (format!("r/{}", record.key), due);
             let (key, json) = (record.key.clone(), to_json(record)?);
             self.put(Row { table: REQUESTS, key, json, due, at: record.at }, seen).await

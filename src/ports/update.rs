@@ -1,20 +1,20 @@
-//! The one way to change a tenant's document: read it, change it, save it against the version that was read, and begin again
-//! if somebody else was quicker.
+//! Changes a tenant's document: read, change, save against the version that was read, and repeat if another writer
+//! saved first.
 
 use tenantry_core::{ids::TenantId, tenant::Tenant};
 
 use super::{StateStore, StoreError, Stored};
 
-/// How often a save may be overtaken before whoever asked has to come again.
+/// How often a save may be overtaken before the caller gets an error.
 pub const MAX_RACES: usize = 20;
 
 impl dyn StateStore + '_ {
-    /// Changes a tenant's document and saves it. `change` judges the document as it is and returns `None` where nothing is to
-    /// be changed; it is called again on what somebody else has saved in between. Returns what it returned for the document
-    /// that was saved, `None` where nothing was or there is no such tenant.
+    /// Changes a tenant's document and saves it. `change` judges the document and returns `None` where nothing is to be
+    /// changed; it is called again if another writer has saved in between. Returns the result of `change` for the saved
+    /// document, or `None` if nothing was saved or there is no such tenant.
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be read or saved, and if others always were quicker.
+    /// [`StoreError`] if the document can't be read or saved, and if other writers were faster each time.
     pub async fn update<T>(
         &self,
         id: &TenantId,
@@ -34,7 +34,7 @@ impl dyn StateStore + '_ {
 }
 
 impl StoreError {
-    /// Others have saved first again and again.
+    /// Other writers have saved first too often.
     pub fn out_of_races(id: &TenantId) -> Self {
         Self::Unavailable(format!("tenant {id} is changed faster than it can be saved"))
     }

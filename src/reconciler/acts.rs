@@ -1,4 +1,4 @@
-//! From an act that was decided to a request under way: what it needs is prepared, its intent saved, then it is sent.
+//! Performs acts: prepares what an act needs, saves the intent, then sends.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,48 +7,48 @@ use tenantry_core::{
     blueprint::{Kind, RenderError},
     engine::{Act, Change, Discrepancy, Event},
     ids::StepName,
-    steps::{self, Comparison, Failure, Remains, Request, Step},
+    steps::{self, Comparison, Deletion, Failure, Request, Step},
     tenant::{Cause, FailureClass, Poll, StepState, Tenant},
 };
 
 use super::{
     answers::{Answer, Arrival},
-    drive::Drive,
     effects,
     guarded::{Guarded, refused},
-    lease::Claim,
-    tell,
+    lease::LeaseGuard,
+    pass::Pass,
+    spans,
 };
-use crate::ports::{StoreError, Wire};
+use crate::ports::{StoreError, Transport};
 
-/// What an act needs.
+/// What an act needs, prepared.
 enum Prepared {
-    Look(Arc<dyn Step>),
+    Read(Arc<dyn Step>),
     Write(Arc<dyn Step>),
-    Search(Arc<dyn Remains>),
-    Erase(Arc<dyn Remains>),
+    Search(Arc<dyn Deletion>),
+    Delete(Arc<dyn Deletion>),
     Poll(Poll),
-    /// The proof looks at the whole tenant as it stands now.
+    /// The isolation check reads the whole tenant, as it is now.
     Prove(Box<Tenant>),
 }
 
 impl Prepared {
-    /// The word in spans.
-    fn word(&self) -> &'static str {
+    /// The act's name in spans.
+    fn as_str(&self) -> &'static str {
         match self {
-            Self::Look(_) => "look",
+            Self::Read(_) => "read",
             Self::Write(_) => "write",
             Self::Search(_) => "search",
-            Self::Erase(_) => "erase",
+            Self::Delete(_) => "delete",
             Self::Poll(_) => "poll",
             Self::Prove(_) => "prove",
         }
     }
 }
 
-impl Drive<'_> {
-    /// Performs acts. Intents and poll URLs are saved first; if somebody else saved before us, nothing is sent and
-    /// the caller decides anew. `Some` if another worker has taken over.
+impl Pass<'_> {
+    /// Performs acts. Intents and poll URLs are saved first. If another writer saved before us, nothing is sent and the
+    /// caller decides again. `Some` if another worker has taken over.
     pub(super) async fn act(
         &mut self,
         acts: BTreeMap<StepName, Act>,
@@ -56,8 +56,8 @@ impl Drive<'_> {
         let now = self.now();
         let findings: BTreeMap<StepName, Discrepancy> = acts
             .iter()
-            .filter(|(_, act)| matches!(act, Act::Write | Act::Erase))
-            .filter_map(|(name, _)| Some((name.clone(), self.sight.get(name)?.clone())))
+            .filter(|(_, act)| matches!(act, Act::Write | Act::Delete))
+            .filter_map(|(name, _)| Some((name.clone(), self.discrepancies.get(name)?.clone())))
             .collect();
         let mut ready = BTreeMap::new();
         for (name, act) in acts {
@@ -66,13 +66,13 @@ impl Drive<'_> {
             }
         }
         let effects =
-            ready.values().any(|prepared| matches!(prepared, Prepared::Write(_) | Prepared::Erase(_)));
+            ready.values().any(|prepared| matches!(prepared, Prepared::Write(_) | Prepared::Delete(_)));
         let polls = ready.values().any(|prepared| matches!(prepared, Prepared::Poll(_)));
         if (effects || (polls && self.change == Change::Major)) && !self.save().await? {
             return self.overtaken().await;
         }
-        if effects && !Claim::covers_a_request(&self.tenant, &self.reconciler.settings, self.now()) {
-            // The save took so long that the lease is nearly over. Looking again is always safe.
+        if effects && !LeaseGuard::covers_a_request(&self.tenant, &self.reconciler.settings, self.now()) {
+            // The save took so long that the lease is nearly over. Reading again is always safe.
             return Ok(None);
         }
         for (name, prepared) in ready {
@@ -82,22 +82,22 @@ impl Drive<'_> {
         Ok(None)
     }
 
-    /// What an act needs, with its intent recorded; `None` if the step's texts can't be rendered.
+    /// What an act needs, with its intent recorded; `None` if the step's expressions can't be evaluated.
     fn prepare(&mut self, name: &StepName, act: Act, now: Timestamp) -> Option<Prepared> {
-        let turn = self.tenant.steps().get(name)?.turn;
+        let generation = self.tenant.steps().get(name)?.generation;
         let prepared = match self.needed(name, act) {
             Ok(prepared) => prepared?,
             Err(failure) => {
-                self.take_in(name, turn, Event::Failed(failure), now);
+                self.take_in(name, generation, Event::Failed(failure), now);
                 return None;
             }
         };
         match &prepared {
             Prepared::Write(step) => {
-                self.take_in(name, turn, Event::Began { target: Some(step.target()) }, now);
+                self.take_in(name, generation, Event::Began { target: Some(step.target()) }, now);
             }
-            Prepared::Erase(_) => self.take_in(name, turn, Event::Began { target: None }, now),
-            Prepared::Look(_) | Prepared::Search(_) | Prepared::Poll(_) | Prepared::Prove(_) => {}
+            Prepared::Delete(_) => self.take_in(name, generation, Event::Began { target: None }, now),
+            Prepared::Read(_) | Prepared::Search(_) | Prepared::Poll(_) | Prepared::Prove(_) => {}
         }
         Some(prepared)
     }
@@ -107,81 +107,84 @@ impl Drive<'_> {
         if let (Act::Poll, Some(operation)) = (act, record.state.operation()) {
             return Ok(Some(Prepared::Poll(operation.clone())));
         }
-        if record.is_doomed() {
+        if record.is_marked_for_deletion() {
             let target = record.target.clone().unwrap_or_default();
-            let remains = Arc::from(steps::remains(record.kind, &target, &record.outputs)?);
-            let erases = act == Act::Erase;
-            return Ok(Some(if erases { Prepared::Erase(remains) } else { Prepared::Search(remains) }));
+            let deletion = Arc::from(steps::deletion(record.kind, &target, &record.outputs)?);
+            let deletes = act == Act::Delete;
+            return Ok(Some(if deletes { Prepared::Delete(deletion) } else { Prepared::Search(deletion) }));
         }
         if record.kind == Kind::Isolation {
             return Ok(Some(Prepared::Prove(Box::new(self.tenant.clone()))));
         }
         let step = self.step(name)?;
-        Ok(Some(if act == Act::Write { Prepared::Write(step) } else { Prepared::Look(step) }))
+        Ok(Some(if act == Act::Write { Prepared::Write(step) } else { Prepared::Read(step) }))
     }
 
-    /// The step as it is to be, rendered once per drive and plan.
+    /// The rendered step: rendered once per pass and plan.
     fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
         let record = self.tenant.steps().get(name);
-        let key = (name.clone(), record.map(|record| record.turn).unwrap_or_default());
+        let key = (name.clone(), record.map(|record| record.generation).unwrap_or_default());
         if let Some(step) = self.rendered.get(&key) {
             return Ok(Arc::clone(step));
         }
         let plan = &self.tenant.plan;
-        let planned = plan.steps.get(name).ok_or_else(|| broken("the plan has no such step".to_owned()))?;
+        let planned = plan.steps.get(name).ok_or_else(|| invalid("the plan has no such step".to_owned()))?;
         let rendered = self.tenant.rendered(name).map_err(|error| match error {
-            RenderError::Expression { .. } => broken(error.to_string()),
+            RenderError::Expression { .. } => invalid(error.to_string()),
             RenderError::Field(bad) => bad.into(),
         })?;
-        // What could not be known when the plan was made is judged by the same rules now that it is.
+        // Values that were unknown when the plan was made are checked by the same rules now.
         if let Some(objection) = plan.objections(&rendered).first() {
             return Err(refused(objection));
         }
-        let told = record.map(|record| record.outputs.clone()).unwrap_or_default();
-        let step: Arc<dyn Step> = Arc::from(steps::step(&rendered, &planned.outputs, &told)?);
+        let reported = record.map(|record| record.outputs.clone()).unwrap_or_default();
+        let step: Arc<dyn Step> = Arc::from(steps::step(&rendered, &planned.outputs, &reported)?);
         self.rendered.insert(key, Arc::clone(&step));
         Ok(step)
     }
 
     fn send(&mut self, name: StepName, prepared: Prepared, finding: Option<Discrepancy>) {
         let Some(record) = self.tenant.steps().get(&name) else { return };
-        let turn = record.turn;
-        let guard = self.tenant.plan.guard(record.kind, record.is_doomed());
-        let wire: Arc<dyn Wire> = Arc::new(Guarded::new(Arc::clone(&self.reconciler.world.wire), guard));
+        let generation = record.generation;
+        let guard = self.tenant.plan.guard(record.kind, record.is_marked_for_deletion());
+        let transport: Arc<dyn Transport> =
+            Arc::new(Guarded::new(Arc::clone(&self.reconciler.ports.transport), guard));
         let remedy = self.remedy(&name, &record.state);
-        let (isolation_scanner, patience) =
+        let (isolation_scanner, wait_budget) =
             (Arc::clone(&self.reconciler.isolation_scanner), self.reconciler.settings.lease * 4 / 5);
-        let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Erase(_));
-        let mut span = tell::act(prepared.word(), &name, record);
+        let mutating = matches!(prepared, Prepared::Write(_) | Prepared::Delete(_));
+        let mut span = spans::act(prepared.as_str(), &name, record);
         self.busy.insert(name.clone());
         let work = async move {
             match (prepared, finding) {
-                (Prepared::Look(step), _) => effects::look(wire, step, remedy).await,
-                (Prepared::Search(remains), _) => effects::search(wire, remains).await,
-                (Prepared::Poll(operation), _) => effects::poll(wire, operation).await,
-                (Prepared::Prove(tenant), _) => effects::prove(&isolation_scanner, &tenant, patience).await,
-                (Prepared::Write(step), Some(Discrepancy::Amiss(Comparison::Lingering(id), _))) => {
-                    effects::restore(wire, step, &id).await
+                (Prepared::Read(step), _) => effects::read(transport, step, remedy).await,
+                (Prepared::Search(deletion), _) => effects::search(transport, deletion).await,
+                (Prepared::Poll(operation), _) => effects::poll(transport, operation).await,
+                (Prepared::Prove(tenant), _) => {
+                    effects::prove(&isolation_scanner, &tenant, wait_budget).await
+                }
+                (Prepared::Write(step), Some(Discrepancy::Amiss(Comparison::SoftDeleted(id), _))) => {
+                    effects::restore(transport, step, &id).await
                 }
                 (
                     Prepared::Write(step),
                     Some(Discrepancy::Amiss(_, resource) | Discrepancy::MayBeStale(resource)),
-                ) => effects::write(wire, step, resource).await,
-                (Prepared::Write(step), _) => effects::write(wire, step, None).await,
-                (Prepared::Erase(remains), Some(Discrepancy::Remains(trace))) => {
-                    effects::erase(wire, remains, trace).await
+                ) => effects::write(transport, step, resource).await,
+                (Prepared::Write(step), _) => effects::write(transport, step, None).await,
+                (Prepared::Delete(deletion), Some(Discrepancy::StillThere(trace))) => {
+                    effects::delete(transport, deletion, trace).await
                 }
-                (Prepared::Erase(remains), _) => effects::search(wire, remains).await,
+                (Prepared::Delete(deletion), _) => effects::search(transport, deletion).await,
             }
         };
         self.in_flight.push(Box::pin(async move {
             let event = span.around(work).await;
-            tell::acted(&mut span, &event);
-            Arrival::Answer(Answer { name, turn, event, mutating })
+            spans::acted(&mut span, &event);
+            Arrival::Answer(Answer { name, generation, event, mutating })
         }));
     }
 
-    /// What has to be done before a step is tried again; so far only registering a resource provider.
+    /// What has to be done before a retry: so far only the registration of a resource provider.
     fn remedy(&self, name: &StepName, state: &StepState) -> Option<Request> {
         let cause = state.failing()?;
         let planned =
@@ -190,6 +193,6 @@ impl Drive<'_> {
     }
 }
 
-fn broken(why: String) -> Failure {
+fn invalid(why: String) -> Failure {
     Cause::ours(FailureClass::Permanent, "bad-expression", why).into()
 }

@@ -1,4 +1,4 @@
-//! What a drive waits for and takes in: the answers to its requests, and that what was sent is over.
+//! What a pass waits for: the answers to its requests, and the end of the lives of earlier requests.
 
 use std::sync::Arc;
 
@@ -10,39 +10,50 @@ use tenantry_core::{
     ids::StepName,
     steps::Comparison,
     tenant::{FailureClass, StepRecord, StepState},
-    time::later,
+    time::saturating_add,
 };
 
-use super::drive::Drive;
+use super::pass::Pass;
 
-/// An answer: which step, in which turn it was asked, what happened, and whether it was a look.
+/// An answer to a request: the step, its generation when the request was sent, what happened, and whether the request
+/// could change something.
+#[derive(Clone)]
 pub(super) struct Answer {
     pub(super) name: StepName,
-    pub(super) turn: u32,
+    pub(super) generation: u32,
     pub(super) event: Event,
     pub(super) mutating: bool,
 }
 
-/// What a drive waits for.
+impl Answer {
+    /// Whether it says nothing but how long to wait. Any worker may read, so if another one saved first, its own failure
+    /// is on record: ten workers that read at once are not ten failures in a row.
+    pub(super) fn is_failed_read(&self) -> bool {
+        !self.mutating && matches!(self.event, Event::Failed(_) | Event::Unanswered(_))
+    }
+}
+
+/// What a pass waits for.
 pub(super) enum Arrival {
     /// A request was answered.
     Answer(Answer),
-    /// What was sent about a step in an earlier turn can't take effect any more: the step is no longer busy.
+    /// No request that was sent about a step in an earlier generation can take effect any more: the step is no longer
+    /// busy.
     WaitedOut(StepName),
 }
 
-impl Drive<'_> {
-    /// Takes in the next answer, and those that come right after it: one save then covers them all.
+impl Pass<'_> {
+    /// Takes in the next answer, and those that arrive right after it, so that one save covers them all.
     pub(super) async fn gather(&mut self) {
         let Some(arrival) = self.in_flight.next().await else { return };
         self.arrived(arrival);
-        let clock = Arc::clone(&self.reconciler.world.clock);
-        let mut patience = clock.sleep_until(later(self.now(), self.reconciler.settings.gather));
+        let clock = Arc::clone(&self.reconciler.ports.clock);
+        let mut wait_budget = clock.sleep_until(saturating_add(self.now(), self.reconciler.settings.gather));
         while !self.in_flight.is_empty() {
             tokio::select! {
                 biased;
                 Some(arrival) = self.in_flight.next() => self.arrived(arrival),
-                () = &mut patience => return,
+                () = &mut wait_budget => return,
             }
         }
     }
@@ -54,18 +65,18 @@ impl Drive<'_> {
         }
     }
 
-    fn answered(&mut self, Answer { name, turn, mut event, mutating }: Answer) {
+    fn answered(&mut self, Answer { name, generation, mut event, mutating }: Answer) {
         let now = self.now();
         if let Event::Failed(failure) = &mut event
             && failure.cause.class == FailureClass::Ambiguous
             && mutating
         {
-            // It may still take effect; nothing else may be sent about this step until that is over.
+            // It may still take effect, so nothing else may be sent about this step until then.
             let life = self.reconciler.settings.request_life;
             failure.retry_after = Some(life);
-            let until = later(now, life);
+            let until = saturating_add(now, life);
             self.tenant.stay_unsure_until(until);
-            if self.wait_out(&name, turn, until) {
+            if self.wait_out(&name, generation, until) {
                 return;
             }
         }
@@ -73,78 +84,72 @@ impl Drive<'_> {
         Self::count_unknown(&event);
         let shows_it = matches!(
             &event,
-            Event::Observed(Observation::Wanted(Comparison::Matches(_) | Comparison::Immutable(_), _))
+            Event::Observed(Observation::Desired(Comparison::Matches(_) | Comparison::Immutable(_), _))
         );
         let before = if shows_it { self.found(&name) } else { None };
         for event in before.into_iter().chain([event]) {
-            // A question that failed has told nothing but how long to wait. Everybody may ask, so if another one saved
-            // first, its own failure is on record: those of ten who asked together are not ten in a row.
-            let in_vain = matches!(&event, Event::Failed(failure) | Event::Unanswered(failure)
-                if failure.retry_after.is_none());
-            if mutating || !in_vain {
-                self.unsaved.push((name.clone(), turn, event.clone()));
-            }
-            self.take_in(&name, turn, event, now);
+            self.unsaved.push(Answer { name: name.clone(), generation, event: event.clone(), mutating });
+            self.take_in(&name, generation, event, now);
         }
     }
 
-    /// A step that has begun anew since something was sent about it stays busy until that can't take effect any more:
-    /// a look before would not show it, and it could undo what the new wish asks for. `false` in the same turn, where
-    /// the step itself waits.
-    pub(super) fn wait_out(&mut self, name: &StepName, turn: u32, until: Timestamp) -> bool {
-        let anew = self.tenant.steps().get(name).is_some_and(|record| record.turn != turn);
-        if !anew {
+    /// A restarted step stays busy until requests of its earlier generation can't take effect any more: a read before
+    /// that would not show their effect, and they could undo what the new desired state asks for. `false` in the same
+    /// generation, where the step itself waits.
+    pub(super) fn wait_out(&mut self, name: &StepName, generation: u32, until: Timestamp) -> bool {
+        let restarted = self.tenant.steps().get(name).is_some_and(|record| record.generation != generation);
+        if !restarted {
             return false;
         }
         self.busy.insert(name.clone());
-        let (name, clock) = (name.clone(), Arc::clone(&self.reconciler.world.clock));
-        let mut told_to_leave = self.reconciler.winding_down.subscribe();
+        let (name, clock) = (name.clone(), Arc::clone(&self.reconciler.ports.clock));
+        let mut drain_requested = self.reconciler.draining.subscribe();
         self.in_flight.push(Box::pin(async move {
-            // Whoever leaves keeps the lease until then, so that the next one waits in its place.
+            // A draining worker keeps the lease until then, so that the next worker waits too.
             tokio::select! {
                 biased;
                 () = clock.sleep_until(until) => {}
-                _ = told_to_leave.wait_for(|told| *told) => {}
+                _ = drain_requested.wait_for(|draining| *draining) => {}
             }
             Arrival::WaitedOut(name)
         }));
         true
     }
 
-    /// The steps about which something was sent that may still take effect, with their turns, and until when.
+    /// The steps with requests that may still take effect, with their generations, and until when.
     pub(super) fn unsure(&self, now: Timestamp) -> Vec<(StepName, u32, Timestamp)> {
         let ambiguous = |(name, record): (&StepName, &StepRecord)| match &record.state {
             StepState::Backoff { until, cause, .. }
                 if cause.class == FailureClass::Ambiguous && *until > now =>
             {
-                Some((name.clone(), record.turn, *until))
+                Some((name.clone(), record.generation, *until))
             }
             StepState::Waiting(_)
             | StepState::Writing(_)
-            | StepState::Settling { .. }
+            | StepState::InProgress { .. }
             | StepState::Backoff { .. }
             | StepState::Ready(_)
-            | StepState::Halted { .. }
-            | StepState::Gone(_) => None,
+            | StepState::Blocked { .. }
+            | StepState::Deleted(_) => None,
         };
         self.tenant.steps().iter().filter_map(ambiguous).collect()
     }
 
-    /// What is there without a write on record is remembered all the same, so that it will be removed with the rest.
+    /// An object that exists without a write on record is recorded too, so that it will be deleted with the rest.
     fn found(&self, name: &StepName) -> Option<Event> {
         let record = self.tenant.steps().get(name).filter(|record| record.target.is_none())?;
-        let target = self.rendered.get(&(name.clone(), record.turn))?.target();
+        let target = self.rendered.get(&(name.clone(), record.generation))?.target();
         (record.kind != Kind::Check).then_some(Event::Found { target })
     }
 
-    pub(super) fn take_in(&mut self, name: &StepName, turn: u32, event: Event, now: Timestamp) {
+    pub(super) fn take_in(&mut self, name: &StepName, generation: u32, event: Event, now: Timestamp) {
         let before = self.tenant.steps().get(name).map(|record| record.state.clone());
         let policy = &self.reconciler.settings.policy;
         let late = event.retry_after().map(|_| event.clone());
         match engine::apply(
             &mut self.tenant,
-            &mut self.sight,
-            StepEvent { step: name, turn, event },
+            &mut self.discrepancies,
+            StepEvent { step: name, generation, event },
             policy,
             now,
         ) {
@@ -152,9 +157,9 @@ impl Drive<'_> {
                 self.change = self.change.max(change);
                 self.count_step(name, before, now);
             }
-            // The wish has changed since the question was asked; the answer is about something else now.
+            // The desired state has changed since the request was sent; the answer is about another one.
             Err(error) => {
-                tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer came too late");
+                tracing::debug!(tenant.id = %self.tenant.id, error = %error, "an answer arrived too late");
                 if let Some(event) = late {
                     let change = engine::hold_off(&mut self.tenant, name, &event, policy, now);
                     self.change = self.change.max(change);

@@ -1,7 +1,7 @@
-//! The wire of one step: what the rules forbid is not sent, however it came about.
+//! The transport of one step: a request that violates the rules is not sent.
 //!
-//! The rules have been applied to the plan and to the rendered fields. Here they are applied to each request as it is,
-//! with what a look has added to it, so that no kind of step and no later change of one can pass them by.
+//! The rules have been applied to the plan and to the rendered fields. Here they are applied to each request, with
+//! everything that a read has added to it, so that no kind of step and no later change of one can bypass them.
 
 use std::sync::Arc;
 
@@ -12,33 +12,33 @@ use tenantry_core::{
     tenant::{Cause, FailureClass},
 };
 
-use crate::ports::Wire;
+use crate::ports::Transport;
 
-/// A wire that judges before it sends.
+/// A transport that checks before it sends.
 pub(super) struct Guarded {
-    wire: Arc<dyn Wire>,
+    transport: Arc<dyn Transport>,
     guard: Guard,
 }
 
 impl Guarded {
-    /// The wire of a step that this guard judges.
-    pub(super) fn new(wire: Arc<dyn Wire>, guard: Guard) -> Self {
-        Self { wire, guard }
+    /// The transport of a step, checked by this guard.
+    pub(super) fn new(transport: Arc<dyn Transport>, guard: Guard) -> Self {
+        Self { transport, guard }
     }
 }
 
-impl Wire for Guarded {
+impl Transport for Guarded {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         let objection =
             self.guard.objection(request.about.as_ref(), request.mutates(), request.body.as_ref());
         match objection {
-            None => self.wire.send(request),
+            None => self.transport.send(request),
             Some(objection) => Box::pin(std::future::ready(Err(refused(&objection)))),
         }
     }
 }
 
-/// A failure that says which rule was broken; nothing was sent, and trying again is no use.
+/// A failure that names the violated rule; nothing was sent. Not retryable.
 pub(super) fn refused(objection: &Objection) -> Failure {
     let Objection { code, message, hint } = objection;
     let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };

@@ -1,27 +1,32 @@
-//! Tells what is in the outbox: history first, then events, both at least once.
+//! Publishes the outbox: history first, then events, both at least once.
 
-use tenantry_core::tenant::{Notice, Teller, event_of, row_of};
+use tenantry_core::tenant::{EventOrigin, OutboxEntry, event_of, row_of};
 
 use crate::{
-    ports::World,
+    ports::Ports,
     telemetry::{KeyValue, Span, SpanKind, metrics},
 };
 
-/// Tells notices that are durable; `false` if they have to be told again.
+/// Publishes durable outbox entries; `false` if they have to be published again.
 ///
-/// Only a tenant's own notices become history: those of the intake have no number among them.
-pub async fn announce(world: &World, deployment: &str, teller: Teller<'_>, notices: &[Notice]) -> bool {
-    if notices.is_empty() {
+/// Only a tenant's own entries become history: those of the intake have no sequence number.
+pub async fn publish(
+    ports: &Ports,
+    deployment: &str,
+    origin: EventOrigin<'_>,
+    outbox: &[OutboxEntry],
+) -> bool {
+    if outbox.is_empty() {
         return true;
     }
-    if let Teller::Tenant(tenant) = teller {
-        let rows: Vec<_> = notices.iter().map(|notice| row_of(tenant, notice)).collect();
-        if let Err(error) = world.store.append(&rows).await {
-            tracing::warn!(tenant.id = %tenant, error = %error, "history was not written; it will be tried again");
+    if let EventOrigin::Tenant(tenant) = origin {
+        let rows: Vec<_> = outbox.iter().map(|entry| row_of(tenant, entry)).collect();
+        if let Err(error) = ports.store.append(&rows).await {
+            tracing::warn!(tenant.id = %tenant, error = %error, "history was not written; it will be retried");
             return false;
         }
     }
-    let events: Vec<_> = notices.iter().filter_map(|notice| event_of(deployment, teller, notice)).collect();
+    let events: Vec<_> = outbox.iter().filter_map(|entry| event_of(deployment, origin, entry)).collect();
     if events.is_empty() {
         return true;
     }
@@ -37,16 +42,16 @@ pub async fn announce(world: &World, deployment: &str, teller: Teller<'_>, notic
             ]
         },
     );
-    let published = span.around(world.announcer.publish(&events)).await;
-    let lag = notices.iter().map(|notice| world.clock.now().duration_since(notice.at).as_secs_f64());
-    let (lag, outcome) = (lag.fold(0.0, f64::max), if published.is_ok() { "told" } else { "failed" });
+    let published = span.around(ports.publisher.publish(&events)).await;
+    let lag = outbox.iter().map(|entry| ports.clock.now().duration_since(entry.at).as_secs_f64());
+    let (lag, outcome) = (lag.fold(0.0, f64::max), if published.is_ok() { "published" } else { "failed" });
     metrics::record(&metrics::OUTBOX_LAG, lag, || [outcome.to_owned()]);
     let Err(failure) = published else { return true };
     span.fail(failure.cause.code.clone());
-    let id = match teller {
-        Teller::Tenant(id) | Teller::Intake(Some(id)) => id.as_str(),
-        Teller::Intake(None) => "",
+    let id = match origin {
+        EventOrigin::Tenant(id) | EventOrigin::Intake(Some(id)) => id.as_str(),
+        EventOrigin::Intake(None) => "",
     };
-    tracing::warn!(tenant.id = id, error = %failure, outbox_lag_seconds = lag, "events were not published; they will be tried again");
+    tracing::warn!(tenant.id = id, error = %failure, outbox_lag_seconds = lag, "events were not published; they will be retried");
     false
 }

@@ -1,9 +1,9 @@
-//! Picks up what a lost wake-up, a dead worker or a failed publication left behind; where nobody is woken, it is what
-//! drives everybody.
+//! Reconciles what a lost wake-up, a dead worker or a failed publication left undone. Where wake-ups are not delivered,
+//! it reconciles all tenants.
 //!
-//! What is due is woken if a wake-up can still be on its way, and driven here otherwise: where nobody hears wake-ups,
-//! where they can't be sent, and where one was not taken in time. A sweep has several things in hand at once, begins
-//! nothing more after a while, and leaves the rest to the next one, so that the host never has to end it.
+//! A due tenant gets a wake-up if one can still be on its way. It is reconciled here where wake-ups are not delivered,
+//! where they can't be sent, and where one was not taken in time. A sweep works on several things at once, starts
+//! nothing more after a while, and leaves the rest to the next one, so that the host never has to kill it.
 
 use std::{
     sync::{
@@ -15,97 +15,96 @@ use std::{
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use tenantry_core::{ids::TenantId, tenant::Teller, time::later};
+use tenantry_core::{ids::TenantId, tenant::EventOrigin, time::saturating_add};
 
-use super::{Progress, Reconciler, announce};
+use super::{Progress, Reconciler, publish};
 use crate::{
     ports::{Due, StoreError},
-    scan::tell_unreadable,
+    scan::print_unreadable,
 };
 
-/// How much one sweep takes on; the next one goes on.
+/// How much one sweep takes up; the next one continues.
 const BATCH: usize = 200;
-/// How many rows that can't be read one sweep takes on beside that; after the way back from a later version that may be
-/// whatever that one has written.
+/// How many unreadable rows one sweep takes up besides; after a rollback from a later version, these may be all rows
+/// which that version has written.
 const MOST_UNREADABLE: usize = 5_000;
-/// How many of that it has in hand at once.
+/// How much of that runs at once.
 const AT_ONCE: usize = 16;
-/// After how long a sweep begins nothing more, and the drives that it has begun park their tenants: sweeps are a minute
-/// apart.
+/// When a sweep starts nothing more, and its passes requeue their tenants: sweeps are a minute apart.
 const ROUND: Duration = Duration::from_secs(45);
-/// After how long a sweep drops what is still under way, as a kill would: half of the host's `functionTimeout`.
+/// When a sweep drops what is still running, as a kill would: half of the host's `functionTimeout`.
 const LONGEST: Duration = Duration::from_secs(300);
-/// A wake-up that was not taken for so long is not taken for one that is on its way.
+/// A wake-up that is overdue by this much is considered lost.
 const ON_ITS_WAY: Duration = Duration::from_secs(120);
 
-/// What a sweep came to.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// How much was due; 200 means 200 or more. What the last sweep could not read is no part of those 200.
+    /// How much was due; 200 means 200 or more. The rows that the last sweep could not read are not counted.
     pub due: usize,
-    /// For how many tenants a wake-up was asked.
+    /// For how many tenants a wake-up was scheduled.
     pub woken: usize,
-    /// How many tenants were driven here.
-    pub driven: usize,
-    /// How many rows hold nothing that this version reads. They stay due, and nobody is woken for them.
+    /// How many tenants were reconciled here.
+    pub reconciled: usize,
+    /// How many rows this version can't read. They stay due, and no wake-up is scheduled for them.
     pub unreadable: usize,
     /// What could not be read or saved; it stays due.
     pub failed: usize,
-    /// What was not begun, or not ended in time; the next sweep goes on with it.
+    /// What was not started, or not finished in time; the next sweep continues with it.
     pub left: usize,
 }
 
-/// What became of one thing that was due.
+/// The result for one due thing.
 enum Taken {
     Woken,
-    Driven,
-    /// A refusal was told, or nothing was to be done any more.
+    Reconciled,
+    /// A refusal was published, or there was nothing to do any more.
     Done,
 }
 
-/// What the parts of one sweep have in common.
+/// The state that the parts of one sweep share.
 struct Round {
     begun: Timestamp,
     ends: Timestamp,
-    /// Whether wake-ups are in vain: then each would cost its own time until that is known.
-    deaf: AtomicBool,
+    /// Whether wake-ups can't be sent: then each attempt would cost its own timeout.
+    undeliverable: AtomicBool,
 }
 
 impl Reconciler {
-    /// Gets going whatever is overdue: wakes tenants or drives them, and tells refusals that were not told yet. One that
-    /// fails stops no other.
+    /// Takes up everything that is overdue: wakes tenants up or reconciles them, and publishes refusals that were not
+    /// published yet. A failure of one stops no other.
     ///
     /// # Errors
-    /// [`StoreError`] when there is no telling what is due; the next sweep tries again.
+    /// [`StoreError`] when what is due can't be read; the next sweep tries again.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
-        let begun = self.world.clock.now();
+        let begun = self.ports.clock.now();
         let overdue = begun.checked_sub(self.settings.overdue).unwrap_or(begun);
-        // What can't be read stays due, at the head of the line; it must not keep the others out of the batch. Twice as many
-        // as the last sweep has met, so that a few sweeps get past all of them.
+        // Unreadable rows stay due, at the head of the list; they must not keep the others out of the batch. Room for
+        // twice as many as in the last sweep lets a few sweeps get past all of them.
         let most = BATCH + (2 * self.unreadable.load(Ordering::Relaxed)).min(MOST_UNREADABLE);
-        let asked = tokio::time::timeout(ROUND, self.world.store.due(overdue, most)).await;
+        let asked = tokio::time::timeout(ROUND, self.ports.store.due(overdue, most)).await;
         let late = |_| StoreError::Unavailable("reading what is due took too long".to_owned());
         let mut due = asked.map_err(late)??;
         self.go_on_after_the_last(&mut due);
         let mut swept = Swept { due: due.len(), ..Swept::default() };
-        let deaf = AtomicBool::new(!self.world.alarm.is_heard());
-        let round = Round { begun, ends: later(begun, ROUND), deaf };
+        let undeliverable = AtomicBool::new(!self.ports.scheduler.is_delivered());
+        let round = Round { begun, ends: saturating_add(begun, ROUND), undeliverable };
         let work = async {
-            self.tell_backlog(&due, BATCH, begun).await;
+            self.report_backlog(&due, BATCH, begun).await;
             self.take_up(&due, &round, &mut swept).await;
         };
         if tokio::time::timeout(LONGEST, work).await.is_err() {
-            tracing::warn!("a sweep took too long; what it had in hand comes again");
+            tracing::warn!("a sweep took too long; what was running stays due");
         }
         self.keep_count_of(&swept);
-        let Swept { due, woken, driven, unreadable, failed, left } = swept;
+        let Swept { due, woken, reconciled, unreadable, failed, left } = swept;
         if failed + left > 0 {
-            tracing::warn!(due, woken, driven, unreadable, failed, left, "a sweep did not get through");
+            tracing::warn!(due, woken, reconciled, unreadable, failed, left, "a sweep did not finish");
         }
         Ok(swept)
     }
 
-    /// Remembers how many rows could not be read; a sweep that did not get through has not seen all of them.
+    /// Records how many rows could not be read; an unfinished sweep has not read all of them.
     fn keep_count_of(&self, swept: &Swept) {
         if swept.left == 0 {
             self.unreadable.store(swept.unreadable, Ordering::Relaxed);
@@ -114,7 +113,7 @@ impl Reconciler {
         }
     }
 
-    /// What the last sweep had no time for comes first: things that take long stand at the beginning again and again.
+    /// What the last sweep had no time for comes first: slow things are at the beginning of every list.
     fn go_on_after_the_last(&self, due: &mut [Due]) {
         let last = self.swept_to.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(at) = last.and_then(|last| due.iter().position(|due| *due == last)) {
@@ -122,12 +121,12 @@ impl Reconciler {
         }
     }
 
-    /// Several at once, until the round is over.
+    /// Takes up several at once, until the round is over.
     async fn take_up(&self, due: &[Due], round: &Round, swept: &mut Swept) {
         let (mut rest, mut in_hand) = (due.iter(), FuturesUnordered::new());
         swept.left = due.len();
         loop {
-            while in_hand.len() < AT_ONCE && self.world.clock.now() < round.ends && !self.is_winding_down() {
+            while in_hand.len() < AT_ONCE && self.ports.clock.now() < round.ends && !self.is_draining() {
                 let Some(next) = rest.next() else { break };
                 *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(next.clone());
                 in_hand.push(async move { (next, self.take_up_one(next, round).await) });
@@ -136,13 +135,13 @@ impl Reconciler {
             swept.left -= 1;
             match taken {
                 Ok(Taken::Woken) => swept.woken += 1,
-                Ok(Taken::Driven) => swept.driven += 1,
+                Ok(Taken::Reconciled) => swept.reconciled += 1,
                 Ok(Taken::Done) => {}
                 Err(StoreError::Unreadable { why, .. }) => {
                     swept.unreadable += 1;
                     match due {
-                        Due::Tenant(id) => tell_unreadable("tenant", id.as_str(), &why),
-                        Due::Request(key) => tell_unreadable("request", key, &why),
+                        Due::Tenant(id) => print_unreadable("tenant", id.as_str(), &why),
+                        Due::Request(key) => print_unreadable("request", key, &why),
                     }
                 }
                 Err(error) => {
@@ -151,7 +150,7 @@ impl Reconciler {
                         Due::Tenant(id) => id.as_str(),
                         Due::Request(_) => "",
                     };
-                    tracing::warn!(tenant.id = id, error = %error, "what was due was not taken up; the next sweep does");
+                    tracing::warn!(tenant.id = id, error = %error, "a due entry was not processed; the next sweep retries it");
                 }
             }
         }
@@ -163,55 +162,55 @@ impl Reconciler {
     async fn take_up_one(&self, due: &Due, round: &Round) -> Result<Taken, StoreError> {
         match due {
             Due::Tenant(id) => self.take_up_tenant(id, round).await,
-            Due::Request(key) => self.tell_refusal(key).await.map(|()| Taken::Done),
+            Due::Request(key) => self.publish_refusal(key).await.map(|()| Taken::Done),
         }
     }
 
     async fn take_up_tenant(&self, id: &TenantId, round: &Round) -> Result<Taken, StoreError> {
-        let stored = self.world.store.load(id).await?;
+        let stored = self.ports.store.load(id).await?;
         let Some(due_at) = stored.and_then(|stored| stored.value.due_at).filter(|at| *at <= round.begun)
         else {
-            // Somebody has been there since.
+            // Another worker has taken it up since.
             return Ok(Taken::Done);
         };
-        let may_be_on_its_way = later(due_at, ON_ITS_WAY) >= round.begun;
-        if may_be_on_its_way && !round.deaf.load(Ordering::Relaxed) {
-            // For the instant that it was due, so that it is the same wake-up as the one that may be on its way.
-            let Err(failure) = self.world.alarm.wake(id, due_at).await else { return Ok(Taken::Woken) };
-            tracing::warn!(tenant.id = %id, error = %failure, "no wake-up; driving in place");
-            round.deaf.store(true, Ordering::Relaxed);
+        let may_be_on_its_way = saturating_add(due_at, ON_ITS_WAY) >= round.begun;
+        if may_be_on_its_way && !round.undeliverable.load(Ordering::Relaxed) {
+            // For the instant when it became due, so that it is a duplicate of the wake-up that may be on its way.
+            let Err(failure) = self.ports.scheduler.wake(id, due_at).await else { return Ok(Taken::Woken) };
+            tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; reconciling the tenant here");
+            round.undeliverable.store(true, Ordering::Relaxed);
         }
         match self.reconcile_until(id, round.ends).await? {
-            Progress::Settled(_) | Progress::Parked(_) | Progress::Held(_) => Ok(Taken::Driven),
+            Progress::Settled(_) | Progress::Requeued(_) | Progress::Held(_) => Ok(Taken::Reconciled),
             Progress::Unknown => Ok(Taken::Done),
         }
     }
 
-    /// Tells what a request record has in its outbox.
+    /// Publishes the outbox of a request record.
     ///
     /// # Errors
     /// [`StoreError`] when the record can't be read or saved.
-    pub async fn tell_refusal(&self, key: &str) -> Result<(), StoreError> {
-        let Some(stored) = self.world.store.request(key).await? else { return Ok(()) };
+    pub async fn publish_refusal(&self, key: &str) -> Result<(), StoreError> {
+        let Some(stored) = self.ports.store.request(key).await? else { return Ok(()) };
         let mut record = stored.value;
-        if record.notices.is_empty() {
+        if record.outbox.is_empty() {
             return Ok(());
         }
-        let teller = Teller::Intake(record.tenant_id.as_ref());
-        if !announce(&self.world, &self.settings.deployment, teller, &record.notices).await {
+        let origin = EventOrigin::Intake(record.tenant_id.as_ref());
+        if !publish(&self.ports, &self.settings.deployment, origin, &record.outbox).await {
             return Ok(());
         }
-        record.notices.clear();
-        // Only what was told is struck: over a record that somebody else has saved it is not tried again.
-        match self.world.store.save_request(&record, Some(&stored.etag)).await {
+        record.outbox.clear();
+        // Only published entries are removed; if another writer has saved the record, this is not repeated.
+        match self.ports.store.save_request(&record, Some(&stored.etag)).await {
             Ok(_) | Err(StoreError::Overtaken) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// How long to wait before telling again what could not be told: as long again as it has waited already, within
-    /// bounds. So a passing failure costs a moment, and an outage of hours few attempts.
-    pub(super) fn tell_again_after(&self, oldest: Timestamp, now: Timestamp) -> Duration {
+    /// How long to wait before the next attempt to publish: as long as the entry has waited already, within bounds. So
+    /// a passing failure costs a moment, and an outage of hours few attempts.
+    pub(super) fn retry_publish_after(&self, oldest: Timestamp, now: Timestamp) -> Duration {
         let policy = &self.settings.policy;
         let age = Duration::try_from(now.duration_since(oldest)).unwrap_or_default();
         age.clamp(policy.backoff_first, (policy.backoff_most / 4).max(policy.backoff_first))

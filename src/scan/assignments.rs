@@ -1,7 +1,7 @@
-//! Collects who holds which roles: assignments, the definitions of the roles, the members of groups.
+//! Collects who holds which roles: assignments, role definitions, members of groups.
 //!
-//! Sources: Microsoft, "Role Assignments - List For Scope" (without a filter: at, above and below; `atScope()`: not below),
-//! "Role Definitions - List", "List group transitive members".
+//! Sources: Microsoft, "Role Assignments - List For Scope" (without a filter: at, above and below; `atScope()`: not
+//! below), "Role Definitions - List", "List group transitive members".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,34 +9,40 @@ use futures_util::{StreamExt as _, future::ready, stream};
 use serde_json::Value;
 use tenantry_core::{
     compare::at,
-    isolation::{AllowList, Assignment, Evidence, Listing, Powers, Reading, RoleDefinition, Stamp, Subject},
+    isolation::{
+        AllowList, Assignment, Evidence, JudgedTenant, Listing, Powers, Reading, RoleDefinition, Stamp,
+    },
     steps::{GraphPath, Method, ObjectId, Request, odata_key},
 };
 
 use super::{
     AT_ONCE,
     collect::{IDENTITY, ids},
-    read::{AUTHORIZATION, all, is_refused, look_at, one},
+    read::{AUTHORIZATION, all, get, is_refused, one},
 };
-use crate::ports::Wire;
+use crate::ports::Transport;
 
-/// So few tenants are looked at by themselves; of more, what their subscriptions hold is read as a whole.
+/// Up to this many tenants are read one by one; for more, their subscriptions are read as a whole.
 const FEW: usize = 2;
 
-/// Role assignments: what reaches the tenants, and what the tenants' own principals hold.
-pub(super) async fn listings(wire: &dyn Wire, subjects: &[Subject], evidence: &Evidence) -> Vec<Listing> {
-    if subjects.len() <= FEW {
-        return narrow(wire, subjects, evidence).await;
+/// Role assignments: those that affect the tenants, and those that the tenants' own principals hold.
+pub(super) async fn listings(
+    transport: &dyn Transport,
+    judged_tenants: &[JudgedTenant],
+    evidence: &Evidence,
+) -> Vec<Listing> {
+    if judged_tenants.len() <= FEW {
+        return narrow(transport, judged_tenants, evidence).await;
     }
     let mut listings = Vec::new();
     for subscription in subscriptions(evidence) {
-        let whole = listing(wire, subscription.clone(), Of::All).await;
+        let whole = listing(transport, subscription.clone(), Of::All).await;
         let refused = whole.assignments.shown().is_none();
         listings.push(whole);
         if refused {
             let inside = |(scope, _): &(String, Of)| scope.starts_with(&format!("{subscription}/"));
-            let places = places(subjects, evidence).into_iter().filter(inside);
-            listings.extend(each(wire, places).await);
+            let scopes = scopes(judged_tenants, evidence).into_iter().filter(inside);
+            listings.extend(each(transport, scopes).await);
         }
     }
     listings
@@ -50,44 +56,48 @@ fn subscriptions(evidence: &Evidence) -> BTreeSet<String> {
     evidence.resources.keys().filter_map(|id| of(id)).collect()
 }
 
-/// For a few tenants in a subscription that may hold thousands of assignments: a list per place of theirs, which shows what
-/// is above and below too, and one for each of their own principals.
-async fn narrow(wire: &dyn Wire, subjects: &[Subject], evidence: &Evidence) -> Vec<Listing> {
-    let mut listings = each(wire, places(subjects, evidence).into_iter()).await;
-    for subject in subjects {
-        let identities = subject.of_type(IDENTITY).filter_map(|own| {
+/// For a few tenants in a subscription that may hold thousands of assignments: one list per scope of theirs, which also
+/// shows what is above and below, and one for each of their own principals.
+async fn narrow(
+    transport: &dyn Transport,
+    judged_tenants: &[JudgedTenant],
+    evidence: &Evidence,
+) -> Vec<Listing> {
+    let mut listings = each(transport, scopes(judged_tenants, evidence).into_iter()).await;
+    for judged in judged_tenants {
+        let identities = judged.of_type(IDENTITY).filter_map(|own| {
             let shown = evidence.resources.get(&own.id.to_ascii_lowercase())?.shown()?;
             Some(at(shown, "/properties/principalId")?.as_str()?.to_owned())
         });
-        let applications = subject.applications.iter().map(|own| own.principal_id.clone());
+        let applications = judged.applications.iter().map(|own| own.principal_id.clone());
         let principals: Vec<String> = identities.chain(applications).filter(|id| !id.is_empty()).collect();
         for subscription in subscriptions(evidence) {
-            let ask = |principal: String| listing(wire, subscription.clone(), Of::One(principal));
+            let ask = |principal: String| listing(transport, subscription.clone(), Of::One(principal));
             let asked = stream::iter(principals.clone()).map(ask).buffered(AT_ONCE);
-            // Where the asker may not read, nothing is said; an answer that did not come is a gap.
-            let told = asked.filter(|listing| ready(!is_refused(&listing.assignments)));
-            listings.extend(told.collect::<Vec<_>>().await);
+            // A list that the caller may not read is left out; a list without an answer is a gap.
+            let reported = asked.filter(|listing| ready(!is_refused(&listing.assignments)));
+            listings.extend(reported.collect::<Vec<_>>().await);
         }
     }
     listings
 }
 
-/// The tenants' own places, the outermost only, and those that they share, of which what is below is others'.
-fn places(subjects: &[Subject], evidence: &Evidence) -> Vec<(String, Of)> {
-    let mut places: Vec<(String, Of)> = Vec::new();
+/// The tenants' own scopes, only the outermost, and the scopes that they share, whose children belong to others.
+fn scopes(judged_tenants: &[JudgedTenant], evidence: &Evidence) -> Vec<(String, Of)> {
+    let mut scopes: Vec<(String, Of)> = Vec::new();
     let inside = |id: &str, root: &str| id.starts_with(&format!("{root}/"));
     for id in evidence.resources.keys() {
-        let own = subjects.iter().any(|subject| subject.owns(id));
+        let own = judged_tenants.iter().any(|judged| judged.owns(id));
         if !own {
-            places.push((id.clone(), Of::Above));
-        } else if !places.iter().any(|(root, of)| *of == Of::All && inside(id, root)) {
-            places.push((id.clone(), Of::All));
+            scopes.push((id.clone(), Of::Above));
+        } else if !scopes.iter().any(|(root, of)| *of == Of::All && inside(id, root)) {
+            scopes.push((id.clone(), Of::All));
         }
     }
-    places
+    scopes
 }
 
-/// Which assignments a list has.
+/// Which assignments a list contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Of {
     /// Those at the scope, above and below.
@@ -98,13 +108,13 @@ enum Of {
     One(String),
 }
 
-async fn each(wire: &dyn Wire, places: impl Iterator<Item = (String, Of)>) -> Vec<Listing> {
-    let ask = |(scope, of): (String, Of)| listing(wire, scope, of);
-    stream::iter(places.collect::<Vec<_>>()).map(ask).buffered(AT_ONCE).collect().await
+async fn each(transport: &dyn Transport, scopes: impl Iterator<Item = (String, Of)>) -> Vec<Listing> {
+    let ask = |(scope, of): (String, Of)| listing(transport, scope, of);
+    stream::iter(scopes.collect::<Vec<_>>()).map(ask).buffered(AT_ONCE).collect().await
 }
 
-async fn listing(wire: &dyn Wire, scope: String, of: Of) -> Listing {
-    let request = look_at(&scope, "/providers/Microsoft.Authorization/roleAssignments", &AUTHORIZATION);
+async fn listing(transport: &dyn Transport, scope: String, of: Of) -> Listing {
+    let request = get(&scope, "/providers/Microsoft.Authorization/roleAssignments", &AUTHORIZATION);
     let filtered = |filter: &str| request.clone().map(|request| request.with_query("$filter", filter));
     let (request, of) = match of {
         Of::All => (request, None),
@@ -114,7 +124,7 @@ async fn listing(wire: &dyn Wire, scope: String, of: Of) -> Listing {
         }
     };
     let shown = match request {
-        Ok(request) => all(wire, request).await,
+        Ok(request) => all(transport, request).await,
         Err(why) => Reading::Unread(why),
     };
     let assignments = match shown {
@@ -134,28 +144,29 @@ fn assignment(item: &Value) -> Option<Assignment> {
     serde_json::from_value(inner).ok()
 }
 
-/// The definitions of all roles that are assigned: from one list per subscription, those that it lacks by id. For a few
-/// tenants by id at once, for a subscription knows hundreds.
+/// The definitions of all assigned roles: one list per subscription, and by id those that are not in it. For a few
+/// tenants all are read by id, because a subscription has hundreds.
 pub(super) async fn roles(
-    wire: &dyn Wire,
-    subjects: &[Subject],
+    transport: &dyn Transport,
+    judged_tenants: &[JudgedTenant],
     listings: &[Listing],
 ) -> BTreeMap<String, Reading<RoleDefinition>> {
     let assigned = listings.iter().filter_map(|listing| listing.assignments.shown()).flatten();
-    let mut wanted: BTreeMap<String, String> =
+    let mut desired: BTreeMap<String, String> =
         assigned.map(|one| (one.role(), one.role_definition_id.clone())).collect();
     let mut roles = BTreeMap::new();
     let stamps: BTreeMap<&str, &Stamp> =
-        subjects.iter().map(|subject| (subject.stamp.subscription_id.as_str(), &subject.stamp)).collect();
-    for (subscription, stamp) in stamps.iter().filter(|_| subjects.len() > FEW) {
-        // Whoever may not ask in the subscription may in the stamp's group, which sees the same definitions.
+        judged_tenants.iter().map(|judged| (judged.stamp.subscription_id.as_str(), &judged.stamp)).collect();
+    for (subscription, stamp) in stamps.iter().filter(|_| judged_tenants.len() > FEW) {
+        // A caller that may not read the subscription's definitions can read the same ones at the stamp's resource
+        // group.
         for scope in [format!("/subscriptions/{subscription}"), stamp.group_id()] {
-            let list = look_at(&scope, "/providers/Microsoft.Authorization/roleDefinitions", &AUTHORIZATION);
+            let list = get(&scope, "/providers/Microsoft.Authorization/roleDefinitions", &AUTHORIZATION);
             let Ok(list) = list else { continue };
-            if let Reading::Shown(items) = all(wire, list).await {
+            if let Reading::Shown(items) = all(transport, list).await {
                 for item in items {
                     let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
-                    if wanted.remove(&name.to_ascii_lowercase()).is_some() {
+                    if desired.remove(&name.to_ascii_lowercase()).is_some() {
                         roles.insert(name.to_ascii_lowercase(), role(&item));
                     }
                 }
@@ -163,15 +174,15 @@ pub(super) async fn roles(
             }
         }
     }
-    // Whoever may not ask in the subscription may in the stamp's group, which sees the same definitions.
-    if let Some(stamp) = stamps.values().next().filter(|_| subjects.len() <= FEW) {
-        for (name, id) in &mut wanted {
+    // As above: the same definitions at the stamp's resource group.
+    if let Some(stamp) = stamps.values().next().filter(|_| judged_tenants.len() <= FEW) {
+        for (name, id) in &mut desired {
             *id = format!("{}/providers/Microsoft.Authorization/roleDefinitions/{name}", stamp.group_id());
         }
     }
-    let look = |(name, id): (String, String)| async move {
-        let shown = match look_at(&id, "", &AUTHORIZATION) {
-            Ok(request) => one(wire, request).await,
+    let read = |(name, id): (String, String)| async move {
+        let shown = match get(&id, "", &AUTHORIZATION) {
+            Ok(request) => one(transport, request).await,
             Err(why) => Reading::Unread(why),
         };
         let seen = match shown {
@@ -181,7 +192,7 @@ pub(super) async fn roles(
         };
         (name, seen)
     };
-    let rest: Vec<_> = stream::iter(wanted).map(look).buffer_unordered(AT_ONCE).collect().await;
+    let rest: Vec<_> = stream::iter(desired).map(read).buffer_unordered(AT_ONCE).collect().await;
     roles.extend(rest);
     roles
 }
@@ -194,9 +205,9 @@ fn role(item: &Value) -> Reading<RoleDefinition> {
     }
 }
 
-/// The members of the groups that hold a role that reaches something and are not declared.
+/// The members of the groups that hold an effective role and are not declared.
 pub(super) async fn groups(
-    wire: &dyn Wire,
+    transport: &dyn Transport,
     evidence: &Evidence,
     allow: &AllowList,
 ) -> BTreeMap<String, Reading<Vec<String>>> {
@@ -207,16 +218,16 @@ pub(super) async fn groups(
             && role.is_none_or(|role| !Powers::of_role(role).is_empty())
     };
     let assigned = evidence.listings.iter().filter_map(|listing| listing.assignments.shown()).flatten();
-    let wanted: BTreeSet<String> =
+    let desired: BTreeSet<String> =
         assigned.filter(matters).map(|one| one.principal_id.to_ascii_lowercase()).collect();
-    let look = |id: String| async move {
+    let read = |id: String| async move {
         let Some(group) = ObjectId::read(&id) else {
             return (id, Reading::Unread("the group's id can't be read".to_owned()));
         };
         let members = GraphPath::of("/v1.0/groups").item(&group).then("/transitiveMembers");
         let members =
             Request::graph(Method::Get, members).with_query("$select", "id").with_query("$top", "999");
-        (id, ids(all(wire, members).await))
+        (id, ids(all(transport, members).await))
     };
-    stream::iter(wanted).map(look).buffer_unordered(AT_ONCE).collect().await
+    stream::iter(desired).map(read).buffer_unordered(AT_ONCE).collect().await
 }

@@ -1,4 +1,4 @@
-//! Collects what is to be judged: what the tenants share once, then what is each tenant's, a few at a time.
+//! Collects the evidence: what the tenants share once, then each tenant's own, a few at a time.
 //!
 //! Source: Microsoft, "List owners".
 
@@ -8,41 +8,45 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tenantry_core::{
     blueprint::ResourceType,
-    compare::{same_id, same_word, text_at},
+    compare::{eq_ignore_case, same_id, text_at},
     ids::ApiVersion,
-    isolation::{AllowList, Application, Evidence, OwnApplication, Reading, Subject},
+    isolation::{AllowList, Application, Evidence, JudgedTenant, OwnApplication, Reading},
     steps::{GraphPath, Method, ObjectId, Request},
 };
 
 use super::{
     AT_ONCE,
     assignments::{groups, listings, roles},
-    read::{all, look_at, one},
+    read::{all, get, one},
 };
-use crate::ports::Wire;
+use crate::ports::Transport;
 
 const IDENTITIES: ApiVersion = ApiVersion::known("2023-01-31");
 pub(super) const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const ENDPOINT: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
 const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
 
-/// Everything that Azure shows of these tenants.
-pub(super) async fn evidence(wire: &dyn Wire, subjects: &[Subject], allow: &AllowList) -> Evidence {
+/// The evidence about these tenants.
+pub(super) async fn evidence(
+    transport: &dyn Transport,
+    judged_tenants: &[JudgedTenant],
+    allow: &AllowList,
+) -> Evidence {
     let mut evidence = Evidence::default();
-    if subjects.is_empty() {
+    if judged_tenants.is_empty() {
         return evidence;
     }
-    let mut wanted = BTreeMap::new();
-    for own in subjects.iter().flat_map(|subject| &subject.resources) {
-        wanted.insert(own.id.to_ascii_lowercase(), (own.id.clone(), own.api_version.clone()));
+    let mut desired = BTreeMap::new();
+    for own in judged_tenants.iter().flat_map(|judged| &judged.resources) {
+        desired.insert(own.id.to_ascii_lowercase(), (own.id.clone(), own.api_version.clone()));
     }
-    for own in subjects.iter().flat_map(|subject| subject.of_type(ENDPOINT)) {
+    for own in judged_tenants.iter().flat_map(|judged| judged.of_type(ENDPOINT)) {
         if let Some((workspace, _)) = own.id.rsplit_once("/onlineEndpoints/") {
-            want(&mut wanted, workspace);
+            want(&mut desired, workspace);
         }
     }
-    evidence.resources = resources(wire, wanted).await;
-    // Where a workspace keeps its data is known only now.
+    evidence.resources = resources(transport, desired).await;
+    // Where a workspace stores its data is only known now.
     let mut behind = BTreeMap::new();
     let shown = evidence.resources.values().filter_map(Reading::shown);
     for workspace in shown.filter(|shown| is_a(shown, WORKSPACE)) {
@@ -51,36 +55,36 @@ pub(super) async fn evidence(wire: &dyn Wire, subjects: &[Subject], allow: &Allo
         }
     }
     behind.retain(|id, _| !evidence.resources.contains_key(id));
-    evidence.resources.extend(resources(wire, behind).await);
-    evidence.identity_credentials = identity_credentials(wire, subjects).await;
-    evidence.applications = applications(wire, subjects).await;
-    evidence.listings = listings(wire, subjects, &evidence).await;
-    evidence.roles = roles(wire, subjects, &evidence.listings).await;
-    evidence.groups = groups(wire, &evidence, allow).await;
+    evidence.resources.extend(resources(transport, behind).await);
+    evidence.identity_credentials = identity_credentials(transport, judged_tenants).await;
+    evidence.applications = applications(transport, judged_tenants).await;
+    evidence.listings = listings(transport, judged_tenants, &evidence).await;
+    evidence.roles = roles(transport, judged_tenants, &evidence.listings).await;
+    evidence.groups = groups(transport, &evidence, allow).await;
     evidence
 }
 
-fn want(wanted: &mut BTreeMap<String, (String, String)>, id: &str) {
+fn want(desired: &mut BTreeMap<String, (String, String)>, id: &str) {
     if let Some(kind) = ResourceType::of_id(id) {
         let entry = || (id.to_owned(), kind.api_version.to_owned());
-        wanted.entry(id.to_ascii_lowercase()).or_insert_with(entry);
+        desired.entry(id.to_ascii_lowercase()).or_insert_with(entry);
     }
 }
 
 fn is_a(shown: &Value, kind: &str) -> bool {
     let id = shown.get("id").and_then(Value::as_str).unwrap_or_default();
-    ResourceType::type_of_id(id).is_some_and(|seen| same_word(&seen, kind))
+    ResourceType::type_of_id(id).is_some_and(|seen| eq_ignore_case(&seen, kind))
 }
 
-/// Resources by id; an answer about another one counts as none.
+/// Reads resources by id; an answer about another resource counts as none.
 async fn resources(
-    wire: &dyn Wire,
-    wanted: BTreeMap<String, (String, String)>,
+    transport: &dyn Transport,
+    desired: BTreeMap<String, (String, String)>,
 ) -> BTreeMap<String, Reading<Value>> {
-    let look = |(key, (id, version)): (String, (String, String))| async move {
+    let read = |(key, (id, version)): (String, (String, String))| async move {
         let version = version.parse::<ApiVersion>().map_err(|why| why.to_string());
-        let seen = match version.and_then(|version| look_at(&id, "", &version)) {
-            Ok(request) => one(wire, request).await,
+        let seen = match version.and_then(|version| get(&id, "", &version)) {
+            Ok(request) => one(transport, request).await,
             Err(why) => Reading::Unread(why),
         };
         let other =
@@ -91,54 +95,57 @@ async fn resources(
         };
         (key, seen)
     };
-    stream::iter(wanted).map(look).buffer_unordered(AT_ONCE).collect().await
+    stream::iter(desired).map(read).buffer_unordered(AT_ONCE).collect().await
 }
 
 async fn identity_credentials(
-    wire: &dyn Wire,
-    subjects: &[Subject],
+    transport: &dyn Transport,
+    judged_tenants: &[JudgedTenant],
 ) -> BTreeMap<String, Reading<Vec<Value>>> {
     let ids: BTreeSet<String> =
-        subjects.iter().flat_map(|subject| subject.of_type(IDENTITY)).map(|own| own.id.clone()).collect();
-    let look = |id: String| async move {
-        let seen = match look_at(&id, "/federatedIdentityCredentials", &IDENTITIES) {
-            Ok(list) => all(wire, list).await,
+        judged_tenants.iter().flat_map(|judged| judged.of_type(IDENTITY)).map(|own| own.id.clone()).collect();
+    let read = |id: String| async move {
+        let seen = match get(&id, "/federatedIdentityCredentials", &IDENTITIES) {
+            Ok(list) => all(transport, list).await,
             Err(why) => Reading::Unread(why),
         };
         (id.to_ascii_lowercase(), seen)
     };
-    stream::iter(ids).map(look).buffer_unordered(AT_ONCE).collect().await
+    stream::iter(ids).map(read).buffer_unordered(AT_ONCE).collect().await
 }
 
-async fn applications(wire: &dyn Wire, subjects: &[Subject]) -> BTreeMap<String, Application> {
+async fn applications(
+    transport: &dyn Transport,
+    judged_tenants: &[JudgedTenant],
+) -> BTreeMap<String, Application> {
     let all: Vec<OwnApplication> =
-        subjects.iter().flat_map(|subject| &subject.applications).cloned().collect();
-    let look = |own: OwnApplication| async move {
-        let seen = application(wire, &own).await;
+        judged_tenants.iter().flat_map(|judged| &judged.applications).cloned().collect();
+    let read = |own: OwnApplication| async move {
+        let seen = application(transport, &own).await;
         (own.unique_name, seen)
     };
-    stream::iter(all).map(look).buffer_unordered(AT_ONCE).collect().await
+    stream::iter(all).map(read).buffer_unordered(AT_ONCE).collect().await
 }
 
-async fn application(wire: &dyn Wire, own: &OwnApplication) -> Application {
+async fn application(transport: &dyn Transport, own: &OwnApplication) -> Application {
     let graph = |path: GraphPath| Request::graph(Method::Get, path);
     let owners_of = |path: GraphPath| graph(path.then("/owners")).with_query("$select", "id");
     let (of, principals) = (GraphPath::of("/v1.0/applications"), GraphPath::of("/v1.0/servicePrincipals"));
-    let object = one(wire, graph(of.clone().keyed("uniqueName", &own.unique_name))).await;
+    let object = one(transport, graph(of.clone().keyed("uniqueName", &own.unique_name))).await;
     let member = |name: &str| object.shown()?.get(name)?.as_str();
     let (Some(id), Some(app_id)) = (member("id").and_then(ObjectId::read), member("appId")) else {
-        let why = "without the application it can't be looked for";
+        let why = "it can't be read without the application";
         let absent = object == Reading::Absent;
         let rest = if absent { absent_application() } else { Application::unread(why) };
         return Application { object, ..rest };
     };
-    let principal = one(wire, graph(principals.clone().keyed("appId", app_id))).await;
+    let principal = one(transport, graph(principals.clone().keyed("appId", app_id))).await;
     let of = of.item(&id);
     let credentials = graph(of.clone().then("/federatedIdentityCredentials"));
-    let credentials = of_what_is_there(all(wire, credentials).await);
-    let mut owners = ids(all(wire, owners_of(of)).await);
+    let credentials = of_what_is_there(all(transport, credentials).await);
+    let mut owners = ids(all(transport, owners_of(of)).await);
     if let Some(id) = principal.shown().and_then(|shown| ObjectId::read(shown.get("id")?.as_str()?)) {
-        let more = ids(all(wire, owners_of(principals.item(&id))).await);
+        let more = ids(all(transport, owners_of(principals.item(&id))).await);
         owners = match (owners, more) {
             (Reading::Shown(mut owners), Reading::Shown(more)) => {
                 owners.extend(more);
@@ -152,7 +159,7 @@ async fn application(wire: &dyn Wire, own: &OwnApplication) -> Application {
     Application { object, principal, credentials, owners: of_what_is_there(owners) }
 }
 
-/// A list of something that was just shown: where it is not found, a replica of Entra's is behind, and nothing was seen.
+/// A list below an object that was just read: 404 means that a replica of Entra is behind, so nothing was read.
 fn of_what_is_there<T>(list: Reading<Vec<T>>) -> Reading<Vec<T>> {
     match list {
         Reading::Absent => Reading::Unread("the application is not known everywhere yet".to_owned()),
@@ -169,7 +176,7 @@ fn absent_application() -> Application {
     }
 }
 
-/// The ids in a list of directory objects. Groups are left out: whoever is in them stands in the list too.
+/// The ids in a list of directory objects. Groups are left out, because their members are in the list too.
 pub(super) fn ids(list: Reading<Vec<Value>>) -> Reading<Vec<String>> {
     match list {
         Reading::Shown(items) => {

@@ -1,7 +1,7 @@
-//! Calls tenants' services: each as its own tenant, and each with what it has to refuse.
+//! Calls tenants' services: each as its own tenant, and each with credentials that it has to refuse.
 //!
-//! A token is tried at other tenants' services only if it was seen to be good at its own: that a bad one is refused shows
-//! nothing. Per tenant and run that is two tokens and six calls, and [`RANDOM_PAIRS`] calls more for the whole run.
+//! A token is tried at other tenants' services only if its own service accepted it: the refusal of a bad token shows
+//! nothing. Per tenant and run that is two tokens and six calls, plus [`RANDOM_PAIRS`] calls for the whole run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,22 +11,22 @@ use std::{
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use tenantry_core::{
     ids::{TenantId, sha256_hex},
-    isolation::{Aim, Calls, Live, Probe, ProbeKind, ProbeOutcome, ProbeTarget, Subject, pairs},
+    isolation::{Aim, Calls, JudgedTenant, Live, Probe, ProbeKind, ProbeOutcome, ProbeTarget, pairs},
 };
 
-use super::{AT_ONCE, patient::PatientProber};
-use crate::ports::{Credential, Listed, NoToken, ProbeToken, Prober, TokenFor, World};
+use super::{AT_ONCE, budget::RetryingProber};
+use crate::ports::{Credential, Listed, NoToken, Ports, ProbeToken, Prober, TokenFor};
 
 #[cfg(doc)]
 use tenantry_core::isolation::RANDOM_PAIRS;
 
-/// How many other tenants are looked at for one whose token is good, where those that are looked at have none.
+/// How many other tenants are tried to find a valid token, where the checked tenants have none.
 const CANDIDATES: usize = 5;
 
-/// How long one is looked for: others' services may be slow to answer, and this tenant's proof must not be.
-const GUEST_PATIENCE: Duration = Duration::from_secs(12);
+/// The timeout of that search: others' services may be slow, and must not delay this tenant's proof.
+const GUEST_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// A tenant's service, with the tenant's token and what came of calling with it.
+/// A tenant's service, with the tenant's token and the result of calling with it.
 struct Service {
     tenant: TenantId,
     target: ProbeTarget,
@@ -35,25 +35,25 @@ struct Service {
     own: Probe,
 }
 
-/// What came of calling the services of all tenants whose blueprint says how.
-pub(super) async fn live(world: &World, subjects: &[Subject]) -> Live {
+/// The results of calling the services of all tenants whose blueprint declares a probe.
+pub(super) async fn live(ports: &Ports, judged_tenants: &[JudgedTenant]) -> Live {
     let mut live = Live::default();
-    let aims: Vec<(&Subject, &ProbeTarget)> = subjects.iter().filter_map(aim).collect();
-    let Some(prober) = &world.prober else {
+    let aims: Vec<(&JudgedTenant, &ProbeTarget)> = judged_tenants.iter().filter_map(aim).collect();
+    let Some(prober) = &ports.prober else {
         let why = "no probe identity is set (TENANTRY_PROBE_CLIENT_ID)";
         let none =
-            |(subject, _): (&Subject, _)| (subject.tenant_id.clone(), Calls::NotPossible(why.to_owned()));
+            |(judged, _): (&JudgedTenant, _)| (judged.tenant_id.clone(), Calls::NotPossible(why.to_owned()));
         live.tenants = aims.into_iter().map(none).collect();
         return live;
     };
-    let patient = PatientProber::new(prober.as_ref(), world.clock.as_ref());
-    let prober: &dyn Prober = &patient;
-    prober.place().clone_into(&mut live.place);
-    live.seed = seed(world);
+    let budget = RetryingProber::new(prober.as_ref(), ports.clock.as_ref());
+    let prober: &dyn Prober = &budget;
+    prober.location().clone_into(&mut live.location);
+    live.seed = seed(ports);
     let as_itself =
-        |(subject, target)| -> BoxFuture<'_, Service> { Box::pin(as_itself(prober, subject, target)) };
+        |(judged, target)| -> BoxFuture<'_, Service> { Box::pin(as_itself(prober, judged, target)) };
     let services = at_once(aims.into_iter().map(as_itself).collect()).await;
-    let calls = calls(world, prober, &services, live.seed).await;
+    let calls = calls(ports, prober, &services, live.seed).await;
     let mut made: Vec<BoxFuture<'_, (TenantId, Probe)>> = Vec::new();
     for (at, call) in calls {
         if let Some(service) = services.get(at) {
@@ -75,33 +75,33 @@ async fn at_once<T>(calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     stream::iter(calls).buffered(AT_ONCE).collect().await
 }
 
-fn aim(subject: &Subject) -> Option<(&Subject, &ProbeTarget)> {
-    match &subject.probe {
-        Some(Aim::At(target)) => Some((subject, target)),
+fn aim(judged: &JudgedTenant) -> Option<(&JudgedTenant, &ProbeTarget)> {
+    match &judged.probe {
+        Some(Aim::At(target)) => Some((judged, target)),
         Some(Aim::Unknown(_)) | None => None,
     }
 }
 
-/// Nobody arranges the instant of a run, and whoever reads the report can draw the same pairs again.
-fn seed(world: &World) -> u64 {
-    let digest = sha256_hex(world.clock.now().to_string().as_bytes());
+/// The instant of a run can't be arranged, and a reader of the report can draw the same pairs again.
+fn seed(ports: &Ports) -> u64 {
+    let digest = sha256_hex(ports.clock.now().to_string().as_bytes());
     u64::from_str_radix(digest.get(..16).unwrap_or_default(), 16).unwrap_or_default()
 }
 
 /// The positive control.
-async fn as_itself(prober: &dyn Prober, subject: &Subject, target: &ProbeTarget) -> Service {
-    let tenant = subject.tenant_id.clone();
+async fn as_itself(prober: &dyn Prober, judged: &JudgedTenant, target: &ProbeTarget) -> Service {
+    let tenant = judged.tenant_id.clone();
     let by = Some(tenant.clone());
     let token = prober.token(target, TokenFor::Service).await;
     let own = match &token {
         Ok(token) => called(prober, target, ProbeKind::Own, by, &Credential::Token(token.clone())).await,
-        // Whoever gets no token is turned away before the service is called.
-        Err(NoToken::Disabled(why)) if subject.suspended => Probe::without_token(ProbeKind::Own, by, why),
+        // Without a token the caller is stopped before the service is called.
+        Err(NoToken::Disabled(why)) if judged.suspended => Probe::without_token(ProbeKind::Own, by, why),
         Err(why) => Probe::unanswered(ProbeKind::Own, by, why.to_string()),
     };
     let token = token.map_err(|why| why.to_string());
-    let own = if subject.suspended { own.while_suspended() } else { own };
-    Service { tenant, target: target.clone(), suspended: subject.suspended, token, own }
+    let own = if judged.suspended { own.while_suspended() } else { own };
+    Service { tenant, target: target.clone(), suspended: judged.suspended, token, own }
 }
 
 async fn called(
@@ -117,15 +117,15 @@ async fn called(
     }
 }
 
-/// A call that has to be refused and is still to be made.
+/// A call that has to be refused and was not made yet.
 enum Call {
     NoToken,
     WrongAudience,
     Expired,
     Key,
-    /// With a good token of another tenant.
+    /// With a valid token of another tenant.
     OtherTenant(TenantId, ProbeToken),
-    /// With one that can't be had, for this reason.
+    /// With a token that is not available, for this reason.
     NoOther(String),
 }
 
@@ -144,7 +144,7 @@ impl Call {
             Self::NoOther(why) => (ProbeKind::OtherTenant, None, Err(why)),
         };
         match with {
-            // Each further call would only wait as long again.
+            // Each further call would only time out as well.
             _ if service.token.is_ok() && service.own.status.is_none() => {
                 Probe::unanswered(kind, by, "not called, for its own tenant got no answer")
             }
@@ -154,14 +154,14 @@ impl Call {
     }
 }
 
-/// All calls that have to be refused, by the place of the service that is called.
-async fn calls(world: &World, prober: &dyn Prober, services: &[Service], seed: u64) -> Vec<(usize, Call)> {
+/// All calls that have to be refused, with the index of the service that is called.
+async fn calls(ports: &Ports, prober: &dyn Prober, services: &[Service], seed: u64) -> Vec<(usize, Call)> {
     let is_good = |service: &Service| service.own.outcome == ProbeOutcome::Reached;
     let good: Vec<bool> = services.iter().map(is_good).collect();
     let pairs = pairs(&good, seed);
     let mut calls = Vec::new();
     let mut lonely = Vec::new();
-    // Where not even the tenant is let in there is nothing to compare a stranger's call with.
+    // Where even the tenant itself is refused, the refusal of another proves nothing.
     for at in (0..services.len()).filter(|at| services.get(*at).is_some_and(|service| !service.suspended)) {
         calls.extend([Call::NoToken, Call::WrongAudience, Call::Expired, Call::Key].map(|call| (at, call)));
         if !pairs.iter().any(|(_, to)| *to == at) {
@@ -176,8 +176,8 @@ async fn calls(world: &World, prober: &dyn Prober, services: &[Service], seed: u
     if lonely.is_empty() {
         return calls;
     }
-    // That nobody else's token is good is not this tenant's trouble: the call is left out.
-    match guest(world, prober, services).await {
+    // That no other tenant has a valid token is not this tenant's failure: the call is left out.
+    match guest(ports, prober, services).await {
         Ok(None) => {}
         Ok(Some((tenant, token))) => {
             calls.extend(lonely.into_iter().map(|at| (at, Call::OtherTenant(tenant.clone(), token.clone()))));
@@ -187,20 +187,20 @@ async fn calls(world: &World, prober: &dyn Prober, services: &[Service], seed: u
     calls
 }
 
-/// A good token of a tenant that is not among those that are looked at: the next one in the store that has one, looked for
-/// for a bounded time. None if there is none: whether others' services work is not a matter of these tenants.
+/// A valid token of a tenant that is not among the checked ones: of the next one in the store that has one, within a
+/// timeout. `None` if there is none: other tenants' failures do not count against these.
 ///
 /// # Errors
 /// Why the others are not known.
 async fn guest(
-    world: &World,
+    ports: &Ports,
     prober: &dyn Prober,
     services: &[Service],
 ) -> Result<Option<(TenantId, ProbeToken)>, String> {
     let last = services.last().map(|service| &service.tenant);
     let mut tenants = Vec::new();
     for after in [last, None] {
-        let more = world.store.list(after, CANDIDATES + services.len()).await;
+        let more = ports.store.list(after, CANDIDATES + services.len()).await;
         let more = more.map_err(|error| format!("other tenants can't be listed: {error}"))?;
         tenants.extend(Listed::sorted_out(more).0);
     }
@@ -209,12 +209,11 @@ async fn guest(
     tenants.truncate(CANDIDATES);
     let first_good = async {
         for tenant in tenants {
-            let Ok(Some(subject)) = Subject::of(&tenant) else { continue };
-            let Some((subject, target)) = aim(&subject).filter(|(one, _)| one.settled && !one.suspended)
-            else {
+            let Ok(Some(judged)) = JudgedTenant::of(&tenant) else { continue };
+            let Some((judged, target)) = aim(&judged).filter(|(one, _)| one.settled && !one.suspended) else {
                 continue;
             };
-            let Service { tenant, token, own, .. } = as_itself(prober, subject, target).await;
+            let Service { tenant, token, own, .. } = as_itself(prober, judged, target).await;
             if let Ok(token) = token
                 && own.outcome == ProbeOutcome::Reached
             {
@@ -223,5 +222,5 @@ async fn guest(
         }
         None
     };
-    Ok(tokio::time::timeout(GUEST_PATIENCE, first_good).await.unwrap_or_default())
+    Ok(tokio::time::timeout(GUEST_TIMEOUT, first_good).await.unwrap_or_default())
 }

@@ -1,45 +1,45 @@
-//! Takes back what others were given at a tenant's own resources. Each thing is looked at again first: only what is still
-//! what was judged is removed, and only by its own id, so that nothing else can be touched.
+//! Revokes what others were granted on a tenant's own resources. Each grant is read again first: it is deleted only if
+//! it is still what was judged, and only by its own id, so that nothing else can be touched.
 
 use serde_json::Value;
 use tenantry_core::{
-    compare::{same_word, text_at},
+    compare::{eq_ignore_case, text_at},
     ids::{BadId, ResourceId},
     isolation::{Given, IsolationReport, Reading, TakenBack},
     steps::{GraphPath, Method, ObjectId, Request, failure::classify},
 };
 
 use super::read::{AUTHORIZATION, one};
-use crate::ports::Wire;
+use crate::ports::Transport;
 
-/// What was taken back, or could not be; empty where there was nothing to take back.
-pub(super) async fn take_back(wire: &dyn Wire, report: &IsolationReport) -> Vec<TakenBack> {
+/// The grants that were revoked, or could not be; empty where there were none.
+pub(super) async fn take_back(transport: &dyn Transport, report: &IsolationReport) -> Vec<TakenBack> {
     let mut taken = Vec::new();
     for given in report.findings.iter().filter_map(|finding| finding.given.as_ref()) {
         if taken.iter().any(|past: &TakenBack| past.what == *given) {
             continue;
         }
-        let outcome = match remove(wire, given).await {
+        let outcome = match remove(transport, given).await {
             Ok(()) => TakenBack::REMOVED.to_owned(),
             Err(why) => why,
         };
-        tracing::warn!(tenant.id = %report.tenant_id, outcome, "quarantine: took back what somebody else was given");
+        tracing::warn!(tenant.id = %report.tenant_id, outcome, "quarantine: revoked undeclared access");
         taken.push(TakenBack { what: given.clone(), outcome });
     }
     taken
 }
 
-async fn remove(wire: &dyn Wire, given: &Given) -> Result<(), String> {
-    let look = request(given, Method::Get)?;
-    match one(wire, look).await {
+async fn remove(transport: &dyn Transport, given: &Given) -> Result<(), String> {
+    let read = request(given, Method::Get)?;
+    match one(transport, read).await {
         Reading::Absent => return Ok(()),
         Reading::Unread(why) => return Err(format!("not removed: {why}")),
         Reading::Shown(shown) if !is_still(given, &shown) => {
-            return Err("not removed: it is another one by now".to_owned());
+            return Err("not removed: it has changed since".to_owned());
         }
         Reading::Shown(_) => {}
     }
-    match wire.send(request(given, Method::Delete)?).await {
+    match transport.send(request(given, Method::Delete)?).await {
         Ok(reply) if reply.is_success() || reply.status == 404 => Ok(()),
         Ok(reply) => Err(format!("not removed: {}", classify(&reply).cause.message)),
         Err(failure) => Err(format!("perhaps not removed: {}", failure.cause.message)),
@@ -61,12 +61,14 @@ fn request(given: &Given, method: Method) -> Result<Request, String> {
     }
 }
 
-/// Whether what is there under the id is what was judged.
+/// Whether the object under the id is still what was judged.
 fn is_still(given: &Given, shown: &Value) -> bool {
-    let (pointer, wanted, same): (_, _, fn(&str, &str) -> bool) = match given {
-        Given::RoleAssignment { principal_id, .. } => ("/properties/principalId", principal_id, same_word),
-        // To the letter, as Entra compares subjects.
+    let (pointer, desired, same): (_, _, fn(&str, &str) -> bool) = match given {
+        Given::RoleAssignment { principal_id, .. } => {
+            ("/properties/principalId", principal_id, eq_ignore_case)
+        }
+        // Case-sensitive, as Entra compares subjects.
         Given::FederatedCredential { subject, .. } => ("/subject", subject, |one, other| one == other),
     };
-    !wanted.is_empty() && same(text_at(shown, pointer), wanted)
+    !desired.is_empty() && same(text_at(shown, pointer), desired)
 }

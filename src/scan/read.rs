@@ -1,4 +1,4 @@
-//! Reads one thing or a whole list over the wire, and says of each whether it could.
+//! Reads an object or a whole list, and reports whether it could.
 
 use serde_json::Value;
 use tenantry_core::{
@@ -8,23 +8,23 @@ use tenantry_core::{
     steps::{Method, Reply, Request, items},
 };
 
-use crate::{paging::ask, ports::Wire};
+use crate::{paging::ask, ports::Transport};
 
-/// The version at which role assignments and definitions are read and taken back.
+/// The API version for reading and revoking role assignments, and for reading role definitions.
 pub(super) const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 
-/// A look at what is below a resource (`what` is empty for the resource itself).
+/// A GET below a resource (`what` is empty for the resource itself).
 ///
 /// # Errors
-/// In words, if the text is no id.
-pub(super) fn look_at(id: &str, what: &'static str, version: &ApiVersion) -> Result<Request, String> {
+/// Why, if the text is no id.
+pub(super) fn get(id: &str, what: &'static str, version: &ApiVersion) -> Result<Request, String> {
     let id: ResourceId = id.parse().map_err(|why: BadId| why.to_string())?;
     Ok(Request::arm_of(Method::Get, &id, what, version))
 }
 
-/// One object. 404 says that it is not there.
-pub(super) async fn one(wire: &dyn Wire, request: Request) -> Reading<Value> {
-    match wire.send(request).await {
+/// Reads one object. 404 means that it is absent.
+pub(super) async fn one(transport: &dyn Transport, request: Request) -> Reading<Value> {
+    match transport.send(request).await {
         Err(failure) => Reading::Unread(failure.cause.message),
         Ok(reply) => match reply.status {
             404 => Reading::Absent,
@@ -34,9 +34,9 @@ pub(super) async fn one(wire: &dyn Wire, request: Request) -> Reading<Value> {
     }
 }
 
-/// All items of a list; one that breaks off counts as not read.
-pub(super) async fn all(wire: &dyn Wire, list: Request) -> Reading<Vec<Value>> {
-    match ask(wire, list.every_page()).await {
+/// Reads all items of a list; a list that ends early counts as not read.
+pub(super) async fn all(transport: &dyn Transport, list: Request) -> Reading<Vec<Value>> {
+    match ask(transport, list.every_page()).await {
         Err(failure) => Reading::Unread(failure.cause.message),
         Ok(reply) => match (reply.status, items(&reply)) {
             (404, _) => Reading::Absent,
@@ -47,12 +47,12 @@ pub(super) async fn all(wire: &dyn Wire, list: Request) -> Reading<Vec<Value>> {
     }
 }
 
-/// Whether it was not for the asker to read. That does not pass, as an answer that did not come does.
+/// Whether the caller lacks the right to read. That is permanent, unlike a missing answer.
 pub(super) fn is_refused<T>(seen: &Reading<T>) -> bool {
     matches!(seen, Reading::Unread(why) if why.starts_with("HTTP 403 "))
 }
 
-/// What kept from reading.
+/// Why it could not be read.
 fn refusal(reply: &Reply) -> String {
     let code = compare::at(&reply.body, "/error/code").and_then(Value::as_str).unwrap_or("no code");
     let plain: String = code.chars().filter(|c| c.is_ascii_graphic()).take(80).collect();

@@ -1,4 +1,4 @@
-//! A verdict in a tenant's document: told when it is another one than before, and noted once a day.
+//! Records a verdict in a tenant's document: published when it differs from the one before, noted once a day.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,43 +8,43 @@ use tenantry_core::{
     tenant::{Proof, Proven, Tenant},
 };
 
-use crate::ports::{StoreError, World};
+use crate::ports::{Ports, StoreError};
 
-/// How many reasons the document remembers.
+/// How many reasons the document keeps.
 const REASONS: usize = 8;
-/// How many findings and gaps an event has: it has to stay below 64 KiB.
-const TOLD: usize = 25;
-/// How many characters of what was seen an event has.
+/// How many findings and gaps an event contains: it has to stay below 64 KiB.
+const REPORTED_AT_MOST: usize = 25;
+/// How many characters of an observation an event contains.
 const LONGEST: usize = 300;
 
-/// What is remembered and told of a report.
+/// What is recorded and published of a report.
 pub(super) fn proven(report: &IsolationReport, at: Timestamp) -> Proven {
-    let broken = report.findings.iter().map(|finding| finding.code.to_string());
+    let violated = report.findings.iter().map(|finding| finding.code.to_string());
     let mut reasons: Vec<String> = match report.findings.is_empty() {
-        false => broken.collect(),
+        false => violated.collect(),
         true => report.gaps.iter().map(|gap| cut(&format!("{}: {}", gap.about, gap.why))).collect(),
     };
     reasons.dedup();
     reasons.truncate(REASONS);
-    // What was seen may name other tenants, and stays in the report.
+    // Observations may name other tenants; they stay in the report.
     let finding = |finding: &Finding| json!({"code": finding.code, "about": cut(&finding.about)});
     let gap = |gap: &Gap| json!({"about": cut(&gap.about), "why": cut(&gap.why)});
-    let mut told = json!({"static": {
-        "findings": report.findings.iter().take(TOLD).map(finding).collect::<Vec<_>>(),
-        "gaps": report.gaps.iter().take(TOLD).map(gap).collect::<Vec<_>>(),
-        "untold": report.findings.len().saturating_sub(TOLD) + report.gaps.len().saturating_sub(TOLD),
+    let mut reported = json!({"static": {
+        "findings": report.findings.iter().take(REPORTED_AT_MOST).map(finding).collect::<Vec<_>>(),
+        "gaps": report.gaps.iter().take(REPORTED_AT_MOST).map(gap).collect::<Vec<_>>(),
+        "unreported": report.findings.len().saturating_sub(REPORTED_AT_MOST) + report.gaps.len().saturating_sub(REPORTED_AT_MOST),
     }});
-    // So does whose token was tried.
+    // So do the owners of the tokens.
     let probes = report.probes.iter().filter(|probe| probe.kind != ProbeKind::OtherTenant);
-    told["probes"] = probes.map(|probe| json!({"kind": probe.kind, "outcome": probe.outcome})).collect();
+    reported["probes"] = probes.map(|probe| json!({"kind": probe.kind, "outcome": probe.outcome})).collect();
     if !report.quarantined.is_empty() {
-        told["quarantined"] = report.quarantined.iter().map(taken_back).collect();
+        reported["quarantined"] = report.quarantined.iter().map(taken_back).collect();
     }
     let proof = Proof { verdict: report.verdict, reasons, digest: report.digest.clone(), at };
-    Proven { proof, told, retry_after: None }
+    Proven { proof, reported, retry_after: None }
 }
 
-/// Who had it stays in the report.
+/// The former holder stays in the report.
 fn taken_back(TakenBack { what, outcome }: &TakenBack) -> Value {
     let what = match what {
         Given::RoleAssignment { id, .. } => id,
@@ -57,16 +57,16 @@ fn cut(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }
 
-/// Notes a verdict in the tenant's document; whether it has to be told, for which the document is due at once then.
-/// It is about the `version` of the tenant that was looked at, and says nothing of a later one.
+/// Records a verdict in the tenant's document; whether it has to be published, in which case the document is due at
+/// once. It holds for the `version` of the tenant that was checked, not for a later one.
 pub(super) async fn record(
-    world: &World,
+    ports: &Ports,
     report: &IsolationReport,
     version: u64,
 ) -> Result<bool, StoreError> {
-    let now = world.clock.now();
+    let now = ports.clock.now();
     let note = |tenant: &mut Tenant| {
-        // Somebody is on it, and proves it in the end.
+        // The tenant is under work, which ends with a proof.
         if tenant.version() != version || tenant.lease().is_some() || tenant.operation().is_some() {
             return None;
         }
@@ -74,5 +74,5 @@ pub(super) async fn record(
         tenant.updated_at = now;
         Some(noted)
     };
-    Ok(world.store.update(&report.tenant_id, note).await? == Some(Noted::Told))
+    Ok(ports.store.update(&report.tenant_id, note).await? == Some(Noted::Published))
 }

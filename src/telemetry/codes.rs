@@ -1,21 +1,21 @@
-//! Codes of services as the values of an attribute: few, short and plain, whatever a service makes up.
+//! Codes of services as attribute values: few, short and plain, whatever a service sends.
 
 use std::{
     collections::BTreeSet,
     sync::{Mutex, PoisonError},
 };
 
-/// How many codes a process tells apart; what comes after them is [`OTHER`].
+/// How many codes a process distinguishes; further ones are [`OTHER`].
 const MOST: usize = 100;
-/// How much of a code is kept, in characters.
+/// The longest code, in characters.
 const CHARACTERS: usize = 64;
-/// What stands for codes beyond [`MOST`], and for what is no code.
+/// The value for codes beyond [`MOST`], and for invalid codes.
 const OTHER: &str = "other";
 
-/// The codes that were met.
+/// The codes so far.
 static MET: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// A code as the value of an attribute. A code is letters, digits and `_ . -`; anything else may be a name or a secret.
+/// A code as an attribute value. A code is letters, digits and `_ . -`; anything else may be a name or a secret.
 pub fn label(code: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if code.is_empty() || code.len() > CHARACTERS || !code.chars().all(plain) {
@@ -34,13 +34,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_can_not_make_up_labels_without_end() {
+    fn the_number_of_labels_is_bounded() {
         assert_eq!(label("OddCode"), "OddCode");
         for odd in ["", "two words", "ключ", "a/b", &"x".repeat(CHARACTERS + 1)] {
             assert_eq!(label(odd), OTHER, "{odd}");
         }
-        let told: BTreeSet<String> = (0..10 * MOST).map(|at| label(&format!("Made{at}"))).collect();
-        assert!(told.len() <= MOST + 1 && told.contains(OTHER), "{}", told.len());
+        let labels: BTreeSet<String> = (0..10 * MOST).map(|at| label(&format!("Made{at}"))).collect();
+        assert!(labels.len() <= MOST + 1 && labels.contains(OTHER), "{}", labels.len());
         assert_eq!(label("OddCode"), "OddCode", "what was met stays");
     }
 }

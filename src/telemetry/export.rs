@@ -1,4 +1,4 @@
-//! Spans and metrics by OTLP over HTTP, where an endpoint is set.
+//! Exports spans and metrics by OTLP over HTTP, if an endpoint is set.
 
 use std::{
     collections::BTreeMap,
@@ -28,23 +28,23 @@ use reqwest::{Client, Url};
 use tokio::{runtime::Handle, sync::oneshot};
 use uuid::Uuid;
 
-use super::{METRICS, courier::Courier, metrics::Instrument};
+use super::{METRICS, metrics::Instrument, otlp_exporter::OtlpExporter};
 
-/// How long a delivery may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How many spans may wait; what comes on top of that is dropped.
+/// The timeout of an export request.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How many spans may wait; further ones are dropped.
 const QUEUE: usize = 8192;
-/// How many spans go out together.
+/// How many spans one request has at most.
 const BATCH: usize = 512;
-/// How long spans are gathered.
+/// How long spans are collected for one request.
 const GATHER: Duration = Duration::from_secs(2);
 
 /// Which traces are recorded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// Which share of traces, from 0 to 1.
+    /// The share of traces, from 0 to 1.
     pub share: f64,
-    /// Whether a sender who began a trace has decided already.
+    /// Whether the sender's sampling decision is followed.
     pub follows_parent: bool,
 }
 
@@ -53,7 +53,7 @@ impl Sampling {
         if self.follows_parent { Sampler::ParentBased(Box::new(self.own())) } else { self.own() }
     }
 
-    /// Decides by the trace's id, so all who decide by the same share decide the same.
+    /// Decides by the trace id, so all processes with the same share decide the same.
     fn own(self) -> Sampler {
         match self.share {
             share if share >= 1.0 => Sampler::AlwaysOn,
@@ -62,7 +62,7 @@ impl Sampling {
         }
     }
 
-    /// Whether a trace is recorded about which no sender has decided.
+    /// Whether a trace without a sender's decision is recorded.
     fn takes(self, trace: Uuid) -> bool {
         let id = TraceId::from_bytes(trace.into_bytes());
         let sampled = self.own().should_sample(None, id, "", &SpanKind::Internal, &[], &[]);
@@ -70,7 +70,7 @@ impl Sampling {
     }
 }
 
-/// Where spans and metrics go, and as whose.
+/// Where spans and metrics are exported to, and under which name.
 #[derive(Debug, Clone)]
 pub struct Export {
     /// The collector, without the path of a signal.
@@ -79,19 +79,19 @@ pub struct Export {
     pub service: String,
     /// Which traces are recorded.
     pub sampling: Sampling,
-    /// How often metrics go out.
+    /// How often metrics are exported.
     pub interval: Duration,
 }
 
 impl Export {
-    /// The address of a signal: the endpoint's path with `v1/traces` or `v1/metrics` behind it (OpenTelemetry, "OTLP
-    /// Exporter Configuration").
+    /// The URL of a signal: the endpoint's path followed by `v1/traces` or `v1/metrics` (OpenTelemetry, "OTLP Exporter
+    /// Configuration").
     fn address(&self, signal: &str) -> String {
         format!("{}/v1/{signal}", self.endpoint.as_str().trim_end_matches('/'))
     }
 }
 
-/// What records, for as long as the process lives.
+/// The recording parts, for the life of the process.
 pub(super) struct Exporting {
     tracer: SdkTracer,
     sampling: Sampling,
@@ -100,7 +100,7 @@ pub(super) struct Exporting {
 
 static EXPORTING: OnceLock<Exporting> = OnceLock::new();
 
-/// What records, if anything does.
+/// The recording parts, if there is an endpoint.
 pub(super) fn exporting() -> Option<&'static Exporting> {
     EXPORTING.get()
 }
@@ -110,7 +110,7 @@ impl Exporting {
         self.tracer.build_with_context(span, parent)
     }
 
-    /// Whether a trace is recorded about which no sender has decided.
+    /// Whether a trace without a sender's decision is recorded.
     pub(super) fn takes(&self, trace: Uuid) -> bool {
         self.sampling.takes(trace)
     }
@@ -120,37 +120,38 @@ impl Exporting {
     }
 }
 
-/// What has to be ended, so that nothing that was recorded is lost.
+/// The exporter; [`Exporter::end`] flushes it.
 pub struct Exporter {
     spans: SdkTracerProvider,
     metrics: SdkMeterProvider,
 }
 
-/// Begins to record and export, once per process. `process` tells this process from all others.
+/// Starts recording and exporting, once per process. `process` identifies this process among all others.
 ///
 /// # Errors
-/// When an exporter can't be made from its settings.
+/// When an exporter can't be built from its settings.
 pub fn export(
     to: &Export,
     deployment: &str,
     process: &str,
     client: Client,
 ) -> Result<Exporter, ExporterBuildError> {
-    let courier: Arc<dyn HttpClient> = Arc::new(Courier::new(client, Handle::current()));
+    let exporter: Arc<dyn HttpClient> = Arc::new(OtlpExporter::new(client, Handle::current()));
     let spans = SpanExporter::builder()
         .with_http()
-        .with_shared_http_client(Arc::clone(&courier))
+        .with_shared_http_client(Arc::clone(&exporter))
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(to.address("traces"))
-        .with_timeout(PATIENCE)
+        .with_timeout(TIMEOUT)
         .build()?;
-    // A process lives for minutes here and runs beside others: differences add up, totals of the dead would stand still.
+    // A process lives for minutes and runs beside others: deltas add up, cumulative totals of ended processes would
+    // stay.
     let metrics = MetricExporter::builder()
         .with_http()
-        .with_shared_http_client(courier)
+        .with_shared_http_client(exporter)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(to.address("metrics"))
-        .with_timeout(PATIENCE)
+        .with_timeout(TIMEOUT)
         .with_temporality(Temporality::Delta)
         .build()?;
     let resource = Resource::builder_empty()
@@ -180,20 +181,20 @@ pub fn export(
 }
 
 impl Exporter {
-    /// Hands over what has been recorded, and waits for that no longer than `limit`. Nothing is recorded afterwards.
+    /// Flushes what has been recorded, for at most `limit`. Nothing is recorded afterwards.
     pub async fn end(self, limit: Duration) {
         let Self { spans, metrics } = self;
-        let spans = aside(move || spans.shutdown_with_timeout(limit));
-        let metrics = aside(move || metrics.shutdown_with_timeout(limit));
+        let spans = on_detached_thread(move || spans.shutdown_with_timeout(limit));
+        let metrics = on_detached_thread(move || metrics.shutdown_with_timeout(limit));
         match tokio::time::timeout(limit, join(spans, metrics)).await {
             Ok((Ok(Ok(())), Ok(Ok(())))) => {}
-            Ok(_) | Err(_) => tracing::warn!("the last telemetry was not taken in time"),
+            Ok(_) | Err(_) => tracing::warn!("the last telemetry was not exported in time"),
         }
     }
 }
 
-/// Does what blocks on a thread that does not keep the process when nobody waits for it any more.
-fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+/// Runs blocking work on a thread that does not keep the process alive.
+fn on_detached_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
     let (done, ended) = oneshot::channel();
     std::thread::spawn(move || done.send(work()));
     ended

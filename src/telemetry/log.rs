@@ -1,6 +1,6 @@
-//! Log lines: JSON for the Functions host, plain ones for people.
+//! Log lines: JSON for the Functions host, plain text for people.
 //!
-//! The host takes each stdout line of its handler for a log record of level Information, and stderr lines for errors.
+//! The host treats each stdout line of its handler as a log record of level Information, and stderr lines as errors.
 
 use std::fmt;
 
@@ -31,11 +31,11 @@ pub enum Style {
     Plain,
 }
 
-/// What is never logged, whatever is asked for: `azure_core` 0.21 shows the `Authorization` header there, and the
-/// storage crate its credentials.
+/// Never logged, whatever the filter: `azure_core` 0.21 logs the `Authorization` header there, and the storage crate
+/// its credentials.
 const MUTE: [&str; 2] = ["azure_core::policies::transport=off", "azure_storage::authorization=off"];
 
-/// Begins logging; a second call changes nothing. `filter` is in tracing's form, `otherwise` is the level without one.
+/// Starts logging; a second call changes nothing. `filter` is a tracing filter, `otherwise` the default level.
 pub fn begin(style: Style, filter: Option<&str>, otherwise: &str) {
     let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or(otherwise));
     let mute = MUTE.iter().filter_map(|directive| directive.parse().ok());
@@ -44,11 +44,11 @@ pub fn begin(style: Style, filter: Option<&str>, otherwise: &str) {
         Style::Json => write().event_format(Lines).with_env_filter(filter).try_init(),
         Style::Plain => write().with_writer(std::io::stderr).with_env_filter(filter).try_init(),
     };
-    // A test may have begun already.
+    // A test may have started logging already.
     let _ = begun;
 }
 
-/// One event as one JSON object; the members that every line has come first.
+/// Formats an event as a JSON object; the members that every line has come first.
 struct Lines;
 
 #[derive(Serialize)]
@@ -87,7 +87,7 @@ where
     }
 }
 
-/// The members of an event; `message` is its text.
+/// The fields of an event; `message` is its text.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 

@@ -1,6 +1,6 @@
-//! The metrics, in one table; docs/telemetry.md repeats it, and a test compares.
+//! The table of all metrics. docs/telemetry.md repeats it; a test compares both.
 //!
-//! Every attribute has few values: no tenant, no request, no resource is named in one.
+//! Attributes have few values: none names a tenant, a request or a resource.
 
 use opentelemetry::{
     KeyValue,
@@ -9,20 +9,20 @@ use opentelemetry::{
 
 use super::export::exporting;
 
-/// What kind of number it is.
+/// The kind of instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstrumentKind {
-    /// How often.
+    /// A count of events.
     Counter,
-    /// How long, spread over buckets.
+    /// A distribution over buckets.
     Histogram,
-    /// How many at the moment.
+    /// A current value.
     Gauge,
 }
 
 impl InstrumentKind {
-    /// The field's own word.
-    pub fn word(self) -> &'static str {
+    /// Its name in OpenTelemetry.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
             Self::Histogram => "histogram",
@@ -36,13 +36,13 @@ impl InstrumentKind {
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// What kind of number it is.
+    /// Its instrument.
     pub kind: InstrumentKind,
     /// Its unit, as UCUM writes it.
     pub unit: &'static str,
-    /// The attributes that its numbers have.
+    /// Its attributes.
     pub attributes: &'static [&'static str],
-    /// What it says.
+    /// What it measures.
     pub meaning: &'static str,
 }
 
@@ -56,7 +56,7 @@ const fn metric(
     Metric { name, kind, unit, attributes, meaning }
 }
 
-/// Requests by what they were answered.
+/// Requests by answer.
 pub const REQUESTS: Metric = metric(
     "tenantry.requests",
     InstrumentKind::Counter,
@@ -64,15 +64,15 @@ pub const REQUESTS: Metric = metric(
     &["tenantry.action", "tenantry.outcome"],
     "requests that were answered: `accepted`, `rejected` or `planned`; repeats count again",
 );
-/// Operations by how they ended.
+/// Operations by outcome.
 pub const OPERATIONS: Metric = metric(
     "tenantry.operations",
     InstrumentKind::Counter,
     "{operation}",
     &["tenantry.action", "tenantry.outcome"],
-    "accepted requests that came to an outcome: `succeeded`, `waiting` or `failed`",
+    "accepted requests that have ended: `succeeded`, `waiting` or `failed`",
 );
-/// How long sign-ups take.
+/// The duration of sign-ups.
 pub const TIME_TO_READY: Metric = metric(
     "tenantry.time_to_ready",
     InstrumentKind::Histogram,
@@ -80,31 +80,31 @@ pub const TIME_TO_READY: Metric = metric(
     &["tenantry.blueprint"],
     "from the acceptance of a sign-up until its tenant is active",
 );
-/// How long suspensions take to cut access.
+/// How long a suspension takes to cut access.
 pub const ACCESS_CUT: Metric = metric(
     "tenantry.access_cut",
     InstrumentKind::Histogram,
     "s",
     &["tenantry.blueprint"],
-    "from the acceptance of a suspension until the last step that cuts access was seen to have done so",
+    "from the acceptance of a suspension until the last step that cuts access was observed to have done so",
 );
-/// How long steps take.
+/// The duration of steps.
 pub const STEP_DURATION: Metric = metric(
     "tenantry.step.duration",
     InstrumentKind::Histogram,
     "s",
     &["tenantry.blueprint", "tenantry.step", "tenantry.step.kind"],
-    "from the last write of a step until it was seen as wanted; steps that needed no write have none",
+    "from the last write of a step until its desired state was observed; steps that needed no write have none",
 );
-/// How often is tried again, and why.
+/// Retries by code and class.
 pub const RETRIES: Metric = metric(
     "tenantry.retries",
     InstrumentKind::Counter,
     "{retry}",
     &["tenantry.code", "tenantry.class"],
-    "failures after which a step is tried again by itself, by code and class",
+    "failures after which a step is retried automatically, by code and class",
 );
-/// What the table of errors does not know yet.
+/// Answers with codes that the table of errors does not know.
 pub const UNKNOWN_CODES: Metric = metric(
     "tenantry.unknown_codes",
     InstrumentKind::Counter,
@@ -112,15 +112,15 @@ pub const UNKNOWN_CODES: Metric = metric(
     &["tenantry.code"],
     "answers whose code the table of errors does not know; from the 101st code of a process on, and for what is no code, `other`",
 );
-/// How long the services' limits make us wait.
+/// How long requests are delayed by the services' limits.
 pub const THROTTLE_WAIT: Metric = metric(
     "tenantry.throttle.wait",
     InstrumentKind::Histogram,
     "s",
     &["tenantry.service", "tenantry.waited"],
-    "how long a request was held back to keep to a service's limits, `in-place` or `parked`",
+    "how long a request was delayed by a service's limits, `inline` or `requeued`",
 );
-/// How long messages lie.
+/// The age of messages.
 pub const QUEUE_AGE: Metric = metric(
     "tenantry.queue.age",
     InstrumentKind::Histogram,
@@ -128,40 +128,40 @@ pub const QUEUE_AGE: Metric = metric(
     &["faas.name"],
     "how long a message had been in its queue when its function was called",
 );
-/// What the sweep finds.
+/// The backlog of a sweep.
 pub const DUE_BACKLOG: Metric = metric(
     "tenantry.due.backlog",
     InstrumentKind::Gauge,
     "{tenant}",
     &[],
-    "what the sweep found overdue: tenants that nobody had woken, refusals that were not told; 200 means 200 or more",
+    "what the sweep found overdue: tenants whose wake-up was lost, refusals that were not published; 200 means 200 or more",
 );
-/// What nothing gets going.
+/// What stays in the backlog.
 pub const STUCK: Metric = metric(
     "tenantry.stuck",
     InstrumentKind::Gauge,
     "{tenant}",
     &[],
-    "what has been overdue for more than ten minutes, so that sweeps did not help; 200 means 200 or more",
+    "what has been overdue for more than ten minutes, although sweeps ran; 200 means 200 or more",
 );
-/// How late events are told.
+/// How late events are published.
 pub const OUTBOX_LAG: Metric = metric(
     "tenantry.outbox.lag",
     InstrumentKind::Histogram,
     "s",
     &["tenantry.outcome"],
-    "how old the oldest event of a publication was: `told`, or `failed` and to be told again",
+    "how old the oldest event of a publication was: `published`, or `failed` and to be retried",
 );
-/// What the broker had given up.
+/// Dead letters that were taken in.
 pub const DEAD_LETTERS: Metric = metric(
     "tenantry.dead_letters",
     InstrumentKind::Counter,
     "{message}",
     &[],
-    "dead letters of the request queue that were taken in once more, each counted when it was settled",
+    "dead letters of the request queue that were taken in again, each counted when it was settled",
 );
 
-/// What nobody can read.
+/// Unreadable rows.
 pub const UNREADABLE: Metric = metric(
     "tenantry.unreadable",
     InstrumentKind::Counter,
@@ -170,7 +170,7 @@ pub const UNREADABLE: Metric = metric(
     "rows of the state that this version can't read, a `tenant` or a `request`; each run of a timer counts each again",
 );
 
-/// All of them.
+/// All metrics.
 pub const METRICS: [Metric; 14] = [
     REQUESTS,
     OPERATIONS,
@@ -188,11 +188,11 @@ pub const METRICS: [Metric; 14] = [
     UNREADABLE,
 ];
 
-/// Seconds from a request's to an endpoint's: all that is measured lies between.
+/// In seconds, from the duration of a request to that of an endpoint's creation; all measured times are in between.
 const BUCKETS: [f64; 16] =
     [0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0];
 
-/// Takes a number down, where metrics are exported. The values are those of the metric's attributes, in their order.
+/// Records a number, if metrics are exported. The values are those of the metric's attributes, in their order.
 pub fn record<const N: usize>(metric: &Metric, number: f64, values: impl FnOnce() -> [String; N]) {
     let Some(instrument) = exporting().and_then(|exporting| exporting.instrument(metric.name)) else {
         return;
@@ -206,7 +206,7 @@ pub fn record<const N: usize>(metric: &Metric, number: f64, values: impl FnOnce(
     }
 }
 
-/// What takes the numbers of one metric.
+/// The recorder of one metric.
 pub(super) enum Instrument {
     Counter(Counter<f64>),
     Histogram(Histogram<f64>),

@@ -1,20 +1,20 @@
-//! What the program tells of its own work: log lines, spans of a trace, and metrics (docs/telemetry.md lists them all).
+//! The program's telemetry: log lines, spans of a trace, and metrics (docs/telemetry.md lists them all).
 //!
 //! - Logs always: JSON lines on stdout for the Functions host, plain lines on stderr for people.
-//! - The trace that work belongs to is always known and handed on ([`Trace`]), whether or not anybody records it: Azure
-//!   is told its id, and a tenant's document keeps it over parked operations and restarts.
-//! - Spans and metrics are recorded and exported only where an endpoint is set ([`export()`]). Where none is, recording
-//!   one costs a look at an empty cell.
+//! - The trace that work belongs to is always known and passed on ([`Trace`]), whether or not it is recorded: requests
+//!   to Azure carry its id, and a tenant's document keeps it while the tenant is requeued and across restarts.
+//! - Spans and metrics are recorded and exported only if an endpoint is set ([`export()`]). Otherwise recording one
+//!   costs only a read of an empty cell.
 //!
 //! # Guarantees
-//! Exporting happens on threads of its own, from queues of a bounded length: it delays nothing, fails nothing, and what
-//! can't be delivered is dropped. Nothing but the attributes at each call goes out: no header, no body, no query.
+//! Exports run on threads of their own, from bounded queues: they delay nothing, fail nothing, and drop what can't be
+//! delivered. Only the attributes given at each call are exported: no header, no body, no query.
 
 mod codes;
-mod courier;
 mod export;
 mod log;
 pub mod metrics;
+mod otlp_exporter;
 mod span;
 mod trace;
 

@@ -1,4 +1,4 @@
-//! One piece of work within a trace.
+//! A span: one piece of work within a trace.
 
 use std::{borrow::Cow, future::Future};
 
@@ -17,8 +17,8 @@ use super::{
     trace::{Trace, scope},
 };
 
-/// A span, from its beginning until it is dropped. It is recorded only where spans are exported, and then only if the
-/// sampling rule takes its trace; its place in the trace is known in any case.
+/// A span, from its start until it is dropped. It is recorded only if spans are exported and its trace is sampled; its
+/// ids are known in any case.
 #[must_use]
 pub struct Span {
     at: Option<Trace>,
@@ -26,7 +26,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// A part of what the present task does. Outside of every trace, and with nobody to tell, it is nothing.
+    /// A child of the current span. Outside of every trace and without an exporter it does nothing.
     pub fn begin<N: Into<Cow<'static, str>>>(
         kind: SpanKind,
         name: impl FnOnce() -> N,
@@ -39,8 +39,7 @@ impl Span {
         }
     }
 
-    /// A part of what stands at `parent`, or the beginning of a trace. `link` is where it was caused besides, in another
-    /// trace.
+    /// A child of `parent`, or the root of a new trace. `link` names a second cause, in another trace.
     pub fn under<N: Into<Cow<'static, str>>>(
         parent: Option<Trace>,
         link: Option<Trace>,
@@ -60,7 +59,7 @@ impl Span {
         let span = SpanBuilder::from_name(name()).with_kind(kind).with_attributes(attributes());
         let span = exporting.start(span.with_links(links.into_iter().collect()), &context);
         let given = span.span_context();
-        // After the end of the exporter spans have no ids of their own.
+        // After the exporter has ended, spans have no ids of their own.
         let at = match given.is_valid() {
             true => Trace::at(
                 Uuid::from_bytes(given.trace_id().to_bytes()),
@@ -72,24 +71,24 @@ impl Span {
         Self { at: Some(at), recorded: span.is_recording().then_some(span) }
     }
 
-    /// Its place in the trace, for whatever is told of it.
+    /// Its position in the trace, which its children get.
     pub fn at(&self) -> Option<Trace> {
         self.at
     }
 
-    /// Does some work as a part of it.
+    /// Runs work as a child of it.
     pub fn around<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         scope(self.at, work)
     }
 
-    /// Adds what is known only later.
+    /// Adds an attribute.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         if let Some(recorded) = &mut self.recorded {
             recorded.set_attribute(KeyValue::new(name, value));
         }
     }
 
-    /// Marks it as failed, with a code that says why; never with a text of somebody else's.
+    /// Marks it as failed, with a code as the reason; never with a text that another party wrote.
     pub fn fail(&mut self, code: impl Into<Cow<'static, str>>) {
         if let Some(recorded) = &mut self.recorded {
             let code = code.into();
@@ -99,7 +98,7 @@ impl Span {
     }
 }
 
-/// Everything that comes from outside this span's own task counts as remote.
+/// Everything from outside this span's own task counts as remote.
 fn context_of(trace: Trace) -> SpanContext {
     let flags = TraceFlags::default().with_sampled(trace.is_sampled());
     let (id, span) =

@@ -10,9 +10,10 @@ tokio::task_local! {
     static TRACE: Option<Trace>;
 }
 
-/// A place in a trace: the trace's id, and the span that whatever comes next is a part of.
+/// A position in a trace: the trace's id, and the span that is the parent of what follows.
 ///
-/// Azure is told the id as well, as the correlation id: what the activity log says of a request is found by the trace.
+/// Azure gets the id too, as the correlation id, so the activity log's entries about a request can be found by the
+/// trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
     id: Uuid,
@@ -21,12 +22,12 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The place that a `traceparent` header names; a new trace if there is none, or none that can be read.
+    /// The position in a `traceparent` header; a new trace if there is none, or an invalid one.
     pub fn of(traceparent: Option<&str>) -> Self {
         traceparent.and_then(Self::parse).unwrap_or_else(|| Self::new(fresh(), false))
     }
 
-    /// The place that a `traceparent` names, if it is one.
+    /// The position in a `traceparent`, if it is valid.
     pub fn parse(traceparent: &str) -> Option<Self> {
         let mut parts = traceparent.trim_matches(['"', ' ']).split('-');
         let (version, id, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -46,7 +47,7 @@ impl Trace {
         Self { id, span, sampled }
     }
 
-    /// A place whose ids somebody else has given out.
+    /// A position with given ids.
     pub(super) fn at(id: Uuid, span: u64, sampled: bool) -> Self {
         Self { id, span, sampled }
     }
@@ -56,31 +57,31 @@ impl Trace {
         Self::new(self.id, self.sampled)
     }
 
-    /// The same place as somebody else wants it recorded.
+    /// The same position with the sampling decision of another one.
     #[must_use]
     pub fn recorded_as(self, other: Self) -> Self {
         Self { sampled: other.sampled, ..self }
     }
 
-    /// The same place, recorded if this program would have begun the trace: its flag is nobody's decision. The Functions
-    /// host says "not sampled" of all that nobody before it has asked to be recorded.
+    /// The same position, sampled as if this program had started the trace: its flag is not used. The Functions host
+    /// sends "not sampled" for everything that no earlier sender has sampled.
     #[must_use]
     pub fn undecided(self) -> Self {
         let sampled = exporting().map_or(self.sampled, |exporting| exporting.takes(self.id));
         Self { sampled, ..self }
     }
 
-    /// Where the present task is, if it belongs to a trace.
+    /// The position of the current task, if it belongs to a trace.
     pub fn current() -> Option<Self> {
         TRACE.try_with(|trace| *trace).ok().flatten()
     }
 
-    /// Where the present task is, as a `traceparent`.
+    /// The position of the current task, as a `traceparent`.
     pub fn current_header() -> Option<String> {
         Self::current().map(Self::header)
     }
 
-    /// Runs something at this place.
+    /// Runs a future at this position.
     pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         scope(Some(self), work)
     }
@@ -95,23 +96,23 @@ impl Trace {
         self.span
     }
 
-    /// Whether whoever began the trace wants it recorded.
+    /// Whether the trace is sampled.
     pub fn is_sampled(self) -> bool {
         self.sampled
     }
 
-    /// This place as a `traceparent`.
+    /// This position as a `traceparent`.
     pub fn header(self) -> String {
         format!("00-{}-{:016x}-0{}", self.id.simple(), self.span, u8::from(self.sampled))
     }
 }
 
-/// Runs something at a place, or at none.
+/// Runs a future at a position, or at none.
 pub(super) fn scope<F: Future>(at: Option<Trace>, work: F) -> impl Future<Output = F::Output> {
     TRACE.scope(at, work)
 }
 
-/// A random id for what outside protocols want one for: traces, spans, requests. Nothing is decided by it.
+/// A random id for outside protocols: traces, spans, requests. No decision depends on it.
 #[expect(clippy::disallowed_methods, reason = "W3C Trace Context and x-ms-client-request-id want random ids")]
 pub fn fresh() -> Uuid {
     Uuid::new_v4()
@@ -124,7 +125,7 @@ mod tests {
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_place_is_read_and_written_without_loss() {
+    fn a_position_is_read_and_written_without_loss() {
         let trace = Trace::parse(PARENT).unwrap();
         assert_eq!(trace.id().to_string(), "4bf92f35-77b3-4da6-a3ce-929d0e0e4736");
         assert_eq!((trace.header().as_str(), trace.is_sampled()), (PARENT, true));
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_begins_a_new_trace() {
+    fn an_invalid_position_starts_a_new_trace() {
         for odd in [
             "",
             "00-0-0-0",

@@ -1,4 +1,4 @@
-//! Microsoft's API descriptions: loading them, and finding the operation that a request is about.
+//! Microsoft's API descriptions: loads them, and finds the operation of a request.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tenantry_core::steps::{Api, Method};
 
-/// How Graph's own types and actions are called in full.
+/// The namespace of Graph's own types and actions.
 const NAMESPACE: &str = "microsoft.graph.";
 
 /// One description, of one service in one version.
@@ -24,13 +24,13 @@ pub(crate) struct Description {
     api: Api,
 }
 
-/// All of them.
+/// All descriptions.
 pub(crate) struct Descriptions {
     folder: PathBuf,
     all: Vec<Description>,
 }
 
-/// One operation, with what a path says about its parameters.
+/// An operation, with its parameters in a path.
 pub(crate) struct Operation<'a> {
     pub(crate) of: &'a Description,
     pub(crate) template: &'a str,
@@ -45,7 +45,7 @@ pub(crate) fn read(file: &Path) -> Value {
 }
 
 impl Descriptions {
-    /// The descriptions beside the repository; `None` if they are not there.
+    /// The descriptions beside the repository; `None` if they are missing.
     pub(crate) fn load() -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/azure-specs");
         if !folder.join("MANIFEST.json").is_file() {
@@ -69,7 +69,7 @@ impl Descriptions {
         Some(Self { folder, all })
     }
 
-    /// The operation that a path, without its query, and a method are about.
+    /// The operation of a method and a path without its query.
     pub(crate) fn find(&self, api: Api, method: Method, path: &str) -> Result<Operation<'_>, String> {
         let path = match api {
             Api::Graph => path.strip_prefix("/v1.0").ok_or("Graph's paths begin with /v1.0")?,
@@ -82,7 +82,7 @@ impl Descriptions {
                 let parts: Vec<&str> = template.split('?').next().unwrap().split('/').skip(1).collect();
                 let mut given = BTreeMap::new();
                 let literal = template.len() - placeholders(template);
-                // Graph takes the name of an action without the namespace that the description writes it with.
+                // Graph accepts the name of an action without the namespace that the description has.
                 let action = |part: &&str| method == Method::Post && part.starts_with(NAMESPACE);
                 let last = parts.last().copied().filter(action).map(|part| &part[NAMESPACE.len()..]);
                 let short: Vec<&str> = parts.iter().copied().take(parts.len() - 1).chain(last).collect();
@@ -104,11 +104,11 @@ impl Descriptions {
         Ok(operation)
     }
 
-    /// The operation that makes a resource of a type, such as `Microsoft.ServiceBus/namespaces/queues`.
+    /// The operation that creates a resource of a type, such as `Microsoft.ServiceBus/namespaces/queues`.
     pub(crate) fn making(&self, of: &str) -> Option<Operation<'_>> {
         let (provider, types) = of.split_once('/')?;
         let path: String = types.split('/').map(|part| format!("/{part}/{{}}")).collect();
-        let wanted = match provider {
+        let last = match provider {
             "Microsoft.Resources" => path,
             _ => format!("/providers/{provider}{path}"),
         };
@@ -120,7 +120,7 @@ impl Descriptions {
                 .skip(1)
                 .map(|part| if part.starts_with('{') { "/{}".to_owned() } else { format!("/{part}") })
                 .collect();
-            let fits = bare.to_lowercase().ends_with(&wanted.to_lowercase());
+            let fits = bare.to_lowercase().ends_with(&last.to_lowercase());
             let details = path_item.get("put").filter(|_| fits)?;
             Some(Operation { of, template, path_item, details, given: BTreeMap::new() })
         })
@@ -142,7 +142,7 @@ impl Descriptions {
         named.map(|path| (path.clone(), read(&self.folder.join(&path)))).collect()
     }
 
-    /// Examples that break Microsoft's own description.
+    /// Examples that violate Microsoft's own description.
     pub(crate) fn deviating(&self) -> Value {
         read(&self.folder.join("EXAMPLE_DEVIATIONS.json"))["deviating"].clone()
     }
@@ -152,7 +152,7 @@ impl Description {
     fn paths(&self) -> impl Iterator<Item = (&str, &Value)> {
         let of = |name: &str| self.document.get(name).and_then(Value::as_object).into_iter().flatten();
         let all = of("paths").chain(of("x-ms-paths")).map(|(template, item)| (template.as_str(), item));
-        // `/{resourceId}` and its like would take any path whatever.
+        // `/{resourceId}` and similar templates would match any path.
         all.filter(|(template, _)| !template.starts_with("/{") || template.matches('/').count() > 1)
     }
 
@@ -160,7 +160,7 @@ impl Description {
         self.api == Api::Graph
     }
 
-    /// What a `$ref` leads to, or the node itself.
+    /// The target of a `$ref`, or the node itself.
     pub(crate) fn resolved<'a>(&'a self, node: &'a Value) -> &'a Value {
         match node.get("$ref").and_then(Value::as_str) {
             Some(link) => self.resolved(self.document.pointer(link.trim_start_matches('#')).unwrap()),
@@ -170,12 +170,12 @@ impl Description {
 }
 
 impl Operation<'_> {
-    /// Service and operation, which name it among all.
+    /// Service and operation, which identify it.
     pub(crate) fn id(&self) -> (String, String) {
         (self.of.service.clone(), self.details["operationId"].as_str().unwrap().to_owned())
     }
 
-    /// Its parameters: place (`path`, `query`, `header`, `body`), name and declaration.
+    /// Its parameters: location (`path`, `query`, `header`, `body`), name and declaration.
     pub(crate) fn parameters(&self) -> Vec<(&str, &str, &Value)> {
         let lists = [&self.path_item["parameters"], &self.details["parameters"]];
         let all = lists.into_iter().filter_map(Value::as_array).flatten();
@@ -186,18 +186,18 @@ impl Operation<'_> {
             .collect()
     }
 
-    /// The rules that the manifest has for a path parameter, any of which may be meant.
+    /// The manifest's alternative rules for a path parameter.
     pub(crate) fn rules(&self, name: &str) -> Vec<&Value> {
         self.of.rules.get(name).and_then(Value::as_array).into_iter().flatten().collect()
     }
 
-    /// The schema of the request's body and whether there must be one.
+    /// The schema of the request's body, and whether a body is required.
     pub(crate) fn body(&self) -> Option<(&Value, bool)> {
         let required = |node: &Value| node.get("required") == Some(&Value::Bool(true));
         if let Some(body) = self.details.get("requestBody").map(|body| self.of.resolved(body)) {
             return Some((body.pointer("/content/application~1json/schema")?, required(body)));
         }
-        let (_, _, body) = self.parameters().into_iter().find(|(place, ..)| *place == "body")?;
+        let (_, _, body) = self.parameters().into_iter().find(|(location, ..)| *location == "body")?;
         Some((&body["schema"], required(body)))
     }
 
@@ -215,19 +215,19 @@ impl Operation<'_> {
         headers.into_iter().flatten().map(|(name, _)| name.to_lowercase()).collect()
     }
 
-    /// What is declared for a status: `None` if it is not declared, `Some(None)` if the answer has no body.
+    /// The schema of a status: `None` if the status is not declared, `Some(None)` if the answer has no body.
     pub(crate) fn response(&self, status: u16) -> Option<Option<&Value>> {
         let response = self.declared(status)?;
         Some(response.get("schema").or_else(|| response.pointer("/content/application~1json/schema")))
     }
 }
 
-/// How many characters of a template stand for something else.
+/// How many characters of a template are placeholders.
 fn placeholders(template: &str) -> usize {
     template.split('{').skip(1).filter_map(|rest| Some(rest.find('}')? + 2)).sum()
 }
 
-/// Whether a template's segments fit a path's. Scopes and whole ids span several segments.
+/// Whether a template matches a path. Scopes and whole ids span several segments.
 fn matches(parts: &[&str], segments: &[&str], given: &mut BTreeMap<String, String>) -> bool {
     let (Some((part, parts)), Some(first)) = (parts.split_first(), segments.first()) else {
         return parts.is_empty() && segments.is_empty();

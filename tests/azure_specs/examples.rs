@@ -14,7 +14,7 @@ use tenantry_core::{
 
 use crate::description::Operation;
 
-/// An example's answers by status, each with what was not understood about it.
+/// An example's answers by status, each with what was not understood in it.
 pub(crate) fn judge(of: &Operation<'_>, request: &Request, example: &Value) -> Vec<(String, Option<String>)> {
     let answers = example["responses"].as_object().unwrap();
     answers
@@ -32,7 +32,7 @@ pub(crate) fn judge(of: &Operation<'_>, request: &Request, example: &Value) -> V
         .collect()
 }
 
-/// Some examples have a gap where an id stands (`string`, `{subscription-id}`), which no service answers.
+/// Some examples have a placeholder for an id (`string`, `{subscription-id}`), which no service answers.
 fn with_an_id(mut body: Value) -> Value {
     let written = body.get("id").and_then(Value::as_str).filter(|id| id.contains('{') || *id == "string");
     if let Some(written) = written.map(str::to_owned) {
@@ -46,9 +46,9 @@ fn with_an_id(mut body: Value) -> Value {
     body
 }
 
-/// Whether the step takes the answer for what it is. Refusals are answers too; nonsense is what no example may be.
+/// Whether the step understands the answer. Refusals are answers too; no example may be unreadable.
 fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<(), Failure> {
-    // What is not done yet is asked for again; only a last answer is taken to show the resource.
+    // An operation in progress is polled again; only a last answer has to show the resource.
     if request.method != Method::Get && operation::after_write(reply)? != Progress::Done {
         return Ok(());
     }
@@ -59,14 +59,14 @@ fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<()
             sensible(step.judge(reply))?;
         }
         if request.method == Method::Get && planned.kind() != Kind::Check {
-            let remains = steps::remains(planned.kind(), &step.target(), &Outputs::new())?;
-            sensible(remains.judge(usize::from(deleted), reply))?;
+            let deletion = steps::deletion(planned.kind(), &step.target(), &Outputs::new())?;
+            sensible(deletion.judge(usize::from(deleted), reply))?;
         }
     }
     Ok(())
 }
 
-/// Whatever is concluded is sensible, unless it is that the answer is nonsense.
+/// Any comparison is fine, except that the answer is unreadable.
 fn sensible<T>(judged: Result<T, Failure>) -> Result<(), Failure> {
     let nonsense = Failure::nonsense("").cause;
     match judged {
@@ -75,13 +75,13 @@ fn sensible<T>(judged: Result<T, Failure>) -> Result<(), Failure> {
     }
 }
 
-/// The steps that receive answers of an operation, each with whether it looks for what is soft-deleted.
+/// The steps that receive answers of an operation, each with whether it reads a soft-deleted object.
 fn receivers(of: &Operation<'_>, reply: &Reply) -> Result<Vec<(PlannedStep, bool)>, Failure> {
     if of.template.to_lowercase().contains("/roleassignments") {
         let grant = json!({"scope": "/subscriptions/s", "roleDefinitionId": "r", "principalId": "p"});
         return Ok(vec![(planned(Kind::RoleAssignment, &grant)?, false)]);
     }
-    // Not for a step: the proof of isolation reads them.
+    // Not for a step: the isolation check reads them.
     let template = of.template.to_lowercase();
     if template.contains("/roledefinitions") || template.ends_with("/federatedidentitycredentials") {
         return Ok(Vec::new());
@@ -98,7 +98,7 @@ fn receivers(of: &Operation<'_>, reply: &Reply) -> Result<Vec<(PlannedStep, bool
     kinds.map(|kind| Ok((planned(kind, &fields)?, false))).collect()
 }
 
-/// The step that is carried out.
+/// The executed step.
 fn step(planned: &PlannedStep) -> Result<Box<dyn Step>, Failure> {
     let name: StepName = "it".parse().unwrap();
     let plan = Plan {

@@ -1,4 +1,4 @@
-//! The resources of infra/, held against Microsoft's descriptions: type, version, members and values.
+//! Compares the resources of infra/ with Microsoft's descriptions: type, version, members and values.
 
 use std::collections::BTreeSet;
 
@@ -6,17 +6,17 @@ use jsonschema::Draft;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Held,
+    Recorded,
     bicep::{Declaration, Expr, Part},
     description::{Description, Descriptions},
     schema::{Way, plain},
     templates::Infra,
 };
 
-/// What Bicep says beside the body.
+/// Members of Bicep that are not part of the body.
 const BESIDE: [&str; 4] = ["name", "parent", "scope", "dependsOn"];
 
-/// Types that are described only inside of others: type, service, definition.
+/// Types that are described only inside others: type, service, definition.
 const INSIDE: [(&str, &str, &str); 4] = [
     ("Microsoft.Network/natGateways", "network", "NatGateway"),
     ("Microsoft.Network/networkSecurityGroups", "network", "NetworkSecurityGroup"),
@@ -24,7 +24,7 @@ const INSIDE: [(&str, &str, &str); 4] = [
     ("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", "network", "VirtualNetworkPeering"),
 ];
 
-/// Types that the descriptions at hand leave out; their members were looked up in Bicep's own types.
+/// Types that the available descriptions leave out; their members are from Bicep's own types.
 const NOT_DESCRIBED: [&str; 11] = [
     "Microsoft.Insights/actionGroups",
     "Microsoft.Insights/metricAlerts",
@@ -35,17 +35,17 @@ const NOT_DESCRIBED: [&str; 11] = [
     "Microsoft.Storage/storageAccounts/blobServices/containers",
     "Microsoft.Web/serverfarms",
     "Microsoft.Web/sites",
-    // Inside of the site.
+    // Inside the site.
     "basicPublishingCredentialsPolicies",
     "config",
 ];
 
-/// What stands for a value that only a deployment knows.
+/// A placeholder for a value that only a deployment has.
 fn unknown() -> Value {
     json!({"unknown until": "it is deployed"})
 }
 
-/// A body with what is known of it: of two choices the first or the second.
+/// A body with the known values; of two alternatives the first or the second.
 fn body(expr: &Expr, first: bool) -> Option<Value> {
     Some(match expr {
         Expr::Null => return None,
@@ -73,7 +73,7 @@ fn faults(of: &Description, schema: &Value, body: &Value) -> Vec<String> {
     errors.filter(|(at, _)| known(at)).map(|(at, error)| format!("{error} at {at:?}")).collect()
 }
 
-/// A resource in a loop is described by its element.
+/// A resource in a loop is represented by its element.
 fn element(resource: &Declaration) -> &Expr {
     match resource.body.as_ref() {
         Some(Expr::For(_, _, element)) => element,
@@ -82,7 +82,7 @@ fn element(resource: &Declaration) -> &Expr {
     }
 }
 
-/// What is wrong with a resource; nothing if it is not described.
+/// The faults of a resource; empty if it is not described.
 fn wrong(descriptions: &Descriptions, resource: &Declaration, of: &str) -> Option<Vec<String>> {
     let (_, version) = resource.of.split_once('@').unwrap_or_default();
     let inside = INSIDE.iter().find(|(name, ..)| *name == of);
@@ -109,34 +109,34 @@ fn wrong(descriptions: &Descriptions, resource: &Declaration, of: &str) -> Optio
     Some(wrong)
 }
 
-/// All that is wrong, how many resources were held, and the types that were not.
-fn held_against(descriptions: &Descriptions, infra: &Infra) -> (Vec<String>, usize, BTreeSet<String>) {
-    let (mut faults, mut held, mut left) = (Vec::new(), 0, BTreeSet::new());
+/// All faults, the number of compared resources, and the types that are not described.
+fn compare(descriptions: &Descriptions, infra: &Infra) -> (Vec<String>, usize, BTreeSet<String>) {
+    let (mut faults, mut compared, mut left) = (Vec::new(), 0, BTreeSet::new());
     let all = infra.templates.iter().flat_map(|template| template.resources());
     for resource in all.filter(|resource| !resource.existing) {
         let of = resource.of.split('@').next().unwrap();
         match wrong(descriptions, resource, of) {
             Some(found) => {
-                held += 1;
+                compared += 1;
                 faults.extend(found);
             }
             None => _ = left.insert(of.to_owned()),
         }
     }
-    (faults, held, left)
+    (faults, compared, left)
 }
 
-/// Every resource of infra/ whose type is described is as it is described.
-pub(crate) fn resources(held: &Held) -> String {
-    let (faults, count, left) = held_against(&held.descriptions, &Infra::read());
+/// Every resource of infra/ whose type is described matches its description.
+pub(crate) fn resources(recorded: &Recorded) -> String {
+    let (faults, count, left) = compare(&recorded.descriptions, &Infra::read());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert_eq!(left, NOT_DESCRIBED.map(str::to_owned).into(), "types that are not described");
     assert!(count > 40, "only {count} resources");
     format!("{count} resources; {} types are not described here", left.len())
 }
 
-/// What is spoilt in a template is found: a member, a value, a type, a version, something that is missing.
-pub(crate) fn spoilt(held: &Held) -> String {
+/// A seeded fault in a template is found: a member, a value, a type, a version, something that is missing.
+pub(crate) fn spoilt(recorded: &Recorded) -> String {
     let infra = Infra::read();
     let cases = [
         (
@@ -190,7 +190,7 @@ pub(crate) fn spoilt(held: &Held) -> String {
         ),
     ];
     for (path, from, to, says) in cases {
-        let (found, ..) = held_against(&held.descriptions, &infra.spoilt(path, from, to));
+        let (found, ..) = compare(&recorded.descriptions, &infra.spoilt(path, from, to));
         assert!(found.iter().any(|one| one.contains(says)), "{path}, {from:?} to {to:?}: {says}: {found:?}");
     }
     format!("{} faults", cases.len())

@@ -1,9 +1,9 @@
-//! What is sent to Azure, and what the simulated Azure answers, held against Microsoft's own API descriptions.
+//! Compares the requests to Azure, and the answers of the simulated Azure, with Microsoft's own API descriptions.
 //!
-//! The descriptions are not part of the repository: they are looked for in `../shared/azure-specs`. Without them
-//! nothing can be held, and libtest would call that `ok`; so this target has a `main` of its own, which says of each
-//! check whether it passed, failed or was not run. `TENANTRY_SPECS=required` makes their absence a failure; `.ci/run`
-//! sets it wherever there is a `../shared`.
+//! The descriptions are not part of the repository: they are expected in `../shared/azure-specs`. Without them nothing
+//! can be compared, and libtest would report `ok`; so this target has a `main` of its own, which prints for each check
+//! whether it passed, failed or was not run. `TENANTRY_SPECS=required` makes their absence a failure; `.ci/run` sets it
+//! if there is a `../shared`.
 
 #![expect(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ mod spoilt;
 #[path = "../suite/infra/templates.rs"]
 #[allow(dead_code, reason = "tests/suite/infra takes more of it")]
 mod templates;
-mod understudy;
+mod unregistered;
 mod validate;
 
 use std::{
@@ -39,16 +39,16 @@ use std::{
 };
 
 use description::{Descriptions, Operation};
-use record::{Exchange, Lived, lives};
+use record::{Exchange, RecordedLifecycle, lifecycles};
 
-/// What the checks look at.
-struct Held {
+/// The input of the checks.
+struct Recorded {
     descriptions: Descriptions,
-    lives: Vec<Lived>,
+    lifecycles: Vec<RecordedLifecycle>,
 }
 
-/// A check panics if something is wrong, and otherwise says what it looked at.
-type Check = fn(&Held) -> String;
+/// A check panics if something is wrong, and otherwise returns what it checked.
+type Check = fn(&Recorded) -> String;
 
 const CHECKS: [(&str, Check); 10] = [
     ("every_request_is_one_that_azure_describes", every_request),
@@ -66,11 +66,11 @@ const CHECKS: [(&str, Check); 10] = [
 const WHERE: &str = "the API descriptions are not beside the checkout (../shared/azure-specs)";
 
 fn main() -> ExitCode {
-    let wanted = match wanted() {
-        Ok(wanted) => wanted,
+    let checks = match checks() {
+        Ok(checks) => checks,
         Err(listed) => return listed,
     };
-    let total = wanted.len();
+    let total = checks.len();
     let Some(descriptions) = Descriptions::load() else {
         println!("\nazure_specs: 0 passed, {total} not run: {WHERE}\n");
         #[expect(
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
         )]
         let required = env::var("TENANTRY_SPECS").is_ok_and(|value| value == "required");
         return if required && total > 0 {
-            println!("azure_specs: FAILED, for TENANTRY_SPECS=required\n");
+            println!("azure_specs: FAILED: TENANTRY_SPECS=required\n");
             ExitCode::from(101)
         } else {
             ExitCode::SUCCESS
@@ -89,12 +89,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let held = Held { descriptions, lives: runtime.block_on(lives()) };
-    println!("\nholding {total} checks against Microsoft's API descriptions");
+    let recorded = Recorded { descriptions, lifecycles: runtime.block_on(lifecycles()) };
+    println!("\nrunning {total} checks against Microsoft's API descriptions");
     let mut failed = 0;
-    for (name, check) in wanted {
-        match panic::catch_unwind(AssertUnwindSafe(|| check(&held))) {
-            Ok(looked_at) => println!("{name} ... passed: {looked_at}"),
+    for (name, check) in checks {
+        match panic::catch_unwind(AssertUnwindSafe(|| check(&recorded))) {
+            Ok(checked) => println!("{name} ... passed: {checked}"),
             Err(_) => {
                 failed += 1;
                 println!("{name} ... FAILED");
@@ -105,8 +105,8 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
-/// The checks that the arguments of `cargo test` ask for; an exit code if there is nothing more to do.
-fn wanted() -> Result<Vec<(&'static str, Check)>, ExitCode> {
+/// The checks that the arguments of `cargo test` select; an exit code if there is nothing more to do.
+fn checks() -> Result<Vec<(&'static str, Check)>, ExitCode> {
     /// Options of libtest that are followed by a value.
     const VALUED: [&str; 7] =
         ["--test-threads", "--skip", "--format", "--color", "--logfile", "--shuffle-seed", "-Z"];
@@ -118,7 +118,7 @@ fn wanted() -> Result<Vec<(&'static str, Check)>, ExitCode> {
                 CHECKS.iter().for_each(|(name, _)| println!("{name}: test"));
                 return Err(ExitCode::SUCCESS);
             }
-            // None is marked so.
+            // No check is ignored.
             "--ignored" => return Ok(Vec::new()),
             "--exact" => exact = true,
             valued if VALUED.contains(&valued) => drop(arguments.next()),
@@ -133,25 +133,26 @@ fn wanted() -> Result<Vec<(&'static str, Check)>, ExitCode> {
     Ok(CHECKS.into_iter().filter(|(name, _)| asked(name)).collect())
 }
 
-/// Says where a fault occurs; the same one at many places is told once, with its first place.
+/// Records a fault with the request where it occurs. The same fault at several requests is reported once, with the
+/// first one.
 #[derive(Default)]
 struct Faults(BTreeMap<String, String>);
 
 impl Faults {
-    fn add(&mut self, fault: String, place: &str) {
-        self.0.entry(fault).or_insert_with(|| place.to_owned());
+    fn add(&mut self, fault: String, at: &str) {
+        self.0.entry(fault).or_insert_with(|| at.to_owned());
     }
 
     #[track_caller]
     fn none(self) {
-        let told: Vec<String> = self.0.iter().map(|(fault, place)| format!("{fault}\n    {place}")).collect();
-        assert!(told.is_empty(), "{} faults:\n{}", told.len(), told.join("\n"));
+        let reported: Vec<String> = self.0.iter().map(|(fault, at)| format!("{fault}\n    {at}")).collect();
+        assert!(reported.is_empty(), "{} faults:\n{}", reported.len(), reported.join("\n"));
     }
 }
 
-impl Held {
+impl Recorded {
     fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        self.lives.iter().flat_map(|life| &life.exchanges)
+        self.lifecycles.iter().flat_map(|lifecycle| &lifecycle.exchanges)
     }
 
     /// The operation of each exchange; one without an operation is a fault.
@@ -169,14 +170,14 @@ impl Held {
     }
 }
 
-/// Every request of every life is one that Azure describes: path, query, headers, version and body.
-fn every_request(held: &Held) -> String {
+/// Every request of every lifecycle is described by Azure: path, query, headers, version and body.
+fn every_request(recorded: &Recorded) -> String {
     let (mut faults, mut distinct) = (Faults::default(), BTreeSet::new());
-    let all = held.operations(&mut faults);
+    let all = recorded.operations(&mut faults);
     for (operation, exchange) in &all {
-        let place = format!("{} {}", exchange.request.method, exchange.request.path);
+        let at = format!("{} {}", exchange.request.method, exchange.request.path);
         for fault in validate::request(operation, &exchange.request) {
-            faults.add(format!("{:?}: {fault}", operation.id()), &place);
+            faults.add(format!("{:?}: {fault}", operation.id()), &at);
         }
         distinct.insert(operation.id());
     }
@@ -184,15 +185,15 @@ fn every_request(held: &Held) -> String {
     format!("{} requests of {} operations", all.len(), distinct.len())
 }
 
-/// Every answer of the simulated Azure is one that Azure describes for that operation and status.
-fn every_answer(held: &Held) -> String {
+/// Every answer of the simulated Azure is described by Azure for that operation and status.
+fn every_answer(recorded: &Recorded) -> String {
     let (mut faults, mut distinct) = (Faults::default(), BTreeSet::new());
-    let mut all = held.operations(&mut faults);
-    all.retain(|(_, exchange)| exchange.reply.header(understudy::HEADER).is_none());
+    let mut all = recorded.operations(&mut faults);
+    all.retain(|(_, exchange)| exchange.reply.header(unregistered::HEADER).is_none());
     for (operation, Exchange { request, reply }) in &all {
-        let place = format!("{} {}", request.method, request.path);
+        let at = format!("{} {}", request.method, request.path);
         for fault in validate::answer(operation, request.method, reply) {
-            faults.add(format!("{:?} {}: {fault}", operation.id(), reply.status), &place);
+            faults.add(format!("{:?} {}: {fault}", operation.id(), reply.status), &at);
         }
         distinct.insert((operation.id(), reply.status));
     }
@@ -200,19 +201,19 @@ fn every_answer(held: &Held) -> String {
     format!("{} answers of {} operations and statuses", all.len(), distinct.len())
 }
 
-/// Every example that Microsoft gives of an operation that is called is understood by the step that would receive it;
-/// only those are left out that break Microsoft's own description.
-fn every_example(held: &Held) -> String {
+/// Every example of Microsoft for an operation in use is understood by the step that would receive it, except for those
+/// that violate Microsoft's own description.
+fn every_example(recorded: &Recorded) -> String {
     let mut faults = Faults::default();
-    let called: BTreeMap<_, _> = held
+    let called: BTreeMap<_, _> = recorded
         .operations(&mut faults)
         .into_iter()
         .map(|(operation, exchange)| (operation.id(), (operation, exchange)))
         .collect();
-    let deviating = held.descriptions.deviating();
+    let deviating = recorded.descriptions.deviating();
     let (mut judged, mut left_out, mut without) = (0, 0, Vec::new());
     for ((service, name), (operation, exchange)) in &called {
-        let examples = held.descriptions.examples(service, name);
+        let examples = recorded.descriptions.examples(service, name);
         if examples.is_empty() && !operation.of.is_graph() {
             without.push(name.as_str());
         }
@@ -231,7 +232,7 @@ fn every_example(held: &Held) -> String {
     }
     faults.none();
     assert!(judged > 40, "only {judged} examples");
-    // Besides Graph, whose description has no examples at all.
+    // Except for Graph, whose description has no examples at all.
     assert_eq!(without, ["Providers_Register", "ResourceGroups_Get"], "operations without an example");
     format!("{judged} answers to {} operations; {left_out} examples left out as deviating", called.len())
 }

@@ -1,4 +1,5 @@
-//! Whole lives of tenants of every shipped blueprint against the simulated Azure, with all that went over the wire.
+//! Complete lifecycles of tenants of every shipped blueprint against the simulated Azure, with all requests and
+//! answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use tenantry::{
     config::Isolation,
     intake::IntakeDecision,
-    ports::{Wire, World},
+    ports::{Ports, Transport},
     reconciler::{Progress, Reconciler, Settings},
     scan::IsolationScanner,
 };
@@ -23,11 +24,11 @@ use tenantry_core::{
 use crate::{
     testkit::{
         as_three, example,
-        gremlin::{Gremlin, Trouble},
-        lab::Lab,
+        fixture::Fixture,
+        injector::{Fault, FaultInjector},
         removal, repository, request, signup,
     },
-    understudy::Understudy,
+    unregistered::UnregisteredProviders,
 };
 
 /// A request with its answer.
@@ -37,22 +38,22 @@ pub(crate) struct Exchange {
     pub(crate) reply: Reply,
 }
 
-/// A whole life: what went over the wire, and the tenant as it was when it was first ready.
-pub(crate) struct Lived {
+/// A complete lifecycle: its requests and answers, and the tenant when it was first ready.
+pub(crate) struct RecordedLifecycle {
     pub(crate) blueprint: String,
     pub(crate) ready: Tenant,
     pub(crate) exchanges: Vec<Exchange>,
-    /// What went to the URLs that Azure gave for asking; no description knows their paths.
+    /// Requests to the poll URLs that Azure gave, whose paths are not described.
     pub(crate) polls: Vec<Exchange>,
 }
 
-/// A wire that remembers what went over it.
+/// A transport that records requests and answers.
 struct Recording {
-    inner: Understudy,
+    inner: UnregisteredProviders,
     seen: Arc<Mutex<Vec<Exchange>>>,
 }
 
-impl Wire for Recording {
+impl Transport for Recording {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(async move {
             let reply = self.inner.send(request.clone()).await?;
@@ -62,17 +63,17 @@ impl Wire for Recording {
     }
 }
 
-/// What becomes of one tenant: a sign-up, updates, a removal.
-struct Life {
+/// The lifecycle of one tenant: a sign-up, updates, a deprovision.
+struct Lifecycle {
     blueprint: Blueprint,
     messages: Vec<(Value, Status)>,
     speed: Speed,
-    trouble: Trouble,
-    /// Whether somebody deletes its application by hand once it is ready.
+    fault: Fault,
+    /// Whether its application is deleted by hand once it is ready.
     deleted_by_hand: bool,
 }
 
-impl Life {
+impl Lifecycle {
     fn new(blueprint: &str, signup: Value, update: Value, speed: Speed) -> Self {
         let body = signup.get("data").unwrap_or(&signup);
         let end = removal("the-end", body["tenantId"].as_str().unwrap());
@@ -81,41 +82,41 @@ impl Life {
             blueprint: Blueprint::check(blueprint).unwrap().blueprint,
             messages,
             speed,
-            trouble: Trouble::None,
+            fault: Fault::None,
             deleted_by_hand: false,
         }
     }
 
-    /// With every change sent twice, so that Azure is asked to make what is there and to remove what is gone.
+    /// With every change sent twice, so that Azure is asked to create existing objects and to delete missing ones.
     fn twice(self) -> Self {
-        Self { trouble: Trouble::EveryChangeTwice, ..self }
+        Self { fault: Fault::EveryChangeTwice, ..self }
     }
 
-    /// With the application deleted by hand, so that the update brings it back.
+    /// With the application deleted by hand, so that the update recreates it.
     fn deleted_by_hand(self) -> Self {
         Self { deleted_by_hand: true, ..self }
     }
 
-    async fn lived(&self) -> Lived {
-        let lab = Lab::new(self.speed).await;
+    async fn lived(&self) -> RecordedLifecycle {
+        let fixture = Fixture::new(self.speed).await;
         let seen = Arc::<Mutex<Vec<Exchange>>>::default();
-        let wire = Arc::new(Recording {
-            inner: Understudy::new(Arc::clone(&lab.world.wire)),
+        let transport = Arc::new(Recording {
+            inner: UnregisteredProviders::new(Arc::clone(&fixture.ports.transport)),
             seen: Arc::clone(&seen),
         });
-        let world = Gremlin::new(self.trouble, 0).haunt(&World { wire, ..lab.world.clone() });
-        let intake = Lab::intake(&world, &self.blueprint);
+        let ports = FaultInjector::new(self.fault, 0).inject(&Ports { transport, ..fixture.ports.clone() });
+        let intake = Fixture::intake(&ports, &self.blueprint);
         let mut ready = None;
         for (message, end) in &self.messages {
             let answer = intake.take_in(message.to_string().as_bytes()).await.unwrap();
-            assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
+            assert_eq!(answer.decision, IntakeDecision::Accepted, "{answer:?}");
             let id = answer.tenant_id.unwrap();
-            assert_eq!(rest(&lab, &world, &id).await, *end, "{message:#}");
+            assert_eq!(rest(&fixture, &ports, &id).await, *end, "{message:#}");
             if ready.is_none() {
-                ready = world.store.load(&id).await.unwrap();
-                // Of many tenants a proof asks for what a single one's does not.
+                ready = ports.store.load(&id).await.unwrap();
+                // The isolation check of many tenants makes requests that the one of a single tenant does not.
                 let tenant = ready.clone().unwrap().value;
-                let reports = IsolationScanner::new(world.clone(), &Isolation::default())
+                let reports = IsolationScanner::new(ports.clone(), &Isolation::default())
                     .verify(&as_three(tenant))
                     .await;
                 assert_eq!(reports[0].verdict, IsolationVerdict::Verified, "{reports:#?}");
@@ -123,7 +124,7 @@ impl Life {
                     let app_id = ready.value.exports["applicationId"].as_str().unwrap();
                     let path = format!("/v1.0/applications(appId='{app_id}')");
                     let delete = Request::new(Api::Graph, Method::Delete, path);
-                    assert_eq!(lab.world.wire.send(delete).await.unwrap().status, 204);
+                    assert_eq!(fixture.ports.transport.send(delete).await.unwrap().status, 204);
                 }
             }
         }
@@ -132,31 +133,31 @@ impl Life {
         let mut seen = seen.lock().unwrap().clone();
         seen.retain(|seen| !left_out(&seen.request));
         let (exchanges, polls) = seen.into_iter().partition(|seen| seen.request.path.starts_with('/'));
-        Lived { blueprint, ready, exchanges, polls }
+        RecordedLifecycle { blueprint, ready, exchanges, polls }
     }
 }
 
-/// What Graph has and its description here, an excerpt, leaves out: who owns a service principal (Microsoft Graph, "List
-/// owners of a servicePrincipal").
+/// Operations of Graph that this excerpt of its description leaves out: the owners of a service principal (Microsoft
+/// Graph, "List owners of a servicePrincipal").
 fn left_out(request: &Request) -> bool {
     request.path.starts_with("/v1.0/servicePrincipals/") && request.path.contains("/owners?")
 }
 
-/// Drives a tenant until nothing is left to do.
-async fn rest(lab: &Lab, world: &World, id: &TenantId) -> Status {
-    let reconciler = Reconciler::new(world.clone(), Settings::local("local"), "recorder".to_owned());
+/// Reconciles a tenant until nothing is left to do.
+async fn rest(fixture: &Fixture, ports: &Ports, id: &TenantId) -> Status {
+    let reconciler = Reconciler::new(ports.clone(), Settings::local("local"), "recorder".to_owned());
     for _ in 0..400 {
         match reconciler.reconcile(id).await.unwrap() {
             Progress::Settled(status) => return status,
-            Progress::Parked(at) | Progress::Held(at) => lab.clock.jump_to(at),
+            Progress::Requeued(at) | Progress::Held(at) => fixture.clock.jump_to(at),
             other => panic!("{id}: {other:?}"),
         }
     }
     panic!("{id} never came to rest");
 }
 
-/// What went over the wire in lives of tenants of every blueprint that is shipped.
-pub(crate) async fn lives() -> Vec<Lived> {
+/// The lifecycles of tenants of every shipped blueprint.
+pub(crate) async fn lifecycles() -> Vec<RecordedLifecycle> {
     let scaled = |tenant: &str| {
         request(
             "more",
@@ -179,25 +180,25 @@ pub(crate) async fn lives() -> Vec<Lived> {
     let count = std::fs::read_dir(repository().join("blueprints")).unwrap().count();
     assert_eq!(
         count, 3,
-        "each blueprint that is shipped, the default one included, is to have its life here"
+        "each blueprint that is shipped, the default one included, is to have its lifecycle here"
     );
     let replicated = with("fabrikam", "replication", json!("Standard_ZRS"));
     let larger = with("contoso", "capacity", json!(20));
     let (at_once, slowly) = (Speed::Max, Speed::Factor(30.0));
-    let lives = [
-        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once),
-        Life::new(DEFAULT, signup("contoso"), example("updates/contoso.json"), slowly),
-        Life::new(DEFAULT, signup("tailspin"), scaled("tailspin"), at_once),
-        Life::new(DEFAULT, signup("tailspin"), scaled("tailspin"), slowly),
-        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).twice(),
-        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), slowly).twice(),
-        Life::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).deleted_by_hand(),
-        Life::new(&hello, plain("fabrikam"), replicated, at_once),
-        Life::new(&language, plain("contoso"), larger, at_once),
+    let lifecycles = [
+        Lifecycle::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once),
+        Lifecycle::new(DEFAULT, signup("contoso"), example("updates/contoso.json"), slowly),
+        Lifecycle::new(DEFAULT, signup("tailspin"), scaled("tailspin"), at_once),
+        Lifecycle::new(DEFAULT, signup("tailspin"), scaled("tailspin"), slowly),
+        Lifecycle::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).twice(),
+        Lifecycle::new(DEFAULT, signup("contoso"), scaled("contoso"), slowly).twice(),
+        Lifecycle::new(DEFAULT, signup("contoso"), scaled("contoso"), at_once).deleted_by_hand(),
+        Lifecycle::new(&hello, plain("fabrikam"), replicated, at_once),
+        Lifecycle::new(&language, plain("contoso"), larger, at_once),
     ];
     let mut all = Vec::new();
-    for life in &lives {
-        all.push(life.lived().await);
+    for lifecycle in &lifecycles {
+        all.push(lifecycle.lived().await);
     }
     all
 }

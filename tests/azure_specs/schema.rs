@@ -1,7 +1,7 @@
-//! Turns the schemas of a description, which speak Swagger 2.0 or OpenAPI 3.0, into plain JSON Schema.
+//! Converts the schemas of a description, Swagger 2.0 or OpenAPI 3.0, into plain JSON Schema.
 //!
-//! Every object is flattened over its `allOf`, so that a member that nobody declared can be told. What a type is
-//! chosen by (`discriminator`) becomes a choice among the types. Open enums (`modelAsString`) take any text.
+//! Every object is flattened over its `allOf`, so that an undeclared member is detected. The types of a `discriminator`
+//! become a choice. Open enums (`modelAsString`) accept any text.
 
 use std::collections::BTreeSet;
 
@@ -9,23 +9,23 @@ use serde_json::{Map, Value, json};
 
 use crate::description::Description;
 
-/// Which way a body goes: read-only members are required of answers, and not to be sent.
+/// The direction of a body: read-only members are required in answers, and must not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Request,
     Answer,
-    /// A request that a person has written: what Azure may come to take one day is a slip of the pen here.
+    /// A hand-written request: a value that Azure may accept some day is treated as a typing error here.
     Template,
 }
 
 struct Translation<'a> {
     of: &'a Description,
     way: Way,
-    /// Definitions that are referred to and not translated yet.
-    wanted: Vec<String>,
+    /// Definitions that are referenced and not translated yet.
+    open: Vec<String>,
 }
 
-/// What an object is made of, its `allOf` included.
+/// The members of an object, including its `allOf`.
 #[derive(Default)]
 struct Object {
     members: Map<String, Value>,
@@ -35,10 +35,10 @@ struct Object {
 
 /// A schema of a description as one document of its own.
 pub(crate) fn plain(of: &Description, schema: &Value, way: Way) -> Value {
-    let mut translation = Translation { of, way, wanted: Vec::new() };
+    let mut translation = Translation { of, way, open: Vec::new() };
     let root = translation.schema(schema);
     let mut definitions = Map::new();
-    while let Some(link) = translation.wanted.pop() {
+    while let Some(link) = translation.open.pop() {
         let name = link.rsplit('/').next().unwrap().to_owned();
         if !definitions.contains_key(&name) {
             let node = of.document.pointer(link.trim_start_matches('#')).unwrap();
@@ -57,12 +57,13 @@ impl Translation<'_> {
     fn schema(&mut self, node: &Value) -> Value {
         let plain = match node.get("$ref").and_then(Value::as_str) {
             Some(link) => {
-                self.wanted.push(link.to_owned());
+                self.open.push(link.to_owned());
                 json!({"$ref": format!("#/definitions/{}", link.rsplit('/').next().unwrap())})
             }
             None => self.inline(node),
         };
-        // Microsoft's answers may leave out a value by `null`; what we send may do so only where that is declared.
+        // Microsoft's answers may have `null` for an absent value; our requests may have it only where that is
+        // declared.
         if is_true(node, &["x-nullable", "nullable"]) {
             json!({"anyOf": [plain, {"type": "null"}]})
         } else {
@@ -71,7 +72,7 @@ impl Translation<'_> {
     }
 
     fn inline(&mut self, node: &Value) -> Value {
-        // Some enums of texts have an idle `additionalProperties`.
+        // Some enums of texts have an `additionalProperties` without effect.
         let object = node.get("type").is_none_or(|kind| kind == "object");
         if object
             && ["properties", "allOf", "additionalProperties"].iter().any(|name| node.get(*name).is_some())
@@ -162,7 +163,7 @@ impl Translation<'_> {
             object.required.retain(|name| object.members.get(name) != Some(&json!({"not": {}})));
         }
         match node.get("additionalProperties") {
-            // In Graph's description this stands everywhere and says nothing.
+            // In Graph's description this stands everywhere and has no meaning.
             Some(others) if others != &json!({"type": "object"}) => object.others = Some(self.others(others)),
             Some(_) | None => {}
         }
@@ -173,9 +174,9 @@ impl Translation<'_> {
         if node.is_object() { self.schema(node) } else { node.clone() }
     }
 
-    /// An object without members takes any; one with members takes no others, but for OData's annotations.
+    /// An object without members accepts any; one with members accepts no others, except for OData's annotations.
     fn closed(&self, mut object: Object) -> Value {
-        // ARM shows the type of whatever has an id and a name, which some descriptions leave out.
+        // ARM shows the type of everything that has an id and a name, which some descriptions leave out.
         if self.way == Way::Answer && ["id", "name"].iter().all(|name| object.members.contains_key(*name)) {
             object.members.entry("type").or_insert(json!({"type": "string"}));
         }

@@ -1,10 +1,10 @@
-//! The judge is strict: real requests and answers with one thing spoilt in each, and each is found out.
+//! Proves that the comparison is strict: real requests and answers with one seeded fault each, which must be found.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Api, Method, Reply, Request};
 
 use crate::{
-    Faults, Held,
+    Faults, Recorded,
     description::{Descriptions, Operation},
     record::Exchange,
     validate,
@@ -28,7 +28,7 @@ fn body(request: &mut Request) -> &mut Value {
     request.body.as_mut().unwrap()
 }
 
-/// What is said about a request, at the operation that its path leads to.
+/// The faults of a request at the operation of its path.
 fn said(descriptions: &Descriptions, request: &Request) -> Vec<String> {
     let (path, _) = validate::address(request);
     let operation = descriptions.find(request.api, request.method, path).ok().unwrap();
@@ -36,8 +36,8 @@ fn said(descriptions: &Descriptions, request: &Request) -> Vec<String> {
 }
 
 /// A request with an unknown member, a wrong type, a value that only Azure sets, a bad name and so on.
-pub(crate) fn request(held: &Held) -> String {
-    let descriptions = &held.descriptions;
+pub(crate) fn request(recorded: &Recorded) -> String {
+    let descriptions = &recorded.descriptions;
     let (storage, deployment) = ("StorageAccounts_Create", "OnlineDeployments_CreateOrUpdate");
     let spoilt: [(&str, Spoil<Request>, &str); 11] = [
         (storage, |it| body(it)["properties"]["minimumTlsVersoin"] = json!("TLS1_2"), "minimumTlsVersoin"),
@@ -52,14 +52,14 @@ pub(crate) fn request(held: &Held) -> String {
         (deployment, |it| it.headers.push(("x-ms-odd", "1".into())), "the header x-ms-odd is not declared"),
         ("RoleAssignments_Create", |it| body(it)["properties"]["principalId"] = json!(7), "7 is not of type"),
     ];
-    let all = held.operations(&mut Faults::default());
+    let all = recorded.operations(&mut Faults::default());
     let count = spoilt.len();
-    for (name, spoil, told) in spoilt {
+    for (name, spoil, expected) in spoilt {
         let mut request = first(&all, name, None).1.request.clone();
         assert_eq!(said(descriptions, &request), [] as [String; 0], "{name}");
         spoil(&mut request);
         let found = said(descriptions, &request);
-        assert!(found.iter().any(|fault| fault.contains(told)), "{told}: {found:#?}");
+        assert!(found.iter().any(|fault| fault.contains(expected)), "{expected}: {found:#?}");
     }
     assert!(descriptions.find(Api::Arm, Method::Get, "/subscriptions/s/nothing/such").is_err());
     assert!(descriptions.find(Api::Graph, Method::Put, "/v1.0/applications").is_err());
@@ -67,7 +67,7 @@ pub(crate) fn request(held: &Held) -> String {
 }
 
 /// An answer with a status that is not declared, an unknown member, a wrong type, an error without its envelope.
-pub(crate) fn answer(held: &Held) -> String {
+pub(crate) fn answer(recorded: &Recorded) -> String {
     let (storage, endpoint) = ("StorageAccounts_GetProperties", "OnlineEndpoints_Get");
     let spoilt: [(&str, u16, Spoil<Reply>, &str); 8] = [
         (storage, 200, |it| it.status = 226, "the status is not declared"),
@@ -79,15 +79,15 @@ pub(crate) fn answer(held: &Held) -> String {
         ("PrivateEndpoints_Get", 404, |it| it.body = it.body["error"].take(), "\"error\" is a required"),
         ("directory_GetDeletedItem", 200, |it| it.body["tags"] = json!("x"), "\"x\" is not of type"),
     ];
-    let all = held.operations(&mut Faults::default());
+    let all = recorded.operations(&mut Faults::default());
     let count = spoilt.len();
-    for (name, status, spoil, told) in spoilt {
+    for (name, status, spoil, expected) in spoilt {
         let (operation, exchange) = first(&all, name, Some(status));
         let mut reply = exchange.reply.clone();
         assert_eq!(validate::answer(operation, exchange.request.method, &reply), [] as [String; 0], "{name}");
         spoil(&mut reply);
         let found = validate::answer(operation, exchange.request.method, &reply);
-        assert!(found.iter().any(|fault| fault.contains(told)), "{told}: {found:#?}");
+        assert!(found.iter().any(|fault| fault.contains(expected)), "{expected}: {found:#?}");
     }
     format!("{count} answers")
 }

@@ -1,4 +1,4 @@
-//! Holds requests and answers against the operation that they belong to.
+//! Compares requests and answers with their operation.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
     schema::{Way, plain},
 };
 
-/// The headers that say where to ask how far an operation is.
+/// The headers with poll URLs.
 const POLLED: [&str; 2] = ["azure-asyncoperation", "location"];
 
 /// Path and query of a request; the query by name, decoded.
@@ -28,7 +28,7 @@ pub(crate) fn address(request: &Request) -> (&str, BTreeMap<String, String>) {
     (path, pairs.map(pair).collect())
 }
 
-/// What is wrong with a request to this operation.
+/// The faults of a request to this operation.
 pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<String> {
     let mut wrong = Vec::new();
     let (_, query) = address(request);
@@ -36,29 +36,30 @@ pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<Strin
         let found = request.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.clone())
     };
-    for (place, name, declared) in operation.parameters() {
-        let given = match place {
+    for (location, name, declared) in operation.parameters() {
+        let given = match location {
             "path" => operation.given.get(name).cloned(),
             "query" => query.get(name).cloned(),
-            // The wire itself gives these.
+            // The HTTP client sets these.
             "header" if ["content-type", "accept"].contains(&name.to_lowercase().as_str()) => continue,
             "header" => header(name),
             _ => continue,
         };
         match given {
-            Some(given) => wrong.extend(parameter(operation, place, name, declared, &given)),
+            Some(given) => wrong.extend(parameter(operation, location, name, declared, &given)),
             None if declared.get("required") == Some(&Value::Bool(true)) => {
-                wrong.push(format!("the {place} has no {name}"));
+                wrong.push(format!("the {location} has no {name}"));
             }
             None => {}
         }
     }
     let declared: Vec<(&str, &str)> =
-        operation.parameters().iter().map(|(place, name, _)| (*place, *name)).collect();
+        operation.parameters().iter().map(|(location, name, _)| (*location, *name)).collect();
     let unknown = query.keys().filter(|name| !declared.contains(&("query", name)));
     wrong.extend(unknown.map(|name| format!("the query's {name} is not declared")));
     let known = |name: &str| {
-        let declares = |(place, other): &(&str, &str)| *place == "header" && other.eq_ignore_ascii_case(name);
+        let declares =
+            |(location, other): &(&str, &str)| *location == "header" && other.eq_ignore_ascii_case(name);
         declared.iter().any(declares) || (upserts(operation, request.method) && name == "prefer")
     };
     let unknown = request.headers.iter().filter(|(name, _)| !known(name));
@@ -80,16 +81,17 @@ pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<Strin
     wrong
 }
 
-/// Whether this is an upsert by an alternate key. The description does not tell them from other changes; the rules are
-/// Graph's documentation's ("Upsert application"): 201 with the object when it was made, 204 without when changed.
+/// Whether this is an upsert by an alternate key. The description does not distinguish them from other changes; the
+/// rules are those of Graph's documentation ("Upsert application"): 201 with the object when it was created, 204
+/// without when changed.
 fn upserts(operation: &Operation<'_>, method: Method) -> bool {
     method == Method::Patch && operation.template.contains("='{")
 }
 
-/// What is wrong with one parameter. A path parameter keeps to its own rule and to one of the manifest's.
+/// The faults of one parameter. A path parameter has to follow its own rule and one of the manifest's.
 fn parameter(
     operation: &Operation<'_>,
-    place: &str,
+    location: &str,
     name: &str,
     declared: &Value,
     given: &str,
@@ -100,16 +102,16 @@ fn parameter(
         Some("array") => given.split(',').collect(),
         _ => Value::from(given),
     };
-    let told = |fault: String| format!("the {place}'s {name}: {fault}");
-    let mut wrong: Vec<String> = faults(&rule(of_text), &value).into_iter().map(told).collect();
-    let rules = if place == "path" { operation.rules(name) } else { Vec::new() };
+    let fault_of = |fault: String| format!("the {location}'s {name}: {fault}");
+    let mut wrong: Vec<String> = faults(&rule(of_text), &value).into_iter().map(fault_of).collect();
+    let rules = if location == "path" { operation.rules(name) } else { Vec::new() };
     if !rules.is_empty() && !rules.iter().any(|any| faults(&rule(any), &value).is_empty()) {
-        wrong.push(told(format!("{given} keeps to none of {rules:?}")));
+        wrong.push(fault_of(format!("{given} keeps to none of {rules:?}")));
     }
     wrong
 }
 
-/// The part of a parameter's declaration that speaks of its value. Its pattern is meant for the whole value.
+/// The part of a parameter's declaration about its value. Its pattern applies to the whole value.
 fn rule(declared: &Value) -> Value {
     let mut rule = Map::new();
     for name in ["type", "minLength", "maxLength", "minimum", "maximum", "enum", "uniqueItems", "items"] {
@@ -133,7 +135,7 @@ fn arm_error() -> Value {
     })
 }
 
-/// What is wrong with an answer of this operation.
+/// The faults of an answer of this operation.
 pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -> Vec<String> {
     let refused_by_arm = reply.status >= 400 && !operation.of.is_graph();
     let mut wrong = if refused_by_arm { faults(&arm_error(), &reply.body) } else { Vec::new() };
@@ -143,7 +145,7 @@ pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -
     {
         wrong.push("an upsert answers 201 with a body or 204 without".to_owned());
     }
-    // `Retry-After` may be absent even where it is declared (Azure docs, async-operations); a way to ask may not.
+    // `Retry-After` may be absent even where it is declared (Azure docs, async-operations); a poll URL may not.
     let declared = operation.headers(reply.status);
     let absent = POLLED.iter().filter(|name| declared.contains(**name) && reply.header(name).is_none());
     wrong.extend(absent.map(|name| format!("the header {name} is not there")));
@@ -151,7 +153,7 @@ pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -
         wrong.push("nothing says where to ask for progress".to_owned());
     }
     match operation.response(reply.status) {
-        // Some descriptions show an error without its envelope, which ARM never leaves out.
+        // Some descriptions show an error without its envelope, which ARM always sends.
         Some(Some(schema)) if refused_by_arm && bare(operation, schema) => {}
         // Graph's description knows only "2XX", which covers the 204 of an upsert.
         Some(Some(_)) if reply.status == 204 && reply.body.is_null() => {}
@@ -166,7 +168,7 @@ pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -
     wrong
 }
 
-/// What is wrong with the answer of an `Azure-AsyncOperation` URL: 200 with a status, and an error if that is a bad one.
+/// The faults of the answer of an `Azure-AsyncOperation` URL: 200 with a status, and an error if that is a failure.
 pub(crate) fn operation_answer(reply: &Reply) -> Vec<String> {
     let mut wrong = Vec::new();
     let status = reply.body.get("status").and_then(Value::as_str).unwrap_or_default();
@@ -180,7 +182,7 @@ pub(crate) fn operation_answer(reply: &Reply) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with the answer of a `Location` URL: 202 while it runs, 200 or 204 once it is done, else an error.
+/// The faults of the answer of a `Location` URL: 202 while it runs, 200 or 204 once it is done, else an error.
 pub(crate) fn location_answer(reply: &Reply) -> Vec<String> {
     match reply.status {
         200 | 202 | 204 => Vec::new(),
@@ -193,7 +195,7 @@ fn bare(operation: &Operation<'_>, schema: &Value) -> bool {
     operation.of.resolved(schema).pointer("/properties/code").is_some()
 }
 
-/// The schema of what an answer says it shows: Graph declares an ancestor where it may be one of many types.
+/// The schema of the object that an answer names: Graph declares an ancestor where it may be one of many types.
 fn shown(declared: &Value, reply: &Reply) -> Value {
     match reply.body.get("@odata.type").and_then(Value::as_str) {
         Some(name) => json!({"$ref": format!("#/components/schemas/{}", name.trim_start_matches('#'))}),

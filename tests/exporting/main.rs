@@ -1,6 +1,5 @@
-//! How long requests are held back to keep to a limit: the one metric that a simulated Azure does not bring about. The
-//! exporter runs in this process here, and once it runs everything in the process is recorded, so this is a program of its
-//! own.
+//! How long requests are held back to keep to a limit: the one metric that the simulated Azure does not cause. The
+//! exporter runs in this process, and then records everything in the process, so this is a test target of its own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -14,14 +13,14 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, http::StatusCode};
 use tenantry::{
-    azure::{client::client, throttle::Throttle, wire::HttpWire},
-    ports::Wire as _,
+    azure::{client::client, throttle::Throttle, transport::HttpTransport},
+    ports::Transport as _,
     telemetry::{Export, Sampling, Trace, export},
 };
 use tenantry_core::steps::{Api, Method, Request};
 
 use collector::Collector;
-use testkit::lab::Jumping;
+use testkit::fixture::Jumping;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_back_is_measured_and_what_the_sender_does_not_want_recorded_is_not() {
@@ -38,14 +37,14 @@ async fn what_is_held_back_is_measured_and_what_the_sender_does_not_want_recorde
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, busy).await.unwrap() });
-    let wire = HttpWire::simulated(&url, Duration::from_secs(5)).unwrap();
-    let wire = Arc::new(wire.throttled(Throttle::new(Jumping::new())));
+    let transport = HttpTransport::simulated(&url, Duration::from_secs(5)).unwrap();
+    let transport = Arc::new(transport.throttled(Throttle::new(Jumping::new())));
     let ask =
         || Request::new(Api::Arm, Method::Get, "/subscriptions/s/resourceGroups/secret-name?sig=canary");
     let id = |digit: &str| digit.repeat(32);
     for (digit, sampled) in [("1", "01"), ("2", "00")] {
         let at = Trace::of(Some(&format!("00-{}-00f067aa0ba902b7-{sampled}", id(digit))));
-        assert_eq!(at.scope(wire.send(ask())).await.unwrap().status, 429);
+        assert_eq!(at.scope(transport.send(ask())).await.unwrap().status, 429);
     }
     server.abort();
     exporter.end(Duration::from_secs(5)).await;
@@ -54,7 +53,7 @@ async fn what_is_held_back_is_measured_and_what_the_sender_does_not_want_recorde
     let (unit, points) = &metrics["tenantry.throttle.wait"];
     assert_eq!((unit.as_str(), points.len()), ("s", 1), "the second had to wait: {points:?}");
     assert_eq!(points[0].attributes["tenantry.service"], "arm");
-    assert_eq!(points[0].attributes["tenantry.waited"], "in-place");
+    assert_eq!(points[0].attributes["tenantry.waited"], "inline");
     let spans: Vec<_> =
         collector.spans().into_iter().filter(|span| span.name.contains("resourceGroups")).collect();
     assert_eq!(spans.len(), 1, "{spans:#?}");

@@ -1,4 +1,4 @@
-//! What to do: libtest's arguments as far as they mean something here, and those of `cargo xtask fuzz`.
+//! The arguments: those of libtest that have a meaning here, and those of `cargo xtask fuzz`.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use super::targets;
 pub(crate) struct Arguments {
     /// Parts of names of targets; all when there is none.
     filters: Vec<String>,
-    /// Only what is called exactly so.
+    /// Only targets with exactly this name.
     exact: bool,
-    /// How many inputs are made for each target; as many as a test can afford when neither this nor a time is given.
+    /// The number of inputs for each target; the default number of a test if neither this nor a time is given.
     inputs: Option<u64>,
-    /// How long inputs are made, all targets together.
+    /// The time for all targets together.
     seconds: Option<u64>,
-    /// Where the drawing of lots begins.
+    /// The seed of all random choices.
     pub(crate) seed: u64,
-    /// Whether it was asked for by `cargo xtask fuzz`: what is found is written down, what is slow is told.
+    /// Whether this is a long run (`cargo xtask fuzz`): findings are saved, and slow inputs are reported.
     pub(crate) long: bool,
 }
 
@@ -35,7 +35,7 @@ impl Arguments {
                     targets::ALL.iter().for_each(|(name, _)| println!("{name}: test"));
                     return Ok(None);
                 }
-                // None is marked so.
+                // No target is ignored.
                 "--ignored" => return Ok(None),
                 "--exact" => read.exact = true,
                 "--inputs" => read.inputs = Some(number(&value("a number")?)?),
@@ -43,7 +43,7 @@ impl Arguments {
                 "--seed" => seed = Some(number(&value("a number")?)?),
                 "--long" => read.long = true,
                 valued if VALUED.contains(&valued) => drop(given.next()),
-                // Cargo's own tools pass flags that mean nothing here; a person is told.
+                // Cargo's own tools pass flags that have no meaning here; other unknown flags are reported.
                 flag if flag.starts_with('-') && read.long => return Err(format!("{flag} is not known")),
                 flag if flag.starts_with('-') => {}
                 _ => read.filters.push(argument),
@@ -55,18 +55,18 @@ impl Arguments {
             return Err(format!("there is no target {name}; there are {}", all.join(", ")));
         }
         read.exact |= read.long;
-        // A test is the same on every run; a long run is another one each time, and says which.
+        // A test is the same on every run; a long run has a new seed each time, and prints it.
         let drawn = || if read.long { SystemClock.now().as_second().unsigned_abs() } else { read.seed };
         read.seed = seed.unwrap_or_else(drawn);
         Ok(Some(read))
     }
 
-    /// So many inputs of the first seed, and nothing written down.
+    /// This many inputs of the first seed, and nothing saved.
     pub(crate) fn quiet(inputs: u64) -> Self {
         Self { filters: Vec::new(), exact: false, inputs: Some(inputs), seconds: None, seed: 1, long: false }
     }
 
-    /// The numbers of the inputs to make for one target, until there were enough or its share of the time is over.
+    /// The numbers of the inputs for one target, until there are enough or its share of the time is over.
     pub(crate) fn budget(&self, default: u64) -> impl Iterator<Item = u64> + use<> {
         let targets = targets::ALL.iter().filter(|(name, _)| self.asks_for(name)).count().max(1) as u64;
         let share = self.seconds.map(|seconds| Duration::from_millis(seconds * 1000 / targets));

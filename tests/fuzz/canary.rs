@@ -1,24 +1,25 @@
-//! A secret that must not come back: planted by the checks themselves, so that an input is all that a finding needs.
+//! A secret that must not come out again. The checks insert it themselves, so that an input is all that a finding
+//! needs.
 
 use serde_json::{Value, json};
 
 use super::{draw::Draw, tree};
 
-/// Letters that nothing else makes.
+/// Letters that nothing else produces.
 pub(crate) const CANARY: &str = "Zk3vQmFyCANARYbmF6cXV4MTIz9NA7b";
-/// A part of it is as bad.
+/// A part of the secret, which must not come out either.
 const PARTS: [&str; 2] = ["Zk3vQmFy", "XV4MTIz9NA7b"];
 
 /// Fails if the secret can be read in a text.
 #[track_caller]
-pub(crate) fn is_not_in(text: &str, place: &str) {
+pub(crate) fn is_not_in(text: &str, output: &str) {
     for part in PARTS {
-        assert!(!text.contains(part), "the secret is in {place}: {text:.400}");
+        assert!(!text.contains(part), "the secret is in {output}: {text:.400}");
     }
 }
 
-/// The JSON with the secret in place of one of its texts; `None` if it has none.
-pub(crate) fn in_place_of_a_text(draw: &mut Draw, input: &[u8]) -> Option<Value> {
+/// The JSON with the secret instead of one of its texts; `None` if it has none.
+pub(crate) fn instead_of_a_text(draw: &mut Draw, input: &[u8]) -> Option<Value> {
     let mut whole: Value = serde_json::from_slice(input).ok()?;
     let mut texts = tree::pointers(&whole);
     texts.retain(|at| whole.pointer(at).is_some_and(Value::is_string));
@@ -29,7 +30,7 @@ pub(crate) fn in_place_of_a_text(draw: &mut Draw, input: &[u8]) -> Option<Value>
     Some(whole)
 }
 
-/// Ways in which services write a secret into an answer.
+/// Forms in which services write a secret into an answer.
 const SHAPES: [fn() -> String; 16] = [
     || json!({ "primaryKey": CANARY }).to_string(),
     || json!({"passwordCredentials": [{"secretText": CANARY}]}).to_string(),
@@ -49,7 +50,7 @@ const SHAPES: [fn() -> String; 16] = [
     || format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----"),
 ];
 
-/// A text with the secret in it, in one of the shapes.
+/// A text with the secret in it, in one of the forms.
 pub(crate) fn shaped(draw: &mut Draw) -> String {
     draw.of_these(&SHAPES)()
 }

@@ -1,4 +1,4 @@
-//! Where inputs begin: files beside the targets, the examples, the fixtures and the other tests' bad inputs.
+//! The initial inputs: files beside the targets, the examples, the fixtures and the other tests' bad inputs.
 
 use std::{fs, path::PathBuf};
 
@@ -25,7 +25,7 @@ pub(crate) fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// The inputs that have broken a target before, with the names of their files.
+/// The inputs that have made a target fail before, with the names of their files.
 pub(crate) fn regressions(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = root().join("tests/fuzz/regressions").join(target);
     let mut found: Vec<(String, Vec<u8>)> = fs::read_dir(folder)
@@ -40,7 +40,7 @@ pub(crate) fn regressions(target: &str) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Writes down what was found, so that it is tried for ever.
+/// Saves a failing input, so that every later run tries it.
 pub(crate) fn remember(target: &str, input: &[u8]) -> PathBuf {
     let folder = root().join("tests/fuzz/regressions").join(target);
     fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! Lots, so that a seed is a run.
+//! Random numbers that are determined by a seed.
 
 use super::rng::Rng;
 
@@ -9,7 +9,7 @@ impl Draw {
         Self(Rng::at(seed))
     }
 
-    /// Lots that an input draws for itself, whoever hands it in.
+    /// Random numbers that are determined by an input.
     pub(crate) fn of(input: &[u8]) -> Self {
         // FNV-1a.
         Self(Rng::at(input.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -30,7 +30,7 @@ impl Draw {
         self.below(many) == 0
     }
 
-    /// One of some; there has to be one.
+    /// One of some items, of which there must be at least one.
     pub(crate) fn of_these<'a, T>(&mut self, these: &'a [T]) -> &'a T {
         &these[self.below(these.len())]
     }

@@ -1,12 +1,12 @@
-//! Whatever comes in is answered: every decoder gets inputs that nobody would write, and has to keep its promises.
+//! Fuzz tests: every decoder gets generated inputs, and has to fulfil its guarantees.
 //!
-//! `cargo test --test fuzz` replays the corpus and every input that was ever found to break something, then makes some
-//! thousands of new ones per target, the same ones on every run. `cargo xtask fuzz [--seconds N | --inputs N] [--seed S]
-//! [TARGETS]` goes on for as long as it is told to. docs/decisions/0026 says why it is made like this.
+//! `cargo test --test fuzz` replays the corpus and every input that has ever made a target fail, then generates some
+//! thousands of new ones per target, the same ones on every run. `cargo xtask fuzz [--seconds N | --inputs N] [--seed
+//! S] [TARGETS]` runs for the given time. docs/decisions/0026 gives the reasons for this design.
 //!
-//! What is promised of every target: no panic, an answer of a type, the same answer for the same input, and no more
-//! memory and text than the input's size allows. The targets say what else. That broken promises are found at all is
-//! tried too: the target `fuzzer` is a decoder that breaks them.
+//! Every target guarantees: no panic, an answer of a type, the same answer for the same input, and no more memory and
+//! text than the input's size allows. The targets add their own guarantees. The target `fuzzer` is a decoder that
+//! violates them, to prove that violations are found.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,7 +36,7 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use peak_alloc::PeakAlloc;
 
-/// Counts what a check needs.
+/// Measures the memory of a check.
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 

@@ -1,9 +1,9 @@
-//! Inputs are made from inputs: bytes are turned, doubled, cut out and moved, and JSON is bent as JSON.
+//! New inputs from known ones: bytes are flipped, doubled, cut out and moved, and JSON is changed as JSON.
 
 use super::{draw::Draw, tree};
 
-/// Texts that readers stumble over.
-const WORDS: [&str; 56] = [
+/// Texts that are difficult for decoders.
+const TEXTS: [&str; 56] = [
     "\0",
     "\r\n",
     "\t",
@@ -62,17 +62,17 @@ const WORDS: [&str; 56] = [
     "=",
 ];
 
-/// Bytes that are no text, or the end of one.
+/// Bytes that are not UTF-8, or end a text.
 const BYTES: [u8; 10] = [0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xed, 0xf4, 0xfe, 0xff, 0x22];
 
-/// An input made from one that is known, with a part of another one perhaps. At most `most` bytes long.
-pub(crate) fn mutant(draw: &mut Draw, known: &[Vec<u8>], words: &[&str], most: usize) -> Vec<u8> {
+/// An input from a known one, possibly with a part of another one. At most `most` bytes long.
+pub(crate) fn mutant(draw: &mut Draw, known: &[Vec<u8>], tokens: &[&str], most: usize) -> Vec<u8> {
     let mut input = draw.of_these(known).clone();
     let many = if draw.one_in(4) { 12 } else { 3 };
     for _ in 0..=draw.below(many) {
         let other = draw.of_these(known);
-        let bent = if draw.one_in(2) { tree::bend(draw, &input, other, words) } else { None };
-        input = bent.unwrap_or_else(|| bytes(draw, input, known, words));
+        let bent = if draw.one_in(2) { tree::bend(draw, &input, other, tokens) } else { None };
+        input = bent.unwrap_or_else(|| bytes(draw, input, known, tokens));
     }
     if draw.one_in(400) {
         input = nested(draw, &input, most);
@@ -87,13 +87,13 @@ fn range(draw: &mut Draw, length: usize) -> std::ops::Range<usize> {
     start..start + draw.below(reach + 1)
 }
 
-fn bytes(draw: &mut Draw, mut input: Vec<u8>, known: &[Vec<u8>], words: &[&str]) -> Vec<u8> {
+fn bytes(draw: &mut Draw, mut input: Vec<u8>, known: &[Vec<u8>], tokens: &[&str]) -> Vec<u8> {
     let at = draw.below(input.len() + 1);
     match draw.below(10) {
         0 if at < input.len() => input[at] ^= 1 << draw.below(8),
         1 if at < input.len() => input[at] = *draw.of_these(&BYTES),
-        2 => _ = input.splice(at..at, draw.of_these(&WORDS).bytes()),
-        3 if !words.is_empty() => _ = input.splice(at..at, draw.of_these(words).bytes()),
+        2 => _ = input.splice(at..at, draw.of_these(&TEXTS).bytes()),
+        3 if !tokens.is_empty() => _ = input.splice(at..at, draw.of_these(tokens).bytes()),
         4 => _ = input.drain(range(draw, input.len())),
         5 => {
             let again = input[range(draw, input.len())].to_vec();
@@ -119,7 +119,7 @@ fn bytes(draw: &mut Draw, mut input: Vec<u8>, known: &[Vec<u8>], words: &[&str])
     input
 }
 
-/// Something opened again and again, in front of the input or in its middle.
+/// Something that is opened many times, at the start of the input or in its middle.
 fn nested(draw: &mut Draw, input: &[u8], most: usize) -> Vec<u8> {
     const PAIRS: [(&str, &str); 7] = [
         ("[", "]"),

@@ -1,4 +1,4 @@
-//! One target's run: the corpus, what was found before, and new inputs.
+//! The run of one target: the corpus, earlier findings, and new inputs.
 
 use std::{
     collections::BTreeSet,
@@ -12,19 +12,19 @@ use tenantry::ports::{Clock as _, SystemClock};
 
 use super::{MEMORY, arguments::Arguments, corpus, draw::Draw, mutate, shrink, targets::Target};
 
-/// Inputs unless more are asked for: a few seconds for all targets, without optimisation.
+/// The number of inputs by default: a few seconds for all targets, without optimisation.
 const INPUTS: u64 = 3000;
-/// How many inputs are kept for being made into others: those whose verdict was the first of its kind.
+/// How many inputs are kept to derive others from: those whose verdict was the first of its kind.
 const KEPT: usize = 4096;
-/// Memory that any check may need, and how much more for each byte of its input.
+/// The memory that any check may need, and the additional memory for each byte of its input.
 const MEMORY_FLOOR: usize = 32 << 20;
 const MEMORY_PER_BYTE: usize = 200;
-/// What is slower is told in a long run; a run of the tests measures no time.
+/// Slower inputs are reported in a long run; a run of the tests measures no time.
 const SLOW: std::time::Duration = std::time::Duration::from_millis(400);
-/// Findings after which a target is given up.
+/// The number of findings after which a target is skipped.
 const ENOUGH: usize = 5;
 
-/// What came of a target.
+/// The outcome of a target.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) inputs: u64,
@@ -38,8 +38,8 @@ pub(crate) struct Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { inputs, verdicts, hungriest, .. } = self;
-        let word = if self.faults.is_empty() { "ok" } else { "FAILED" };
-        write!(f, "{word}: {inputs} inputs, {verdicts} kinds of verdict, at most {} KiB", hungriest >> 10)?;
+        let result = if self.faults.is_empty() { "ok" } else { "FAILED" };
+        write!(f, "{result}: {inputs} inputs, {verdicts} kinds of verdict, at most {} KiB", hungriest >> 10)?;
         if self.slow > 0 {
             write!(f, ", {} slow ones, the slowest {} ms", self.slow, self.slowest.as_millis())?;
         }
@@ -47,22 +47,22 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Where the last panic was, and what it said.
+/// The location and message of the last panic.
 static PANIC: Mutex<(String, String)> = Mutex::new((String::new(), String::new()));
 
-/// What an input is judged.
+/// The verdict on an input.
 enum Judged {
     /// The kind of verdict.
     Fine(String),
-    /// Where a promise was broken, and how.
-    Broken(String, String),
+    /// A violated guarantee: where, and how.
+    Violated(String, String),
 }
 
 pub(crate) fn target(target: &Target, arguments: &Arguments) -> Outcome {
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let said = info.payload_as_str().unwrap_or("a panic without words").to_owned();
-        *PANIC.lock().unwrap() = (place, said);
+        let at = info.location().map(ToString::to_string).unwrap_or_default();
+        let said = info.payload_as_str().unwrap_or("a panic without tokens").to_owned();
+        *PANIC.lock().unwrap() = (at, said);
     }));
     let mut run = Run { target, long: arguments.long, outcome: Outcome::default(), seen: BTreeSet::new() };
     let mut known = corpus::files(&format!("tests/fuzz/corpus/{}", target.name), "");
@@ -80,9 +80,9 @@ pub(crate) fn target(target: &Target, arguments: &Arguments) -> Outcome {
     let begins_with = known.len();
     let mut draw = Draw::new(arguments.seed);
     for _ in arguments.budget(INPUTS) {
-        // Most inputs are short; a few are longer than anything that is taken.
+        // Most inputs are short; a few are longer than the longest accepted one.
         let most = if draw.one_in(300) { target.most } else { target.most.min(24 << 10) };
-        let input = mutate::mutant(&mut draw, &known, target.words, most);
+        let input = mutate::mutant(&mut draw, &known, target.tokens, most);
         if run.take(&input) && known.len() < begins_with + KEPT && input.len() < 16 << 10 {
             known.push(input);
         }
@@ -105,7 +105,7 @@ impl Run<'_> {
     /// Tries an input; true if its verdict is the first of its kind.
     fn take(&mut self, input: &[u8]) -> bool {
         if self.long {
-            // A stack that overflows ends the process: this is what it was busy with.
+            // A stack overflow ends the process: this is the input that caused it.
             let _ = fs::write(corpus::root().join("target/fuzz-input"), input);
         }
         let begun = self.now();
@@ -137,19 +137,19 @@ impl Run<'_> {
         let (judged, used) = judge(self.target, input);
         self.outcome.hungriest = self.outcome.hungriest.max(used);
         match judged {
-            Judged::Broken(place, said) => (String::new(), Some(format!("{place}: {said}"))),
+            Judged::Violated(at, said) => (String::new(), Some(format!("{at}: {said}"))),
             Judged::Fine(verdict) => (verdict, None),
         }
     }
 
     fn report(&mut self, input: &[u8], fault: &str) {
-        // The same place with other words is the same fault.
+        // The same location with another message is the same fault.
         let kind = |fault: &str| fault.split(": ").next().unwrap_or_default().to_owned();
         if self.outcome.faults.iter().any(|known| known.contains(&kind(fault))) {
             return;
         }
         let fails_alike = |input: &[u8]| match judge(self.target, input).0 {
-            Judged::Broken(place, _) => place == kind(fault),
+            Judged::Violated(at, _) => at == kind(fault),
             Judged::Fine(_) => false,
         };
         let shrunk = shrink::shrink(input, fails_alike);
@@ -165,7 +165,7 @@ impl Run<'_> {
     }
 }
 
-/// The judgement, and how much memory it took.
+/// The verdict, and how much memory it needed.
 fn judge(target: &Target, input: &[u8]) -> (Judged, usize) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
@@ -173,12 +173,12 @@ fn judge(target: &Target, input: &[u8]) -> (Judged, usize) {
     let used = MEMORY.peak_usage().saturating_sub(before);
     let judged = match checked {
         Ok(_) if used > MEMORY_FLOOR + MEMORY_PER_BYTE * input.len() => {
-            Judged::Broken("memory".to_owned(), format!("{} KiB for {} bytes", used >> 10, input.len()))
+            Judged::Violated("memory".to_owned(), format!("{} KiB for {} bytes", used >> 10, input.len()))
         }
         Ok(verdict) => Judged::Fine(verdict),
         Err(_) => {
-            let (place, said) = PANIC.lock().unwrap().clone();
-            Judged::Broken(place, said)
+            let (at, said) = PANIC.lock().unwrap().clone();
+            Judged::Violated(at, said)
         }
     };
     (judged, used)

@@ -1,6 +1,6 @@
-//! The smallest input that fails in the same way, as far as leaving things out finds it.
+//! Finds a smaller input that fails in the same way, by leaving parts out.
 
-/// How many tries a shrinking is worth.
+/// The most attempts to shrink an input.
 const TRIES: usize = 20_000;
 
 pub(crate) fn shrink(input: &[u8], mut still_fails: impl FnMut(&[u8]) -> bool) -> Vec<u8> {

@@ -1,11 +1,11 @@
-//! JSON bent as JSON: members and items leave, come twice, change places and types.
+//! JSON changed as JSON: members and items are removed, doubled, moved, and change their type.
 
 use serde_json::{Map, Value, json};
 
 use super::draw::Draw;
 
-/// The input with one of its nodes changed; `None` if it is no JSON.
-pub(crate) fn bend(draw: &mut Draw, input: &[u8], other: &[u8], words: &[&str]) -> Option<Vec<u8>> {
+/// The input with one of its nodes changed; `None` if it is not JSON.
+pub(crate) fn bend(draw: &mut Draw, input: &[u8], other: &[u8], tokens: &[&str]) -> Option<Vec<u8>> {
     let mut whole: Value = serde_json::from_slice(input).ok()?;
     let all = pointers(&whole);
     let at = draw.of_these(&all).clone();
@@ -22,15 +22,15 @@ pub(crate) fn bend(draw: &mut Draw, input: &[u8], other: &[u8], words: &[&str]) 
         }
         3 => {
             let node = whole.pointer_mut(&at)?;
-            *node = drawn(draw, node, words);
+            *node = drawn(draw, node, tokens);
         }
-        4 => add(draw, whole.pointer_mut(&at)?, words),
+        4 => add(draw, whole.pointer_mut(&at)?, tokens),
         _ => return twice(draw, &whole),
     }
     Some(whole.to_string().into_bytes())
 }
 
-/// The pointers of all nodes, the root's too.
+/// The pointers of all nodes, including the root.
 pub(crate) fn pointers(value: &Value) -> Vec<String> {
     let (mut all, mut at) = (Vec::new(), 0);
     all.push(String::new());
@@ -58,8 +58,8 @@ fn remove(whole: &mut Value, at: &str) {
     }
 }
 
-/// Another value for a node: of another type, at an edge, or what it was, as a text of its own.
-fn drawn(draw: &mut Draw, node: &Value, words: &[&str]) -> Value {
+/// Another value for a node: of another type, a boundary value, or the same value as a text.
+fn drawn(draw: &mut Draw, node: &Value, tokens: &[&str]) -> Value {
     match draw.below(16) {
         0 => Value::Null,
         1 => json!(draw.one_in(2)),
@@ -72,25 +72,25 @@ fn drawn(draw: &mut Draw, node: &Value, words: &[&str]) -> Value {
         8 => json!([node]),
         9 => json!({ "a": node }),
         10 => json!(node.to_string()),
-        // Letters of one to four bytes: whoever cuts a text meets the middle of one.
+        // Letters of one to four bytes: code that cuts a text can hit the middle of one.
         11 => {
             let letter = draw.of_these(&["x", "é", "€", "🚀"]);
             json!(format!("{}{}", "x".repeat(draw.below(4)), letter.repeat(1 << draw.below(13))))
         }
         12 => json!("{{ tenant.id }} {{ 7*7 }}"),
         13 => json!(vec![node.clone(); draw.below(6)]),
-        _ if words.is_empty() => json!("word"),
-        14 => json!(draw.of_these(words)),
+        _ if tokens.is_empty() => json!("text"),
+        14 => json!(draw.of_these(tokens)),
         _ => {
             let text = node.as_str().unwrap_or_default();
-            json!(format!("{text}{}", draw.of_these(words)))
+            json!(format!("{text}{}", draw.of_these(tokens)))
         }
     }
 }
 
-fn add(draw: &mut Draw, node: &mut Value, words: &[&str]) {
-    let name = if words.is_empty() { "more" } else { draw.of_these(words) };
-    let value = drawn(draw, &json!("new"), words);
+fn add(draw: &mut Draw, node: &mut Value, tokens: &[&str]) {
+    let name = if tokens.is_empty() { "more" } else { draw.of_these(tokens) };
+    let value = drawn(draw, &json!("new"), tokens);
     match node {
         Value::Object(members) => _ = members.insert(name.to_owned(), value),
         Value::Array(items) => items.push(value),
@@ -98,7 +98,7 @@ fn add(draw: &mut Draw, node: &mut Value, words: &[&str]) {
     }
 }
 
-/// A member of the top that stands twice, perhaps in another case or with another value.
+/// A top-level member that occurs twice, possibly in another case or with another value.
 fn twice(draw: &mut Draw, whole: &Value) -> Option<Vec<u8>> {
     let members: &Map<String, Value> = whole.as_object().filter(|members| !members.is_empty())?;
     let (name, value) = members.iter().nth(draw.below(members.len()))?;

@@ -1,5 +1,5 @@
-//! The queues and the host: at least once, in sessions, with locks that get lost and a dead-letter queue that is fed
-//! back in. What reaches the product goes through `Functions::call`, as in production.
+//! The queues and the host: at least once, in sessions, with lost locks and a dead-letter queue that is processed.
+//! Calls of the product go through `Functions::call`, as in production.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,25 +11,25 @@ use serde_json::{Value, json};
 use tenantry::host::{Answer, Function, Functions as _, HttpCall, Invocation, Message, Timer, Trigger};
 use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
-use super::{exec::Millis, history::Told, profile::Profile, slot::Slot, world::Shared};
+use super::{exec::Millis, history::Response, profile::Profile, scenario::Shared, slot::Slot};
 
 /// Deliveries before a message is dead-lettered: Service Bus's default.
 const MAX_DELIVERIES: u32 = 10;
 /// `functionTimeout` of host.json: the host kills the handler.
 const FUNCTION_TIMEOUT: Millis = 600_000;
 
-/// Refusals that a sender has to expect, because requests meet a tenant in whatever state it is.
+/// Refusals that a sender has to expect, because a request can find a tenant in any state.
 const EXPECTED: [&str; 5] =
     ["tenant_exists", "unknown_tenant", "tenant_removed", "nothing_to_retry", "replace_not_allowed"];
 
-/// One tenant's requests that wait for their turn.
+/// The waiting requests of one tenant.
 #[derive(Default)]
 pub(crate) struct Session {
     waiting: VecDeque<Arc<Letter>>,
     held: bool,
 }
 
-/// A request on its way.
+/// A request that is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
     pub(crate) at: Millis,
@@ -37,13 +37,13 @@ pub(crate) struct Letter {
     pub(crate) id: String,
     pub(crate) body: Value,
     pub(crate) by_http: bool,
-    /// Nothing that may be taken in.
+    /// A request that intake must refuse.
     pub(crate) poison: bool,
-    /// Sent again that much later.
+    /// The delay after which it is sent again.
     pub(crate) again: Option<Millis>,
 }
 
-/// Both versions of the blueprint, and both with a proof of isolation at the end; checked once per process.
+/// Both versions of the blueprint, each with and without an isolation check; checked once per process.
 pub(crate) fn blueprints() -> Vec<Blueprint> {
     static CHECKED: OnceLock<Vec<Blueprint>> = OnceLock::new();
     CHECKED
@@ -52,7 +52,7 @@ pub(crate) fn blueprints() -> Vec<Blueprint> {
                 assert!(text.contains(past), "{past} is not in the blueprint");
                 text.replace(past, new)
             };
-            let later = |text: &str| {
+            let next_version = |text: &str| {
                 let text = replaced(text, "version: 1.0.0", "version: 2.0.0");
                 replaced(
                     &text,
@@ -62,21 +62,21 @@ pub(crate) fn blueprints() -> Vec<Blueprint> {
             };
             let plain = include_str!("tenant.yaml").to_owned();
             let proved = replaced(&plain, "\nexports:", concat!(include_str!("proof.yaml"), "exports:"));
-            let texts = [plain.clone(), later(&plain), proved.clone(), later(&proved)];
+            let texts = [plain.clone(), next_version(&plain), proved.clone(), next_version(&proved)];
             texts.iter().map(|text| Blueprint::check(text).unwrap().blueprint).collect()
         })
         .clone()
 }
 
-/// A request from a sender: into the queue or over HTTP.
+/// Sends a request: into the queue or over HTTP.
 pub(crate) fn send(shared: &Arc<Shared>, letter: &Letter) {
     shared.open.fetch_add(1, Ordering::Relaxed);
     shared.hub.note("send", &letter.body);
     shared.ledger().consents.asked(&letter.id, &letter.body);
     let letter = Arc::new(letter.clone());
-    let world = Arc::clone(shared);
+    let scenario = Arc::clone(shared);
     if letter.by_http {
-        shared.hub.spawn(0, None, async move { by_http(&world, &letter).await });
+        shared.hub.spawn(0, None, async move { by_http(&scenario, &letter).await });
         return;
     }
     let begins = {
@@ -88,8 +88,8 @@ pub(crate) fn send(shared: &Arc<Shared>, letter: &Letter) {
     if begins {
         let tenant = letter.tenant;
         shared.hub.spawn(0, None, async move {
-            while let Some(letter) = next(&world, tenant) {
-                settle(&world, letter).await;
+            while let Some(letter) = next(&scenario, tenant) {
+                settle(&scenario, letter).await;
             }
         });
     }
@@ -103,14 +103,14 @@ fn next(shared: &Shared, tenant: usize) -> Option<Arc<Letter>> {
     next
 }
 
-/// How a delivery came out.
+/// The outcome of a delivery.
 enum Delivered {
     Answered(Answer),
-    /// The worker died over it.
+    /// The worker crashed.
     Died,
 }
 
-/// Hands an invocation to some worker.
+/// Hands an invocation to a random worker.
 async fn deliver(
     shared: &Arc<Shared>,
     function: Function,
@@ -135,10 +135,10 @@ async fn deliver(
     let invocation = Invocation { function, id: Some(id), traceparent: None, trigger };
     let slot = Slot::new();
     let end = OnDrop(Arc::clone(&slot));
-    let world = Arc::clone(shared);
+    let scenario = Arc::clone(shared);
     shared.hub.spawn(owner, about, async move {
         let answer = app.call(invocation).await;
-        world.perhaps_die(owner, "C10 before acknowledgement").await;
+        scenario.perhaps_die(owner, "C10 before acknowledgement").await;
         end.0.put(Some(answer));
     });
     match select(Box::pin(slot.take()), shared.hub.sleep(FUNCTION_TIMEOUT)).await {
@@ -152,7 +152,7 @@ async fn deliver(
     }
 }
 
-/// Says that a task is gone, however it went.
+/// Reports the end of a task, whatever its outcome.
 struct OnDrop(Arc<Slot<Option<Answer>>>);
 
 impl Drop for OnDrop {
@@ -182,30 +182,30 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
         let lost = shared.faulty().is_some_and(|plan| shared.faults().permille(plan.lock_lost));
         if lost {
             shared.hit("lock lost");
-            let (world, same) = (Arc::clone(shared), Arc::clone(&letter));
+            let (scenario, same) = (Arc::clone(shared), Arc::clone(&letter));
             let span = shared.faults().within(0, 20_000);
             shared.hub.spawn(0, None, async move {
-                world.hub.sleep(span).await;
-                let _ = deliver(&world, Function::Signup, message(&same.body), Some(same.tenant)).await;
+                scenario.hub.sleep(span).await;
+                let _ = deliver(&scenario, Function::Requests, message(&same.body), Some(same.tenant)).await;
             });
         }
-        if tried(shared, &letter, Function::Signup).await {
+        if tried(shared, &letter, Function::Requests).await {
             return;
         }
     }
     shared.hit("dead-lettered");
-    let world = Arc::clone(shared);
+    let scenario = Arc::clone(shared);
     shared.hub.spawn(0, None, async move {
-        // Nothing is dead-lettered from there: it comes again until it is taken.
-        while !tried(&world, &letter, Function::DeadLetter).await {
-            let span = world.faults().within(200, 5_000);
-            let slower = if world.plan.profile == Profile::Days { 60 } else { 1 };
-            world.hub.sleep(slower * span).await;
+        // This queue does not dead-letter: the message is delivered until it is done.
+        while !tried(&scenario, &letter, Function::DeadLetter).await {
+            let span = scenario.faults().within(200, 5_000);
+            let slower = if scenario.plan.profile == Profile::Days { 60 } else { 1 };
+            scenario.hub.sleep(slower * span).await;
         }
     });
 }
 
-/// One delivery; true when the broker is told to complete the message.
+/// One delivery; true when the broker has to complete the message.
 async fn tried(shared: &Arc<Shared>, letter: &Letter, function: Function) -> bool {
     begun(shared, letter);
     match deliver(shared, function, message(&letter.body), Some(letter.tenant)).await {
@@ -228,27 +228,27 @@ async fn tried(shared: &Arc<Shared>, letter: &Letter, function: Function) -> boo
     }
 }
 
-/// Before this nothing that a letter asks for can have happened.
+/// Records the earliest instant at which the request can have an effect.
 fn begun(shared: &Shared, letter: &Letter) {
     if !letter.poison {
         shared.history().begun(&letter.id, letter.tenant, &letter.body, shared.hub.now());
     }
 }
 
-/// I9: what is acknowledged is on record, and no sender is refused for no reason of his own.
+/// I9: an acknowledged request is on record, and no sender is refused without a reason.
 fn acknowledged(shared: &Shared, letter: &Letter) {
     let id = &letter.id;
     let answer = shared.ledger().answers.get(id).cloned();
     if let Some(answer) = &answer {
-        let told = match answer["code"].as_str() {
-            Some(code) => Told::Rejected(code.to_owned()),
-            None => Told::Accepted,
+        let response = match answer["code"].as_str() {
+            Some(code) => Response::Rejected(code.to_owned()),
+            None => Response::Accepted,
         };
-        shared.history().answered(id, told, shared.hub.now());
+        shared.history().answered(id, response, shared.hub.now());
     }
-    match answer.as_ref().map(|answer| (answer["verdict"].as_str(), answer["code"].as_str())) {
+    match answer.as_ref().map(|answer| (answer["decision"].as_str(), answer["code"].as_str())) {
         Some((Some("rejected"), Some(_))) if letter.poison => shared.hit("poison refused"),
-        // Nothing in it says whose answer it is; that there is one is seen when all has come to rest.
+        // Without an id its answer can't be found here; `at_rest` checks that there is one.
         None if letter.poison && letter.body.get("requestId").is_none() => shared.hit("poison refused"),
         Some((Some("accepted"), _)) if !letter.poison => {}
         Some((Some("rejected"), Some(code))) if EXPECTED.contains(&code) => {}
@@ -257,10 +257,10 @@ fn acknowledged(shared: &Shared, letter: &Letter) {
     }
 }
 
-/// A person or program calls until there is an answer.
+/// A client calls until there is an answer.
 async fn by_http(shared: &Arc<Shared>, letter: &Letter) {
-    if letter.body["action"] == "look" {
-        return look(shared, letter).await;
+    if letter.body["action"] == "read" {
+        return read(shared, letter).await;
     }
     loop {
         begun(shared, letter);
@@ -293,22 +293,23 @@ async fn by_http(shared: &Arc<Shared>, letter: &Letter) {
     }
 }
 
-/// What is told over HTTP is what is on record.
+/// I25: the answer over HTTP is the one on record.
 fn agrees(shared: &Shared, letter: &Letter, body: &str) {
-    // Of what could not be read nobody keeps an answer under its id.
+    // There is no answer under the id of an unreadable request.
     if letter.poison {
         return;
     }
-    let told: Value = serde_json::from_str(body).unwrap_or_default();
+    let response: Value = serde_json::from_str(body).unwrap_or_default();
     let kept = shared.ledger().answers.get(&letter.id).cloned().unwrap_or_default();
-    let differs = |member: &str| !told[member].is_null() && told[member] != kept[member];
-    if ["verdict", "code", "operationId"].into_iter().any(differs) {
-        shared.wrong("I25", format!("request {} was told {told}, and on record is {kept}", letter.id));
+    let differs = |member: &str| !response[member].is_null() && response[member] != kept[member];
+    if ["decision", "code", "operationId"].into_iter().any(differs) {
+        shared
+            .wrong("I25", format!("request {} was answered {response}, and on record is {kept}", letter.id));
     }
 }
 
-/// Somebody looks how a tenant is.
-async fn look(shared: &Arc<Shared>, letter: &Letter) {
+/// A client reads a tenant.
+async fn read(shared: &Arc<Shared>, letter: &Letter) {
     let tenant = letter.body["tenantId"].as_str().unwrap_or_default().to_owned();
     let call = HttpCall {
         method: "GET".to_owned(),
@@ -327,12 +328,12 @@ async fn look(shared: &Arc<Shared>, letter: &Letter) {
             && status < 500
         {
             let shown: Value = serde_json::from_str(&body).unwrap_or_default();
-            let told = match (status, shown["status"].as_str()) {
-                (200, Some(word)) => Told::Shown(word.to_owned(), !shown["suspended"].is_null()),
-                _ => Told::Nobody,
+            let response = match (status, shown["status"].as_str()) {
+                (200, Some(status)) => Response::Shown(status.to_owned(), !shown["suspended"].is_null()),
+                _ => Response::NoTenant,
             };
-            shared.hit("look");
-            shared.history().answered(&letter.id, told, shared.hub.now());
+            shared.hit("read");
+            shared.history().answered(&letter.id, response, shared.hub.now());
             shared.open.fetch_sub(1, Ordering::Relaxed);
             return;
         }
@@ -342,38 +343,38 @@ async fn look(shared: &Arc<Shared>, letter: &Letter) {
 
 /// A wake-up at an instant of the broker's own clock.
 pub(crate) fn schedule(shared: &Arc<Shared>, tenant: &TenantId, at: Millis) {
-    let (world, about) = (Arc::clone(shared), shared.number_of(tenant.as_str()));
+    let (scenario, about) = (Arc::clone(shared), shared.number_of(tenant.as_str()));
     let body = json!({ "tenantId": tenant });
     let late = shared.faults().within(0, 1_500);
     shared.hub.spawn(0, None, async move {
-        world.hub.sleep_until(at + late).await;
+        scenario.hub.sleep_until(at + late).await;
         for _ in 0..MAX_DELIVERIES {
-            match deliver(&world, Function::Resume, message(&body), about).await {
+            match deliver(&scenario, Function::Wakeup, message(&body), about).await {
                 Delivered::Answered(Answer::Done { .. }) => return,
-                Delivered::Answered(_) => world.hub.sleep(20).await,
-                Delivered::Died => world.hub.sleep(10_000).await,
+                Delivered::Answered(_) => scenario.hub.sleep(20).await,
+                Delivered::Died => scenario.hub.sleep(10_000).await,
             }
         }
     });
 }
 
-/// A timer's function, on one worker again and again.
+/// A timer function, again and again on random workers.
 pub(crate) fn tick(shared: &Arc<Shared>, function: Function, every: Millis) {
-    let world = Arc::clone(shared);
+    let scenario = Arc::clone(shared);
     shared.hub.spawn(0, None, async move {
         loop {
-            world.hub.sleep(every).await;
-            let _ = deliver(&world, function, Trigger::Timer(Timer::default()), None).await;
+            scenario.hub.sleep(every).await;
+            let _ = deliver(&scenario, function, Trigger::Timer(Timer::default()), None).await;
         }
     });
 }
 
-/// A timer's function, once and now.
+/// A timer function, once and now.
 pub(crate) fn once(shared: &Arc<Shared>, function: Function) {
-    let world = Arc::clone(shared);
-    world.open.fetch_add(1, Ordering::Relaxed);
+    let scenario = Arc::clone(shared);
+    scenario.open.fetch_add(1, Ordering::Relaxed);
     shared.hub.spawn(0, None, async move {
-        let _ = deliver(&world, function, Trigger::Timer(Timer::default()), None).await;
-        world.open.fetch_sub(1, Ordering::Relaxed);
+        let _ = deliver(&scenario, function, Trigger::Timer(Timer::default()), None).await;
+        scenario.open.fetch_sub(1, Ordering::Relaxed);
     });
 }

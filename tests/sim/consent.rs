@@ -1,5 +1,5 @@
-//! I23: nothing that was ready in this incarnation is deleted unless the tenant is to go, or its step has left the plan, or
-//! somebody has said on record that it may be made anew.
+//! I23: nothing that was ready in this incarnation is deleted unless the tenant is deprovisioned, its step has left the
+//! plan, or a request on record has the consent to recreate it.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use tenantry_core::{
 
 use super::azure::{Azure, Replicated, text};
 
-/// Who was ready, and who may go. A permission lasts until the step is ready again.
+/// What was ready, and what may be deleted. A permission lasts until the step is ready again.
 #[derive(Debug, Default)]
 pub(crate) struct Consents {
     /// By tenant, incarnation and step.
     ready: BTreeSet<(String, u32, String)>,
     /// By tenant and step.
     may_go: BTreeSet<(String, String)>,
-    /// Requests whose senders take it that something is made anew.
+    /// Requests with consent.
     given: BTreeSet<String>,
 }
 
 impl Consents {
-    /// Somebody sends a request, and says so in it or not.
+    /// A request is sent, with consent or without.
     pub(crate) fn asked(&mut self, id: &str, body: &Value) {
         let said = ["/spec/allowReplace", "/allowReplace"].map(|member| body.pointer(member));
         if said.into_iter().flatten().any(|said| *said == Value::Bool(true)) {
@@ -31,15 +31,15 @@ impl Consents {
         }
     }
 
-    /// A document that the store has taken.
+    /// A document that the store has saved.
     pub(crate) fn saved(&mut self, before: Option<&Tenant>, after: &Tenant) {
         let id = after.id.as_str();
         if before.is_none_or(|before| before.incarnation != after.incarnation) {
             self.may_go.retain(|(tenant, _)| tenant != id);
         }
-        let same_wish = before.is_some_and(|before| before.requests == after.requests);
-        if !same_wish {
-            self.wished(before, after);
+        let same_request = before.is_some_and(|before| before.requests == after.requests);
+        if !same_request {
+            self.permit(before, after);
         }
         for (name, record) in after.steps() {
             let was = before.and_then(|before| before.steps().get(name)).map(|record| &record.state);
@@ -50,7 +50,7 @@ impl Consents {
         }
     }
 
-    fn wished(&mut self, before: Option<&Tenant>, after: &Tenant) {
+    fn permit(&mut self, before: Option<&Tenant>, after: &Tenant) {
         let id = after.id.as_str();
         let known = before.into_iter().chain([after]).flat_map(|tenant| tenant.steps().keys());
         let known: BTreeSet<String> = known.map(ToString::to_string).collect();
@@ -64,7 +64,7 @@ impl Consents {
         }
     }
 
-    /// What is wrong with a request that is sent.
+    /// The violation of a sent request.
     pub(crate) fn objects(&self, azure: &Azure, tenant: &Tenant, request: &Request) -> Option<String> {
         let step = deleted_step(azure, request)?;
         let id = tenant.id.to_string();
@@ -72,19 +72,16 @@ impl Consents {
         let may_go = self.may_go.contains(&(id.clone(), step.to_owned()));
         (was_ready && !may_go).then(|| {
             let path = request.path.split('?').next().unwrap_or_default();
-            format!(
-                "{id}: {} {path} removes {step}, which was ready, and nobody has allowed that",
-                request.method
-            )
+            format!("{id}: {} {path} deletes {step}, which was ready, without consent", request.method)
         })
     }
 }
 
-/// What a request with consent makes anew: the vault, if it is to be elsewhere, and what stands on it; with a retry, all
-/// that may have failed.
+/// What a request with consent recreates: the vault, if it moves, and all steps that depend on it; with a retry, every
+/// step that may have failed.
 fn replaced(before: Option<&Tenant>, after: &Tenant) -> BTreeSet<String> {
-    let place = |tenant: &Tenant| tenant.spec.parameters.get("place").cloned();
-    let moves = before.is_some_and(|before| place(before) != place(after));
+    let region = |tenant: &Tenant| tenant.spec.parameters.get("region").cloned();
+    let moves = before.is_some_and(|before| region(before) != region(after));
     let retries = after.requests.back().is_some_and(|past| past.request_id.starts_with("retry"));
     let mut all: BTreeSet<String> = match (moves, retries) {
         (true, _) => BTreeSet::from(["vault".to_owned()]),
@@ -106,7 +103,7 @@ fn replaced(before: Option<&Tenant>, after: &Tenant) -> BTreeSet<String> {
     }
 }
 
-/// Which step's object a request deletes or purges.
+/// The step of the object that a request deletes or purges.
 fn deleted_step(azure: &Azure, request: &Request) -> Option<&'static str> {
     let path = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
     let purges = request.method == Method::Post && path.ends_with("/purge");

@@ -1,8 +1,7 @@
-//! The executor: one thread, virtual time, and the seed choosing who goes next.
+//! The executor: one thread, virtual time, and a seed that chooses the next task.
 //!
-//! Time moves only when nothing can go on at the present instant. A task belongs to a worker or to the world; a
-//! worker's tasks can be dropped all at once, at whatever await they stand (a kill), or left lying for a while (a
-//! pause).
+//! Time moves only when no task can run at the present instant. A task belongs to a worker or to the scenario. A
+//! worker's tasks can be dropped all at once, at whatever await they are (a kill), or suspended for a while (a pause).
 
 use std::{
     cmp::Reverse,
@@ -15,33 +14,33 @@ use std::{
 
 use super::rng::Rng;
 
-/// Milliseconds of virtual time since the beginning of a run.
+/// Milliseconds of virtual time since the start of a run.
 pub(crate) type Millis = i64;
 
 /// More than a run of twenty minutes takes.
 pub(crate) const MOST_POLLS: u64 = 400_000;
 
-/// Whose a task is: a life of a worker, or 0 for the world's own.
+/// The owner of a task: an incarnation of a worker, or 0 for the scenario.
 pub(crate) type Owner = usize;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Task {
     owner: Owner,
-    /// The tenant that it is about, by number, where that is known.
+    /// The number of the tenant that it is about, if known.
     about: Option<usize>,
     work: Option<Work>,
     waker: Waker,
-    /// No other task of the run has it.
+    /// Unique within the run.
     serial: u64,
 }
 
-struct Bell {
+struct TaskWaker {
     task: usize,
     ready: Arc<Mutex<Vec<usize>>>,
 }
 
-impl Wake for Bell {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -94,13 +93,13 @@ struct Core {
     current_serial: u64,
     polls: u64,
     most_polls: u64,
-    /// What happened, as one number; with `lines`, also to be read.
+    /// The trace as one number; with `lines`, also as text.
     hash: u64,
     notes: u64,
     lines: Option<Vec<String>>,
 }
 
-/// The executor's handle; everything in a run holds one.
+/// The executor's handle, shared by everything in a run.
 pub(crate) struct Hub {
     core: Mutex<Core>,
     ready: Arc<Mutex<Vec<usize>>>,
@@ -138,8 +137,8 @@ impl Hub {
         self.core().now
     }
 
-    /// A new life of a worker.
-    pub(crate) fn be_born(&self) -> Owner {
+    /// Starts a new incarnation of a worker.
+    pub(crate) fn next_owner(&self) -> Owner {
         let mut core = self.core();
         core.owners.push(OwnerState::default());
         core.owners.len() - 1
@@ -153,7 +152,7 @@ impl Hub {
     ) -> usize {
         let mut core = self.core();
         let slot = core.free.pop().unwrap_or(core.tasks.len());
-        let waker = Waker::from(Arc::new(Bell { task: slot, ready: Arc::clone(&self.ready) }));
+        let waker = Waker::from(Arc::new(TaskWaker { task: slot, ready: Arc::clone(&self.ready) }));
         core.serials += 1;
         let serial = core.serials;
         let task = Task { owner, about, work: Some(Box::pin(work)), waker: waker.clone(), serial };
@@ -167,14 +166,14 @@ impl Hub {
         slot
     }
 
-    /// Drops everything that a worker was doing.
+    /// Drops all tasks of a worker.
     pub(crate) fn kill(&self, owner: Owner) {
         let mut dropped = Vec::new();
         let mut core = self.core();
         core.owners[owner].dead = true;
         for slot in 0..core.tasks.len() {
             if core.tasks[slot].as_ref().is_some_and(|task| task.owner == owner) {
-                // The one that is being polled right now has no work here; it is dropped when it comes back.
+                // The task that is being polled right now is dropped when it returns.
                 if core.tasks[slot].as_ref().is_some_and(|task| task.work.is_some()) {
                     dropped.push(core.tasks[slot].take());
                     core.free.push(slot);
@@ -185,7 +184,7 @@ impl Hub {
         drop(dropped);
     }
 
-    /// Drops everything that anybody was doing: tasks hold what holds the executor, and a run would never be freed.
+    /// Drops all tasks: they hold what holds the executor, so a run would never be freed.
     pub(crate) fn end(&self) {
         let tasks = std::mem::take(&mut self.core().tasks);
         drop(tasks);
@@ -204,23 +203,23 @@ impl Hub {
         self.ready.lock().unwrap().extend(lying);
     }
 
-    /// Who is at work at the moment, and about which tenant.
+    /// The owner of the running task, and its tenant.
     pub(crate) fn current(&self) -> (Owner, Option<usize>) {
         self.core().current
     }
 
-    /// Which task is at work: an invocation is one.
+    /// The id of the running task, which is an invocation.
     pub(crate) fn invocation(&self) -> u64 {
         self.core().current_serial
     }
 
-    /// Whether the run has gone on for so long that it will never end.
+    /// Whether the run has made so many steps that it will never end.
     pub(crate) fn is_endless(&self) -> bool {
         let core = self.core();
         core.polls > core.most_polls
     }
 
-    /// Takes down what happened.
+    /// Adds a line to the trace.
     pub(crate) fn note(&self, what: &str, detail: &dyn fmt::Display) {
         let mut core = self.core();
         core.notes += 1;
@@ -241,7 +240,7 @@ impl Hub {
         }
     }
 
-    /// The trace so far: its hash, its length, its lines if they were asked for.
+    /// The trace so far: its hash, its length, its lines if they were requested.
     pub(crate) fn trace(&self) -> (u64, u64, Vec<String>) {
         let core = self.core();
         (core.hash ^ core.polls, core.notes, core.lines.clone().unwrap_or_default())
@@ -256,7 +255,7 @@ impl Hub {
         Sleep { hub: Arc::clone(self), at, registered: false }
     }
 
-    /// Runs until `end`, or until `done` says so; it is asked whenever time is about to move.
+    /// Runs until `end`, or until `done` returns true; `done` is called whenever time is about to move.
     pub(crate) fn run(&self, end: Millis, mut done: impl FnMut() -> bool) {
         loop {
             while let Some(slot) = self.choose() {
@@ -331,7 +330,7 @@ impl Hub {
     }
 }
 
-/// FNV-1a over what is written.
+/// FNV-1a over the written text.
 struct Hash(u64);
 
 impl Hash {

@@ -1,4 +1,4 @@
-//! Many seeds, in as many threads as there are processors; and what is told of a seed that fails.
+//! Runs many seeds, in as many threads as there are processors, and reports failing seeds.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,13 +17,13 @@ use super::{
     run::{Cut, Report, run},
 };
 
-/// What many runs came to.
+/// The sums over many runs.
 #[derive(Default)]
 pub(crate) struct Sum {
     pub(crate) seeds: u64,
     tenants: usize,
     were_active: usize,
-    /// How long those took to become active that are not the first in their run.
+    /// How long tenants took to become active, except for the first in each run.
     waits_of_others: Vec<Millis>,
     disturbed: usize,
     virtual_ms: Millis,
@@ -31,16 +31,16 @@ pub(crate) struct Sum {
     notes: u64,
     saves: u64,
     profiles: BTreeMap<Profile, u64>,
-    /// In how many seeds each kind of trouble came.
+    /// In how many seeds each kind of fault occurred.
     hits: BTreeMap<&'static str, u64>,
     /// How long the seeds of each profile took, in milliseconds.
     times: BTreeMap<Profile, i64>,
     pub(crate) failed: Vec<Report>,
 }
 
-/// How many failing seeds are told by number.
-const MOST_TOLD: usize = 20;
-/// What has to have been met often, or the runs have proved nothing: a hundredth of the seeds.
+/// How many failing seeds are listed.
+const MOST_SHOWN: usize = 20;
+/// Events that must occur in at least a hundredth of the seeds; otherwise the runs prove nothing.
 const MUST_HIT: [&str; 75] = [
     "429",
     "5xx",
@@ -88,7 +88,7 @@ const MUST_HIT: [&str; 75] = [
     "intruder",
     "proved",
     "unknown code",
-    "ready turned failed",
+    "ready became failed",
     "update failed",
     "update always fails",
     "half-failed update",
@@ -100,7 +100,7 @@ const MUST_HIT: [&str; 75] = [
     "ids in another case",
     "role id in a longer form",
     "a set in another order",
-    "lag told as 403",
+    "lag as 403",
     "405 on purge",
     "name held by a deleted vault",
     "a stranger's deleted vault",
@@ -115,7 +115,7 @@ const MUST_HIT: [&str; 75] = [
     "wake-up dropped as a repeat",
     "two versions at one store",
     "unreadable document",
-    "look",
+    "read",
     "history explained",
 ];
 
@@ -144,7 +144,7 @@ impl Sum {
         self.waits_of_others
     }
 
-    /// No invariant was violated, and enough was done for that to mean something.
+    /// No invariant was violated, and enough happened for that to be significant.
     pub(crate) fn assert_well(&self) {
         if let Some(first) = self.failed.iter().min_by_key(|report| report.seed) {
             show(first.seed);
@@ -206,7 +206,7 @@ impl fmt::Display for Sum {
         if !self.failed.is_empty() {
             let all: BTreeSet<(u64, Profile)> =
                 self.failed.iter().map(|report| (report.seed, report.profile)).collect();
-            writeln!(f, "failed: {:?}", all.iter().take(MOST_TOLD).collect::<Vec<_>>())?;
+            writeln!(f, "failed: {:?}", all.iter().take(MOST_SHOWN).collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -216,7 +216,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Runs seeds in threads; which thread runs which changes nothing.
+/// Runs seeds in threads; the result does not depend on the distribution.
 pub(crate) fn shards(seeds: impl Iterator<Item = u64>, work: impl Fn(u64) -> Report + Sync) -> Sum {
     let seeds: Vec<u64> = seeds.collect();
     let (next, sum) = (AtomicUsize::new(0), Mutex::new(Sum::default()));
@@ -239,7 +239,7 @@ pub(crate) fn shards(seeds: impl Iterator<Item = u64>, work: impl Fn(u64) -> Rep
     sum
 }
 
-/// Runs one seed and tells everything; a failing one is made as small as it gets. `true` if nothing is wrong.
+/// Runs one seed and prints everything. A failing one is reduced as far as possible. `true` if nothing is wrong.
 pub(crate) fn show(seed: u64) -> bool {
     let report = run(seed, &Cut::default(), false);
     println!("seed {seed}, {:?}: {} wrongs", report.profile, report.wrongs.len());
@@ -259,9 +259,9 @@ pub(crate) fn show(seed: u64) -> bool {
     false
 }
 
-/// Leaves out tenants, kinds of trouble and time, as long as the same invariant is violated.
+/// Leaves out tenants, kinds of faults and time, as long as the same invariant is violated.
 fn shrink(seed: u64, report: &Report) -> Cut {
-    // A run of these takes as long as a hundred others.
+    // A run of these profiles takes as long as a hundred others.
     if matches!(report.profile, Profile::Crowd | Profile::Days) {
         return Cut::default();
     }

@@ -1,5 +1,5 @@
-//! What is held against the invariants, beside the product and without its code: every accepted save, every effect,
-//! every event. A wrong is noted once, with the invariant's number.
+//! Checks the invariants without the product's code: every accepted save, every effect, every event. A violation is
+//! recorded once, with the invariant's number.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,14 +11,14 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tenantry_core::tenant::{Goal, HistoryRow, Lease, Notice, Status, StepState, Story, Tenant};
+use tenantry_core::tenant::{EntryContent, Goal, HistoryRow, Lease, OutboxEntry, Status, StepState, Tenant};
 
 use super::{azure::SECRET, consent::Consents, exec::Millis, profile::Plan};
 
-#[path = "telling.rs"]
-mod telling;
+#[path = "publishing.rs"]
+mod publishing;
 
-/// The beginning of every run.
+/// The start of every run.
 pub(crate) const EPOCH_MS: i64 = 1_795_366_800_000;
 
 pub(crate) fn stamp_of(at: Millis) -> Timestamp {
@@ -37,19 +37,19 @@ pub(crate) struct Wrong {
     pub(crate) what: String,
 }
 
-/// What was durable of an event before it may be told.
+/// The durable content of an event, and the ids under which it was published.
 struct Durable {
     body: Value,
-    told: BTreeSet<String>,
+    published: BTreeSet<String>,
 }
 
-/// How often something is looked for at most that is not seen yet, in milliseconds.
-const LOOKS_EVERY: Millis = 5_000;
+/// The shortest interval, in milliseconds, between reads of something that does not show yet.
+const READS_EVERY: Millis = 5_000;
 
 #[derive(Default)]
 pub(crate) struct Ledger {
     bounded: bool,
-    /// By how much each worker's clock is ahead, in milliseconds.
+    /// How far each worker's clock is ahead, in milliseconds.
     pub(crate) clocks: BTreeMap<String, Arc<AtomicI64>>,
     names: Vec<String>,
     pub(crate) tenants: BTreeMap<String, Arc<Tenant>>,
@@ -59,19 +59,19 @@ pub(crate) struct Ledger {
     ids: BTreeMap<(String, String), Value>,
     /// The answer on record of each request.
     pub(crate) answers: BTreeMap<String, Value>,
-    /// When somebody last asked for something about a tenant.
+    /// When something was last requested for a tenant.
     pub(crate) asked: BTreeMap<String, Millis>,
-    /// Refusals that are still to be told.
-    pub(crate) untold: BTreeSet<String>,
-    /// When each tenant was first heard of, and how long it took until it was active.
+    /// Refusals that have yet to be published.
+    pub(crate) unpublished: BTreeSet<String>,
+    /// When each tenant was first seen, and how long it took until it was active.
     first_seen: BTreeMap<String, Millis>,
     pub(crate) was_active: BTreeMap<String, Millis>,
     /// By operation and attempt: its outcomes.
     outcomes: BTreeMap<(String, u64), Vec<String>>,
     accepted: BTreeMap<String, String>,
-    /// Who was asked to be suspended, and not yet to be resumed.
+    /// Tenants with an accepted suspension that was not undone.
     suspended: BTreeSet<String>,
-    /// What may be deleted.
+    /// The objects that may be deleted.
     pub(crate) consents: Consents,
     pub(crate) wrongs: Vec<Wrong>,
     pub(crate) saves: u64,
@@ -83,7 +83,7 @@ fn fell<T: PartialOrd + Copy + std::fmt::Display>(name: &str, before: T, after: 
 }
 
 impl Ledger {
-    /// Nothing has happened yet; `names` are those that are used.
+    /// An empty ledger; `names` are the tenants of the run.
     pub(crate) fn new(plan: &Plan, names: &[String]) -> Self {
         Self { bounded: plan.bounded(), names: names.to_vec(), ..Self::default() }
     }
@@ -95,18 +95,18 @@ impl Ledger {
         }
     }
 
-    /// A save of a tenant's document that the store has taken. `worker` is the process that made it.
-    /// Returns the tenant as it was before.
+    /// A save of a tenant's document that the store has accepted. `worker` is the process that made it. Returns the
+    /// previous document.
     pub(crate) fn saved(&mut self, worker: &str, kept: Arc<Tenant>) -> Option<Arc<Tenant>> {
         self.saves += 1;
         let after = &*kept;
         let id = after.id.as_str().to_owned();
         let before = self.tenants.get(&id).cloned();
         if before.is_none() && !self.names.contains(&id) {
-            self.wrong("I7", format!("{id} is nobody's name"));
+            self.wrong("I7", format!("{id} is not a tenant of the run"));
         }
         for step in after.steps().values() {
-            if let StepState::Backoff { cause, .. } | StepState::Halted { cause, .. } = &step.state {
+            if let StepState::Backoff { cause, .. } | StepState::Blocked { cause, .. } = &step.state {
                 self.silent(&id, &cause.message);
             }
         }
@@ -120,14 +120,14 @@ impl Ledger {
                 self.pinned(before, after);
                 self.steps_kept(before, after);
             } else {
-                self.wish_only(before, after);
+                self.command_only(before, after);
                 self.asked.insert(id.clone(), self.now);
             }
             self.struck(before, after);
         }
         let known = before.as_ref().map_or(0, |before| before.numbered());
-        for notice in after.notices().iter().filter(|notice| notice.number > known) {
-            self.durable(&id, notice);
+        for entry in after.outbox().iter().filter(|entry| entry.number > known) {
+            self.durable(&id, entry);
         }
         let seen = *self.first_seen.entry(id.clone()).or_insert(self.now);
         if after.status == Status::Active {
@@ -139,21 +139,21 @@ impl Ledger {
         before
     }
 
-    /// I4.
+    /// I4: counters only rise, and a settled tenant changes only by a request.
     fn never_backwards(&mut self, before: &Tenant, after: &Tenant) {
         let fallen = [
             fell("the epoch", before.epoch(), after.epoch()),
             fell("the generation", before.generation, after.generation),
             fell("the version", before.version(), after.version()),
             fell("the sequence", before.sequence(), after.sequence()),
-            fell("the notices' number", before.numbered(), after.numbered()),
+            fell("the outbox's number", before.numbered(), after.numbered()),
             fell("the incarnation", before.incarnation, after.incarnation),
         ];
         for what in fallen.into_iter().flatten() {
             self.wrong("I4", format!("{}: {what}", after.id));
         }
-        let same_wish = before.requests == after.requests;
-        if before.status.settled() && before.status != after.status && same_wish {
+        let same_request = before.requests == after.requests;
+        if before.status.settled() && before.status != after.status && same_request {
             let fresh = before.operations.iter().any(|operation| !operation.started);
             let goes_on = before.status == Status::Waiting || before.status == Status::Failed;
             if !fresh && !goes_on {
@@ -164,8 +164,8 @@ impl Ledger {
         }
     }
 
-    /// I2a: only the holder of the lease saves the work, and a lease is taken only when it is free, or over by its holder's
-    /// own clock, whatever the taker's says.
+    /// I2a: only the holder of the lease saves its work. A lease is taken only when it is free, or expired by its
+    /// holder's own clock, whatever the other worker's clock says.
     fn by_the_holder(&mut self, worker: &str, before: &Tenant, after: &Tenant) {
         let now = self.now;
         let ahead = |worker: &str| self.clocks.get(worker).map_or(0, |clock| clock.load(Ordering::Relaxed));
@@ -181,7 +181,7 @@ impl Ledger {
             (Some(held), false) if !ours(held) => {
                 format!("{}: {worker} saved under the lease of {}", after.id, held.holder)
             }
-            // A timer adds what it saw; whoever changes more has to be alone.
+            // A timer only adds its findings; other changes need the lease.
             (None, false) if Self::only_adds(before, after) => return,
             (None, false) => format!("{}: {worker} saved without a lease", after.id),
             _ => return,
@@ -194,14 +194,14 @@ impl Ledger {
             && before.status == after.status
             && before.steps() == after.steps()
             && before.operations == after.operations
-            && before.notices().iter().all(|notice| after.notices().contains(notice))
+            && before.outbox().iter().all(|entry| after.outbox().contains(entry))
     }
 
     fn same_holder(held: &Lease, after: &Tenant) -> bool {
         after.lease().is_some_and(|lease| lease.holder == held.holder)
     }
 
-    /// I13: work never changes what is wanted.
+    /// I13: a worker never changes the desired state.
     fn pinned(&mut self, before: &Tenant, after: &Tenant) {
         let same = before.plan == after.plan
             && before.spec == after.spec
@@ -210,27 +210,28 @@ impl Ledger {
             && before.incarnation == after.incarnation
             && before.placement == after.placement;
         if !same {
-            self.wrong("I13", format!("{}: a worker changed the wish", after.id));
+            self.wrong("I13", format!("{}: a worker changed the desired state", after.id));
         }
     }
 
-    /// I4: what is done stays done within a turn, and turns only rise. I20: what becomes done is on record.
+    /// I4: a done step stays done within a generation, and generations only rise. I20: a done step is on record.
     fn steps_kept(&mut self, before: &Tenant, after: &Tenant) {
         let mut wrongs = Vec::new();
         for (name, now) in after.steps() {
             let Some(past) = before.steps().get(name) else { continue };
-            if now.turn < past.turn {
-                wrongs.push(("I4", format!("{}: the turn of {name} fell", after.id)));
+            if now.generation < past.generation {
+                wrongs.push(("I4", format!("{}: the generation of {name} fell", after.id)));
             }
-            if now.turn == past.turn && past.state.is_ready() && !now.state.is_ready() {
-                wrongs.push(("I4", format!("{}: {name} was ready and is {}", after.id, now.state.word())));
+            if now.generation == past.generation && past.state.is_ready() && !now.state.is_ready() {
+                wrongs.push(("I4", format!("{}: {name} was ready and is {}", after.id, now.state.as_str())));
             }
-            let done = |state: &StepState| matches!(state, StepState::Ready(_) | StepState::Gone(_));
+            let done = |state: &StepState| matches!(state, StepState::Ready(_) | StepState::Deleted(_));
             if done(&now.state) && !done(&past.state) {
-                let told = after.notices().iter().filter(|notice| notice.number > before.numbered());
-                let tells = |notice: &Notice| matches!(&notice.story, Story::Step { step, state, .. } if step == name && state == now.state.word());
-                if !told.into_iter().any(tells) {
-                    let what = format!("{}: that {name} is {} is not on record", after.id, now.state.word());
+                let added = after.outbox().iter().filter(|entry| entry.number > before.numbered());
+                let reports = |entry: &OutboxEntry| matches!(&entry.content, EntryContent::Step { step, state, .. } if step == name && state == now.state.as_str());
+                if !added.into_iter().any(reports) {
+                    let what =
+                        format!("{}: that {name} is {} is not on record", after.id, now.state.as_str());
                     wrongs.push(("I20", what));
                 }
             }
@@ -240,15 +241,15 @@ impl Ledger {
         }
     }
 
-    /// I5: what Azure should not have said is in no cause and on no record.
+    /// I5: a secret in Azure's messages is in no cause and on no record.
     fn silent(&mut self, tenant: &str, text: &str) {
         if text.contains(SECRET) {
             self.wrong("I5", format!("{tenant}: a secret is repeated"));
         }
     }
 
-    /// A request changes the wish and leaves the worker's things alone.
-    fn wish_only(&mut self, before: &Tenant, after: &Tenant) {
+    /// A request changes the desired state and nothing that belongs to the worker.
+    fn command_only(&mut self, before: &Tenant, after: &Tenant) {
         if before.lease() != after.lease()
             || before.epoch() != after.epoch()
             || before.unsure_until() != after.unsure_until()
@@ -272,7 +273,7 @@ impl Ledger {
         }
     }
 
-    /// I13: whether a tenant is suspended is as it was last asked for.
+    /// I13: a tenant is suspended if and only if its last such request says so.
     fn as_asked(&mut self, after: &Tenant) {
         let id = after.id.as_str();
         let asked = after.requests.back().map(|past| past.request_id.as_str()).unwrap_or_default();
@@ -289,29 +290,32 @@ impl Ledger {
         }
     }
 
-    /// The last word of what was told of a tenant under a kind that begins so.
-    pub(crate) fn last_told(&self, id: &str, kind: &str) -> Option<String> {
+    /// The rest of the kind of the last published event of a tenant whose kind has this prefix.
+    pub(crate) fn last_published(&self, id: &str, kind: &str) -> Option<String> {
         let own = self.events.range((id.to_owned(), 0)..=(id.to_owned(), u64::MAX));
-        let told = own.filter(|(_, event)| !event.told.is_empty()).rev();
-        let mut kinds = told.filter_map(|(_, event)| event.body["kind"].as_str());
+        let published = own.filter(|(_, event)| !event.published.is_empty()).rev();
+        let mut kinds = published.filter_map(|(_, event)| event.body["kind"].as_str());
         kinds.find_map(|other| other.strip_prefix(kind)).map(str::to_owned)
     }
 
-    /// I11. A noisy neighbour asks for something sixty times in an outage, and each is an operation until there is an
-    /// outcome.
+    /// I11. A noisy neighbour makes sixty requests in an outage, and each is an operation until it has an outcome.
     fn bounded_document(&mut self, tenant: &Tenant) {
         let writes = tenant.steps().values().map(|step| step.effort().attempts).max().unwrap_or(0);
         let failures = tenant.steps().values().map(|step| step.effort().failures).max().unwrap_or(0);
-        // What a worker has written whose clock is ahead, another looks for until its own clock has come there, also when the
-        // first is long dead.
+        // What a worker with a clock ahead has written, another one reads again until its own clock has reached that
+        // time, even if the first worker has crashed long ago.
         let clocks = self.clocks.values().map(|ahead| ahead.load(Ordering::Relaxed));
         let apart = clocks.clone().max().unwrap_or_default() - clocks.min().unwrap_or_default();
-        let looks = 400 + u32::try_from(apart / LOOKS_EVERY).unwrap_or_default();
-        if tenant.notices().len() > 400 || tenant.operations.len() > 80 || writes > 120 || failures > looks {
+        let most_failures = 400 + u32::try_from(apart / READS_EVERY).unwrap_or_default();
+        if tenant.outbox().len() > 400
+            || tenant.operations.len() > 80
+            || writes > 120
+            || failures > most_failures
+        {
             let what = format!(
-                "{}: {} notices, {} operations, {writes} writes, {failures} failures",
+                "{}: {} outbox entries, {} operations, {writes} writes, {failures} failures",
                 tenant.id,
-                tenant.notices().len(),
+                tenant.outbox().len(),
                 tenant.operations.len(),
             );
             self.wrong("I11", what);

@@ -1,42 +1,43 @@
-//! The simulator: the real intake, engine, steps, reconciler, announcer and sweep, in one thread at virtual time, against
-//! a broker, a store and an Azure that fail in every way that docs/trust.md names. A seed is a whole world.
+//! The simulator: the real intake, engine, steps, reconciler, publisher and sweep, in one thread at virtual time,
+//! against a broker, a store and an Azure that fail in every way that docs/trust.md names. A seed determines the whole
+//! scenario.
 //!
 //! `cargo test --test sim` runs few seeds; `cargo xtask sim --seeds 10000` many, `cargo xtask sim --seed 4711` one,
-//! with all that happened.
+//! with its trace.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking, says its numbers, and is asked through the environment"
+    reason = "a test fails by panicking, prints its numbers, and has its options in environment variables"
 )]
 
 mod azure;
-mod blows;
 mod broker;
 mod consent;
-mod doors;
+mod disruptions;
 mod exec;
 mod fleet;
 mod history;
 mod ledger;
-mod patience;
+mod ports;
 mod profile;
 #[path = "../suite/testkit/rng.rs"]
 #[allow(dead_code, reason = "the fuzzing begins at states of its own")]
 mod rng;
 mod run;
+mod scenario;
 mod script;
 mod setup;
-mod shelf;
 mod slot;
 mod smaller;
 mod store;
+mod tables;
+mod transport;
 mod truth;
 mod versions;
-mod wire;
-mod world;
+mod wait_budget;
 
 use fleet::{Sum, shards, show};
 use profile::{Plan, Profile};
@@ -47,18 +48,18 @@ static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seeds of the plain test, which is built without optimisation.
 const FEW: u64 = 40;
-/// One seed of so many is run twice.
+/// One of this many seeds is run twice.
 const TWICE: u64 = 50;
 /// Seeds that are run with a noisy neighbour and with a quiet one.
 const NEIGHBOURS: u64 = 2_000;
 
-/// How many seeds a run may take that does not say itself how many: all of them, or few where the simulator is built as the
-/// tests are.
+/// How many seeds a run may take that has no number of its own: all, or few where the simulator is built like the
+/// tests.
 fn most() -> u64 {
     std::env::var("TENANTRY_SIM_MOST").ok().and_then(|most| most.parse().ok()).unwrap_or(u64::MAX)
 }
 
-/// Runs a seed twice: the same seed is the same trace.
+/// Runs a seed twice: the trace must be the same.
 fn run_twice(seed: u64) -> Report {
     let (report, again) = (run(seed, &Cut::default(), false), run(seed, &Cut::default(), false));
     assert_eq!((report.hash, report.notes), (again.hash, again.notes), "seed {seed} went two ways");
@@ -78,12 +79,12 @@ fn the_canary_is_caught() {
     assert!(report.wrongs.iter().any(|wrong| wrong.invariant == "canary"), "{report:?}");
 }
 
-/// I21: how long others take to become active does not depend on a neighbour that is asked for something all the time.
+/// I21: how long other tenants take to become active does not depend on a neighbour that gets requests all the time.
 #[test]
-#[ignore = "cargo xtask sim asks for it"]
+#[ignore = "run by cargo xtask sim"]
 fn a_noisy_neighbour_delays_nobody() {
     let seeds = NEIGHBOURS.min(most());
-    // Of few worlds the last hundredth is a matter of chance.
+    // With few scenarios the last hundredth is random.
     let share = if seeds < NEIGHBOURS { 95 } else { 99 };
     let late = |profile: Profile| {
         let sum = shards(0..seeds, |seed| {
@@ -99,7 +100,7 @@ fn a_noisy_neighbour_delays_nobody() {
     assert!(loud * 10 < quiet * 11, "{loud} ms beside a noisy neighbour, {quiet} ms without");
 }
 
-/// Asked for by `cargo xtask sim`.
+/// Run by `cargo xtask sim`.
 #[test]
 #[ignore = "cargo xtask sim says how many seeds"]
 fn many_seeds_hold() {
@@ -110,7 +111,7 @@ fn many_seeds_hold() {
         return;
     }
     let seeds = asked("TENANTRY_SIM_SEEDS").unwrap_or(10_000);
-    let profile = said("TENANTRY_SIM_PROFILE").map(|word| word.to_ascii_lowercase());
+    let profile = said("TENANTRY_SIM_PROFILE").map(|name| name.to_ascii_lowercase());
     let chosen = |seed: &u64| {
         let drawn = format!("{:?}", Plan::draw(*seed).profile).to_ascii_lowercase();
         profile.as_ref().is_none_or(|profile| *profile == drawn)
@@ -126,7 +127,7 @@ fn many_seeds_hold() {
     }
 }
 
-/// Runs seeds, and tells what they came to.
+/// Runs seeds, and prints the result.
 fn hold(seeds: impl Iterator<Item = u64>) {
     let sum: Sum = shards(seeds, |seed| {
         if seed.is_multiple_of(TWICE) { run_twice(seed) } else { run(seed, &Cut::default(), false) }

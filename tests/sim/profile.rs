@@ -1,5 +1,4 @@
-//! How bad a run's world is. Each seed draws a profile and then the particulars (a swarm), so that rare combinations
-//! come together.
+//! The faults of a run. Each seed draws a profile and then the particulars (a swarm), so that rare combinations occur.
 
 use super::{exec::Millis, rng::Rng, setup::Setup};
 
@@ -7,37 +6,37 @@ pub(crate) const HOUR: Millis = 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Profile {
-    /// Nothing goes wrong but time.
+    /// No faults.
     Calm,
-    /// Every fault, within the bounds that the product is promised.
+    /// Every fault, within the guarantees of the dependencies.
     Bounded,
     /// Requests that outlive their bound, clocks hours apart.
     Hostile,
-    /// Workers die and stand still all the time.
+    /// Workers crash and pause all the time.
     Crashy,
     /// Entra's replicas lag by minutes.
     SlowGraph,
     /// 429 and 5xx everywhere.
     Throttled,
-    /// Sign-up, removal, sign-up again, in mid-run.
+    /// Sign-up, deprovision, sign-up again, in mid-run.
     Churn,
-    /// Workers come back with another version of the blueprint.
+    /// Workers restart with another version of the blueprint.
     VersionChange,
-    /// One tenant makes most of the noise.
+    /// One tenant gets most of the requests.
     Noisy,
     /// One dependency after the other is down for minutes.
     Correlated,
-    /// The service refuses, fails and forgets in ways that no page lists.
+    /// The service refuses and fails in undocumented ways.
     Rotten,
-    /// People ask for several things at once, and again before they have been answered.
+    /// Several requests at once, and again before they are answered.
     Impatient,
-    /// Dozens of tenants in one network, which is changed one thing at a time.
+    /// Dozens of tenants in one network, which is changed one endpoint at a time.
     Crowd,
     /// Outages of a day, and machines that sleep for as long.
     Days,
 }
 
-/// Those that most seeds draw from; a few draw one of those that cost as much as a hundred others.
+/// The profiles of most seeds; a few draw one of those that cost as much as a hundred others.
 pub(crate) const PROFILES: [Profile; 12] = [
     Profile::Calm,
     Profile::Bounded,
@@ -60,7 +59,7 @@ const DAYS: u64 = 5;
 #[derive(Debug, Clone)]
 pub(crate) struct AzureManners {
     pub(crate) throttled: u64,
-    pub(crate) broken: u64,
+    pub(crate) errors: u64,
     pub(crate) denied: u64,
     /// Writes that become long-running operations.
     pub(crate) operations: u64,
@@ -69,35 +68,35 @@ pub(crate) struct AzureManners {
     pub(crate) graph_lag: Millis,
     pub(crate) role_lag: Millis,
     pub(crate) strangers: u32,
-    /// Refusals that are in no table, for some minutes.
-    pub(crate) riddles: u64,
-    /// Objects that show as failed though nobody has changed them, by looks.
+    /// Refusals with undocumented codes, for some minutes.
+    pub(crate) unknown_codes: u64,
+    /// Objects that show as failed though they were not changed, per read.
     pub(crate) rots: u64,
-    /// Updates after which no update of the object succeeds any more.
+    /// Updates after which every update of the object fails.
     pub(crate) curses: u64,
     /// Updates that fail and leave the object as it was.
     pub(crate) halves: u64,
-    /// Operations that end in a state that is in no page.
+    /// Operations that end in an undocumented state.
     pub(crate) odd: u64,
-    /// From when on nothing more of a kind can be made.
+    /// From when on no more objects of a kind can be created.
     pub(crate) wall: Option<(Millis, &'static str)>,
     /// Lists come in pages and in any order.
     pub(crate) pages: bool,
-    /// The stamp gives its roles without a subscription, with which Azure shows them.
+    /// The stamp has its role ids without a subscription, with which Azure shows them.
     pub(crate) short_roles: bool,
-    /// Answers whose ids are in letters of another size.
+    /// Answers whose ids are in another case.
     pub(crate) other_case: u64,
     /// Answers whose sets come in another order.
     pub(crate) reordered: u64,
-    /// Lag of Graph's that is told as a missing right.
+    /// Lag of Graph's that is reported as a missing right.
     pub(crate) gated: u64,
-    /// Vaults that may not be purged.
+    /// Vaults that can't be purged.
     pub(crate) protected: u64,
-    /// What can't be put out once it is lit, whatever is tried.
+    /// Objects that can't be changed back.
     pub(crate) stubborn: u64,
     /// `Retry-After` in its other forms.
     pub(crate) fancy_waits: u64,
-    /// What is busy, told in words.
+    /// A running operation that is reported only in the message.
     pub(crate) wordy: u64,
 }
 
@@ -105,11 +104,11 @@ impl AzureManners {
     pub(crate) fn healed(past: &Self) -> Self {
         Self {
             throttled: 0,
-            broken: 0,
+            errors: 0,
             denied: 0,
             op_failed: 0,
             strangers: 0,
-            riddles: 0,
+            unknown_codes: 0,
             rots: 0,
             curses: 0,
             halves: 0,
@@ -124,7 +123,7 @@ impl AzureManners {
     }
 }
 
-/// Everything about a run that its seed draws before it begins.
+/// Everything that a seed draws before its run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) profile: Profile,
@@ -132,19 +131,19 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     pub(crate) faults_until: Millis,
     pub(crate) azure: AzureManners,
-    // The wire.
+    // The transport.
     pub(crate) not_sent: u64,
     pub(crate) lost: u64,
     pub(crate) answer_lost: u64,
     pub(crate) late: u64,
-    /// How much longer than promised a late request may live.
+    /// How much longer than guaranteed a late request may live.
     pub(crate) overdue: Millis,
     // The store.
     pub(crate) conflicts: u64,
     pub(crate) unavailable: u64,
     pub(crate) ambiguous: u64,
     pub(crate) slow_saves: u64,
-    // Broker and announcer.
+    // Broker and publisher.
     pub(crate) duplicates: u64,
     pub(crate) lock_lost: u64,
     pub(crate) wakes_lost: u64,
@@ -157,29 +156,29 @@ pub(crate) struct Plan {
     // The workload, in permille per occasion.
     pub(crate) updates: u64,
     pub(crate) removals: u64,
-    /// Messages that may not be taken in.
+    /// Messages that intake must refuse.
     pub(crate) poison: u64,
     pub(crate) suspensions: u64,
-    /// A tenant is active only after a proof of its isolation, and the timer looks again.
+    /// A tenant is active only after an isolation check, which the timer repeats.
     pub(crate) proved: bool,
-    /// Those who give themselves access to a tenant's things while the proof is under way, or later.
+    /// Intruders during the isolation check, or later.
     pub(crate) intruders: u64,
     pub(crate) versions: bool,
     pub(crate) outages: bool,
     pub(crate) removed_in_the_end: bool,
-    /// Rows of the store that nobody can read.
+    /// Unreadable rows of the store.
     pub(crate) unreadable: bool,
-    /// Workers that write members which the others do not know.
+    /// Workers that write members unknown to the others.
     pub(crate) mixed: bool,
     /// Requests that change what can't be changed in place.
     pub(crate) moves: u64,
-    /// Requests that are sent together with one that says the opposite.
+    /// Requests that are sent together with their opposite.
     pub(crate) twins: u64,
-    /// Looks at a tenant.
-    pub(crate) looks: u64,
-    /// Somebody deletes what is there, by hand.
+    /// Reads of a tenant.
+    pub(crate) reads: u64,
+    /// Objects that are deleted by hand.
     pub(crate) robbers: bool,
-    /// How the workers are set up.
+    /// The settings of the workers.
     pub(crate) setup: Setup,
 }
 
@@ -193,7 +192,7 @@ impl Plan {
         };
         let mut plan = Self::of(profile, &mut rng);
         plan.swarm(&mut rng);
-        // A proof costs as much as all the rest of a sign-up.
+        // An isolation check costs as much as the rest of a sign-up.
         plan.proved = rng.permille(250);
         plan.intruders = if plan.proved { rng.below(4) } else { 0 };
         plan.setup = Setup::draw(&mut Rng::new(seed, 8), &plan);
@@ -203,12 +202,12 @@ impl Plan {
         plan
     }
 
-    /// No faults; as noisy, its first tenant is asked for something every few seconds.
+    /// No faults; if `noisy`, its first tenant gets a request every few seconds.
     pub(crate) fn without_faults(seed: u64, profile: Profile) -> Self {
         Self { profile, ..Self::of(Profile::Calm, &mut Rng::new(seed, 3)) }
     }
 
-    /// What a world of days, or of dozens of tenants, is kept clear of: it is to end within a second.
+    /// Faults that a scenario of days, or of dozens of tenants, does without, so that it ends within a second.
     #[expect(clippy::wildcard_enum_match_arm, reason = "most profiles are alike here")]
     fn of_size(&mut self) {
         match self.profile {
@@ -286,19 +285,19 @@ impl Plan {
             unreadable: false,
             moves: some(120),
             twins: if profile == Impatient { 500 } else { some(60) },
-            looks: if profile == Impatient { 700 } else { some(100) },
+            reads: if profile == Impatient { 700 } else { some(100) },
             robbers: false,
             setup: Setup::usual(),
         }
     }
 
-    /// Each kind of trouble is left out, as it is, or threefold.
+    /// Each kind of fault is left out, unchanged, or tripled.
     fn swarm(&mut self, rng: &mut Rng) {
         let knobs = [
             &mut self.azure.throttled,
-            &mut self.azure.broken,
+            &mut self.azure.errors,
             &mut self.azure.op_failed,
-            &mut self.azure.riddles,
+            &mut self.azure.unknown_codes,
             &mut self.azure.rots,
             &mut self.azure.curses,
             &mut self.azure.halves,
@@ -324,13 +323,13 @@ impl Plan {
         self.skew *= rng.pick(&[0, 1, 1]);
     }
 
-    /// Whether the promises of D and E hold, and so the fence.
+    /// Whether the guarantees D and E hold, and so the fence.
     pub(crate) fn bounded(&self) -> bool {
         self.profile != Profile::Hostile
     }
 }
 
-/// How Azure treats a world of this profile. `crowd` is how many tenants a crowd has.
+/// Azure's behaviour in a scenario of this profile. `crowd` is the number of tenants of a crowd.
 fn manners(profile: Profile, rng: &mut Rng, crowd: i64) -> AzureManners {
     use Profile::{Calm, Crowd, Rotten, SlowGraph, Throttled};
     let calm = profile == Calm;
@@ -339,10 +338,10 @@ fn manners(profile: Profile, rng: &mut Rng, crowd: i64) -> AzureManners {
     let lag = if profile == SlowGraph { 120_000 } else { 4_000 };
     AzureManners {
         throttled: if profile == Throttled { 150 } else { some(5) },
-        broken: if profile == Throttled { 100 } else { some(8) },
+        errors: if profile == Throttled { 100 } else { some(8) },
         denied: some(2),
         operations: 300,
-        // A crowd of any size has to wait for longer than anything else may take.
+        // A crowd has to wait for longer than any other operation may take.
         longest: if profile == Crowd {
             5 * HOUR / crowd
         } else {
@@ -352,7 +351,7 @@ fn manners(profile: Profile, rng: &mut Rng, crowd: i64) -> AzureManners {
         graph_lag: if calm { 0 } else { lag },
         role_lag: if calm { 0 } else { lag },
         strangers: u32::from(!calm && rng.permille(150)),
-        riddles: rotten(2),
+        unknown_codes: rotten(2),
         rots: rotten(3),
         curses: rotten(8),
         halves: rotten(25),

@@ -1,4 +1,4 @@
-//! One seed: a world with faults, then one without, in which everything has to come to rest.
+//! One seed: a scenario with faults, then without, until everything is at rest.
 
 use std::{
     collections::BTreeMap,
@@ -10,32 +10,32 @@ use tenantry_core::tenant::{Goal, Status};
 
 use super::{
     azure::mark,
-    blows, broker,
+    broker, disruptions,
     exec::Millis,
     history::{End, Finding},
     ledger::Wrong,
     profile::{Plan, Profile},
+    scenario::Shared,
     script, truth,
-    world::Shared,
 };
 
-/// How long everything may take to come to rest once there are no more faults, per round of retries.
-const PATIENCE: Millis = 4 * 3_600_000;
-/// How often a person tries again what has stopped.
+/// How long it may take until everything is at rest once there are no more faults, per round of retries.
+const TIMEOUT: Millis = 4 * 3_600_000;
+/// How often a person retries stopped tenants.
 const ROUNDS: u32 = 4;
 
-/// What is left out when a failing run is made shorter.
+/// What is left out to reduce a failing run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// Only these tenants send, by number; all when empty.
+    /// Only these tenants get requests, by number; all when empty.
     pub(crate) tenants: Vec<usize>,
-    /// Kinds of trouble that do not come, by number.
+    /// The kinds of faults that are left out, by number.
     pub(crate) without: Vec<usize>,
-    /// The faults end by then.
+    /// The end of the faults.
     pub(crate) until: Option<Millis>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) seed: u64,
@@ -59,7 +59,7 @@ pub(crate) fn run(seed: u64, cut: &Cut, with_lines: bool) -> Report {
 }
 
 pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -> Report {
-    // The patience of a proof goes by tokio's timers. Nobody moves that clock, so that it never ends here.
+    // The time limit of an isolation check uses tokio's timers. That clock stands still, so it never expires here.
     let timers =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let _within = timers.enter();
@@ -69,31 +69,31 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
     let asked: Vec<Millis> = letters.iter().map(|letter| letter.at).collect();
     let chosen = |tenant: usize| cut.tenants.is_empty() || cut.tenants.contains(&tenant);
     for letter in letters.into_iter().filter(|letter| chosen(letter.tenant)) {
-        let world = Arc::clone(&shared);
+        let scenario = Arc::clone(&shared);
         shared.hub.spawn(0, None, async move {
-            world.hub.sleep_until(letter.at).await;
-            broker::send(&world, &letter);
+            scenario.hub.sleep_until(letter.at).await;
+            broker::send(&scenario, &letter);
             if let Some(again) = letter.again {
-                world.hit("duplicate");
-                world.hub.sleep(again).await;
-                broker::send(&world, &letter);
+                scenario.hit("duplicate");
+                scenario.hub.sleep(again).await;
+                broker::send(&scenario, &letter);
             }
         });
     }
     broker::tick(&shared, Function::Sweep, shared.plan.setup.sweeps_every);
     if shared.plan.proved {
         broker::tick(&shared, Function::Audit, 900_000);
-        blows::intruders(&shared, seed);
+        disruptions::intruders(&shared, seed);
     }
-    blows::trouble(&shared, seed);
+    disruptions::crashes(&shared, seed);
     if shared.plan.unreadable {
-        blows::unreadable(&shared, seed);
+        disruptions::unreadable(&shared, seed);
     }
     if shared.plan.robbers {
-        blows::rob(&shared, seed);
+        disruptions::rob(&shared, seed);
     }
     if shared.plan.profile == Profile::Days {
-        blows::sleep(&shared, seed, &asked);
+        disruptions::sleep(&shared, seed, &asked);
     }
     shared.hub.run(shared.plan.faults_until, || false);
     shared.heal();
@@ -124,9 +124,9 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
     }
 }
 
-/// The timer looks at all tenants once more, and what it finds has to be what is so, and told.
-fn look_again(shared: &Arc<Shared>, round: u32) {
-    // What was written before the trouble was over is seen everywhere by then.
+/// The timer checks all tenants once more, and its published findings have to be true.
+fn check_again(shared: &Arc<Shared>, round: u32) {
+    // Writes from before the end of the faults are visible everywhere by then.
     shared.hub.run(shared.hub.now() + 200_000, || false);
     broker::once(shared, Function::Audit);
     rest(shared, round);
@@ -141,10 +141,10 @@ fn look_again(shared: &Arc<Shared>, round: u32) {
         };
         for tenant in ledger.tenants.values().filter(at_rest) {
             let id = tenant.id.as_str();
-            let wanted = if azure.intruded(id) { "violated" } else { "verified" };
-            let told = ledger.last_told(id, "tenant.isolation.");
-            if told.as_deref() != Some(wanted) {
-                wrongs.push(format!("{id} is {wanted}, and was last told to be {told:?}"));
+            let expected = if azure.intruded(id) { "violated" } else { "verified" };
+            let reported = ledger.last_published(id, "tenant.isolation.");
+            if reported.as_deref() != Some(expected) {
+                wrongs.push(format!("{id} is {expected}, and was last reported as {reported:?}"));
             }
         }
     }
@@ -153,18 +153,18 @@ fn look_again(shared: &Arc<Shared>, round: u32) {
     }
 }
 
-/// Whether nothing more is to happen.
+/// Whether nothing is left to do.
 fn at_rest(shared: &Shared) -> bool {
     let idle = |tenant: &tenantry_core::tenant::Tenant| {
-        tenant.due_at.is_none() && tenant.notices().is_empty() && tenant.status.settled()
+        tenant.due_at.is_none() && tenant.outbox().is_empty() && tenant.status.settled()
     };
     let ledger = shared.ledger();
     shared.open.load(Ordering::Relaxed) == 0
-        && ledger.untold.is_empty()
+        && ledger.unpublished.is_empty()
         && ledger.tenants.values().all(|tenant| idle(tenant))
 }
 
-/// Asks for something about every tenant that it is to be asked for.
+/// Sends a request about each of the chosen tenants.
 fn ask(
     shared: &Arc<Shared>,
     action: &'static str,
@@ -185,17 +185,18 @@ fn ask(
 }
 
 fn rest(shared: &Arc<Shared>, round: u32) {
-    let end = shared.hub.now() + PATIENCE;
+    let end = shared.hub.now() + TIMEOUT;
     shared.hub.run(end, || at_rest(shared));
     if shared.hub.is_endless() {
         shared.wrong("I11", "there is no end of it");
     } else if !at_rest(shared) {
-        let told: Vec<String> = {
+        let busy: Vec<String> = {
             let ledger = shared.ledger();
             let busy =
                 ledger.tenants.values().filter(|tenant| tenant.due_at.is_some() || !tenant.status.settled());
             busy.map(|tenant| {
-                let steps = tenant.steps().iter().map(|(name, step)| format!("{name} {}", step.state.word()));
+                let steps =
+                    tenant.steps().iter().map(|(name, step)| format!("{name} {}", step.state.as_str()));
                 format!("{} {:?} {}", tenant.id, tenant.status, steps.collect::<Vec<_>>().join(", "))
             })
             .collect()
@@ -203,7 +204,7 @@ fn rest(shared: &Arc<Shared>, round: u32) {
         let open = shared.open.load(Ordering::Relaxed);
         shared.wrong(
             "I10",
-            format!("round {round} never came to rest: {open} messages open; {}", told.join("; ")),
+            format!("round {round} never came to rest: {open} messages open; {}", busy.join("; ")),
         );
     }
 }
@@ -211,12 +212,12 @@ fn rest(shared: &Arc<Shared>, round: u32) {
 fn heal(shared: &Arc<Shared>, seed: u64) {
     rest(shared, 0);
     if shared.plan.proved {
-        look_again(shared, 20);
+        check_again(shared, 20);
         shared.azure().evict();
     }
     settle(shared, 0);
     if shared.plan.proved && shared.plan.intruders > 0 {
-        look_again(shared, 21);
+        check_again(shared, 21);
     }
     if shared.plan.removed_in_the_end {
         ask(shared, "deprovision", 9, |tenant| tenant.status != Status::Deleted);
@@ -226,11 +227,11 @@ fn heal(shared: &Arc<Shared>, seed: u64) {
     shared.ledger().at_rest();
     explained(shared);
     if seed == CANARY {
-        shared.wrong("canary", "this seed is to fail, to show that failures are told");
+        shared.wrong("canary", "this seed is to fail, to show that failures are reported");
     }
 }
 
-/// I25: what clients were told has one order.
+/// I25: the clients' responses have one order.
 fn explained(shared: &Arc<Shared>) {
     for number in 0..shared.tenants().len() {
         let end = shared.name_of(number).and_then(|name| shared.ledger().tenants.get(&name).cloned());
@@ -242,7 +243,7 @@ fn explained(shared: &Arc<Shared>) {
             Finding::Unexplained(call) => {
                 shared.wrong(
                     "I25",
-                    format!("no order of requests explains what clients of {number} were told: {call}"),
+                    format!("no order of requests explains the responses to clients of {number}: {call}"),
                 );
             }
         }
@@ -252,27 +253,32 @@ fn explained(shared: &Arc<Shared>) {
 /// The seed that always fails.
 pub(crate) const CANARY: u64 = 0xCA_4A21;
 
-/// A person retries what has stopped; then everything has to be as wanted.
+/// What holds the names of vaults ends: a vault that a tenant needs again is not protected for ever, for its date comes.
+fn release_vaults(shared: &Arc<Shared>) {
+    let is_needed = |vault: &str| {
+        let ledger = shared.ledger();
+        ledger.tenants.values().any(|tenant| tenant.goal == Goal::Present && vault == tenant.id.as_str())
+    };
+    let held: Vec<(String, Option<String>)> = {
+        let azure = shared.azure();
+        azure.deleted_vaults.iter().map(|(id, vault)| (id.clone(), mark(&vault.body))).collect()
+    };
+    for (id, owner) in held {
+        if owner.is_some_and(|owner| is_needed(&owner)) && shared.azure().deleted_vaults[&id].protected {
+            shared.azure().deleted_vaults.remove(&id);
+        }
+    }
+    // A person also purges deleted vaults that hold a name, where a request beyond its guaranteed lifetime has
+    // deleted them.
+    if !shared.plan.bounded() {
+        shared.azure().deleted_vaults.clear();
+    }
+}
+
+/// A person retries stopped tenants; then every tenant must have its desired state.
 fn settle(shared: &Arc<Shared>, first: u32) {
     for round in first..first + ROUNDS {
-        // What a tenant needs again is not held back for ever: its date comes.
-        let wanted = |vault: &str| {
-            let ledger = shared.ledger();
-            ledger.tenants.values().any(|tenant| tenant.goal == Goal::Present && vault == tenant.id.as_str())
-        };
-        let held: Vec<(String, Option<String>)> = {
-            let azure = shared.azure();
-            azure.deleted_vaults.iter().map(|(id, vault)| (id.clone(), mark(&vault.body))).collect()
-        };
-        for (id, owner) in held {
-            if owner.is_some_and(|owner| wanted(&owner)) && shared.azure().deleted_vaults[&id].protected {
-                shared.azure().deleted_vaults.remove(&id);
-            }
-        }
-        // A person also does what a held name asks for: what a request beyond its promised life has deleted is purged.
-        if !shared.plan.bounded() {
-            shared.azure().deleted_vaults.clear();
-        }
+        release_vaults(shared);
         let stopped = |tenant: &tenantry_core::tenant::Tenant| {
             matches!(tenant.status, Status::Waiting | Status::Failed)
         };
@@ -284,17 +290,18 @@ fn settle(shared: &Arc<Shared>, first: u32) {
     }
     let mut wrongs = Vec::new();
     for (id, tenant) in &shared.ledger().tenants {
-        let wanted = match (tenant.goal, tenant.spec.suspended) {
+        let expected = match (tenant.goal, tenant.spec.suspended) {
             (Goal::Present, None) => Status::Active,
             (Goal::Present, Some(_)) => Status::Suspended,
             (Goal::Absent, _) => Status::Deleted,
         };
-        if tenant.status != wanted {
-            let halted = tenant.steps().iter().filter_map(|(name, step)| Some((name, step.state.halted()?)));
-            let why: Vec<String> = halted.map(|(name, cause)| format!("{name}: {cause}")).collect();
+        if tenant.status != expected {
+            let blocked =
+                tenant.steps().iter().filter_map(|(name, step)| Some((name, step.state.blocked()?)));
+            let why: Vec<String> = blocked.map(|(name, cause)| format!("{name}: {cause}")).collect();
             wrongs.push(("I10", format!("{id} is {:?} in the end: {}", tenant.status, why.join("; "))));
         }
-        // Azure knows no lease: what a request did after its promised life is healed when somebody next asks.
+        // Azure has no leases: the effect of a request beyond its guaranteed lifetime is repaired by the next request.
         if shared.disturbed().contains(id) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Who asks for what, and when; drawn from the seed before a run, so that it can be made shorter.
+//! The requests of a run and their times; drawn from the seed before the run, so that they can be reduced.
 
 use serde_json::{Value, json};
 
@@ -9,33 +9,33 @@ use super::{
     rng::Rng,
 };
 
-/// Where a tenant's vault can be; to change that takes another vault.
-const PLACES: [&str; 2] = ["westeurope", "northeurope"];
+/// The regions of a tenant's vault; a change of region needs another vault.
+const REGIONS: [&str; 2] = ["westeurope", "northeurope"];
 
-/// What somebody wants of a tenant.
+/// What a client requests for a tenant.
 #[derive(Debug, Clone, Copy)]
-struct Wish {
+struct Requested {
     action: &'static str,
     level: u64,
-    /// Where its vault is to be from now on, and whether the sender takes it that the one that is there goes.
-    place: Option<(&'static str, bool)>,
+    /// The new region of its vault, and whether the client consents to replacing the existing one.
+    region: Option<(&'static str, bool)>,
     full: bool,
 }
 
-fn spec(wish: &Wish) -> Value {
-    let level = wish.level;
-    match wish.action {
+fn spec(requested: &Requested) -> Value {
+    let level = requested.level;
+    match requested.action {
         "signup" => {
-            let tier = if wish.full { "full" } else { "lean" };
+            let tier = if requested.full { "full" } else { "lean" };
             json!({"displayName": "Northwind", "tier": tier, "parameters": {"level": level}})
         }
-        "update" => match wish.place {
-            Some((place, consent)) => {
-                json!({"parameters": {"level": level, "place": place}, "allowReplace": consent})
+        "update" => match requested.region {
+            Some((region, consent)) => {
+                json!({"parameters": {"level": level, "region": region}, "allowReplace": consent})
             }
             None => json!({"parameters": {"level": level}}),
         },
-        "retry" if wish.place.is_some_and(|(_, consent)| consent) => json!({"allowReplace": true}),
+        "retry" if requested.region.is_some_and(|(_, consent)| consent) => json!({"allowReplace": true}),
         "deprovision" => json!({"reason": "simulated"}),
         "suspend" => {
             json!({"reason": "billing", "mode": if level.is_multiple_of(2) { "access" } else { "compute" }})
@@ -44,17 +44,16 @@ fn spec(wish: &Wish) -> Value {
     }
 }
 
-fn written(at: Millis, tenant: usize, name: &str, id: &str, wish: &Wish) -> Letter {
-    let mut body =
-        json!({"schema": "tenantry.request/1", "requestId": id, "action": wish.action, "tenantId": name});
-    let spec = spec(wish);
+fn written(at: Millis, tenant: usize, name: &str, id: &str, requested: &Requested) -> Letter {
+    let mut body = json!({"schema": "tenantry.request/1", "requestId": id, "action": requested.action, "tenantId": name});
+    let spec = spec(requested);
     if !spec.is_null() {
         body["spec"] = spec;
     }
     Letter { at, tenant, id: id.to_owned(), body, by_http: false, poison: false, again: None }
 }
 
-/// A request about a tenant that a person makes when all trouble is over; with consent, what can't be mended is made anew.
+/// A request that a person makes after the faults; with consent, objects that can't be repaired are recreated.
 pub(crate) fn letter(
     at: Millis,
     (tenant, name): (usize, &str),
@@ -62,25 +61,25 @@ pub(crate) fn letter(
     id: &str,
     consent: bool,
 ) -> Letter {
-    let wish = Wish { action, level: 1, place: Some((PLACES[0], consent)), full: tenant.is_multiple_of(2) };
-    Letter { by_http: consent, ..written(at, tenant, name, id, &wish) }
+    let requested =
+        Requested { action, level: 1, region: Some((REGIONS[0], consent)), full: tenant.is_multiple_of(2) };
+    Letter { by_http: consent, ..written(at, tenant, name, id, &requested) }
 }
 
-/// Makes a request one that may not be taken in: a tenant's name in other letters, an action or a schema that nobody knows, no JSON
-/// object at all.
+/// Makes a request invalid: a tenant's name in another case, an unknown action or schema, or not a JSON object.
 fn spoil(letter: &mut Letter, rng: &mut Rng) {
     letter.poison = true;
     letter.id = format!("poison-{}", letter.id);
     letter.body["requestId"] = json!(letter.id);
     match rng.below(4) {
         0 => letter.body["tenantId"] = json!("northwind-traders-Europe-0x"),
-        1 => letter.body["action"] = json!("erase"),
+        1 => letter.body["action"] = json!("delete"),
         2 => letter.body["schema"] = json!("tenantry.request/9"),
         _ => letter.body = json!([letter.id, "\u{0}{{7*7}}"]),
     }
 }
 
-/// One tenant's part of a script.
+/// The part of a script for one tenant.
 struct Part<'a> {
     plan: &'a Plan,
     tenant: usize,
@@ -93,10 +92,10 @@ impl Part<'_> {
         let id = format!("{action}-{}-{}", self.tenant, self.letters.len());
         let full = self.tenant.is_multiple_of(2) || self.plan.profile == Profile::Crowd;
         let moves = action == "retry" || action == "update" && rng.permille(self.plan.moves);
-        let place = moves.then(|| (rng.pick(&PLACES), rng.permille(600)));
+        let region = moves.then(|| (rng.pick(&REGIONS), rng.permille(600)));
         let http = rng.permille(if self.plan.profile == Profile::Impatient { 700 } else { 200 });
-        let wish = Wish { action, level: rng.within(2, 9).unsigned_abs(), place, full };
-        let mut letter = Letter { by_http: http, ..written(at, self.tenant, self.name, &id, &wish) };
+        let requested = Requested { action, level: rng.within(2, 9).unsigned_abs(), region, full };
+        let mut letter = Letter { by_http: http, ..written(at, self.tenant, self.name, &id, &requested) };
         if rng.permille(self.plan.poison) {
             let mut other = letter.clone();
             spoil(&mut other, rng);
@@ -108,19 +107,19 @@ impl Part<'_> {
             && let Some(opposite) = opposite(action)
         {
             let id = format!("{opposite}-{}-{}", self.tenant, self.letters.len());
-            let wish = Wish { action: opposite, place: None, ..wish };
-            let twin = written(at + rng.within(0, 400), self.tenant, self.name, &id, &wish);
+            let requested = Requested { action: opposite, region: None, ..requested };
+            let twin = written(at + rng.within(0, 400), self.tenant, self.name, &id, &requested);
             self.letters.push(Letter { by_http: true, ..twin });
         }
-        if rng.permille(self.plan.looks) {
+        if rng.permille(self.plan.reads) {
             let at = at + rng.within(0, 20_000);
-            let id = format!("look-{}-{}", self.tenant, self.letters.len());
-            let look = Wish { action: "look", ..wish };
-            self.letters.push(Letter { by_http: true, ..written(at, self.tenant, self.name, &id, &look) });
+            let id = format!("read-{}-{}", self.tenant, self.letters.len());
+            let read = Requested { action: "read", ..requested };
+            self.letters.push(Letter { by_http: true, ..written(at, self.tenant, self.name, &id, &read) });
         }
     }
 
-    /// One thing after the other, each at its own time.
+    /// One request after the other, each at its own time.
     fn write(&mut self, rng: &mut Rng, mut at: Millis, slower: Millis) {
         let plan = self.plan;
         let noisy = plan.profile == Profile::Noisy && self.tenant == 0;
@@ -147,7 +146,7 @@ impl Part<'_> {
     }
 }
 
-/// What somebody else asks for at the same moment.
+/// The request of another client at the same moment.
 fn opposite(action: &str) -> Option<&'static str> {
     match action {
         "signup" => Some("signup"),
@@ -159,7 +158,7 @@ fn opposite(action: &str) -> Option<&'static str> {
     }
 }
 
-/// Everything that is asked for while there are faults, in order.
+/// All requests during the faults, in order.
 pub(crate) fn draw(seed: u64, plan: &Plan, names: &[String]) -> Vec<Letter> {
     let mut rng = Rng::new(seed, 6);
     let mut letters: Vec<Letter> = Vec::new();

@@ -1,5 +1,4 @@
-//! How the workers of a run are set up: what an operator may choose, drawn by the seed within what the program promises to
-//! work with.
+//! The settings of a run's workers: what an operator may choose, drawn by the seed within the supported range.
 
 use std::time::Duration;
 
@@ -9,21 +8,21 @@ use super::{
     exec::Millis,
     profile::{HOUR, Plan, Profile},
     rng::Rng,
-    wire::{LIFE, TIMEOUT},
+    transport::{LIFE, TIMEOUT},
 };
 
-/// How parked tenants are woken.
+/// How requeued tenants are woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WakeUps {
     /// By a message at the right time.
     Queue,
-    /// By the timer's sweep alone, as `TENANTRY_WAKEUPS=sweep` has it.
+    /// By the timer's sweep alone, as with `TENANTRY_WAKEUPS=sweep`.
     Sweep,
-    /// By messages, which all get lost for hours.
+    /// By messages, which are all lost for hours.
     Lost(Millis, Millis),
 }
 
-/// What differs from the settings that ship.
+/// The differences from the shipped settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) wake_ups: WakeUps,
@@ -33,7 +32,7 @@ pub(crate) struct Setup {
     gather: Millis,
     max_writes: u32,
     max_failures: u32,
-    /// The queue drops a wake-up that it has had before.
+    /// The queue drops a repeated wake-up.
     pub(crate) deduplicates: bool,
     /// How often the timers tick.
     pub(crate) sweeps_every: Millis,
@@ -48,7 +47,7 @@ fn span(millis: Millis) -> Duration {
 }
 
 impl Setup {
-    /// As the program ships.
+    /// The shipped settings.
     pub(crate) fn usual() -> Self {
         let shipped = Settings::azure("sim");
         Self {
@@ -64,7 +63,7 @@ impl Setup {
         }
     }
 
-    /// Half of all worlds are set up as the program ships.
+    /// Half of all scenarios have the shipped settings.
     pub(crate) fn draw(rng: &mut Rng, plan: &Plan) -> Self {
         let usual = Self::usual();
         let wake_ups = match rng.below(100) {
@@ -81,7 +80,7 @@ impl Setup {
         if rng.permille(500) {
             return shipped;
         }
-        // A lease has to cover two requests with all that may come after them, on clocks that differ.
+        // A lease has to cover two requests with their latest effects, on clocks that differ.
         let least = 2 * (TIMEOUT + LIFE + 6_000);
         Self {
             lease: rng.pick(&[least, shipped.lease, 2 * shipped.lease, 600_000]),
@@ -107,7 +106,7 @@ impl Setup {
         settings
     }
 
-    /// Whether a wake-up that is asked for at an instant never comes.
+    /// Whether a wake-up for an instant is lost.
     pub(crate) fn loses(&self, now: Millis) -> bool {
         matches!(self.wake_ups, WakeUps::Lost(from, to) if (from..to).contains(&now))
     }

@@ -1,11 +1,11 @@
-//! A place for one value.
+//! A slot for one value.
 
 use std::{
     sync::{Arc, Mutex},
     task::{Poll, Waker},
 };
 
-/// A place for one value that somebody waits for.
+/// A slot for one value that another task waits for.
 pub(crate) struct Slot<T>(Mutex<(Option<T>, Option<Waker>)>);
 
 impl<T> Slot<T> {

@@ -1,17 +1,17 @@
-//! A run with less trouble than its seed draws, to find what a failure needs.
+//! Reduces a run's faults, to find those that a failure needs.
 
 use super::{exec::Millis, profile::Plan, setup::Setup};
 
 impl Plan {
-    /// How many kinds of trouble [`Self::cut`] knows.
+    /// How many kinds of faults [`Self::cut`] knows.
     pub(crate) const KINDS: usize = 27;
 
-    /// Leaves kinds of trouble out, and ends them earlier, to find what a failure needs.
+    /// Leaves kinds of faults out, and ends them earlier.
     pub(crate) fn cut(&mut self, without: &[usize], until: Option<Millis>) {
         for kind in without {
             match kind {
                 0 => self.azure.throttled = 0,
-                1 => self.azure.broken = 0,
+                1 => self.azure.errors = 0,
                 2 => self.azure.denied = 0,
                 3 => self.azure.op_failed = 0,
                 4 => self.azure.strangers = 0,
@@ -29,7 +29,7 @@ impl Plan {
                 16 => self.pauses_every = 0,
                 17 => (self.skew, self.outages) = (0, false),
                 18 => self.intruders = 0,
-                19 => self.azure.riddles = 0,
+                19 => self.azure.unknown_codes = 0,
                 20 => self.azure.rots = 0,
                 21 => {
                     (self.azure.curses, self.azure.halves, self.azure.odd) = (0, 0, 0);

@@ -1,4 +1,4 @@
-//! The state store of a run: maps ([`super::shelf`]), reached over a network that fails.
+//! The state store of a run: tables in memory ([`super::tables`]), behind a network that fails.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use tenantry_core::{
     tenant::{HistoryRow, Tenant},
 };
 
-use super::{exec::Owner, versions, world::Shared};
+use super::{exec::Owner, scenario::Shared, versions};
 
-/// One worker's way to the store.
-pub(crate) struct Door {
+/// A worker's store.
+pub(crate) struct SimStore {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owner: Owner,
     pub(crate) worker: String,
 }
 
-/// What becomes of one call.
+/// The fate of one call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Fine,
@@ -28,7 +28,7 @@ enum Fate {
     AnswerLost,
 }
 
-impl Door {
+impl SimStore {
     async fn way(&self) {
         let span = self.shared.faults().within(1, 40);
         self.shared.hub.sleep(span).await;
@@ -55,19 +55,19 @@ impl Door {
         fate
     }
 
-    fn gone<T>() -> Result<T, StoreError> {
+    fn unavailable<T>() -> Result<T, StoreError> {
         Err(StoreError::Unavailable("simulated".to_owned()))
     }
 
     async fn read<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
         self.way().await;
         if self.fate(false) == Fate::Refused {
-            return Self::gone();
+            return Self::unavailable();
         }
         Ok(work())
     }
 
-    /// A change, and what is held against it once the store has taken it.
+    /// A change, with the checks after the store has accepted it.
     async fn change<T>(
         &self,
         versioned: bool,
@@ -77,7 +77,7 @@ impl Door {
         self.shared.perhaps_die(self.owner, "C2 before save").await;
         let fate = self.fate(true);
         match fate {
-            Fate::Refused => return Self::gone(),
+            Fate::Refused => return Self::unavailable(),
             Fate::Fine | Fate::AnswerLost | Fate::Overtaken => {}
         }
         let done = work(&self.shared);
@@ -91,19 +91,19 @@ impl Door {
             self.way().await;
         }
         match fate {
-            Fate::AnswerLost => Self::gone(),
-            // The client sent it again after an answer that was lost, and was overtaken by itself.
+            Fate::AnswerLost => Self::unavailable(),
+            // The client repeated it after a lost answer, and collided with its own first attempt.
             Fate::Overtaken if versioned => Err(StoreError::Overtaken),
             Fate::Overtaken | Fate::Fine | Fate::Refused => done,
         }
     }
 }
 
-impl StateStore for Door {
+impl StateStore for SimStore {
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>> {
         Box::pin(async move {
             self.shared.perhaps_die(self.owner, "C0 before anything").await;
-            self.read(|| self.shared.shelf.load(id)).await?
+            self.read(|| self.shared.tables.load(id)).await?
         })
     }
 
@@ -113,10 +113,10 @@ impl StateStore for Door {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(self.change(true, move |shared| {
-            // Every other worker is of a later version.
-            let later = shared.plan.mixed && self.owner.is_multiple_of(2);
-            let written = if later { &versions::marked(tenant) } else { tenant };
-            let (etag, kept) = shared.shelf.save(written, seen)?;
+            // Every other worker has a later version.
+            let newer = shared.plan.mixed && self.owner.is_multiple_of(2);
+            let written = if newer { &versions::marked(tenant) } else { tenant };
+            let (etag, kept) = shared.tables.save(written, seen)?;
             let (id, status, epoch, version) = (&kept.id, kept.status, kept.epoch(), kept.version());
             shared.hub.note("save", &format_args!("{id} {status:?} e{epoch} v{version}"));
             let before = shared.ledger().saved(&self.worker, Arc::clone(&kept));
@@ -130,14 +130,14 @@ impl StateStore for Door {
         after: Option<&'a TenantId>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
-        Box::pin(self.read(move || self.shared.shelf.list(after, limit)))
+        Box::pin(self.read(move || self.shared.tables.list(after, limit)))
     }
 
     fn request<'a>(
         &'a self,
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Stored<RequestRecord>>, StoreError>> {
-        Box::pin(async move { self.read(|| self.shared.shelf.request(key)).await? })
+        Box::pin(async move { self.read(|| self.shared.tables.request(key)).await? })
     }
 
     fn save_request<'a>(
@@ -146,7 +146,7 @@ impl StateStore for Door {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(self.change(true, move |shared| {
-            let etag = shared.shelf.save_request(record, seen)?;
+            let etag = shared.tables.save_request(record, seen)?;
             shared.hub.note("record", &record.key);
             shared.ledger().recorded(record);
             Ok(etag)
@@ -154,24 +154,24 @@ impl StateStore for Door {
     }
 
     fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        Box::pin(self.read(move || self.shared.shelf.blueprint(digest)))
+        Box::pin(self.read(move || self.shared.tables.blueprint(digest)))
     }
 
     fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.change(false, move |shared| {
-            shared.shelf.keep_blueprint(digest, text);
+            shared.tables.keep_blueprint(digest, text);
             shared.hub.note("blueprint", &digest);
             Ok(())
         }))
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
-        Box::pin(self.read(move || self.shared.shelf.due(now, limit)))
+        Box::pin(self.read(move || self.shared.tables.due(now, limit)))
     }
 
     fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.change(false, move |shared| {
-            shared.shelf.append(rows);
+            shared.tables.append(rows);
             shared.ledger().appended(rows);
             Ok(())
         }))
@@ -182,6 +182,6 @@ impl StateStore for Door {
         id: &'a TenantId,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<HistoryRow>, StoreError>> {
-        Box::pin(self.read(move || self.shared.shelf.history(id, limit)))
+        Box::pin(self.read(move || self.shared.tables.history(id, limit)))
     }
 }

@@ -1,11 +1,11 @@
-//! What a tenant is to have in Azure, said in this test's own words and held against what is really there.
+//! What a tenant must have in Azure, written independently of the product and compared with the real state.
 
 use serde_json::{Value, json};
 use tenantry_core::tenant::{Extent, Status, Tenant};
 
 use super::azure::{Azure, Object, Replicated, is_intruders, mark, text};
 
-/// I24: the way in that a suspended tenant still has.
+/// I24: the access that a suspended tenant still has.
 pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
     tenant.spec.suspended.as_ref()?;
     let id = tenant.id.as_str();
@@ -27,7 +27,7 @@ pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
 /// What an active tenant lacks, or has wrongly or too often.
 pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let id = tenant.id.as_str();
-    // What was taken away by hand, and what went with it, may be missed long after its step's last look.
+    // An object that was deleted by hand, with its children, may be missing long after its step's last read.
     let robbed = azure.robbed.contains(id);
     let full = tenant.spec.tier == "full";
     let suspended = tenant.spec.suspended.is_some();
@@ -41,7 +41,7 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         let own = azure.objects.iter().filter(|(path, _)| path.rsplit('/').nth(1) == Some(part));
         own.map(|(_, object)| object).filter(|object| mark(&object.body).as_deref() == Some(id)).collect()
     };
-    for (part, wanted) in [
+    for (part, expected) in [
         ("resourcegroups", 1),
         ("userassignedidentities", 1),
         ("vaults", 1),
@@ -51,13 +51,13 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         if robbed && ["vaults", "privateendpoints"].contains(&part) {
             continue;
         }
-        if let Some(lack) = count(wanted, found.len(), part) {
+        if let Some(lack) = count(expected, found.len(), part) {
             return Some(lack);
         }
         for object in found {
             let body = &object.body;
             let state = text(body, "/properties/provisioningState");
-            // What turned by itself may have done so after its step's last look, at another one's.
+            // An object that failed by itself may have done so after its step's last read, at a read by another step.
             if state != "Succeeded" && !object.rotten {
                 return Some(format!("its {part} is {state}"));
             }
@@ -71,9 +71,9 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     if !robbed && vault.pointer("/properties/level") != Some(&level) {
         return Some(format!("its vault has not level {level}"));
     }
-    let place = tenant.spec.parameters.get("place").cloned().unwrap_or(json!("westeurope"));
-    if !robbed && vault.get("location") != Some(&place) {
-        return Some(format!("its vault is not in {place}"));
+    let region = tenant.spec.parameters.get("region").cloned().unwrap_or(json!("westeurope"));
+    if !robbed && vault.get("location") != Some(&region) {
+        return Some(format!("its vault is not in {region}"));
     }
     let scope = text(&vault, "/id").to_ascii_lowercase();
     let grants: Vec<&Value> = azure.grants.values().filter_map(Replicated::primary).collect();
@@ -93,9 +93,9 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     lacks_in_entra(azure, tenant, lets_in, &granted)
 }
 
-/// Says how many there are of something, if that is not as many as there are to be.
-fn count(wanted: usize, found: usize, what: &str) -> Option<String> {
-    (wanted != found).then(|| format!("there are {found} of {what} instead of {wanted}"))
+/// A difference in the number of objects.
+fn count(expected: usize, found: usize, what: &str) -> Option<String> {
+    (expected != found).then(|| format!("there are {found} of {what} instead of {expected}"))
 }
 
 /// What an active tenant lacks in Entra. `granted` counts the roles of a principal.

@@ -1,16 +1,16 @@
-//! Workers of two versions of the program at one store: the later one writes members that the other does not know, at every
-//! level of a document, and they have to be there still when the other has saved it.
+//! Workers of two versions of the program at one store: the later one writes members that the other does not know, at
+//! every level of a document, and they have to survive a save by the other one.
 
 use serde_json::{Map, Value, json};
 use tenantry_core::tenant::Tenant;
 
-/// What only the later version knows.
+/// A member that only the later version knows.
 const MEMBER: &str = "ofALaterVersion";
 
 /// The parts of a document that are objects with members of the program's own.
-const PARTS: [&str; 6] = ["/spec", "/placement", "/lease", "/concluded", "/halted", "/plan"];
-/// Lists of such objects, with what tells their items apart.
-const LISTS: [(&str, &str); 3] = [("/operations", "id"), ("/requests", "requestId"), ("/notices", "number")];
+const PARTS: [&str; 6] = ["/spec", "/placement", "/lease", "/concluded", "/blocked", "/plan"];
+/// Lists of such objects, with the key of their items.
+const LISTS: [(&str, &str); 3] = [("/operations", "id"), ("/requests", "requestId"), ("/outbox", "number")];
 
 fn read(tenant: &Tenant) -> Value {
     tenant.to_json().ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
@@ -39,22 +39,22 @@ pub(crate) fn marked(tenant: &Tenant) -> Tenant {
     Tenant::from_json(document.to_string().as_bytes()).unwrap()
 }
 
-/// What of that is gone, though what it stood in is still there.
+/// Which such member was deleted although its parent still exists.
 pub(crate) fn lost(before: &Tenant, after: &Tenant) -> Option<String> {
     let (before, after) = (read(before), read(after));
-    let gone = |past: Option<&Value>, now: Option<&Value>| {
+    let lost = |past: Option<&Value>, now: Option<&Value>| {
         let was_there = past.is_some_and(|past| past.get(MEMBER).is_some());
         was_there && now.is_some_and(|now| now.is_object() && now.get(MEMBER).is_none())
     };
-    if gone(Some(&before), Some(&after)) {
+    if lost(Some(&before), Some(&after)) {
         return Some("the document".to_owned());
     }
-    if let Some(part) = PARTS.into_iter().find(|part| gone(before.pointer(part), after.pointer(part))) {
+    if let Some(part) = PARTS.into_iter().find(|part| lost(before.pointer(part), after.pointer(part))) {
         return Some(part.to_owned());
     }
     let steps = |document: &Value| document["steps"].as_object().cloned().unwrap_or_default();
     let (past, now): (Map<_, _>, Map<_, _>) = (steps(&before), steps(&after));
-    if let Some((name, _)) = past.iter().find(|(name, step)| gone(Some(step), now.get(*name))) {
+    if let Some((name, _)) = past.iter().find(|(name, step)| lost(Some(step), now.get(*name))) {
         return Some(format!("/steps/{name}"));
     }
     LISTS.into_iter().find_map(|(list, key)| {
@@ -62,7 +62,7 @@ pub(crate) fn lost(before: &Tenant, after: &Tenant) -> Option<String> {
             |document: &Value| document.pointer(list).and_then(Value::as_array).cloned().unwrap_or_default();
         let now = items(&after);
         let twin = |item: &Value| now.iter().find(|other| other[key] == item[key]).cloned();
-        let lost = items(&before).into_iter().find(|item| gone(Some(item), twin(item).as_ref()))?;
+        let lost = items(&before).into_iter().find(|item| lost(Some(item), twin(item).as_ref()))?;
         Some(format!("{list}/{}", lost[key]))
     })
 }

@@ -1,6 +1,6 @@
-//! The picture of the parts, held against the code: who may use whom, what stays pure, how large things get.
+//! The layering of the parts, compared with the code: what may use what, what stays pure, how large files get.
 //!
-//! The source is read as text. Code under `#[cfg(test)]` stands at a file's end and is not looked at.
+//! The source is read as text. Code under `#[cfg(test)]` is at a file's end and is ignored.
 
 mod source;
 
@@ -14,9 +14,9 @@ use source::{
     CORE, SIMULATED_AZURE, Source, core, functions, read, root, simulated_azure, sources, sources_in, used_by,
 };
 
-/// The floors of the program, from the highest to the lowest. A part uses itself and what stands below it, nothing
-/// beside it, so there can be no circle.
-const FLOORS: &[&[&str]] = &[
+/// The layers of the program, from the highest to the lowest. A part uses itself and lower layers, nothing of its own
+/// layer, so there can be no cycle.
+const LAYERS: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["local"],
@@ -24,20 +24,20 @@ const FLOORS: &[&[&str]] = &[
     &["host"],
     &["reconciler", "intake", "azure"],
     &["scan"],
-    // Lists, page after page, over the wire.
+    // Lists, page after page, over the transport.
     &["paging"],
     &["ports", "wake_up"],
     &["config"],
     &["telemetry"],
 ];
 
-/// The floors of the core.
-const CORE_FLOORS: &[&[&str]] = &[
-    // What Azure shows against what blueprints and tenants say.
+/// The layers of the core.
+const CORE_LAYERS: &[&[&str]] = &[
+    // They compare what Azure shows with blueprints and tenants.
     &["isolation", "drift"],
-    // What blueprints and steps need to be allowed.
+    // The actions that blueprints and steps need.
     &["permissions"],
-    // It takes in what steps have judged.
+    // It takes the comparisons of the steps.
     &["engine"],
     &["steps"],
     &["tenant"],
@@ -46,13 +46,13 @@ const CORE_FLOORS: &[&[&str]] = &[
     &["pointer", "time"],
 ];
 
-/// The floors of the simulated Azure.
-const SIMULATED_AZURE_FLOORS: &[&[&str]] = &[
+/// The layers of the simulated Azure.
+const SIMULATED_AZURE_LAYERS: &[&[&str]] = &[
     &["pairing"],
     &["cloud"],
     &["http"],
     &["answer"],
-    // The route to a service, and the window for tests.
+    // The route to a service, and the API for tests.
     &["router", "sim"],
     &["inference", "login", "service_bus", "subscription"],
     // Resource Manager, and what the services share.
@@ -67,8 +67,8 @@ const SIMULATED_AZURE_FLOORS: &[&[&str]] = &[
     &["db", "path", "chaos", "flaws", "subscribers", "digest", "pause"],
 ];
 
-/// What of the program has no I/O, no clock, no randomness and no async, besides the core: the files of the intake that
-/// judge a message.
+/// Parts of the program with no I/O, no clock, no randomness and no async, besides the core: the files of intake that
+/// decide about a message.
 const PURE: [&str; 7] = [
     "intake/answer.rs",
     "intake/envelope.rs",
@@ -79,7 +79,7 @@ const PURE: [&str; 7] = [
     "intake/validate/",
 ];
 
-/// What the core may depend on: none of these can wait, tell the time, draw a number, or reach a file or a network.
+/// What the core may depend on: none of these can wait, read the clock, draw a number, or reach a file or a network.
 const HARMLESS: [&str; 10] = [
     "jiff",
     "minijinja",
@@ -93,7 +93,7 @@ const HARMLESS: [&str; 10] = [
     "uuid",
 ];
 
-/// What the legacy Azure crates offer and is not to be called: it loses errors, properties or conditions
+/// Calls of the legacy Azure crates that must not be used: they lose errors, properties or conditions
 /// (docs/decisions/0010). Receiving is the Functions host's work.
 const UNSOUND: [&str; 13] = [
     "transaction(",
@@ -111,7 +111,7 @@ const UNSOUND: [&str; 13] = [
     "new_http_client",
 ];
 
-/// What gives away that a part is not pure.
+/// Text that shows that a part is not pure.
 const IMPURE: [&str; 12] = [
     "async ",
     ".await",
@@ -132,31 +132,31 @@ const MEDIAN_LINES: usize = 130;
 const MAX_FUNCTION_LINES: usize = 70;
 
 #[test]
-fn a_part_uses_only_what_stands_below_it() {
-    let mut wrong = climbers(&sources(), FLOORS);
-    wrong.extend(climbers(&core(), CORE_FLOORS));
-    wrong.extend(climbers(&simulated_azure(), SIMULATED_AZURE_FLOORS));
+fn a_part_uses_only_lower_layers() {
+    let mut wrong = upward_uses(&sources(), LAYERS);
+    wrong.extend(upward_uses(&core(), CORE_LAYERS));
+    wrong.extend(upward_uses(&simulated_azure(), SIMULATED_AZURE_LAYERS));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Who uses what does not stand below it.
-fn climbers(sources: &[Source], floors: &[&[&str]]) -> Vec<String> {
-    let floor_of: BTreeMap<&str, usize> = floors
+/// The uses of parts that are not in a lower layer.
+fn upward_uses(sources: &[Source], layers: &[&[&str]]) -> Vec<String> {
+    let layer_of: BTreeMap<&str, usize> = layers
         .iter()
         .enumerate()
-        .flat_map(|(floor, parts)| parts.iter().map(move |part| (*part, floor)))
+        .flat_map(|(layer, parts)| parts.iter().map(move |part| (*part, layer)))
         .collect();
     let mut wrong = Vec::new();
     for source in sources.iter().filter(|source| source.path != "lib.rs") {
         let part = source.part();
-        let Some(floor) = floor_of.get(part) else {
-            wrong.push(format!("{}: the part `{part}` stands on no floor; give it one", source.path));
+        let Some(layer) = layer_of.get(part) else {
+            wrong.push(format!("{}: the part `{part}` has no layer; add it to one", source.path));
             continue;
         };
         for used in used_by(&source.code) {
-            let below = floor_of.get(used.as_str()).is_some_and(|other| other > floor);
+            let below = layer_of.get(used.as_str()).is_some_and(|other| other > layer);
             if used != part && !below {
-                wrong.push(format!("{} uses {used}, which does not stand below {part}", source.path));
+                wrong.push(format!("{} uses {used}, which is not in a layer below {part}", source.path));
             }
         }
     }
@@ -164,8 +164,8 @@ fn climbers(sources: &[Source], floors: &[&[&str]]) -> Vec<String> {
 }
 
 #[test]
-fn no_path_climbs_out_of_its_part() {
-    // `super` up to the crate's root would be a use that the floors don't see.
+fn no_super_path_leaves_its_part() {
+    // `super` up to the crate's root would be a use that the layers don't see.
     let all = sources().into_iter().chain(core()).chain(simulated_azure());
     let wrong: Vec<String> = all
         .filter(|source| {
@@ -183,14 +183,14 @@ fn the_pure_parts_are_pure() {
     let intake = sources().into_iter().filter(|source| PURE.iter().any(|pure| source.path.starts_with(pure)));
     for source in intake.chain(core()) {
         for (number, line) in source.code.lines().enumerate() {
-            let found = IMPURE.iter().filter(|word| line.contains(*word));
-            wrong.extend(found.map(|word| format!("{}:{}: `{}`", source.path, number + 1, word.trim())));
+            let found = IMPURE.iter().filter(|text| line.contains(*text));
+            wrong.extend(found.map(|text| format!("{}:{}: `{}`", source.path, number + 1, text.trim())));
         }
     }
-    assert!(wrong.is_empty(), "these parts are told what they need, they don't ask:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "pass these values to the pure parts instead:\n{}", wrong.join("\n"));
 }
 
-/// The steps of a plan have types; how documents have them is known in one file.
+/// The steps of a plan have types; only one file knows their stored form.
 #[test]
 fn one_file_reads_the_stored_fields_of_a_step() {
     let sources = sources().into_iter().chain(core());
@@ -200,7 +200,7 @@ fn one_file_reads_the_stored_fields_of_a_step() {
 }
 
 #[test]
-fn the_core_depends_on_nothing_that_reaches_out() {
+fn the_core_depends_on_no_io_clock_or_randomness() {
     let manifest = read(&root().join("crates/core/Cargo.toml"));
     let listed = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
     let names = listed.lines().map(|line| line.split(['.', ' ', '=']).next().unwrap_or_default());
@@ -219,7 +219,7 @@ fn the_unsound_parts_of_the_legacy_crates_are_not_called() {
         );
     }
     assert!(found.is_empty(), "{found:#?}");
-    // Without it each pause of theirs would be a thread.
+    // Without `tokio-sleep` each pause of these crates would take a thread.
     let manifest = read(&root().join("Cargo.toml"));
     let legacy = manifest.lines().find(|line| line.starts_with("azure_core_legacy")).unwrap();
     assert!(legacy.contains("\"tokio-sleep\"") && !legacy.contains("reqwest"), "{legacy}");
@@ -235,11 +235,11 @@ fn nothing_unwraps_outside_tests() {
             }
         }
     }
-    assert!(wrong.is_empty(), "say what is wrong instead of ending:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "return an error instead of panicking:\n{}", wrong.join("\n"));
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a report for whoever asks with --nocapture")]
+#[expect(clippy::print_stdout, reason = "a report for runs with --nocapture")]
 fn files_and_functions_stay_readable() {
     let mut wrong = Vec::new();
     let mut lines_of_source = Vec::new();
@@ -275,7 +275,7 @@ fn files_and_functions_stay_readable() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A name says which type is meant, wherever it stands.
+/// A name must identify its type.
 #[test]
 fn no_two_public_types_of_a_crate_share_a_name() {
     let mut wrong = Vec::new();
@@ -283,8 +283,8 @@ fn no_two_public_types_of_a_crate_share_a_name() {
         let mut known = BTreeMap::new();
         for source in &sources {
             for line in source.code.lines() {
-                let words: Vec<&str> = line.split_whitespace().take(3).collect();
-                let ["pub", "struct" | "enum" | "trait" | "type", name] = words.as_slice() else { continue };
+                let tokens: Vec<&str> = line.split_whitespace().take(3).collect();
+                let ["pub", "struct" | "enum" | "trait" | "type", name] = tokens.as_slice() else { continue };
                 let name = name.split(['<', '(', ':', ';', '{']).next().unwrap_or_default();
                 if let Some(other) = known.insert(name.to_owned(), source.path.clone()) {
                     wrong.push(format!("{name} is in {other} and in {}", source.path));

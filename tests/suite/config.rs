@@ -10,7 +10,7 @@ const STAMP: &str = r#"[{"name": "weu-01", "region": "westeurope", "resourceGrou
 /// What a deployment in Azure sets.
 fn azure() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([
-        ("TENANTRY_WORLD", "azure"),
+        ("TENANTRY_ENVIRONMENT", "azure"),
         ("TENANTRY_DEPLOYMENT", "prod"),
         ("TENANTRY_IDENTITY", "managed"),
         ("TENANTRY_TABLES", "https://sttenantryprod.table.core.windows.net"),
@@ -37,14 +37,14 @@ fn azure_with(name: &'static str, value: &'static str) -> BTreeMap<&'static str,
 }
 
 #[test]
-fn nothing_set_is_the_local_world() {
+fn no_settings_are_the_local_environment() {
     let config = read(&BTreeMap::new()).unwrap();
     assert_eq!((config.handler_port, config.deployment.as_str(), config.in_azure), (7072, "local", false));
     assert!(config.azure.is_none());
 }
 
 #[test]
-fn the_azure_world_needs_few_settings_and_knows_the_public_cloud() {
+fn the_azure_environment_needs_few_settings_and_defaults_to_the_public_cloud() {
     let config = read(&azure()).unwrap().azure.unwrap();
     assert_eq!(config.identity, Identity::Managed { client_id: None });
     assert_eq!(config.arm.as_str(), "https://management.azure.com/");
@@ -55,9 +55,9 @@ fn the_azure_world_needs_few_settings_and_knows_the_public_cloud() {
 }
 
 #[test]
-fn all_faults_are_told_together() {
+fn all_faults_are_reported_together() {
     let settings = BTreeMap::from([
-        ("TENANTRY_WORLD", "azure"),
+        ("TENANTRY_ENVIRONMENT", "azure"),
         ("FUNCTIONS_CUSTOMHANDLER_PORT", "70000"),
         ("TENANTRY_IDENTITY", "workload"),
         ("TENANTRY_TABLES", "http://sttenantryprod.table.core.windows.net"),
@@ -72,9 +72,9 @@ fn all_faults_are_told_together() {
 }
 
 #[test]
-fn an_unknown_world_is_refused() {
+fn an_unknown_environment_is_refused() {
     insta::assert_snapshot!(faults(&BTreeMap::from([
-        ("TENANTRY_WORLD", "gcp"),
+        ("TENANTRY_ENVIRONMENT", "gcp"),
         ("TENANTRY_DEPLOYMENT", "My App")
     ])));
 }
@@ -130,16 +130,16 @@ fn the_remover_is_a_second_managed_identity() {
 }
 
 #[test]
-fn events_have_to_go_somewhere() {
+fn a_destination_of_events_is_required() {
     let mut settings = azure();
     settings.remove("TENANTRY_EVENT_GRID");
-    assert!(faults(&settings).contains("nobody would be told"));
+    assert!(faults(&settings).contains("events would go nowhere"));
     settings.insert("TENANTRY_EVENTS_TOPIC", "tenant-events");
     assert!(read(&settings).is_ok());
 }
 
 #[test]
-fn stamps_can_lie_in_a_file() {
+fn stamps_can_be_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("stamps.json");
     std::fs::write(&file, STAMP).unwrap();
@@ -161,9 +161,9 @@ const PROBE: &str = "00000000-0000-0000-0000-0000000e0004";
 fn a_probe_is_an_identity_of_its_own_that_every_stamp_knows() {
     let mut settings = azure_with("TENANTRY_STAMPS", PROBED);
     settings.insert("TENANTRY_PROBE_CLIENT_ID", PROBE);
-    settings.insert("TENANTRY_PROBE_PLACE", "subnet snet-functions");
+    settings.insert("TENANTRY_PROBE_LOCATION", "subnet snet-functions");
     let probe = read(&settings).unwrap().azure.unwrap().probe.unwrap();
-    assert_eq!((probe.client_id.as_str(), probe.place.as_str()), (PROBE, "subnet snet-functions"));
+    assert_eq!((probe.client_id.as_str(), probe.location.as_str()), (PROBE, "subnet snet-functions"));
     assert_eq!((probe.login.as_str(), probe.inference), ("https://login.microsoftonline.com/", None));
     assert_eq!(read(&azure()).unwrap().azure.unwrap().probe, None);
     settings.insert("TENANTRY_INFERENCE", "http://127.0.0.1:7073");
@@ -175,7 +175,7 @@ fn a_probe_is_an_identity_of_its_own_that_every_stamp_knows() {
         ("TENANTRY_CLIENT_ID", PROBE, "does something else too"),
         ("TENANTRY_REMOVER_CLIENT_ID", PROBE, "does something else too"),
         ("TENANTRY_IDENTITY", "developer", "only managed identities"),
-        ("TENANTRY_PROBE_PLACE", "a\u{7}b", "it is a line"),
+        ("TENANTRY_PROBE_LOCATION", "a\u{7}b", "it is a line"),
         ("TENANTRY_INFERENCE", "https://inference.example", "no http address of this machine"),
         ("TENANTRY_INFERENCE", "http://inference.example", "it is not https"),
         ("TENANTRY_LOGIN", "http://login.example", "it is not https"),
@@ -184,8 +184,8 @@ fn a_probe_is_an_identity_of_its_own_that_every_stamp_knows() {
     for (name, value, why) in wrong {
         let mut settings = settings.clone();
         settings.insert(name, value);
-        let told = faults(&settings);
-        assert!(told.contains(why), "{name}={value}: {told}");
+        let printed = faults(&settings);
+        assert!(printed.contains(why), "{name}={value}: {printed}");
     }
     let strange = PROBED.replace("00000000-0000-0000-0000-0000000e0005", "me");
     settings.insert("TENANTRY_STAMPS", &strange);

@@ -1,4 +1,4 @@
-//! The tenant's document as stores hold it: nothing is lost on the way, whatever is in it.
+//! The tenant's document as stores hold it: saving and loading loses nothing.
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 use tenantry_core::{
     ids::StepName,
     tenant::{
-        DriftTold, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Teller, Tenant,
+        DriftReported, EventOrigin, Extent, MAX_DOCUMENT_BYTES, Operation, Status, StepState, Tenant,
         UnreadableDocument, event_of,
     },
 };
 
-/// A document as version 1 wrote it: every kind of step, every state, every notice. It has to load for ever.
+/// A document of version 1: every kind of step, every state, every outbox entry. It has to load for ever.
 const V1: &str = include_str!("../fixtures/tenant-v1.json");
 
 fn open(json: &str) -> Result<Tenant, UnreadableDocument> {
@@ -41,7 +41,7 @@ fn a_document_of_version_1_loads_for_ever() {
 }
 
 #[test]
-fn a_suspension_is_part_of_the_wish_and_its_absence_is_none() {
+fn a_suspension_is_part_of_the_spec_and_its_absence_is_none() {
     assert_eq!(v1().spec.suspended, None);
     let mut written: Value = serde_json::from_str(V1).unwrap();
     written["status"] = json!("suspended");
@@ -53,17 +53,17 @@ fn a_suspension_is_part_of_the_wish_and_its_absence_is_none() {
 }
 
 #[test]
-fn a_document_without_what_came_later_loads_too() {
+fn a_document_without_newer_members_loads_too() {
     let mut early: Value = serde_json::from_str(V1).unwrap();
     let optional = [
         "exports",
         "operations",
-        "halted",
+        "blocked",
         "requests",
         "lease",
         "epoch",
         "unsureUntil",
-        "notices",
+        "outbox",
         "numbered",
         "sequence",
         "dueAt",
@@ -72,9 +72,17 @@ fn a_document_without_what_came_later_loads_too() {
         early.as_object_mut().unwrap().remove(member);
     }
     for step in early["steps"].as_object_mut().unwrap().values_mut() {
-        for member in
-            ["needs", "target", "outputs", "doomed", "turn", "attempts", "written", "recreated", "failures"]
-        {
+        for member in [
+            "needs",
+            "target",
+            "outputs",
+            "deleting",
+            "generation",
+            "attempts",
+            "written",
+            "recreated",
+            "failures",
+        ] {
             step.as_object_mut().unwrap().remove(member);
         }
     }
@@ -83,41 +91,41 @@ fn a_document_without_what_came_later_loads_too() {
 }
 
 #[test]
-fn where_in_a_trace_a_request_was_accepted_is_kept_and_told_and_may_be_unknown() {
+fn the_trace_of_a_request_is_kept_and_published_and_may_be_unknown() {
     const AT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let mut tenant = v1();
     let mut operation = tenant.operations[0].clone();
-    assert_eq!(operation.traceparent, None, "a document of before it was known");
+    assert_eq!(operation.traceparent, None, "a document from before this member");
     operation.traceparent = Some(AT.to_owned());
     tenant.operations = vec![operation.clone()];
-    tenant.tell(&operation, "tenant.provision.started", json!({}), tenant.created_at);
+    tenant.enqueue_event(&operation, "tenant.provision.started", json!({}), tenant.created_at);
     let again = open(&tenant.to_json().unwrap()).unwrap();
     assert_eq!(again, tenant);
-    let event = event_of("local", Teller::Tenant(&again.id), again.notices().last().unwrap()).unwrap();
+    let event = event_of("local", EventOrigin::Tenant(&again.id), again.outbox().last().unwrap()).unwrap();
     assert_eq!(event.traceparent.as_deref(), Some(AT));
     assert_eq!(json!(event)["traceparent"], AT);
 }
 
 #[test]
-fn what_was_told_of_drift_comes_back_with_what_a_later_version_adds_to_it() {
+fn reported_drift_is_kept_with_members_of_a_newer_version() {
     let now = v1().created_at;
     let mut tenant = v1();
-    assert_eq!(tenant.drift, None, "a document of before it was known");
-    let mut drift = DriftTold::nothing(now);
-    drift.told.insert("store".parse().unwrap(), "digest".to_owned());
+    assert_eq!(tenant.drift, None, "a document from before this member");
+    let mut drift = DriftReported::nothing(now);
+    drift.reported.insert("store".parse().unwrap(), "digest".to_owned());
     drift.heals("store /sku".to_owned(), SignedDuration::from_hours(24), now);
     tenant.drift = Some(drift);
     assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
-    let mut later = json!(tenant);
-    later["drift"]["unheardOf"] = json!([1, 2]);
-    let tenant = open(&later.to_string()).unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), later);
+    let mut newer = json!(tenant);
+    newer["drift"]["unheardOf"] = json!([1, 2]);
+    let tenant = open(&newer.to_string()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), newer);
 }
 
 #[test]
-fn what_was_put_right_is_remembered_for_a_day_and_not_without_end() {
+fn healed_drift_is_remembered_for_a_day_and_up_to_a_limit() {
     let (start, day) = (v1().created_at, SignedDuration::from_hours(24));
-    let mut drift = DriftTold::nothing(start);
+    let mut drift = DriftReported::nothing(start);
     for number in 0..150 {
         drift.heals(format!("thing {number}"), day, start + SignedDuration::from_secs(number));
     }
@@ -131,17 +139,17 @@ fn what_was_put_right_is_remembered_for_a_day_and_not_without_end() {
 }
 
 #[test]
-fn members_that_a_later_version_wrote_are_kept() {
-    let mut later: Value = serde_json::from_str(V1).unwrap();
-    later["suspension"] = json!({"since": "2027-01-01T00:00:00Z", "by": ["billing"]});
-    let tenant = open(&later.to_string()).unwrap();
+fn members_that_a_newer_version_wrote_are_kept() {
+    let mut newer: Value = serde_json::from_str(V1).unwrap();
+    newer["suspension"] = json!({"since": "2027-01-01T00:00:00Z", "by": ["billing"]});
+    let tenant = open(&newer.to_string()).unwrap();
     let again: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
-    assert_eq!(again, later);
+    assert_eq!(again, newer);
 }
 
-/// Adds a member to every object whose members this program knows; how many there were.
+/// Adds a member to every object whose members this program knows; returns their number.
 fn add_to_all(value: &mut Value) -> usize {
-    // What these hold is anybody's, and kept as it is.
+    // Their content is free, and kept as it is.
     const FREE: [&str; 9] = [
         "context",
         "fields",
@@ -174,40 +182,41 @@ fn add_to_all(value: &mut Value) -> usize {
 }
 
 #[test]
-fn members_that_a_later_version_wrote_are_kept_at_every_level() {
-    let mut later: Value = serde_json::from_str(V1).unwrap();
-    let added = add_to_all(&mut later);
+fn members_that_a_newer_version_wrote_are_kept_at_every_level() {
+    let mut newer: Value = serde_json::from_str(V1).unwrap();
+    let added = add_to_all(&mut newer);
     assert!(added > 40, "only {added} objects");
-    let tenant = open(&later.to_string()).unwrap();
+    let tenant = open(&newer.to_string()).unwrap();
     let again: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
-    assert_eq!(again, later);
+    assert_eq!(again, newer);
     assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
 }
 
 #[test]
-fn what_a_later_version_wrote_goes_with_what_it_stood_in() {
-    let mut later: Value = serde_json::from_str(V1).unwrap();
-    add_to_all(&mut later);
-    let mut tenant = open(&later.to_string()).unwrap();
-    // A step is gone, another one is in another state, the first notice is told, and a new operation is accepted.
-    let (gone, changed): (StepName, StepName) = ("group".parse().unwrap(), "store".parse().unwrap());
-    tenant.keep_steps(|name| *name != gone);
+fn members_of_a_newer_version_are_deleted_with_their_object() {
+    let mut newer: Value = serde_json::from_str(V1).unwrap();
+    add_to_all(&mut newer);
+    let mut tenant = open(&newer.to_string()).unwrap();
+    // A step is deleted, another one is in another state, the first entry is published, and a new operation is
+    // accepted.
+    let (deleted, changed): (StepName, StepName) = ("group".parse().unwrap(), "store".parse().unwrap());
+    tenant.keep_steps(|name| *name != deleted);
     tenant.change_step(&changed, |record| record.enter(StepState::Ready));
-    tenant.strike(|notice| notice.number == later["notices"][0]["number"]);
+    tenant.strike(|entry| entry.number == newer["outbox"][0]["number"]);
     let operation = tenant.operations[0].clone();
     tenant.operations.insert(0, Operation { id: "new".into(), ..operation });
     let written: Value = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
     assert_eq!(written["steps"].get("group"), None);
     assert_eq!(written["steps"]["store"]["state"], json!({"is": "ready"}), "another state's members");
-    assert_eq!(written["steps"]["store"]["unheardOf"], later["steps"]["store"]["unheardOf"]);
-    assert_eq!(written["notices"][0], later["notices"][1]);
+    assert_eq!(written["steps"]["store"]["unheardOf"], newer["steps"]["store"]["unheardOf"]);
+    assert_eq!(written["outbox"][0], newer["outbox"][1]);
     assert_eq!(written["operations"][0].get("unheardOf"), None, "another operation's members");
-    assert_eq!(written["operations"][1], later["operations"][0]);
+    assert_eq!(written["operations"][1], newer["operations"][0]);
     assert_eq!(open(&tenant.to_json().unwrap()).unwrap().steps(), tenant.steps());
 }
 
 #[test]
-fn documents_that_this_program_does_not_read_are_told_apart() {
+fn a_newer_schema_and_an_unreadable_document_have_different_errors() {
     let mut future: Value = serde_json::from_str(V1).unwrap();
     future["schema"] = json!("tenantry.tenant/2");
     let error = open(&future.to_string()).unwrap_err();
@@ -216,10 +225,10 @@ fn documents_that_this_program_does_not_read_are_told_apart() {
         error.to_string(),
         "the stored document has schema \"tenantry.tenant/2\"; this version reads tenantry.tenant/1"
     );
-    // A later schema may have another shape altogether; what matters is still said.
+    // A later schema may have another shape altogether; the error is the same.
     let error = open(r#"{"schema": "tenantry.tenant/2", "everything": "else"}"#).unwrap_err();
     assert!(matches!(&error, UnreadableDocument::Schema(schema) if schema == "tenantry.tenant/2"), "{error}");
-    for broken in [
+    for invalid in [
         "",
         "null",
         "[]",
@@ -228,14 +237,14 @@ fn documents_that_this_program_does_not_read_are_told_apart() {
         &V1.replace("contoso", "Contoso!"),
         &V1.replace("\"waiting\"", "\"dancing\""),
     ] {
-        let error = open(broken).unwrap_err();
+        let error = open(invalid).unwrap_err();
         assert!(matches!(error, UnreadableDocument::Json(_)), "{error}");
         assert!(error.to_string().starts_with("the stored document can't be read: "), "{error}");
     }
 }
 
 #[test]
-fn a_document_has_a_largest_size_and_says_so() {
+fn a_document_beyond_the_size_limit_is_refused() {
     let room = MAX_DOCUMENT_BYTES - size(&with_text(""));
     let largest = with_text(&"x".repeat(room));
     assert_eq!(size(&largest), 900 * 1024);
@@ -268,9 +277,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_a_document_holds_comes_back(
+    fn any_content_of_a_document_comes_back(
         parameters in prop::collection::btree_map("[a-z]{1,20}", value(), 0..8),
-        told in value(),
+        output in value(),
         unknown in value(),
         long in "[a-z🚀漢]{0,60}",
         times in 0..2000_usize,
@@ -279,9 +288,9 @@ proptest! {
         tenant.spec.parameters = parameters.into_iter().collect();
         tenant.spec.parameters.insert("long".into(), long.repeat(times).into());
         for name in v1().steps().keys() {
-            tenant.change_step(name, |record| _ = record.outputs.insert("told".into(), told.clone()));
+            tenant.change_step(name, |record| _ = record.outputs.insert("value".into(), output.clone()));
         }
-        tenant.unknown.insert("later".into(), unknown);
+        tenant.unknown.insert("newer".into(), unknown);
         prop_assert_eq!(open(&tenant.to_json().unwrap()).unwrap(), tenant);
     }
 }

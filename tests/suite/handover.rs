@@ -1,5 +1,5 @@
-//! From one worker to the next: a process that is told to end takes nothing new and leaves what is under way in a state
-//! from which others go on at once; after one that is dead they go on when its lease has ended.
+//! From one worker to the next: a process that drains takes no new work and leaves running work in a state that others
+//! continue at once; after a dead process they continue when its lease has ended.
 
 use std::{
     sync::{
@@ -13,8 +13,8 @@ use azure_sim::Speed;
 use futures_util::future::{BoxFuture, join, join_all, pending};
 use jiff::Timestamp;
 use tenantry::{
-    host::{Answer, Functions, Invocation, bind, serve, server::FAREWELL},
-    ports::{Alarm, Clock, Wire, World},
+    host::{Answer, Functions, Invocation, bind, serve, server::SHUTDOWN_GRACE},
+    ports::{Clock, Ports, Scheduler, Transport},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -25,12 +25,12 @@ use tenantry_core::{
 use tokio::sync::Notify;
 
 use crate::testkit::{
-    gremlin::{Gremlin, Trouble},
-    lab::Lab,
+    fixture::Fixture,
+    injector::{Fault, FaultInjector},
     signup,
 };
 
-/// Waits in place have no end here; who waits is told of it.
+/// Waits in place never end here; `waits` is notified of each one.
 struct Endless {
     now: Timestamp,
     waits: Arc<Notify>,
@@ -49,27 +49,28 @@ impl Clock for Endless {
     }
 }
 
-/// Every look is refused a few times, for a minute each; it is noted whether the tenant is still the asker's by then.
+/// Requests are refused a few times, for a minute each; counts the requests that come after the worker's lease has
+/// ended.
 struct Refusing {
-    world: World,
+    ports: Ports,
     id: TenantId,
     begun: Timestamp,
     left: AtomicUsize,
     lost: AtomicUsize,
 }
 
-impl Wire for Refusing {
+impl Transport for Refusing {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(async move {
-            let now = self.world.clock.now();
-            let lease = self.world.store.load(&self.id).await.unwrap().unwrap().value.lease().cloned();
+            let now = self.ports.clock.now();
+            let lease = self.ports.store.load(&self.id).await.unwrap().unwrap().value.lease().cloned();
             let is_held = lease.is_some_and(|lease| lease.until > now);
             if !is_held && now > self.begun + Settings::azure("local").lease {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
             let once_less = |left: usize| left.checked_sub(1);
             if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, once_less).is_err() {
-                return self.world.wire.send(request).await;
+                return self.ports.transport.send(request).await;
             }
             let headers = [("retry-after".to_owned(), "60".to_owned())].into();
             Ok(Reply { status: 429, headers, ..Reply::default() })
@@ -78,62 +79,67 @@ impl Wire for Refusing {
 }
 
 #[tokio::test]
-async fn a_drive_that_waits_in_place_keeps_its_tenant_for_as_long() {
-    let lab = Lab::new(Speed::Max).await;
+async fn a_pass_that_waits_keeps_its_lease() {
+    let fixture = Fixture::new(Speed::Max).await;
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let body = signup("contoso").to_string();
-    let id = Lab::intake(&lab.world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
-    let wire = Arc::new(Refusing {
-        world: lab.world.clone(),
+    let id = Fixture::intake(&fixture.ports, &blueprint)
+        .take_in(body.as_bytes())
+        .await
+        .unwrap()
+        .tenant_id
+        .unwrap();
+    let transport = Arc::new(Refusing {
+        ports: fixture.ports.clone(),
         id: id.clone(),
-        begun: lab.world.clock.now(),
+        begun: fixture.ports.clock.now(),
         left: AtomicUsize::new(12),
         lost: AtomicUsize::new(0),
     });
-    let world = World { wire: wire.clone(), ..lab.world.clone() };
-    let patient = Settings { budget: Duration::from_secs(3600), ..Settings::azure("local") };
-    let _ = Reconciler::new(world, patient, "patient").reconcile(&id).await.unwrap();
-    assert!(lab.world.clock.now() > wire.begun + Duration::from_secs(300), "nothing was waited for");
-    assert_eq!(wire.lost.load(Ordering::Relaxed), 0, "it went on after its lease had ended");
+    let ports = Ports { transport: transport.clone(), ..fixture.ports.clone() };
+    let settings = Settings { budget: Duration::from_secs(3600), ..Settings::azure("local") };
+    let _ = Reconciler::new(ports, settings, "waiting").reconcile(&id).await.unwrap();
+    assert!(fixture.ports.clock.now() > transport.begun + Duration::from_secs(300), "nothing was waited for");
+    assert_eq!(transport.lost.load(Ordering::Relaxed), 0, "it continued after its lease had ended");
 }
 
 #[tokio::test]
-async fn a_drive_that_waits_in_place_parks_its_tenant_for_others() {
-    let lab = Lab::new(Speed::Factor(0.01)).await;
+async fn a_draining_pass_that_waits_requeues_its_tenant() {
+    let fixture = Fixture::new(Speed::Factor(0.01)).await;
     let waits = Arc::new(Notify::new());
-    let clock = Arc::new(Endless { now: lab.world.clock.now(), waits: Arc::clone(&waits) });
-    let world = World { clock, ..lab.world.clone() };
+    let clock = Arc::new(Endless { now: fixture.ports.clock.now(), waits: Arc::clone(&waits) });
+    let ports = Ports { clock, ..fixture.ports.clone() };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let body = signup("contoso").to_string();
-    let id = Lab::intake(&world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
+    let id = Fixture::intake(&ports, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
 
-    let patient = Settings { budget: Duration::from_secs(3600 * 24 * 300), ..Settings::azure("local") };
-    let reconciler = Arc::new(Reconciler::new(world, patient, "told"));
-    let drive = tokio::spawn({
+    let settings = Settings { budget: Duration::from_secs(3600 * 24 * 300), ..Settings::azure("local") };
+    let reconciler = Arc::new(Reconciler::new(ports, settings, "draining"));
+    let pass = tokio::spawn({
         let (reconciler, id) = (Arc::clone(&reconciler), id.clone());
         async move { reconciler.reconcile(&id).await.unwrap() }
     });
     waits.notified().await;
-    reconciler.wind_down();
-    assert!(matches!(drive.await.unwrap(), Progress::Parked(_)));
-    let tenant = lab.world.store.load(&id).await.unwrap().unwrap().value;
-    assert_eq!(tenant.lease(), None, "nobody has to wait for the end of a lease");
+    reconciler.drain();
+    assert!(matches!(pass.await.unwrap(), Progress::Requeued(_)));
+    let tenant = fixture.ports.store.load(&id).await.unwrap().unwrap().value;
+    assert_eq!(tenant.lease(), None, "the lease is released");
     assert!(tenant.due_at.is_some());
 
     let again = reconciler.reconcile(&id).await.unwrap();
-    assert!(matches!(again, Progress::Parked(_)), "{again:?}");
-    let journal = lab.sim("journal").await;
+    assert!(matches!(again, Progress::Requeued(_)), "{again:?}");
+    let journal = fixture.sim("journal").await;
     let before = journal.as_array().unwrap().len();
-    assert!(matches!(reconciler.reconcile(&id).await.unwrap(), Progress::Parked(_)));
-    let journal = lab.sim("journal").await;
+    assert!(matches!(reconciler.reconcile(&id).await.unwrap(), Progress::Requeued(_)));
+    let journal = fixture.sim("journal").await;
     assert_eq!(journal.as_array().unwrap().len(), before, "nothing new is begun");
 }
 
-/// Remembers for when wake-ups were asked.
+/// Records the times of wake-ups.
 #[derive(Default)]
 struct Notebook(Mutex<Vec<Timestamp>>);
 
-impl Alarm for Notebook {
+impl Scheduler for Notebook {
     fn wake<'a>(&'a self, _: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         self.0.lock().unwrap().push(at);
         Box::pin(async { Ok(()) })
@@ -141,32 +147,37 @@ impl Alarm for Notebook {
 }
 
 #[tokio::test]
-async fn whoever_finds_another_at_work_comes_again_when_that_ones_lease_ends() {
-    let lab = Lab::new(Speed::Max).await;
+async fn a_pass_that_finds_a_lease_is_requeued_at_its_end() {
+    let fixture = Fixture::new(Speed::Max).await;
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let body = signup("contoso").to_string();
-    let id = Lab::intake(&lab.world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
-    let gremlin = Gremlin::new(Trouble::DeathBeforeChange, 1);
-    let mortal = Reconciler::new(gremlin.haunt(&lab.world), Settings::azure("local"), "mortal");
-    assert!(gremlin.mortal(mortal.reconcile(&id)).await.is_none());
+    let id = Fixture::intake(&fixture.ports, &blueprint)
+        .take_in(body.as_bytes())
+        .await
+        .unwrap()
+        .tenant_id
+        .unwrap();
+    let injector = FaultInjector::new(Fault::DeathBeforeChange, 1);
+    let mortal = Reconciler::new(injector.inject(&fixture.ports), Settings::azure("local"), "mortal");
+    assert!(injector.mortal(mortal.reconcile(&id)).await.is_none());
 
     let notebook = Arc::<Notebook>::default();
-    let world = World { alarm: notebook.clone(), ..lab.world.clone() };
-    let held = Reconciler::new(world, Settings::azure("local"), "next").reconcile(&id).await.unwrap();
-    let lease = lab.world.store.load(&id).await.unwrap().unwrap().value.lease().cloned().unwrap();
+    let ports = Ports { scheduler: notebook.clone(), ..fixture.ports.clone() };
+    let held = Reconciler::new(ports, Settings::azure("local"), "next").reconcile(&id).await.unwrap();
+    let lease = fixture.ports.store.load(&id).await.unwrap().unwrap().value.lease().cloned().unwrap();
     let ended = lease.until + Settings::azure("local").skew;
     assert_eq!(held, Progress::Held(ended));
     assert_eq!(*notebook.0.lock().unwrap(), [ended]);
 }
 
-/// A wire that lets nobody through: all who ask wait, and then all are told that nothing was sent.
+/// A transport that holds all requests, and then fails them with "nothing was sent".
 #[derive(Default)]
 struct Jam {
     waiting: AtomicUsize,
     over: Notify,
 }
 
-impl Wire for Jam {
+impl Transport for Jam {
     fn send(&self, _: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(async move {
             let over = self.over.notified();
@@ -178,21 +189,26 @@ impl Wire for Jam {
 }
 
 #[tokio::test]
-async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
-    let lab = Lab::new(Speed::Max).await;
+async fn concurrent_failures_of_many_workers_count_as_one() {
+    let fixture = Fixture::new(Speed::Max).await;
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let body = signup("contoso").to_string();
-    let id = Lab::intake(&lab.world, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
-    let load = async || lab.world.store.load(&id).await.unwrap().unwrap().value;
+    let id = Fixture::intake(&fixture.ports, &blueprint)
+        .take_in(body.as_bytes())
+        .await
+        .unwrap()
+        .tenant_id
+        .unwrap();
+    let load = async || fixture.ports.store.load(&id).await.unwrap().unwrap().value;
     let roots = load().await.plan.steps.values().filter(|step| step.needs.is_empty()).count();
 
     let jam = Arc::<Jam>::default();
-    // What fails is parked at once, not waited for.
+    // A failed step is requeued at once, not waited for.
     let settings = Settings { budget: Duration::ZERO, ..Settings::azure("local") };
     let many = usize::try_from(settings.policy.max_failures).unwrap() + 2;
-    let world = World { wire: jam.clone(), ..lab.world.clone() };
+    let ports = Ports { transport: jam.clone(), ..fixture.ports.clone() };
     let reconcilers: Vec<Reconciler> =
-        (0..many).map(|n| Reconciler::new(world.clone(), settings.clone(), format!("worker-{n}"))).collect();
+        (0..many).map(|n| Reconciler::new(ports.clone(), settings.clone(), format!("worker-{n}"))).collect();
     let all_wait = async {
         while jam.waiting.load(Ordering::SeqCst) < many * roots {
             tokio::task::yield_now().await;
@@ -201,13 +217,13 @@ async fn many_who_ask_in_vain_at_the_same_time_count_as_one() {
     };
     let (ends, ()) =
         join(join_all(reconcilers.iter().map(|reconciler| reconciler.reconcile(&id))), all_wait).await;
-    assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Parked(_) | Progress::Held(_)))), "{ends:?}");
+    assert!(ends.iter().all(|end| matches!(end, Ok(Progress::Requeued(_) | Progress::Held(_)))), "{ends:?}");
     for (name, record) in load().await.steps() {
-        assert!(record.effort().failures <= 1 && record.state.halted().is_none(), "{name}: {record:#?}");
+        assert!(record.effort().failures <= 1 && record.state.blocked().is_none(), "{name}: {record:#?}");
     }
 }
 
-/// A function that never comes to its end.
+/// A function that never ends.
 struct Stuck(Arc<Notify>);
 
 impl Functions for Stuck {
@@ -222,9 +238,13 @@ async fn a_function_that_does_not_end_is_not_waited_for() {
     let (listener, begun) = (bind(0).await.unwrap(), Arc::new(Notify::new()));
     let url = format!("http://{}/sweep", listener.local_addr().unwrap());
     let stop = Arc::new(Notify::new());
-    let told = Arc::clone(&stop);
+    let shutdown = Arc::clone(&stop);
     let served =
-        tokio::spawn(serve(listener, Arc::new(Stuck(begun.clone())), async move { told.notified().await }));
+        tokio::spawn(serve(
+            listener,
+            Arc::new(Stuck(begun.clone())),
+            async move { shutdown.notified().await },
+        ));
     let body = r#"{"Data":{"timer":{}},"Metadata":{}}"#;
     let call = tokio::spawn(reqwest::Client::new().post(&url).body(body).send());
     begun.notified().await;
@@ -233,7 +253,7 @@ async fn a_function_that_does_not_end_is_not_waited_for() {
     let at = tokio::time::Instant::now();
     stop.notify_one();
     served.await.unwrap().unwrap();
-    assert_eq!(at.elapsed().as_secs(), FAREWELL.as_secs());
+    assert_eq!(at.elapsed().as_secs(), SHUTDOWN_GRACE.as_secs());
     tokio::time::resume();
     drop(call);
     let refused = reqwest::Client::new().post(&url).body(body).send().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! `host.json`, the `function.json` files and the table of functions say the same, and say it safely.
+//! `host.json`, the `function.json` files and the table of functions agree, and their values are safe.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,7 +40,7 @@ fn triggering_queues() -> BTreeMap<String, bool> {
 }
 
 #[test]
-fn function_files_host_file_and_table_say_the_same() {
+fn function_files_host_file_and_table_agree() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let app = AppFiles::embedded().unwrap();
     assert_eq!(app, AppFiles::read(root).unwrap(), "a function folder is not compiled in");
@@ -78,24 +78,27 @@ fn function_files_host_file_and_table_say_the_same() {
     assert_eq!(host["customHandler"]["enableForwardingHttpRequest"], false);
     assert_eq!(
         host["logging"]["logLevel"]["Azure"], "Warning",
-        "Azure.Core tells of each storage call otherwise"
+        "otherwise Azure.Core logs each storage call"
     );
-    // A failure that is kept back must be told before the host ends the handler for it.
+    // A late answer must come before the host ends the handler for it.
     let queues = Function::ALL
         .into_iter()
         .filter(|function| matches!(function.kind(), FunctionTrigger::QueueMessage { .. }));
     for function in queues {
-        let longest = late::patience(function, Some(u32::MAX));
+        let longest = late::wait_budget(function, Some(u32::MAX));
         assert!(longest * 2 < app.host.function_timeout.unwrap(), "{}: {longest:?}", function.name());
     }
     let broker = BrokerSettings::default();
     let least = broker.queues["tenant-requests"].max_delivery_count;
-    let outlived: Duration = (1..least).map(|count| late::patience(Function::Signup, Some(count))).sum();
+    let outlived: Duration = (1..least).map(|count| late::wait_budget(Function::Requests, Some(count))).sum();
     assert!(
         outlived > Duration::from_secs(900),
         "an outage of a quarter of an hour sends messages to the dead letters"
     );
-    assert!(!text.contains("\"retry\":"), "the host's retry policy repeats behind the broker's back");
+    assert!(
+        !text.contains("\"retry\":"),
+        "the host's retry policy would repeat calls that the broker does not count"
+    );
 }
 
 #[test]
@@ -127,7 +130,7 @@ fn the_queues_of_the_emulator_are_those_that_trigger_functions() {
     assert!(read("docker-compose.yaml").contains("./infra/emulators/servicebus.json:"));
 }
 
-/// The same Azurite by hand as under the tests.
+/// `docker-compose.yaml` has the same Azurite as the tests.
 #[test]
 fn the_composed_azurite_is_the_tested_one() {
     let source = read("xtask/src/azurite.rs");
@@ -136,7 +139,7 @@ fn the_composed_azurite_is_the_tested_one() {
     assert!(read("docker-compose.yaml").contains(&format!("azurite:{version}\n")), "{version}");
 }
 
-/// The sample's values, with the file of stamps where a test can have it.
+/// The sample's values, with the file of stamps in the test's folder.
 fn sample(stamps: &Path) -> BTreeMap<String, String> {
     let mut values: BTreeMap<String, String> =
         serde_json::from_value(json("local.settings.sample.json")["Values"].clone()).unwrap();
@@ -154,7 +157,7 @@ fn the_sample_of_local_settings_is_enough_for_host_and_program() {
     let config = Config::read(|name| values.get(name).cloned()).unwrap();
     let azure = config.azure.unwrap();
     assert_eq!(azure.identity, Identity::Managed { client_id: None });
-    assert_eq!(azure.wake_ups, WakeUps::Sweep, "nobody can send to the emulator over HTTP");
+    assert_eq!(azure.wake_ups, WakeUps::Sweep, "the emulator does not accept messages over HTTP");
     assert_eq!(azure.events_topic.as_deref(), Some(TOPIC));
     // What the host reads: its storage, the kind of worker, and a connection for each trigger that names one.
     assert_eq!((values["FUNCTIONS_WORKER_RUNTIME"].as_str()), "custom");
@@ -171,6 +174,6 @@ fn the_sample_of_local_settings_is_enough_for_host_and_program() {
     assert!(values["ServiceBus"].contains("UseDevelopmentEmulator=true"));
     let known: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
     for name in values.keys().filter(|name| !of_host.contains(*name)) {
-        assert!(known.contains(name.as_str()), "nobody reads {name}");
+        assert!(known.contains(name.as_str()), "nothing reads {name}");
     }
 }

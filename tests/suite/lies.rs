@@ -1,8 +1,8 @@
-//! Bad answers, one at every place of a tenant's life: whatever Azure (or who stands in its place) answers instead of
-//! the truth, the tenant gets ready, nothing is made twice, and no request and no token goes to another host.
+//! One wrong answer at each request of a provisioning run: whatever Azure, or a host in between, answers, the tenant
+//! becomes ready, nothing is made twice, and no request and no token goes to another host.
 //!
-//! A liar stands between the production wire and the simulated Azure. It counts requests, and replaces the answer of
-//! one of them; what was asked for may have been carried out before the lie.
+//! A proxy between the production transport and the simulated Azure counts requests and replaces the answer to one of
+//! them. The request itself may have been carried out.
 
 use std::{
     collections::BTreeSet,
@@ -22,8 +22,8 @@ use axum::{
 use azure_sim::Speed;
 use serde_json::{Value, json};
 use tenantry::{
-    azure::wire::HttpWire,
-    ports::{Wire, World},
+    azure::transport::HttpTransport,
+    ports::{Ports, Transport},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -32,39 +32,39 @@ use tenantry_core::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::testkit::{self, judge::nothing_was_made_twice, lab::Lab, signup};
+use crate::testkit::{self, fixture::Fixture, judge::nothing_was_made_twice, signup};
 
-/// What is answered instead.
+/// The answer that replaces Azure's.
 #[derive(Debug, Clone, Copy)]
-enum Lie {
-    /// A sign-in page of some gateway.
+enum WrongAnswer {
+    /// The sign-in page of a gateway.
     Html,
-    /// A success that holds an error.
+    /// A success status with an error in the body.
     ErrorInside,
-    /// More than anybody reads.
+    /// A body of 10 MiB, more than the transport reads.
     Flood,
-    /// Somebody else's resource, with our marks missing and another id.
+    /// A resource with another id and without our tags.
     OtherId,
-    /// A list that goes on at another host.
+    /// A list whose next page is on another host.
     ForeignNext,
     /// A redirect to another host.
     Redirect,
-    /// A long-running operation at another host, in plain http.
+    /// A long-running operation whose URL is on another host, in plain http.
     ForeignOperation,
 }
 
-const LIES: [Lie; 7] = [
-    Lie::Html,
-    Lie::ErrorInside,
-    Lie::Flood,
-    Lie::OtherId,
-    Lie::ForeignNext,
-    Lie::Redirect,
-    Lie::ForeignOperation,
+const WRONG_ANSWERS: [WrongAnswer; 7] = [
+    WrongAnswer::Html,
+    WrongAnswer::ErrorInside,
+    WrongAnswer::Flood,
+    WrongAnswer::OtherId,
+    WrongAnswer::ForeignNext,
+    WrongAnswer::Redirect,
+    WrongAnswer::ForeignOperation,
 ];
 
-impl Lie {
-    fn told(self, elsewhere: &str) -> Response {
+impl WrongAnswer {
+    fn response(self, elsewhere: &str) -> Response {
         let json = |status: u16, body: Value| {
             let response = Response::builder().status(status).header("content-type", "application/json");
             response.body(Body::from(body.to_string())).unwrap()
@@ -87,30 +87,31 @@ impl Lie {
     }
 }
 
-struct Liar {
+struct Proxy {
     target: String,
     elsewhere: String,
     client: reqwest::Client,
-    /// Which request is lied about, by number, and how.
-    lie: (usize, Lie),
-    /// Whether what was asked for is carried out all the same.
+    /// The number of the request whose answer is replaced, and the answer.
+    replaced: (usize, WrongAnswer),
+    /// Whether that request is carried out.
     carries_out: bool,
-    asked: AtomicUsize,
+    requests: AtomicUsize,
 }
 
-async fn answer(State(liar): State<Arc<Liar>>, request: Request) -> Response {
-    let number = liar.asked.fetch_add(1, Ordering::Relaxed);
-    let lies = number == liar.lie.0;
-    if lies && !liar.carries_out {
-        return liar.lie.1.told(&liar.elsewhere);
+async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
+    let number = proxy.requests.fetch_add(1, Ordering::Relaxed);
+    let is_replaced = number == proxy.replaced.0;
+    if is_replaced && !proxy.carries_out {
+        return proxy.replaced.1.response(&proxy.elsewhere);
     }
     let (head, body) = request.into_parts();
     let body = to_bytes(body, 4 << 20).await.unwrap();
-    let url = format!("{}{}", liar.target, head.uri);
-    // With the headers as they came: the services give their poll URLs out under the host that they were called at.
-    let passed = liar.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
-    if lies {
-        return liar.lie.1.told(&liar.elsewhere);
+    let url = format!("{}{}", proxy.target, head.uri);
+    // The headers are passed on unchanged: the services build their poll URLs from the `host` header.
+    let passed =
+        proxy.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
+    if is_replaced {
+        return proxy.replaced.1.response(&proxy.elsewhere);
     }
     let mut response = Response::builder().status(passed.status());
     for (name, value) in passed.headers() {
@@ -127,21 +128,21 @@ async fn serve(router: Router) -> (String, JoinHandle<()>) {
     (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
 }
 
-/// What a life with one lie came to.
-struct Life {
+/// The result of a run with one wrong answer.
+struct Run {
     status: Status,
     /// How many requests there were.
-    asked: usize,
-    /// What went to the other host.
+    requests: usize,
+    /// The requests that went to the other host.
     strays: Vec<String>,
     journal: Value,
-    /// Why steps are blocked, of which there should be none.
+    /// Why steps are blocked; none should be.
     causes: Vec<String>,
 }
 
-/// Signs a tenant up and drives it, at virtual time, until nothing more happens.
-async fn live(sample: &str, at: usize, lie: Lie, carries_out: bool) -> Life {
-    let lab = Lab::new(Speed::Max).await;
+/// Signs a tenant up and reconciles it, at virtual time, until it settles.
+async fn run(sample: &str, at: usize, answer_with: WrongAnswer, carries_out: bool) -> Run {
+    let fixture = Fixture::new(Speed::Max).await;
     let strays = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&strays);
     let elsewhere = Router::new().fallback(async move |request: Request| {
@@ -149,23 +150,23 @@ async fn live(sample: &str, at: usize, lie: Lie, carries_out: bool) -> Life {
         "{}"
     });
     let (elsewhere, far) = serve(elsewhere).await;
-    let liar = Arc::new(Liar {
-        target: lab.base().to_owned(),
+    let proxy = Arc::new(Proxy {
+        target: fixture.base().to_owned(),
         elsewhere,
         client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
-        lie: (at, lie),
+        replaced: (at, answer_with),
         carries_out,
-        asked: AtomicUsize::new(0),
+        requests: AtomicUsize::new(0),
     });
-    let (url, near) = serve(Router::new().fallback(answer).with_state(Arc::clone(&liar))).await;
-    let wire = HttpWire::simulated(&url.parse().unwrap(), Duration::from_secs(30)).unwrap();
-    let wire: Arc<dyn Wire> = Arc::new(wire);
-    let world = World { wire, ..lab.world.clone() };
+    let (url, near) = serve(Router::new().fallback(answer).with_state(Arc::clone(&proxy))).await;
+    let transport = HttpTransport::simulated(&url.parse().unwrap(), Duration::from_secs(30)).unwrap();
+    let transport: Arc<dyn Transport> = Arc::new(transport);
+    let ports = Ports { transport, ..fixture.ports.clone() };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let body = signup(sample).to_string();
-    let taken = Lab::intake(&world, &blueprint).take_in(body.as_bytes()).await.unwrap();
+    let taken = Fixture::intake(&ports, &blueprint).take_in(body.as_bytes()).await.unwrap();
     let id = taken.tenant_id.unwrap();
-    let reconciler = Reconciler::new(world.clone(), Settings::local("local"), "lied-to");
+    let reconciler = Reconciler::new(ports.clone(), Settings::local("local"), "worker");
     let mut status = Status::Requested;
     for _ in 0..200 {
         match reconciler.reconcile(&id).await.unwrap() {
@@ -173,59 +174,60 @@ async fn live(sample: &str, at: usize, lie: Lie, carries_out: bool) -> Life {
                 status = settled;
                 break;
             }
-            Progress::Parked(until) | Progress::Held(until) => world.clock.sleep_until(until).await,
-            Progress::Unknown => panic!("the tenant is gone"),
+            Progress::Requeued(until) | Progress::Held(until) => ports.clock.sleep_until(until).await,
+            Progress::Unknown => panic!("the tenant is unknown"),
         }
     }
-    let journal = lab.sim("journal").await;
+    let journal = fixture.sim("journal").await;
     far.abort();
     near.abort();
     let strays = strays.lock().unwrap().clone();
-    let tenant = world.store.load(&id).await.unwrap().unwrap().value;
+    let tenant = ports.store.load(&id).await.unwrap().unwrap().value;
     let causes = tenant.steps().iter().filter_map(|(name, step)| {
-        let cause = step.state.halted()?;
+        let cause = step.state.blocked()?;
         Some(format!("{name}: {cause:?}"))
     });
     let causes = causes.collect();
-    Life { status, asked: liar.asked.load(Ordering::Relaxed), strays, journal, causes }
+    Run { status, requests: proxy.requests.load(Ordering::Relaxed), strays, journal, causes }
 }
 
-/// The same places each night, and a third or a fifth of them for each change.
+/// The stride of a thorough run, or the longer one of a quick run.
 fn stride(thorough: usize, quick: usize) -> usize {
     if testkit::thorough() { thorough } else { quick }
 }
 
-/// Every lie at every `stride`th place, before or after what was asked for is carried out.
+/// Replaces every `stride`th answer by each wrong answer; the request is carried out or not.
 async fn survives(sample: &str, stride: usize, carries_out: bool) {
-    let truth = live(sample, usize::MAX, Lie::Html, true).await;
-    assert_eq!(truth.status, Status::Active);
-    let mut told = BTreeSet::new();
-    for (number, lie) in LIES.into_iter().enumerate() {
-        for at in (number % stride..truth.asked).step_by(stride) {
-            let life = live(sample, at, lie, carries_out).await;
-            let place = format!("{lie:?} in answer {at} of {}, carried out: {carries_out}", truth.asked);
-            assert_eq!(life.causes, Vec::<String>::new(), "{place}: {:#}", life.journal);
-            assert_eq!(life.status, Status::Active, "{place}");
-            assert_eq!(life.strays, Vec::<String>::new(), "{place}");
-            nothing_was_made_twice(&life.journal, 1);
-            told.insert(at);
+    let undisturbed = run(sample, usize::MAX, WrongAnswer::Html, true).await;
+    assert_eq!(undisturbed.status, Status::Active);
+    let mut tried = BTreeSet::new();
+    for (number, wrong) in WRONG_ANSWERS.into_iter().enumerate() {
+        for at in (number % stride..undisturbed.requests).step_by(stride) {
+            let run = run(sample, at, wrong, carries_out).await;
+            let case =
+                format!("{wrong:?} as answer {at} of {}, carried out: {carries_out}", undisturbed.requests);
+            assert_eq!(run.causes, Vec::<String>::new(), "{case}: {:#}", run.journal);
+            assert_eq!(run.status, Status::Active, "{case}");
+            assert_eq!(run.strays, Vec::<String>::new(), "{case}");
+            nothing_was_made_twice(&run.journal, 1);
+            tried.insert(at);
         }
     }
-    assert!(told.len() >= truth.asked.min(LIES.len()), "there were lies all along");
+    assert!(tried.len() >= undisturbed.requests.min(WRONG_ANSWERS.len()), "each kind was tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dedicated_tenant_survives_lies_instead_of_deeds() {
+async fn a_dedicated_tenant_survives_wrong_answers_to_requests_that_are_not_carried_out() {
     survives("contoso", stride(4, 12), false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dedicated_tenant_survives_lies_about_deeds() {
+async fn a_dedicated_tenant_survives_wrong_answers_to_requests_that_are_carried_out() {
     survives("contoso", stride(4, 12), true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooled_tenant_survives_lies() {
+async fn a_pooled_tenant_survives_wrong_answers() {
     survives("tailspin", stride(1, 5), false).await;
     survives("tailspin", stride(1, 5), true).await;
 }

@@ -1,5 +1,5 @@
-//! The local state on a disk that fails: what was acknowledged is there afterwards, whole, and nothing is taken in by a
-//! store that can't keep it.
+//! The local state on a failing disk: what was acknowledged exists afterwards, complete, and a store that has failed
+//! accepts nothing.
 
 use std::{
     collections::BTreeMap,
@@ -28,31 +28,31 @@ use tenantry_core::tenant::Tenant;
 use crate::testkit::{self, edited};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    /// Nothing goes in any more.
+enum DiskFault {
+    /// Every change fails from then on.
     Full,
-    /// One change fails, the next ones go through.
+    /// One change fails, the next ones succeed.
     Once,
-    /// A write is half done, and then nothing works.
+    /// A write is half done, and every later change fails.
     Torn,
 }
 
-/// A disk in memory. What was written and not synchronised may be lost with the power.
+/// A disk in memory. A power loss may lose what was written and not synchronised.
 #[derive(Debug, Default)]
 struct Platter {
     live: Vec<u8>,
     durable: Vec<u8>,
     changes: usize,
-    trouble: Option<(usize, Trouble)>,
+    fault: Option<(usize, DiskFault)>,
 }
 
 impl Platter {
-    /// Counts a change; the trouble, if it is its turn.
-    fn turn(&mut self) -> Option<Trouble> {
+    /// Counts a change. Returns the fault if it applies to this change.
+    fn next_fault(&mut self) -> Option<DiskFault> {
         self.changes += 1;
-        let (at, trouble) = self.trouble?;
-        let now = if trouble == Trouble::Once { self.changes == at } else { self.changes >= at };
-        now.then_some(trouble)
+        let (at, fault) = self.fault?;
+        let now = if fault == DiskFault::Once { self.changes == at } else { self.changes >= at };
+        now.then_some(fault)
     }
 }
 
@@ -65,7 +65,7 @@ impl Disk {
     }
 }
 
-fn broken() -> io::Error {
+fn io_error() -> io::Error {
     io::Error::from_raw_os_error(5)
 }
 
@@ -77,13 +77,13 @@ impl StorageBackend for Disk {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let from = usize::try_from(offset).unwrap();
         let platter = self.0.lock().unwrap();
-        out.copy_from_slice(platter.live.get(from..from + out.len()).ok_or_else(broken)?);
+        out.copy_from_slice(platter.live.get(from..from + out.len()).ok_or_else(io_error)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut platter = self.0.lock().unwrap();
-        if platter.turn().is_some() {
+        if platter.next_fault().is_some() {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         platter.live.resize(usize::try_from(len).unwrap(), 0);
@@ -92,8 +92,8 @@ impl StorageBackend for Disk {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut platter = self.0.lock().unwrap();
-        if platter.turn().is_some() {
-            return Err(broken());
+        if platter.next_fault().is_some() {
+            return Err(io_error());
         }
         platter.durable = platter.live.clone();
         Ok(())
@@ -102,14 +102,14 @@ impl StorageBackend for Disk {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let from = usize::try_from(offset).unwrap();
         let mut platter = self.0.lock().unwrap();
-        let trouble = platter.turn();
-        let whole = match trouble {
+        let fault = platter.next_fault();
+        let whole = match fault {
             None => data.len(),
-            Some(Trouble::Torn) => data.len() / 2,
-            Some(Trouble::Full | Trouble::Once) => 0,
+            Some(DiskFault::Torn) => data.len() / 2,
+            Some(DiskFault::Full | DiskFault::Once) => 0,
         };
         platter.live[from..from + whole].copy_from_slice(&data[..whole]);
-        if trouble.is_some() { Err(broken()) } else { Ok(()) }
+        if fault.is_some() { Err(io_error()) } else { Ok(()) }
     }
 }
 
@@ -123,7 +123,7 @@ fn tenant(id: &str, version: u64) -> Tenant {
 const TENANTS: [&str; 2] = ["contoso", "fabrikam"];
 const VERSIONS: u64 = 3;
 
-/// Saves each tenant some times; what was acknowledged, by id, and whether any save was refused.
+/// Saves each tenant several times. Returns the acknowledged versions by id, and whether a save failed.
 async fn work(disk: &Disk) -> (BTreeMap<String, u64>, bool) {
     let (mut acknowledged, mut refused) = (BTreeMap::new(), false);
     let Ok(db) = Db::on(disk.clone()) else { return (acknowledged, true) };
@@ -133,7 +133,7 @@ async fn work(disk: &Disk) -> (BTreeMap<String, u64>, bool) {
         for id in TENANTS {
             match state.save(&tenant(id, version), seen.get(id)).await {
                 Ok(etag) => {
-                    assert!(!refused, "a store that has failed takes nothing in until it is opened anew");
+                    assert!(!refused, "a store that has failed accepts nothing until it is opened again");
                     seen.insert(id, etag);
                     acknowledged.insert(id.to_owned(), version);
                 }
@@ -145,16 +145,16 @@ async fn work(disk: &Disk) -> (BTreeMap<String, u64>, bool) {
     (acknowledged, refused)
 }
 
-/// What is there after the power came back: at least what was acknowledged, and never half a document.
-async fn holds(bytes: Vec<u8>, acknowledged: &BTreeMap<String, u64>, told: &str) {
-    let db = Db::on(Disk::holding(bytes)).unwrap_or_else(|error| panic!("{told}: {error}"));
-    let state = LocalState::open(db).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+/// Asserts that the state has at least what was acknowledged, and only complete documents.
+async fn holds(bytes: Vec<u8>, acknowledged: &BTreeMap<String, u64>, case: &str) {
+    let db = Db::on(Disk::holding(bytes)).unwrap_or_else(|error| panic!("{case}: {error}"));
+    let state = LocalState::open(db).await.unwrap_or_else(|error| panic!("{case}: {error}"));
     for (id, version) in acknowledged {
-        let found = state.load(&id.parse().unwrap()).await.unwrap_or_else(|error| panic!("{told}: {error}"));
-        let found = found.unwrap_or_else(|| panic!("{told}: {id} is lost")).value;
-        // The save that was refused may have gone through all the same; it is looked at before it is repeated.
-        assert!((*version..=version + 1).contains(&found.version()), "{told}: {id} is {}", found.version());
-        assert_eq!(found, tenant(id, found.version()), "{told}");
+        let found = state.load(&id.parse().unwrap()).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+        let found = found.unwrap_or_else(|| panic!("{case}: {id} is lost")).value;
+        // A failed save may have been made all the same; the product reads before it repeats one.
+        assert!((*version..=version + 1).contains(&found.version()), "{case}: {id} is {}", found.version());
+        assert_eq!(found, tenant(id, found.version()), "{case}");
     }
 }
 
@@ -166,10 +166,10 @@ async fn what_was_acknowledged_survives_a_failing_disk() {
     let changes = sound.0.lock().unwrap().changes;
     assert!(changes > 40, "{changes} changes are too few to fail at");
     let mut failed = 0;
-    for trouble in [Trouble::Full, Trouble::Once, Trouble::Torn] {
+    for fault in [DiskFault::Full, DiskFault::Once, DiskFault::Torn] {
         for at in 1..=changes {
             let disk = Disk::default();
-            disk.0.lock().unwrap().trouble = Some((at, trouble));
+            disk.0.lock().unwrap().fault = Some((at, fault));
             let (acknowledged, refused) = work(&disk).await;
             failed += usize::from(refused);
             let (live, durable) = {
@@ -177,15 +177,15 @@ async fn what_was_acknowledged_survives_a_failing_disk() {
                 (platter.live.clone(), platter.durable.clone())
             };
             if !acknowledged.is_empty() {
-                holds(durable, &acknowledged, &format!("{trouble:?} at {at}, power lost")).await;
-                holds(live, &acknowledged, &format!("{trouble:?} at {at}, process lost")).await;
+                holds(durable, &acknowledged, &format!("{fault:?} at {at}, power lost")).await;
+                holds(live, &acknowledged, &format!("{fault:?} at {at}, process lost")).await;
             }
         }
     }
-    assert!(failed > changes, "the disk failed in {failed} lives only");
+    assert!(failed > changes, "the disk failed in {failed} runs only");
 }
 
-/// Whether everything that a damaged file is asked for gets an answer; it may be a refusal.
+/// Reads everything from a possibly damaged file. Returns whether all of it could be read.
 async fn answers(bytes: Vec<u8>) -> bool {
     let Ok(db) = Db::on(Disk::holding(bytes)) else { return false };
     let Ok(state) = LocalState::open(db).await else { return false };
@@ -226,18 +226,18 @@ async fn a_damaged_file_is_refused_and_nothing_panics() {
         }
     }
     assert!(panicked.is_empty(), "{panicked:?}");
-    assert!(refused > 40, "only {refused} damages mattered");
+    assert!(refused > 40, "only {refused} damages were noticed");
 }
 
 #[tokio::test]
-async fn a_failed_disk_is_not_tried_again_and_again() {
+async fn a_failed_disk_is_not_retried_for_each_save() {
     let disk = Disk::default();
     let db = Db::on(disk.clone()).unwrap();
     let state = LocalState::open(db.clone()).await.unwrap();
     state.save(&tenant("contoso", 1), None).await.unwrap();
     {
         let mut platter = disk.0.lock().unwrap();
-        platter.trouble = Some((platter.changes + 1, Trouble::Full));
+        platter.fault = Some((platter.changes + 1, DiskFault::Full));
     }
     assert!(matches!(state.save(&tenant("fabrikam", 1), None).await, Err(StoreError::Unavailable(_))));
     let before = disk.0.lock().unwrap().changes;
@@ -246,18 +246,21 @@ async fn a_failed_disk_is_not_tried_again_and_again() {
     }
     let tried = disk.0.lock().unwrap().changes - before;
     assert!(tried < 50, "the disk was written to {tried} times");
-    assert!(state.load(&"contoso".parse().unwrap()).await.unwrap().is_some(), "what is there can be read");
+    assert!(state.load(&"contoso".parse().unwrap()).await.unwrap().is_some(), "saved documents can be read");
     let waits = tokio::time::timeout(Duration::from_millis(300), db.usable()).await;
-    assert!(waits.is_err(), "whoever waits for it waits");
+    assert!(waits.is_err(), "a waiter on a failed disk keeps waiting");
 }
 
 #[test]
-fn a_folder_is_held_by_one_process_and_the_others_are_told_by_whom() {
+fn a_folder_is_held_by_one_process_and_the_error_names_it() {
     let folder = testkit::folder();
     let path = folder.path().join("deep/.tenantry");
     let held = Folder::hold(&path).unwrap();
-    let told = Folder::hold(&path).unwrap_err().to_string();
-    assert!(told.contains(&format!("process {}", std::process::id())) && told.contains("--data"), "{told}");
+    let error = Folder::hold(&path).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("process {}", std::process::id())) && error.contains("--data"),
+        "{error}"
+    );
     drop(held);
     drop(Folder::hold(&path).unwrap());
     fs::write(folder.path().join("file"), "").unwrap();
@@ -278,26 +281,26 @@ async fn the_local_clock_follows_the_wall_ahead_and_never_back() {
     let (first, second) = (clock.now(), clock.now());
     assert!(first >= start + hour && second >= first, "{first} {second}");
     assert!(second < start + hour + Duration::from_secs(60), "it runs on, and does not jump: {second}");
-    // What is waited for comes, although the wall clock shows that it is an hour away.
+    // A wait ends although the wall clock shows an hour less.
     clock.sleep_until(second + Duration::from_millis(20)).await;
-    // And an earlier process's instants are not in the future of a later one's.
-    let later = SteadyClock::over(Arc::new(|| Timestamp::UNIX_EPOCH), start);
-    assert!(later.now() >= start);
+    // The instants of an earlier process are not in the future of the next one.
+    let next = SteadyClock::over(Arc::new(|| Timestamp::UNIX_EPOCH), start);
+    assert!(next.now() >= start);
 }
 
 #[test]
-fn files_that_do_not_fit_are_noticed() {
+fn files_that_do_not_belong_together_are_noticed() {
     let mark = |pair: &str, starts, changes| Some(Mark { pair: pair.to_owned(), starts, changes });
     let held = || Held::from([("contoso".to_owned(), 1)]);
     let nobody = Held::new;
     let cases = [
         ("first start", None, None, false, nobody(), None),
-        ("state gone", None, mark("a", 3, 40), false, held(), Some(Misfit::StateGone)),
-        ("state gone, nothing held", None, mark("a", 3, 40), false, nobody(), None),
-        ("state gone, files without marks", None, None, false, held(), Some(Misfit::StateGone)),
+        ("state missing", None, mark("a", 3, 40), false, held(), Some(Misfit::StateMissing)),
+        ("state missing, nothing held", None, mark("a", 3, 40), false, nobody(), None),
+        ("state missing, files without marks", None, None, false, held(), Some(Misfit::StateMissing)),
         ("files without marks", None, None, true, held(), None),
-        ("Azure gone", mark("a", 3, 40), None, true, nobody(), Some(Misfit::AzureGone)),
-        ("Azure gone, nobody lived there", mark("a", 3, 40), None, false, nobody(), None),
+        ("Azure missing", mark("a", 3, 40), None, true, nobody(), Some(Misfit::AzureMissing)),
+        ("Azure missing, no tenants", mark("a", 3, 40), None, false, nobody(), None),
         ("next start", mark("a", 3, 41), mark("a", 3, 40), true, held(), None),
         ("killed between the two", mark("a", 4, 41), mark("a", 3, 40), true, held(), None),
         (
@@ -312,7 +315,7 @@ fn files_that_do_not_fit_are_noticed() {
         ("old Azure", mark("a", 6, 90), mark("a", 3, 40), true, held(), Some(Misfit::AzureOlder)),
         ("strangers", mark("b", 3, 41), mark("a", 3, 40), true, held(), Some(Misfit::Strangers)),
     ];
-    for (what, state, azure, has_tenants, held, wanted) in cases {
-        assert_eq!(Shown { state, azure, has_tenants, held }.misfit(), wanted, "{what}");
+    for (what, state, azure, has_tenants, held, expected) in cases {
+        assert_eq!(Shown { state, azure, has_tenants, held }.misfit(), expected, "{what}");
     }
 }

@@ -1,4 +1,4 @@
-//! The broker in the state file, held against what Service Bus promises.
+//! The broker in the state file, compared with the behaviour of Service Bus.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -20,7 +20,7 @@ fn open(folder: &Path) -> Queue {
     Queue::open(Db::open(&folder.join("state.redb")).unwrap(), BrokerSettings::default()).unwrap()
 }
 
-/// The writer's thread lets go of the file a moment after its last user.
+/// The writer's thread closes the file a moment after its last user.
 fn reopen(folder: &Path) -> Queue {
     for _ in 0..1_000_000 {
         if let Ok(db) = Db::open(&folder.join("state.redb")) {
@@ -48,7 +48,7 @@ async fn next(queue: &Queue, name: &str, now: Timestamp) -> Delivery {
 }
 
 #[tokio::test]
-async fn messages_come_in_order_and_are_gone_when_completed() {
+async fn messages_come_in_order_and_are_deleted_when_completed() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(folder.path());
     for name in ["a", "b"] {
@@ -80,7 +80,7 @@ async fn an_abandoned_message_comes_again_at_once_and_is_dead_lettered_after_ten
     assert_eq!(id(&next(&queue, REQUESTS, at(1)).await), "after");
     assert_eq!(queue.counts(REQUESTS, at(1)).unwrap().dead_lettered, 1);
     let dead_letters = format!("{REQUESTS}{DEAD_LETTER_SUFFIX}");
-    // A dead-letter queue keeps its messages whatever happens.
+    // A dead-letter queue keeps its messages.
     for _ in 0..12 {
         let dead = next(&queue, &dead_letters, at(2)).await;
         assert_eq!(id(&dead), "poison");
@@ -131,7 +131,7 @@ async fn a_scheduled_message_waits_for_its_time() {
 }
 
 #[tokio::test]
-async fn a_lock_ends_unless_it_is_renewed() {
+async fn a_lock_expires_unless_it_is_renewed() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(folder.path());
     queue.send(REQUESTS, request("m", "s"), at(0)).await.unwrap();
@@ -147,7 +147,7 @@ async fn a_lock_ends_unless_it_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_message_id_is_taken_once_within_the_window() {
+async fn a_message_id_is_accepted_once_within_the_window() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(folder.path());
     let first = queue.send(WAKEUPS, wakeup("same"), at(0)).await.unwrap();
@@ -156,9 +156,9 @@ async fn a_message_id_is_taken_once_within_the_window() {
     assert!(again.into_iter().all(|sequence| sequence.unwrap() == first));
     assert_eq!(queue.send(WAKEUPS, wakeup("same"), at(599)).await.unwrap(), first);
     assert_eq!(queue.counts(WAKEUPS, at(599)).unwrap().ready, 1);
-    // The window runs from the first one and does not slide.
+    // The window starts at the first message and does not slide.
     assert!(queue.send(WAKEUPS, wakeup("same"), at(600)).await.unwrap() > first);
-    // The other queue has ids of its own.
+    // Each queue has its own ids.
     queue.send(REQUESTS, request("same", "s"), at(600)).await.unwrap();
     assert_eq!(queue.counts(REQUESTS, at(600)).unwrap().ready, 1);
 }
@@ -190,11 +190,11 @@ async fn everything_but_locks_survives_reopening() {
     assert_eq!(delivery.message.correlation_id.as_deref(), Some("c"));
     assert!(queue.receive(WAKEUPS, at(2)).await.unwrap().is_none());
     assert_eq!(queue.send(WAKEUPS, wakeup("done"), at(3)).await.unwrap(), 1, "ids are remembered");
-    assert_eq!(queue.send(WAKEUPS, wakeup("new"), at(3)).await.unwrap(), 2, "numbers are not given twice");
+    assert_eq!(queue.send(WAKEUPS, wakeup("new"), at(3)).await.unwrap(), 2, "numbers are not reused");
 }
 
 #[tokio::test]
-async fn refusals_say_what_is_wrong() {
+async fn errors_say_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(folder.path());
     let long = "x".repeat(129);
@@ -207,9 +207,9 @@ async fn refusals_say_what_is_wrong() {
         (queue.send(WAKEUPS, wakeup(""), at(0)).await, "128 characters"),
         (queue.send(WAKEUPS, huge, at(0)).await, "262144 bytes"),
     ];
-    for (result, word) in cases {
+    for (result, expected) in cases {
         let error = result.unwrap_err().to_string();
-        assert!(error.contains(word), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     assert!(matches!(queue.receive("nowhere", at(0)).await, Err(QueueError::NoSuchQueue(_))));
 }

@@ -1,7 +1,7 @@
-//! The integration tests, as one program: each module says what it proves.
+//! The integration tests, as one program; each module documents what it proves.
 //!
-//! `cargo test --test suite plan::` runs those of one. What needs more than the checkout is ignored, and asked for by
-//! `cargo xtask test`.
+//! `cargo test --test suite plan::` runs one module. Tests that need more than the checkout are ignored;
+//! `cargo xtask test` runs them.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,13 +10,13 @@
     reason = "a test fails by panicking, and so may its helpers"
 )]
 
-/// The production adapters against a scripted server: what goes out, and what becomes of bad answers.
+/// The production adapters against a scripted server: what they send, and how they treat bad answers.
 mod adapters;
-/// The picture of the parts, held against the code: who may use whom, what stays pure, how large things get.
+/// The layering of the parts, compared with the code: what may use what, what stays pure, how large files get.
 mod architecture;
-/// Under the real Functions host: what its timers, queues and HTTP front do to a handler, and what comes of it.
+/// Under the real Functions host: what its timers, queues and HTTP front do to a handler, and how the handler reacts.
 mod at_home;
-/// Bad inputs, by number: what each one is, what it is answered, and that nothing comes of it.
+/// Bad inputs, by number: what each one is, how it is answered, and that it changes nothing.
 mod bad_inputs;
 /// The program as people, scripts and the Functions host run it: output and exit codes.
 mod binary;
@@ -32,74 +32,77 @@ mod differential;
 mod documentation;
 /// The tenant's document as stores hold it: nothing is lost on the way.
 mod documents;
-/// Changes behind tenantry's back are found, classed, told once, and put right where a setting says so.
+/// Changes made outside tenantry are found, classified, reported once, and corrected where a setting says so.
 mod drift;
-/// The embedded Functions host, driving handlers over real HTTP.
+/// The embedded Functions host, which calls handlers over real HTTP.
 mod embedded_host;
-/// Scenarios of the engine, each beside the trace that it leaves.
+/// Scenarios of the engine, each beside its trace.
 mod engine;
-/// A worker that ends or dies leaves what is under way so that others go on.
+/// One word for each concept: words that the glossary replaces appear nowhere else.
+mod glossary;
+/// After a worker that ends or dies, another one continues its work.
 mod handover;
-/// The protocol between the Functions host and the handler, held against recorded and derived payloads.
+/// The protocol between the Functions host and the handler, compared with recorded and derived payloads.
 mod host_contract;
 /// `host.json`, the `function.json` files and the table of functions say the same, and say it safely.
 mod host_files;
-/// Every change and every save repeated, lost, refused or the last: in the end it is as if nothing had happened.
+/// Every change and every save is repeated, lost, refused or the last one: the end state is the same.
 mod idempotency;
-/// What `infra/` makes, held against the program: one name, one place.
+/// What `infra/` creates, compared with the program: each name is defined once.
 mod infra;
-/// What requests are answered: all faults at once, the same answer for the same request, and what they change.
+/// How requests are answered: all faults at once, the same answer for the same request, and what they change.
 mod intake;
 /// Only a tenant reaches its service, or the report says who else.
 mod isolation;
-/// One lie at every place of a tenant's life: it gets ready all the same, and no token goes to another host.
+/// One false answer at every point of a tenant's life: the tenant becomes ready all the same, and no token goes to
+/// another host.
 mod lies;
-/// Tenants' lives in a whole local world: signed up, changed, removed, disturbed.
+/// The lifecycle of tenants in a complete local environment: signed up, changed, removed, disturbed.
 mod lifecycle;
 /// The local state on a disk that fails: what was acknowledged is there afterwards, whole.
 mod local_disk;
-/// The broker in the state file, held against what Service Bus promises.
+/// The broker in the state file, compared with what Service Bus promises.
 mod local_queue;
-/// Subscribers that can't be reached: how soon, and how often, they are told again.
+/// Subscribers that can't be reached: how soon, and how often, publishing is retried.
 mod outbox;
 /// The package that is deployed, started in an empty folder as the Functions host starts it.
 mod package;
-/// The least power: derived from blueprints, printed, and held against what the simulated Azure asks for.
+/// The least permissions: derived from blueprints, printed, and compared with what the simulated Azure requires.
 mod permissions;
-/// What becomes of a blueprint for one tenant.
+/// Plans: blueprints worked out for one tenant.
 mod plan;
-/// The live proof: services in the simulated Azure are called as their tenants and as strangers.
+/// The isolation check by calls: services in the simulated Azure are called as their tenants and as others.
 mod probes;
 /// The whole production path on loopback: host, program, simulated Azure and Azurite.
 mod production;
-/// Properties of the engine: whatever happens, in whatever order, these hold.
+/// Properties of the engine that hold for all events in any order.
 mod properties;
 /// The signup apps of `examples/signup-app` against the real program.
 mod samples;
 /// How often a tenant's document is saved: each save costs a round trip.
 mod saves;
-/// The published JSON Schemas are those of the types, and what is sent and said keeps to them.
+/// The published JSON Schemas are those of the types, and what is sent conforms to them.
 mod schemas;
-/// The simulated Azure, driven over HTTP as the product drives it.
+/// The simulated Azure, called over HTTP as the product calls it.
 mod simulated_azure;
 /// One contract that every state store keeps: the model in memory, the local file, Table Storage.
 mod state_store;
-/// Each kind of step at work: the requests that it makes, and what it reads out of answers.
+/// Each kind of step: the requests that it makes, and what it reads from answers.
 mod steps;
-/// The table of errors: what Azure and Graph answer, what is concluded, and what is kept of it.
+/// The table of errors: what Azure and Graph answer, how it is classified, and what is kept of it.
 mod steps_failures;
-/// Long-running operations, in each form that they may be answered in.
+/// Long-running operations, in every form of answer.
 mod steps_operations;
-/// No secret that a service writes into an answer is kept; and what is none stays as it is.
+/// No secret that a service writes into an answer is kept; all other text stays as it is.
 mod steps_redaction;
 /// Traces, metrics and the log: one run is one trace, with no secret in it.
 mod telemetry;
 /// `verify` from end to end: evidence, reports, exit codes, history.
 mod verify;
-/// Requests that come as events: all of a delivery is taken in, or it comes again.
+/// Requests that come as events: a delivery is taken in as a whole, or it is delivered again.
 mod webhook;
-/// What machines of forks do, held against the repository.
+/// The files for GitHub and CI, compared with the repository.
 mod workflows;
 
-// What they share.
+// What the tests share.
 mod testkit;

@@ -1,4 +1,4 @@
-//! Subscribers that can't be reached: how soon, and how often, they are told again.
+//! Unreachable subscribers: how soon, and how often, publishing is tried again.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 use tenantry::{
-    ports::{Announcer, Clock, World},
+    ports::{Clock, Ports, Publisher},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -22,67 +22,71 @@ use tenantry_core::{
     tenant::{CloudEvent, Status},
 };
 
-use crate::testkit::lab::{Lab, Subscribers};
+use crate::testkit::fixture::{Fixture, Subscribers};
 
-/// Subscribers that do not answer until some instant.
-struct Silent {
+/// Subscribers that do not answer before an instant.
+struct Unreachable {
     until: Timestamp,
     clock: Arc<dyn Clock>,
     asked: AtomicUsize,
     behind: Arc<Subscribers>,
 }
 
-impl Announcer for Silent {
+impl Publisher for Unreachable {
     fn publish<'a>(&'a self, events: &'a [CloudEvent]) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::SeqCst);
             if self.clock.now() < self.until {
-                return Err(Failure::not_sent("nobody is there"));
+                return Err(Failure::not_sent("no subscriber answers"));
             }
             self.behind.publish(events).await
         })
     }
 }
 
-/// Signs a tenant up while subscribers are silent for a span. Says how long after the silence the last event was told,
-/// and how often it was tried.
-async fn silence(span: Duration) -> (Duration, usize) {
-    let lab = Lab::new(Speed::Max).await;
-    let until = lab.clock.now() + span;
-    let clock: Arc<dyn Clock> = lab.clock.clone();
-    let silent =
-        Arc::new(Silent { until, clock, asked: AtomicUsize::new(0), behind: lab.subscribers.clone() });
-    let world = World { announcer: silent.clone(), ..lab.world.clone() };
+/// Signs a tenant up while subscribers are unreachable for a span. Returns how long after it the last event was
+/// published, and how many attempts there were.
+async fn outage(span: Duration) -> (Duration, usize) {
+    let fixture = Fixture::new(Speed::Max).await;
+    let until = fixture.clock.now() + span;
+    let clock: Arc<dyn Clock> = fixture.clock.clone();
+    let unreachable = Arc::new(Unreachable {
+        until,
+        clock,
+        asked: AtomicUsize::new(0),
+        behind: fixture.subscribers.clone(),
+    });
+    let ports = Ports { publisher: unreachable.clone(), ..fixture.ports.clone() };
     let blueprint = Blueprint::check(include_str!("../../blueprints/hello.yaml")).unwrap().blueprint;
     let body = json!({
         "schema": "tenantry.request/1", "requestId": "r", "action": "signup", "tenantId": "contoso",
         "spec": {"displayName": "Contoso", "tier": "dedicated"},
     });
-    let answer = Lab::intake(&world, &blueprint).take_in(body.to_string().as_bytes()).await.unwrap();
+    let answer = Fixture::intake(&ports, &blueprint).take_in(body.to_string().as_bytes()).await.unwrap();
     let id = answer.tenant_id.unwrap_or_else(|| panic!("{:?}", answer.faults));
-    let reconciler = Reconciler::new(world, Settings::azure("local"), "worker");
+    let reconciler = Reconciler::new(ports, Settings::azure("local"), "worker");
     let mut progress = reconciler.reconcile(&id).await.unwrap();
-    while let Progress::Parked(at) = progress {
-        lab.clock.jump_to(at);
+    while let Progress::Requeued(at) = progress {
+        fixture.clock.jump_to(at);
         progress = reconciler.reconcile(&id).await.unwrap();
     }
     assert_eq!(progress, Progress::Settled(Status::Active));
-    let told = lab.subscribers.told();
-    assert!(told.iter().any(|event| event["type"] == "io.tenantry.tenant.provision.succeeded.v1"));
-    let late = lab.clock.now().duration_since(until);
-    (Duration::try_from(late).unwrap_or_default(), silent.asked.load(Ordering::SeqCst))
+    let events = fixture.subscribers.reported();
+    assert!(events.iter().any(|event| event["type"] == "io.tenantry.tenant.provision.succeeded.v1"));
+    let late = fixture.clock.now().duration_since(until);
+    (Duration::try_from(late).unwrap_or_default(), unreachable.asked.load(Ordering::SeqCst))
 }
 
 #[tokio::test]
-async fn a_moment_of_silence_costs_a_moment() {
-    let (late, _) = silence(Duration::from_secs(3)).await;
-    assert!(late < Duration::from_secs(10), "told {late:?} later");
+async fn after_a_short_outage_events_are_published_soon() {
+    let (late, _) = outage(Duration::from_secs(3)).await;
+    assert!(late < Duration::from_secs(10), "published {late:?} later");
 }
 
 #[tokio::test]
-async fn a_day_of_silence_costs_few_attempts_and_no_event() {
+async fn an_outage_of_a_day_costs_few_attempts_and_no_event() {
     let day = Duration::from_secs(24 * 3600);
-    let (late, asked) = silence(day).await;
-    assert!(late < Duration::from_secs(90), "told {late:?} later");
-    assert!(asked < 1300, "asked {asked} times");
+    let (late, asked) = outage(day).await;
+    assert!(late < Duration::from_secs(90), "published {late:?} later");
+    assert!(asked < 1300, "{asked} attempts");
 }

@@ -1,6 +1,6 @@
 //! The package that is deployed, unpacked into an empty folder and started there as the Functions host starts it.
 //!
-//! Ignored unless asked for, because there has to be one: `cargo xtask package --check` makes it, and asks for them.
+//! Ignored by default because these tests need a package: `cargo xtask package --check` builds it and runs them.
 
 #![cfg(unix)]
 
@@ -11,54 +11,59 @@ use std::{
 
 use serde_json::Value;
 
-use crate::production::plant::{Plant, Settings};
+use crate::production::deployment::{Settings, TestDeployment};
 use crate::testkit::{
     folder,
-    judge::{nothing_was_made_twice, tell_one_story},
+    judge::{check_event_sequence, nothing_was_made_twice},
     payloads,
 };
 
-/// What `cargo xtask package --check` says of the package.
-#[expect(clippy::disallowed_methods, reason = "the tests are told by it where the package is")]
-fn told(name: &str) -> PathBuf {
-    let told = std::env::var(format!("TENANTRY_TEST_{name}"));
-    told.unwrap_or_else(|_| panic!("run these tests with `cargo xtask package --check`, which says {name}"))
-        .into()
+/// A path that `cargo xtask package --check` passes.
+#[expect(clippy::disallowed_methods, reason = "it holds where the package is")]
+fn given(name: &str) -> PathBuf {
+    let path = std::env::var(format!("TENANTRY_TEST_{name}"));
+    path.unwrap_or_else(|_| {
+        panic!("run these tests with `cargo xtask package --check`, which sets TENANTRY_TEST_{name}")
+    })
+    .into()
 }
 
-/// Where it was unpacked.
+/// Where the package was unpacked.
 fn unpacked() -> PathBuf {
-    told("PACKAGE")
+    given("PACKAGE")
 }
 
-async fn plant() -> Plant {
-    Plant::new(Settings { package: Some(unpacked()), ..Settings::default() }).await
+async fn deployment() -> TestDeployment {
+    TestDeployment::new(Settings { package: Some(unpacked()), ..Settings::default() }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
 async fn it_makes_a_tenant_ready_and_removes_it() {
-    let (plant, names) = (plant().await, ["tenant-00".to_owned()]);
-    plant.sign_up(&names).await;
-    plant.until_status(&names[0], "active").await;
-    tell_one_story(&names[0], &plant.until_told(&names[0], "tenant.provision.succeeded").await);
-    plant.remove(&names).await;
-    plant.until_told(&names[0], "tenant.deprovision.succeeded").await;
-    nothing_was_made_twice(&plant.sim("journal").await, 1);
+    let (deployment, names) = (deployment().await, ["tenant-00".to_owned()]);
+    deployment.sign_up(&names).await;
+    deployment.until_status(&names[0], "active").await;
+    check_event_sequence(
+        &names[0],
+        &deployment.until_published(&names[0], "tenant.provision.succeeded").await,
+    );
+    deployment.remove(&names).await;
+    deployment.until_published(&names[0], "tenant.deprovision.succeeded").await;
+    nothing_was_made_twice(&deployment.sim("journal").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
 async fn it_answers_every_payload() {
-    payloads::all_are_answered(plant().await.handler_url().port().unwrap()).await;
+    payloads::all_are_answered(deployment().await.handler_url().port().unwrap()).await;
 }
 
 #[test]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
 fn its_bill_of_materials_is_what_cyclonedx_allows() {
     let read = |path: PathBuf| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
-    // Its authors' schemas, which its Python library ships.
-    let schema = |name: &str| read(told("SCHEMAS").join(format!("{name}.SNAPSHOT.schema.json")));
+    // The official schemas, which CycloneDX's Python library ships.
+    let schema = |name: &str| read(given("SCHEMAS").join(format!("{name}.SNAPSHOT.schema.json")));
     let mut known = jsonschema::Registry::new();
     for name in ["spdx", "jsf-0.82"] {
         let address = format!("http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json");
@@ -66,15 +71,15 @@ fn its_bill_of_materials_is_what_cyclonedx_allows() {
     }
     let known = known.prepare().unwrap();
     let validator = jsonschema::options().with_registry(&known).build(&schema("bom-1.6")).unwrap();
-    let mut bill = read(told("BILL"));
+    let mut bill = read(given("BILL"));
     let faults: Vec<String> =
         validator.iter_errors(&bill).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     bill["components"][0]["type"] = "gadget".into();
-    assert!(!validator.is_valid(&bill), "the judge sees nothing");
+    assert!(!validator.is_valid(&bill), "the validator accepts an unknown type");
 }
 
-/// Runs its program without any settings, in a folder where nothing lies about.
+/// Runs the package's program without any settings, in an empty folder.
 fn run(arguments: &[&str]) -> Output {
     let folder = folder();
     let mut program = Command::new(unpacked().join("tenantry"));
@@ -83,7 +88,7 @@ fn run(arguments: &[&str]) -> Output {
 
 #[test]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
-fn it_has_no_local_world_and_says_what_to_do() {
+fn it_has_no_local_environment_and_says_what_to_do() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     let commands: Vec<&str> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.contains(&"serve") && commands.contains(&"permissions"), "{help}");
@@ -92,5 +97,5 @@ fn it_has_no_local_world_and_says_what_to_do() {
     let served = run(&["serve"]);
     let said = String::from_utf8(served.stderr).unwrap();
     assert_eq!(served.status.code(), Some(2), "{said}");
-    assert!(said.contains("TENANTRY_WORLD=azure") && said.contains("docs/operating.md"), "{said}");
+    assert!(said.contains("TENANTRY_ENVIRONMENT=azure") && said.contains("docs/operating.md"), "{said}");
 }

@@ -1,12 +1,12 @@
-//! How often a tenant's document is saved: each save is a round trip to Table Storage, and costs.
+//! How often a tenant's document is saved. Each save is a round trip to Table Storage and costs money.
 
-#![expect(clippy::print_stderr, reason = "it says its numbers")]
+#![expect(clippy::print_stderr, reason = "it prints the number of saves")]
 
 use std::{sync::Arc, time::Duration};
 
 use azure_sim::Speed;
 use tenantry::{
-    ports::{SystemClock, World},
+    ports::{Ports, SystemClock},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -15,27 +15,27 @@ use tenantry_core::{
 };
 
 use crate::testkit::{
-    gremlin::{Gremlin, Trouble},
-    lab::Lab,
+    fixture::Fixture,
+    injector::{Fault, FaultInjector},
     signup,
 };
 
-/// Signs a sample up and brings it to its end in one drive; returns the saves, and those allowed.
+/// Signs a sample up and reconciles it in one pass. Returns the number of saves, and how many are allowed.
 async fn saves_of(sample: &str) -> (usize, usize) {
-    let lab = Lab::new(Speed::Max).await;
-    let counting = Gremlin::new(Trouble::None, 0);
-    // Real time, for answers that belong together are gathered within it.
-    let world = World { clock: Arc::new(SystemClock), ..counting.haunt(&lab.world) };
+    let fixture = Fixture::new(Speed::Max).await;
+    let counting = FaultInjector::new(Fault::None, 0);
+    // Real time: answers that arrive within the gather interval are saved together.
+    let ports = Ports { clock: Arc::new(SystemClock), ..counting.inject(&fixture.ports) };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let answer =
-        Lab::intake(&world, &blueprint).take_in(signup(sample).to_string().as_bytes()).await.unwrap();
+        Fixture::intake(&ports, &blueprint).take_in(signup(sample).to_string().as_bytes()).await.unwrap();
     let id = answer.tenant_id.unwrap();
-    // As in Azure, and so long a budget that nothing is parked.
+    // As in Azure, but with a wait budget so long that nothing is requeued.
     let gather = Settings::azure("local").gather;
     let settings = Settings { budget: Duration::from_secs(60), gather, ..Settings::local("local") };
-    let progress = Reconciler::new(world.clone(), settings, "counted").reconcile(&id).await.unwrap();
+    let progress = Reconciler::new(ports.clone(), settings, "counted").reconcile(&id).await.unwrap();
     assert_eq!(progress, Progress::Settled(Status::Active));
-    let depth = world.store.load(&id).await.unwrap().unwrap().value.plan.depth();
+    let depth = ports.store.load(&id).await.unwrap().unwrap().value.plan.depth();
     let saves = counting.saves();
     eprintln!("{sample}: {saves} saves, a graph {depth} deep, {} allowed", 2 * depth + 4);
     (saves, 2 * depth + 4)

@@ -1,7 +1,7 @@
-//! The table of errors, line by line: what Azure and Graph answer, what is concluded, and what is kept of it.
+//! The table of errors, row by row: the answers of Azure and Graph, their failure classes, and what is stored.
 //!
-//! The rows follow Microsoft's troubleshooting pages and public issues of their tools: what may pass, what lags, what
-//! has to be waited for, what is fixed by a registration, what is done already, what holds a name, what needs a person.
+//! The rows follow Microsoft's troubleshooting pages and public issues of its tools: temporary errors, replication lag,
+//! errors to wait for, missing registrations, work that is done already, taken names, and errors that need a person.
 
 use serde_json::{Value, json};
 use tenantry_core::{
@@ -23,7 +23,7 @@ fn coded(status: u16, code: &str) -> Failure {
 
 /// Status, code, class.
 const CODES: [(u16, &str, FailureClass); 85] = [
-    // Tried again with back-off.
+    // Retried with back-off.
     (408, "", Transient),
     (429, "", Throttled),
     (500, "", Transient),
@@ -45,7 +45,7 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (503, "OddCode", Transient),
     (409, "RequestConflict", Transient),
     (412, "IfMatchPreconditionFailed", Transient),
-    // Lags behind what was just made.
+    // Replication lag after a creation.
     (400, "InvalidPrivateLinkServiceId", ReplicationLag),
     (400, "PrincipalNotFound", ReplicationLag),
     (404, "Request_ResourceNotFound", ReplicationLag),
@@ -69,15 +69,15 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (409, "MissingSubscriptionRegistration", NeedsProvider),
     (400, "NoRegisteredProviderFound", NeedsProvider),
     (409, "InvalidSubscriptionRegistrationState", NeedsProvider),
-    // Done already; the reconciler takes it for success, and the look finds the assignment.
+    // Done already: the reconciler counts it as success, and a read finds the assignment.
     (409, "RoleAssignmentExists", Wait),
-    // A soft-deleted object, or somebody else's, holds the name.
+    // A soft-deleted or foreign object has the name.
     (409, "FlagMustBeSetForRestore", NameHeld),
     (409, "CustomDomainInUse", NameHeld),
     (409, "VaultAlreadyExists", NameHeld),
     (409, "StorageAccountAlreadyTaken", NameHeld),
     (409, "StorageAccountInAnotherResourceGroup", NameHeld),
-    // A person has to make room.
+    // A person has to raise a quota.
     (400, "RoleAssignmentLimitExceeded", Quota),
     (400, "OutOfQuota", Quota),
     (400, "ResourceQuotaExceeded", Quota),
@@ -85,7 +85,8 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (409, "SkuNotAvailable", Quota),
     (403, "Directory_QuotaExceeded", Quota),
     (400, "InsufficientQuota", Quota),
-    // A person has to give permission. No grant of ours is ever to the provisioner itself, so none lags here.
+    // A person has to grant a permission. Tenantry never grants anything to the provisioner, so this is no replication
+    // lag.
     (403, "AuthorizationFailed", Denied),
     (403, "Authorization_RequestDenied", Denied),
     (403, "LinkedAuthorizationFailed", Denied),
@@ -106,7 +107,7 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (405, "", Permanent),
     (413, "", Permanent),
     (415, "OddCode", Permanent),
-    // Nobody knows.
+    // Unknown.
     (400, "BadRequest", Unknown),
     (400, "OddCode", Unknown),
     (402, "OddCode", Unknown),
@@ -132,9 +133,9 @@ fn every_code_means_what_the_table_says() {
     }
 }
 
-/// Messages that are all that tells one error from another, in the wrappers in which they come.
+/// Errors that only their messages distinguish, in every wrapper.
 #[test]
-fn some_messages_decide() {
+fn some_messages_decide_the_class() {
     let rows = [
         ("Soft-deleted workspace exists. Please purge or recover it.", NameHeld),
         ("The appId 'x' does not reference a valid application object.", ReplicationLag),
@@ -177,7 +178,7 @@ fn some_messages_decide() {
     }
 }
 
-/// Errors in the shapes in which services put them, each of which is `OutOfQuota`, "no cores".
+/// The same error, `OutOfQuota` with "no cores", in the shapes that services use.
 #[test]
 fn errors_are_found_in_every_shape() {
     let inner = json!({"code": "OutOfQuota", "message": "no cores"});
@@ -191,7 +192,7 @@ fn errors_are_found_in_every_shape() {
             json!({"Code": "OutOfQuota", "Message": "no cores", "Target": null}),
         ),
         (
-            "a code that is null beside its twin",
+            "a code that is null next to its capitalized form",
             json!({"error": {"code": null, "Code": "OutOfQuota", "message": null, "Message": "no cores"}}),
         ),
         (
@@ -223,14 +224,14 @@ fn errors_are_found_in_every_shape() {
     ];
     for (name, body) in shapes {
         let cause = failure::classify(&reply(400, body)).cause;
-        let told = (cause.class, cause.code.as_str(), cause.message.as_str());
-        assert_eq!(told, (Quota, "OutOfQuota", "no cores"), "{name}");
+        let found = (cause.class, cause.code.as_str(), cause.message.as_str());
+        assert_eq!(found, (Quota, "OutOfQuota", "no cores"), "{name}");
     }
 }
 
-/// What says nothing is judged by its status, and never a panic.
+/// Bodies without an error are judged by their status, and never cause a panic.
 #[test]
-fn bodies_that_say_nothing_leave_it_to_the_status() {
+fn bodies_without_an_error_are_judged_by_the_status() {
     let bodies = [
         Value::Null,
         json!("<html>busy</html>"),
@@ -257,9 +258,9 @@ fn bodies_that_say_nothing_leave_it_to_the_status() {
     }
 }
 
-/// A message that decides where a permission seems to be missing.
+/// A message that distinguishes replication lag from a missing permission.
 #[test]
-fn a_denial_that_speaks_of_the_backing_application_lags_and_is_a_denial_in_the_end() {
+fn a_denial_about_the_backing_application_is_lag_first_and_a_denial_in_the_end() {
     let message = "When using this permission, the backing application of the service principal being created must in the local tenant";
     let body = json!({"error": {"code": "Authorization_RequestDenied", "message": message}});
     let failure = failure::classify(&reply(403, body));
@@ -271,9 +272,9 @@ fn a_denial_that_speaks_of_the_backing_application_lags_and_is_a_denial_in_the_e
     assert_eq!((plain.cause.class, plain.last_class()), (Denied, Denied));
 }
 
-/// What nobody knows is to be learnt; what only wraps, or says nothing, is not.
+/// Unknown codes are marked as unlisted; wrapper codes and empty ones are not.
 #[test]
-fn unknown_codes_are_told_from_known_ones() {
+fn unknown_codes_are_marked() {
     let odd = coded(400, "OddCode");
     assert_eq!((odd.last_class(), odd.unlisted), (Permanent, true));
     assert_eq!((coded(403, "OddCode").last_class(), coded(409, "OddCode").unlisted), (Denied, true));
@@ -289,9 +290,9 @@ fn unknown_codes_are_told_from_known_ones() {
     );
 }
 
-/// How an operation can end, and what that means.
+/// The final states of an operation, and their meaning.
 #[test]
-fn odd_final_states_of_operations_are_understood() {
+fn unusual_final_states_of_operations_are_understood() {
     let asked = Poll { url: "https://x".into(), style: PollStyle::AsyncOperation, limit: None };
     let polled = |body: Value| operation::after_poll(&asked, &reply(200, body)).unwrap();
     for state in ["Failed", "Canceled", "cancelled", "TimedOut", "Aborted", "Rejected"] {
@@ -313,9 +314,9 @@ fn odd_final_states_of_operations_are_understood() {
     }
 }
 
-/// An operation that was taken on and failed: the refused one is an identity of the tenant's, whose grant is new.
+/// An operation that was accepted and failed: the denied identity is the tenant's, whose assignment is new.
 #[test]
-fn a_permission_that_is_missing_within_an_operation_lags() {
+fn a_missing_permission_within_an_operation_is_replication_lag() {
     let asked = Poll { url: "https://x".into(), style: PollStyle::AsyncOperation, limit: None };
     let ended = |code: &str| {
         let body = json!({"status": "Failed", "error": {"code": code, "message": "m"}});
@@ -334,7 +335,7 @@ fn a_permission_that_is_missing_within_an_operation_lags() {
 }
 
 #[test]
-fn what_was_answered_is_kept_short_and_without_secrets() {
+fn the_stored_answer_is_short_and_has_no_secrets() {
     let secret = "Zm9vYmFyYmF6cXV4MTIzNA";
     let message = format!("The key is AccountKey={secret}; {}", "🚀".repeat(5000));
     let body =

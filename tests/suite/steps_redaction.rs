@@ -1,4 +1,4 @@
-//! No secret that a service writes into an answer is kept; and what is none stays as it is.
+//! No secret in a service's answer is stored; other text is not changed.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::{prelude::*, sample::select};
@@ -7,7 +7,7 @@ use tenantry_core::steps::redact;
 
 use crate::testkit::same_cases;
 
-/// A text with a secret in it, in one of the shapes in which services write them. `secret` has 24 letters or more.
+/// A text with a secret, in one of the shapes that services use. `secret` has 24 letters or more.
 type Shape = (&'static str, fn(&str) -> String);
 
 const SHAPES: [Shape; 36] = [
@@ -75,7 +75,7 @@ const SHAPES: [Shape; 36] = [
     }),
 ];
 
-/// Texts without a secret, among them those that look a little like one.
+/// Texts without a secret, some of them similar to one.
 const INNOCENT: [&str; 30] = [
     "",
     "The resource was not found.",
@@ -86,7 +86,7 @@ const INNOCENT: [&str; 30] = [
     "WWW-Authenticate: Bearer realm=\"x\", error=\"invalid_token\"",
     "InvalidAuthenticationToken: The access token has expired.",
     "The Basic tier is not available; Basic B1 neither.",
-    "{\"error\":{\"code\":\"KeyVaultNotFound\",\"message\":\"keyVault kv-1 is gone\"}}",
+    "{\"error\":{\"code\":\"KeyVaultNotFound\",\"message\":\"keyVault kv-1 is missing\"}}",
     "{\"keyVault\":\"/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv\",\"keyId\":\"k-1\"}",
     "{\"publicKey\":\"ssh-rsa AAAAB3NzaC1yc2E\",\"keyName\":\"one\",\"keyType\":\"RSA\",\"tokenType\":\"Bearer\"}",
     "{\"secretUri\":\"https://kv.vault.azure.net/secrets/x\",\"secretName\":\"x\",\"hasPassword\":true,\"password\":null}",
@@ -110,7 +110,7 @@ const INNOCENT: [&str; 30] = [
 ];
 
 #[test]
-fn every_shape_of_secret_goes() {
+fn every_shape_of_secret_is_redacted() {
     let secret = "Zk3vQmFy-bmF6cXV4MTIz_NA7b";
     for (name, shape) in SHAPES {
         let text = shape(secret);
@@ -129,7 +129,7 @@ fn every_shape_of_secret_goes() {
 }
 
 #[test]
-fn what_stands_around_a_secret_stays() {
+fn the_text_around_a_secret_is_kept() {
     let rows = [
         ("?sv=2024&sig=abc%2Bdef&se=1", "?sv=2024&sig=[redacted]&se=1"),
         ("AccountName=a;AccountKey=b3BlbiBzZXNhbWU=;X=y", "AccountName=a;AccountKey=[redacted];X=y"),
@@ -148,7 +148,7 @@ fn what_stands_around_a_secret_stays() {
 }
 
 #[test]
-fn innocent_texts_stay_as_they_are() {
+fn innocent_texts_are_not_changed() {
     for text in INNOCENT {
         assert_eq!(redact(text), text);
     }
@@ -161,9 +161,9 @@ fn secret() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(same_cases(3000))]
 
-    /// However deep it is wrapped and whatever stands around it, a planted secret never survives.
+    /// No part of a secret survives, however it is wrapped and whatever text is around it.
     #[test]
-    fn a_planted_secret_never_survives(
+    fn a_secret_never_survives_redaction(
         secret in secret(),
         shape in select(SHAPES.as_slice()),
         before in select(INNOCENT.as_slice()),
@@ -179,14 +179,14 @@ proptest! {
             _ => json!(format!("{before} {text}")).to_string(),
         };
         let redacted = redact(&text);
-        // A form may cut the secret; a part of it is as bad.
+        // A shape may cut the secret, so its parts are checked.
         for part in [&secret[..10], &secret[secret.len() - 10..]] {
             prop_assert!(!redacted.contains(part), "{}: {text}\n{redacted}", shape.0);
         }
         prop_assert_eq!(redact(&redacted), redacted);
     }
 
-    /// What has no secret in it is not touched, alone or together.
+    /// Texts without secrets are not changed, alone or together.
     #[test]
     fn innocent_texts_together_are_innocent(texts in prop::collection::vec(select(INNOCENT.as_slice()), 0..6)) {
         let (lines, list) = (texts.join("\n"), json!({"error": {"details": texts}}).to_string());
@@ -194,9 +194,9 @@ proptest! {
         prop_assert_eq!(redact(&list), list);
     }
 
-    /// Any text at all is taken.
+    /// Any text is accepted.
     #[test]
-    fn nothing_trips_it(text in "\\PC{0,200}", punctuation in "[\"'\\\\:=;&%{}\\[\\]a-z ]{0,80}") {
+    fn no_text_causes_a_panic(text in "\\PC{0,200}", punctuation in "[\"'\\\\:=;&%{}\\[\\]a-z ]{0,80}") {
         for text in [text, format!("key{punctuation}"), format!("\"password\":{punctuation}")] {
             let redacted = redact(&text);
             prop_assert_eq!(redact(&redacted), redacted);

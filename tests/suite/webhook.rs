@@ -1,4 +1,5 @@
-//! Requests that come as events: each is taken in like a message of the queue, all of a delivery or the delivery again.
+//! Requests that come as events: each is taken in like a message of the queue. If one of a delivery fails, the whole
+//! delivery is repeated.
 
 use std::sync::Arc;
 
@@ -7,12 +8,12 @@ use serde_json::{Value, json};
 use tenantry::{
     app::App,
     host::{Answer, Functions as _, Invocation, Trigger, functions::Function},
-    ports::{Listed, World},
+    ports::{Listed, Ports},
     reconciler::Settings,
 };
 use tenantry_core::blueprint::{Blueprint, DEFAULT};
 
-use crate::testkit::{lab::Lab, moody::Moody, over::Wrapped, request, signup};
+use crate::testkit::{fixture::Fixture, moody::Moody, over::Wrapped, request, signup};
 
 const TOPIC: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/resourceGroups/rg/providers/Microsoft.EventGrid/topics/evgt";
 
@@ -20,7 +21,7 @@ fn event(kind: &str, data: &Value) -> Value {
     json!({"id": "e", "topic": TOPIC, "subject": "", "eventType": kind, "dataVersion": "1", "data": data})
 }
 
-/// Two that are right and one that is not, between them.
+/// Two valid requests with an invalid one between them.
 fn delivery() -> Value {
     let bad = request("bad", "update", "contoso", json!({"tier": 7}));
     json!([
@@ -43,41 +44,41 @@ async fn deliver(app: &App) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap())
 }
 
-/// All documents, and what subscribers were told, in no order.
-async fn state(lab: &Lab) -> (Vec<Value>, Vec<String>) {
-    let (tenants, _) = Listed::sorted_out(lab.world.store.list(None, 10).await.unwrap());
-    let told = lab.subscribers.told().into_iter().map(|event| event.to_string());
-    let mut told: Vec<String> = told.collect();
-    told.sort_unstable();
-    told.dedup();
-    (tenants.iter().map(|tenant| json!(tenant)).collect(), told)
+/// All documents, and the published events without duplicates, sorted.
+async fn state(fixture: &Fixture) -> (Vec<Value>, Vec<String>) {
+    let (tenants, _) = Listed::sorted_out(fixture.ports.store.list(None, 10).await.unwrap());
+    let reported = fixture.subscribers.reported().into_iter().map(|event| event.to_string());
+    let mut reported: Vec<String> = reported.collect();
+    reported.sort_unstable();
+    reported.dedup();
+    (tenants.iter().map(|tenant| json!(tenant)).collect(), reported)
 }
 
-fn app(lab: &Lab, fails_at: usize) -> (App, Arc<Wrapped<Moody>>) {
-    let store = Arc::new(Moody::new(Arc::clone(&lab.world.store), fails_at));
-    let world = World { store: store.clone(), ..lab.world.clone() };
+fn app(fixture: &Fixture, fails_at: usize) -> (App, Arc<Wrapped<Moody>>) {
+    let store = Arc::new(Moody::new(Arc::clone(&fixture.ports.store), fails_at));
+    let ports = Ports { store: store.clone(), ..fixture.ports.clone() };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let app = App::new(world, Settings::local("local"), vec![blueprint], vec![local_stamp()], "worker");
+    let app = App::new(ports, Settings::local("local"), vec![blueprint], vec![local_stamp()], "worker");
     (app.taking_events_of(vec![TOPIC.to_owned()]), store)
 }
 
 #[tokio::test]
-async fn what_could_not_be_saved_comes_again_and_the_rest_is_not_done_twice() {
+async fn a_delivery_that_was_not_saved_comes_again_and_the_rest_is_not_done_twice() {
     let taken = (200, json!({"accepted": 2, "replayed": 0, "rejected": 1}));
-    let lab = Lab::new(Speed::Max).await;
-    let (undisturbed, store) = app(&lab, 0);
+    let fixture = Fixture::new(Speed::Max).await;
+    let (undisturbed, store) = app(&fixture, 0);
     assert_eq!(deliver(&undisturbed).await, taken);
-    let (wanted, calls) = (state(&lab).await, store.0.asked());
-    assert_eq!((wanted.0.len(), wanted.1.len()), (2, 1), "two tenants and one refusal: {wanted:#?}");
+    let (expected, calls) = (state(&fixture).await, store.0.asked());
+    assert_eq!((expected.0.len(), expected.1.len()), (2, 1), "two tenants and one refusal: {expected:#?}");
     let mut again = 0;
     for fails_at in 1..=calls {
-        let lab = Lab::new(Speed::Max).await;
-        let (app, _) = app(&lab, fails_at);
+        let fixture = Fixture::new(Speed::Max).await;
+        let (app, _) = app(&fixture, fails_at);
         let (status, body) = deliver(&app).await;
         if status == 200 {
-            // It failed where only the telling of a refusal was in the way; the sweep will tell it.
+            // Only the publishing of the rejection failed; the sweep publishes it.
             app.reconciler.sweep().await.unwrap();
-            assert_eq!(state(&lab).await, wanted, "at {fails_at}");
+            assert_eq!(state(&fixture).await, expected, "at {fails_at}");
             continue;
         }
         assert_eq!((status, &body["title"]), (503, &json!("state unavailable")), "at {fails_at}");
@@ -85,8 +86,8 @@ async fn what_could_not_be_saved_comes_again_and_the_rest_is_not_done_twice() {
         let count = |name: &str| body[name].as_u64().unwrap();
         assert_eq!((status, count("rejected")), (200, 1), "at {fails_at}");
         assert_eq!(count("accepted") + count("replayed"), 2, "at {fails_at}: {body}");
-        assert_eq!(state(&lab).await, wanted, "at {fails_at}");
+        assert_eq!(state(&fixture).await, expected, "at {fails_at}");
         again += 1;
     }
-    assert!(again > 8, "only {again} of {calls} failures had it come again");
+    assert!(again > 8, "only {again} of {calls} failures led to a repeated delivery");
 }

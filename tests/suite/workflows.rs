@@ -1,5 +1,5 @@
-//! What machines of forks do (`.github`, `.devcontainer`, `.ci/run`, `.funcignore`), held against the repository: it can be
-//! read, asks for nothing that is not there, pins what it brings, and means the same versions everywhere.
+//! The files for GitHub and CI (`.github`, `.devcontainer`, `.ci/run`, `.funcignore`) against the repository: they can
+//! be parsed, refer to nothing that is missing, pin what they install, and name the same versions everywhere.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The YAML files of a folder, with what is in them.
+/// The YAML files of a folder, parsed.
 fn yaml_files(folder: &str) -> Vec<(PathBuf, Value)> {
     let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> =
@@ -57,7 +57,7 @@ fn scripts() -> Vec<(String, String)> {
     scripts
 }
 
-/// The calls of xtask in a script, as words.
+/// The arguments of each xtask call in a script.
 fn chores(script: &str) -> Vec<Vec<&str>> {
     let lines = script.lines().filter(|line| !line.trim_start().starts_with('#'));
     let calls = lines.filter_map(|line| Some(line.split_once("cargo xtask ")?.1));
@@ -71,7 +71,7 @@ fn workflows_may_do_no_more_than_they_need() {
         let triggers = workflow["on"].as_object().unwrap();
         assert!(
             !triggers.contains_key("pull_request_target"),
-            "{path}: strangers' code would get our rights"
+            "{path}: code of a fork would run with write permission"
         );
         let all = workflow["permissions"].as_object().unwrap_or_else(|| panic!("{path}: no permissions"));
         assert!(all.values().all(|level| level == "read"), "{path}: {all:?}");
@@ -80,7 +80,7 @@ fn workflows_may_do_no_more_than_they_need() {
             let may_write = job["permissions"].to_string().contains("write");
             for step in steps(job) {
                 let uses = step["uses"].as_str().unwrap_or_default();
-                // What may write runs nothing that comes from the checkout.
+                // A job that may write runs nothing that comes from the checkout.
                 assert!(!may_write || !uses.starts_with("actions/checkout"), "{path}: {job:#}");
                 let keeps_token = step["with"]["persist-credentials"] != false;
                 assert!(!uses.starts_with("actions/checkout") || !keeps_token, "{path}: {step:#}");
@@ -108,18 +108,18 @@ fn actions_are_pinned_to_a_major_version_or_a_commit() {
 }
 
 #[test]
-fn scripts_call_chores_and_files_that_there_are() {
+fn scripts_call_chores_and_files_that_exist() {
     let source = read("xtask/src/main.rs");
     let help = source.split_once("const HELP").unwrap().1.split_once("\";").unwrap().0;
     let mut called = BTreeSet::new();
     for (path, script) in scripts() {
-        for words in chores(&script) {
-            let chore = words[0];
+        for arguments in chores(&script) {
+            let chore = arguments[0];
             assert!(source.contains(&format!("\"{chore}\" =>")), "{path}: there is no chore {chore}");
-            for option in words.iter().filter(|word| word.starts_with("--")) {
+            for option in arguments.iter().filter(|argument| argument.starts_with("--")) {
                 assert!(help.contains(option), "{path}: `cargo xtask help` does not know {option}");
             }
-            called.insert(words.join(" "));
+            called.insert(arguments.join(" "));
         }
         for file in script.lines().filter_map(|line| line.strip_prefix("bash ")) {
             assert!(root().join(file).is_file(), "{path}: there is no {file}");
@@ -129,7 +129,7 @@ fn scripts_call_chores_and_files_that_there_are() {
         assert!(called.contains(call), "{call} is called nowhere: {called:?}");
     }
     assert!(scripts().iter().any(|(path, script)| path.ends_with("ci.yml") && script == "bash .ci/run"));
-    // What a release and CI keep is what the chore writes.
+    // The files that a release and CI keep are those that the chore writes.
     let assembled = read("xtask/package/src/main.rs");
     for name in ["tenantry.zip", "tenantry.cdx.json", "SHA256SUMS"] {
         assert!(assembled.contains(&format!("\"{name}\"")));
@@ -140,14 +140,14 @@ fn scripts_call_chores_and_files_that_there_are() {
     }
 }
 
-/// What stands between two texts.
+/// The text between two others.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}")).1;
     rest.split_once(end).unwrap_or_else(|| panic!("no {end:?} after {start:?}")).0
 }
 
 #[test]
-fn the_same_versions_are_meant_everywhere() {
+fn the_same_versions_are_named_everywhere() {
     let container: Value = serde_json::from_str(&read(".devcontainer/devcontainer.json")).unwrap();
     let toolchain = read("rust-toolchain.toml");
     let channel = between(&toolchain, "channel = \"", "\"");
@@ -164,7 +164,7 @@ fn the_same_versions_are_meant_everywhere() {
             "{path}"
         );
     }
-    // The glibc that is linked against, the one that is allowed, and the one that is promised.
+    // The glibc that is linked against, the one that the check allows, and the one that the documentation names.
     let target = read("xtask/src/zig.rs");
     let glibc = between(&target, "\"x86_64-unknown-linux-gnu.", "\"");
     let check = read("xtask/package/src/check.rs");
@@ -173,7 +173,7 @@ fn the_same_versions_are_meant_everywhere() {
 }
 
 #[test]
-fn what_python_brings_has_one_version_and_its_sums() {
+fn python_tools_are_pinned_with_hashes() {
     let list = read("xtask/package/tools.txt");
     let list = list.replace("\\\n", "");
     let tools: Vec<&str> =
@@ -192,7 +192,7 @@ fn what_python_brings_has_one_version_and_its_sums() {
 }
 
 #[test]
-fn forms_and_updates_can_be_read() {
+fn issue_forms_and_dependabot_can_be_parsed() {
     let forms = yaml_files(".github/ISSUE_TEMPLATE");
     let questions: Vec<usize> =
         forms.iter().filter_map(|(_, form)| Some(form["body"].as_array()?.len())).collect();
@@ -207,7 +207,7 @@ fn forms_and_updates_can_be_read() {
     assert_eq!(kept, ["cargo", "devcontainers", "github-actions", "pip"].into());
 }
 
-/// Whether a line of `.funcignore` means an entry of the root; of gitignore's patterns it uses the plainest two.
+/// Whether a line of `.funcignore` matches an entry of the root. It uses only gitignore's two simplest patterns.
 fn is_left(ignored: &str, name: &str) -> bool {
     match ignored.strip_prefix('*') {
         Some(ending) => name.ends_with(ending),
@@ -216,7 +216,7 @@ fn is_left(ignored: &str, name: &str) -> bool {
 }
 
 #[test]
-fn publishing_from_the_root_would_send_what_the_package_has() {
+fn publishing_from_the_root_sends_what_the_package_has() {
     let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let listed = String::from_utf8(listed.stdout).unwrap();

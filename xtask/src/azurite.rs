@@ -1,4 +1,4 @@
-//! Azurite, Microsoft's stand-in for Table Storage: brought from npm, started for the tests, ended with them.
+//! Azurite, Microsoft's emulator of Table Storage: installed from npm, started for the tests, ended with them.
 
 use std::{
     fs,
@@ -9,24 +9,24 @@ use std::{
     thread,
 };
 
-/// Exactly this one, so that the same tree is always held against the same.
+/// A fixed version, so that the same tree is always tested with the same one.
 const VERSION: &str = "3.35.0";
-/// Tells the tests where it is.
+/// The variable with its address for the tests.
 pub(crate) const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
-/// How often a port is chosen: between choosing it and listening on it somebody else may take it.
+/// How often a port is chosen: another process may take it before Azurite listens on it.
 const TRIES: usize = 3;
-/// Ends Azurite when its input ends, that is with us, however we end.
+/// Ends Azurite when its input ends, that is when this process ends, for whatever reason.
 const SCRIPT: &str = "process.stdin.on('end', () => process.exit()).resume(); require(process.argv[1])";
 
-/// Where Azurite is kept, beside what cargo has built.
+/// The folder of Azurite, in cargo's target folder.
 fn folder() -> io::Result<PathBuf> {
     Ok(crate::target()?.join("tools/azurite"))
 }
 
-/// Installs Azurite, unless it is there.
+/// Installs Azurite, unless it is installed.
 pub(crate) fn bring() -> io::Result<()> {
     let folder = folder()?;
-    // Written last, so that what was broken off is begun again.
+    // Written last, so that an interrupted installation is repeated.
     let whole = folder.join(format!("azurite-{VERSION}-is-whole"));
     if whole.exists() {
         return Ok(());
@@ -42,16 +42,16 @@ pub(crate) fn bring() -> io::Result<()> {
     fs::write(whole, "")
 }
 
-/// Azurite's table service at work; it ends when this is dropped.
+/// A running table service of Azurite; it ends when this is dropped.
 pub(crate) struct Azurite {
     process: Child,
     data: PathBuf,
-    /// Where it is, e.g. `http://127.0.0.1:40001`.
+    /// Its address, e.g. `http://127.0.0.1:40001`.
     pub(crate) address: String,
 }
 
 impl Azurite {
-    /// Starts it with nothing in it, on a free port of this machine alone.
+    /// Starts it without data, on a free port of the loopback interface.
     pub(crate) fn start() -> io::Result<Self> {
         for _ in 0..TRIES {
             if let Some(azurite) = Self::try_start()? {
@@ -78,7 +78,7 @@ impl Azurite {
         let azurite = Self { process, data, address: format!("http://127.0.0.1:{port}") };
         let mut lines = BufReader::new(said.ok_or_else(|| io::Error::other("Azurite is mute"))?).lines();
         let started = lines.by_ref().map_while(Result::ok).any(|line| line.contains("successfully"));
-        // What it says later is read, so that it never waits for us.
+        // The rest of its output is read, so that a full pipe never blocks it.
         thread::spawn(move || lines.for_each(drop));
         Ok(started.then_some(azurite))
     }
@@ -86,7 +86,7 @@ impl Azurite {
 
 impl Drop for Azurite {
     fn drop(&mut self) {
-        // Where it has ended already there is nothing to do, and a folder that stays is in nobody's way.
+        // Nothing to do if it has ended already; a folder that stays does no harm.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.data);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-/// Cargo builds the program and the measurements in one profile, so both are what a release would be.
+/// Cargo builds the program and the measurements in one profile, so both are built like a release.
 pub(crate) fn command(parts: &[String]) -> Command {
     let mut command = crate::cargo(&["bench", "--package", "tenantry", "--bench", "load", "--"]);
     command.args(parts);

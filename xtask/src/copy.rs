@@ -1,11 +1,11 @@
-//! A copy of the source tree, to be built at another place or in another form.
+//! A copy of the source tree, to be built at another path or in another form.
 
 use std::{fs, io, path::Path};
 
-/// Not part of a source folder that is built a second time.
+/// Not copied from a source folder.
 const LEFT: [&str; 4] = ["target", ".git", ".tenantry", "node_modules"];
 
-/// Copies a source tree; what was at the other place is removed first.
+/// Copies a source tree; an earlier copy is deleted first.
 pub(crate) fn tree(from: &Path, to: &Path) -> io::Result<()> {
     let _ = fs::remove_dir_all(to);
     folder(from, to, &crate::target()?)

@@ -1,4 +1,4 @@
-//! `cargo xtask crash`: the program killed again and again, in both worlds.
+//! `cargo xtask crash`: the program killed again and again, in both environments.
 
 use std::{
     io,
@@ -7,14 +7,15 @@ use std::{
 
 use crate::azurite::{self, Azurite};
 
-/// Tells the run where Azurite is.
+/// The variable with Azurite's address for the run.
 const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
-/// Few enough blows for every run of the suite. The Azure world, where a blow costs a lease, has kills among the tests.
-const SHORT: [&str; 8] = ["--world", "local", "--kills", "20", "--tenants", "12", "--seed", "12"];
+/// Few enough kills for every run of the suite. The environment `azure`, where a kill costs a lease, has kills among
+/// the tests.
+const SHORT: [&str; 8] = ["--environment", "local", "--kills", "20", "--tenants", "12", "--seed", "12"];
 
-/// A run as long as it is asked for, of the release.
+/// A run of the release, with the given arguments.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
-    let local_only = arguments.windows(2).any(|pair| pair == ["--world", "local"]);
+    let local_only = arguments.windows(2).any(|pair| pair == ["--environment", "local"]);
     let mut command = crate::cargo(&["bench", "--package", "tenantry", "--bench", "crash", "--"]);
     command.args(arguments);
     if local_only {
@@ -25,7 +26,7 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     crate::run(command.env(ADDRESS, &azurite.address))
 }
 
-/// The run that belongs to the suite, of what the suite was built of.
+/// The run that belongs to the suite, built like the suite.
 pub(crate) fn short() -> Command {
     let mut command =
         crate::cargo(&["bench", "--package", "tenantry", "--bench", "crash", "--profile", "test", "--"]);

@@ -1,7 +1,7 @@
-//! `cargo xtask infra`: the templates of infra/ parse, and keep to common rules of security.
+//! `cargo xtask infra`: checks that the templates of infra/ parse, and that they follow common security rules.
 //!
-//! No compiler of Bicep comes from a package registry, so types are not judged here: tests/suite/infra holds names, and
-//! tests/azure_specs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
+//! No compiler of Bicep comes from a package registry, so types are not checked here: tests/suite/infra checks names,
+//! and tests/azure_specs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
 
 use std::{
     fs,
@@ -12,10 +12,10 @@ use std::{
 
 use crate::python::Python;
 
-/// Exactly these, so that the same tree always gets the same answer.
+/// Fixed versions, so that the same tree always gets the same result.
 const TOOLS: [&str; 3] = ["checkov==3.3.30", "tree-sitter==0.26.1", "tree-sitter-bicep==1.1.0"];
 
-/// Says the place of each fault; before that it has to find one that is there on purpose.
+/// Prints the position of each error. First it has to find an error in an invalid template.
 const PARSE: &str = r#"
 import sys
 import tree_sitter_bicep
@@ -56,7 +56,7 @@ fn templates(infra: &Path) -> io::Result<Vec<PathBuf>> {
     if found.is_empty() { Err(io::Error::other("there are no templates")) } else { Ok(found) }
 }
 
-/// Whether each suppressed rule is explained where it is suppressed.
+/// Whether each suppressed rule has a reason beside it.
 fn explained(templates: &[PathBuf]) -> io::Result<bool> {
     const MARK: &str = "checkov:skip=";
     let mut good = true;
@@ -72,7 +72,8 @@ fn explained(templates: &[PathBuf]) -> io::Result<bool> {
     Ok(good)
 }
 
-/// Whether checkov reads every file and finds nothing that is not explained. It ends with 0 where it could not read one.
+/// Whether checkov reads every file and finds nothing without a reason. Its exit code is 0 even if it could not read
+/// one.
 fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
     let mut checkov = Command::new(programs.join("checkov"));
     checkov
@@ -83,8 +84,8 @@ fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
     out.write_all(&output.stdout)?;
     out.write_all(&output.stderr)?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let looked = said.contains("Passed checks: ") && !said.contains("Passed checks: 0,");
-    Ok(output.status.success() && looked && !said.contains("Parsing errors:"))
+    let was_read = said.contains("Passed checks: ") && !said.contains("Passed checks: 0,");
+    Ok(output.status.success() && was_read && !said.contains("Parsing errors:"))
 }
 
 /// Parses the templates and checks them.

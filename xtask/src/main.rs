@@ -1,6 +1,6 @@
-//! The project's own chores, as `cargo xtask <chore>`: no tool has to be installed for them.
+//! The project's own tasks, as `cargo xtask <chore>`: no tool has to be installed for them.
 //!
-//! It depends on nothing but the standard library, so that the first `cargo xtask` is quick.
+//! It depends only on the standard library, so that the first `cargo xtask` is fast.
 
 mod azurite;
 mod bench;
@@ -27,35 +27,35 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-/// What can be asked for, with a line on each.
+/// The chores, with a line on each.
 const HELP: &str = "\
 cargo xtask <chore> [arguments]
 
   test [ARGS]     the whole suite with the documentation's examples, and what needs Azurite and the
-                  signup apps' packages where those can be brought, and which tests took more than a minute; ARGS go to
+                  signup apps' packages where those can be installed, and which tests took more than a minute; ARGS go to
                   `cargo test`: `cargo xtask test plan::` for one module of tests/suite, `--test sim` for another target;
-                  with --thorough first, what is tried at every place of a life is tried at all of them, as each night
-  azurite         brings Azurite, Microsoft's stand-in for Table Storage, and fails if it can't
-  samples         brings what the signup apps of examples/signup-app need (packages of Python and npm), and fails
+                  with --thorough first, tests that try every point of a lifecycle skip none, as in each night's run
+  azurite         installs Azurite, Microsoft's emulator of Table Storage
+  samples         installs what the signup apps of examples/signup-app need (packages of Python and npm), and fails
                   if it can't
-  fuzz [ARGS]     inputs that nobody would write: --seconds N or --inputs N, --seed S, and names of targets
+  fuzz [ARGS]     generated inputs: --seconds N or --inputs N, --seed S, and names of targets
                   (all when none is named)
-  sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with all
-                  that happens in it, or `--mutants`, the proof that its checkers see faults; with --fresh as many seeds
-                  more that nobody has run, with --profile NAME only those that draw this profile, with --debug as the
-                  tests are built, which costs no build of its own and runs slower: mutants that take more
-                  than 500 seeds are left out then, and named, and fewer worlds have noisy neighbours
-                  (--mutant NAME: those alone that are named so, with all their seeds)
-  mutants         fails where a mutant of tests/sim/mutants does not fit the product any more
+  sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with its
+                  full log, or `--mutants`, the proof that its checkers detect faults; with --fresh new seeds,
+                  with --profile NAME only those that draw this profile, with --debug as the tests are built,
+                  which needs no other build and runs slower: mutants that need more than 500 seeds are then
+                  left out, and listed, and fewer scenarios have noisy neighbours
+                  (--mutant NAME: only those with this in their names, with all their seeds)
+  mutants         fails where a mutant of tests/sim/mutants does not apply to the product any more
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
                   verify (all when none is named)
-  crash [ARGS]    the program killed again and again while tenants are made, changed and removed; ARGS:
-                  --kills N --pauses N --tenants N --seed S --speed max|N --world local|azure|both
-  infra           infra/ parses as Bicep and keeps to checkov's rules; brings both with Python's pip
+  crash [ARGS]    the program killed again and again while tenants are created, changed and deleted; ARGS:
+                  --kills N --pauses N --tenants N --seed S --speed max|N --environment local|azure|both
+  infra           infra/ parses as Bicep and follows checkov's rules; installs both with Python's pip
   package [ARGS]  what is deployed, in target/package: app/, tenantry.zip, a bill of materials, sums; needs Python;
-                  --check looks at it and starts it as the Functions host would, --again builds our own crate a
+                  --check checks it and starts it like the Functions host, --again builds our own crate a
                   second time at another path and --twice everything, and compares
-  ci              everything that has to hold before a change is taken: `bash .ci/run`
+  ci              everything that has to pass before a change is merged: `bash .ci/run`
   help            this text
 ";
 
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         }
     };
     done.unwrap_or_else(|error| {
-        complain(&format!("`{chore}` could not be done: {error}"));
+        complain(&format!("`{chore}` failed: {error}"));
         ExitCode::from(2)
     })
 }
@@ -93,17 +93,17 @@ fn run(command: &mut Command) -> io::Result<ExitCode> {
     run_in(root(), command)
 }
 
-/// The same in another folder.
+/// Runs a command in another folder.
 fn run_in(folder: &Path, command: &mut Command) -> io::Result<ExitCode> {
     let status = command.current_dir(folder).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a command that asks nothing and has to succeed.
+/// Runs a command without input, which has to succeed.
 fn done(command: &mut Command) -> io::Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdin(Stdio::null()).status();
-    // The kind stays, so that a program that is not there can be told from one that fails.
+    // The kind is kept, to distinguish a program that is missing from one that fails.
     let status =
         status.map_err(|error| io::Error::new(error.kind(), format!("{name} can't be started: {error}")))?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("{name} failed: {status}"))) }
@@ -115,19 +115,19 @@ fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
-/// A variable of the environment that has something in it.
+/// An environment variable that is not empty.
 #[expect(clippy::disallowed_methods, reason = "chores go by the machine's settings, not by the program's")]
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Where cargo builds, and what else is not part of the source lies.
+/// The folder where cargo builds, which also has everything else that is not part of the source.
 fn target() -> io::Result<PathBuf> {
     let here = env::current_exe()?;
     here.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| io::Error::other("there is no target folder"))
 }
 
-/// Cargo by its name on the path, so that rust-toolchain.toml keeps choosing the compiler.
+/// Cargo by its name on the path, so that rust-toolchain.toml selects the compiler.
 fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments);
@@ -141,14 +141,14 @@ fn help(mut to: impl io::Write) -> ExitCode {
     }
 }
 
-/// A line of the result.
-fn tell(what: &str) {
+/// Prints a line of the result.
+fn print(what: &str) {
     use io::Write as _;
     let _ = writeln!(io::stdout(), "{what}");
 }
 
 fn complain(what: &str) {
     use io::Write as _;
-    // Where nobody can be told, the exit code still says it.
+    // If the output is closed, the exit code still shows the failure.
     let _ = writeln!(io::stderr(), "xtask: {what}");
 }

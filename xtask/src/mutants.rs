@@ -1,5 +1,5 @@
-//! The mutants: seeded faults in the product, each a patch in `tests/sim/mutants` that is named by what it breaks. None is
-//! in the product itself. They are put together into a copy of the tree, which is built once; a test in it chooses one
+//! The mutants: seeded faults in the product, each a patch in `tests/sim/mutants` that is named by what it breaks. None
+//! is in the product itself. All are applied to a copy of the tree, which is built once; a test in it activates one
 //! after the other.
 
 use std::{
@@ -11,21 +11,21 @@ use std::{
 
 use crate::copy;
 
-/// Where the patches are.
+/// The folder of the patches.
 const PATCHES: &str = "tests/sim/mutants";
-/// What chooses one of them, and the tests that look for them.
+/// The patch with the code that activates one of them, and the tests that must fail with it.
 const HOOKS: &str = "hooks.patch";
-/// The module that knows which one is at work, and where it belongs.
+/// The module that knows the active mutant, and its path in the copy.
 const CHOOSER: (&str, &str) = ("tests/sim/mutants/mutant.rs", "crates/core/src/mutant.rs");
 
-/// The packages that are broken, and their manifests.
-const BROKEN: [(&str, &str); 3] = [
+/// The packages that are patched, and their manifests.
+const PATCHED: [(&str, &str); 3] = [
     ("tenantry", "Cargo.toml"),
     ("tenantry-core", "crates/core/Cargo.toml"),
     ("azure-sim", "crates/azure-sim/Cargo.toml"),
 ];
 
-/// Looks whether each patch fits the tree as it is.
+/// Checks that each patch applies to the current tree.
 pub(crate) fn check() -> io::Result<()> {
     let mut wrong = Vec::new();
     for patch in patches(crate::root())? {
@@ -36,13 +36,10 @@ pub(crate) fn check() -> io::Result<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(io::Error::other(format!(
-        "the product has changed where these are to break it: {}",
-        wrong.join(", ")
-    )))
+    Err(io::Error::other(format!("these no longer apply to the product: {}", wrong.join(", "))))
 }
 
-/// A copy of the tree with all mutants in it, beside what is built.
+/// A copy of the tree with all mutants in it, in the target folder.
 pub(crate) fn tree() -> io::Result<PathBuf> {
     let tree = crate::target()?.join("mutants");
     let patches = patches(crate::root())?;
@@ -51,15 +48,15 @@ pub(crate) fn tree() -> io::Result<PathBuf> {
     for patch in patches {
         crate::done(git(&tree).args(["apply", "-C1"]).arg(&patch))?;
     }
-    for (package, manifest) in BROKEN {
+    for (package, manifest) in PATCHED {
         give_version(&tree.join(manifest), None)?;
         give_version(&tree.join("Cargo.lock"), Some(package))?;
     }
     Ok(tree)
 }
 
-/// Gives a package of the copy another version, in its manifest or where the lock file names it. Cargo tells packages of the
-/// same name apart by it, and would else take what is built of the tree for the copy's, and the copy's for the tree's.
+/// Gives a package of the copy another version, in its manifest or in the lock file. Cargo distinguishes packages of
+/// the same name by it; otherwise it would mix up the builds of the tree and of the copy.
 fn give_version(file: &Path, package: Option<&str>) -> io::Result<()> {
     let text = fs::read_to_string(file)?;
     let name = package.map_or_else(String::new, |package| format!("name = \"{package}\"\n"));
@@ -71,14 +68,14 @@ fn give_version(file: &Path, package: Option<&str>) -> io::Result<()> {
     fs::write(file, text.replacen(&own, &other, 1))
 }
 
-/// `git` in a folder that it takes for no part of a repository, so that a patch speaks of what is there.
+/// `git` in a folder that does not count as part of a repository, so that paths in patches are relative to it.
 fn git(folder: &Path) -> Command {
     let mut git = Command::new("git");
     git.current_dir(folder).env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap_or(folder));
     git
 }
 
-/// Where the tree's own patches are.
+/// The folder of the tree's own patches.
 pub(crate) fn patches_folder() -> PathBuf {
     crate::root().join(PATCHES)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask package`: what is deployed, from a source folder to a zip that was tried.
+//! `cargo xtask package`: builds and tests the package, from a source folder to a zip.
 
 use std::{
     env, fs, io,
@@ -13,22 +13,22 @@ use crate::{
     zig::{self, Tools},
 };
 
-/// What two builds must have the same, byte for byte.
+/// The files that two builds must have in common, byte for byte.
 const RESULTS: [&str; 3] = ["tenantry.zip", "tenantry.cdx.json", "SHA256SUMS"];
-/// Tells the tests where the unpacked package is.
+/// The variable with the folder of the unpacked package for the tests.
 const UNPACKED: &str = "TENANTRY_TEST_PACKAGE";
-/// Its bill of materials.
+/// The variable with its bill of materials.
 const BILL: &str = "TENANTRY_TEST_BILL";
-/// And CycloneDX's own schemas.
+/// The variable with CycloneDX's own schemas.
 const SCHEMAS: &str = "TENANTRY_TEST_SCHEMAS";
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     if let Some(strange) =
-        arguments.iter().find(|word| !["--check", "--again", "--twice"].contains(&word.as_str()))
+        arguments.iter().find(|argument| !["--check", "--again", "--twice"].contains(&argument.as_str()))
     {
         crate::complain(&format!("`package` takes --check, --again and --twice, not `{strange}`"));
         return Ok(ExitCode::from(2));
     }
-    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let asked = |name: &str| arguments.iter().any(|argument| argument == name);
     let (root, folder) = (crate::root(), crate::target()?.join("package"));
     let target = folder.join("build");
     let tools = zig::bring()?;
@@ -38,14 +38,14 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
         timed("tried", || attempt(&tools, &folder))?;
     }
     if asked("--again") {
-        timed("our own crate built again, at another place", || {
+        timed("our own crate built again, at another path", || {
             let copy = copied(root, &folder)?;
             zig::forget_ours(&copy, &target)?;
             same(&tools, &copy, &target, &folder)
         })?;
     }
     if asked("--twice") {
-        timed("everything built again, at another place", || {
+        timed("everything built again, at another path", || {
             let target = folder.join("second/build");
             let _ = fs::remove_dir_all(&target);
             let copy = copied(root, &folder)?;
@@ -55,12 +55,12 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says how long something took.
+/// Prints how long something took.
 #[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
 fn timed(what: &str, step: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let begun = Instant::now();
     step()?;
-    crate::tell(&format!("package: {what} in {} s", begun.elapsed().as_secs()));
+    crate::print(&format!("package: {what} in {} s", begun.elapsed().as_secs()));
     Ok(())
 }
 
@@ -71,17 +71,17 @@ fn make(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Resul
     done(packer().arg("assemble").args([source, &program, folder]))
 }
 
-/// What can be seen of the package without starting it.
+/// Checks the package without starting it.
 fn check(root: &Path, folder: &Path) -> io::Result<()> {
     let mut command = packer();
     command.arg("check").args([root, folder]);
-    // A home as short as `/` would be found everywhere.
+    // A home as short as `/` would be found in every file.
     let home = crate::variable("HOME").map(PathBuf::from).filter(|home| home.components().count() > 1);
     command.args([root.to_owned(), crate::target()?, zig::cargo_home()?]).args(home);
     done(&mut command)
 }
 
-/// Unpacks it into an empty folder and has the tests start it there as the Functions host does.
+/// Unpacks it into an empty folder and has the tests start it there like the Functions host.
 fn attempt(tools: &Tools, folder: &Path) -> io::Result<()> {
     azurite::bring()?;
     let azurite = Azurite::start()?;
@@ -92,9 +92,7 @@ fn attempt(tools: &Tools, folder: &Path) -> io::Result<()> {
         crate::cargo(&["test", "--locked", "--package", "tenantry", "--test", "suite", "--", "--ignored"]);
     cargo.arg("package::");
     if !payloads::at_hand() {
-        crate::complain(
-            "NOT RUN: the host's payloads against the package, for they are not beside the checkout",
-        );
+        crate::complain("NOT RUN: the host's payloads against the package: they are not beside the checkout");
         cargo.args(["--skip", "payload"]);
     }
     cargo.env(BILL, folder.join("tenantry.cdx.json")).env(SCHEMAS, &tools.schemas);
@@ -104,7 +102,7 @@ fn attempt(tools: &Tools, folder: &Path) -> io::Result<()> {
     tried
 }
 
-/// Builds and packs elsewhere, and compares.
+/// Builds and packs at another path, and compares.
 fn same(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Result<()> {
     let second = folder.join("second/package");
     make(tools, source, target, &second)?;
@@ -117,14 +115,14 @@ fn same(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Resul
     Ok(())
 }
 
-/// The sources, copied to a place whose path has another length.
+/// The sources, copied to a path of another length.
 fn copied(root: &Path, folder: &Path) -> io::Result<PathBuf> {
-    let copy = folder.join("second/a-place-of-another-name/source");
+    let copy = folder.join("second/a-path-of-another-length/source");
     copy::tree(root, &copy)?;
     Ok(copy)
 }
 
-/// What packs and checks; it has dependencies, which this crate has not.
+/// The program that packs and checks; it has dependencies, which this crate has not.
 fn packer() -> Command {
     let mut command = crate::cargo(&["run", "--quiet", "--locked", "--package", "tenantry-package", "--"]);
     command.current_dir(crate::root());

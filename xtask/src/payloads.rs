@@ -1,9 +1,9 @@
-//! What the Functions host posts, recorded and derived: not part of the repository.
+//! Recorded and derived requests of the Functions host. They are not part of the repository.
 
-/// Where it is, in a folder above.
+/// Their folder, relative to a parent folder.
 const FOLDER: &str = "shared/functions-host/payloads";
 
-/// Whether it is here.
+/// Whether they are available.
 pub(crate) fn at_hand() -> bool {
     crate::root().ancestors().any(|above| above.join(FOLDER).is_dir())
 }

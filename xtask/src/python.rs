@@ -1,4 +1,4 @@
-//! Python's packages, each set in an environment of its own beside what cargo has built.
+//! Python's packages, each set in an environment of its own in the target folder.
 
 use std::{
     fs, io,
@@ -6,17 +6,17 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The names under which Python is found, the first that is there.
+/// The names of Python; the first one found is used.
 const NAMES: [&str; 2] = ["python3", "python"];
 
 /// An environment with exactly the packages of a list.
 pub(crate) struct Python {
-    /// Where its programs are.
+    /// The folder of its programs.
     pub(crate) programs: PathBuf,
 }
 
 impl Python {
-    /// Installs the packages of a list in pip's form into a folder, unless just these are there.
+    /// Installs the packages of a list in pip's form into a folder, unless exactly these are installed.
     pub(crate) fn bring(folder: &Path, list: &str, options: &[&str]) -> io::Result<Self> {
         let python = Self { programs: folder.join(if cfg!(windows) { "Scripts" } else { "bin" }) };
         if is_whole(folder, list) {
@@ -49,12 +49,12 @@ fn environment(python: &str, folder: &Path) -> io::Result<()> {
     crate::done(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))
 }
 
-/// Whether a folder was brought to its end with just these packages.
+/// Whether exactly these packages were completely installed in a folder.
 pub(crate) fn is_whole(folder: &Path, list: &str) -> bool {
     fs::read_to_string(folder.join("is-whole")).is_ok_and(|brought| brought == list)
 }
 
-/// Written last, so that what was broken off is begun again.
+/// Written last, so that an interrupted installation is repeated.
 pub(crate) fn mark(folder: &Path, list: &str) -> io::Result<()> {
     fs::write(folder.join("is-whole"), list)
 }

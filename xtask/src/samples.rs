@@ -12,9 +12,9 @@ use crate::{
     python::{Python, is_whole, mark},
 };
 
-/// Where the apps are.
+/// The folder of the apps.
 const SOURCES: &str = "examples/signup-app";
-/// Brings what is not there yet, and builds the one in Rust; returns the folder.
+/// Installs what is missing, and builds the app in Rust; returns the folder.
 pub(crate) fn bring() -> io::Result<PathBuf> {
     let folder = crate::target()?.join("tools/samples");
     let sources = crate::root().join(SOURCES);
@@ -26,18 +26,18 @@ pub(crate) fn bring() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The packages of package-lock.json, with what the compiler is told. The source is copied by whoever compiles it.
+/// The packages of package-lock.json, with the compiler's settings. The caller copies the source.
 fn typescript(sources: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for file in ["package.json", "package-lock.json", "tsconfig.json"] {
         fs::copy(sources.join(file), to.join(file))?;
     }
-    let wanted = fs::read_to_string(sources.join("package-lock.json"))?;
-    if is_whole(to, &wanted) {
+    let lock = fs::read_to_string(sources.join("package-lock.json"))?;
+    if is_whole(to, &lock) {
         return Ok(());
     }
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(to);
     done(&mut npm)?;
-    mark(to, &wanted)
+    mark(to, &lock)
 }

@@ -8,25 +8,25 @@ use std::{
 
 use crate::mutants;
 
-/// What is asked of the simulator.
+/// The parsed arguments.
 #[derive(Default)]
 struct Asked {
     seeds: Option<u64>,
     first: Option<u64>,
     seed: Option<u64>,
     mutants: bool,
-    /// The mutants alone whose names have this in them.
+    /// Only the mutants whose names contain this.
     mutant: Option<String>,
-    /// Each patch is told which seed sees it.
+    /// Whether each patch records the seed that detects it.
     record: bool,
     fresh: bool,
     debug: bool,
     profile: Option<String>,
 }
 
-/// Runs the seeds that are asked for: `--seeds N`, and with `--fresh` as many that nobody has run yet; `--first N`, those of
-/// one `--profile NAME`, one `--seed N`, `--mutants`, or `--mutant NAME` for those that are named so, with `--record` to
-/// keep which seed sees each; with `--debug` as the tests are built.
+/// Runs the requested seeds: `--seeds N`, with `--fresh` new ones; `--first N`, only those of one `--profile NAME`, one
+/// `--seed N`, `--mutants`, or `--mutant NAME` for those with this in their names, with `--record` to save the seed
+/// that detects each; with `--debug` in the tests' own build.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
@@ -77,8 +77,8 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
     Ok(asked)
 }
 
-/// Cargo for a tree; what is built stands with the rest, so that nothing of others is built twice. A build for speed takes
-/// minutes from nothing and is worth them for thousands of seeds; the tests' own is at hand after the tests.
+/// Cargo for a tree, with the shared target folder, so that dependencies are not built twice. An optimized build takes
+/// minutes and is worth it for thousands of seeds; the tests' own build exists after the tests.
 fn cargo(asked: &Asked, tree: &Path) -> io::Result<Command> {
     let mut command = crate::cargo(&["test", "--locked", "--package", "tenantry"]);
     if !asked.debug {
@@ -101,7 +101,7 @@ fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
         ("TENANTRY_SIM_PROFILE", asked.profile.clone()),
         ("TENANTRY_SIM_MUTANT", asked.mutant.clone()),
         ("TENANTRY_SIM_RECORD", asked.record.then(|| mutants::patches_folder().display().to_string())),
-        // What takes thousands of seeds is for a build for speed.
+        // Mutants that need thousands of seeds are left to the optimized build.
         ("TENANTRY_SIM_MOST", asked.debug.then(|| "500".to_owned())),
     ] {
         command.env_remove(name);
@@ -112,7 +112,7 @@ fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Seeds from here on nobody has run: each second has room for more than a run takes.
+/// Seeds that no run has used: each second has room for more than a run takes.
 #[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
 fn fresh() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

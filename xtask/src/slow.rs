@@ -1,6 +1,7 @@
-//! Which tests took long.
+//! Finds slow tests.
 //!
-//! A stable libtest tells no durations. It says when a test has been running for a minute, and when it ends: so those that
+//! Stable libtest prints no durations. It reports when a test has been running for a minute, and when it ends: so the
+//! durations of slow tests are known, and those of the others are not.
 //! take longer are known, and nothing is said of the others.
 
 use std::{
@@ -10,30 +11,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After how long libtest says that a test is still running.
+/// When libtest reports that a test is still running.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What was seen of tests that take more than a minute.
+/// The tests that take more than a minute.
 #[derive(Default)]
 pub(crate) struct Slow {
     /// By name: when it had been running for a minute.
     running: BTreeMap<String, Duration>,
-    /// How long those took that have ended, by name.
+    /// The durations of those that have ended, by name.
     ended: Vec<(Duration, String)>,
 }
 
 impl Slow {
-    /// Runs a command in the project's root, repeats what it prints and notes which tests are slow.
+    /// Runs a command in the project's root, passes its output on and collects slow tests.
     #[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
     pub(crate) fn watch(&mut self, command: &mut Command) -> io::Result<ExitCode> {
         let begun = Instant::now();
         let mut child = command.current_dir(crate::root()).stdout(Stdio::piped()).spawn()?;
-        if let Some(told) = child.stdout.take() {
-            for line in BufReader::new(told).split(b'\n') {
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).split(b'\n') {
                 let mut line = line?;
                 self.note(&String::from_utf8_lossy(&line), begun.elapsed());
                 line.push(b'\n');
-                // Where nobody reads it, the exit code still says it.
+                // If the output is closed, the exit code still shows the result.
                 let _ = io::stdout().write_all(&line);
             }
         }
@@ -42,12 +43,12 @@ impl Slow {
         Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// Looks at a line of libtest's that came at this time.
+    /// Reads a line of libtest's output, printed at this time.
     fn note(&mut self, line: &str, at: Duration) {
-        let Some(told) = line.strip_prefix("test ") else { return };
-        if let Some(name) = told.strip_suffix(" has been running for over 60 seconds") {
+        let Some(result) = line.strip_prefix("test ") else { return };
+        if let Some(name) = result.strip_suffix(" has been running for over 60 seconds") {
             self.running.insert(name.to_owned(), at);
-        } else if let Some((name, _)) = told.split_once(" ... ")
+        } else if let Some((name, _)) = result.split_once(" ... ")
             && let Some(since) = self.running.remove(name)
         {
             self.ended.push((MINUTE + at.saturating_sub(since), name.to_owned()));
@@ -55,7 +56,7 @@ impl Slow {
     }
 
     /// The slow ones, the slowest first, a line each.
-    pub(crate) fn told(mut self) -> Vec<String> {
+    pub(crate) fn report(mut self) -> Vec<String> {
         self.ended.sort_by(|one, other| other.cmp(one));
         self.ended.iter().map(|(took, name)| format!("{:5} s  {name}", took.as_secs())).collect()
     }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_tests_of_more_than_a_minute_are_told_the_slowest_first() {
+    fn only_tests_of_more_than_a_minute_are_reported_the_slowest_first() {
         let mut slow = Slow::default();
         for (at, line) in [
             (1, "test plan::quick ... ok"),
@@ -78,6 +79,6 @@ mod tests {
         ] {
             slow.note(line, Duration::from_secs(at));
         }
-        assert_eq!(slow.told(), ["  160 s  idempotency::other", "   69 s  lies::one"]);
+        assert_eq!(slow.report(), ["  160 s  idempotency::other", "   69 s  lies::one"]);
     }
 }

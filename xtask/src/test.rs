@@ -1,7 +1,7 @@
-//! `cargo xtask test`: the whole suite, with no set-up by hand.
+//! `cargo xtask test`: the whole suite, without manual set-up.
 //!
-//! Tests that need more than the checkout are ignored by cargo, so that it never says `ok` for what it did not do. They
-//! are asked for here, by their names, where what they need is at hand; where it is not, that is said.
+//! Tests that need more than the checkout are ignored by cargo, so that it never prints `ok` for a test that did not
+//! run. They are run here by name if their requirements are available; otherwise a message is printed.
 
 use std::{
     io,
@@ -21,16 +21,16 @@ const NEED_AZURITE: [&str; 2] = ["state_store", "production"];
 const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
 /// The module with tests that need the signup apps.
 const NEED_SAMPLES: [&str; 1] = ["samples"];
-/// Tells them where that is which the apps need.
+/// The variable with the folder of what the apps need.
 const SAMPLES: &str = "TENANTRY_TEST_SAMPLES";
-/// Tells the tests that they may take their time.
+/// The variable that allows the tests to take longer.
 const THOROUGH: &str = "TENANTRY_TEST_THOROUGH";
-/// Choose what cargo tests; who says one of them other than `--test suite` does not mean the suite.
+/// Arguments that choose what cargo tests; any of them other than `--test suite` excludes the suite.
 const CHOICES: [&str; 9] =
     ["--test", "--package", "-p", "--lib", "--bin", "--bins", "--doc", "--example", "--examples"];
 
-/// All tests of all packages and the examples in the documentation, then those that cargo has ignored, then a few kills;
-/// or of all that those that are asked for.
+/// All tests of all packages and the examples in the documentation, then those that cargo has ignored, then a few
+/// kills; or those of them that are requested.
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     let thorough = extra.first().is_some_and(|argument| argument == "--thorough");
     let extra = extra.get(usize::from(thorough)..).unwrap_or_default();
@@ -49,7 +49,7 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     };
     let (mut tests, needs) = (of(&NEED_PAYLOADS), [of(&NEED_AZURITE), of(&NEED_SAMPLES)]);
     if !tests.is_empty() && !payloads::at_hand() {
-        crate::complain("NOT RUN are the tests of the host's payloads, which are not beside the checkout");
+        crate::complain("NOT RUN are the tests of the host's payloads: they are not beside the checkout");
         tests.clear();
     }
     let [need_azurite, need_samples] = needs;
@@ -67,45 +67,45 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     if extra.is_empty() {
         all.push(crate::run(&mut crash::short())?);
     }
-    for line in slow.told() {
-        crate::tell(&line);
+    for line in slow.report() {
+        crate::print(&line);
     }
     Ok(all.into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS))
 }
 
-/// Azurite at work, or a word about what is not run without it.
+/// A running Azurite, or a message about what is not run without it.
 fn azurite() -> Option<Azurite> {
     let started = azurite::bring().and_then(|()| Azurite::start());
     started
         .inspect_err(|error| {
             crate::complain(&format!(
-                "NOT RUN are the tests that need Table Storage, for Azurite is not here: {error}"
+                "NOT RUN are the tests that need Table Storage: Azurite is not available: {error}"
             ));
         })
         .ok()
 }
 
-/// What the signup apps need, or a word about what is not run without it.
+/// What the signup apps need, or a message about what is not run without it.
 fn samples() -> Option<PathBuf> {
     let brought = samples::bring();
     brought
         .inspect_err(|error| {
             crate::complain(&format!(
-                "NOT RUN are the tests of the signup apps, for something is missing: {error}"
+                "NOT RUN are the tests of the signup apps: something is missing: {error}"
             ));
         })
         .ok()
 }
 
-/// A failing target does not keep the others from being run: one run shows all that is broken.
+/// A failing target does not stop the others: one run shows all failures.
 fn plainly(extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(extra);
     command
 }
 
-/// The names of the suite's ignored tests among those that are asked for; none when it is not built, which the run before
-/// has told.
+/// The names of the suite's ignored tests among the requested ones; none if it does not build, which the run before has
+/// reported.
 fn ignored(extra: &[String]) -> io::Result<Vec<String>> {
     if !means_the_suite(extra) {
         return Ok(Vec::new());
@@ -116,14 +116,14 @@ fn ignored(extra: &[String]) -> io::Result<Vec<String>> {
     Ok(lines.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
 }
 
-/// Whether the suite is among what is chosen.
+/// Whether the suite is among the chosen targets.
 fn means_the_suite(extra: &[String]) -> bool {
     let chosen: Vec<&String> = extra.iter().take_while(|argument| *argument != "--").collect();
     chosen.windows(2).any(|pair| pair[0] == "--test" && pair[1] == "suite")
         || !chosen.iter().any(|argument| CHOICES.contains(&argument.as_str()))
 }
 
-/// The suite's ignored tests, with the arguments that narrow them down.
+/// The suite's ignored tests, with the given filters.
 fn suite(extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--package", "tenantry", "--no-fail-fast"]);
     if !extra.iter().any(|argument| argument == "--test") {
@@ -137,7 +137,7 @@ fn suite(extra: &[String]) -> Command {
     command
 }
 
-/// Runs these tests of the suite's ignored ones.
+/// Runs these ignored tests of the suite.
 fn these(tests: &[String], extra: &[String], azurite: Option<&Azurite>, samples: Option<&Path>) -> Command {
     let mut command = suite(extra);
     if let Some(azurite) = azurite {

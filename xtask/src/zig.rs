@@ -1,5 +1,5 @@
-//! The compiler and linker that lets the program run with an old glibc: Zig's, with cargo-zigbuild, from PyPI; and the
-//! build of the package with them.
+//! Zig's compiler and linker, with cargo-zigbuild, from PyPI, so that the program runs with an old glibc; and the build
+//! of the package with them.
 
 use std::{
     env, fs, io,
@@ -9,20 +9,20 @@ use std::{
 
 use crate::{done, python::Python};
 
-/// The platform of the plan, with the glibc that is linked against (docs/decisions/0034-package.md).
+/// The target platform, with the glibc that is linked against (docs/decisions/0034-package.md).
 const TARGET: &str = "x86_64-unknown-linux-gnu.2.28";
 /// The same for the compilers.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 const PROFILE: &str = "dist";
 
-/// Where the tools are, once they are there.
+/// The folders of the tools.
 pub(crate) struct Tools {
     programs: PathBuf,
     /// CycloneDX's schemas.
     pub(crate) schemas: PathBuf,
 }
 
-/// Installs the tools, unless they are there.
+/// Installs the tools, unless they are installed.
 pub(crate) fn bring() -> io::Result<Tools> {
     let list = fs::read_to_string(crate::root().join("xtask/package/tools.txt"))?;
     let folder = crate::target()?.join("tools/package");
@@ -33,7 +33,7 @@ pub(crate) fn bring() -> io::Result<Tools> {
     Ok(Tools { programs: python.programs, schemas })
 }
 
-/// Builds the program of a source folder, without the local world and without a word about where it was built.
+/// Builds the program of a source folder, without `tenantry local` and without paths of this machine.
 pub(crate) fn build(tools: &Tools, source: &Path, target: &Path) -> io::Result<PathBuf> {
     let mut cargo = crate::cargo(&["zigbuild", "--locked", "--profile", PROFILE, "--target", TARGET]);
     cargo.args(["--package", "tenantry", "--bin", "tenantry", "--no-default-features"]);
@@ -45,7 +45,7 @@ pub(crate) fn build(tools: &Tools, source: &Path, target: &Path) -> io::Result<P
     Ok(target.join(PLATFORM).join(PROFILE).join("tenantry"))
 }
 
-/// Takes away what was built of our own crate, so that it is built again.
+/// Deletes the build of our own crate, so that it is built again.
 pub(crate) fn forget_ours(source: &Path, target: &Path) -> io::Result<()> {
     let mut cargo = crate::cargo(&["clean", "--quiet", "--locked", "--package", "tenantry"]);
     cargo.args(["--profile", PROFILE, "--target", PLATFORM]);
@@ -53,8 +53,7 @@ pub(crate) fn forget_ours(source: &Path, target: &Path) -> io::Result<()> {
     done(&mut cargo)
 }
 
-/// Compilers write the paths of what they compile into panics and assertions: they are told other ones. Ours are
-/// relative anyway.
+/// Compilers write source paths into panics and assertions: they are mapped to fixed ones. Ours are relative anyway.
 fn environment(cargo: &mut Command, source: &Path, target: &Path) -> io::Result<()> {
     let mut flags = Vec::new();
     let mut c_flags = vec!["-g0".to_owned()];
@@ -69,7 +68,7 @@ fn environment(cargo: &mut Command, source: &Path, target: &Path) -> io::Result<
     Ok(())
 }
 
-/// Where cargo keeps the sources of crates.
+/// The folder where cargo keeps the sources of crates.
 pub(crate) fn cargo_home() -> io::Result<PathBuf> {
     let home = || Some(Path::new(&crate::variable("HOME")?).join(".cargo"));
     crate::variable("CARGO_HOME")

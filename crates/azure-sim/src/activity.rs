@@ -1,12 +1,12 @@
-//! The activity log: who changed what in Resource Manager, from the journal.
+//! The activity log: who changed which resource in Resource Manager, derived from the journal.
 //!
-//! Source: Microsoft, "Activity Logs - List": the filter takes a few patterns and no other, and begins with a time. In Azure
-//! an entry takes minutes to show, and is kept for 90 days; here it shows at once, and is kept for as long as the file.
+//! Source: Microsoft, "Activity Logs - List": the filter accepts only a few patterns and begins with a time. In Azure
+//! an entry takes minutes to appear and is kept for 90 days; here it appears at once and is kept as long as the file.
 
 use crate::{
     api_version,
     call::Call,
-    path::{Place, group_id},
+    path::{ResourcePath, group_id},
     reply::{Outcome, Reply, refuse},
     stamp::SUBSCRIPTION_ID,
     store::{Entry, Snapshot},
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// What a filter asks for.
+/// A parsed filter.
 struct Filter {
     from: Timestamp,
     to: Timestamp,
@@ -25,7 +25,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// The patterns that the service takes; `None` for any other.
+    /// Parses the patterns that the service accepts; `None` for any other.
     fn parse(text: &str) -> Option<Self> {
         let (mut from, mut to, mut resource, mut group) = (None, None, None, None);
         for clause in text.split(" and ") {
@@ -43,17 +43,14 @@ impl Filter {
     }
 
     fn takes(&self, entry: &Entry, id: &str) -> bool {
-        let group = || Place::of(id).and_then(|place| place.group);
+        let group = || ResourcePath::of(id).and_then(|path| path.group);
         (self.from..=self.to).contains(&entry.at)
-            && self.resource.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(id))
-            && self
-                .group
-                .as_ref()
-                .is_none_or(|wanted| group().is_some_and(|g| g.eq_ignore_ascii_case(wanted)))
+            && self.resource.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(id))
+            && self.group.as_ref().is_none_or(|name| group().is_some_and(|g| g.eq_ignore_ascii_case(name)))
     }
 }
 
-/// Where the right to read is needed, for a question about the log; `None` for any other.
+/// The scope at which the right to read is needed for a request for the log; `None` for any other request.
 pub(crate) fn scope(call: &Call) -> Option<String> {
     let log = call.path.to_lowercase();
     if !log.ends_with("/providers/microsoft.insights/eventtypes/management/values") {
@@ -63,25 +60,25 @@ pub(crate) fn scope(call: &Call) -> Option<String> {
     filter.resource.or_else(|| Some(group_id(SUBSCRIPTION_ID, &filter.group?)))
 }
 
-/// The entries that a filter takes, the newest first.
-pub(crate) fn list(look: &Snapshot, call: &Call) -> Outcome {
+/// The entries that match a filter, the newest first.
+pub(crate) fn list(view: &Snapshot, call: &Call) -> Outcome {
     api_version::check(call, "eventtypes", "2015-04-01")?;
     let Some(filter) = call.query.get("$filter").and_then(|text| Filter::parse(text)) else {
         return refuse(400, "BadRequest", "The $filter is missing, or is none of those that are supported.");
     };
-    if filter.from < look.now.checked_sub(KEPT).unwrap_or(filter.from) {
+    if filter.from < view.now.checked_sub(KEPT).unwrap_or(filter.from) {
         return refuse(400, "BadRequest", "The start time cannot be more than 90 days in the past.");
     }
     let mut entries: Vec<Value> =
-        look.journal()?.iter().rev().filter_map(|entry| shown(entry, &filter)).collect();
+        view.journal()?.iter().rev().filter_map(|entry| shown(entry, &filter)).collect();
     entries.truncate(1000);
     Ok(Reply::json(200, json!({ "value": entries })))
 }
 
-/// An entry of the journal as the log has it; reads are not in the log, nor is what other services were asked.
+/// A journal entry as the log shows it. Reads, and requests to other services, are not in the log.
 fn shown(entry: &Entry, filter: &Filter) -> Option<Value> {
     let id = entry.path.split('?').next()?;
-    let provider = Place::of(id)?;
+    let provider = ResourcePath::of(id)?;
     let verb = match entry.method.as_str() {
         "PUT" | "PATCH" => "write",
         "DELETE" => "delete",
@@ -91,12 +88,12 @@ fn shown(entry: &Entry, filter: &Filter) -> Option<Value> {
     if !filter.takes(entry, id) {
         return None;
     }
-    // What lies at a scope, such as a role assignment, belongs to the provider that is named last.
+    // An extension resource, such as a role assignment, belongs to the provider that is named last.
     let kind = match id.rsplit_once("/providers/") {
         Some((_, rest)) => {
-            let words: Vec<&str> = rest.split('/').collect();
-            let types = words.iter().skip(1).step_by(2).copied();
-            words.iter().take(1).copied().chain(types).collect::<Vec<_>>().join("/")
+            let segments: Vec<&str> = rest.split('/').collect();
+            let types = segments.iter().skip(1).step_by(2).copied();
+            segments.iter().take(1).copied().chain(types).collect::<Vec<_>>().join("/")
         }
         None => "Microsoft.Resources/subscriptions/resourceGroups".to_owned(),
     };

@@ -1,4 +1,4 @@
-//! From a request to its answer: is the caller known, does trouble come in between, and what does the service say?
+//! From a request to its answer: checks the caller, applies faults, and lets the service answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use crate::{
     access::{self, Holder},
     arm,
     call::Call,
-    chaos::Trouble,
+    chaos::ChaosFault,
     error::CloudError,
     events,
     flaws::State,
@@ -21,10 +21,10 @@ use crate::{
     resources::body::set_state,
     service::Service,
     service_bus, sim,
-    store::{Change, Entry, Failure, Look, Snapshot},
+    store::{Change, Entry, Failure, Snapshot, StoreQuery},
 };
 
-/// The reply, or nothing if the connection is to be cut without one.
+/// The reply, or `None` if the connection is to be cut without one.
 pub(crate) async fn respond(
     inner: &Arc<Inner>,
     service: Service,
@@ -33,13 +33,13 @@ pub(crate) async fn respond(
 ) -> Result<Option<Reply>, CloudError> {
     if service == Service::Simulator {
         flush(inner).await?;
-        return look(inner, |look| {
-            sim::answer(inner, look, &call).or_else(|stop| refused(stop, service, request_id, inner))
+        return with_snapshot(inner, |view| {
+            sim::answer(inner, view, &call).or_else(|stop| refused(stop, service, request_id, inner))
         })
         .await
         .map(Some);
     }
-    let say = |refusal: Refusal| service.word(refusal, request_id, (inner.now)());
+    let say = |refusal: Refusal| service.refusal(refusal, request_id, (inner.now)());
     if let Some(flaw) = flaw(inner, service, &call) {
         return note(inner, &call, say(service.unauthorized(&flaw))).await.map(Some);
     }
@@ -50,16 +50,16 @@ pub(crate) async fn respond(
     let Some(fault) = inner.faults.take(&call) else {
         return match inner.chaos.deal(service == Service::Identity) {
             None => formed(inner, service, call, None, request_id).await.map(Some),
-            Some((Trouble::Lost, _)) => {
+            Some((ChaosFault::Lost, _)) => {
                 carry_out(inner, service, call, None, request_id).await?;
                 Ok(None)
             }
-            Some((Trouble::Timeout, stall)) => silence(inner, &call, stall).await,
-            Some((Trouble::Throttle, _)) => {
+            Some((ChaosFault::Timeout, stall)) => silence(inner, &call, stall).await,
+            Some((ChaosFault::Throttle, _)) => {
                 let refusal = Refusal::new(429, "TooManyRequests", "Too many requests; come again later.");
                 note(inner, &call, say(refusal.with("Retry-After", "1"))).await.map(Some)
             }
-            Some((Trouble::Unavailable, _)) => {
+            Some((ChaosFault::Unavailable, _)) => {
                 let refusal = Refusal::new(503, "ServiceUnavailable", "The service is unavailable.");
                 note(inner, &call, say(refusal)).await.map(Some)
             }
@@ -80,7 +80,7 @@ pub(crate) async fn respond(
     Ok((!fault.drop_reply).then_some(reply))
 }
 
-/// Does what is asked, and answers in the form that is in force.
+/// Carries out the request, and answers in the form in force.
 async fn formed(
     inner: &Arc<Inner>,
     service: Service,
@@ -93,7 +93,7 @@ async fn formed(
     Ok(inner.forms.get().of(reply, &asked, service, (inner.now)()))
 }
 
-/// What is wrong with the caller's token; without strictness anything but an empty one is good.
+/// What is wrong with the caller's token. Without strictness any token that is not empty is good.
 fn flaw(inner: &Inner, service: Service, call: &Call) -> Option<Flaw> {
     let audience = service.audience()?;
     let header = call.header("authorization");
@@ -104,7 +104,7 @@ fn flaw(inner: &Inner, service: Service, call: &Call) -> Option<Flaw> {
     (call.headers.contains_key("authorization") && token.is_empty()).then_some(Flaw::Missing)
 }
 
-/// Keeps a caller waiting for nothing.
+/// Stalls, then cuts the connection without an answer.
 async fn silence(inner: &Arc<Inner>, call: &Call, stall: Duration) -> Result<Option<Reply>, CloudError> {
     note(inner, call, Reply::empty(0)).await?;
     pause(stall).await;
@@ -113,12 +113,12 @@ async fn silence(inner: &Arc<Inner>, call: &Call, stall: Duration) -> Result<Opt
 
 fn refused(stop: Stop, service: Service, request_id: &str, inner: &Inner) -> Result<Reply, CloudError> {
     match stop {
-        Stop::Refused(refusal) => Ok(service.word(*refusal, request_id, (inner.now)())),
-        Stop::Broken(error) => Err(error),
+        Stop::Refused(refusal) => Ok(service.refusal(*refusal, request_id, (inner.now)())),
+        Stop::Error(error) => Err(error),
     }
 }
 
-/// Does what is asked and journals it.
+/// Carries out the request and journals it.
 async fn carry_out(
     inner: &Arc<Inner>,
     service: Service,
@@ -140,16 +140,16 @@ async fn carry_out(
         | Service::Inference
         | Service::Simulator => None,
     };
-    // What is posted to these changes nothing.
-    let only_looks = matches!(service, Service::Login | Service::Inference);
+    // A POST to these services changes nothing.
+    let only_reads = matches!(service, Service::Login | Service::Inference);
     let reply = match outside {
         Some(outcome) => outcome.or_else(|stop| refused(stop, service, request_id, inner))?,
-        None if call.mutates() && !only_looks => {
+        None if call.mutates() && !only_reads => {
             return write(inner, service, call, failure, request_id).await;
         }
         None => {
-            look(inner, |look| {
-                read(inner, look, service, &call).or_else(|stop| refused(stop, service, request_id, inner))
+            with_snapshot(inner, |view| {
+                read(inner, view, service, &call).or_else(|stop| refused(stop, service, request_id, inner))
             })
             .await?
         }
@@ -157,7 +157,7 @@ async fn carry_out(
     note(inner, &call, reply).await
 }
 
-/// Who it is that calls; `None` for somebody who may do everything.
+/// The calling identity; `None` if the caller may do everything.
 fn caller<'a>(inner: &'a Inner, call: &Call) -> Option<&'a Holder> {
     let access = inner.access.as_ref()?;
     let token = call.headers.get("authorization")?;
@@ -166,7 +166,7 @@ fn caller<'a>(inner: &'a Inner, call: &Call) -> Option<&'a Holder> {
     access.holder(&client)
 }
 
-/// Who it is, for the activity log: whoever a token stands for, or, without one, whoever says so in a header of the
+/// The caller for the activity log: the identity of the token, or, without one, the value of a header of the
 /// simulator's own.
 fn named(inner: &Inner, call: &Call) -> Option<String> {
     match caller(inner, call) {
@@ -175,33 +175,33 @@ fn named(inner: &Inner, call: &Call) -> Option<String> {
     }
 }
 
-/// Refuses what the caller may not do.
-fn permit(inner: &Inner, look: &impl Look, service: Service, call: &Call) -> Outcome<()> {
+/// Refuses what the caller is not allowed to do.
+fn permit(inner: &Inner, view: &impl StoreQuery, service: Service, call: &Call) -> Outcome<()> {
     match (caller(inner, call), &inner.access, service) {
-        (Some(holder), Some(access), Service::Arm) => access::check(access, &inner.used, holder, look, call),
-        (Some(holder), Some(_), Service::Graph) => access::check_directory(holder, look, call),
+        (Some(holder), Some(access), Service::Arm) => access::check(access, &inner.used, holder, view, call),
+        (Some(holder), Some(_), Service::Graph) => access::check_directory(holder, view, call),
         _ => Ok(()),
     }
 }
 
-fn read(inner: &Inner, look: &Snapshot, service: Service, call: &Call) -> Outcome {
-    permit(inner, look, service, call)?;
+fn read(inner: &Inner, view: &Snapshot, service: Service, call: &Call) -> Outcome {
+    permit(inner, view, service, call)?;
     if let (Service::Arm, Some(scope)) = (service, access::listed(&call.path)) {
         return access::list(inner.access.as_ref().zip(caller(inner, call)), call, &scope);
     }
     match service {
-        Service::Login => login::answer(inner, look, call),
-        Service::Inference => inference::answer(inner, look, call),
-        Service::Graph => graph::read(look, call),
+        Service::Login => login::answer(inner, view, call),
+        Service::Inference => inference::answer(inner, view, call),
+        Service::Graph => graph::read(view, call),
         Service::EventGrid | Service::Bus => {
             refuse(405, "MethodNotAllowed", "Events and messages are published with POST.")
         }
-        Service::Arm | Service::Identity | Service::Simulator => arm::read(look, call),
+        Service::Arm | Service::Identity | Service::Simulator => arm::read(view, call),
     }
 }
 
-/// Looks at a view in which all that has fallen due is done.
-async fn look(
+/// Answers from a snapshot in which everything that was due is done.
+async fn with_snapshot(
     inner: &Arc<Inner>,
     answer: impl Fn(&Snapshot) -> Result<Reply, CloudError>,
 ) -> Result<Reply, CloudError> {
@@ -270,7 +270,7 @@ fn entry(inner: &Inner, call: &Call, reply: &Reply, tenant: Option<String>) -> E
     }
 }
 
-/// Journals what no change has journalled: durably if the request could have changed something.
+/// Journals a request that no change has journalled, durably if the request could have changed something.
 async fn note(inner: &Arc<Inner>, call: &Call, reply: Reply) -> Result<Reply, CloudError> {
     let full = inner.journal.hold(entry(inner, call, &reply, reply.tenant.clone()));
     if full || call.mutates() {

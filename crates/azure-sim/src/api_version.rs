@@ -5,10 +5,10 @@ use crate::{
     reply::{Outcome, refuse},
 };
 
-/// Refuses any other version than the one that is simulated of a type.
-pub(crate) fn check(call: &Call, kind: &str, wanted: &str) -> Outcome<()> {
+/// Refuses any version other than the one that is simulated for a type.
+pub(crate) fn check(call: &Call, kind: &str, supported: &str) -> Outcome<()> {
     match call.query.get("api-version").map(String::as_str) {
-        Some(version) if version.eq_ignore_ascii_case(wanted) => Ok(()),
+        Some(version) if version.eq_ignore_ascii_case(supported) => Ok(()),
         None | Some("") => refuse(
             400,
             "MissingApiVersionParameter",
@@ -19,7 +19,7 @@ pub(crate) fn check(call: &Call, kind: &str, wanted: &str) -> Outcome<()> {
             "NoRegisteredProviderFound",
             format!(
                 "No registered resource provider found for API version '{version}' for type '{kind}'. \
-                 The supported api-versions are '{wanted}'."
+                 The supported api-versions are '{supported}'."
             ),
         ),
     }

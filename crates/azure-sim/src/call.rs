@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::reply::{Outcome, refuse};
 
-/// A request, read whole.
+/// A request, completely read.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     /// The method, upper case.
@@ -22,17 +22,17 @@ pub(crate) struct Call {
     pub(crate) headers: BTreeMap<String, String>,
     /// The body's bytes.
     pub(crate) body: Vec<u8>,
-    /// Scheme and authority under which the caller reached us: poll URLs begin with it.
+    /// Scheme and authority under which the caller reached the simulator: poll URLs begin with it.
     pub(crate) base: String,
 }
 
 impl Call {
-    /// Whether it may change something.
+    /// Whether the request can change something.
     pub(crate) fn mutates(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 
-    /// A header, or the empty text.
+    /// A header, or the empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -49,7 +49,7 @@ impl Call {
     /// The body as a JSON object.
     ///
     /// # Errors
-    /// A 400 as ARM words it, if it is anything else.
+    /// A 400 with ARM's message, if the body is anything else.
     pub(crate) fn json(&self) -> Outcome<Value> {
         match serde_json::from_slice::<Value>(&self.body) {
             Ok(value) if value.is_object() => Ok(value),
@@ -67,7 +67,7 @@ impl Call {
     }
 }
 
-/// A query, or a form in a body: names in lower case.
+/// Parses a query, or a form in a body: names in lower case.
 pub(crate) fn form(text: &str) -> BTreeMap<String, String> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     text.split('&')

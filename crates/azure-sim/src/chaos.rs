@@ -1,7 +1,7 @@
-//! Trouble at random, as a test asks for it: a share of all requests is throttled, refused, stalled or not answered.
+//! Random faults, set by a test: a share of all requests is throttled, refused, stalled or not answered.
 //!
-//! Which request meets what is decided by a seeded generator, so it is the same in every run in which the requests
-//! come in the same order. Kept in memory, like the faults.
+//! A seeded generator decides which request gets which fault, so runs in which the requests come in the same order are
+//! equal. Kept in memory, like the faults.
 
 use std::{
     collections::BTreeMap,
@@ -12,39 +12,40 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What can befall a request.
+/// What can happen to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Trouble {
+pub(crate) enum ChaosFault {
     /// 429 with a Retry-After of one second; nothing is done.
     Throttle,
     /// 503; nothing is done.
     Unavailable,
-    /// Nothing is done, nothing is said for a while, then the connection is cut.
+    /// Nothing is done. The request stalls, then the connection is cut.
     Timeout,
-    /// It is done, and the answer is lost.
+    /// The request is carried out, and the answer is lost.
     Lost,
 }
 
-const ALL: [Trouble; 4] = [Trouble::Throttle, Trouble::Unavailable, Trouble::Timeout, Trouble::Lost];
+const ALL: [ChaosFault; 4] =
+    [ChaosFault::Throttle, ChaosFault::Unavailable, ChaosFault::Timeout, ChaosFault::Lost];
 /// The longest stall, in milliseconds; no client waits longer.
 const LONGEST_STALL: u32 = 600_000;
 
-/// How much trouble there is, as a test posts it.
+/// The settings, as a test posts them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Dose {
-    /// How many of a hundred requests.
+pub(crate) struct FaultRate {
+    /// The share of requests that get a fault, in percent.
     percent: u8,
-    /// Where the generator begins.
+    /// The seed of the generator.
     #[serde(default = "one")]
     seed: u64,
     #[serde(default = "all")]
-    kinds: Vec<Trouble>,
-    /// How long a timed-out request is kept waiting.
+    kinds: Vec<ChaosFault>,
+    /// How long a timed-out request stalls.
     #[serde(default = "stall")]
     stall_ms: u32,
-    /// Whether the identity endpoint has trouble too.
+    /// Whether the identity endpoint gets faults too.
     #[serde(default)]
     identity: bool,
 }
@@ -53,7 +54,7 @@ const fn one() -> u64 {
     1
 }
 
-fn all() -> Vec<Trouble> {
+fn all() -> Vec<ChaosFault> {
     ALL.to_vec()
 }
 
@@ -63,13 +64,13 @@ const fn stall() -> u32 {
 
 #[derive(Debug, Default)]
 struct State {
-    dose: Option<Dose>,
+    rate: Option<FaultRate>,
     generator: u64,
     requests: u64,
-    dealt: BTreeMap<Trouble, u64>,
+    dealt: BTreeMap<ChaosFault, u64>,
 }
 
-/// The trouble in force, with a count of what was dealt.
+/// The settings in force, with counts of the injected faults.
 #[derive(Debug, Default)]
 pub(crate) struct Chaos(Mutex<State>);
 
@@ -78,49 +79,49 @@ impl Chaos {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins, or begins anew with other settings and counts of zero.
+    /// Sets the settings and resets the counts to zero.
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub(crate) fn begin(&self, dose: Dose) -> Result<(), &'static str> {
-        if dose.percent > 100 {
+    pub(crate) fn begin(&self, rate: FaultRate) -> Result<(), &'static str> {
+        if rate.percent > 100 {
             return Err("percent is at most 100");
         }
-        if dose.kinds.is_empty() {
+        if rate.kinds.is_empty() {
             return Err("kinds names at least one of throttle, unavailable, timeout, lost");
         }
-        if dose.stall_ms > LONGEST_STALL {
+        if rate.stall_ms > LONGEST_STALL {
             return Err("stallMs is at most 600000");
         }
-        *self.state() = State { generator: dose.seed, dose: Some(dose), ..State::default() };
+        *self.state() = State { generator: rate.seed, rate: Some(rate), ..State::default() };
         Ok(())
     }
 
-    /// Ends the trouble; the counts stay until it begins again.
+    /// Ends the faults; the counts stay until the next start.
     pub(crate) fn end(&self) {
-        self.state().dose = None;
+        self.state().rate = None;
     }
 
-    /// What befalls the next request, and how long a stall is.
-    pub(crate) fn deal(&self, to_identity: bool) -> Option<(Trouble, Duration)> {
+    /// The fault of the next request, and the length of a stall.
+    pub(crate) fn deal(&self, to_identity: bool) -> Option<(ChaosFault, Duration)> {
         let mut state = self.state();
-        let dose = state.dose.clone().filter(|dose| dose.identity || !to_identity)?;
+        let rate = state.rate.clone().filter(|rate| rate.identity || !to_identity)?;
         state.requests += 1;
-        if next(&mut state.generator) % 100 >= u64::from(dose.percent) {
+        if next(&mut state.generator) % 100 >= u64::from(rate.percent) {
             return None;
         }
-        let at = next(&mut state.generator) % u64::try_from(dose.kinds.len()).ok()?;
-        let trouble = *dose.kinds.get(usize::try_from(at).ok()?)?;
-        *state.dealt.entry(trouble).or_default() += 1;
-        Some((trouble, Duration::from_millis(dose.stall_ms.into())))
+        let at = next(&mut state.generator) % u64::try_from(rate.kinds.len()).ok()?;
+        let fault = *rate.kinds.get(usize::try_from(at).ok()?)?;
+        *state.dealt.entry(fault).or_default() += 1;
+        Some((fault, Duration::from_millis(rate.stall_ms.into())))
     }
 
-    /// The settings, how many requests were drawn for, and what was dealt.
+    /// The settings, the number of requests that were drawn for, and the injected faults.
     pub(crate) fn show(&self) -> Value {
         let state = self.state();
-        let count = |kind: &Trouble| state.dealt.get(kind).copied().unwrap_or_default();
-        let dealt: BTreeMap<Trouble, u64> = ALL.iter().map(|kind| (*kind, count(kind))).collect();
-        json!({ "settings": state.dose, "requests": state.requests, "dealt": dealt })
+        let count = |kind: &ChaosFault| state.dealt.get(kind).copied().unwrap_or_default();
+        let dealt: BTreeMap<ChaosFault, u64> = ALL.iter().map(|kind| (*kind, count(kind))).collect();
+        json!({ "settings": state.rate, "requests": state.requests, "dealt": dealt })
     }
 }
 

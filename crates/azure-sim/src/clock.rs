@@ -1,4 +1,4 @@
-//! How time passes: where instants come from, and how long Azure's operations take here.
+//! The clock, and how long Azure's operations take here.
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
@@ -6,23 +6,23 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::CloudError;
 
-/// How long replicas of the directory take to see a new object, in Azure's usual seconds.
+/// How long replicas of the directory take to show a new object, in Azure's usual seconds.
 const REPLICATION_SECONDS: u32 = 20;
 
-/// Where the cloud takes the time from.
+/// The source of the current time.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How fast long-running operations and replication are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Speed {
-    /// Everything is done when first asked about.
+    /// Everything is done at the first poll.
     Max,
     /// Azure's usual durations, divided by this.
     Factor(f64),
 }
 
 impl Speed {
-    /// How long a new object may stay unseen in Graph and to role assignments.
+    /// How long a new object can be missing in Graph and for role assignments.
     pub fn replication_lag(self) -> Duration {
         Duration::try_from(self.replication()).unwrap_or_default()
     }
@@ -32,7 +32,7 @@ impl Speed {
         self.scale(REPLICATION_SECONDS)
     }
 
-    /// How long something takes here that takes Azure so many seconds.
+    /// How long an operation takes here, given Azure's seconds.
     pub(crate) fn scale(self, seconds: u32) -> SignedDuration {
         match self {
             Self::Max => SignedDuration::ZERO,

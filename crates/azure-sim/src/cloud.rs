@@ -1,4 +1,4 @@
-//! A running simulated Azure: opened, served, delivered from.
+//! A running simulated Azure.
 
 use std::{fmt, sync::Arc};
 
@@ -77,7 +77,8 @@ impl Cloud {
     /// The path of the identity endpoint: the setting `IDENTITY_ENDPOINT` is the cloud's address with it.
     pub const IDENTITY_PATH: &str = identity::PATH;
 
-    /// What the identity endpoint wants in the header `X-IDENTITY-HEADER`; the same for as long as the file lives.
+    /// The value that the identity endpoint requires in the header `X-IDENTITY-HEADER`; it stays the same with the
+    /// state file.
     pub fn identity_header(&self) -> &str {
         self.inner.issuer.secret()
     }
@@ -87,7 +88,7 @@ impl Cloud {
         Router::new().fallback(http::handle).with_state(Arc::clone(&self.inner))
     }
 
-    /// Makes the journal's lines of mere reads durable too; to be called before an orderly end.
+    /// Makes the journal's lines of reads durable too. To be called before a graceful shutdown.
     ///
     /// # Errors
     /// [`CloudError::Db`] when the state file can't be written.
@@ -95,7 +96,7 @@ impl Cloud {
         answer::flush(&self.inner).await
     }
 
-    /// Takes webhooks on: events from now on are theirs, and [`Self::is_delivered`] waits for them.
+    /// Adds webhooks: they receive the events from now on, and [`Self::is_delivered`] waits for them.
     ///
     /// # Errors
     /// [`CloudError::Db`] when the state file fails.
@@ -107,7 +108,7 @@ impl Cloud {
     }
 
     /// Delivers events to these webhooks, as Event Grid does, until the task is dropped. With `repeat` each event is
-    /// delivered a second time, behind its successor.
+    /// delivered a second time, after its successor.
     ///
     /// # Errors
     /// [`CloudError::Db`] when the state file fails.
@@ -122,7 +123,7 @@ impl Cloud {
     /// [`CloudError::Db`] when the state file can't be read.
     pub fn is_delivered(&self) -> Result<bool, CloudError> {
         let last = Snapshot::new(self.inner.db.read()?, (self.inner.now)())?.last_event()?;
-        Ok(self.inner.subscribers.are_told(last))
+        Ok(self.inner.subscribers.are_done(last))
     }
 
     /// Serves until the task is dropped.

@@ -1,8 +1,8 @@
-//! One redb file behind a single writer that commits in groups.
+//! A redb file behind a single writer with group commit.
 //!
-//! An fsync costs the same for one change as for fifty, so the writer takes all that is waiting into one transaction.
-//! A change is a closure that checks first and writes afterwards: a closure that returns an error must not have
-//! written, for the transaction that it shares is committed all the same.
+//! An fsync costs the same for one change as for fifty, so the writer takes all waiting changes into one transaction. A
+//! change is a closure that checks first and writes afterwards: a closure that returns an error must not have written
+//! anything, because the shared transaction is committed all the same.
 
 use std::{
     fs,
@@ -20,18 +20,18 @@ use std::{
 use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// What went wrong below a closure: the file, the disk, or the writer itself.
+/// An error below a closure: of the file, the disk, or the writer itself.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DbError {
-    /// The file can't be opened; most often another tenantry holds it.
+    /// The file can't be opened; usually because another process holds it.
     #[error("the state file {path} can't be opened: {why}")]
     Open {
         /// The file.
         path: String,
-        /// What redb said.
+        /// The message of redb.
         why: String,
     },
-    /// redb failed; nothing of this change is durable.
+    /// redb failed. Nothing of this change is durable.
     #[error("the state file failed: {0}")]
     Storage(String),
 }
@@ -43,29 +43,29 @@ impl<E: Into<redb::Error>> From<E> for DbError {
 }
 
 type Job = Box<dyn FnOnce(&WriteTransaction) -> Answer + Send>;
-/// Sends a job's result, once it is known whether the commit succeeded.
+/// Sends the result of a job, once the outcome of the commit is known.
 type Answer = Box<dyn FnOnce(Result<(), DbError>) + Send>;
 
-/// How many changes may wait for the writer; beyond, callers wait.
+/// How many changes may wait for the writer; further callers wait.
 const BACKLOG: usize = 1024;
-/// How many changes one commit takes at most, so that a reply is never far away.
+/// The most changes in one commit, which bounds the wait for a reply.
 const GROUP: usize = 256;
-/// redb's cache: the working set of a local world is small.
+/// redb's cache: the working set of `tenantry local` is small.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// The first pause after the file has failed; each further one is twice as long, up to the last.
+/// The first pause after the file has failed. Each further one is twice as long, up to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
-/// How many commits in a row show that a file is sound again.
+/// How many commits in a row prove that the file works again.
 const MENDED: u32 = 16;
-/// How often is said that it fails.
+/// How often a failing file is logged.
 const SAID_EVERY: Duration = Duration::from_secs(60);
-/// How much room there has to be on the disk before the file is opened anew.
+/// The free space that is required on the disk before the file is reopened.
 const ROOM_BYTES: usize = 1 << 20;
 
 /// A redb file with one writer; cheap to clone.
 ///
-/// When a change can't be written, the disk being full for example, all further ones are refused at once until the disk
-/// takes something again; then the file is opened anew, for redb goes on with none that has failed.
+/// When a change can't be written, for example because the disk is full, all further ones are refused at once until the
+/// disk accepts writes again. Then the file is reopened, because redb refuses all work after a failure.
 #[derive(Clone)]
 pub struct Db {
     file: Arc<DbFile>,
@@ -75,9 +75,9 @@ pub struct Db {
 
 /// The database behind all handles.
 struct DbFile {
-    /// Where it is; none for one in another storage, which can't be opened anew.
+    /// The path; none for another storage, which can't be reopened.
     path: Option<PathBuf>,
-    /// None while it is being opened anew.
+    /// None while it is being reopened.
     database: RwLock<Option<Arc<Database>>>,
 }
 
@@ -91,21 +91,21 @@ impl DbFile {
         self.path.as_ref().map_or_else(|| "in memory".to_owned(), |path| path.display().to_string())
     }
 
-    /// Opens the file anew, once the disk takes something again; whether that went well.
-    fn open_anew(&self) -> bool {
+    /// Reopens the file if the disk accepts writes again. Returns whether it is open.
+    fn reopen(&self) -> bool {
         let Some(path) = self.path.as_deref().filter(|path| has_room(path)) else { return false };
         let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The lock on the file goes with the last reader; until then this fails, and is tried again.
+        // The last reader releases the lock on the file. Until then this fails and is repeated.
         *slot = None;
         match sound(|| open_whole(path)) {
             Ok(database) => *slot = Some(Arc::new(database)),
-            Err(why) => tracing::debug!(why, "the state file can't be opened anew yet"),
+            Err(why) => tracing::debug!(why, "the state file can't be reopened yet"),
         }
         slot.is_some()
     }
 }
 
-/// Whether the disk of a file takes something.
+/// Whether the disk of a file accepts writes.
 fn has_room(path: &Path) -> bool {
     let mut probe = path.as_os_str().to_owned();
     probe.push(".room");
@@ -129,7 +129,7 @@ impl Db {
     /// Opens or creates the database on a storage other than a file.
     ///
     /// # Errors
-    /// [`DbError::Storage`] if what is there can't be opened.
+    /// [`DbError::Storage`] if the existing content can't be opened.
     pub fn on(storage: impl StorageBackend) -> Result<Self, DbError> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
@@ -148,9 +148,9 @@ impl Db {
         Ok(Self { file, jobs, fails })
     }
 
-    /// Returns when changes can be made: at once, but for a file that has failed. Nobody need try before.
+    /// Returns when changes can be made: at once, unless the file has failed. A retry before that is useless.
     pub async fn usable(&self) {
-        // An error means that the writer is gone; then trying says so.
+        // An error means that the writer has ended; the next write reports it.
         let _ = self.fails.clone().wait_for(|fails| !*fails).await;
     }
 
@@ -173,15 +173,15 @@ impl Db {
                 let _ = sender.send(committed.map_err(E::from).and(result));
             })
         });
-        let gone = || E::from(DbError::Storage("nothing can be written at present".to_owned()));
+        let unavailable = || E::from(DbError::Storage("nothing can be written at present".to_owned()));
         if *self.fails.borrow() {
-            return Err(gone());
+            return Err(unavailable());
         }
-        self.jobs.send(job).await.map_err(|_| gone())?;
-        receiver.await.map_err(|_| gone())?
+        self.jobs.send(job).await.map_err(|_| unavailable())?;
+        receiver.await.map_err(|_| unavailable())?
     }
 
-    /// A consistent view for reading; takes no lock that a writer would wait for.
+    /// A consistent view for reading. It takes no lock that blocks the writer.
     ///
     /// # Errors
     /// [`DbError::Storage`] when redb fails.
@@ -190,16 +190,16 @@ impl Db {
     }
 }
 
-/// Opens a database and reads all of it once: redb compares its checksums only then, and would go on with a damaged page as
-/// if it were a good one.
+/// Opens a database and reads it completely once: redb compares its checksums only then, and would otherwise use a
+/// damaged page as if it were valid.
 ///
 /// # Errors
-/// In words. Where redb panics over what it reads, that is a refusal, too.
+/// A message. Where redb panics over the content, that is an error as well.
 fn sound(open: impl FnOnce() -> Result<Database, redb::DatabaseError>) -> Result<Database, String> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let mut database = open().map_err(|error| error.to_string())?;
         match database.check_integrity() {
-            // What was not whole after a crash has been put in order.
+            // An incomplete file has been repaired after a crash.
             Ok(_) => Ok(database),
             Err(error) => Err(error.to_string()),
         }
@@ -207,8 +207,8 @@ fn sound(open: impl FnOnce() -> Result<Database, redb::DatabaseError>) -> Result
     opened.unwrap_or_else(|_| Err("it is damaged: put a copy back, or begin with an empty folder".to_owned()))
 }
 
-/// Opens the file, or makes it beside its place and puts it there once it is whole: a process that is killed while redb
-/// writes the first pages leaves nothing that a later one could take for a broken database.
+/// Opens the file, or creates it under a temporary name and links it once it is complete: a process that is killed
+/// while redb writes the first pages leaves nothing that a later one could mistake for a damaged database.
 fn open_whole(path: &Path) -> Result<Database, redb::DatabaseError> {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
@@ -224,7 +224,7 @@ fn open_whole(path: &Path) -> Result<Database, redb::DatabaseError> {
             return Err(error.into());
         }
         drop(builder.create(&unfinished)?);
-        // A link, unlike a renaming, never takes the place of a file that another process has just put there.
+        // A link, unlike a rename, never replaces a file that another process has just created.
         match fs::hard_link(&unfinished, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
             Ok(()) | Err(_) => fs::remove_file(&unfinished)?,
@@ -233,14 +233,14 @@ fn open_whole(path: &Path) -> Result<Database, redb::DatabaseError> {
     builder.open(path)
 }
 
-/// Takes changes until the last handle is gone.
+/// Writes changes until the last handle is dropped.
 fn write_in_groups(file: &DbFile, mut queue: mpsc::Receiver<Job>, say: &watch::Sender<bool>) {
     let (mut pause, mut in_a_row) = (PAUSES.0, 0);
     while let Some(first) = queue.blocking_recv() {
         match write_group(file, first, &mut queue) {
             Ok(()) => {
                 in_a_row += 1;
-                // A file that fails again at once has not been mended.
+                // A file that fails again at once is not repaired.
                 if in_a_row >= MENDED {
                     pause = PAUSES.0;
                 }
@@ -257,9 +257,9 @@ fn write_in_groups(file: &DbFile, mut queue: mpsc::Receiver<Job>, say: &watch::S
     }
 }
 
-/// One commit of what is waiting.
+/// One commit of all waiting jobs.
 fn write_group(file: &DbFile, first: Job, queue: &mut mpsc::Receiver<Job>) -> Result<(), DbError> {
-    // A job that is dropped tells its caller that nothing was written.
+    // A dropped job reports to its caller that nothing was written.
     let database = file.open()?;
     let transaction = database.begin_write()?;
     let mut answers = vec![first(&transaction)];
@@ -274,8 +274,8 @@ fn write_group(file: &DbFile, first: Job, queue: &mut mpsc::Receiver<Job>) -> Re
     committed
 }
 
-/// Waits until the file takes changes again, longer and longer, and refuses what comes meanwhile; `false` if nobody is
-/// left who could want that.
+/// Waits, longer each time, until the file accepts changes again, and refuses jobs meanwhile. Returns `false` if no
+/// handle is left.
 fn recovered(file: &DbFile, queue: &mut mpsc::Receiver<Job>, error: &DbError, pause: &mut Duration) -> bool {
     say_that_it_fails(file, error, Duration::ZERO);
     loop {
@@ -289,17 +289,17 @@ fn recovered(file: &DbFile, queue: &mut mpsc::Receiver<Job>, error: &DbError, pa
                 Err(mpsc::error::TryRecvError::Disconnected) => return false,
             }
         }
-        if file.open_anew() {
+        if file.reopen() {
             tracing::info!(file = file.shown(), "the state file takes changes again");
             return true;
         }
     }
 }
 
-/// Says that the file fails, once a minute for all files of the process: the disk is the same as a rule. `passed` is how
-/// long it is since the last call for this file.
+/// Logs that the file fails, once a minute for all files of the process: usually they are on the same disk. `passed` is
+/// the time since the last call for this file.
 fn say_that_it_fails(file: &DbFile, error: &DbError, passed: Duration) {
-    /// Milliseconds since it was last said, as far as they were counted.
+    /// Milliseconds since the last log line, as far as they were counted.
     static SILENT: AtomicU64 = AtomicU64::new(60_000);
     let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let passed = milliseconds(passed);

@@ -1,20 +1,22 @@
-//! Why the simulated Azure can't work.
+//! Errors of the simulated Azure.
 
 use crate::db::DbError;
 
-/// Why the simulated Azure can't work.
+/// An error of the simulated Azure.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CloudError {
     /// The state file can't be opened, read or written.
     #[error("the simulated Azure can't use its state file")]
     Db(#[from] DbError),
-    /// A record in the state file is not what this version writes; remove the file to begin anew.
-    #[error("the simulated Azure can't read a record of its state file ({0}); remove the file to begin anew")]
+    /// A record in the state file does not have this version's format; delete the file to start again.
+    #[error(
+        "the simulated Azure can't read a record of its state file ({0}); delete the file to start again"
+    )]
     Record(String),
-    /// Not a speed.
+    /// The text is not a speed.
     #[error("{0:?} is not a speed: give \"max\", or a positive number that Azure's durations are divided by")]
     Speed(String),
-    /// Not a webhook that may be delivered to.
+    /// The URL is not one of a webhook that may receive events.
     #[error(
         "{0:?} is no webhook of this machine: give its http address, for example http://127.0.0.1:8090/events"
     )]

@@ -1,4 +1,4 @@
-//! The Event Grid topic: takes CloudEvents 1.0, keeps them in order of arrival, and shows them to the one subscriber.
+//! The Event Grid topic: accepts CloudEvents 1.0, keeps them in order of arrival, and shows them to the one subscriber.
 //!
 //! Source: Azure docs, event-grid post-to-custom-topic; the CloudEvents 1.0 specification for names and types.
 
@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 const VERSION: &str = "2018-01-01";
-/// The largest request that the topic takes.
+/// The largest request that the topic accepts.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Takes one event or a batch; none of a batch with a bad one.
+/// Accepts one event or a batch; rejects a whole batch for one invalid event.
 pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
     if call.method != "POST" {
         return refuse(405, "MethodNotAllowed", "Events are published with POST.");
@@ -97,7 +97,7 @@ fn check(event: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Whose an event is: its `tenantid` attribute, or `tenantId` in its data.
+/// The tenant of an event: its `tenantid` attribute, or `tenantId` in its data.
 pub(crate) fn tenant_of(event: &Map<String, Value>) -> Option<String> {
     let attribute = event.get("tenantid");
     let tenant = attribute.or_else(|| event.get("data")?.get("tenantId"));

@@ -1,5 +1,5 @@
-//! Faults that a test asks for, kept in memory: another answer, no answer, an operation that fails, or a resource that is
-//! shown in another provisioning state than it has.
+//! Faults that a test injects, kept in memory: another answer, no answer, a failing operation, or a resource that is
+//! shown in a provisioning state other than its own.
 
 use crate::{call::Call, store::Failure};
 use std::{
@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An answer given in the service's place; nothing is done.
+/// An answer instead of the service's. Nothing is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -46,7 +46,7 @@ pub(crate) struct Fault {
     pub(crate) drop_reply: bool,
     #[serde(default)]
     pub(crate) fail_operation: Option<Failure>,
-    /// The provisioning state that an answer shows in place of the resource's own.
+    /// The provisioning state that an answer shows instead of the resource's own.
     #[serde(default)]
     pub(crate) show_state: Option<String>,
 }
@@ -79,17 +79,17 @@ impl Faults {
         self.all().push(fault);
     }
 
-    /// Removes all.
+    /// Removes all faults.
     pub(crate) fn clear(&self) {
         self.all().clear();
     }
 
-    /// Those still in force.
+    /// The faults still in force.
     pub(crate) fn list(&self) -> Vec<Fault> {
         self.all().clone()
     }
 
-    /// The first fault that a request meets; it counts as one of its times.
+    /// The first fault that matches a request. It counts as one of its times.
     pub(crate) fn take(&self, call: &Call) -> Option<Fault> {
         let mut all = self.all();
         let at = all.iter().position(|fault| fault.times > 0 && fault.is_hit_by(call))?;

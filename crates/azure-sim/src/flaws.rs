@@ -1,4 +1,4 @@
-//! Flaws of tenants' services that a test asks for, kept in memory: whom a service lets in that it should not.
+//! Flaws of tenants' services that a test sets, kept in memory: callers that a service lets in although it should not.
 
 use std::{
     collections::BTreeMap,
@@ -7,11 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Whom a service lets in by mistake.
+/// Callers that a service lets in by mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Accepts {
-    /// Anybody of the directory.
+    /// Any identity of the directory.
     AnyToken,
     NoToken,
     WrongAudience,
@@ -19,19 +19,19 @@ pub(crate) enum Accepts {
     AnyKey,
 }
 
-/// How else a service behaves.
+/// Other faulty behaviour of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// Nobody is let in.
+    /// Refuses everybody.
     Refuses,
-    /// Nobody is answered.
+    /// Does not answer.
     Down,
-    /// What is behind the endpoint answers with an error.
+    /// The backend of the endpoint answers with an error.
     ModelFails,
 }
 
-/// What is wrong with one service.
+/// The flaws of one service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Flawed {
@@ -52,27 +52,27 @@ impl Flaws {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this holds for its service, and nothing that was set before.
+    /// Sets the flaws of a service and replaces the earlier ones.
     pub(crate) fn set(&self, flawed: Flawed) {
         self.all().insert(flawed.host.to_lowercase(), flawed);
     }
 
-    /// Mends all.
+    /// Removes all flaws.
     pub(crate) fn clear(&self) {
         self.all().clear();
     }
 
-    /// Those in force.
+    /// The flaws in force.
     pub(crate) fn list(&self) -> Vec<Flawed> {
         self.all().values().cloned().collect()
     }
 
-    /// Whether a service behaves like this.
+    /// Whether a service has this behaviour.
     pub(crate) fn has(&self, host: &str, state: State) -> bool {
         self.all().get(host).is_some_and(|flawed| flawed.state == Some(state))
     }
 
-    /// Whether a service lets these in.
+    /// Whether a service lets these callers in.
     pub(crate) fn accepts(&self, host: &str, whom: Accepts) -> bool {
         self.all().get(host).is_some_and(|flawed| flawed.accepts.contains(&whom))
     }

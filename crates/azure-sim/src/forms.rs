@@ -1,4 +1,4 @@
-//! In which form answers come, as a test asks for it, kept in memory: Azure may show the same in many.
+//! The form of answers, set by a test and kept in memory: Azure may show the same content in many forms.
 //!
 //! Sources: public issues of Microsoft's own clients: an empty first page (Azure/azure-sdk-for-java#999), an empty link
 //! (Azure/azure-powershell#19166), lag as a denial (hashicorp/terraform-provider-azuread#611); and RFC 9110 for
@@ -17,7 +17,7 @@ use crate::{
     service::Service,
 };
 
-/// Lists whose order counts for nothing: they are shown the other way round.
+/// Lists whose order has no meaning: they are shown reversed.
 const UNORDERED: [&str; 15] = [
     "accessPolicies",
     "audiences",
@@ -35,10 +35,10 @@ const UNORDERED: [&str; 15] = [
     "tags",
     "virtualNetworkRules",
 ];
-/// What leads to a page.
+/// The link to the next page.
 const TOKEN: &str = "$skiptoken";
 
-/// How a pause is asked for, other than in whole seconds.
+/// The form of a `Retry-After` other than in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Pause {
@@ -51,19 +51,19 @@ enum Pause {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Form {
-    /// How many items a page has; 0 for lists of one page.
+    /// The number of items in a page; 0 for lists of one page.
     page_size: usize,
-    /// Whether every page comes behind an empty one.
+    /// Whether every page is preceded by an empty one.
     empty_pages: bool,
     /// Whether the last page has an empty link.
     empty_links: bool,
-    /// Whether lists come the other way round.
+    /// Whether lists are reversed.
     reordered: bool,
-    /// Whether ids come in capitals.
+    /// Whether ids are in capitals.
     recased: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Pause>,
-    /// Whether Entra denies what lags.
+    /// Whether Entra denies access while an object lags.
     pub(crate) denies_lag: bool,
 }
 
@@ -76,19 +76,19 @@ impl Forms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on answers have this form.
+    /// Sets the form of the answers from now on.
     pub(crate) fn set(&self, form: Form) {
         *self.form() = form;
     }
 
-    /// That in force.
+    /// The form in force.
     pub(crate) fn get(&self) -> Form {
         self.form().clone()
     }
 }
 
 impl Form {
-    /// An answer of Resource Manager or Graph in this form.
+    /// Applies the form to an answer of Resource Manager or Graph.
     pub(crate) fn of(&self, mut reply: Reply, call: &Call, service: Service, now: Timestamp) -> Reply {
         if !matches!(service, Service::Arm | Service::Graph) {
             return reply;
@@ -137,7 +137,7 @@ impl Form {
                 }
                 items.iter_mut().for_each(|item| self.body(item, ""));
             }
-            // The values of tags count to the letter.
+            // The values of tags are case-sensitive.
             Value::Object(_) if name == "tags" => {}
             Value::Object(members) => {
                 *members = std::mem::take(members)
@@ -152,7 +152,7 @@ impl Form {
         }
     }
 
-    /// Cuts a list to the page that is asked for.
+    /// Cuts a list to the requested page.
     fn page(&self, body: &mut Value, call: &Call, service: Service) {
         let Some(Value::Array(all)) = body.get_mut("value").map(Value::take) else { return };
         let asked: usize = call.query.get(TOKEN).and_then(|token| token.parse().ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The HTTP side: reads a request whole, finds its service, answers with the headers that Azure sends.
+//! The HTTP side: reads a request completely, finds its service, and answers with the headers that Azure sends.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ use axum::{
 };
 use uuid::Uuid;
 
-/// More than any service takes; beyond, reading stops.
+/// More than any service accepts; reading stops here.
 const MOST_BYTES: usize = 4 << 20;
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
@@ -37,11 +37,11 @@ pub(crate) async fn handle(State(inner): State<Arc<Inner>>, request: Request) ->
     let request_id = request_id(&inner);
     let method = request.method().as_str().to_owned();
     let reply = match read(request).await {
-        Err(refusal) => service.word(refusal, &request_id, (inner.now)()),
+        Err(refusal) => service.refusal(refusal, &request_id, (inner.now)()),
         Ok(call) => match respond(&inner, service, call, &request_id).await {
             Ok(Some(reply)) => reply,
             Ok(None) => return cut(),
-            Err(error) => broken(&error),
+            Err(error) => failed(&error),
         },
     };
     finish(service, &method, reply, &request_id)
@@ -52,16 +52,16 @@ fn request_id(inner: &Inner) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}|{number}", (inner.now)()).as_bytes()).to_string()
 }
 
-fn broken(error: &CloudError) -> Reply {
+fn failed(error: &CloudError) -> Reply {
     tracing::error!(error = %error, "the simulated Azure failed");
     Refusal::new(500, "InternalServerError", "The simulated Azure failed; its log says why.").arm()
 }
 
 /// A response whose body fails before its first byte: the connection is closed without an answer.
 fn cut() -> Response {
-    let gone = std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "the reply is dropped on request");
+    let cut = std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "the reply is dropped on request");
     Response::new(Body::from_stream(futures_util::stream::once(
-        async move { Err::<axum::body::Bytes, _>(gone) },
+        async move { Err::<axum::body::Bytes, _>(cut) },
     )))
 }
 

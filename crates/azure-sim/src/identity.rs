@@ -1,7 +1,7 @@
-//! The platform's identity: an endpoint that gives tokens, in the form that App Service has, and their check.
+//! The managed identity endpoint, in the form of App Service, and the validation of its tokens.
 //!
-//! A token has the form of Entra's: a header, claims, and a hash of them with a secret that lies in the state file. So
-//! the services can tell whom it is for and until when it is good, and nobody else can make one.
+//! A token has the form of Entra's: a header, claims, and a hash of them with a secret from the state file. So the
+//! services can read its audience and expiry, and nobody else can create one.
 //!
 //! Source: Microsoft, "How to use managed identities for App Service and Azure Functions", REST endpoint reference.
 
@@ -20,12 +20,12 @@ use crate::{
     stamp::{DIRECTORY_ID, PROBE_CLIENT_ID, PROBE_PRINCIPAL_ID},
 };
 
-/// Where tokens are asked for; the rest of the setting `IDENTITY_ENDPOINT` is the simulator's own address.
+/// The path of the endpoint; the rest of the setting `IDENTITY_ENDPOINT` is the simulator's own address.
 pub(crate) const PATH: &str = "/msi/token";
 const VERSION: &str = "2019-08-01";
-/// How a token begins, so that it has the three parts of a JSON Web Token.
+/// The first part of a token, so that it has the three parts of a JSON Web Token.
 const HEADER: &str = r#"{"typ":"JWT","alg":"none"}"#;
-/// Whom tokens are issued to.
+/// The audiences that tokens are issued for.
 const AUDIENCES: [&str; 8] = [
     "https://management.azure.com",
     "https://graph.microsoft.com",
@@ -34,41 +34,41 @@ const AUDIENCES: [&str; 8] = [
     "https://storage.azure.com",
     "https://ml.azure.com",
     "https://cognitiveservices.azure.com",
-    // To be traded for a token of an application.
+    // Exchanged for a token of an application.
     "api://AzureADTokenExchange",
 ];
-/// Other names of a user-assigned identity than its client id.
+/// Parameters that name a user-assigned identity other than by its client id.
 const OTHER_NAMES: [&str; 4] = ["object_id", "principal_id", "mi_res_id", "msi_res_id"];
 
-/// Why a token is no good.
+/// Why a token is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Flaw {
-    /// There is none.
+    /// There is no token.
     #[error("Authentication failed: the bearer token is missing.")]
     Missing,
-    /// It was not issued here.
+    /// The token was not issued here.
     #[error("The access token is invalid: it was not issued by this cloud.")]
     MadeUp,
-    /// Its time is over.
+    /// The token has expired.
     #[error("The access token has expired.")]
     Expired,
-    /// It is for another service.
+    /// The token is for another audience.
     #[error("The access token has been obtained for the wrong audience '{0}'.")]
     Foreign(String),
 }
 
-/// How long a token of an application is good at most, in seconds.
+/// The longest lifetime of a token of an application, in seconds.
 const APPLICATION_LIFE: i64 = 3600;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Claims {
-    /// Whom it is for.
+    /// The audience.
     pub(crate) aud: String,
-    /// Who gave it, where that can matter.
+    /// The issuer, where it matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) iss: Option<String>,
-    /// Whom it is about: the same as `oid`.
+    /// The principal: the same as `oid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sub: Option<String>,
     /// The object id of the service principal.
@@ -80,12 +80,12 @@ pub(crate) struct Claims {
     /// The application permissions, where the audience is Graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     roles: Option<BTreeSet<String>>,
-    /// Until when it is good, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub(crate) exp: i64,
 }
 
 impl Claims {
-    /// Those about a service principal; their end is the issuer's to say.
+    /// The claims about a service principal; the issuer sets the expiry.
     pub(crate) fn of_principal(audience: &str, client: &str, principal: &str) -> Self {
         Self {
             aud: audience.to_owned(),
@@ -99,31 +99,31 @@ impl Claims {
     }
 }
 
-/// Whether tokens are given out for a resource.
+/// Whether tokens are issued for a resource.
 pub(crate) fn is_known(resource: &str) -> bool {
     AUDIENCES.contains(&bare(resource))
 }
 
-/// Issues tokens and knows its own again.
+/// Issues tokens and validates them.
 pub(crate) struct Issuer {
     secret: String,
     lifetime: SignedDuration,
 }
 
 impl Issuer {
-    /// An issuer with the secret that callers show and that tokens are signed with.
+    /// An issuer with the secret that callers present and that signs tokens.
     pub(crate) const fn new(secret: String, lifetime: SignedDuration) -> Self {
         Self { secret, lifetime }
     }
 
-    /// What callers show in the header `X-IDENTITY-HEADER`.
+    /// The value that callers send in the header `X-IDENTITY-HEADER`.
     pub(crate) fn secret(&self) -> &str {
         &self.secret
     }
 
-    /// Answers who asks for a token.
+    /// Answers a request for a token.
     ///
-    /// A token for Graph names the application's permissions; `roles` tells them by client id.
+    /// A token for Graph names the application's permissions; `roles` returns them for a client id.
     pub(crate) fn answer(
         &self,
         call: &Call,
@@ -171,7 +171,7 @@ impl Issuer {
             200,
             json!({
                 "access_token": self.token(&json!(claims).to_string()),
-                // A text, unlike everywhere else: clients read it as one.
+                // A string, unlike everywhere else: clients parse it as one.
                 "expires_on": end.to_string(),
                 "resource": resource,
                 "token_type": "Bearer",
@@ -180,14 +180,14 @@ impl Issuer {
         .with("Cache-Control", "no-store"))
     }
 
-    /// A token with these claims that ends soon, and in how many seconds.
+    /// A token with these claims, and its lifetime in seconds.
     pub(crate) fn issue(&self, claims: Claims, now: Timestamp) -> (String, i64) {
         let life = self.lifetime.as_secs().min(APPLICATION_LIFE);
         let claims = Claims { exp: now.as_second().saturating_add(life), ..claims };
         (self.token(&json!(claims).to_string()), life)
     }
 
-    /// What a token of ours says, whomever it is for and however old it is.
+    /// The claims of a token that was issued here, whatever its audience and age.
     pub(crate) fn read(&self, token: &str) -> Result<Claims, Flaw> {
         if token.is_empty() {
             return Err(Flaw::Missing);
@@ -201,13 +201,13 @@ impl Issuer {
         serde_json::from_str(&claims).map_err(|_| Flaw::MadeUp)
     }
 
-    /// What a token says, whoever has made it.
+    /// The claims of a token, whatever its issuer.
     pub(crate) fn said(token: &str) -> Option<Claims> {
         let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         serde_json::from_slice(&claims).ok()
     }
 
-    /// Whether a token is good for an audience now.
+    /// Whether a token is valid for an audience now.
     pub(crate) fn check(&self, token: &str, audience: &str, now: Timestamp) -> Result<(), Flaw> {
         let claims = self.read(token)?;
         if bare(&claims.aud) != audience {
@@ -216,7 +216,7 @@ impl Issuer {
         if claims.exp <= now.as_second() { Err(Flaw::Expired) } else { Ok(()) }
     }
 
-    /// The client id of the identity that a token of ours was issued to; empty for the system-assigned one.
+    /// The client id of the identity that a token was issued to; empty for the system-assigned one.
     pub(crate) fn client(token: &str) -> Option<String> {
         Some(Self::said(token)?.appid.unwrap_or_default())
     }
@@ -228,13 +228,13 @@ impl Issuer {
     }
 }
 
-/// A secret that nobody can guess.
-#[expect(clippy::disallowed_methods, reason = "the identity endpoint's protocol wants a secret")]
+/// A secret that can't be guessed.
+#[expect(clippy::disallowed_methods, reason = "the identity endpoint's protocol needs a secret")]
 pub(crate) fn new_secret() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-/// An audience is the same with a slash at its end and without.
+/// Audiences are equal with and without a slash at the end.
 fn bare(audience: &str) -> &str {
     audience.strip_suffix('/').unwrap_or(audience)
 }

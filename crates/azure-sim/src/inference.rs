@@ -1,6 +1,6 @@
-//! Tenants' services as callers see them: who may call is told from the token and from role assignments, as Azure does.
+//! Tenants' services as callers see them: the token and the role assignments decide who may call, as in Azure.
 //!
-//! Networks are not simulated: every call counts as one from inside. Sources: Microsoft, "Authenticate clients for online
+//! Networks are not simulated: every call counts as internal. Sources: Microsoft, "Authenticate clients for online
 //! endpoints", "Troubleshoot online endpoints" (401 also where a right is missing), "Authenticate requests to Foundry
 //! Tools".
 
@@ -12,7 +12,7 @@ use crate::{
     reply::{Outcome, Reply, refuse},
     resources::{cognitive_account, online_endpoint},
     roles,
-    store::{Look as _, Object, Snapshot},
+    store::{Object, Snapshot, StoreQuery as _},
 };
 use serde_json::{Value, json};
 
@@ -23,13 +23,13 @@ const LANGUAGE: [&str; 2] = [".openai.azure.com", ".cognitiveservices.azure.com"
 struct Service {
     object: Object,
     audience: &'static str,
-    /// What one has to be allowed to call it.
+    /// The action that a call needs.
     action: &'static str,
-    /// Whether that is an action on data.
+    /// Whether that is a data action.
     on_data: bool,
     takes_keys: bool,
     takes_tokens: bool,
-    /// Whether something behind it answers.
+    /// Whether its backend answers.
     serves: bool,
 }
 
@@ -38,23 +38,23 @@ pub(crate) fn host(call: &Call) -> String {
     call.header("host").split(':').next().unwrap_or_default().to_lowercase()
 }
 
-/// Whether a host is a tenant's service.
+/// Whether a host is one of a tenant's service.
 pub(crate) fn is_host(host: &str) -> bool {
     let host = host.split(':').next().unwrap_or_default().to_lowercase();
     host.ends_with(MACHINE_LEARNING) || LANGUAGE.iter().any(|end| host.ends_with(end))
 }
 
 /// Answers a call to a tenant's service.
-pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
+pub(crate) fn answer(inner: &Inner, view: &Snapshot, call: &Call) -> Outcome {
     let host = host(call);
     if inner.flaws.has(&host, State::Refuses) {
         return refuse(403, "Forbidden", "Nobody is let in.");
     }
-    let Some(service) = find(look, &host, &call.path)? else {
+    let Some(service) = find(view, &host, &call.path)? else {
         return refuse(404, "NotFound", format!("There is no service '{host}'."));
     };
     let tenant = service.object.tenant.clone();
-    admit(inner, look, call, &host, &service)?;
+    admit(inner, view, call, &host, &service)?;
     if !service.serves {
         return refuse(404, "NotFound", "The endpoint has no valid deployment with positive weight.");
     }
@@ -65,11 +65,11 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
     Ok(Reply::json(200, json!([{"label": "POSITIVE", "score": 0.99}])).of(tenant))
 }
 
-fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
+fn find(view: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
     if let Some(name) = host.strip_suffix(MACHINE_LEARNING) {
         let Some((name, region)) = name.split_once('.') else { return Ok(None) };
         let key = online_endpoint::PROFILE.name_key(name, region).unwrap_or_default();
-        let Some(object) = look.living_holder(&key)? else { return Ok(None) };
+        let Some(object) = view.living_holder(&key)? else { return Ok(None) };
         let mode = object.text("/properties/authMode").to_owned();
         let traffic = object.body.pointer("/properties/traffic").and_then(Value::as_object);
         let serves = traffic.is_some_and(|all| all.values().any(|share| share.as_u64() > Some(0)));
@@ -85,10 +85,10 @@ fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
         }));
     }
     let Some(name) = LANGUAGE.iter().find_map(|end| host.strip_suffix(end)) else { return Ok(None) };
-    let Some(object) = look.living_holder(&cognitive_account::subdomain_key(name))? else { return Ok(None) };
+    let Some(object) = view.living_holder(&cognitive_account::subdomain_key(name))? else { return Ok(None) };
     let model = path.strip_prefix("/openai/deployments/").and_then(|rest| rest.split('/').next());
     let Some(model) = model else { return Ok(None) };
-    let serves = look.alive(&format!("{}/deployments/{model}", object.id))?.is_some();
+    let serves = view.alive(&format!("{}/deployments/{model}", object.id))?.is_some();
     let takes_keys = object.body.pointer("/properties/disableLocalAuth") != Some(&json!(true));
     Ok(Some(Service {
         object,
@@ -101,8 +101,8 @@ fn find(look: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
     }))
 }
 
-/// Lets somebody in or refuses; a flaw lets in whom it is about.
-fn admit(inner: &Inner, look: &Snapshot, call: &Call, host: &str, service: &Service) -> Outcome<()> {
+/// Lets a caller in or refuses it. A flaw lets in the callers that it is about.
+fn admit(inner: &Inner, view: &Snapshot, call: &Call, host: &str, service: &Service) -> Outcome<()> {
     let flawed = |accepts: Accepts| inner.flaws.accepts(host, accepts);
     let no = |why: &str| refuse(401, "Unauthorized", why.to_owned());
     let bearer = call.header("authorization").strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
@@ -111,7 +111,7 @@ fn admit(inner: &Inner, look: &Snapshot, call: &Call, host: &str, service: &Serv
         return if flawed(Accepts::NoToken) { Ok(()) } else { no("Access denied: a token is missing.") };
     }
     if !key.is_empty() {
-        // Nobody was ever given one here.
+        // No credential of this kind was ever issued here.
         let why = if service.takes_keys { "The key is wrong." } else { "Keys are not taken." };
         return if flawed(Accepts::AnyKey) { Ok(()) } else { no(why) };
     }
@@ -122,21 +122,21 @@ fn admit(inner: &Inner, look: &Snapshot, call: &Call, host: &str, service: &Serv
         Ok(claims) => claims,
         Err(Flaw::MadeUp) if flawed(Accepts::Expired) => {
             let said: Option<Claims> = Issuer::said(bearer);
-            return match said.filter(|claims| claims.exp <= look.now.as_second()) {
+            return match said.filter(|claims| claims.exp <= view.now.as_second()) {
                 Some(_) => Ok(()),
                 None => no("The token is not Entra's."),
             };
         }
         Err(flaw) => return no(&flaw.to_string()),
     };
-    if claims.exp <= look.now.as_second() && !flawed(Accepts::Expired) {
+    if claims.exp <= view.now.as_second() && !flawed(Accepts::Expired) {
         return no("The token has ended.");
     }
     if claims.aud != service.audience && !flawed(Accepts::WrongAudience) {
         return no("The token is for another service.");
     }
     let caller = claims.oid.unwrap_or_default();
-    let may = roles::may(look, &caller, &service.object.id, service.action, service.on_data)?;
+    let may = roles::may(view, &caller, &service.object.id, service.action, service.on_data)?;
     if may || flawed(Accepts::AnyToken) {
         return Ok(());
     }

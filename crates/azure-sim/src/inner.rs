@@ -32,6 +32,6 @@ pub(crate) struct Inner {
     pub(crate) access: Option<Access>,
     pub(crate) used: Used,
     pub(crate) subscribers: Subscribers,
-    /// Changes with every request that has published events.
+    /// Changes after every request that has published events.
     pub(crate) published: watch::Sender<()>,
 }

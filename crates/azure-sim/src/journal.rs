@@ -1,4 +1,4 @@
-//! The request journal. A change's line is durable with the change; lines of mere reads wait in memory for the next
+//! The request journal. The line of a change is durable with the change. Lines of reads wait in memory for the next
 //! write and can be lost with the process.
 
 use std::{
@@ -8,22 +8,22 @@ use std::{
 
 use crate::store::Entry;
 
-/// How many lines may wait before they are worth a write of their own.
+/// How many lines may wait before they are written on their own.
 const MOST_WAITING: usize = 256;
 
-/// Lines on their way to the file.
+/// Lines that are not in the file yet.
 #[derive(Debug, Default)]
 pub(crate) struct Journal(Mutex<Vec<Entry>>);
 
 impl Journal {
-    /// Keeps a line for later; says whether enough wait to be written now.
+    /// Keeps a line. Returns whether enough lines wait to be written now.
     pub(crate) fn hold(&self, entry: Entry) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(entry);
         waiting.len() >= MOST_WAITING
     }
 
-    /// Takes the waiting lines, to be written before anything that comes after them.
+    /// Takes the waiting lines, to be written before any later one.
     pub(crate) fn take(&self) -> Vec<Entry> {
         mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

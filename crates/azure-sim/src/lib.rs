@@ -2,18 +2,18 @@
 //! platform's identity behind one loopback port.
 //!
 //! It answers what Azure answers and refuses what Azure refuses, over HTTP, so that the same code reaches it and the
-//! real one. The path tells the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid,
-//! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity's endpoint, `/<directory>/oauth2/v2.0/token` Entra's
-//! and `/_sim/...` the simulator's own window for tests (journal, objects, events, subscribers, messages, faults, flaws,
-//! forms, chaos). A host that is a tenant's service, whatever the address, is that service.
+//! real one. The path selects the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid,
+//! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity endpoint, `/<directory>/oauth2/v2.0/token` Entra
+//! and `/_sim/...` the simulator's own window for tests (journal, objects, events, subscribers, messages, faults,
+//! flaws, forms, chaos). A host that belongs to a tenant's service selects that service, whatever the address.
 //!
-//! State lies in one redb file. A change is durable before it is answered, together with its line of the journal, so
-//! the process can be killed at any moment. No timer runs: operations end, replicas catch up and soft-deleted things
-//! expire by comparing instants with the clock whenever somebody asks. Only deliveries to webhooks come by themselves.
+//! State is in one redb file. A change is durable before it is answered, together with its line of the journal, so the
+//! process can be killed at any moment. There are no timers: operations end, replicas catch up and soft-deleted objects
+//! expire by comparing instants with the clock on each request. Only deliveries to webhooks run by themselves.
 //!
 //! # Example
 //!
-//! Start it on a free port and make a resource group:
+//! Start it on a free port and create a resource group:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -47,8 +47,8 @@
 //!
 //! # Layers
 //!
-//! From top to bottom. A part uses what stands below it, and no file uses one that uses it in turn;
-//! `tests/suite/architecture.rs` of the repository holds the parts to that.
+//! From top to bottom. A part uses only those below it, and there are no cycles between files;
+//! `tests/suite/architecture.rs` of the repository checks this.
 //!
 //! | layer | parts |
 //! | --- | --- |
@@ -60,17 +60,17 @@
 //! | resource types | `resources`: one file each, with a registry on top |
 //! | state | `store` over [`db`]; [`queue`] is a broker in such a file |
 //!
-//! What a test asks for is kept in memory: `faults`, `flaws`, `forms`, `chaos`. `inner` is what all services share.
+//! What a test sets is kept in memory: `faults`, `flaws`, `forms`, `chaos`. `inner` is what all services share.
 //!
 //! # Adding a resource type
 //!
 //! Write a file in `src/resources`, with a type that implements `ResourceType`, and add a line to `TYPES` in
-//! `src/resources/registry.rs`. `storage_account.rs` is a small one to begin from. The profile says what is fixed: name,
-//! api-version, name rule, durations, how a PUT is answered, states, where names are unique. The methods have defaults;
-//! override those in which the type differs: what is refused (`check`, `check_delete`, `name_taken`, `busy`), what the
-//! service adds (`complete`, `written`), what a deletion does to others (`removed`), how deleted ones are shown and purged
-//! (`deleted_items`), and which rights a body takes elsewhere (`linked_actions`). PUT, GET, lists, DELETE, polls, providers
-//! and the expiry of what was soft-deleted follow from that.
+//! `src/resources/registry.rs`. `storage_account.rs` is a small one to start from. The profile holds what is fixed:
+//! name, api-version, name rule, durations, form of the answer to a PUT, states, scope of unique names. The methods
+//! have defaults; override those in which the type differs: what is refused (`check`, `check_delete`, `name_taken`,
+//! `busy`), what the service adds (`complete`, `written`), what a deletion does to others (`removed`), how soft-deleted
+//! ones are shown and purged (`deleted_items`), and which rights a body needs at other resources (`linked_actions`).
+//! PUT, GET, lists, DELETE, polls, providers and the expiry of soft-deleted ones follow from that.
 
 pub mod access;
 mod activity;

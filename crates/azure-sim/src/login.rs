@@ -1,4 +1,4 @@
-//! Entra's token endpoint, for applications that trust a managed identity: an assertion is traded for a token.
+//! Entra's token endpoint, for applications that trust a managed identity: an assertion is exchanged for a token.
 //!
 //! Sources: Microsoft, "Microsoft identity platform and the OAuth 2.0 client credentials flow" (third case, a federated
 //! credential) and "Microsoft Entra authentication and authorization error codes".
@@ -18,16 +18,16 @@ use crate::{
 use serde_json::json;
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// What stands behind a resource in the scope of an application.
+/// The suffix of a resource in the scope of an application.
 const ALL_GRANTED: &str = "/.default";
 
-/// The directory of a path that is the token endpoint's.
+/// The directory in a path of the token endpoint.
 pub(crate) fn directory(path: &str) -> Option<&str> {
     path.strip_prefix('/')?.strip_suffix("/oauth2/v2.0/token").filter(|directory| !directory.contains('/'))
 }
 
-/// Answers who asks for a token.
-pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
+/// Answers a request for a token.
+pub(crate) fn answer(inner: &Inner, view: &Snapshot, call: &Call) -> Outcome {
     if call.method != "POST" {
         return refuse(405, "invalid_request", "AADSTS900561: The endpoint only accepts POST requests.");
     }
@@ -43,14 +43,14 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
     }
     let client = field("client_id");
     let key = Key::AppId(client.to_owned());
-    let Some(owner) = find::application(look, &key)?.filter(|found| found.visible <= look.now) else {
+    let Some(owner) = find::application(view, &key)?.filter(|found| found.visible <= view.now) else {
         let message = format!(
             "AADSTS700016: Application with identifier '{client}' was not found in the directory '{directory}'."
         );
         return refuse(400, "unauthorized_client", message);
     };
-    check_assertion(inner, look, &owner, field("client_assertion"))?;
-    let principal = principal(look, &key, client)?;
+    check_assertion(inner, view, &owner, field("client_assertion"))?;
+    let principal = principal(view, &key, client)?;
     let Some(resource) = field("scope").strip_suffix(ALL_GRANTED) else {
         let message = format!("AADSTS1002012: The provided value for scope {} is not valid.", field("scope"));
         return refuse(400, "invalid_scope", message);
@@ -61,7 +61,7 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
         return refuse(400, "invalid_resource", message);
     }
     let (token, life) =
-        inner.issuer.issue(Claims::of_principal(resource, client, principal.text("/id")), look.now);
+        inner.issuer.issue(Claims::of_principal(resource, client, principal.text("/id")), view.now);
     Ok(Reply::json(
         200,
         json!({"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}),
@@ -69,10 +69,10 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
     .with("Cache-Control", "no-store"))
 }
 
-/// Refuses an assertion that is no token of ours, or that no credential of the application trusts.
-fn check_assertion(inner: &Inner, look: &Snapshot, application: &Object, assertion: &str) -> Outcome<()> {
+/// Refuses an assertion that is not a token of this issuer, or that no credential of the application trusts.
+fn check_assertion(inner: &Inner, view: &Snapshot, application: &Object, assertion: &str) -> Outcome<()> {
     let claims = match inner.issuer.read(assertion) {
-        Ok(claims) if claims.exp > look.now.as_second() => claims,
+        Ok(claims) if claims.exp > view.now.as_second() => claims,
         Ok(_) | Err(Flaw::Expired) => {
             let message = "AADSTS700024: Client assertion is not within its valid time range.";
             return refuse(401, "invalid_client", message);
@@ -82,9 +82,9 @@ fn check_assertion(inner: &Inner, look: &Snapshot, application: &Object, asserti
             return refuse(401, "invalid_client", message);
         }
     };
-    let trusted = credentials::all(look, application)?.into_iter().any(|one| {
+    let trusted = credentials::all(view, application)?.into_iter().any(|one| {
         let audiences = one.body.get("audiences").and_then(|list| list.as_array()).into_iter().flatten();
-        one.visible <= look.now
+        one.visible <= view.now
             && Some(one.text("/issuer")) == claims.iss.as_deref()
             && Some(one.text("/subject")) == claims.sub.as_deref()
             && audiences.into_iter().any(|audience| *audience == claims.aud)
@@ -100,9 +100,9 @@ fn check_assertion(inner: &Inner, look: &Snapshot, application: &Object, asserti
     refuse(401, "invalid_client", message)
 }
 
-/// The application's service principal, which must be there and enabled.
-fn principal(look: &Snapshot, key: &Key, client: &str) -> Outcome<Object> {
-    let Some(principal) = find::principal(look, key)?.filter(|found| found.visible <= look.now) else {
+/// The application's service principal, which must exist and be enabled.
+fn principal(view: &Snapshot, key: &Key, client: &str) -> Outcome<Object> {
+    let Some(principal) = find::principal(view, key)?.filter(|found| found.visible <= view.now) else {
         let message = format!(
             "AADSTS7000229: The client application {client} is missing service principal in the tenant {DIRECTORY_ID}."
         );

@@ -1,4 +1,4 @@
-//! What the simulated Azure remembers of the state beside it, and whose things it holds .
+//! What the simulated Azure records about the state file beside it, and the tenants whose resources it holds.
 
 use crate::{
     cloud::Cloud,
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable as _, TableDefinition, TableError};
 use serde::{Deserialize, Serialize};
 
-/// What a file remembers of the pair.
+/// The record of the pair in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The pair's name; drawn when both files were first opened together.
@@ -21,16 +21,16 @@ pub struct Mark {
     pub changes: u64,
 }
 
-/// A tenant of which the simulated Azure holds something: its id, and which incarnation of it.
+/// A tenant of which the simulated Azure holds resources: its id and its incarnation.
 pub type Held = BTreeSet<(String, u32)>;
 
 const PAIR: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("cloud_pair");
 const MARK: &str = "mark";
-/// Where a resource says which incarnation of its tenant it is of.
+/// The tag of a resource with the incarnation of its tenant.
 const INCARNATION: &str = "/tags/tenantry-incarnation";
 
 impl Cloud {
-    /// The mark that was last kept.
+    /// The mark that was saved last.
     ///
     /// # Errors
     /// [`CloudError`] when the file can't be read.
@@ -43,7 +43,7 @@ impl Cloud {
         }
     }
 
-    /// Keeps a mark.
+    /// Saves a mark.
     ///
     /// # Errors
     /// [`CloudError`] when the file can't be written.
@@ -59,7 +59,7 @@ impl Cloud {
             .await
     }
 
-    /// Of which tenants it holds resources that are not deleted.
+    /// The tenants whose resources are not deleted.
     ///
     /// # Errors
     /// [`CloudError`] when the file can't be read.

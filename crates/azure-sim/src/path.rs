@@ -1,4 +1,4 @@
-//! ARM's ids taken apart: subscription, group, provider, and pairs of type and name.
+//! Parsed ARM ids: subscription, group, provider, and pairs of type and name.
 
 use percent_encoding::percent_decode_str;
 
@@ -11,8 +11,8 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-/// A path as Azure's front door takes it, before anything else reads it: `.` and `..`, encoded or not, lead where they
-/// say, and a backslash is a slash. Whoever lets such a path out speaks of another resource than it thinks.
+/// Normalizes a path like Azure's front door, before anything else reads it: `.` and `..`, encoded or not, are
+/// resolved, and a backslash is a slash. A client that sends such a path addresses another resource than it intends.
 pub(crate) fn normalised(path: &str) -> String {
     let path = path.replace('\\', "/");
     let mut segments: Vec<&str> = Vec::new();
@@ -36,7 +36,7 @@ pub(crate) fn normalised(path: &str) -> String {
 
 /// A resource id, a collection, a group or a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ResourcePath {
     pub(crate) subscription: String,
     pub(crate) group: Option<String>,
     pub(crate) provider: Option<String>,
@@ -45,14 +45,14 @@ pub(crate) struct Place {
     pub(crate) names: Vec<String>,
 }
 
-impl Place {
-    /// Takes segments apart; `None` if they are no ARM id.
+impl ResourcePath {
+    /// Parses segments; `None` if they are not an ARM id.
     pub(crate) fn parse(segments: &[String]) -> Option<Self> {
-        let is = |at: usize, word: &str| segments.get(at).is_some_and(|s| s.eq_ignore_ascii_case(word));
+        let is = |at: usize, segment: &str| segments.get(at).is_some_and(|s| s.eq_ignore_ascii_case(segment));
         if !is(0, "subscriptions") {
             return None;
         }
-        let mut place = Self {
+        let mut path = Self {
             subscription: segments.get(1)?.clone(),
             group: None,
             provider: None,
@@ -62,27 +62,27 @@ impl Place {
         let mut at = 2;
         if is(at, "resourceGroups") {
             let Some(group) = segments.get(at + 1) else {
-                place.types.push("resourceGroups".to_owned());
-                return Some(place);
+                path.types.push("resourceGroups".to_owned());
+                return Some(path);
             };
-            place.group = Some(group.clone());
+            path.group = Some(group.clone());
             at += 2;
         }
         if at == segments.len() {
-            return Some(place);
+            return Some(path);
         }
         if !is(at, "providers") {
             return None;
         }
-        place.provider = Some(segments.get(at + 1)?.clone());
+        path.provider = Some(segments.get(at + 1)?.clone());
         for pair in segments.get(at + 2..)?.chunks(2) {
-            place.types.push(pair.first()?.clone());
-            place.names.extend(pair.get(1).cloned());
+            path.types.push(pair.first()?.clone());
+            path.names.extend(pair.get(1).cloned());
         }
-        Some(place)
+        Some(path)
     }
 
-    /// The same from an id; `None` if it is none.
+    /// Parses an id; `None` if it is not an ARM id.
     pub(crate) fn of(id: &str) -> Option<Self> {
         Self::parse(&segments(id)?)
     }
@@ -100,12 +100,12 @@ impl Place {
         own.map_or("", String::as_str)
     }
 
-    /// The id of the group it lies in.
+    /// The id of the group that contains it.
     pub(crate) fn group_id(&self) -> Option<String> {
         Some(group_id(&self.subscription, self.group.as_deref()?))
     }
 
-    /// The id of the resource that it is a part of.
+    /// The id of the parent resource.
     pub(crate) fn parent_id(&self) -> Option<String> {
         (self.names.len() > 1).then(|| self.written(self.names.len() - 1, &self.kind()))
     }
@@ -125,14 +125,14 @@ impl Place {
         if self.provider.is_none() {
             return id;
         }
-        let mut words = kind.split('/');
-        if let Some(provider) = words.next().filter(|word| !word.is_empty()) {
+        let mut parts = kind.split('/');
+        if let Some(provider) = parts.next().filter(|name| !name.is_empty()) {
             id.push_str("/providers/");
             id.push_str(provider);
         }
-        for (word, name) in words.zip(self.names.iter().take(pairs)) {
+        for (part, name) in parts.zip(self.names.iter().take(pairs)) {
             id.push('/');
-            id.push_str(word);
+            id.push_str(part);
             id.push('/');
             id.push_str(name);
         }
@@ -157,15 +157,12 @@ mod tests {
     #[test]
     fn ids_come_apart_and_together_again() {
         let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/a/n1/b/n2";
-        let place = Place::of(id).unwrap();
-        assert_eq!(place.kind(), "Microsoft.X/a/b");
-        assert_eq!(place.name(), "n2");
-        assert_eq!(place.id("Microsoft.X/a/b"), id);
-        assert_eq!(
-            place.parent_id().unwrap(),
-            "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/a/n1"
-        );
-        assert_eq!(place.group_id().unwrap(), "/subscriptions/s/resourceGroups/g");
+        let path = ResourcePath::of(id).unwrap();
+        assert_eq!(path.kind(), "Microsoft.X/a/b");
+        assert_eq!(path.name(), "n2");
+        assert_eq!(path.id("Microsoft.X/a/b"), id);
+        assert_eq!(path.parent_id().unwrap(), "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/a/n1");
+        assert_eq!(path.group_id().unwrap(), "/subscriptions/s/resourceGroups/g");
     }
 
     #[test]
@@ -186,9 +183,9 @@ mod tests {
     fn what_is_no_id_is_refused() {
         for path in ["/", "/tenants", "/subscriptions", "/subscriptions/s/x", "/subscriptions/s//providers/p"]
         {
-            assert_eq!(Place::of(path), None, "{path}");
+            assert_eq!(ResourcePath::of(path), None, "{path}");
         }
-        assert_eq!(Place::of("/subscriptions/s/resourceGroups").unwrap().types, ["resourceGroups"]);
-        assert_eq!(Place::of("/subscriptions/s/resourceGroups/a%20b").unwrap().group.unwrap(), "a b");
+        assert_eq!(ResourcePath::of("/subscriptions/s/resourceGroups").unwrap().types, ["resourceGroups"]);
+        assert_eq!(ResourcePath::of("/subscriptions/s/resourceGroups/a%20b").unwrap().group.unwrap(), "a b");
     }
 }

@@ -1,11 +1,11 @@
-//! What the services answer: a reply, or a refusal in the service's own envelope.
+//! The services' answers: a reply, or a refusal in the service's own envelope.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::error::CloudError;
 
-/// What an answer carries.
+/// The body of an answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Json(Value),
@@ -18,7 +18,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Body>,
-    /// Whose object was touched, for the journal.
+    /// The tenant of the object that was touched, for the journal.
     pub(crate) tenant: Option<String>,
 }
 
@@ -39,20 +39,20 @@ impl Reply {
         self
     }
 
-    /// Says whose object it is about.
+    /// Sets the tenant of the object.
     pub(crate) fn of(mut self, tenant: Option<String>) -> Self {
         self.tenant = tenant;
         self
     }
 }
 
-/// What a service does not do, and why.
+/// A refused request, and the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// An inner code with its message: the one to decide on when the outer one is only a wrapper.
+    /// An inner code with its message: the relevant one when the outer one is only a wrapper.
     pub(crate) detail: Option<(String, String)>,
     pub(crate) headers: Vec<(String, String)>,
 }
@@ -124,10 +124,10 @@ impl Refusal {
 /// Why a request was not carried out: the service refused it, or the simulator itself failed.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The caller's fault, or the situation's.
+    /// The request was refused.
     Refused(Box<Refusal>),
-    /// The state file's fault.
-    Broken(CloudError),
+    /// The state file failed.
+    Error(CloudError),
 }
 
 impl From<Refusal> for Stop {
@@ -138,14 +138,14 @@ impl From<Refusal> for Stop {
 
 impl From<CloudError> for Stop {
     fn from(error: CloudError) -> Self {
-        Self::Broken(error)
+        Self::Error(error)
     }
 }
 
-/// Shorthand of the services' functions.
+/// Shorthand for the services' functions.
 pub(crate) type Outcome<T = Reply> = Result<T, Stop>;
 
-/// Refuses, in the middle of a function.
+/// Refuses from within a function.
 pub(crate) fn refuse<T>(status: u16, code: &str, message: impl Into<String>) -> Outcome<T> {
     Err(Refusal::new(status, code, message).into())
 }

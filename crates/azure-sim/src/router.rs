@@ -2,7 +2,7 @@
 
 use crate::{identity, inference, login, service::Service, service_bus};
 
-/// The service that a host and a path belong to; what belongs to no other one is ARM's to refuse.
+/// The service of a host and a path; unknown paths go to ARM, which refuses them.
 pub(crate) fn route(host: &str, path: &str) -> Service {
     if inference::is_host(host) {
         Service::Inference

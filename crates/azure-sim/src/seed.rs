@@ -1,4 +1,4 @@
-//! Puts the local stamp into a new state file.
+//! Writes the local stamp into a new state file.
 
 use serde_json::{Value, json};
 
@@ -15,14 +15,14 @@ use crate::{
         BLOB_READER_ROLE, DIRECTORY_ID, REGION, RESOURCE_GROUP, SCORER_ROLE, SUBSCRIPTION_ID, WORKSPACE,
         resource, role_id, subnet_id, vnet_id, zone_id,
     },
-    store::{Change, Look, Object},
+    store::{Change, Object, StoreQuery},
 };
 
 const PRINCIPAL: &str = "00000000-0000-0000-0000-00000000b002";
 const WORKSPACE_GUID: &str = "00000000-0000-0000-0000-00000000b001";
 /// The built-in role Cognitive Services OpenAI User.
 const OPENAI_USER_ROLE: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
-/// Puts the stamp into a new file; an old one has it.
+/// Writes the stamp into a new file; an existing one has it.
 pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
     if change.object(&group_id(SUBSCRIPTION_ID, RESOURCE_GROUP))?.is_some() {
         return Ok(());
@@ -86,7 +86,7 @@ pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
     definitions(change)
 }
 
-/// The roles that blueprints speak of.
+/// The roles that blueprints use.
 fn definitions(change: &mut Change<'_>) -> Result<(), CloudError> {
     role(
         change,

@@ -1,4 +1,4 @@
-//! The services: whom tokens for each are issued to, and how it words what it refuses.
+//! The services: the audience of their tokens, and the form of their refusals.
 
 use jiff::Timestamp;
 
@@ -25,7 +25,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Whom a token for it is issued to; none where no bearer is asked for.
+    /// The audience of its tokens; none where no bearer is needed.
     pub(crate) const fn audience(self) -> Option<&'static str> {
         match self {
             Self::Arm => Some("https://management.azure.com"),
@@ -36,7 +36,7 @@ impl Service {
         }
     }
 
-    /// What it says to a token that is no good, under the code that it has for this.
+    /// The refusal of an invalid token, with the service's own code.
     pub(crate) fn unauthorized(self, flaw: &Flaw) -> Refusal {
         let code = match self {
             Self::Graph => "InvalidAuthenticationToken",
@@ -58,7 +58,7 @@ impl Service {
     }
 
     /// A refusal in the service's own envelope.
-    pub(crate) fn word(self, refusal: Refusal, request_id: &str, now: Timestamp) -> Reply {
+    pub(crate) fn refusal(self, refusal: Refusal, request_id: &str, now: Timestamp) -> Reply {
         match self {
             Self::Graph => refusal.graph(request_id, now),
             Self::Bus => refusal.service_bus(request_id, now),

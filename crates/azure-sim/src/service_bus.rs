@@ -1,11 +1,12 @@
-//! The Service Bus namespace: takes messages for its queues and its one topic; receiving is the Functions host's work.
+//! The Service Bus namespace: accepts messages for its queues and its one topic. The Functions host receives them.
 //!
-//! Where Microsoft's pages do not say whether the service takes something, this one refuses it.
+//! Where Microsoft's pages do not say whether the service accepts something, this one refuses it.
 //!
 //! # Caveats
 //! - A message for a queue is durable in the queue's own file before it is in the journal: a crash in between, or a
 //!   caller that hangs up, leaves a message without a line.
-//! - The local broker knows neither labels nor times to live: a queue's message loses them, a topic's is shown whole.
+//! - The local broker supports neither labels nor times to live: a queue's message loses them, a topic's is shown
+//!   completely.
 //!
 //! Source: Microsoft, Service Bus REST, "Send Message" and "Message headers and properties".
 
@@ -29,14 +30,14 @@ use crate::{
 pub const TOPIC: &str = "tenant-events";
 /// The largest message of the Standard tier, properties included.
 const MOST_BYTES: usize = 256 << 10;
-/// RFC 1123, as the documented example has it.
+/// RFC 1123, as in the documented example.
 const TIME: &str = "%a, %d %b %Y %H:%M:%S GMT";
 /// First segments of other services' paths.
 const OTHERS: [&str; 7] = ["subscriptions", "providers", "tenants", "v1.0", "api", "msi", "_sim"];
-/// Headers that are no properties of the message although their values could be read as such.
+/// Headers that are not properties of the message although their values could be parsed as such.
 const PLAIN: [&str; 5] = ["content-length", "age", "max-forwards", "if-match", "if-none-match"];
 
-/// What the header `BrokerProperties` may say; anything else in it is ignored, as documented.
+/// The header `BrokerProperties`; other members are ignored, as documented.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct BrokerProperties {
@@ -53,7 +54,7 @@ struct BrokerProperties {
     scheduled_enqueue_time_utc: Option<String>,
 }
 
-/// A message, read and checked.
+/// A parsed and checked message.
 struct Message {
     broker: BrokerProperties,
     enqueue_at: Option<Timestamp>,
@@ -61,19 +62,19 @@ struct Message {
     content_type: Option<String>,
 }
 
-/// The queue or topic that a path is about; none if it is another service's.
+/// The queue or topic of a path; none if it is another service's.
 pub(crate) fn entity(path: &str) -> Option<&str> {
     let (entity, rest) = path.strip_prefix('/')?.split_once('/')?;
     let messages = rest == "messages" || rest.starts_with("messages/");
     (messages && !entity.is_empty() && !OTHERS.contains(&entity)).then_some(entity)
 }
 
-/// Whether a request is for the topic, whose messages the cloud itself keeps.
+/// Whether a request is for the topic, whose messages are in the state file.
 pub(crate) fn is_for_topic(call: &Call) -> bool {
     entity(&call.path) == Some(TOPIC)
 }
 
-/// Takes a message for the topic.
+/// Accepts a message for the topic.
 pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
     let message = read(call)?;
     let broker = &message.broker;
@@ -95,7 +96,7 @@ pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
     Ok(taken(call))
 }
 
-/// Takes a message for a queue.
+/// Accepts a message for a queue.
 pub(crate) async fn enqueue(inner: &Inner, call: &Call) -> Outcome {
     let message = read(call)?;
     let name = entity(&call.path).unwrap_or_default();
@@ -113,7 +114,7 @@ pub(crate) async fn enqueue(inner: &Inner, call: &Call) -> Outcome {
         Ok(_) => Ok(taken(call)),
         Err(QueueError::NoSuchQueue(name)) => unknown(&name),
         Err(QueueError::Storage(error)) => Err(CloudError::Db(error).into()),
-        // The last one is met by receivers only.
+        // The last one concerns receivers only.
         Err(error @ (QueueError::SessionRequired(_) | QueueError::Refused { .. } | QueueError::LockLost)) => {
             refuse(400, "BadRequest", format!("{error}."))
         }
@@ -193,14 +194,14 @@ fn properties(call: &Call) -> Outcome<BTreeMap<String, Value>> {
     Ok(found)
 }
 
-/// An instant in the documented form and no other; a wrong day of the week is another form.
+/// Parses an instant in the documented form only; a wrong day of the week is another form.
 fn instant(text: &str) -> Option<Timestamp> {
     let parsed = strtime::parse(TIME, text).ok()?.to_datetime().ok()?;
     let at = parsed.to_zoned(TimeZone::UTC).ok()?.timestamp();
     (at.strftime(TIME).to_string() == text).then_some(at)
 }
 
-/// A message of a queue, as a test looks at it.
+/// A message of a queue, as tests see it.
 pub(crate) fn show(message: &StoredMessage) -> Value {
     json!({
         "sequence": message.sequence,
@@ -216,7 +217,7 @@ pub(crate) fn show(message: &StoredMessage) -> Value {
     })
 }
 
-/// A body: as JSON if it is, else as text, else as the number of its bytes.
+/// A body: as JSON if it is, else as text, else as its length in bytes.
 fn shown(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| match std::str::from_utf8(body) {
         Ok(text) => json!(text),
@@ -224,7 +225,7 @@ fn shown(body: &[u8]) -> Value {
     })
 }
 
-/// Whose a message is: a wake-up and a request name the tenant, an event does it as events do.
+/// The tenant of a message: a wake-up and a request name it, an event does so in its attributes.
 fn tenant_of(body: &[u8]) -> Option<String> {
     let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let named = body.get("tenantId").and_then(Value::as_str).map(str::to_owned);

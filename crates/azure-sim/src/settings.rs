@@ -1,4 +1,4 @@
-//! What a simulated Azure needs to start.
+//! Settings of a simulated Azure.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -8,26 +8,26 @@ use crate::{
     queue::Queue,
 };
 
-/// What a simulated Azure needs to start.
+/// Settings of a simulated Azure.
 #[derive(Clone)]
 pub struct CloudSettings {
-    /// The redb file; made when absent.
+    /// The redb file; created if it does not exist.
     pub data: PathBuf,
     /// How fast operations are.
     pub speed: Speed,
     /// The clock.
     pub now: Now,
-    /// Whether a request must carry a token that this cloud has issued for the service; else any token will do.
+    /// Whether a request must carry a token that was issued here for the service; else any token is accepted.
     pub strict: bool,
-    /// How long a token is good; counted in whole seconds.
+    /// The lifetime of a token, in whole seconds.
     pub token_life: Duration,
     /// The Service Bus queues; without them a message to one is refused.
     pub queue: Option<Queue>,
-    /// Who may do what; without it everybody may do everything.
+    /// The role assignments; without them everybody may do everything.
     pub access: Option<Access>,
 }
 
-/// How long Entra's tokens for managed identities are good.
+/// The lifetime of Entra's tokens for managed identities.
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl fmt::Debug for CloudSettings {
@@ -40,7 +40,7 @@ impl fmt::Debug for CloudSettings {
 }
 
 impl CloudSettings {
-    /// A cloud over this file in which nothing takes time, any token is taken, and there are no queues.
+    /// Settings in which nothing takes time, any token is accepted, and there are no queues.
     pub fn new(data: impl Into<PathBuf>, now: Now) -> Self {
         let data = data.into();
         Self {
@@ -54,35 +54,35 @@ impl CloudSettings {
         }
     }
 
-    /// The same with another speed.
+    /// Sets the speed.
     #[must_use]
     pub fn speed(mut self, speed: Speed) -> Self {
         self.speed = speed;
         self
     }
 
-    /// The same, taking only tokens that it has issued itself, or any.
+    /// Sets whether only tokens that were issued here are accepted.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// The same with tokens that are good for so long.
+    /// Sets the lifetime of tokens.
     #[must_use]
     pub fn token_life(mut self, life: Duration) -> Self {
         self.token_life = life;
         self
     }
 
-    /// The same in which only what is granted is allowed.
+    /// Allows only what is granted.
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = Some(access);
         self
     }
 
-    /// The same with these Service Bus queues.
+    /// Sets the Service Bus queues.
     #[must_use]
     pub fn queue(mut self, queue: Queue) -> Self {
         self.queue = Some(queue);

@@ -1,8 +1,8 @@
-//! The simulator's own window, for tests and for the curious: journal, objects, events, messages, faults.
+//! The simulator's own window, for tests and debugging: journal, objects, events, messages, faults.
 
 use crate::{
     call::Call,
-    chaos::Dose,
+    chaos::FaultRate,
     events,
     faults::Fault,
     flaws::Flawed,
@@ -10,46 +10,46 @@ use crate::{
     inner::Inner,
     reply::{Outcome, Reply, refuse},
     service_bus, stamp,
-    store::{Look as _, Object, Snapshot},
+    store::{Object, Snapshot, StoreQuery as _},
 };
 use serde_json::{Value, json};
 
-/// What comes before a queue's name.
+/// The prefix of a queue's path.
 const QUEUES: &str = "/_sim/queues/";
-/// What comes before a topic's name.
+/// The prefix of a topic's path.
 const TOPICS: &str = "/_sim/topics/";
-/// How many messages of a queue are shown at most.
+/// The most messages of a queue that are shown.
 const MOST_MESSAGES: usize = 1000;
 
 /// Answers a request below `/_sim/`.
-pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
+pub(crate) fn answer(inner: &Inner, view: &Snapshot, call: &Call) -> Outcome {
     let tenant = call.query.get("tenant").map(String::as_str);
     let all = call.query.get("all").is_some_and(|all| all == "true");
     match (call.method.as_str(), call.path.trim_end_matches('/')) {
         ("GET", "/_sim/journal") => {
-            let lines = look
+            let lines = view
                 .journal()?
                 .into_iter()
                 .filter(|line| tenant.is_none_or(|id| line.tenant.as_deref() == Some(id)));
             Ok(Reply::json(200, json!(lines.collect::<Vec<_>>())))
         }
         ("GET", "/_sim/events") => {
-            let wanted = |event: &Value| {
+            let matches = |event: &Value| {
                 tenant.is_none_or(|id| event.as_object().and_then(events::tenant_of).as_deref() == Some(id))
             };
-            Ok(Reply::json(200, look.events()?.into_iter().filter(wanted).collect()))
+            Ok(Reply::json(200, view.events()?.into_iter().filter(matches).collect()))
         }
         ("GET", "/_sim/objects") => {
-            let wanted = |object: &Object| {
+            let matches = |object: &Object| {
                 (all || !object.seeded) && tenant.is_none_or(|id| object.tenant.as_deref() == Some(id))
             };
-            Ok(Reply::json(200, look.under("")?.iter().filter(|object| wanted(object)).map(show).collect()))
+            Ok(Reply::json(200, view.under("")?.iter().filter(|object| matches(object)).map(show).collect()))
         }
         ("GET", "/_sim/subscribers") => Ok(Reply::json(200, inner.subscribers.show())),
         ("GET", "/_sim/access") => Ok(Reply::json(200, inner.used.show())),
         ("GET", "/_sim/stamp") => Ok(Reply::json(200, stamp::local_stamp())),
         ("GET", path) if path.strip_prefix(TOPICS) == Some(service_bus::TOPIC) => {
-            Ok(Reply::json(200, json!(look.topic()?)))
+            Ok(Reply::json(200, json!(view.topic()?)))
         }
         ("GET", path) if path.starts_with(QUEUES) => messages(inner, &path[QUEUES.len()..]),
         (_, "/_sim/faults") => faults(inner, call),
@@ -65,7 +65,7 @@ pub(crate) fn answer(inner: &Inner, look: &Snapshot, call: &Call) -> Outcome {
     }
 }
 
-/// What a queue holds, locked and scheduled messages among them.
+/// The messages of a queue, including locked and scheduled ones.
 fn messages(inner: &Inner, queue: &str) -> Outcome {
     match inner.queue.as_ref().and_then(|broker| broker.peek(queue, MOST_MESSAGES).ok()) {
         Some(messages) => Ok(Reply::json(200, messages.iter().map(|m| service_bus::show(m)).collect())),
@@ -87,7 +87,7 @@ fn faults(inner: &Inner, call: &Call) -> Outcome {
             }
             Err(e) => refuse(400, "BadFault", format!("This is no fault: {e}.")),
         },
-        _ => refuse(405, "MethodNotAllowed", "Faults are looked at, added and removed."),
+        _ => refuse(405, "MethodNotAllowed", "Faults are read, added and removed."),
     }
 }
 
@@ -105,7 +105,7 @@ fn flaws(inner: &Inner, call: &Call) -> Outcome {
             }
             Err(e) => refuse(400, "BadFlaw", format!("This is no flaw: {e}.")),
         },
-        _ => refuse(405, "MethodNotAllowed", "Flaws are looked at, set and mended."),
+        _ => refuse(405, "MethodNotAllowed", "Flaws are read, set and removed."),
     }
 }
 
@@ -123,7 +123,7 @@ fn forms(inner: &Inner, call: &Call) -> Outcome {
             }
             Err(e) => refuse(400, "BadForm", format!("This is no form of answers: {e}.")),
         },
-        _ => refuse(405, "MethodNotAllowed", "Forms are looked at, set and taken back."),
+        _ => refuse(405, "MethodNotAllowed", "Forms are read, set and reset."),
     }
 }
 
@@ -135,13 +135,13 @@ fn chaos(inner: &Inner, call: &Call) -> Outcome {
             Ok(Reply::empty(204))
         }
         "POST" => {
-            let dose = serde_json::from_slice::<Dose>(&call.body).map_err(|e| e.to_string());
-            match dose.and_then(|dose| inner.chaos.begin(dose).map_err(str::to_owned)) {
+            let rate = serde_json::from_slice::<FaultRate>(&call.body).map_err(|e| e.to_string());
+            match rate.and_then(|rate| inner.chaos.begin(rate).map_err(str::to_owned)) {
                 Ok(()) => Ok(Reply::empty(204)),
                 Err(why) => refuse(400, "BadChaos", format!("This is no chaos: {why}.")),
             }
         }
-        _ => refuse(405, "MethodNotAllowed", "Chaos is looked at, begun and ended."),
+        _ => refuse(405, "MethodNotAllowed", "Chaos is read, started and ended."),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The local stamp, by its names and ids: what the company's own infrastructure has set up before the first tenant comes.
+//! The local stamp, by its names and ids: the company's infrastructure that exists before the first tenant.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub const BLOB_READER_ROLE: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
 
 /// The client id of the probe, which the applications of tenants trust.
 pub const PROBE_CLIENT_ID: &str = "00000000-0000-0000-0000-0000000e0004";
-/// Its object id.
+/// The object id of the probe.
 pub const PROBE_PRINCIPAL_ID: &str = "00000000-0000-0000-0000-0000000e0005";
 
 /// The pooled workspace.

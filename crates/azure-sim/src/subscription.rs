@@ -1,19 +1,19 @@
-//! Event subscriptions of the simulated topic: webhooks of this machine, to which events are delivered.
+//! Event subscriptions of the simulated topic: webhooks on this machine that receive the events.
 //!
-//! Done as Event Grid does it for the schema CloudEvents 1.0: `OPTIONS` asks whether the webhook wants events, each event
-//! is a request of its own, only 200 to 204 say that it was taken, and what was not taken comes again by Event Grid's
-//! schedule, divided by the cloud's speed.
+//! Works like Event Grid with the schema CloudEvents 1.0: `OPTIONS` asks whether the webhook accepts events, each event
+//! is a request of its own, only 200 to 204 mean that it was accepted, and other events are retried by Event Grid's
+//! schedule, divided by the speed.
 //!
 //! # Guarantees
-//! At least once: how far a webhook has come is durable, but only after its answer, so a crash in between repeats an
-//! event. A webhook that is named for the first time gets what is published from then on.
+//! At least once: the progress of a webhook is durable, but only after its answer, so a crash in between repeats an
+//! event. A new webhook receives the events that are published from then on.
 //!
 //! # Caveats
-//! - A handshake that is not granted is tried again, and events wait for it; Azure would not make the subscription.
-//! - Events come in the order in which they were published, and one that is not taken holds up the next. Azure promises
-//!   no order; with `repeat` each event comes again behind its successor.
-//! - What is given up is logged and shown in the simulator's window, but not kept as a dead letter. No probation, no
-//!   randomness, no batches.
+//! - A handshake that is not granted is repeated, and events wait for it; Azure would not create the subscription.
+//! - Events come in the order in which they were published, and one that is not accepted delays the next. Azure
+//!   promises no order; with `repeat` each event comes again after its successor.
+//! - An event that is given up is logged and shown in the simulator's window, but not kept as a dead letter. No
+//!   probation, no randomness, no batches.
 //!
 //! Source: Microsoft, "Endpoint validation with CloudEvents schema" and "Event Grid message delivery and retry" (limits,
 //! schedule, answers); the CloudEvents specification "HTTP 1.1 Web Hooks", section 4, for the handshake.
@@ -31,24 +31,24 @@ use crate::{
     store::{Change, Snapshot},
 };
 
-/// Who asks and delivers, in Azure's public cloud.
+/// The origin and sender of Azure's public cloud.
 const ORIGIN: &str = "eventgrid.azure.net";
-/// The waits between attempts, in seconds. One more would be after an event's life of 24 hours, so nothing is tried
-/// thirty times, which is the other limit.
+/// The waits between attempts, in seconds. One more would be after an event's time to live of 24 hours, so the other
+/// limit, thirty attempts, is not reached.
 const WAITS: [u32; 10] = [10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200];
-/// No wait is shorter, whatever the speed: the webhook is a real program.
+/// The shortest wait, whatever the speed: the webhook is a real program.
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of a delivery.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How many events are read at once.
 const PAGE: usize = 100;
 
-/// A webhook of this machine.
+/// A webhook on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber(Url);
 
 impl Subscriber {
-    /// Its address without the query, in which there may be a key.
+    /// Its address without the query, which may contain a key.
     fn name(&self) -> String {
         let mut url = self.0.clone();
         url.set_query(None);
@@ -68,12 +68,12 @@ impl FromStr for Subscriber {
     }
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 enum Attempt {
     Taken,
-    /// It is not to be tried again.
+    /// Not to be retried.
     Refused(String),
-    /// To be tried again, after this many seconds at the least.
+    /// To be retried, after this many seconds at the least.
     Missed(String, u32),
 }
 
@@ -95,7 +95,7 @@ impl Attempt {
     }
 }
 
-/// A webhook being delivered to.
+/// A webhook that receives events.
 struct Subscription<'a> {
     inner: &'a Arc<Inner>,
     client: Client,
@@ -103,15 +103,15 @@ struct Subscription<'a> {
     name: String,
 }
 
-/// How far the deliveries to a webhook have come; a new one begins behind what there is.
+/// Opens the progress of a webhook; a new one starts after the existing events.
 ///
 /// # Errors
 /// [`CloudError`] when the state file fails.
 pub(crate) async fn begin(inner: &Inner, subscriber: &Subscriber) -> Result<u64, CloudError> {
     let name = subscriber.name();
     let of = name.clone();
-    let done = change(inner, move |change| change.told(&of)).await?;
-    inner.subscribers.note(&name, |progress| progress.told = done);
+    let done = change(inner, move |change| change.delivered(&of)).await?;
+    inner.subscribers.note(&name, |progress| progress.done = done);
     Ok(done)
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn serve(
     subscriber: &Subscriber,
     repeat: bool,
 ) -> Result<(), CloudError> {
-    let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build();
+    let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(TIMEOUT).build();
     let client = client.map_err(|error| CloudError::Serve(error.to_string()))?;
     let subscription = Subscription { inner, client, subscriber, name: subscriber.name() };
     let mut done = begin(inner, subscriber).await?;
@@ -163,17 +163,17 @@ pub(crate) async fn serve(
 impl Subscription<'_> {
     async fn advance(&self, done: u64) -> Result<(), CloudError> {
         let name = self.name.clone();
-        change(self.inner, move |change| change.set_told(&name, done)).await?;
-        self.inner.subscribers.note(&self.name, |progress| progress.told = done);
+        change(self.inner, move |change| change.set_delivered(&name, done)).await?;
+        self.inner.subscribers.note(&self.name, |progress| progress.done = done);
         Ok(())
     }
 
-    /// Asks whether events are wanted until the answer is yes.
+    /// Repeats the handshake until it is granted.
     async fn until_granted(&self) {
         let mut said = String::new();
         while let Err(why) = self.ask().await {
             if why != said {
-                tracing::warn!(why, "{} does not want events yet; asked again", self.name);
+                tracing::warn!(why, "{} has not granted the handshake yet; trying again", self.name);
                 said = why;
             }
             self.pause(WAITS[0]).await;
@@ -181,7 +181,7 @@ impl Subscription<'_> {
         self.inner.subscribers.note(&self.name, |progress| progress.granted = true);
     }
 
-    /// The handshake. Its status does not count: what answers to `OPTIONS` need not know of webhooks.
+    /// The handshake. Its status does not matter: a server that answers `OPTIONS` need not know webhooks.
     async fn ask(&self) -> Result<(), String> {
         let asked = self.client.request(Method::OPTIONS, self.subscriber.0.clone());
         let answer = asked.header("WebHook-Request-Origin", ORIGIN).send().await;
@@ -194,7 +194,7 @@ impl Subscription<'_> {
         }
     }
 
-    /// Delivers until the event is taken or given up.
+    /// Delivers until the event is accepted or given up.
     async fn hand_over(&self, event: &Value) {
         let mut waits = WAITS.iter();
         let mut attempt = 0;
@@ -214,7 +214,7 @@ impl Subscription<'_> {
         self.inner.subscribers.note(&self.name, |progress| progress.given_up.push(id.to_owned()));
     }
 
-    /// Delivers a second time what was taken; whatever comes of it.
+    /// Delivers an accepted event a second time, and ignores the outcome.
     async fn again(&self, event: &Value) {
         self.post(event, 1).await;
     }

@@ -1,7 +1,7 @@
-//! Names of the things that the whole program speaks of, each with its grammar.
+//! Validated names: tenant ids, step names, resource ids, each with its grammar.
 //!
-//! A grammar is checked, never repaired: what does not fit is refused with the reason, because a repaired id is
-//! somebody else's id sooner or later.
+//! A text that does not fit its grammar is refused with the reason. It is never repaired: a repaired id could be
+//! another tenant's id.
 
 pub mod resource;
 
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use resource::{ApiVersion, ResourceId, segment_objection};
 
-/// Why a text is not an id of the wanted kind; the text itself is left out, for it may hold anything.
+/// Why a text is not a valid id. The text itself is left out, because it may contain anything, secrets included.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {why}")]
 pub struct BadId {
@@ -22,20 +22,20 @@ pub struct BadId {
 
 /// A tenant's id: `^[a-z][a-z0-9-]{1,30}[a-z0-9]$`, three to thirty-two characters.
 ///
-/// Lower case only, so that the case-blind names of Azure and the case-sensitive keys of Table Storage can't disagree
-/// about who is who. Names reserved by Azure or by file systems are refused as well.
+/// Lower case only: Azure compares names without case and Table Storage keys with case, and both must agree on which
+/// tenant is meant. Names that Azure or file systems reserve are refused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantId(String);
 
-/// Words that Azure refuses in names, or that are tables somewhere on the way.
+/// Names that Azure reserves, in resource names or in Table Storage.
 const RESERVED: [&str; 5] = ["microsoft", "windows", "login", "azure", "tables"];
-/// Devices of Windows, which are no names of files in any folder; those that have a number beside them.
+/// Device names of Windows, which can't be file names in any folder; [`NUMBERED_DEVICES`] have a digit behind them.
 /// Source: Microsoft, "Naming Files, Paths, and Namespaces".
 const DEVICES: [&str; 4] = ["con", "nul", "prn", "aux"];
 const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
 
-/// Whether a text in lower case names a device of Windows.
+/// Whether a lower-case text is a device name of Windows.
 fn is_device(text: &str) -> bool {
     let numbered = NUMBERED_DEVICES.iter().filter_map(|device| text.strip_prefix(device));
     DEVICES.contains(&text)
@@ -43,7 +43,7 @@ fn is_device(text: &str) -> bool {
 }
 
 impl TenantId {
-    /// A text with this id in the place of `TENANT` in the commands that stand in it between backticks.
+    /// Replaces `TENANT` by this id at the end of each command between backticks.
     pub fn within(&self, text: &str) -> String {
         text.replace(" TENANT`", &format!(" {self}`"))
     }
@@ -80,7 +80,7 @@ impl FromStr for TenantId {
     }
 }
 
-/// The name of a step within a blueprint: `^[a-z][a-z0-9_]{0,39}$`, so that expressions can speak of it.
+/// The name of a step within a blueprint: `^[a-z][a-z0-9_]{0,39}$`, a valid identifier in expressions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StepName(String);
@@ -133,7 +133,7 @@ macro_rules! text_id {
 text_id!(TenantId);
 text_id!(StepName);
 
-/// SHA-256 of some bytes, in lower-case hexadecimal.
+/// The SHA-256 of these bytes, in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -144,7 +144,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// A short id in Crockford's base 32 (lower case): eighty bits of SHA-256 over the parts, sixteen characters.
 ///
-/// The parts are separated by a NUL, which no part can hold, so that ("a", "bc") and ("ab", "c") differ.
+/// The parts are joined by NUL, which no part can contain, so ("a", "bc") and ("ab", "c") differ.
 pub fn short_hash(parts: &[&str]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let digest = Sha256::digest(parts.join("\0").as_bytes());

@@ -1,23 +1,22 @@
-//! What tenantry decides, and nothing that it does: no async, no clock, no randomness, no I/O. The same arguments give the
-//! same answer, so every decision can be tried, simulated and repeated.
+//! The decisions of tenantry, as pure functions: no async, no clock, no randomness, no I/O. The same arguments always
+//! give the same result, so every decision can be tested, simulated and replayed.
 //!
 //! In the order in which a request meets them:
 //!
-//! 1. [`blueprint`]: what a tenant consists of; a file becomes a checked graph, then one tenant's plan.
-//! 2. [`tenant`]: the one document that holds all that is durably known of a tenant, with the notices that wait to be sent
-//!    and the events and rows of history that they become.
-//! 3. [`engine`]: compares what is wanted with what is recorded and seen, and says what to do next (`engine/decide.rs`); what
-//!    an answer makes of a step is a file in `engine/transitions`.
-//! 4. [`steps`]: one file per kind of step: the requests it makes, and what the answers mean. The table of failures is
-//!    in `steps/codes.rs`.
+//! 1. [`blueprint`]: describes what a tenant consists of. A file becomes a checked graph, then one tenant's plan.
+//! 2. [`tenant`]: the document with the whole durable state of one tenant, its outbox included, and the events and
+//!    history rows that outbox entries become.
+//! 3. [`engine`]: compares the desired state with the recorded and the observed state and decides what to do next
+//!    (`engine/decide.rs`). `engine/transitions` has one file for each transition of a step.
+//! 4. [`steps`]: one file per kind of step: the requests it makes, and what the answers mean. `steps/codes.rs` has the
+//!    table of error codes.
 //!
-//! [`compare`] alone holds what Azure shows against what is desired. [`isolation`] judges from what Azure shows whether
-//! only a tenant reaches its service, [`drift`] whether it is still as it was left. [`permissions`] derives the least
-//! power that carrying a blueprint out takes.
+//! [`compare`] is the only module that compares the desired with the observed state of an object. [`isolation`] judges
+//! from the observed state whether only a tenant reaches its service; [`drift`] reports whether a tenant still matches
+//! its desired state. [`permissions`] derives the least rights that a blueprint needs.
 //!
-//! [`ids`] are what things are called, each with its grammar, ids of Azure's resources among them; [`mod@pointer`] spells
-//! the places within a value; [`secrets`] knows what a secret looks like, for whoever redacts one or refuses it;
-//! [`time`] adds to instants.
+//! [`ids`] are validated names and Azure resource ids; [`mod@pointer`] encodes JSON pointers; [`secrets`] recognizes
+//! secrets, to redact or refuse them; [`time`] adds durations to instants.
 
 pub mod blueprint;
 pub mod compare;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// A member's name as a segment.
+/// Encodes a member's name as a segment.
 ///
 /// ```
 /// assert_eq!(tenantry_core::pointer::segment("a/b~c"), "a~1b~0c");
@@ -11,7 +11,7 @@ pub fn segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The member's name that a segment stands for.
+/// Decodes a segment into the member's name.
 ///
 /// ```
 /// assert_eq!(tenantry_core::pointer::name("a~1b~0c"), "a/b~c");
@@ -20,7 +20,7 @@ pub fn name(segment: &str) -> Cow<'_, str> {
     if segment.contains('~') { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
 }
 
-/// Whether a pointer leads to what another one leads to, or into it; Azure reads names of members without case.
+/// Whether `pointer` equals `outer` or points below it. Case is ignored, as Azure ignores it in names of members.
 ///
 /// ```
 /// use tenantry_core::pointer::is_within;
@@ -28,7 +28,7 @@ pub fn name(segment: &str) -> Cow<'_, str> {
 /// assert!(is_within("/properties/subnet/ID", "/properties/subnet"));
 /// assert!(!is_within("/properties/subnets", "/properties/subnet"));
 /// ```
-pub fn is_within(pointer: &str, place: &str) -> bool {
-    pointer.get(..place.len()).is_some_and(|start| start.eq_ignore_ascii_case(place))
-        && matches!(pointer.as_bytes().get(place.len()), None | Some(b'/'))
+pub fn is_within(pointer: &str, outer: &str) -> bool {
+    pointer.get(..outer.len()).is_some_and(|start| start.eq_ignore_ascii_case(outer))
+        && matches!(pointer.as_bytes().get(outer.len()), None | Some(b'/'))
 }

@@ -103,14 +103,14 @@ def call_tenantry(method: str, path: str, body: dict[str, Any] | None = None) ->
 
 
 def sign_up(order: str, tenant: str, display_name: str, tier: str) -> None:
-    """Hands a sign-up in: to the queue if there is one, where events will tell; else over HTTP, with an answer."""
+    """Sends a sign-up: to the queue if there is one, where events report the result; else over HTTP, with an answer."""
     request = new_signup(order, tenant, display_name, tier)
     if client := queue_client():
         send_to_queue(request, client)
         print(f"sent: tenant {tenant}", flush=True)
     else:
         answer = call_tenantry("POST", "/api/tenants", request)
-        print(f"{answer['verdict']}: tenant {answer['tenantId']}, operation {answer['operationId']}", flush=True)
+        print(f"{answer['decision']}: tenant {answer['tenantId']}, operation {answer['operationId']}", flush=True)
 
 
 def wait_for(tenant: str) -> None:

@@ -36,7 +36,7 @@ class Notes:
         )
 
     def take(self, events: list[dict[str, Any]]) -> list[str]:
-        """Notes all events or none, durably, and returns what is to be told about those that are news."""
+        """Records all events or none, durably, and returns a line about each new one."""
         with self._lock, self._file:
             return [line for event in events for line in self._take(event)]
 
@@ -66,13 +66,13 @@ class Notes:
         )
         if newest.rowcount == 0:
             return [f"late: {event['id']} {kind}"]
-        told = [f"{event.get('tenantid')} is {status}"]
+        lines = [f"{event.get('tenantid')} is {status}"]
         if isinstance(data.get("error"), dict):
-            told[0] += f": {data['error'].get('message')} Next: {data['error'].get('nextAction')}"
+            lines[0] += f": {data['error'].get('message')} Next: {data['error'].get('nextAction')}"
         if kind == "tenant.provision.succeeded":
             # What a customer gets once: here a line, in earnest a mail that is sent from what is noted.
-            told.append(f"welcome {event.get('tenantid')}: {endpoint}")
-        return told
+            lines.append(f"welcome {event.get('tenantid')}: {endpoint}")
+        return lines
 
 
 def events_in(body: bytes) -> list[dict[str, Any]]:
@@ -127,13 +127,13 @@ class Webhook(BaseHTTPRequestHandler):
         if code := validation_code(body):
             return self._answer(200, {"validationResponse": code})
         try:
-            told = self.notes.take(events_in(body))
+            lines = self.notes.take(events_in(body))
         except NotEvents as error:
             return self._answer(400, {"error": str(error)})
         except sqlite3.Error as error:
             print(f"not noted, so asked for again: {error}", file=sys.stderr, flush=True)
             return self._answer(503)
-        for line in told:
+        for line in lines:
             print(line, flush=True)
         self._answer(200)
 

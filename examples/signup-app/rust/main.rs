@@ -1,4 +1,4 @@
-//! A signup app: hands sign-ups to tenantry, hears what became of them, and asks when nothing is heard.
+//! A signup app: sends sign-ups to tenantry, receives events about tenants, and polls where no event comes.
 //!
 //! ```text
 //! signup-app serve                                              hear of tenants, on a webhook
@@ -27,13 +27,14 @@ use serde_json::{Value, json};
 const USAGE: &str = "usage: serve | signup ORDER TENANT \"DISPLAY NAME\" TIER | wait TENANT";
 const SETTLED: [&str; 5] = ["active", "suspended", "waiting", "failed", "deleted"];
 
-/// Why a command has not done what it was asked for.
+/// Why a command failed.
 enum Problem {
-    /// tenantry has refused the request, for good: its answer, with a code and all faults.
+    /// tenantry has refused the request permanently: its answer, with a code and all faults.
     Refused(Value),
-    /// Nobody knows whether the request arrived. It may be sent again as it is: its id makes the repeat the same.
+    /// It is unknown whether the request arrived. It can be sent again unchanged: its id makes the repeat the same
+    /// request.
     NotTaken(String),
-    /// A setting or a command is not one.
+    /// A setting or a command is invalid.
     Unusable(String),
 }
 
@@ -63,7 +64,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Hands a sign-up in: to the queue if there is one, where events will tell; else over HTTP, with an answer.
+/// Sends a sign-up: to the queue if there is one, with the result in events; else over HTTP, with an answer.
 async fn sign_up(order: &str, tenant: &str, display_name: &str, tier: &str) -> Result<(), Problem> {
     // The order's number is the request's id, so an order that is sent twice is one sign-up.
     let request = json!({
@@ -79,12 +80,12 @@ async fn sign_up(order: &str, tenant: &str, display_name: &str, tier: &str) -> R
     } else {
         let answer = call(Method::POST, "/api/tenants", Some(&request)).await?;
         let of = |pointer| text(&answer, pointer);
-        println!("{}: tenant {}, operation {}", of("/verdict"), of("/tenantId"), of("/operationId"));
+        println!("{}: tenant {}, operation {}", of("/decision"), of("/tenantId"), of("/operationId"));
     }
     Ok(())
 }
 
-/// Asks until the tenant is settled. For when events don't come: they are quicker, and cheaper for both sides.
+/// Polls until the tenant is settled. For when events don't come: they are faster, and cheaper for both sides.
 async fn wait_for(tenant: &str) -> Result<(), Problem> {
     let mut pause = Duration::from_millis(500);
     loop {
@@ -137,7 +138,7 @@ fn setting(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The text at a place in JSON, or nothing.
+/// The text at a pointer in JSON, or the empty string.
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

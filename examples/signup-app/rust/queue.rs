@@ -1,6 +1,6 @@
-//! Handing a request to the Service Bus queue.
+//! Sends a request to the Service Bus queue.
 //!
-//! Over Service Bus' REST interface: Microsoft has not published a Service Bus crate for Rust that is still kept.
+//! Over Service Bus' REST interface: Microsoft has not published a Service Bus crate for Rust that is still maintained.
 
 use reqwest::{Client, StatusCode, Url};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const QUEUE: &str = "tenant-requests";
 pub(super) async fn send(client: &Client, namespace: &str, request: &Value) -> Result<(), Problem> {
     // Requests of a tenant keep their order, and the broker drops a repeat at once.
     let properties = json!({"SessionId": request["tenantId"], "MessageId": request["requestId"]});
-    // With its scheme it is another service that speaks the same, such as the one in `tenantry local`.
+    // With a scheme it is the address of a compatible service, such as the one in `tenantry local`.
     let base = if namespace.contains("://") { namespace.to_owned() } else { format!("https://{namespace}") };
     let token = token(client).await?;
     let answer = client
@@ -30,8 +30,8 @@ pub(super) async fn send(client: &Client, namespace: &str, request: &Value) -> R
     }
 }
 
-/// A token of the managed identity, from where App Service, Functions and Container Apps hand it out. The crate
-/// `azure_identity` has this (`ManagedIdentityCredential`) and other sources, with a cache for whoever sends often.
+/// A token of the managed identity, from the endpoint of App Service, Functions and Container Apps. The crate
+/// `azure_identity` has this (`ManagedIdentityCredential`) and other sources, with a cache for apps that send often.
 async fn token(client: &Client) -> Result<String, Problem> {
     let (Some(endpoint), Some(secret)) = (setting("IDENTITY_ENDPOINT"), setting("IDENTITY_HEADER")) else {
         return Err(Problem::Unusable(

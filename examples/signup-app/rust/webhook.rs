@@ -1,4 +1,4 @@
-//! The webhook of an Event Grid subscription: what it hears of tenants is noted in a file before it is answered.
+//! The webhook of an Event Grid subscription: events are saved in a file before they are answered.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ use super::{Problem, setting, text};
 const MOST_BYTES: usize = 1 << 20;
 const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 
-/// What was heard, one event a line: each event once, and of each tenant what its newest event says.
+/// The received events, one a line: each event once, and of each tenant the content of its newest event.
 struct Notes {
     file: File,
     /// Source and id: an id is unique within its source.
@@ -44,7 +44,7 @@ impl Notes {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        // A line that a crash has cut off was never answered, so it comes again.
+        // A line that a crash has cut off was never answered, so the event is delivered again.
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         file.set_len(whole as u64)?;
         file.seek(SeekFrom::End(0))?;
@@ -55,7 +55,7 @@ impl Notes {
         Ok(notes)
     }
 
-    /// Notes all events or none, durably, and returns what is to be told about those that are news.
+    /// Saves all events or none, durably, and returns lines about the new ones.
     fn take(&mut self, events: &[Value]) -> io::Result<Vec<String>> {
         let mut lines = String::new();
         for event in events.iter().filter(|event| !self.seen.contains(&key(event))) {
@@ -65,7 +65,7 @@ impl Notes {
         let length = self.file.metadata()?.len();
         let noted = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(error) = noted {
-            // Half a line would spoil the next one.
+            // Half a line would corrupt the next one.
             self.file.set_len(length)?;
             self.file.seek(SeekFrom::End(0))?;
             return Err(error);
@@ -81,7 +81,7 @@ impl Notes {
         let kind = text(event, "/type").trim_start_matches("io.tenantry.").trim_end_matches(".v1");
         let data = &event["data"];
         if matches!(kind, "tenant.request.rejected" | "message.rejected") {
-            // Of no tenant's sequence: the order is refused, the tenant, if there is one, is as it was.
+            // Not part of a tenant's sequence: the order is refused, and the tenant, if there is one, is unchanged.
             let faults = data["reasons"].as_array().into_iter().flatten();
             let faults: Vec<String> = faults
                 .map(|fault| format!("{} {}", text(fault, "/pointer"), text(fault, "/message")))
@@ -91,23 +91,23 @@ impl Notes {
         }
         let (status, sequence) = (text(data, "/status"), text(event, "/sequence"));
         if status.is_empty() || sequence.is_empty() {
-            // A type that came into being later than this program.
+            // A type that is newer than this program.
             return vec![format!("noted: {kind}")];
         }
         let before = self.tenants.get(text(event, "/source"));
         if before.is_some_and(|before| before.sequence.as_str() >= sequence) {
             return vec![format!("late: {id} {kind}")];
         }
-        let told = text(data, "/outputs/endpointUrl");
+        let given = text(data, "/outputs/endpointUrl");
         let known = before.map(|before| before.endpoint.as_str()).unwrap_or_default();
-        let endpoint = if told.is_empty() { known } else { told }.to_owned();
+        let endpoint = if given.is_empty() { known } else { given }.to_owned();
         let next = match text(data, "/error/message") {
             "" => String::new(),
             message => format!(": {message} Next: {}", text(data, "/error/nextAction")),
         };
         let mut lines = vec![format!("{tenant} is {status}{next}")];
         if kind == "tenant.provision.succeeded" {
-            // What a customer gets once: here a line, in earnest a mail that is sent from what is noted.
+            // What a customer gets once: a line here, in production a mail that is sent from the saved events.
             lines.push(format!("welcome {tenant}: {endpoint}"));
         }
         let newest = Tenant { sequence: sequence.to_owned(), endpoint };
@@ -120,7 +120,7 @@ fn key(event: &Value) -> (String, String) {
     (text(event, "/source").to_owned(), text(event, "/id").to_owned())
 }
 
-/// One event or a batch, or why it is neither. Members that are not known here are left alone.
+/// One event or a batch, or why it is neither. Unknown members are ignored.
 fn events_in(parsed: Value) -> Result<Vec<Value>, &'static str> {
     let events = if let Value::Array(events) = parsed { events } else { vec![parsed] };
     let is_event = |event: &Value| {
@@ -137,17 +137,17 @@ struct Webhook {
 }
 
 impl Webhook {
-    /// Whether the key in the address is one of ours. Two may be good at once, the old one and the new one.
+    /// Whether the key in the address is valid. Two can be valid at once, the old one and the new one.
     fn has_key(&self, uri: &Uri) -> bool {
         let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
         let code = pairs.filter(|(name, _)| *name == "code").map(|(_, code)| code).next().unwrap_or_default();
         let given = Sha256::digest(percent_decode_str(code).decode_utf8_lossy().as_bytes());
-        // Digests are compared, so that how long it takes tells nothing about the key.
+        // Digests are compared, so that the duration reveals nothing about the key.
         self.keys.is_empty() || self.keys.iter().any(|key| Sha256::digest(key) == given)
     }
 }
 
-/// May events be sent? The handshake of CloudEvents; yes to the one expected sender, never to `*`.
+/// Whether events may be sent: the handshake of CloudEvents. Yes to the one expected sender, never to `*`.
 async fn handshake(State(webhook): State<Arc<Webhook>>, uri: Uri, headers: HeaderMap) -> Response {
     if !webhook.has_key(&uri) {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -164,7 +164,7 @@ async fn handshake(State(webhook): State<Arc<Webhook>>, uri: Uri, headers: Heade
 }
 
 async fn deliver(State(webhook): State<Arc<Webhook>>, uri: Uri, body: Bytes) -> Response {
-    // The handshake proves nothing about who sends; the key in the address does.
+    // The handshake does not authenticate the sender; the key in the address does.
     if !webhook.has_key(&uri) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
@@ -182,8 +182,8 @@ async fn deliver(State(webhook): State<Arc<Webhook>>, uri: Uri, body: Bytes) -> 
         Ok(events) => events,
         Err(why) => return bad(why.to_owned()),
     };
-    let told = webhook.notes.lock().unwrap_or_else(PoisonError::into_inner).take(&events);
-    match told {
+    let taken = webhook.notes.lock().unwrap_or_else(PoisonError::into_inner).take(&events);
+    match taken {
         Ok(lines) => {
             lines.iter().for_each(|line| println!("{line}"));
             StatusCode::OK.into_response()

@@ -1,8 +1,8 @@
 //! JSON as the properties of one entity.
 //!
-//! The bytes go into binary properties, not into text: Table Storage counts a text's characters twice, and an entity
+//! Bytes are stored in binary properties, not in text: Table Storage counts a text's characters twice, and an entity
 //! holds 1 MiB (Microsoft, "Understanding the Table service data model"; the formula is that of "How the size of an
-//! entity is calculated in Windows Azure table storage"). Azurite does not count, so it is counted here.
+//! entity is calculated in Windows Azure table storage"). Azurite does not check the size, so it is checked here.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
@@ -14,7 +14,7 @@ const PART_BYTES: usize = 60 * 1024;
 /// The largest entity.
 const MAX_ENTITY_BYTES: usize = 1 << 20;
 
-/// Puts bytes into as many properties as they need.
+/// Stores bytes in as many properties as they need.
 pub(super) fn pack(entity: &mut Entity, bytes: &[u8]) {
     for (number, part) in bytes.chunks(PART_BYTES).enumerate() {
         let name = part_name(number);
@@ -23,7 +23,7 @@ pub(super) fn pack(entity: &mut Entity, bytes: &[u8]) {
     }
 }
 
-/// The bytes that [`pack`] put in.
+/// The bytes that [`pack`] stored.
 ///
 /// # Errors
 /// What is wrong with them, for people.
@@ -48,7 +48,7 @@ pub(super) fn text<'a>(entity: &'a Entity, name: &str) -> Option<&'a str> {
     entity.get(name)?.as_str()
 }
 
-/// Refuses an entity that Table Storage would refuse, with so many bytes still to come.
+/// Refuses an entity that Table Storage would refuse, with so many bytes still to be added.
 ///
 /// # Errors
 /// How large it is, for people.
@@ -62,11 +62,11 @@ pub(super) fn check_size(entity: &Entity, to_come: usize) -> Result<(), String> 
     Ok(())
 }
 
-/// As Table Storage counts: four bytes and twice the keys' characters; eight bytes, twice the name's characters and the
-/// value for each property. A text's value is four bytes and twice its characters, a binary one's four bytes and
-/// itself.
+/// The size as Table Storage counts it: four bytes and twice the keys' characters; eight bytes, twice the name's
+/// characters and the value for each property. A text's value is four bytes and twice its characters, a binary one's
+/// four bytes and itself.
 fn size(entity: &Entity) -> usize {
-    /// What nobody sends but Table Storage keeps: the time of the last change.
+    /// The time of the last change, which Table Storage adds.
     const TIMESTAMP: usize = 8 + 2 * "Timestamp".len() + 8;
     let mut bytes = 4 + TIMESTAMP;
     for (name, value) in entity {
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_fit_into_properties_and_come_back() {
+    fn parts_fit_into_properties_and_round_trip() {
         for length in [0, 1, 2, 3, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES, 921_600] {
             let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
             let mut entity = Entity::new();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_said() {
+    fn invalid_base64_is_reported() {
         let mut entity = Entity::new();
         entity.insert("D00".to_owned(), "*".into());
         assert!(unpack(&entity).unwrap_err().contains("D00"));

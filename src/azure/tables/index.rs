@@ -1,22 +1,22 @@
-//! What is due, found without a transaction.
+//! The index of what is due, kept without transactions.
 //!
-//! Table Storage changes one entity at a time across tables, so an index and what it points to can't change together.
-//! Instead, this holds at every instant: **a document with a due instant names an entry of the index that is there and
-//! stands at or before that instant.** An entry's name ends in the id of the save that made it, so no two saves ever
-//! have the same.
+//! Table Storage changes one entity at a time across tables, so an index entry and the document that it points to can't
+//! change together. Instead, this invariant holds: **a document with a due instant names an entry of the index that
+//! exists and has that instant or an earlier one.** An entry's name ends in the id of the save that made it, so no two
+//! saves use the same name.
 //!
-//! A save makes an entry if it needs one, then saves the document that names it, then drops the entry that the
-//! replaced version named. An entry that stands no more than [`SLACK`] before the new instant is kept, so that a lease
-//! extended at every save costs nothing here. A death after the first write leaves an entry that nobody names; a death
-//! after the second leaves the old one, which nobody names either. No death leaves a document without its entry.
+//! A save makes an entry if it needs one, then saves the document that names it, then deletes the entry that the
+//! replaced version named. An entry that is at most [`SLACK`] before the new instant is kept, so that extending a lease
+//! at every save costs nothing here. A crash after the first write leaves an entry that no document names; a crash
+//! after the second leaves the old one, which no document names either. No crash leaves a document without its entry.
 //!
-//! [`Service::due`] reads the entries up to now, and the head of what each points to. Named, and due: it is due. Named,
-//! and due later: the entry is early, nothing is to be done. Not named: dropped, but only if the save that made it can't
-//! succeed any more. The entry says which version that save wants to replace, and versions don't come back: if the
-//! present one is another, that save is over, whatever may still be on its way. Nobody can name the entry later either,
-//! since it is only ever named by the save that made it and by versions upon that one. While the version is still the
-//! one that the entry waits for, it is left alone; the next save of the document makes it another. So nothing that is
-//! found here is ever written to, and a look disturbs nobody who is at work.
+//! [`Service::due`] reads the entries up to now, and the head of the document of each. An entry that is named by a due
+//! document: the document is due. Named, but due later: the entry is early and is skipped. Not named: it is deleted,
+//! but only if the save that made it can't succeed any more. The entry says which version that save is to replace, and
+//! versions never repeat: if the current one is another, that save has failed, even if it is still on its way. No later
+//! save can name the entry either, because it is only named by the save that made it and by versions that follow that
+//! one. While the version is the one that the entry waits for, the entry is kept; the next save of the document changes
+//! that. So reading the index writes to no document, and never disturbs a worker.
 
 use std::collections::BTreeSet;
 
@@ -26,29 +26,29 @@ use serde_json::Value;
 
 use super::{
     entity::text,
-    keep::{Head, REQUESTS, Save, Shelf, TENANTS},
-    service::{Entity, Place, Service, Table, Trouble},
+    keep::{Head, REQUESTS, RowKind, Save, TENANTS},
+    service::{Entity, RowKey, Service, Table, TableError},
 };
 use crate::ports::{Due, StoreError};
 
-/// How early an entry may stand, in milliseconds. Longer than a lease, so that one who works makes few entries; short,
-/// so that a look finds few that are not due yet.
+/// How early an entry may be, in milliseconds. Longer than a lease, so that a busy tenant makes few entries; short, so
+/// that reading finds few that are not due yet.
 const SLACK: i64 = 300_000;
-/// The one partition of the index: it is read from its beginning.
+/// The only partition of the index, which is read from its beginning.
 const PARTITION: &str = "due";
-/// Entries in one page.
+/// Entries per page.
 const PAGE: usize = 100;
-/// Heads that are read at the same time.
+/// How many heads are read at once.
 const AT_ONCE: usize = 8;
-/// Bytes that an entity needs at most to name an entry; it is named only after the entity's size was checked.
+/// How many bytes the name of an entry adds to an entity at most; the entity's size is checked before that.
 pub(super) const NAMED_BYTES: usize = 2 << 10;
 
-/// An entry, as a document names it.
+/// An entry, as named by a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// `<instant in milliseconds, 15 digits>_<t or r>_<key>_<id of the save>`.
     pub(super) row: String,
-    /// Its version, without which it can't be deleted.
+    /// Its version, which is needed to delete it.
     pub(super) etag: String,
 }
 
@@ -59,24 +59,24 @@ impl Entry {
         Some(Self { row: row.to_owned(), etag: etag.to_owned() })
     }
 
-    /// Has an entity name it.
+    /// Stores the name of this entry in an entity.
     pub(super) fn name_in(&self, entity: &mut Entity) {
         entity.insert("DueRow".to_owned(), self.row.as_str().into());
         entity.insert("DueTag".to_owned(), self.etag.as_str().into());
     }
 
-    /// Whether it stands early enough for something due at this instant, and not much too early.
+    /// Whether its instant is early enough for something due at this instant, and not too early.
     pub(super) fn serves(&self, due_at: Timestamp) -> bool {
         self.at().is_some_and(|at| (at..=at + SLACK).contains(&due_at.as_millisecond()))
     }
 
-    /// Where it stands, in milliseconds since 1970.
+    /// Its instant, in milliseconds since 1970.
     fn at(&self) -> Option<i64> {
         self.row.split('_').next()?.parse().ok()
     }
 
-    /// What it points to. A key may have underscores in it; the parts around it have none.
-    fn points_to(&self) -> Option<(Shelf, &str)> {
+    /// The document that it points to. A key may contain underscores; the parts around it do not.
+    fn points_to(&self) -> Option<(RowKind, &str)> {
         let (_, rest) = self.row.split_once('_')?;
         let (kind, rest) = rest.split_once('_')?;
         let (key, _) = rest.rsplit_once('_')?;
@@ -88,38 +88,38 @@ impl Entry {
     }
 }
 
-/// Milliseconds in 15 digits, so that text is ordered as time is; what was due before 1970 is due since then.
+/// Milliseconds in 15 digits, so that text is sorted like time; an instant before 1970 becomes 1970.
 fn digits(at: Timestamp) -> String {
     format!("{:015}", at.as_millisecond().max(0))
 }
 
 impl Service {
-    /// Makes the entry of a save, so that what is saved is found when it is due.
-    pub(super) async fn make_entry(&self, save: &Save<'_>, due_at: Timestamp) -> Result<Entry, Trouble> {
-        let Save { shelf, key, id: save_id, seen } = save;
-        let kind = if shelf.table == Table::Tenants { "t" } else { "r" };
+    /// Makes the entry of a save, so that the document is found when it is due.
+    pub(super) async fn make_entry(&self, save: &Save<'_>, due_at: Timestamp) -> Result<Entry, TableError> {
+        let Save { kind, key, id: save_id, seen } = save;
+        let kind = if kind.table == Table::Tenants { "t" } else { "r" };
         let row = format!("{}_{kind}_{key}_{save_id}", digits(due_at));
-        let place = Place { table: Table::Due, partition: PARTITION, row: &row };
+        let row_key = RowKey { table: Table::Due, partition: PARTITION, row: &row };
         let entity = Entity::from_iter([("For".to_owned(), Value::from(seen.unwrap_or_default()))]);
-        let etag = match self.insert(place, entity).await {
+        let etag = match self.insert(row_key, entity).await {
             Ok(etag) => etag,
-            // It may have been made by a try that was not answered; nobody else makes one of this name.
-            Err(trouble @ (Trouble::Conflict | Trouble::Unknown(_))) => {
-                self.get(place, Some("For")).await?.ok_or(trouble)?.1
+            // A try without an answer may have made it; no other save makes one of this name.
+            Err(error @ (TableError::Conflict | TableError::Unknown(_))) => {
+                self.get(row_key, Some("For")).await?.ok_or(error)?.1
             }
-            Err(trouble) => return Err(trouble),
+            Err(error) => return Err(error),
         };
         Ok(Entry { row, etag })
     }
 
-    /// Drops an entry that no document names or will name, if there is one to drop. If that fails, a look at what is due
-    /// does it later.
+    /// Deletes an entry that no document names or will name, if there is one. If that fails, a later read of the index
+    /// does it.
     pub(super) async fn drop_entry(&self, entry: Option<&Entry>) {
         let Some(entry) = entry else { return };
-        let place = Place { table: Table::Due, partition: PARTITION, row: &entry.row };
-        match self.delete(place, &entry.etag).await {
-            Ok(()) | Err(Trouble::Absent) => {}
-            Err(trouble) => tracing::debug!(entry = entry.row, ?trouble, "an index entry was left behind"),
+        let row_key = RowKey { table: Table::Due, partition: PARTITION, row: &entry.row };
+        match self.delete(row_key, &entry.etag).await {
+            Ok(()) | Err(TableError::Absent) => {}
+            Err(error) => tracing::debug!(entry = entry.row, ?error, "an index entry was not deleted"),
         }
     }
 
@@ -131,18 +131,18 @@ impl Service {
             return Ok(Vec::new());
         }
         'pages: loop {
-            // What comes right after all names of this millisecond, for the names go on with a lower character.
+            // The character after the digits of this millisecond: the names continue with a lower one.
             let filter = format!("PartitionKey eq '{PARTITION}' and RowKey lt '{}a'", digits(now));
             let (page, next) = self.page(Table::Due, filter, PAGE, from).await?;
-            let looks = stream::iter(page).map(|entity| self.look(entity)).buffered(AT_ONCE);
-            let mut looks = std::pin::pin!(looks);
-            while let Some(look) = looks.next().await {
-                let Some((entry_at, sight)) = look? else { continue };
-                // Nothing that an entry points to is due before the entry, so what follows can't be earlier.
+            let reads = stream::iter(page).map(|entity| self.resolve(entity)).buffered(AT_ONCE);
+            let mut reads = std::pin::pin!(reads);
+            while let Some(read) = reads.next().await {
+                let Some((entry_at, found_due)) = read? else { continue };
+                // Nothing is due before its entry, so no later entry can be earlier.
                 if found.iter().nth(limit - 1).is_some_and(|(at, _)| *at <= entry_at) {
                     break 'pages;
                 }
-                found.extend(sight.filter(|(at, _)| *at <= now.as_millisecond()));
+                found.extend(found_due.filter(|(at, _)| *at <= now.as_millisecond()));
             }
             from = next;
             if from.is_none() {
@@ -152,20 +152,21 @@ impl Service {
         Ok(found.into_iter().take(limit).map(|(_, due)| due).collect())
     }
 
-    /// Where an entry stands, and what it points to with its instant, if that names it; drops it if that is over.
-    async fn look(&self, entity: Entity) -> Result<Option<(i64, Option<(i64, Due)>)>, StoreError> {
+    /// An entry's instant, and the document that it points to with its due instant, if that document names the entry;
+    /// deletes the entry if its save has failed.
+    async fn resolve(&self, entity: Entity) -> Result<Option<(i64, Option<(i64, Due)>)>, StoreError> {
         let property = |name| text(&entity, name).unwrap_or_default().to_owned();
         let entry = Entry { row: property("RowKey"), etag: property("odata.etag") };
-        let Some(((shelf, key), at)) = entry.points_to().zip(entry.at()) else {
-            tracing::warn!(entry = entry.row, "an index entry that nobody here has written");
+        let Some(((kind, key), at)) = entry.points_to().zip(entry.at()) else {
+            tracing::warn!(entry = entry.row, "an index entry has an unknown form");
             return Ok(None);
         };
-        let Some(Head { version, due_at, .. }) = self.head(shelf, key).await? else {
-            // It waits for the first version, which may still come.
+        let Some(Head { version, due_at, .. }) = self.head(kind, key).await? else {
+            // It waits for the first version, whose save may still succeed.
             return Ok(Some((at, None)));
         };
         if version.entry.as_ref().is_some_and(|named| named.row == entry.row) {
-            let due = if shelf.table == Table::Tenants {
+            let due = if kind.table == Table::Tenants {
                 key.parse().map(Due::Tenant).ok()
             } else {
                 Some(Due::Request(key.to_owned()))

@@ -1,8 +1,8 @@
-//! Saving: one entity, one condition, and an answer that can be believed.
+//! Saves one entity on one condition, with a reliable answer.
 //!
-//! Each save writes an id of its own into the entity. So whoever got no answer, or a refusal after a repeat, reads
-//! back and knows: its id there means that it has saved; another version than the one it had read means that it has
-//! not and never will, for the condition can't hold any more; the same version means that nobody knows yet.
+//! Each save writes an id of its own into the entity. After no answer, or a refusal of a repeat, the writer reads the
+//! entity: its id means that it has saved; another version than the one it had read means that it has not and never
+//! will, because the condition can't hold any more; the same version means that the outcome is still unknown.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,48 +10,48 @@ use uuid::Uuid;
 use super::{
     entity::{check_size, pack, text, unpack},
     index::{Entry, NAMED_BYTES},
-    service::{Entity, Place, Service, Table, Trouble},
+    service::{Entity, RowKey, Service, Table, TableError},
 };
 use crate::ports::{ETag, StoreError, Stored};
 
-/// A kind of thing that is saved by compare-and-swap, one to a partition.
+/// A kind of row that is saved by compare-and-swap, one per partition.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shelf {
+pub(super) struct RowKind {
     pub(super) table: Table,
     row: &'static str,
 }
 
 /// Tenants' documents.
-pub(super) const TENANTS: Shelf = Shelf { table: Table::Tenants, row: "document" };
+pub(super) const TENANTS: RowKind = RowKind { table: Table::Tenants, row: "document" };
 /// Request records.
-pub(super) const REQUESTS: Shelf = Shelf { table: Table::Requests, row: "record" };
+pub(super) const REQUESTS: RowKind = RowKind { table: Table::Requests, row: "record" };
 
-impl Shelf {
-    pub(super) fn place(self, key: &str) -> Place<'_> {
-        Place { table: self.table, partition: key, row: self.row }
+impl RowKind {
+    pub(super) fn row_key(self, key: &str) -> RowKey<'_> {
+        RowKey { table: self.table, partition: key, row: self.row }
     }
 }
 
-/// Something to be saved.
+/// A row to be saved.
 pub(super) struct Draft<'a> {
     pub(super) key: &'a str,
     pub(super) json: String,
     pub(super) due_at: Option<Timestamp>,
-    /// What a person sees beside the bytes.
+    /// Readable properties beside the bytes.
     pub(super) plain: Vec<(&'static str, String)>,
 }
 
-/// One try to save: under which key, in place of which version.
+/// One attempt to save: the key, and the version to be replaced.
 pub(super) struct Save<'a> {
-    pub(super) shelf: Shelf,
+    pub(super) kind: RowKind,
     pub(super) key: &'a str,
-    /// Tells this save from every other of the same content.
+    /// The id of this save, different even for the same content.
     pub(super) id: String,
-    /// The version that it wants to replace; none where nothing is to stand there yet.
+    /// The version to be replaced; `None` if there must be none yet.
     pub(super) seen: Option<&'a str>,
 }
 
-/// What an entity says of itself without its bytes.
+/// The properties of an entity without its bytes.
 pub(super) struct Head {
     pub(super) version: Version,
     pub(super) due_at: Option<Timestamp>,
@@ -71,8 +71,8 @@ impl Head {
     }
 }
 
-/// The version of an entity: that of Table Storage, and the index entry that this version names, so that whoever saves
-/// upon it need not read it first.
+/// The version of an entity: that of Table Storage, and the index entry that this version names, so that the next save
+/// need not read it first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) etag: String,
@@ -80,7 +80,7 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// As the port carries it: lines, for no part can hold a line break.
+    /// The version for the port, as lines: no part contains a line break.
     fn to_etag(&self) -> ETag {
         ETag(match &self.entry {
             Some(entry) => format!("{}\n{}\n{}", self.etag, entry.row, entry.etag),
@@ -97,33 +97,33 @@ impl Version {
 }
 
 impl Service {
-    /// What stands under a key: its bytes, or why there is no telling what they are.
+    /// The bytes under a key, or why they can't be read.
     pub(super) async fn load(
         &self,
-        shelf: Shelf,
+        kind: RowKind,
         key: &str,
     ) -> Result<Option<Stored<Result<Vec<u8>, String>>>, StoreError> {
-        let Some((entity, etag)) = self.get(shelf.place(key), None).await? else { return Ok(None) };
+        let Some((entity, etag)) = self.get(kind.row_key(key), None).await? else { return Ok(None) };
         Ok(Some(Stored { value: unpack(&entity), etag: Head::of(&entity, etag).version.to_etag() }))
     }
 
-    /// What an entity says of itself.
-    pub(super) async fn head(&self, shelf: Shelf, key: &str) -> Result<Option<Head>, Trouble> {
-        let got = self.get(shelf.place(key), Some(HEAD)).await?;
+    /// The head of an entity.
+    pub(super) async fn head(&self, kind: RowKind, key: &str) -> Result<Option<Head>, TableError> {
+        let got = self.get(kind.row_key(key), Some(HEAD)).await?;
         Ok(got.map(|(entity, etag)| Head::of(&entity, etag)))
     }
 
     /// Saves against the version that was read.
     pub(super) async fn save(
         &self,
-        shelf: Shelf,
+        kind: RowKind,
         draft: Draft<'_>,
         seen: Option<&ETag>,
     ) -> Result<ETag, StoreError> {
         let seen = seen.map(Version::read);
         let old = seen.as_ref().and_then(|version| version.entry.clone());
         let etag = seen.as_ref().map(|version| version.etag.as_str());
-        let save = Save { shelf, key: draft.key, id: fresh_id(), seen: etag };
+        let save = Save { kind, key: draft.key, id: fresh_id(), seen: etag };
         let mut entity = entity_of(&draft, &save.id).map_err(StoreError::Refused)?;
         let entry = match draft.due_at {
             None => None,
@@ -136,51 +136,53 @@ impl Service {
             entry.name_in(&mut entity);
         }
         let made = entry.as_ref().filter(|entry| old.as_ref() != Some(*entry));
-        let place = shelf.place(draft.key);
+        let row_key = kind.row_key(draft.key);
         let saved = match etag {
-            None => self.insert(place, entity).await,
-            Some(etag) => self.update(place, &entity, etag).await,
+            None => self.insert(row_key, entity).await,
+            Some(etag) => self.update(row_key, &entity, etag).await,
         };
         let etag = match saved {
             Ok(etag) => etag,
-            Err(Trouble::Refused(why)) => {
-                // What was refused once is refused whenever it arrives.
+            Err(TableError::Refused(why)) => {
+                // A refused save stays refused, whenever it arrives.
                 self.drop_entry(made).await;
                 return Err(StoreError::Refused(why));
             }
-            Err(trouble) => self.settle(&save, made, trouble).await?,
+            Err(error) => self.settle(&save, made, error).await?,
         };
         self.drop_entry(old.as_ref().filter(|old| entry.as_ref() != Some(*old))).await;
         Ok(Version { etag, entry }.to_etag())
     }
 
-    /// Finds out what became of a save, and returns the version that it made.
+    /// Finds out the result of a save, and returns the version that it made.
     async fn settle(
         &self,
         save: &Save<'_>,
         made: Option<&Entry>,
-        trouble: Trouble,
+        error: TableError,
     ) -> Result<String, StoreError> {
         let unknown = |why: String| {
             StoreError::Unavailable(format!("{why}; whether it was saved is unknown until it is read again"))
         };
-        let why = match trouble {
-            Trouble::Unknown(why) => why,
-            Trouble::Absent | Trouble::Conflict | Trouble::Refused(_) => "the answers contradict".to_owned(),
+        let why = match error {
+            TableError::Unknown(why) => why,
+            TableError::Absent | TableError::Conflict | TableError::Refused(_) => {
+                "the answers contradict each other".to_owned()
+            }
         };
-        let head = match self.head(save.shelf, save.key).await {
+        let head = match self.head(save.kind, save.key).await {
             Ok(head) => head,
             Err(_) => return Err(unknown(why)),
         };
         match &head {
             Some(head) if head.save_id == save.id => return Ok(head.version.etag.clone()),
-            // As it was when it was read: the save may still be on its way.
+            // Unchanged: the save may still be on its way.
             Some(head) if Some(head.version.etag.as_str()) == save.seen => return Err(unknown(why)),
             None if save.seen.is_none() => return Err(unknown(why)),
             Some(_) | None => {}
         }
-        // The condition can't hold any more. The entry goes, unless it has been taken over: then it was saved after
-        // all, and somebody else has saved upon it.
+        // The condition can't hold any more. The entry is deleted, unless the current version names it: then the save
+        // did succeed, and another writer has saved since.
         let named = head.and_then(|head| head.version.entry);
         self.drop_entry(made.filter(|made| named.as_ref() != Some(*made))).await;
         Err(StoreError::Overtaken)

@@ -4,12 +4,11 @@
 //! | --- | --- | --- | --- |
 //! | `…tenants` | the tenant's id | `document` | its document, in binary properties |
 //! | `…requests` | the request's key | `record` | its record |
-//! | `…due` | `due` | instant, kind, key, save | which version its maker wanted to replace |
+//! | `…due` | `due` | instant, kind, key, save | the version that its save is to replace |
 //! | `…history` | the tenant's id | counted down, so that the newest is first | one row of history |
 //! | `…blueprints` | the digest, with a hyphen for its colon | `source` | a blueprint's text, in binary properties |
 //!
-//! A table is made when something is to be put into it and it is not there. No batch is ever sent, and no write
-//! without a condition.
+//! A table is created when the first entity is inserted. No batch is ever sent, and no write without a condition.
 
 mod entity;
 mod index;
@@ -32,40 +31,40 @@ use tenantry_core::{
 use self::{
     entity::{check_size, pack, text, unpack},
     keep::{Draft, REQUESTS, TENANTS},
-    service::{Entity, Place, Service, Table, Trouble},
+    service::{Entity, RowKey, Service, Table, TableError},
 };
 use super::{
-    bridge::{EntraCredential, Transport},
+    bridge::{EntraCredential, LegacyTransport},
     token::Tokens,
 };
 use crate::ports::{Clock, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Unreadable};
 
 /// The largest answer that is read, in bytes: a page of the largest documents, as base64 within JSON.
 const MAX_REPLY_BYTES: usize = 24 << 20;
-/// Documents in one page, so that its answer stays below that.
+/// Documents per page, so that its answer stays below that limit.
 const DOCUMENTS_IN_PAGE: usize = 16;
-/// Rows of history in one page.
+/// History rows per page.
 const ROWS_IN_PAGE: usize = 200;
-/// Rows of history that are written at the same time.
+/// How many history rows are written at once.
 const ROWS_AT_ONCE: usize = 8;
 
 /// The row of a blueprint's text.
 const SOURCE: &str = "source";
 
-/// The account of Azurite that everybody knows, as a path.
+/// The path of Azurite's account, whose name and key are public.
 const EMULATOR_PATH: &str = "/devstoreaccount1";
 
-/// Where the tables are.
+/// The address of the tables.
 #[derive(Debug, Clone)]
 pub struct TablesSettings {
-    /// The account's endpoint, e.g. `https://contoso.table.core.windows.net`; at a loopback address, by plain HTTP, it is
-    /// Azurite, whose account and key everybody knows.
+    /// The account's endpoint, e.g. `https://contoso.table.core.windows.net`; at a loopback address, by plain HTTP, it
+    /// is Azurite, whose account and key are public.
     pub endpoint: Url,
-    /// What the tables' names begin with: letters and digits, a letter first, e.g. `tenantry`. Case does not count.
+    /// The prefix of the tables' names: letters and digits, a letter first, e.g. `tenantry`. Case is ignored.
     pub prefix: String,
 }
 
-/// Settings under which there can be no tables.
+/// Why the settings are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadTables {
     /// Not the endpoint of a storage account.
@@ -74,22 +73,22 @@ pub enum BadTables {
          has no query or user, and no path but Azurite's account"
     )]
     Endpoint,
-    /// Not the beginning of a table's name.
+    /// Not a valid prefix of a table's name.
     #[error("the beginning of the tables' names has one to forty letters and digits, a letter first")]
     Prefix,
 }
 
-/// The state store of the real world.
+/// The state store in Azure Table Storage.
 pub struct TableState {
     service: Service,
 }
 
 impl TableState {
-    /// A store in these tables. Nothing is asked of the service yet, and nothing made. The client's time limit is
-    /// that of one try; Azurite is sent no token.
+    /// A store in these tables. Nothing is sent to the service yet, and nothing created. The client's timeout is that
+    /// of one try; Azurite is sent no token.
     ///
     /// # Errors
-    /// [`BadTables`] for settings that can't be right.
+    /// [`BadTables`] for invalid settings.
     pub fn new(
         settings: &TablesSettings,
         client: &Client,
@@ -102,12 +101,12 @@ impl TableState {
             return Err(BadTables::Prefix);
         }
         let (location, credentials) = account(&settings.endpoint, tokens)?;
-        let transport = Transport::new(client.clone(), Arc::clone(&clock), MAX_REPLY_BYTES);
+        let transport = LegacyTransport::new(client.clone(), Arc::clone(&clock), MAX_REPLY_BYTES);
         Ok(Self { service: Service::new(location, credentials, transport, prefix.clone(), clock) })
     }
 }
 
-/// The account behind an endpoint, and how to show who we are: by a token, and nowhere but to Azurite by its key.
+/// The account behind an endpoint, and its credential: a token, or the public key for Azurite only.
 fn account(endpoint: &Url, tokens: Arc<Tokens>) -> Result<(CloudLocation, StorageCredentials), BadTables> {
     let host = endpoint.host_str().ok_or(BadTables::Endpoint)?;
     // Azurite's endpoints name its account in the path.
@@ -138,7 +137,7 @@ fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
-/// What [`Service::load`] found, read; with its version if it can't be.
+/// Parses what [`Service::load`] found; with its version if it is unreadable.
 fn read<T, E: ToString>(
     stored: Option<Stored<Result<Vec<u8>, String>>>,
     read: impl FnOnce(&[u8]) -> Result<T, E>,
@@ -150,7 +149,7 @@ fn read<T, E: ToString>(
     }
 }
 
-/// A row of the tenants' table; none if it has a key that is no id.
+/// A row of the tenants' table; `None` if its key is no id.
 fn listed(entity: &Entity) -> Option<Listed> {
     let key = text(entity, "PartitionKey").unwrap_or_default();
     let Ok(id) = key.parse::<TenantId>() else {
@@ -163,7 +162,7 @@ fn listed(entity: &Entity) -> Option<Listed> {
     })
 }
 
-/// A row of history; none if it can't be read.
+/// A row of history; `None` if it can't be read.
 fn history_row(entity: &Entity) -> Option<HistoryRow> {
     let row =
         unpack(entity).and_then(|json| serde_json::from_slice(&json).map_err(|error| error.to_string()));
@@ -175,18 +174,18 @@ fn history_row(entity: &Entity) -> Option<HistoryRow> {
     .ok()
 }
 
-/// The key of a blueprint's text: a colon has no place in one.
+/// The key of a blueprint's text: a key can't contain a colon.
 fn blueprint_key(digest: &str) -> String {
     digest.replace(':', "-")
 }
 
-/// The row of a history row: what is newer comes first.
+/// The row key of a history row: newer rows come first.
 fn row_key(number: u64) -> String {
     format!("{:020}", u64::MAX - number)
 }
 
 impl TableState {
-    /// Up to `limit` entities of a query that `take` makes something of, read page by page.
+    /// Up to `limit` entities of a query that `take` accepts, read page by page.
     async fn query<T>(
         &self,
         table: Table,
@@ -220,10 +219,10 @@ impl TableState {
         pack(&mut entity, to_json(&row)?.as_bytes());
         check_size(&entity, 0).map_err(StoreError::Refused)?;
         let key = row_key(row.number);
-        let place = Place { table: Table::History, partition: row.tenant_id.as_str(), row: &key };
-        match self.service.insert(place, entity).await {
-            Ok(_) | Err(Trouble::Conflict) => Ok(()),
-            Err(trouble) => Err(trouble.into()),
+        let row_key = RowKey { table: Table::History, partition: row.tenant_id.as_str(), row: &key };
+        match self.service.insert(row_key, entity).await {
+            Ok(_) | Err(TableError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -245,7 +244,7 @@ impl StateStore for TableState {
             let json = tenant.to_json().map_err(|error| StoreError::Refused(error.to_string()))?;
             let plain = vec![
                 ("Schema", tenant.schema.clone()),
-                ("Status", tenant.status.word().to_owned()),
+                ("Status", tenant.status.as_str().to_owned()),
                 ("UpdatedAt", tenant.updated_at.to_string()),
             ];
             let draft = Draft { key: tenant.id.as_str(), json, due_at: tenant.due_at, plain };
@@ -259,7 +258,7 @@ impl StateStore for TableState {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move {
-            // Each id comes after the empty text.
+            // Each id sorts after the empty text.
             let filter = format!("PartitionKey gt '{}'", after.map_or("", TenantId::as_str));
             self.query(Table::Tenants, &filter, (DOCUMENTS_IN_PAGE, limit), listed).await
         })
@@ -281,7 +280,7 @@ impl StateStore for TableState {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(async move {
-            let due_at = (!record.notices.is_empty()).then_some(record.at);
+            let due_at = (!record.outbox.is_empty()).then_some(record.at);
             let plain = vec![("At", record.at.to_string())];
             let draft = Draft { key: &record.key, json: to_json(record)?, due_at, plain };
             self.service.save(REQUESTS, draft, seen).await
@@ -291,8 +290,8 @@ impl StateStore for TableState {
     fn blueprint<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
         Box::pin(async move {
             let key = blueprint_key(digest);
-            let place = Place { table: Table::Blueprints, partition: &key, row: SOURCE };
-            let Some((entity, _)) = self.service.get(place, None).await? else { return Ok(None) };
+            let row_key = RowKey { table: Table::Blueprints, partition: &key, row: SOURCE };
+            let Some((entity, _)) = self.service.get(row_key, None).await? else { return Ok(None) };
             let text = String::from_utf8(unpack(&entity).map_err(StoreError::Refused)?);
             let unreadable = |_| StoreError::Refused("a stored blueprint is not UTF-8".to_owned());
             text.map(Some).map_err(unreadable)
@@ -305,10 +304,10 @@ impl StateStore for TableState {
             let mut entity = Entity::new();
             pack(&mut entity, text.as_bytes());
             check_size(&entity, 0).map_err(StoreError::Refused)?;
-            let place = Place { table: Table::Blueprints, partition: &key, row: SOURCE };
-            match self.service.insert(place, entity).await {
-                Ok(_) | Err(Trouble::Conflict) => Ok(()),
-                Err(trouble) => Err(trouble.into()),
+            let row_key = RowKey { table: Table::Blueprints, partition: &key, row: SOURCE };
+            match self.service.insert(row_key, entity).await {
+                Ok(_) | Err(TableError::Conflict) => Ok(()),
+                Err(error) => Err(error.into()),
             }
         })
     }
@@ -342,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_is_shown_a_token_and_azurite_its_key() {
+    fn an_account_gets_a_token_and_azurite_its_key() {
         for (endpoint, shown, uri) in [
             (
                 "https://contoso.table.core.windows.net",

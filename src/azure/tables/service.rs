@@ -1,8 +1,8 @@
-//! The sound subset of `azure_data_tables`: create a table; insert, get, update, merge, delete one entity; query.
+//! The subset of `azure_data_tables` that works: create a table; insert, get, update, merge, delete one entity; query.
 //!
-//! The crate has faults (in batches, in quoting keys, in telling whether a batch succeeded), and an end: there will be
-//! no later release. What is used here was tried against Azurite. A write is always an insert or carries the version
-//! that it replaces, so it may be sent again at any time; a name is checked before it gets into a URL.
+//! The crate has faults (in batches, in quoting keys, in recognizing whether a batch succeeded), and there will be no
+//! later release. What is used here was tried against Azurite. A write is always an insert or carries the version that
+//! it replaces, so it may be repeated at any time; a name is checked before it becomes part of a URL.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -14,18 +14,18 @@ use azure_data_tables::{
 use azure_storage::{CloudLocation, StorageCredentials};
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use serde_json::{Map, Value};
-use tenantry_core::time::later;
+use tenantry_core::time::saturating_add;
 
-use super::super::bridge::Transport;
+use super::super::bridge::LegacyTransport;
 use crate::ports::{Clock, StoreError};
 
-/// How often a request is sent that may not have been answered. A refusal for load is tried again below, by the
-/// transport, which sees when the service wants it.
+/// How often a request without an answer is sent. A refusal for load is retried by the transport below, which knows how
+/// long the service asks to wait.
 const TRIES: u32 = 3;
-/// The pause before the second try; the third comes after twice as long.
+/// The pause before the second try; the third follows after twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// An entity's properties, with its keys among them.
+/// An entity's properties, including its keys.
 pub(super) type Entity = Map<String, Value>;
 
 /// One of the tables.
@@ -39,7 +39,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Tenants => "tenants",
             Self::Requests => "requests",
@@ -50,40 +50,40 @@ impl Table {
     }
 }
 
-/// Where an entity is.
+/// The key of an entity.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct RowKey<'a> {
     pub(super) table: Table,
     pub(super) partition: &'a str,
     pub(super) row: &'a str,
 }
 
-/// Why something was not done.
+/// Why an operation failed.
 #[derive(Debug, Clone)]
-pub(super) enum Trouble {
+pub(super) enum TableError {
     /// There is no such entity, or no such table.
     Absent,
     /// There is one already, or another version of it.
     Conflict,
-    /// It can't be done, now or later.
+    /// Permanently refused.
     Refused(String),
-    /// There is no answer, or a useless one: it may have been done.
+    /// There is no answer, or an unusable one: it may have been done.
     Unknown(String),
 }
 
-impl From<Trouble> for StoreError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Refused(why) => Self::Refused(why),
-            Trouble::Unknown(why) => Self::Unavailable(why),
-            // Who asks for what may be absent or taken looks at these two himself.
-            Trouble::Absent => Self::Unavailable("Table Storage lost a table".to_owned()),
-            Trouble::Conflict => Self::Overtaken,
+impl From<TableError> for StoreError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Refused(why) => Self::Refused(why),
+            TableError::Unknown(why) => Self::Unavailable(why),
+            // Callers that expect an absent or existing entity match these two themselves.
+            TableError::Absent => Self::Unavailable("Table Storage lost a table".to_owned()),
+            TableError::Conflict => Self::Overtaken,
         }
     }
 }
 
-impl Trouble {
+impl TableError {
     fn of(error: &Error) -> Self {
         let ErrorKind::HttpResponse { status, error_code } = error.kind() else {
             return Self::Unknown(error.to_string());
@@ -116,7 +116,7 @@ impl Service {
     pub(super) fn new(
         location: CloudLocation,
         credentials: StorageCredentials,
-        transport: Transport,
+        transport: LegacyTransport,
         prefix: String,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -127,39 +127,39 @@ impl Service {
         Self { client, prefix, clock }
     }
 
-    /// The entity, of which only the named properties are sent if there are any named, and its version.
+    /// The entity, limited to the named properties if there are any, and its version.
     pub(super) async fn get(
         &self,
-        place: Place<'_>,
+        row_key: RowKey<'_>,
         only: Option<&'static str>,
-    ) -> Result<Option<(Entity, String)>, Trouble> {
-        let mut get = self.entity(place)?.get::<Entity>();
+    ) -> Result<Option<(Entity, String)>, TableError> {
+        let mut get = self.entity(row_key)?.get::<Entity>();
         if let Some(only) = only {
             get = get.select(only);
         }
-        match self.patiently(|| get.clone().into_future()).await {
+        match self.retrying(|| get.clone().into_future()).await {
             Ok(got) => Ok(Some((got.entity, got.etag.to_string()))),
-            Err(Trouble::Absent) => Ok(None),
-            Err(trouble) => Err(trouble),
+            Err(TableError::Absent) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// Inserts an entity and returns its version; its table is made if it is not there.
-    pub(super) async fn insert(&self, place: Place<'_>, mut entity: Entity) -> Result<String, Trouble> {
-        check(place)?;
-        entity.insert("PartitionKey".to_owned(), place.partition.into());
-        entity.insert("RowKey".to_owned(), place.row.into());
-        let table = self.table(place.table);
-        let insert = table.insert::<Entity, Entity>(entity).map_err(|error| Trouble::of(&error))?;
-        let mut done = self.patiently(|| insert.clone().into_future()).await;
-        if matches!(done, Err(Trouble::Absent)) {
-            // Somebody else may make it at the same time.
+    /// Inserts an entity and returns its version; creates its table if necessary.
+    pub(super) async fn insert(&self, row_key: RowKey<'_>, mut entity: Entity) -> Result<String, TableError> {
+        check(row_key)?;
+        entity.insert("PartitionKey".to_owned(), row_key.partition.into());
+        entity.insert("RowKey".to_owned(), row_key.row.into());
+        let table = self.table(row_key.table);
+        let insert = table.insert::<Entity, Entity>(entity).map_err(|error| TableError::of(&error))?;
+        let mut done = self.retrying(|| insert.clone().into_future()).await;
+        if matches!(done, Err(TableError::Absent)) {
+            // Another process may create it at the same time.
             let create = table.create();
-            match self.patiently(|| create.clone().into_future()).await {
-                Ok(_) | Err(Trouble::Conflict) => {}
-                Err(trouble) => return Err(trouble),
+            match self.retrying(|| create.clone().into_future()).await {
+                Ok(_) | Err(TableError::Conflict) => {}
+                Err(error) => return Err(error),
             }
-            done = self.patiently(|| insert.clone().into_future()).await;
+            done = self.retrying(|| insert.clone().into_future()).await;
         }
         done.map(|inserted| inserted.etag.to_string())
     }
@@ -167,31 +167,32 @@ impl Service {
     /// Replaces an entity of the given version, and returns the new one.
     pub(super) async fn update(
         &self,
-        place: Place<'_>,
+        row_key: RowKey<'_>,
         entity: &Entity,
         version: &str,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, TableError> {
         let condition = IfMatchCondition::Etag(Etag::from(version));
-        let update = self.entity(place)?.update(entity, condition).map_err(|error| Trouble::of(&error))?;
-        self.patiently(|| update.clone().into_future()).await.map(|updated| updated.etag.to_string())
+        let update =
+            self.entity(row_key)?.update(entity, condition).map_err(|error| TableError::of(&error))?;
+        self.retrying(|| update.clone().into_future()).await.map(|updated| updated.etag.to_string())
     }
 
     /// Deletes an entity of the given version.
-    pub(super) async fn delete(&self, place: Place<'_>, version: &str) -> Result<(), Trouble> {
+    pub(super) async fn delete(&self, row_key: RowKey<'_>, version: &str) -> Result<(), TableError> {
         let condition = IfMatchCondition::Etag(Etag::from(version));
-        let delete = self.entity(place)?.delete().if_match(condition);
-        self.patiently(|| delete.clone().into_future()).await.map(|_| ())
+        let delete = self.entity(row_key)?.delete().if_match(condition);
+        self.retrying(|| delete.clone().into_future()).await.map(|_| ())
     }
 
-    /// One page of the entities that a filter lets through, in the order of their keys, and where the next begins.
-    /// A page may be empty and not the last.
+    /// One page of the entities that match a filter, ordered by key, and where the next page begins. A page may be
+    /// empty without being the last.
     pub(super) async fn page(
         &self,
         table: Table,
         filter: String,
         most: usize,
         from: Option<NextPage>,
-    ) -> Result<(Vec<Entity>, Option<NextPage>), Trouble> {
+    ) -> Result<(Vec<Entity>, Option<NextPage>), TableError> {
         let mut query = self.table(table).query().filter(filter).top(u32::try_from(most).unwrap_or(u32::MAX));
         if let Some((partition, row)) = from {
             query = query.initial_partition_key(partition);
@@ -203,21 +204,21 @@ impl Service {
             let mut pages = query.clone().into_stream::<Entity>();
             async move { pages.next().await.unwrap_or_else(|| Err(ErrorKind::Other.into_error())) }.boxed()
         };
-        match self.patiently(first).await {
+        match self.retrying(first).await {
             Ok(page) => {
                 let next = page.continuation();
                 Ok((page.entities, next))
             }
-            Err(Trouble::Absent) => Ok((Vec::new(), None)),
-            Err(trouble) => Err(trouble),
+            Err(TableError::Absent) => Ok((Vec::new(), None)),
+            Err(error) => Err(error),
         }
     }
 
     /// Sends until there is an answer, at most [`TRIES`] times.
-    async fn patiently<'a, T>(
+    async fn retrying<'a, T>(
         &self,
         send: impl Fn() -> BoxFuture<'a, azure_core_legacy::Result<T>> + Send,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, TableError> {
         let mut tries = 0;
         loop {
             let error = match send().await {
@@ -226,27 +227,27 @@ impl Service {
             };
             tries += 1;
             if tries == TRIES || !may_pass(&error) {
-                return Err(Trouble::of(&error));
+                return Err(TableError::of(&error));
             }
-            tracing::debug!(tries, why = %error.kind(), "Table Storage is asked again");
-            self.clock.sleep_until(later(self.clock.now(), PAUSE * tries)).await;
+            tracing::debug!(tries, why = %error.kind(), "a request to Table Storage is repeated");
+            self.clock.sleep_until(saturating_add(self.clock.now(), PAUSE * tries)).await;
         }
     }
 
     fn table(&self, table: Table) -> TableClient {
-        self.client.table_client(format!("{}{}", self.prefix, table.word()))
+        self.client.table_client(format!("{}{}", self.prefix, table.as_str()))
     }
 
-    fn entity(&self, place: Place<'_>) -> Result<EntityClient, Trouble> {
-        check(place)?;
-        Ok(self.table(place.table).partition_key_client(place.partition).entity_client(place.row))
+    fn entity(&self, row_key: RowKey<'_>) -> Result<EntityClient, TableError> {
+        check(row_key)?;
+        Ok(self.table(row_key.table).partition_key_client(row_key.partition).entity_client(row_key.row))
     }
 }
 
-/// Where the next page of a query begins: a partition and, mostly, a row.
+/// Where the next page of a query begins: a partition and usually a row.
 pub(super) type NextPage = (String, Option<String>);
 
-/// Whether the same request may be answered otherwise a moment later.
+/// Whether a repeat may be answered differently.
 fn may_pass(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Io => true,
@@ -257,16 +258,16 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// Lets a name into a URL only if nothing in it can mean something there. The crate would put a quote in as it is, and
-/// speak of another entity than the one that was meant.
-fn check(place: Place<'_>) -> Result<(), Trouble> {
-    for key in [place.partition, place.row] {
+/// Checks that nothing in a name has a meaning in a URL. The crate would insert a quote unescaped, and so address
+/// another entity.
+fn check(row_key: RowKey<'_>) -> Result<(), TableError> {
+    for key in [row_key.partition, row_key.row] {
         let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         if !plain || !(1..=MAX_KEY).contains(&key.len()) {
-            return Err(Trouble::Refused(format!(
+            return Err(TableError::Refused(format!(
                 "a key of the table of {} has one to {MAX_KEY} characters out of A-Z, a-z, 0-9, hyphen and underscore; \
                  this one does not",
-                place.table.word()
+                row_key.table.as_str()
             )));
         }
     }

@@ -1,4 +1,4 @@
-//! `tenantry cloud`: the simulated Azure alone, for a `tenantry serve` that takes it for the real one.
+//! `tenantry cloud`: the simulated Azure alone, for a `tenantry serve` with the settings for Azure.
 
 use std::{
     net::SocketAddr,
@@ -22,15 +22,15 @@ use super::{
 };
 use crate::{
     config::Config,
-    host::{FAREWELL, bind},
+    host::{SHUTDOWN_GRACE, bind},
     local::{access, folder::Folder},
     ports::{Clock as _, SystemClock},
 };
 
 /// Run the simulated Azure alone, on loopback
 ///
-/// Prints the settings with which `tenantry serve` runs against it. It takes only the tokens that its own identity
-/// endpoint gives, and allows only what the blueprints' derived roles do.
+/// Prints the settings with which `tenantry serve` runs against it. It accepts only the tokens that its own identity
+/// endpoint issues, and allows only what the roles that are derived from the blueprints allow.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     /// The port
@@ -70,7 +70,7 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
         tokio::select! {
             served = cloud.serve(listener) => served,
             () = stop_signal() => {
-                end(FAREWELL, cloud.flush()).await;
+                end(SHUTDOWN_GRACE, cloud.flush()).await;
                 Ok(())
             }
         }
@@ -79,11 +79,12 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     ended(served)
 }
 
-/// Writes the file of stamps that tenants can be placed in; returns its whole path, for `serve` may start elsewhere.
+/// Writes the file of stamps that tenants can be placed on; returns its absolute path, because `serve` may start
+/// elsewhere.
 fn write_stamps(data: &Path) -> Result<PathBuf, CloudError> {
     let file = data.join("stamps.json");
     let write = || {
-        // Renamed into its place, so that nobody reads half of it.
+        // Renamed at the end, so that no reader sees half of it.
         let unfinished = data.join("stamps.json.new");
         std::fs::write(&unfinished, format!("{:#}\n", json!([local_stamp()])))?;
         std::fs::rename(&unfinished, &file)?;
@@ -92,11 +93,11 @@ fn write_stamps(data: &Path) -> Result<PathBuf, CloudError> {
     write().map_err(|error| CloudError::Serve(format!("{} can't be written: {error}", file.display())))
 }
 
-/// The settings of the Azure world that lead to this cloud, and to an Azurite on its usual port for the state.
+/// The settings for Azure that refer to this cloud, and to an Azurite on its usual port for the state.
 fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'static str, String); 16] {
     let url = format!("http://{address}");
     [
-        ("TENANTRY_WORLD", "azure".to_owned()),
+        ("TENANTRY_ENVIRONMENT", "azure".to_owned()),
         ("TENANTRY_ARM", url.clone()),
         ("TENANTRY_GRAPH", url.clone()),
         ("TENANTRY_EVENT_GRID", url.clone()),
@@ -107,16 +108,16 @@ fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'st
         ("IDENTITY_ENDPOINT", format!("{url}{}", Cloud::IDENTITY_PATH)),
         ("IDENTITY_HEADER", secret.to_owned()),
         ("TENANTRY_PROBE_CLIENT_ID", PROBE_CLIENT_ID.to_owned()),
-        ("TENANTRY_PROBE_PLACE", "this machine".to_owned()),
+        ("TENANTRY_PROBE_LOCATION", "this machine".to_owned()),
         ("TENANTRY_LOGIN", url.clone()),
         ("TENANTRY_INFERENCE", url),
         ("TENANTRY_STAMPS", stamps.display().to_string()),
-        // Nobody receives from the simulated queues, so wake-ups sent there would only pile up.
+        // No host receives from the simulated queues, so wake-ups that are sent there would only pile up.
         ("TENANTRY_WAKEUPS", "sweep".to_owned()),
     ]
 }
 
-/// The exit code of a command that either ends well or can't be carried out.
+/// The exit code of a command that either succeeds or can't be carried out.
 fn ended(result: Result<(), impl std::error::Error>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

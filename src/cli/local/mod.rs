@@ -1,5 +1,5 @@
-//! What commands do with the world that needs no Azure. A package for Azure is built without it
-//! (docs/decisions/0034-package.md) and has `no_local` in this place.
+//! Commands on the local environment, which needs no Azure. A package for Azure is built without it
+//! (docs/decisions/0034-package.md) and has `no_local` instead.
 
 mod cloud;
 mod play;
@@ -15,7 +15,7 @@ pub(super) use self::serve::serve;
 use crate::config::{AzureConfig, Config};
 use azure_sim::{Speed, local_stamp};
 
-/// The commands that there are only with it.
+/// The commands that need it.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Local(play::Args),
@@ -29,12 +29,12 @@ pub(super) async fn run(command: Command, config: Config) -> ExitCode {
     }
 }
 
-/// Where tenants go when nobody says where.
+/// The stamps that tenants are placed on by default.
 pub(super) fn stamps() -> Vec<Value> {
     vec![local_stamp()]
 }
 
-/// How long new objects may stay unseen, where a simulated Azure of known speed stands in for the real one.
+/// The visibility lag of new objects, where a simulated Azure of known speed replaces the real one.
 pub(super) fn visibility(azure: &AzureConfig) -> Option<Duration> {
     let speed: Speed = azure.stand_in_speed.as_ref()?.parse().ok()?;
     Some(speed.replication_lag() * 2)

@@ -1,11 +1,11 @@
-//! `tenantry local`: everything in one process, with no Azure at all.
+//! `tenantry local`: everything in one process, without any Azure.
 
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Duration};
 
 use axum::Router;
 use azure_sim::{Cloud, Subscriber, queue::NewMessage};
 use clap::Args as ClapArgs;
-use tenantry_core::{drift::DriftClass, time::later};
+use tenantry_core::{drift::DriftClass, time::saturating_add};
 
 use super::{
     super::{output, serve::stop_signal},
@@ -15,18 +15,18 @@ use super::{
 use crate::{
     azure::service_bus::REQUESTS,
     config::Config,
-    host::{FAREWELL, bind},
+    host::{SHUTDOWN_GRACE, bind},
     intake,
     local::{
+        environment::{LocalEnvironment, LocalError, LocalSettings},
         host::EmbeddedHost,
-        world::{LocalError, LocalSettings, LocalWorld},
     },
     ports::{Clock as _, SystemClock},
 };
 
 /// Run everything here: queue, state, simulated Azure, host
 ///
-/// With FILES, hands them to the request queue as a signup app would, shows progress, and ends with a table once all
+/// With FILES, sends them to the request queue as a signup app would, shows progress, and ends with a table once all
 /// are settled. Without, serves until Ctrl-C.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -35,8 +35,8 @@ pub(in crate::cli) struct Args {
     /// The folder of the state; kept between runs [default: .tenantry]
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Go on although the state and the simulated Azure of the folder do not fit, for one is gone or an older copy: every
-    /// tenant is looked at anew, and those of which nothing is left are removed
+    /// Continue although the state and the simulated Azure of the folder do not match, because one is missing or an
+    /// older copy: every tenant is read again, and those of which nothing exists are deleted
     #[arg(long)]
     adopt_state: bool,
     /// The port of the HTTP functions; 0 takes any free one
@@ -45,16 +45,16 @@ pub(in crate::cli) struct Args {
     /// The simulated Azure's speed: `max`, or how many times faster than Azure [default: 200]
     #[arg(long)]
     speed: Option<String>,
-    /// End when nothing is left to do, for any tenant
+    /// End when no tenant has anything left to do
     #[arg(long)]
     exit_when_idle: bool,
-    /// Go on serving after the table
+    /// Continue serving after the table
     #[arg(long, conflicts_with = "exit_when_idle")]
     stay: bool,
-    /// Deliver events to this webhook of this machine, as Event Grid does; may be given several times
+    /// Deliver events to this webhook on this machine, as Event Grid does; may be given several times
     #[arg(long, value_name = "URL")]
     subscriber: Vec<Subscriber>,
-    /// Deliver each event a second time, behind its successor, as Event Grid may
+    /// Deliver each event a second time, after its successor, as Event Grid may
     #[arg(long, requires = "subscriber")]
     repeat_events: bool,
     /// Print JSON, a line per change; the last line of a tenant has its outputs
@@ -62,10 +62,10 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-/// How often progress is looked at.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-/// How often the deliveries are looked at before the end: a webhook that is away gets the rest in the next run.
-const LOOKS_AT_DELIVERIES: u32 = 150;
+/// How often progress is read.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the deliveries are checked before the end: a webhook that does not answer gets the rest in the next run.
+const DELIVERY_CHECKS: u32 = 150;
 
 pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     if let Some(refusal) = refused_in_azure(&config) {
@@ -109,8 +109,8 @@ async fn play(
     let data = settings.data.display().to_string();
     let speed = settings.speed;
     let settings = LocalSettings { adopt_state: args.adopt_state, ..settings };
-    // Who holds the folder is to be told before who holds the port: it is the same one as a rule.
-    let local = LocalWorld::open(settings).await?.healing(heal);
+    // A held folder is reported before a port that is in use: as a rule the same process has both.
+    let local = LocalEnvironment::open(settings).await?.healing(heal);
     let listener = bind(args.port).await.inspect_err(|_| {
         output::problem(&format!("port {} is taken; give another one with --port", args.port));
     })?;
@@ -126,7 +126,7 @@ async fn play(
         ));
     }
     let mut watch = Watch::new(bodies.clone(), args.json);
-    watch.tell_repeats(&local).await?;
+    watch.print_repeats(&local).await?;
     for (_, body) in &bodies {
         enqueue(&local, body).await?;
     }
@@ -147,8 +147,8 @@ async fn play(
     }
     deliveries.abort();
     front.abort();
-    local.app.reconciler.wind_down();
-    end(FAREWELL, async {
+    local.app.reconciler.drain();
+    end(SHUTDOWN_GRACE, async {
         host.stop().await;
         local.cloud.flush().await
     })
@@ -163,47 +163,47 @@ async fn deliver(cloud: Cloud, subscribers: Vec<Subscriber>, repeat: bool) {
     }
 }
 
-/// Waits a while for the last events to reach their subscribers.
+/// Waits for a while until the last events have reached their subscribers.
 async fn until_delivered(cloud: &Cloud) -> Result<(), LocalError> {
-    for _ in 0..LOOKS_AT_DELIVERIES {
+    for _ in 0..DELIVERY_CHECKS {
         if cloud.is_delivered()? {
             return Ok(());
         }
-        SystemClock.sleep_until(later(SystemClock.now(), LOOK_INTERVAL)).await;
+        SystemClock.sleep_until(saturating_add(SystemClock.now(), PROGRESS_INTERVAL)).await;
     }
     output::problem("not every event has reached its subscriber; the rest is delivered in the next run");
     Ok(())
 }
 
-/// Posts one message as a signup app would: the session is the tenant.
-async fn enqueue(local: &LocalWorld, body: &[u8]) -> Result<(), LocalError> {
+/// Sends one message as a signup app would: the session is the tenant.
+async fn enqueue(local: &LocalEnvironment, body: &[u8]) -> Result<(), LocalError> {
     let session_id =
         intake::read(body, "").map_or_else(|_| "unknown".to_owned(), |read| read.tenant_id.to_string());
     let session_id = Some(session_id);
     let message = NewMessage { session_id, body: body.to_vec(), ..NewMessage::default() };
     local.queue.send(REQUESTS, message, SystemClock.now()).await.map_err(|error| {
-        LocalError::Port(std::io::Error::other(format!("a message was not taken by the queue: {error}")))
+        LocalError::Port(std::io::Error::other(format!("a message was not accepted by the queue: {error}")))
     })?;
     Ok(())
 }
 
-/// Shows progress until every file is settled, and with `idle` until nothing is left to do at all.
+/// Shows progress until every file is settled; with `idle`, until no tenant has anything left to do.
 async fn until_settled(
-    local: &LocalWorld,
+    local: &LocalEnvironment,
     host: &EmbeddedHost,
     watch: &mut Watch,
     idle: bool,
 ) -> Result<bool, LocalError> {
     loop {
-        let settled = watch.look(local).await?;
+        let settled = watch.update(local).await?;
         let at_rest = !idle || (host.is_idle() && watch.all_at_rest(local).await?);
         if settled && at_rest {
             return Ok(true);
         }
         if let Some(why) = host.gave_up() {
-            output::problem(&format!("the handler was given up: {why}"));
+            output::problem(&format!("the host gave up on the handler: {why}"));
             return Ok(false);
         }
-        SystemClock.sleep_until(later(SystemClock.now(), LOOK_INTERVAL)).await;
+        SystemClock.sleep_until(saturating_add(SystemClock.now(), PROGRESS_INTERVAL)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What `tenantry local` shows while it works: bars on a terminal, lines elsewhere, JSON when asked for.
+//! The progress of `tenantry local`: bars on a terminal, lines elsewhere, JSON on request.
 
 use std::{
     collections::BTreeMap,
@@ -15,18 +15,18 @@ use tenantry_core::{
 use super::super::{output, repeat::asked_for};
 use crate::{
     intake::{self, IntakeDecision, RequestAnswer},
-    local::world::LocalWorld,
+    local::environment::LocalEnvironment,
     ports::{Listed, StoreError},
 };
 
-/// One given file and what became of it.
+/// A given file and its result.
 struct Entry {
     file: String,
     body: Vec<u8>,
-    /// The status that the request asks for.
-    wished: Status,
+    /// The status after the request.
+    desired: Status,
     answer: Option<RequestAnswer>,
-    /// Whether it was answered before it was handed in.
+    /// Whether it was answered before it was sent.
     repeats: bool,
     seen: Option<Seen>,
 }
@@ -38,7 +38,7 @@ struct Seen {
     done: usize,
     total: usize,
     running: Vec<String>,
-    halted: Vec<String>,
+    blocked: Vec<String>,
     settled: bool,
     outputs: BTreeMap<String, Value>,
     duration_ms: i64,
@@ -58,16 +58,16 @@ const BAR: usize = 24;
 impl Watch {
     pub(super) fn new(bodies: Vec<(String, Vec<u8>)>, json: bool) -> Self {
         let entry = |(file, body): (String, Vec<u8>)| {
-            let wished = wished(&body);
-            Entry { file, body, wished, answer: None, repeats: false, seen: None }
+            let desired = desired(&body);
+            Entry { file, body, desired, answer: None, repeats: false, seen: None }
         };
         let entries = bodies.into_iter().map(entry).collect();
         let terminal = !json && std::io::stdout().is_terminal();
         Self { entries, json, terminal, drawn: 0 }
     }
 
-    /// Says which files repeat earlier requests; to be called before they are handed in.
-    pub(super) async fn tell_repeats(&mut self, local: &LocalWorld) -> Result<(), StoreError> {
+    /// Prints which files repeat earlier requests; to be called before they are sent.
+    pub(super) async fn print_repeats(&mut self, local: &LocalEnvironment) -> Result<(), StoreError> {
         for entry in &mut self.entries {
             let answer = local.app.intake.answer_to(&entry.body).await?;
             entry.repeats = answer.is_some();
@@ -80,17 +80,17 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks at every file's tenant and shows what changed; `true` once all are settled.
-    pub(super) async fn look(&mut self, local: &LocalWorld) -> Result<bool, StoreError> {
+    /// Reads every file's tenant and shows what changed; `true` once all are settled.
+    pub(super) async fn update(&mut self, local: &LocalEnvironment) -> Result<bool, StoreError> {
         let mut settled = true;
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             if entry.answer.is_none() {
                 entry.answer = local.app.intake.answer_to(&entry.body).await?;
                 if let Some(answer) =
-                    entry.answer.clone().filter(|answer| answer.verdict != IntakeDecision::Accepted)
+                    entry.answer.clone().filter(|answer| answer.decision != IntakeDecision::Accepted)
                 {
-                    self.tell_refusal(index, &answer);
+                    self.print_refusal(index, &answer);
                 }
             }
             let entry = &self.entries[index];
@@ -98,14 +98,14 @@ impl Watch {
                 settled = false;
                 continue;
             };
-            let (IntakeDecision::Accepted, Some(id)) = (answer.verdict, answer.tenant_id.clone()) else {
+            let (IntakeDecision::Accepted, Some(id)) = (answer.decision, answer.tenant_id.clone()) else {
                 continue;
             };
-            let Some(stored) = local.world.store.load(&id).await? else { continue };
+            let Some(stored) = local.ports.store.load(&id).await? else { continue };
             let seen = Seen::of(&stored.value, answer.operation_id.as_deref().unwrap_or_default());
             settled &= seen.settled;
             if self.entries[index].seen.as_ref() != Some(&seen) {
-                self.tell_change(index, &id, &seen);
+                self.print_change(index, &id, &seen);
                 self.entries[index].seen = Some(seen);
             }
         }
@@ -113,26 +113,26 @@ impl Watch {
         Ok(settled)
     }
 
-    /// Whether no tenant at all has anything left to do.
-    pub(super) async fn all_at_rest(&self, local: &LocalWorld) -> Result<bool, StoreError> {
+    /// Whether no tenant has anything left to do.
+    pub(super) async fn all_at_rest(&self, local: &LocalEnvironment) -> Result<bool, StoreError> {
         let mut after: Option<TenantId> = None;
         loop {
-            let page = local.world.store.list(after.as_ref(), 100).await?;
+            let page = local.ports.store.list(after.as_ref(), 100).await?;
             let Some(last) = page.last() else { return Ok(true) };
             after = Some(last.id().clone());
-            // Nobody can do anything about what can't be read.
+            // Unreadable rows have no work that could be done.
             if Listed::sorted_out(page).0.iter().any(|tenant| tenant.due_at.is_some()) {
                 return Ok(false);
             }
         }
     }
 
-    fn tell_refusal(&self, index: usize, answer: &RequestAnswer) {
+    fn print_refusal(&self, index: usize, answer: &RequestAnswer) {
         let entry = &self.entries[index];
         if self.json {
             let mut line = json!(answer);
             line["file"] = json!(entry.file);
-            line["status"] = json!(answer.verdict);
+            line["status"] = json!(answer.decision);
             output::line(&line.to_string());
         } else {
             let why = answer
@@ -144,7 +144,7 @@ impl Watch {
         }
     }
 
-    fn tell_change(&self, index: usize, id: &TenantId, seen: &Seen) {
+    fn print_change(&self, index: usize, id: &TenantId, seen: &Seen) {
         if self.json {
             let steps = json!({"done": seen.done, "total": seen.total, "running": seen.running});
             let mut line = json!({"tenantId": id, "status": seen.status, "steps": steps});
@@ -154,13 +154,13 @@ impl Watch {
             if seen.settled {
                 line["outputs"] = json!(seen.outputs);
                 line["durationMs"] = json!(seen.duration_ms);
-                line["halted"] = json!(seen.halted);
+                line["blocked"] = json!(seen.blocked);
             }
             output::line(&line.to_string());
         } else if !self.terminal {
             let before = self.entries[index].seen.as_ref();
             if before.is_none_or(|before| (before.done, before.status) != (seen.done, seen.status)) {
-                output::line(&format!("{id}: {}", seen.words()));
+                output::line(&format!("{id}: {}", seen.summary()));
             }
         }
     }
@@ -185,11 +185,11 @@ impl Watch {
         let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     }
 
-    /// The closing table, and whether all went as wished.
+    /// Prints the final table; returns whether all requests had their desired result.
     pub(super) fn finish(&self) -> ExitCode {
         let good = |entry: &Entry| match (&entry.seen, &entry.answer) {
-            (Some(seen), _) => seen.settled && seen.status == entry.wished,
-            (None, Some(answer)) => answer.verdict == IntakeDecision::Planned,
+            (Some(seen), _) => seen.settled && seen.status == entry.desired,
+            (None, Some(answer)) => answer.decision == IntakeDecision::Planned,
             (None, None) => false,
         };
         let all = self.entries.iter().all(good);
@@ -199,8 +199,8 @@ impl Watch {
             let heading = ["TENANT", "STATUS", "TOOK", "APPLICATION", "WORKSPACE", "ENDPOINT"];
             output::table(&heading, &rows).iter().for_each(|line| output::line(line));
             for entry in &self.entries {
-                let halted = entry.seen.iter().flat_map(|seen| &seen.halted);
-                halted.for_each(|why| output::problem(&format!("{}: {why}", entry.tenant())));
+                let blocked = entry.seen.iter().flat_map(|seen| &seen.blocked);
+                blocked.for_each(|why| output::problem(&format!("{}: {why}", entry.tenant())));
             }
         }
         if all { ExitCode::SUCCESS } else { ExitCode::from(1) }
@@ -218,14 +218,14 @@ impl Entry {
         let filled = (seen.done * BAR).checked_div(seen.total).unwrap_or(BAR);
         let bar = "#".repeat(filled) + &".".repeat(BAR - filled);
         let running: String = seen.running.join(", ").chars().take(60).collect();
-        let (tenant, status) = (self.tenant(), seen.status.word());
+        let (tenant, status) = (self.tenant(), seen.status.as_str());
         Some(format!("{tenant:<20} [{bar}] {:>2}/{:<2} {status:<14} {running}", seen.done, seen.total))
     }
 
     fn row(&self) -> Vec<String> {
         let Some(seen) = &self.seen else { return vec![self.tenant(), "refused".to_owned()] };
         let out = |name: &str| seen.outputs.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
-        let status = if seen.status == Status::Active { "ready" } else { seen.status.word() };
+        let status = if seen.status == Status::Active { "ready" } else { seen.status.as_str() };
         let took = format!("{:.1}s", seen.duration_ms as f64 / 1000.0);
         vec![
             self.tenant(),
@@ -240,13 +240,13 @@ impl Entry {
 
 impl Seen {
     fn of(tenant: &Tenant, operation: &str) -> Self {
-        let name = |wanted: fn(&StepState) -> bool| -> Vec<String> {
-            let steps = tenant.steps().iter().filter(|(_, step)| wanted(&step.state));
+        let name = |is_so: fn(&StepState) -> bool| -> Vec<String> {
+            let steps = tenant.steps().iter().filter(|(_, step)| is_so(&step.state));
             steps.map(|(name, _)| name.to_string()).collect()
         };
         let done = tenant.steps().values().filter(|step| step.is_at_rest());
-        let halted = tenant.steps().iter().filter_map(|(name, step)| {
-            let cause = step.state.halted()?;
+        let blocked = tenant.steps().iter().filter_map(|(name, step)| {
+            let cause = step.state.blocked()?;
             Some(format!("step {name}: {cause}; {}", cause.class.next_action_for(&tenant.id)))
         });
         let open = tenant.operations.iter().any(|open| open.id == operation);
@@ -257,24 +257,24 @@ impl Seen {
             running: name(|state| {
                 matches!(
                     state,
-                    StepState::Writing(_) | StepState::Settling { .. } | StepState::Backoff { .. }
+                    StepState::Writing(_) | StepState::InProgress { .. } | StepState::Backoff { .. }
                 )
             }),
-            halted: halted.collect(),
+            blocked: blocked.collect(),
             settled: tenant.status.settled() && (!open || tenant.status == Status::Waiting),
             outputs: tenant.exports.clone(),
             duration_ms: tenant.concluded.as_ref().map_or(0, |concluded| concluded.duration_ms),
         }
     }
 
-    fn words(&self) -> String {
+    fn summary(&self) -> String {
         let running =
             if self.running.is_empty() { String::new() } else { format!("; {}", self.running.join(", ")) };
-        format!("{}, {} of {} steps{running}", self.status.word(), self.done, self.total)
+        format!("{}, {} of {} steps{running}", self.status.as_str(), self.done, self.total)
     }
 }
 
-/// What a request asks for: a tenant that is there, or one that is gone.
-fn wished(body: &[u8]) -> Status {
-    intake::read(body, "").map_or(Status::Active, |request| asked_for(request.wish.action()))
+/// The status after a request: that of an active tenant, or of a deleted one.
+fn desired(body: &[u8]) -> Status {
+    intake::read(body, "").map_or(Status::Active, |request| asked_for(request.command.action()))
 }

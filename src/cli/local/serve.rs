@@ -1,26 +1,25 @@
-//! `tenantry serve` where no Azure is set: the functions over the local world.
+//! `tenantry serve` without Azure: the functions over the local environment.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use azure_sim::CloudError;
 use futures_util::future::join;
-use tenantry_core::time::later;
+use tenantry_core::time::saturating_add;
 use tokio::sync::oneshot;
 
 use super::super::{
-    blueprints,
-    farewell::{Starter, refused},
-    output,
+    blueprints, output,
     serve::{listen, stop_signal},
+    shutdown::{Starter, refused},
 };
 use crate::{
     config::Config,
-    host::{self, FAREWELL},
-    local::world::{LocalError, LocalSettings, LocalWorld},
+    host::{self, SHUTDOWN_GRACE},
+    local::environment::{LocalEnvironment, LocalError, LocalSettings},
     ports::{Clock as _, SystemClock},
 };
 
-/// Serves until it is told to end.
+/// Serves until a signal ends it.
 pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode {
     if let Some(refusal) = refused_in_azure(config) {
         return refused(&[refusal.to_owned()]).await;
@@ -34,20 +33,20 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
         Err(problems) => return refused(&problems).await,
     };
     let served: Result<(), LocalError> = async {
-        let local = LocalWorld::open(settings).await?.healing(&config.heal);
-        // Wake-ups of the local world lie in its own queue, which no outside host knows.
+        let local = LocalEnvironment::open(settings).await?.healing(&config.heal);
+        // Wake-ups of the local environment are in its own queue, which no outside host reads.
         let wake_ups = local.host().await?;
-        tracing::info!(port = config.handler_port, world = "local", "serving");
-        let (told, was_told) = oneshot::channel::<()>();
-        let ending = starter.told_to_end(local.app.clone());
+        tracing::info!(port = config.handler_port, environment = "local", "serving");
+        let (stopping, is_stopping) = oneshot::channel::<()>();
+        let ending = starter.shut_down(local.app.clone());
         let served = host::serve(listener, local.app.clone(), async move {
             ending.await;
-            drop(told);
+            drop(stopping);
         });
-        // Both have the same time: what is still kept back or at work then is left as by a kill.
+        // Both have the same time: what is still delayed or running then ends as by a kill.
         let stopped = async {
-            let _ = was_told.await;
-            end(FAREWELL, async {
+            let _ = is_stopping.await;
+            end(SHUTDOWN_GRACE, async {
                 wake_ups.stop().await;
                 local.cloud.flush().await
             })
@@ -55,21 +54,21 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
         };
         tokio::select! {
             (served, ()) = join(served, stopped) => Ok(served?),
-            () = told_twice() => Ok(()),
+            () = wait_for_second_signal() => Ok(()),
         }
     }
     .await;
     starter.ended(served).await
 }
 
-/// Returns when the process is told to end a second time.
-async fn told_twice() {
+/// Returns at the second signal.
+async fn wait_for_second_signal() {
     stop_signal().await;
     stop_signal().await;
 }
 
-/// Ends in good order, but in so much time, and at once when it is told to end a second time. What is still under way then
-/// ends as if the process had been killed, which everything here survives.
+/// Ends in good order, within a time limit, and at once at a second signal. What is still running then ends as by a
+/// kill, which is safe.
 pub(super) async fn end(within: Duration, orderly: impl Future<Output = Result<(), CloudError>>) {
     tokio::select! {
         ended = orderly => {
@@ -77,22 +76,22 @@ pub(super) async fn end(within: Duration, orderly: impl Future<Output = Result<(
                 tracing::warn!(%error, "the last reads of the simulated Azure's journal were not kept");
             }
         }
-        () = stop_signal() => output::problem("ended at once; the next start goes on from what was saved"),
-        () = SystemClock.sleep_until(later(SystemClock.now(), within)) => {
-            output::problem("what was under way did not come to its end in time; the next start goes on with it");
+        () = stop_signal() => output::problem("ended at once; the next start continues from what was saved"),
+        () = SystemClock.sleep_until(saturating_add(SystemClock.now(), within)) => {
+            output::problem("running work did not end in time; the next start continues it");
         }
     }
 }
 
-/// A local world is for laptops; in the Functions platform it would lose what it is told.
+/// A local environment is for laptops; on the Functions platform its files would be lost.
 pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
     (config.in_azure && config.azure.is_none()).then_some(
-        "this process runs in the Azure Functions platform, where the local world is refused: its files go with the \
-         instance. Set TENANTRY_WORLD=azure and the settings of the Azure world (docs/operating.md)",
+        "this process runs in the Azure Functions platform, where the local environment is refused: its files are deleted with the \
+         instance. Set TENANTRY_ENVIRONMENT=azure and the settings for Azure (docs/operating.md)",
     )
 }
 
-/// The local world's settings, with all blueprints checked.
+/// The local environment's settings, with all blueprints checked.
 pub(super) fn settings(config: &Config, data: PathBuf, speed: &str) -> Result<LocalSettings, Vec<String>> {
     let bad_speed = |error: CloudError| format!("--speed or TENANTRY_SPEED: {error}");
     match (speed.parse().map_err(bad_speed), blueprints::known(config)) {

@@ -3,12 +3,12 @@
 use serde_json::Value;
 use tenantry_core::tenant::Spec;
 
-use super::{MAX_NAME, MAX_TEXT, Place, Reader, action_pointer};
-use crate::intake::{Changes, Fault, Wish};
+use super::{Field, MAX_NAME, MAX_TEXT, Reader, action_pointer};
+use crate::intake::{Changes, Command, Fault};
 
 impl Reader {
-    /// What is asked for.
-    pub(super) fn wish(&mut self, action: &str, spec: &Place<'_>) -> Option<Wish> {
+    /// The command of an action.
+    pub(super) fn command(&mut self, action: &str, spec: &Field<'_>) -> Option<Command> {
         if !spec.value.is_null() && !spec.value.is_object() {
             return self.wrong_type(spec, "an object");
         }
@@ -18,14 +18,14 @@ impl Reader {
             "deprovision" => self.deprovision(spec),
             "suspend" => self.suspend(spec),
             "resume" => {
-                let _ = self.optional(spec, "reason", |read, place| read.text(place, MAX_TEXT));
-                Some(Wish::Resume)
+                let _ = self.optional(spec, "reason", |read, field| read.text(field, MAX_TEXT));
+                Some(Command::Resume)
             }
             "retry" => {
                 let allow_replace = self.optional(spec, "allowReplace", Self::flag).unwrap_or_default();
-                Some(Wish::Retry { allow_replace })
+                Some(Command::Retry { allow_replace })
             }
-            "reconcile" => Some(Wish::Reconcile),
+            "reconcile" => Some(Command::Reconcile),
             "adopt" | "detach" | "verify" | "cancel" => {
                 let message = format!("the action {action} is not available yet");
                 self.faults.push(Fault::new(action_pointer(spec), "not_supported", message));
@@ -40,17 +40,17 @@ impl Reader {
         }
     }
 
-    fn signup(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let display_name = self.required(spec, "displayName", |read, place| read.text(place, MAX_NAME));
-        let tier = self.required(spec, "tier", |read, place| read.text(place, MAX_NAME));
+    fn signup(&mut self, spec: &Field<'_>) -> Option<Command> {
+        let display_name = self.required(spec, "displayName", |read, field| read.text(field, MAX_NAME));
+        let tier = self.required(spec, "tier", |read, field| read.text(field, MAX_NAME));
         let region = self.optional(spec, "region", Self::region);
         let home_tenant_id = self.optional(spec, "homeTenantId", Self::guid);
-        let admin_contact = self.optional(spec, "adminContact", |read, place| read.text(place, MAX_TEXT));
+        let admin_contact = self.optional(spec, "adminContact", |read, field| read.text(field, MAX_TEXT));
         let blueprint = self.blueprint(spec);
         let quantity = self.optional(spec, "quantity", Self::count);
         let parameters = self.optional(spec, "parameters", Self::parameters).unwrap_or_default();
         let tags = self.optional(spec, "tags", Self::tags).unwrap_or_default();
-        Some(Wish::Signup(Spec {
+        Some(Command::Signup(Spec {
             display_name: display_name?,
             tier: tier?,
             region,
@@ -64,10 +64,10 @@ impl Reader {
         }))
     }
 
-    fn update(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let text = |read: &mut Self, place: &Place<'_>| read.text(place, MAX_TEXT);
-        Some(Wish::Update(Changes {
-            display_name: self.optional(spec, "displayName", |read, place| read.text(place, MAX_NAME)),
+    fn update(&mut self, spec: &Field<'_>) -> Option<Command> {
+        let text = |read: &mut Self, field: &Field<'_>| read.text(field, MAX_TEXT);
+        Some(Command::Update(Changes {
+            display_name: self.optional(spec, "displayName", |read, field| read.text(field, MAX_NAME)),
             tier: self.optional(spec, "tier", text),
             quantity: self.optional(spec, "quantity", Self::count),
             blueprint: self.blueprint(spec),
@@ -78,12 +78,16 @@ impl Reader {
         }))
     }
 
-    fn deprovision(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let _ = self.optional(spec, "reason", |read, place| read.text(place, MAX_TEXT));
+    fn deprovision(&mut self, spec: &Field<'_>) -> Option<Command> {
+        let _ = self.optional(spec, "reason", |read, field| read.text(field, MAX_TEXT));
         let grace = self.optional(spec, "gracePeriod", Self::duration);
         if grace.is_some_and(|grace| !grace.is_zero()) {
-            let place = spec.object("gracePeriod");
-            return self.fault(&place, "not_supported", "removal begins at once: send PT0S, or leave it out");
+            let field = spec.object("gracePeriod");
+            return self.fault(
+                &field,
+                "not_supported",
+                "deletion begins at once: send PT0S, or leave it out",
+            );
         }
         if spec.member("retain").is_some_and(|retain| retain.value != &Value::Array(Vec::new())) {
             return self.fault(
@@ -92,15 +96,15 @@ impl Reader {
                 "nothing can be retained: leave it out",
             );
         }
-        Some(Wish::Deprovision)
+        Some(Command::Deprovision)
     }
 
-    fn suspend(&mut self, spec: &Place<'_>) -> Option<Wish> {
-        let reason = self.required(spec, "reason", |read, place| {
-            read.one_of(place, "the reason is billing, abuse, customer or operator")
+    fn suspend(&mut self, spec: &Field<'_>) -> Option<Command> {
+        let reason = self.required(spec, "reason", |read, field| {
+            read.one_of(field, "the reason is billing, abuse, customer or operator")
         });
         let mode =
-            self.optional(spec, "mode", |read, place| read.one_of(place, "the mode is access or compute"));
-        Some(Wish::Suspend(reason?, mode.unwrap_or_default()))
+            self.optional(spec, "mode", |read, field| read.one_of(field, "the mode is access or compute"));
+        Some(Command::Suspend(reason?, mode.unwrap_or_default()))
     }
 }

@@ -1,7 +1,7 @@
-//! The host's admin calls that people use, and the keys that callers show.
+//! The host's admin calls that people use, and the keys of callers.
 //!
-//! Source: azure-functions-host, `FunctionsController`, `HostController` and `FunctionInvocation`; what a running host
-//! answered.
+//! Source: azure-functions-host, `FunctionsController`, `HostController` and `FunctionInvocation`; recorded answers of
+//! a running host.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,17 +25,17 @@ use super::{
     timer,
 };
 
-/// The keys of an app. Each function's own key is left out: it opens less.
+/// The keys of an app. Each function's own key is left out: it allows less.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
-    /// Opens every HTTP function.
+    /// Allows every HTTP function.
     pub host: String,
-    /// Opens the admin calls as well.
+    /// Allows the admin calls too.
     pub master: String,
 }
 
 impl Keys {
-    /// The key that a request shows: in its header, or as `code` in its query.
+    /// The key in a request: in its header, or as `code` in its query.
     pub(super) fn shown<'a>(
         &self,
         headers: &'a HeaderMap,
@@ -45,7 +45,7 @@ impl Keys {
         header.or_else(|| query.get("code").map(String::as_str))
     }
 
-    /// Whether a key opens an HTTP function.
+    /// Whether a key allows an HTTP function.
     pub(super) fn open(&self, shown: Option<&str>) -> bool {
         shown.is_some_and(|shown| shown == self.host || shown == self.master)
     }
@@ -60,7 +60,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/admin/host/ping", get(|| async { StatusCode::OK }).post(|| async { StatusCode::OK }))
 }
 
-/// Whether an admin call is refused: without a key, or with one that opens functions only.
+/// Whether an admin call is refused: without a key, or with one that allows functions only.
 fn refused(shared: &Shared, headers: &HeaderMap) -> Option<StatusCode> {
     let keys = shared.keys.as_ref()?;
     match keys.shown(headers, &BTreeMap::new()) {
@@ -78,7 +78,7 @@ async fn list(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response
     Json(shared.functions.iter().map(entry).collect::<Value>()).into_response()
 }
 
-/// How the host is; of a handler that has ended with 0 it says nothing.
+/// The status of the host; after the handler has ended with 0 it is unchanged.
 async fn status(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     if let Some(refusal) = refused(&shared, &headers) {
         return refusal.into_response();
@@ -90,8 +90,8 @@ async fn status(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respon
     Json(json!({ "state": state, "version": VERSION })).into_response()
 }
 
-/// Runs a function in the background with a text as its trigger's value. An HTTP function is taken like any other, and
-/// fails there.
+/// Runs a function in the background with a text as its trigger's value. An HTTP function is accepted like any other,
+/// and fails later.
 async fn run_function(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,

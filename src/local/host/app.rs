@@ -1,6 +1,6 @@
-//! The app as the host sees it: `host.json` and one `function.json` per function.
+//! The app, as the host reads it: `host.json` and one `function.json` per function.
 //!
-//! The files of this repository are compiled in, so that the binary needs none beside it; a folder can be read instead.
+//! The files of this repository are compiled in, so that the binary needs no files; a folder can be read instead.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -24,18 +24,18 @@ fn bad(file: impl Into<String>, why: impl Into<String>) -> AppError {
 /// An app: its settings and its functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppFiles {
-    /// What `host.json` says.
+    /// The contents of `host.json`.
     pub host: HostFile,
-    /// The functions, in the order of their names.
+    /// The functions, by name.
     pub functions: Vec<FunctionFile>,
 }
 
-/// What the embedded host reads of `host.json`, with the real host's defaults.
+/// The members of `host.json` that the embedded host uses, with the real host's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostFile {
-    /// After how long an invocation fails and the handler is killed; none: never.
+    /// The time after which an invocation fails and the handler is killed; `None`: never.
     pub function_timeout: Option<Duration>,
-    /// Until when a handler must answer after its start.
+    /// The time within which a handler must answer after its start.
     pub initialization_timeout: Duration,
     /// The handler's executable, as written.
     pub executable: String,
@@ -120,11 +120,11 @@ pub enum TriggerKind {
 impl FunctionFile {
     /// The binding that triggers the function.
     pub fn trigger(&self) -> &Binding {
-        // `trigger` was the index of an element when this was made, and `bindings` is only read afterwards.
+        // `trigger` is the index of an element, and `bindings` is not changed after its construction.
         &self.bindings[self.trigger]
     }
 
-    /// The trigger's kind; none is possible only for a value that did not come from [`AppFiles`].
+    /// The trigger's kind; `None` is only possible for a value that did not come from [`AppFiles`].
     pub fn kind(&self) -> Option<TriggerKind> {
         kind(&self.trigger().kind)
     }
@@ -134,27 +134,27 @@ impl FunctionFile {
         struct File {
             bindings: Vec<Binding>,
         }
-        let place = format!("{name}/function.json");
-        let File { bindings } = serde_json::from_str(text).map_err(|e| bad(&place, e.to_string()))?;
+        let file = format!("{name}/function.json");
+        let File { bindings } = serde_json::from_str(text).map_err(|e| bad(&file, e.to_string()))?;
         if !is_name(name, "_-") || name.eq_ignore_ascii_case("host") {
             return Err(bad(
-                place,
+                file,
                 "the host refuses this name: a letter, then letters, digits, `_`, `-`; not `host`",
             ));
         }
         if let Some(binding) = bindings.iter().find(|b| b.name != "$return" && !is_name(&b.name, "")) {
             let why =
                 format!("the host refuses the binding name `{}`: only letters and digits", binding.name);
-            return Err(bad(place, why));
+            return Err(bad(file, why));
         }
         let mut triggers = bindings.iter().enumerate().filter(|(_, b)| is_trigger(&b.kind));
         let (Some((trigger, binding)), None) = (triggers.next(), triggers.next()) else {
-            return Err(bad(place, "a function has exactly one trigger"));
+            return Err(bad(file, "a function has exactly one trigger"));
         };
         match kind(&binding.kind) {
-            None => return Err(bad(place, format!("the embedded host knows no `{}`", binding.kind))),
+            None => return Err(bad(file, format!("the embedded host knows no `{}`", binding.kind))),
             Some(TriggerKind::ServiceBus) if binding.queue_name.is_none() => {
-                return Err(bad(place, "the trigger has no `queueName`"));
+                return Err(bad(file, "the trigger has no `queueName`"));
             }
             Some(TriggerKind::ServiceBus | TriggerKind::Timer | TriggerKind::Http) => {}
         }
@@ -189,18 +189,18 @@ const FUNCTIONS: [(&str, &str); 10] = [
     ("drift", include_str!("../../../drift/function.json")),
     ("events", include_str!("../../../events/function.json")),
     ("reconcile", include_str!("../../../reconcile/function.json")),
-    ("resume", include_str!("../../../resume/function.json")),
+    ("requests", include_str!("../../../requests/function.json")),
     ("retry", include_str!("../../../retry/function.json")),
-    ("signup", include_str!("../../../signup/function.json")),
     ("sweep", include_str!("../../../sweep/function.json")),
     ("tenants", include_str!("../../../tenants/function.json")),
+    ("wakeup", include_str!("../../../wakeup/function.json")),
 ];
 
 impl AppFiles {
-    /// The app of this repository, as it was when the binary was built.
+    /// The app of this repository, as compiled in.
     ///
     /// # Errors
-    /// [`AppError`] when one of its files is wrong; a test makes sure that none is.
+    /// [`AppError`] when one of its files is invalid; a test checks that none is.
     pub fn embedded() -> Result<Self, AppError> {
         Self::parse(HOST, FUNCTIONS.into_iter())
     }

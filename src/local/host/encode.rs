@@ -1,4 +1,4 @@
-//! Values as the real host writes them into an envelope, with its oddities.
+//! The encoding of values in an envelope, with the real host's oddities.
 //!
 //! Source: azure-functions-host, `ScriptInvocationContextExtensions` (encoding) and `Utility.ApplyBindingData` (members
 //! of a JSON body leak into the metadata unless the trigger is binary).
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::app::{Binding, FunctionFile};
 
-/// Text and numbers are written as a JSON literal inside a JSON string.
+/// Text and numbers become a JSON literal inside a JSON string.
 pub(super) fn literal(value: impl Into<Value>) -> Value {
     Value::String(value.into().to_string())
 }
@@ -31,13 +31,13 @@ pub(super) fn precise(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.7f+00:00").to_string()
 }
 
-/// A random id, where the host's protocol wants one.
+/// A random id for the host's protocol.
 #[expect(clippy::disallowed_methods, reason = "invocation ids and sys.RandGuid are random by protocol")]
 pub(super) fn random_guid() -> Uuid {
     Uuid::new_v4()
 }
 
-/// The member `sys`, which is new for every request.
+/// The member `sys`, which is different in every request.
 pub(super) fn sys(function: &FunctionFile, now: Timestamp) -> Value {
     json!({
         "MethodName": function.name,
@@ -62,7 +62,7 @@ pub(super) fn message_metadata(
     now: Timestamp,
 ) -> Map<String, Value> {
     let message = &delivery.message;
-    // The default time to live of a queue made by the portal.
+    // The default time to live of a queue that was created in the portal.
     let expires =
         message.enqueued_at.checked_add(SignedDuration::from_hours(14 * 24)).unwrap_or(Timestamp::MAX);
     let lock_token = Uuid::from_u64_pair(message.sequence, delivery.token.number()).to_string();
@@ -106,8 +106,8 @@ pub(super) fn message_metadata(
     metadata
 }
 
-/// The metadata of a message that no broker has seen, since somebody invoked its function by hand: its text under the
-/// binding's name, and the rest as .NET makes an empty message.
+/// The metadata of a message that was never in the broker because its function was invoked by hand: its text under the
+/// binding's name, and the rest as in an empty .NET message.
 pub(super) fn metadata_by_hand(function: &FunctionFile, input: &str, now: Timestamp) -> Map<String, Value> {
     const LAST: &str = "9999-12-31T23:59:59";
     const FIRST: &str = "0001-01-01T00:00:00";
@@ -147,13 +147,13 @@ pub(super) fn leak(metadata: &mut Map<String, Value>, body: &[u8]) {
     }
 }
 
-/// What becomes of a text that looks like an ISO date: .NET's invariant form, in UTC.
+/// A text in the form of an ISO date, in .NET's invariant form, in UTC.
 fn dotnet_date(text: &str) -> Option<String> {
     let at = iso_date(text)?;
     Some(at.strftime("%m/%d/%Y %H:%M:%S").to_string())
 }
 
-/// Newtonsoft takes a text for a date when it has a time part.
+/// Newtonsoft parses a text as a date when it has a time part.
 pub(super) fn iso_date(text: &str) -> Option<Timestamp> {
     if text.as_bytes().get(10) != Some(&b'T') {
         return None;

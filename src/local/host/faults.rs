@@ -1,31 +1,31 @@
-//! Faults that a test asks the host for: what happens to real hosts, at a moment of the test's choosing.
+//! Faults that a test injects into the host: what happens to real hosts, at a chosen moment.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-/// One delivery that is about to be handed to the handler.
+/// A delivery that is about to be passed to the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt<'a> {
     /// The function.
     pub function: &'a str,
-    /// The message's number in its queue.
+    /// The message's sequence number.
     pub sequence: u64,
     /// Which delivery it is, from 1.
     pub delivery_count: u32,
 }
 
-/// What goes wrong with a delivery.
+/// A fault of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InjectedFault {
-    /// The same message runs twice at the same time; the first run's outcome settles it.
+    /// The same message runs twice at the same time; the first run's result settles it.
     DuplicateDelivery,
-    /// The handler is killed so long after the request was begun, and started again.
+    /// The handler is killed that long after the start of the request, and restarted.
     KillHandler {
         /// How long after.
         after: Duration,
     },
-    /// The handler succeeds, but an output can't be sent: the step ran, and the message comes again.
+    /// The handler succeeds, but an output can't be sent: the step ran, and the message is delivered again.
     OutputFailure,
-    /// The host stops so long after the request was begun, without settling anything.
+    /// The host stops that long after the start of the request, and settles nothing.
     StopHost {
         /// How long after.
         after: Duration,
@@ -34,12 +34,12 @@ pub enum InjectedFault {
 
 type Chooser = Arc<dyn Fn(&Attempt<'_>) -> Option<InjectedFault> + Send + Sync>;
 
-/// Which faults happen; by default none.
+/// Which faults are injected; by default none.
 #[derive(Clone, Default)]
 pub struct HostFaults(Option<Chooser>);
 
 impl HostFaults {
-    /// Asks a function before every delivery.
+    /// Calls a function before every delivery, which chooses the fault.
     pub fn new(choose: impl Fn(&Attempt<'_>) -> Option<InjectedFault> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(choose)))
     }

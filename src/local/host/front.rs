@@ -1,6 +1,6 @@
-//! The host's own HTTP front: the routes of HTTP functions.
+//! The host's own HTTP front end: the routes of HTTP functions.
 //!
-//! As `func start` without `--enableAuth` nobody is asked for a key, unless keys are set. Source: azure-functions-host,
+//! As in `func start` without `--enableAuth` no key is required unless keys are set. Source: azure-functions-host,
 //! `HttpRequestExtensions`.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -26,7 +26,7 @@ use super::{
     outputs,
 };
 
-/// The largest request that is taken, as on the real host.
+/// The largest request that is accepted, as on the real host.
 const REQUEST_LIMIT: usize = 100 << 20;
 
 /// All routes of the host.
@@ -68,10 +68,11 @@ fn parameter(segment: &str) -> Option<&str> {
     inner.split([':', '?', '=']).next()
 }
 
-/// The same path for axum; parameters are named by their place, since two routes may name one place differently.
+/// The same path for axum; parameters are named by their index, since two routes may use different names at the same
+/// position.
 fn axum_path(segments: &[String]) -> String {
-    segments.iter().enumerate().fold(String::new(), |path, (place, segment)| match parameter(segment) {
-        Some(_) => format!("{path}/{{p{place}}}"),
+    segments.iter().enumerate().fold(String::new(), |path, (index, segment)| match parameter(segment) {
+        Some(_) => format!("{path}/{{p{index}}}"),
         None => format!("{path}/{segment}"),
     })
 }
@@ -86,7 +87,7 @@ async fn call(
     let (parts, body) = request.into_parts();
     let methods = function.trigger().methods.as_deref();
     if methods.is_some_and(|methods| !methods.iter().any(|m| m.eq_ignore_ascii_case(parts.method.as_str()))) {
-        // The real host has no route for it, so it is "not found" there as well.
+        // The real host has no such route, so it also answers "not found".
         return StatusCode::NOT_FOUND.into_response();
     }
     let query = query(&parts.uri);
@@ -98,13 +99,13 @@ async fn call(
     let Ok(mut body) = to_bytes(body, REQUEST_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    // A chunked request has no Content-Length, and then the real host drops the body; its header still tells of it.
+    // A chunked request has no Content-Length; then the real host drops the body and keeps the header.
     if !parts.headers.contains_key(header::CONTENT_LENGTH) {
         body.clear();
     }
     let params = params(&template, &parts.uri, function.trigger().route.as_deref().unwrap_or_default());
-    let said = Said { parts: &parts, query: &query, params: &params, body: &body };
-    let (data, metadata) = (data(&said), metadata(&shared, &function, &said));
+    let call = CallParts { parts: &parts, query: &query, params: &params, body: &body };
+    let (data, metadata) = (data(&call), metadata(&shared, &function, &call));
     let envelope = envelope(&function.trigger().name, &data, &metadata);
     let response = match shared.invoker.invoke(&function.name, &envelope, None).await {
         Err(why) => Err(why),
@@ -127,9 +128,9 @@ async fn call(
 fn params(template: &[String], uri: &Uri, route: &str) -> Map<String, Value> {
     let unused = route.split('/').filter_map(parameter).map(|name| (name.to_owned(), Value::Null));
     let segments = uri.path().split('/').filter(|segment| !segment.is_empty());
-    let used = template.iter().zip(segments).filter_map(|(place, segment)| {
+    let used = template.iter().zip(segments).filter_map(|(part, segment)| {
         let value = percent_decode_str(segment).decode_utf8_lossy().into_owned();
-        Some((parameter(place)?.to_owned(), json!(value)))
+        Some((parameter(part)?.to_owned(), json!(value)))
     });
     unused.chain(used).collect()
 }
@@ -152,26 +153,26 @@ fn query(uri: &Uri) -> BTreeMap<String, String> {
     query
 }
 
-/// Standard headers are written as .NET writes them, others as most clients send them.
+/// Standard headers are spelled as in .NET, others as most clients send them.
 fn header_name(name: &str) -> String {
     if name.starts_with("x-") {
         return name.to_owned();
     }
-    let words = name.split('-').map(|word| {
-        let mut letters = word.chars();
+    let parts = name.split('-').map(|part| {
+        let mut letters = part.chars();
         letters
             .next()
             .map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
     });
-    words.collect::<Vec<_>>().join("-")
+    parts.collect::<Vec<_>>().join("-")
 }
 
 fn header_values(headers: &HeaderMap, name: &header::HeaderName) -> Vec<String> {
     headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
 }
 
-fn data(said: &Said<'_>) -> Value {
-    let Said { parts, query, params, body } = said;
+fn data(call: &CallParts<'_>) -> Value {
+    let CallParts { parts, query, params, body } = call;
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let headers: Map<String, Value> = parts
         .headers
@@ -212,16 +213,16 @@ fn body_value(headers: &HeaderMap, body: &[u8]) -> Value {
     }
 }
 
-/// What a call says, read once for the envelope's two halves.
-struct Said<'a> {
+/// The parts of a call, read once for the envelope's two halves.
+struct CallParts<'a> {
     parts: &'a Parts,
     query: &'a BTreeMap<String, String>,
     params: &'a Map<String, Value>,
     body: &'a [u8],
 }
 
-fn metadata(shared: &Shared, function: &FunctionFile, said: &Said<'_>) -> Map<String, Value> {
-    let Said { parts: Parts { headers, .. }, query, params, body } = said;
+fn metadata(shared: &Shared, function: &FunctionFile, call: &CallParts<'_>) -> Map<String, Value> {
+    let CallParts { parts: Parts { headers, .. }, query, params, body } = call;
     let mut metadata = Map::new();
     encode::leak(&mut metadata, body);
     let query_members = query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("code"));

@@ -1,4 +1,4 @@
-//! The handler that the host drives: a task in this process, or a child process.
+//! The handler that the host calls: a task in this process, or a child process.
 
 use std::{collections::BTreeMap, fmt, net::Ipv4Addr, path::PathBuf, sync::Arc};
 
@@ -12,16 +12,16 @@ pub type Starter = Arc<dyn Fn(TcpListener) -> JoinHandle<()> + Send + Sync>;
 /// How the handler is run.
 #[derive(Clone)]
 pub enum Handler {
-    /// A task in this process; it is driven over HTTP all the same. A kill aborts the task.
+    /// A task in this process; it is called over HTTP too. A kill aborts the task.
     InProcess(Starter),
     /// A child process, as the real host runs it. A kill is SIGKILL.
     Process(ProcessHandler),
 }
 
-/// Where a child process finds its files, and what is added to its environment.
+/// The folder of a child process, and additions to its environment.
 #[derive(Debug, Clone)]
 pub struct ProcessHandler {
-    /// The app's folder: the working directory, and where a relative executable is looked for before `PATH`.
+    /// The app's folder: the working directory, and where a relative executable is searched before `PATH`.
     pub root: PathBuf,
     /// Used in place of `host.json`'s `defaultExecutablePath`.
     pub executable: Option<PathBuf>,
@@ -38,7 +38,7 @@ impl fmt::Debug for Handler {
     }
 }
 
-/// A handler that was started; dropping it kills it.
+/// A running handler; dropping it kills it.
 pub(super) enum Running {
     Task(AbortOnDrop),
     Child(process::Child),
@@ -58,13 +58,13 @@ impl Drop for AbortOnDrop {
 pub(super) struct Exit {
     /// The exit code; none after a signal.
     pub(super) code: Option<i32>,
-    /// Its last words on stderr.
-    pub(super) last_words: String,
+    /// Its last output on stderr.
+    pub(super) last_output: String,
 }
 
 impl Handler {
-    /// Starts a handler; returns it with its port, where it may not listen yet. As on the real host that is the same one
-    /// in each life of the handler.
+    /// Starts a handler; returns it with its port, where it may not listen yet. As on the real host the port is the
+    /// same after each restart.
     pub(super) async fn launch(
         &self,
         host: &HostFile,
@@ -76,7 +76,7 @@ impl Handler {
         let running = match self {
             Self::InProcess(start) => Running::Task(AbortOnDrop(start(listener))),
             Self::Process(handler) => {
-                // The real host finds a port in the same way: between this and the child's bind it is anybody's.
+                // The real host chooses a port in the same way: until the child binds it, another process may take it.
                 drop(listener);
                 Running::Child(process::Child::spawn(handler, host, port)?)
             }
@@ -91,13 +91,13 @@ impl Running {
         match self {
             Self::Child(child) => child.exited().await,
             Self::Task(task) => match (&mut task.0).await {
-                Ok(()) => Exit { code: Some(0), last_words: String::new() },
-                Err(error) => Exit { code: Some(1), last_words: error.to_string() },
+                Ok(()) => Exit { code: Some(0), last_output: String::new() },
+                Err(error) => Exit { code: Some(1), last_output: error.to_string() },
             },
         }
     }
 
-    /// Kills the handler and waits until it is gone.
+    /// Kills the handler and waits until it has ended.
     pub(super) async fn kill(mut self) {
         match &mut self {
             Self::Child(child) => child.kill().await,

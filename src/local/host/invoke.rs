@@ -1,4 +1,4 @@
-//! One invocation: the request to the handler, the verdict on its answer, the time limit.
+//! One invocation: the request to the handler, the evaluation of its answer, the timeout.
 //!
 //! Source: azure-functions-host, `DefaultHttpWorkerService` and `HttpScriptInvocationContextExtensions`.
 
@@ -15,10 +15,10 @@ use super::{
     supervisor::{Endpoint, State, Supervised},
 };
 
-/// The version that this host says it is.
+/// The version that this host reports.
 pub(super) const VERSION: &str = "4.1037.0.0";
 
-/// What a handler answered: a JSON object.
+/// A handler's answer: a JSON object.
 pub(super) type Answer = Map<String, Value>;
 
 /// Calls the handler.
@@ -27,12 +27,12 @@ pub(super) struct Invoker {
     pub(super) function_timeout: Option<Duration>,
     pub(super) start_limit: Duration,
     pub(super) grace: Duration,
-    /// How many requests were made; framing and trace header alternate with it.
+    /// How many requests were made; framing and trace header alternate with this number.
     pub(super) requests: AtomicU64,
 }
 
 impl Invoker {
-    /// Calls a function. With `kill_after`, the handler is killed that long after the request was begun.
+    /// Calls a function. With `kill_after` the handler is killed that long after the start of the request.
     ///
     /// # Errors
     /// Why the invocation failed; a queue message is then abandoned.
@@ -59,7 +59,7 @@ impl Invoker {
         }
     }
 
-    /// Where the handler is, once it is ready. The real host waits four times as long as one start may take.
+    /// The handler's endpoint, once it is ready. The real host waits four times as long as one start may take.
     async fn ready(&self) -> Result<Endpoint, String> {
         let mut state = self.handler.state.clone();
         let known = state.wait_for(|state| !matches!(state, State::Starting));
@@ -95,9 +95,9 @@ impl Invoker {
             let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             matches!(media_type.as_str(), "application/json" | "text/json")
         });
-        let body = response.bytes().await.map_err(|error| format!("the answer broke off: {error}"))?;
+        let body = response.bytes().await.map_err(|error| format!("the answer ended early: {error}"))?;
         if body.is_empty() || (is_json && body.trim_ascii() == b"null") {
-            // No result is ever set for this invocation: it stays open until its time is over.
+            // No result is ever set for this invocation: it is pending until its timeout.
             tracing::warn!(function.name = function, "an empty answer completes nothing; this hangs");
             return std::future::pending().await;
         }
@@ -108,8 +108,8 @@ impl Invoker {
     }
 }
 
-/// The headers of a request; every other one is chunked, and every third one comes from a host that has Application
-/// Insights on: then it carries a trace context.
+/// The headers of a request. Every other request is chunked, and every third one is from a host with Application
+/// Insights on: then it has a trace context.
 fn headers(number: u64, upstream: Option<&str>) -> Result<HeaderMap, String> {
     let invocation = encode::random_guid();
     let text = |text: String| HeaderValue::try_from(text).map_err(|error| error.to_string());
@@ -131,8 +131,8 @@ fn headers(number: u64, upstream: Option<&str>) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// The trace that the sender of a message or the caller was in; the host goes on with it. Without one that is to be
-/// recorded its own is not.
+/// The trace of the message's sender or of the caller, which the host continues. Without a sampled one the host's own
+/// is not sampled.
 fn upstream(envelope: &Value) -> Option<&str> {
     let properties = envelope.pointer("/Metadata/ApplicationProperties");
     let property = |name: &str| properties?.get(name)?.as_str();

@@ -1,7 +1,7 @@
 //! A queue trigger: receive under a lock, invoke, renew meanwhile, settle.
 //!
-//! Source: azure-sdk-for-net, `ServiceBusListener`, `MessageProcessor` and `ReceiverManager`. A failure is abandoned at
-//! once, with no back-off; renewal ends after `maxAutoLockRenewalDuration` while the invocation goes on.
+//! Source: azure-sdk-for-net, `ServiceBusListener`, `MessageProcessor` and `ReceiverManager`. A failed message is
+//! abandoned at once, without back-off; renewal ends after `maxAutoLockRenewalDuration` while the invocation continues.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,10 +18,10 @@ use super::{
     outputs, pause,
 };
 
-/// How long a listener waits after the state file failed.
+/// How long a listener waits after a failure of the state file.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Receives for one function until the host stops; dropping it ends its deliveries without settling them.
+/// Receives for one function until the host stops; dropping it ends its deliveries and settles none.
 pub(super) async fn listen(shared: Arc<Shared>, function: Arc<FunctionFile>) {
     let trigger = function.trigger();
     let host = &shared.app.host;
@@ -35,7 +35,7 @@ pub(super) async fn listen(shared: Arc<Shared>, function: Arc<FunctionFile>) {
             next = next(&shared, trigger) => next,
             () = shared.stopping() => break,
         };
-        // Counted before the task runs, so that the host never looks idle in between.
+        // Counted before the task runs, so that the host never appears idle in between.
         let busy = shared.busy();
         let (shared, function) = (Arc::clone(&shared), Arc::clone(&function));
         deliveries.spawn(async move {
@@ -52,7 +52,7 @@ async fn next(shared: &Shared, trigger: &Binding) -> Delivery {
     let queue = trigger.queue_name.as_deref().unwrap_or_default();
     let mut changes = shared.queue.changes();
     loop {
-        // What can't be settled need not be tried.
+        // A message that can't be settled need not be received.
         shared.queue.usable().await;
         changes.mark_unchanged();
         let now = shared.now();
@@ -101,18 +101,18 @@ async fn deliver(shared: &Shared, function: &FunctionFile, delivery: Delivery) {
                 message.sequence = delivery.message.sequence,
                 message.delivery_count = delivery.delivery_count,
                 why,
-                "the invocation failed; the message is given back"
+                "the invocation failed; the message is returned to its queue"
             );
             shared.queue.abandon(delivery.token, shared.now()).await
         }
     };
     if let Err(error) = settled {
         let succeeded = outcome.is_ok();
-        tracing::warn!(function.name = function.name, %error, succeeded, "the message was not settled; it comes again");
+        tracing::warn!(function.name = function.name, %error, succeeded, "the message was not settled; it will be delivered again");
     }
 }
 
-/// The invocation, with the fault that was asked for.
+/// The invocation, with the injected fault.
 async fn attempts(
     shared: &Shared,
     function: &FunctionFile,
@@ -139,8 +139,8 @@ async fn attempts(
             tokio::select! {
                 done = attempt(shared, function, delivery, None) => done.map(|_| ()),
                 () = pause(after) => {
-                    shared.halt();
-                    // The host's tasks are dropped now, this one among them, and the message stays locked.
+                    shared.block();
+                    // The host's tasks are dropped now, including this one, and the message stays locked.
                     std::future::pending().await
                 }
             }
@@ -163,7 +163,7 @@ async fn attempt(
     Ok(answer)
 }
 
-/// Sends what the function put into its Service Bus outputs, before the message is settled.
+/// Sends the function's Service Bus outputs, before the message is settled.
 pub(super) async fn send_outputs(
     shared: &Shared,
     function: &FunctionFile,
@@ -203,7 +203,7 @@ async fn keep_locked(shared: &Shared, token: LockToken, mut until: Timestamp) ->
         match shared.queue.renew(token, shared.now()) {
             Ok(renewed) => until = renewed,
             Err(error) => {
-                tracing::warn!(%error, "the lock was not renewed; the invocation goes on without it");
+                tracing::warn!(%error, "the lock was not renewed; the invocation continues without it");
                 return std::future::pending().await;
             }
         }

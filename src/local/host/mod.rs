@@ -1,12 +1,12 @@
-//! A Functions host for the laptop: it drives the handler over real HTTP, as the real one would.
+//! A Functions host for the laptop: it calls the handler over HTTP, as the real one would.
 //!
-//! What the real host does that a handler can notice is done here too: how values are encoded, when a message is
-//! abandoned, what an empty answer leads to, who is killed on a timeout. So the handler that runs here is the handler
-//! that runs in Azure, and meets its difficulties here first.
+//! It does everything of the real host that a handler can observe: how values are encoded, when a message is abandoned,
+//! the effect of an empty answer, the kill after a timeout. So the handler that runs here is the one that runs in
+//! Azure, and fails here first.
 //!
-//! # What it is not
-//! No authentication (as `func start`) unless keys are set, no Event Grid or Storage triggers, no batches, no host `retry`
-//! policy, and one instance only.
+//! # What is missing
+//! No authentication (as in `func start`) unless keys are set, no Event Grid or Storage triggers, no batches, no host
+//! `retry` policy, and one instance only.
 
 mod admin;
 mod app;
@@ -44,21 +44,21 @@ pub use app::{AppError, AppFiles, Binding, FunctionFile, HostFile, TriggerKind};
 pub use faults::{Attempt, HostFaults, InjectedFault};
 pub use handler::{Handler, ProcessHandler, Starter};
 
-/// Where the host takes its time from. It must run at the speed of the real clock; waits are measured by the runtime.
+/// The host's clock. It must run at the speed of the real clock; waits are measured by the runtime.
 pub type HostClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How the host runs.
+/// The settings of the host.
 #[derive(Debug, Clone)]
 pub struct HostSettings {
     /// The app.
     pub app: AppFiles,
-    /// What takes the place of a minute in the timers' schedules; a timer of seconds ticks so often too.
+    /// The interval that replaces a minute in the timers' schedules; a timer of seconds ticks that often too.
     pub timer_interval: Option<Duration>,
     /// How long after a timeout the handler is killed.
     pub timeout_grace: Duration,
-    /// Faults that a test wants.
+    /// Faults that a test injects.
     pub faults: HostFaults,
-    /// The keys that callers have to show, as in Azure; none: nobody is asked for one.
+    /// The keys that callers need, as in Azure; `None`: no key is required.
     pub keys: Option<Keys>,
 }
 
@@ -76,7 +76,7 @@ pub enum HostError {
     /// A file of the app is wrong.
     #[error("the app can't be hosted")]
     App(#[from] AppError),
-    /// The handler did not come up.
+    /// The handler did not start.
     #[error("the handler did not start: {0}")]
     Handler(String),
 }
@@ -86,7 +86,7 @@ pub enum HostError {
 pub struct EmbeddedHost {
     shared: Arc<Shared>,
     triggers: JoinSet<()>,
-    /// Dropped last, so that nothing calls a handler that is gone.
+    /// Dropped last, so that no task calls a handler that has ended.
     _supervisor: AbortOnDrop,
 }
 
@@ -100,7 +100,7 @@ impl EmbeddedHost {
     /// Starts the handler, waits until it answers, then starts the listeners and timers.
     ///
     /// # Errors
-    /// [`HostError`] when the app is wrong or the handler fails three times.
+    /// [`HostError`] when the app is invalid or the handler fails three times.
     pub async fn start(
         settings: HostSettings,
         handler: Handler,
@@ -118,11 +118,11 @@ impl EmbeddedHost {
         };
         let schedules = schedules(&app, timer_interval)?;
         let phase = watch::Sender::new(Phase::Running);
-        let mut halted = phase.subscribe();
+        let mut blocked = phase.subscribe();
         let supervisor = AbortOnDrop(tokio::spawn(async move {
             tokio::select! {
                 () = work => {}
-                _ = halted.wait_for(|phase| *phase == Phase::Halted) => {}
+                _ = blocked.wait_for(|phase| *phase == Phase::Stopped) => {}
             }
         }));
         up(&handler).await?;
@@ -142,8 +142,8 @@ impl EmbeddedHost {
         Ok(Self { shared, triggers, _supervisor: supervisor })
     }
 
-    /// Which life the handler is in, from 1; none while it is being started. It listens at the same address in all of
-    /// them.
+    /// The number of the handler's current life, from 1; `None` while it is starting. It listens at the same address in
+    /// all of them.
     pub fn handler_life(&self) -> Option<u64> {
         match &*self.shared.invoker.handler.state.borrow() {
             State::Ready(endpoint) => Some(endpoint.generation),
@@ -151,7 +151,7 @@ impl EmbeddedHost {
         }
     }
 
-    /// Where the handler listens now; none while it is being started.
+    /// The handler's address; `None` while it is starting.
     pub fn handler_url(&self) -> Option<String> {
         match &*self.shared.invoker.handler.state.borrow() {
             State::Ready(endpoint) => Some(endpoint.url.clone()),
@@ -172,11 +172,11 @@ impl EmbeddedHost {
         front::router(&self.shared)
     }
 
-    /// Whether no invocation runs and no queue with a trigger holds a message that is due. Messages scheduled for later
-    /// don't count.
+    /// Whether no invocation runs and no queue with a trigger has a message that is due. Messages that are scheduled
+    /// for later don't count.
     pub fn is_idle(&self) -> bool {
-        // In this order: an invocation that ends in between has put what it sent into the queues before it ended, and
-        // a message that is being handed over is in flight in its queue until it is settled.
+        // In this order: an invocation that ends in between has enqueued its outputs before it ended, and a message
+        // that is being received is in flight in its queue until it is settled.
         if self.shared.in_flight.load(Ordering::SeqCst) > 0 {
             return false;
         }
@@ -184,15 +184,15 @@ impl EmbeddedHost {
         !self.shared.queue.has_due(queues, self.shared.now())
     }
 
-    /// Takes no more messages and ticks, lets running ones finish, then kills the handler. HTTP calls are in the hands
-    /// of who serves [`EmbeddedHost::router`]: end that server first.
+    /// Accepts no more messages and ticks, lets running ones finish, then kills the handler. HTTP calls belong to the
+    /// server of [`EmbeddedHost::router`]: end that server first.
     pub async fn stop(mut self) {
         self.shared.phase.send_replace(Phase::Stopping);
         while self.triggers.join_next().await.is_some() {}
     }
 }
 
-/// Starts a task per queue and per timer, which all end at once when the host halts.
+/// Starts a task per queue and per timer, which all end at once when the host stops.
 fn start_triggers(shared: &Arc<Shared>, schedules: &[(String, timer::Schedule)]) -> JoinSet<()> {
     let mut triggers = JoinSet::new();
     for function in &shared.functions {
@@ -202,7 +202,7 @@ fn start_triggers(shared: &Arc<Shared>, schedules: &[(String, timer::Schedule)])
                 triggers.spawn(async move {
                     tokio::select! {
                         () = listener::listen(Arc::clone(&shared), function) => {}
-                        () = shared.halted() => {}
+                        () = shared.blocked() => {}
                     }
                 });
             }
@@ -212,7 +212,7 @@ fn start_triggers(shared: &Arc<Shared>, schedules: &[(String, timer::Schedule)])
                 triggers.spawn(async move {
                     tokio::select! {
                         () = timer::tick(Arc::clone(&shared), function, schedule) => {}
-                        () = shared.halted() => {}
+                        () = shared.blocked() => {}
                     }
                 });
             }
@@ -236,25 +236,25 @@ fn schedules(app: &AppFiles, interval: Option<Duration>) -> Result<Vec<(String, 
 /// Waits for a handler's first answer, or for the host to give up.
 async fn up(handler: &Supervised) -> Result<(), HostError> {
     let mut state = handler.state.clone();
-    let gone = || HostError::Handler("the host is stopping".to_owned());
-    let state = state.wait_for(|state| !matches!(state, State::Starting)).await.map_err(|_| gone())?;
+    let stopping = || HostError::Handler("the host is stopping".to_owned());
+    let state = state.wait_for(|state| !matches!(state, State::Starting)).await.map_err(|_| stopping())?;
     match &*state {
         State::Stopped(why) => Err(HostError::Handler(why.clone())),
         State::Ready(_) | State::Starting => Ok(()),
     }
 }
 
-/// How far the host has got with stopping.
+/// The phase of the host's shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Running,
-    /// Nothing more is taken in.
+    /// No new work is started.
     Stopping,
-    /// Everything is dropped where it stands.
-    Halted,
+    /// Everything is dropped at once.
+    Stopped,
 }
 
-/// What the host's tasks have in common.
+/// The state that the host's tasks share.
 struct Shared {
     app: AppFiles,
     functions: Vec<Arc<FunctionFile>>,
@@ -294,25 +294,25 @@ impl Shared {
         Busy(Arc::clone(&self.in_flight))
     }
 
-    fn halt(&self) {
-        self.phase.send_replace(Phase::Halted);
+    fn block(&self) {
+        self.phase.send_replace(Phase::Stopped);
     }
 
     async fn stopping(&self) {
         self.reaches(Phase::Stopping).await;
     }
 
-    async fn halted(&self) {
-        self.reaches(Phase::Halted).await;
+    async fn blocked(&self) {
+        self.reaches(Phase::Stopped).await;
     }
 
     async fn reaches(&self, phase: Phase) {
-        // The sender is a member of `self`, so it can't be gone.
+        // The sender is a member of `self`, so the channel is open.
         let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
     }
 }
 
-/// Lets time pass. The one place in the host where it does.
+/// Waits. The only timer of the host.
 #[expect(
     clippy::disallowed_methods,
     reason = "a host waits for real: for ticks, locks, timeouts and a starting handler"

@@ -1,7 +1,7 @@
-//! What the real host makes of a handler's outputs before it hands them on.
+//! How the real host transforms a handler's outputs.
 //!
-//! Source: azure-functions-host, `HttpScriptInvocationResultExtensions` and `FunctionBinding`. The traps are kept, so
-//! that a handler that falls into one does so on a laptop first.
+//! Source: azure-functions-host, `HttpScriptInvocationResultExtensions` and `FunctionBinding`. Its traps are
+//! reproduced, so that a handler fails on a laptop first.
 
 use axum::{
     body::Body,
@@ -13,15 +13,15 @@ use serde_json::{Map, Value};
 
 use super::{app::Binding, encode};
 
-/// The members of a handler's answer; names are matched whatever their case.
+/// A member of a handler's answer; case is ignored.
 pub(super) fn member<'a>(answer: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     answer.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// The texts of the messages that a value of a Service Bus output becomes.
+/// The texts of the messages of a Service Bus output's value.
 ///
-/// A plain string that happens to be base64 turns into bytes, and bytes turn into the text `System.Byte[]`. Only
-/// strings inside an array arrive as they were.
+/// A plain string that happens to be base64 is converted to bytes, and bytes to the text `System.Byte[]`. Only strings
+/// inside an array arrive unchanged.
 pub(super) fn messages(binding: &Binding, value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),
@@ -66,7 +66,7 @@ fn with_dates(value: &Value) -> Value {
     }
 }
 
-/// Trailing zeros go, and an offset becomes the host's, which is UTC here.
+/// Trailing zeros are removed, and an offset becomes the host's, which is UTC here.
 fn date(text: &str) -> Option<String> {
     let at = encode::iso_date(text)?;
     let has_offset = text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
@@ -97,7 +97,7 @@ pub(super) fn http_response(
     let Some(value) = value else { return Ok(plain(StatusCode::OK, "{}".to_owned())) };
     let Value::Object(response) = value else { return Err("the http output is no object".to_owned()) };
     let Some(body) = member(response, "body") else {
-        // Without a body the object itself is the result: its status and headers are not looked at.
+        // Without a body the object itself is the result: its status and headers are ignored.
         return Ok(plain(StatusCode::OK, indented(value)));
     };
     let status = member(response, "statusCode").or_else(|| member(response, "status"));

@@ -20,12 +20,12 @@ use super::{
     handler::{Exit, ProcessHandler},
 };
 
-/// How many lines of stderr become the reason of an exit.
-const LAST_WORDS: usize = 3;
+/// How many lines of stderr are reported as the reason of an exit.
+const LAST_OUTPUT: usize = 3;
 
 pub(super) struct Child {
     child: tokio::process::Child,
-    last_words: Arc<Mutex<VecDeque<String>>>,
+    last_output: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Child {
@@ -42,31 +42,31 @@ impl Child {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("{} can't be started: {error}", executable.display()))?;
-        let last_words = Arc::default();
+        let last_output = Arc::default();
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(each_line(stdout, |line| tracing::info!(target: "handler", "{line}")));
         }
         if let Some(stderr) = child.stderr.take() {
-            let last_words = Arc::clone(&last_words);
-            tokio::spawn(each_line(stderr, move |line| on_stderr(&last_words, line)));
+            let last_output = Arc::clone(&last_output);
+            tokio::spawn(each_line(stderr, move |line| on_stderr(&last_output, line)));
         }
-        Ok(Self { child, last_words })
+        Ok(Self { child, last_output })
     }
 
     pub(super) async fn exited(&mut self) -> Exit {
         let code = self.child.wait().await.ok().and_then(|status| status.code());
-        let last_words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
-        Exit { code, last_words: last_words.iter().cloned().collect::<Vec<_>>().join("\n") }
+        let last_output = self.last_output.lock().unwrap_or_else(PoisonError::into_inner);
+        Exit { code, last_output: last_output.iter().cloned().collect::<Vec<_>>().join("\n") }
     }
 
     pub(super) async fn kill(&mut self) {
         if let Err(error) = self.child.kill().await {
-            tracing::warn!(%error, "the handler could not be killed; it had ended, most likely");
+            tracing::warn!(%error, "the handler could not be killed; it has probably ended");
         }
     }
 }
 
-/// The host's own variables under their two names, and those of the settings.
+/// The host's own variables, each under both names, and those of the settings.
 fn variables(handler: &ProcessHandler, port: u16) -> BTreeMap<String, String> {
     let worker = encode::random_guid().to_string();
     let own = [
@@ -81,7 +81,7 @@ fn variables(handler: &ProcessHandler, port: u16) -> BTreeMap<String, String> {
     variables
 }
 
-/// A relative executable is one of the app's folder when there is such a file, and one of `PATH` otherwise.
+/// A relative executable is in the app's folder if there is such a file, otherwise in `PATH`.
 fn executable(handler: &ProcessHandler, host: &HostFile, variables: &BTreeMap<String, String>) -> PathBuf {
     let named = match &handler.executable {
         Some(path) => path.clone(),
@@ -91,7 +91,7 @@ fn executable(handler: &ProcessHandler, host: &HostFile, variables: &BTreeMap<St
     if in_app.is_file() { in_app } else { named }
 }
 
-/// Replaces `%NAME%`; an unknown name becomes nothing, and a lone `%` stays.
+/// Replaces `%NAME%`; an unknown name is replaced by nothing, and a lone `%` is kept.
 fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     let mut expanded = String::new();
     let mut rest = text;
@@ -116,15 +116,15 @@ async fn each_line(stream: impl AsyncRead + Unpin, mut take: impl FnMut(String))
     }
 }
 
-fn on_stderr(last_words: &Mutex<VecDeque<String>>, line: String) {
+fn on_stderr(last_output: &Mutex<VecDeque<String>>, line: String) {
     if line.to_ascii_lowercase().contains("warn") {
         tracing::warn!(target: "handler", "{line}");
     } else {
         tracing::error!(target: "handler", "{line}");
     }
-    let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
-    if words.len() == LAST_WORDS {
-        words.pop_front();
+    let mut lines = last_output.lock().unwrap_or_else(PoisonError::into_inner);
+    if lines.len() == LAST_OUTPUT {
+        lines.pop_front();
     }
-    words.push_back(line);
+    lines.push_back(line);
 }

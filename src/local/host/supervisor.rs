@@ -1,8 +1,8 @@
 //! Keeps a handler running: start, readiness, restart after an exit or a kill, and giving up.
 //!
-//! Source: azure-functions-host, `HttpFunctionInvocationDispatcher` and `DefaultHttpWorkerService`. Exit code 0 is not
-//! restarted, 200 is and counts nothing, any other counts; the third counted end stops the host, and the count is
-//! forgotten when two are more than 30 minutes apart.
+//! Source: azure-functions-host, `HttpFunctionInvocationDispatcher` and `DefaultHttpWorkerService`. After the exit code
+//! 0 the handler is not restarted, after 200 it is, without counting; any other code counts. The third counted end
+//! stops the host; the count is reset when two are more than 30 minutes apart.
 
 use std::time::Duration;
 
@@ -16,23 +16,23 @@ use super::{
     pause,
 };
 
-/// How often readiness is asked for.
+/// How often readiness is probed.
 const PROBE_EVERY: Duration = Duration::from_millis(25);
 /// How many counted ends stop the host.
 const STRIKES: usize = 3;
-/// How far apart two ends are that have nothing to do with each other.
+/// Ends that are further apart than this are counted separately.
 const STRIKE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
 
-/// Where the handler is reached; a new one after every restart, at the same address.
+/// The endpoint of the handler; a new one after every restart, at the same address.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) generation: u64,
-    /// With connections of its own: those of an earlier life must not be used.
+    /// A client with connections of its own: those of an earlier life must not be used.
     pub(super) client: reqwest::Client,
 }
 
-/// What the handler is doing.
+/// The state of the handler.
 #[derive(Debug, Clone)]
 pub(super) enum State {
     Starting,
@@ -41,7 +41,7 @@ pub(super) enum State {
     Stopped(String),
 }
 
-/// The other end of a running supervisor.
+/// The handle of a running supervisor.
 #[derive(Clone)]
 pub(super) struct Supervised {
     pub(super) state: watch::Receiver<State>,
@@ -49,7 +49,7 @@ pub(super) struct Supervised {
 }
 
 impl Supervised {
-    /// Kills the handler of a generation, which is then started again and not counted. A later one is left alone.
+    /// Kills the handler of a generation, which is then restarted without counting. A later one is not killed.
     pub(super) fn kill(&self, generation: u64) {
         // A supervisor that has ended has killed its handler already.
         let _ = self.kills.send(generation);
@@ -60,20 +60,20 @@ impl Supervised {
         let mut state = self.state.clone();
         let other =
             |state: &State| !matches!(state, State::Ready(endpoint) if endpoint.generation == generation);
-        // An error means that the supervisor is gone, and its handler with it.
+        // An error means that the supervisor has ended, and its handler with it.
         let _ = state.wait_for(other).await;
     }
 }
 
-/// Makes a supervisor and the future that does its work; dropping the future kills the handler.
+/// Makes a supervisor and the future that runs it; dropping the future kills the handler.
 pub(super) fn supervisor(
     handler: Handler,
     host: HostFile,
     clock: HostClock,
 ) -> (Supervised, impl Future<Output = ()> + Send) {
-    let (announce, state) = watch::channel(State::Starting);
+    let (publish, state) = watch::channel(State::Starting);
     let (kills, killed) = mpsc::unbounded_channel();
-    let work = Supervisor { handler, host, clock, announce, killed, strikes: Vec::new(), port: None };
+    let work = Supervisor { handler, host, clock, publish, killed, strikes: Vec::new(), port: None };
     (Supervised { state, kills }, work.run())
 }
 
@@ -81,10 +81,10 @@ struct Supervisor {
     handler: Handler,
     host: HostFile,
     clock: HostClock,
-    announce: watch::Sender<State>,
+    publish: watch::Sender<State>,
     killed: mpsc::UnboundedReceiver<u64>,
     strikes: Vec<Timestamp>,
-    /// Where the handler listened in its first life.
+    /// The port of the handler's first life.
     port: Option<u16>,
 }
 
@@ -93,20 +93,20 @@ enum End {
     Killed,
     Recycled,
     Failed(String),
-    HostGone,
+    HostStopped,
 }
 
 impl Supervisor {
     async fn run(mut self) {
         for generation in 1.. {
-            self.announce.send_replace(State::Starting);
+            self.publish.send_replace(State::Starting);
             match self.generation(generation).await {
                 End::Killed | End::Recycled => {}
-                End::HostGone => return,
+                End::HostStopped => return,
                 End::Failed(why) => {
                     tracing::error!(handler.generation = generation, why, "the handler failed");
                     if self.strike() {
-                        self.announce.send_replace(State::Stopped(why));
+                        self.publish.send_replace(State::Stopped(why));
                         return;
                     }
                 }
@@ -134,7 +134,7 @@ impl Supervisor {
             running.kill().await;
             return End::Failed(format!("the handler did not answer GET / within {} s", limit.as_secs_f32()));
         }
-        self.announce.send_replace(State::Ready(Endpoint { url, generation, client }));
+        self.publish.send_replace(State::Ready(Endpoint { url, generation, client }));
         self.watch(running, generation).await
     }
 
@@ -152,10 +152,10 @@ impl Supervisor {
                     over = true;
                 }
                 kill = self.killed.recv() => match kill {
-                    None => return End::HostGone,
+                    None => return End::HostStopped,
                     Some(old) if old != generation => {}
                     Some(_) => {
-                        self.announce.send_replace(State::Starting);
+                        self.publish.send_replace(State::Starting);
                         if !over {
                             running.kill().await;
                         }
@@ -166,7 +166,7 @@ impl Supervisor {
         }
     }
 
-    /// Counts an end; true when the host gives up.
+    /// Counts an end; `true` when the host gives up.
     fn strike(&mut self) -> bool {
         let now = (self.clock)();
         if self.strikes.last().is_some_and(|last| now.duration_since(*last) > STRIKE_MEMORY) {
@@ -182,12 +182,12 @@ fn ended(exit: &super::handler::Exit) -> End {
         Some(200) => End::Recycled,
         code => {
             let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("code {code}"));
-            End::Failed(format!("the handler ended with {code}: {}", exit.last_words))
+            End::Failed(format!("the handler ended with {code}: {}", exit.last_output))
         }
     }
 }
 
-/// Asks until there is any HTTP answer; only a refused connection means "not yet".
+/// Repeats requests until there is any HTTP answer; only a refused connection means "not yet".
 async fn probe(client: &reqwest::Client, url: &str) {
     loop {
         match client.get(format!("{url}/")).send().await {

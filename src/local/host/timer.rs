@@ -1,7 +1,7 @@
-//! A timer trigger: when it ticks, and what the handler is told.
+//! A timer trigger: its ticks, and the value that the handler gets.
 //!
-//! Source: azure-webjobs-sdk-extensions, `TimerInfo` and `ScheduleStatus`. The status lives in memory; the real host
-//! keeps it in a blob.
+//! Source: azure-webjobs-sdk-extensions, `TimerInfo` and `ScheduleStatus`. The status is in memory; the real host keeps
+//! it in a blob.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,25 +16,25 @@ use super::{
     listener::send_outputs,
 };
 
-/// What the real host writes for a tick that never was.
+/// The real host's value for a tick that never happened.
 const NEVER: &str = "0001-01-01T00:00:00+00:00";
 
-/// A tick that comes later than this after its time is past due.
+/// A tick that is later than this is past due.
 const LATE: SignedDuration = SignedDuration::from_secs(1);
 
-/// When a timer ticks.
+/// A schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Schedule {
-    /// At every multiple of so many seconds within each minute or hour, as `*/N` says.
+    /// At every multiple of so many seconds within each minute or hour, as in `*/N`.
     Aligned { step: i64, within: i64 },
-    /// Once in each hour, so many seconds after its beginning, as a number of minutes says.
+    /// Once per hour, so many seconds after its beginning, as for a fixed minute.
     Hourly { second: i64 },
     /// So long after the previous tick.
     Every(Duration),
 }
 
 impl Schedule {
-    /// Reads the three forms of NCRONTAB that are needed: `*/N * * * * *`, `0 */N * * * *` and `0 N * * * *`.
+    /// Parses the three forms of NCRONTAB that are needed: `*/N * * * * *`, `0 */N * * * *` and `0 N * * * *`.
     pub(super) fn parse(function: &FunctionFile) -> Result<Self, AppError> {
         let text = function.trigger().schedule.as_deref().unwrap_or_default();
         let fields: Vec<&str> = text.split_whitespace().collect();
@@ -63,7 +63,7 @@ impl Schedule {
         })
     }
 
-    /// The same schedule where minutes are so long.
+    /// The same schedule with another length of a minute.
     pub(super) fn with_minutes_of(self, minute: Duration) -> Self {
         match self {
             Self::Aligned { step, within: 3600 } => {
@@ -93,7 +93,7 @@ impl Schedule {
     }
 }
 
-/// Ticks until the host stops; a tick that is still running is never overtaken by the next.
+/// Ticks until the host stops; ticks never overlap.
 pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, schedule: Schedule) {
     let mut last = None;
     let mut next = schedule.next(shared.now());
@@ -103,7 +103,7 @@ pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, sched
     loop {
         let due = async {
             shared.wait_until(next).await;
-            // A tick that could save nothing would only say so.
+            // A tick that can save nothing would only fail.
             shared.queue.usable().await;
         };
         tokio::select! {
@@ -118,16 +118,16 @@ pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, sched
     }
 }
 
-/// What the handler is told of a tick.
+/// The value of a tick for the handler.
 pub(super) struct Tick<'a> {
     pub(super) last: Option<Timestamp>,
     pub(super) next: Timestamp,
     pub(super) past_due: bool,
-    /// The text with which somebody invoked it.
+    /// The text with which it was invoked by hand.
     pub(super) by_hand: Option<&'a str>,
 }
 
-/// Runs one tick; a failure is logged, and the next tick is another chance.
+/// Runs one tick; a failure is logged and not repeated before the next tick.
 pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick<'_>) {
     let _busy = shared.busy();
     let trigger = function.trigger();
@@ -179,8 +179,8 @@ mod tests {
             ("0 0 * * * *", "2026-08-20T23:59:00Z", "2026-08-21T00:00:00Z"),
             ("*/40 * * * * *", "2026-08-20T10:00:41Z", "2026-08-20T10:01:00Z"),
         ];
-        for (schedule, after, wanted) in cases {
-            assert_eq!(next(schedule, after).as_deref(), Some(wanted), "{schedule}");
+        for (schedule, after, desired) in cases {
+            assert_eq!(next(schedule, after).as_deref(), Some(desired), "{schedule}");
         }
         for schedule in ["", "0 60 * * * *", "0 */0 * * * *", "*/60 * * * * *", "* * * * *", "%Setting%"] {
             assert_eq!(next(schedule, "2026-08-20T10:00:00Z"), None, "{schedule}");

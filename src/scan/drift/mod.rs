@@ -1,7 +1,7 @@
-//! Looks whether tenants are still as they were left, says what is not, and asks the ordinary loop to put right what a
-//! setting says. It reads only: whatever is written in Azure is written by the loop.
+//! Checks whether tenants still match their desired state, reports drift, and asks the reconciler to repair the
+//! configured classes. It only reads: all writes to Azure are the reconciler's.
 
-mod look;
+mod read;
 mod record;
 mod who;
 
@@ -11,81 +11,85 @@ use tenantry_core::{
     drift::{DriftClass, DriftReport, at_rest},
     ids::TenantId,
     tenant::Tenant,
-    time::later,
+    time::saturating_add,
 };
 
-use super::place::{DRIFT, Place};
-use crate::ports::{StoreError, World};
+use super::cursor::{Cursor, DRIFT};
+use crate::ports::{Ports, StoreError};
 
-/// How many tenants one run of the timer looks at: some minutes' work where each has twenty steps.
+/// How many tenants one run of the timer checks: some minutes' work with twenty steps each.
 pub const DRIFT_PORTION: usize = 100;
-/// How long one run goes on with another tenant: well below the time after which the host gives an invocation up.
+/// When one run stops starting further tenants: well before the host times the invocation out.
 const AT_MOST: Duration = Duration::from_secs(5 * 60);
 
-/// Compares tenants with what was recorded. One per process; cheap to share.
+/// Checks tenants for drift. One per process; cheap to share.
 pub struct DriftScanner {
-    world: World,
+    ports: Ports,
     heal: BTreeSet<DriftClass>,
     lag: Duration,
 }
 
 impl DriftScanner {
-    /// A scanner of a world that puts nothing right. `lag` is how long a look may still show what was before a write: tenants
-    /// that were written to since are left for a later run.
-    pub fn new(world: World, lag: Duration) -> Self {
-        Self { world, heal: BTreeSet::new(), lag }
+    /// A scanner over these ports that repairs nothing. `lag` is how long a read may still show the state before a
+    /// write: tenants that were written to since are left for a later run.
+    pub fn new(ports: Ports, lag: Duration) -> Self {
+        Self { ports, heal: BTreeSet::new(), lag }
     }
 
-    /// Has drift of these classes put right.
+    /// Repairs drift of these classes.
     pub fn heal(&mut self, heal: &BTreeSet<DriftClass>) {
         self.heal.clone_from(heal);
     }
 
-    /// Compares one tenant, and asks who it was; `None` if it is not at rest, so that nothing can be said. Records nothing.
+    /// Checks one tenant, and asks who made the changes; `None` if it is not at rest, so that nothing can be said.
+    /// Records nothing.
     pub async fn scan(&self, tenant: &Tenant) -> Option<DriftReport> {
         if !self.comparable(tenant) {
             return None;
         }
-        let mut report = look::at(self.world.wire.as_ref(), tenant).await;
-        who::ask(self.world.wire.as_ref(), tenant, &mut report, self.world.clock.now()).await;
+        let mut report = read::at(self.ports.transport.as_ref(), tenant).await;
+        who::ask(self.ports.transport.as_ref(), tenant, &mut report, self.ports.clock.now()).await;
         Some(report)
     }
 
-    /// Looks at the next so many of all tenants and records what changed. Returns the reports and whom to drive, so that
-    /// what was recorded is told and put right.
+    /// Checks the next portion of all tenants and records what changed. Returns the reports and the tenants to
+    /// reconcile, so that drift is published and repaired.
     ///
     /// # Errors
     /// [`StoreError`] when the tenants can't be listed; the next run tries again.
     pub async fn run(&self, portion: usize) -> Result<(Vec<DriftReport>, Vec<TenantId>), StoreError> {
-        let place = Place::of(&self.world, DRIFT).await?;
-        let (tenants, mut last) = place.portion(&self.world, portion).await?;
-        let (mut reports, mut told) = (Vec::new(), Vec::new());
-        let end = later(self.world.clock.now(), AT_MOST);
+        let cursor = Cursor::of(&self.ports, DRIFT).await?;
+        let (tenants, mut last) = cursor.portion(&self.ports, portion).await?;
+        let (mut reports, mut reported) = (Vec::new(), Vec::new());
+        let end = saturating_add(self.ports.clock.now(), AT_MOST);
         for tenant in &tenants {
             if !self.comparable(tenant) {
                 continue;
             }
-            let mut report = look::at(self.world.wire.as_ref(), tenant).await;
-            match record::record(&self.world, tenant, &mut report, &self.heal).await {
-                Ok(true) => told.push(tenant.id.clone()),
+            let mut report = read::at(self.ports.transport.as_ref(), tenant).await;
+            match record::record(&self.ports, tenant, &mut report, &self.heal).await {
+                Ok(true) => reported.push(tenant.id.clone()),
                 Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(tenant.id = %tenant.id, error = %error, "drift was not recorded; the next run will");
                 }
             }
             reports.push(report);
-            if self.world.clock.now() > end {
+            if self.ports.clock.now() > end {
                 last = Some(tenant.id.clone());
                 break;
             }
         }
-        place.save(&self.world, last).await?;
-        Ok((reports, told))
+        cursor.save(&self.ports, last).await?;
+        Ok((reports, reported))
     }
 
     fn comparable(&self, tenant: &Tenant) -> bool {
-        let now = self.world.clock.now();
+        let now = self.ports.clock.now();
         at_rest(tenant)
-            && tenant.steps().values().all(|step| step.wrote_at.is_none_or(|at| later(at, self.lag) <= now))
+            && tenant
+                .steps()
+                .values()
+                .all(|step| step.wrote_at.is_none_or(|at| saturating_add(at, self.lag) <= now))
     }
 }

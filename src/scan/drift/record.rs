@@ -1,4 +1,4 @@
-//! What a scan found, into the tenant's document: one save, against the version that was read.
+//! Records the result of a scan in the tenant's document: one save, against the version that was read.
 
 use std::collections::BTreeSet;
 
@@ -8,22 +8,22 @@ use tenantry_core::{
 };
 
 use super::who;
-use crate::ports::{StoreError, World};
+use crate::ports::{Ports, StoreError};
 
-/// Records a report on a tenant as it was looked at; whether it did. The document is due at once then. Somebody who changed
-/// the tenant meanwhile may have changed what is wanted: then the next run looks again.
+/// Records a report on a tenant as it was read; whether it did. The document is due at once then. If somebody changed
+/// the tenant meanwhile, its desired state may have changed: then the next run checks it again.
 pub(super) async fn record(
-    world: &World,
+    ports: &Ports,
     judged: &Tenant,
     report: &mut DriftReport,
     heal: &BTreeSet<DriftClass>,
 ) -> Result<bool, StoreError> {
-    // Who it was is asked only when there is something to tell.
-    let now = world.clock.now();
+    // Who made the changes is asked only when there is something to publish.
+    let now = ports.clock.now();
     if !take_in(&mut judged.clone(), &mut report.clone(), heal, now) {
         return Ok(false);
     }
-    who::ask(world.wire.as_ref(), judged, report, now).await;
+    who::ask(ports.transport.as_ref(), judged, report, now).await;
     let change = |tenant: &mut Tenant| {
         let is_as_judged = at_rest(tenant)
             && (tenant.incarnation, tenant.generation) == (judged.incarnation, judged.generation)
@@ -36,7 +36,7 @@ pub(super) async fn record(
         tenant.updated_at = now;
         Some(marked)
     };
-    let Some(marked) = world.store.update(&judged.id, change).await? else { return Ok(false) };
+    let Some(marked) = ports.store.update(&judged.id, change).await? else { return Ok(false) };
     *report = marked;
     Ok(true)
 }

@@ -1,4 +1,4 @@
-//! Asks Azure's activity log who made the changes; what it does not tell is said instead.
+//! Asks Azure's activity log who made the changes; where it has no answer, the reason is reported instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,25 +12,30 @@ use tenantry_core::{
 };
 
 use super::super::AT_ONCE;
-use crate::{paging, ports::Wire};
+use crate::{paging, ports::Transport};
 
-/// How many resources are asked about: drift of more than that is a disaster of another kind, and the log has its own
-/// reader.
+/// How many resources are asked about: more drift than that is an incident of another kind, for which the activity log
+/// is read directly.
 const MOST_RESOURCES: usize = 50;
 
-pub(super) async fn ask(wire: &dyn Wire, tenant: &Tenant, report: &mut DriftReport, now: Timestamp) {
+pub(super) async fn ask(
+    transport: &dyn Transport,
+    tenant: &Tenant,
+    report: &mut DriftReport,
+    now: Timestamp,
+) {
     let resources: BTreeSet<String> = report.items.iter().map(|item| item.resource.clone()).collect();
     let from = since(tenant).min(now);
-    let look = |resource: String| async move {
+    let read_log = |resource: String| async move {
         let answer = match question(&resource, from, now) {
-            Some(first) => answer(wire, first).await,
+            Some(first) => answer(transport, first).await,
             None => {
                 Err("changes in Entra are not in Azure's activity log; Entra's audit log has them".into())
             }
         };
         (resource, answer)
     };
-    let asked = stream::iter(resources).take(MOST_RESOURCES).map(look).buffer_unordered(AT_ONCE);
+    let asked = stream::iter(resources).take(MOST_RESOURCES).map(read_log).buffer_unordered(AT_ONCE);
     let answers: BTreeMap<String, Result<By, String>> = asked.collect().await;
     for item in &mut report.items {
         match answers.get(&item.resource) {
@@ -41,25 +46,25 @@ pub(super) async fn ask(wire: &dyn Wire, tenant: &Tenant, report: &mut DriftRepo
     }
 }
 
-/// Since when it was not tenantry: the last work on the tenant has ended, and so has the last write. Clocks differ by a second
-/// or two, and an entry may be late: to name nobody is better than to name ourselves.
+/// From this time on the changes were not tenantry's own: after the last work on the tenant and after the last write.
+/// Clocks differ by a second or two, and an entry may be late: no name is better than our own.
 fn since(tenant: &Tenant) -> Timestamp {
     let worked = tenant.concluded.as_ref().map(|conclusion| conclusion.finished_at);
-    let right = tenant.drift.as_ref().filter(|past| past.told.is_empty()).map(|past| past.since);
+    let right = tenant.drift.as_ref().filter(|past| past.reported.is_empty()).map(|past| past.since);
     let wrote = tenant.steps().values().filter_map(|step| step.wrote_at).max();
     let last = worked.max(right).max(wrote).unwrap_or(tenant.created_at);
     last.checked_add(SignedDuration::from_secs(2)).unwrap_or(last)
 }
 
-async fn answer(wire: &dyn Wire, list: Request) -> Result<By, String> {
-    let reply = paging::ask(wire, list).await.map_err(|failure| unreadable(&failure.cause.message))?;
+async fn answer(transport: &dyn Transport, list: Request) -> Result<By, String> {
+    let reply = paging::ask(transport, list).await.map_err(|failure| unreadable(&failure.cause.message))?;
     if reply.status != 200 {
         let code = reply.body.pointer("/error/code").or_else(|| reply.body.get("code"));
         let code: String = code.and_then(Value::as_str).unwrap_or("no code").chars().take(80).collect();
         return Err(unreadable(&format!("HTTP {} ({code})", reply.status)));
     }
     let entries = items(&reply).map_err(|failure| unreadable(&failure.cause.message))?;
-    newest(entries).ok_or_else(|| "the activity log names nobody; an entry may take some minutes".to_owned())
+    newest(entries).ok_or_else(|| "the activity log has no entry; one may take some minutes".to_owned())
 }
 
 fn unreadable(why: &str) -> String {

@@ -1,5 +1,5 @@
-//! What Azure Resource Manager and Microsoft Graph answer, or whoever stands in their place: as every kind of step
-//! judges it, as an operation and as an error, and what of it gets into the document.
+//! Answers of Azure Resource Manager and Microsoft Graph, or of an impostor: as every kind of step compares them, as an
+//! operation and as an error, and what of them gets into the document.
 //!
 //! An input is JSON: `{"status": 200, "headers": {..}, "body": ..}`.
 
@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Kind, Plan},
-    engine::{self, Event, Observation, Policy, Sight, StepEvent},
+    engine::{self, Discrepancies, Event, Observation, Policy, StepEvent},
     ids::StepName,
-    steps::{self, Comparison, Failure, Remains, Reply, Step, failure, operation},
+    steps::{self, Comparison, Deletion, Failure, Reply, Step, failure, operation},
     tenant::{Poll, PollStyle, StepRecord, Tenant},
 };
 
@@ -22,7 +22,7 @@ pub(super) const TARGET: Target = Target {
     name: "answers",
     check,
     seeds,
-    words: &[
+    tokens: &[
         "error",
         "Error",
         "code",
@@ -77,8 +77,8 @@ pub(super) const TARGET: Target = Target {
     most: 96 << 10,
 };
 
-/// What a service's words may come to.
-const MAX_WORD: usize = 200;
+/// The longest text that is kept of a service's message.
+const MAX_SANITIZED: usize = 200;
 const MAX_SENTENCE: usize = 2000;
 const MAX_RAW: usize = 2000;
 
@@ -102,12 +102,12 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// One step of each kind with what it leaves behind.
+/// One step of each kind with its outputs.
 struct Judge {
     name: &'static str,
     kind: Kind,
     step: Box<dyn Step>,
-    remains: Box<dyn Remains>,
+    deletion: Box<dyn Deletion>,
 }
 
 fn judges() -> &'static [Judge] {
@@ -115,8 +115,9 @@ fn judges() -> &'static [Judge] {
     JUDGES.get_or_init(|| {
         let judge = |example: kinds::Example| {
             let step = example.step().unwrap();
-            let remains = steps::remains(example.planned.kind(), &step.target(), &example.told).unwrap();
-            Judge { name: example.name, kind: example.planned.kind(), step, remains }
+            let deletion =
+                steps::deletion(example.planned.kind(), &step.target(), &example.reported).unwrap();
+            Judge { name: example.name, kind: example.planned.kind(), step, deletion }
         };
         kinds::examples().into_iter().map(judge).collect()
     })
@@ -126,14 +127,14 @@ fn check(input: &[u8]) -> String {
     let Some(answer) = read(&serde_json::from_slice(input).unwrap_or_default()) else {
         return "none".to_owned();
     };
-    let mut words = Vec::new();
+    let mut kinds = Vec::new();
     for judge in judges() {
-        words.push(judged(judge, &answer));
+        kinds.push(judged(judge, &answer));
     }
-    words.extend([progress(&answer), refused(&answer)]);
-    words.dedup();
+    kinds.extend([progress(&answer), refused(&answer)]);
+    kinds.dedup();
     hides_secrets(&answer, &mut Draw::of(input));
-    words.join(" ")
+    kinds.join(" ")
 }
 
 fn read(input: &Value) -> Option<Reply> {
@@ -148,48 +149,48 @@ fn read(input: &Value) -> Option<Reply> {
     })
 }
 
-/// What a step makes of it, and what that makes of the document.
+/// The step's comparison, and its effect on the document.
 fn judged(judge: &Judge, reply: &Reply) -> String {
     let verdict = judge.step.judge(reply);
     assert_eq!(format!("{verdict:?}"), format!("{:?}", judge.step.judge(reply)), "judged in two ways");
-    for look in 0..judge.remains.looks().len() {
-        match judge.remains.judge(look, reply) {
-            Ok(trace) => _ = judge.remains.erase(&trace),
+    for read in 0..judge.deletion.reads().len() {
+        match judge.deletion.judge(read, reply) {
+            Ok(trace) => _ = judge.deletion.delete(&trace),
             Err(failure) => bounded(&failure),
         }
     }
     if let Some(restorable) = judge.step.restorable() {
-        for look in 0..restorable.looks().len() {
-            match restorable.judge(look, reply) {
+        for read in 0..restorable.reads().len() {
+            match restorable.judge(read, reply) {
                 Ok(id) => _ = id.map(|id| restorable.restore(&id)),
                 Err(failure) => bounded(&failure),
             }
         }
     }
     let _ = judge.step.write(Some(&reply.body));
-    let word = match &verdict {
+    let kind = match &verdict {
         Ok(Comparison::Absent) => "absent",
         Ok(Comparison::Matches(_)) => "matches",
-        Ok(Comparison::Differs(_)) => "differs",
+        Ok(Comparison::Drifted(_)) => "drifted",
         Ok(Comparison::Immutable(_)) => "immutable",
-        Ok(Comparison::Settling) => "settling",
+        Ok(Comparison::InProgress) => "in-progress",
         Ok(Comparison::Foreign(owner)) => {
-            assert!(owner.chars().count() <= MAX_WORD, "an owner of {} bytes", owner.len());
+            assert!(owner.chars().count() <= MAX_SANITIZED, "an owner of {} bytes", owner.len());
             "foreign"
         }
-        Ok(Comparison::Lingering(_)) => "lingering",
-        Ok(Comparison::Broken(_)) => "broken",
+        Ok(Comparison::SoftDeleted(_)) => "soft-deleted",
+        Ok(Comparison::Failed(_)) => "failed",
         Err(failure) => {
             bounded(failure);
             "failed"
         }
     };
     let event = match verdict {
-        Ok(verdict) => Event::Observed(Observation::Wanted(verdict, Some(reply.body.clone()))),
+        Ok(verdict) => Event::Observed(Observation::Desired(verdict, Some(reply.body.clone()))),
         Err(failure) => Event::Failed(failure),
     };
     apply(judge, &event, reply);
-    format!("{}:{word}", judge.name)
+    format!("{}:{kind}", judge.name)
 }
 
 fn progress(reply: &Reply) -> String {
@@ -199,9 +200,9 @@ fn progress(reply: &Reply) -> String {
         operation::after_poll(&asked(PollStyle::AsyncOperation), reply),
         operation::after_poll(&asked(PollStyle::Location), reply),
     ];
-    let mut words = String::new();
+    let mut kinds = String::new();
     for answer in answers {
-        let (word, event) = match answer {
+        let (kind, event) = match answer {
             Ok(operation::Progress::Done) => ("done", Event::Written),
             Ok(operation::Progress::Running { operation, after }) => {
                 if let Some(poll) = &operation {
@@ -216,9 +217,9 @@ fn progress(reply: &Reply) -> String {
             bounded(failure);
         }
         apply(&judges()[0], &event, reply);
-        words.push_str(word);
+        kinds.push_str(kind);
     }
-    words
+    kinds
 }
 
 fn refused(reply: &Reply) -> String {
@@ -228,23 +229,23 @@ fn refused(reply: &Reply) -> String {
     format!("{:?}", failure.cause.class)
 }
 
-/// A failure is kept, logged and told: it is never as long as what a stranger says.
+/// A failure is saved, logged and published: its length is bounded, whatever the answer says.
 fn bounded(failure: &Failure) {
     let count = |text: &str| text.chars().count();
     let cause = &failure.cause;
-    assert!(count(&cause.code) <= MAX_WORD, "a code of {} bytes", cause.code.len());
+    assert!(count(&cause.code) <= MAX_SANITIZED, "a code of {} bytes", cause.code.len());
     assert!(count(&cause.message) <= MAX_SENTENCE, "a message of {} bytes", cause.message.len());
     let id = cause.azure_request_id.as_deref().unwrap_or_default();
-    assert!(count(id) <= MAX_WORD, "a request id of {} bytes", id.len());
+    assert!(count(id) <= MAX_SANITIZED, "a request id of {} bytes", id.len());
     if let Some(raw) = &failure.raw {
         assert!(
             count(&raw.body) <= MAX_RAW
-                && count(raw.azure_request_id.as_deref().unwrap_or_default()) <= MAX_WORD
+                && count(raw.azure_request_id.as_deref().unwrap_or_default()) <= MAX_SANITIZED
         );
     }
 }
 
-/// The engine takes it in, at any time, and the document does not grow by more than what was asked for.
+/// The engine accepts it at any time, and the document grows only by what the answer may add.
 fn apply(judge: &Judge, event: &Event, reply: &Reply) {
     static TENANT: OnceLock<Tenant> = OnceLock::new();
     let name: StepName = "group".parse().unwrap();
@@ -260,32 +261,33 @@ fn apply(judge: &Judge, event: &Event, reply: &Reply) {
         record.enter(tenantry_core::tenant::StepState::Writing);
         tenant.change_step(&name, |known| *known = record);
         let before = 8 << 10;
-        let mut sight = Sight::new();
+        let mut discrepancies = Discrepancies::new();
         engine::apply(
             &mut tenant,
-            &mut sight,
-            StepEvent { step: &name, turn: 0, event: event.clone() },
+            &mut discrepancies,
+            StepEvent { step: &name, generation: 0, event: event.clone() },
             &Policy::azure(),
             now,
         )
         .unwrap();
-        let told: usize = tenant.steps()[&name].outputs.values().map(|value| value.to_string().len()).sum();
+        let outputs: usize =
+            tenant.steps()[&name].outputs.values().map(|value| value.to_string().len()).sum();
         let after = tenant.to_json().map_or(usize::MAX, |text| text.len());
         assert!(
-            after <= before + told + (24 << 10),
+            after <= before + outputs + (24 << 10),
             "the document grows from {before} to {after} bytes by a reply of {}",
             reply.body.to_string().len()
         );
-        let _ = engine::decide(&tenant, &sight, &[].into(), now);
+        let _ = engine::decide(&tenant, &discrepancies, &[].into(), now);
     }
 }
 
-/// A secret anywhere in an answer is in no failure and in nobody's name.
+/// A secret anywhere in an answer is in no failure and in no name.
 fn hides_secrets(reply: &Reply, draw: &mut Draw) {
-    let mut planted = reply.clone();
-    let all = tree::pointers(&planted.body);
+    let mut injected = reply.clone();
+    let all = tree::pointers(&injected.body);
     let shaped = Value::from(canary::shaped(draw));
-    match planted.body.pointer_mut(draw.of_these(&all).as_str()) {
+    match injected.body.pointer_mut(draw.of_these(&all).as_str()) {
         Some(node @ Value::String(_)) => *node = shaped,
         Some(Value::Object(members)) => {
             members.insert(["message", "code", "clientSecret", "more"][draw.below(4)].to_owned(), shaped);
@@ -293,10 +295,10 @@ fn hides_secrets(reply: &Reply, draw: &mut Draw) {
         Some(node) => *node = json!({"error": {"code": "X", "message": shaped}}),
         None => return,
     }
-    let failures = [failure::classify(&planted), failure::ended(&planted, "Failed")];
+    let failures = [failure::classify(&injected), failure::ended(&injected, "Failed")];
     canary::is_not_in(&format!("{failures:?}"), "a failure");
     for judge in judges() {
-        let (verdict, left) = (judge.step.judge(&planted), judge.remains.judge(0, &planted));
+        let (verdict, left) = (judge.step.judge(&injected), judge.deletion.judge(0, &injected));
         if let Ok(Comparison::Foreign(_)) | Err(_) = &verdict {
             canary::is_not_in(&format!("{verdict:?}"), judge.name);
         }

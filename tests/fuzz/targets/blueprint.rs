@@ -11,7 +11,7 @@ pub(super) const TARGET: Target = Target {
     name: "blueprint",
     check,
     seeds,
-    words: &[
+    tokens: &[
         "blueprint: x\n",
         "version: 1.0.0\n",
         "schema: tenantry.blueprint/1\n",
@@ -73,12 +73,12 @@ fn check(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     match Blueprint::check(&text) {
         Ok(Checked { blueprint, warnings }) => {
-            places(&warnings, &text);
+            points_into(&warnings, &text);
             assert!(warnings.iter().all(|finding| finding.severity == Severity::Warning));
             format!("good {} {}", blueprint.steps().count().min(20), planned(&blueprint, &text))
         }
         Err(findings) => {
-            places(&findings, &text);
+            points_into(&findings, &text);
             assert!(
                 findings.iter().any(|finding| finding.severity == Severity::Error),
                 "bad without an error"
@@ -91,8 +91,8 @@ fn check(input: &[u8]) -> String {
     }
 }
 
-/// Findings point into the text, and say no more than the text allows.
-fn places(findings: &[Diagnostic], text: &str) {
+/// Findings point into the text, and are not much longer than it.
+fn points_into(findings: &[Diagnostic], text: &str) {
     let lines = u32::try_from(text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count()).unwrap();
     for finding in findings {
         assert!(
@@ -101,17 +101,17 @@ fn places(findings: &[Diagnostic], text: &str) {
         );
         assert!(!finding.message.is_empty());
     }
-    let told: usize = findings
+    let length: usize = findings
         .iter()
         .map(|finding| finding.message.len() + finding.hint.as_ref().map_or(0, String::len))
         .sum();
-    assert!(told <= (64 << 10) + 300 * text.len(), "{told} bytes of findings for {} of text", text.len());
+    assert!(length <= (64 << 10) + 300 * text.len(), "{length} bytes of findings for {} of text", text.len());
 }
 
-/// A blueprint without errors makes a plan, or says for whom it can't.
+/// A blueprint without errors makes a plan, or an error for a tenant.
 pub(super) fn planned(blueprint: &Blueprint, text: &str) -> String {
     let Some(tier) = blueprint.tiers().first() else { return "no tier".to_owned() };
-    let subject = PlanContext {
+    let context = PlanContext {
         deployment: "test".into(),
         tenant_id: "contoso".parse().unwrap(),
         incarnation: 1,
@@ -120,12 +120,12 @@ pub(super) fn planned(blueprint: &Blueprint, text: &str) -> String {
         parameters: Map::new(),
         stamp: local_stamp(),
     };
-    match blueprint.plan(&subject) {
+    match blueprint.plan(&context) {
         Ok(plan) => {
             let size = json!(plan).to_string().len();
             assert!(size <= (8 << 20) + 100 * text.len(), "a plan of {size} bytes for {}", text.len());
             assert_eq!(plan.order().len(), plan.steps.len(), "a step stands nowhere");
-            assert_eq!(blueprint.plan(&subject).unwrap(), plan, "planned in two ways");
+            assert_eq!(blueprint.plan(&context).unwrap(), plan, "planned in two ways");
             format!("planned {}", plan.depth())
         }
         Err(faults) => {

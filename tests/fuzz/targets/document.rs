@@ -1,4 +1,4 @@
-//! A tenant's document, as a store hands it out: it may have been written by another version, or by nobody of ours.
+//! A tenant's document, as a store returns it: it may have been written by another version, or by another program.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Outputs, Plan},
-    engine::{self, Event, Observation, Policy, Sight, StepEvent, wish},
-    steps::{self, Comparison, Trace},
+    engine::{self, Discrepancies, Event, Observation, Policy, StepEvent, desired},
+    steps::{self, Comparison, DeletionState},
     tenant::{Tenant, UnreadableDocument},
 };
 
@@ -18,7 +18,7 @@ pub(super) const TARGET: Target = Target {
     name: "document",
     check,
     seeds,
-    words: &[
+    tokens: &[
         "schema",
         "tenantry.tenant/1",
         "tenantry.tenant/2",
@@ -32,16 +32,16 @@ pub(super) const TARGET: Target = Target {
         "is",
         "waiting",
         "writing",
-        "settling",
+        "in-progress",
         "backoff",
         "ready",
-        "halted",
-        "gone",
+        "blocked",
+        "deleted",
         "needs",
         "target",
         "outputs",
-        "doomed",
-        "turn",
+        "deleting",
+        "generation",
         "attempts",
         "failures",
         "since",
@@ -53,7 +53,7 @@ pub(super) const TARGET: Target = Target {
         "PT24H",
         "P300000D",
         "lease",
-        "notices",
+        "outbox",
         "of",
         "event",
         "step",
@@ -86,7 +86,7 @@ fn seeds() -> Vec<Vec<u8>> {
     small.plan = plan.into();
     small.keep_steps(|name| name.as_str() == "group");
     seeds.push(small.to_json().unwrap().into_bytes());
-    wish::retry(&mut small, Timestamp::UNIX_EPOCH);
+    desired::retry(&mut small, Timestamp::UNIX_EPOCH);
     seeds.push(small.to_json().unwrap().into_bytes());
     seeds
 }
@@ -101,7 +101,7 @@ fn check(input: &[u8]) -> String {
             let said = error.to_string();
             return said.split(['`', '"']).next().unwrap_or_default().chars().take(40).collect();
         }
-        Err(UnreadableDocument::Other(id)) => panic!("nobody asked whose it is, and it is told to be {id}'s"),
+        Err(UnreadableDocument::Other(id)) => panic!("no owner was expected, and the error names {id}"),
         Ok(tenant) => tenant,
     };
     let Ok(text) = tenant.to_json() else { return "too large".to_owned() };
@@ -109,11 +109,11 @@ fn check(input: &[u8]) -> String {
     assert_eq!(again, tenant, "writing it changes it");
     assert_eq!(again.to_json().unwrap(), text, "writing it again changes it");
     nothing_is_lost(&serde_json::from_slice(input).unwrap(), &serde_json::from_str(&text).unwrap());
-    let words = works(tenant);
-    format!("read {words}")
+    let kinds = works(tenant);
+    format!("read {kinds}")
 }
 
-/// Each member of the top is written as it was read; one that says no more than its absence may be left out.
+/// Each top-level member is written as it was read; one with its default value may be left out.
 fn nothing_is_lost(read: &Value, written: &Value) {
     for (name, value) in read.as_object().unwrap() {
         let says_nothing = match value {
@@ -125,33 +125,36 @@ fn nothing_is_lost(read: &Value, written: &Value) {
     }
 }
 
-/// Whatever it says, the engine and the steps have an answer.
+/// The engine and the steps handle any content.
 fn works(mut tenant: Tenant) -> String {
     let now = Timestamp::UNIX_EPOCH;
-    let mut sight = Sight::new();
-    let decision = engine::decide(&tenant, &sight, &BTreeSet::new(), now);
+    let mut discrepancies = Discrepancies::new();
+    let decision = engine::decide(&tenant, &discrepancies, &BTreeSet::new(), now);
     let outputs = tenant.outputs();
     let _ = tenant.plan.exports(&outputs);
     for (name, planned) in &tenant.plan.steps {
         let Ok(rendered) = tenant.plan.render(name, &outputs) else { continue };
         if let Ok(step) = steps::step(&rendered, &planned.outputs, &Outputs::new()) {
-            let _ = (step.look(), step.write(None), step.target());
+            let _ = (step.read(), step.write(None), step.target());
         }
     }
     for record in tenant.steps().values() {
         if let Some(target) = &record.target
-            && let Ok(remains) = steps::remains(record.kind, target, &record.outputs)
+            && let Ok(deletion) = steps::deletion(record.kind, target, &record.outputs)
         {
-            let present = Trace::Present(record.outputs.clone());
-            let _ =
-                (remains.looks(), remains.erase(&present), remains.erase(&Trace::Lingering(Outputs::new())));
+            let present = DeletionState::Present(record.outputs.clone());
+            let _ = (
+                deletion.reads(),
+                deletion.delete(&present),
+                deletion.delete(&DeletionState::SoftDeleted(Outputs::new())),
+            );
         }
     }
     for (name, record) in tenant.steps().clone() {
-        let event = if record.is_doomed() {
-            Event::Observed(Observation::Unwanted(Trace::Nothing))
+        let event = if record.is_marked_for_deletion() {
+            Event::Observed(Observation::Deletion(DeletionState::Nothing))
         } else {
-            Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))
+            Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))
         };
         for event in [event, Event::Running { operation: None, after: None }, Event::Written] {
             // At the end of time too.
@@ -159,8 +162,8 @@ fn works(mut tenant: Tenant) -> String {
                 let mut copy = tenant.clone();
                 let _ = engine::apply(
                     &mut copy,
-                    &mut sight,
-                    StepEvent { step: &name, turn: record.turn, event: event.clone() },
+                    &mut discrepancies,
+                    StepEvent { step: &name, generation: record.generation, event: event.clone() },
                     &Policy::azure(),
                     now,
                 );

@@ -1,4 +1,4 @@
-//! What the Functions host posts, as each of the functions reads it.
+//! The POST of the Functions host, as each of the functions reads it.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ pub(super) const TARGET: Target = Target {
     name: "envelope",
     check,
     seeds,
-    words: &[
+    tokens: &[
         "Data",
         "Metadata",
-        "signupMsg",
+        "requestMsg",
         "wakeupMsg",
         "sweepTimer",
         "deadMsg",
@@ -62,10 +62,10 @@ fn seeds() -> Vec<Vec<u8>> {
     let body = corpus::files("examples/signups", "json").remove(0);
     let text = String::from_utf8(body.clone()).unwrap();
     let mut seeds = [
-        json!({"Data": {"signupMsg": BASE64_STANDARD.encode(&body)}, "Metadata": {"MessageId": "\"m-1\"",
+        json!({"Data": {"requestMsg": BASE64_STANDARD.encode(&body)}, "Metadata": {"MessageId": "\"m-1\"",
             "SessionId": "contoso", "DeliveryCount": "2", "SequenceNumber": "7", "EnqueuedTimeUtc": "\"2026-11-22T17:20:00Z\"",
-            "ApplicationProperties": "{\"a\":1}", "sys": {"MethodName": "signup"}}}),
-        json!({"Data": {"signupMsg": json!(text).to_string()}, "Metadata": {"messageid": "x"}}),
+            "ApplicationProperties": "{\"a\":1}", "sys": {"MethodName": "requests"}}}),
+        json!({"Data": {"requestMsg": json!(text).to_string()}, "Metadata": {"messageid": "x"}}),
         json!({"Data": {"deadMsg": text}, "Metadata": {"UserProperties": {"DeadLetterReason": "x"}}}),
         json!({"Data": {"sweepTimer": {"IsPastDue": true, "Schedule": {}, "ScheduleStatus": {
             "Last": "2026-11-22T17:19:00Z", "Next": "2026-11-22T17:20:00+00:00", "LastUpdated": "0001-01-01T00:00:00"}}}, "Metadata": {}}),
@@ -76,20 +76,20 @@ fn seeds() -> Vec<Vec<u8>> {
     .iter()
     .map(|seed| seed.to_string().into_bytes())
     .collect::<Vec<_>>();
-    // Where they are at hand: envelopes derived from the host's own source.
+    // Envelopes derived from the host's own source, if they are available.
     seeds.extend(corpus::files("../shared/functions-host/payloads", "json"));
     seeds
 }
 
 fn check(input: &[u8]) -> String {
     let verdicts = Function::ALL.into_iter().map(|function| verdict(function, input));
-    let told = verdicts.collect::<Vec<_>>().join(" ");
+    let kinds = verdicts.collect::<Vec<_>>().join(" ");
     if let Ok(envelope) = serde_json::from_slice::<Value>(input) {
         Function::ALL
             .into_iter()
             .for_each(|function| hides_secrets(function, &envelope, &mut Draw::of(input)));
     }
-    told
+    kinds
 }
 
 fn verdict(function: Function, input: &[u8]) -> String {
@@ -102,7 +102,7 @@ fn verdict(function: Function, input: &[u8]) -> String {
                 BadEnvelope::NotJson(_) => "no JSON".to_owned(),
                 BadEnvelope::NoData => "no data".to_owned(),
                 BadEnvelope::NoValue { .. } => "no value".to_owned(),
-                BadEnvelope::WrongValue { wanted, .. } => format!("not {wanted}"),
+                BadEnvelope::WrongValue { expected, .. } => format!("not {expected}"),
             }
         }
         Ok(trigger) => {
@@ -112,12 +112,12 @@ fn verdict(function: Function, input: &[u8]) -> String {
     }
 }
 
-/// The trigger is the function's own, and says nothing that was not said.
+/// The trigger is the function's own, and contains only what was in the input.
 fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
     match (function.kind(), trigger) {
         (FunctionTrigger::QueueMessage { binding, .. }, Trigger::Message(message)) => {
             assert!(message.body.len() <= input.len());
-            // What the host would send for these bytes is read as these bytes.
+            // The envelope that the host would send for these bytes is read as these bytes.
             let again = json!({"Data": {binding: BASE64_STANDARD.encode(&message.body)}}).to_string();
             let Ok(Trigger::Message(again)) = Trigger::parse(function, again.as_bytes()) else {
                 panic!("a good envelope was refused")
@@ -144,7 +144,7 @@ fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
     }
 }
 
-/// What carries bodies, keys and tokens is in no error and no log.
+/// Parts with bodies, keys and tokens are in no error and no log.
 fn hides_secrets(function: Function, envelope: &Value, draw: &mut Draw) {
     const HEADERS: [&str; 6] = [
         "Authorization",
@@ -154,8 +154,8 @@ fn hides_secrets(function: Function, envelope: &Value, draw: &mut Draw) {
         "X-MS-TOKEN-AAD-ID-TOKEN",
         "proxy-authorization",
     ];
-    let mut planted = envelope.clone();
-    let Some(data) = planted.get_mut("Data").and_then(Value::as_object_mut) else { return };
+    let mut injected = envelope.clone();
+    let Some(data) = injected.get_mut("Data").and_then(Value::as_object_mut) else { return };
     let binding = function.kind().binding();
     let name =
         if data.len() == 1 { data.keys().next().cloned().unwrap_or_default() } else { binding.to_owned() };
@@ -172,7 +172,7 @@ fn hides_secrets(function: Function, envelope: &Value, draw: &mut Draw) {
         },
         (FunctionTrigger::Http { .. }, _) | (_, None) => return,
     }
-    let read = Trigger::parse(function, planted.to_string().as_bytes());
+    let read = Trigger::parse(function, injected.to_string().as_bytes());
     if let Ok(Trigger::Http(HttpCall { path, query, headers, params, .. })) = &read {
         canary::is_not_in(&format!("{path} {query:?} {headers:?} {params:?}"), "what is kept of a call");
     }

@@ -1,6 +1,6 @@
-//! What stands in `{{ }}`: first as a stored plan has it, where nothing has checked it, then in a blueprint.
+//! Expressions in `{{ }}`: first as in a stored plan, where nothing has checked them, then in a blueprint.
 //!
-//! The first line is what is exported, each further line is a named value: `v0`, `v1` and so on.
+//! The first line is exported, each further line is a named value: `v0`, `v1` and so on.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(super) const TARGET: Target = Target {
     name: "expression",
     check,
     seeds,
-    words: &[
+    tokens: &[
         "{{",
         "}}",
         "tenant.id",
@@ -85,7 +85,7 @@ pub(super) const TARGET: Target = Target {
     most: 8 << 10,
 };
 
-/// What all that is evaluated may come to.
+/// The longest result of an evaluation.
 const MAX_RESULT: usize = 4 << 20;
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -133,8 +133,8 @@ fn of_a_plan(export: &str, values: &BTreeMap<String, String>) -> String {
         steps: [(name.clone(), step)].into(),
         exports: [("e".to_owned(), export.to_owned())].into(),
     };
-    let told = Outputs::from([("id".into(), json!("/x")), ("text".into(), json!("a{{ b }}"))]);
-    let outputs = BTreeMap::from([(name.clone(), told)]);
+    let of_step = Outputs::from([("id".into(), json!("/x")), ("text".into(), json!("a{{ b }}"))]);
+    let outputs = BTreeMap::from([(name.clone(), of_step)]);
     let exports = plan.exports(&outputs);
     assert_eq!(exports, plan.exports(&outputs), "evaluated in two ways");
     let rendered = plan.render(&name, &outputs);

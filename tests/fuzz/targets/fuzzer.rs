@@ -1,4 +1,5 @@
-//! The fuzzer itself: given a decoder with known defects, it has to find each of them, and tell it in few bytes.
+//! The fuzzer itself: given a decoder with known defects, it has to find each of them, and report it with a short
+//! input.
 
 use serde_json::Value;
 
@@ -11,38 +12,38 @@ use crate::{
     shrink,
 };
 
-/// What it may take to find them all.
+/// The most inputs to find them all.
 const INPUTS: u64 = 40_000;
 
-/// The defects, by what is said of them.
+/// The defects, by their messages.
 const DEFECTS: [&str; 4] =
     ["index out of bounds", "is not a char boundary", "memory: ", "the secret is in a refusal"];
 
-/// Words that lead to the last defect, in this order.
-const WORDS: [&str; 4] = ["who", "would", "write", "this"];
+/// The texts that lead to the last defect, in this order.
+const TEXTS: [&str; 4] = ["who", "would", "write", "this"];
 
-/// A decoder as somebody in a hurry writes it.
+/// A careless decoder.
 const HASTY: Target = Target {
     name: "fuzzer",
     check: hasty,
     seeds: || {
         vec![br#"{"at":0,"length":1,"steps":["group"],"text":"a region in the north of Europe"}"#.to_vec()]
     },
-    words: &[],
+    tokens: &[],
     most: 16 << 10,
 };
 
-/// A path of words, each of which has its verdict.
+/// A path of texts, each of which has its verdict.
 const GUIDED: Target = Target {
     name: "fuzzer",
     check: |input| walked(input).to_string(),
     seeds: || vec![b"?".to_vec()],
-    words: &WORDS,
+    tokens: &TEXTS,
     most: 256,
 };
 
 /// The same path without a verdict on the way.
-const UNGUIDED: Target = Target { check: |input| (walked(input) < WORDS.len()).to_string(), ..GUIDED };
+const UNGUIDED: Target = Target { check: |input| (walked(input) < TEXTS.len()).to_string(), ..GUIDED };
 
 pub(crate) fn run(_: &Arguments) -> Outcome {
     let quiet = Arguments::quiet(INPUTS);
@@ -70,10 +71,10 @@ pub(crate) fn run(_: &Arguments) -> Outcome {
 fn hasty(input: &[u8]) -> String {
     let refusal = |input: &[u8]| {
         let value: Value = serde_json::from_slice(input).ok()?;
-        // A length that is believed.
+        // A length that is not checked.
         let length = value["length"].as_u64().unwrap_or_default().min(256 << 20);
         let room: Vec<u8> = Vec::with_capacity(usize::try_from(length).ok()?);
-        // A number that is taken for an index.
+        // A number that is used as an index.
         let step = &value["steps"].as_array()?[usize::try_from(value["at"].as_u64()?).ok()?];
         // A text that is cut, and repeated.
         let text = value["text"].as_str()?;
@@ -81,19 +82,19 @@ fn hasty(input: &[u8]) -> String {
         Some(format!("{cut} is not known to {step}, with room for {}", room.capacity()))
     };
     let verdict = refusal(input).map_or("no verdict", |_| "refused");
-    if let Some(planted) = canary::in_place_of_a_text(&mut Draw::of(input), input) {
-        let told = refusal(planted.to_string().as_bytes());
-        canary::is_not_in(&told.unwrap_or_default(), "a refusal");
+    if let Some(injected) = canary::instead_of_a_text(&mut Draw::of(input), input) {
+        let refused = refusal(injected.to_string().as_bytes());
+        canary::is_not_in(&refused.unwrap_or_default(), "a refusal");
     }
     verdict.to_owned()
 }
 
-/// How many words of the path an input has gone; fails at its end.
+/// How many texts of the path an input contains; fails at its end.
 #[track_caller]
 fn walked(input: &[u8]) -> usize {
     let mut rest = input;
-    for (n, word) in WORDS.iter().enumerate() {
-        let Some(next) = rest.strip_prefix(word.as_bytes()) else { return n };
+    for (n, text) in TEXTS.iter().enumerate() {
+        let Some(next) = rest.strip_prefix(text.as_bytes()) else { return n };
         rest = next;
     }
     panic!("the end of the path");

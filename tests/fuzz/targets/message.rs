@@ -1,10 +1,10 @@
-//! What a signup app sends: by queue, over HTTP, or as a file given to `tenantry submit`.
+//! A request of a signup app: by queue, over HTTP, or as a file given to `tenantry submit`.
 
 use std::sync::OnceLock;
 
 use azure_sim::local_stamp;
 use serde_json::{Value, json};
-use tenantry::intake::{self, Fault, Request, RequestAnswer, Stamp, Wish};
+use tenantry::intake::{self, Command, Fault, Request, RequestAnswer, Stamp};
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
     ids::TenantId,
@@ -18,7 +18,7 @@ pub(super) const TARGET: Target = Target {
     name: "message",
     check,
     seeds,
-    words: &[
+    tokens: &[
         "schema",
         "tenantry.request/1",
         "tenantry.request/2",
@@ -83,7 +83,7 @@ pub(super) const TARGET: Target = Target {
     most: 300 << 10,
 };
 
-/// An event that tells a refusal stays below this, whatever was refused.
+/// The limit of an event about a refusal, whatever was refused.
 const MAX_ANSWER: usize = 60 << 10;
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -101,10 +101,10 @@ fn check(input: &[u8]) -> String {
     match &read {
         Ok(request) => {
             stays(request, input);
-            if let Wish::Signup(spec) = &request.wish {
+            if let Command::Signup(spec) = &request.command {
                 return format!("signup {}", planned(spec, &request.tenant_id, input));
             }
-            format!("{:?} {}", request.wish.action(), request.at)
+            format!("{:?} {}", request.command.action(), request.at)
         }
         Err(faults) => {
             bounded(faults);
@@ -118,7 +118,7 @@ fn check(input: &[u8]) -> String {
     }
 }
 
-/// What was read once is read again when it is written anew, in a text or in an event.
+/// A request is read again when it is written again, in a text or in an event.
 fn stays(request: &Request, input: &[u8]) {
     let text = intake::text(input).unwrap().into_owned();
     let wrapped = json!(text).to_string();
@@ -128,7 +128,7 @@ fn stays(request: &Request, input: &[u8]) {
     let Ok(whole) = serde_json::from_slice::<Value>(input) else { return };
     let again = whole.to_string();
     if again.len() <= intake::MAX_BODY_BYTES {
-        assert_eq!(&intake::read(again.as_bytes(), "test").unwrap(), request, "writing it anew changes it");
+        assert_eq!(&intake::read(again.as_bytes(), "test").unwrap(), request, "writing it again changes it");
     }
     assert!((1..=128).contains(&request.request_id.len()) && request.operation_id.len() == 16);
 }
@@ -144,23 +144,23 @@ fn bounded(faults: &[Fault]) {
     assert!(size <= MAX_ANSWER, "an answer of {size} bytes");
 }
 
-/// A refusal tells where and why, not what stood there.
+/// A refusal names the field and the reason, not the value.
 fn quotes_no_value(input: &[u8]) {
-    let Some(planted) = canary::in_place_of_a_text(&mut Draw::of(input), input) else { return };
-    if let Err(faults) = intake::read(planted.to_string().as_bytes(), "test") {
+    let Some(injected) = canary::instead_of_a_text(&mut Draw::of(input), input) else { return };
+    if let Err(faults) = intake::read(injected.to_string().as_bytes(), "test") {
         canary::is_not_in(&format!("{faults:?}"), "the faults");
     }
 }
 
-/// What the request asks for is planned, or refused with faults; its texts are values and never expressions.
+/// The request is planned, or refused with faults; its texts are values and never expressions.
 fn planned(spec: &Spec, id: &TenantId, input: &[u8]) -> String {
     static BLUEPRINT: OnceLock<Blueprint> = OnceLock::new();
     let blueprint = BLUEPRINT.get_or_init(|| Blueprint::check(DEFAULT).unwrap().blueprint);
     let stamp = Stamp { value: local_stamp() };
-    let plan = |spec: &Spec| blueprint.plan(&intake::subject("test", id, 1, spec, &stamp));
+    let plan = |spec: &Spec| blueprint.plan(&intake::plan_context("test", id, 1, spec, &stamp));
     match plan(spec) {
         Ok(made) => {
-            // A name made of letters alone is planned alike.
+            // A name of letters only gives the same plan.
             let named = Spec { display_name: "QQnameQQ".into(), ..spec.clone() };
             let (made, plain) = (json!(made.steps), json!(plan(&named).unwrap().steps));
             let text = json!(spec.display_name).to_string();
@@ -170,7 +170,7 @@ fn planned(spec: &Spec, id: &TenantId, input: &[u8]) -> String {
                 steps.as_object_mut().unwrap().values_mut().for_each(|step| step["digest"] = Value::Null);
                 steps
             };
-            assert_eq!(undigested(&made.to_string()), undigested(&expected), "a name was looked at as text");
+            assert_eq!(undigested(&made.to_string()), undigested(&expected), "a name was checked as text");
             assert!(made.to_string().len() <= (64 << 10) + 64 * input.len(), "a plan grows");
             format!("planned {}", made.as_object().map_or(0, serde_json::Map::len))
         }

@@ -1,4 +1,4 @@
-//! What is given inputs, and what it promises.
+//! The fuzz targets and their guarantees.
 
 mod answers;
 mod blueprint;
@@ -16,23 +16,23 @@ use super::{
     run::{self, Outcome},
 };
 
-/// A decoder with its promises.
+/// A decoder with its guarantees.
 pub(crate) struct Target {
     pub(crate) name: &'static str,
-    /// Gives an input to the decoder; panics if a promise is broken, otherwise names the kind of verdict.
+    /// Gives an input to the decoder. Panics if a guarantee is violated, otherwise returns the kind of verdict.
     pub(crate) check: fn(&[u8]) -> String,
-    /// Inputs to begin with, besides those in files.
+    /// Initial inputs, besides those in files.
     pub(crate) seeds: fn() -> Vec<Vec<u8>>,
-    /// Words that mean something to it.
-    pub(crate) words: &'static [&'static str],
-    /// The longest input: beyond what it takes, where it has a limit.
+    /// Texts that have a meaning for it.
+    pub(crate) tokens: &'static [&'static str],
+    /// The longest input: above its limit, if it has one.
     pub(crate) most: usize,
 }
 
 /// How a target is run.
 type Run = fn(&Arguments) -> Outcome;
 
-/// All of them, by name.
+/// All targets, by name.
 pub(crate) const ALL: [(&str, Run); 10] = [
     ("envelope", |arguments| run::target(&envelope::TARGET, arguments)),
     ("message", |arguments| run::target(&message::TARGET, arguments)),

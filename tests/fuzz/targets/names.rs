@@ -1,7 +1,7 @@
-//! Names of Azure's objects: each tenant has its own, whatever its id looks like, and every one fits its type's rule.
+//! Names of Azure's objects: each tenant has its own, whatever its id, and every one fits its type's rule.
 //!
-//! The ids are made to look alike: they agree at the front, at the end, but for hyphens, or but for one letter, and each
-//! comes with several incarnations, deployments and steps. No input comes twice, so no name may.
+//! The ids are similar: they agree at the front, at the end, except for hyphens, or except for one letter, and each
+//! comes with several incarnations, deployments and steps. No input occurs twice, so no name may.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use tenantry_core::{
 
 use crate::{arguments::Arguments, draw::Draw, run::Outcome};
 
-/// How many names a test makes; a long run is told how many, or makes ten million if it has the time.
+/// The number of names in a test; a long run has its own number, or ten million if it has the time.
 const NAMES: u64 = 100_000;
 const MOST: u64 = 10_000_000;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 outcome.faults.push(format!("{kind} of {id}: {fault}"));
             }
         }
-        // The shortest of all: what differs here differs everywhere. Azure knows no case.
+        // The shortest of all: two that differ here differ everywhere. Azure ignores case.
         let (kind, rule) = &rules[n % rules.len()];
         let name = derive_name(rule, kind, owner, slot).to_lowercase();
         made.push(fingerprint(kind, &name));
@@ -69,12 +69,12 @@ fn rules() -> Vec<(&'static str, NameRule)> {
     rows.chain(further).collect()
 }
 
-/// The n-th owner: the number itself is in it, spelt so that few letters differ from its neighbours'.
+/// The n-th owner: it contains the number, spelt so that few letters differ from its neighbours'.
 fn alike(n: usize, draw: &mut Draw) -> (String, u32, &'static str, &'static str) {
     const SLOTS: [&str; 4] = ["group", "group_", "store", "s"];
     const DEPLOYMENTS: [&str; 3] = ["prod", "prod-1", "p"];
     let (n, own) = (n / 24, n % 24);
-    // Hyphens are left out or drawn together in some names: two letters that tell one number from another.
+    // Some names drop hyphens or merge them: two letters distinguish one number from another.
     let digits: String = (0..24).map(|bit| if n >> bit & 1 == 1 { 'a' } else { '-' }).collect();
     let id = match n % 5 {
         0 => format!("x{digits}z"),
@@ -86,7 +86,7 @@ fn alike(n: usize, draw: &mut Draw) -> (String, u32, &'static str, &'static str)
     (id, 1 + u32::try_from(own / 12).unwrap_or_default(), DEPLOYMENTS[own % 3], SLOTS[own / 3 % 4])
 }
 
-/// What Microsoft says of names of such objects, all types together: what a rule allows is within this.
+/// Microsoft's limits for names of such objects, all types together: every rule is within them.
 fn misfit(rule: &NameRule, name: &str) -> Option<String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || (rule.hyphen && b == b'-');
     if !(rule.length.0..=rule.length.1).contains(&name.len()) {
@@ -102,7 +102,7 @@ fn misfit(rule: &NameRule, name: &str) -> Option<String> {
     (!fits).then(|| format!("{name} is no name for it"))
 }
 
-/// 64 bits of a kind's name: ten million of them are alike by chance once in three hundred thousand runs.
+/// 64 bits of a kind's name: ten million of them collide by chance once in three hundred thousand runs.
 fn fingerprint(kind: &str, name: &str) -> u64 {
     Draw::of(format!("{kind}/{name}").as_bytes()).next()
 }

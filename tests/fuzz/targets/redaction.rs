@@ -1,4 +1,4 @@
-//! Texts from outside, before they are kept: a secret in them goes, whatever stands around it.
+//! Texts from outside, before they are kept: a secret in them is redacted, whatever its context.
 
 use tenantry_core::steps::redact;
 
@@ -9,7 +9,7 @@ pub(super) const TARGET: Target = Target {
     name: "redaction",
     check,
     seeds,
-    words: &[
+    tokens: &[
         "key=",
         "sig=",
         "password: ",
@@ -61,15 +61,15 @@ fn canary_free(text: &str) -> Vec<u8> {
 fn check(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     let redacted = redact(&text);
-    // Names of secrets within secrets may be cut in another way the second time, but nothing comes back.
+    // Names of secrets within secrets may be cut differently the second time, but nothing is revealed.
     let left = |text: &str| text.replace("[redacted]", "").len();
     assert!(left(&redact(&redacted)) <= left(&redacted), "it comes back");
     // At worst each pair of letters is a name and a value.
     assert!(redacted.len() <= 6 * text.len() + 64, "{} bytes become {}", text.len(), redacted.len());
     let mut draw = Draw::of(input);
     let at = (0..=draw.below(text.len() + 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-    let planted = format!("{}\n{}\n{}", &text[..at], canary::shaped(&mut draw), &text[at..]);
-    let told = redact(&planted);
-    canary::is_not_in(&told, &format!("what was redacted of {planted:?}"));
+    let injected = format!("{}\n{}\n{}", &text[..at], canary::shaped(&mut draw), &text[at..]);
+    let redacted = redact(&injected);
+    canary::is_not_in(&redacted, &format!("what was redacted of {injected:?}"));
     format!("{} {}", redacted == *text, redacted.matches("[redacted]").count().min(9))
 }

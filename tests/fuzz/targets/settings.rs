@@ -1,4 +1,4 @@
-//! Settings, as an operator might spoil them. An input has a line per setting, `NAME=value`.
+//! Settings, as an operator might misconfigure them. An input has a line per setting, `NAME=value`.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ pub(super) const TARGET: Target = Target {
     name: "settings",
     check,
     seeds,
-    words: &[
-        "TENANTRY_WORLD=azure\n",
+    tokens: &[
+        "TENANTRY_ENVIRONMENT=azure\n",
         "TENANTRY_SPEED=nan",
         "TENANTRY_SPEED=1e999",
         "FUNCTIONS_CUSTOMHANDLER_PORT=0",
@@ -26,7 +26,7 @@ pub(super) const TARGET: Target = Target {
         "#x",
         "AccountKey=abc;",
         "TENANTRY_REQUEST_TIMEOUT=-1",
-        "TENANTRY_PATIENCE=201",
+        "TENANTRY_INLINE_WAIT=201",
         "[{\"name\":\"a\"}]",
         "managed",
         "workload",
@@ -44,7 +44,7 @@ const STAMPS: &str = r#"[{"name": "weu-01", "region": "westeurope", "resourceGro
 
 fn seeds() -> Vec<Vec<u8>> {
     let azure = format!(
-        "TENANTRY_WORLD=azure\nTENANTRY_DEPLOYMENT=prod\nTENANTRY_IDENTITY=managed\nTENANTRY_TABLES=https://st.table.core.windows.net\nServiceBus__fullyQualifiedNamespace=sb.servicebus.windows.net\nTENANTRY_EVENT_GRID=https://t.westeurope-1.eventgrid.azure.net\nTENANTRY_STAMPS={STAMPS}\n"
+        "TENANTRY_ENVIRONMENT=azure\nTENANTRY_DEPLOYMENT=prod\nTENANTRY_IDENTITY=managed\nTENANTRY_TABLES=https://st.table.core.windows.net\nServiceBus__fullyQualifiedNamespace=sb.servicebus.windows.net\nTENANTRY_EVENT_GRID=https://t.westeurope-1.eventgrid.azure.net\nTENANTRY_STAMPS={STAMPS}\n"
     );
     let all: String =
         SETTINGS.iter().map(|setting| format!("{}={}\n", setting.name, setting.example)).collect();
@@ -58,7 +58,7 @@ fn check(input: &[u8]) -> String {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    // A value that is no array is a file's name: none of this machine's files is to be read.
+    // A value that is not an array is a file name: none of this machine's files may be read.
     settings.retain(|name, value| name != "TENANTRY_STAMPS" || value.trim().starts_with('['));
     let read = |settings: &BTreeMap<String, String>| Config::read(|name| settings.get(name).cloned());
     let verdict = match read(&settings) {
@@ -66,7 +66,8 @@ fn check(input: &[u8]) -> String {
             assert!(config.handler_port > 0 && config.deployment.len() <= 20);
             if let Some(azure) = &config.azure {
                 assert!(
-                    (1..=120).contains(&azure.request_timeout.as_secs()) && azure.patience.as_secs() <= 200
+                    (1..=120).contains(&azure.request_timeout.as_secs())
+                        && azure.wait_budget.as_secs() <= 200
                 );
                 let urls = [&azure.arm, &azure.graph, &azure.tables, &azure.service_bus];
                 assert!(
@@ -85,7 +86,7 @@ fn check(input: &[u8]) -> String {
             faults.iter().map(|fault| fault.name).collect::<Vec<_>>().join(",")
         }
     };
-    // What a setting holds is not repeated when it is refused: it may be a key in the wrong place.
+    // A refusal does not repeat the value of a setting: it may be a key in the wrong setting.
     let mut draw = Draw::of(input);
     let names: Vec<String> = settings.keys().cloned().collect();
     if !names.is_empty() {

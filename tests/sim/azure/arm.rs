@@ -13,22 +13,22 @@ use crate::exec::Millis;
 
 pub(super) const HOST: &str = "https://management.azure.com";
 
-/// How often the deletion of something is asked for before it may go along with what it is a part of.
+/// How often the deletion of an object is requested before it may be deleted with its parent.
 const TRIES_OF_A_PART: u32 = 4;
 
 /// A resource.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     pub(crate) body: Value,
-    /// The operation that is under way.
+    /// The running operation.
     pub(crate) busy: Option<u64>,
-    /// Somebody else's, put there to be left alone.
+    /// An object of somebody else, which must be left alone.
     pub(crate) stranger: bool,
-    /// When it was made.
+    /// When it was created.
     pub(crate) made: Millis,
-    /// It has failed by itself.
+    /// It has failed without a change.
     pub(crate) rotten: bool,
-    /// Once deleted, it may not be purged.
+    /// Once deleted, it can't be purged.
     pub(crate) protected: bool,
 }
 
@@ -85,8 +85,8 @@ impl Azure {
     }
 
     fn show(&mut self, id: &str) -> Reply {
-        // Before anybody looks: one who comes between a look and a write can't be told apart.
-        let first = self.looked.insert(id.to_owned());
+        // Before the first read: an object that appears between a read and a write can't be distinguished.
+        let first = self.read_once.insert(id.to_owned());
         if first
             && !self.objects.contains_key(id)
             && is_group(id)
@@ -111,38 +111,38 @@ impl Azure {
         }
     }
 
-    /// Whether the group is there to hold something.
+    /// A refusal if its group does not exist or is being deleted.
     fn in_its_group(&self, id: &str) -> Option<Reply> {
         match self.objects.get(group_of(id)) {
             None => Some(refuse(404, "ResourceGroupNotFound", "there is no such group")),
             Some(group) if text(&group.body, "/properties/provisioningState") == "Deleting" => {
-                Some(refuse(409, "ResourceGroupBeingDeleted", "the group is going"))
+                Some(refuse(409, "ResourceGroupBeingDeleted", "the group is being deleted"))
             }
             Some(_) => None,
         }
     }
 
-    /// Why a PUT is not taken, if it is not.
-    fn refusal(&mut self, id: &str, past: Option<&Object>, wanted: &Value) -> Option<Reply> {
+    /// The refusal of a PUT, if it is refused.
+    fn refusal(&mut self, id: &str, past: Option<&Object>, requested: &Value) -> Option<Reply> {
         if !is_group(id)
             && let Some(refusal) = self.in_its_group(id)
         {
             return Some(refusal);
         }
         if let Some(past) = past {
-            if past.stranger || mark(&past.body) != mark(wanted) {
+            if past.stranger || mark(&past.body) != mark(requested) {
                 self.wrongs.push(("I8", format!("PUT over somebody else's {id}")));
             }
             if let Some(number) = past.busy {
                 return Some(self.busy(number));
             }
-            let place = |body: &Value| text(body, "/location").to_owned();
-            if place(&past.body) != place(wanted) {
+            let location = |body: &Value| text(body, "/location").to_owned();
+            if location(&past.body) != location(requested) {
                 return Some(refuse(409, "InvalidResourceLocation", "it exists in another region"));
             }
         }
         if is_private_endpoint(id)
-            && let Some(refusal) = self.still_settling(wanted)
+            && let Some(refusal) = self.still_in_progress(requested)
         {
             return Some(refusal);
         }
@@ -157,16 +157,16 @@ impl Azure {
         {
             return Some(refusal);
         }
-        self.lane(id).or_else(|| self.keeps(id, past?, wanted))
+        self.network_queue(id).or_else(|| self.refuses_to_change_back(id, past?, requested))
     }
 
-    fn put(&mut self, path: &str, id: &str, wanted: &Value) -> Reply {
+    fn put(&mut self, path: &str, id: &str, requested: &Value) -> Reply {
         let past = self.objects.get(id).cloned();
-        if let Some(refusal) = self.refusal(id, past.as_ref(), wanted) {
+        if let Some(refusal) = self.refusal(id, past.as_ref(), requested) {
             return refusal;
         }
         let made = past.is_none();
-        let mut body = wanted.clone();
+        let mut body = requested.clone();
         body["id"] = json!(path);
         body["name"] = json!(last(path));
         if !body["properties"].is_object() {
@@ -186,7 +186,7 @@ impl Azure {
         for connection in connections.and_then(Value::as_array_mut).into_iter().flatten() {
             connection["properties"]["privateLinkServiceConnectionState"] = json!({"status": "Approved"});
         }
-        // Only an operation can end badly: what is answered as done is done.
+        // Only an operation can fail later: what is answered as done is done.
         let cursed = !made && self.is_cursed(id);
         let takes_long = cursed
             || self.cursed.contains(id)
@@ -211,8 +211,7 @@ impl Azure {
         self.followed(number, reply(status, shown))
     }
 
-    /// A vault's name is taken, by one that is there or by one that was deleted; then the service may say no more than that
-    /// there is a conflict.
+    /// A vault's name is held by an existing or a deleted vault; the service may only report a conflict.
     fn name_taken(&mut self, id: &str) -> Option<Reply> {
         self.leave_a_deleted_vault(id);
         let name = last(id);
@@ -225,7 +224,7 @@ impl Azure {
         taken.then(|| refuse(409, "VaultAlreadyExists", "the name is taken"))
     }
 
-    /// Somebody else had a vault of that name, and has deleted it.
+    /// Another customer had a vault of that name, and has deleted it.
     fn leave_a_deleted_vault(&mut self, id: &str) {
         if self.strangers == 0 || !self.rng.permille(300) {
             return;
@@ -248,7 +247,7 @@ impl Azure {
     }
 
     /// Private endpoints of one network are changed one at a time.
-    fn lane(&mut self, id: &str) -> Option<Reply> {
+    fn network_queue(&mut self, id: &str) -> Option<Reply> {
         if !is_private_endpoint(id) {
             return None;
         }
@@ -267,9 +266,10 @@ impl Azure {
         Some(refusal)
     }
 
-    /// What a private endpoint leads to may still be in a passing state for the network, though it shows as ready.
-    fn still_settling(&mut self, wanted: &Value) -> Option<Reply> {
-        let to = text(wanted, "/properties/privateLinkServiceConnections/0/properties/privateLinkServiceId");
+    /// The target of a private endpoint can still be in progress for the network, though it shows as ready.
+    fn still_in_progress(&mut self, requested: &Value) -> Option<Reply> {
+        let to =
+            text(requested, "/properties/privateLinkServiceConnections/0/properties/privateLinkServiceId");
         let made = self.objects.get(&to.to_ascii_lowercase())?.made;
         let young = self.now - made < 15_000;
         (young && self.rng.permille(self.manners.wordy)).then(|| self.in_a_passing_state(made + 15_000))
@@ -282,7 +282,7 @@ impl Azure {
         self.passing(refuse(400, "BadRequest", &message), until)
     }
 
-    /// Something else is being done to it, in the words of one service or another.
+    /// Another operation runs on it. The message is that of one service or another.
     fn busy(&mut self, number: u64) -> Reply {
         self.hit("409 busy");
         let until = self.operations[&number].ends;
@@ -300,7 +300,7 @@ impl Azure {
         if let Some(number) = object.busy {
             return self.busy(number);
         }
-        if let Some(refusal) = self.lane(id) {
+        if let Some(refusal) = self.network_queue(id) {
             return refusal;
         }
         self.in_order(id);
@@ -315,10 +315,10 @@ impl Azure {
         self.followed(number, reply(202, Value::Null))
     }
 
-    /// Removal goes in reverse order: nothing of ours may stand on what is deleted.
+    /// Deletions go in reverse order: none of our objects may depend on a deleted one.
     fn in_order(&mut self, id: &str) {
         let within = format!("{id}/");
-        // What could not be deleted by itself, again and again, goes with what it is a part of.
+        // A part that could not be deleted after several attempts is deleted with its parent.
         let given_up = |other: &String| self.deletes.get(other).copied().unwrap_or(0) >= TRIES_OF_A_PART;
         let above = self.objects.keys().filter(|other| other.starts_with(&within) && !given_up(other));
         let above: Vec<&String> = above.collect();
@@ -332,7 +332,7 @@ impl Azure {
             .map(|(other, _)| other)
             .collect();
         if let Some(other) = above.into_iter().chain(granted).next() {
-            let wrong = format!("DELETE of {id} while {other} stands on it");
+            let wrong = format!("DELETE of {id} while {other} depends on it");
             self.wrongs.push(("I14", wrong));
         }
     }

@@ -1,4 +1,5 @@
-//! Entra through Microsoft Graph: a primary that takes writes, and replicas that show them later, each in its own time.
+//! Entra through Microsoft Graph: a primary that accepts writes, and replicas that show them later, each with its own
+//! lag.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
@@ -6,17 +7,17 @@ use tenantry_core::steps::{Method, Reply, Request};
 use super::{Azure, GRAPH, is_intruders, mark, pages::Seen, refuse, reply, text};
 use crate::exec::Millis;
 
-/// One object as its versions, with the instants from which each replica shows them.
+/// The versions of one object, with the instants from which each replica shows them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Replicated(Vec<([Millis; 3], Option<Value>)>);
 
 impl Replicated {
-    /// How it really is.
+    /// The object at the primary.
     pub(crate) fn primary(&self) -> Option<&Value> {
         self.0.last()?.1.as_ref()
     }
 
-    /// How it is, or was when it was last there.
+    /// The object, or its last version before its deletion.
     pub(crate) fn last(&self) -> Option<&Value> {
         self.0.iter().rev().find_map(|(_, body)| body.as_ref())
     }
@@ -34,14 +35,14 @@ impl Replicated {
     pub(crate) fn write(&mut self, now: Millis, lags: [Millis; 3], body: Option<Value>) {
         let past = self.0.last().map_or([0; 3], |(from, _)| *from);
         let from = [0, 1, 2].map(|replica| past[replica].max(now + lags[replica]));
-        // What every replica has left behind is of no use any more.
+        // Versions that no replica shows any more are dropped.
         let seen = self.0.iter().rposition(|(from, _)| from.iter().all(|from| *from <= now)).unwrap_or(0);
         self.0.drain(..seen);
         self.0.push((from, body));
     }
 }
 
-/// What a path speaks of.
+/// The target of a path.
 enum Target<'a> {
     Application(&'a str),
     ApplicationById(&'a str),
@@ -49,15 +50,15 @@ enum Target<'a> {
     PrincipalById(&'a str),
     Credential(&'a str, &'a str),
     Credentials(&'a str),
-    /// Of an application or a service principal: nobody.
+    /// The owners of an application or a service principal: none.
     Owners,
     Deleted(&'a str),
     DeletedList(&'a str),
     Restore(&'a str),
 }
 
-fn keyed<'a>(word: &'a str, name: &str) -> Option<&'a str> {
-    word.strip_prefix(name)?.strip_prefix("='")?.strip_suffix("')")
+fn keyed<'a>(segment: &'a str, name: &str) -> Option<&'a str> {
+    segment.strip_prefix(name)?.strip_prefix("='")?.strip_suffix("')")
 }
 
 fn target(path: &str) -> Option<Target<'_>> {
@@ -95,7 +96,7 @@ fn missing() -> Reply {
     refuse(404, "Request_ResourceNotFound", "the resource does not exist")
 }
 
-/// Lays a body over another.
+/// Merges a body into another.
 fn over(mut past: Value, body: &Value) -> Value {
     for (name, value) in body.as_object().into_iter().flatten() {
         past[name.as_str()] = value.clone();
@@ -104,7 +105,7 @@ fn over(mut past: Value, body: &Value) -> Value {
 }
 
 impl Azure {
-    /// Whose an object of Entra is that a path speaks of by an id.
+    /// The tenant of an object of Entra, by the id in a path.
     pub(crate) fn owner_in(&self, path: &str) -> Option<String> {
         let named = |body: &Value| {
             ["/id", "/appId"].iter().map(|key| text(body, key)).any(|id| !id.is_empty() && path.contains(id))
@@ -132,12 +133,12 @@ impl Azure {
             (Method::Get, Target::Application(name)) => self.show_application(name),
             (Method::Get, Target::Principal(app)) => {
                 let (replica, now) = (self.replica(), self.now);
-                shown(look(&mut self.behind, self.principals.get(app), replica, now))
+                shown(visible(&mut self.behind, self.principals.get(app), replica, now))
             }
             (Method::Get, Target::Credential(app, name)) => {
                 let (replica, now) = (self.replica(), self.now);
                 let credential = self.credentials.get(&(app.to_owned(), name.to_owned()));
-                shown(look(&mut self.behind, credential, replica, now))
+                shown(visible(&mut self.behind, credential, replica, now))
             }
             (Method::Get, Target::Credentials(app)) => self.list_credentials(request, app),
             (Method::Get, Target::Owners) => self.list(request, Vec::new(), Seen::Nothing),
@@ -163,7 +164,7 @@ impl Azure {
 
     fn show_application(&mut self, name: &str) -> Reply {
         let held = self.deleted.values().any(|(_, body)| text(body, "/uniqueName") == name);
-        let first = self.looked.insert(name.to_owned());
+        let first = self.read_once.insert(name.to_owned());
         let absent =
             first && !held && self.applications.get(name).is_none_or(|versions| versions.primary().is_none());
         if absent && self.strangers > 0 && self.rng.permille(150) {
@@ -176,11 +177,12 @@ impl Azure {
             self.applications.entry(name.to_owned()).or_default().write(now, [0; 3], Some(body));
         }
         let (replica, now) = (self.replica(), self.now);
-        let mut answer = shown(look(&mut self.behind, self.applications.get(name), replica, now));
-        // A collection of Graph's has no order of its own; the one that it is shown in stays, so waiting mends nothing.
-        let turned = name.bytes().map(u64::from).sum::<u64>() % 1_000 < self.manners.reordered;
+        let mut answer = shown(visible(&mut self.behind, self.applications.get(name), replica, now));
+        // A collection of Graph's has no defined order. The order in which it is shown is fixed, so waiting does not
+        // help.
+        let reversed = name.bytes().map(u64::from).sum::<u64>() % 1_000 < self.manners.reordered;
         let addresses = answer.body.pointer_mut("/web/redirectUris").and_then(Value::as_array_mut);
-        if let Some(addresses) = addresses.filter(|_| turned) {
+        if let Some(addresses) = addresses.filter(|_| reversed) {
             addresses.reverse();
             self.hit("a set in another order");
         }
@@ -207,13 +209,13 @@ impl Azure {
         reply(201, made)
     }
 
-    /// Writes find what they stand on at one replica, which may not know of it yet.
+    /// A write reads its dependencies at one replica, which may not have them yet.
     fn knows(&mut self, is_it: impl Fn(&Value) -> bool) -> bool {
         let (replica, now) = (self.replica(), self.now);
         self.applications.values().any(|versions| versions.seen_by(replica, now).is_some_and(&is_it))
     }
 
-    /// A refusal because of what one replica does not know yet, if it is there at all.
+    /// The refusal if one replica does not show an existing object yet.
     fn lagging(&mut self, exists: bool, refusal: Reply) -> Reply {
         let until = self.now + self.manners.graph_lag;
         if exists { self.passing(refusal, until) } else { refusal }
@@ -231,7 +233,7 @@ impl Azure {
         if !exists || !self.knows(|body| text(body, "/appId") == app) {
             self.hit("NoBackingApplicationObject");
             if self.rng.permille(self.manners.gated) {
-                self.hit("lag told as 403");
+                self.hit("lag as 403");
                 let message = "When using this permission, the backing application of the service principal being \
                     created must in the local tenant";
                 return self.lagging(exists, refuse(403, "Authorization_RequestDenied", message));
@@ -280,7 +282,8 @@ impl Azure {
         });
         let principal = self.principals.get(&app).and_then(Replicated::primary).cloned();
         if standing || principal.is_some() {
-            self.wrongs.push(("I14", format!("DELETE of application {name} with something standing on it")));
+            self.wrongs
+                .push(("I14", format!("DELETE of application {name} while other objects depend on it")));
         }
         if let Some(principal) = principal {
             self.delete_principal(text(&principal, "/id"));
@@ -333,12 +336,12 @@ impl Azure {
     }
 
     fn list_deleted(&mut self, request: &Request, kind: &str, query: &str) -> Reply {
-        let wanted = query.split("%20eq%20'").nth(1).and_then(|rest| rest.split('\'').next());
-        let wanted = wanted.unwrap_or_default().replace("%3A", ":");
+        let searched = query.split("%20eq%20'").nth(1).and_then(|rest| rest.split('\'').next());
+        let searched = searched.unwrap_or_default().replace("%3A", ":");
         let fits = |body: &Value| {
             let tags = body.get("tags").and_then(Value::as_array);
-            text(body, "/appId") == wanted
-                || tags.is_some_and(|tags| tags.iter().any(|tag| tag.as_str() == Some(&wanted)))
+            text(body, "/appId") == searched
+                || tags.is_some_and(|tags| tags.iter().any(|tag| tag.as_str() == Some(&searched)))
         };
         let all = self.deleted.values().filter(|(of, body)| *of == kind && fits(body));
         let all = all.map(|(_, body)| body.clone()).collect();
@@ -361,8 +364,8 @@ impl Azure {
     }
 }
 
-/// What a replica shows of an object, noting whether it is behind.
-fn look<'a>(
+/// The version of an object that a replica shows. Sets `behind` if it is not the last one.
+fn visible<'a>(
     behind: &mut bool,
     versions: Option<&'a Replicated>,
     replica: usize,

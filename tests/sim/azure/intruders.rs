@@ -1,5 +1,5 @@
-//! Somebody who gives himself access to a tenant's things, and this test's own book of who has looked for that: a tenant
-//! that is called active has to have been looked at when all was done, and nobody was there.
+//! Intruders give themselves access to a tenant's objects. This test records which reads have covered that: before a
+//! tenant is called active, its final state has to have been read without an intruder.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::exec::Millis;
 
-/// The object id of somebody whom nobody has declared.
+/// The object id of an undeclared principal.
 const INTRUDER: &str = "00000000-0000-4000-8000-0000000bad00";
 const ISSUER: &str = "https://intruder.example";
 
@@ -21,42 +21,42 @@ pub(crate) fn is_intruders(body: &Value) -> bool {
     text(body, "/properties/principalId") == INTRUDER || text(body, "/issuer") == ISSUER
 }
 
-/// When a tenant was last changed, and when a look last showed nobody else.
+/// When a tenant was last changed, and when a read last showed no intruder.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Looks {
+pub(super) struct LastReads {
     changed: Millis,
     roles: Option<Millis>,
     credentials: Option<Millis>,
 }
 
 impl Azure {
-    /// Something was carried out for a tenant: what was seen before says nothing any more.
+    /// A change was carried out for a tenant: earlier reads no longer count.
     pub(crate) fn changed(&mut self, tenant: &str) {
         let now = self.now;
-        self.looks.entry(tenant.to_owned()).or_default().changed = now;
+        self.last_reads.entry(tenant.to_owned()).or_default().changed = now;
     }
 
-    /// Whose things at a scope and below nobody else has a role at.
+    /// The tenants at a scope and below in whose groups no intruder has a role.
     pub(super) fn clean_of_roles(&self, scope: &str) -> Vec<String> {
         let groups = self.objects.iter().filter(|(id, _)| group_of(id) == *id && within(id, scope));
         groups.filter(|(id, _)| !self.holds_roles(id)).filter_map(|(_, group)| mark(&group.body)).collect()
     }
 
-    /// Somebody was shown all assignments, as they were at that instant, and none is another's.
+    /// A caller has read all assignments, as they were at that instant, and none is an intruder's.
     pub(super) fn saw_roles(&mut self, tenant: &str, at: Millis) {
-        let looks = self.looks.entry(tenant.to_owned()).or_default();
-        looks.roles = looks.roles.max(Some(at));
+        let reads = self.last_reads.entry(tenant.to_owned()).or_default();
+        reads.roles = reads.roles.max(Some(at));
     }
 
-    /// Whose an application is that nobody else has a credential of.
+    /// The tenant of an application, if no intruder has a credential of it.
     pub(super) fn clean_of_credentials(&self, app: &str) -> Option<String> {
         self.application(app).filter(|_| !self.holds_credentials(app)).and_then(mark)
     }
 
-    /// Somebody was shown all credentials of the application, as they were at that instant, and none is another's.
+    /// A caller has read all credentials of the application, as they were at that instant, and none is an intruder's.
     pub(super) fn saw_credentials(&mut self, tenant: &str, at: Millis) {
-        let looks = self.looks.entry(tenant.to_owned()).or_default();
-        looks.credentials = looks.credentials.max(Some(at));
+        let reads = self.last_reads.entry(tenant.to_owned()).or_default();
+        reads.credentials = reads.credentials.max(Some(at));
     }
 
     fn application(&self, id: &str) -> Option<&Value> {
@@ -73,7 +73,7 @@ impl Azure {
         own.filter_map(|(_, versions)| versions.primary()).any(is_intruders)
     }
 
-    /// Whether somebody else has access to a tenant's things.
+    /// Whether an intruder has access to a tenant's objects.
     pub(crate) fn intruded(&self, tenant: &str) -> bool {
         let of = |body: &Value| mark(body).as_deref() == Some(tenant);
         let mut groups = self.objects.iter().filter(|(id, object)| group_of(id) == *id && of(&object.body));
@@ -82,24 +82,24 @@ impl Azure {
             || own.any(|body| self.holds_credentials(text(body, "/id")))
     }
 
-    /// What of a tenant was not looked at since it was last changed, or only while somebody else was there.
+    /// What was not read since the tenant was last changed, or only while an intruder had access.
     pub(crate) fn unproved(&self, tenant: &str, has_application: bool) -> Option<String> {
-        let looks = self.looks.get(tenant).copied().unwrap_or_default();
-        let since = |look: Option<Millis>| look.is_some_and(|at| at >= looks.changed);
-        let told = |what: &str, look: Option<Millis>| {
-            let changed = looks.changed;
-            Some(format!("{what} were last seen to be its own at {look:?}, and it was changed at {changed}"))
+        let reads = self.last_reads.get(tenant).copied().unwrap_or_default();
+        let since = |read: Option<Millis>| read.is_some_and(|at| at >= reads.changed);
+        let missing = |what: &str, read: Option<Millis>| {
+            let changed = reads.changed;
+            Some(format!("{what} were last seen to be its own at {read:?}, and it was changed at {changed}"))
         };
         match () {
-            () if !since(looks.roles) => told("the roles at its things", looks.roles),
-            () if has_application && !since(looks.credentials) => {
-                told("the credentials of its application", looks.credentials)
+            () if !since(reads.roles) => missing("the roles at its things", reads.roles),
+            () if has_application && !since(reads.credentials) => {
+                missing("the credentials of its application", reads.credentials)
             }
             () => None,
         }
     }
 
-    /// Somebody gives himself access to something that is there.
+    /// An intruder gives itself access to an existing object.
     pub(crate) fn intrude(&mut self, now: Millis) {
         self.now = now.max(self.now);
         let now = self.now;
@@ -126,7 +126,7 @@ impl Azure {
         self.hit("intruder");
     }
 
-    /// A person takes back what others gave themselves.
+    /// A person removes the intruders' access.
     pub(crate) fn evict(&mut self) {
         self.grants.retain(|_, grant| !grant.primary().is_some_and(is_intruders));
         self.credentials.retain(|_, credential| !credential.primary().is_some_and(is_intruders));

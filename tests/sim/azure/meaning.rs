@@ -1,28 +1,28 @@
-//! What Azure itself knows of the refusals that it gives, whatever their words: the ledger holds a halt against that.
+//! The real meaning of Azure's refusals, whatever their messages: the ledger compares blocked steps with it.
 
 use tenantry_core::steps::Reply;
 
 use super::Azure;
 use crate::exec::Millis;
 
-/// What a refusal is about in truth.
+/// The real meaning of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// It passes within minutes, and nobody has to do anything.
+    /// It passes within minutes by itself.
     Passes,
-    /// Something that was deleted holds the name.
+    /// A deleted object holds the name.
     NameHeld,
-    /// A part can't be put back, and goes with what it is a part of.
-    GoesAlong,
-    /// What it stood on is gone, and itself with that.
-    Gone,
+    /// A part can't be changed back, and is deleted with its parent.
+    DeletedWithParent,
+    /// The object was deleted with its scope.
+    DeletedWithScope,
 }
 
-/// What passes later than that is for a person.
+/// What takes longer needs a person.
 const SOON: Millis = 5 * 60_000;
 
 impl Azure {
-    /// Remembers what a refusal means, under the id by which the service knows the request.
+    /// Stores the meaning of a refusal, under its request id.
     pub(super) fn means(&mut self, mut refusal: Reply, meaning: Meaning) -> Reply {
         let id = format!("refused-{}", self.meanings.len() + 1);
         refusal.headers.insert("x-ms-request-id".to_owned(), id.clone());
@@ -30,12 +30,12 @@ impl Azure {
         refusal
     }
 
-    /// A refusal that ends by itself at some instant.
+    /// A refusal that passes at some instant.
     pub(super) fn passing(&mut self, refusal: Reply, until: Millis) -> Reply {
         if until - self.now > SOON { refusal } else { self.means(refusal, Meaning::Passes) }
     }
 
-    /// What a refusal means that was given under an id.
+    /// The meaning of a refusal, by its request id.
     pub(crate) fn meaning(&self, id: &str) -> Option<Meaning> {
         self.meanings.get(id).copied()
     }

@@ -1,19 +1,20 @@
-//! An Azure in memory, as far as the simulated tenants go: what a request asks for is carried out at one instant, and
-//! what was taken on ends at a later one. Losing and delaying requests is the wire's part ([`super::wire`]).
+//! An Azure in memory, as far as the simulated tenants need it: a request is carried out at one instant, and a
+//! long-running operation ends at a later one. Losing and delaying requests is the transport's part
+//! ([`super::transport`]).
 //!
-//! It shares no code with `crates/azure-sim/src`, so that an error in one is no error in both. Sources: Microsoft, "Track
+//! It shares no code with `crates/azure-sim/src`, so that they share no errors. Sources: Microsoft, "Track
 //! asynchronous Azure operations"; "Understand how Azure Resource Manager throttles requests"; "Troubleshoot Azure
 //! RBAC"; Microsoft Graph, "Upsert application", "Upsert servicePrincipal", "List deletedItems"; public reports of
 //! `NoBackingApplicationObject` and of `RetryableErrorDueToAnotherOperation` between private endpoints of a network.
 
 mod arm;
+mod faults;
 mod graph;
 mod intruders;
 mod meaning;
 mod operations;
 mod pages;
 mod roles;
-mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,24 +24,24 @@ use tenantry_core::steps::{Api, Method, Reply, Request};
 use super::{exec::Millis, profile::AzureManners, rng::Rng};
 
 pub(crate) use arm::Object;
+use faults::FAILED_ONCE;
+pub(crate) use faults::UNKNOWN_CODES;
 pub(crate) use graph::Replicated;
-use intruders::Looks;
+use intruders::LastReads;
 pub(crate) use intruders::is_intruders;
 pub(crate) use meaning::Meaning;
 pub(crate) use operations::Operation;
 use pages::Rest;
-use trouble::FAILED_ONCE;
-pub(crate) use trouble::RIDDLES;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 
-/// What Azure is careless enough to say, and nobody may repeat.
+/// A secret in Azure's messages, which must not be repeated anywhere.
 pub(crate) const SECRET: &str =
     "c2VjcmV0LW9mLWEtc2ltdWxhdGVkLWFjY291bnQtdGhhdC1ub2JvZHktbWF5LXJlcGVhdC1oZXJlIQ==";
 
 const GRAPH: &str = "https://graph.microsoft.com";
 
-/// The stamp as blueprints see it; with `short`, its roles without the subscription that Azure shows them with.
+/// The stamp as blueprints see it; with `short`, its role ids without the subscription that Azure shows.
 pub(crate) fn stamp(short: bool) -> Value {
     let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-stamp");
     let role = |guid: &str| {
@@ -72,34 +73,34 @@ pub(crate) struct Azure {
     pub(crate) principals: BTreeMap<String, Replicated>,
     /// By the application's object id and the name.
     pub(crate) credentials: BTreeMap<(String, String), Replicated>,
-    /// What Entra keeps: kind and body by object id.
+    /// Entra's deleted items: kind and body by object id.
     pub(crate) deleted: BTreeMap<String, (&'static str, Value)>,
-    /// Objects of the managed identities: known to role assignments from this instant on.
+    /// Principals of managed identities: role assignments know them from this instant on.
     pub(crate) known_principals: BTreeMap<String, Millis>,
-    /// Whether the last answer showed something as it was before the last write.
+    /// Whether the last answer showed a state from before the last write.
     pub(crate) behind: bool,
-    /// What Azure itself has seen done wrong.
+    /// Violations that Azure itself has seen.
     pub(crate) wrongs: Vec<(&'static str, String)>,
     pub(crate) strangers: u32,
-    /// What somebody has looked for.
-    looked: BTreeSet<String>,
-    /// What somebody who proves isolation has seen, by tenant.
-    looks: BTreeMap<String, Looks>,
-    /// Refusals that nobody has heard of, by request: until when, and which.
-    riddles: BTreeMap<String, (Millis, usize)>,
-    /// What can't be changed any more.
+    /// The ids that were read at least once.
+    read_once: BTreeSet<String>,
+    /// The reads of the isolation check, by tenant.
+    last_reads: BTreeMap<String, LastReads>,
+    /// Refusals with unknown codes, by request: until when, and which.
+    unknown_codes: BTreeMap<String, (Millis, usize)>,
+    /// Objects whose updates always fail.
     cursed: BTreeSet<String>,
-    /// How often somebody has asked for the deletion of something, or asked about it in vain.
+    /// How often a deletion was requested, or a request failed.
     deletes: BTreeMap<String, u32>,
-    /// Pages that are still to be asked for.
+    /// Pages that have not been read yet.
     rests: BTreeMap<u64, Rest>,
-    /// What each refusal means, by the id of its request.
+    /// The meaning of each refusal, by its request id.
     meanings: BTreeMap<String, Meaning>,
-    /// What can't be put back as it was.
+    /// Objects that can't be changed back.
     stubborn: BTreeMap<String, bool>,
-    /// Tenants that somebody has taken something from.
+    /// Tenants from which an object was deleted by hand.
     pub(crate) robbed: BTreeSet<String>,
-    /// How often each kind of trouble came.
+    /// How often each kind of fault occurred.
     pub(crate) hits: BTreeMap<&'static str, u64>,
 }
 
@@ -116,7 +117,7 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whose an object is, by its mark: in a tag of ARM's or of Graph's.
+/// The tenant of an object, from its tag in ARM or Graph.
 pub(crate) fn mark(body: &Value) -> Option<String> {
     if let Some(tenant) = body.pointer("/tags/tenantry-tenant").and_then(Value::as_str) {
         return Some(tenant.to_owned());
@@ -147,9 +148,9 @@ impl Azure {
             behind: false,
             wrongs: Vec::new(),
             strangers,
-            looked: BTreeSet::new(),
-            looks: BTreeMap::new(),
-            riddles: BTreeMap::new(),
+            read_once: BTreeSet::new(),
+            last_reads: BTreeMap::new(),
+            unknown_codes: BTreeMap::new(),
             cursed: BTreeSet::new(),
             deletes: BTreeMap::new(),
             rests: BTreeMap::new(),
@@ -164,25 +165,25 @@ impl Azure {
         *self.hits.entry(what).or_default() += 1;
     }
 
-    /// An id that looks like Azure's own.
+    /// An id in the form of Azure's own.
     fn guid(&mut self) -> String {
         self.drawn += 1;
         format!("00000000-0000-4000-8000-{:012x}", self.drawn)
     }
 
-    /// Carries a request out, now.
+    /// Carries out a request at this instant.
     pub(crate) fn handle(&mut self, now: Millis, request: &Request) -> Reply {
         self.now = now.max(self.now);
         self.behind = false;
         self.settle();
-        let reply = self.trouble(request).unwrap_or_else(|| self.carry_out(request));
+        let reply = self.fault(request).unwrap_or_else(|| self.carry_out(request));
         if request.method == Method::Delete || reply.status >= 400 && reply.status != 404 {
             self.in_vain(request);
         }
         reply
     }
 
-    /// Somebody has asked for a deletion, or has asked about something in vain.
+    /// A deletion was requested, or a request failed.
     pub(crate) fn in_vain(&mut self, request: &Request) {
         let id = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
         *self.deletes.entry(id).or_default() += 1;
@@ -200,10 +201,10 @@ impl Azure {
         }
     }
 
-    /// Everything that was marked for a tenant and is still there, the soft-deleted too.
+    /// Every object of a tenant that still exists, including soft-deleted ones.
     pub(crate) fn belongings(&self, tenant: &str) -> Vec<String> {
         let of = |body: &Value| mark(body).as_deref() == Some(tenant);
-        // What may not be purged before its date is no one's fault.
+        // An object that can't be purged before its date is not a violation.
         let held = self.deleted_vaults.iter().filter(|(_, vault)| !vault.protected);
         let live = self.objects.iter().chain(held);
         let mut found: Vec<String> =
@@ -229,7 +230,7 @@ impl Azure {
         found
     }
 
-    /// Azure is well again: what hangs ends, strangers are moved away by a person.
+    /// Azure has no more faults: stuck operations end, a person moves foreign objects away.
     pub(crate) fn heal(&mut self, now: Millis) {
         self.now = now.max(self.now);
         self.manners = AzureManners::healed(&self.manners);

@@ -1,12 +1,12 @@
-//! Long-running operations, in both forms: how they end, and what is said of them.
+//! Long-running operations, in both forms: how they end, and how that is reported.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::Reply;
 
-use super::{Azure, FAILED_ONCE, Meaning, SUBSCRIPTION, arm::HOST, refuse, reply, trouble::ODD_ENDS};
+use super::{Azure, FAILED_ONCE, Meaning, SUBSCRIPTION, arm::HOST, faults::ODD_ENDS, refuse, reply};
 use crate::exec::Millis;
 
-/// What nobody may take for stuck.
+/// Longer than that an operation counts as stuck.
 const QUICK: Millis = 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,19 +16,19 @@ pub(crate) enum Work {
     Purge,
 }
 
-/// How an operation comes out.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Well,
-    /// The resource is left failed, and the operation says so.
+    /// The resource has failed, and the operation reports it.
     Failed,
-    /// The operation says that all is well, and the resource has failed.
+    /// The operation reports success, and the resource has failed.
     Lied,
-    /// Nobody knows of the operation; the resource ends well.
+    /// The operation is unknown; the resource succeeds.
     Vanished,
-    /// The operation says that it failed, and the resource is there as it was before.
+    /// The operation reports a failure, and the resource is as it was before.
     Undone,
-    /// The operation ends in a state that no page lists; the resource ends well.
+    /// The operation ends in an undocumented state; the resource succeeds.
     Odd(&'static str),
 }
 
@@ -36,17 +36,17 @@ pub(crate) enum End {
 pub(crate) struct Operation {
     pub(crate) target: String,
     pub(crate) work: Work,
-    /// The resource as it was before.
+    /// The resource before the operation.
     past: Option<Value>,
-    /// With which code it fails.
+    /// The code of its failure.
     code: &'static str,
     pub(crate) ends: Millis,
     end: End,
     pub(crate) done: bool,
     retry_after: Option<i64>,
-    /// Nothing stays in the way of another try.
+    /// Nothing prevents another attempt.
     passes: bool,
-    /// When it was begun, or would have been if nobody had ever slept.
+    /// When it was started, without the time in which everything slept.
     began: Millis,
 }
 
@@ -95,7 +95,7 @@ impl Azure {
         number
     }
 
-    /// The answer of a request that was taken on: with either header, or none at all.
+    /// The answer to an accepted request: with either header, or with none.
     pub(super) fn followed(&mut self, number: u64, mut answer: Reply) -> Reply {
         let url = |form: &str| {
             format!("{HOST}/subscriptions/{SUBSCRIPTION}/operations/{form}{number}?api-version=1")
@@ -150,14 +150,14 @@ impl Azure {
         if says_no && passes { self.means(answer, Meaning::Passes) } else { answer }
     }
 
-    /// Whether no operation on something has taken long while anybody was awake, and each said so when it was over.
+    /// Whether no operation on an object has taken long while workers were awake, and each reported its end.
     pub(crate) fn is_quick(&self, target: &str) -> bool {
         let mut own = self.operations.values().filter(|operation| operation.target == target);
         let says_so = |end: End| !matches!(end, End::Odd("Degraded" | "PartiallySucceeded"));
         own.all(|operation| operation.ends.min(self.now) - operation.began < QUICK && says_so(operation.end))
     }
 
-    /// Everything has stood still for so long, Azure too: what was under way goes on as if that time had not been.
+    /// Everything has slept for this long, including Azure: operations continue as if that time had not passed.
     pub(crate) fn sleep(&mut self, since: Millis, span: Millis) {
         self.running.clear();
         for (number, operation) in self.operations.iter_mut().filter(|(_, operation)| !operation.done) {
@@ -172,7 +172,7 @@ impl Azure {
         self.known_principals.values_mut().filter(|known| **known > since).for_each(|known| *known += span);
     }
 
-    /// Ends every operation whose time has come.
+    /// Ends every operation that is due.
     pub(crate) fn settle(&mut self) {
         while let Some((ends, number)) = self.running.first().copied().filter(|(ends, _)| *ends <= self.now) {
             self.running.remove(&(ends, number));

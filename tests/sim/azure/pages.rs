@@ -1,4 +1,4 @@
-//! Lists as services show them: in any order, in pages, some of which are empty, with or without a last link.
+//! Lists as services return them: in any order, in pages, some of which are empty, with or without a last link.
 //!
 //! Sources: Microsoft, "REST API guidelines: collections" (`nextLink`), OData 4 (`@odata.nextLink`); public reports of an
 //! empty first page with a link, and of an empty text as the last link.
@@ -9,30 +9,30 @@ use tenantry_core::steps::{Api, Reply, Request};
 use super::{Azure, refuse, reply};
 use crate::exec::Millis;
 
-/// What is known once somebody has read a list to its end.
+/// What a caller knows that has read a list to its end.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Seen {
     #[default]
     Nothing,
-    /// Nobody else has a role at the things of these tenants.
+    /// No intruder has a role at the objects of these tenants.
     Roles(Vec<String>),
-    /// Nobody else has a credential of this tenant's application.
+    /// No intruder has a credential of this tenant's application.
     Credentials(String),
 }
 
-/// The pages that are still to be asked for.
+/// The pages that have not been read yet.
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
     pages: Vec<Vec<Value>>,
     seen: Seen,
-    /// When the list was as it is shown.
+    /// The instant of the list's content.
     at: Millis,
 }
 
 const TOKEN: &str = "$skiptoken=";
 
 impl Azure {
-    /// The first page of a list, which may be all of it.
+    /// The first page of a list, which may be the only one.
     pub(super) fn list(&mut self, request: &Request, mut all: Vec<Value>, seen: Seen) -> Reply {
         let at = self.now;
         if !self.manners.pages {
@@ -53,13 +53,13 @@ impl Azure {
         if self.rng.permille(150) {
             pages.push(Vec::new());
         }
-        // The last is taken first.
+        // In reverse order: pages are popped from the end.
         pages.reverse();
         let first = pages.pop().unwrap_or_default();
         self.shown_page(request, &first, Rest { pages, seen, at })
     }
 
-    /// A later page of a list, if that is asked for.
+    /// A later page of a list, if the request is for one.
     pub(super) fn next_page(&mut self, request: &Request) -> Option<Reply> {
         let token = request.path.split(TOKEN).nth(1)?;
         let rest = token.split('&').next().and_then(|token| token.parse().ok());

@@ -1,4 +1,4 @@
-//! Which mutant is at work; this file is part of the copy of the tree alone that the mutants are put into
+//! The active mutant. This file is compiled only in the copy of the tree that the mutants are applied to
 //! (docs/trust.md).
 
 use std::{borrow::Cow, cell::Cell};
@@ -8,18 +8,18 @@ thread_local! {
     static DRAWN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Breaks the program in one way, in this thread, from now on; the empty name mends it.
+/// Activates a mutant in this thread from now on; the empty name deactivates it.
 pub fn choose(name: &'static str) {
     CHOSEN.set(name);
     DRAWN.set(0);
 }
 
-/// Whether the program is to be broken in this way.
+/// Whether this mutant is active.
 pub fn is(name: &str) -> bool {
     CHOSEN.get() == name
 }
 
-/// A text that is another each time, if the program is to be broken in this way; else the empty one.
+/// A different text each time if this mutant is active; else the empty string.
 pub fn noise(name: &str) -> Cow<'static, str> {
     if !is(name) {
         return Cow::Borrowed("");

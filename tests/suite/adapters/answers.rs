@@ -1,9 +1,9 @@
-//! Bad answers: refused with a typed failure, and the token goes nowhere else.
+//! Bad answers: refused with a typed failure, and no token is sent to another host.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenantry::{azure::wire::HttpWire, paging, ports::Wire as _};
+use tenantry::{azure::transport::HttpTransport, paging, ports::Transport as _};
 use tenantry_core::{
     steps::{Api, Failure, Method, REFUSED_URL, Reply, Request},
     tenant::FailureClass,
@@ -13,8 +13,8 @@ use super::script::{Answer, Script, json as reply, with_header};
 
 const PATH: &str = "/subscriptions/s/resourceGroups/g?api-version=2024-07-01";
 
-fn wire(script: &Script) -> HttpWire {
-    HttpWire::simulated(&script.url.parse().unwrap(), Duration::from_millis(400)).unwrap()
+fn transport(script: &Script) -> HttpTransport {
+    HttpTransport::simulated(&script.url.parse().unwrap(), Duration::from_millis(400)).unwrap()
 }
 
 fn get(path: &str) -> Request {
@@ -23,7 +23,7 @@ fn get(path: &str) -> Request {
 
 async fn ask(answer: Answer) -> Result<Reply, Failure> {
     let script = Script::new([answer]).await;
-    wire(&script).send(get(PATH)).await
+    transport(&script).send(get(PATH)).await
 }
 
 fn code(result: Result<Reply, Failure>) -> (String, FailureClass) {
@@ -32,7 +32,7 @@ fn code(result: Result<Reply, Failure>) -> (String, FailureClass) {
 }
 
 #[tokio::test]
-async fn html_and_other_nonsense_in_a_success_is_no_answer() {
+async fn a_success_with_html_or_other_nonsense_is_no_answer() {
     for body in ["<html><body>Sign in</body></html>", "null trailing", "{\"id\":", "\u{feff}"] {
         let html = Answer::Whole { status: 200, headers: vec![], body: body.to_owned() };
         assert_eq!(
@@ -65,13 +65,13 @@ async fn silence_and_a_cut_connection_leave_the_outcome_open() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_means_that_nothing_was_sent() {
+async fn a_refused_connection_means_that_nothing_was_sent() {
     let nobody = {
         let script = Script::new([]).await;
         script.url.clone()
     };
-    let wire = HttpWire::simulated(&nobody.parse().unwrap(), Duration::from_secs(5)).unwrap();
-    let (code, class) = code(wire.send(get(PATH)).await);
+    let transport = HttpTransport::simulated(&nobody.parse().unwrap(), Duration::from_secs(5)).unwrap();
+    let (code, class) = code(transport.send(get(PATH)).await);
     assert_eq!((code.as_str(), class), ("not-sent", FailureClass::Transient));
 }
 
@@ -88,7 +88,7 @@ async fn redirects_are_answers_and_not_followed() {
 #[tokio::test]
 async fn urls_on_other_hosts_get_neither_a_request_nor_a_token() {
     let (script, elsewhere) = (Script::new([]).await, Script::new([]).await);
-    let wire = wire(&script);
+    let transport = transport(&script);
     let port = script.url.rsplit(':').next().unwrap();
     let elsewhere_url = format!("{}/subscriptions/s/operations/1", elsewhere.url);
     for foreign in [
@@ -102,14 +102,14 @@ async fn urls_on_other_hosts_get_neither_a_request_nor_a_token() {
         "file:///etc/passwd",
         "http://[::1",
     ] {
-        let (code, class) = code(wire.send(get(foreign)).await);
-        // One bad answer is no reason to give a tenant up.
+        let (code, class) = code(transport.send(get(foreign)).await);
+        // One bad answer must not fail the tenant.
         assert_eq!((code.as_str(), class), (REFUSED_URL, FailureClass::Transient), "{foreign}");
     }
     assert!(script.asked().is_empty() && elsewhere.asked().is_empty());
 }
 
-/// A list is read page after page on the service's own host, or it is an error; never is a part taken for the whole.
+/// A list is read page after page on the service's own host, or it is an error; a part is never taken for the whole.
 #[tokio::test]
 async fn a_list_is_read_to_its_end_on_the_services_own_host() {
     let elsewhere = Script::new([]).await;
@@ -123,13 +123,13 @@ async fn a_list_is_read_to_its_end_on_the_services_own_host() {
         reply(200, &json!({"value": [], "nextLink": format!("{}/subscriptions/s/third", elsewhere.url)})),
     ])
     .await;
-    let wire = wire(&script);
-    let whole = paging::ask(&wire, list()).await.unwrap();
+    let transport = transport(&script);
+    let whole = paging::ask(&transport, list()).await.unwrap();
     assert_eq!(tenantry_core::steps::items(&whole).unwrap(), [json!({"id": "/one"})]);
     assert_eq!(script.asked().len(), 2);
-    let (code, _) = code(paging::ask(&wire, list()).await);
+    let (code, _) = code(paging::ask(&transport, list()).await);
     assert_eq!((code.as_str(), elsewhere.asked().len()), (REFUSED_URL, 0));
-    // Whoever forgets to read on is told.
+    // Code that forgets to read the next page gets an error.
     let first = Reply { status: 200, body: json!({"value": [], "nextLink": "/x"}), ..Reply::default() };
     tenantry_core::steps::items(&first).unwrap_err();
 }
@@ -138,7 +138,7 @@ async fn a_list_is_read_to_its_end_on_the_services_own_host() {
 async fn a_poll_url_of_four_kilobytes_is_asked_whole() {
     let script = Script::new([]).await;
     let long = format!("{}/subscriptions/s/operations/1?t={}", script.url, "a".repeat(4096));
-    wire(&script).send(get(&long)).await.unwrap();
+    transport(&script).send(get(&long)).await.unwrap();
     assert!(long.ends_with(&script.asked()[0].target));
 }
 
@@ -157,7 +157,7 @@ async fn a_path_that_would_become_another_is_not_sent() {
         "/a\tb",
     ] {
         let script = Script::new([]).await;
-        let (code, class) = code(wire(&script).send(get(path)).await);
+        let (code, class) = code(transport(&script).send(get(path)).await);
         assert_eq!((code.as_str(), class), (REFUSED_URL, FailureClass::Permanent), "{path}");
         assert!(script.asked().is_empty(), "{path} was sent");
     }

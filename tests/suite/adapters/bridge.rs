@@ -1,16 +1,16 @@
-//! What the legacy crates get to see.
+//! What the bridge passes on to the legacy crates.
 
 use std::time::Duration;
 
 use azure_core_legacy::{HttpClient as _, Method, Request};
 use serde_json::json;
-use tenantry::azure::{bridge::Transport, client::client};
+use tenantry::azure::{bridge::LegacyTransport, client::client};
 
 use super::script::{Answer, Jumping, Script, json as reply};
 
 async fn through(answer: Answer, most: usize) -> azure_core_legacy::Result<(u16, String)> {
     let script = Script::new([answer]).await;
-    let transport = Transport::new(client(Duration::from_secs(5)).unwrap(), Jumping::new(), most);
+    let transport = LegacyTransport::new(client(Duration::from_secs(5)).unwrap(), Jumping::new(), most);
     let request = Request::new(script.url.parse().unwrap(), Method::Get);
     let response = transport.execute_request(&request).await?;
     Ok((response.status().into(), response.into_body().collect_string().await.unwrap()))

@@ -1,4 +1,4 @@
-//! The production adapters against a scripted server: what goes out, and what becomes of bad answers.
+//! The production adapters against a scripted server: what they send, and how they treat bad answers.
 
 mod answers;
 mod bridge;

@@ -1,9 +1,9 @@
-//! What every request carries.
+//! The headers of every request.
 
 use std::time::Duration;
 
 use serde_json::json;
-use tenantry::{azure::wire::HttpWire, ports::Wire as _, telemetry::Trace};
+use tenantry::{azure::transport::HttpTransport, ports::Transport as _, telemetry::Trace};
 use tenantry_core::steps::{Api, Method, Request};
 
 use super::script::{Asked, Script};
@@ -12,13 +12,13 @@ const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 async fn sent(request: Request) -> Asked {
     let script = Script::new([]).await;
-    let wire = HttpWire::simulated(&script.url.parse().unwrap(), Duration::from_secs(5)).unwrap();
-    Trace::of(Some(PARENT)).scope(wire.send(request)).await.unwrap();
+    let transport = HttpTransport::simulated(&script.url.parse().unwrap(), Duration::from_secs(5)).unwrap();
+    Trace::of(Some(PARENT)).scope(transport.send(request)).await.unwrap();
     script.asked().remove(0)
 }
 
 #[tokio::test]
-async fn arm_is_told_the_trace_as_correlation() {
+async fn arm_gets_the_trace_as_correlation_id() {
     let asked = sent(
         Request::arm(Method::Put, &"/subscriptions/s".parse().unwrap(), &"2024-07-01".parse().unwrap())
             .with_body(json!({"a": 1})),
@@ -51,10 +51,10 @@ async fn graph_has_its_own_name_for_the_request_id() {
 #[tokio::test]
 async fn connections_are_used_again() {
     let script = Script::new([]).await;
-    let wire = HttpWire::simulated(&script.url.parse().unwrap(), Duration::from_secs(5)).unwrap();
+    let transport = HttpTransport::simulated(&script.url.parse().unwrap(), Duration::from_secs(5)).unwrap();
     let mut ids = Vec::new();
     for _ in 0..3 {
-        wire.send(Request::new(Api::Arm, Method::Delete, "/x")).await.unwrap();
+        transport.send(Request::new(Api::Arm, Method::Delete, "/x")).await.unwrap();
         ids.push(script.asked().last().unwrap().header("x-ms-client-request-id").to_owned());
     }
     ids.dedup();

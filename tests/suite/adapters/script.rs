@@ -1,4 +1,4 @@
-//! A server on loopback that answers as it was told and remembers what it was asked.
+//! A server on loopback that gives scripted answers and records its requests.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,7 +19,7 @@ use serde_json::Value;
 use tenantry::ports::Clock;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// What came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) method: String,
@@ -35,7 +35,7 @@ impl Asked {
     }
 }
 
-/// What to answer.
+/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     Whole {
@@ -43,7 +43,7 @@ pub(crate) enum Answer {
         headers: Vec<(&'static str, String)>,
         body: String,
     },
-    /// As many bytes.
+    /// A body of so many bytes.
     Flood(usize),
     /// Nothing, ever.
     Silence,
@@ -134,14 +134,14 @@ async fn answer(
         Answer::Flood(bytes) => Response::new(Body::from(vec![b' '; bytes])),
         Answer::Silence => std::future::pending().await,
         Answer::Cut => {
-            let gone = std::io::Error::other("cut");
-            let broken = futures_util::stream::once(async { Err::<axum::body::Bytes, _>(gone) });
-            Response::new(Body::from_stream(broken))
+            let error = std::io::Error::other("cut");
+            let cut = futures_util::stream::once(async { Err::<axum::body::Bytes, _>(error) });
+            Response::new(Body::from_stream(cut))
         }
     }
 }
 
-/// A clock that stands still unless somebody waits for it; then it jumps.
+/// A clock that only waiting moves.
 pub(crate) struct Jumping(Mutex<Timestamp>);
 
 impl Jumping {

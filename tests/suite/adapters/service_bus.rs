@@ -1,16 +1,16 @@
-//! What is sent to Service Bus, and how the legacy crate's faults are out of reach.
+//! What is sent to Service Bus, and that the legacy crate's faults are not reached.
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tenantry::{
     azure::{
-        bridge::Transport,
+        bridge::LegacyTransport,
         client::client,
-        service_bus::{NoAlarm, QueueAlarm, ServiceBus, TopicAnnouncer},
+        service_bus::{NoScheduler, QueueScheduler, ServiceBus, TopicPublisher},
         token::Tokens,
     },
-    ports::{Alarm as _, Announcer as _, Clock as _},
+    ports::{Clock as _, Publisher as _, Scheduler as _},
 };
 use tenantry_core::{
     steps::Failure,
@@ -20,7 +20,7 @@ use tenantry_core::{
 use super::script::{Answer, Asked, Jumping, Script, json as reply, with_header};
 
 fn bus(script: &Script, clock: &Arc<Jumping>) -> ServiceBus {
-    let transport = Transport::new(client(Duration::from_secs(2)).unwrap(), clock.clone(), 64 << 10);
+    let transport = LegacyTransport::new(client(Duration::from_secs(2)).unwrap(), clock.clone(), 64 << 10);
     ServiceBus::new(transport, Arc::new(Tokens::fixed("bus-token")), script.url.parse().unwrap())
 }
 
@@ -47,7 +47,7 @@ async fn a_request_goes_to_its_queue_with_the_tenant_as_session() {
 }
 
 #[tokio::test]
-async fn a_bearer_token_stands_in_place_of_the_signature() {
+async fn a_bearer_token_replaces_the_signature() {
     let (asked, ..) = submit(vec![], "r-1").await;
     assert_eq!(asked[0].header("authorization"), "Bearer bus-token");
 }
@@ -56,7 +56,7 @@ async fn a_bearer_token_stands_in_place_of_the_signature() {
 async fn a_wake_up_is_scheduled_in_the_documented_form_and_never_too_early() {
     let (script, clock) = (Script::new([]).await, Jumping::new());
     let at = "2026-11-22T09:08:07.000000001Z".parse().unwrap();
-    QueueAlarm(bus(&script, &clock)).wake(&"contoso".parse().unwrap(), at).await.unwrap();
+    QueueScheduler(bus(&script, &clock)).wake(&"contoso".parse().unwrap(), at).await.unwrap();
     let asked = script.asked().remove(0);
     assert_eq!(asked.target, "/tenant-wakeups/messages");
     assert_eq!(properties(&asked)["ScheduledEnqueueTimeUtc"], "Sun, 22 Nov 2026 09:08:08 GMT");
@@ -64,14 +64,14 @@ async fn a_wake_up_is_scheduled_in_the_documented_form_and_never_too_early() {
 }
 
 #[tokio::test]
-async fn wake_ups_for_one_due_time_have_one_id_and_for_another_another() {
+async fn wake_ups_have_one_id_for_each_due_time() {
     let (script, clock) = (Script::new([]).await, Jumping::new());
-    let alarm = QueueAlarm(bus(&script, &clock));
+    let scheduler = QueueScheduler(bus(&script, &clock));
     let due = ["2026-11-22T09:08:07.1Z", "2026-11-22T09:08:07.1Z", "2026-11-22T09:08:07.2Z"];
     for at in due {
-        alarm.wake(&"contoso".parse().unwrap(), at.parse().unwrap()).await.unwrap();
+        scheduler.wake(&"contoso".parse().unwrap(), at.parse().unwrap()).await.unwrap();
     }
-    alarm.wake(&"fabrikam".parse().unwrap(), due[0].parse().unwrap()).await.unwrap();
+    scheduler.wake(&"fabrikam".parse().unwrap(), due[0].parse().unwrap()).await.unwrap();
     let ids: Vec<String> = script
         .asked()
         .iter()
@@ -80,11 +80,11 @@ async fn wake_ups_for_one_due_time_have_one_id_and_for_another_another() {
     assert_eq!(ids[0], ids[1], "the queue drops the second");
     assert!(ids[0] != ids[2] && ids[0] != ids[3], "within the same second too: {ids:?}");
     assert!(ids.iter().all(|id| id.is_ascii() && id.len() <= 128));
-    assert!(alarm.is_heard() && !NoAlarm.is_heard());
+    assert!(scheduler.is_delivered() && !NoScheduler.is_delivered());
 }
 
 #[tokio::test]
-async fn a_busy_namespace_is_asked_again_when_it_wants_to_be() {
+async fn a_busy_namespace_is_retried_after_its_retry_after() {
     let busy = || with_header(reply(503, &json!({})), "retry-after", "3");
     let (asked, sent, waited) = submit(vec![busy(), busy(), reply(201, &json!(null))], "r-1").await;
     sent.unwrap();
@@ -123,13 +123,13 @@ async fn a_lost_answer_is_not_repeated_by_itself() {
 }
 
 #[tokio::test]
-async fn what_the_answer_says_is_not_repeated() {
-    let told = Answer::Whole {
+async fn the_text_of_an_answer_is_not_repeated() {
+    let refusal = Answer::Whole {
         status: 401,
         headers: vec![],
         body: "canary: the token eyJcanary was refused".to_owned(),
     };
-    let (_, sent, _) = submit(vec![told], "r-1").await;
+    let (_, sent, _) = submit(vec![refusal], "r-1").await;
     assert!(!format!("{:?}", sent.unwrap_err()).contains("canary"));
 }
 
@@ -153,8 +153,8 @@ async fn an_event_goes_to_the_topic_as_a_structured_cloud_event() {
         traceparent: None,
         data: json!({"displayName": "Café"}),
     };
-    let announcer = TopicAnnouncer::new(bus(&script, &clock), "tenant-events");
-    announcer.publish(&[event.clone(), event.clone()]).await.unwrap();
+    let publisher = TopicPublisher::new(bus(&script, &clock), "tenant-events");
+    publisher.publish(&[event.clone(), event.clone()]).await.unwrap();
     let asked = script.asked();
     assert_eq!((asked.len(), asked[0].target.as_str()), (2, "/tenant-events/messages"));
     assert_eq!(properties(&asked[0])["MessageId"], "op/0001");

@@ -29,8 +29,8 @@ pub(super) fn used_by(code: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for behind in ["crate::", "tenantry::"].into_iter().flat_map(|root| code.split(root).skip(1)) {
         match behind.trim_start().strip_prefix('{') {
-            Some(list) => used.extend(members(list).into_iter().map(first_word)),
-            None => _ = used.insert(first_word(behind)),
+            Some(list) => used.extend(members(list).into_iter().map(first_identifier)),
+            None => _ = used.insert(first_identifier(behind)),
         }
     }
     used.retain(|part| !part.is_empty());
@@ -58,7 +58,7 @@ pub(super) fn members(list: &str) -> Vec<&str> {
     members
 }
 
-pub(super) fn first_word(text: &str) -> String {
+pub(super) fn first_identifier(text: &str) -> String {
     text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
@@ -67,24 +67,24 @@ pub(super) fn functions(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut functions = Vec::new();
     for (number, line) in lines.iter().enumerate() {
-        let words = line.trim_start();
-        let depth = line.len() - words.len();
-        let before = words.split("fn ").next().unwrap_or_default();
-        let is_head = words.contains("fn ")
-            && before
-                .split_whitespace()
-                .all(|word| ["pub", "const", "async", "unsafe"].contains(&word) || word.starts_with("pub("));
-        if !is_head || words.ends_with('}') || words.ends_with(';') {
+        let code = line.trim_start();
+        let depth = line.len() - code.len();
+        let before = code.split("fn ").next().unwrap_or_default();
+        let is_head = code.contains("fn ")
+            && before.split_whitespace().all(|keyword| {
+                ["pub", "const", "async", "unsafe"].contains(&keyword) || keyword.starts_with("pub(")
+            });
+        if !is_head || code.ends_with('}') || code.ends_with(';') {
             continue;
         }
         let end = format!("{}}}", " ".repeat(depth));
         let length = lines.iter().skip(number).position(|line| *line == end).unwrap_or_default() + 1;
-        functions.push((first_word(words.split("fn ").nth(1).unwrap_or_default()), length));
+        functions.push((first_identifier(code.split("fn ").nth(1).unwrap_or_default()), length));
     }
     functions
 }
 
-/// What is decided.
+/// The folders of the crates.
 pub(super) const CORE: &str = "crates/core/src";
 pub(super) const SIMULATED_AZURE: &str = "crates/azure-sim/src";
 

@@ -1,4 +1,5 @@
-//! A failure that passes is told late: an outage is outlived, and nothing spins. Time is virtual; the calls are real.
+//! A transient failure is answered late: messages survive an outage, and nothing spins. Time is virtual; the calls are
+//! real.
 
 use std::{
     sync::{
@@ -11,7 +12,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tenantry::host::{Answer, Function, Functions, Invocation, Trigger, bind, late::patience, serve};
+use tenantry::host::{Answer, Function, Functions, Invocation, Trigger, bind, late::wait_budget, serve};
 use tokio::{sync::Notify, time::Instant};
 
 /// The broker's limit (infra/modules/messaging.bicep).
@@ -20,7 +21,7 @@ const MAX_DELIVERIES: u32 = 10;
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(600);
 const QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
 
-/// Functions over a store that is away until an instant; one message is another's, and has no trouble.
+/// Functions over a store that is unavailable until an instant; one message belongs to another tenant and succeeds.
 struct Away {
     until: Option<Instant>,
     calls: AtomicUsize,
@@ -31,7 +32,7 @@ impl Functions for Away {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
             let Trigger::Message(message) = &invocation.trigger else { return Answer::done() };
-            assert!(message.body != b"panic", "as the test wants it");
+            assert!(message.body != b"panic", "as the test says");
             let well = self.until.is_some_and(|until| Instant::now() >= until);
             if well || message.body == b"another" {
                 return Answer::done();
@@ -54,18 +55,18 @@ async fn served(outage: Option<Duration>) -> Served {
     tokio::time::pause();
     let away = Arc::new(Away { until: outage.map(|span| Instant::now() + span), calls: AtomicUsize::new(0) });
     let end = Arc::new(Notify::new());
-    let told = Arc::clone(&end);
+    let shutdown = Arc::clone(&end);
     let functions: Arc<dyn Functions> = away.clone();
-    tokio::spawn(
-        async move { serve(listener, functions, async move { told.notified().await }).await.unwrap() },
-    );
+    tokio::spawn(async move {
+        serve(listener, functions, async move { shutdown.notified().await }).await.unwrap();
+    });
     Served { url, away, end, client: reqwest::Client::new() }
 }
 
 impl Served {
-    /// What the host is told of a delivery, and after how long.
+    /// The answer to a delivery, and after how long.
     async fn delivered(&self, function: &str, body: &str, count: Option<u32>) -> (u16, Duration) {
-        let binding = if function == "deadletter" { "deadMsg" } else { "signupMsg" };
+        let binding = if function == "deadletter" { "deadMsg" } else { "requestMsg" };
         let count = count.map_or(Value::Null, |count| json!(count.to_string()));
         let envelope =
             json!({"Data": {binding: BASE64_STANDARD.encode(body)}, "Metadata": {"DeliveryCount": count}});
@@ -81,12 +82,12 @@ impl Served {
 }
 
 #[tokio::test]
-async fn a_quarter_of_an_hour_without_the_store_is_outlived() {
+async fn a_message_survives_a_quarter_of_an_hour_without_the_store() {
     let served = served(Some(QUARTER_OF_AN_HOUR)).await;
     let begun = Instant::now();
     let mut count = 1;
-    while served.delivered("signup", "{}", Some(count)).await.0 == 503 {
-        // The host gives it back and gets it again within milliseconds.
+    while served.delivered("requests", "{}", Some(count)).await.0 == 503 {
+        // The host abandons the message and gets it again within milliseconds.
         count += 1;
         assert!(count <= MAX_DELIVERIES, "dead-lettered after {:?}", begun.elapsed());
     }
@@ -102,13 +103,13 @@ async fn each_delivery_that_fails_takes_longer_and_all_stay_below_the_time_limit
     let mut before = Duration::ZERO;
     let mut until_the_last = Duration::ZERO;
     for count in 1..=MAX_DELIVERIES {
-        let (status, took) = served.delivered("signup", "{}", Some(count)).await;
+        let (status, took) = served.delivered("requests", "{}", Some(count)).await;
         assert_eq!(status, 503);
         assert!(
             took + Duration::from_millis(50) >= before && took < FUNCTION_TIMEOUT / 2,
             "{count}: {took:?}"
         );
-        assert!(took >= patience(Function::Signup, Some(count)));
+        assert!(took >= wait_budget(Function::Requests, Some(count)));
         before = took;
         until_the_last += if count < MAX_DELIVERIES { took } else { Duration::ZERO };
     }
@@ -116,7 +117,7 @@ async fn each_delivery_that_fails_takes_longer_and_all_stay_below_the_time_limit
 }
 
 #[tokio::test]
-async fn a_dead_letter_never_spins_whatever_is_wrong_with_it() {
+async fn a_dead_letter_never_spins_whatever_its_error() {
     let served = served(None).await;
     let minutes = Duration::from_secs(180);
     for count in [None, Some(1), Some(11), Some(400)] {
@@ -132,20 +133,20 @@ async fn a_dead_letter_never_spins_whatever_is_wrong_with_it() {
 }
 
 #[tokio::test]
-async fn what_passes_within_a_moment_is_not_even_a_failed_delivery() {
+async fn an_outage_of_seconds_is_not_even_a_failed_delivery() {
     let served = served(Some(Duration::from_secs(4))).await;
-    let (status, took) = served.delivered("signup", "{}", None).await;
+    let (status, took) = served.delivered("requests", "{}", None).await;
     assert!(status == 200 && took < Duration::from_secs(6), "{status}, {took:?}");
 }
 
 #[tokio::test]
 async fn others_are_served_while_an_answer_is_kept_back() {
     let served = served(None).await;
-    let held = async { served.delivered("signup", "{}", Some(9)).await };
+    let held = async { served.delivered("requests", "{}", Some(9)).await };
     let others = async {
         let mut slowest = Duration::ZERO;
         for _ in 0..5 {
-            let (status, took) = served.delivered("signup", "another", Some(1)).await;
+            let (status, took) = served.delivered("requests", "another", Some(1)).await;
             assert_eq!(status, 200);
             slowest = slowest.max(took);
         }
@@ -157,7 +158,7 @@ async fn others_are_served_while_an_answer_is_kept_back() {
 }
 
 #[tokio::test]
-async fn who_is_told_to_end_keeps_nothing_back() {
+async fn on_shutdown_no_answer_is_kept_back() {
     let served = served(None).await;
     let ends = async {
         let _ = tokio::time::timeout(Duration::from_secs(6), std::future::pending::<()>()).await;
@@ -168,8 +169,8 @@ async fn who_is_told_to_end_keeps_nothing_back() {
 }
 
 #[test]
-fn the_patience_of_a_broken_count_is_bounded() {
+fn the_wait_budget_of_an_invalid_count_is_bounded() {
     for count in [None, Some(0), Some(1), Some(33), Some(u32::MAX)] {
-        assert!((5..=240).contains(&patience(Function::Signup, count).as_secs()), "{count:?}");
+        assert!((5..=240).contains(&wait_budget(Function::Requests, count).as_secs()), "{count:?}");
     }
 }

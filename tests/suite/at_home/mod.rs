@@ -1,5 +1,5 @@
-//! At home under the real Functions host: what its timers, its queues and its HTTP front do to a handler, and what has to
-//! come of it.
+//! Under the real Functions host: what its timers, its queues and its HTTP front do to a handler, and how the handler
+//! has to react.
 
 mod late;
 mod said;

@@ -1,4 +1,4 @@
-//! What a handler says: to callers whose body the host has dropped, and in its log.
+//! What a handler reports: to callers whose body the host has dropped, and in its log.
 
 use std::sync::{
     Arc,
@@ -11,7 +11,7 @@ use serde_json::json;
 use tenantry::{
     app::App,
     host::{Answer, Function, Functions as _, Invocation, Message, Timer, Trigger},
-    ports::{StateStore, StoreError, World},
+    ports::{Ports, StateStore, StoreError},
     reconciler::Settings,
 };
 use tenantry_core::blueprint::{Blueprint, DEFAULT};
@@ -21,11 +21,11 @@ use tokio::{
 };
 
 use crate::testkit::{
-    lab::Lab,
+    fixture::Fixture,
+    harness::Harness,
     log::Log,
     over::{Asked, Over, Wrapped},
     signup,
-    stage::Stage,
 };
 
 /// Posts a body in chunks, as .NET's `JsonContent`, streams of Node and `curl -T -` do.
@@ -45,29 +45,29 @@ async fn post_chunked(base: &str, path: &str, body: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_body_that_the_host_dropped_is_told_and_nothing_is_taken_in() {
-    let stage = Stage::new().await;
+async fn a_body_that_the_host_dropped_is_refused_with_the_reason() {
+    let harness = Harness::new().await;
     let body = signup("contoso").to_string();
     for path in ["/api/tenants", "/api/tenants/contoso/retry", "/api/events"] {
-        let (status, reply) = post_chunked(&stage.base, path, &body).await;
+        let (status, reply) = post_chunked(&harness.base, path, &body).await;
         assert_eq!(status, 411, "{path}: {reply}");
         assert!(reply.contains("Transfer-Encoding: chunked") && reply.contains("Content-Length"), "{reply}");
     }
-    assert_eq!(stage.get("/_sim/events").await, json!([]), "nobody is told of a refusal");
-    let store = &stage.local.world.store;
-    assert!(store.due(Timestamp::MAX, 10).await.unwrap().is_empty(), "nothing was parked");
-    assert_eq!(stage.tenant("contoso").await["status"], 404);
-    // The same with its length is taken, and a call that needs no body is not asked for one.
-    assert_eq!(stage.submit(&signup("contoso")).await.status, 202);
-    stage.until_is("contoso", "active").await;
-    let (status, reply) = post_chunked(&stage.base, "/api/tenants?limit=1", "").await;
+    assert_eq!(harness.get("/_sim/events").await, json!([]), "no event for the refusal");
+    let store = &harness.local.ports.store;
+    assert!(store.due(Timestamp::MAX, 10).await.unwrap().is_empty(), "nothing is due");
+    assert_eq!(harness.tenant("contoso").await["status"], 404);
+    // The same with its length is accepted. A call that needs no body needs no length, but not with a chunked one.
+    assert_eq!(harness.submit(&signup("contoso")).await.status, 202);
+    harness.until_is("contoso", "active").await;
+    let (status, reply) = post_chunked(&harness.base, "/api/tenants?limit=1", "").await;
     assert_eq!(status, 411, "{reply}");
-    assert_eq!(stage.get("/api/tenants").await["tenants"].as_array().unwrap().len(), 1);
+    assert_eq!(harness.get("/api/tenants").await["tenants"].as_array().unwrap().len(), 1);
 }
 
-fn app(world: World) -> App {
+fn app(ports: Ports) -> App {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    App::new(world, Settings::azure("local"), vec![blueprint], vec![local_stamp()], "worker")
+    App::new(ports, Settings::azure("local"), vec![blueprint], vec![local_stamp()], "worker")
 }
 
 fn call(function: Function, trigger: Trigger) -> Invocation {
@@ -75,17 +75,17 @@ fn call(function: Function, trigger: Trigger) -> Invocation {
 }
 
 #[tokio::test]
-async fn an_audit_while_tenants_are_being_made_says_what_is_missing() {
+async fn an_audit_of_unfinished_tenants_says_what_is_missing() {
     let (log, _guard) = Log::listen();
-    let lab = Lab::new(Speed::Factor(1.0)).await;
-    let app = app(lab.world.clone());
+    let fixture = Fixture::new(Speed::Factor(1.0)).await;
+    let app = app(fixture.ports.clone());
     let body = signup("contoso").to_string();
     assert!(app.intake.take_in(body.as_bytes()).await.unwrap().tenant_id.is_some());
     let Answer::Done { logs } = app.call(call(Function::Audit, Trigger::Timer(Timer::default()))).await
     else {
         panic!("the audit failed")
     };
-    assert_eq!(logs[0], "1 looked at");
+    assert_eq!(logs[0], "tenants checked: 1");
     for line in &logs[1..] {
         let (_, why) = line.split_once(" is inconclusive: ").unwrap_or_else(|| panic!("{line}"));
         assert!(!why.trim().is_empty(), "{line}");
@@ -93,17 +93,17 @@ async fn an_audit_while_tenants_are_being_made_says_what_is_missing() {
     for line in log.said("isolation is not verified") {
         assert!(!line["why"].as_str().unwrap().is_empty(), "{line}");
     }
-    assert!(logs.len() > 1, "there is something to say of a tenant that is not there yet");
+    assert!(logs.len() > 1, "an unfinished tenant has a line");
 }
 
-/// A store that can be away.
-struct Moody {
+/// A store that can be unavailable.
+struct Unavailable {
     inner: Arc<dyn StateStore>,
     away: AtomicBool,
 }
 
-impl Moody {
-    async fn mood<T>(&self, work: Asked<'_, T>) -> Result<T, StoreError> {
+impl Unavailable {
+    async fn answer<T>(&self, work: Asked<'_, T>) -> Result<T, StoreError> {
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the service can't be reached".to_owned()));
         }
@@ -111,22 +111,25 @@ impl Moody {
     }
 }
 
-impl Over for Moody {
+impl Over for Unavailable {
     fn inner(&self) -> &dyn StateStore {
         &*self.inner
     }
 
     fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
-        Box::pin(self.mood(work))
+        Box::pin(self.answer(work))
     }
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_counted_when_it_is_settled_however_often_it_was_tried() {
+async fn a_dead_letter_is_counted_once_when_it_is_completed() {
     let (log, _guard) = Log::listen();
-    let lab = Lab::new(Speed::Max).await;
-    let store = Arc::new(Wrapped(Moody { inner: Arc::clone(&lab.world.store), away: AtomicBool::new(true) }));
-    let app = app(World { store: store.clone(), ..lab.world.clone() });
+    let fixture = Fixture::new(Speed::Max).await;
+    let store = Arc::new(Wrapped(Unavailable {
+        inner: Arc::clone(&fixture.ports.store),
+        away: AtomicBool::new(true),
+    }));
+    let app = app(Ports { store: store.clone(), ..fixture.ports.clone() });
     let dead = || {
         let message = Message {
             body: signup("tailspin").to_string().into_bytes(),

@@ -1,5 +1,4 @@
-//! A sweep gets going whatever is due, whether or not anybody can be woken, and is through before the host loses its
-//! patience.
+//! A sweep starts passes for all due tenants, whether or not wake-ups can be sent, and ends before the host's timeout.
 
 use std::{
     collections::BTreeSet,
@@ -13,9 +12,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::{
     app::App,
-    azure::service_bus::NoAlarm,
+    azure::service_bus::NoScheduler,
     host::{Answer, Functions as _, Invocation, Timer, Trigger, functions::Function},
-    ports::{Alarm, Clock as _, World},
+    ports::{Clock as _, Ports, Scheduler},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -25,7 +24,7 @@ use tenantry_core::{
     tenant::Status,
 };
 
-use crate::testkit::{lab::Lab, request, signup};
+use crate::testkit::{fixture::Fixture, request, signup};
 
 const HELLO: &str = include_str!("../../../blueprints/hello.yaml");
 
@@ -33,8 +32,8 @@ fn blueprint(text: &str) -> Blueprint {
     Blueprint::check(text).unwrap().blueprint
 }
 
-fn app(world: World, settings: Settings) -> App {
-    App::new(world, settings, vec![blueprint(DEFAULT)], vec![local_stamp()], "worker")
+fn app(ports: Ports, settings: Settings) -> App {
+    App::new(ports, settings, vec![blueprint(DEFAULT)], vec![local_stamp()], "worker")
 }
 
 /// Posts a request as the HTTP function gets it.
@@ -55,34 +54,34 @@ async fn tick(app: &App) -> Answer {
     app.call(Invocation { function: Function::Sweep, id: None, traceparent: None, trigger }).await
 }
 
-async fn status(world: &World, id: &str) -> Status {
-    world.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value.status
+async fn status(ports: &Ports, id: &str) -> Status {
+    ports.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value.status
 }
 
 #[tokio::test]
 async fn the_sweep_alone_brings_a_tenant_through_its_whole_life() {
-    let lab = Lab::new(Speed::Factor(20.0)).await;
-    let world = World { alarm: Arc::new(NoAlarm), ..lab.world.clone() };
+    let fixture = Fixture::new(Speed::Factor(20.0)).await;
+    let ports = Ports { scheduler: Arc::new(NoScheduler), ..fixture.ports.clone() };
     // As `serve` sets it for TENANTRY_WAKEUPS=sweep.
     let settings = Settings { overdue: Duration::ZERO, ..Settings::azure("local") };
-    let app = app(world.clone(), settings);
+    let app = app(ports.clone(), settings);
     let removal = request("remove", "deprovision", "tailspin", json!({"gracePeriod": "PT0S"}));
-    for (body, wanted) in [(signup("tailspin"), Status::Active), (removal, Status::Deleted)] {
+    for (body, expected) in [(signup("tailspin"), Status::Active), (removal, Status::Deleted)] {
         assert_eq!(post(&app, &body).await, 202);
         let mut sweeps = 0;
-        while status(&world, "tailspin").await != wanted {
+        while status(&ports, "tailspin").await != expected {
             sweeps += 1;
-            assert!(sweeps <= 60, "still {:?}", status(&world, "tailspin").await);
+            assert!(sweeps <= 60, "still {:?}", status(&ports, "tailspin").await);
             assert!(matches!(tick(&app).await, Answer::Done { .. }));
-            lab.clock.pass(Duration::from_secs(60));
+            fixture.clock.pass(Duration::from_secs(60));
         }
     }
 }
 
-/// Nobody takes what is sent, and each try costs what a time limit does.
-struct Unreachable(Arc<crate::testkit::lab::Jumping>);
+/// A scheduler that can't send: each attempt takes as long as its timeout.
+struct Unreachable(Arc<crate::testkit::fixture::Jumping>);
 
-impl Alarm for Unreachable {
+impl Scheduler for Unreachable {
     fn wake<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async {
             self.0.pass(Duration::from_millis(500));
@@ -91,9 +90,9 @@ impl Alarm for Unreachable {
     }
 }
 
-/// Signs tenants up and leaves them to whoever comes.
-async fn sign_up(world: &World, count: usize) -> Vec<TenantId> {
-    let intake = Lab::intake(world, &blueprint(HELLO));
+/// Signs tenants up without reconciling them.
+async fn sign_up(ports: &Ports, count: usize) -> Vec<TenantId> {
+    let intake = Fixture::intake(ports, &blueprint(HELLO));
     let mut ids = Vec::new();
     for number in 0..count {
         let name = format!("tenant-{number:02}");
@@ -105,40 +104,40 @@ async fn sign_up(world: &World, count: usize) -> Vec<TenantId> {
 }
 
 #[tokio::test]
-async fn a_sweep_without_service_bus_is_bounded_and_the_rest_is_left_to_the_next() {
-    let lab = Lab::new(Speed::Factor(10.0)).await;
-    let world = World { alarm: Arc::new(Unreachable(lab.clock.clone())), ..lab.world.clone() };
-    let ids = sign_up(&world, 40).await;
-    lab.clock.pass(Duration::from_secs(20));
-    let reconciler = Reconciler::new(world.clone(), Settings::azure("local"), "worker");
+async fn a_sweep_without_service_bus_is_bounded_and_leaves_the_rest_to_the_next() {
+    let fixture = Fixture::new(Speed::Factor(10.0)).await;
+    let ports = Ports { scheduler: Arc::new(Unreachable(fixture.clock.clone())), ..fixture.ports.clone() };
+    let ids = sign_up(&ports, 40).await;
+    fixture.clock.pass(Duration::from_secs(20));
+    let reconciler = Reconciler::new(ports.clone(), Settings::azure("local"), "worker");
     let (mut longest, mut sweeps) = (Duration::ZERO, 0);
     loop {
-        let begun = lab.clock.now();
+        let begun = fixture.clock.now();
         let swept = reconciler.sweep().await.unwrap();
-        longest = longest.max(Duration::try_from(lab.clock.now().duration_since(begun)).unwrap());
+        longest = longest.max(Duration::try_from(fixture.clock.now().duration_since(begun)).unwrap());
         assert_eq!((swept.woken, swept.failed), (0, 0), "{swept:?}");
         sweeps += 1;
         let mut active = 0;
         for id in &ids {
-            active += usize::from(status(&world, id.as_str()).await == Status::Active);
+            active += usize::from(status(&ports, id.as_str()).await == Status::Active);
         }
         if active == ids.len() {
             break;
         }
         assert!(sweeps < 60, "{active} of {} are active; the last sweep: {swept:?}", ids.len());
-        lab.clock.pass(Duration::from_secs(60));
+        fixture.clock.pass(Duration::from_secs(60));
     }
     assert!(longest < Duration::from_secs(300), "one sweep took {longest:?}");
 }
 
-/// A queue with duplicate detection whose messages nobody takes.
+/// A queue with duplicate detection whose messages nobody receives.
 #[derive(Default)]
 struct Unread {
     calls: Mutex<Vec<Timestamp>>,
     messages: Mutex<BTreeSet<(TenantId, Timestamp)>>,
 }
 
-impl Alarm for Unread {
+impl Scheduler for Unread {
     fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         self.calls.lock().unwrap().push(at);
         self.messages.lock().unwrap().insert((tenant.clone(), at));
@@ -147,29 +146,29 @@ impl Alarm for Unread {
 }
 
 #[tokio::test]
-async fn sweeps_ask_for_one_wake_up_and_do_not_wait_for_one_that_nobody_takes() {
-    let lab = Lab::new(Speed::Max).await;
+async fn sweeps_send_one_wake_up_and_do_not_wait_for_one_that_nobody_receives() {
+    let fixture = Fixture::new(Speed::Max).await;
     let unread = Arc::<Unread>::default();
-    let world = World { alarm: unread.clone(), ..lab.world.clone() };
-    let ids = sign_up(&world, 1).await;
-    let due_at = world.store.load(&ids[0]).await.unwrap().unwrap().value.due_at.unwrap();
-    let reconciler = Reconciler::new(world.clone(), Settings::azure("local"), "worker");
-    lab.clock.pass(Duration::from_secs(20));
-    // As often as sweeps find it while a wake-up may be on its way.
+    let ports = Ports { scheduler: unread.clone(), ..fixture.ports.clone() };
+    let ids = sign_up(&ports, 1).await;
+    let due_at = ports.store.load(&ids[0]).await.unwrap().unwrap().value.due_at.unwrap();
+    let reconciler = Reconciler::new(ports.clone(), Settings::azure("local"), "worker");
+    fixture.clock.pass(Duration::from_secs(20));
+    // Sweeps while the wake-up may still arrive.
     for _ in 0..10 {
         assert_eq!(reconciler.sweep().await.unwrap().woken, 1);
-        lab.clock.pass(Duration::from_secs(10));
+        fixture.clock.pass(Duration::from_secs(10));
     }
     assert_eq!(*unread.messages.lock().unwrap(), BTreeSet::from([(ids[0].clone(), due_at)]));
-    lab.clock.pass(Duration::from_secs(60));
+    fixture.clock.pass(Duration::from_secs(60));
     let swept = reconciler.sweep().await.unwrap();
-    assert_eq!((swept.woken, swept.driven), (0, 1), "{swept:?}");
-    // A quarter of an hour of sweeps: what was asked for is as much as there were instants to be woken at.
+    assert_eq!((swept.woken, swept.reconciled), (0, 1), "{swept:?}");
+    // A quarter of an hour of sweeps: one message for each due time.
     for _ in 0..15 {
-        lab.clock.pass(Duration::from_secs(60));
+        fixture.clock.pass(Duration::from_secs(60));
         let _swept = reconciler.sweep().await.unwrap();
     }
-    assert_eq!(status(&world, ids[0].as_str()).await, Status::Active);
+    assert_eq!(status(&ports, ids[0].as_str()).await, Status::Active);
     let (calls, messages) = (unread.calls.lock().unwrap().clone(), unread.messages.lock().unwrap().len());
     let instants: BTreeSet<Timestamp> = calls.iter().copied().collect();
     assert_eq!(messages, instants.len());
@@ -177,22 +176,22 @@ async fn sweeps_ask_for_one_wake_up_and_do_not_wait_for_one_that_nobody_takes() 
 }
 
 #[tokio::test]
-async fn a_drive_begins_nothing_more_after_its_time() {
-    let lab = Lab::new(Speed::Factor(1.0)).await;
-    let world = World { alarm: Arc::new(NoAlarm), ..lab.world.clone() };
+async fn a_pass_begins_nothing_more_after_its_budget() {
+    let fixture = Fixture::new(Speed::Factor(1.0)).await;
+    let ports = Ports { scheduler: Arc::new(NoScheduler), ..fixture.ports.clone() };
     let body = signup("contoso").to_string();
-    let taken = Lab::intake(&world, &blueprint(DEFAULT)).take_in(body.as_bytes()).await.unwrap();
+    let taken = Fixture::intake(&ports, &blueprint(DEFAULT)).take_in(body.as_bytes()).await.unwrap();
     let id = taken.tenant_id.unwrap();
-    // Patience that no host has.
+    // A budget beyond any host's timeout.
     let settings =
         Settings { budget: Duration::from_secs(200), overdue: Duration::ZERO, ..Settings::azure("local") };
-    let reconciler = Reconciler::new(world.clone(), settings, "worker");
-    let begun = lab.clock.now();
+    let reconciler = Reconciler::new(ports.clone(), settings, "worker");
+    let begun = fixture.clock.now();
     let swept = reconciler.sweep().await.unwrap();
-    let took = Duration::try_from(lab.clock.now().duration_since(begun)).unwrap();
-    assert_eq!(swept.driven, 1);
+    let took = Duration::try_from(fixture.clock.now().duration_since(begun)).unwrap();
+    assert_eq!(swept.reconciled, 1);
     assert!(took < Duration::from_secs(60), "it waited in place for {took:?}");
-    let tenant = world.store.load(&id).await.unwrap().unwrap().value;
+    let tenant = ports.store.load(&id).await.unwrap().unwrap().value;
     assert!(tenant.lease().is_none() && tenant.due_at.is_some(), "{:?}", tenant.status);
-    assert!(matches!(reconciler.reconcile(&id).await.unwrap(), Progress::Parked(_) | Progress::Settled(_)));
+    assert!(matches!(reconciler.reconcile(&id).await.unwrap(), Progress::Requeued(_) | Progress::Settled(_)));
 }

@@ -1,4 +1,4 @@
-//! C. Blueprint files, 81 to 108: each number has a file in `blueprint_findings`, or a row here.
+//! C. Blueprint files, 81 to 108: each number has a file in `blueprint_findings` or a row here.
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
@@ -23,12 +23,12 @@ fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
         |lists: usize| with(&format!("more: [{}]", format!("[{}],", "0,".repeat(900)).repeat(lists)));
     vec![
         (85, "100,000 steps", many, vec!["too-large"]),
-        // Found while they are read, not after 20,000 nodes were made of them.
+        // Found while the steps are read, not after 20,000 nodes were built.
         (85, "20,000 steps of nothing", empty, vec!["too-many"]),
         (85, "a list of 20,000 items", with(&format!("more: [{}]", "0,".repeat(20_000))), vec!["too-many"]),
         (85, "36,000 items in lists", nested(40), vec!["too-many"]),
         // Files are not signed: they come with the deployment, and a tenant's plan records the digest that it was
-        // made from. What looks like a signature is a key that nobody reads, and is said to be one.
+        // made from. A `signature` is a key that nothing reads, and is reported as unknown.
         (
             105,
             "a signature that nobody checks",
@@ -61,9 +61,9 @@ fn each_number_has_its_finding() {
     assert!(missing.is_empty(), "no case for {missing:?}");
 }
 
-/// 102: values that use one another grow like powers, and a list can be repeated beyond any memory; both are told.
+/// 102: values that use one another grow exponentially, and a repeated list could fill any memory; both are reported.
 #[test]
-fn what_expressions_come_to_is_limited() {
+fn the_results_of_expressions_are_limited() {
     let powers = |first: &str, each: &dyn Fn(String) -> String| {
         (1..16).fold(format!("values:\n  v0: \"{first}\"\n"), |mut text, n| {
             let _ = writeln!(text, "  v{n}: \"{}\"", each(format!("values.v{}", n - 1)));
@@ -89,7 +89,7 @@ fn what_expressions_come_to_is_limited() {
     for (values, export, why) in rows {
         let text = format!("{HEAD}version: 1.0.0\n{values}{STEP}exports: {{ e: \"{export}\" }}\n");
         let blueprint = Blueprint::check(&text).unwrap().blueprint;
-        let subject = PlanContext {
+        let context = PlanContext {
             deployment: "test".into(),
             tenant_id: "contoso".parse().unwrap(),
             incarnation: 1,
@@ -98,7 +98,7 @@ fn what_expressions_come_to_is_limited() {
             parameters: Map::new(),
             stamp: azure_sim::local_stamp(),
         };
-        let faults = blueprint.plan(&subject).unwrap_err();
+        let faults = blueprint.plan(&context).unwrap_err();
         assert!(faults.iter().any(|fault| fault.message.contains(why)), "{export}: {faults:.300?}");
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     case::signup,
-    stage::{LIVE, Stage},
+    harness::{Harness, LIVE},
 };
 
 fn on(tenant: &str, method: &str) -> Value {
@@ -22,8 +22,8 @@ fn on(tenant: &str, method: &str) -> Value {
 
 #[tokio::test]
 async fn methods_without_a_meaning_are_refused() {
-    let stage = Stage::open().await;
-    stage.sign_up(LIVE).await;
+    let harness = Harness::open().await;
+    harness.sign_up(LIVE).await;
     let rows = [
         (109, json!({"Method": "GET"}), 200),
         (109, on(LIVE, "GET"), 200),
@@ -36,27 +36,27 @@ async fn methods_without_a_meaning_are_refused() {
         (109, on(LIVE, "HEAD"), 405),
         (109, json!({"Method": ""}), 405),
         (109, json!({}), 405),
-        // 117: a request has one place for its tenant, the body; a path with a tenant takes none.
+        // 117: a request names its tenant in the body only; a path with a tenant takes no request.
         (
             117,
             json!({"Method": "POST", "Params": {"tenantId": "other"}, "Body": signup("d117").to_string()}),
             405,
         ),
     ];
-    let before = stage.census().await;
+    let before = harness.census().await;
     for (number, request, expected) in rows {
-        let (status, body) = stage.call("tenants", request.clone()).await;
+        let (status, body) = harness.call("tenants", request.clone()).await;
         assert_eq!(status, expected, "{number} {request}: {body}");
     }
-    let after = stage.census().await;
+    let after = harness.census().await;
     assert_eq!((after.tenants, after.events), (before.tenants, before.events));
 }
 
 #[tokio::test]
 async fn what_a_caller_says_of_itself_changes_nothing() {
-    let stage = Stage::open().await;
-    stage.sign_up(LIVE).await;
-    let plain = stage.call("tenants", on(LIVE, "GET")).await;
+    let harness = Harness::open().await;
+    harness.sign_up(LIVE).await;
+    let plain = harness.call("tenants", on(LIVE, "GET")).await;
     // 111: a key in the query is the host's business and is never repeated. 112: only the platform may set these.
     // 116: 64 KB of header.
     let rows = [
@@ -74,17 +74,17 @@ async fn what_a_caller_says_of_itself_changes_nothing() {
     for (number, claims) in rows {
         let mut request = on(LIVE, "GET");
         request.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-        let told = stage.call("tenants", request).await;
-        assert!(!told.1.to_string().contains("canary"), "{number}");
-        assert_eq!(told, plain, "{number}");
+        let answer = harness.call("tenants", request).await;
+        assert!(!answer.1.to_string().contains("canary"), "{number}");
+        assert_eq!(answer, plain, "{number}");
     }
 }
 
 #[tokio::test]
 async fn two_readings_of_one_request_are_never_both_taken() {
-    let stage = Stage::open().await;
-    let before = stage.census().await;
-    let envelope = json!({"Data": {"signupMsg": signup("d113").to_string()}, "Metadata": {}}).to_string();
+    let harness = Harness::open().await;
+    let before = harness.census().await;
+    let envelope = json!({"Data": {"requestMsg": signup("d113").to_string()}, "Metadata": {}}).to_string();
     let length = envelope.len();
     let rows = [
         (113, format!("Content-Length: {length}\r\nContent-Length: 3\r\n"), envelope.clone()),
@@ -93,9 +93,9 @@ async fn two_readings_of_one_request_are_never_both_taken() {
         (116, format!("X-Long: {}\r\nContent-Length: 0\r\n", "x".repeat(600 * 1024)), String::new()),
     ];
     for (number, head, body) in rows {
-        let mut stream = TcpStream::connect(("127.0.0.1", stage.port)).await.unwrap();
-        let request = format!("POST /signup HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n{body}");
-        // The server may hang up in the middle of a head that it does not want.
+        let mut stream = TcpStream::connect(("127.0.0.1", harness.port)).await.unwrap();
+        let request = format!("POST /requests HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n{body}");
+        // The server may close the connection in the middle of a head that it refuses.
         let _ = stream.write_all(request.as_bytes()).await;
         let mut reply = Vec::new();
         let _ = stream.read_to_end(&mut reply).await;
@@ -103,13 +103,13 @@ async fn two_readings_of_one_request_are_never_both_taken() {
         let status: u16 = reply.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(400);
         assert!((400..500).contains(&status), "{number}: {reply}");
     }
-    let after = stage.census().await;
+    let after = harness.census().await;
     assert_eq!((after.tenants, after.events), (before.tenants, before.events));
 }
 
 #[tokio::test]
-async fn a_request_sets_nothing_but_its_wish() {
-    let stage = Stage::open().await;
+async fn a_request_sets_nothing_but_the_desired_state() {
+    let harness = Harness::open().await;
     let forged = json!({
         "state": "active", "status": "deleted", "outcome": "ready", "epoch": 99, "version": 77, "incarnation": 5,
         "generation": 9, "sequence": 1000, "lease": {"holder": "me", "epoch": 9, "until": "2099-01-01T00:00:00Z"},
@@ -120,18 +120,18 @@ async fn a_request_sets_nothing_but_its_wish() {
         for (name, value) in forged.as_object().unwrap() {
             let mut body = signup("d118");
             body.pointer_mut(into).unwrap()[name] = value.clone();
-            let (status, answer) = stage.submit(body.to_string().as_bytes()).await;
+            let (status, answer) = harness.submit(body.to_string().as_bytes()).await;
             let seen = (status, answer["code"].as_str(), answer["faults"][0]["pointer"].as_str().unwrap());
             assert_eq!(seen, (400, Some("unknown_member"), &*format!("{into}/{name}")), "{answer}");
         }
     }
-    assert!(stage.census().await.tenants.is_empty());
-    // What another system says in its own place is no more than that.
+    assert!(harness.census().await.tenants.is_empty());
+    // The same members in `external` belong to the other system and have no effect.
     let mut body = signup("d118");
     body["external"] = forged;
-    let (status, answer) = stage.submit(body.to_string().as_bytes()).await;
+    let (status, answer) = harness.submit(body.to_string().as_bytes()).await;
     assert_eq!(status, 202, "{answer}");
-    let tenant = stage.settled(&answer["tenantId"].as_str().unwrap().parse().unwrap()).await;
+    let tenant = harness.settled(&answer["tenantId"].as_str().unwrap().parse().unwrap()).await;
     assert_ne!(answer["operationId"], "mine");
     assert_eq!((tenant.incarnation, tenant.generation, tenant.sequence(), tenant.version()), (1, 1, 3, 2));
     assert_eq!(
@@ -143,60 +143,60 @@ async fn a_request_sets_nothing_but_its_wish() {
 
 #[tokio::test]
 async fn retries_of_what_has_not_stopped_change_nothing() {
-    let stage = Stage::open().await;
-    let tenant = stage.sign_up(LIVE).await;
+    let harness = Harness::open().await;
+    let tenant = harness.sign_up(LIVE).await;
     let retry = |id: &str, request: &str| {
-        stage.call("retry", json!({"Method": "POST", "Params": {"tenantId": id}, "Body": json!({"requestId": request}).to_string()}))
+        harness.call("retry", json!({"Method": "POST", "Params": {"tenantId": id}, "Body": json!({"requestId": request}).to_string()}))
     };
     // 120: ready.
     let (status, body) = retry(LIVE, "d120-ready").await;
     assert_eq!((status, body["code"].as_str()), (409, Some("nothing_to_retry")), "{body}");
-    // 120: unknown, foreign and impossible ids are told apart by nothing.
+    // 120: unknown, foreign and impossible ids get the same answer.
     let unknown = retry("nobody", "d120-unknown").await;
     assert_eq!(unknown.0, 404);
     assert_eq!(retry("NoBody'; --", "d120-impossible").await, unknown);
-    assert_eq!(stage.call("tenants", on("nobody", "GET")).await, unknown);
-    assert_eq!(stage.call("tenants", on("../nobody", "GET")).await, unknown);
-    // A body that is no object, or that speaks of something else than its call; 117.
-    for (body, wanted) in [
+    assert_eq!(harness.call("tenants", on("nobody", "GET")).await, unknown);
+    assert_eq!(harness.call("tenants", on("../nobody", "GET")).await, unknown);
+    // A body that is no object, or that contradicts its call; 117.
+    for (body, expected) in [
         ("[]", 400),
         (r#"{"tenantId": "other"}"#, 400),
         (r#"{"action": "deprovision"}"#, 400),
         (r#"{"schema": "tenantry.request/9"}"#, 400),
         (r#"{"dryrun": true}"#, 400),
         (r#"{"requestId": "a", "requestid": "b"}"#, 400),
-        // An event would say in its type that it is no retry.
+        // The event's type says that it is no retry.
         (r#"{"specversion": "1.0", "type": "io.tenantry.request.deprovision.v1", "data": {}}"#, 400),
     ] {
         let call = json!({"Method": "POST", "Params": {"tenantId": LIVE}, "Body": body});
-        assert_eq!(stage.call("retry", call).await.0, wanted, "{body}");
+        assert_eq!(harness.call("retry", call).await.0, expected, "{body}");
     }
     let mut expected = tenant.clone();
-    let after = stage.tenant(&tenant.id).await.unwrap();
+    let after = harness.tenant(&tenant.id).await.unwrap();
     expected.updated_at = after.updated_at;
     assert_eq!(after, expected);
 }
 
 #[tokio::test]
 async fn a_retry_in_the_middle_of_a_removal_changes_nothing() {
-    let stage = Stage::open().await;
-    let tenant = stage.sign_up(LIVE).await;
+    let harness = Harness::open().await;
+    let tenant = harness.sign_up(LIVE).await;
     let remove = json!({"schema": "tenantry.request/1", "requestId": "d120-remove", "action": "deprovision", "tenantId": LIVE});
-    let (status, _) = stage.submit(remove.to_string().as_bytes()).await;
+    let (status, _) = harness.submit(remove.to_string().as_bytes()).await;
     assert_eq!(status, 202);
-    let before = stage.tenant(&tenant.id).await.unwrap();
+    let before = harness.tenant(&tenant.id).await.unwrap();
     assert_eq!(before.goal, Goal::Absent);
-    let (status, body) = stage.call("retry", on(LIVE, "POST")).await;
+    let (status, body) = harness.call("retry", on(LIVE, "POST")).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("nothing_to_retry")), "{body}");
-    assert_eq!(stage.tenant(&tenant.id).await.unwrap(), before);
-    assert_eq!(stage.settled(&tenant.id).await.status.word(), "deleted");
+    assert_eq!(harness.tenant(&tenant.id).await.unwrap(), before);
+    assert_eq!(harness.settled(&tenant.id).await.status.as_str(), "deleted");
 }
 
 #[tokio::test]
 async fn many_retries_at_once_are_one() {
-    let stage = Stage::open().await;
-    let tenant = stage.sign_up(LIVE).await;
-    let mut stored = stage.local.world.store.load(&tenant.id).await.unwrap().unwrap();
+    let harness = Harness::open().await;
+    let tenant = harness.sign_up(LIVE).await;
+    let mut stored = harness.local.ports.store.load(&tenant.id).await.unwrap().unwrap();
     let names: Vec<_> = stored.value.steps().keys().cloned().collect();
     for name in names {
         let cause = tenantry_core::tenant::Cause::ours(
@@ -204,13 +204,13 @@ async fn many_retries_at_once_are_one() {
             "OutOfQuota",
             "no room",
         );
-        stored.value.change_step(&name, |record| record.enter(|effort| StepState::Halted { effort, cause }));
+        stored.value.change_step(&name, |record| record.enter(|effort| StepState::Blocked { effort, cause }));
     }
-    stage.local.world.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
-    let before = stage.census().await.events;
+    harness.local.ports.store.save(&stored.value, Some(&stored.etag)).await.unwrap();
+    let before = harness.census().await.events;
     let mut retry = on(LIVE, "POST");
     retry["Body"] = json!({"requestId": "d119"}).to_string().into();
-    let answers = join_all((0..100).map(|_| stage.call("retry", retry.clone()))).await;
+    let answers = join_all((0..100).map(|_| harness.call("retry", retry.clone()))).await;
     let fresh = answers.iter().filter(|(status, body)| (*status, &body["replayed"]) == (202, &Value::Null));
     assert_eq!(fresh.count(), 1, "{answers:?}");
     let repeats = answers.iter().filter(|(status, body)| (*status, &body["replayed"]) == (200, &json!(true)));
@@ -218,9 +218,9 @@ async fn many_retries_at_once_are_one() {
     let operations: BTreeSet<&str> =
         answers.iter().map(|(_, body)| body["operationId"].as_str().unwrap()).collect();
     assert_eq!(operations.len(), 1, "{operations:?}");
-    stage.settled(&tenant.id).await;
-    let told = stage.events().await.split_off(before);
-    let kinds: Vec<&str> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    harness.settled(&tenant.id).await;
+    let events = harness.events().await.split_off(before);
+    let kinds: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(
         kinds,
         ["io.tenantry.tenant.provision.started.v1", "io.tenantry.tenant.provision.succeeded.v1"]

@@ -1,4 +1,4 @@
-//! One bad input and what has to become of it.
+//! One bad input and its expected result.
 
 use serde_json::{Value, json};
 
@@ -10,11 +10,11 @@ pub(crate) struct Case {
     pub(crate) expected: Expected,
 }
 
-/// What has to become of it.
+/// The expected result.
 pub(crate) enum Expected {
-    /// Refused for good: the answer's code, and the pointer of its first fault.
+    /// Rejected: the answer's code, and the pointer of its first fault.
     Refused { code: &'static str, pointer: &'static str },
-    /// Not bad after all: taken like any sign-up, and why that is right.
+    /// Accepted like any sign-up, and why that is right.
     Taken { why: &'static str },
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn taken(number: u32, name: &'static str, body: impl Into<Vec<u8>>, w
     Case { number, name, body: body.into(), expected: Expected::Taken { why } }
 }
 
-/// A good sign-up with an id of its own; each case spoils one thing.
+/// A good sign-up with an id of its own; each case changes one thing.
 pub(crate) fn signup(request_id: &str) -> Value {
     json!({
         "schema": "tenantry.request/1", "requestId": request_id, "action": "signup",
@@ -56,7 +56,7 @@ pub(crate) fn without(request_id: &str, pointer: &str) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-/// A sign-up with a member of `spec` written out by hand, for what no serialiser would write.
+/// A sign-up with a member of `spec` as literal text, for what no serialiser would write.
 pub(crate) fn written(request_id: &str, member: &str) -> String {
     signup(request_id).to_string().replace(r#""tier""#, &format!(r#"{member},"tier""#))
 }

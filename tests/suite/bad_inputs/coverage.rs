@@ -1,29 +1,29 @@
-//! Which number is tried where. None may be missing; what can't be tried yet says why.
+//! The test of each number. None may be missing; a number without a test needs a reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{messages, names, pairs};
 
-/// Numbers that are tried by a test of their own: which, in which file.
+/// Numbers with a test of their own, and its file.
 const TESTS: [(&[u32], &str, &str); 20] = [
     (
         &[38, 39, 40],
         "tests/suite/bad_inputs/pairs.rs",
         "the_brokers_message_id_says_nothing_about_the_request",
     ),
-    (&[63, 64], "tests/suite/bad_inputs/pairs.rs", "ids_that_look_alike_get_objects_of_their_own"),
+    (&[63, 64], "tests/suite/bad_inputs/pairs.rs", "similar_ids_get_objects_of_their_own"),
     (&[85, 105, 107], "tests/suite/bad_inputs/blueprints.rs", "each_number_has_its_finding"),
     (&[109, 117], "tests/suite/bad_inputs/calls.rs", "methods_without_a_meaning_are_refused"),
     (&[111, 112, 116], "tests/suite/bad_inputs/calls.rs", "what_a_caller_says_of_itself_changes_nothing"),
     (&[113, 114], "tests/suite/bad_inputs/calls.rs", "two_readings_of_one_request_are_never_both_taken"),
-    (&[118], "tests/suite/bad_inputs/calls.rs", "a_request_sets_nothing_but_its_wish"),
+    (&[118], "tests/suite/bad_inputs/calls.rs", "a_request_sets_nothing_but_the_desired_state"),
     (&[119], "tests/suite/bad_inputs/calls.rs", "many_retries_at_once_are_one"),
     (&[120], "tests/suite/bad_inputs/calls.rs", "retries_of_what_has_not_stopped_change_nothing"),
     (&[120], "tests/suite/bad_inputs/calls.rs", "a_retry_in_the_middle_of_a_removal_changes_nothing"),
     (
         &[121, 122, 123, 124, 125, 126],
         "tests/suite/bad_inputs/events.rs",
-        "every_bad_delivery_has_its_verdict",
+        "every_bad_delivery_is_rejected_for_its_reason",
     ),
     (
         &[127],
@@ -32,15 +32,19 @@ const TESTS: [(&[u32], &str, &str); 20] = [
     ),
     (&[128, 129, 130], "tests/suite/bad_inputs/settings.rs", "every_bad_setting_is_refused_by_its_name"),
     (&[130], "tests/suite/bad_inputs/settings.rs", "no_setting_makes_a_lease_too_short"),
-    (&[131], "tests/suite/adapters/answers.rs", "html_and_other_nonsense_in_a_success_is_no_answer"),
+    (&[131], "tests/suite/adapters/answers.rs", "a_success_with_html_or_other_nonsense_is_no_answer"),
     (&[131], "tests/suite/adapters/answers.rs", "ten_megabytes_are_not_read"),
     (&[131], "tests/suite/adapters/answers.rs", "urls_on_other_hosts_get_neither_a_request_nor_a_token"),
-    (&[131], "tests/suite/lies.rs", "a_dedicated_tenant_survives_lies_instead_of_deeds"),
-    (&[131, 132], "tests/suite/bad_inputs/replies.rs", "every_bad_answer_has_its_verdict"),
-    (&[132], "tests/suite/bad_inputs/replies.rs", "a_strangers_deleted_application_is_not_brought_back"),
+    (
+        &[131],
+        "tests/suite/lies.rs",
+        "a_dedicated_tenant_survives_wrong_answers_to_requests_that_are_not_carried_out",
+    ),
+    (&[131, 132], "tests/suite/bad_inputs/replies.rs", "every_bad_answer_has_its_comparison"),
+    (&[132], "tests/suite/bad_inputs/replies.rs", "a_foreign_deleted_application_is_not_restored"),
 ];
 
-/// Numbers without a place that they could come in at.
+/// Numbers that can't reach the handler.
 const NOT_YET: [(&[u32], &str); 2] = [
     (&[110], "no token reaches the handler: App Service and the function's key decide who calls"),
     (&[115], "the handler listens to its own host alone, which has the whole body before it calls"),
@@ -52,8 +56,8 @@ fn read(file: &str) -> String {
 
 #[test]
 fn every_number_is_tried_somewhere_or_says_why_not() {
-    let mut places: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
-    let mut tried = |number: u32, place: String| _ = places.entry(number).or_default().insert(place);
+    let mut tests: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    let mut tried = |number: u32, test: String| _ = tests.entry(number).or_default().insert(test);
     for case in messages::table().into_iter().chain(names::table()) {
         tried(case.number, "a table of messages".to_owned());
     }
@@ -69,8 +73,8 @@ fn every_number_is_tried_somewhere_or_says_why_not() {
         assert!(read(file).contains(&format!("fn {test}(")), "{file} has no {test}");
         numbers.iter().for_each(|number| tried(*number, format!("{file}: {test}")));
     }
-    let without: BTreeSet<u32> = (1..=132).filter(|number| !places.contains_key(number)).collect();
+    let without: BTreeSet<u32> = (1..=132).filter(|number| !tests.contains_key(number)).collect();
     let excused: BTreeSet<u32> = NOT_YET.iter().flat_map(|(numbers, _)| numbers.iter().copied()).collect();
-    assert_eq!(without, excused, "left: not tried anywhere; right: not to be tried yet");
-    assert_eq!(places.len() + excused.len(), 132, "a number beyond the list: {:?}", places.keys().last());
+    assert_eq!(without, excused, "left: without a test; right: without a test for a reason");
+    assert_eq!(tests.len() + excused.len(), 132, "a number beyond the list: {:?}", tests.keys().last());
 }

@@ -1,11 +1,11 @@
-//! B. Tenant ids and names, 41 to 80. Ids are checked and never repaired; names for people may hold almost anything,
-//! for they are carried as values and never read as text.
+//! B. Tenant ids and names, 41 to 80. Ids are checked and never repaired; display names may have almost any content,
+//! because they are passed on as values and never interpreted.
 
 use serde_json::{Value, json};
 
 use super::{
     case::{Case, refused, taken, with},
-    stage::LIVE,
+    harness::LIVE,
 };
 
 /// A sign-up with a tenantId that has to be refused.
@@ -19,14 +19,14 @@ fn display(number: u32, request: &str, text: &str) -> Vec<u8> {
     with(&format!("b{number}-{request}"), "/spec/displayName", text)
 }
 
-/// A name for people that has to be refused.
+/// A display name that has to be refused.
 fn bad_name(number: u32, name: &'static str, text: &str, code: &'static str) -> Case {
     refused(number, name, display(number, "name", text), code, "/spec/displayName")
 }
 
-/// A name for people that is carried as it is.
+/// A display name that is passed on unchanged.
 fn name(number: u32, name: &'static str, text: &str) -> Case {
-    taken(number, name, display(number, "text", text), "a name for people is a value, never evaluated")
+    taken(number, name, display(number, "text", text), "a display name is a value, never evaluated")
 }
 
 fn home(number: u32, request: &str, text: &str) -> Vec<u8> {
@@ -38,7 +38,7 @@ fn bad_home(number: u32, name: &'static str, text: &str, code: &'static str) -> 
 }
 
 pub(crate) fn table() -> Vec<Case> {
-    [paths(), look_alikes(), lengths(), guids(), words(), texts()].into_iter().flatten().collect()
+    [paths(), confusables(), lengths(), guids(), reserved_names(), texts()].into_iter().flatten().collect()
 }
 
 fn paths() -> Vec<Case> {
@@ -65,7 +65,7 @@ fn paths() -> Vec<Case> {
     ]
 }
 
-fn look_alikes() -> Vec<Case> {
+fn confusables() -> Vec<Case> {
     vec![
         id(52, "upper case", "CONTOSO"),
         id(52, "one letter in upper case", "conToso"),
@@ -172,7 +172,7 @@ fn guids() -> Vec<Case> {
     ]
 }
 
-fn words() -> Vec<Case> {
+fn reserved_names() -> Vec<Case> {
     vec![
         id(70, "reserved: microsoft", "microsoft"),
         id(70, "reserved: login", "login"),
@@ -226,8 +226,8 @@ fn texts() -> Vec<Case> {
         name(75, "OData in a name", "' or PartitionKey ne '"),
         id(76, "filter in an id", "$filter=true"),
         name(76, "filter in a name", "$filter=PartitionKey ge ''"),
-        id(77, "look-up in an id", "${jndi:x}"),
-        name(77, "look-up in a name", "${jndi:ldap://x}"),
+        id(77, "lookup in an id", "${jndi:x}"),
+        name(77, "lookup in a name", "${jndi:ldap://x}"),
         id(78, "template in an id", "{{7*7}}"),
         name(78, "template in a name", "{{7*7}} {% for x in y %}"),
         id(79, "ARM expression in an id", "[resourceGroup().id]"),

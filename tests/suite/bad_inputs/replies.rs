@@ -1,11 +1,11 @@
-//! F. What Azure answers, 131 and 132, or whoever stands in its place: as each kind of step judges it. What the wire
-//! refuses (HTML, 10 MB, redirects, foreign hosts) is in `adapters/answers.rs`, what comes of lies in a tenant's life in
-//! `lies.rs`.
+//! F. Answers of Azure, or of an impostor, 131 and 132: how each kind of step compares them. Answers that the transport
+//! refuses (HTML, 10 MB, redirects, foreign hosts) are in `adapters/answers.rs`, false answers during a tenant's life
+//! in `lies.rs`.
 
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Kind, Outputs},
-    steps::{self, Comparison, Reply, Trace, failure, operation},
+    steps::{self, Comparison, DeletionState, Reply, failure, operation},
     tenant::{Poll, PollStyle},
 };
 
@@ -20,23 +20,23 @@ fn reply(status: u16, body: Value) -> Reply {
     Reply { status, body, ..Reply::default() }
 }
 
-/// The verdict of a look for what should be there, and of one for what should be gone, in a word each.
+/// The comparison of a read with the desired state, and the deletion state that it shows, as text.
 fn judged(kind: Kind, body: &Value) -> (String, String) {
     let example = example(kind);
     let step = example.step().unwrap();
-    let remains = steps::remains(kind, &step.target(), &example.told).unwrap();
-    let wanted = match step.judge(&reply(200, body.clone())) {
+    let deletion = steps::deletion(kind, &step.target(), &example.reported).unwrap();
+    let expected = match step.judge(&reply(200, body.clone())) {
         Ok(Comparison::Matches(_)) => "matches".to_owned(),
         Ok(Comparison::Foreign(owner)) => format!("foreign: {owner}"),
         Ok(other) => format!("{other:?}").to_lowercase(),
         Err(failure) => failure.cause.code,
     };
-    let left = match remains.judge(0, &reply(200, body.clone())) {
-        Ok(Trace::Present(_)) => "present".to_owned(),
+    let left = match deletion.judge(0, &reply(200, body.clone())) {
+        Ok(DeletionState::Present(_)) => "present".to_owned(),
         Ok(other) => format!("{other:?}").to_lowercase(),
         Err(failure) => failure.cause.code,
     };
-    (wanted, left)
+    (expected, left)
 }
 
 fn with(kind: Kind, pointer: &str, value: Value) -> Value {
@@ -46,7 +46,7 @@ fn with(kind: Kind, pointer: &str, value: Value) -> Value {
     seen
 }
 
-/// Number, name, kind of step, body, and the two verdicts.
+/// Number, name, kind of step, body, the comparison and the deletion state.
 type Row = (u32, &'static str, Kind, Value, &'static str, &'static str);
 
 const NONSENSE: &str = "unexpected-answer";
@@ -55,12 +55,12 @@ fn rows() -> Vec<Row> {
     shapes().into_iter().chain(identities()).collect()
 }
 
-/// Answers that are none.
+/// Answers of the wrong shape.
 fn shapes() -> Vec<Row> {
     let app = Kind::EntraApplication;
     let error = json!({"error": {"code": "InternalServerError", "message": "Something broke."}});
     vec![
-        (131, "HTML, which the wire hands on as nothing", Kind::Arm, Value::Null, NONSENSE, NONSENSE),
+        (131, "HTML, which the transport passes on as null", Kind::Arm, Value::Null, NONSENSE, NONSENSE),
         (131, "200 with an error in it", Kind::Arm, error.clone(), NONSENSE, NONSENSE),
         (131, "200 with an error in it, of Graph", app, error, NONSENSE, NONSENSE),
         (131, "another id", Kind::Arm, with(Kind::Arm, "/id", json!("/subscriptions/x")), NONSENSE, NONSENSE),
@@ -146,16 +146,16 @@ fn identities() -> Vec<Row> {
 }
 
 #[test]
-fn every_bad_answer_has_its_verdict() {
-    for (number, name, kind, body, wanted, left) in rows() {
-        assert_eq!(judged(kind, &body), (wanted.to_owned(), left.to_owned()), "{number} {name}: {body}");
+fn every_bad_answer_has_its_comparison() {
+    for (number, name, kind, body, expected, left) in rows() {
+        assert_eq!(judged(kind, &body), (expected.to_owned(), left.to_owned()), "{number} {name}: {body}");
     }
 }
 
-/// Of two deleted applications with the same name only the one with our marks is brought back.
+/// Of two deleted applications with the same name only the one with our tags is restored.
 #[test]
-fn a_strangers_deleted_application_is_not_brought_back() {
-    let application = Example { told: Outputs::new(), ..example(Kind::EntraApplication) };
+fn a_foreign_deleted_application_is_not_restored() {
+    let application = Example { reported: Outputs::new(), ..example(Kind::EntraApplication) };
     let step = application.step().unwrap();
     let restorable = step.restorable().unwrap();
     let mut theirs = application.seen.clone();
@@ -165,9 +165,9 @@ fn a_strangers_deleted_application_is_not_brought_back() {
     assert_eq!(restorable.judge(0, &answer).unwrap(), None);
 }
 
-/// What a stranger says may be as long as an answer may be, 4 MiB; what is kept of it is not.
+/// Text in an answer may be as long as the answer, 4 MiB; the kept part is short.
 #[test]
-fn words_without_end_are_cut() {
+fn long_texts_are_cut() {
     let long = "word ".repeat(100_000);
     let body = json!({"error": {"code": long, "message": long, "details": [{"code": long}]}});
     let headers =
@@ -177,14 +177,14 @@ fn words_without_end_are_cut() {
         assert!(json!(failure.cause).to_string().len() < 1200, "{:?}", failure.cause);
         assert!(json!(failure.raw).to_string().len() < 5000);
     }
-    let (wanted, _) = judged(Kind::Arm, &with(Kind::Arm, "/tags/tenantry-tenant", json!(long)));
-    assert!(wanted.len() < 200, "{wanted}");
-    let check = Example { told: Outputs::new(), ..example(Kind::Check) };
+    let (expected, _) = judged(Kind::Arm, &with(Kind::Arm, "/tags/tenantry-tenant", json!(long)));
+    assert!(expected.len() < 200, "{expected}");
+    let check = Example { reported: Outputs::new(), ..example(Kind::Check) };
     let step = check.step().unwrap();
     let unexpected = json!({"id": check.fields()["id"], "properties": {"publicNetworkAccess": long}});
     let cause = step.judge(&reply(200, unexpected)).unwrap_err().cause;
     assert!(cause.code == "check-failed" && cause.message.len() < 1000, "{}", cause.message.len());
-    // Without an address the resource itself is looked at.
+    // Without an address the resource itself is read.
     let started = Reply { status: 202, headers: headers.into(), body: Value::Null };
     let operation::Progress::Running { operation, .. } = operation::after_write(&started).unwrap() else {
         panic!("it runs")
@@ -195,7 +195,7 @@ fn words_without_end_are_cut() {
     assert_eq!(moved, operation::Progress::Running { operation: None, after: None });
 }
 
-/// A secret named at every other letter of 1 MiB: whoever reads the rest of the text for each of them is never done.
+/// 1 MiB in which nearly every character begins a secret: reading the rest of the text for each one would never end.
 #[test]
 fn a_text_full_of_secrets_is_read_about_once() {
     for part in [

@@ -1,5 +1,5 @@
-//! F. Settings, 128 to 130: each is refused by its name before anything is begun, and none is repeated. More of them are
-//! in `config.rs`.
+//! F. Settings, 128 to 130: each is refused by its name before anything begins, and no value is repeated. More of them
+//! are in `config.rs`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,10 +8,10 @@ use tenantry::{config::Config, reconciler::Settings};
 const STAMP: &str = r#"[{"name": "a", "region": "westeurope", "resourceGroup": "rg",
     "subscriptionId": "00000000-0000-0000-0000-00000000a001", "directoryId": "00000000-0000-0000-0000-0000000d0001"}]"#;
 
-/// The Azure world's settings with others in their place; an empty one is none.
+/// The settings of the Azure environment with some replaced; an empty value counts as missing.
 fn read(changed: &[(&'static str, &'static str)]) -> Result<Config, Vec<String>> {
     let mut settings = BTreeMap::from([
-        ("TENANTRY_WORLD", "azure"),
+        ("TENANTRY_ENVIRONMENT", "azure"),
         ("TENANTRY_DEPLOYMENT", "prod"),
         ("TENANTRY_IDENTITY", "managed"),
         ("TENANTRY_TABLES", "https://st.table.core.windows.net"),
@@ -30,8 +30,8 @@ fn every_bad_setting_is_refused_by_its_name() {
         (128, "TENANTRY_IDENTITY", ""),
         (128, "TENANTRY_DEPLOYMENT", " "),
         (128, "TENANTRY_STAMPS", ""),
-        (128, "TENANTRY_WORLD", "\"azure\""),
-        (128, "TENANTRY_WORLD", "azure,azure"),
+        (128, "TENANTRY_ENVIRONMENT", "\"azure\""),
+        (128, "TENANTRY_ENVIRONMENT", "azure,azure"),
         (128, "TENANTRY_DEPLOYMENT", "'prod'"),
         (128, "FUNCTIONS_CUSTOMHANDLER_PORT", "0"),
         (128, "FUNCTIONS_CUSTOMHANDLER_PORT", "70000"),
@@ -59,8 +59,8 @@ fn every_bad_setting_is_refused_by_its_name() {
         (129, "TENANTRY_EVENT_TOPICS", "https://evgt.example/?code=key"),
         (130, "TENANTRY_REQUEST_TIMEOUT", "121"),
         (130, "TENANTRY_REQUEST_TIMEOUT", "30s"),
-        (130, "TENANTRY_PATIENCE", "-1"),
-        (130, "TENANTRY_PATIENCE", "201"),
+        (130, "TENANTRY_INLINE_WAIT", "-1"),
+        (130, "TENANTRY_INLINE_WAIT", "201"),
         (130, "TENANTRY_SPEED", "-1"),
     ];
     assert!(read(&[]).is_ok());
@@ -71,7 +71,7 @@ fn every_bad_setting_is_refused_by_its_name() {
     }
 }
 
-/// 130: the lease is no setting. It follows from the time that an answer may take, whichever is allowed.
+/// 130: the lease is no setting. It follows from the request timeout.
 #[test]
 fn no_setting_makes_a_lease_too_short() {
     let mut allowed = 0;

@@ -1,4 +1,4 @@
-//! The commands that look at files, and those that call a running instance.
+//! The commands that read files, and those that call a running instance.
 
 use std::path::Path;
 
@@ -26,19 +26,20 @@ async fn check_reports_ten_faults_with_line_and_column() {
     let file = file.to_str().unwrap();
     let run = run(tenantry(folder.path(), &["check", file])).await;
     assert_eq!(run.code, Some(1), "{run:#?}");
-    let is_place = |rest: &str| {
+    let is_position = |rest: &str| {
         let mut parts = rest.split(':');
         let mut number = || parts.next().is_some_and(|part| part.parse::<usize>().is_ok_and(|n| n > 0));
         number() && number()
     };
     let begin = format!("{file}:");
     let faults = run.out.lines().filter(|line| line.contains(": error[") || line.contains(": warning["));
-    let places = faults.filter_map(|line| line.strip_prefix(&begin)).filter(|rest| is_place(rest)).count();
-    assert!(places >= 10, "{}", run.out);
+    let positions =
+        faults.filter_map(|line| line.strip_prefix(&begin)).filter(|rest| is_position(rest)).count();
+    assert!(positions >= 10, "{}", run.out);
 }
 
 #[tokio::test]
-async fn plan_prints_every_request_and_leaves_no_trace() {
+async fn plan_prints_every_request_and_writes_no_file() {
     let folder = folder();
     let file = repository().join("examples/signups/contoso.json");
     let run = run(tenantry(folder.path(), &["plan", "--tenant", file.to_str().unwrap()])).await;
@@ -52,7 +53,7 @@ async fn plan_prints_every_request_and_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_running_instance_is_worked_with_from_other_terminals() {
+async fn the_commands_work_with_a_running_instance() {
     let folder = folder();
     let running = local(folder.path()).await;
     let call = async |arguments: &[&str]| ask(folder.path(), &running.base, arguments).await;
@@ -79,7 +80,7 @@ async fn a_running_instance_is_worked_with_from_other_terminals() {
     let refused = call(&["retry", "contoso"]).await;
     assert_eq!(refused.code, Some(1), "{refused:#?}");
     assert!(
-        refused.err.contains("nothing_to_retry") || refused.err.contains("nothing has stopped"),
+        refused.err.contains("nothing_to_retry") || refused.err.contains("nothing is blocked"),
         "{refused:#?}"
     );
     assert_eq!(call(&["status", "nobody"]).await.code, Some(1));
@@ -88,7 +89,7 @@ async fn a_running_instance_is_worked_with_from_other_terminals() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_other_end_is_said_with_what_to_do() {
+async fn without_a_running_instance_the_error_says_how_to_start_one() {
     let folder = folder();
     let run = run(tenantry(folder.path(), &["list", "--url", "http://127.0.0.1:9"])).await;
     assert_eq!(run.code, Some(2), "{run:#?}");
@@ -96,7 +97,7 @@ async fn nobody_at_the_other_end_is_said_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() {
+async fn a_repeated_request_is_reported_as_text_and_by_the_exit_code() {
     let folder = folder();
     let running = local(folder.path()).await;
     let call = async |arguments: &[&str]| ask(folder.path(), &running.base, arguments).await;
@@ -111,17 +112,17 @@ async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() 
             if text(&tenant, "/status") == status { Ok(()) } else { Err(tenant) }
         })
         .await;
-        // What was asked for is so.
+        // The tenant is in the requested state.
         let again = call(&["submit", asked]).await;
         assert_eq!(again.code, Some(0), "{again:#?}");
-        let words = format!("tenant contoso, which is {status} now");
-        assert!(again.out.contains("nothing was done") && again.out.contains(&words), "{again:#?}");
+        let outcome = format!("tenant contoso, which is {status} now");
+        assert!(again.out.contains("nothing was done") && again.out.contains(&outcome), "{again:#?}");
     }
-    // It is not any more.
+    // It no longer is.
     let again = call(&["submit", &suspend]).await;
     assert_eq!(again.code, Some(1), "{again:#?}");
-    for word in ["nothing was done", "which is active now", "another requestId"] {
-        assert!(again.out.contains(word) && !again.out.contains("accepted, "), "{word}: {again:#?}");
+    for text in ["nothing was done", "which is active now", "another requestId"] {
+        assert!(again.out.contains(text) && !again.out.contains("accepted, "), "{text}: {again:#?}");
     }
     let again = call(&["submit", "--json", &suspend]).await;
     let answer: Value = serde_json::from_str(&again.out).unwrap();
@@ -130,7 +131,7 @@ async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() 
         answer["replayed"] == true && answer["superseded"] == true && answer["status"] == "active",
         "{answer}"
     );
-    // An update that another one came after: that the tenant is active does not say whose name it has.
+    // An update that another one superseded: the status `active` does not show which name the tenant has.
     let named = |id: &str, name: &str| {
         let path = folder.path().join(format!("{id}.json"));
         let update = request(id, "update", "contoso", serde_json::json!({"displayName": name}));
@@ -139,8 +140,8 @@ async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() 
     };
     let (first, second) = (named("first-name", "Contoso One"), named("second-name", "Contoso Two"));
     for (update, code) in [(&first, 0), (&first, 0), (&second, 0), (&second, 0), (&first, 1)] {
-        let said = call(&["submit", update]).await;
-        assert_eq!(said.code, Some(code), "{said:#?}");
+        let submitted = call(&["submit", update]).await;
+        assert_eq!(submitted.code, Some(code), "{submitted:#?}");
         until("contoso is active", async || {
             let shown = call(&["status", "contoso", "--json"]).await;
             let tenant: Value = serde_json::from_str(&shown.out).unwrap_or_default();
@@ -148,7 +149,7 @@ async fn a_request_that_repeats_another_says_so_in_words_and_by_its_exit_code() 
         })
         .await;
     }
-    // A file as PowerShell writes it, in UTF-16 with a mark.
+    // A file as PowerShell writes it, in UTF-16 with a byte order mark.
     let marked: Vec<u8> = format!("\u{feff}{}", std::fs::read_to_string(&signup).unwrap())
         .encode_utf16()
         .flat_map(u16::to_le_bytes)

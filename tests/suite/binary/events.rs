@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::program::tenantry;
-use crate::testkit::{PATIENCE, folder, judge::text, signup, until};
+use crate::testkit::{TIMEOUT, folder, judge::text, signup, until};
 
 const TOPIC: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/resourceGroups/rg/providers/Microsoft.EventGrid/topics/evgt";
 
-/// Starts `tenantry local` with these topics; its address, and what keeps it alive.
+/// Starts `tenantry local` with these topics; its address, and the child, which is killed when it is dropped.
 async fn local(folder: &std::path::Path, topics: &str) -> (String, tokio::process::Child) {
     let mut command = tenantry(folder, &["local", "--data", "data", "--port", "0", "--speed", "max"]);
     let mut child = command.env("TENANTRY_EVENT_TOPICS", topics).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-    let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let base = first.split([' ', ',']).find(|part| part.starts_with("http://")).unwrap().to_owned();
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (base, child)
 }

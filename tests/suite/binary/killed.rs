@@ -1,5 +1,5 @@
-//! `kill -9` at any moment, and the same command again: every tenant becomes ready, nothing is made twice, nothing is
-//! left over.
+//! `kill -9` at any moment, and the same command again: every tenant becomes ready, nothing is created twice, nothing
+//! is left over.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::program::{local, pass, run, samples, tenantry};
 use crate::testkit::{
     SAMPLES, folder,
-    judge::{kinds, list, nothing_was_made_twice, tell_one_story, text},
+    judge::{check_event_sequence, kinds, list, nothing_was_made_twice, text},
     rng::Rng,
 };
 
 #[tokio::test]
-async fn a_program_that_is_killed_twelve_times_ends_with_every_tenant_ready_and_nothing_twice() {
+async fn after_twelve_kills_every_tenant_becomes_ready_and_nothing_is_created_twice() {
     let (folder, files) = (folder(), samples());
     let arguments = ["local", "--data", "data", "--port", "0", "--speed", "400", "--json"];
     let command = || {
@@ -31,43 +31,43 @@ async fn a_program_that_is_killed_twelve_times_ends_with_every_tenant_ready_and_
     }
     let last = run(command()).await;
     assert_eq!(last.code, Some(0), "{last:#?}");
-    assert!(survived < 12, "it was never killed at work");
+    assert!(survived < 12, "it was never killed during its work");
 
     let running = local(folder.path()).await;
-    let look = async |path: &str| -> Value {
+    let get = async |path: &str| -> Value {
         reqwest::get(format!("{}{path}", running.base)).await.unwrap().json().await.unwrap()
     };
-    nothing_was_made_twice(&look("/_sim/journal").await, 1);
+    nothing_was_made_twice(&get("/_sim/journal").await, 1);
     let undisturbed = undisturbed_kinds().await;
     for sample in SAMPLES {
-        let tenant = look(&format!("/api/tenants/{sample}")).await;
+        let tenant = get(&format!("/api/tenants/{sample}")).await;
         assert_eq!(
             (text(&tenant, "/status"), tenant["incarnation"].as_u64()),
             ("active", Some(1)),
             "{tenant:#}"
         );
-        // Every object is a step's, or what Azure makes along with one; a second one for a slot, or one left over,
+        // Every object belongs to a step, or is created by Azure with one; a second one for a slot, or one left over,
         // would be one too many of its kind.
-        let objects = look(&format!("/_sim/objects?tenant={sample}")).await;
+        let objects = get(&format!("/_sim/objects?tenant={sample}")).await;
         let held: BTreeMap<String, usize> =
             kinds(&objects).into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
         assert_eq!(held, undisturbed[sample], "{sample}");
-        tell_one_story(sample, list(&look(&format!("/_sim/events?tenant={sample}")).await));
+        check_event_sequence(sample, list(&get(&format!("/_sim/events?tenant={sample}")).await));
     }
-    let all = look("/_sim/objects").await;
+    let all = get("/_sim/objects").await;
     let strays: Vec<&Value> =
         list(&all).iter().filter(|object| !SAMPLES.contains(&text(object, "/tenant"))).collect();
-    assert_eq!(strays, [] as [&Value; 0], "objects of nobody");
+    assert_eq!(strays, [] as [&Value; 0], "objects without a tenant");
 }
 
-/// What each sample has when nothing happened on its way.
+/// The objects of each sample without any kill.
 async fn undisturbed_kinds() -> BTreeMap<String, BTreeMap<String, usize>> {
-    let stage = crate::testkit::stage::Stage::new().await;
+    let harness = crate::testkit::harness::Harness::new().await;
     let mut all = BTreeMap::new();
     for sample in SAMPLES {
-        stage.accept(&crate::testkit::signup(sample)).await;
-        stage.until_is(sample, "active").await;
-        let objects = stage.objects(sample).await;
+        harness.accept(&crate::testkit::signup(sample)).await;
+        harness.until_is(sample, "active").await;
+        let objects = harness.objects(sample).await;
         let held = kinds(&objects).into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
         all.insert(sample.to_owned(), held);
     }

@@ -1,4 +1,4 @@
-//! `tenantry local`: files in, a table or JSON lines out, and an exit code that tells how it went.
+//! `tenantry local`: files in, a table or JSON lines out, and an exit code for the result.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ async fn the_samples_end_ready_with_a_table() {
 }
 
 #[tokio::test]
-async fn with_json_the_last_line_of_a_tenant_has_what_it_became() {
+async fn with_json_the_last_line_of_a_tenant_has_its_result() {
     let folder = folder();
     let arguments = ["local", "--data", "data", "--port", "0", "--speed", "2000", "--json"];
     let mut command = tenantry(folder.path(), &arguments);
@@ -53,11 +53,11 @@ async fn a_refused_message_ends_with_one_and_the_faults() {
     assert!(run.err.contains("/spec/tier"), "{run:#?}");
 }
 
-/// Arguments, a setting, and what must be said.
+/// Arguments, a setting, and text that the error must contain.
 type Case<'a> = (&'a [&'a str], (&'a str, &'a str), &'a [&'a str]);
 
 #[tokio::test]
-async fn what_can_not_be_begun_ends_with_two_and_says_why() {
+async fn a_run_that_can_not_begin_ends_with_two_and_the_reason() {
     let folder = folder();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -73,15 +73,15 @@ async fn what_can_not_be_begun_ends_with_two_and_says_why() {
         (&["serve"], ("FUNCTIONS_CUSTOMHANDLER_PORT", "seventy"), &["FUNCTIONS_CUSTOMHANDLER_PORT=7072"]),
         (&["serve"], ("WEBSITE_INSTANCE_ID", "5f1c"), &["Azure"]),
     ];
-    for (arguments, (name, value), said) in cases {
+    for (arguments, (name, value), expected) in cases {
         let mut command = tenantry(folder.path(), arguments);
         if !name.is_empty() {
             command.env(name, value);
         }
         let run = run(command).await;
         assert_eq!(run.code, Some(2), "{arguments:?} {name}: {run:#?}");
-        for word in said {
-            assert!(run.err.contains(word), "{arguments:?} {name}: {word:?} is missing in {run:#?}");
+        for text in expected {
+            assert!(run.err.contains(text), "{arguments:?} {name}: {text:?} is missing in {run:#?}");
         }
     }
 }

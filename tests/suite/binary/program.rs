@@ -12,9 +12,9 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::testkit::{PATIENCE, repository};
+use crate::testkit::{TIMEOUT, repository};
 
-/// The program without any settings but these arguments, in a folder where nothing lies about.
+/// The program without any settings but these arguments, in a folder of its own.
 pub(crate) fn tenantry(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
     command.args(arguments).current_dir(folder).env_clear();
@@ -32,7 +32,7 @@ pub(crate) struct Run {
 
 pub(crate) async fn run(mut command: Command) -> Run {
     let Output { status, stdout, stderr } =
-        tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+        tokio::time::timeout(TIMEOUT, command.output()).await.unwrap().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Run { code: status.code(), out: text(stdout), err: text(stderr) }
 }
@@ -56,9 +56,9 @@ pub(crate) async fn local(folder: &Path) -> Running {
     let mut child =
         tenantry(folder, &["local", "--data", "data", "--port", "0", "--speed", "max"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-    let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
-    // Whoever does not read would stop it from writing.
+    let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let base = first.split([' ', ',']).find(|part| part.starts_with("http://")).unwrap().to_owned();
+    // A full pipe would block the program.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Running { _child: child, base }
 }
@@ -68,7 +68,7 @@ pub(crate) async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
-/// A wait of real time, for what is itself about moments in time.
+/// Waits in real time, for tests about points in time.
 pub(crate) async fn pass(span: Duration) {
     let _ = tokio::time::timeout(span, std::future::pending::<()>()).await;
 }

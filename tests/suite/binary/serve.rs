@@ -1,5 +1,5 @@
-//! `tenantry serve`: every payload that a Functions host may post gets a correct answer, and it starts and ends as a host
-//! can bear it.
+//! `tenantry serve`: every payload that a Functions host may post gets a correct answer, and its start and end fit the
+//! host.
 
 use std::{path::Path, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::program::{free_port, tenantry};
-use crate::testkit::{PATIENCE, a_moment, folder, payloads, until};
+use crate::testkit::{TIMEOUT, a_moment, folder, payloads, until};
 
 #[tokio::test]
 #[ignore = "needs the host's payloads: `cargo xtask test` asks for it where they are"]
@@ -48,26 +48,26 @@ async fn signal(name: &str, process: &str) {
 }
 
 #[tokio::test]
-async fn told_to_end_under_a_host_it_ends_so_that_the_host_starts_it_again() {
+async fn on_a_signal_under_a_host_it_ends_so_that_the_host_restarts_it() {
     let (folder, port) = (folder(), free_port().await);
     for name in ["TERM", "INT"] {
         let mut child = under_host(folder.path(), port).await;
         signal(name, &child.id().unwrap().to_string()).await;
-        let ended = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+        let ended = tokio::time::timeout(TIMEOUT, child.wait()).await.unwrap().unwrap();
         assert_eq!(ended.code(), Some(200), "{name}");
     }
 }
 
 #[tokio::test]
-async fn told_to_end_without_a_host_it_ends_well() {
+async fn on_a_signal_without_a_host_it_ends_with_zero() {
     let folder = folder();
     let mut child = tenantry(folder.path(), &["serve"]).env("TENANTRY_SPEED", "max").spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
-    // The port of trying it by hand may be another program's here.
+    let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap();
+    // Another program may use the default port here.
     if first.is_some_and(|line| line.contains("serving")) {
         signal("TERM", &child.id().unwrap().to_string()).await;
-        let ended = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+        let ended = tokio::time::timeout(TIMEOUT, child.wait()).await.unwrap().unwrap();
         assert_eq!(ended.code(), Some(0));
     } else {
         assert_eq!(child.wait().await.unwrap().code(), Some(2));
@@ -77,7 +77,7 @@ async fn told_to_end_without_a_host_it_ends_well() {
 #[tokio::test]
 async fn a_handler_whose_host_was_killed_ends() {
     let (folder, port) = (folder(), free_port().await);
-    // The shell stands for the host: it has a child, and is killed without having told it anything.
+    // The shell acts as the host: it has a child, and is killed without signalling it.
     let script = format!("'{}' serve > log 2>&1 & echo $! > child; wait", env!("CARGO_BIN_EXE_tenantry"));
     let mut host = Command::new("sh");
     host.args(["-c", &script]).current_dir(folder.path()).env_clear().kill_on_drop(true);
@@ -92,35 +92,35 @@ async fn a_handler_whose_host_was_killed_ends() {
     })
     .await;
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
-    assert!(log.contains("the Functions host is gone"), "{log}");
+    assert!(log.contains("the Functions host has ended"), "{log}");
 }
 
 #[tokio::test]
-async fn what_keeps_a_handler_from_starting_is_one_line_that_the_host_has_time_to_read() {
+async fn a_handler_that_can_not_start_prints_one_line_that_the_host_has_time_to_read() {
     let (folder, port) = (folder(), free_port().await);
     let mut command = tenantry(folder.path(), &["serve"]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string());
     command
-        .env("TENANTRY_WORLD", "azure")
+        .env("TENANTRY_ENVIRONMENT", "azure")
         .env("TENANTRY_WAKEUPS", "never")
         .env("TENANTRY_IDENTITY", "nobody");
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-    let said = SystemClock.now();
+    let line = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let printed = SystemClock.now();
     for name in ["TENANTRY_DEPLOYMENT", "TENANTRY_WAKEUPS", "TENANTRY_IDENTITY", "TENANTRY_TABLES"] {
         assert!(line.contains(name), "{name}: {line}");
     }
     assert_eq!(child.wait().await.unwrap().code(), Some(2));
-    let lived = SystemClock.now().duration_since(said);
+    let lived = SystemClock.now().duration_since(printed);
     assert!(lived.as_millis() >= 250, "{lived:?}");
     assert_eq!(lines.next_line().await.unwrap(), None, "and no other line");
 }
 
 #[tokio::test]
-async fn while_it_ends_no_call_is_refused() {
+async fn during_shutdown_no_call_is_refused() {
     let (folder, port) = (folder(), free_port().await);
-    // It takes connections and says nothing, so that the last telemetry takes all the time that it is given.
+    // It accepts connections and never answers, so that the last telemetry takes its whole timeout.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut command = tenantry(folder.path(), &["serve"]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).env("TENANTRY_SPEED", "max");
@@ -131,11 +131,11 @@ async fn while_it_ends_no_call_is_refused() {
     call.body(r#"{"Data":{"timer":{}}}"#).send().await.unwrap();
     signal("TERM", &child.id().unwrap().to_string()).await;
     let at = SystemClock.now();
-    // A host would call again within milliseconds of a refusal, ten times, and then give the message up.
+    // A host would call again within milliseconds of a refusal, ten times, and then dead-letter the message.
     while TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
         a_moment().await;
     }
-    // Or it refuses calls and is still there.
+    // Otherwise it would refuse calls while it still runs.
     let ended = tokio::time::timeout(Duration::from_millis(300), child.wait()).await;
     assert_eq!(ended.unwrap().unwrap().code(), Some(200));
     assert!(SystemClock.now().duration_since(at).as_millis() > 500, "the end took some time");

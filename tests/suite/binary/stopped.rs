@@ -1,4 +1,4 @@
-//! How `tenantry local` ends, and who may begin.
+//! How `tenantry local` ends, and that one process at a time uses a folder.
 
 use std::{
     path::Path,
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::program::{pass, run, tenantry};
-use crate::testkit::{PATIENCE, folder, repository, until};
+use crate::testkit::{TIMEOUT, folder, repository, until};
 
 /// Sends a signal to a child.
 async fn signal(child: &Child, name: &str) {
@@ -27,13 +27,13 @@ async fn serving(folder: &Path, arguments: &[&str]) -> (Child, String) {
     let arguments = [&["local", "--data", "data", "--port", "0", "--speed", "max"], arguments].concat();
     let mut child = tenantry(folder, &arguments).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-    let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let base = first.split([' ', ',']).find(|part| part.starts_with("http://")).unwrap().to_owned();
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, base)
 }
 
-/// Holds back all answers of the simulated Azure, and has a tenant wait for them.
+/// Holds back all answers of the simulated Azure, and makes a tenant wait for them.
 async fn hold_back(base: &str) {
     let client = reqwest::Client::new();
     let chaos = r#"{"percent": 100, "kinds": ["timeout"], "stallMs": 600000}"#;
@@ -42,7 +42,7 @@ async fn hold_back(base: &str) {
     );
     let signup = std::fs::read(repository().join("examples/signups/contoso.json")).unwrap();
     let call = client.post(format!("{base}/api/tenants")).header("content-type", "application/json");
-    // The second time it is a repeat.
+    // The second time the request is a repeat.
     assert!(matches!(call.body(signup).send().await.unwrap().status().as_u16(), 200 | 202));
     until("it is being made", async || {
         let tenant = client.get(format!("{base}/api/tenants/contoso")).send().await.unwrap();
@@ -58,7 +58,7 @@ fn now() -> Instant {
 }
 
 #[tokio::test]
-async fn a_first_signal_ends_within_five_seconds_and_a_second_one_at_once() {
+async fn a_first_signal_ends_it_within_five_seconds_and_a_second_one_at_once() {
     let folder = folder();
     let (mut child, base) = serving(folder.path(), &[]).await;
     hold_back(&base).await;
@@ -80,7 +80,7 @@ async fn a_first_signal_ends_within_five_seconds_and_a_second_one_at_once() {
     assert_eq!(ended.code(), Some(0), "serving was all that was asked for");
 }
 
-/// A message that can't be taken in is answered late, later each time it comes.
+/// A message that can't be taken in is answered late, later with each delivery.
 #[tokio::test]
 async fn the_end_does_not_wait_for_an_answer_that_is_kept_back() {
     let folder = folder();
@@ -101,7 +101,7 @@ async fn the_end_does_not_wait_for_an_answer_that_is_kept_back() {
     // Three times in the first delivery's five seconds; the second one's ten have just begun.
     for _ in 0..4 {
         loop {
-            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+            let line = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
             if line.contains("not saved yet") {
                 break;
             }
@@ -120,11 +120,11 @@ async fn the_end_does_not_wait_for_an_answer_that_is_kept_back() {
     assert!(begun.elapsed() < Duration::from_millis(5500), "{:?}", begun.elapsed());
     assert_eq!(ended.code(), Some(130), "what was asked for is not done");
     let rest = rest.await.unwrap();
-    assert!(rest.contains("did not come to its end in time"), "it was not kept back: {rest}");
+    assert!(rest.contains("did not end in time"), "it was not kept back: {rest}");
 }
 
 #[tokio::test]
-async fn of_two_first_starts_in_a_new_folder_one_serves_and_the_other_says_who_holds_it() {
+async fn of_two_first_starts_in_a_new_folder_one_serves_and_the_other_names_the_holder() {
     for round in 0..8 {
         let folder = folder();
         let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
@@ -132,22 +132,22 @@ async fn of_two_first_starts_in_a_new_folder_one_serves_and_the_other_says_who_h
             (0..2).map(|_| tenantry(folder.path(), &arguments).spawn().unwrap()).collect();
         let (first, second) = children.split_at_mut(1);
         let loser = tokio::select! {
-            ended = tokio::time::timeout(PATIENCE, first[0].wait()) => (0, ended.unwrap().unwrap()),
-            ended = tokio::time::timeout(PATIENCE, second[0].wait()) => (1, ended.unwrap().unwrap()),
+            ended = tokio::time::timeout(TIMEOUT, first[0].wait()) => (0, ended.unwrap().unwrap()),
+            ended = tokio::time::timeout(TIMEOUT, second[0].wait()) => (1, ended.unwrap().unwrap()),
         };
         assert_eq!(loser.1.code(), Some(2), "round {round}");
-        let mut told = String::new();
-        children[loser.0].stderr.take().unwrap().read_to_string(&mut told).await.unwrap();
+        let mut printed = String::new();
+        children[loser.0].stderr.take().unwrap().read_to_string(&mut printed).await.unwrap();
         let winner = &mut children[1 - loser.0];
-        let held = told.contains("held by process") || told.contains("held by another process");
-        assert!(held && told.contains("data"), "round {round}: {told}");
+        let held = printed.contains("held by process") || printed.contains("held by another process");
+        assert!(held && printed.contains("data"), "round {round}: {printed}");
         let mut lines = BufReader::new(winner.stdout.take().unwrap()).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+        let line = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap();
         assert!(line.is_some_and(|line| line.contains("tenantry is at")), "round {round}: neither serves");
     }
 }
 
-/// A file that may grow no further is what a full disk is to the program.
+/// A limit on file sizes has the effect of a full disk.
 #[tokio::test]
 async fn on_a_full_disk_it_waits_quietly_refuses_and_still_ends() {
     let folder = folder();
@@ -159,10 +159,10 @@ async fn on_a_full_disk_it_waits_quietly_refuses_and_still_ends() {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-    let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let base = first.split([' ', ',']).find(|part| part.starts_with("http://")).unwrap().to_owned();
     let client = reqwest::Client::new();
-    // Large bodies that are refused and kept fill the file.
+    // Large bodies that are rejected and kept fill the file.
     let mut statuses = Vec::new();
     for number in 0..400 {
         let body = format!("{{\"number\": {number}, \"filler\": \"{}\"}}", "x".repeat(60_000));
@@ -181,10 +181,10 @@ async fn on_a_full_disk_it_waits_quietly_refuses_and_still_ends() {
     let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_millis(5500), "{:?}", begun.elapsed());
     assert_eq!(ended.code(), Some(0), "serving was all that was asked for");
-    let mut told = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut told).await.unwrap();
-    assert!(told.contains("make room"), "{told}");
-    assert!(told.len() < 64 << 10, "{} bytes of log", told.len());
+    let mut printed = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut printed).await.unwrap();
+    assert!(printed.contains("make room"), "{printed}");
+    assert!(printed.len() < 64 << 10, "{} bytes of log", printed.len());
 }
 
 /// The processor time of a process, in hundredths of a second.
@@ -196,7 +196,7 @@ fn cpu(child: &Child) -> u64 {
 }
 
 #[tokio::test]
-async fn a_state_that_does_not_fit_is_refused_with_the_option_that_goes_on() {
+async fn a_state_that_does_not_fit_is_refused_with_the_option_to_adopt_it() {
     let folder = folder();
     let signup = repository().join("examples/signups/tailspin.json");
     let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
@@ -213,7 +213,7 @@ async fn a_state_that_does_not_fit_is_refused_with_the_option_that_goes_on() {
     let data = folder.path().join("data");
     std::fs::copy(data.join("state.redb"), folder.path().join("old.redb")).unwrap();
     let removal = folder.path().join("removal.json");
-    std::fs::write(&removal, crate::testkit::removal("gone", "tailspin").to_string()).unwrap();
+    std::fs::write(&removal, crate::testkit::removal("removal", "tailspin").to_string()).unwrap();
     let mut second = tenantry(folder.path(), &arguments);
     assert_eq!(
         run({
@@ -225,7 +225,7 @@ async fn a_state_that_does_not_fit_is_refused_with_the_option_that_goes_on() {
         Some(0)
     );
 
-    // The copy is put back: the tenant that it shows as active has been removed since.
+    // The old copy is restored: the tenant that it shows as active has been removed since.
     std::fs::copy(folder.path().join("old.redb"), data.join("state.redb")).unwrap();
     let idle = [&arguments[..], &["--exit-when-idle"]].concat();
     let refused = run(tenantry(folder.path(), &idle)).await;
@@ -239,7 +239,7 @@ async fn a_state_that_does_not_fit_is_refused_with_the_option_that_goes_on() {
     child.kill().await.unwrap();
     child.wait().await.unwrap();
 
-    // The state goes away beside a simulated Azure in which somebody lives.
+    // The state is lost, but the simulated Azure has a tenant's objects.
     let mut again = tenantry(folder.path(), &arguments);
     let body = std::fs::read_to_string(&signup).unwrap().replace("signup-tailspin", "signup-again");
     std::fs::write(folder.path().join("again.json"), body).unwrap();
@@ -255,8 +255,11 @@ async fn a_state_that_does_not_fit_is_refused_with_the_option_that_goes_on() {
     std::fs::remove_file(data.join("state.redb")).unwrap();
     let refused = run(tenantry(folder.path(), &idle)).await;
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.err.contains("gone") && refused.err.contains("--adopt-state"), "{refused:?}");
+    assert!(
+        refused.err.contains("the state file is new or missing") && refused.err.contains("--adopt-state"),
+        "{refused:?}"
+    );
     let adopted = run(tenantry(folder.path(), &[&idle[..], &["--adopt-state"]].concat())).await;
     assert_eq!(adopted.code, Some(0), "{adopted:?}");
-    assert!(adopted.err.contains("tailspin"), "it says whose things nobody knows: {adopted:?}");
+    assert!(adopted.err.contains("tailspin"), "it names the tenant whose objects are unknown: {adopted:?}");
 }

@@ -1,4 +1,4 @@
-//! `tenantry local --subscriber`: what a webhook of this machine gets from the simulated Event Grid.
+//! `tenantry local --subscriber`: what a webhook on this machine gets from the simulated Event Grid.
 
 use std::{
     collections::VecDeque,
@@ -19,13 +19,13 @@ use tokio::net::TcpListener;
 use super::program::{run, tenantry};
 use crate::testkit::{folder, judge::text, repository};
 
-/// A webhook that answers as it is told, and remembers what it was asked.
+/// A webhook that gives scripted answers, and records its requests.
 #[derive(Clone)]
 struct Webhook {
     url: String,
-    /// What `OPTIONS` allows, in turn; the last answer stays.
+    /// What `OPTIONS` allows, one after the other; the last answer stays.
     allows: Arc<Mutex<VecDeque<&'static str>>>,
-    /// What deliveries are answered with, in turn; then 200.
+    /// The answers to deliveries, one after the other; then 200.
     answers: Arc<Mutex<VecDeque<u16>>>,
     asked: Arc<Mutex<Vec<HeaderMap>>>,
     got: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
@@ -57,22 +57,22 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, HeaderMap) {
-    let mut said = HeaderMap::new();
+    let mut answer = HeaderMap::new();
     if method == Method::OPTIONS {
         webhook.asked.lock().unwrap().push(headers);
         let mut allows = webhook.allows.lock().unwrap();
         let allowed = if allows.len() > 1 { allows.pop_front() } else { allows.front().copied() };
         if let Some(allowed) = allowed.filter(|allowed| !allowed.is_empty()) {
-            said.insert("webhook-allowed-origin", allowed.parse().unwrap());
+            answer.insert("webhook-allowed-origin", allowed.parse().unwrap());
         }
-        return (StatusCode::OK, said);
+        return (StatusCode::OK, answer);
     }
     webhook.got.lock().unwrap().push((headers, serde_json::from_slice(&body).unwrap()));
     let status = webhook.answers.lock().unwrap().pop_front().unwrap_or(200);
-    (StatusCode::from_u16(status).unwrap(), said)
+    (StatusCode::from_u16(status).unwrap(), answer)
 }
 
-/// Signs one tenant up in `tenantry local`; how it ended.
+/// Signs one tenant up in `tenantry local`; the result of the run.
 async fn play(folder: &Path, sample: &str, more: &[&str]) -> super::program::Run {
     let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
     let mut command = tenantry(folder, &arguments);
@@ -101,7 +101,7 @@ async fn events_are_delivered_after_the_handshake_as_event_grid_does_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_taken_comes_again_unless_the_answer_is_final() {
+async fn a_failed_delivery_is_retried_unless_the_answer_is_final() {
     let folder = folder();
     let webhook = Webhook::start(&["*"], &[500, 404, 503, 204, 400, 403]).await;
     let ended = play(folder.path(), "tailspin", &["--subscriber", &webhook.url]).await;
@@ -111,14 +111,14 @@ async fn what_is_not_taken_comes_again_unless_the_answer_is_final() {
         |at: usize| (text(&got[at].1, "/sequence"), got[at].0["aeg-delivery-count"].to_str().unwrap());
     let first: Vec<_> = (0..4).map(count).collect();
     let one = "00000000000000000001";
-    assert_eq!(first, [(one, "0"), (one, "1"), (one, "2"), (one, "3")], "an event, until it is taken");
+    assert_eq!(first, [(one, "0"), (one, "1"), (one, "2"), (one, "3")], "an event, until it is accepted");
     let rest: Vec<_> = (4..got.len()).map(|at| count(at).1).collect();
-    assert!(rest.iter().all(|count| *count == "0"), "nothing comes again after 400 and 403: {rest:?}");
+    assert!(rest.iter().all(|count| *count == "0"), "no retry after 400 and 403: {rest:?}");
     assert_eq!(ended.err.matches("is given up after 1 attempts").count(), 2, "{ended:#?}");
 }
 
 #[tokio::test]
-async fn each_event_comes_once_in_all_runs_and_a_new_webhook_begins_where_it_is_named() {
+async fn each_event_comes_once_in_all_runs_and_a_new_webhook_gets_no_earlier_events() {
     let folder = folder();
     play(folder.path(), "tailspin", &[]).await;
     let webhook = Webhook::start(&["*"], &[]).await;
@@ -151,7 +151,7 @@ async fn repeated_events_come_twice_and_out_of_order() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_away_is_told_of_and_gets_the_rest_in_the_next_run() {
+async fn an_unavailable_webhook_is_reported_and_gets_the_rest_in_the_next_run() {
     let folder = folder();
     let webhook = Webhook::start(&[""], &[]).await;
     let ended = play(folder.path(), "tailspin", &["--subscriber", &webhook.url]).await;
@@ -167,7 +167,7 @@ async fn a_webhook_that_is_away_is_told_of_and_gets_the_rest_in_the_next_run() {
 }
 
 #[tokio::test]
-async fn only_webhooks_of_this_machine_are_delivered_to() {
+async fn only_webhooks_on_this_machine_are_accepted() {
     let folder = folder();
     for url in ["https://127.0.0.1/hook", "http://192.0.2.1/hook", "hook"] {
         let run = run(tenantry(folder.path(), &["local", "--port", "0", "--subscriber", url])).await;

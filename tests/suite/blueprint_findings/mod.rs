@@ -1,4 +1,4 @@
-//! Bad blueprints and what is found in them: each file beside its findings, as a person would see them.
+//! Bad blueprints and what is found in them: each file beside its findings, as the command prints them.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -14,7 +14,7 @@ fn codes(text: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_bad_blueprint_is_told_what_is_wrong_with_it() {
+fn every_bad_blueprint_has_its_findings() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/blueprint_findings");
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
@@ -23,20 +23,20 @@ fn every_bad_blueprint_is_told_what_is_wrong_with_it() {
     for path in files {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        let mut told = Vec::new();
+        let mut printed = Vec::new();
         for finding in findings(&text) {
-            check::tell(&format!("{name}.yaml"), &finding, &mut told).unwrap();
+            check::print(&format!("{name}.yaml"), &finding, &mut printed).unwrap();
         }
-        let told = String::from_utf8(told).unwrap();
-        assert!(!told.is_empty(), "{name}: nothing was found");
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(!printed.is_empty(), "{name}: nothing was found");
         insta::with_settings!({ snapshot_path => ".", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(name, told);
+            insta::assert_snapshot!(name, printed);
         });
     }
 }
 
 #[test]
-fn ten_faults_are_told_at_once_with_line_and_column() {
+fn ten_faults_are_reported_at_once_with_line_and_column() {
     let text = include_str!("ten-faults.yaml");
     let errors: Vec<Diagnostic> =
         findings(text).into_iter().filter(|finding| finding.severity == Severity::Error).collect();
@@ -70,12 +70,13 @@ fn size_depth_and_number_of_steps_are_limited() {
 }
 
 #[test]
-fn places_are_exact_in_quoted_and_block_texts() {
+fn positions_are_exact_in_quoted_and_block_texts() {
     let text = format!(
-        "{HEAD}  a:\n    kind: arm\n    type: Microsoft.Resources/resourceGroups\n    body:\n      tags:\n        x: \"ö {{{{ tenant.id }}}} {{{{ nope }}}}\"\n        y: >\n          folded\n            {{{{ gone }}}}\n"
+        "{HEAD}  a:\n    kind: arm\n    type: Microsoft.Resources/resourceGroups\n    body:\n      tags:\n        x: \"ö {{{{ tenant.id }}}} {{{{ nope }}}}\"\n        y: >\n          folded\n            {{{{ missing }}}}\n"
     );
-    let places: Vec<_> = findings(&text).into_iter().map(|finding| (finding.line, finding.column)).collect();
-    assert_eq!(places, [(11, 31), (14, 13)]);
+    let positions: Vec<_> =
+        findings(&text).into_iter().map(|finding| (finding.line, finding.column)).collect();
+    assert_eq!(positions, [(11, 31), (14, 13)]);
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn no_text_makes_the_reader_panic() {
 }
 
 #[test]
-fn the_blueprints_that_come_along_are_good() {
+fn the_shipped_blueprints_are_good() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("blueprints");
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
@@ -115,13 +116,13 @@ fn the_blueprints_that_come_along_are_good() {
         let mut out = Vec::new();
         let args = check::CheckArgs { file: path.clone(), json: false };
         check::run(&args, &mut out).unwrap();
-        let told = String::from_utf8(out).unwrap();
-        assert!(told.contains(" is good: "), "{told}");
+        let printed = String::from_utf8(out).unwrap();
+        assert!(printed.contains(" is valid: "), "{printed}");
     }
 }
 
 #[test]
-fn the_command_ends_with_zero_one_or_two() {
+fn the_exit_code_is_zero_one_or_two() {
     let run = |file: &str, json| {
         let mut out = Vec::new();
         let args = check::CheckArgs { file: Path::new(env!("CARGO_MANIFEST_DIR")).join(file), json };
@@ -134,8 +135,8 @@ fn the_command_ends_with_zero_one_or_two() {
         "warnings are no errors"
     );
     assert!(run("tests/suite/blueprint_findings/ten-faults.yaml", false).0.contains('1'));
-    let (code, told) = run("no/such/file.yaml", false);
-    assert!(code.contains('2') && told.contains("can't be read"), "{code} {told}");
+    let (code, printed) = run("no/such/file.yaml", false);
+    assert!(code.contains('2') && printed.contains("can't be read"), "{code} {printed}");
     let (_, json) = run("tests/suite/blueprint_findings/081-cycle.yaml", true);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["findings"][0]["code"], "cycle");

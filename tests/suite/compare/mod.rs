@@ -1,4 +1,4 @@
-//! What Azure shows against what is desired, from a table: what is a difference, and what is only another form.
+//! The comparison of observed with desired values, from a table: what is a difference, and what is only another form.
 
 use serde_json::{Value, json};
 use tenantry_core::compare::{at, differences, same_at, same_id, same_role};
@@ -43,7 +43,7 @@ fn members_are_found_however_they_are_written() {
 }
 
 #[test]
-fn ids_and_roles_are_compared_by_what_counts() {
+fn ids_and_roles_are_compared_by_their_meaning() {
     assert!(same_id("/subscriptions/A/", "/Subscriptions/a") && !same_id("/a", "/a/b"));
     assert!(same_role("/providers/x/roleDefinitions/AB", "/subscriptions/s/providers/x/roleDefinitions/ab"));
     assert!(!same_role("", "") && !same_role("/a/b", "/a/c"));

@@ -1,4 +1,4 @@
-//! Two lives over one world: deeds at their times, wake-ups when they were asked for, and turns as a seed says.
+//! Two lives over the same ports: scripted actions at their times, wake-ups when they are due, interleaved by a seed.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -17,48 +17,48 @@ use tenantry_core::{
 };
 
 use super::{
-    script::{Deed, Script, TENANT, neighbours, tenant},
+    ports::{Leak, Who, Witness},
+    script::{Action, Script, TENANT, neighbours, tenant},
     trace::{Kind, Trace},
-    world::{Leak, Who, Witness},
 };
-use crate::testkit::{lab::Lab, rng::Rng};
+use crate::testkit::{fixture::Fixture, rng::Rng};
 
-/// What was seen of both.
+/// The traces of both.
 pub(crate) struct Lived {
     pub(crate) tenant: Trace,
     pub(crate) neighbours: Trace,
-    pub(crate) changes_of_turn: u64,
+    pub(crate) switches: u64,
 }
 
-/// Lives a tenant's life: alone, or beside neighbours in the order of a seed.
+/// Runs a tenant's life: alone, or beside neighbours, interleaved by a seed.
 pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
-    let lab = Lab::new(Speed::Factor(30.0)).await;
-    let witness = Witness::new(lab.base(), leak);
-    // Whoever would have to wait is parked.
+    let fixture = Fixture::new(Speed::Factor(30.0)).await;
+    let witness = Witness::new(fixture.base(), leak);
+    // A pass that would have to wait is requeued.
     let settings = Settings { budget: Duration::ZERO, ..Settings::local("local") };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let app = App::new(witness.watch(&lab), settings, vec![blueprint], vec![local_stamp()], "worker");
+    let app = App::new(witness.watch(&fixture), settings, vec![blueprint], vec![local_stamp()], "worker");
     let mut rng = Rng::new(seed.unwrap_or_default(), 1);
-    let begin = lab.clock.now();
+    let begin = fixture.clock.now();
     let beside = seed.map_or_else(Vec::new, |_| neighbours(tier, &mut rng));
     let mut one = Actor { who: Who::Tenant, script: tenant(tier).into(), begin };
     let mut other = Actor { who: Who::Neighbours, script: beside.into(), begin };
-    // From those who hardly let the other go on to those who always do.
+    // How often the tenant continues, in a thousand: from hardly ever to nearly always.
     let share =
         [500, 50, 950, 300, 700, 10, 990, 600][usize::try_from(seed.unwrap_or_default() % 8).unwrap()];
     while let Some(at) = [one.next(&witness), other.next(&witness)].into_iter().flatten().min() {
-        lab.clock.jump_to(at);
+        fixture.clock.jump_to(at);
         witness.is_quiet(one.next(&witness).is_none_or(|next| next > at + SignedDuration::from_mins(1)));
         let mut tenant = pin!(one.work(&app, &witness, at));
         let mut neighbours = pin!(other.work(&app, &witness, at));
         let (mut done, mut others_done) = (false, false);
         poll_fn(|context| {
-            let turn = !done && (others_done || rng.permille(share));
-            if turn {
-                witness.goes_on(Who::Tenant);
+            let tenant_continues = !done && (others_done || rng.permille(share));
+            if tenant_continues {
+                witness.activate(Who::Tenant);
                 done = tenant.as_mut().poll(context).is_ready();
             } else if !others_done {
-                witness.goes_on(Who::Neighbours);
+                witness.activate(Who::Neighbours);
                 others_done = neighbours.as_mut().poll(context).is_ready();
             }
             if done && others_done {
@@ -72,11 +72,11 @@ pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
     Lived {
         tenant: witness.trace(Who::Tenant),
         neighbours: witness.trace(Who::Neighbours),
-        changes_of_turn: u64::try_from(witness.changes_of_turn()).unwrap(),
+        switches: u64::try_from(witness.switches()).unwrap(),
     }
 }
 
-/// Somebody with things to do.
+/// One side with its script.
 struct Actor {
     who: Who,
     script: Script,
@@ -86,20 +86,20 @@ struct Actor {
 impl Actor {
     /// When there is something to do next.
     fn next(&self, witness: &Witness) -> Option<Timestamp> {
-        let deed = self.script.front().map(|(after, _)| self.at(*after));
-        deed.into_iter().chain(witness.next_wake(self.who)).min()
+        let action = self.script.front().map(|(after, _)| self.at(*after));
+        action.into_iter().chain(witness.next_wake(self.who)).min()
     }
 
     fn at(&self, after: i64) -> Timestamp {
         self.begin + SignedDuration::from_secs(after)
     }
 
-    /// Does all that is to be done at an instant.
+    /// Does everything that is due at an instant.
     async fn work(&mut self, app: &App, witness: &Arc<Witness>, now: Timestamp) {
         loop {
             if self.script.front().is_some_and(|(after, _)| self.at(*after) <= now) {
-                let Some((_, deed)) = self.script.pop_front() else { return };
-                self.act(deed, app, witness).await;
+                let Some((_, action)) = self.script.pop_front() else { return };
+                self.act(action, app, witness).await;
             } else if let Some(id) = witness.woken(self.who, now) {
                 self.wake(&id, app, witness).await;
             } else {
@@ -109,16 +109,16 @@ impl Actor {
     }
 
     async fn wake(&self, id: &TenantId, app: &App, witness: &Witness) {
-        let answer = call(app, "resume", &json!({"wakeupMsg": json!({"tenantId": id}).to_string()})).await;
+        let answer = call(app, "wakeup", &json!({"wakeupMsg": json!({"tenantId": id}).to_string()})).await;
         witness.see(self.who, Kind::Answer, format!("{answer:?}"));
     }
 
-    async fn act(&self, deed: Deed, app: &App, witness: &Witness) {
-        let answer = match deed {
-            Deed::Refuse(part) => return witness.refuse(self.who, part),
-            Deed::Relent => return witness.relent(self.who),
-            Deed::Send(message) => call(app, "signup", &json!({"signupMsg": message.to_string()})).await,
-            Deed::Ask { function, method, id, query, body } => {
+    async fn act(&self, action: Action, app: &App, witness: &Witness) {
+        let answer = match action {
+            Action::Refuse(part) => return witness.refuse(self.who, part),
+            Action::Relent => return witness.relent(self.who),
+            Action::Send(message) => call(app, "requests", &json!({"requestMsg": message.to_string()})).await,
+            Action::Ask { function, method, id, query, body } => {
                 let mut request = json!({
                     "Url": "http://localhost/api/tenants", "Method": method, "Query": query, "Params": {},
                     "Headers": {"Content-Type": ["application/json"]},
@@ -144,9 +144,9 @@ async fn call(app: &App, function: &str, data: &Value) -> Answer {
     app.call(Invocation { function, id: None, traceparent: None, trigger }).await
 }
 
-/// Of a list of all tenants, what concerns the compared one; and a report without the digest of its evidence, in which
-/// are the identities that Azure drew, and without the call with another tenant's token: only operators see a report,
-/// and whose token was tried is what they want to know.
+/// Reduces a list of all tenants to the compared one, and removes from a report the digest of its evidence, which
+/// contains ids that Azure drew, and the call with another tenant's token: only operators see a report, and they need
+/// to know whose token was tried.
 fn concerning(who: Who, answer: Answer) -> Answer {
     let Answer::Http { status, headers, body, logs } = answer else { return answer };
     let mut whole: Value = serde_json::from_str(&body).unwrap();

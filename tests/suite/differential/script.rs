@@ -1,4 +1,4 @@
-//! What the two do and suffer: everything that may happen to a tenant, at fixed seconds for the compared one, at drawn
+//! The scripts of both sides: everything that may happen to a tenant, at fixed seconds for the compared one, at random
 //! ones for its neighbours.
 
 use std::collections::VecDeque;
@@ -10,12 +10,12 @@ use crate::testkit::{removal, request, rng::Rng};
 /// The compared tenant.
 pub(crate) const TENANT: &str = "northwind";
 
-/// Those beside it: the same with something more, with something less, and alike to the eye.
+/// Its neighbours: the same name with a suffix, with a letter less, and with a similar letter.
 pub(crate) const NEIGHBOURS: [&str; 3] = ["northwind-2", "northwin", "northw1nd"];
 
-/// Something that somebody does, or that happens to him.
+/// One action of a script.
 #[derive(Debug, Clone)]
-pub(crate) enum Deed {
+pub(crate) enum Action {
     /// A message into the queue.
     Send(Value),
     /// A call over HTTP.
@@ -32,16 +32,16 @@ pub(crate) enum Deed {
     Relent,
 }
 
-/// Deeds with their seconds from the beginning, in order.
-pub(crate) type Script = VecDeque<(i64, Deed)>;
+/// Actions with their seconds from the beginning, in order.
+pub(crate) type Script = VecDeque<(i64, Action)>;
 
-fn get(id: Option<&'static str>, view: Option<&str>) -> Deed {
+fn get(id: Option<&'static str>, view: Option<&str>) -> Action {
     let query = view.map_or_else(|| json!({}), |view| json!({"view": view}));
-    Deed::Ask { function: "tenants", method: "GET", id, query, body: None }
+    Action::Ask { function: "tenants", method: "GET", id, query, body: None }
 }
 
-fn post(function: &'static str, id: Option<&'static str>, body: Value) -> Deed {
-    Deed::Ask { function, method: "POST", id, query: json!({}), body: Some(body) }
+fn post(function: &'static str, id: Option<&'static str>, body: Value) -> Action {
+    Action::Ask { function, method: "POST", id, query: json!({}), body: Some(body) }
 }
 
 fn signup(request_id: &str, id: &str, tier: &str) -> Value {
@@ -63,8 +63,8 @@ fn update(request_id: &str, id: &str) -> Value {
     request(request_id, "update", id, spec)
 }
 
-/// The compared life. An hour is enough for all that a deed sets off.
-pub(crate) fn tenant(tier: &str) -> Vec<(i64, Deed)> {
+/// The compared life. An hour is enough for all that a action sets off.
+pub(crate) fn tenant(tier: &str) -> Vec<(i64, Action)> {
     const HOUR: i64 = 3600;
     let first = signup("northwind-signup", TENANT, tier);
     let mut conflict = first.clone();
@@ -75,10 +75,10 @@ pub(crate) fn tenant(tier: &str) -> Vec<(i64, Deed)> {
     dry["dryRun"] = json!(true);
     let again = |id: &str, tenant: &str| json!({"requestId": id, "tenantId": tenant});
     let own = || [get(Some(TENANT), None), get(Some(TENANT), Some("history")), get(None, None)];
-    let hours: Vec<Vec<Deed>> = vec![
-        vec![Deed::Refuse("/onlineEndpoints/"), Deed::Send(first.clone())],
+    let hours: Vec<Vec<Action>> = vec![
+        vec![Action::Refuse("/onlineEndpoints/"), Action::Send(first.clone())],
         own().to_vec(),
-        // Nobody of these names exists for anybody, nor may what is asked depend on who does.
+        // Tenants of these names must not exist for any caller, and the answers must not depend on similar tenants.
         ["northwin-d", "NORTHWIND", "northwind-", "Northw1nd", "northwind-3", "../northwind"]
             .map(|id| get(Some(id), None))
             .to_vec(),
@@ -87,44 +87,44 @@ pub(crate) fn tenant(tier: &str) -> Vec<(i64, Deed)> {
             post("retry", Some("northwind-3"), json!({"requestId": "unknown"})),
             post("tenants", None, update("nobody", "northwind-3")),
         ],
-        vec![Deed::Relent, post("retry", Some(TENANT), again("northwind-retry", TENANT))],
+        vec![Action::Relent, post("retry", Some(TENANT), again("northwind-retry", TENANT))],
         own().to_vec(),
         vec![get(Some(TENANT), Some("isolation"))],
-        vec![Deed::Send(first.clone()), post("tenants", None, first.clone()), Deed::Send(conflict)],
-        vec![Deed::Send(update("northwind-update", TENANT)), get(Some(TENANT), None)],
+        vec![Action::Send(first.clone()), post("tenants", None, first.clone()), Action::Send(conflict)],
+        vec![Action::Send(update("northwind-update", TENANT)), get(Some(TENANT), None)],
         own().to_vec(),
         vec![
-            Deed::Send(request("northwind-bad", "update", TENANT, json!({"tier": "golden"}))),
-            Deed::Send(json!({"schema": "tenantry.request/1", "tenantId": TENANT})),
+            Action::Send(request("northwind-bad", "update", TENANT, json!({"tier": "golden"}))),
+            Action::Send(json!({"schema": "tenantry.request/1", "tenantId": TENANT})),
             post("tenants", None, stale),
             post("tenants", None, dry),
             post("retry", Some(TENANT), again("nothing-to-retry", TENANT)),
         ],
-        vec![Deed::Send(request(
+        vec![Action::Send(request(
             "northwind-out",
             "suspend",
             TENANT,
             json!({"reason": "billing", "mode": "compute"}),
         ))],
         own().to_vec(),
-        vec![Deed::Send(request("northwind-in", "resume", TENANT, json!({})))],
-        vec![Deed::Send(removal("northwind-end", TENANT))],
+        vec![Action::Send(request("northwind-in", "resume", TENANT, json!({})))],
+        vec![Action::Send(removal("northwind-end", TENANT))],
         own().to_vec(),
-        vec![Deed::Send(first)],
-        vec![Deed::Send(signup("northwind-again", TENANT, tier))],
+        vec![Action::Send(first)],
+        vec![Action::Send(signup("northwind-again", TENANT, tier))],
         own().to_vec(),
-        vec![Deed::Send(removal("northwind-very-end", TENANT))],
+        vec![Action::Send(removal("northwind-very-end", TENANT))],
         own().to_vec(),
     ];
-    let at = |(hour, deeds): (usize, Vec<Deed>)| {
+    let at = |(hour, actions): (usize, Vec<Action>)| {
         let hour = i64::try_from(hour).unwrap() * HOUR;
-        deeds.into_iter().map(move |deed| (hour, deed))
+        actions.into_iter().map(move |action| (hour, action))
     };
     hours.into_iter().enumerate().flat_map(at).collect()
 }
 
-/// The same things to the neighbours, at other times and sometimes at the same.
-pub(crate) fn neighbours(tier: &str, rng: &mut Rng) -> Vec<(i64, Deed)> {
+/// The same actions for the neighbours, at other times and sometimes at the same.
+pub(crate) fn neighbours(tier: &str, rng: &mut Rng) -> Vec<(i64, Action)> {
     let mut all = Vec::new();
     for (number, id) in NEIGHBOURS.into_iter().enumerate() {
         // One of them at least is in the shared workspace.
@@ -132,22 +132,22 @@ pub(crate) fn neighbours(tier: &str, rng: &mut Rng) -> Vec<(i64, Deed)> {
         let first = signup(&format!("Northwind-{number}-1"), id, tier);
         let part =
             rng.pick(&["/onlineEndpoints/", "/userAssignedIdentities/", "/applications", "/deployments/"]);
-        let deeds = vec![
-            vec![Deed::Refuse(part), Deed::Send(first.clone())],
-            vec![Deed::Send(first.clone()), Deed::Send(signup("northwind-upper", "Northwind", tier))],
-            vec![Deed::Relent, post("retry", Some(id), json!({"requestId": format!("{id}-retry")}))],
-            vec![Deed::Relent, get(Some(id), None), get(Some(id), Some("isolation")), get(None, None)],
-            vec![Deed::Send(update(&format!("{id}-2"), id))],
-            vec![Deed::Send(request(&format!("{id}-out"), "suspend", id, json!({"reason": "abuse"})))],
-            vec![Deed::Send(request(&format!("{id}-bad"), "update", id, json!({"tier": "golden"})))],
-            vec![Deed::Send(removal(&format!("{id}-3"), id)), get(Some(id), Some("history"))],
-            vec![Deed::Send(signup(&format!("{id}-4"), id, tier))],
-            vec![Deed::Send(removal(&format!("{id}-5"), id))],
+        let actions = vec![
+            vec![Action::Refuse(part), Action::Send(first.clone())],
+            vec![Action::Send(first.clone()), Action::Send(signup("northwind-upper", "Northwind", tier))],
+            vec![Action::Relent, post("retry", Some(id), json!({"requestId": format!("{id}-retry")}))],
+            vec![Action::Relent, get(Some(id), None), get(Some(id), Some("isolation")), get(None, None)],
+            vec![Action::Send(update(&format!("{id}-2"), id))],
+            vec![Action::Send(request(&format!("{id}-out"), "suspend", id, json!({"reason": "abuse"})))],
+            vec![Action::Send(request(&format!("{id}-bad"), "update", id, json!({"tier": "golden"})))],
+            vec![Action::Send(removal(&format!("{id}-3"), id)), get(Some(id), Some("history"))],
+            vec![Action::Send(signup(&format!("{id}-4"), id, tier))],
+            vec![Action::Send(removal(&format!("{id}-5"), id))],
         ];
-        // Sometimes at the very instant of the other's deeds, sometimes in the middle of what they have set off.
+        // Sometimes at the same instant as the tenant's actions, sometimes while their work is under way.
         let mut at = rng.within(0, 2) * 3600;
-        for deeds in deeds {
-            all.extend(deeds.into_iter().map(|deed| (at, deed)));
+        for actions in actions {
+            all.extend(actions.into_iter().map(|action| (at, action)));
             at += 3600 + if rng.permille(500) { 0 } else { rng.within(1, 900) };
         }
     }

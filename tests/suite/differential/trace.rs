@@ -1,4 +1,4 @@
-//! What is seen of somebody's life, in its order, and how two of them differ.
+//! The trace of a life, in order, and the difference of two traces.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use tenantry_core::{
 };
 use uuid::Uuid;
 
-/// What kind of thing was seen.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A request to Azure.
@@ -25,15 +25,15 @@ pub(crate) enum Kind {
     History,
     /// An event.
     Event,
-    /// What a caller or the host was answered.
+    /// An answer to a caller or the host.
     Answer,
 }
 
-/// All that was seen of somebody.
+/// Everything that was visible of one side.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trace {
     seen: Vec<(Kind, String)>,
-    /// What Azure drew and showed to this one.
+    /// The values that Azure drew and showed to this side.
     drawn: BTreeSet<String>,
 }
 
@@ -42,9 +42,9 @@ impl Trace {
         self.seen.push((kind, what));
     }
 
-    /// Azure draws identities, addresses, and the names of its operations and answers from supplies that all share: a
-    /// neighbour moves what is drawn next. What was drawn is learnt from the answers to this one's own requests, so
-    /// somebody else's would still be seen.
+    /// Azure draws ids, addresses, and the names of its operations and answers from shared sequences: a neighbour
+    /// changes the next value. The drawn values are learnt from the answers to this side's own requests, so another
+    /// side's value would still be found.
     pub(crate) fn learn(&mut self, request: &Request, reply: &Reply) {
         let principal =
             request.body.as_ref().and_then(|body| body.pointer("/properties/principalId")?.as_str());
@@ -79,12 +79,12 @@ impl Trace {
         }
     }
 
-    /// A proof of isolation has a digest of its evidence, in which are the identities that Azure drew.
+    /// A proof of isolation has a digest of its evidence, which contains ids that Azure drew.
     pub(crate) fn learn_proofs(&mut self, tenant: &Tenant) {
         let proven = tenant.steps().values().filter(|record| record.kind == Step::Isolation);
-        let told = proven.filter_map(|record| record.outputs.get("digest")?.as_str());
+        let text = proven.filter_map(|record| record.outputs.get("digest")?.as_str());
         let last = tenant.proof.iter().map(|proof| proof.digest.as_str());
-        let digests: Vec<String> = told.chain(last).map(|digest| digest.replace("sha256:", "")).collect();
+        let digests: Vec<String> = text.chain(last).map(|digest| digest.replace("sha256:", "")).collect();
         digests.iter().for_each(|digest| self.draw(digest));
     }
 
@@ -92,19 +92,19 @@ impl Trace {
         self.drawn.insert(drawn.to_owned());
     }
 
-    /// The same with what Azure drew by its number instead of its value, and without the port that this Azure is at.
+    /// The same with each drawn value replaced by its number, and without the port of this Azure.
     pub(crate) fn settled(mut self, azure: &str) -> Self {
-        // By their order in this life; Azure also shows things that nobody here makes use of.
+        // By their order in this life; Azure also shows values that are not used here.
         let mut numbers = BTreeMap::new();
         let apart = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.');
         for (_, what) in &mut self.seen {
             let mut plain = String::with_capacity(what.len());
             for part in what.split_inclusive(apart) {
-                let word = part.trim_end_matches(apart);
-                if self.drawn.contains(word) {
+                let token = part.trim_end_matches(apart);
+                if self.drawn.contains(token) {
                     let next = numbers.len();
-                    let number = numbers.entry(word.to_owned()).or_insert(next);
-                    write!(plain, "<drawn {number}>{}", &part[word.len()..]).unwrap();
+                    let number = numbers.entry(token.to_owned()).or_insert(next);
+                    write!(plain, "<drawn {number}>{}", &part[token.len()..]).unwrap();
                 } else {
                     plain.push_str(part);
                 }
@@ -122,8 +122,8 @@ impl Trace {
         self.seen.iter().filter(|(of, _)| *of == kind).count()
     }
 
-    pub(crate) fn mentions(&self, word: &str) -> bool {
-        self.seen.iter().any(|(_, what)| what.contains(word))
+    pub(crate) fn mentions(&self, text: &str) -> bool {
+        self.seen.iter().any(|(_, what)| what.contains(text))
     }
 }
 
@@ -132,7 +132,7 @@ fn is_drawn(name: &str, text: &str) -> bool {
     ["appId", "id", "principalId", "clientId", "request-id"].contains(&name) && Uuid::try_parse(text).is_ok()
 }
 
-/// The first thing in which two lives differ, with what is around it.
+/// The first entry in which two traces differ, with the text around the difference.
 pub(crate) fn difference(one: &Trace, other: &Trace) -> Option<String> {
     let at = (0..one.len().max(other.len())).find(|at| one.seen.get(*at) != other.seen.get(*at))?;
     let show = |trace: &Trace| {
@@ -143,11 +143,11 @@ pub(crate) fn difference(one: &Trace, other: &Trace) -> Option<String> {
     };
     let kinds: BTreeSet<String> =
         [one, other].iter().filter_map(|trace| Some(format!("{:?}", trace.seen.get(at)?.0))).collect();
-    let mut told = kinds.into_iter().collect::<Vec<_>>().join(" or ");
+    let mut text = kinds.into_iter().collect::<Vec<_>>().join(" or ");
     let (one, other) = (show(one), show(other));
     let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
     let from = (0..=same.saturating_sub(200)).rev().find(|from| one.is_char_boundary(*from)).unwrap_or(0);
     let part = |text: &str| text.chars().skip(one[..from].chars().count()).take(600).collect::<String>();
-    write!(told, " {at} differs at byte {same}:\n  {}\nbut\n  {}", part(&one), part(&other)).unwrap();
-    Some(told)
+    write!(text, " {at} differs at byte {same}:\n  {}\nbut\n  {}", part(&one), part(&other)).unwrap();
+    Some(text)
 }

@@ -1,4 +1,4 @@
-//! Every code that the program may answer with, and every type of event, is named on a page.
+//! Every code of the program's answers, and every type of event, is named on a page.
 
 use std::{collections::BTreeSet, fs};
 
@@ -31,20 +31,19 @@ fn arguments(text: &str) -> Vec<String> {
     arguments
 }
 
-/// The codes in calls that make a fault: arguments that are one lower-case word.
+/// The codes in calls that create a fault: arguments that are one lower-case literal.
 fn codes(folder: &str) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     for file in files(&root().join(folder), "rs") {
         let text = fs::read_to_string(file).unwrap();
         for opening in ["fault(", "Fault::new("] {
             for (at, _) in text.match_indices(opening) {
-                let words = arguments(&text[at + opening.len()..]);
-                codes.extend(words.iter().filter_map(|word| {
-                    let word = word.trim().strip_prefix('"')?.strip_suffix('"')?;
-                    let plain = word
+                codes.extend(arguments(&text[at + opening.len()..]).iter().filter_map(|argument| {
+                    let code = argument.trim().strip_prefix('"')?.strip_suffix('"')?;
+                    let plain = code
                         .chars()
                         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
-                    (plain && !word.is_empty()).then(|| word.to_owned())
+                    (plain && !code.is_empty()).then(|| code.to_owned())
                 }));
             }
         }
@@ -66,7 +65,7 @@ fn messages_names_every_code_of_a_refusal() {
     assert!(missing.is_empty(), "docs/messages.md leaves out {missing:?}");
 }
 
-/// What the planner may say of a request is named in messages.md or in blueprint.md, which it refers to.
+/// The codes of the planner are named in messages.md or in blueprint.md, which it refers to.
 #[test]
 fn every_code_of_a_plan_that_fails_is_named() {
     let pages = read("docs/messages.md") + &read("docs/blueprint.md");
@@ -81,9 +80,9 @@ fn every_code_of_a_plan_that_fails_is_named() {
             text.split("code: \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())),
         );
         for (at, _) in text.match_indices("fault(") {
-            codes.extend(arguments(&text[at + 6..]).iter().filter_map(|word| {
-                let word = word.trim().strip_prefix('"')?.strip_suffix('"')?;
-                (word.contains('-') && !word.contains([' ', '/'])).then(|| word.to_owned())
+            codes.extend(arguments(&text[at + 6..]).iter().filter_map(|argument| {
+                let code = argument.trim().strip_prefix('"')?.strip_suffix('"')?;
+                (code.contains('-') && !code.contains([' ', '/'])).then(|| code.to_owned())
             }));
         }
     }
@@ -95,7 +94,7 @@ fn every_code_of_a_plan_that_fails_is_named() {
     assert!(missing.is_empty(), "no page names {missing:?}");
 }
 
-/// The event types that the program can tell, without their prefix and version.
+/// The event types that the program can publish, without their prefix and version.
 fn event_types() -> BTreeSet<String> {
     let nouns = [
         Action::Signup,
@@ -108,7 +107,7 @@ fn event_types() -> BTreeSet<String> {
     ]
     .map(Action::noun);
     let verdicts = [IsolationVerdict::Verified, IsolationVerdict::Violated, IsolationVerdict::Inconclusive]
-        .map(IsolationVerdict::word);
+        .map(IsolationVerdict::as_str);
     let mut types = BTreeSet::new();
     for file in
         [root().join("src"), root().join("crates/core/src")].iter().flat_map(|folder| files(folder, "rs"))
@@ -147,8 +146,8 @@ fn messages_names_every_type_of_event() {
     let missing: Vec<&String> = types
         .iter()
         .filter(|of| {
-            let (subject, verb) = of.rsplit_once('.').unwrap();
-            let row = page.lines().find(|line| line.starts_with(&format!("| `{subject}.")));
+            let (noun, verb) = of.rsplit_once('.').unwrap();
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{noun}.")));
             !page.contains(&format!("`{of}`")) && !row.is_some_and(|row| row.contains(&format!("`.{verb}`")))
         })
         .collect();

@@ -1,7 +1,7 @@
-//! What the page of costs says was counted comes out again where it does not depend on time.
+//! The counts on the page of costs are those of the program, where they do not depend on time.
 
 use super::pages::read;
-use crate::testkit::{judge::list, removal, signup, stage::Stage};
+use crate::testkit::{harness::Harness, judge::list, removal, signup};
 
 /// The number in a column of the row that begins so.
 fn cell(begins: &str, column: usize) -> usize {
@@ -12,21 +12,21 @@ fn cell(begins: &str, column: usize) -> usize {
 }
 
 #[tokio::test]
-async fn a_signup_and_a_removal_tell_as_many_events_as_the_page_says() {
-    let stage = Stage::new().await;
+async fn a_signup_and_a_removal_publish_as_many_events_as_the_page_says() {
+    let harness = Harness::new().await;
     for (sample, row) in [("contoso", "a sign-up, dedicated"), ("tailspin", "a sign-up, pooled")] {
-        let before = list(&stage.journal().await).len();
-        stage.accept(&signup(sample)).await;
-        stage.until_is(sample, "active").await;
-        let told = stage.until_told(sample, "tenant.provision.succeeded", 1).await;
-        assert_eq!(told.len(), cell(row, 3), "{row}: {told:#?}");
-        // "About": polls come by time, of which there is none here, and what is done together comes in any order.
-        let calls = list(&stage.journal().await).len() - before;
+        let before = list(&harness.journal().await).len();
+        harness.accept(&signup(sample)).await;
+        harness.until_is(sample, "active").await;
+        let events = harness.until_published(sample, "tenant.provision.succeeded", 1).await;
+        assert_eq!(events.len(), cell(row, 3), "{row}: {events:#?}");
+        // "About": polls depend on time, which does not pass here, and concurrent calls come in any order.
+        let calls = list(&harness.journal().await).len() - before;
         let most = cell(row, 2);
         assert!(calls * 4 <= most * 5 && calls * 3 >= most, "{row}: {calls} calls, and the page says {most}");
     }
-    stage.accept(&removal("remove-contoso", "contoso")).await;
-    stage.until_is("contoso", "deleted").await;
-    let told = stage.until_told("contoso", "tenant.deprovision.succeeded", 1).await;
-    assert_eq!(told.len(), cell("a sign-up, dedicated", 3) + cell("a removal", 3), "{told:#?}");
+    harness.accept(&removal("remove-contoso", "contoso")).await;
+    harness.until_is("contoso", "deleted").await;
+    let events = harness.until_published("contoso", "tenant.deprovision.succeeded", 1).await;
+    assert_eq!(events.len(), cell("a sign-up, dedicated", 3) + cell("a removal", 3), "{events:#?}");
 }

@@ -25,7 +25,7 @@ fn written(limit: &str) -> u64 {
     number * factor
 }
 
-/// What a constant's expression comes to: a number, or a span in seconds; `*` and `<<` are all that occurs.
+/// The value of a constant's expression: a number, or a span in seconds; only `*` and `<<` occur.
 fn value(expression: &str) -> u64 {
     let inner = expression.split_once("from_secs(").and_then(|(_, rest)| rest.strip_suffix(')'));
     let text = inner.unwrap_or(expression).replace('_', "");
@@ -48,7 +48,7 @@ fn constant(name: &str, file: &str) -> u64 {
     value(expression.trim_end_matches(';'))
 }
 
-/// What is no constant, but a setting's value in the Azure world.
+/// A limit that is no constant, but a setting's value in Azure.
 fn setting(name: &str) -> u64 {
     let (settings, policy) = (Settings::azure("any"), Policy::azure());
     let span = |span: Duration| span.as_secs();

@@ -1,11 +1,11 @@
-//! Links: relative ones lead somewhere; those to the world have the form that such links have here. Whether a page of the
-//! world is still there is not asked: a build has to come out the same with no network.
+//! Links: relative ones have a target; external ones have the required form. Whether an external page still exists is
+//! not checked, because a build must not depend on the network.
 
 use std::{collections::BTreeSet, fs};
 
 use super::pages::{anchors, links, pages, root};
 
-/// The hosts that pages may lead to. A new one is added on purpose: it is a place that readers are sent to.
+/// The hosts that pages may link to. A new one is added on purpose, because readers are sent there.
 const HOSTS: &[&str] = &[
     "azure.microsoft.com",
     "docs.aws.amazon.com",
@@ -22,8 +22,8 @@ const HOSTS: &[&str] = &[
 ];
 
 #[test]
-fn every_relative_link_leads_somewhere() {
-    let mut broken = Vec::new();
+fn every_relative_link_has_a_target() {
+    let mut dead = Vec::new();
     for (page, text) in pages() {
         let here = root().join(&page);
         for link in links(&text).into_iter().filter(|link| !link.contains("://")) {
@@ -34,14 +34,14 @@ fn every_relative_link_leads_somewhere() {
                 Err(_) => target.is_dir() && anchor.is_empty(),
             };
             if !there {
-                broken.push(format!("{page}: {link}"));
+                dead.push(format!("{page}: {link}"));
             }
         }
     }
-    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(dead.is_empty(), "{dead:#?}");
 }
 
-/// What is wrong with a link to the world, if anything.
+/// What is wrong with an external link, if anything.
 fn fault(link: &str) -> Option<&'static str> {
     let Some(rest) = link.strip_prefix("https://") else { return Some("it is not https") };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -50,13 +50,13 @@ fn fault(link: &str) -> Option<&'static str> {
     }
     let language = rest.split('/').nth(1).unwrap_or_default();
     if host.ends_with("microsoft.com") && language.len() == 5 && language.as_bytes()[2] == b'-' {
-        return Some("it names a language; without one each reader gets the own");
+        return Some("it names a language; without one each reader gets the own language");
     }
     link.chars().any(|c| c.is_whitespace() || c == '<').then_some("it has a character that no address has")
 }
 
 #[test]
-fn every_link_to_the_world_is_of_the_right_form() {
+fn every_external_link_has_the_right_form() {
     assert_eq!(fault("https://learn.microsoft.com/azure/azure-functions/"), None);
     for bad in [
         "http://learn.microsoft.com/",
@@ -72,7 +72,7 @@ fn every_link_to_the_world_is_of_the_right_form() {
         for link in links(&text).into_iter().filter(|link| link.contains("://")) {
             wrong.extend(fault(&link).map(|why| format!("{page}: {link}: {why}")));
             if !seen.insert(link.clone()) {
-                wrong.push(format!("{page}: {link}: it stands there twice"));
+                wrong.push(format!("{page}: {link}: it is there twice"));
             }
         }
     }
@@ -89,6 +89,6 @@ fn the_indexes_list_each_page_of_their_folders() {
         let missing: Vec<&str> = there
             .filter(|page| !page.contains('/') && *page != "README.md" && !linked.contains(*page))
             .collect();
-        assert_eq!(missing, [""; 0], "{index} does not lead there");
+        assert_eq!(missing, [""; 0], "{index} does not link to them");
     }
 }

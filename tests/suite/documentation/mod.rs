@@ -1,7 +1,7 @@
-//! The documentation says what is there: its links lead somewhere, its commands, settings, codes, figures and event types
-//! are those of the program, and what it shows on a command line happens.
+//! The documentation matches the program: its links have a target, its commands, settings, codes, figures and event
+//! types exist, and its command lines print what the page shows.
 
-#![expect(clippy::print_stdout, reason = "it says what it did not run")]
+#![expect(clippy::print_stdout, reason = "the test lists what it did not run")]
 
 mod codes;
 mod commands;
@@ -17,8 +17,8 @@ use tenantry_core::tenant::FailureClass;
 
 use crate::testkit::CLASSES;
 
-/// A class of failure as people, events and documents have it.
-fn word(class: FailureClass) -> &'static str {
+/// A class of failure as in events and documents.
+fn as_str(class: FailureClass) -> &'static str {
     match class {
         FailureClass::Transient => "transient",
         FailureClass::Throttled => "throttled",
@@ -37,8 +37,8 @@ fn word(class: FailureClass) -> &'static str {
 }
 
 #[test]
-fn the_words_of_classes_are_those_of_the_program() {
+fn the_names_of_classes_are_those_of_the_program() {
     for class in CLASSES {
-        assert_eq!(serde_json::to_value(class).unwrap(), word(class));
+        assert_eq!(serde_json::to_value(class).unwrap(), as_str(class));
     }
 }

@@ -1,4 +1,4 @@
-//! The pages, and what they are made of: headings, fenced blocks, links, words in backticks.
+//! The pages and their parts: headings, fenced blocks, links, text in backticks.
 
 use std::{
     collections::BTreeSet,
@@ -14,7 +14,7 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// All files below a folder with that ending; hidden folders and what is built or fetched are left out.
+/// All files below a folder with that extension, except in hidden folders and those of builds and packages.
 pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -45,12 +45,12 @@ pub(crate) fn pages() -> Vec<(String, String)> {
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// What stands behind the fence.
+    /// The text behind the fence.
     pub(crate) language: String,
     pub(crate) text: String,
     /// The number of its first line, from 1.
     pub(crate) line: usize,
-    /// How many headings stand above it: two blocks with the same number are in one section.
+    /// How many headings are above it: two blocks with the same number are in one section.
     pub(crate) section: usize,
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn anchors(page: &str) -> BTreeSet<String> {
     anchors
 }
 
-/// What stands below a heading, up to the next one of the same depth or above.
+/// The text below a heading, up to the next one of the same depth or above.
 pub(crate) fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
     let begin = page.lines().find(|line| line.trim_start_matches('#').strip_prefix(' ') == Some(heading))?;
     let depth = begin.len() - begin.trim_start_matches('#').len();
@@ -128,7 +128,7 @@ pub(crate) fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
     rest.get(..length)
 }
 
-/// The words in backticks of a text, in order.
+/// The texts in backticks, in order.
 pub(crate) fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

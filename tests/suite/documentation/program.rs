@@ -1,4 +1,4 @@
-//! What pages say of the program is so: commands and their options, settings, classes of failure, log fields, tests.
+//! What pages say of the program is true: commands and their options, settings, classes of failure, log fields, tests.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -7,16 +7,16 @@ use tenantry::config::SETTINGS;
 use super::pages::{blocks, files, pages, prose, quoted, read, root};
 use crate::testkit::CLASSES;
 
-/// The help of a command, as a person gets it.
+/// The help of a command.
 fn help(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tenantry")).args(arguments).arg("--help").output().unwrap();
     assert!(output.status.success(), "{arguments:?} is no command");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Calls of tenantry on a page, as words: in blocks, also by way of cargo, and in the text.
+/// Calls of tenantry on a page, as arguments: in blocks, also through cargo, and in the text.
 fn commands(page: &str) -> Vec<Vec<String>> {
-    let words = |rest: &str| rest.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let arguments = |rest: &str| rest.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let mut commands = Vec::new();
     for block in blocks(page).into_iter().filter(|block| block.language == "sh") {
         for line in block.text.lines() {
@@ -24,12 +24,12 @@ fn commands(page: &str) -> Vec<Vec<String>> {
             // An example is another program.
             let of_tenantry = |(options, rest)| (!str::contains(options, "--example")).then_some(rest);
             let by_cargo = || line.split_once("cargo run ")?.1.split_once("-- ").and_then(of_tenantry);
-            commands.extend(line.strip_prefix("tenantry ").or_else(by_cargo).map(words));
+            commands.extend(line.strip_prefix("tenantry ").or_else(by_cargo).map(arguments));
         }
     }
     let prose = prose(page);
     let spans = prose.split('`').skip(1).step_by(2);
-    commands.extend(spans.filter_map(|span| span.strip_prefix("tenantry ")).map(words));
+    commands.extend(spans.filter_map(|span| span.strip_prefix("tenantry ")).map(arguments));
     commands
 }
 
@@ -37,12 +37,12 @@ fn commands(page: &str) -> Vec<Vec<String>> {
 fn every_command_on_a_page_exists_with_its_options() {
     let mut seen = BTreeSet::new();
     for (page, text) in pages() {
-        for words in commands(&text) {
-            let help = help(&[words[0].as_str()]);
-            for option in words.iter().filter(|word| word.starts_with("--")) {
-                assert!(help.contains(option.as_str()), "{page}: {} has no {option}", words[0]);
+        for arguments in commands(&text) {
+            let help = help(&[arguments[0].as_str()]);
+            for option in arguments.iter().filter(|argument| argument.starts_with("--")) {
+                assert!(help.contains(option.as_str()), "{page}: {} has no {option}", arguments[0]);
             }
-            seen.insert(words[0].clone());
+            seen.insert(arguments[0].clone());
         }
     }
     let expected = ["check", "history", "list", "local", "plan", "retry", "status", "submit"];
@@ -88,9 +88,8 @@ fn the_table_of_settings_is_that_of_the_program() {
 fn operating_says_what_to_do_about_each_class_of_failure() {
     let page = read("docs/operating.md");
     for class in CLASSES {
-        let word = serde_json::to_value(class).unwrap();
         let (begin, end) =
-            (format!("| `{}` |", word.as_str().unwrap()), format!("| {} |", class.next_action()));
+            (format!("| `{}` |", super::as_str(class)), format!("| {} |", class.next_action()));
         let row = page.lines().find(|line| line.starts_with(&begin));
         assert!(row.is_some_and(|row| row.ends_with(&end)), "docs/operating.md: {begin} … {end}");
     }
@@ -101,8 +100,8 @@ fn every_test_that_the_threat_model_names_exists() {
     let page = read("docs/security.md");
     let mut named = 0;
     for row in page.lines().filter(|line| line.starts_with('|')) {
-        let words: Vec<&str> = quoted(row).collect();
-        for pair in words.windows(2).filter(|pair| pair[0].starts_with("tests/") && pair[0].ends_with(".rs"))
+        let texts: Vec<&str> = quoted(row).collect();
+        for pair in texts.windows(2).filter(|pair| pair[0].starts_with("tests/") && pair[0].ends_with(".rs"))
         {
             assert!(read(pair[0]).contains(&format!("fn {}(", pair[1])), "{} has no {}", pair[0], pair[1]);
             named += 1;
@@ -111,7 +110,7 @@ fn every_test_that_the_threat_model_names_exists() {
     assert!(named > 25, "the page names {named} tests");
 }
 
-/// The fields of each line that is logged: what stands in `tracing::level!(..)` before the text.
+/// The fields of each log line: the arguments of `tracing::level!(..)` before the text.
 fn logged(source: &str) -> Vec<String> {
     let mut fields = Vec::new();
     for (at, _) in source.match_indices("tracing::") {

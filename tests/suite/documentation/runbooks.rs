@@ -1,13 +1,13 @@
-//! The runbooks have a section for whatever may call a person, and what they say to try does what they say.
+//! The runbooks have a section for each alert and each class of failure, and the faults to try have the effect described.
 
 use serde_json::{Value, json};
 use tenantry_core::tenant::FailureClass;
 
 use super::{
+    as_str,
     pages::{anchors, headings, read, section},
-    word,
 };
-use crate::testkit::{CLASSES, judge::text, signup, stage::Stage, until};
+use crate::testkit::{CLASSES, harness::Harness, judge::text, signup, until};
 
 /// The alerts, by the ids that their rules link to.
 const ALERTS: [&str; 5] =
@@ -20,28 +20,36 @@ fn there_is_a_section_for_each_alert_and_each_class_of_failure() {
     let page = read(PAGE);
     let (anchors, headings) = (anchors(&page), headings(&page));
     let missing: Vec<&str> =
-        ALERTS.into_iter().chain(CLASSES.map(word)).filter(|id| !anchors.contains(*id)).collect();
+        ALERTS.into_iter().chain(CLASSES.map(as_str)).filter(|id| !anchors.contains(*id)).collect();
     assert_eq!(missing, [""; 0], "{PAGE} has no section for them; it has {headings:?}");
 }
 
+/// What every entry has, in this order.
+const PARTS: [&str; 5] =
+    ["**Meaning.**", "**Diagnose.**", "**Mitigate.**", "**Resolved when**", "**Try it.**"];
+
 #[test]
-fn each_section_says_all_that_is_asked_of_it() {
+fn each_section_has_all_its_parts_in_order() {
     let page = read(PAGE);
-    for id in ALERTS {
+    for id in ALERTS.into_iter().chain(CLASSES.map(as_str)) {
         let text = flat(&page, id);
-        for part in ["**Means.**", "**The customer**", "**Look.**", "**Do.**", "**Over**", "**Try it.**"] {
-            assert!(text.contains(part), "{PAGE}, {id}: no {part}");
-        }
+        let found = PARTS.map(|part| text.find(part));
+        assert!(
+            found.iter().all(Option::is_some) && found.is_sorted(),
+            "{PAGE}, {id}: {PARTS:?} at {found:?}"
+        );
     }
+}
+
+#[test]
+fn the_section_of_a_class_names_its_next_action_and_its_fault() {
+    let page = read(PAGE);
     for class in CLASSES {
-        let text = flat(&page, word(class));
-        for part in ["**Means.**", "**The customer**", "**Do.**", "**Over**", "**Try it.**"] {
-            assert!(text.contains(part), "{PAGE}, {}: no {part}", word(class));
-        }
+        let text = flat(&page, as_str(class));
         let does = text.to_lowercase().contains(&class.next_action().to_lowercase());
-        assert!(does, "{PAGE}, {}: not `{}`", word(class), class.next_action());
-        let fault = format!("examples/faults/{}.json", word(class));
-        assert!(text.contains(&fault), "{PAGE}, {}: not {fault}", word(class));
+        assert!(does, "{PAGE}, {}: not `{}`", as_str(class), class.next_action());
+        let fault = format!("examples/faults/{}.json", as_str(class));
+        assert!(text.contains(&fault), "{PAGE}, {}: not {fault}", as_str(class));
     }
 }
 
@@ -51,8 +59,8 @@ fn flat(page: &str, id: &str) -> String {
 }
 
 /// The causes in a tenant's history, as class and code.
-async fn causes(stage: &Stage) -> Vec<(String, String)> {
-    let history = stage.get("/api/tenants/contoso?view=history&limit=1000").await;
+async fn causes(harness: &Harness) -> Vec<(String, String)> {
+    let history = harness.get("/api/tenants/contoso?view=history&limit=1000").await;
     let mut found = Vec::new();
     let mut open = vec![&history];
     while let Some(value) = open.pop() {
@@ -68,47 +76,47 @@ async fn causes(stage: &Stage) -> Vec<(String, String)> {
     found
 }
 
-/// Every fault that a section names leads to its class: by itself through it, or to a stop that a retry ends.
+/// Every fault that a section names leads to its class: the tenant recovers by itself, or a retry unblocks it.
 #[tokio::test]
 async fn every_fault_of_a_section_provokes_its_class() {
     let page = read(PAGE);
     for class in CLASSES {
-        let stage = Stage::new().await;
+        let harness = Harness::new().await;
         let fault: Value =
-            serde_json::from_str(&read(&format!("examples/faults/{}.json", word(class)))).unwrap();
-        stage.fault(fault).await;
-        stage.accept(&signup("contoso")).await;
-        // Registering a provider is a right that is not derived, so it is that right which is told to be missing.
+            serde_json::from_str(&read(&format!("examples/faults/{}.json", as_str(class)))).unwrap();
+        harness.fault(fault).await;
+        harness.accept(&signup("contoso")).await;
+        // The derived role does not allow to register a provider, so the class is `denied`.
         let registers = class == FailureClass::NeedsProvider;
         let stops = if class == FailureClass::Permanent {
             Some("failed")
         } else {
             (registers || !class.retryable()).then_some("waiting")
         };
-        let told = word(if registers { FailureClass::Denied } else { class });
+        let reported = as_str(if registers { FailureClass::Denied } else { class });
         if let Some(status) = stops {
-            let tenant = stage.until_is("contoso", status).await;
+            let tenant = harness.until_is("contoso", status).await;
             assert_eq!(text(&tenant, "/status"), status);
-            stage.no_more_faults().await;
-            // What is printed for the stopped step, done to the letter once its cause is gone, leads on.
+            harness.no_more_faults().await;
+            // The printed next action works literally, once the cause is removed.
             let stopped = tenant["steps"].as_object().unwrap().values().find_map(|step| {
                 let next = text(step, "/nextAction");
                 next.split('`').skip(1).step_by(2).find(|quoted| quoted.starts_with("tenantry "))
             });
-            let command = stopped.unwrap_or_else(|| panic!("{}: no command in {tenant:#}", word(class)));
-            assert_eq!(command, "tenantry retry contoso", "{}", word(class));
+            let command = stopped.unwrap_or_else(|| panic!("{}: no command in {tenant:#}", as_str(class)));
+            assert_eq!(command, "tenantry retry contoso", "{}", as_str(class));
             let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
-            program.args(command.split_whitespace().skip(1)).args(["--url", &stage.base]).env_clear();
-            assert!(program.status().await.unwrap().success(), "{}: {command}", word(class));
+            program.args(command.split_whitespace().skip(1)).args(["--url", &harness.base]).env_clear();
+            assert!(program.status().await.unwrap().success(), "{}: {command}", as_str(class));
         }
-        stage.until_is("contoso", "active").await;
-        let seen = until("the history tells of it", async || {
-            let seen = causes(&stage).await;
-            if seen.iter().any(|(of, _)| of == told) { Ok(seen) } else { Err(json!(seen)) }
+        harness.until_is("contoso", "active").await;
+        let seen = until("the history has the class", async || {
+            let seen = causes(&harness).await;
+            if seen.iter().any(|(of, _)| of == reported) { Ok(seen) } else { Err(json!(seen)) }
         })
         .await;
-        let text = flat(&page, word(class));
-        let named = seen.iter().any(|(of, code)| of == told && text.contains(&format!("`{code}`")));
-        assert!(named, "{PAGE}, {}: none of its codes is named: {seen:?}", word(class));
+        let text = flat(&page, as_str(class));
+        let named = seen.iter().any(|(of, code)| of == reported && text.contains(&format!("`{code}`")));
+        assert!(named, "{PAGE}, {}: none of its codes is named: {seen:?}", as_str(class));
     }
 }

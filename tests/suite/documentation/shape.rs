@@ -1,4 +1,4 @@
-//! The form of pages: short, with blocks that are what they say, and commands where they can be found.
+//! The form of pages: short, with valid blocks of their language, and commands in `sh` blocks.
 
 use tenantry_core::blueprint::Blueprint;
 
@@ -26,7 +26,7 @@ fn the_examples_of_json_are_json() {
     }
 }
 
-/// A whole blueprint on a page is a good one; parts of one can't be judged.
+/// A complete blueprint on a page is a valid one; parts of one can't be checked.
 #[test]
 fn the_examples_of_blueprints_are_good() {
     let mut whole = 0;
@@ -43,12 +43,12 @@ fn the_examples_of_blueprints_are_good() {
     assert!(whole >= 2, "only {whole} blueprints were found");
 }
 
-/// What begins a line that is a command.
+/// The beginnings of lines that are commands.
 const PROGRAMS: [&str; 8] = ["tenantry ", "cargo ", "curl ", "az ", "azd ", "docker ", "func ", "npm "];
 
-/// A command outside a block for commands would be neither run nor listed.
+/// A command outside an `sh` block would be neither run nor listed.
 #[test]
-fn commands_stand_in_blocks_that_say_so() {
+fn commands_are_in_sh_blocks() {
     let mut wrong = Vec::new();
     let is_command = |line: &str| PROGRAMS.iter().any(|program| line.trim_start().starts_with(program));
     for (page, text) in pages() {

@@ -1,40 +1,40 @@
-//! How people and the host come to it: function, HTTP, command, setting.
+//! The ways to run it: function, HTTP, command, setting.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::config::Config;
 use tenantry_core::drift::DriftClass;
 
-use crate::testkit::{self, signup, stage::Stage};
+use crate::testkit::{self, harness::Harness, signup};
 
 const STORAGE: &str = "Microsoft.Storage/storageAccounts";
 
-async fn active(samples: &[&str]) -> Stage {
-    let stage = Stage::new().await;
+async fn active(samples: &[&str]) -> Harness {
+    let harness = Harness::new().await;
     for sample in samples {
-        stage.accept(&signup(sample)).await;
+        harness.accept(&signup(sample)).await;
     }
     for sample in samples {
-        stage.until_is(sample, "active").await;
-        // What became of it is still being told for a moment.
+        harness.until_is(sample, "active").await;
+        // Its last events are still being published for a moment.
         testkit::until("it is at rest", async || {
             let path = format!("/api/tenants/{sample}?view=drift");
-            let answer = stage.call(Method::GET, &path, None).await;
+            let answer = harness.call(Method::GET, &path, None).await;
             if answer.status == 200 { Ok(()) } else { Err(answer.body) }
         })
         .await;
     }
-    stage
+    harness
 }
 
 /// Opens contoso's storage account to its keys, or closes it again.
-async fn keys(stage: &Stage, open: bool) {
-    let objects = stage.objects("contoso").await;
+async fn keys(harness: &Harness, open: bool) {
+    let objects = harness.objects("contoso").await;
     let account = objects.as_array().unwrap().iter().find(|object| object["kind"] == STORAGE).unwrap();
     let path = format!("{}?api-version=2023-05-01", account["id"].as_str().unwrap());
-    let mut body = stage.get(&path).await;
+    let mut body = harness.get(&path).await;
     body["properties"]["allowSharedKeyAccess"] = json!(open);
-    let answer = stage.call(Method::PUT, &path, Some(&body)).await;
+    let answer = harness.call(Method::PUT, &path, Some(&body)).await;
     assert!(answer.status < 300, "{:#}", answer.body);
 }
 
@@ -42,69 +42,69 @@ async fn keys(stage: &Stage, open: bool) {
 async fn command(url: &str, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
     command.arg("drift").args(arguments).args(["--url", url]).env_clear();
-    let output = tokio::time::timeout(testkit::PATIENCE, command.output()).await.unwrap().unwrap();
+    let output = tokio::time::timeout(testkit::TIMEOUT, command.output()).await.unwrap().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     (output.status.code(), text.lines().map(str::to_owned).collect())
 }
 
 #[tokio::test]
-async fn the_command_says_what_drifted_and_ends_as_it_found_it() {
-    let stage = active(&["contoso", "tailspin"]).await;
-    let (code, lines) = command(&stage.base, &["--all"]).await;
+async fn the_command_prints_the_drift_and_has_its_exit_code() {
+    let harness = active(&["contoso", "tailspin"]).await;
+    let (code, lines) = command(&harness.base, &["--all"]).await;
     assert_eq!(code, Some(0), "{lines:#?}");
-    assert_eq!(lines.last().unwrap(), "2 of 2 tenants are as they were left");
-    keys(&stage, true).await;
-    let (code, lines) = command(&stage.base, &["contoso"]).await;
+    assert_eq!(lines.last().unwrap(), "2 of 2 tenants match their desired state");
+    keys(&harness, true).await;
+    let (code, lines) = command(&harness.base, &["contoso"]).await;
     assert_eq!((code, lines[0].as_str()), (Some(1), "contoso  1 drifted"), "{lines:#?}");
     assert_eq!(lines[1], "  isolation: storage /properties/allowSharedKeyAccess");
-    assert_eq!(lines[2], "    wanted: false  seen: true");
+    assert_eq!(lines[2], "    desired: false  observed: true");
     assert!(lines[3].starts_with("    by "), "{lines:#?}");
-    let (code, lines) = command(&stage.base, &["--all", "--json"]).await;
+    let (code, lines) = command(&harness.base, &["--all", "--json"]).await;
     let reports: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((code, reports.len()), (Some(1), 2));
     assert_eq!(reports[0]["schema"], "tenantry.drift/1");
     assert_eq!(reports[0]["items"][0]["severity"], "isolation");
     assert_eq!(reports[1]["items"], json!([]));
-    assert_eq!(command(&stage.base, &["tailspin"]).await.0, Some(0));
-    assert_eq!(command(&stage.base, &["nobody"]).await.0, Some(1));
+    assert_eq!(command(&harness.base, &["tailspin"]).await.0, Some(0));
+    assert_eq!(command(&harness.base, &["nobody"]).await.0, Some(1));
     assert_eq!(command("http://127.0.0.1:9", &["--all"]).await.0, Some(2));
 }
 
 #[tokio::test]
-async fn the_function_tells_and_the_view_shows_since_when() {
-    let stage = active(&["contoso", "tailspin"]).await;
-    assert_eq!(stage.tenant("contoso").await["drift"], Value::Null);
-    keys(&stage, true).await;
-    assert_eq!(stage.run_function("drift", &json!({})).await, 202);
-    let events = stage.until_told("contoso", "tenant.drift.detected", 1).await;
+async fn the_function_publishes_drift_and_the_view_shows_it() {
+    let harness = active(&["contoso", "tailspin"]).await;
+    assert_eq!(harness.tenant("contoso").await["drift"], Value::Null);
+    keys(&harness, true).await;
+    assert_eq!(harness.run_function("drift", &json!({})).await, 202);
+    let events = harness.until_published("contoso", "tenant.drift.detected", 1).await;
     let event = events.iter().find(|event| event["type"] == "io.tenantry.tenant.drift.detected.v1").unwrap();
     assert_eq!(event["data"]["items"][0]["path"], "/properties/allowSharedKeyAccess");
-    let tenant = stage.tenant("contoso").await;
+    let tenant = harness.tenant("contoso").await;
     assert_eq!((&tenant["status"], &tenant["drift"]["steps"]), (&json!("active"), &json!(["storage"])));
-    keys(&stage, false).await;
-    assert_eq!(stage.run_function("drift", &json!({})).await, 202);
-    stage.until_told("contoso", "tenant.drift.resolved", 1).await;
-    assert_eq!(stage.tenant("contoso").await["drift"], Value::Null);
-    let history = stage.get("/api/tenants/contoso?view=history").await;
+    keys(&harness, false).await;
+    assert_eq!(harness.run_function("drift", &json!({})).await, 202);
+    harness.until_published("contoso", "tenant.drift.resolved", 1).await;
+    assert_eq!(harness.tenant("contoso").await["drift"], Value::Null);
+    let history = harness.get("/api/tenants/contoso?view=history").await;
     let rows = history["history"].as_array().unwrap().iter();
     let drift = rows.filter(|row| row["what"].as_str().unwrap().starts_with("tenant.drift.")).count();
     assert_eq!(drift, 2);
 }
 
 #[tokio::test]
-async fn who_is_not_at_rest_has_no_report() {
-    let stage = active(&["tailspin"]).await;
-    let one = stage.call(Method::GET, "/api/tenants/tailspin?view=drift", None).await;
+async fn a_tenant_that_is_not_at_rest_has_no_report() {
+    let harness = active(&["tailspin"]).await;
+    let one = harness.call(Method::GET, "/api/tenants/tailspin?view=drift", None).await;
     assert_eq!((one.status, &one.body["items"]), (200, &json!([])));
-    stage.accept(&testkit::removal("end", "tailspin")).await;
-    stage.until_is("tailspin", "deleted").await;
-    let one = stage.call(Method::GET, "/api/tenants/tailspin?view=drift", None).await;
+    harness.accept(&testkit::removal("end", "tailspin")).await;
+    harness.until_is("tailspin", "deleted").await;
+    let one = harness.call(Method::GET, "/api/tenants/tailspin?view=drift", None).await;
     assert_eq!((one.status, &one.body["title"]), (409, &json!("not at rest")));
-    let all = stage.get("/api/tenants?view=drift").await;
+    let all = harness.get("/api/tenants?view=drift").await;
     assert_eq!((&all["reports"], &all["notAtRest"]), (&json!([]), &json!(["tailspin"])));
-    let missing = stage.call(Method::GET, "/api/tenants/nobody?view=drift", None).await;
+    let missing = harness.call(Method::GET, "/api/tenants/nobody?view=drift", None).await;
     assert_eq!(missing.status, 404);
-    let bad = stage.call(Method::GET, "/api/tenants?view=drift&after=NO%20ID", None).await;
+    let bad = harness.call(Method::GET, "/api/tenants?view=drift&after=NO%20ID", None).await;
     assert_eq!(bad.status, 400);
 }
 
@@ -119,8 +119,8 @@ fn the_setting_is_a_list_of_classes_and_nothing_else() {
     assert_eq!(read(" isolation , availability,cosmetic,isolation ").unwrap(), all);
     for wrong in ["all", "Isolation", "isolation;cosmetic", "isolation,,cosmetic", "isolation,", "*"] {
         let faults = read(wrong).unwrap_err();
-        let told = faults[0].to_string();
-        assert!(faults.len() <= 2 && told.starts_with("TENANTRY_HEAL: "), "{wrong}: {told}");
-        assert!(told.ends_with("for example TENANTRY_HEAL=isolation,availability"), "{told}");
+        let fault = faults[0].to_string();
+        assert!(faults.len() <= 2 && fault.starts_with("TENANTRY_HEAL: "), "{wrong}: {fault}");
+        assert!(fault.ends_with("for example TENANTRY_HEAL=isolation,availability"), "{fault}");
     }
 }

@@ -1,4 +1,4 @@
-//! The table of classes, row by row, and what the table does not know.
+//! The table of classes, row by row, and values that are not in it.
 
 use tenantry_core::{
     blueprint::Kind,
@@ -9,7 +9,7 @@ use tenantry_core::{
 };
 
 #[test]
-fn a_difference_has_the_class_of_its_place() {
+fn a_difference_has_the_class_of_its_pointer() {
     let rows: [(&str, DriftClass); 44] = [
         ("/properties/publicNetworkAccess", Isolation),
         ("/properties/authMode", Isolation),
@@ -40,7 +40,7 @@ fn a_difference_has_the_class_of_its_place() {
         ("/never/heard/of", Isolation),
         ("", Isolation),
         ("/", Isolation),
-        // As like one of the table's as may be, and another one.
+        // Similar to a row of the table, but not the same.
         ("/properties/trafficRules", Isolation),
         ("/propertiestraffic", Isolation),
         ("/properties/sku2", Isolation),
@@ -66,8 +66,8 @@ fn a_difference_has_the_class_of_its_place() {
 }
 
 #[test]
-fn a_principal_that_is_enabled_against_a_suspension_is_a_matter_of_isolation() {
-    let of = |pointer: &str, wanted: serde_json::Value| class_of_difference(pointer, Some(&wanted));
+fn a_principal_that_is_enabled_during_a_suspension_has_class_isolation() {
+    let of = |pointer: &str, expected: serde_json::Value| class_of_difference(pointer, Some(&expected));
     assert_eq!(of("/accountEnabled", false.into()), Isolation);
     assert_eq!(of("/AccountEnabled", false.into()), Isolation);
     assert_eq!(of("/accountEnabled", true.into()), Availability);
@@ -76,7 +76,7 @@ fn a_principal_that_is_enabled_against_a_suspension_is_a_matter_of_isolation() {
 }
 
 #[test]
-fn what_is_gone_has_the_class_of_what_it_was() {
+fn a_missing_object_has_the_class_of_its_kind() {
     let endpoint = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
     let rows = [
         (Kind::RoleAssignment, None, Isolation),

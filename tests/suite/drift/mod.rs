@@ -1,32 +1,32 @@
-//! Drift from end to end: changes behind tenantry's back in the simulated Azure are found, classed, told once, and put right
-//! where a setting says so.
+//! Drift from end to end: changes made outside tenantry in the simulated Azure are found, classified, reported once,
+//! and corrected where a setting says so.
 
 mod calls;
 mod classes;
+mod harness;
 mod healing;
-mod rig;
-mod telling;
+mod reporting;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry_core::drift::DriftClass;
 
-use rig::{MALLORY, Rig, short};
+use harness::{DriftHarness, MALLORY, short};
 
-/// What somebody does to one step's object.
-pub(crate) enum Deed {
-    /// A value at a pointer; `null` takes it away.
+/// A change of one step's object from outside.
+pub(crate) enum Mutation {
+    /// Sets a value at a pointer; `null` removes it.
     Change(&'static str, Value),
-    /// All of it.
+    /// Deletes the object.
     Delete,
 }
 
-/// Step, deed, and the item that follows: its path (`None` for the resource's id) and severity.
-pub(crate) type Row = (&'static str, Deed, Option<&'static str>, DriftClass);
+/// Step, mutation, and the item that follows: its path (`None` for the resource's id) and severity.
+pub(crate) type Row = (&'static str, Mutation, Option<&'static str>, DriftClass);
 
 pub(crate) fn rows() -> Vec<Row> {
-    use Deed::{Change, Delete};
     use DriftClass::{Availability, Cosmetic, Isolation};
+    use Mutation::{Change, Delete};
     let change = |step, at, value, class| (step, Change(at, value), Some(at), class);
     vec![
         change("endpoint", "/properties/publicNetworkAccess", json!("Enabled"), Isolation),
@@ -53,12 +53,12 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 #[tokio::test]
-async fn every_planted_change_is_found_and_classed_and_its_author_named() {
-    for (step, deed, path, class) in rows() {
-        let rig = Rig::new(&["contoso"]).await;
-        assert!(rig.scan("contoso").await.is_clean());
-        let what = rig.do_it(step, &deed).await;
-        let report = rig.scan("contoso").await;
+async fn every_change_is_found_and_classified_and_its_author_named() {
+    for (step, mutation, path, class) in rows() {
+        let harness = DriftHarness::new(&["contoso"]).await;
+        assert!(harness.scan("contoso").await.is_clean());
+        let what = harness.mutate(step, &mutation).await;
+        let report = harness.scan("contoso").await;
         let found: Vec<_> = report.items.iter().map(short).collect();
         assert!(report.unread.is_empty(), "{what}: {:?}", report.unread);
         let item = report.items.iter().find(|item| item.step.as_str() == step);
@@ -74,15 +74,15 @@ async fn every_planted_change_is_found_and_classed_and_its_author_named() {
 }
 
 #[tokio::test]
-async fn what_azure_adds_by_itself_is_no_drift() {
-    let rig = Rig::new(&["contoso", "tailspin"]).await;
-    rig.change("contoso", "storage", "/tags/extra", json!("mine")).await;
-    rig.change("contoso", "endpoint", "/properties/description", json!("of the service")).await;
-    rig.change("contoso", "vault", "/location", json!("West Europe")).await;
-    rig.send(Method::GET, &rig.place("contoso", "workspace").await, None).await;
+async fn additions_by_azure_are_no_drift() {
+    let harness = DriftHarness::new(&["contoso", "tailspin"]).await;
+    harness.change("contoso", "storage", "/tags/extra", json!("mine")).await;
+    harness.change("contoso", "endpoint", "/properties/description", json!("of the service")).await;
+    harness.change("contoso", "vault", "/location", json!("West Europe")).await;
+    harness.send(Method::GET, &harness.object_path("contoso", "workspace").await, None).await;
     for tenant in ["contoso", "tailspin"] {
-        let report = rig.scan(tenant).await;
+        let report = harness.scan(tenant).await;
         assert!(report.is_clean(), "{report:#?}");
     }
-    assert_eq!(rig.tick().await, []);
+    assert_eq!(harness.tick().await, []);
 }

@@ -14,70 +14,70 @@ use serde_json::{Value, json};
 use tenantry::local::host::{HostClock, HostFaults, InjectedFault};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::stage::{Call, done, refused, stage, world, world_with};
+use super::harness::{Call, done, fixture, fixture_with, harness, refused};
 
 #[tokio::test]
 async fn a_message_is_encoded_as_the_real_host_encodes_it() {
-    let world = world();
-    let stage = stage(|_| async { done() });
-    let host = world.start(stage.handler()).await;
+    let fixture = fixture();
+    let harness = harness(|_| async { done() });
+    let host = fixture.start(harness.handler()).await;
     for id in ["m1", "m2", "m3"] {
-        world.request(id, "contoso").await;
+        fixture.request(id, "contoso").await;
     }
-    let calls = stage.until(|calls| calls.len() == 3).await;
-    world.idle(&host).await;
-    for (place, call) in calls.iter().enumerate() {
-        assert!(call.is("signup"));
-        assert_eq!(call.body(), format!("m{}", place + 1));
+    let calls = harness.until(|calls| calls.len() == 3).await;
+    fixture.idle(&host).await;
+    for (index, call) in calls.iter().enumerate() {
+        assert!(call.is("requests"));
+        assert_eq!(call.body(), format!("m{}", index + 1));
         let metadata = &call.envelope["Metadata"];
         assert_eq!(metadata["DeliveryCount"], "1");
-        assert_eq!(metadata["SequenceNumber"], format!("{}", place + 1));
-        assert_eq!(metadata["MessageId"], format!("\"m{}\"", place + 1));
+        assert_eq!(metadata["SequenceNumber"], format!("{}", index + 1));
+        assert_eq!(metadata["MessageId"], format!("\"m{}\"", index + 1));
         assert_eq!(metadata["SessionId"], "\"contoso\"");
         assert_eq!(metadata["ApplicationProperties"]["schemaVersion"], 1);
-        assert_eq!(metadata["sys"]["MethodName"], "signup");
+        assert_eq!(metadata["sys"]["MethodName"], "requests");
         assert_eq!(metadata["EnqueuedTimeUtc"].as_str().unwrap().len(), 19);
         assert!(metadata.get("CorrelationId").is_none());
         assert!(call.headers["user-agent"].to_str().unwrap().starts_with("Azure-Functions-Host/4."));
-        assert_eq!(call.headers.contains_key("transfer-encoding"), place % 2 == 0, "framings alternate");
-        assert_eq!(call.headers.contains_key("content-length"), place % 2 == 1);
+        assert_eq!(call.headers.contains_key("transfer-encoding"), index % 2 == 0, "framings alternate");
+        assert_eq!(call.headers.contains_key("content-length"), index % 2 == 1);
         let trace = call.headers.get("traceparent").map(|value| value.to_str().unwrap());
-        assert_eq!(trace.is_some(), place % 3 == 0);
-        assert!(trace.is_none_or(|trace| trace.ends_with("-00")), "nobody has asked for it: {trace:?}");
+        assert_eq!(trace.is_some(), index % 3 == 0);
+        assert!(trace.is_none_or(|trace| trace.ends_with("-00")), "not sampled: {trace:?}");
     }
     let id = |call: &Call| call.headers["x-azure-functions-invocationid"].clone();
     assert_ne!(id(&calls[0]), id(&calls[1]));
 }
 
 #[tokio::test]
-async fn the_host_goes_on_with_the_trace_of_whoever_sent_a_message() {
+async fn the_host_continues_the_trace_of_a_messages_sender() {
     const SENDER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let world = world();
-    let stage = stage(|_| async { done() });
-    let host = world.start(stage.handler()).await;
+    let fixture = fixture();
+    let harness = harness(|_| async { done() });
+    let host = fixture.start(harness.handler()).await;
     let message = NewMessage {
         session_id: Some("s".to_owned()),
         properties: BTreeMap::from([("Diagnostic-Id".to_owned(), json!(SENDER))]),
         ..NewMessage::default()
     };
-    world.queue.send("tenant-requests", message, super::stage::now()).await.unwrap();
-    let call = stage.until(|calls| calls.len() == 1).await.remove(0);
+    fixture.queue.send("tenant-requests", message, super::harness::now()).await.unwrap();
+    let call = harness.until(|calls| calls.len() == 1).await.remove(0);
     let trace = call.headers["traceparent"].to_str().unwrap();
     assert!(trace.starts_with(&SENDER[..36]) && trace.ends_with("-01") && trace != SENDER, "{trace}");
-    world.idle(&host).await;
+    fixture.idle(&host).await;
 }
 
 #[tokio::test]
 async fn members_of_a_text_body_leak_into_the_metadata() {
-    let mut world = world();
-    let signup = world.settings.app.functions.iter_mut().find(|f| f.name == "signup").unwrap();
-    signup.bindings[0].data_type = None;
-    let stage = stage(|_| async { done() });
-    let _host = world.start(stage.handler()).await;
+    let mut fixture = fixture();
+    let requests = fixture.settings.app.functions.iter_mut().find(|f| f.name == "requests").unwrap();
+    requests.bindings[0].data_type = None;
+    let harness = harness(|_| async { done() });
+    let _host = fixture.start(harness.handler()).await;
     let body = r#"{"messageId":"spoofed","trial":true,"time":"2026-08-20T09:59:58Z","plan":{"a":1},"tags":[1],"note":null}"#;
-    world.request(body, "s").await;
-    let call = stage.until(|calls| calls.len() == 1).await.remove(0);
-    assert_eq!(call.envelope["Data"]["signupMsg"], Value::String(body.to_owned()).to_string());
+    fixture.request(body, "s").await;
+    let call = harness.until(|calls| calls.len() == 1).await.remove(0);
+    assert_eq!(call.envelope["Data"]["requestMsg"], Value::String(body.to_owned()).to_string());
     let metadata = &call.envelope["Metadata"];
     assert_eq!(metadata["MessageId"], "\"spoofed\"");
     assert_eq!(metadata["trial"], "\"True\"");
@@ -88,31 +88,31 @@ async fn members_of_a_text_body_leak_into_the_metadata() {
 
 #[tokio::test]
 async fn ten_failures_dead_letter_a_message_and_the_deadletter_function_gets_it() {
-    let world = world();
-    let stage = stage(|call: Call| async move { if call.is("signup") { refused() } else { done() } });
-    let host = world.start(stage.handler()).await;
-    world.request("poison", "s").await;
-    let calls = stage.until(|calls| calls.iter().any(|call| call.is("deadletter"))).await;
-    let counts: Vec<&str> = calls.iter().filter(|call| call.is("signup")).map(Call::delivery).collect();
+    let fixture = fixture();
+    let harness = harness(|call: Call| async move { if call.is("requests") { refused() } else { done() } });
+    let host = fixture.start(harness.handler()).await;
+    fixture.request("poison", "s").await;
+    let calls = harness.until(|calls| calls.iter().any(|call| call.is("deadletter"))).await;
+    let counts: Vec<&str> = calls.iter().filter(|call| call.is("requests")).map(Call::delivery).collect();
     assert_eq!(counts, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
     let dead = calls.last().unwrap();
     assert_eq!(dead.body(), "poison");
     let reason = &dead.envelope["Metadata"]["ApplicationProperties"]["DeadLetterReason"];
     assert_eq!(reason, "MaxDeliveryCountExceeded");
-    world.idle(&host).await;
+    fixture.idle(&host).await;
 }
 
 #[tokio::test]
 async fn sessions_run_side_by_side_and_each_in_order() {
-    let world = world();
+    let fixture = fixture();
     let running = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     let both = Arc::new(tokio::sync::Barrier::new(2));
-    let stage = stage(move |call: Call| {
+    let harness = harness(move |call: Call| {
         let (running, both) = (Arc::clone(&running), Arc::clone(&both));
         async move {
             let session = call.envelope["Metadata"]["SessionId"].to_string();
             *running.lock().unwrap().entry(session.clone()).or_default() += 1;
-            // Passes only when both sessions are here at the same time.
+            // Passes only when both sessions run at the same time.
             both.wait().await;
             let mut running = running.lock().unwrap();
             let here = running.get_mut(&session).unwrap();
@@ -122,24 +122,24 @@ async fn sessions_run_side_by_side_and_each_in_order() {
             done()
         }
     });
-    let host = world.start(stage.handler()).await;
-    for place in 0..5 {
-        world.request(&format!("a{place}"), "a").await;
-        world.request(&format!("b{place}"), "b").await;
+    let host = fixture.start(harness.handler()).await;
+    for number in 0..5 {
+        fixture.request(&format!("a{number}"), "a").await;
+        fixture.request(&format!("b{number}"), "b").await;
     }
-    let calls = stage.until(|calls| calls.len() == 10).await;
+    let calls = harness.until(|calls| calls.len() == 10).await;
     for session in ["a", "b"] {
         let order: Vec<String> =
             calls.iter().map(Call::body).filter(|body| body.starts_with(session)).collect();
-        assert_eq!(order, (0..5).map(|place| format!("{session}{place}")).collect::<Vec<_>>());
+        assert_eq!(order, (0..5).map(|number| format!("{session}{number}")).collect::<Vec<_>>());
     }
-    world.idle(&host).await;
+    fixture.idle(&host).await;
 }
 
 #[tokio::test]
 async fn answers_that_are_no_json_object_fail_the_invocation() {
-    let world = world();
-    let stage = stage(|call: Call| async move {
+    let fixture = fixture();
+    let harness = harness(|call: Call| async move {
         match call.delivery() {
             "1" => ([("content-type", "text/plain")], "{}").into_response(),
             "2" => ([("content-type", "application/json")], "{").into_response(),
@@ -148,18 +148,18 @@ async fn answers_that_are_no_json_object_fail_the_invocation() {
             _ => done(),
         }
     });
-    let host = world.start(stage.handler()).await;
-    world.request("m", "s").await;
-    stage.until(|calls| calls.len() == 5).await;
-    world.idle(&host).await;
+    let host = fixture.start(harness.handler()).await;
+    fixture.request("m", "s").await;
+    harness.until(|calls| calls.len() == 5).await;
+    fixture.idle(&host).await;
 }
 
 #[tokio::test]
 async fn a_lost_lock_lets_a_second_copy_run_beside_the_first() {
-    let mut world = world_with(Duration::from_millis(150));
-    world.settings.app.host.max_lock_renewal = Duration::ZERO;
+    let mut fixture = fixture_with(Duration::from_millis(150));
+    fixture.settings.app.host.max_lock_renewal = Duration::ZERO;
     let second = Arc::new(tokio::sync::Notify::new());
-    let stage = stage(move |call: Call| {
+    let harness = harness(move |call: Call| {
         let second = Arc::clone(&second);
         async move {
             if call.delivery() == "1" {
@@ -170,26 +170,26 @@ async fn a_lost_lock_lets_a_second_copy_run_beside_the_first() {
             done()
         }
     });
-    let host = world.start(stage.handler()).await;
-    world.request("m", "s").await;
-    stage.until(|calls| calls.len() >= 2).await;
-    world.idle(&host).await;
+    let host = fixture.start(harness.handler()).await;
+    fixture.request("m", "s").await;
+    harness.until(|calls| calls.len() >= 2).await;
+    fixture.idle(&host).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_renewed_while_its_invocation_runs() {
-    // Virtual time: the runtime moves it on whenever nothing else is to be done.
-    let world = world();
+    // Virtual time: the runtime advances it whenever nothing else is to be done.
+    let fixture = fixture();
     let start = Instant::now();
     let clock: HostClock = Arc::new(move || Timestamp::UNIX_EPOCH + start.elapsed());
     let message = NewMessage { session_id: Some("s".to_owned()), ..NewMessage::default() };
-    world.queue.send("tenant-requests", message, clock()).await.unwrap();
+    fixture.queue.send("tenant-requests", message, clock()).await.unwrap();
     let (ended, end) = oneshot::channel::<()>();
     let ended = Mutex::new(Some(ended));
-    let stage = stage(move |call: Call| {
-        let ended = call.is("signup").then(|| ended.lock().unwrap().take()).flatten();
+    let harness = harness(move |call: Call| {
+        let ended = call.is("requests").then(|| ended.lock().unwrap().take()).flatten();
         async move {
-            if call.is("signup") {
+            if call.is("requests") {
                 // Longer than three locks: without renewal there would be a second call.
                 let _ = tokio::time::timeout(Duration::from_secs(200), pending::<()>()).await;
             }
@@ -197,26 +197,26 @@ async fn a_lock_is_renewed_while_its_invocation_runs() {
             done()
         }
     });
-    let host = world.start_at(stage.handler(), clock).await;
+    let host = fixture.start_at(harness.handler(), clock).await;
     assert!(end.await.is_err(), "the first call is over when its sender is dropped");
     host.stop().await;
-    assert_eq!(stage.calls.borrow().iter().filter(|call| call.is("signup")).count(), 1);
-    assert!(world.queue.peek("tenant-requests", 1).unwrap().is_empty());
+    assert_eq!(harness.calls.borrow().iter().filter(|call| call.is("requests")).count(), 1);
+    assert!(fixture.queue.peek("tenant-requests", 1).unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn faults_deliver_twice_or_fail_after_success() {
-    let mut world = world();
-    world.settings.faults = HostFaults::new(|attempt| match (attempt.sequence, attempt.delivery_count) {
+    let mut fixture = fixture();
+    fixture.settings.faults = HostFaults::new(|attempt| match (attempt.sequence, attempt.delivery_count) {
         (1, 1) => Some(InjectedFault::DuplicateDelivery),
         (2, 1) => Some(InjectedFault::OutputFailure),
         _ => None,
     });
-    let stage = stage(|_| async { done() });
-    let host = world.start(stage.handler()).await;
-    world.request("twice", "a").await;
-    world.request("again", "b").await;
-    let calls = stage.until(|calls| calls.len() == 4).await;
+    let harness = harness(|_| async { done() });
+    let host = fixture.start(harness.handler()).await;
+    fixture.request("twice", "a").await;
+    fixture.request("again", "b").await;
+    let calls = harness.until(|calls| calls.len() == 4).await;
     let deliveries = |body: &str| {
         let mut found: Vec<&str> = calls.iter().filter(|c| c.body() == body).map(Call::delivery).collect();
         found.sort_unstable();
@@ -224,5 +224,5 @@ async fn faults_deliver_twice_or_fail_after_success() {
     };
     assert_eq!(deliveries("twice"), ["1", "1"]);
     assert_eq!(deliveries("again"), ["1", "2"]);
-    world.idle(&host).await;
+    fixture.idle(&host).await;
 }

@@ -1,4 +1,4 @@
-//! Everything that is no queue message: HTTP functions, admin calls, timers, outputs.
+//! Everything except queue messages: HTTP functions, admin calls, timers, outputs.
 
 use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 
@@ -15,15 +15,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::stage::{Call, done, stage, world};
+use super::harness::{Call, done, fixture, harness};
 
 #[tokio::test]
 async fn a_timer_ticks_with_its_status() {
-    let mut world = world();
-    world.settings.timer_interval = Some(Duration::from_millis(20));
-    let stage = stage(|_| async { done() });
-    let _host = world.start(stage.handler()).await;
-    let calls = stage.until(|calls| calls.len() >= 2).await;
+    let mut fixture = fixture();
+    fixture.settings.timer_interval = Some(Duration::from_millis(20));
+    let harness = harness(|_| async { done() });
+    let _host = fixture.start(harness.handler()).await;
+    let calls = harness.until(|calls| calls.len() >= 2).await;
     assert!(calls.iter().all(|call| call.is("sweep")));
     let last = |call: &Call| call.envelope["Data"]["sweepTimer"]["ScheduleStatus"]["Last"].clone();
     assert_eq!(last(&calls[0]), "0001-01-01T00:00:00+00:00");
@@ -31,48 +31,48 @@ async fn a_timer_ticks_with_its_status() {
 }
 
 #[tokio::test]
-async fn outputs_fall_into_the_real_traps() {
-    let mut world = world();
-    let signup = world.settings.app.functions.iter_mut().find(|f| f.name == "signup").unwrap();
+async fn outputs_have_the_real_hosts_traps() {
+    let mut fixture = fixture();
+    let requests = fixture.settings.app.functions.iter_mut().find(|f| f.name == "requests").unwrap();
     let out =
         json!({ "type": "serviceBus", "direction": "out", "name": "out", "queueName": "tenant-wakeups" });
-    signup.bindings.push(serde_json::from_value(out).unwrap());
+    requests.bindings.push(serde_json::from_value(out).unwrap());
     let outputs = json!({
         "base64": "done",
         "exact": ["{\"at\":\"2026-08-20T09:59:58.500Z\"}", "done"],
         "object": { "at": "2026-08-20T09:59:58.500+02:00" },
-        "text": "two words",
+        "text": "two parts",
     });
-    let stage = stage(move |call: Call| {
+    let harness = harness(move |call: Call| {
         let outputs = outputs.clone();
         async move {
-            if !call.is("signup") {
+            if !call.is("requests") {
                 return done();
             }
             Json(json!({ "outputs": { "out": outputs[call.body()], "unknown": 1 } })).into_response()
         }
     });
-    let host = world.start(stage.handler()).await;
+    let host = fixture.start(harness.handler()).await;
     let cases: [(&str, &[&str]); 4] = [
         ("base64", &["System.Byte[]"]),
         ("exact", &["{\"at\":\"2026-08-20T09:59:58.500Z\"}", "done"]),
         ("object", &["{\n  \"at\": \"2026-08-20T07:59:58.5+00:00\"\n}"]),
-        ("text", &["two words"]),
+        ("text", &["two parts"]),
     ];
     for (case, messages) in cases {
-        let before = stage.calls.borrow().len();
-        world.request(case, "s").await;
-        let calls = stage.until(|calls| calls.len() == before + 1 + messages.len()).await;
+        let before = harness.calls.borrow().len();
+        fixture.request(case, "s").await;
+        let calls = harness.until(|calls| calls.len() == before + 1 + messages.len()).await;
         let mut sent: Vec<String> = calls[before + 1..].iter().map(Call::body).collect();
         sent.sort();
-        let mut wanted = messages.to_vec();
-        wanted.sort_unstable();
-        assert_eq!(sent, wanted, "{case}");
+        let mut expected = messages.to_vec();
+        expected.sort_unstable();
+        assert_eq!(sent, expected, "{case}");
     }
-    world.idle(&host).await;
+    fixture.idle(&host).await;
 }
 
-/// Answers HTTP functions with what they were asked, and fails on demand.
+/// Answers HTTP functions with their own request, and fails on demand.
 struct Echo;
 
 impl Functions for Echo {
@@ -98,11 +98,11 @@ impl Functions for Echo {
 
 #[tokio::test]
 async fn http_functions_and_admin_calls_are_reached_through_the_front() {
-    let world = world();
+    let fixture = fixture();
     let handler = Handler::InProcess(Arc::new(|listener: TcpListener| {
         tokio::spawn(async move { serve(listener, Arc::new(Echo), pending()).await.unwrap() })
     }));
-    let host = world.start(handler).await;
+    let host = fixture.start(handler).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, host.router()).into_future());
@@ -136,10 +136,10 @@ async fn http_functions_and_admin_calls_are_reached_through_the_front() {
         (client.get(format!("{base}/admin/host/ping")), 200),
         (client.post(format!("{base}/admin/host/ping")), 200),
         (client.post(format!("{base}/admin/functions/sweep")).body("{\"input\":\"\"}"), 202),
-        (client.post(format!("{base}/admin/functions/SIGNUP")).body("{\"input\":\"{}\"}"), 202),
+        (client.post(format!("{base}/admin/functions/REQUESTS")).body("{\"input\":\"{}\"}"), 202),
         (client.post(format!("{base}/admin/functions/nothing")).body("{\"input\":\"\"}"), 404),
-        (client.post(format!("{base}/admin/functions/signup")).body("no"), 400),
-        // Taken, and fails in the background.
+        (client.post(format!("{base}/admin/functions/requests")).body("no"), 400),
+        // Accepted, and fails in the background.
         (client.post(format!("{base}/admin/functions/tenants")).body("{\"input\":\"\"}"), 202),
         (client.put(format!("{base}/api/tenants")), 404),
         (client.delete(format!("{base}/api/tenants/contoso")), 404),
@@ -164,38 +164,38 @@ async fn front(host: &EmbeddedHost) -> String {
 }
 
 #[tokio::test]
-async fn a_function_invoked_by_hand_gets_what_no_broker_has_said() {
-    let world = world();
-    let stage = stage(|_| async { done() });
-    let host = world.start(stage.handler()).await;
+async fn a_function_invoked_by_hand_gets_no_metadata_of_a_broker() {
+    let fixture = fixture();
+    let harness = harness(|_| async { done() });
+    let host = fixture.start(harness.handler()).await;
     let (base, client) = (front(&host).await, reqwest::Client::builder().no_proxy().build().unwrap());
-    for function in ["signup", "sweep"] {
+    for function in ["requests", "sweep"] {
         let call = client.post(format!("{base}/admin/functions/{function}"));
         let reply = call.body(json!({"input": "{\"a\":1}"}).to_string()).send().await.unwrap();
         assert_eq!(reply.status(), 202);
-        stage.until(|calls| calls.iter().any(|call| call.is(function))).await;
+        harness.until(|calls| calls.iter().any(|call| call.is(function))).await;
     }
-    let calls = stage.calls.borrow().clone();
-    let metadata = &calls.iter().find(|call| call.is("signup")).unwrap().envelope["Metadata"];
+    let calls = harness.calls.borrow().clone();
+    let metadata = &calls.iter().find(|call| call.is("requests")).unwrap().envelope["Metadata"];
     assert_eq!((&metadata["DeliveryCount"], &metadata["SequenceNumber"]), (&json!("0"), &json!("-1")));
     assert_eq!(metadata["EnqueuedTime"], "0001-01-01T00:00:00+00:00");
     assert_eq!(metadata["LockToken"], "\"00000000-0000-0000-0000-000000000000\"");
-    assert_eq!(metadata["signupMsg"], json!("{\"a\":1}").to_string());
+    assert_eq!(metadata["requestMsg"], json!("{\"a\":1}").to_string());
     assert!(metadata.get("MessageId").is_none() && metadata.get("SessionId").is_none());
     let tick = &calls.iter().find(|call| call.is("sweep")).unwrap().envelope;
     assert_eq!(tick["Metadata"]["sweepTimer"], json!("{\"a\":1}").to_string());
 }
 
 #[tokio::test]
-async fn a_chunked_body_is_dropped_and_only_its_header_tells_of_it() {
-    let world = world();
-    let stage = stage(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });
-    let host = world.start(stage.handler()).await;
+async fn a_chunked_body_is_dropped_and_only_its_header_is_kept() {
+    let fixture = fixture();
+    let harness = harness(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });
+    let host = fixture.start(harness.handler()).await;
     let address = front(&host).await.strip_prefix("http://").unwrap().to_owned();
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let head = format!("POST /api/tenants HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
     stream.write_all(format!("{head}7\r\n{{\"a\":1}}\r\n0\r\n\r\n").as_bytes()).await.unwrap();
-    let call = stage.until(|calls| calls.len() == 1).await.remove(0);
+    let call = harness.until(|calls| calls.len() == 1).await.remove(0);
     let request = &call.envelope["Data"]["req"];
     assert_eq!(request["Headers"]["Transfer-Encoding"], json!(["chunked"]));
     assert_eq!(request.get("Body"), None);
@@ -203,11 +203,11 @@ async fn a_chunked_body_is_dropped_and_only_its_header_tells_of_it() {
 }
 
 #[tokio::test]
-async fn with_keys_set_nobody_gets_in_without_one() {
-    let mut world = world();
-    world.settings.keys = Some(Keys { host: "host-key".to_owned(), master: "master-key".to_owned() });
-    let stage = stage(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });
-    let host = world.start(stage.handler()).await;
+async fn with_keys_set_calls_need_one() {
+    let mut fixture = fixture();
+    fixture.settings.keys = Some(Keys { host: "host-key".to_owned(), master: "master-key".to_owned() });
+    let harness = harness(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });
+    let host = fixture.start(harness.handler()).await;
     let (base, client) = (front(&host).await, reqwest::Client::builder().no_proxy().build().unwrap());
     let with = |key: &str, path: &str| client.get(format!("{base}{path}")).header("x-functions-key", key);
     let input = |key: &str| {

@@ -1,7 +1,7 @@
-//! The embedded Functions host, driving handlers over real HTTP. Waits are for events, bounded by
-//! [`stage::PATIENCE`]; only what is itself a duration (a timeout, a lock) takes its time.
+//! The embedded Functions host, which calls handlers over real HTTP. Tests wait for events, bounded by
+//! [`harness::TIMEOUT`]; only timeouts and locks take real time.
 
 mod delivery;
 mod front;
+mod harness;
 mod life;
-mod stage;

@@ -1,4 +1,4 @@
-//! Nothing that was in use is deleted without consent: every kind of step, every way to lose what it has made.
+//! Nothing that was in use is deleted without consent: every kind of step, every way to lose what it has created.
 
 mod parts;
 
@@ -8,15 +8,17 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{Desired, Kind, Outputs, Plan, PlannedStep},
-    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, StepEvent, removal, wish},
+    engine::{
+        self, Act, Decision, Discrepancies, Event, Observation, Outcome, Policy, StepEvent, desired, removal,
+    },
     ids::StepName,
-    steps::{Comparison, Trace},
+    steps::{Comparison, DeletionState},
     tenant::{Cause, Consent, FailureClass, Ground, Removal, StepState, Tenant},
 };
 
 use super::plans;
 
-/// Every kind that leaves something behind.
+/// Every kind that creates something.
 const KINDS: [Kind; 6] = [
     Kind::Arm,
     Kind::ArmUpdate,
@@ -33,12 +35,12 @@ enum Shown {
     Nothing,
 }
 
-/// An Azure in which some things fail and stay so, however often they are written.
-struct World {
+/// An Azure in which some objects fail and stay so, however often they are written.
+struct Fixture {
     tenant: Tenant,
     there: BTreeMap<StepName, Shown>,
-    /// What comes out failed whenever it is made.
-    cursed: BTreeSet<StepName>,
+    /// Steps whose writes always fail.
+    failing: BTreeSet<StepName>,
     deleted: Vec<StepName>,
     now: Timestamp,
 }
@@ -54,14 +56,14 @@ fn step(kind: Kind, id: &str, needs: &[&str], value: u32) -> PlannedStep {
     PlannedStep { desired, needs, outputs: BTreeMap::new(), digest }
 }
 
-/// The id of one of the things.
+/// The id of an object.
 fn thing(name: &str) -> String {
     format!("{}/{name}", plans::THINGS)
 }
 
-/// A victim of a kind in the middle: it stands on `base`, and `above` stands on it.
+/// A victim of a kind in the middle: it depends on `base`, and `above` depends on it.
 fn plan(kind: Kind) -> Plan {
-    // A later change is of what another step has made.
+    // An update changes what another step has created.
     let id = if kind == Kind::ArmUpdate { thing("base") } else { thing("victim") };
     let steps = [
         ("base", step(Kind::Arm, &thing("base"), &[], 1)),
@@ -74,26 +76,26 @@ fn plan(kind: Kind) -> Plan {
     }
 }
 
-impl World {
+impl Fixture {
     /// Everything is in use.
     fn active(kind: Kind) -> Self {
         let now = Timestamp::UNIX_EPOCH;
         let tenant = plans::tenant(plan(kind), now);
         let there = tenant.steps().keys().map(|name| (name.clone(), Shown::Nothing)).collect();
-        let mut world = Self { tenant, there, cursed: BTreeSet::new(), deleted: Vec::new(), now };
-        assert_eq!(world.play(), Outcome::Ready);
-        world.tenant.operations.clear();
-        world
+        let mut fixture = Self { tenant, there, failing: BTreeSet::new(), deleted: Vec::new(), now };
+        assert_eq!(fixture.play(), Outcome::Ready);
+        fixture.tenant.operations.clear();
+        fixture
     }
 
     fn fails(&mut self, name: &str) {
-        self.cursed.insert(plans::name(name));
+        self.failing.insert(plans::name(name));
         self.there.insert(plans::name(name), Shown::Failed);
     }
 
     fn retry(&mut self, consent: bool) {
         let names = removal::replaceable(&self.tenant);
-        wish::retry(&mut self.tenant, self.now);
+        desired::retry(&mut self.tenant, self.now);
         if consent {
             let consent = Consent { request_id: "retry".into(), at: self.now };
             removal::consent(&mut self.tenant, &names, &consent);
@@ -102,15 +104,15 @@ impl World {
 
     fn update(&mut self, plan: Plan, consent: bool) -> Result<(), Vec<StepName>> {
         let consent = consent.then(|| Consent { request_id: "update".into(), at: self.now });
-        wish::update(&mut self.tenant, plans::spec(), plan, consent.as_ref(), self.now)
+        desired::update(&mut self.tenant, plans::spec(), plan, consent.as_ref(), self.now)
     }
 
-    /// Goes on until there is an outcome; notes what is deleted.
+    /// Continues until there is an outcome; records what is deleted.
     fn play(&mut self) -> Outcome {
-        let mut sight = Sight::new();
+        let mut discrepancies = Discrepancies::new();
         for _ in 0..1000 {
             let Decision { acts, next, outcome } =
-                engine::decide(&self.tenant, &sight, &BTreeSet::new(), self.now);
+                engine::decide(&self.tenant, &discrepancies, &BTreeSet::new(), self.now);
             if let Some(outcome) = outcome {
                 return outcome;
             }
@@ -119,12 +121,12 @@ impl World {
             }
             for (name, act) in acts {
                 for event in self.answers(&name, act) {
-                    let turn = self.tenant.steps()[&name].turn;
+                    let generation = self.tenant.steps()[&name].generation;
                     let policy = Policy::azure();
                     engine::apply(
                         &mut self.tenant,
-                        &mut sight,
-                        StepEvent { step: &name, turn, event },
+                        &mut discrepancies,
+                        StepEvent { step: &name, generation, event },
                         &policy,
                         self.now,
                     )
@@ -139,28 +141,30 @@ impl World {
         let shown = *self.there.entry(name.clone()).or_insert(Shown::Nothing);
         let failed =
             Cause::ours(FailureClass::Permanent, "provisioning-failed", "the resource is in state Failed");
-        let doomed = self.tenant.steps()[name].is_doomed();
-        match (act, doomed, shown) {
-            (Act::Look, false, Shown::Nothing) => {
-                vec![Event::Observed(Observation::Wanted(Comparison::Absent, None))]
+        let deleting = self.tenant.steps()[name].is_marked_for_deletion();
+        match (act, deleting, shown) {
+            (Act::Read, false, Shown::Nothing) => {
+                vec![Event::Observed(Observation::Desired(Comparison::Absent, None))]
             }
-            (Act::Look, false, Shown::Failed) => {
-                vec![Event::Observed(Observation::Wanted(Comparison::Broken(failed), None))]
+            (Act::Read, false, Shown::Failed) => {
+                vec![Event::Observed(Observation::Desired(Comparison::Failed(failed), None))]
             }
-            (Act::Look, false, Shown::Fine) => {
-                vec![Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))]
+            (Act::Read, false, Shown::Fine) => {
+                vec![Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))]
             }
-            (Act::Look, true, Shown::Nothing) => vec![Event::Observed(Observation::Unwanted(Trace::Nothing))],
-            (Act::Look, true, _) => {
-                vec![Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new())))]
+            (Act::Read, true, Shown::Nothing) => {
+                vec![Event::Observed(Observation::Deletion(DeletionState::Nothing))]
+            }
+            (Act::Read, true, _) => {
+                vec![Event::Observed(Observation::Deletion(DeletionState::Present(Outputs::new())))]
             }
             (Act::Write, ..) => {
-                let made = if self.cursed.contains(name) { Shown::Failed } else { Shown::Fine };
+                let made = if self.failing.contains(name) { Shown::Failed } else { Shown::Fine };
                 self.there.insert(name.clone(), made);
                 let id = self.tenant.plan.steps[name].desired.resource_id().map(ToString::to_string);
                 vec![Event::Began { target: Some(json!({"id": id})) }, Event::Written]
             }
-            (Act::Erase, ..) => {
+            (Act::Delete, ..) => {
                 self.deleted.push(name.clone());
                 self.there.insert(name.clone(), Shown::Nothing);
                 vec![Event::Began { target: None }, Event::Written]
@@ -170,57 +174,57 @@ impl World {
     }
 }
 
-/// A way in which something could get lost.
-type Way = (&'static str, fn(&mut World, Kind));
+/// A way in which an object could get lost.
+type Way = (&'static str, fn(&mut Fixture, Kind));
 
 const WAYS: [Way; 9] = [
-    ("it fails, and somebody retries", |world, _| {
-        world.fails("victim");
-        world.retry(false);
+    ("it fails, and somebody retries", |fixture, _| {
+        fixture.fails("victim");
+        fixture.retry(false);
     }),
-    ("what it stands on fails", |world, _| {
-        world.fails("base");
-        world.retry(false);
+    ("what it depends on fails", |fixture, _| {
+        fixture.fails("base");
+        fixture.retry(false);
     }),
-    ("what stands on it fails", |world, _| {
-        world.fails("above");
-        world.retry(false);
+    ("its dependent fails", |fixture, _| {
+        fixture.fails("above");
+        fixture.retry(false);
     }),
-    ("everything fails", |world, _| {
-        ["base", "victim", "above"].iter().for_each(|name| world.fails(name));
-        world.retry(false);
+    ("everything fails", |fixture, _| {
+        ["base", "victim", "above"].iter().for_each(|name| fixture.fails(name));
+        fixture.retry(false);
     }),
-    ("an update changes it, and it fails", |world, kind| {
-        world.fails("victim");
+    ("an update changes it, and it fails", |fixture, kind| {
+        fixture.fails("victim");
         let mut next = plan(kind);
         next.steps.get_mut(&plans::name("victim")).unwrap().digest = "another".to_owned();
-        world.update(next, false).unwrap();
+        fixture.update(next, false).unwrap();
     }),
-    ("something new that it is to stand on fails", |world, kind| {
-        world.fails("extra");
-        world.there.remove(&plans::name("extra"));
+    ("a new step that it is to depend on fails", |fixture, kind| {
+        fixture.fails("extra");
+        fixture.there.remove(&plans::name("extra"));
         let mut next = plan(kind);
         next.steps.insert(plans::name("extra"), step(Kind::Arm, &thing("extra"), &[], 1));
         next.steps.get_mut(&plans::name("victim")).unwrap().needs.insert(plans::name("extra"));
-        world.update(next, false).unwrap();
+        fixture.update(next, false).unwrap();
     }),
-    ("it is deleted by hand, and what is made in its place fails", |world, _| {
-        world.fails("victim");
-        world.there.insert(plans::name("victim"), Shown::Nothing);
-        world.retry(false);
+    ("it is deleted by hand, and what replaces it fails", |fixture, _| {
+        fixture.fails("victim");
+        fixture.there.insert(plans::name("victim"), Shown::Nothing);
+        fixture.retry(false);
     }),
-    ("its drift is put right, and it fails", |world, _| {
-        world.fails("victim");
+    ("its drift is corrected, and it fails", |fixture, _| {
+        fixture.fails("victim");
         let all = BTreeSet::from([plans::name("victim"), plans::name("base")]);
-        wish::reconcile(&mut world.tenant, &all, &all, world.now);
+        desired::reconcile(&mut fixture.tenant, &all, &all, fixture.now);
     }),
-    ("a consent was given for the work of an earlier request", |world, _| {
-        world.fails("victim");
-        world.retry(false);
-        let _ = world.play();
-        world.retry(true);
+    ("a consent was given for the work of an earlier request", |fixture, _| {
+        fixture.fails("victim");
+        fixture.retry(false);
+        let _ = fixture.play();
+        fixture.retry(true);
         // Another request comes before anything was done about it.
-        world.retry(false);
+        fixture.retry(false);
     }),
 ];
 
@@ -228,13 +232,16 @@ const WAYS: [Way; 9] = [
 fn nothing_in_use_is_deleted_without_consent() {
     for kind in KINDS {
         for (way, lose) in WAYS {
-            let mut world = World::active(kind);
-            lose(&mut world, kind);
-            let outcome = world.play();
-            let lost: Vec<_> = world.deleted.iter().filter(|name| name.as_str() != "extra").collect();
+            let mut fixture = Fixture::active(kind);
+            lose(&mut fixture, kind);
+            let outcome = fixture.play();
+            let lost: Vec<_> = fixture.deleted.iter().filter(|name| name.as_str() != "extra").collect();
             assert!(lost.is_empty(), "{kind:?}: {way}: {lost:?} deleted");
-            assert!(world.tenant.steps().values().all(|record| !record.is_doomed()), "{kind:?}: {way}");
-            let Outcome::Halted(causes) = outcome else { panic!("{kind:?}: {way}: {outcome:?}") };
+            assert!(
+                fixture.tenant.steps().values().all(|record| !record.is_marked_for_deletion()),
+                "{kind:?}: {way}"
+            );
+            let Outcome::Blocked(causes) = outcome else { panic!("{kind:?}: {way}: {outcome:?}") };
             for (name, cause) in causes {
                 assert_eq!(cause.code, "provisioning-failed", "{kind:?}: {way}");
                 if name.as_str() != "extra" {
@@ -246,32 +253,32 @@ fn nothing_in_use_is_deleted_without_consent() {
     }
 }
 
-/// The same world lets everything go once it is allowed, so the test above can fail.
+/// The same fixture deletes once it is allowed, so the test above can fail.
 #[test]
-fn with_consent_it_is_deleted_and_made_anew_and_the_consent_is_used_up() {
+fn with_consent_it_is_deleted_and_recreated_and_the_consent_is_used_up() {
     for kind in KINDS {
-        let mut world = World::active(kind);
-        world.fails("victim");
-        world.retry(false);
-        assert!(matches!(world.play(), Outcome::Halted(_)));
-        world.retry(true);
-        // From now on it can be made.
-        world.cursed.clear();
+        let mut fixture = Fixture::active(kind);
+        fixture.fails("victim");
+        fixture.retry(false);
+        assert!(matches!(fixture.play(), Outcome::Blocked(_)));
+        fixture.retry(true);
+        // From now on it can be created.
+        fixture.failing.clear();
         if kind == Kind::ArmUpdate {
             // Its object is the one below.
-            world.there.insert(plans::name("base"), Shown::Failed);
+            fixture.there.insert(plans::name("base"), Shown::Failed);
         }
-        assert_eq!(world.play(), Outcome::Ready, "{kind:?}");
-        let deleted: Vec<&str> = world.deleted.iter().map(StepName::as_str).collect();
+        assert_eq!(fixture.play(), Outcome::Ready, "{kind:?}");
+        let deleted: Vec<&str> = fixture.deleted.iter().map(StepName::as_str).collect();
         let expected: &[&str] =
             if kind == Kind::ArmUpdate { &["above", "victim", "base"] } else { &["above", "victim"] };
         assert_eq!(deleted, expected, "{kind:?}");
-        assert!(world.tenant.steps().values().all(|record| record.consent.is_none()), "{kind:?}");
-        world.deleted.clear();
-        world.fails("victim");
-        world.retry(false);
-        assert!(matches!(world.play(), Outcome::Halted(_)), "{kind:?}");
-        assert!(world.deleted.is_empty(), "{kind:?}: {:?}", world.deleted);
+        assert!(fixture.tenant.steps().values().all(|record| record.consent.is_none()), "{kind:?}");
+        fixture.deleted.clear();
+        fixture.fails("victim");
+        fixture.retry(false);
+        assert!(matches!(fixture.play(), Outcome::Blocked(_)), "{kind:?}");
+        assert!(fixture.deleted.is_empty(), "{kind:?}: {:?}", fixture.deleted);
     }
 }
 
@@ -279,7 +286,7 @@ fn with_consent_it_is_deleted_and_made_anew_and_the_consent_is_used_up() {
 type Edit = fn(&mut Plan);
 
 #[test]
-fn an_update_that_makes_something_anew_is_refused_by_the_engine_itself() {
+fn the_engine_itself_refuses_an_update_that_recreates_something() {
     let changes: [(&str, Edit); 3] = [
         ("another object", |plan| {
             let victim = plan.steps.get_mut(&plans::name("victim")).unwrap();
@@ -290,66 +297,66 @@ fn an_update_that_makes_something_anew_is_refused_by_the_engine_itself() {
             let kind = if victim.kind() == Kind::RoleAssignment { Kind::Arm } else { Kind::RoleAssignment };
             victim.desired = step(kind, &thing("victim"), &[], 1).desired;
         }),
-        ("what it stands on is dropped", |plan| {
+        ("what it depends on is dropped", |plan| {
             plan.steps.remove(&plans::name("base"));
             plan.steps.get_mut(&plans::name("victim")).unwrap().needs.clear();
         }),
     ];
     for kind in KINDS {
         for (name, change) in changes {
-            let mut world = World::active(kind);
+            let mut fixture = Fixture::active(kind);
             let mut next = plan(kind);
             change(&mut next);
-            let before = world.tenant.clone();
-            let refused = world.update(next.clone(), false).unwrap_err();
+            let before = fixture.tenant.clone();
+            let refused = fixture.update(next.clone(), false).unwrap_err();
             assert!(refused.contains(&plans::name("victim")), "{kind:?}: {name}: {refused:?}");
-            assert_eq!(world.tenant, before, "{kind:?}: {name}: a refusal changes nothing");
-            world.update(next, true).unwrap();
-            let ground = world.tenant.steps()[&plans::name("victim")].ground();
+            assert_eq!(fixture.tenant, before, "{kind:?}: {name}: a refusal changes nothing");
+            fixture.update(next, true).unwrap();
+            let ground = fixture.tenant.steps()[&plans::name("victim")].ground();
             assert!(matches!(ground, Some(Ground::Consent(_))), "{kind:?}: {name}: {ground:?}");
-            assert_eq!(world.play(), Outcome::Ready, "{kind:?}: {name}");
+            assert_eq!(fixture.play(), Outcome::Ready, "{kind:?}: {name}");
         }
     }
 }
 
-/// Whoever marks a step, and whatever a document says: no deletion is decided that nothing stands for.
+/// Whatever has marked a step, and whatever a document says: no deletion is decided without a reason.
 #[test]
 fn a_mark_without_a_reason_deletes_nothing() {
     for kind in KINDS {
-        let mut world = World::active(kind);
-        let now = world.now;
-        world.tenant.change_step(&plans::name("victim"), |record| {
-            record.begin_anew(now);
+        let mut fixture = Fixture::active(kind);
+        let now = fixture.now;
+        fixture.tenant.change_step(&plans::name("victim"), |record| {
+            record.restart(now);
             record.removal = Some(Removal::default());
         });
-        let _ = world.play();
-        assert!(world.deleted.is_empty(), "{kind:?}");
-        assert!(!matches!(world.tenant.steps()[&plans::name("victim")].state, StepState::Gone(_)));
+        let _ = fixture.play();
+        assert!(fixture.deleted.is_empty(), "{kind:?}");
+        assert!(!matches!(fixture.tenant.steps()[&plans::name("victim")].state, StepState::Deleted(_)));
     }
 }
 
-/// Consent is a part of the document, so that a crash does not lose it, nor what it was given for.
+/// Consent is part of the document, so that a crash loses neither it nor what it was given for.
 #[test]
 fn consent_survives_a_crash() {
-    let mut world = World::active(Kind::Arm);
-    world.fails("victim");
-    world.retry(false);
-    assert!(matches!(world.play(), Outcome::Halted(_)));
-    world.retry(true);
-    world.cursed.clear();
-    world.tenant = Tenant::from_json(world.tenant.to_json().unwrap().as_bytes()).unwrap();
-    assert_eq!(world.play(), Outcome::Ready);
-    assert_eq!(world.deleted.len(), 2);
+    let mut fixture = Fixture::active(Kind::Arm);
+    fixture.fails("victim");
+    fixture.retry(false);
+    assert!(matches!(fixture.play(), Outcome::Blocked(_)));
+    fixture.retry(true);
+    fixture.failing.clear();
+    fixture.tenant = Tenant::from_json(fixture.tenant.to_json().unwrap().as_bytes()).unwrap();
+    assert_eq!(fixture.play(), Outcome::Ready);
+    assert_eq!(fixture.deleted.len(), 2);
 }
 
-/// What was there before the first write of this document may be in use as well.
+/// An object that was there before the first write of this document may be in use as well.
 #[test]
-fn what_was_found_is_not_deleted_either() {
-    let mut world = World::active(Kind::Arm);
-    // The state is lost, and the tenant signed up again.
-    world.tenant = plans::tenant(plan(Kind::Arm), world.now);
-    world.fails("victim");
-    let Outcome::Halted(causes) = world.play() else { panic!("it can't be ready") };
+fn an_object_that_was_found_is_not_deleted_either() {
+    let mut fixture = Fixture::active(Kind::Arm);
+    // The state is lost, and the tenant is signed up again.
+    fixture.tenant = plans::tenant(plan(Kind::Arm), fixture.now);
+    fixture.fails("victim");
+    let Outcome::Blocked(causes) = fixture.play() else { panic!("it can't be ready") };
     assert_eq!(causes[&plans::name("victim")].class, FailureClass::NeedsConsent);
-    assert!(world.deleted.is_empty());
+    assert!(fixture.deleted.is_empty());
 }

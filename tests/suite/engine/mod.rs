@@ -1,7 +1,7 @@
-//! Scenarios of the engine: each script in `scenarios` beside the trace that it leaves.
+//! Scenarios of the engine: each script in `scenarios` is beside its trace.
 //!
-//! A script is a list of commands, played by hand against `decide` and `apply` with a clock that only `wait` moves; the
-//! snapshot shows after each command what changed, what was told and what the engine wants next. `script.rs`
+//! A script is a list of commands, played against `decide` and `apply` with a clock that only `wait` moves; the
+//! snapshot shows after each command what changed, the published events and what the engine does next. `script.rs`
 //! lists the commands.
 
 mod consent;
@@ -13,13 +13,13 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 use serde_json::json;
 use tenantry_core::{
     blueprint::Kind,
-    engine::{self, Event, Policy, Sight, StepEvent, wish},
+    engine::{self, Discrepancies, Event, Policy, StepEvent, desired},
     steps::Failure,
     tenant::{Cause, Consent, FailureClass, Removal, StepState},
 };
 
 #[test]
-fn every_scenario_leaves_its_trace() {
+fn every_scenario_has_its_trace() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/engine/scenarios");
     let mut scripts: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     scripts.retain(|path| path.extension().is_some_and(|ending| ending == "txt"));
@@ -34,74 +34,75 @@ fn every_scenario_leaves_its_trace() {
     }
 }
 
-/// Whoever has finished the turn that an answer was about: the pause that it asked for is kept for what comes next.
+/// The answer comes after another pass has finished its step generation: its pause is kept for the next request.
 #[test]
-fn a_pause_that_was_told_too_late_is_kept() {
+fn a_pause_from_a_late_answer_is_kept() {
     let now = jiff::Timestamp::default();
     let mut tenant = plans::tenant(plans::plan("a"), now);
     let name = plans::name("a");
     let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
-    let told =
+    let throttled =
         |after: Option<Duration>| Event::Failed(Failure { retry_after: after, ..cause.clone().into() });
-    let (policy, sight) = (Policy::azure(), Sight::new());
+    let (policy, discrepancies) = (Policy::azure(), Discrepancies::new());
     // Another pass has finished the step meanwhile.
     tenant.change_step(&name, |record| record.enter(StepState::Ready));
-    let event = told(Some(Duration::from_secs(90)));
+    let event = throttled(Some(Duration::from_secs(90)));
     let late = engine::apply(
         &mut tenant,
-        &mut Sight::new(),
-        StepEvent { step: &name, turn: 0, event: event.clone() },
+        &mut Discrepancies::new(),
+        StepEvent { step: &name, generation: 0, event: event.clone() },
         &policy,
         now,
     );
     assert!(late.is_err(), "{late:?}");
     assert_eq!(engine::hold_off(&mut tenant, &name, &event, &policy, now), engine::Change::Minor);
-    assert_eq!(engine::hold_off(&mut tenant, &name, &told(None), &policy, now), engine::Change::None);
-    // It is looked at again, in another turn: not before the service wants to be asked.
-    wish::retry(&mut tenant, now);
-    let decision = engine::decide(&tenant, &sight, &BTreeSet::new(), now);
+    assert_eq!(engine::hold_off(&mut tenant, &name, &throttled(None), &policy, now), engine::Change::None);
+    // It is read again, in another generation: not before the service allows it.
+    desired::retry(&mut tenant, now);
+    let decision = engine::decide(&tenant, &discrepancies, &BTreeSet::new(), now);
     let until = now + Duration::from_secs(90);
     assert_eq!((decision.acts.len(), decision.next), (0, Some(until)));
-    assert_eq!(engine::decide(&tenant, &sight, &BTreeSet::new(), until).acts.len(), 1);
+    assert_eq!(engine::decide(&tenant, &discrepancies, &BTreeSet::new(), until).acts.len(), 1);
 }
 
-/// Who checks a step's resource asks at the same address, and a proof asks at all of them: the pause is theirs as well.
+/// A check reads the same address as its step, and an isolation check reads all of them: the pause holds for both.
 #[test]
-fn a_pause_that_was_told_too_late_holds_for_whoever_asks_there() {
+fn a_pause_from_a_late_answer_holds_for_every_step_that_asks_there() {
     let now = jiff::Timestamp::default();
     let mut tenant = plans::tenant(plans::plan("a b:check<a c<a d:isolation<c"), now);
     let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
-    let told = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
-    engine::hold_off(&mut tenant, &plans::name("a"), &told, &Policy::azure(), now);
+    let throttled = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
+    engine::hold_off(&mut tenant, &plans::name("a"), &throttled, &Policy::azure(), now);
     let held = |name: &str| tenant.steps()[&plans::name(name)].not_before.is_some();
     assert_eq!(["a", "b", "c", "d"].map(held), [true, true, false, true]);
-    // What a check was told holds for the step whose resource it checks.
+    // A check's pause holds for the step whose resource it checks.
     let mut tenant = plans::tenant(plans::plan("a b:check<a c<a"), now);
-    engine::hold_off(&mut tenant, &plans::name("b"), &told, &Policy::azure(), now);
+    engine::hold_off(&mut tenant, &plans::name("b"), &throttled, &Policy::azure(), now);
     let held = |name: &str| tenant.steps()[&plans::name(name)].not_before.is_some();
     assert_eq!(["a", "b", "c"].map(held), [true, true, false]);
 }
 
-/// Who goes on with a resource after a change of it could not be undone asks at the same address: the pause is theirs, too.
+/// A change of a resource can't be undone, so the deletion is left to the resource's own step. Both send to one
+/// address: the pause holds for that step, too.
 #[test]
-fn a_pause_holds_for_whoever_goes_on_in_the_place_of_a_part() {
+fn a_pause_holds_for_the_step_that_takes_over_a_deletion() {
     let now = jiff::Timestamp::default();
     let mut tenant = plans::tenant(plans::plan("a b c"), now);
-    let place = |name: &str| json!({"id": format!("/subscriptions/s/resourceGroups/{name}")});
+    let target = |name: &str| json!({"id": format!("/subscriptions/s/resourceGroups/{name}")});
     for (name, at) in [("a", "Rg"), ("b", "rg"), ("c", "other")] {
         tenant.change_step(&plans::name(name), |record| {
-            (record.target, record.removal) = (Some(place(at)), Some(Removal::default()));
+            (record.target, record.removal) = (Some(target(at)), Some(Removal::default()));
             record.state.effort_mut().attempts = 100;
         });
     }
     tenant.change_step(&plans::name("b"), |record| record.kind = Kind::ArmUpdate);
     let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
-    let told = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
+    let throttled = Event::Failed(Failure { retry_after: Some(Duration::from_secs(90)), ..cause.into() });
     let (name, policy) = (plans::name("b"), Policy::azure());
     engine::apply(
         &mut tenant,
-        &mut Sight::new(),
-        StepEvent { step: &name, turn: 0, event: told },
+        &mut Discrepancies::new(),
+        StepEvent { step: &name, generation: 0, event: throttled },
         &policy,
         now,
     )
@@ -111,45 +112,45 @@ fn a_pause_holds_for_whoever_goes_on_in_the_place_of_a_part() {
     assert_eq!(tenant.steps()[&name].left_to(), Some(&plans::name("a")));
 }
 
-/// A step that leaves the plan before anything of it was made, and comes back, still leaves its service alone.
+/// A step that leaves the plan before anything of it was created, and comes back, still keeps its service's pause.
 #[test]
-fn a_pause_outlives_a_wish_without_its_step() {
+fn a_pause_outlives_a_plan_without_its_step() {
     let now = jiff::Timestamp::default();
     let mut tenant = plans::tenant(plans::plan("a b"), now);
     let (name, until) = (plans::name("b"), now + Duration::from_secs(90));
     tenant.change_step(&name, |record| record.not_before = Some(until));
     for plan in ["a", "a b"] {
-        wish::update(&mut tenant, plans::spec(), plans::plan(plan), None, now).unwrap();
+        desired::update(&mut tenant, plans::spec(), plans::plan(plan), None, now).unwrap();
     }
     assert_eq!(tenant.steps()[&name].not_before, Some(until));
-    assert!(tenant.steps()[&name].state.is_waiting() && !tenant.steps()[&name].is_doomed());
+    assert!(tenant.steps()[&name].state.is_waiting() && !tenant.steps()[&name].is_marked_for_deletion());
     // Once the pause is over there is nothing to remember.
     for plan in ["a", "a b"] {
-        wish::update(&mut tenant, plans::spec(), plans::plan(plan), None, until).unwrap();
+        desired::update(&mut tenant, plans::spec(), plans::plan(plan), None, until).unwrap();
     }
     assert_eq!(tenant.steps()[&name].not_before, None);
 }
 
-/// A turn that a worker has begun in memory alone is not that of a wish which somebody else has saved meanwhile.
+/// A step generation that a worker has begun in memory only must differ from that of a desired state saved meanwhile.
 #[test]
-fn no_answer_is_taken_for_one_about_another_wish() {
+fn no_answer_is_taken_for_one_about_another_desired_state() {
     let now = jiff::Timestamp::default();
     let saved = plans::tenant(plans::plan("a b"), now);
     let (mut past, mut tenant) = (saved.clone(), saved);
     let (other, same) = (plans::name("a"), plans::name("b"));
     for step in [&other, &same] {
-        past.change_step(step, |record| record.begin_anew(now));
-        tenant.change_step(step, |record| record.begin_anew(now));
+        past.change_step(step, |record| record.restart(now));
+        tenant.change_step(step, |record| record.restart(now));
     }
-    tenant.change_step(&other, |record| "of another wish".clone_into(&mut record.digest));
+    tenant.change_step(&other, |record| "of another desired state".clone_into(&mut record.digest));
     engine::outrun(&mut tenant, &past);
-    assert!(tenant.steps()[&other].turn > past.steps()[&other].turn);
-    assert_eq!(tenant.steps()[&same].turn, past.steps()[&same].turn);
+    assert!(tenant.steps()[&other].generation > past.steps()[&other].generation);
+    assert_eq!(tenant.steps()[&same].generation, past.steps()[&same].generation);
 }
 
-/// That the last question was not answered is no reason to give up: the reason is what was answered before it.
+/// A step's reason for giving up is the last answer; that a later request was not answered is none.
 #[test]
-fn a_step_is_given_up_for_what_was_answered() {
+fn a_step_is_given_up_for_the_last_answer() {
     let given_up_for = |failures: &[Cause]| {
         let start = jiff::Timestamp::default();
         let (mut tenant, name) = (plans::tenant(plans::plan("a"), start), plans::name("a"));
@@ -159,36 +160,36 @@ fn a_step_is_given_up_for_what_was_answered() {
             let event = Event::Failed(cause.clone().into());
             engine::apply(
                 &mut tenant,
-                &mut Sight::new(),
-                StepEvent { step: &name, turn: 0, event },
+                &mut Discrepancies::new(),
+                StepEvent { step: &name, generation: 0, event },
                 &policy,
                 now,
             )
             .unwrap();
-            if let Some(cause) = tenant.steps()[&name].state.halted() {
+            if let Some(cause) = tenant.steps()[&name].state.blocked() {
                 return cause.code.clone();
             }
         }
         String::new()
     };
-    let wanting = Cause::ours(FailureClass::Wait, "check-failed", "it is still being made");
+    let waiting = Cause::ours(FailureClass::Wait, "check-failed", "it is still being made");
     let silence = Cause::ours(FailureClass::Ambiguous, "no-answer", "no answer");
-    assert_eq!(given_up_for(&[wanting.clone(), silence.clone()]), "check-failed");
-    assert_eq!(given_up_for(&[silence.clone(), wanting]), "check-failed");
+    assert_eq!(given_up_for(&[waiting.clone(), silence.clone()]), "check-failed");
+    assert_eq!(given_up_for(&[silence.clone(), waiting]), "check-failed");
     // Where nothing else was ever answered, that is the reason.
     assert_eq!(given_up_for(&[silence]), "no-answer");
 }
 
-/// What an update says beforehand of what it removes and makes anew; the intake asks for `allowReplace` then.
+/// `recreations` lists in advance what an update deletes and recreates; intake asks for `allowReplace` then.
 #[test]
-fn an_update_knows_beforehand_what_it_makes_anew() {
+fn an_update_knows_in_advance_what_it_recreates() {
     let rows = [
         ("the same", "group store<group top<store", vec![]),
         ("another value", "group store=2<group top<store", vec![]),
         ("another id", "group store#2<group top<store", vec!["store", "top"]),
         ("another kind", "group store:role-assignment<group top<store", vec!["store", "top"]),
-        ("dropped, with what stands on it", "group", vec![]),
-        ("dropped, and what stood on it stays", "group top<group", vec!["top"]),
+        ("dropped with its dependent", "group", vec![]),
+        ("dropped, its dependent stays", "group top<group", vec!["top"]),
         ("something new", "group store<group top<store new<top", vec![]),
     ];
     for (name, plan, expected) in rows {
@@ -201,18 +202,22 @@ fn an_update_knows_beforehand_what_it_makes_anew() {
             });
         }
         let plan = plans::plan(plan);
-        let said: Vec<String> = wish::made_anew(&tenant, &plan).iter().map(ToString::to_string).collect();
-        assert_eq!(said, expected, "{name}");
-        let refused = wish::update(&mut tenant.clone(), plans::spec(), plan.clone(), None, now);
+        let listed: Vec<String> =
+            desired::recreations(&tenant, &plan).iter().map(ToString::to_string).collect();
+        assert_eq!(listed, expected, "{name}");
+        let refused = desired::update(&mut tenant.clone(), plans::spec(), plan.clone(), None, now);
         assert_eq!(refused.is_err(), !expected.is_empty(), "{name}: not without consent");
         let consent = Consent { request_id: "request".into(), at: now };
-        wish::update(&mut tenant, plans::spec(), plan.clone(), Some(&consent), now).unwrap();
-        let doomed = tenant
+        desired::update(&mut tenant, plans::spec(), plan.clone(), Some(&consent), now).unwrap();
+        let deleting = tenant
             .steps()
             .iter()
-            .filter(|(name, record)| record.is_doomed() && plan.steps.contains_key(*name));
-        let done: Vec<&str> = doomed.map(|(name, _)| name.as_str()).collect();
+            .filter(|(name, record)| record.is_marked_for_deletion() && plan.steps.contains_key(*name));
+        let done: Vec<&str> = deleting.map(|(name, _)| name.as_str()).collect();
         assert_eq!(done, expected, "{name}: and does just that");
-        assert!(wish::made_anew(&tenant, &plan).is_empty(), "{name}: the next update does not answer for it");
+        assert!(
+            desired::recreations(&tenant, &plan).is_empty(),
+            "{name}: the next update does not answer for it"
+        );
     }
 }

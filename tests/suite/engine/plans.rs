@@ -1,8 +1,8 @@
 //! Small plans, written as `group store=2<group check:check<store`.
 //!
-//! Each word is a step: its name, then in any order `=value` (can be changed in place), `#id` (can't: another id is
-//! another object), `:check`, `:role-assignment` or `:isolation` (its kind), `~` (uses what the steps before it tell), and at the
-//! end `<need,need`.
+//! Each part is a step: its name, then in any order `=value` (can be changed in place), `#id` (can't: another id is
+//! another object), `:check`, `:role-assignment` or `:isolation` (its kind), `~` (uses outputs of earlier steps), and
+//! at the end `<need,need`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{BlueprintRef, Desired, Kind, Plan, PlannedStep},
-    engine::wish,
+    engine::desired,
     ids::StepName,
     tenant::{Action, Consent, Operation, Placement, Spec, Tenant},
 };
 
-/// What the steps make stands there.
+/// The parent of all that the steps create.
 pub(crate) const THINGS: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Test/things";
 
 pub(crate) fn name(text: &str) -> StepName {
@@ -33,8 +33,8 @@ pub(crate) fn plan(text: &str) -> Plan {
     }
 }
 
-fn step(word: &str) -> (StepName, PlannedStep) {
-    let (head, needs) = word.split_once('<').unwrap_or((word, ""));
+fn step(text: &str) -> (StepName, PlannedStep) {
+    let (head, needs) = text.split_once('<').unwrap_or((text, ""));
     let end = head.find(['=', '#', ':', '~']).unwrap_or(head.len());
     let (own, rest) = head.split_at(end);
     let after = |mark: char| {
@@ -68,11 +68,11 @@ pub(crate) fn spec() -> Spec {
     serde_json::from_value(json!({"displayName": "Contoso", "tier": "dedicated"})).unwrap()
 }
 
-/// An update whose sender allows that things are made anew.
+/// An update whose sender allows that steps are recreated.
 #[allow(dead_code, reason = "each test takes its part")]
 pub(crate) fn update(tenant: &mut Tenant, text: &str, now: Timestamp) {
     let consent = Consent { request_id: format!("update-{}", tenant.generation), at: now };
-    wish::update(tenant, spec(), plan(text), Some(&consent), now).unwrap();
+    desired::update(tenant, spec(), plan(text), Some(&consent), now).unwrap();
 }
 
 /// A tenant that has just been signed up.
@@ -85,10 +85,10 @@ pub(crate) fn tenant(plan: Plan, now: Timestamp) -> Tenant {
     tenant
 }
 
-/// An operation is accepted, as the intake does it.
+/// Accepts an operation, as intake does it.
 pub(crate) fn take_on(tenant: &mut Tenant, action: Action, now: Timestamp) {
     let operation = operation(tenant, action, now);
-    tenant.halted = None;
+    tenant.blocked = None;
     tenant.operations.push(operation);
 }
 

@@ -2,23 +2,23 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `sign-up PLAN`, `update PLAN`, `remove`, `retry` | changes the wish; `plans.rs` has the form of a plan |
-//! | `update-allowed PLAN`, `retry-allowed` | the same with consent to make anew what was in use |
-//! | `look STEP absent, matches, differs, immutable, settling, foreign, broken or lingering` | answers a look at something wanted |
-//! | `find STEP nothing, present, lingering, settling, retained or foreign` | answers a look at something doomed |
-//! | `write STEP`, `erase STEP` | records an intent, as before sending |
+//! | `sign-up PLAN`, `update PLAN`, `remove`, `retry` | changes the desired state; `plans.rs` has the form of a plan |
+//! | `update-allowed PLAN`, `retry-allowed` | the same with consent to recreate what was in use |
+//! | `read STEP absent, matches, drifted, immutable, in-progress, foreign, failed or soft-deleted` | answers a read |
+//! | `find STEP nothing, present, soft-deleted, in-progress, retained or foreign` | answers a read of a deleting step |
+//! | `write STEP`, `delete STEP` | records an intent, as before sending |
 //! | `done STEP` | a write or delete was carried out |
 //! | `running STEP [url] [limit SECONDS] [after SECONDS]` | Azure works on it |
-//! | `unanswered STEP [after SECONDS]` | the question about its operation was not answered |
-//! | `fail STEP CLASS [code CODE] [after SECONDS]` | it did not come about |
-//! | `prove STEP violated [after SECONDS]` | a proof has seen somebody else; a service wants to be left alone |
+//! | `unanswered STEP [after SECONDS]` | the poll of its operation was not answered |
+//! | `fail STEP CLASS [code CODE] [after SECONDS]` | the request failed |
+//! | `prove STEP violated [after SECONDS]` | an isolation check has failed; a service asks for a pause |
 //! | `wait SECONDS`, `wait` | moves the clock: by so much, or to when something can be done |
-//! | `carry on` | plays on with an Azure in which everything works at once |
+//! | `carry on` | continues with an Azure in which everything works at once |
 //! | `repeat N COMMAND` | so many times, showing only the last |
 //!
-//! `STEP@TURN` speaks of an earlier turn. An outcome is concluded at once.
+//! `STEP@GENERATION` names an earlier step generation. An outcome is concluded at once.
 
-mod words;
+mod terms;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,42 +30,44 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::Outputs,
-    engine::{self, Act, Decision, Event, Observation, Outcome, Policy, Sight, StepEvent, removal, wish},
+    engine::{
+        self, Act, Decision, Discrepancies, Event, Observation, Outcome, Policy, StepEvent, desired, removal,
+    },
     ids::StepName,
-    steps::{Comparison, Failure, Trace},
+    steps::{Comparison, DeletionState, Failure},
     tenant::{
-        Action, Cause, Consent, FailureClass, Poll, PollStyle, Proof, Proven, StepState, Story, Tenant,
+        Action, Cause, Consent, EntryContent, FailureClass, Poll, PollStyle, Proof, Proven, StepState, Tenant,
     },
 };
 
 use super::plans;
 
-use words::{acts_in_words, after, duration, named, trace, verdict};
+use terms::{acts_text, after, comparison, deletion_state, duration, named};
 
 /// Plays a script and returns its trace.
 pub(crate) fn play(script: &str) -> String {
-    let mut stage = Stage::default();
+    let mut harness = Harness::default();
     for line in script.lines() {
         if line.trim().is_empty() || line.starts_with('#') {
-            let _ = writeln!(stage.trace, "{line}");
+            let _ = writeln!(harness.trace, "{line}");
             continue;
         }
-        stage.command(line);
+        harness.command(line);
     }
-    stage.trace
+    harness.trace
 }
 
 #[derive(Default)]
-struct Stage {
+struct Harness {
     now: Timestamp,
     tenant: Option<Tenant>,
-    sight: Sight,
+    discrepancies: Discrepancies,
     /// What an Azure in which everything works has; `carry on` reads and changes it.
     there: BTreeSet<StepName>,
     trace: String,
 }
 
-impl Stage {
+impl Harness {
     fn tenant(&mut self) -> &mut Tenant {
         self.tenant.as_mut().unwrap()
     }
@@ -95,18 +97,18 @@ impl Stage {
     }
 
     fn single(&mut self, line: &str) {
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let tokens: Vec<&str> = line.split_whitespace().collect();
         let now = self.now;
-        match words.as_slice() {
+        match tokens.as_slice() {
             ["sign-up", plan @ ..] => self.tenant = Some(plans::tenant(plans::plan(&plan.join(" ")), now)),
             ["update", plan @ ..] => {
                 let tenant = self.tenant();
                 let plan = plans::plan(&plan.join(" "));
-                match wish::update(tenant, plans::spec(), plan, None, now) {
+                match desired::update(tenant, plans::spec(), plan, None, now) {
                     Ok(()) => plans::take_on(tenant, Action::Update, now),
                     Err(replaced) => {
                         let names: Vec<&str> = replaced.iter().map(StepName::as_str).collect();
-                        let _ = writeln!(self.trace, "    refused: it makes anew {}", names.join(", "));
+                        let _ = writeln!(self.trace, "    refused: it recreates {}", names.join(", "));
                     }
                 }
             }
@@ -124,8 +126,8 @@ impl Stage {
             ["remove"] => {
                 let tenant = self.tenant();
                 let by = plans::operation(tenant, Action::Deprovision, now);
-                wish::remove(tenant, &by, now);
-                tenant.halted = None;
+                desired::remove(tenant, &by, now);
+                tenant.blocked = None;
                 tenant.operations.push(by);
             }
             ["retry"] => self.retry(),
@@ -133,12 +135,14 @@ impl Stage {
             ["wait", seconds] => self.now = self.now.checked_add(duration(seconds)).unwrap(),
             ["carry", "on"] => self.carry_on(),
             ["done", step] => self.apply(step, Event::Written),
-            ["erase", step] => self.apply(step, Event::Began { target: None }),
+            ["delete", step] => self.apply(step, Event::Began { target: None }),
             ["write", step] => self.apply(step, Event::Began { target: Some(json!({"id": step})) }),
-            ["look", step, shown] => {
-                self.apply(step, Event::Observed(Observation::Wanted(verdict(shown), None)));
+            ["read", step, shown] => {
+                self.apply(step, Event::Observed(Observation::Desired(comparison(shown), None)));
             }
-            ["find", step, shown] => self.apply(step, Event::Observed(Observation::Unwanted(trace(shown)))),
+            ["find", step, shown] => {
+                self.apply(step, Event::Observed(Observation::Deletion(deletion_state(shown))));
+            }
             ["running", step, rest @ ..] => {
                 let limit = named(rest, "limit").map(|limit| limit.try_into().unwrap());
                 let operation = rest.contains(&"url").then(|| Poll {
@@ -154,7 +158,7 @@ impl Stage {
             }
             ["fail", step, class, rest @ ..] => {
                 let class: FailureClass = serde_json::from_value(json!(class)).unwrap();
-                let code = rest.iter().position(|word| *word == "code").map_or("TestCode", |at| rest[at + 1]);
+                let code = rest.iter().skip_while(|token| **token != "code").nth(1).unwrap_or(&"TestCode");
                 let cause = Cause::ours(class, code, "as the script says");
                 self.apply(step, Event::Failed(Failure { retry_after: after(rest), ..cause.into() }));
             }
@@ -163,21 +167,21 @@ impl Stage {
         }
     }
 
-    /// A proof of isolation that failed.
+    /// An isolation check that failed.
     fn prove_violated(&mut self, step: &str, retry_after: Option<Duration>) {
         let verdict = tenantry_core::tenant::IsolationVerdict::Violated;
         let (reasons, digest) = (vec!["as the script says".into()], "sha256:0".to_owned());
         let proof = Proof { verdict, reasons, digest, at: self.now };
-        self.apply(step, Event::Proved(Box::new(Proven { proof, told: json!({}), retry_after })));
+        self.apply(step, Event::Proved(Box::new(Proven { proof, reported: json!({}), retry_after })));
     }
 
-    /// As the intake takes a retry on.
+    /// A retry, as intake accepts it.
     fn retry(&mut self) {
         let now = self.now;
         let tenant = self.tenant();
-        wish::retry(tenant, now);
+        desired::retry(tenant, now);
         if tenant.operations.is_empty() {
-            tenant.operations.extend(tenant.halted.take());
+            tenant.operations.extend(tenant.blocked.take());
         }
         let operation = tenant.operations.last_mut().unwrap();
         operation.attempt += 1;
@@ -185,18 +189,24 @@ impl Stage {
     }
 
     fn apply(&mut self, step: &str, event: Event) {
-        let (step, turn) = match step.split_once('@') {
-            Some((step, turn)) => (plans::name(step), turn.parse().unwrap()),
-            None => (plans::name(step), self.tenant().steps()[&plans::name(step)].turn),
+        let (step, generation) = match step.split_once('@') {
+            Some((step, generation)) => (plans::name(step), generation.parse().unwrap()),
+            None => (plans::name(step), self.tenant().steps()[&plans::name(step)].generation),
         };
         let (policy, now) = (Policy::azure(), self.now);
         let tenant = self.tenant.as_mut().unwrap();
-        let before = (tenant.clone(), self.sight.clone());
-        match engine::apply(tenant, &mut self.sight, StepEvent { step: &step, turn, event }, &policy, now) {
+        let before = (tenant.clone(), self.discrepancies.clone());
+        match engine::apply(
+            tenant,
+            &mut self.discrepancies,
+            StepEvent { step: &step, generation, event },
+            &policy,
+            now,
+        ) {
             Ok(change) => _ = writeln!(self.trace, "    change: {}", format!("{change:?}").to_lowercase()),
             Err(error) => {
                 assert_eq!(
-                    (tenant, &self.sight),
+                    (tenant, &self.discrepancies),
                     (&mut before.0.clone(), &before.1),
                     "{error}, and yet it changed"
                 );
@@ -207,38 +217,38 @@ impl Stage {
 
     fn decide(&self) -> Decision {
         let tenant = self.tenant.as_ref().unwrap();
-        let decision = engine::decide(tenant, &self.sight, &BTreeSet::new(), self.now);
-        assert_eq!(decision, engine::decide(tenant, &self.sight, &BTreeSet::new(), self.now));
+        let decision = engine::decide(tenant, &self.discrepancies, &BTreeSet::new(), self.now);
+        assert_eq!(decision, engine::decide(tenant, &self.discrepancies, &BTreeSet::new(), self.now));
         decision
     }
 
-    /// Plays on, round by round, until there is an outcome or something has to be waited for.
+    /// Continues, round by round, until there is an outcome or something has to be waited for.
     fn carry_on(&mut self) {
         for _ in 0..100 {
             let acts = self.decide().acts;
             if acts.is_empty() {
                 return;
             }
-            let _ = writeln!(self.trace, "    {}", acts_in_words(&acts));
+            let _ = writeln!(self.trace, "    {}", acts_text(&acts));
             for (name, act) in acts {
-                let doomed = self.tenant().steps()[&name].is_doomed();
+                let deleting = self.tenant().steps()[&name].is_marked_for_deletion();
                 let there = self.there.contains(&name);
-                let events = match (act, doomed) {
-                    (Act::Look, false) if there => {
-                        vec![Event::Observed(Observation::Wanted(verdict("matches"), None))]
+                let events = match (act, deleting) {
+                    (Act::Read, false) if there => {
+                        vec![Event::Observed(Observation::Desired(comparison("matches"), None))]
                     }
-                    (Act::Look, false) => {
-                        vec![Event::Observed(Observation::Wanted(Comparison::Absent, None))]
+                    (Act::Read, false) => {
+                        vec![Event::Observed(Observation::Desired(Comparison::Absent, None))]
                     }
-                    (Act::Look, true) if there => {
-                        vec![Event::Observed(Observation::Unwanted(trace("present")))]
+                    (Act::Read, true) if there => {
+                        vec![Event::Observed(Observation::Deletion(deletion_state("present")))]
                     }
-                    (Act::Look, true) => vec![Event::Observed(Observation::Unwanted(Trace::Nothing))],
+                    (Act::Read, true) => vec![Event::Observed(Observation::Deletion(DeletionState::Nothing))],
                     (Act::Write, _) => {
                         self.there.insert(name.clone());
                         vec![Event::Began { target: Some(json!({})) }, Event::Written]
                     }
-                    (Act::Erase, _) => {
+                    (Act::Delete, _) => {
                         self.there.remove(&name);
                         vec![Event::Began { target: None }, Event::Written]
                     }
@@ -259,49 +269,49 @@ impl Stage {
         for (name, record) in after.steps() {
             let was = before.and_then(|before| before.steps().get(name));
             if was != Some(record) {
-                let _ = writeln!(self.trace, "    {name}: {}", self.in_words(record));
+                let _ = writeln!(self.trace, "    {name}: {}", self.in_text(record));
             }
         }
-        let gone = before
+        let forgotten = before
             .into_iter()
             .flat_map(|before| before.steps().keys())
             .filter(|name| !after.steps().contains_key(*name));
-        for name in gone {
+        for name in forgotten {
             let _ = writeln!(self.trace, "    {name}: forgotten");
         }
-        self.told(before.map_or(0, |before| before.numbered()));
+        self.published(before.map_or(0, |before| before.numbered()));
     }
 
-    fn told(&mut self, since: u64) {
-        let notices = self.tenant().notices().to_vec();
-        for notice in notices.iter().filter(|notice| notice.number > since) {
-            if let Story::Event { kind, data, .. } = &notice.story {
+    fn published(&mut self, since: u64) {
+        let outbox = self.tenant().outbox().to_vec();
+        for entry in outbox.iter().filter(|entry| entry.number > since) {
+            if let EntryContent::Event { kind, data, .. } = &entry.content {
                 let code = data.pointer("/error/code").and_then(|code| code.as_str());
                 let _ = writeln!(
                     self.trace,
-                    "    told: {kind}{}",
+                    "    event: {kind}{}",
                     code.map_or(String::new(), |code| format!(" ({code})"))
                 );
             }
         }
     }
 
-    fn in_words(&self, record: &tenantry_core::tenant::StepRecord) -> String {
-        let mut text = record.state.word().to_owned();
+    fn in_text(&self, record: &tenantry_core::tenant::StepRecord) -> String {
+        let mut text = record.state.as_str().to_owned();
         match &record.state {
-            StepState::Settling { operation, check_at, .. } => {
-                text += if operation.is_some() { ", poll" } else { ", look" };
+            StepState::InProgress { operation, check_at, .. } => {
+                text += if operation.is_some() { ", poll" } else { ", read" };
                 text += &format!(" at {}", self.at(*check_at));
             }
             StepState::Backoff { until, cause, .. } => {
                 text += &format!(" until {} ({})", self.at(*until), cause.code);
             }
-            StepState::Halted { cause, .. } => text += &format!(" ({}: {})", cause.code, cause.message),
-            StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Gone(_) => {}
+            StepState::Blocked { cause, .. } => text += &format!(" ({}: {})", cause.code, cause.message),
+            StepState::Waiting(_) | StepState::Writing(_) | StepState::Ready(_) | StepState::Deleted(_) => {}
         }
         let marks = [
-            (record.is_doomed(), "doomed".to_owned()),
-            (record.turn > 0, format!("turn {}", record.turn)),
+            (record.is_marked_for_deletion(), "deleting".to_owned()),
+            (record.generation > 0, format!("generation {}", record.generation)),
             (record.effort().attempts > 0, format!("sent {}", record.effort().attempts)),
             (record.effort().written, "written".to_owned()),
             (record.effort().failures > 0, format!("failures {}", record.effort().failures)),
@@ -321,28 +331,28 @@ impl Stage {
         format!("+{:.1}s", at.duration_since(Timestamp::default()).as_secs_f64())
     }
 
-    /// What the engine wants next. An outcome is concluded, so that what is told shows at once.
+    /// Prints what the engine does next. An outcome is concluded, so that its events show at once.
     fn decided(&mut self) {
         let now = self.now;
         let numbered = self.tenant().numbered();
         engine::begin(self.tenant(), now);
-        self.told(numbered);
+        self.published(numbered);
         let Decision { acts, next, outcome } = self.decide();
         let next = next.map_or(String::new(), |at| format!("something at {}", self.at(at)));
-        let wanted = [acts_in_words(&acts), next]
+        let decided = [acts_text(&acts), next]
             .into_iter()
             .filter(|text| !text.is_empty())
             .collect::<Vec<_>>()
             .join("; ");
         let Some(outcome) = outcome else {
-            let _ = writeln!(self.trace, "  = {wanted}");
+            let _ = writeln!(self.trace, "  = {decided}");
             return;
         };
-        let word = match &outcome {
+        let text = match &outcome {
             Outcome::Ready => "ready".to_owned(),
             Outcome::Removed => "removed".to_owned(),
-            Outcome::Halted(causes) => format!(
-                "halted: {}",
+            Outcome::Blocked(causes) => format!(
+                "blocked: {}",
                 causes
                     .iter()
                     .map(|(step, cause)| format!("{step} {}", cause.code))
@@ -350,11 +360,11 @@ impl Stage {
                     .join(", ")
             ),
         };
-        let _ = writeln!(self.trace, "  = outcome {word}");
+        let _ = writeln!(self.trace, "  = outcome {text}");
         let numbered = self.tenant().numbered();
         engine::conclude(self.tenant(), &outcome, BTreeMap::new(), now);
-        self.told(numbered);
-        let status = self.tenant().status.word();
+        self.published(numbered);
+        let status = self.tenant().status.as_str();
         let _ = writeln!(self.trace, "    the tenant is {status}");
     }
 }

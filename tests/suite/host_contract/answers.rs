@@ -1,4 +1,4 @@
-//! What the host is answered, and how the server ends.
+//! The answers to the host, and the end of the server.
 
 use super::*;
 
@@ -6,9 +6,9 @@ use super::*;
 async fn answers_have_the_shapes_that_the_host_understands() {
     let served = served().await;
     let envelope = |binding: &str, value: Value| json!({ "Data": { binding: value } }).to_string();
-    let signup = envelope("signupMsg", json!("e30="));
+    let requests = envelope("requestMsg", json!("e30="));
     let minimal = json!({ "Outputs": {}, "Logs": [], "ReturnValue": null });
-    assert_eq!(served.post("signup", &signup).await.body, minimal);
+    assert_eq!(served.post("requests", &requests).await.body, minimal);
 
     let not_found = Answer::Http {
         status: 404,
@@ -22,12 +22,12 @@ async fn answers_have_the_shapes_that_the_host_understands() {
     let response =
         json!({ "statusCode": 404, "headers": { "Content-Type": "application/json" }, "body": "" });
     assert_eq!(reply.body, json!({ "Outputs": { "res": response }, "Logs": ["seen"], "ReturnValue": null }));
-    assert_eq!(served.post("signup", &signup).await.body["Outputs"], json!({}));
+    assert_eq!(served.post("requests", &requests).await.body["Outputs"], json!({}));
 
-    // Told late; that is another test's.
+    // The answer is late, which another test covers.
     tokio::time::pause();
     *served.recorder.answer.lock().unwrap() = Some(Answer::TryAgain { why: "the disk is full".to_owned() });
-    let reply = served.post("signup", &signup).await;
+    let reply = served.post("requests", &requests).await;
     assert_eq!((reply.status, reply.body), (503, json!({ "error": "the disk is full" })));
 }
 
@@ -38,18 +38,18 @@ fn http_answers_equal_the_payloads_and_never_the_bad_ones() {
     let read = |name: &str| serde_json::from_str::<Value>(&payload(&folder, name)).unwrap();
     let kind = FunctionTrigger::Http { binding: "req", output: "res" };
     for name in ["response-http-202.json", "response-http-404.json"] {
-        let wanted = read(name);
-        let response = &wanted["Outputs"]["res"];
+        let expected = read(name);
+        let response = &expected["Outputs"]["res"];
         let answer = Answer::Http {
             status: u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap(),
             headers: serde_json::from_value(response["headers"].clone()).unwrap(),
             body: response["body"].as_str().unwrap().to_owned(),
-            logs: serde_json::from_value(wanted["Logs"].clone()).unwrap(),
+            logs: serde_json::from_value(expected["Logs"].clone()).unwrap(),
         };
-        assert_eq!(answer.to_wire(kind), (200, wanted.clone()));
+        assert_eq!(answer.to_host_json(kind), (200, expected.clone()));
     }
     for answer in [Answer::done(), Answer::TryAgain { why: String::new() }] {
-        let (_, body) = answer.to_wire(kind);
+        let (_, body) = answer.to_host_json(kind);
         assert!(body.is_object());
         for bad in ["response-hang.bad.json", "response-base64-trap.bad.json"] {
             assert_ne!(body, read(bad));
@@ -58,30 +58,30 @@ fn http_answers_equal_the_payloads_and_never_the_bad_ones() {
 }
 
 #[tokio::test]
-async fn what_is_no_invocation_gets_an_object_as_well() {
+async fn a_request_that_is_no_invocation_gets_an_object_as_well() {
     let served = served().await;
     let get = served.raw("GET /", "\r\n").await;
     assert_eq!((get.status, get.body.is_object()), (200, true));
     let huge = format!("Content-Length: {}\r\n\r\n", (8 << 20) + 1);
     let two = json!({ "Data": { "a": "e30=", "b": "e30=" } }).to_string();
-    let number = json!({ "Data": { "signupMsg": 5 } }).to_string();
+    let number = json!({ "Data": { "requestMsg": 5 } }).to_string();
     let text = json!({ "Data": { "req": "text" } }).to_string();
     let refused = [
-        (served.raw("GET /signup", "\r\n").await, 405, "POST"),
+        (served.raw("GET /requests", "\r\n").await, 405, "POST"),
         (served.raw("POST /", "Content-Length: 0\r\n\r\n").await, 405, "GET"),
-        (served.raw("POST /signup", &huge).await, 413, "8 MiB"),
-        (served.post("provision", "{}").await, 404, "signup"),
-        (served.post("signup", "").await, 400, "not JSON"),
-        (served.post("signup", "null").await, 400, "Data"),
-        (served.post("signup", "{\"Data\":[]}").await, 400, "Data"),
-        (served.post("signup", &two).await, 400, "signupMsg"),
-        (served.post("signup", &number).await, 400, "a string"),
+        (served.raw("POST /requests", &huge).await, 413, "8 MiB"),
+        (served.post("provision", "{}").await, 404, "requests"),
+        (served.post("requests", "").await, 400, "not JSON"),
+        (served.post("requests", "null").await, 400, "Data"),
+        (served.post("requests", "{\"Data\":[]}").await, 400, "Data"),
+        (served.post("requests", &two).await, 400, "requestMsg"),
+        (served.post("requests", &number).await, 400, "a string"),
         (served.post("tenants", &text).await, 400, "an object"),
     ];
-    for (reply, status, word) in refused {
+    for (reply, status, expected) in refused {
         assert_eq!((reply.status, reply.content_type.as_str()), (status, "application/json"));
         let why = reply.body["error"].as_str().unwrap();
-        assert!(why.contains(word), "{why}");
+        assert!(why.contains(expected), "{why}");
     }
     assert!(served.recorder.calls.lock().unwrap().is_empty());
 }
@@ -89,10 +89,10 @@ async fn what_is_no_invocation_gets_an_object_as_well() {
 #[tokio::test]
 async fn a_panic_fails_one_invocation_and_no_other() {
     let served = served().await;
-    let reply = served.post("signup", &json!({ "Data": { "signupMsg": "\"panic\"" } }).to_string()).await;
+    let reply = served.post("requests", &json!({ "Data": { "requestMsg": "\"panic\"" } }).to_string()).await;
     assert_eq!((reply.status, reply.body["error"].is_string()), (500, true));
     assert_eq!(
-        served.post("signup", &json!({ "Data": { "signupMsg": "e30=" } }).to_string()).await.status,
+        served.post("requests", &json!({ "Data": { "requestMsg": "e30=" } }).to_string()).await.status,
         200
     );
 }
@@ -104,7 +104,7 @@ async fn the_headers_of_the_host_are_passed_on() {
     let length = body.len();
     let headers =
         format!("X-Azure-Functions-InvocationId: i-1\r\ntraceparent: 00-a-b-01\r\nContent-Length: {length}");
-    served.raw("POST /resume", &format!("{headers}\r\n\r\n{body}")).await;
+    served.raw("POST /wakeup", &format!("{headers}\r\n\r\n{body}")).await;
     let invocation = served.only_call();
     assert_eq!(invocation.id.as_deref(), Some("i-1"));
     assert_eq!(invocation.traceparent.as_deref(), Some("00-a-b-01"));
@@ -127,10 +127,10 @@ async fn shutdown_ends_the_server() {
 proptest! {
     #[test]
     fn every_body_arrives_as_it_was_sent(bytes: Vec<u8>, text in any::<String>()) {
-        let signup = Function::named("signup").unwrap();
+        let requests = Function::named("requests").unwrap();
         let parse = |data: String| {
-            let envelope = json!({ "Data": { "signupMsg": data } }).to_string();
-            let Trigger::Message(message) = Trigger::parse(signup, envelope.as_bytes()).unwrap() else { panic!() };
+            let envelope = json!({ "Data": { "requestMsg": data } }).to_string();
+            let Trigger::Message(message) = Trigger::parse(requests, envelope.as_bytes()).unwrap() else { panic!() };
             (message.body, message.metadata_trusted)
         };
         prop_assert_eq!(parse(BASE64_STANDARD.encode(&bytes)), (bytes, true));

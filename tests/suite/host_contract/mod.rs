@@ -1,4 +1,4 @@
-//! The protocol between the Functions host and the handler, held against the recorded and derived payloads.
+//! The protocol between the Functions host and the handler, compared with the recorded and derived payloads.
 
 mod answers;
 mod seen;
@@ -24,7 +24,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Keeps what it was called with, and answers as it was told.
+/// Records its calls, and gives the answer that is set.
 #[derive(Default)]
 struct Recorder {
     calls: Mutex<Vec<Invocation>>,
@@ -36,7 +36,7 @@ impl Functions for Recorder {
         Box::pin(async move {
             let panics = matches!(&invocation.trigger, Trigger::Message(m) if m.body == b"panic");
             self.calls.lock().unwrap().push(invocation);
-            assert!(!panics, "as the test wants it");
+            assert!(!panics, "as the test says");
             self.answer.lock().unwrap().clone().unwrap_or_else(Answer::done)
         })
     }
@@ -70,7 +70,7 @@ async fn served() -> Served {
 }
 
 impl Served {
-    /// Sends bytes as they are, so that framing is in the test's hands.
+    /// Sends bytes as they are, so that the test controls the framing.
     async fn raw(&self, head: &str, rest: &str) -> Reply {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let request = format!("{head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{rest}");
@@ -108,8 +108,8 @@ impl Served {
     }
 
     async fn message(&self, value: &Value, metadata: &Value) -> Message {
-        let envelope = json!({ "Data": { "signupMsg": value }, "Metadata": metadata }).to_string();
-        assert_eq!(self.post("signup", &envelope).await.status, 200);
+        let envelope = json!({ "Data": { "requestMsg": value }, "Metadata": metadata }).to_string();
+        assert_eq!(self.post("requests", &envelope).await.status, 200);
         message(self.only_call())
     }
 }
@@ -138,16 +138,16 @@ async fn each_payload_is_understood_in_both_framings() {
     let folder = payloads();
     let served = served().await;
     let cases = [
-        ("admin-invoke", "signup", 400),
-        ("eventgrid-cloudevent", "signup", 200),
+        ("admin-invoke", "requests", 400),
+        ("eventgrid-cloudevent", "requests", 200),
         ("eventgrid-egschema", "deadletter", 200),
         ("http-get", "tenants", 200),
         ("http-post", "retry", 200),
-        ("servicebus-json-shadowing", "signup", 200),
-        ("servicebus-session-binary", "signup", 200),
-        ("servicebus-session-json", "signup", 200),
-        ("servicebus-text", "signup", 200),
-        ("storage-queue", "resume", 200),
+        ("servicebus-json-shadowing", "requests", 200),
+        ("servicebus-session-binary", "requests", 200),
+        ("servicebus-session-json", "requests", 200),
+        ("servicebus-text", "requests", 200),
+        ("storage-queue", "wakeup", 200),
         ("timer", "sweep", 200),
         ("timer-no-monitor", "sweep", 200),
     ];
@@ -169,9 +169,9 @@ async fn each_payload_is_understood_in_both_framings() {
 async fn a_binary_message_arrives_exactly_with_its_metadata() {
     let folder = payloads();
     let served = served().await;
-    served.post("SignUp", &payload(&folder, "servicebus-session-binary.request.json")).await;
+    served.post("Requests", &payload(&folder, "servicebus-session-binary.request.json")).await;
     let invocation = served.only_call();
-    assert_eq!(invocation.function, Function::Signup);
+    assert_eq!(invocation.function, Function::Requests);
     let message = message(invocation);
     let body: Value = serde_json::from_slice(&message.body).unwrap();
     assert_eq!(body["id"], CLOUD_EVENT_ID);
@@ -190,18 +190,18 @@ async fn a_binary_message_arrives_exactly_with_its_metadata() {
 async fn text_messages_are_unwrapped_and_their_metadata_is_not_trusted() {
     let folder = payloads();
     let served = served().await;
-    served.post("signup", &payload(&folder, "servicebus-session-json.request.json")).await;
+    served.post("requests", &payload(&folder, "servicebus-session-json.request.json")).await;
     let wrapped = message(served.only_call());
     assert_eq!(serde_json::from_slice::<Value>(&wrapped.body).unwrap()["id"], CLOUD_EVENT_ID);
     assert!(!wrapped.metadata_trusted);
 
-    served.post("signup", &payload(&folder, "servicebus-json-shadowing.request.json")).await;
+    served.post("requests", &payload(&folder, "servicebus-json-shadowing.request.json")).await;
     let shadowed = message(served.only_call());
     assert_eq!(shadowed.message_id.as_deref(), Some("spoofed"));
     assert_eq!(shadowed.delivery_count, Some(99));
     assert!(!shadowed.metadata_trusted);
 
-    served.post("signup", &payload(&folder, "servicebus-text.request.json")).await;
+    served.post("requests", &payload(&folder, "servicebus-text.request.json")).await;
     let text = message(served.only_call());
     assert_eq!(String::from_utf8(text.body).unwrap(), "plain \"text\" body – not JSON");
     assert_eq!(text.delivery_count, Some(3));
@@ -221,7 +221,7 @@ async fn values_in_every_encoding() {
         (json!("\"\\\"twice\\\"\""), b"\"twice\"", false),
         (json!("done"), &[0x76, 0x89, 0xde], true),
         (json!("done!"), b"done!", false),
-        (json!("\"broken"), b"\"broken", false),
+        (json!("\"open"), b"\"open", false),
     ];
     for (value, body, trusted) in cases {
         let message = served.message(&value, &Value::Null).await;
@@ -279,7 +279,7 @@ async fn an_http_request_comes_without_its_keys() {
 
 #[tokio::test]
 #[ignore = "needs the host's payloads: `cargo xtask test` asks for it where they are"]
-async fn a_timer_tells_its_ticks() {
+async fn a_timer_has_the_times_of_its_ticks() {
     let folder = payloads();
     let served = served().await;
     served.post("sweep", &payload(&folder, "timer.request.json")).await;

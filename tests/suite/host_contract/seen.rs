@@ -1,4 +1,4 @@
-//! Bytes that a running host sent, as they were recorded: head, chunks and all.
+//! Bytes that a running host sent, as recorded: head, chunks and all.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -10,11 +10,17 @@ use tokio::{
 
 use super::{Served, payloads, served};
 
-/// The bytes of a recording. Of some only the text of the body was kept, which is framed again as its head says.
+/// The names of functions at the time of the recordings, and now.
+const RENAMED: [(&[u8], &[u8]); 2] =
+    [(b"POST /signup ", b"POST /requests "), (b"POST /resume ", b"POST /wakeup ")];
+
+/// The bytes of a recording. Some kept only the text of the body, which is framed again as its head says.
 fn recorded(name: &str) -> Vec<u8> {
     let bytes = std::fs::read(payloads().join("seen").join(name)).unwrap();
     if !name.ends_with(".txt") {
-        return bytes;
+        let renamed =
+            RENAMED.iter().find_map(|(before, now)| Some([now, bytes.strip_prefix(*before)?].concat()));
+        return renamed.unwrap_or(bytes);
     }
     let text = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
     let (head, body) = text.split_once("\n\n").unwrap();
@@ -102,7 +108,7 @@ async fn recorded_queue_messages_are_read_to_the_byte() {
 
 #[tokio::test]
 #[ignore = "needs the host's payloads: `cargo xtask test` asks for it where they are"]
-async fn what_a_person_invoked_has_no_number_and_no_time() {
+async fn an_invocation_by_hand_has_no_number_and_no_time() {
     let served = served().await;
     let (message, _) = served.message_of("admin-invoked-servicebus.req.http").await;
     assert!(message.body.starts_with(b"{\n  \"specversion\": \"1.0\"") && message.metadata_trusted);
@@ -114,9 +120,9 @@ async fn what_a_person_invoked_has_no_number_and_no_time() {
     };
     let by_hand = tick(served.invocation("timer-admin-invoked.req.http").await);
     let fired = tick(served.invocation("timer-fired.req.http").await);
-    let wanted =
+    let expected =
         Timer { past_due: false, last: at("2026-11-30T04:48:00Z"), next: at("2026-11-30T04:49:00Z") };
-    assert_eq!((by_hand.past_due, fired), (false, wanted));
+    assert_eq!((by_hand.past_due, fired), (false, expected));
     assert_eq!(by_hand.next, at("2026-11-30T04:42:00Z"));
 }
 
@@ -144,21 +150,21 @@ async fn recorded_http_calls_come_with_their_bodies_and_without_their_keys() {
     }
     let (chunked, _) = served.call_of("http-post-chunked-body-coretools.req.http").await;
     assert_eq!((chunked.method.as_str(), chunked.body.as_ref()), ("POST", None));
-    assert!(chunked.lost_its_body(), "told from an empty one by its header");
+    assert!(chunked.lost_its_body(), "its header distinguishes it from an empty one");
 }
 
 #[tokio::test]
 #[ignore = "needs the host's payloads: `cargo xtask test` asks for it where they are"]
-async fn the_probe_is_answered_as_it_was_and_what_is_no_function_is_refused() {
+async fn the_readiness_probe_has_the_recorded_answer_and_an_unknown_function_is_refused() {
     let served = served().await;
     let (head, body) = served.replayed("readiness-probe.req.http").await;
     let answered = String::from_utf8(recorded("readiness-probe.res.http")).unwrap();
-    let (wanted, wanted_body) = answered.split_once("\r\n\r\n").unwrap();
+    let (expected, desired_body) = answered.split_once("\r\n\r\n").unwrap();
     let without_date = |head: &str| -> Vec<String> {
         head.lines().filter(|line| !line.starts_with("date")).map(str::to_owned).collect()
     };
-    assert_eq!(without_date(&head), without_date(wanted));
-    assert_eq!(body, serde_json::from_str::<Value>(wanted_body.trim()).unwrap());
+    assert_eq!(without_date(&head), without_date(expected));
+    assert_eq!(body, serde_json::from_str::<Value>(desired_body.trim()).unwrap());
     for name in
         ["eventgrid-cloudevent.txt", "eventgrid-egschema.txt", "servicebus-string-leaking-metadata.txt"]
     {
@@ -170,11 +176,11 @@ async fn the_probe_is_answered_as_it_was_and_what_is_no_function_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs the host's payloads: `cargo xtask test` asks for it where they are"]
-async fn members_of_a_recorded_text_stand_in_its_metadata_and_are_not_trusted() {
+async fn members_of_a_recorded_text_are_in_its_metadata_and_are_not_trusted() {
     let served = served().await;
     let text = String::from_utf8(recorded("servicebus-string-leaking-metadata.txt")).unwrap();
     let body = text.split("\r\n").find(|line| line.starts_with("{\"Data\"")).unwrap();
-    assert_eq!(served.post("signup", body).await.status, 200);
+    assert_eq!(served.post("requests", body).await.status, 200);
     let Trigger::Message(message) = served.only_call().trigger else { panic!("no message") };
     assert_eq!((message.message_id.as_deref(), message.delivery_count), (Some("SENDER"), Some(77)));
     assert!(!message.metadata_trusted);

@@ -1,4 +1,4 @@
-//! A tenant's life by a shipped blueprint, in a world with a gremlin in it.
+//! A tenant's lifecycle with a shipped blueprint and a fault injector.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use azure_sim::Speed;
 use serde_json::{Value, json};
 use tenantry::{
     intake::IntakeDecision,
-    ports::{StoreError, World},
+    ports::{Ports, StoreError},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -20,53 +20,53 @@ use tenantry_core::{
 };
 
 use crate::testkit::{
-    gremlin::{Gremlin, Spot, Trouble},
-    judge,
-    lab::Lab,
-    repository, request, signup,
+    fixture::Fixture,
+    injector::{Fault, FaultInjector, Spot},
+    judge, repository, request, signup,
 };
 
-/// A blueprint for one of its tiers, in an Azure of some speed.
+/// A blueprint, one of its tiers, and the speed of the simulated Azure.
 pub(crate) struct Case {
     pub(crate) blueprint: Blueprint,
-    pub(crate) told: String,
+    /// For messages of failed assertions.
+    pub(crate) name: String,
     tier: &'static str,
     speed: Speed,
-    /// Whether it is suspended and resumed in its middle.
+    /// Whether the tenant is suspended and resumed before its removal.
     pub(crate) suspended: bool,
 }
 
 impl Case {
-    /// A shipped blueprint by the name of its file.
+    /// The shipped blueprint in this file.
     pub(crate) fn new(file: &str, tier: &'static str) -> Self {
         let text = std::fs::read_to_string(repository().join("blueprints").join(file)).unwrap();
         let blueprint = Blueprint::check(&text).unwrap().blueprint;
-        Self { blueprint, told: format!("{file} {tier}"), tier, speed: Speed::Max, suspended: false }
+        Self { blueprint, name: format!("{file} {tier}"), tier, speed: Speed::Max, suspended: false }
     }
 
-    /// With operations that take their time, which the clock makes pass at once.
+    /// With long-running operations. The virtual clock makes them pass at once.
     pub(crate) fn taking_time(self) -> Self {
-        Self { speed: Speed::Factor(30.0), told: format!("{}, slowly", self.told), ..self }
+        Self { speed: Speed::Factor(30.0), name: format!("{}, slow operations", self.name), ..self }
     }
 
-    /// Suspended in its middle with all that goes, and resumed.
+    /// With a suspension in mode `compute` and a resumption before the removal.
     pub(crate) fn with_a_suspension(self) -> Self {
-        Self { suspended: true, told: format!("{}, suspended meanwhile", self.told), ..self }
+        Self { suspended: true, name: format!("{}, suspended and resumed", self.name), ..self }
     }
 
-    /// A sign-up, with all that an example of the tier has if the blueprint is the one that it was written for.
+    /// A sign-up from the example of the tier, without its parameters if they are for another blueprint.
     pub(crate) fn signup(&self) -> Value {
         let sample = if self.tier == "dedicated" { "contoso" } else { "tailspin" };
         let mut signup = signup(sample);
         assert_eq!(signup["spec"]["tier"], self.tier);
-        if !self.told.starts_with("secure-ai-service") {
+        if !self.name.starts_with("secure-ai-service") {
             signup["spec"]["parameters"] = json!({});
         }
         signup
     }
 }
 
-/// What a life looked like in its middle, to be compared.
+/// The tenant's objects and exports, for comparison.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Portrait {
     kinds: BTreeMap<String, usize>,
@@ -74,113 +74,113 @@ pub(crate) struct Portrait {
     exports: BTreeMap<String, Option<Value>>,
 }
 
-/// One tenant's life.
+/// One tenant's lifecycle.
 pub(crate) struct Life {
-    pub(crate) lab: Lab,
-    pub(crate) gremlin: Arc<Gremlin>,
-    pub(crate) told: String,
+    pub(crate) fixture: Fixture,
+    pub(crate) injector: Arc<FaultInjector>,
+    pub(crate) name: String,
     blueprint: Blueprint,
-    haunted: World,
-    /// A second worker to whom everything is delivered as well, with its own death.
-    second: Option<(Arc<Gremlin>, World)>,
+    faulty: Ports,
+    /// A second worker that gets every message as well. Its injected death is its own.
+    second: Option<(Arc<FaultInjector>, Ports)>,
     settings: Settings,
     workers: usize,
 }
 
 impl Life {
-    pub(crate) async fn new(case: &Case, trouble: Trouble, at: Spot) -> Self {
-        let lab = Lab::new(case.speed).await;
-        let told = format!("{} with {trouble:?} at {at:?}", case.told);
-        let gremlin = Gremlin::at(trouble, at);
-        let haunted = gremlin.haunt(&lab.world);
+    pub(crate) async fn new(case: &Case, fault: Fault, at: Spot) -> Self {
+        let fixture = Fixture::new(case.speed).await;
+        let name = format!("{} with {fault:?} at {at:?}", case.name);
+        let injector = FaultInjector::at(fault, at);
+        let faulty = injector.inject(&fixture.ports);
         let blueprint = case.blueprint.clone();
         let settings = Settings::local("local");
-        Self { lab, haunted, gremlin, told, blueprint, second: None, settings, workers: 0 }
+        Self { fixture, faulty, injector, name, blueprint, second: None, settings, workers: 0 }
     }
 
-    /// Without trouble.
+    /// Without faults.
     pub(crate) async fn undisturbed(case: &Case) -> Self {
-        Self::new(case, Trouble::None, Spot::Number(0)).await
+        Self::new(case, Fault::None, Spot::Number(0)).await
     }
 
-    /// With a second worker beside the first one.
+    /// Adds a second worker.
     pub(crate) fn accompanied(self) -> Self {
-        let second = self.gremlin.companion();
-        let world = second.haunt(&self.lab.world);
-        Self { second: Some((second, world)), told: format!("{}, by two", self.told), ..self }
+        let second = self.injector.companion();
+        let ports = second.inject(&self.fixture.ports);
+        Self { second: Some((second, ports)), name: format!("{}, by two", self.name), ..self }
     }
 
-    /// A worker has died: its lease ends, and with it what it had sent.
-    fn mourn(&self) {
-        self.lab.clock.pass(self.settings.lease + self.settings.skew + Duration::from_secs(1));
+    /// Lets the lease of a dead worker expire; requests that it had sent arrive before that.
+    fn expire_lease(&self) {
+        self.fixture.clock.pass(self.settings.lease + self.settings.skew + Duration::from_secs(1));
     }
 
-    /// Brings a message in, again if need be, as its queue would.
+    /// Delivers a message, repeatedly if necessary, as a queue does.
     pub(crate) async fn deliver(&self, body: &Value) -> TenantId {
-        let intake = Lab::intake(&self.haunted, &self.blueprint);
+        let intake = Fixture::intake(&self.faulty, &self.blueprint);
         loop {
-            let taken = self.gremlin.mortal(intake.take_in(body.to_string().as_bytes())).await;
-            // What could not be saved is given back to the queue.
+            let taken = self.injector.mortal(intake.take_in(body.to_string().as_bytes())).await;
+            // A message whose result could not be saved goes back to the queue.
             if let Some(Ok(answer)) = taken {
-                assert_eq!(answer.verdict, IntakeDecision::Accepted, "{}: {answer:?}", self.told);
+                assert_eq!(answer.decision, IntakeDecision::Accepted, "{}: {answer:?}", self.name);
                 return answer.tenant_id.unwrap();
             }
-            self.mourn();
+            self.expire_lease();
         }
     }
 
-    /// A person asks to try again what stopped.
+    /// Sends a retry request for the blocked steps.
     pub(crate) async fn retry(&self, id: &TenantId) {
         let mut retry = request("once-more", "retry", id.as_str(), json!({}));
         retry.as_object_mut().unwrap().remove("spec");
         self.deliver(&retry).await;
     }
 
-    /// Drives with one worker after the other, or two at a time, until nothing is left to do.
+    /// Reconciles with one worker after the other, or two at a time, until nothing is left to do.
     pub(crate) async fn rest(&mut self, id: &TenantId) -> Status {
         for _ in 0..400 {
             let second = async {
-                let (gremlin, world) = self.second.as_ref()?;
-                Some(Box::pin(self.reconcile(gremlin, world, format!("second-{}", self.workers), id)).await)
+                let (injector, ports) = self.second.as_ref()?;
+                Some(Box::pin(self.reconcile(injector, ports, format!("second-{}", self.workers), id)).await)
             };
             let name = format!("worker-{}", self.workers);
-            let first = Box::pin(self.reconcile(&self.gremlin, &self.haunted, name, id));
+            let first = Box::pin(self.reconcile(&self.injector, &self.faulty, name, id));
             let (first, second) = tokio::join!(first, second);
             self.workers += 1;
             let ends = [Some(first), second].into_iter().flatten();
-            // Whoever was sent away knows least: what the other one says counts.
+            // A worker that did not get the lease knows least: the other one's result counts.
             match ends.min_by_key(End::rank).unwrap() {
                 End::Settled(status) => return status,
-                End::Parked(at) | End::Held(at) => self.lab.clock.jump_to(at),
-                End::Dead => self.mourn(),
+                End::Requeued(at) | End::Held(at) => self.fixture.clock.jump_to(at),
+                End::Dead => self.expire_lease(),
             }
         }
-        panic!("{}: never came to rest: {:#?}", self.told, self.document(id).await.steps())
+        panic!("{}: never settled: {:#?}", self.name, self.document(id).await.steps())
     }
 
-    async fn reconcile(&self, gremlin: &Gremlin, world: &World, name: String, id: &TenantId) -> End {
-        let reconciler = Reconciler::new(world.clone(), self.settings.clone(), name);
-        match gremlin.mortal(reconciler.reconcile(id)).await {
-            // A drive that broke off leaves its lease behind as a dead worker does.
+    async fn reconcile(&self, injector: &FaultInjector, ports: &Ports, name: String, id: &TenantId) -> End {
+        let reconciler = Reconciler::new(ports.clone(), self.settings.clone(), name);
+        match injector.mortal(reconciler.reconcile(id)).await {
+            // A pass that was cut off leaves its lease behind, as a dead worker does.
             None | Some(Err(StoreError::Unavailable(_))) => End::Dead,
             Some(Ok(Progress::Settled(status))) => End::Settled(status),
-            Some(Ok(Progress::Parked(at))) => End::Parked(at),
+            Some(Ok(Progress::Requeued(at))) => End::Requeued(at),
             Some(Ok(Progress::Held(at))) => End::Held(at),
-            Some(end) => panic!("{}: {end:?}", self.told),
+            Some(end) => panic!("{}: {end:?}", self.name),
         }
     }
 
     pub(crate) async fn document(&self, id: &TenantId) -> Tenant {
-        self.lab.world.store.load(id).await.unwrap().unwrap().value
+        self.fixture.ports.store.load(id).await.unwrap().unwrap().value
     }
 
     pub(crate) async fn objects(&self, id: &TenantId) -> Value {
-        self.lab.sim(&format!("objects?tenant={id}")).await
+        self.fixture.sim(&format!("objects?tenant={id}")).await
     }
 
     pub(crate) async fn portrait(&self, id: &TenantId) -> Portrait {
         let objects = self.objects(id).await;
-        // Graph draws these two at random.
+        // Graph assigns these two at random.
         let drawn = ["applicationId", "servicePrincipalObjectId"];
         let exports = self.document(id).await.exports.into_iter();
         let kinds = judge::kinds(&objects).into_iter().map(|(kind, count)| (kind.to_owned(), count));
@@ -189,7 +189,7 @@ impl Life {
             arm: judge::arm_ids(&objects),
             exports: exports
                 .map(|(name, value)| {
-                    assert!(!value.is_null(), "{}: {name} is null", self.told);
+                    assert!(!value.is_null(), "{}: {name} is null", self.name);
                     let shown = (!drawn.contains(&name.as_str())).then_some(value);
                     (name, shown)
                 })
@@ -197,21 +197,21 @@ impl Life {
         }
     }
 
-    /// Nothing is left of a removed tenant, nothing was made twice, and its story was told without a gap.
-    pub(crate) async fn ended_well(&self, id: &TenantId, story: &[&str]) {
+    /// Asserts that nothing is left of a removed tenant, nothing was made twice, and its events have no gap.
+    pub(crate) async fn ended_well(&self, id: &TenantId, content: &[&str]) {
         let left = self.objects(id).await;
-        assert_eq!(judge::list(&left), [] as [Value; 0], "{}", self.told);
-        let told = self.lab.subscribers.told();
-        judge::tell_one_story(id.as_str(), &told);
-        assert_eq!(judge::types(&told), story, "{}", self.told);
-        judge::nothing_was_made_twice(&self.lab.sim("journal").await, 1);
+        assert_eq!(judge::list(&left), [] as [Value; 0], "{}", self.name);
+        let events = self.fixture.subscribers.reported();
+        judge::check_event_sequence(id.as_str(), &events);
+        assert_eq!(judge::types(&events), content, "{}", self.name);
+        judge::nothing_was_made_twice(&self.fixture.sim("journal").await, 1);
     }
 }
 
-/// How a worker's drive ended.
+/// How a worker's pass ended.
 enum End {
     Settled(Status),
-    Parked(jiff::Timestamp),
+    Requeued(jiff::Timestamp),
     Dead,
     Held(jiff::Timestamp),
 }
@@ -220,7 +220,7 @@ impl End {
     fn rank(&self) -> usize {
         match self {
             Self::Settled(_) => 0,
-            Self::Parked(_) => 1,
+            Self::Requeued(_) => 1,
             Self::Dead => 2,
             Self::Held(_) => 3,
         }

@@ -1,10 +1,10 @@
-//! Doing it again changes nothing. Every change that any step of the shipped blueprints makes is repeated, lost, left
-//! unanswered, refused, or the last thing that a worker did; every save as well, with one worker and with two.
-//! Afterwards the tenant is as if nothing had happened, and after its removal nothing of it is left.
+//! Idempotency: every change that a step of the shipped blueprints makes is repeated, lost, left unanswered, refused,
+//! or followed by the worker's death. The same is done to every save, with one worker and with two. Afterwards the
+//! tenant equals one that met no fault, and after its removal nothing of it is left.
 //!
-//! How many places there are is learnt from an undisturbed life, and each of them has to be met.
+//! A lifecycle without faults shows how many injection points there are. The fault has to occur at each of them.
 
-#![expect(clippy::print_stderr, reason = "it says its numbers")]
+#![expect(clippy::print_stderr, reason = "it prints how many points were tried")]
 
 mod life;
 mod refused;
@@ -15,19 +15,19 @@ use serde_json::json;
 use tenantry_core::{ids::TenantId, tenant::Status};
 
 use crate::testkit::{
-    gremlin::{Spot, Trouble},
+    injector::{Fault, Spot},
     removal, repository, request, thorough,
 };
 use life::{Case, Life, Portrait};
 
-/// The events of a life in which nothing failed for good.
+/// The events of a lifecycle without a permanent failure.
 const MADE: [&str; 4] = [
     "tenant.request.accepted",
     "tenant.provision.started",
     "tenant.isolation.verified",
     "tenant.provision.succeeded",
 ];
-/// Who reaches the tenant is proved anew each time.
+/// The isolation check runs each time.
 const SUSPENDED: [&str; 8] = [
     "tenant.request.accepted",
     "tenant.suspend.started",
@@ -41,37 +41,37 @@ const SUSPENDED: [&str; 8] = [
 const REMOVED: [&str; 3] =
     ["tenant.request.accepted", "tenant.deprovision.started", "tenant.deprovision.succeeded"];
 
-/// A whole life, and what became of the trouble.
+/// The result of a whole lifecycle.
 struct Lived {
     portrait: Portrait,
-    /// The changes until it was ready.
+    /// The changes until the tenant was ready.
     made: Vec<Spot>,
-    /// Those after that.
+    /// The changes after that.
     removed: Vec<Spot>,
     struck: bool,
 }
 
-/// A whole life, from the sign-up to the removal.
+/// Runs a whole lifecycle, from the sign-up to the removal.
 async fn live(case: &Case, mut life: Life) -> Lived {
     let id = life.deliver(&case.signup()).await;
     let status = life.rest(&id).await;
-    assert_eq!(status, Status::Active, "{}: {:#?}", life.told, life.document(&id).await.steps());
-    let (portrait, made) = (life.portrait(&id).await, life.gremlin.changes());
+    assert_eq!(status, Status::Active, "{}: {:#?}", life.name, life.document(&id).await.steps());
+    let (portrait, made) = (life.portrait(&id).await, life.injector.changes());
 
     if case.suspended {
         suspend_and_resume(&mut life, &id).await;
-        assert_eq!(life.portrait(&id).await, portrait, "{}", life.told);
+        assert_eq!(life.portrait(&id).await, portrait, "{}", life.name);
     }
     life.deliver(&removal("the-end", id.as_str())).await;
     let status = life.rest(&id).await;
-    assert_eq!(status, Status::Deleted, "{}: {:#?}", life.told, life.document(&id).await.steps());
+    assert_eq!(status, Status::Deleted, "{}: {:#?}", life.name, life.document(&id).await.steps());
     let meanwhile: &[&str] = if case.suspended { &SUSPENDED } else { &[] };
     life.ended_well(&id, &[&MADE, meanwhile, &REMOVED].concat()).await;
-    let removed = life.gremlin.changes().split_off(made.len());
-    Lived { portrait, made, removed, struck: life.gremlin.struck() }
+    let removed = life.injector.changes().split_off(made.len());
+    Lived { portrait, made, removed, struck: life.injector.struck() }
 }
 
-/// All that can go goes, and comes back.
+/// Suspends with mode `compute`, which deletes the most, and resumes.
 async fn suspend_and_resume(life: &mut Life, id: &TenantId) {
     let spec = json!({"reason": "operator", "mode": "compute"});
     for (action, spec, status) in
@@ -79,7 +79,7 @@ async fn suspend_and_resume(life: &mut Life, id: &TenantId) {
     {
         life.deliver(&request(action, action, id.as_str(), spec)).await;
         let rested = life.rest(id).await;
-        assert_eq!(rested, status, "{}: {:#?}", life.told, life.document(id).await.steps());
+        assert_eq!(rested, status, "{}: {:#?}", life.name, life.document(id).await.steps());
     }
 }
 
@@ -87,7 +87,7 @@ async fn undisturbed(case: &Case) -> Lived {
     live(case, Life::undisturbed(case).await).await
 }
 
-/// A life of fewer changes is tried at every place.
+/// A lifecycle of fewer changes is tried at every point, even in a quick run.
 const SHORT_LIFE: usize = 12;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,53 +96,53 @@ enum Workers {
     Two,
 }
 
-/// A life with the trouble at one place; whether it came.
-async fn is_borne(case: &Case, trouble: Trouble, at: &Spot, workers: Workers, usual: &Portrait) -> bool {
-    let life = Life::new(case, trouble, at.clone()).await;
+/// Runs a lifecycle with the fault at one point. Returns whether the fault occurred.
+async fn survives_at(case: &Case, fault: Fault, at: &Spot, workers: Workers, usual: &Portrait) -> bool {
+    let life = Life::new(case, fault, at.clone()).await;
     let lived = live(case, if workers == Workers::Two { life.accompanied() } else { life }).await;
-    assert_eq!(lived.portrait, *usual, "{} with {trouble:?} at {at:?}", case.told);
+    assert_eq!(lived.portrait, *usual, "{} with {fault:?} at {at:?}", case.name);
     lived.struck
 }
 
-/// At which of three places a quick run begins that tries every third. The troubles of changes, with one worker and with two,
-/// begin at all three, and so do those of saves: together they meet every place.
-fn first_of_three(trouble: Trouble) -> usize {
-    match trouble {
-        Trouble::DeathAfterChange | Trouble::NotSent | Trouble::DeathAfterSave => 1,
-        Trouble::AnswerLost | Trouble::SaveUnanswered => 2,
-        Trouble::DeathBeforeChange | Trouble::ChangeLost | Trouble::DeathBeforeSave | Trouble::SaveLost => 0,
-        Trouble::None | Trouble::EveryChangeTwice | Trouble::EveryChangeThrice | Trouble::Refused => 0,
+/// The first point of a quick run, which tries every third. The faults of changes, with one worker and with two, begin
+/// at all three offsets, and so do the faults of saves: together they cover every point.
+fn first_of_three(fault: Fault) -> usize {
+    match fault {
+        Fault::DeathAfterChange | Fault::NotSent | Fault::DeathAfterSave => 1,
+        Fault::AnswerLost | Fault::SaveUnanswered => 2,
+        Fault::DeathBeforeChange | Fault::ChangeLost | Fault::DeathBeforeSave | Fault::SaveLost => 0,
+        Fault::None | Fault::EveryChangeTwice | Fault::EveryChangeThrice | Fault::Refused => 0,
     }
 }
 
-/// The same life with the trouble at every `stride`-th place; in a quick run at every third where that would be all of them.
-async fn survives(case: &Case, trouble: Trouble, stride: usize, workers: Workers) {
+/// Runs the same lifecycle with the fault at every `stride`-th point; in a quick run a stride of 1 becomes 3.
+async fn survives(case: &Case, fault: Fault, stride: usize, workers: Workers) {
     let Lived { portrait: usual, made, removed, .. } = undisturbed(case).await;
     let is_short = made.len() + removed.len() < SHORT_LIFE;
     let is_quick = stride == 1 && !thorough() && !is_short;
-    let (stride, first) = if is_quick { (3, first_of_three(trouble)) } else { (stride, 0) };
-    let mut places = 0;
-    if trouble.is_of_changes() {
+    let (stride, first) = if is_quick { (3, first_of_three(fault)) } else { (stride, 0) };
+    let mut points = 0;
+    if fault.is_of_changes() {
         for at in made.iter().chain(&removed).skip(first).step_by(stride) {
             assert!(
-                is_borne(case, trouble, at, workers, &usual).await,
-                "{}: never came to {at:?}",
-                case.told
+                survives_at(case, fault, at, workers, &usual).await,
+                "{}: the fault did not occur at {at:?}",
+                case.name
             );
-            places += 1;
+            points += 1;
         }
     } else {
-        // How many saves there are depends on which answers come together, and on the trouble.
+        // The number of saves depends on which answers arrive together, and on the fault.
         let saves = (1 + first..2000).step_by(stride).map(Spot::Number);
         for at in saves {
-            if !is_borne(case, trouble, &at, workers, &usual).await {
+            if !survives_at(case, fault, &at, workers, &usual).await {
                 break;
             }
-            places += 1;
+            points += 1;
         }
     }
-    eprintln!("{}: {trouble:?} at {places} places with {workers:?}", case.told);
-    assert!(places > 1, "{}: the trouble never came", case.told);
+    eprintln!("{}: {fault:?} at {points} points with {workers:?}", case.name);
+    assert!(points > 1, "{}: the fault occurred at one point at most", case.name);
 }
 
 /// All shipped blueprints, for each of their tiers.
@@ -159,7 +159,7 @@ fn shipped() -> impl Iterator<Item = Case> {
 }
 
 #[test]
-fn every_shipped_blueprint_has_its_lives_here() {
+fn every_tier_of_every_shipped_blueprint_is_tested_here() {
     let mut found = BTreeSet::new();
     for file in std::fs::read_dir(repository().join("blueprints")).unwrap() {
         let path = file.unwrap().path();
@@ -176,50 +176,50 @@ fn every_shipped_blueprint_has_its_lives_here() {
 async fn every_change_of_every_blueprint_may_be_made_twice_and_three_times() {
     for case in shipped().chain(shipped().map(Case::taking_time)) {
         let usual = undisturbed(&case).await;
-        for trouble in [Trouble::EveryChangeTwice, Trouble::EveryChangeThrice] {
-            let repeated = live(&case, Life::new(&case, trouble, Spot::Number(0)).await).await;
-            assert_eq!(repeated.portrait, usual.portrait, "{} with {trouble:?}", case.told);
+        for fault in [Fault::EveryChangeTwice, Fault::EveryChangeThrice] {
+            let repeated = live(&case, Life::new(&case, fault, Spot::Number(0)).await).await;
+            assert_eq!(repeated.portrait, usual.portrait, "{} with {fault:?}", case.name);
         }
     }
 }
 
 macro_rules! survives {
-    ($($name:ident: $trouble:ident;)*) => { $(
+    ($($name:ident: $fault:ident;)*) => { $(
         mod $name {
             use super::*;
 
             #[tokio::test]
-            async fn at_every_place_of_a_dedicated_tenants_life() {
-                survives(&Case::new("secure-ai-service.yaml", "dedicated"), Trouble::$trouble, 1, Workers::One).await;
+            async fn at_every_point_for_a_dedicated_tenant() {
+                survives(&Case::new("secure-ai-service.yaml", "dedicated"), Fault::$fault, 1, Workers::One).await;
             }
 
             #[tokio::test]
-            async fn at_every_place_of_a_pooled_tenants_life() {
-                survives(&Case::new("secure-ai-service.yaml", "pooled"), Trouble::$trouble, 1, Workers::One).await;
+            async fn at_every_point_for_a_pooled_tenant() {
+                survives(&Case::new("secure-ai-service.yaml", "pooled"), Fault::$fault, 1, Workers::One).await;
             }
 
             #[tokio::test]
-            async fn at_every_place_of_a_suspended_tenants_life() {
+            async fn at_every_point_for_a_suspended_tenant() {
                 let case = Case::new("secure-ai-service.yaml", "pooled").with_a_suspension();
-                survives(&case, Trouble::$trouble, 1, Workers::One).await;
+                survives(&case, Fault::$fault, 1, Workers::One).await;
             }
 
             #[tokio::test]
-            async fn at_every_place_of_a_life_with_a_model_of_openai() {
-                survives(&Case::new("language-service.yaml", "dedicated"), Trouble::$trouble, 1, Workers::One).await;
+            async fn at_every_point_with_an_openai_model() {
+                survives(&Case::new("language-service.yaml", "dedicated"), Fault::$fault, 1, Workers::One).await;
             }
 
             #[tokio::test]
-            async fn at_every_place_of_a_life_by_the_smallest_blueprint() {
+            async fn at_every_point_with_the_smallest_blueprint() {
                 for tier in ["dedicated", "pooled"] {
-                    survives(&Case::new("hello.yaml", tier), Trouble::$trouble, 1, Workers::One).await;
+                    survives(&Case::new("hello.yaml", tier), Fault::$fault, 1, Workers::One).await;
                 }
             }
 
             #[tokio::test]
-            async fn at_many_places_of_a_life_in_an_azure_that_takes_its_time() {
+            async fn at_many_points_with_slow_operations() {
                 let case = Case::new("secure-ai-service.yaml", "dedicated").taking_time();
-                survives(&case, Trouble::$trouble, 11, Workers::One).await;
+                survives(&case, Fault::$fault, 11, Workers::One).await;
             }
         }
     )* };
@@ -237,19 +237,19 @@ survives! {
     a_save_may_get_lost: SaveLost;
 }
 
-/// Everything is delivered to two workers at once, and one of them meets the trouble.
-async fn survives_between_two(trouble: Trouble) {
+/// Delivers everything to two workers at once; the fault occurs in one of them.
+async fn survives_between_two(fault: Fault) {
     for (file, tier) in SHIPPED {
         let stride = if (file, tier) == ("secure-ai-service.yaml", "dedicated") { 5 } else { 1 };
-        survives(&Case::new(file, tier), trouble, stride, Workers::Two).await;
+        survives(&Case::new(file, tier), fault, stride, Workers::Two).await;
     }
 }
 
 macro_rules! between_two {
-    ($($name:ident: $trouble:ident;)*) => { $(
+    ($($name:ident: $fault:ident;)*) => { $(
         #[tokio::test]
         async fn $name() {
-            survives_between_two(Trouble::$trouble).await;
+            survives_between_two(Fault::$fault).await;
         }
     )* };
 }

@@ -1,6 +1,6 @@
-//! Azure refuses a change for good: at every change of every shipped blueprint, on the way forward and at removal. The
-//! tenant has failed then, its step and the cause can be seen; once the cause is removed a retry goes on, and without
-//! that a removal leaves nothing behind.
+//! Azure refuses a change permanently: each change of each shipped blueprint, at provisioning and at removal. Then the
+//! tenant is `failed`, and its document and event name the step and the cause. Once the cause is removed a retry
+//! continues. Without a retry, a removal leaves nothing behind.
 
 use std::collections::BTreeSet;
 
@@ -16,36 +16,36 @@ use super::{
     undisturbed,
 };
 use crate::testkit::{
-    gremlin::{REFUSAL, Spot, Trouble},
+    injector::{Fault, REFUSAL, Spot},
     judge::text,
     removal,
 };
 
-/// Has a change refused until the tenant has failed.
+/// Signs up with one change refused, until the tenant has failed.
 async fn fail(case: &Case, at: &Spot) -> (Life, TenantId) {
-    let mut life = Life::new(case, Trouble::Refused, at.clone()).await;
+    let mut life = Life::new(case, Fault::Refused, at.clone()).await;
     let id = life.deliver(&case.signup()).await;
-    assert_eq!(life.rest(&id).await, Status::Failed, "{}", life.told);
+    assert_eq!(life.rest(&id).await, Status::Failed, "{}", life.name);
     (life, id)
 }
 
-/// The step that was refused, as the document and the last event tell of it.
+/// The step that was refused; asserts that the document and the last event name it.
 async fn visible(life: &Life, id: &TenantId, noun: &str) -> StepName {
-    assert!(life.gremlin.struck(), "{}: never came to it", life.told);
+    assert!(life.injector.struck(), "{}: the change was not reached", life.name);
     let document = life.document(id).await;
-    let halted = document.steps().iter().filter_map(|(name, record)| Some((name, record.state.halted()?)));
-    let halted: Vec<_> = halted.collect();
-    let [(step, cause)] = halted.as_slice() else { panic!("{}: {halted:?}", life.told) };
-    assert_eq!(cause.code, REFUSAL, "{}", life.told);
+    let blocked = document.steps().iter().filter_map(|(name, record)| Some((name, record.state.blocked()?)));
+    let blocked: Vec<_> = blocked.collect();
+    let [(step, cause)] = blocked.as_slice() else { panic!("{}: {blocked:?}", life.name) };
+    assert_eq!(cause.code, REFUSAL, "{}", life.name);
     for (name, record) in document.steps() {
-        // Whatever may have been made has the means to find it again.
-        let made = !matches!(record.state, StepState::Waiting(_) | StepState::Gone(_));
+        // What may have been created has a target, by which it is found again.
+        let made = !matches!(record.state, StepState::Waiting(_) | StepState::Deleted(_));
         let is_known = record.target.is_some() || record.kind == Kind::Check;
-        assert!(!made || is_known, "{}: {name}: {record:#?}", life.told);
+        assert!(!made || is_known, "{}: {name}: {record:#?}", life.name);
     }
-    let told = life.lab.subscribers.told();
-    let last = told.iter().max_by_key(|event| text(event, "/sequence")).unwrap();
-    assert_eq!(text(last, "/type"), format!("io.tenantry.tenant.{noun}.failed.v1"), "{}", life.told);
+    let events = life.fixture.subscribers.reported();
+    let last = events.iter().max_by_key(|event| text(event, "/sequence")).unwrap();
+    assert_eq!(text(last, "/type"), format!("io.tenantry.tenant.{noun}.failed.v1"), "{}", life.name);
     assert_eq!((text(last, "/data/error/step"), text(last, "/data/error/code")), (step.as_str(), REFUSAL));
     (*step).clone()
 }
@@ -55,8 +55,8 @@ async fn remove(life: &mut Life, id: &TenantId) -> Status {
     life.rest(id).await
 }
 
-/// The events of a tenant that failed, went on after a retry and was removed.
-const STORY: [&str; 9] = [
+/// The events of a tenant that failed, continued after a retry and was removed.
+const EVENTS: [&str; 9] = [
     "tenant.request.accepted",
     "tenant.provision.started",
     "tenant.provision.failed",
@@ -68,46 +68,46 @@ const STORY: [&str; 9] = [
     "tenant.deprovision.succeeded",
 ];
 
-/// Refused on the way forward, until somebody removes the cause; the step.
+/// Refused at provisioning until the cause is removed. Returns the step.
 async fn forward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     let (mut life, id) = fail(case, at).await;
     let step = visible(&life, &id, "provision").await;
-    life.gremlin.give_in();
+    life.injector.give_in();
     life.retry(&id).await;
-    assert_eq!(life.rest(&id).await, Status::Active, "{}", life.told);
-    assert_eq!(life.portrait(&id).await, *usual, "{}", life.told);
-    assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.told);
-    life.ended_well(&id, &STORY).await;
+    assert_eq!(life.rest(&id).await, Status::Active, "{}", life.name);
+    assert_eq!(life.portrait(&id).await, *usual, "{}", life.name);
+    assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.name);
+    life.ended_well(&id, &EVENTS).await;
     step
 }
 
-/// Refused on the way forward for ever: what is there can be removed all the same.
+/// Refused at provisioning permanently: the tenant can be removed all the same.
 async fn given_up(case: &Case, at: &Spot) {
     let (mut life, id) = fail(case, at).await;
-    assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.told);
-    life.ended_well(&id, &[&STORY[..3], &STORY[6..]].concat()).await;
+    assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.name);
+    life.ended_well(&id, &[&EVENTS[..3], &EVENTS[6..]].concat()).await;
 }
 
-/// Refused at the removal; the step.
+/// Refused at the removal. Returns the step.
 async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
-    let mut life = Life::new(case, Trouble::Refused, at.clone()).await;
+    let mut life = Life::new(case, Fault::Refused, at.clone()).await;
     let id = life.deliver(&case.signup()).await;
-    assert_eq!(life.rest(&id).await, Status::Active, "{}", life.told);
-    assert_eq!(life.portrait(&id).await, *usual, "{}", life.told);
+    assert_eq!(life.rest(&id).await, Status::Active, "{}", life.name);
+    assert_eq!(life.portrait(&id).await, *usual, "{}", life.name);
     if let Some(undo) = undone(&life, &id, at).await {
-        // It goes with what it was to be undone at, whoever refuses that.
-        assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.told);
-        assert!(life.gremlin.struck(), "{}: never came to it", life.told);
-        life.ended_well(&id, &[&STORY[..2], &STORY[4..]].concat()).await;
+        // A refused undo does no harm: the change is deleted with the resource that it was made to.
+        assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.name);
+        assert!(life.injector.struck(), "{}: the change was not reached", life.name);
+        life.ended_well(&id, &[&EVENTS[..2], &EVENTS[4..]].concat()).await;
         return undo;
     }
-    assert_eq!(remove(&mut life, &id).await, Status::Failed, "{}", life.told);
+    assert_eq!(remove(&mut life, &id).await, Status::Failed, "{}", life.name);
     let step = visible(&life, &id, "deprovision").await;
-    assert_ne!(life.objects(&id).await, Value::Array(Vec::new()), "{}: nothing is left to remove", life.told);
-    life.gremlin.give_in();
+    assert_ne!(life.objects(&id).await, Value::Array(Vec::new()), "{}: nothing is left to remove", life.name);
+    life.injector.give_in();
     life.retry(&id).await;
-    assert_eq!(life.rest(&id).await, Status::Deleted, "{}", life.told);
-    let story = [
+    assert_eq!(life.rest(&id).await, Status::Deleted, "{}", life.name);
+    let content = [
         "tenant.request.accepted",
         "tenant.provision.started",
         "tenant.isolation.verified",
@@ -118,11 +118,11 @@ async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
         "tenant.deprovision.started",
         "tenant.deprovision.succeeded",
     ];
-    life.ended_well(&id, &story).await;
+    life.ended_well(&id, &content).await;
     step
 }
 
-/// The step whose undo a change is: a removal puts nothing else.
+/// The step that this change undoes. At a removal a PUT is always an undo.
 async fn undone(life: &Life, id: &TenantId, at: &Spot) -> Option<StepName> {
     let Spot::Change(change, _) = at else { return None };
     let plan = life.document(id).await.plan;
@@ -142,13 +142,13 @@ async fn everywhere(case: Case) {
         kept.insert(Box::pin(backward(&case, at, &usual.portrait)).await);
     }
     let (made, removed) = (usual.made.len(), usual.removed.len());
-    eprintln!("{}: {made} changes and {removed} removals refused", case.told);
+    eprintln!("{}: {made} changes and {removed} removals refused", case.name);
     let life = Life::undisturbed(&case).await;
     let id = life.deliver(&case.signup()).await;
     let plan = life.document(&id).await.plan;
     let makes = plan.steps.iter().filter(|(_, step)| !matches!(step.kind(), Kind::Check | Kind::Isolation));
     let makes: BTreeSet<StepName> = makes.map(|(name, _)| name.clone()).collect();
-    assert_eq!((&refused, &kept), (&makes, &makes), "{}: a step was never refused", case.told);
+    assert_eq!((&refused, &kept), (&makes, &makes), "{}: a step was never refused", case.name);
 }
 
 #[tokio::test]
@@ -162,12 +162,12 @@ async fn any_change_of_a_pooled_tenant_may_be_refused() {
 }
 
 #[tokio::test]
-async fn any_change_of_a_tenant_with_a_model_of_openai_may_be_refused() {
+async fn any_change_of_a_tenant_with_an_openai_model_may_be_refused() {
     everywhere(Case::new("language-service.yaml", "dedicated")).await;
 }
 
 #[tokio::test]
-async fn any_change_by_the_smallest_blueprint_may_be_refused() {
+async fn any_change_with_the_smallest_blueprint_may_be_refused() {
     for tier in ["dedicated", "pooled"] {
         everywhere(Case::new("hello.yaml", tier)).await;
     }

@@ -1,4 +1,4 @@
-//! Alerts and workbook: they ask for lines that the program logs, and lead to the runbooks.
+//! Alerts and workbook: they query lines that the program logs, and link to the runbooks.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -9,11 +9,11 @@ use super::{
     templates::{Infra, file, root},
 };
 
-/// What operators call them: headings of docs/runbooks.md.
+/// The alerts; each is a heading of docs/runbooks.md.
 const ALERTS: [&str; 5] =
     ["dead-letters", "stuck-tenants", "isolation-violated", "unreadable-rows", "sweep-late"];
 
-/// What the source logs: a text, and the fields with it.
+/// The lines that the source logs: message and fields.
 fn lines(folder: &Path, found: &mut Vec<(String, BTreeSet<String>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -27,7 +27,7 @@ fn lines(folder: &Path, found: &mut Vec<(String, BTreeSet<String>)>) {
             if !["error", "warn", "info"].contains(&level) {
                 continue;
             }
-            // The text is the last argument. One of the fields may have a text in it, such as what joins a list.
+            // The message is the last argument. A field may contain a string literal too, e.g. a separator.
             let Some(call) = rest.split_once(");").map(|(call, _)| call) else { continue };
             let Some((before, said)) = call.trim_end().trim_end_matches([',', '"']).rsplit_once('"') else {
                 continue;
@@ -39,12 +39,12 @@ fn lines(folder: &Path, found: &mut Vec<(String, BTreeSet<String>)>) {
     }
 }
 
-/// The texts between two marks.
+/// The texts between two markers.
 fn between(text: &str, before: &str, after: char) -> Vec<String> {
     text.split(before).skip(1).filter_map(|rest| Some(rest.split(after).next()?.to_owned())).collect()
 }
 
-/// The queries of alerts and workbook, with the names of where they stand.
+/// The queries of alerts and workbook, each with the name of its alert or chart.
 fn all(infra: &Infra) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for rule in infra.made("Microsoft.Insights/scheduledQueryRules") {
@@ -64,45 +64,45 @@ pub(crate) fn queries(infra: &Infra) -> Vec<String> {
     let mut logged = Vec::new();
     lines(&root().join("src"), &mut logged);
     let (mut wrong, mut asked) = (Vec::new(), 0);
-    for (place, query) in all(infra) {
+    for (owner, query) in all(infra) {
         if query.trim_start().starts_with("requests") {
             continue;
         }
         let said = between(&query, "tostring(line.message) == '", '\'');
         let quick = between(&query, "message has '", '\'');
         if said != quick {
-            wrong.push(format!("{place}: it looks for {quick:?}, then for {said:?}"));
+            wrong.push(format!("{owner}: it filters by {quick:?}, then by {said:?}"));
         }
         let mut fields: BTreeSet<String> = between(&query, "line['", '\'').into_iter().collect();
-        let word = |text: &str| {
+        let identifier = |text: &str| {
             text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap().to_owned()
         };
-        fields.extend(query.split("line.").skip(1).map(word));
-        // What every line has.
+        fields.extend(query.split("line.").skip(1).map(identifier));
+        // Every line has these.
         fields.retain(|field| !["message", "level"].contains(&field.as_str()));
         for said in said {
             asked += 1;
             let Some((_, has)) = logged.iter().find(|(line, _)| *line == said) else {
-                wrong.push(format!("{place}: nobody logs {said:?}"));
+                wrong.push(format!("{owner}: nothing logs {said:?}"));
                 continue;
             };
-            wrong.extend(fields.difference(has).map(|field| format!("{place}: {said:?} has no {field}")));
+            wrong.extend(fields.difference(has).map(|field| format!("{owner}: {said:?} has no {field}")));
         }
     }
-    let verdict = tenantry_core::tenant::IsolationVerdict::Violated.word();
-    let rule = all(infra).into_iter().find(|(place, _)| place == "isolation-violated");
+    let verdict = tenantry_core::tenant::IsolationVerdict::Violated.as_str();
+    let rule = all(infra).into_iter().find(|(owner, _)| owner == "isolation-violated");
     if rule.is_none_or(|(_, query)| !query.contains(&format!("tostring(line.verdict) == '{verdict}'"))) {
-        wrong.push(format!("isolation-violated does not ask for {verdict}"));
+        wrong.push(format!("isolation-violated does not filter by {verdict}"));
     }
     if asked < 6 {
-        wrong.push(format!("only {asked} lines are asked for"));
+        wrong.push(format!("only {asked} lines are queried"));
     }
-    // Whatever an alert rests on must not be left out for there being much of it.
+    // Alerts depend on traces, so sampling must not drop any.
     let host: Value = serde_json::from_str(&file("host.json")).unwrap();
     let kept =
         host.pointer("/logging/applicationInsights/samplingSettings/excludedTypes").and_then(Value::as_str);
     if kept.is_none_or(|kept| !kept.split(';').any(|of| of == "Trace")) {
-        wrong.push("host.json lets traces be sampled, which alerts rest on".to_owned());
+        wrong.push("host.json lets traces be sampled, which alerts depend on".to_owned());
     }
     wrong
 }
@@ -120,15 +120,16 @@ pub(crate) fn runbooks(infra: &Infra) -> Vec<String> {
         let name = alert.says(&["name"]);
         let says = alert.says(&["properties", "description"]);
         if !says.ends_with(&format!("${{runbook}}#{name}")) {
-            wrong.push(format!("{name} leads nowhere: {says}"));
+            wrong.push(format!("{name} has no valid runbook link: {says}"));
         }
         if !headings.contains(&name) {
             wrong.push(format!("docs/runbooks.md has no heading {name}"));
         }
-        let told = alert.at(&["properties", "actions"]);
-        let told = told.map(|told| told.member("actionGroups").unwrap_or(told).items().len());
-        if told != Some(1) {
-            wrong.push(format!("{name} tells nobody"));
+        let action_groups = alert.at(&["properties", "actions"]);
+        let action_groups =
+            action_groups.map(|groups| groups.member("actionGroups").unwrap_or(groups).items().len());
+        if action_groups != Some(1) {
+            wrong.push(format!("{name} notifies nobody"));
         }
         names.insert(name);
     }
@@ -147,7 +148,7 @@ pub(crate) fn runbooks(infra: &Infra) -> Vec<String> {
     let queues: BTreeSet<String> = queues.items().iter().map(Expr::shown).collect();
     let there = infra.made("Microsoft.ServiceBus/namespaces/queues");
     if queues != there.iter().map(|queue| queue.says(&["name"])).collect() {
-        wrong.push(format!("dead-letters looks at {queues:?}"));
+        wrong.push(format!("dead-letters covers {queues:?}"));
     }
     wrong
 }

@@ -1,4 +1,4 @@
-//! azure.yaml against the templates: what azd looks for is there under that name.
+//! azure.yaml against the templates: what azd needs exists under that name.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::isolation::yaml;
 
-/// All commands of hooks.
+/// The commands of all hooks.
 fn commands(of: &Value, found: &mut Vec<String>) {
     match of {
         Value::Object(members) => members.iter().for_each(|(name, value)| match value.as_str() {
@@ -36,9 +36,12 @@ pub(crate) fn azd(infra: &Infra) -> Vec<String> {
         of["host"] == "function" && of["language"] == "custom",
         "the service is a function app, built by us",
     );
-    must(of["dist"] == "target/package/tenantry.zip", "what `cargo xtask package` writes goes up");
+    must(
+        of["dist"] == "target/package/tenantry.zip",
+        "azd deploys the file that `cargo xtask package` writes",
+    );
     let module = format!("{}/{}.bicep", says("/infra/path"), says("/infra/module"));
-    must(root().join(&module).is_file(), "azd's module is there");
+    must(root().join(&module).is_file(), "azd's module exists");
 
     let app = infra.made("Microsoft.Web/sites")[0];
     let tag = "union(tags, {..})";
@@ -74,7 +77,7 @@ pub(crate) fn azd(infra: &Infra) -> Vec<String> {
         {
             must(main.find(Kind::Output, name).is_some(), &format!("main.bicep has no output {name}"));
         }
-        for script in command.split_whitespace().filter(|word| word.starts_with("infra/")) {
+        for script in command.split_whitespace().filter(|argument| argument.starts_with("infra/")) {
             must(root().join(script).is_file(), &format!("there is no {script}"));
         }
     }

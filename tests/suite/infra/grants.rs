@@ -1,4 +1,4 @@
-//! Identities and what they hold.
+//! Identities and their role assignments.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ use super::{
     templates::Infra,
 };
 
-/// The places of the table of roles, and the resources of grants.bicep: its name there, and its own.
-const PLACES: [(&str, &str, &str); 7] = [
+/// The scopes of the table of roles, each with the resource's symbolic name in grants.bicep and its Azure name.
+const SCOPES: [(&str, &str, &str); 7] = [
     ("the queue tenant-requests", "requests", "tenant-requests"),
     ("the queue tenant-wakeups", "wakeups", "tenant-wakeups"),
     ("the host's own storage account (not that of the state)", "hostStorage", "hostStorageName"),
@@ -26,14 +26,14 @@ const PLACES: [(&str, &str, &str); 7] = [
     ("Application Insights, if it takes no keys", "component", "componentName"),
 ];
 
-/// What is not ours to hold. Event Grid puts what it could not deliver into one container (Storage Blob Data Contributor),
-/// and signup apps send requests (Azure Service Bus Data Sender).
+/// The roles of other identities. Event Grid writes what it could not deliver into one container (Storage Blob Data
+/// Contributor), and signup apps send requests (Azure Service Bus Data Sender).
 const OTHERS: [(&str, &str, &str); 2] = [
     ("topic", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "undelivered"),
     ("signup", "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", "requests"),
 ];
 
-/// The built-in roles are those of the program's table, at its places, for its identities.
+/// The built-in roles are those of the program's table, at its scopes, for its identities.
 pub(crate) fn roles(infra: &Infra) -> Vec<String> {
     let template = infra.template("modules/grants.bicep");
     let guids = template.find(Kind::Var, "roles").unwrap().body.clone().unwrap();
@@ -41,7 +41,7 @@ pub(crate) fn roles(infra: &Infra) -> Vec<String> {
     let mut held = BTreeSet::new();
     for one in infra.made("Microsoft.Authorization/roleAssignments") {
         let of = one.says(&["properties", "principalId"]);
-        // The custom roles' are the command's, and held by another comparison.
+        // Assignments of custom roles come from the command; `permissions` compares them.
         let Some(who) = of.strip_suffix("PrincipalId").filter(|_| one.at(&["scope"]).is_some()) else {
             continue;
         };
@@ -56,22 +56,22 @@ pub(crate) fn roles(infra: &Infra) -> Vec<String> {
     }
     let mut should = BTreeSet::from(OTHERS.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
     for role in &ROLES {
-        let Some((_, place, own)) = PLACES.iter().find(|(scope, ..)| *scope == role.scope) else {
-            wrong.push(format!("nobody knows where this is: {}", role.scope));
+        let Some((_, resource, own)) = SCOPES.iter().find(|(scope, ..)| *scope == role.scope) else {
+            wrong.push(format!("unknown scope: {}", role.scope));
             continue;
         };
-        should.insert((role.identity.to_owned(), role.id.to_owned(), (*place).to_owned()));
-        let there = template.find(Kind::Resource, place);
+        should.insert((role.identity.to_owned(), role.id.to_owned(), (*resource).to_owned()));
+        let there = template.find(Kind::Resource, resource);
         if there.is_none_or(|there| !there.existing || there.says(&["name"]) != *own) {
-            wrong.push(format!("{place} is not {own}"));
+            wrong.push(format!("{resource} is not {own}"));
         }
     }
     wrong.extend(should.difference(&held).map(|missing| format!("{missing:?} is not granted")));
-    wrong.extend(held.difference(&should).map(|more| format!("{more:?} is granted, and nobody asks for it")));
+    wrong.extend(held.difference(&should).map(|more| format!("{more:?} is granted, and nothing needs it")));
     wrong
 }
 
-/// Four identities, all attached to the app, each where it belongs.
+/// There are four identities, all attached to the app, and each is used for its purpose.
 pub(crate) fn identities(infra: &Infra) -> Vec<String> {
     const ALL: [&str; 4] = ["host", "provisioner", "remover", "probe"];
     let made: Vec<&str> = infra
@@ -104,7 +104,7 @@ pub(crate) fn identities(infra: &Infra) -> Vec<String> {
             wrong.push(format!("{name} is {says}, and not {whose}"));
         }
     }
-    // A module's `xPrincipalId` is the identity x, the topic's its own.
+    // A module's `xPrincipalId` belongs to the identity x; the topic has an identity of its own.
     for call in infra.template("main.bicep").declarations.iter().filter(|one| one.kind == Kind::Module) {
         let params = call.at(&["params"]).and_then(Expr::object).unwrap();
         for (key, value) in &params.members {
@@ -122,7 +122,7 @@ pub(crate) fn identities(infra: &Infra) -> Vec<String> {
     wrong
 }
 
-/// modules/permissions.bicep is what the command prints that stands at its head.
+/// modules/permissions.bicep is the output of the command in its first lines.
 pub(crate) fn permissions(infra: &Infra) -> Vec<String> {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let blueprints = vec![blueprint.name().to_owned()];
@@ -143,11 +143,11 @@ pub(crate) fn permissions(infra: &Infra) -> Vec<String> {
     }
     let changed = printed.lines().zip(kept.lines()).find(|(new, old)| new != old);
     vec![format!(
-        "make modules/permissions.bicep anew: `{command} > infra/modules/permissions.bicep`; {changed:?}"
+        "write modules/permissions.bicep again: `{command} > infra/modules/permissions.bicep`; {changed:?}"
     )]
 }
 
-/// Whatever has keys does not take them, and no file asks for one.
+/// Services with keys have key authentication disabled, and no file reads a key.
 pub(crate) fn no_keys(infra: &Infra) -> Vec<String> {
     let mut wrong = Vec::new();
     for (of, path, value) in [
@@ -169,7 +169,7 @@ pub(crate) fn no_keys(infra: &Infra) -> Vec<String> {
     for (path, text) in &infra.texts {
         let asks = ["listKeys", "AccountKey", "SharedAccessKey", "listConnectionStrings", "listSecrets"];
         wrong.extend(
-            asks.iter().filter(|word| text.contains(**word)).map(|word| format!("{path} has {word}")),
+            asks.iter().filter(|call| text.contains(**call)).map(|call| format!("{path} has {call}")),
         );
     }
     wrong

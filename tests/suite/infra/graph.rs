@@ -1,4 +1,4 @@
-//! infra/grant-graph.sh, run with an `az` that stands in for the real one.
+//! infra/grant-graph.sh, run with a fake `az`.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use super::templates::{file, root};
 
 const PRINCIPAL: &str = "11111111-2222-3333-4444-555555555555";
 
-/// It knows each permission but those in `unknown`, and grants what is not `denied`.
+/// A fake `az`. It knows every permission but those in the file `unknown`, and refuses if there is a file `denied`.
 const AZ: &str = r#"#!/usr/bin/env bash
 here=$(dirname "$0")
 all="$*"
@@ -64,7 +64,7 @@ fn granted(folder: &Path) -> Vec<String> {
     text.lines().map(|line| line.trim_start_matches("role-of-").to_owned()).collect()
 }
 
-/// The names in a list of the script.
+/// The names in a list in the script.
 fn list(name: &str) -> BTreeSet<String> {
     let script = file("infra/grant-graph.sh");
     let rest = script.split_once(&format!("\n{name}=(")).unwrap().1;
@@ -83,12 +83,12 @@ fn the_script_names_the_permissions_that_the_program_needs() {
 }
 
 #[test]
-fn it_grants_once_however_often_it_runs() {
+fn it_grants_once_even_if_it_runs_again() {
     let folder = stand_in();
-    for told in ["granted", "granted already"] {
+    for outcome in ["granted", "granted already"] {
         let done = run(folder.path(), &[PRINCIPAL]);
         assert!(done.status.success(), "{done:?}");
-        assert_eq!(String::from_utf8(done.stdout).unwrap(), format!("{GRAPH}: {told}\n"));
+        assert_eq!(String::from_utf8(done.stdout).unwrap(), format!("{GRAPH}: {outcome}\n"));
         assert_eq!(granted(folder.path()), [GRAPH]);
     }
     let done = run(folder.path(), &[PRINCIPAL, "--optional"]);
@@ -106,18 +106,19 @@ fn it_says_what_could_not_be_done() {
         assert!(granted(folder.path()).is_empty(), "{mark}");
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     };
-    let (code, told) = case("denied", &[PRINCIPAL]);
+    let (code, printed) = case("denied", &[PRINCIPAL]);
     assert_eq!(code, Some(1));
     assert!(
-        told.contains(&format!("{GRAPH} could not be granted")) && told.contains(&format!("sh {PRINCIPAL}")),
-        "{told}"
+        printed.contains(&format!("{GRAPH} could not be granted"))
+            && printed.contains(&format!("sh {PRINCIPAL}")),
+        "{printed}"
     );
-    let (code, told) = case("unknown", &[PRINCIPAL]);
-    assert!(code == Some(1) && told.contains("has no permission"), "{code:?} {told}");
-    let (code, told) = case("signed-out", &[PRINCIPAL]);
-    assert!(code == Some(1) && told.contains("az login"), "{code:?} {told}");
+    let (code, printed) = case("unknown", &[PRINCIPAL]);
+    assert!(code == Some(1) && printed.contains("has no permission"), "{code:?} {printed}");
+    let (code, printed) = case("signed-out", &[PRINCIPAL]);
+    assert!(code == Some(1) && printed.contains("az login"), "{code:?} {printed}");
     for arguments in [&[][..], &["contoso"], &[PRINCIPAL, "--all"], &[PRINCIPAL, "--optional", "x"]] {
-        let (code, told) = case("none", arguments);
-        assert!(code == Some(2) && told.contains("usage"), "{arguments:?} {code:?} {told}");
+        let (code, printed) = case("none", arguments);
+        assert!(code == Some(2) && printed.contains("usage"), "{arguments:?} {code:?} {printed}");
     }
 }

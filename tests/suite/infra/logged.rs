@@ -1,33 +1,33 @@
-//! The lines that alerts ask for, as the program really writes them.
+//! The lines that alerts query, as the program writes them.
 
 use serde_json::json;
 
-use crate::testkit::{log::Log, signup, stage::Stage};
+use crate::testkit::{harness::Harness, log::Log, signup};
 
 #[tokio::test]
-async fn a_halt_and_a_sweep_are_logged_with_what_alerts_ask_for() {
+async fn a_blocked_operation_and_a_sweep_are_logged_with_the_fields_of_the_alerts() {
     let (log, _guard) = Log::listen();
-    let stage = Stage::new().await;
-    stage
+    let harness = Harness::new().await;
+    harness
         .fault(json!({"match": {"method": "PUT", "pathContains": "/onlineEndpoints/"}, "times": 1000,
             "answer": {"status": 403, "body": {"error": {"code": "AuthorizationFailed", "message": "No."}}}}))
         .await;
-    stage.accept(&signup("tailspin")).await;
-    stage.until_is("tailspin", "waiting").await;
-    stage.until_told("tailspin", "tenant.operation.waiting", 1).await;
-    let halts = log.said("an operation came to a halt");
-    assert_eq!(halts.len(), 1, "{halts:#?}");
-    let (halt, why) = (&halts[0], halts[0]["why"].as_str().unwrap());
+    harness.accept(&signup("tailspin")).await;
+    harness.until_is("tailspin", "waiting").await;
+    harness.until_published("tailspin", "tenant.operation.waiting", 1).await;
+    let blocks = log.said("an operation is blocked");
+    assert_eq!(blocks.len(), 1, "{blocks:#?}");
+    let (block, why) = (&blocks[0], blocks[0]["why"].as_str().unwrap());
     assert_eq!(
-        (&halt["tenant.id"], &halt["outcome"], &halt["level"]),
+        (&block["tenant.id"], &block["outcome"], &block["level"]),
         (&"tailspin".into(), &"waiting".into(), &"WARN".into())
     );
-    assert!(why.contains("endpoint: AuthorizationFailed"), "{halt:#}");
+    assert!(why.contains("endpoint: AuthorizationFailed"), "{block:#}");
 
     let before = log.said("swept").len();
-    let status = stage.run_function("sweep", &json!({})).await;
+    let status = harness.run_function("sweep", &json!({})).await;
     assert_eq!(status, 202);
-    crate::testkit::until("the sweep says that it is through", async || {
+    crate::testkit::until("the sweep is logged", async || {
         let now = log.said("swept");
         if now.len() > before { Ok(now) } else { Err(json!(now)) }
     })

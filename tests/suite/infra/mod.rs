@@ -1,5 +1,5 @@
-//! What infra/ makes, held against the program: one name, one place. The files are read, not compiled: no compiler of
-//! Bicep is at hand (docs/deploy.md). That bodies are ones that Azure describes is held by tests/azure_specs.
+//! The templates in infra/ against the program: both use the same names. The files are parsed, not compiled, because
+//! the tests have no Bicep compiler (docs/deploy.md). tests/azure_specs checks bodies against Azure's API descriptions.
 
 mod alerts;
 mod bicep;
@@ -15,7 +15,7 @@ mod templates;
 
 use templates::Infra;
 
-/// A comparison says what is wrong.
+/// A comparison returns what is wrong.
 type Comparison = fn(&Infra) -> Vec<String>;
 
 #[track_caller]
@@ -30,7 +30,7 @@ fn every_name_in_the_templates_is_declared_and_used() {
 }
 
 #[test]
-fn modules_are_given_what_they_ask_for_and_asked_for_what_they_give() {
+fn modules_get_the_parameters_they_declare_and_have_the_outputs_that_are_read() {
     holds(symbols::modules);
 }
 
@@ -40,7 +40,7 @@ fn queues_and_topic_are_those_of_the_program_and_of_its_triggers() {
 }
 
 #[test]
-fn settings_are_ones_that_the_program_or_the_platform_reads() {
+fn each_setting_is_read_by_the_program_or_the_platform() {
     holds(settings::known);
 }
 
@@ -50,17 +50,17 @@ fn the_program_starts_with_the_settings_that_the_template_sets() {
 }
 
 #[test]
-fn a_stamp_has_what_blueprints_ask_of_it() {
+fn a_stamp_has_the_members_that_blueprints_use() {
     holds(settings::stamp);
 }
 
 #[test]
-fn each_identity_holds_what_the_program_says_and_no_more() {
+fn each_identity_has_the_roles_of_the_programs_table_and_no_more() {
     holds(grants::roles);
 }
 
 #[test]
-fn identities_do_what_they_are_made_for() {
+fn each_identity_is_used_for_its_purpose() {
     holds(grants::identities);
 }
 
@@ -70,21 +70,21 @@ fn the_permissions_are_what_the_command_prints() {
 }
 
 #[test]
-fn nothing_takes_keys_or_passwords() {
+fn no_service_accepts_keys_or_passwords() {
     holds(grants::no_keys);
 }
 
 #[test]
-fn alerts_ask_for_lines_that_the_program_logs() {
+fn alerts_query_lines_that_the_program_logs() {
     holds(alerts::queries);
 }
 
 #[test]
-fn each_alert_leads_to_its_place_in_the_runbooks() {
+fn each_alert_links_to_its_heading_in_the_runbooks() {
     holds(alerts::runbooks);
 }
 
 #[test]
-fn azd_finds_package_hooks_and_function_app() {
+fn azd_finds_the_package_the_hooks_and_the_function_app() {
     holds(delivery::azd);
 }

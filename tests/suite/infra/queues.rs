@@ -23,7 +23,7 @@ use super::{
 
 fn span(queue: &Declaration, property: &str) -> Option<Duration> {
     let text = queue.says(&["properties", property]);
-    // Service Bus counts in whole days at most.
+    // Service Bus uses days as its largest unit.
     let text = match text.strip_prefix('P').and_then(|rest| rest.strip_suffix('D')) {
         Some(days) => format!("PT{}H", days.parse::<u32>().ok()? * 24),
         None => text,
@@ -85,8 +85,8 @@ pub(crate) fn entities(infra: &Infra) -> Vec<String> {
             let twin = twin[there].as_str().map_or_else(|| twin[there].to_string(), str::to_owned);
             same(&format!("{name}, {here}, and the emulator's"), &says(here), &twin);
         }
-        // A lock has to be there until the host renews it for the first time, and the host has to renew it for as long
-        // as a function may run.
+        // A lock must last until the host first renews it, and the host must renew it for as long as a function may
+        // run.
         let lock = span(queue, "lockDuration").unwrap_or_default();
         same(&format!("{name}: a lock of five minutes at most"), &(lock <= Duration::from_secs(300)), &true);
     }

@@ -1,6 +1,6 @@
-//! The function app's settings: names that somebody reads, values that the program takes, stamps that blueprints can use.
+//! The function app's settings: each name is read, the program accepts the values, and blueprints can use the stamps.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "what is not looked into is taken as a whole")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "other expressions are taken as a whole")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ use super::{
     templates::{Infra, file},
 };
 
-/// What the Functions platform reads; Microsoft, "App settings reference for Azure Functions" and "Connecting to host
-/// storage with an identity".
+/// The settings that the Functions platform reads; Microsoft, "App settings reference for Azure Functions" and
+/// "Connecting to host storage with an identity".
 pub(crate) const PLATFORM: [&str; 7] = [
     "AzureWebJobsStorage__accountName",
     "AzureWebJobsStorage__credential",
@@ -29,7 +29,7 @@ pub(crate) const PLATFORM: [&str; 7] = [
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
 ];
 
-/// The settings, those that are there under a condition too.
+/// The settings, conditional ones included.
 pub(crate) fn settings(infra: &Infra) -> BTreeMap<String, Expr> {
     let app = infra.template("modules/app.bicep");
     let settings = app.resources().into_iter().find(|one| one.name == "settings").unwrap();
@@ -45,7 +45,7 @@ pub(crate) fn settings(infra: &Infra) -> BTreeMap<String, Expr> {
     found
 }
 
-/// Each is read by the program or the platform, and told of; each that has to be there is there.
+/// Each setting is read by the program or the platform and documented; each required one is set.
 pub(crate) fn known(infra: &Infra) -> Vec<String> {
     let settings = settings(infra);
     let own: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
@@ -53,16 +53,16 @@ pub(crate) fn known(infra: &Infra) -> Vec<String> {
     let mut wrong = Vec::new();
     for name in settings.keys() {
         if !own.contains(name.as_str()) && !PLATFORM.contains(&name.as_str()) {
-            wrong.push(format!("nobody reads the setting {name}"));
+            wrong.push(format!("nothing reads the setting {name}"));
         }
         if PLATFORM.contains(&name.as_str()) && !page.contains(&format!("`{name}`")) {
             wrong.push(format!("docs/deploy.md leaves out {name}"));
         }
     }
-    let wanted = SETTINGS.iter().filter(|setting| setting.default.contains("required in the Azure world"));
-    let mut needed: BTreeSet<String> = wanted
+    let expected = SETTINGS.iter().filter(|setting| setting.default.contains("required for `azure`"));
+    let mut needed: BTreeSet<String> = expected
         .map(|setting| setting.name.to_owned())
-        // Either stands for the other.
+        // `TENANTRY_SERVICE_BUS` and the namespace setting are alternatives.
         .filter(|name| name != "TENANTRY_SERVICE_BUS")
         .collect();
     for function in Function::ALL {
@@ -77,11 +77,11 @@ pub(crate) fn known(infra: &Infra) -> Vec<String> {
         }
     }
     let missing = needed.iter().filter(|name| !settings.contains_key(*name));
-    wrong.extend(missing.map(|name| format!("the setting {name} has to be there")));
+    wrong.extend(missing.map(|name| format!("the setting {name} is required")));
     wrong
 }
 
-/// What an expression might come to in a deployment.
+/// A possible value of an expression in a deployment.
 fn value(expr: &Expr, given: &dyn Fn(&str) -> Value) -> Value {
     match expr {
         Expr::Text(parts) => parts
@@ -126,12 +126,12 @@ fn value(expr: &Expr, given: &dyn Fn(&str) -> Value) -> Value {
     }
 }
 
-/// A GUID for each name, always the same.
+/// A GUID derived from a name.
 fn guid(of: &str) -> String {
     uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, of.as_bytes()).to_string()
 }
 
-/// What stamp.bicep gives back.
+/// The stamp that stamp.bicep outputs.
 fn made_stamp(infra: &Infra) -> Value {
     let output = infra.template("stamp.bicep").find(Kind::Output, "stamp").unwrap().body.clone().unwrap();
     value(&output, &|shown| match shown {
@@ -156,7 +156,7 @@ fn made_stamp(infra: &Infra) -> Value {
     })
 }
 
-/// The program starts in the Functions platform with these settings, and understands them as they are meant.
+/// The program starts on the Functions platform with these settings, and reads the intended values.
 pub(crate) fn taken(infra: &Infra) -> Vec<String> {
     let mut given: BTreeMap<String, String> =
         BTreeMap::from([("WEBSITE_INSTANCE_ID".to_owned(), "x".to_owned())]);
@@ -182,7 +182,9 @@ pub(crate) fn taken(infra: &Infra) -> Vec<String> {
         Ok(config) => config,
         Err(faults) => return faults.iter().map(ToString::to_string).collect(),
     };
-    let Some(azure) = config.azure else { return vec!["this is the local world".to_owned()] };
+    let Some(azure) = config.azure else {
+        return vec!["the settings select the local environment".to_owned()];
+    };
     let managed = |of: &str| Some(Identity::Managed { client_id: Some(guid(&format!("{of}.clientId"))) });
     let allowed: Vec<Option<String>> =
         config.isolation.allow.iter().map(|one| one.principal.clone()).collect();
@@ -197,19 +199,16 @@ pub(crate) fn taken(infra: &Infra) -> Vec<String> {
         ("Event Grid", azure.event_grid.is_some_and(|url| url.path() == "/")),
         ("wake-ups", azure.wake_ups == WakeUps::Queue),
         ("quarantine", config.isolation.quarantine == Quarantine::TakeBack),
-        ("who may besides", allowed == ours),
-        ("what is healed", config.heal.len() == 2),
+        ("the allow list", allowed == ours),
+        ("the kinds to heal", config.heal.len() == 2),
         ("topics", config.event_topics.len() == 1),
         ("stamps", azure.stamps.len() == 1),
     ];
-    held.iter()
-        .filter(|(_, good)| !good)
-        .map(|(what, _)| format!("{what}: not understood as meant"))
-        .collect()
+    held.iter().filter(|(_, good)| !good).map(|(what, _)| format!("{what}: not the intended value")).collect()
 }
 
-/// It has the members of the local world's stamp, and those that the built-in blueprint names; its roles are what
-/// blueprints grant.
+/// The stamp has the members of the local environment's stamp and those that the built-in blueprint uses. Its roles are
+/// those that blueprints grant.
 pub(crate) fn stamp(infra: &Infra) -> Vec<String> {
     let (made, local) = (made_stamp(infra), local_stamp());
     let names = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<BTreeSet<String>>();
@@ -217,11 +216,11 @@ pub(crate) fn stamp(infra: &Infra) -> Vec<String> {
     if names(&made) != names(&local) {
         wrong.push(format!("the stamp has {:?}, the local one {:?}", names(&made), names(&local)));
     }
-    let word =
+    let path =
         |rest: &str| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').next().unwrap().to_owned();
-    for path in DEFAULT.split("stamp.").skip(1).map(word).filter(|path| !path.is_empty()) {
+    for path in DEFAULT.split("stamp.").skip(1).map(path).filter(|path| !path.is_empty()) {
         if made.pointer(&format!("/{}", path.replace('.', "/"))).is_none() {
-            wrong.push(format!("the built-in blueprint asks for stamp.{path}"));
+            wrong.push(format!("the built-in blueprint uses stamp.{path}"));
         }
     }
     let template = infra.template("stamp.bicep");

@@ -1,4 +1,4 @@
-//! The proof that the comparisons see something: each finds what is spoilt in a copy.
+//! Tests of the comparisons: each finds an error that is put into a copy of a file.
 
 use super::{Comparison, alerts, bicep, delivery, grants, queues, settings, symbols, templates::Infra};
 
@@ -7,7 +7,7 @@ const GRANTS: &str = "modules/grants.bicep";
 const ALERTS: &str = "modules/alerts.bicep";
 const MESSAGING: &str = "modules/messaging.bicep";
 
-/// Which comparison; the file; what is replaced by what; what is told then.
+/// The comparison; the file; the text and its replacement; what the comparison reports.
 const SPOILT: [(Comparison, &str, &str, &str, &str); 33] = [
     (symbols::names, "main.bicep", "location: location", "location: loction", "loction is declared nowhere"),
     (symbols::names, APP, "callers: {", "calers: {", "calers is declared nowhere"),
@@ -20,7 +20,7 @@ const SPOILT: [(Comparison, &str, &str, &str, &str); 33] = [
         "",
         "network does not give fixedEgress",
     ),
-    (symbols::modules, "main.bicep", "fixedEgress:", "egress:", "gives egress, which nobody wants"),
+    (symbols::modules, "main.bicep", "fixedEgress:", "egress:", "gives egress, which it does not declare"),
     (
         symbols::modules,
         "main.bicep",
@@ -62,23 +62,23 @@ const SPOILT: [(Comparison, &str, &str, &str, &str); 33] = [
     (
         settings::known,
         APP,
-        "TENANTRY_PROBE_PLACE:",
+        "TENANTRY_PROBE_LOCATION:",
         "TENANTRY_PROBE_SPOT:",
-        "nobody reads the setting TENANTRY_PROBE_SPOT",
+        "nothing reads the setting TENANTRY_PROBE_SPOT",
     ),
     (
         settings::known,
         APP,
         "TENANTRY_TABLES:",
         "TENANTRY_TABLE_PREFIX:",
-        "the setting TENANTRY_TABLES has to be there",
+        "the setting TENANTRY_TABLES is required",
     ),
     (
         settings::known,
         APP,
         "ServiceBus__credential:",
         "Bus__credential:",
-        "the setting ServiceBus__credential has to be there",
+        "the setting ServiceBus__credential is required",
     ),
     (settings::taken, APP, "'managed'", "'user-assigned'", "TENANTRY_IDENTITY: it is"),
     (
@@ -93,26 +93,26 @@ const SPOILT: [(Comparison, &str, &str, &str, &str); 33] = [
         APP,
         "TENANTRY_CLIENT_ID: provisioner",
         "TENANTRY_CLIENT_ID: host",
-        "the provisioner: not understood",
+        "the provisioner: not the intended value",
     ),
-    (settings::taken, APP, "'https://${stateStorage", "'https://${hostStorage", "the tables: not understood"),
+    (
+        settings::taken,
+        APP,
+        "'https://${stateStorage",
+        "'https://${hostStorage",
+        "the tables: not the intended value",
+    ),
     (settings::taken, "stamp.bicep", "  directoryId: tenant().tenantId\n", "", "/0/directoryId is missing"),
     (
         settings::stamp,
         "stamp.bicep",
         "    notebooks: links.outputs.notebooks\n",
         "",
-        "asks for stamp.zones.notebooks",
+        "uses stamp.zones.notebooks",
     ),
     (settings::stamp, "stamp.bicep", "/score/action", "/token/action", "and not just call"),
     (grants::roles, GRANTS, "  scope: requests\n", "  scope: namespace\n", "\"requests\") is not granted"),
-    (
-        grants::roles,
-        GRANTS,
-        "roles.tableContributor",
-        "roles.blobOwner",
-        "is granted, and nobody asks for it",
-    ),
+    (grants::roles, GRANTS, "roles.tableContributor", "roles.blobOwner", "is granted, and nothing needs it"),
     (grants::roles, GRANTS, "'0a9a7e1f", "'1a9a7e1f", "is not granted"),
     (grants::identities, APP, "      '${probe.id}': {}\n", "", "the app has"),
     (
@@ -127,7 +127,7 @@ const SPOILT: [(Comparison, &str, &str, &str, &str); 33] = [
         "modules/permissions.bicep",
         "workspaces/write'",
         "workspaces/*'",
-        "make modules/permissions.bicep anew",
+        "write modules/permissions.bicep again",
     ),
     (
         grants::no_keys,
@@ -136,29 +136,35 @@ const SPOILT: [(Comparison, &str, &str, &str, &str); 33] = [
         "allowSharedKeyAccess: true",
         "is not false",
     ),
-    (alerts::queries, ALERTS, "== 'swept'", "== 'cleaned'", "nobody logs \"cleaned\""),
-    (alerts::runbooks, ALERTS, "${runbook}#sweep-late", "${runbook}#sweeps", "sweep-late leads nowhere"),
+    (alerts::queries, ALERTS, "== 'swept'", "== 'cleaned'", "nothing logs \"cleaned\""),
+    (
+        alerts::runbooks,
+        ALERTS,
+        "${runbook}#sweep-late",
+        "${runbook}#sweeps",
+        "sweep-late has no valid runbook link",
+    ),
 ];
 
 #[test]
-fn every_comparison_finds_what_is_spoilt() {
+fn every_comparison_finds_its_error() {
     let infra = Infra::read();
     let mut unseen = Vec::new();
     for (comparison, path, from, to, says) in SPOILT {
         let found = comparison(&infra.spoilt(path, from, to));
         if !found.iter().any(|one| one.contains(says)) {
-            unseen.push(format!("{path}: {from:?} to {to:?} is told as {found:?}, and not as {says:?}"));
+            unseen.push(format!("{path}: {from:?} to {to:?} is reported as {found:?}, and not as {says:?}"));
         }
     }
     assert!(unseen.is_empty(), "{}", unseen.join("\n"));
 }
 
 #[test]
-fn more_of_the_alerts_and_of_azd_is_seen() {
+fn more_errors_in_the_alerts_and_in_azure_yaml_are_found() {
     let infra = Infra::read();
     let cases: [(Comparison, &str, &str, &str, &str); 5] = [
         (alerts::queries, "modules/workbook.json", "line.drifted", "line.moved", "has no moved"),
-        (alerts::queries, ALERTS, "== 'violated'", "== 'broken'", "does not ask for violated"),
+        (alerts::queries, ALERTS, "== 'violated'", "== 'other'", "does not filter by violated"),
         (
             alerts::runbooks,
             ALERTS,
@@ -188,13 +194,13 @@ fn more_of_the_alerts_and_of_azd_is_seen() {
 }
 
 #[test]
-fn what_the_reader_does_not_know_it_refuses_with_the_line() {
+fn the_parser_rejects_unknown_syntax_with_the_line() {
     for (text, says) in [
         ("param a string\nparm b string\n", "line 2: a declaration instead of `parm`"),
-        ("var a = {\n  b: 'c\n}\n", "line 2: ' is wanted"),
+        ("var a = {\n  b: 'c\n}\n", "line 2: ' is expected"),
         ("var a = [\n  1 2\n]\n", "line 2: a comma or the end of the line"),
-        ("resource a 'x@1' = {\n", "a name is wanted"),
-        ("var a = ${b}\n", "a name is wanted"),
+        ("resource a 'x@1' = {\n", "a name is expected"),
+        ("var a = ${b}\n", "a name is expected"),
     ] {
         let fault = bicep::read(text).unwrap_err();
         assert!(fault.contains(says), "{text}: {fault}");

@@ -1,6 +1,6 @@
-//! What a compiler would say first: names that nobody declares or uses, and what modules are given.
+//! What a compiler checks first: undeclared and unused names, and the parameters of modules.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "what is not looked into is taken as a whole")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "other expressions are taken as a whole")]
 
 use std::collections::BTreeSet;
 
@@ -34,10 +34,10 @@ const FUNCTIONS: [&str; 22] = [
     "batchSize",
     "toLower",
 ];
-/// Decorators that take numbers.
+/// Decorators with numbers.
 const DECORATORS: [&str; 4] = ["minLength", "maxLength", "minValue", "maxValue"];
 
-/// The names that an expression uses, without those of its own loops.
+/// The names that an expression uses, without its own loop variables.
 fn used(expr: &Expr, known: &[String], found: &mut BTreeSet<String>) {
     match expr {
         Expr::Name(name) => {
@@ -55,7 +55,7 @@ fn used(expr: &Expr, known: &[String], found: &mut BTreeSet<String>) {
             [one, other].iter().for_each(|side| used(side, known, found));
         }
         Expr::Call(of, with) => {
-            // A function's name is told apart by a mark, for a parameter may have the same.
+            // A suffix marks a function's name, because a parameter may have the same name.
             match of.as_ref() {
                 Expr::Name(name) => _ = found.insert(format!("{name}()")),
                 other => used(other, known, found),
@@ -84,7 +84,7 @@ fn used_by(declaration: &Declaration, known: &[String], found: &mut BTreeSet<Str
     parts.for_each(|part| used(part, known, found));
 }
 
-/// Each name is declared in its file, each function is Bicep's, and nothing is declared in vain.
+/// Each name is declared in its file, each function is Bicep's, and each declaration is used.
 pub(crate) fn names(infra: &Infra) -> Vec<String> {
     let mut wrong = Vec::new();
     for Template { path, declarations } in &infra.templates {
@@ -118,8 +118,8 @@ pub(crate) fn names(infra: &Infra) -> Vec<String> {
 /// The members of an expression of the form `x.outputs.y`.
 fn outputs(expr: &Expr, found: &mut Vec<(String, String)>) {
     if let Expr::Member(of, output) = expr
-        && let Expr::Member(module, word) = of.as_ref()
-        && let (Expr::Name(module), "outputs") = (module.as_ref(), word.as_str())
+        && let Expr::Member(module, member) = of.as_ref()
+        && let (Expr::Name(module), "outputs") = (module.as_ref(), member.as_str())
     {
         found.push((module.clone(), output.clone()));
     }
@@ -142,7 +142,7 @@ fn outputs(expr: &Expr, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// Each module is given all parameters that it wants and no others, and has the outputs that it is asked for.
+/// Each module gets all its required parameters and no unknown ones, and has the outputs that are read.
 pub(crate) fn modules(infra: &Infra) -> Vec<String> {
     let mut wrong = Vec::new();
     for template in &infra.templates {
@@ -166,7 +166,7 @@ pub(crate) fn modules(infra: &Infra) -> Vec<String> {
             wrong.extend(missing.map(|one| format!("{path}: {} does not give {}", call.name, one.name)));
             let unknown = given.iter().filter(|name| !asked.iter().any(|one| one.name == **name));
             wrong.extend(
-                unknown.map(|name| format!("{path}: {} gives {name}, which nobody wants", call.name)),
+                unknown.map(|name| format!("{path}: {} gives {name}, which it does not declare", call.name)),
             );
         }
         let mut asked = Vec::new();
@@ -184,11 +184,11 @@ pub(crate) fn modules(infra: &Infra) -> Vec<String> {
     wrong
 }
 
-/// The sample of parameters gives what main.bicep wants.
+/// The sample of parameters has what main.bicep requires.
 fn parameters(infra: &Infra) -> Vec<String> {
     let (main, sample) = (infra.template("main.bicep"), infra.template("main.bicepparam"));
-    let of = |template: &Template, wanted: fn(&Declaration) -> bool| -> BTreeSet<String> {
-        let all = template.declarations.iter().filter(|one| one.kind == Kind::Param && wanted(one));
+    let of = |template: &Template, expected: fn(&Declaration) -> bool| -> BTreeSet<String> {
+        let all = template.declarations.iter().filter(|one| one.kind == Kind::Param && expected(one));
         all.map(|one| one.name.clone()).collect()
     };
     let (all, given) = (of(main, |_| true), of(sample, |_| true));

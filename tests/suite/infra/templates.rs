@@ -1,4 +1,4 @@
-//! The files of infra/, read; and read again with something spoilt.
+//! The parsed files of infra/, and copies with an error in them.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -53,11 +53,11 @@ impl Infra {
         Self { texts, templates }
     }
 
-    /// The same with one text replaced by another in one file.
+    /// A copy with one text replaced in one file.
     pub(crate) fn spoilt(&self, path: &str, from: &str, to: &str) -> Self {
         let mut texts = self.texts.clone();
         let text = texts.get_mut(path).unwrap_or_else(|| panic!("there is no {path}"));
-        assert!(text.contains(from), "{path} has no {from:?} to spoil");
+        assert!(text.contains(from), "{path} has no {from:?} to replace");
         *text = text.replace(from, to);
         Self::of(texts)
     }
@@ -66,7 +66,7 @@ impl Infra {
         self.templates.iter().find(|template| template.path == path).unwrap_or_else(|| panic!("no {path}"))
     }
 
-    /// The resources that are made, of one type, with the names that files give them.
+    /// The resources of one type that the templates create.
     pub(crate) fn made(&self, of: &str) -> Vec<&Declaration> {
         let all = self.templates.iter().flat_map(Template::resources);
         all.filter(|one| !one.existing && one.of.split('@').next() == Some(of)).collect()
@@ -74,7 +74,7 @@ impl Infra {
 }
 
 impl Template {
-    /// The resources, those inside of others too.
+    /// All resources, nested ones included.
     pub(crate) fn resources(&self) -> Vec<&Declaration> {
         let mut all = Vec::new();
         for one in self.declarations.iter().filter(|one| one.kind == Kind::Resource) {
@@ -96,7 +96,7 @@ impl Declaration {
         self.body.as_ref()?.at(path)
     }
 
-    /// The text of a member; how it is written where it is no plain text.
+    /// The text of a member, or its source if it is not a plain string.
     pub(crate) fn says(&self, path: &[&str]) -> String {
         self.at(path).map(Expr::shown).unwrap_or_default()
     }

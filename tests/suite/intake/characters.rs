@@ -1,4 +1,4 @@
-//! Texts are judged by what Unicode says of their characters, wherever they stand.
+//! Texts are judged by the Unicode categories of their characters, whichever member they are in.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn read(message: &Value) -> Result<(), Vec<Fault>> {
     intake::read(message.to_string().as_bytes(), "test").map(|_| ())
 }
 
-/// Where a text of a request may stand: its pointer, and what else stands there.
+/// A message with the text at one location, and the location's pointer.
 fn with(at: &str, text: &str) -> (Value, String) {
     let mut message = signup("c-1", "contoso");
     match at {
@@ -45,7 +45,7 @@ fn with(at: &str, text: &str) -> (Value, String) {
     }
 }
 
-const PLACES: [&str; 6] =
+const LOCATIONS: [&str; 6] =
     ["/spec/displayName", "/spec/adminContact", "/spec/tags/cost", "tag", "deep", "party"];
 
 fn is_refused(c: char) -> bool {
@@ -54,7 +54,7 @@ fn is_refused(c: char) -> bool {
     (GeneralCategoryGroup::Other.contains(category) && !['\u{200c}', '\u{200d}'].contains(&c)) || separates
 }
 
-/// Every character there is, between two letters of a text; many texts to a message.
+/// Every Unicode character between two letters; a message has many such texts.
 #[test]
 fn every_character_has_the_verdict_of_its_category() {
     let all: Vec<char> = ('\0'..=char::MAX).collect();
@@ -64,12 +64,12 @@ fn every_character_has_the_verdict_of_its_category() {
         message["spec"]["parameters"] =
             json!({"a": some.iter().map(|c| format!("A{c}B")).collect::<Vec<_>>()});
         let faults = read(&message).err().unwrap_or_default();
-        let told: BTreeSet<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        let reported: BTreeSet<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         assert!(faults.iter().all(|fault| fault.code == "bad_characters"), "{faults:?}");
         for (n, c) in some.iter().enumerate() {
-            let is_told = told.contains(&*format!("/spec/parameters/a/{n}"));
-            assert_eq!(is_told, is_refused(*c), "U+{:04X}", u32::from(*c));
-            if is_told { refused += 1 } else { taken += 1 }
+            let is_reported = reported.contains(&*format!("/spec/parameters/a/{n}"));
+            assert_eq!(is_reported, is_refused(*c), "U+{:04X}", u32::from(*c));
+            if is_reported { refused += 1 } else { taken += 1 }
         }
     }
     assert!(taken > 140_000 && refused > 800_000, "{taken} taken, {refused} refused");
@@ -79,20 +79,20 @@ proptest! {
     #![proptest_config(same_cases(1000))]
 
     #[test]
-    fn a_text_is_judged_alike_wherever_it_stands(before in "\\PC{0,3}", c in any::<char>(), after in "\\PC{0,3}") {
+    fn a_text_is_judged_alike_at_every_location(before in "\\PC{0,3}", c in any::<char>(), after in "\\PC{0,3}") {
         let text = format!("A{before}{c}{after}B");
-        let verdicts = PLACES.map(|place| {
-            let (message, at) = with(place, &text);
+        let verdicts = LOCATIONS.map(|location| {
+            let (message, at) = with(location, &text);
             let faults = read(&message).err().unwrap_or_default();
             faults.iter().any(|fault| fault.code == "bad_characters" && fault.pointer == at)
         });
-        // What Azure refuses in a tag's name is another matter.
+        // Azure rejects more characters in a tag's name.
         let azures = text.contains(['<', '>', '%', '&', '\\', '?', '/']);
-        let wanted = verdicts[0];
+        let expected = verdicts[0];
         prop_assert!(
-            verdicts.iter().zip(PLACES).all(|(verdict, place)| *verdict == wanted || (azures && place == "tag")),
+            verdicts.iter().zip(LOCATIONS).all(|(verdict, location)| *verdict == expected || (azures && location == "tag")),
             "{:?}: {:?}", text, verdicts
         );
-        prop_assert!(wanted || !text.chars().any(is_refused), "{:?}", text);
+        prop_assert!(expected || !text.chars().any(is_refused), "{:?}", text);
     }
 }

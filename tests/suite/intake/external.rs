@@ -1,4 +1,4 @@
-//! Another system's operation is bound to one tenant, action and content, and only once a request for it was accepted.
+//! An operation of another system is bound to one tenant, action and content, once a request for it is accepted.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tenantry::{
     intake::{Intake, IntakeDecision, RequestAnswer},
-    ports::{Listed, StoreError, World},
+    ports::{Listed, Ports, StoreError},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
@@ -15,8 +15,8 @@ use tenantry_core::{
 };
 
 use super::{live, refused, request, signup, take_in};
-use crate::bad_inputs::stage::{LIVE, Stage};
-use crate::testkit::{self, lab::Lab, moody::Moody, over::Wrapped};
+use crate::bad_inputs::harness::{Harness, LIVE};
+use crate::testkit::{self, fixture::Fixture, moody::Moody, over::Wrapped};
 
 fn bought(mut request: Value, operation: &str) -> Value {
     request["external"] = json!({"system": "azure-marketplace", "operationId": operation, "planId": "gold"});
@@ -25,33 +25,33 @@ fn bought(mut request: Value, operation: &str) -> Value {
 
 #[track_caller]
 fn repeats(again: &RequestAnswer, first: &RequestAnswer) {
-    assert!(again.replayed && again.verdict == IntakeDecision::Accepted, "{again:?}");
+    assert!(again.replayed && again.decision == IntakeDecision::Accepted, "{again:?}");
     assert_eq!((&again.operation_id, &again.tenant_id), (&first.operation_id, &first.tenant_id));
 }
 
 #[tokio::test]
-async fn the_same_content_under_another_request_is_a_repeat_in_its_own_name() {
-    let stage = Stage::open().await;
-    // A dry run takes nothing on, so it binds nothing.
+async fn the_same_content_under_another_request_id_is_a_repeat() {
+    let harness = Harness::open().await;
+    // A dry run binds nothing.
     let mut rehearsal = bought(signup("rehearsal", "other"), "op-1");
     rehearsal["dryRun"] = true.into();
-    assert_eq!(take_in(&stage, &rehearsal).await.verdict, IntakeDecision::Planned);
-    let first = take_in(&stage, &bought(signup("buy-1", LIVE), "op-1")).await;
-    assert_eq!((first.verdict, first.replayed), (IntakeDecision::Accepted, false));
-    let again = take_in(&stage, &bought(signup("buy-2", LIVE), "op-1")).await;
+    assert_eq!(take_in(&harness, &rehearsal).await.decision, IntakeDecision::Planned);
+    let first = take_in(&harness, &bought(signup("buy-1", LIVE), "op-1")).await;
+    assert_eq!((first.decision, first.replayed), (IntakeDecision::Accepted, false));
+    let again = take_in(&harness, &bought(signup("buy-2", LIVE), "op-1")).await;
     repeats(&again, &first);
     assert_eq!((again.request_id.as_deref(), again.status), (Some("buy-2"), Some(Status::Requested)));
-    repeats(&take_in(&stage, &bought(signup("buy-2", LIVE), "op-1")).await, &first);
-    // 3.0 is 3, null is absence, and the order of members does not count.
+    repeats(&take_in(&harness, &bought(signup("buy-2", LIVE), "op-1")).await, &first);
+    // 3.0 equals 3, null equals absence, and the order of members does not count.
     let mut other_form = bought(signup("buy-3", LIVE), "op-1");
     other_form["spec"]["region"] = Value::Null;
-    repeats(&take_in(&stage, &other_form).await, &first);
-    // Another system's operation of that id is another one.
+    repeats(&take_in(&harness, &other_form).await, &first);
+    // An operation of another system with that id is another operation.
     let mut elsewhere = bought(signup("buy-4", "elsewhere"), "op-1");
     elsewhere["external"]["system"] = "crm".into();
-    assert_eq!(take_in(&stage, &elsewhere).await.verdict, IntakeDecision::Accepted);
-    stage.settled(&LIVE.parse().unwrap()).await;
-    let events = stage.events().await;
+    assert_eq!(take_in(&harness, &elsewhere).await.decision, IntakeDecision::Accepted);
+    harness.settled(&LIVE.parse().unwrap()).await;
+    let events = harness.events().await;
     let of_live: Vec<&Value> = events.iter().filter(|event| event["tenantid"] == LIVE).collect();
     assert_eq!(of_live.len(), 3);
     for event in of_live {
@@ -61,15 +61,15 @@ async fn the_same_content_under_another_request_is_a_repeat_in_its_own_name() {
 }
 
 #[tokio::test]
-async fn another_tenant_action_or_content_is_a_conflict_that_tells_nothing_of_the_first() {
-    let stage = Stage::suspendable().await;
+async fn another_tenant_action_or_content_is_a_conflict_that_reveals_nothing_of_the_first() {
+    let harness = Harness::suspendable().await;
     for tenant in [LIVE, "victim"] {
-        stage.sign_up(tenant).await;
+        harness.sign_up(tenant).await;
     }
     let suspend =
         |id: &str, tenant: &str, reason: &str| request("suspend", id, tenant, json!({"reason": reason}));
-    let first = take_in(&stage, &bought(suspend("s-1", LIVE, "billing"), "op-1")).await;
-    assert_eq!(first.verdict, IntakeDecision::Accepted);
+    let first = take_in(&harness, &bought(suspend("s-1", LIVE, "billing"), "op-1")).await;
+    assert_eq!(first.decision, IntakeDecision::Accepted);
     let others = [
         suspend("s-2", "victim", "billing"),
         suspend("s-3", LIVE, "abuse"),
@@ -77,91 +77,91 @@ async fn another_tenant_action_or_content_is_a_conflict_that_tells_nothing_of_th
         request("deprovision", "s-5", LIVE, json!({"reason": "billing"})),
     ];
     for other in others {
-        let answer = take_in(&stage, &bought(other, "op-1")).await;
+        let answer = take_in(&harness, &bought(other, "op-1")).await;
         refused(&answer, "external_conflict", "/external/operationId");
-        let told = json!(answer).to_string();
+        let reported = json!(answer).to_string();
         let first_operation = first.operation_id.as_deref().unwrap();
-        assert!(!told.contains(first_operation) && !told.contains("s-1"), "{told}");
+        assert!(!reported.contains(first_operation) && !reported.contains("s-1"), "{reported}");
     }
-    let victim = stage.tenant(&"victim".parse().unwrap()).await.unwrap();
+    let victim = harness.tenant(&"victim".parse().unwrap()).await.unwrap();
     assert_eq!((victim.spec.suspended, victim.requests.len()), (None, 1));
-    // The tenant's own answer, in its own name.
-    let own = take_in(&stage, &bought(suspend("s-6", "victim", "billing"), "op-2")).await;
+    // The other tenant's request is answered under its own name.
+    let own = take_in(&harness, &bought(suspend("s-6", "victim", "billing"), "op-2")).await;
     assert_eq!(
-        (own.verdict, own.replayed, own.tenant_id),
+        (own.decision, own.replayed, own.tenant_id),
         (IntakeDecision::Accepted, false, Some(victim.id))
     );
     let (status, _) =
-        stage.submit(bought(suspend("s-7", "victim", "abuse"), "op-2").to_string().as_bytes()).await;
+        harness.submit(bought(suspend("s-7", "victim", "abuse"), "op-2").to_string().as_bytes()).await;
     assert_eq!(status, 409);
 }
 
 #[tokio::test]
 async fn a_refusal_does_not_use_an_operation_up() {
-    let stage = Stage::open().await;
+    let harness = Harness::open().await;
     let mut wrong = bought(signup("buy-1", LIVE), "op-1");
     wrong["spec"]["tier"] = "gold".into();
-    refused(&take_in(&stage, &wrong).await, "unknown-tier", "/spec/tier");
+    refused(&take_in(&harness, &wrong).await, "unknown-tier", "/spec/tier");
     let right = bought(signup("buy-2", LIVE), "op-1");
-    let taken = take_in(&stage, &right).await;
-    assert_eq!((taken.verdict, taken.replayed), (IntakeDecision::Accepted, false), "{taken:?}");
-    // The refused one stays refused, under its own id.
-    let again = take_in(&stage, &wrong).await;
-    assert_eq!((again.verdict, again.replayed), (IntakeDecision::Rejected, true));
+    let taken = take_in(&harness, &right).await;
+    assert_eq!((taken.decision, taken.replayed), (IntakeDecision::Accepted, false), "{taken:?}");
+    // The rejected request stays rejected under its id.
+    let again = take_in(&harness, &wrong).await;
+    assert_eq!((again.decision, again.replayed), (IntakeDecision::Rejected, true));
 }
 
-/// Without a tenant's id the operation is what it is derived from, so that the same purchase is the same tenant.
+/// Without a tenant id the id is derived from the operation, so the same purchase is the same tenant.
 #[tokio::test]
-async fn a_purchase_without_a_tenants_id_is_one_tenant_however_often_it_is_told() {
-    let stage = Stage::open().await;
+async fn a_purchase_without_a_tenant_id_is_one_tenant_however_often_it_is_sent() {
+    let harness = Harness::open().await;
     let answers = join_all((0..20).map(|n| {
         let mut request = bought(crate::bad_inputs::case::signup(&format!("click-{n}")), "op-9");
         request["external"]["purchaser"] = json!({"clicks": n});
-        let stage = &stage;
-        async move { take_in(stage, &request).await }
+        let harness = &harness;
+        async move { take_in(harness, &request).await }
     }))
     .await;
     let first = answers.iter().find(|answer| !answer.replayed).unwrap();
-    assert!(answers.iter().all(|answer| answer.verdict == IntakeDecision::Accepted), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.decision == IntakeDecision::Accepted), "{answers:?}");
     assert!(answers.iter().all(|answer| answer.operation_id == first.operation_id), "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
-    assert_eq!(stage.census().await.tenants.len(), 1);
+    assert_eq!(harness.census().await.tenants.len(), 1);
 }
 
 #[tokio::test]
-async fn of_two_contents_at_once_one_is_taken() {
-    let stage = Stage::open().await;
-    stage.sign_up(LIVE).await;
-    let before = live(&stage).await.generation;
+async fn of_different_contents_at_once_one_is_accepted() {
+    let harness = Harness::open().await;
+    harness.sign_up(LIVE).await;
+    let before = live(&harness).await.generation;
     let answers = join_all((0..12).map(|n| {
         let update = request("update", &format!("u-{n}"), LIVE, json!({"quantity": n % 3}));
-        let stage = &stage;
-        async move { take_in(stage, &bought(update, "op-1")).await }
+        let harness = &harness;
+        async move { take_in(harness, &bought(update, "op-1")).await }
     }))
     .await;
     let fresh: Vec<&RequestAnswer> = answers
         .iter()
-        .filter(|answer| answer.verdict == IntakeDecision::Accepted && !answer.replayed)
+        .filter(|answer| answer.decision == IntakeDecision::Accepted && !answer.replayed)
         .collect();
     assert_eq!(fresh.len(), 1, "{answers:?}");
     for answer in &answers {
         let conflict = answer.code.as_deref() == Some("external_conflict");
         assert!(conflict || answer.operation_id == fresh[0].operation_id, "{answer:?}");
     }
-    assert_eq!(live(&stage).await.generation, before + 1, "one update and no more");
+    assert_eq!(live(&harness).await.generation, before + 1, "one update and no more");
 }
 
-/// An intake whose store fails at its n-th call.
-fn frail(lab: &Lab, moody: Arc<Wrapped<Moody>>) -> Intake {
-    let world = World { store: moody, ..lab.world.clone() };
-    Lab::intake(&world, &Blueprint::check(DEFAULT).unwrap().blueprint)
+/// An intake over a store that fails at its n-th call.
+fn frail(fixture: &Fixture, moody: Arc<Wrapped<Moody>>) -> Intake {
+    let ports = Ports { store: moody, ..fixture.ports.clone() };
+    Fixture::intake(&ports, &Blueprint::check(DEFAULT).unwrap().blueprint)
 }
 
-async fn told(intake: &Intake, message: &Value) -> Result<RequestAnswer, StoreError> {
+async fn take(intake: &Intake, message: &Value) -> Result<RequestAnswer, StoreError> {
     intake.take_in(message.to_string().as_bytes()).await
 }
 
-/// Wherever the first request breaks off, the second one's sender gets a clear answer, and it is one sign-up.
+/// Wherever the first request is cut off, the second sender gets a clear answer, and there is one sign-up.
 #[tokio::test]
 async fn a_crash_between_any_two_saves_neither_doubles_nor_blocks_an_operation() {
     let named = |id: &str| {
@@ -173,27 +173,27 @@ async fn a_crash_between_any_two_saves_neither_doubles_nor_blocks_an_operation()
     wrong["spec"]["tier"] = "gold".into();
     let mut broke_off = 0;
     for (fails_at, undone) in (1..=10).flat_map(|at| [(at, true), (at, false)]) {
-        let lab = Lab::new(Speed::Max).await;
-        let store = Arc::clone(&lab.world.store);
+        let fixture = Fixture::new(Speed::Max).await;
+        let store = Arc::clone(&fixture.ports.store);
         let moody = if undone { Moody::idle(store, fails_at) } else { Moody::new(store, fails_at) };
         let moody = Arc::new(moody);
-        let frail = frail(&lab, moody);
-        let refusal = told(&frail, &wrong).await;
-        let first = told(&frail, &named("buy-1")).await;
+        let frail = frail(&fixture, moody);
+        let refusal = take(&frail, &wrong).await;
+        let first = take(&frail, &named("buy-1")).await;
         broke_off += usize::from(refusal.is_err()) + usize::from(first.is_err());
-        let sound = Lab::intake(&lab.world, &Blueprint::check(DEFAULT).unwrap().blueprint);
-        let second = told(&sound, &named("buy-2")).await.unwrap();
-        assert_eq!(second.verdict, IntakeDecision::Accepted, "at {fails_at}: {second:?}");
-        let first = told(&sound, &named("buy-1")).await.unwrap();
+        let sound = Fixture::intake(&fixture.ports, &Blueprint::check(DEFAULT).unwrap().blueprint);
+        let second = take(&sound, &named("buy-2")).await.unwrap();
+        assert_eq!(second.decision, IntakeDecision::Accepted, "at {fails_at}: {second:?}");
+        let first = take(&sound, &named("buy-1")).await.unwrap();
         assert_eq!(first.operation_id, second.operation_id, "at {fails_at}");
-        assert_eq!(told(&sound, &wrong).await.unwrap().verdict, IntakeDecision::Rejected, "at {fails_at}");
-        let (tenants, _) = Listed::sorted_out(lab.world.store.list(None, 10).await.unwrap());
+        assert_eq!(take(&sound, &wrong).await.unwrap().decision, IntakeDecision::Rejected, "at {fails_at}");
+        let (tenants, _) = Listed::sorted_out(fixture.ports.store.list(None, 10).await.unwrap());
         let [tenant] = tenants.as_slice() else { panic!("at {fails_at}: {} tenants", tenants.len()) };
         assert_eq!((tenant.operations.len(), tenant.incarnation), (1, 1), "at {fails_at}");
         let mut other = named("buy-3");
         other["tenantId"] = "fabrikam".into();
-        let other = told(&sound, &other).await.unwrap();
+        let other = take(&sound, &other).await.unwrap();
         assert_eq!(other.code.as_deref(), Some("external_conflict"), "at {fails_at}");
     }
-    assert!(broke_off >= 14, "only {broke_off} broke off");
+    assert!(broke_off >= 14, "only {broke_off} were cut off");
 }

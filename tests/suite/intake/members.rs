@@ -1,30 +1,30 @@
-//! Members that no request has are refused, and every member that a request has is judged.
+//! Unknown members are rejected, and every known member is judged.
 
 use serde_json::{Value, json};
 use tenantry::intake::{Fault, IntakeDecision, RequestDocument};
 use tenantry_core::tenant::Action;
 
 use super::{live, refused, request, signup, take_in};
-use crate::bad_inputs::stage::{LIVE, Stage};
+use crate::bad_inputs::harness::{Harness, LIVE};
 
 #[tokio::test]
 async fn a_misspelt_dry_run_is_not_carried_out() {
-    let stage = Stage::open().await;
-    stage.sign_up(LIVE).await;
-    let before = live(&stage).await;
+    let harness = Harness::open().await;
+    harness.sign_up(LIVE).await;
+    let before = live(&harness).await;
     for (n, name) in ["dryrun", "DryRun", "dry_run", "dryRuns"].into_iter().enumerate() {
         let mut update = request("update", &format!("u-{n}"), LIVE, json!({"displayName": "Other"}));
         update[name] = true.into();
-        let answer = take_in(&stage, &update).await;
+        let answer = take_in(&harness, &update).await;
         refused(&answer, "unknown_member", &format!("/{name}"));
         assert!(answer.faults[0].message.contains("did you mean `dryRun`?"), "{answer:?}");
     }
-    assert_eq!(live(&stage).await, before);
+    assert_eq!(live(&harness).await, before);
 }
 
 #[tokio::test]
-async fn all_unknown_members_are_told_at_once_with_what_was_meant() {
-    let stage = Stage::open().await;
+async fn all_unknown_members_are_reported_together_with_suggestions() {
+    let harness = Harness::open().await;
     let mut message = signup("m-1", LIVE);
     message["Deadline"] = json!("2099-01-01T00:00:00Z");
     message["requestedBy"] = json!({"type": "user", "id": "7", "ID ": "8"});
@@ -33,23 +33,23 @@ async fn all_unknown_members_are_told_at_once_with_what_was_meant() {
     message["spec"]["blueprint"] = json!({"name": "hello", "verison": "1.0.0"});
     let event = json!({"specversion": "1.0", "id": "1", "source": "/shop", "type": "io.tenantry.request.signup.v1",
         "data": message, "dryrun": "an attribute of the sender's own"});
-    let answer = take_in(&stage, &event).await;
-    let told: Vec<(&str, &str)> =
+    let answer = take_in(&harness, &event).await;
+    let reported: Vec<(&str, &str)> =
         answer.faults.iter().map(|fault| (fault.pointer.as_str(), fault.code.as_str())).collect();
-    let wanted = [
+    let expected = [
         "/data/Deadline",
         "/data/requestedBy/ID ",
         "/data/spec/blueprint/verison",
         "/data/spec/display_name",
         "/data/spec/mode",
     ];
-    assert_eq!(told, wanted.map(|at| (at, "unknown_member")), "{answer:?}");
-    let words: Vec<&str> = answer.faults.iter().map(|fault| fault.message.as_str()).collect();
-    assert!(words[0].contains("`deadline`") && words[2].contains("`version`"), "{words:?}");
-    assert!(words[3].contains("`displayName`") && words[4].contains("suspend"), "{words:?}");
+    assert_eq!(reported, expected.map(|at| (at, "unknown_member")), "{answer:?}");
+    let messages: Vec<&str> = answer.faults.iter().map(|fault| fault.message.as_str()).collect();
+    assert!(messages[0].contains("`deadline`") && messages[2].contains("`version`"), "{messages:?}");
+    assert!(messages[3].contains("`displayName`") && messages[4].contains("suspend"), "{messages:?}");
 }
 
-/// The published schema, its own types resolved.
+/// The properties in the published schema, with `$ref` resolved.
 fn properties(schema: &Value, of: &Value) -> Vec<(String, Value)> {
     let resolved = |of: &Value| -> Value {
         let of = of["anyOf"].get(0).unwrap_or(of);
@@ -80,10 +80,10 @@ fn put(value: &mut Value, at: &str, what: Value) {
     *here = what;
 }
 
-/// A member that the types get and the intake forgets would be taken and mean nothing.
+/// A member that is in the types but not in the intake would be accepted and ignored.
 #[tokio::test]
 async fn every_member_of_the_schema_is_read() {
-    let stage = Stage::open().await;
+    let harness = Harness::open().await;
     let schema = schemars::schema_for!(RequestDocument).to_value();
     let mut tried = 0;
     for action in Action::ALL.map(Action::as_str) {
@@ -96,8 +96,8 @@ async fn every_member_of_the_schema_is_read() {
         for at in top.chain(spec) {
             let mut message = request(action, &format!("{action}-{tried}"), LIVE, json!({}));
             put(&mut message, &at, json!([[7]]));
-            let answer = take_in(&stage, &message).await;
-            assert_eq!(answer.verdict, IntakeDecision::Rejected, "{action} {at}");
+            let answer = take_in(&harness, &message).await;
+            assert_eq!(answer.decision, IntakeDecision::Rejected, "{action} {at}");
             let judged = answer.faults.iter().any(|fault| {
                 fault.pointer.starts_with(&at)
                     && !["missing", "unknown_member"].contains(&fault.code.as_str())
@@ -106,31 +106,31 @@ async fn every_member_of_the_schema_is_read() {
             tried += 1;
         }
     }
-    assert!(tried > 80, "only {tried} were tried");
+    assert!(tried > 80, "only {tried} members were tried");
 }
 
-/// An action that the list forgets would have a spec that nobody judges.
+/// The spec of an action that is missing in the list would not be judged.
 #[tokio::test]
-async fn no_action_has_a_spec_that_takes_anything() {
+async fn no_action_accepts_unknown_members_in_its_spec() {
     let schema = schemars::schema_for!(Action).to_value();
-    let words = schema["oneOf"].as_array().unwrap().iter().map(|of| of["const"].as_str().unwrap());
-    assert_eq!(words.collect::<Vec<_>>(), Action::ALL.map(Action::as_str));
-    let stage = Stage::open().await;
+    let actions = schema["oneOf"].as_array().unwrap().iter().map(|of| of["const"].as_str().unwrap());
+    assert_eq!(actions.collect::<Vec<_>>(), Action::ALL.map(Action::as_str));
+    let harness = Harness::open().await;
     for action in Action::ALL.map(Action::as_str) {
         let message = request(action, &format!("{action}-odd"), LIVE, json!({"dryrun": true}));
-        let answer = take_in(&stage, &message).await;
-        assert_eq!(answer.verdict, IntakeDecision::Rejected, "{action}");
-        let told = |fault: &Fault| {
+        let answer = take_in(&harness, &message).await;
+        assert_eq!(answer.decision, IntakeDecision::Rejected, "{action}");
+        let reported = |fault: &Fault| {
             (fault.code.as_str(), fault.pointer.as_str()) == ("unknown_member", "/spec/dryrun")
         };
-        assert!(answer.faults.iter().any(told), "{action}: {answer:?}");
+        assert!(answer.faults.iter().any(reported), "{action}: {answer:?}");
     }
 }
 
-/// Members are told apart by their exact names, whichever they are.
+/// Member names are compared exactly.
 #[tokio::test]
 async fn every_other_spelling_of_a_member_is_refused() {
-    let stage = Stage::open().await;
+    let harness = Harness::open().await;
     let mut n = 0;
     for name in ["tenantId", "requestedAt", "deadline", "expectedVersion", "dryRun", "external", "spec"] {
         for spelling in
@@ -141,13 +141,13 @@ async fn every_other_spelling_of_a_member_is_refused() {
             }
             n += 1;
             let mut message = signup(&format!("n-{n}"), LIVE);
-            // The right one would make it a member that stands twice.
+            // With the right one present, it would be a duplicate member.
             message.as_object_mut().unwrap().remove(name);
             message[&spelling] = json!({});
-            let answer = take_in(&stage, &message).await;
-            assert_eq!(answer.verdict, IntakeDecision::Rejected, "{spelling:?}");
+            let answer = take_in(&harness, &message).await;
+            assert_eq!(answer.decision, IntakeDecision::Rejected, "{spelling:?}");
             assert!(answer.faults.iter().any(|fault| fault.code == "unknown_member"), "{answer:?}");
         }
     }
-    assert!(stage.census().await.tenants.is_empty());
+    assert!(harness.census().await.tenants.is_empty());
 }

@@ -1,24 +1,24 @@
-//! Only a tenant reaches its service, or the report says who else: planted violations, harmless variations and what can't
-//! be read, from tables; then reports as people and programs see them.
+//! The isolation check: violations, benign changes and unreadable evidence, from tables; then the reports in JSON and
+//! as a page.
 
-mod deeds;
+mod harness;
 pub(crate) mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tenantry_core::{
-    isolation::{IsolationReport, IsolationVerdict, RULES, Subject, page},
+    isolation::{IsolationReport, IsolationVerdict, JudgedTenant, RULES, page},
     tenant::Tenant,
 };
 
-use deeds::{Row, Stage, table};
+use harness::{Harness, Row, table};
 
 const VIOLATIONS: &str = include_str!("violations.yaml");
-const HARMLESS: &str = include_str!("harmless.yaml");
+const BENIGN: &str = include_str!("benign.yaml");
 const UNREADABLE: &str = include_str!("unreadable.yaml");
 
-/// Each tenant's findings, by code, without those who have none.
+/// The codes of each tenant's findings, without tenants that have none.
 fn codes(reports: &[IsolationReport]) -> BTreeMap<String, Vec<String>> {
     let of =
         |report: &IsolationReport| report.findings.iter().map(|finding| finding.code.to_string()).collect();
@@ -27,11 +27,11 @@ fn codes(reports: &[IsolationReport]) -> BTreeMap<String, Vec<String>> {
 }
 
 fn of_verdict(reports: &[IsolationReport], verdict: IsolationVerdict) -> BTreeSet<String> {
-    let wanted = reports.iter().filter(|report| report.verdict == verdict);
-    wanted.map(|report| report.tenant_id.to_string()).collect()
+    let matching = reports.iter().filter(|report| report.verdict == verdict);
+    matching.map(|report| report.tenant_id.to_string()).collect()
 }
 
-/// Judges each row and collects what is wrong, so that one run tells all.
+/// Judges each row and collects the errors, so that one run reports all of them.
 fn each_row(text: &str, least: usize, wrong_with: impl Fn(&Row, &[IsolationReport]) -> Option<String>) {
     let rows = table(text);
     assert!(rows.len() >= least, "{} rows", rows.len());
@@ -40,7 +40,7 @@ fn each_row(text: &str, least: usize, wrong_with: impl Fn(&Row, &[IsolationRepor
     let wrong: Vec<String> = rows
         .iter()
         .filter_map(|row| {
-            let why = wrong_with(row, &Stage::after(row).reports())?;
+            let why = wrong_with(row, &Harness::after(row).reports())?;
             Some(format!("{}: {why}", row.name))
         })
         .collect();
@@ -48,12 +48,12 @@ fn each_row(text: &str, least: usize, wrong_with: impl Fn(&Row, &[IsolationRepor
 }
 
 #[test]
-fn as_it_is_all_are_verified() {
-    let reports = Stage::new().reports();
+fn without_changes_all_are_verified() {
+    let reports = Harness::new().reports();
     assert_eq!(of_verdict(&reports, IsolationVerdict::Verified).len(), 4, "{reports:#?}");
 }
 
-/// The same evidence as Azure may show it the next time: lists the other way round, ids in capitals.
+/// The same evidence in another form that Azure may return: lists reversed, ids in capitals.
 fn in_another_form(value: &mut Value, name: &str) {
     match value {
         Value::String(text) if text.starts_with("/subscriptions/") => *text = text.to_uppercase(),
@@ -68,13 +68,13 @@ fn in_another_form(value: &mut Value, name: &str) {
     }
 }
 
-/// Neither verdict nor findings nor fingerprint depend on the form in which Azure shows things.
+/// Verdict, findings and digest do not depend on the form of Azure's answers.
 #[test]
 fn another_form_of_the_same_evidence_changes_nothing() {
-    for row in table(VIOLATIONS).iter().chain(&table(HARMLESS)) {
-        let stage = Stage::after(row);
-        let before = stage.reports();
-        let mut again = stage;
+    for row in table(VIOLATIONS).iter().chain(&table(BENIGN)) {
+        let harness = Harness::after(row);
+        let before = harness.reports();
+        let mut again = harness;
         let mut shown = serde_json::to_value(&again.evidence).unwrap();
         in_another_form(&mut shown, "");
         again.evidence = serde_json::from_value(shown).unwrap();
@@ -98,11 +98,11 @@ fn another_form_of_the_same_evidence_changes_nothing() {
 }
 
 #[test]
-fn each_planted_violation_is_found_and_nothing_else() {
+fn each_violation_is_found_and_nothing_else() {
     each_row(VIOLATIONS, 25, |row, reports| {
         let seen = codes(reports);
         if seen != row.expect {
-            return Some(format!("{seen:?} in place of {:?}", row.expect));
+            return Some(format!("{seen:?} instead of {:?}", row.expect));
         }
         let gaps: Vec<_> = reports.iter().flat_map(|report| &report.gaps).collect();
         if !gaps.is_empty() {
@@ -114,14 +114,14 @@ fn each_planted_violation_is_found_and_nothing_else() {
             .flat_map(|finding| &finding.can)
             .map(|can| json!(can).as_str().unwrap().to_owned())
             .collect();
-        let wanted: BTreeSet<String> = row.can.iter().cloned().collect();
-        (!wanted.is_empty() && can != wanted).then(|| format!("they can {can:?}"))
+        let expected: BTreeSet<String> = row.can.iter().cloned().collect();
+        (!expected.is_empty() && can != expected).then(|| format!("they can {can:?}"))
     });
 }
 
 #[test]
-fn no_harmless_variation_is_reported() {
-    each_row(HARMLESS, 25, |_, reports| {
+fn no_benign_change_is_reported() {
+    each_row(BENIGN, 25, |_, reports| {
         let verified = of_verdict(reports, IsolationVerdict::Verified).len() == reports.len();
         (!verified).then(|| {
             let gaps: Vec<_> = reports.iter().flat_map(|report| &report.gaps).collect();
@@ -131,26 +131,26 @@ fn no_harmless_variation_is_reported() {
 }
 
 #[test]
-fn what_cant_be_read_keeps_from_being_verified() {
+fn unreadable_evidence_prevents_verified() {
     each_row(UNREADABLE, 10, |row, reports| {
         let seen = (
             of_verdict(reports, IsolationVerdict::Inconclusive),
             of_verdict(reports, IsolationVerdict::Violated),
         );
-        let wanted = (row.inconclusive.iter().cloned().collect(), row.violated.iter().cloned().collect());
-        (seen != wanted).then(|| format!("{seen:?} {:#?}", codes(reports)))
+        let expected = (row.inconclusive.iter().cloned().collect(), row.violated.iter().cloned().collect());
+        (seen != expected).then(|| format!("{seen:?} {:#?}", codes(reports)))
     });
 }
 
-/// Of what can't be asked for nothing is proved, and the reason says what is missing.
+/// Nothing is proved about a resource without an id or API version; the reason says which one is missing.
 #[test]
-fn a_record_that_does_not_tell_where_a_resource_is_keeps_a_tenant_from_being_proved() {
+fn a_record_without_a_resource_id_or_api_version_can_not_be_checked() {
     let mut tenant = Tenant::from_json(include_bytes!("../../fixtures/tenant-v1.json")).unwrap();
     tenant.keep_steps(|name| name.as_str() == "group");
     let whole = tenant.steps().values().find_map(|record| record.target.clone()).unwrap();
     let mut read = |target: &Value| {
         tenant.change_step(&"group".parse().unwrap(), |record| record.target = Some(target.clone()));
-        Subject::of(&tenant)
+        JudgedTenant::of(&tenant)
     };
     assert_eq!(read(&whole).unwrap().unwrap().resources[0].api_version, "2024-10-01");
     for (member, why) in [
@@ -164,44 +164,45 @@ fn a_record_that_does_not_tell_where_a_resource_is_keeps_a_tenant_from_being_pro
 }
 
 #[test]
-fn every_rule_is_broken_by_some_row() {
+fn every_rule_is_violated_by_some_row() {
     let rows = table(VIOLATIONS);
-    let broken: BTreeSet<&str> =
+    let violated: BTreeSet<&str> =
         rows.iter().flat_map(|row| row.expect.values().flatten()).map(String::as_str).collect();
-    let idle: Vec<&str> = RULES.iter().map(|rule| rule.code).filter(|code| !broken.contains(code)).collect();
-    // Of the language service alone: no tenant of the stage has an account.
+    let idle: Vec<&str> =
+        RULES.iter().map(|rule| rule.code).filter(|code| !violated.contains(code)).collect();
+    // For the language service only: no tenant of the harness has an account.
     assert_eq!(idle, ["account-public"]);
 }
 
-/// Whatever part of the evidence is taken away, nobody is called verified who needs it.
+/// A tenant that needs a missing part of the evidence is never verified.
 #[test]
-fn evidence_that_is_left_out_is_a_gap() {
-    let stage = Stage::new();
+fn missing_evidence_is_a_gap() {
+    let harness = Harness::new();
     let own: BTreeSet<String> =
-        stage.subjects[0].resources.iter().map(|own| own.id.to_ascii_lowercase()).collect();
+        harness.judged_tenants[0].resources.iter().map(|own| own.id.to_ascii_lowercase()).collect();
     for id in &own {
-        let mut less = stage.clone();
+        let mut less = harness.clone();
         less.evidence.resources.remove(id);
         assert_eq!(less.reports()[0].verdict, IsolationVerdict::Inconclusive, "{id}");
     }
-    let mut less = stage.clone();
+    let mut less = harness.clone();
     less.evidence.listings.clear();
     assert_eq!(of_verdict(&less.reports(), IsolationVerdict::Inconclusive).len(), 4);
-    let mut less = stage.clone();
+    let mut less = harness.clone();
     less.evidence.applications.clear();
     assert_eq!(of_verdict(&less.reports(), IsolationVerdict::Inconclusive).len(), 4);
-    let mut less = stage;
+    let mut less = harness;
     less.evidence.identity_credentials.clear();
     assert_eq!(of_verdict(&less.reports(), IsolationVerdict::Inconclusive).len(), 4);
 }
 
 #[test]
-fn the_digest_is_of_what_the_verdict_rests_on() {
-    let (first, second) = (Stage::new().reports(), Stage::new().reports());
+fn the_digest_covers_the_evidence_of_the_verdict() {
+    let (first, second) = (Harness::new().reports(), Harness::new().reports());
     assert_eq!(first, second);
     let rows = table(VIOLATIONS);
     let row = rows.iter().find(|row| row.name == "Key auth switched on").unwrap();
-    let changed = Stage::after(row).reports();
+    let changed = Harness::after(row).reports();
     assert_ne!(first[0].digest, changed[0].digest);
     assert_eq!(first[1].digest, changed[1].digest, "another tenant's evidence is the same");
 }
@@ -210,17 +211,17 @@ fn the_digest_is_of_what_the_verdict_rests_on() {
 fn a_report_in_json_and_as_a_page() {
     let rows = table(VIOLATIONS);
     let row = rows.iter().find(|row| row.name == "Another tenant's group in a role").unwrap();
-    let mut stage = Stage::after(row);
-    // What somebody else chose to write is shown, never obeyed.
-    let mut evil = stage.evidence.listings[0].clone();
-    let hostile = json!({"id": "<script>alert(1)</script>", "scope": stage.subjects[0].resources[0].id,
+    let mut harness = Harness::after(row);
+    // Hostile text is shown, never interpreted.
+    let mut evil = harness.evidence.listings[0].clone();
+    let hostile = json!({"id": "<script>alert(1)</script>", "scope": harness.judged_tenants[0].resources[0].id,
         "principalId": "\"><img src=x onerror=alert(1)>\u{202e}", "principalType": "User",
         "roleDefinitionId": "/x/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"});
     evil.assignments =
         tenantry_core::isolation::Reading::Shown(vec![serde_json::from_value(hostile).unwrap()]);
     evil.scope.push_str("/resourceGroups/rg-ada");
-    stage.evidence.listings.push(evil);
-    let reports = stage.reports();
+    harness.evidence.listings.push(evil);
+    let reports = harness.reports();
     insta::assert_json_snapshot!("report", reports[0]);
     let page = page(&reports[..2], "2026-11-23T03:00:00Z");
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{202e}'));

@@ -1,9 +1,6 @@
-//! The plain part of YAML as JSON values, for the tables.
+//! A simple subset of YAML as JSON values, for the tables.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "whatever else the parser may tell is not for the tables"
-)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "the tables use none of the parser's other events")]
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
@@ -40,7 +37,7 @@ fn node<'a>(event: Event<'a>, events: &mut impl Iterator<Item = Event<'a>>) -> V
                     Event::Scalar(key, ..) => {
                         let event = events.next().unwrap();
                         let twice = members.insert(key.to_string(), node(event, events));
-                        assert!(twice.is_none(), "{key} stands twice in one map");
+                        assert!(twice.is_none(), "{key} appears twice in one map");
                     }
                     event => panic!("a key is a text, not {event:?}"),
                 }

@@ -1,12 +1,12 @@
-//! What a request or a late value would do against the rules is refused before anything is sent.
+//! A request or a late value that violates the rules is refused before anything is sent.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};
 
 use crate::testkit::{
+    harness::Harness,
     judge::{list, text},
     request,
-    stage::Stage,
 };
 
 const HEAD: &str = "blueprint: odd\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [dedicated]\nparameters:\n  c: { type: string, default: c }\nsteps:\n  group: { kind: arm, type: Microsoft.Resources/resourceGroups }\n  identity:\n    kind: arm\n    type: Microsoft.ManagedIdentity/userAssignedIdentities\n    in: group\n    outputs: { principalId: /properties/principalId }\n  storage:\n    kind: arm\n    type: Microsoft.Storage/storageAccounts\n    in: group\n    body:\n      kind: StorageV2\n      sku: { name: Standard_LRS }\n      properties: { publicNetworkAccess: ACCESS }\n";
@@ -31,39 +31,39 @@ fn puts(journal: &Value, what: &str) -> usize {
 #[tokio::test]
 async fn a_late_value_against_the_rules_stops_its_step_and_is_not_sent() {
     let late = "\"{{ 'Enabled' if steps.identity.principalId else 'Disabled' }}\"";
-    let stage = Stage::with(Speed::Max, &[&blueprint(late, "")]).await;
-    stage.accept(&sign_up(&json!({}), &json!({}))).await;
-    let failed = stage.until_told("contoso", "tenant.provision.failed", 1).await;
+    let harness = Harness::with(Speed::Max, &[&blueprint(late, "")]).await;
+    harness.accept(&sign_up(&json!({}), &json!({}))).await;
+    let failed = harness.until_published("contoso", "tenant.provision.failed", 1).await;
     let error = failed.iter().find_map(|event| event.pointer("/data/error")).unwrap();
     assert_eq!(text(error, "/code"), "public-network", "{error}");
     assert_eq!(text(error, "/step"), "storage", "{error}");
-    let journal = stage.journal().await;
+    let journal = harness.journal().await;
     assert!(puts(&journal, "userAssignedIdentities") > 0, "{journal}");
     assert_eq!(puts(&journal, "storageAccounts"), 0, "{journal}");
 }
 
-/// Without a guard a container's name of dots would have a role assigned at the subscription.
+/// Without a guard, a container name of dots would assign a role at the subscription.
 #[tokio::test]
 async fn a_parameter_never_leads_an_address_elsewhere() {
     let grant = "  grant:\n    kind: role-assignment\n    scope: \"{{ steps.storage.id }}/blobServices/default/containers/{{ parameters.c }}\"\n    role: \"{{ stamp.blobReaderRoleId }}\"\n    principal: \"{{ steps.identity.principalId }}\"\n";
-    let stage = Stage::with(Speed::Max, &[&blueprint("Disabled", grant)]).await;
+    let harness = Harness::with(Speed::Max, &[&blueprint("Disabled", grant)]).await;
     for (n, c) in ["../../../../../../../../..", "%2e%2e/%2e%2e", "a?api-version=1&b=", "a#b", "a\\b", "a//b"]
         .iter()
         .enumerate()
     {
         let mut body = sign_up(&json!({"c": c}), &json!({}));
         body["requestId"] = json!(format!("r-{n}"));
-        let answer = stage.submit(&body).await;
+        let answer = harness.submit(&body).await;
         assert_eq!(text(&answer.body, "/code"), "bad-segment", "{c}: {}", answer.body);
         assert_eq!(text(&answer.body, "/faults/0/pointer"), "/spec/parameters/c", "{c}");
     }
-    let journal = stage.journal().await;
+    let journal = harness.journal().await;
     assert!(list(&journal).iter().all(|line| text(line, "/path").starts_with("/api/events")), "{journal}");
 }
 
 #[tokio::test]
 async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeated() {
-    let stage = Stage::with(Speed::Max, &[&blueprint("Disabled", "")]).await;
+    let harness = Harness::with(Speed::Max, &[&blueprint("Disabled", "")]).await;
     let pem = "-----BEGIN PRIVATE KEY-----\nMIIEvZk3vQmFy\n-----END PRIVATE KEY-----";
     let key = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zk3vQmFyZk3vQmFy==";
     let sas = "https://a.blob.core.windows.net/c?sv=2024-01-01&sig=Zk3vQmFy%2B";
@@ -84,21 +84,21 @@ async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeate
     for (n, (parameters, more, pointer)) in rows.into_iter().enumerate() {
         let mut body = sign_up(&parameters, &more);
         body["requestId"] = json!(format!("r-{n}"));
-        let answer = stage.submit(&body).await;
+        let answer = harness.submit(&body).await;
         let fault = answer.body["faults"].as_array().unwrap().iter().find(|fault| fault["code"] == "secret");
         assert_eq!(fault.unwrap_or(&json!({}))["pointer"], pointer, "{}", answer.body);
-        let told = format!("{}{}", answer.body, stage.get("/_sim/events").await);
-        assert!(!told.contains("Zk3vQmFy"), "{told}");
+        let reported = format!("{}{}", answer.body, harness.get("/_sim/events").await);
+        assert!(!reported.contains("Zk3vQmFy"), "{reported}");
     }
     let fine = sign_up(&json!({"c": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}), &json!({}));
-    let answer = stage.submit(&fine).await;
-    assert_eq!(text(&answer.body, "/verdict"), "accepted", "{}", answer.body);
+    let answer = harness.submit(&fine).await;
+    assert_eq!(text(&answer.body, "/decision"), "accepted", "{}", answer.body);
 }
 
-/// Neither where nobody looks for a secret: an id, the name of a member, a text that is no message at all.
+/// The same for unusual locations of a secret: an id, a member's name, a body that is not a message.
 #[tokio::test]
 async fn a_secret_in_an_id_a_name_or_an_unreadable_text_is_not_repeated_either() {
-    let stage = Stage::with(Speed::Max, &[&blueprint("Disabled", "")]).await;
+    let harness = Harness::with(Speed::Max, &[&blueprint("Disabled", "")]).await;
     let key = "AccountName=a;AccountKey=Zk3vQmFyZk3vQmFyZk3vQmFyZk3vQmFyZk3vQmFy==";
     let sas = "sig=Zk3vQmFyZk3vQmFy%2BZk3vQmFyZk3vQmFy";
     let with = |pointer: &str, name: &str, value: Value| {
@@ -126,23 +126,23 @@ async fn a_secret_in_an_id_a_name_or_an_unreadable_text_is_not_repeated_either()
     ];
     for body in rows {
         let answer = reqwest::Client::new()
-            .post(format!("{}/api/tenants", stage.base))
+            .post(format!("{}/api/tenants", harness.base))
             .header("content-type", "application/json")
             .body(body.clone());
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 400, "{body}");
         let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert!(!answer.to_string().contains("Zk3vQmFy"), "{body}: {answer:#}");
-        let parked =
-            stage.local.world.store.request(text(&answer, "/parkedAs")).await.unwrap().unwrap().value;
-        assert_eq!(parked.parked, None, "{body}");
-        assert!(!json!(parked).to_string().contains("Zk3vQmFy"), "{body}");
+        let requeued =
+            harness.local.ports.store.request(text(&answer, "/keptAs")).await.unwrap().unwrap().value;
+        assert_eq!(requeued.kept_body, None, "{body}");
+        assert!(!json!(requeued).to_string().contains("Zk3vQmFy"), "{body}");
     }
-    crate::testkit::until("all are told", async || {
-        let told = stage.get("/_sim/events").await;
-        if list(&told).len() == 10 { Ok(()) } else { Err(told) }
+    crate::testkit::until("all are published", async || {
+        let reported = harness.get("/_sim/events").await;
+        if list(&reported).len() == 10 { Ok(()) } else { Err(reported) }
     })
     .await;
-    let told = stage.get("/_sim/events").await.to_string();
-    assert!(!told.contains("Zk3vQmFy"), "{told}");
+    let reported = harness.get("/_sim/events").await.to_string();
+    assert!(!reported.contains("Zk3vQmFy"), "{reported}");
 }

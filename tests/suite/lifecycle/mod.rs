@@ -1,5 +1,5 @@
-//! Tenants' lives in a whole local world: signed up, changed, removed, disturbed. Everything goes through the queue and
-//! HTTP, as signup apps and people do it.
+//! Tenants' lifecycles in a whole local environment: sign-up, changes, removal, faults. All requests go through the
+//! queue and HTTP, as those of signup apps and people do.
 
 mod disturbed;
 mod forbidden;

@@ -1,5 +1,5 @@
-//! A tenant stays what it was made from: whatever the folder and the settings hold today, it is changed, suspended, resumed
-//! and removed by the blueprint and the stamp that it is pinned to, until an update names another version.
+//! A tenant is pinned to its blueprint and stamp: it is changed, suspended, resumed and removed with them, whatever the
+//! folder and the settings contain now, until an update names another version.
 
 mod cut;
 
@@ -9,7 +9,7 @@ use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
 use tenantry::{
     intake::{Intake, IntakeDecision, RequestAnswer, Stamp, clashes},
-    ports::{StoreError, World},
+    ports::{Ports, StoreError},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
@@ -19,7 +19,9 @@ use tenantry_core::{
 };
 
 use super::spoilt::Spoilt;
-use crate::testkit::{lab::Lab, over::Wrapped, removal, repository, request, signup, stage::Stage};
+use crate::testkit::{
+    fixture::Fixture, harness::Harness, over::Wrapped, removal, repository, request, signup,
+};
 
 fn checked(text: &str) -> Blueprint {
     Blueprint::check(text).unwrap_or_else(|findings| panic!("{findings:#?}")).blueprint
@@ -32,8 +34,8 @@ fn changed(text: &str, changes: &[(&str, &str)]) -> String {
     })
 }
 
-/// A later version of the default blueprint, with a change that no object bears and a parameter that nobody has given.
-fn later() -> String {
+/// A later version of the default blueprint, with a change that needs new objects and a parameter without a value.
+fn newer_version() -> String {
     let parameter = "parameters:\n  costCentre: { type: string, description: Who pays. }\n";
     changed(
         DEFAULT,
@@ -51,52 +53,53 @@ fn later() -> String {
     )
 }
 
-/// A later version that asks for nothing new.
+/// A later version without new requirements.
 fn gentle(version: &str) -> String {
     changed(DEFAULT, &[("version: 1.0.0", &format!("version: {version}")), ("Standard_LRS", "Standard_ZRS")])
 }
 
-/// A deployment over one state, which starts anew with whatever folder and settings it has that day.
-struct Place {
-    lab: Lab,
+/// A deployment over one state, which can be restarted with another blueprint folder and other settings.
+struct Deployment {
+    fixture: Fixture,
 }
 
-impl Place {
+impl Deployment {
     async fn new() -> Self {
-        Self { lab: Lab::new(Speed::Max).await }
+        Self { fixture: Fixture::new(Speed::Max).await }
     }
 
-    /// A process of the day.
+    /// A process with these blueprints and stamps.
     fn intake(&self, folder: &[&str], stamps: &[Value]) -> Intake {
-        Self::over(&self.lab.world, folder, stamps)
+        Self::over(&self.fixture.ports, folder, stamps)
     }
 
-    fn over(world: &World, folder: &[&str], stamps: &[Value]) -> Intake {
+    fn over(ports: &Ports, folder: &[&str], stamps: &[Value]) -> Intake {
         let stamps = stamps.iter().map(|value| Stamp { value: value.clone() }).collect();
         let blueprints = folder.iter().map(|text| checked(text)).collect();
-        Intake::new(world.clone(), "local", blueprints, stamps)
+        Intake::new(ports.clone(), "local", blueprints, stamps)
     }
 
     async fn tenant(&self, id: &str) -> Tenant {
         let id: TenantId = id.parse().unwrap();
-        self.lab.world.store.load(&id).await.unwrap().unwrap().value
+        self.fixture.ports.store.load(&id).await.unwrap().unwrap().value
     }
 
-    /// Takes a request in that must be taken, and drives the tenant until nothing is left to do.
+    /// Takes in a request that must be accepted, and reconciles the tenant until nothing is left to do.
     async fn done(&self, intake: &Intake, request: &Value) -> Tenant {
         let answer = ask(intake, request).await;
-        assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:#?}");
+        assert_eq!(answer.decision, IntakeDecision::Accepted, "{answer:#?}");
         let id = answer.tenant_id.unwrap();
         for worker in 0..400 {
             let settings = Settings::local("local");
-            let reconciler = Reconciler::new(self.lab.world.clone(), settings, format!("worker-{worker}"));
+            let reconciler =
+                Reconciler::new(self.fixture.ports.clone(), settings, format!("worker-{worker}"));
             match reconciler.reconcile(&id).await.unwrap() {
                 Progress::Settled(_) => return self.tenant(id.as_str()).await,
-                Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
-                Progress::Unknown => panic!("nobody knows {id}"),
+                Progress::Requeued(at) | Progress::Held(at) => self.fixture.clock.jump_to(at),
+                Progress::Unknown => panic!("{id} is unknown"),
             }
         }
-        panic!("never came to rest: {:#?}", self.tenant(id.as_str()).await.steps())
+        panic!("never settled: {:#?}", self.tenant(id.as_str()).await.steps())
     }
 
     async fn signed_up(&self, folder: &[&str], sample: &str) -> Tenant {
@@ -105,9 +108,9 @@ impl Place {
         tenant
     }
 
-    fn told(&self, kind: &str) -> Vec<Value> {
-        let told = self.lab.subscribers.told();
-        told.into_iter().filter(|event| event["type"].as_str().unwrap().contains(kind)).collect()
+    fn reported(&self, kind: &str) -> Vec<Value> {
+        let reported = self.fixture.subscribers.reported();
+        reported.into_iter().filter(|event| event["type"].as_str().unwrap().contains(kind)).collect()
     }
 }
 
@@ -123,92 +126,97 @@ fn version(tenant: &Tenant) -> &str {
     &tenant.plan.blueprint.version
 }
 
-/// Suspended, resumed and suspended again as it was made, then removed.
-async fn is_cut_and_given_back(place: &Place, sample: &str, folder: &[&str], stamps: &[Value]) {
-    let before = place.signed_up(&[DEFAULT], sample).await;
-    let intake = place.intake(folder, stamps);
-    let suspended = place.done(&intake, &billing("s", sample)).await;
+/// Asserts that a tenant is suspended, resumed and suspended again with its pinned blueprint, then removed.
+async fn is_suspended_resumed_and_removed(
+    deployment: &Deployment,
+    sample: &str,
+    folder: &[&str],
+    stamps: &[Value],
+) {
+    let before = deployment.signed_up(&[DEFAULT], sample).await;
+    let intake = deployment.intake(folder, stamps);
+    let suspended = deployment.done(&intake, &billing("s", sample)).await;
     assert_eq!(suspended.status, Status::Suspended, "{:#?}", suspended.steps());
     assert!(!suspended.steps().keys().any(|name| name.as_str() == "scorer"), "it may still call");
-    let resumed = place.done(&intake, &request("r", "resume", sample, json!({}))).await;
-    assert_eq!((resumed.status, &resumed.plan), (Status::Active, &before.plan), "it is another one");
+    let resumed = deployment.done(&intake, &request("r", "resume", sample, json!({}))).await;
+    assert_eq!((resumed.status, &resumed.plan), (Status::Active, &before.plan), "its plan has changed");
     assert_eq!(resumed.exports, before.exports);
     let stopped = request("q", "suspend", sample, json!({"reason": "operator", "mode": "compute"}));
-    assert_eq!(place.done(&intake, &stopped).await.status, Status::Suspended);
+    assert_eq!(deployment.done(&intake, &stopped).await.status, Status::Suspended);
     let update = request("u", "update", sample, json!({"tags": {"floor": "4"}}));
-    let updated = place.done(&intake, &update).await;
+    let updated = deployment.done(&intake, &update).await;
     assert_eq!((updated.status, version(&updated)), (Status::Suspended, "1.0.0"));
-    let gone = place.done(&intake, &removal("d", sample)).await;
-    assert_eq!(gone.status, Status::Deleted);
+    let deleted = deployment.done(&intake, &removal("d", sample)).await;
+    assert_eq!(deleted.status, Status::Deleted);
 }
 
 #[tokio::test]
-async fn a_new_version_with_all_that_an_update_would_refuse_hinders_no_suspension() {
-    let place = Place::new().await;
-    is_cut_and_given_back(&place, "contoso", &[&later()], &[local_stamp()]).await;
+async fn a_new_version_that_an_update_would_refuse_prevents_no_suspension() {
+    let deployment = Deployment::new().await;
+    is_suspended_resumed_and_removed(&deployment, "contoso", &[&newer_version()], &[local_stamp()]).await;
 }
 
 #[tokio::test]
-async fn a_blueprint_that_is_gone_from_the_folder_hinders_no_suspension() {
+async fn a_blueprint_that_is_missing_in_the_folder_prevents_no_suspension() {
     let hello = std::fs::read_to_string(repository().join("blueprints/hello.yaml")).unwrap();
-    let place = Place::new().await;
-    is_cut_and_given_back(&place, "contoso", &[&hello], &[local_stamp()]).await;
-    let place = Place::new().await;
-    is_cut_and_given_back(&place, "tailspin", &[], &[local_stamp()]).await;
+    let deployment = Deployment::new().await;
+    is_suspended_resumed_and_removed(&deployment, "contoso", &[&hello], &[local_stamp()]).await;
+    let deployment = Deployment::new().await;
+    is_suspended_resumed_and_removed(&deployment, "tailspin", &[], &[local_stamp()]).await;
 }
 
 #[tokio::test]
-async fn a_stamp_that_is_gone_or_another_hinders_no_suspension() {
-    let place = Place::new().await;
-    is_cut_and_given_back(&place, "contoso", &[DEFAULT], &[]).await;
+async fn a_missing_or_changed_stamp_prevents_no_suspension() {
+    let deployment = Deployment::new().await;
+    is_suspended_resumed_and_removed(&deployment, "contoso", &[DEFAULT], &[]).await;
     let mut moved = local_stamp();
     moved["subnetId"] =
         "/subscriptions/x/resourceGroups/y/providers/Microsoft.Network/virtualNetworks/z/subnets/w".into();
     moved.as_object_mut().unwrap().remove("scorerRoleId");
-    let place = Place::new().await;
-    is_cut_and_given_back(&place, "contoso", &[&later()], &[moved]).await;
+    let deployment = Deployment::new().await;
+    is_suspended_resumed_and_removed(&deployment, "contoso", &[&newer_version()], &[moved]).await;
 }
 
 #[tokio::test]
 async fn an_edit_without_another_version_changes_no_tenant() {
     let edited = changed(DEFAULT, &[("Standard_LRS", "Standard_ZRS")]);
-    let place = Place::new().await;
-    let before = place.signed_up(&[DEFAULT], "contoso").await;
-    let intake = place.intake(&[&edited], &[local_stamp()]);
-    // Not even where the update names the version that it has.
+    let deployment = Deployment::new().await;
+    let before = deployment.signed_up(&[DEFAULT], "contoso").await;
+    let intake = deployment.intake(&[&edited], &[local_stamp()]);
+    // Not even if the update names the tenant's present version.
     let chosen = json!({"name": "secure-ai-service", "version": "1.0.0"});
     for (id, spec) in [
         ("u-1", json!({"tags": {"floor": "4"}})),
         ("u-2", json!({"tags": {"floor": "5"}, "blueprint": chosen})),
         ("u-3", json!({"tags": {"floor": "6"}, "blueprint": {"name": "secure-ai-service"}})),
     ] {
-        let after = place.done(&intake, &request(id, "update", "contoso", spec)).await;
+        let after = deployment.done(&intake, &request(id, "update", "contoso", spec)).await;
         assert_eq!(after.plan.blueprint, before.plan.blueprint);
     }
     let edit = clashes(&[checked(DEFAULT), checked(&edited)]);
     assert!(edit.len() == 1 && edit[0].contains("secure-ai-service 1.0.0"), "{edit:?}");
-    assert_eq!(clashes(&[checked(DEFAULT), checked(DEFAULT), checked(&later())]), [""; 0]);
+    assert_eq!(clashes(&[checked(DEFAULT), checked(DEFAULT), checked(&newer_version())]), [""; 0]);
 }
 
 #[tokio::test]
 async fn only_an_update_that_names_another_version_moves_a_tenant() {
     let (second, tenth) = (gentle("1.2.0"), gentle("1.10.0"));
-    let place = Place::new().await;
-    place.signed_up(&[DEFAULT], "contoso").await;
-    let intake = place.intake(&[&second, &tenth, DEFAULT], &[local_stamp()]);
-    assert_eq!(version(&place.done(&intake, &billing("s", "contoso")).await), "1.0.0");
+    let deployment = Deployment::new().await;
+    deployment.signed_up(&[DEFAULT], "contoso").await;
+    let intake = deployment.intake(&[&second, &tenth, DEFAULT], &[local_stamp()]);
+    assert_eq!(version(&deployment.done(&intake, &billing("s", "contoso")).await), "1.0.0");
     let update = request("u", "update", "contoso", json!({"tags": {"floor": "4"}}));
-    assert_eq!(version(&place.done(&intake, &update).await), "1.0.0");
-    let resumed = place.done(&intake, &request("r", "resume", "contoso", json!({}))).await;
+    assert_eq!(version(&deployment.done(&intake, &update).await), "1.0.0");
+    let resumed = deployment.done(&intake, &request("r", "resume", "contoso", json!({}))).await;
     assert_eq!(version(&resumed), "1.0.0");
 
-    // A sign-up gets the newest by its numbers, or the one that it names.
-    assert_eq!(version(&place.done(&intake, &signup("tailspin")).await), "1.10.0");
+    // A sign-up gets the highest version, or the one that it names.
+    assert_eq!(version(&deployment.done(&intake, &signup("tailspin")).await), "1.10.0");
     let mut named = signup("fabrikam");
     named["data"]["spec"]["blueprint"] = json!({"name": "secure-ai-service", "version": "1.2.0"});
-    assert_eq!(version(&place.done(&intake, &named).await), "1.2.0");
+    assert_eq!(version(&deployment.done(&intake, &named).await), "1.2.0");
 
-    // The move shows before it happens, and needs a version that there is.
+    // A dry run shows the move; the version must exist.
     let move_to = |id: &str, version: &str, dry: bool| {
         let chosen = json!({"blueprint": {"name": "secure-ai-service", "version": version}});
         let mut update = request(id, "update", "contoso", chosen);
@@ -229,42 +237,42 @@ async fn only_an_update_that_names_another_version_moves_a_tenant() {
         ("unknown_blueprint", "/spec/blueprint/version")
     );
     assert!(fault.message.contains("1.0.0, 1.2.0, 1.10.0"), "{}", fault.message);
-    assert_eq!(version(&place.tenant("contoso").await), "1.0.0");
-    let moved = place.done(&intake, &move_to("m-3", "1.2.0", false)).await;
+    assert_eq!(version(&deployment.tenant("contoso").await), "1.0.0");
+    let moved = deployment.done(&intake, &move_to("m-3", "1.2.0", false)).await;
     assert_eq!((moved.status, version(&moved), moved.former.len()), (Status::Active, "1.2.0", 0));
 }
 
 #[tokio::test]
-async fn what_a_step_made_that_a_version_dropped_counts_until_it_is_gone() {
+async fn a_former_blueprint_is_in_use_until_what_it_made_is_deleted() {
     let dropped = changed(&gentle("2.0.0"), &[("\n  insights:\n", "\n  insights_of_no_use:\n")]);
     let dropped = changed(&dropped, &[("{{ steps.insights.id }}", "{{ steps.insights_of_no_use.id }}")]);
-    let place = Place::new().await;
-    let before = place.signed_up(&[DEFAULT], "tailspin").await;
-    let intake = place.intake(&[&dropped], &[local_stamp()]);
+    let deployment = Deployment::new().await;
+    let before = deployment.signed_up(&[DEFAULT], "tailspin").await;
+    let intake = deployment.intake(&[&dropped], &[local_stamp()]);
     let chosen =
         json!({"blueprint": {"name": "secure-ai-service", "version": "2.0.0"}, "allowReplace": true});
     let answer = ask(&intake, &request("m", "update", "tailspin", chosen)).await;
-    assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
-    // Before the move is carried out both are in use; the first one's text is there although no folder has it.
-    assert_eq!(place.tenant("tailspin").await.former, std::slice::from_ref(&before.plan.blueprint));
-    let store = place.lab.world.store.as_ref();
+    assert_eq!(answer.decision, IntakeDecision::Accepted, "{answer:?}");
+    // Before the move is carried out both are in use; the first one's text is stored although no folder has it.
+    assert_eq!(deployment.tenant("tailspin").await.former, std::slice::from_ref(&before.plan.blueprint));
+    let store = deployment.fixture.ports.store.as_ref();
     let in_use = intake.catalogue().in_use(store, &[local_stamp()]).await.unwrap();
     let seen: Vec<_> =
         in_use.iter().map(|one| (one.reference.version.as_str(), one.offered, one.tenants)).collect();
     assert_eq!(seen, [("1.0.0", false, 1), ("2.0.0", true, 1)]);
     assert_eq!(in_use[0].blueprint.as_ref().unwrap().source(), DEFAULT);
     assert_eq!(in_use[0].stamps, [local_stamp()]);
-    place.done(&intake, &request("u", "update", "tailspin", json!({}))).await;
+    deployment.done(&intake, &request("u", "update", "tailspin", json!({}))).await;
     let in_use = intake.catalogue().in_use(store, &[local_stamp()]).await.unwrap();
-    assert_eq!(in_use.len(), 1, "nothing of the first is left");
+    assert_eq!(in_use.len(), 1, "the first one is not in use any more");
 }
 
 #[tokio::test]
-async fn a_text_that_can_not_be_read_concerns_its_own_tenants_alone() {
+async fn a_text_that_can_not_be_read_affects_its_own_tenants_only() {
     let second = gentle("2.0.0");
-    let place = Place::new().await;
-    place.signed_up(&[DEFAULT], "tailspin").await;
-    place.signed_up(&[&second], "contoso").await;
+    let deployment = Deployment::new().await;
+    deployment.signed_up(&[DEFAULT], "tailspin").await;
+    deployment.signed_up(&[&second], "contoso").await;
     for (number, text) in [
         Ok(None),
         Ok(Some("blueprint: other".to_owned())),
@@ -273,9 +281,9 @@ async fn a_text_that_can_not_be_read_concerns_its_own_tenants_alone() {
     .into_iter()
     .enumerate()
     {
-        let spoilt = Wrapped(Spoilt { inner: Arc::clone(&place.lab.world.store), text });
-        let world = World { store: Arc::new(spoilt), ..place.lab.world.clone() };
-        let intake = Place::over(&world, &[&second], &[local_stamp()]);
+        let spoilt = Wrapped(Spoilt { inner: Arc::clone(&deployment.fixture.ports.store), text });
+        let ports = Ports { store: Arc::new(spoilt), ..deployment.fixture.ports.clone() };
+        let intake = Deployment::over(&ports, &[&second], &[local_stamp()]);
         let refused = ask(&intake, &billing(&format!("s-{number}"), "tailspin")).await;
         let fault = &refused.faults[0];
         assert_eq!(
@@ -285,21 +293,21 @@ async fn a_text_that_can_not_be_read_concerns_its_own_tenants_alone() {
         assert!(fault.message.contains("secure-ai-service 1.0.0 (sha256:"), "{}", fault.message);
         assert!(fault.message.contains("TENANTRY_BLUEPRINTS"), "{}", fault.message);
         let others = ask(&intake, &billing(&format!("o-{number}"), "contoso")).await;
-        assert_eq!(others.verdict, IntakeDecision::Accepted, "{others:?}");
-        let in_use = intake.catalogue().in_use(world.store.as_ref(), &[local_stamp()]).await.unwrap();
+        assert_eq!(others.decision, IntakeDecision::Accepted, "{others:?}");
+        let in_use = intake.catalogue().in_use(ports.store.as_ref(), &[local_stamp()]).await.unwrap();
         assert_eq!(in_use.iter().filter(|one| one.blueprint.is_err()).count(), 1);
     }
-    // A state that does not answer says nothing about the text: the message comes again.
-    let text = Err(StoreError::Unavailable("as told".to_owned()));
-    let spoilt = Wrapped(Spoilt { inner: Arc::clone(&place.lab.world.store), text });
-    let world = World { store: Arc::new(spoilt), ..place.lab.world.clone() };
-    let intake = Place::over(&world, &[&second], &[local_stamp()]);
+    // If the store does not answer, nothing is known about the text: the message is delivered again.
+    let text = Err(StoreError::Unavailable("injected".to_owned()));
+    let spoilt = Wrapped(Spoilt { inner: Arc::clone(&deployment.fixture.ports.store), text });
+    let ports = Ports { store: Arc::new(spoilt), ..deployment.fixture.ports.clone() };
+    let intake = Deployment::over(&ports, &[&second], &[local_stamp()]);
     let body = billing("s-later", "tailspin").to_string();
     assert!(matches!(intake.take_in(body.as_bytes()).await, Err(StoreError::Unavailable(_))));
-    // The remedy that was told: the file is put into the folder again.
-    let intake = place.intake(&[DEFAULT, &second], &[local_stamp()]);
-    assert_eq!(place.done(&intake, &billing("s-last", "tailspin")).await.status, Status::Suspended);
+    // The remedy in the message: the file is put into the folder again.
+    let intake = deployment.intake(&[DEFAULT, &second], &[local_stamp()]);
+    assert_eq!(deployment.done(&intake, &billing("s-last", "tailspin")).await.status, Status::Suspended);
     // A removal needs no blueprint at all.
-    let intake = place.intake(&[], &[]);
-    assert_eq!(place.done(&intake, &removal("d", "tailspin")).await.status, Status::Deleted);
+    let intake = deployment.intake(&[], &[]);
+    assert_eq!(deployment.done(&intake, &removal("d", "tailspin")).await.status, Status::Deleted);
 }

@@ -1,13 +1,13 @@
-//! A message becomes a tenant.
+//! Sign-up: a message becomes a tenant.
 
 use azure_sim::Speed;
 use serde_json::Value;
 
 use crate::testkit::{
     SAMPLES,
-    judge::{kinds, list, nothing_was_made_twice, tell_one_story, text, types},
+    harness::Harness,
+    judge::{check_event_sequence, kinds, list, nothing_was_made_twice, text, types},
     signup,
-    stage::Stage,
 };
 
 const EXPORTS: [&str; 7] = [
@@ -22,12 +22,12 @@ const EXPORTS: [&str; 7] = [
 
 #[tokio::test]
 async fn the_samples_become_active_tenants_with_all_exports_and_objects() {
-    let stage = Stage::at(Speed::Factor(2000.0)).await;
+    let harness = Harness::at(Speed::Factor(2000.0)).await;
     for sample in SAMPLES {
-        stage.enqueue(&signup(sample)).await;
+        harness.enqueue(&signup(sample)).await;
     }
     for sample in SAMPLES {
-        let tenant = stage.until_is(sample, "active").await;
+        let tenant = harness.until_is(sample, "active").await;
         let outputs = tenant["outputs"].as_object().unwrap();
         assert_eq!(outputs.keys().map(String::as_str).collect::<Vec<_>>(), EXPORTS, "{sample}");
         assert!(
@@ -35,7 +35,7 @@ async fn the_samples_become_active_tenants_with_all_exports_and_objects() {
             "{outputs:#?}"
         );
         assert_eq!(tenant["progress"]["ready"], tenant["progress"]["total"], "{tenant:#}");
-        let objects = stage.objects(sample).await;
+        let objects = harness.objects(sample).await;
         assert!(list(&objects).iter().all(|object| object["state"] == "Succeeded"), "{objects:#}");
         let held = kinds(&objects);
         let dedicated = text(&tenant, "/tier") == "dedicated";
@@ -59,32 +59,32 @@ async fn the_samples_become_active_tenants_with_all_exports_and_objects() {
         ] {
             assert_eq!(of(kind), usize::from(dedicated), "{sample}: {kind}");
         }
-        // The scorer at the endpoint, and for a dedicated tenant its identity's right to read its own storage.
+        // The scorer role at the endpoint, and for a dedicated tenant its identity's role to read its own storage.
         assert_eq!(of("Microsoft.Authorization/roleAssignments"), 1 + usize::from(dedicated), "{sample}");
-        // The probe's, and the customer's own where it has one.
+        // The probe's credential, and the customer's if it has one.
         assert_eq!(of("graph/federatedIdentityCredential"), 1 + usize::from(sample == "contoso"), "{sample}");
     }
-    nothing_was_made_twice(&stage.journal().await, 1);
+    nothing_was_made_twice(&harness.journal().await, 1);
 }
 
 #[tokio::test]
-async fn the_events_of_a_signup_tell_it_in_sequence() {
-    let stage = Stage::new().await;
+async fn the_events_of_a_signup_come_in_sequence() {
+    let harness = Harness::new().await;
     for sample in SAMPLES {
-        stage.enqueue(&signup(sample)).await;
+        harness.enqueue(&signup(sample)).await;
     }
     for sample in SAMPLES {
-        let events = stage.until_told(sample, "tenant.provision.succeeded", 1).await;
-        tell_one_story(sample, &events);
-        let story = [
+        let events = harness.until_published(sample, "tenant.provision.succeeded", 1).await;
+        check_event_sequence(sample, &events);
+        let content = [
             "tenant.request.accepted",
             "tenant.provision.started",
             "tenant.isolation.verified",
             "tenant.provision.succeeded",
         ];
-        assert_eq!(types(&events), story);
+        assert_eq!(types(&events), content);
         let last = events.iter().max_by_key(|event| text(event, "/sequence")).unwrap();
-        assert_eq!(last["data"]["outputs"], stage.tenant(sample).await["outputs"]);
+        assert_eq!(last["data"]["outputs"], harness.tenant(sample).await["outputs"]);
         assert_eq!((text(last, "/data/status"), text(last, "/data/action")), ("active", "signup"));
         assert!(last["data"]["durationMs"].is_u64(), "{last:#}");
         let request = signup(sample);
@@ -94,21 +94,21 @@ async fn the_events_of_a_signup_tell_it_in_sequence() {
 }
 
 #[tokio::test]
-async fn tenants_do_not_share_what_is_their_own() {
-    let stage = Stage::new().await;
+async fn tenants_do_not_share_their_own_objects() {
+    let harness = Harness::new().await;
     for sample in SAMPLES {
-        stage.accept(&signup(sample)).await;
+        harness.accept(&signup(sample)).await;
     }
     let mut seen = std::collections::BTreeSet::new();
     for sample in SAMPLES {
-        let outputs = stage.until_is(sample, "active").await["outputs"].clone();
+        let outputs = harness.until_is(sample, "active").await["outputs"].clone();
         for own in ["applicationId", "servicePrincipalObjectId", "endpointName", "endpointUrl"] {
             assert!(
                 seen.insert(text(&outputs, &format!("/{own}")).to_owned()),
                 "{own} of {sample} is another's"
             );
         }
-        for object in list(&stage.objects(sample).await) {
+        for object in list(&harness.objects(sample).await) {
             assert_eq!(object["tenant"], Value::from(sample));
         }
     }

@@ -1,5 +1,5 @@
-//! Nothing that was in use is destroyed without consent: resources that fail, operations that come to nothing, quotas, vaults
-//! that nobody may purge, objects of strangers.
+//! Nothing that was in use is deleted without consent: resources that fail, operations that fail, quotas, vaults with
+//! purge protection, objects of strangers.
 
 use azure_sim::Speed;
 use reqwest::Method;
@@ -7,24 +7,24 @@ use serde_json::{Value, json};
 use tenantry::ports::{Clock as _, SystemClock};
 
 use crate::testkit::{
-    judge::{list, tell_one_story, text},
+    harness::Harness,
+    judge::{check_event_sequence, list, text},
     removal, request, signup,
-    stage::Stage,
 };
 
-/// A stage with one active tenant, and how long its journal is.
-async fn active(tenant: &str, speed: Speed) -> (Stage, usize) {
-    let stage = Stage::at(speed).await;
-    stage.accept(&signup(tenant)).await;
-    stage.until_told(tenant, "tenant.provision.succeeded", 1).await;
-    stage.until_is(tenant, "active").await;
-    let lines = list(&stage.journal().await).len();
-    (stage, lines)
+/// A harness with one active tenant, and the length of its journal.
+async fn active(tenant: &str, speed: Speed) -> (Harness, usize) {
+    let harness = Harness::at(speed).await;
+    harness.accept(&signup(tenant)).await;
+    harness.until_published(tenant, "tenant.provision.succeeded", 1).await;
+    harness.until_is(tenant, "active").await;
+    let lines = list(&harness.journal().await).len();
+    (harness, lines)
 }
 
-/// What was sent since: method and path of every request that could have changed something in Azure.
-async fn sent(stage: &Stage, lines: usize) -> Vec<String> {
-    let journal = stage.journal().await;
+/// The changes sent since then: method, status and path of every request that can change something in Azure.
+async fn sent(harness: &Harness, lines: usize) -> Vec<String> {
+    let journal = harness.journal().await;
     let changes = list(&journal)[lines..]
         .iter()
         .filter(|line| text(line, "/method") != "GET" && text(line, "/path").contains("/resourceGroups/"));
@@ -33,18 +33,18 @@ async fn sent(stage: &Stage, lines: usize) -> Vec<String> {
         .collect()
 }
 
-async fn nothing_was_deleted(stage: &Stage, lines: usize) {
-    let sent = sent(stage, lines).await;
+async fn nothing_was_deleted(harness: &Harness, lines: usize) {
+    let sent = sent(harness, lines).await;
     assert!(!sent.iter().any(|line| line.starts_with("DELETE")), "{sent:#?}");
 }
 
-/// A resource shows the state Failed, so many times.
+/// A fault: a resource shows the state Failed, so many times.
 fn shows_failed(part: &str, times: u32) -> Value {
     json!({"match": {"method": "GET", "pathContains": part}, "times": times, "showState": "Failed"})
 }
 
-/// Operations on a resource come to nothing.
-fn comes_to_nothing(part: &str, times: u32, code: &str) -> Value {
+/// A fault: operations on a resource fail, so many times.
+fn operation_fails(part: &str, times: u32, code: &str) -> Value {
     json!({"match": {"method": "PUT", "pathContains": part}, "times": times,
         "failOperation": {"code": code, "message": "It did not work out."}})
 }
@@ -53,9 +53,9 @@ fn tags(id: &str) -> Value {
     request(id, "update", "contoso", json!({"tags": {"a": "b"}}))
 }
 
-/// The id of the contoso's resource of a type, as the simulated Azure has it.
-async fn id_of(stage: &Stage, kind: &str) -> String {
-    let objects = stage.objects("contoso").await;
+/// The id of contoso's resource of a type, as the simulated Azure has it.
+async fn id_of(harness: &Harness, kind: &str) -> String {
+    let objects = harness.objects("contoso").await;
     let found = list(&objects).iter().find(|object| text(object, "/kind").eq_ignore_ascii_case(kind));
     text(found.unwrap(), "/id").to_owned()
 }
@@ -64,46 +64,46 @@ const STORAGE: &str = "Microsoft.Storage/storageAccounts";
 
 #[tokio::test]
 async fn a_resource_that_shows_failed_once_is_written_again_and_nothing_is_deleted() {
-    let (stage, lines) = active("contoso", Speed::Max).await;
-    stage.fault(shows_failed("/storageAccounts/", 1)).await;
-    stage.accept(&tags("tags")).await;
-    let events = stage.until_told("contoso", "tenant.update.succeeded", 1).await;
-    tell_one_story("contoso", &events);
-    nothing_was_deleted(&stage, lines).await;
-    assert_eq!(stage.get("/_sim/faults").await, json!([]), "it was seen");
+    let (harness, lines) = active("contoso", Speed::Max).await;
+    harness.fault(shows_failed("/storageAccounts/", 1)).await;
+    harness.accept(&tags("tags")).await;
+    let events = harness.until_published("contoso", "tenant.update.succeeded", 1).await;
+    check_event_sequence("contoso", &events);
+    nothing_was_deleted(&harness, lines).await;
+    assert_eq!(harness.get("/_sim/faults").await, json!([]), "the fault occurred");
 }
 
-/// What stays failed is blocked, and says what it is and what to do; that does what it says.
+/// A resource that stays failed blocks its step; the message says what to do, and that works.
 #[tokio::test]
-async fn a_resource_that_stays_failed_is_replaced_only_with_consent_told_before() {
-    let (stage, lines) = active("contoso", Speed::Max).await;
-    let storage = id_of(&stage, STORAGE).await;
-    stage.fault(comes_to_nothing("/storageAccounts/", 1000, "InternalServerError")).await;
-    stage.accept(&tags("tags")).await;
-    let waiting = stage.until_is("contoso", "waiting").await;
+async fn a_resource_that_stays_failed_is_replaced_only_with_consent_and_after_a_dry_run() {
+    let (harness, lines) = active("contoso", Speed::Max).await;
+    let storage = id_of(&harness, STORAGE).await;
+    harness.fault(operation_fails("/storageAccounts/", 1000, "InternalServerError")).await;
+    harness.accept(&tags("tags")).await;
+    let waiting = harness.until_is("contoso", "waiting").await;
     let step = &waiting["steps"]["storage"];
-    assert_eq!((text(step, "/state"), text(step, "/cause/class")), ("halted", "needs-consent"), "{step:#}");
+    assert_eq!((text(step, "/state"), text(step, "/cause/class")), ("blocked", "needs-consent"), "{step:#}");
     assert!(text(step, "/cause/resourceId").eq_ignore_ascii_case(&storage), "{step:#}");
     assert!(text(step, "/nextAction").contains("--allow-replace"), "{step:#}");
-    let events = stage.until_told("contoso", "tenant.operation.waiting", 1).await;
+    let events = harness.until_published("contoso", "tenant.operation.waiting", 1).await;
     let error = &events.last().unwrap()["data"]["error"];
     assert!(text(error, "/resourceId").eq_ignore_ascii_case(&storage), "{error:#}");
-    // A retry without consent may be repeated as often as anybody likes.
-    assert_eq!(stage.retry("contoso", &json!({"requestId": "plain"})).await.status, 202);
-    stage.until_told("contoso", "tenant.operation.waiting", 2).await;
-    stage.until_is("contoso", "waiting").await;
-    nothing_was_deleted(&stage, lines).await;
+    // A retry without consent deletes nothing, however often it is repeated.
+    assert_eq!(harness.retry("contoso", &json!({"requestId": "plain"})).await.status, 202);
+    harness.until_published("contoso", "tenant.operation.waiting", 2).await;
+    harness.until_is("contoso", "waiting").await;
+    nothing_was_deleted(&harness, lines).await;
 
-    // Told before: a dry run says the same, and changes nothing.
-    let version = stage.tenant("contoso").await["version"].clone();
+    // A dry run reports the replacement and changes nothing.
+    let version = harness.tenant("contoso").await["version"].clone();
     let asked = json!({"requestId": "dry", "allowReplace": true, "dryRun": true});
-    let planned = stage.retry("contoso", &asked).await;
-    assert_eq!((planned.status, text(&planned.body, "/verdict")), (200, "planned"), "{planned:#?}");
-    assert_eq!(stage.tenant("contoso").await["version"], version);
+    let planned = harness.retry("contoso", &asked).await;
+    assert_eq!((planned.status, text(&planned.body, "/decision")), (200, "planned"), "{planned:#?}");
+    assert_eq!(harness.tenant("contoso").await["version"], version);
 
-    stage.no_more_faults().await;
+    harness.no_more_faults().await;
     let asked = json!({"requestId": "allowed", "allowReplace": true});
-    let allowed = stage.retry("contoso", &asked).await;
+    let allowed = harness.retry("contoso", &asked).await;
     assert_eq!(allowed.status, 202, "{allowed:#?}");
     assert_eq!(allowed.body["replaces"], planned.body["replaces"]);
     let steps: Vec<&str> = list(&allowed.body["replaces"]).iter().map(|one| text(one, "/step")).collect();
@@ -111,21 +111,21 @@ async fn a_resource_that_stays_failed_is_replaced_only_with_consent_told_before(
     assert!(!steps.contains(&"vault") && !steps.contains(&"identity"), "{steps:?}");
     let ids: Vec<&str> = list(&allowed.body["replaces"]).iter().map(|one| text(one, "/resourceId")).collect();
     assert!(ids.iter().any(|id| id.eq_ignore_ascii_case(&storage)), "{ids:?}");
-    let events = stage.until_told("contoso", "tenant.update.succeeded", 1).await;
-    tell_one_story("contoso", &events);
+    let events = harness.until_published("contoso", "tenant.update.succeeded", 1).await;
+    check_event_sequence("contoso", &events);
     let deleted: Vec<String> =
-        sent(&stage, lines).await.into_iter().filter(|line| line.starts_with("DELETE")).collect();
+        sent(&harness, lines).await.into_iter().filter(|line| line.starts_with("DELETE")).collect();
     assert!(deleted.iter().any(|line| line.contains("/storageAccounts/")), "{deleted:#?}");
     assert!(!deleted.iter().any(|line| line.contains("/userAssignedIdentities/")), "{deleted:#?}");
-    let after = stage.until_is("contoso", "active").await;
+    let after = harness.until_is("contoso", "active").await;
     let marks = list_of_steps(&after).filter(|step| step.get("mayBeReplaced").is_some()).count();
     assert_eq!(marks, 0, "the consent is used up");
 }
 
-/// Whatever is asked for, and whichever resource it is: a look that shows a failure once costs nobody anything.
+/// For every action and every resource: a failure that is read once deletes nothing.
 #[tokio::test]
 async fn no_request_deletes_what_shows_failed_once() {
-    let (stage, _) = active("contoso", Speed::Max).await;
+    let (harness, _) = active("contoso", Speed::Max).await;
     let parts = [
         "/storageAccounts/",
         "/vaults/",
@@ -143,13 +143,17 @@ async fn no_request_deletes_what_shows_failed_once() {
             ("suspend", json!({"reason": "billing"}), "suspend"),
             ("resume", json!({}), "resume"),
         ] {
-            let lines = list(&stage.journal().await).len();
-            stage.fault(shows_failed(part, 1)).await;
-            stage.accept(&request(&format!("{action}-{n}"), action, "contoso", spec)).await;
-            stage.until_told("contoso", &format!("tenant.{noun}.succeeded"), n + 1).await;
-            assert_eq!(stage.get("/_sim/faults").await, json!([]), "{action}: {part} was seen");
-            let sent = sent(&stage, lines).await;
-            // A suspension takes the tenant's own way in away, and nothing else.
+            let lines = list(&harness.journal().await).len();
+            harness.fault(shows_failed(part, 1)).await;
+            harness.accept(&request(&format!("{action}-{n}"), action, "contoso", spec)).await;
+            harness.until_published("contoso", &format!("tenant.{noun}.succeeded"), n + 1).await;
+            assert_eq!(
+                harness.get("/_sim/faults").await,
+                json!([]),
+                "{action}: the fault at {part} occurred"
+            );
+            let sent = sent(&harness, lines).await;
+            // A suspension deletes the tenant's own role assignment, and nothing else.
             let lost = |line: &&String| line.starts_with("DELETE") && !line.contains("/roleAssignments/");
             assert_eq!(sent.iter().find(lost), None, "{action}: {part}: {sent:#?}");
         }
@@ -162,42 +166,42 @@ fn list_of_steps(tenant: &Value) -> impl Iterator<Item = &Value> {
 
 #[tokio::test]
 async fn a_deployment_whose_update_fails_once_keeps_serving_and_is_updated_again() {
-    let (stage, lines) = active("tailspin", Speed::Factor(2000.0)).await;
-    stage.fault(comes_to_nothing("/deployments/main", 1, "InternalServerError")).await;
-    stage.accept(&request("more", "update", "tailspin", json!({"parameters": {"instances": 2}}))).await;
-    stage.until_told("tailspin", "tenant.update.succeeded", 1).await;
-    let sent = sent(&stage, lines).await;
+    let (harness, lines) = active("tailspin", Speed::Factor(2000.0)).await;
+    harness.fault(operation_fails("/deployments/main", 1, "InternalServerError")).await;
+    harness.accept(&request("more", "update", "tailspin", json!({"parameters": {"instances": 2}}))).await;
+    harness.until_published("tailspin", "tenant.update.succeeded", 1).await;
+    let sent = sent(&harness, lines).await;
     assert!(sent.len() >= 2 && sent.iter().all(|line| line.contains("/deployments/main")), "{sent:#?}");
-    nothing_was_deleted(&stage, lines).await;
+    nothing_was_deleted(&harness, lines).await;
 }
 
 #[tokio::test]
-async fn a_quota_wall_after_a_failed_update_leaves_the_service_as_it_was() {
-    let (stage, lines) = active("tailspin", Speed::Factor(2000.0)).await;
-    stage.fault(comes_to_nothing("/deployments/main", 1, "InternalServerError")).await;
-    stage.fault(comes_to_nothing("/deployments/main", 1000, "OutOfQuota")).await;
-    stage.accept(&request("more", "update", "tailspin", json!({"parameters": {"instances": 2}}))).await;
-    let waiting = stage.until_is("tailspin", "waiting").await;
+async fn a_missing_quota_after_a_failed_update_leaves_the_service_unchanged() {
+    let (harness, lines) = active("tailspin", Speed::Factor(2000.0)).await;
+    harness.fault(operation_fails("/deployments/main", 1, "InternalServerError")).await;
+    harness.fault(operation_fails("/deployments/main", 1000, "OutOfQuota")).await;
+    harness.accept(&request("more", "update", "tailspin", json!({"parameters": {"instances": 2}}))).await;
+    let waiting = harness.until_is("tailspin", "waiting").await;
     let step = &waiting["steps"]["deployment"];
     assert_eq!(text(step, "/cause/code"), "OutOfQuota", "{step:#}");
-    let sent = sent(&stage, lines).await;
+    let sent = sent(&harness, lines).await;
     assert!(
         sent.iter().all(|line| line.contains("/deployments/main")),
         "the traffic is untouched: {sent:#?}"
     );
-    nothing_was_deleted(&stage, lines).await;
-    let objects = stage.objects("tailspin").await;
+    nothing_was_deleted(&harness, lines).await;
+    let objects = harness.objects("tailspin").await;
     assert!(list(&objects).iter().any(|object| text(object, "/id").ends_with("/deployments/main")));
-    // The room comes, and the update goes on.
-    stage.no_more_faults().await;
-    assert_eq!(stage.retry("tailspin", &json!({})).await.status, 202);
-    stage.until_told("tailspin", "tenant.update.succeeded", 1).await;
-    nothing_was_deleted(&stage, lines).await;
+    // Quota becomes available, and the update continues.
+    harness.no_more_faults().await;
+    assert_eq!(harness.retry("tailspin", &json!({})).await.status, 202);
+    harness.until_published("tailspin", "tenant.update.succeeded", 1).await;
+    nothing_was_deleted(&harness, lines).await;
 }
 
-/// The workspace's own address, as opposed to what lies below it.
-async fn workspace(stage: &Stage) -> String {
-    let tenant = stage.tenant("contoso").await;
+/// The workspace's own path, not those below it.
+async fn workspace(harness: &Harness) -> String {
+    let tenant = harness.tenant("contoso").await;
     format!("/workspaces/{}?", text(&tenant, "/outputs/workspaceName"))
 }
 
@@ -207,40 +211,40 @@ fn renamed() -> Value {
 
 #[tokio::test]
 async fn a_workspace_whose_update_fails_once_is_updated_again() {
-    let (stage, lines) = active("contoso", Speed::Factor(2000.0)).await;
-    let workspace = workspace(&stage).await;
-    stage.fault(comes_to_nothing(&workspace, 1, "InternalServerError")).await;
-    stage.accept(&renamed()).await;
-    stage.until_told("contoso", "tenant.update.succeeded", 1).await;
-    nothing_was_deleted(&stage, lines).await;
+    let (harness, lines) = active("contoso", Speed::Factor(2000.0)).await;
+    let workspace = workspace(&harness).await;
+    harness.fault(operation_fails(&workspace, 1, "InternalServerError")).await;
+    harness.accept(&renamed()).await;
+    harness.until_published("contoso", "tenant.update.succeeded", 1).await;
+    nothing_was_deleted(&harness, lines).await;
 }
 
-/// With a workspace that stays failed, Azure refuses to change anything below it: the traffic can't be taken back, and the
-/// deployment can't go while it has any. They go with what they are a part of.
+/// Azure refuses to change anything below a workspace that stays failed: the traffic can't be undone, and the
+/// deployment can't be deleted while it has traffic. Both are deleted with the workspace.
 #[tokio::test]
-async fn removal_has_a_way_though_nothing_below_a_failed_workspace_can_be_changed() {
-    let (stage, lines) = active("contoso", Speed::Factor(2000.0)).await;
-    let workspace = workspace(&stage).await;
-    stage.fault(comes_to_nothing(&workspace, 1000, "InternalServerError")).await;
-    stage.accept(&renamed()).await;
-    let waiting = stage.until_is("contoso", "waiting").await;
+async fn a_removal_succeeds_although_nothing_below_a_failed_workspace_can_be_changed() {
+    let (harness, lines) = active("contoso", Speed::Factor(2000.0)).await;
+    let workspace = workspace(&harness).await;
+    harness.fault(operation_fails(&workspace, 1000, "InternalServerError")).await;
+    harness.accept(&renamed()).await;
+    let waiting = harness.until_is("contoso", "waiting").await;
     assert_eq!(text(&waiting, "/steps/workspace/cause/class"), "needs-consent", "{:#}", waiting["steps"]);
-    nothing_was_deleted(&stage, lines).await;
-    stage.no_more_faults().await;
-    stage.accept(&removal("end", "contoso")).await;
-    let events = stage.until_told("contoso", "tenant.deprovision.succeeded", 1).await;
-    tell_one_story("contoso", &events);
-    assert_eq!(list(&stage.objects("contoso").await), [] as [Value; 0]);
-    let refused = sent(&stage, lines).await.into_iter().filter(|line| line.starts_with("PUT 400")).count();
-    assert!(refused > 0, "the undo was refused, or this proves nothing");
-    let history = stage.get("/api/tenants/contoso?view=history&limit=1000").await["history"].clone();
+    nothing_was_deleted(&harness, lines).await;
+    harness.no_more_faults().await;
+    harness.accept(&removal("end", "contoso")).await;
+    let events = harness.until_published("contoso", "tenant.deprovision.succeeded", 1).await;
+    check_event_sequence("contoso", &events);
+    assert_eq!(list(&harness.objects("contoso").await), [] as [Value; 0]);
+    let refused = sent(&harness, lines).await.into_iter().filter(|line| line.starts_with("PUT 400")).count();
+    assert!(refused > 0, "the undo must be refused for this test to prove anything");
+    let history = harness.get("/api/tenants/contoso?view=history&limit=1000").await["history"].clone();
     let left = list(&history).iter().find(|row| {
         text(row, "/step") == "traffic" && text(row, "/cause/message").contains("left to the deletion of")
     });
     assert!(text(left.unwrap(), "/cause/resourceId").contains("/onlineEndpoints/"), "{left:#?}");
 }
 
-/// A vault that nobody may purge, under a name that does not change from one life of the tenant to the next.
+/// A vault with purge protection, whose name is the same in every incarnation of the tenant.
 const PROTECTED: &str = "
 blueprint: protected
 version: 1.0.0
@@ -272,12 +276,12 @@ fn vault_signup(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_protected_vault_waits_for_its_date_and_the_next_signup_knows_it() {
-    let stage = Stage::with(Speed::Factor(2000.0), &[PROTECTED]).await;
-    stage.accept(&vault_signup("first")).await;
-    stage.until_is("contoso", "active").await;
-    stage.accept(&removal("end", "contoso")).await;
-    let events = stage.until_told("contoso", "tenant.deprovision.succeeded", 1).await;
+async fn a_protected_vault_is_kept_until_its_date_and_blocks_the_next_signup() {
+    let harness = Harness::with(Speed::Factor(2000.0), &[PROTECTED]).await;
+    harness.accept(&vault_signup("first")).await;
+    harness.until_is("contoso", "active").await;
+    harness.accept(&removal("end", "contoso")).await;
+    let events = harness.until_published("contoso", "tenant.deprovision.succeeded", 1).await;
     let retained = &events.last().unwrap()["data"]["retained"];
     assert_eq!(list(retained).len(), 1, "{retained:#}");
     let kept = &retained[0];
@@ -285,88 +289,88 @@ async fn a_protected_vault_waits_for_its_date_and_the_next_signup_knows_it() {
     let until: jiff::Timestamp = text(kept, "/until").parse().unwrap();
     let days = until.duration_since(SystemClock.now()).as_hours() / 24;
     assert!((6..=7).contains(&days), "{kept:#}");
-    let tenant = stage.until_is("contoso", "deleted").await;
+    let tenant = harness.until_is("contoso", "deleted").await;
     assert_eq!(tenant["retained"], *retained);
-    let history = stage.get("/api/tenants/contoso?view=history&limit=1000").await["history"].clone();
+    let history = harness.get("/api/tenants/contoso?view=history&limit=1000").await["history"].clone();
     let row = list(&history).iter().find(|row| text(row, "/cause/code") == "purge-protected").unwrap();
-    assert_eq!((text(row, "/step"), text(row, "/state")), ("vault", "gone"), "{row:#}");
-    let held = stage.objects("contoso").await;
-    assert_eq!(list(&held).len(), 1, "the group is gone, the vault is kept: {held:#}");
+    assert_eq!((text(row, "/step"), text(row, "/state")), ("vault", "deleted"), "{row:#}");
+    let held = harness.objects("contoso").await;
+    assert_eq!(list(&held).len(), 1, "the group is deleted, the vault is kept: {held:#}");
 
-    stage.accept(&vault_signup("second")).await;
-    let waiting = stage.until_is("contoso", "waiting").await;
+    harness.accept(&vault_signup("second")).await;
+    let waiting = harness.until_is("contoso", "waiting").await;
     let cause = &waiting["steps"]["vault"]["cause"];
     assert_eq!(text(cause, "/class"), "name-held", "{cause:#}");
     assert!(text(cause, "/message").contains(text(kept, "/until")), "{cause:#}");
     assert_eq!(text(cause, "/message").matches(text(kept, "/resourceId")).count(), 1, "{cause:#}");
 }
 
-/// Not every deleted vault shows its protection; the refusal does. Its siblings say it in other words.
+/// Not every deleted vault shows its purge protection; the refusal to purge does, with several codes.
 #[tokio::test]
-async fn a_purge_that_is_refused_holds_up_nothing_else() {
+async fn a_refused_purge_delays_nothing_else() {
     let answers = [
         (405, "MethodNotAllowed", "The purge is not allowed."),
         (409, "Conflict", "Operation is not allowed because purge protection is enabled for this vault."),
         (403, "Forbidden", "Purge protection is on."),
     ];
     for (status, code, message) in answers {
-        let (stage, _) = active("contoso", Speed::Max).await;
-        stage
+        let (harness, _) = active("contoso", Speed::Max).await;
+        harness
             .fault(json!({"match": {"method": "POST", "pathContains": "/purge"}, "times": 1000,
                 "answer": {"status": status, "body": {"error": {"code": code, "message": message}}}}))
             .await;
-        stage.accept(&removal("end", "contoso")).await;
-        let events = stage.until_told("contoso", "tenant.deprovision.succeeded", 1).await;
+        harness.accept(&removal("end", "contoso")).await;
+        let events = harness.until_published("contoso", "tenant.deprovision.succeeded", 1).await;
         let retained = &events.last().unwrap()["data"]["retained"];
         assert_eq!(list(retained).len(), 1, "{status}: {retained:#}");
         assert!(text(&retained[0], "/until").parse::<jiff::Timestamp>().is_ok(), "{retained:#}");
-        let objects = stage.objects("contoso").await;
+        let objects = harness.objects("contoso").await;
         let kinds: Vec<&str> = list(&objects).iter().map(|object| text(object, "/kind")).collect();
         assert_eq!(kinds, ["Microsoft.KeyVault/vaults"], "{status}");
     }
 }
 
-/// An account that is kept for some days is no vault, and its purge may be refused all the same.
+/// The purge of a Cognitive Services account can be refused too.
 #[tokio::test]
-async fn an_account_that_may_not_be_purged_holds_up_nothing_else() {
+async fn an_account_that_may_not_be_purged_delays_nothing_else() {
     let shipped = crate::testkit::repository().join("blueprints/language-service.yaml");
-    let stage = Stage::with(Speed::Max, &[&std::fs::read_to_string(shipped).unwrap()]).await;
-    stage.accept(&vault_signup("first")).await;
-    stage.until_is("contoso", "active").await;
-    stage
+    let harness = Harness::with(Speed::Max, &[&std::fs::read_to_string(shipped).unwrap()]).await;
+    harness.accept(&vault_signup("first")).await;
+    harness.until_is("contoso", "active").await;
+    harness
         .fault(json!({"match": {"method": "DELETE", "pathContains": "/deletedAccounts/"}, "times": 1000,
             "answer": {"status": 405, "body": {"error": {"code": "MethodNotAllowed", "message": "Not here."}}}}))
         .await;
-    stage.accept(&removal("end", "contoso")).await;
-    let events = stage.until_told("contoso", "tenant.deprovision.succeeded", 1).await;
+    harness.accept(&removal("end", "contoso")).await;
+    let events = harness.until_published("contoso", "tenant.deprovision.succeeded", 1).await;
     let retained = &events.last().unwrap()["data"]["retained"];
     assert!(text(&retained[0], "/resourceId").contains("/accounts/"), "{retained:#}");
-    let held = stage.objects("contoso").await;
+    let held = harness.objects("contoso").await;
     let kinds: Vec<&str> = list(&held).iter().map(|object| text(object, "/kind")).collect();
     assert_eq!(kinds, ["Microsoft.CognitiveServices/accounts"], "{held:#}");
 }
 
-/// A stranger's object is named wherever it is spoken of.
+/// A stranger's object is named by its id in every message.
 #[tokio::test]
 async fn an_object_of_somebody_else_is_named_by_its_id() {
-    let (stage, _) = active("contoso", Speed::Max).await;
-    let id = id_of(&stage, STORAGE).await;
-    let mut shown = stage.call(Method::GET, &format!("{id}?api-version=2023-05-01"), None).await.body;
+    let (harness, _) = active("contoso", Speed::Max).await;
+    let id = id_of(&harness, STORAGE).await;
+    let mut shown = harness.call(Method::GET, &format!("{id}?api-version=2023-05-01"), None).await.body;
     shown["id"] = json!(id);
     shown["tags"] = json!({"owner": "somebody"});
-    stage
+    harness
         .fault(json!({"match": {"method": "GET", "pathContains": "/storageAccounts/"}, "times": 1000,
             "answer": {"status": 200, "body": shown}}))
         .await;
-    stage.accept(&tags("tags")).await;
-    let waiting = stage.until_is("contoso", "waiting").await;
+    harness.accept(&tags("tags")).await;
+    let waiting = harness.until_is("contoso", "waiting").await;
     let cause = &waiting["steps"]["storage"]["cause"];
     assert_eq!(text(cause, "/code"), "foreign-object", "{cause:#}");
     assert!(text(cause, "/resourceId").eq_ignore_ascii_case(&id), "{cause:#}");
-    let events = stage.until_told("contoso", "tenant.operation.waiting", 1).await;
+    let events = harness.until_published("contoso", "tenant.operation.waiting", 1).await;
     let error = &events.last().unwrap()["data"]["error"];
     assert!(text(error, "/resourceId").eq_ignore_ascii_case(&id), "{error:#}");
-    let history = stage.get("/api/tenants/contoso?view=history&limit=1000").await["history"].clone();
+    let history = harness.get("/api/tenants/contoso?view=history&limit=1000").await["history"].clone();
     let row = list(&history).iter().find(|row| text(row, "/cause/code") == "foreign-object").unwrap();
     assert!(text(row, "/cause/resourceId").eq_ignore_ascii_case(&id), "{row:#}");
 }

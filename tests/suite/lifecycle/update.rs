@@ -1,4 +1,4 @@
-//! A tenant changes: only what differs is done, and what can't be changed is replaced only when that is allowed.
+//! Update: only what differs is written, and what can't be changed is replaced only with consent.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::testkit::{
     SAMPLES, example,
-    judge::{changes, kinds, list, nothing_was_made_twice, tell_one_story, text, types},
+    harness::Harness,
+    judge::{changes, check_event_sequence, kinds, list, nothing_was_made_twice, text, types},
     request, signup,
-    stage::Stage,
 };
 
 /// The changes in the journal after its first `before` lines, without query: method and last part of the path.
@@ -24,46 +24,50 @@ fn changed_since(journal: &Value, before: usize) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn an_update_writes_what_differs_and_nothing_else() {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     for sample in SAMPLES {
-        stage.accept(&signup(sample)).await;
-        stage.until_told(sample, "tenant.provision.succeeded", 1).await;
-        let (before, held) = (stage.tenant(sample).await, stage.objects(sample).await);
-        let lines = list(&stage.journal().await).len();
-        stage.enqueue(&example(&format!("updates/{sample}.json"))).await;
-        let events = stage.until_told(sample, "tenant.update.succeeded", 1).await;
-        tell_one_story(sample, &events);
-        let story = [
+        harness.accept(&signup(sample)).await;
+        harness.until_published(sample, "tenant.provision.succeeded", 1).await;
+        let (before, held) = (harness.tenant(sample).await, harness.objects(sample).await);
+        let lines = list(&harness.journal().await).len();
+        harness.enqueue(&example(&format!("updates/{sample}.json"))).await;
+        let events = harness.until_published(sample, "tenant.update.succeeded", 1).await;
+        check_event_sequence(sample, &events);
+        let content = [
             "tenant.request.accepted",
             "tenant.update.started",
             "tenant.isolation.verified",
             "tenant.update.succeeded",
         ];
-        assert_eq!(types(&events)[4..], story);
+        assert_eq!(types(&events)[4..], content);
 
-        let after = stage.until_is(sample, "active").await;
+        let after = harness.until_is(sample, "active").await;
         assert_eq!(after["outputs"], before["outputs"], "an update in place keeps every name");
-        assert_eq!(kinds(&stage.objects(sample).await), kinds(&held));
-        // The tags are on all that can have tags, the name in the application and its credential.
-        let sent = changed_since(&stage.journal().await, lines);
+        assert_eq!(kinds(&harness.objects(sample).await), kinds(&held));
+        // Everything that can have tags has them; the name is in the application and its credential.
+        let sent = changed_since(&harness.journal().await, lines);
         let unlike = |(method, path): &&(String, String)| {
             let untouched = ["/roleAssignments/", "/privateDnsZoneGroups/", "/servicePrincipals"];
             matches!(method.as_str(), "POST" | "DELETE") || untouched.iter().any(|part| path.contains(part))
         };
         assert_eq!(sent.iter().find(unlike), None, "{sample}: {sent:#?}");
-        assert_eq!(sent.iter().collect::<BTreeSet<_>>().len(), sent.len(), "twice the same: {sent:#?}");
+        assert_eq!(
+            sent.iter().collect::<BTreeSet<_>>().len(),
+            sent.len(),
+            "the same change twice: {sent:#?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn an_update_of_the_name_writes_only_what_bears_the_name() {
-    let stage = Stage::new().await;
-    stage.accept(&signup("contoso")).await;
-    stage.until_told("contoso", "tenant.provision.succeeded", 1).await;
-    let lines = list(&stage.journal().await).len();
-    stage.accept(&request("name", "update", "contoso", json!({"displayName": "Contoso Group"}))).await;
-    stage.until_told("contoso", "tenant.update.succeeded", 1).await;
-    let sent = changed_since(&stage.journal().await, lines);
+async fn an_update_of_the_name_writes_only_objects_with_the_name() {
+    let harness = Harness::new().await;
+    harness.accept(&signup("contoso")).await;
+    harness.until_published("contoso", "tenant.provision.succeeded", 1).await;
+    let lines = list(&harness.journal().await).len();
+    harness.accept(&request("name", "update", "contoso", json!({"displayName": "Contoso Group"}))).await;
+    harness.until_published("contoso", "tenant.update.succeeded", 1).await;
+    let sent = changed_since(&harness.journal().await, lines);
     assert_eq!(sent.len(), 3, "the application, its credential, the workspace: {sent:#?}");
     for part in ["/applications(", "/federatedIdentityCredentials(", "/workspaces/"] {
         assert!(sent.iter().any(|(_, path)| path.contains(part)), "{part}: {sent:#?}");
@@ -71,25 +75,25 @@ async fn an_update_of_the_name_writes_only_what_bears_the_name() {
 }
 
 #[tokio::test]
-async fn an_update_to_what_is_there_already_changes_nothing_in_azure() {
-    let stage = Stage::new().await;
-    stage.accept(&signup("contoso")).await;
-    stage.until_told("contoso", "tenant.provision.succeeded", 1).await;
-    let lines = list(&stage.journal().await).len();
-    stage.accept(&request("same", "update", "contoso", json!({"displayName": "Contoso Ltd"}))).await;
-    stage.until_told("contoso", "tenant.update.succeeded", 1).await;
-    assert_eq!(changed_since(&stage.journal().await, lines), []);
+async fn an_update_without_differences_changes_nothing_in_azure() {
+    let harness = Harness::new().await;
+    harness.accept(&signup("contoso")).await;
+    harness.until_published("contoso", "tenant.provision.succeeded", 1).await;
+    let lines = list(&harness.journal().await).len();
+    harness.accept(&request("same", "update", "contoso", json!({"displayName": "Contoso Ltd"}))).await;
+    harness.until_published("contoso", "tenant.update.succeeded", 1).await;
+    assert_eq!(changed_since(&harness.journal().await, lines), []);
 }
 
 #[tokio::test]
-async fn an_update_scales_the_deployment_in_place() {
-    let stage = Stage::at(Speed::Factor(2000.0)).await;
-    stage.accept(&signup("tailspin")).await;
-    stage.until_told("tailspin", "tenant.provision.succeeded", 1).await;
-    let lines = list(&stage.journal().await).len();
-    stage.accept(&request("more", "update", "tailspin", json!({"parameters": {"instances": 3}}))).await;
-    stage.until_told("tailspin", "tenant.update.succeeded", 1).await;
-    let sent = changed_since(&stage.journal().await, lines);
+async fn an_update_scales_the_existing_deployment() {
+    let harness = Harness::at(Speed::Factor(2000.0)).await;
+    harness.accept(&signup("tailspin")).await;
+    harness.until_published("tailspin", "tenant.provision.succeeded", 1).await;
+    let lines = list(&harness.journal().await).len();
+    harness.accept(&request("more", "update", "tailspin", json!({"parameters": {"instances": 3}}))).await;
+    harness.until_published("tailspin", "tenant.update.succeeded", 1).await;
+    let sent = changed_since(&harness.journal().await, lines);
     assert!(!sent.is_empty() && sent.iter().all(|(_, path)| path.contains("/deployments/main")), "{sent:#?}");
 }
 
@@ -123,33 +127,33 @@ exports:
 ";
 
 #[tokio::test]
-async fn what_can_not_be_changed_is_replaced_only_when_allowed() {
-    let stage = Stage::with(Speed::Factor(2000.0), &[REPLACEABLE]).await;
+async fn what_can_not_be_changed_is_replaced_only_with_consent() {
+    let harness = Harness::with(Speed::Factor(2000.0), &[REPLACEABLE]).await;
     let spec = json!({"displayName": "Contoso", "tier": "dedicated"});
-    stage.accept(&request("new", "signup", "contoso", spec)).await;
-    stage.until_told("contoso", "tenant.provision.succeeded", 1).await;
-    let (held, lines) = (stage.objects("contoso").await, list(&stage.journal().await).len());
+    harness.accept(&request("new", "signup", "contoso", spec)).await;
+    harness.until_published("contoso", "tenant.provision.succeeded", 1).await;
+    let (held, lines) = (harness.objects("contoso").await, list(&harness.journal().await).len());
 
     let change = json!({"parameters": {"kind": "BlockBlobStorage"}});
-    let refused = stage.submit(&request("refused", "update", "contoso", change.clone())).await;
+    let refused = harness.submit(&request("refused", "update", "contoso", change.clone())).await;
     assert_eq!((refused.status, text(&refused.body, "/code")), (409, "replace_not_allowed"), "{refused:#?}");
     assert!(text(&refused.body, "/detail").contains("storage"), "{refused:#?}");
-    stage.until_told("contoso", "tenant.request.rejected", 1).await;
-    assert_eq!(changed_since(&stage.journal().await, lines), []);
-    assert_eq!(text(&stage.tenant("contoso").await, "/status"), "active");
+    harness.until_published("contoso", "tenant.request.rejected", 1).await;
+    assert_eq!(changed_since(&harness.journal().await, lines), []);
+    assert_eq!(text(&harness.tenant("contoso").await, "/status"), "active");
 
     let mut allowed = change;
     allowed["allowReplace"] = json!(true);
-    stage.accept(&request("allowed", "update", "contoso", allowed)).await;
-    let events = stage.until_told("contoso", "tenant.update.succeeded", 1).await;
-    assert_eq!(kinds(&stage.objects("contoso").await), kinds(&held), "one object per slot");
-    assert_eq!(text(&stage.tenant("contoso").await, "/status"), "active");
-    let sent = changed_since(&stage.journal().await, lines);
+    harness.accept(&request("allowed", "update", "contoso", allowed)).await;
+    let events = harness.until_published("contoso", "tenant.update.succeeded", 1).await;
+    assert_eq!(kinds(&harness.objects("contoso").await), kinds(&held), "one object per slot");
+    assert_eq!(text(&harness.tenant("contoso").await, "/status"), "active");
+    let sent = changed_since(&harness.journal().await, lines);
     assert!(
         sent.iter().any(|(method, path)| method == "DELETE" && path.contains("/storageAccounts/")),
         "{sent:#?}"
     );
     assert!(sent.iter().all(|(_, path)| !path.contains("/userAssignedIdentities/")), "{sent:#?}");
-    nothing_was_made_twice(&stage.journal().await, 1);
-    tell_one_story("contoso", &events);
+    nothing_was_made_twice(&harness.journal().await, 1);
+    check_event_sequence("contoso", &events);
 }

@@ -1,4 +1,4 @@
-//! What is derived from blueprints, and how it is printed.
+//! The permissions derived from blueprints, and how they are printed.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -19,7 +19,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("blueprints")
 }
 
-/// All blueprints of the repository: name of the file, and the blueprint.
+/// All blueprints of the repository: file name and blueprint.
 fn shipped() -> Vec<(String, Blueprint)> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -83,7 +83,7 @@ fn no_action_is_a_wildcard_and_none_is_one_that_is_never_granted() {
 }
 
 #[test]
-fn tenants_without_groups_of_their_own_need_less_and_only_in_the_stamps_group() {
+fn tenants_without_a_group_of_their_own_need_permissions_only_in_the_stamps_group() {
     let blueprint = || vec![Blueprint::check(DEFAULT).unwrap().blueprint];
     let all = derive(&blueprint(), &[local_stamp()], &[]).unwrap();
     let pooled = derive(&blueprint(), &[local_stamp()], &["pooled".to_owned()]).unwrap();
@@ -133,7 +133,7 @@ fn a_type_without_a_row_gets_the_general_rule() {
 }
 
 #[test]
-fn what_a_request_decides_counts_when_it_is_a_condition_and_is_refused_when_it_is_a_role() {
+fn a_parameter_is_counted_in_a_condition_and_refused_as_a_role() {
     let permissions = of("parameters: { odd: { type: boolean, default: false } }
 steps:
   group: { kind: arm, type: Microsoft.Resources/resourceGroups, when: \"tenant.tier == 'three'\" }
@@ -153,13 +153,11 @@ steps:
     .unwrap_err();
     assert_eq!(
         faults,
-        [
-            "blueprint odd, step grant/role: this depends on the request, so there is no telling what it will be"
-        ]
+        ["blueprint odd, step grant/role: this depends on the request, so its value is not known"]
     );
 }
 
-/// Power over others is no business of a generic step: the file is refused, and were it not, nothing would be printed.
+/// A generic step can't get permissions over others: the blueprint is refused, and nothing is printed for it.
 #[test]
 fn a_blueprint_that_needs_what_is_never_granted_has_no_permissions() {
     for of in [
@@ -211,7 +209,7 @@ fn nothing_is_granted_without_its_condition() {
 }
 
 #[test]
-fn unknown_tiers_and_blueprints_are_told() {
+fn unknown_tiers_and_blueprints_are_reported() {
     let (text, good) = printed(&["secure-ai-service"], Format::Text, &["golden"]);
     assert!(!good && text.contains("no blueprint has the tier golden"), "{text}");
     let (text, good) = printed(&["nothing"], Format::Text, &[]);
@@ -249,7 +247,7 @@ fn the_json_is_what_azures_api_takes() {
     let definition = &document["roleDefinitions"][0]["properties"];
     assert_eq!(definition["type"], "CustomRole");
     assert_eq!(definition["permissions"][0]["notActions"], serde_json::json!([]));
-    // The auditor only reads, so it has nothing to be bounded.
+    // The auditor only reads, so its assignment needs no condition.
     let conditions: Vec<&Value> = document["roleAssignments"]
         .as_array()
         .unwrap()

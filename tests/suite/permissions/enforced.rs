@@ -1,4 +1,4 @@
-//! The derived roles against the simulated Azure, which works out by itself what a request takes.
+//! The derived roles against the simulated Azure, which determines independently what a request requires.
 
 mod graph;
 
@@ -47,7 +47,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// What changes in the middle of a life.
+/// The update in each lifecycle.
 fn change() -> Value {
     request(
         "change",
@@ -57,14 +57,14 @@ fn change() -> Value {
     )
 }
 
-/// Sign-up, a failure that passes with a retry, an update, a removal with everything purged.
+/// Runs a sign-up, a failure that a retry fixes, an update, and a removal with everything purged.
 async fn live(case: &Case, permissions: &Permissions) -> Used {
     let life = Life::new(case, permissions).await;
-    // What the start asks, as both identities.
+    // The program asks this at its start, as both identities.
     for token in ["provisioner", CLIENT] {
         let url = format!(
             "{}/subscriptions/{}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01",
-            life.lab.base(),
+            life.fixture.base(),
             SUBSCRIPTION_ID
         );
         let url = match permissions.reach {
@@ -82,7 +82,7 @@ async fn live(case: &Case, permissions: &Permissions) -> Used {
     life.audit().await;
     let status = life.ask(&removal("end", "northwind")).await;
     assert_eq!(status, Status::Deleted, "{}: {:#?}", case.name, life.stopped().await);
-    let left = life.lab.sim("objects?tenant=northwind").await;
+    let left = life.fixture.sim("objects?tenant=northwind").await;
     assert_eq!(left, json!([]), "{}", case.name);
     life.used().await
 }
@@ -95,17 +95,17 @@ async fn every_life_uses_all_that_is_derived_and_nothing_else() {
         let names = |role: &Role| role.names().map(str::to_lowercase).collect::<BTreeSet<_>>();
         let lower = |used: &BTreeSet<String>| used.iter().map(|a| a.to_lowercase()).collect::<BTreeSet<_>>();
         assert_eq!(used.refused, refused_first(&permissions), "{} {}", case.name, case.tier);
-        // The provisioner's process proves isolation, too.
+        // The provisioner's process also runs the isolation check.
         let mut provisioner = names(&permissions.provisioner);
         provisioner.extend(names(&permissions.auditor));
-        // Who changed what is asked when something has drifted (tests/suite/drift).
+        // The activity log is read only after drift (tests/suite/drift).
         assert!(provisioner.remove(&OPTIONAL.to_lowercase()));
         assert_eq!(lower(&used.provisioner), provisioner, "{} {}", case.name, case.tier);
         assert_eq!(lower(&used.remover), names(&permissions.remover), "{} {}", case.name, case.tier);
     }
 }
 
-/// Who may ask in the stamp's group alone is refused in the subscription first.
+/// Actions that are refused at the subscription first, because they are allowed only in the stamp's group.
 fn refused_first(permissions: &Permissions) -> BTreeSet<String> {
     match permissions.reach {
         Reach::Subscription(_) => BTreeSet::new(),
@@ -115,35 +115,35 @@ fn refused_first(permissions: &Permissions) -> BTreeSet<String> {
     }
 }
 
-/// What the last step of a sign-up says with these rights, and what was asked for.
+/// The verdict of a sign-up's last step with these permissions, and the actions it used.
 async fn proved(case: &Case, permissions: &Permissions) -> (IsolationVerdict, Used) {
     let life = Life::new(case, permissions).await;
     let status = life.ask(&case.signup()).await;
     let proof = life.document().await.proof.unwrap();
     assert_eq!(status == Status::Active, proof.verdict == IsolationVerdict::Verified, "{status:?} {proof:?}");
-    assert_eq!(life.audit().await, proof.verdict, "the timer says the same");
+    assert_eq!(life.audit().await, proof.verdict, "the timer has the same verdict");
     (proof.verdict, life.used().await)
 }
 
 #[tokio::test]
-async fn a_proof_uses_all_that_is_derived_for_it_and_without_any_of_it_there_is_none() {
+async fn an_isolation_check_uses_every_derived_permission_and_needs_each_of_them() {
     for case in cases() {
         let permissions = case.permissions();
         let (verdict, used) = proved(&case, &permissions).await;
-        let told = format!("{} {}", case.name, case.tier);
-        assert_eq!(verdict, IsolationVerdict::Verified, "{told}");
-        assert_eq!(used.refused, refused_first(&permissions), "{told}");
+        let name = format!("{} {}", case.name, case.tier);
+        assert_eq!(verdict, IsolationVerdict::Verified, "{name}");
+        assert_eq!(used.refused, refused_first(&permissions), "{name}");
         let asked: BTreeSet<String> = used.provisioner.iter().map(|action| action.to_lowercase()).collect();
         for action in permissions.auditor.names().filter(|action| *action != OPTIONAL) {
-            assert!(asked.contains(&action.to_lowercase()), "{told}: {action} is not used");
-            // Of whom nobody is a stranger, nothing has to be known of roles.
+            assert!(asked.contains(&action.to_lowercase()), "{name}: {action} is not used");
+            // Without strangers no role definition has to be read.
             if action == "Microsoft.Authorization/roleDefinitions/read" {
                 continue;
             }
             let mut less = permissions.clone();
             less.auditor.actions.remove(action);
             let (verdict, _) = proved(&case, &less).await;
-            assert_eq!(verdict, IsolationVerdict::Inconclusive, "{told} without {action}");
+            assert_eq!(verdict, IsolationVerdict::Inconclusive, "{name} without {action}");
         }
     }
 }
@@ -156,7 +156,7 @@ fn without(permissions: &Permissions, identity: &str, action: &str) -> Permissio
     less
 }
 
-/// A life that ends where it stops, or comes to its end.
+/// Runs a lifecycle until it stops or is complete.
 async fn until_it_stops(case: &Case, permissions: &Permissions) -> Life {
     let life = Life::new(case, permissions).await;
     if life.ask(&case.signup()).await == Status::Active {
@@ -165,7 +165,7 @@ async fn until_it_stops(case: &Case, permissions: &Permissions) -> Life {
     life
 }
 
-/// Every action of a case is left out in turn; how many there are.
+/// Leaves out each action of a case, one at a time. Returns the number of actions.
 async fn stops_without_any(name: &str, tier: &str) -> usize {
     let case = cases().into_iter().find(|case| case.name == name && case.tier == tier).unwrap();
     let permissions = case.permissions();
@@ -174,22 +174,22 @@ async fn stops_without_any(name: &str, tier: &str) -> usize {
     };
     let mut all = of("provisioner", &permissions.provisioner);
     all.extend(of("remover", &permissions.remover));
-    // The start asks what is held; no life does.
+    // The program asks for this at its start only, not in a lifecycle.
     all.retain(|(_, action)| action != "Microsoft.Authorization/permissions/read");
     for (identity, action) in &all {
         let life = until_it_stops(&case, &without(&permissions, identity, action)).await;
         let stopped = life.stopped().await;
-        let told = format!("{name} {tier} without {action}: {stopped:#?}");
+        let case = format!("{name} {tier} without {action}: {stopped:#?}");
         let names_it = |cause: &&Cause| {
             cause.class == FailureClass::Denied
                 && cause.message.to_lowercase().contains(&format!("'{}'", action.to_lowercase()))
         };
-        let cause = stopped.iter().find(names_it).unwrap_or_else(|| panic!("{told}"));
+        let cause = stopped.iter().find(names_it).unwrap_or_else(|| panic!("{case}"));
         assert!(
             ["AuthorizationFailed", "LinkedAuthorizationFailed"].contains(&cause.code.as_str()),
-            "{told}"
+            "{case}"
         );
-        assert!(cause.class.next_action().contains("the missing permission"), "{told}");
+        assert!(cause.class.next_action().contains("the missing permission"), "{case}");
     }
     all.len()
 }
@@ -214,7 +214,7 @@ async fn without_any_one_action_a_pooled_service_stops_and_names_it() {
     assert_eq!(stops_without_any("secure-ai-service", "pooled").await, 16);
 }
 
-/// A tenant that is ready, and what may be tried beside it.
+/// A tenant that is ready, for attempts to use its identities otherwise.
 struct Ready {
     life: Life,
     endpoint: String,
@@ -233,7 +233,7 @@ impl Ready {
         Self { life, endpoint, principal }
     }
 
-    /// Sends as somebody; no token is a person with every right.
+    /// Sends with a token. Without one, the caller is a person with every permission.
     async fn send(
         &self,
         method: reqwest::Method,
@@ -241,7 +241,7 @@ impl Ready {
         token: &str,
         body: Option<Value>,
     ) -> (u16, Value) {
-        let url = format!("{}{path}?api-version=2022-04-01", self.life.lab.base());
+        let url = format!("{}{path}?api-version=2022-04-01", self.life.fixture.base());
         let mut request = reqwest::Client::new().request(method, url);
         if !token.is_empty() {
             request = request.bearer_auth(token);
@@ -253,7 +253,7 @@ impl Ready {
         (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }
 
-    /// Tries to grant, under a name of its own.
+    /// Tries to create a role assignment under a new name.
     async fn grant(
         &self,
         token: &str,
@@ -308,18 +308,18 @@ async fn whoever_has_the_provisioners_token_can_not_raise_itself_or_others() {
             assert!(message.contains("'Microsoft.Authorization/roleAssignments/write'"), "{what}: {message}");
         }
     }
-    // What is refused is refused for those reasons alone: the same with everything right is taken as the grant that it is.
+    // The refusals have only these reasons: the same assignment without the errors is accepted.
     let (status, body) = ready.grant("provisioner", 50, (endpoint, SCORER_ROLE), (principal, SERVICE)).await;
     assert_eq!((status, &body["error"]["code"]), (409, &json!("RoleAssignmentExists")), "{body}");
 }
 
 #[tokio::test]
-async fn whoever_has_the_removers_token_can_not_take_back_what_others_have_granted() {
+async fn the_removers_token_can_not_delete_what_others_have_granted() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
     let ready = Ready::new(&case).await;
     let (endpoint, principal) = (ready.endpoint.as_str(), ready.principal.as_str());
-    // A person has granted another role.
+    // A person has assigned another role.
     let (status, body) = ready.grant("", 60, (endpoint, BLOB_READER_ROLE), (principal, SERVICE)).await;
     assert_eq!(status, 201, "{body}");
     let id = body["id"].as_str().unwrap();
@@ -333,7 +333,7 @@ async fn whoever_has_the_removers_token_can_not_take_back_what_others_have_grant
                 .contains("'Microsoft.Authorization/roleAssignments/delete'")
         );
     }
-    // Its own kind of grant it takes back.
+    // It can delete its own kind of assignment.
     let (status, _) = ready.send(reqwest::Method::DELETE, id, "", None).await;
     assert_eq!(status, 200);
     let (_, all) = ready
@@ -348,14 +348,18 @@ async fn whoever_has_the_removers_token_can_not_take_back_what_others_have_grant
         .iter()
         .find(|a| a["properties"]["principalId"] == principal);
     let own = own.unwrap()["id"].as_str().unwrap().to_owned();
-    assert_eq!(ready.send(reqwest::Method::DELETE, &own, "provisioner", None).await.0, 403, "it only makes");
+    assert_eq!(
+        ready.send(reqwest::Method::DELETE, &own, "provisioner", None).await.0,
+        403,
+        "it only creates"
+    );
     assert_eq!(ready.send(reqwest::Method::DELETE, &own, CLIENT, None).await.0, 200);
 }
 
-/// No condition can say at which scope a role is granted. Where tenants have groups of their own the right to grant has
-/// to reach the whole subscription, and only the blueprint's rules keep grants narrow; docs/permissions.md says so.
+/// No condition can restrict the scope of an assignment. If tenants have groups of their own, the permission to assign
+/// covers the whole subscription, and only the blueprint's rules limit assignments. docs/permissions.md says so.
 #[tokio::test]
-async fn what_no_condition_can_say_is_known() {
+async fn only_the_blueprints_rules_limit_the_scope_of_an_assignment() {
     let case = cases()
         .into_iter()
         .find(|case| case.tier == "dedicated" && case.name == "secure-ai-service")
@@ -376,7 +380,7 @@ async fn what_no_condition_can_say_is_known() {
 async fn one_identity_for_everything_needs_no_more() {
     let case = cases().into_iter().find(|case| case.name == "secure-ai-service").unwrap();
     let permissions = case.permissions();
-    // The second identity's token is taken for the first one's, for no other is known.
+    // The token of the second identity counts as the first one's because no other identity is known.
     let life = Life::with(&case, access::granted(&permissions, &[local_stamp()], None).unwrap()).await;
     assert_eq!(life.ask(&case.signup()).await, Status::Active, "{:#?}", life.stopped().await);
     assert_eq!(life.ask(&removal("end", "northwind")).await, Status::Deleted, "{:#?}", life.stopped().await);

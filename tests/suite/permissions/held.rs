@@ -1,4 +1,4 @@
-//! What is held against what is needed, asked by the program itself: by command, and when serving begins.
+//! The program compares the permissions that it has with those that it needs: by command, and at the start of serving.
 
 use std::{collections::BTreeMap, process::Stdio, sync::Arc};
 
@@ -21,26 +21,26 @@ use tokio::{
 };
 
 use super::life::CLIENT;
-use crate::testkit::{PATIENCE, folder};
+use crate::testkit::{TIMEOUT, folder};
 
 fn permissions() -> Permissions {
     derive(&[Blueprint::check(DEFAULT).unwrap().blueprint], &[local_stamp()], &[]).unwrap()
 }
 
-/// A strict cloud in which these rights are held, and the settings that lead there.
-struct Place {
+/// A strict simulated Azure in which these permissions are held, and the settings to use it.
+struct StrictCloud {
     environment: BTreeMap<String, String>,
     server: JoinHandle<()>,
     folder: TempDir,
 }
 
-impl Drop for Place {
+impl Drop for StrictCloud {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-impl Place {
+impl StrictCloud {
     async fn new(access: Access, remover: bool) -> Self {
         let folder = folder();
         let settings = CloudSettings::new(folder.path().join("azure.redb"), Arc::new(|| SystemClock.now()));
@@ -50,7 +50,7 @@ impl Place {
         let stamps = folder.path().join("stamps.json");
         std::fs::write(&stamps, json!([local_stamp()]).to_string()).unwrap();
         let mut environment: BTreeMap<String, String> = [
-            ("TENANTRY_WORLD", "azure".to_owned()),
+            ("TENANTRY_ENVIRONMENT", "azure".to_owned()),
             ("TENANTRY_DEPLOYMENT", "local".to_owned()),
             ("TENANTRY_ARM", url.clone()),
             ("TENANTRY_GRAPH", url.clone()),
@@ -79,7 +79,7 @@ impl Place {
         command
     }
 
-    /// Runs `permissions --held`: exit code and what it says.
+    /// Runs `permissions --held`. Returns the exit code and the output.
     async fn held(&self) -> (Option<i32>, String) {
         let ended = self.command(&["permissions", "--held"]).output().await.unwrap();
         let said = [ended.stdout, ended.stderr].concat();
@@ -88,11 +88,11 @@ impl Place {
 }
 
 #[tokio::test]
-async fn what_is_derived_is_enough_and_not_too_much() {
+async fn the_derived_permissions_are_enough_and_not_too_much() {
     for remover in [None, Some(CLIENT)] {
         let access = access::granted(&permissions(), &[local_stamp()], remover).unwrap();
-        let place = Place::new(access, remover.is_some()).await;
-        let (code, said) = place.held().await;
+        let cloud = StrictCloud::new(access, remover.is_some()).await;
+        let (code, said) = cloud.held().await;
         assert_eq!(code, Some(0), "{said}");
         assert_eq!(
             said.matches("nothing is missing").count(),
@@ -104,7 +104,7 @@ async fn what_is_derived_is_enough_and_not_too_much() {
 }
 
 #[tokio::test]
-async fn what_is_missing_and_what_is_too_much_is_named() {
+async fn missing_and_unneeded_permissions_are_named() {
     let action = "Microsoft.Network/virtualNetworks/subnets/join/action";
     let mut other = permissions();
     other.provisioner.actions.remove(action);
@@ -115,8 +115,8 @@ async fn what_is_missing_and_what_is_too_much_is_named() {
     }
     let mut access = access::granted(&other, &[local_stamp()], Some(CLIENT)).unwrap();
     access.holders[0].graph = ["Directory.Read.All".to_owned()].into();
-    let place = Place::new(access, true).await;
-    let (code, said) = place.held().await;
+    let cloud = StrictCloud::new(access, true).await;
+    let (code, said) = cloud.held().await;
     assert_eq!(code, Some(1), "{said}");
     for line in [
         format!("  missing     {action}"),
@@ -135,39 +135,39 @@ async fn what_is_missing_and_what_is_too_much_is_named() {
 }
 
 #[tokio::test]
-async fn without_the_right_to_ask_there_is_no_telling_and_the_action_is_named() {
+async fn without_the_permission_to_ask_the_result_is_unknown_and_the_action_is_named() {
     let mut less = permissions();
     less.provisioner.actions.remove("Microsoft.Authorization/permissions/read");
     less.remover.actions.remove("Microsoft.Authorization/permissions/read");
-    let place = Place::new(access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
-    let (code, said) = place.held().await;
+    let cloud = StrictCloud::new(access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
+    let (code, said) = cloud.held().await;
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("'Microsoft.Authorization/permissions/read'"), "{said}");
 }
 
-/// The handler says it in its log, and goes on: it answers the host, so that no message is given up.
+/// The handler logs it and continues: it answers the host, so that no message is dead-lettered.
 #[tokio::test]
-async fn serving_begins_all_the_same_and_says_what_is_missing() {
+async fn serving_starts_all_the_same_and_logs_what_is_missing() {
     let action = "Microsoft.Storage/storageAccounts/write";
     let mut less = permissions();
     less.provisioner.actions.remove(action);
     less.provisioner.actions.insert("Microsoft.Compute/disks/write".to_owned(), [].into());
-    let place = Place::new(access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
+    let cloud = StrictCloud::new(access::granted(&less, &[local_stamp()], None).unwrap(), false).await;
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let mut command = place.command(&["serve"]);
+    let mut command = cloud.command(&["serve"]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).stdout(Stdio::piped());
     let mut serving = command.spawn().unwrap();
     let mut lines = BufReader::new(serving.stdout.take().unwrap()).lines();
-    let mut wanted = vec![("ERROR", action), ("WARN", "Microsoft.Compute/disks/write")];
+    let mut expected = vec![("ERROR", action), ("WARN", "Microsoft.Compute/disks/write")];
     let reading = async {
-        while !wanted.is_empty() {
+        while !expected.is_empty() {
             let line = lines.next_line().await.unwrap().unwrap();
             let record: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
             let text = record.to_string();
-            wanted.retain(|(level, action)| !(text.contains(action) && text.contains(level)));
+            expected.retain(|(level, action)| !(text.contains(action) && text.contains(level)));
         }
     };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap();
+    tokio::time::timeout(TIMEOUT, reading).await.unwrap();
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok(), "it serves");
     serving.kill().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! A tenant's whole life in a cloud in which only what is granted is allowed, with two identities or with one.
+//! A tenant's whole lifecycle in a simulated Azure that enforces permissions, with two identities or with one.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -12,12 +12,12 @@ use tenantry::{
     azure::{
         client::client,
         token::Tokens,
-        wire::{Hosts, HttpWire},
+        transport::{Hosts, HttpTransport},
     },
     config::Isolation,
     intake::IntakeDecision,
     local::access,
-    ports::{Wire, World},
+    ports::{Ports, Transport},
     reconciler::{Progress, Reconciler, Settings},
     scan::IsolationScanner,
 };
@@ -28,13 +28,13 @@ use tenantry_core::{
     tenant::{Status, StepState, Tenant},
 };
 
-use crate::testkit::{as_three, judge::list, lab::Lab};
+use crate::testkit::{as_three, fixture::Fixture, judge::list};
 
 /// The client id of the remover.
 pub(crate) const CLIENT: &str = "22222222-0000-0000-0000-000000000002";
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A blueprint with what a tenant asks of it: parameters, tier, then a change.
+/// A blueprint with a tenant's tier, parameters and update.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) blueprint: Blueprint,
@@ -43,77 +43,81 @@ pub(crate) struct Case {
 }
 
 pub(crate) struct Life {
-    pub(crate) lab: Lab,
-    pub(crate) world: World,
+    pub(crate) fixture: Fixture,
+    pub(crate) ports: Ports,
     case: Blueprint,
     settings: Settings,
 }
 
-/// What was asked of Resource Manager, by identity.
+/// The actions used at Resource Manager, by identity.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Used {
     pub(crate) provisioner: BTreeSet<String>,
     pub(crate) remover: BTreeSet<String>,
-    /// Refused actions, whoever asked.
+    /// Refused actions of all identities.
     pub(crate) refused: BTreeSet<String>,
 }
 
 impl Life {
-    /// With the permissions as they are derived, and the remover as a second identity.
+    /// With the derived permissions, and the remover as a second identity.
     pub(crate) async fn new(case: &Case, permissions: &Permissions) -> Self {
         let access = access::granted(permissions, &[local_stamp()], Some(CLIENT)).unwrap();
         Self::with(case, access).await
     }
 
     pub(crate) async fn with(case: &Case, access: Access) -> Self {
-        // Slow enough for every long-running operation to be asked about.
+        // So slow that every long-running operation is polled.
         let speed = Speed::Factor(30.0);
-        let lab = Lab::guarded(speed, access).await;
-        let url: reqwest::Url = lab.base().parse().unwrap();
+        let fixture = Fixture::guarded(speed, access).await;
+        let url: reqwest::Url = fixture.base().parse().unwrap();
         let hosts = Hosts { arm: url.clone(), graph: url.clone(), event_grid: Some(url) };
-        let wire =
-            HttpWire::new(client(TIMEOUT).unwrap(), hosts, Arc::new(Tokens::fixed("provisioner")), TIMEOUT);
-        let wire: Arc<dyn Wire> = Arc::new(wire.remover(Arc::new(Tokens::fixed(CLIENT))));
-        let world = World { wire, ..lab.world.clone() };
+        let transport = HttpTransport::new(
+            client(TIMEOUT).unwrap(),
+            hosts,
+            Arc::new(Tokens::fixed("provisioner")),
+            TIMEOUT,
+        );
+        let transport: Arc<dyn Transport> = Arc::new(transport.remover(Arc::new(Tokens::fixed(CLIENT))));
+        let ports = Ports { transport, ..fixture.ports.clone() };
         let mut settings = Settings::local("local");
         settings.policy.visibility = speed.replication_lag() * 2;
-        Self { lab, world, case: case.blueprint.clone(), settings }
+        Self { fixture, ports, case: case.blueprint.clone(), settings }
     }
 
-    /// Takes a request in and drives until nothing is left to do.
+    /// Takes in a request and reconciles until nothing is left to do.
     pub(crate) async fn ask(&self, request: &Value) -> Status {
-        let intake = Lab::intake(&self.world, &self.case);
+        let intake = Fixture::intake(&self.ports, &self.case);
         let answer = intake.take_in(request.to_string().as_bytes()).await.unwrap();
-        assert_eq!(answer.verdict, IntakeDecision::Accepted, "{answer:?}");
+        assert_eq!(answer.decision, IntakeDecision::Accepted, "{answer:?}");
         let id = answer.tenant_id.unwrap();
         for worker in 0..400 {
             let reconciler =
-                Reconciler::new(self.world.clone(), self.settings.clone(), format!("worker-{worker}"));
+                Reconciler::new(self.ports.clone(), self.settings.clone(), format!("worker-{worker}"));
             match reconciler.reconcile(&id).await.unwrap() {
                 Progress::Settled(status) => return status,
-                Progress::Parked(at) | Progress::Held(at) => self.lab.clock.jump_to(at),
-                Progress::Unknown => panic!("nobody knows {id}"),
+                Progress::Requeued(at) | Progress::Held(at) => self.fixture.clock.jump_to(at),
+                Progress::Unknown => panic!("{id} is unknown"),
             }
         }
-        panic!("never came to rest: {:#?}", self.document().await.steps())
+        panic!("never settled: {:#?}", self.document().await.steps())
     }
 
     pub(crate) async fn document(&self) -> Tenant {
         let id: TenantId = "northwind".parse().unwrap();
-        self.world.store.load(&id).await.unwrap().unwrap().value
+        self.ports.store.load(&id).await.unwrap().unwrap().value
     }
 
-    /// What the timer says, which looks at many tenants together.
+    /// The verdict of the timer, which checks many tenants together.
     pub(crate) async fn audit(&self) -> tenantry_core::isolation::IsolationVerdict {
-        let scanner = IsolationScanner::new(self.world.clone(), &Isolation::default());
+        let scanner = IsolationScanner::new(self.ports.clone(), &Isolation::default());
         scanner.verify(&as_three(self.document().await)).await[0].verdict
     }
 
-    /// The causes of all steps that have stopped.
+    /// The causes of all blocked steps.
     pub(crate) async fn stopped(&self) -> Vec<tenantry_core::tenant::Cause> {
         let document = self.document().await;
         let causes = document.steps().values().filter_map(|step| {
-            let StepState::Halted { cause, .. } = &step.state else { return None };
+            let StepState::Blocked { cause, .. } = &step.state else { return None };
             Some(cause.clone())
         });
         causes.collect()
@@ -121,7 +125,7 @@ impl Life {
 
     pub(crate) async fn used(&self) -> Used {
         let mut used = Used::default();
-        for line in list(&self.lab.sim("access").await) {
+        for line in list(&self.fixture.sim("access").await) {
             let action = line["action"].as_str().unwrap().to_owned();
             if line["allowed"] == false {
                 used.refused.insert(action.clone());
@@ -129,7 +133,7 @@ impl Life {
             match line["principalId"].as_str().unwrap() {
                 PROVISIONER => used.provisioner.insert(action),
                 REMOVER => used.remover.insert(action),
-                other => panic!("who is {other}?"),
+                other => panic!("unknown identity {other}"),
             };
         }
         used
@@ -145,7 +149,7 @@ impl Case {
         crate::testkit::request("signup-northwind", "signup", "northwind", spec)
     }
 
-    /// Needs of this case's tier alone.
+    /// The permissions for this case's tier only.
     pub(crate) fn permissions(&self) -> Permissions {
         derive(std::slice::from_ref(&self.blueprint), &[local_stamp()], &[self.tier.to_owned()]).unwrap()
     }

@@ -1,4 +1,4 @@
-//! Wildcards, against a reference that tries every way.
+//! Wildcards, against a brute-force reference.
 
 use proptest::prelude::{Strategy as _, any, proptest};
 use tenantry_core::permissions::{
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_taken_out_is_not_allowed(action in "[a-z/]{1,20}", others in proptest::collection::vec("[a-z/*]{1,9}", 0..4)) {
+    fn an_excluded_action_is_not_allowed(action in "[a-z/]{1,20}", others in proptest::collection::vec("[a-z/*]{1,9}", 0..4)) {
         let everything = vec!["*".to_owned()];
         let mut out = others;
         proptest::prop_assert_eq!(allows(&everything, &out, &action), !out.iter().any(|o| matches(o, &action)));
@@ -51,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_missing_from_what_is_needed_itself(
+    fn a_role_with_the_needed_actions_lacks_nothing(
         needed in proptest::collection::btree_set("[a-z]{1,5}/(read|write)", 0..6),
         more in any::<bool>().prop_map(|more| more.then(|| "z/extra/read".to_owned())),
     ) {
@@ -63,7 +63,7 @@ proptest! {
 }
 
 #[test]
-fn a_star_takes_slashes_too_and_case_is_no_matter() {
+fn a_star_matches_slashes_and_case_does_not_matter() {
     for (pattern, action, fits) in [
         ("*", "Microsoft.Storage/storageAccounts/read", true),
         ("*/read", "Microsoft.Storage/storageAccounts/blobServices/read", true),
@@ -82,7 +82,7 @@ fn a_star_takes_slashes_too_and_case_is_no_matter() {
 }
 
 #[test]
-fn each_role_is_its_own_actions_less_its_own_not_actions() {
+fn each_roles_not_actions_apply_to_its_own_actions_only() {
     let role = |actions: &[&str], not: &[&str]| Held {
         actions: actions.iter().map(|a| (*a).to_owned()).collect(),
         not_actions: not.iter().map(|a| (*a).to_owned()).collect(),
@@ -99,7 +99,7 @@ fn each_role_is_its_own_actions_less_its_own_not_actions() {
 }
 
 #[test]
-fn what_is_never_granted_is_named_with_the_reason() {
+fn actions_that_are_never_granted_are_named_with_the_reason() {
     for action in [
         "*",
         "Microsoft.Storage/*",

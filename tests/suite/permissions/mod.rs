@@ -1,4 +1,5 @@
-//! The least power: derived from blueprints, printed, and held against what the simulated Azure asks for.
+//! Least privilege: permissions are derived from blueprints, printed, and compared with what the simulated Azure
+//! requires.
 
 mod derived;
 mod enforced;

@@ -1,4 +1,4 @@
-//! What a request writes never becomes more than one segment of an address.
+//! A value of a request never becomes more than one segment of an address.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::{plan, with_step};
 const STORAGE: &str = "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: group }";
 const CONTAINER: &str = "{{ steps.it.id }}/blobServices/default/containers/";
 
-/// A blueprint with a storage account and one more step that speaks of the parameter `x` and the value `v`.
+/// A blueprint with a storage account and one more step that may use the parameter `x` and the value `v`.
 fn beside_storage(step: &str) -> String {
     let text = with_step(&format!("{STORAGE}\n  more: {step}"));
     text.replace("steps:\n", "values: { v: \"{{ parameters.x }}\" }\nsteps:\n")
@@ -21,7 +21,7 @@ fn in_scope(expression: &str) -> String {
     ))
 }
 
-/// Values that lead elsewhere, or have more than one reading.
+/// Values that change the address, or are ambiguous.
 const UNFIT: [&str; 24] = [
     "../../../../../../../../..",
     "..",
@@ -50,7 +50,7 @@ const UNFIT: [&str; 24] = [
 ];
 
 #[test]
-fn a_parameter_that_leads_elsewhere_is_refused_at_its_own_pointer() {
+fn a_parameter_that_changes_an_address_is_refused_at_its_own_pointer() {
     let check = "{ kind: check, expect: {}, apiVersion: \"2024-01-01\", id: \"";
     let nested = "{ kind: arm, type: Microsoft.Storage/storageAccounts/blobServices, apiVersion: \"2024-01-01\", name: \"";
     let steps = [
@@ -72,15 +72,15 @@ fn a_parameter_that_leads_elsewhere_is_refused_at_its_own_pointer() {
     for text in &steps {
         for x in UNFIT {
             let faults = plan(text, "a", json!({"x": x})).unwrap_err();
-            let told: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
-            assert_eq!(told, [("/spec/parameters/x", "bad-segment")], "{x:?} in {text}");
+            let reported: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+            assert_eq!(reported, [("/spec/parameters/x", "bad-segment")], "{x:?} in {text}");
             assert!(x.len() < 3 || !faults[0].message.contains(x), "{x:?} is repeated");
         }
     }
 }
 
 #[test]
-fn a_parameter_that_is_one_name_or_an_id_at_hand_is_taken() {
+fn a_parameter_that_is_one_segment_or_a_known_id_is_accepted() {
     for x in ["invoices", "$logs", "rg-(prod).1_a", "0"] {
         let planned = plan(&in_scope("{{ parameters.x }}"), "a", json!({"x": x})).unwrap();
         let fields = planned.steps[&"more".parse().unwrap()].desired.to_json();
@@ -94,14 +94,14 @@ fn a_parameter_that_is_one_name_or_an_id_at_hand_is_taken() {
     let known = plan(&in_scope("a"), "a", json!({})).unwrap();
     let id = known.known[&"it".parse().unwrap()]["id"].clone();
     assert!(plan(&text, "a", json!({"x": id})).is_ok(), "its own storage account, as a whole");
-    // A blueprint may make a name of anything.
+    // A blueprint may derive a name from any text.
     let named = in_scope("{{ parameters.x|replace('/', '-')|lower }}");
     assert!(plan(&named, "a", json!({"x": "A/B"})).is_ok());
 }
 
-/// What an expression makes of harmless parameters is judged as it comes out.
+/// The result of an expression is judged, not only its parameters.
 #[test]
-fn an_address_is_judged_as_it_comes_out() {
+fn an_address_is_judged_after_evaluation() {
     for (expression, x) in [
         ("{{ parameters.x|replace('_', '.') }}", "__"),
         ("{{ parameters.x|replace('x', '') }}", ".x."),
@@ -126,35 +126,35 @@ fn checks(expression: &str) -> String {
     ))
 }
 
-/// What stands deep in a parameter, and every other text of a request.
+/// Texts deep in a parameter, and all other texts of a request.
 #[test]
 fn every_text_of_a_request_is_one_segment_or_none() {
-    let told = |text: &str, parameters| -> Vec<(String, &'static str)> {
+    let reported = |text: &str, parameters| -> Vec<(String, &'static str)> {
         let faults = plan(text, "a", parameters).map(|plan| shapes(&plan)).unwrap_err();
         faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
     };
-    // Its name for people has blanks, a tag may have anything.
+    // The display name has spaces, a tag may have any text.
     for (expression, pointer) in [
         ("{{ tenant.displayName }}", "/spec/displayName"),
         ("{{ tenant['displayName'] }}", "/spec"),
         ("{{ tenant.tags.way }}", "/spec/tags"),
     ] {
-        let faults = told(&in_scope(expression), json!({}));
+        let faults = reported(&in_scope(expression), json!({}));
         assert_eq!(faults, [(pointer.to_owned(), "bad-segment")], "{expression}");
     }
     let listed = |text: String| text.replace("type: string, default: x", "type: array, optional: true");
     for expression in ["{{ parameters.x[0] }}", "{{ parameters.x|first }}", "{{ parameters.x|join('/') }}"] {
-        let faults = told(&listed(in_scope(expression)), json!({"x": ["../../.."]}));
+        let faults = reported(&listed(in_scope(expression)), json!({"x": ["../../.."]}));
         assert_eq!(faults, [("/spec/parameters/x".to_owned(), "bad-segment")], "{expression}");
     }
     let named = in_scope("{{ parameters.x.name }}")
         .replace("type: string, default: x", "type: object, optional: true");
-    let faults = told(&named, json!({"x": {"name": "a?b", "other": "c"}}));
+    let faults = reported(&named, json!({"x": {"name": "a?b", "other": "c"}}));
     assert_eq!(faults, [("/spec/parameters/x".to_owned(), "bad-segment")]);
 }
 
 #[test]
-fn a_location_is_no_way_out_either() {
+fn a_location_can_not_change_an_address_either() {
     for body in [
         "location: \"{{ parameters.x }}\" }",
         "body: { location: \"{{ parameters.x }}\" } }",
@@ -172,7 +172,7 @@ fn a_location_is_no_way_out_either() {
     }
 }
 
-/// The segments of every id of a plan.
+/// The number of segments of every id of a plan.
 fn shapes(plan: &Plan) -> Vec<usize> {
     let fields = plan
         .steps
@@ -185,7 +185,7 @@ fn shapes(plan: &Plan) -> Vec<usize> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Any text as a parameter is refused, or the addresses have the segments that the blueprint has written.
+    /// Any text as a parameter is refused, or the addresses keep the number of segments in the blueprint.
     #[test]
     fn any_text_is_refused_or_stays_one_segment(x in prop_oneof!["\\PC{0,12}", "[a-z./%?#\\\\2eE ]{0,10}"]) {
         let text = in_scope("{{ parameters.x }}");

@@ -1,9 +1,9 @@
-//! What one plan changes of another.
+//! The differences between two plans.
 
 use super::*;
 
 #[test]
-fn an_equal_wish_has_an_equal_digest() {
+fn an_equal_desired_state_has_an_equal_digest() {
     let digest = |text: &str, x: &str| {
         plan(text, "a", json!({"x": x})).unwrap().steps[&"it".parse().unwrap()].digest.clone()
     };
@@ -15,16 +15,16 @@ fn an_equal_wish_has_an_equal_digest() {
     assert_ne!(
         digest(&with_step(late), "x"),
         digest(&with_step(late), "y"),
-        "late texts change with what they speak of"
+        "late texts change with the parameters in them"
     );
 }
 
 #[test]
 fn changes_that_need_a_new_object_are_named() {
     let planned = |tier: &str, incarnation: u32, region: &str| {
-        let mut subject = subject(tier, json!({}));
-        (subject.incarnation, subject.stamp["region"]) = (incarnation, json!(region));
-        Blueprint::check(SMALL).unwrap().blueprint.plan(&subject).unwrap()
+        let mut context = context(tier, json!({}));
+        (context.incarnation, context.stamp["region"]) = (incarnation, json!(region));
+        Blueprint::check(SMALL).unwrap().blueprint.plan(&context).unwrap()
     };
     let changes = |a: &Plan, b: &Plan, step: &str| {
         let step = step.parse().unwrap();
@@ -38,17 +38,17 @@ fn changes_that_need_a_new_object_are_named() {
 }
 
 #[test]
-fn an_update_is_laid_over_what_it_changes() {
+fn an_arm_update_is_merged_into_the_resource_it_changes() {
     let whole = plan(DEFAULT, "pooled", json!({})).unwrap();
     let (endpoint, traffic) =
         (&whole.steps[&"endpoint".parse().unwrap()], &whole.steps[&"traffic".parse().unwrap()]);
     let (endpoint, traffic) = (endpoint.desired.to_json(), traffic.desired.to_json());
     assert_eq!(traffic["id"], endpoint["id"]);
-    let mut wanted = endpoint["body"].clone();
-    wanted["properties"]["traffic"] = json!({"main": 100});
-    assert_eq!(traffic["body"], wanted);
-    wanted["properties"]["traffic"] = json!({});
-    assert_eq!(traffic["undo"], wanted);
+    let mut expected = endpoint["body"].clone();
+    expected["properties"]["traffic"] = json!({"main": 100});
+    assert_eq!(traffic["body"], expected);
+    expected["properties"]["traffic"] = json!({});
+    assert_eq!(traffic["undo"], expected);
     let lasting = with_step("{ kind: arm-update, of: group, body: { properties: { y: 1 } } }");
     let lasting = plan(&lasting, "a", json!({})).unwrap();
     assert!(lasting.steps[&"it".parse().unwrap()].desired.to_json().get("undo").is_none());
@@ -56,14 +56,14 @@ fn an_update_is_laid_over_what_it_changes() {
 
 proptest! {
     #[test]
-    fn names_are_within_their_rule_and_never_shared(
-        one in "[a-z][a-z0-9-]{1,30}[a-z0-9]", two in "[a-z][a-z0-9-]{1,30}[a-z0-9]", lives in 1u32..1000,
+    fn names_follow_their_rule_and_are_never_shared(
+        one in "[a-z][a-z0-9-]{1,30}[a-z0-9]", two in "[a-z][a-z0-9-]{1,30}[a-z0-9]", incarnations in 1u32..1000,
     ) {
         let ids: Vec<TenantId> = [one, two].iter().filter_map(|id| id.parse().ok()).collect();
         for (row, rule) in ResourceType::all().filter_map(|row| Some((row.name, row.names?))) {
             let mut names = BTreeSet::new();
             for tenant in ids.iter().collect::<BTreeSet<_>>() {
-                for (deployment, incarnation, slot) in [("local", lives, "a"), ("loca", lives, "la"), ("local", lives + 1, "a")] {
+                for (deployment, incarnation, slot) in [("local", incarnations, "a"), ("loca", incarnations, "la"), ("local", incarnations + 1, "a")] {
                     let name = derive_name(&rule, row, Owner { deployment, tenant, incarnation }, slot);
                     prop_assert!((rule.length.0..=rule.length.1).contains(&name.len()), "{row}: {name}");
                     prop_assert!(name.starts_with(rule.prefix) && !name.contains("--") && !name.ends_with('-'), "{name}");
@@ -75,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn role_assignment_names_know_no_case(scope in "/[a-zA-Z/]{1,30}[a-z]", principal in "[a-fA-F0-9-]{8,36}") {
+    fn role_assignment_names_ignore_case(scope in "/[a-zA-Z/]{1,30}[a-z]", principal in "[a-fA-F0-9-]{8,36}") {
         let name = role_assignment_name(&scope, &principal, "r");
         prop_assert_eq!(name, role_assignment_name(&scope.to_uppercase(), &principal.to_lowercase(), "R"));
         prop_assert_eq!(name.get_version_num(), 5);

@@ -1,4 +1,4 @@
-//! What is known late is judged by the same rules as what is known early, and so is each request.
+//! Late values are judged by the same rules as early ones, and so is each request.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use tenantry_core::{
 
 use super::{plan, with_step};
 
-/// The codes of what the rules say of a late value, once the identity has told its principal.
-fn judged(step: &str, told: &Value) -> Vec<&'static str> {
+/// The codes of the rules that a late value violates, once the identity's principal is known.
+fn judged(step: &str, principal: &Value) -> Vec<&'static str> {
     let text = with_step(&format!(
         "{step}\n  identity: {{ kind: arm, type: Microsoft.ManagedIdentity/userAssignedIdentities, in: group, outputs: {{ p: /properties/principalId }} }}"
     ));
@@ -19,7 +19,7 @@ fn judged(step: &str, told: &Value) -> Vec<&'static str> {
     let it = "it".parse().unwrap();
     assert!(plan.steps[&it].desired.is_late(), "{step} is not late");
     let outputs =
-        BTreeMap::from([("identity".parse().unwrap(), Outputs::from([("p".to_owned(), told.clone())]))]);
+        BTreeMap::from([("identity".parse().unwrap(), Outputs::from([("p".to_owned(), principal.clone())]))]);
     let rendered = plan.render(&it, &outputs).unwrap();
     plan.objections(&rendered).into_iter().map(|objection| objection.code).collect()
 }
@@ -51,9 +51,9 @@ fn late_values_are_judged_by_the_rules() {
             "foreign-link",
         ),
     ];
-    for (step, told, code) in rows {
-        let codes = judged(&step, &told);
-        assert!(codes.contains(&code), "{step} with {told}: {codes:?}");
+    for (step, principal, code) in rows {
+        let codes = judged(&step, &principal);
+        assert!(codes.contains(&code), "{step} with {principal}: {codes:?}");
     }
     assert_eq!(judged(&arm(&format!("publicNetworkAccess: {late}")), &json!("")), [""; 0]);
 }
@@ -99,7 +99,7 @@ fn each_request_is_judged_before_it_is_sent() {
 }
 
 #[test]
-fn a_check_looks_only_at_what_is_the_tenants_or_named_in_its_stamp() {
+fn a_check_reads_only_resources_of_the_tenant_or_of_its_stamp() {
     let of = |id: &str| {
         with_step(&format!("{{ kind: check, expect: {{}}, apiVersion: \"2024-01-01\", id: \"{id}\" }}"))
     };

@@ -1,4 +1,4 @@
-//! What becomes of a blueprint for one tenant.
+//! Plans: a blueprint worked out for one tenant.
 #![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
 
 mod addresses;
@@ -53,7 +53,7 @@ exports:
   count: "{{ parameters.count }}"
 "#;
 
-fn subject(tier: &str, parameters: Value) -> PlanContext {
+fn context(tier: &str, parameters: Value) -> PlanContext {
     PlanContext {
         deployment: "local".into(),
         tenant_id: "contoso".parse().unwrap(),
@@ -66,10 +66,10 @@ fn subject(tier: &str, parameters: Value) -> PlanContext {
 }
 
 fn plan(text: &str, tier: &str, parameters: Value) -> Result<Plan, Vec<Fault>> {
-    Blueprint::check(text).unwrap().blueprint.plan(&subject(tier, parameters))
+    Blueprint::check(text).unwrap().blueprint.plan(&context(tier, parameters))
 }
 
-/// Where the local world places its tenants.
+/// The stamp of the local environment.
 fn stamp() -> Value {
     const SUB: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001";
     let shared = format!("{SUB}/resourceGroups/rg-tenantry-stamp/providers");
@@ -104,8 +104,8 @@ fn a_small_plan_is_made_and_rendered() {
     let reader = "reader".parse().unwrap();
     assert_eq!(plan.steps[&reader].kind(), Kind::RoleAssignment);
     assert_eq!(plan.steps[&reader].desired.late()["/principalId"], "{{ values.reader }}");
-    let told = Outputs::from([("principalId".to_owned(), json!("1234"))]);
-    let outputs = BTreeMap::from([("identity".parse().unwrap(), told)]);
+    let identity = Outputs::from([("principalId".to_owned(), json!("1234"))]);
+    let outputs = BTreeMap::from([("identity".parse().unwrap(), identity)]);
     let fields = plan.render(&reader, &outputs).unwrap().to_json();
     assert_eq!(fields["principalId"], "1234");
     assert_eq!(fields["scope"], plan.known[&"identity".parse().unwrap()]["id"]);
@@ -127,7 +127,7 @@ fn the_default_blueprint_is_good_and_plans_both_tiers() {
     }
 }
 
-/// Runs `tenantry plan` on a message and returns the exit code and what it wrote.
+/// Runs `tenantry plan` on a message. Returns the exit code and the output.
 fn command(message: &Value, json: bool, dot: bool) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let tenant = folder.path().join("signup.json");
@@ -165,16 +165,16 @@ fn the_command_shows_every_request_of_the_default_blueprint() {
 }
 
 #[test]
-fn the_command_tells_all_faults_of_a_request() {
+fn the_command_reports_all_faults_of_a_request() {
     let parameters = json!({"instanceType": "huge", "instances": 99, "colour": 1, "redirectUris": ["http://x"],
         "federatedIdentity": {"issuer": "https://169.254.169.254/"}});
-    let (code, told) = command(&signup("dedicated", parameters), false, false);
+    let (code, output) = command(&signup("dedicated", parameters), false, false);
     assert!(code.contains('1'), "{code}");
-    insta::assert_snapshot!("faults", told);
+    insta::assert_snapshot!("faults", output);
     insta::assert_snapshot!("unknown_tier", command(&signup("golden", json!({})), false, false).1);
 }
 
-/// A redirect address leads to one place, and to one that is seen.
+/// A redirect address is unambiguous and names its host in full.
 #[test]
 fn redirect_addresses_are_written_out() {
     let planned = |address: &str| {
@@ -182,8 +182,8 @@ fn redirect_addresses_are_written_out() {
         command(&signup("dedicated", parameters), false, false)
     };
     for good in ["https://app.contoso.com/auth?tenant=a%23b", "https://app.contoso.com:8443/"] {
-        let (code, told) = planned(good);
-        assert!(code.contains('0'), "{good}: {told}");
+        let (code, output) = planned(good);
+        assert!(code.contains('0'), "{good}: {output}");
     }
     for bad in [
         "https://*.contoso.com/auth",
@@ -206,10 +206,10 @@ fn redirect_addresses_are_written_out() {
         "https://app.contoso.com:/auth",
         "https://app.contoso.com:443:443/auth",
     ] {
-        let (code, told) = planned(bad);
+        let (code, output) = planned(bad);
         assert!(
-            code.contains('1') && told.contains("/spec/parameters/redirectUris/1"),
-            "{bad}: {code} {told}"
+            code.contains('1') && output.contains("/spec/parameters/redirectUris/1"),
+            "{bad}: {code} {output}"
         );
     }
 }
@@ -218,7 +218,7 @@ fn codes(result: Result<Plan, Vec<Fault>>) -> Vec<(String, &'static str)> {
     result.unwrap_err().into_iter().map(|fault| (fault.pointer, fault.code)).collect()
 }
 
-/// A blueprint of a group and one more step, with the parameter `x`.
+/// A blueprint with a group, one more step and the parameter `x`.
 fn with_step(step: &str) -> String {
     format!(
         "blueprint: t\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [a, b]\nparameters:\n  x: {{ type: string, default: x }}\nsteps:\n  group: {{ kind: arm, type: Microsoft.Resources/resourceGroups, when: tenant.tier == 'a' }}\n  it: {step}\nexports: {{ x: \"{{{{ parameters.x }}}}\" }}\n"
@@ -253,7 +253,7 @@ fn the_rules_hold_for_whatever_an_expression_yields() {
 }
 
 #[test]
-fn what_stands_in_a_step_that_is_left_out_has_to_be_left_out_too() {
+fn a_step_inside_an_omitted_step_must_be_omitted_too() {
     let inside = with_step("{ kind: arm, type: Microsoft.Storage/storageAccounts, in: group }");
     assert!(plan(&inside, "a", json!({})).is_ok());
     assert_eq!(codes(plan(&inside, "b", json!({}))), [("/spec".to_owned(), "no-identity")]);
@@ -311,14 +311,14 @@ fn expressions_end_and_never_exhaust_the_stack() {
             ));
             if let Ok(checked) = Blueprint::check(&step) {
                 assert!(length < 2_000, "{unit}");
-                let _ = checked.blueprint.plan(&subject("a", json!({})));
+                let _ = checked.blueprint.plan(&context("a", json!({})));
             }
         }
     }
 }
 
 #[test]
-fn two_steps_never_speak_of_one_object() {
+fn two_steps_never_have_the_same_object() {
     let same = "{ kind: arm, type: Microsoft.Network/privateEndpoints, in: group, name: \"st{{ parameters.x }}\" }\n  twin: { kind: arm, type: microsoft.network/PrivateEndpoints, in: group, name: stX }";
     let faults = codes(plan(&with_step(same), "a", json!({})));
     assert_eq!(faults, [("/spec".to_owned(), "same-object")]);
@@ -330,9 +330,9 @@ fn two_steps_never_speak_of_one_object() {
 fn late_texts_are_found_below_keys_with_slashes() {
     let step = "{ kind: check, of: group, expect: { /properties/app: \"{{ steps.app.appId }}\", /a~1b: x } }\n  app: { kind: entra-application, body: { displayName: x } }";
     let plan = plan(&with_step(step), "a", json!({})).unwrap();
-    let told = Outputs::from([("appId".to_owned(), json!("42"))]);
+    let app = Outputs::from([("appId".to_owned(), json!("42"))]);
     let rendered =
-        plan.render(&"it".parse().unwrap(), &BTreeMap::from([("app".parse().unwrap(), told)])).unwrap();
+        plan.render(&"it".parse().unwrap(), &BTreeMap::from([("app".parse().unwrap(), app)])).unwrap();
     assert_eq!(rendered.to_json()["expect"], json!({"/properties/app": "42", "/a~1b": "x"}));
 }
 

@@ -1,4 +1,4 @@
-//! Plans as documents keep them: what is read is written again byte for byte, and what does not fit its kind is not read.
+//! Plans in documents: a plan is written exactly as it was read, and fields that don't fit their kind are not read.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use tenantry_core::{
     tenant::{Tenant, UnreadableDocument},
 };
 
-use super::{SMALL, stamp, subject, with_step};
+use super::{SMALL, context, stamp, with_step};
 
-/// The layout of a planned step, in this test's own words.
+/// The stored layout of a planned step, defined independently of the product.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -27,7 +27,7 @@ struct Stored {
     digest: String,
 }
 
-/// The members that the fields of each kind have, and those that they may have.
+/// The required and the optional members of the fields of each kind.
 fn members(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
     match kind {
         "arm" => (&["apiVersion", "body", "id", "type"], &[]),
@@ -42,7 +42,7 @@ fn members(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
     }
 }
 
-/// One plan of every tier of every blueprint that there is.
+/// One plan for every tier of every blueprint.
 fn plans() -> Vec<Plan> {
     let texts = [
         include_str!("../../../blueprints/hello.yaml"),
@@ -55,10 +55,10 @@ fn plans() -> Vec<Plan> {
     for text in texts {
         let blueprint = Blueprint::check(text).unwrap().blueprint;
         for tier in blueprint.tiers() {
-            let mut subject = subject(tier, json!({}));
-            subject.stamp = stamp();
-            subject.stamp["readerRoleId"] = subject.stamp["blobReaderRoleId"].clone();
-            plans.push(blueprint.plan(&subject).unwrap_or_else(|faults| panic!("{faults:#?}")));
+            let mut context = context(tier, json!({}));
+            context.stamp = stamp();
+            context.stamp["readerRoleId"] = context.stamp["blobReaderRoleId"].clone();
+            plans.push(blueprint.plan(&context).unwrap_or_else(|faults| panic!("{faults:#?}")));
         }
     }
     plans
@@ -93,7 +93,7 @@ fn a_stored_plan_is_written_as_it_was_read() {
     assert_eq!(kinds.len(), 8, "{kinds:?}");
 }
 
-/// The digest is over the fields as they are stored, so that a tenant of an earlier version is not written anew.
+/// The digest covers the stored fields, so that the objects of a tenant of an earlier version are not written again.
 #[test]
 fn digests_are_over_the_stored_layout() {
     let steps = plans().into_iter().flat_map(|plan| plan.steps);
@@ -106,7 +106,7 @@ fn digests_are_over_the_stored_layout() {
 }
 
 #[test]
-fn late_and_known_texts_are_told_apart() {
+fn late_and_known_texts_are_distinguished() {
     let plan = super::plan(SMALL, "dedicated", json!({})).unwrap();
     let Desired::RoleAssignment(grant) = &plan.steps[&"reader".parse().unwrap()].desired else {
         panic!("the reader is a role assignment")
@@ -136,7 +136,7 @@ fn fields_that_do_not_fit_their_kind_make_a_document_unreadable() {
 }
 
 #[test]
-fn members_that_a_later_version_wrote_into_fields_are_kept() {
+fn unknown_members_in_fields_are_kept() {
     let mut document: Value = serde_json::from_str(include_str!("../../fixtures/tenant-v1.json")).unwrap();
     document["plan"]["steps"]["group"]["fields"]["zone"] = json!({"of": "a later version"});
     let tenant = Tenant::from_json(document.to_string().as_bytes()).unwrap();
@@ -144,10 +144,10 @@ fn members_that_a_later_version_wrote_into_fields_are_kept() {
     assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), document);
 }
 
-/// Earlier versions planned a grant to nobody, and halted its step when its turn came: such a tenant can still be changed
-/// and removed.
+/// Earlier versions planned an assignment without a principal, and its step was blocked. Such a tenant can still be
+/// changed and removed.
 #[test]
-fn a_grant_that_an_earlier_version_let_pass_is_read_and_its_step_refused() {
+fn an_invalid_grant_of_an_earlier_version_is_read_and_its_step_refused() {
     let document: Value = serde_json::from_str(include_str!("../../fixtures/tenant-v1.json")).unwrap();
     for (field, spoilt) in
         [("principalId", json!(null)), ("roleDefinitionId", json!(7)), ("principalId", json!(""))]
@@ -164,9 +164,9 @@ fn a_grant_that_an_earlier_version_let_pass_is_read_and_its_step_refused() {
     }
 }
 
-/// What would halt a step for good is refused before anything exists, each step's at its place in the order of names.
+/// What would block a step permanently is refused before anything exists. The faults are in the order of step names.
 #[test]
-fn what_yields_no_text_is_refused_at_planning_with_all_else() {
+fn expressions_that_yield_no_text_are_refused_at_planning_with_all_other_faults() {
     let nobody = |principal: &str, role: &str| {
         format!(
             "{{ kind: role-assignment, scope: \"{{{{ steps.group.id }}}}\", principal: \"{principal}\", role: \"{role}\" }}"
@@ -176,9 +176,9 @@ fn what_yields_no_text_is_refused_at_planning_with_all_else() {
     for none in ["{{ none }}", "{{ parameters.x }}", "{{ 7 }}"] {
         let steps = format!("{}\n  zebra: {}\n  ape: {ape}", nobody("p", none), nobody(none, "r"));
         let faults = super::plan(&with_step(&steps), "a", json!({"x": ""})).unwrap_err();
-        let told: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+        let found: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
         let at = "/spec";
-        assert_eq!(told, [(at, "key-auth"), (at, "bad-field"), (at, "bad-field")], "{faults:#?}");
+        assert_eq!(found, [(at, "key-auth"), (at, "bad-field"), (at, "bad-field")], "{faults:#?}");
         assert!(faults[1].message.contains("step it: the step's field roleDefinitionId"), "{faults:#?}");
         assert!(faults[2].message.contains("step zebra: the step's field principalId"), "{faults:#?}");
     }

@@ -1,4 +1,4 @@
-//! Tenants in the simulated Azure, made by the reconciler, and what a test does to them.
+//! Tenants in the simulated Azure, provisioned by the reconciler.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use serde_json::{Value, json};
 use tenantry::{
     config::Isolation,
-    ports::{Credential, Listed, NoToken, ProbeToken, Prober, Scored, TokenFor, World},
+    ports::{Credential, Listed, NoToken, Ports, ProbeToken, Prober, Scored, TokenFor},
     reconciler::{Progress, Reconciler, Settings},
     scan::IsolationScanner,
 };
@@ -20,25 +20,25 @@ use tenantry_core::{
     tenant::Tenant,
 };
 
-use crate::testkit::{lab::Lab, request};
+use crate::testkit::{fixture::Fixture, request};
 
-/// The lists of a store are read in pages of so many.
+/// The page size for reading the store's lists.
 const ALL: usize = 1000;
 
 pub(crate) struct Fleet {
-    pub(crate) lab: Lab,
+    pub(crate) fixture: Fixture,
     client: reqwest::Client,
 }
 
 impl Fleet {
-    /// So many active pooled tenants: `t-000`, `t-001`, ...
+    /// Provisions this many active pooled tenants: `t-000`, `t-001`, ...
     pub(crate) async fn new(count: usize) -> Self {
-        let lab = Lab::new(Speed::Max).await;
+        let fixture = Fixture::new(Speed::Max).await;
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-        let intake = Lab::intake(&lab.world, &blueprint);
-        let reconciler = Reconciler::new(lab.world.clone(), Settings::azure("local"), "fleet");
+        let intake = Fixture::intake(&fixture.ports, &blueprint);
+        let reconciler = Reconciler::new(fixture.ports.clone(), Settings::azure("local"), "fleet");
         let ids = (0..count).map(|number| format!("t-{number:03}"));
-        let (intake, reconciler, world, clock) = (&intake, &reconciler, &lab.world, &lab.clock);
+        let (intake, reconciler, ports, clock) = (&intake, &reconciler, &fixture.ports, &fixture.clock);
         let made = stream::iter(ids).map(|id| async move {
             let spec =
                 json!({"displayName": format!("Tenant {id}"), "tier": "pooled", "region": "westeurope"});
@@ -47,52 +47,53 @@ impl Fleet {
             let id = answer.tenant_id.unwrap_or_else(|| panic!("{:?}", answer.faults));
             for _ in 0..100 {
                 match reconciler.reconcile(&id).await.unwrap() {
-                    Progress::Settled(status) => return assert_eq!(status.word(), "active", "{id}"),
-                    Progress::Parked(until) | Progress::Held(until) => clock.jump_to(until),
+                    Progress::Settled(status) => return assert_eq!(status.as_str(), "active", "{id}"),
+                    Progress::Requeued(until) | Progress::Held(until) => clock.jump_to(until),
                     Progress::Unknown => panic!("{id} is unknown"),
                 }
             }
-            let tenant = world.store.load(&id).await.unwrap().unwrap().value;
+            let tenant = ports.store.load(&id).await.unwrap().unwrap().value;
             panic!("{id}: {:#?}", tenant.steps().values().map(|step| &step.state).collect::<Vec<_>>());
         });
         let _: Vec<()> = made.buffered(8).collect().await;
-        Self { lab, client: reqwest::Client::new() }
+        Self { fixture, client: reqwest::Client::new() }
     }
 
     pub(crate) async fn tenants(&self) -> Vec<Tenant> {
-        Listed::sorted_out(self.lab.world.store.list(None, ALL).await.unwrap()).0
+        Listed::sorted_out(self.fixture.ports.store.list(None, ALL).await.unwrap()).0
     }
 
     pub(crate) async fn tenant(&self, id: &str) -> Tenant {
-        self.lab.world.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value
+        self.fixture.ports.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value
     }
 
     /// The reports on all tenants, by id.
     pub(crate) async fn verified(&self) -> BTreeMap<String, IsolationReport> {
-        self.verified_in(&self.lab.world, &self.tenants().await).await
+        self.verified_in(&self.fixture.ports, &self.tenants().await).await
     }
 
     pub(crate) async fn verified_in(
         &self,
-        world: &World,
+        ports: &Ports,
         tenants: &[Tenant],
     ) -> BTreeMap<String, IsolationReport> {
-        let reports = IsolationScanner::new(world.clone(), &Isolation::default()).verify(tenants).await;
+        let reports = IsolationScanner::new(ports.clone(), &Isolation::default()).verify(tenants).await;
         reports.into_iter().map(|report| (report.tenant_id.to_string(), report)).collect()
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) {
-        let answer = self.client.post(format!("{}{path}", self.lab.base())).json(body).send().await.unwrap();
+        let answer =
+            self.client.post(format!("{}{path}", self.fixture.base())).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
     }
 
     pub(crate) async fn change(&self, method: &str, path: &str, body: &Value) {
-        let url = format!("{}{path}", self.lab.base());
+        let url = format!("{}{path}", self.fixture.base());
         let answer = self.client.request(method.parse().unwrap(), url).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
     }
 
-    /// Makes a tenant's service behave otherwise than Azure's.
+    /// Makes a tenant's service behave differently from Azure's.
     pub(crate) async fn flaw(&self, tenant: &str, mut flaw: Value) {
         let url = self.tenant(tenant).await.exports["endpointUrl"].as_str().unwrap().to_owned();
         let host = url.strip_prefix("https://").unwrap().split('/').next().unwrap().to_owned();
@@ -104,20 +105,20 @@ impl Fleet {
         self.change("DELETE", "/_sim/flaws", &Value::Null).await;
     }
 
-    /// The same world with another way to call services.
+    /// The same ports with a prober that replaces some answers.
     pub(crate) fn calling(
         &self,
         bend: impl Fn(&Credential) -> Option<Result<Scored, String>> + Send + Sync + 'static,
-    ) -> (World, Arc<Bent>) {
-        let inner = self.lab.world.prober.clone().unwrap();
+    ) -> (Ports, Arc<Bent>) {
+        let inner = self.fixture.ports.prober.clone().unwrap();
         let bent = Arc::new(Bent { inner, bend: Box::new(bend), tokens: Mutex::default() });
-        (World { prober: Some(bent.clone()), ..self.lab.world.clone() }, bent)
+        (Ports { prober: Some(bent.clone()), ..self.fixture.ports.clone() }, bent)
     }
 }
 
 type Bend = Box<dyn Fn(&Credential) -> Option<Result<Scored, String>> + Send + Sync>;
 
-/// A prober that gets other answers for some calls, and remembers every token.
+/// A prober that replaces the answers to some calls and records every token.
 pub(crate) struct Bent {
     inner: Arc<dyn Prober>,
     bend: Bend,
@@ -125,8 +126,8 @@ pub(crate) struct Bent {
 }
 
 impl Prober for Bent {
-    fn place(&self) -> &str {
-        self.inner.place()
+    fn location(&self) -> &str {
+        self.inner.location()
     }
 
     fn token<'a>(
@@ -153,18 +154,18 @@ impl Prober for Bent {
     }
 }
 
-/// Those that have this verdict.
+/// The tenants with this verdict.
 pub(crate) fn with(reports: &BTreeMap<String, IsolationReport>, verdict: IsolationVerdict) -> Vec<&str> {
     reports.iter().filter(|(_, report)| report.verdict == verdict).map(|(id, _)| id.as_str()).collect()
 }
 
 /// All gaps and findings, for a failed test.
 pub(crate) fn why(reports: &BTreeMap<String, IsolationReport>) -> String {
-    let told = reports.values().flat_map(|report| {
+    let lines = reports.values().flat_map(|report| {
         let gaps = report.gaps.iter().map(|gap| format!("{}: {}", report.tenant_id, gap.why));
         gaps.chain(
             report.findings.iter().map(|one| format!("{}: {} {}", report.tenant_id, one.code, one.says)),
         )
     });
-    told.take(12).collect::<Vec<_>>().join("\n")
+    lines.take(12).collect::<Vec<_>>().join("\n")
 }

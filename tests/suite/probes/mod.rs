@@ -1,4 +1,4 @@
-//! The live proof: services in the simulated Azure are called as their tenants and as strangers.
+//! The probes: services in the simulated Azure are called as their tenants and as strangers.
 
 mod fleet;
 mod guard;
@@ -6,7 +6,7 @@ mod guard;
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use tenantry::ports::{Credential, Scored, World};
+use tenantry::ports::{Credential, Ports, Scored};
 use tenantry_core::{
     blueprint::{Desired, Plan},
     isolation::{
@@ -22,7 +22,7 @@ fn of_kind(report: &IsolationReport, kind: ProbeKind) -> Vec<&Probe> {
 }
 
 #[tokio::test]
-async fn two_hundred_tenants_pass_and_one_that_lets_a_stranger_in_is_named_with_the_stranger() {
+async fn two_hundred_tenants_are_checked_and_a_service_that_accepts_a_stranger_is_named_with_the_stranger() {
     const COUNT: usize = 200;
     let fleet = Fleet::new(COUNT).await;
     let reports = fleet.verified().await;
@@ -36,10 +36,10 @@ async fn two_hundred_tenants_pass_and_one_that_lets_a_stranger_in_is_named_with_
         let others = of_kind(report, ProbeKind::OtherTenant);
         assert!(others.iter().all(|probe| probe.by.as_ref() != Some(&report.tenant_id)));
         tried += others.len();
-        assert_eq!((report.probing, report.place.is_some()), (Probing::Made, true));
+        assert_eq!((report.probing, report.location.is_some()), (Probing::Made, true));
         assert_eq!(report.seed, reports["t-000"].seed, "one run, one seed");
     }
-    assert_eq!(tried, COUNT + RANDOM_PAIRS, "the ring, and some pairs more");
+    assert_eq!(tried, COUNT + RANDOM_PAIRS, "the ring and the random pairs");
 
     fleet.flaw("t-077", json!({"accepts": ["any-token"]})).await;
     fleet.flaw("t-150", json!({"is": "refuses"})).await;
@@ -49,7 +49,7 @@ async fn two_hundred_tenants_pass_and_one_that_lets_a_stranger_in_is_named_with_
     let finding = &reports["t-077"].findings[0];
     assert_eq!(finding.code, "probe-accepted");
     assert_eq!(finding.says, "the token of t-076 was accepted at the service of t-077 (HTTP 200)");
-    // A token that is not good at its own service is not tried at others.
+    // A token that its own service rejects is not tried at others.
     let by: BTreeSet<&str> = of_kind(&reports["t-151"], ProbeKind::OtherTenant)
         .iter()
         .map(|probe| probe.by.as_ref().unwrap().as_str())
@@ -58,7 +58,7 @@ async fn two_hundred_tenants_pass_and_one_that_lets_a_stranger_in_is_named_with_
 }
 
 #[tokio::test]
-async fn each_way_of_letting_strangers_in_is_found_at_its_place() {
+async fn each_way_of_accepting_strangers_is_found_at_its_tenant() {
     let fleet = Fleet::new(3).await;
     let flaws = [
         ("any-token", "the token of t-000 was accepted at the service of t-001 (HTTP 200)"),
@@ -87,19 +87,19 @@ async fn each_way_of_letting_strangers_in_is_found_at_its_place() {
         assert!(findings.iter().all(|one| one.code == "probe-accepted"), "{flaw}");
         assert!(findings.iter().any(|one| one.says == says), "{flaw}: {findings:#?}");
         assert_eq!(findings.len(), if flaw == "any-token" { 2 } else { 1 }, "{flaw}: {findings:#?}");
-        // What the model says of a stranger's input is an answer too.
+        // A failure of the model on a stranger's input counts as accepted too.
         fleet.flaw("t-001", json!({"accepts": [flaw], "is": "model-fails"})).await;
         let reports = fleet.verified().await;
         assert_eq!(with(&reports, IsolationVerdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
         fleet.mend().await;
     }
-    // Two flaws that make up for each other hide nothing: whoever is let in is told, though the tenant is not.
+    // Two flaws together hide nothing: the accepted stranger is reported although the tenant itself is rejected.
     fleet.flaw("t-001", json!({"is": "model-fails"})).await;
     let reports = fleet.verified().await;
     assert_eq!(with(&reports, IsolationVerdict::Verified).len(), 3, "{}", why(&reports));
 }
 
-/// Only this tenant is inconclusive, for want of a positive control.
+/// Asserts that only this tenant is inconclusive, because it has no positive control.
 #[track_caller]
 fn lacks_its_control(
     reports: &std::collections::BTreeMap<String, IsolationReport>,
@@ -110,9 +110,9 @@ fn lacks_its_control(
     let report = &reports[tenant];
     assert!(report.findings.is_empty());
     assert_ne!(of_kind(report, ProbeKind::Own)[0].outcome, ProbeOutcome::Reached);
-    let told =
+    let has_gap =
         report.gaps.iter().any(|gap| gap.why.starts_with("no positive control") && gap.why.contains(because));
-    assert!(told, "{because}: {:#?}", report.gaps);
+    assert!(has_gap, "{because}: {:#?}", report.gaps);
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn without_a_positive_control_nothing_is_proved() {
         });
         probe.unwrap().scope = json!(scope).into();
         tenants[1].plan = plan.into();
-        let reports = fleet.verified_in(&fleet.lab.world, &tenants).await;
+        let reports = fleet.verified_in(&fleet.fixture.ports, &tenants).await;
         lacks_its_control(&reports, "t-001", because);
     }
 
@@ -153,14 +153,14 @@ async fn without_a_positive_control_nothing_is_proved() {
     let application =
         tenant.outputs().iter().find(|(name, _)| name.as_str() == "application").unwrap().1["id"].clone();
     let list = format!("/v1.0/applications/{}/federatedIdentityCredentials", application.as_str().unwrap());
-    let url = format!("{}{list}", fleet.lab.base());
+    let url = format!("{}{list}", fleet.fixture.base());
     let shown: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     let one = shown["value"][0]["id"].as_str().unwrap();
     fleet.change("DELETE", &format!("{list}/{one}"), &json!(null)).await;
     lacks_its_control(&fleet.verified().await, "t-001", "AADSTS700213");
 
-    let world = World { prober: None, ..fleet.lab.world.clone() };
-    let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
+    let ports = Ports { prober: None, ..fleet.fixture.ports.clone() };
+    let reports = fleet.verified_in(&ports, &fleet.tenants().await).await;
     assert_eq!(with(&reports, IsolationVerdict::Inconclusive).len(), 3);
     for report in reports.values() {
         assert_eq!((report.probing, report.probes.len()), (Probing::NotPossible, 0));
@@ -173,7 +173,7 @@ async fn without_a_positive_control_nothing_is_proved() {
 }
 
 #[tokio::test]
-async fn an_answer_that_shows_nothing_is_a_gap_and_not_a_refusal() {
+async fn an_unclear_answer_is_a_gap_and_not_a_refusal() {
     let fleet = Fleet::new(2).await;
     let answers = [
         Err("the connection broke before the answer was whole".to_owned()),
@@ -185,7 +185,7 @@ async fn an_answer_that_shows_nothing_is_a_gap_and_not_a_refusal() {
     for answer in answers {
         for kind in 0..4 {
             let answer = answer.clone();
-            let (world, _) = fleet.calling(move |with| {
+            let (ports, _) = fleet.calling(move |with| {
                 let hit = match with {
                     Credential::None => kind == 0,
                     Credential::Expired(_) => kind == 1,
@@ -194,32 +194,33 @@ async fn an_answer_that_shows_nothing_is_a_gap_and_not_a_refusal() {
                 };
                 hit.then(|| answer.clone())
             });
-            let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
+            let reports = fleet.verified_in(&ports, &fleet.tenants().await).await;
             assert_eq!(with(&reports, IsolationVerdict::Inconclusive).len(), 2, "{kind}: {}", why(&reports));
         }
     }
 }
 
 #[tokio::test]
-async fn a_single_tenant_is_tried_with_the_next_ones_token_if_there_is_one() {
+async fn a_single_tenant_is_called_with_the_next_ones_token_if_there_is_one() {
     let fleet = Fleet::new(3).await;
     for (at, next) in [(0, "t-001"), (2, "t-000")] {
         let tenant = fleet.tenants().await.swap_remove(at);
-        let reports = fleet.verified_in(&fleet.lab.world, std::slice::from_ref(&tenant)).await;
+        let reports = fleet.verified_in(&fleet.fixture.ports, std::slice::from_ref(&tenant)).await;
         let report = &reports[tenant.id.as_str()];
         assert_eq!(report.verdict, IsolationVerdict::Verified, "{}", why(&reports));
         let by: Vec<_> =
             of_kind(report, ProbeKind::OtherTenant).iter().map(|probe| probe.by.clone()).collect();
         assert_eq!(by, [Some(next.parse().unwrap())]);
     }
-    // One whose token is not good is passed over; where no other one is good, that is not this tenant's trouble.
+    // A tenant whose token is rejected by its own service is skipped. If no other token is left, this tenant has no
+    // gap.
     fleet.flaw("t-001", json!({"is": "refuses"})).await;
     let first = fleet.tenant("t-000").await;
-    let reports = fleet.verified_in(&fleet.lab.world, std::slice::from_ref(&first)).await;
+    let reports = fleet.verified_in(&fleet.fixture.ports, std::slice::from_ref(&first)).await;
     let by = of_kind(&reports["t-000"], ProbeKind::OtherTenant)[0].by.clone();
     assert_eq!(by, Some("t-002".parse().unwrap()));
     fleet.flaw("t-002", json!({"is": "refuses"})).await;
-    let reports = fleet.verified_in(&fleet.lab.world, &[first]).await;
+    let reports = fleet.verified_in(&fleet.fixture.ports, &[first]).await;
     assert_eq!(with(&reports, IsolationVerdict::Verified), ["t-000"], "{}", why(&reports));
     assert!(of_kind(&reports["t-000"], ProbeKind::OtherTenant).is_empty());
 
@@ -229,42 +230,42 @@ async fn a_single_tenant_is_tried_with_the_next_ones_token_if_there_is_one() {
     assert!(of_kind(&reports["t-000"], ProbeKind::OtherTenant).is_empty());
 }
 
-/// What is logged, as text.
+/// Tokens and keys are in no log, report, page, history or document.
 #[tokio::test]
 async fn no_token_and_no_key_is_ever_shown() {
     let (log, _guard) = Log::listen_to_everything();
     let fleet = Fleet::new(2).await;
     fleet.flaw("t-000", json!({"is": "down"})).await;
     fleet.flaw("t-001", json!({"accepts": ["any-token", "any-key", "expired"]})).await;
-    let (world, bent) = fleet.calling(|_| None);
-    let reports = fleet.verified_in(&world, &fleet.tenants().await).await;
+    let (ports, bent) = fleet.calling(|_| None);
+    let reports = fleet.verified_in(&ports, &fleet.tenants().await).await;
     let scanner =
-        tenantry::scan::IsolationScanner::new(world.clone(), &tenantry::config::Isolation::default());
+        tenantry::scan::IsolationScanner::new(ports.clone(), &tenantry::config::Isolation::default());
     scanner.run(10).await.unwrap();
     let tokens = bent.tokens.lock().unwrap().clone();
     assert!(tokens.len() >= 4, "{}", tokens.len());
 
-    let mut places = vec![
+    let mut outputs = vec![
         ("log", log.text()),
-        ("journal", fleet.lab.sim("journal").await.to_string()),
+        ("journal", fleet.fixture.sim("journal").await.to_string()),
         ("debug", format!("{:?}", tenantry::ports::ProbeToken::new(&tokens[0]))),
     ];
     let all: Vec<IsolationReport> = reports.into_values().collect();
-    places.push(("reports", json!(all).to_string()));
-    places.push(("page", page(&all, "now")));
+    outputs.push(("reports", json!(all).to_string()));
+    outputs.push(("page", page(&all, "now")));
     for tenant in fleet.tenants().await {
-        let history = world.store.history(&tenant.id, 1000).await.unwrap();
-        places.push(("history", json!(history).to_string()));
-        places.push(("document", json!(tenant).to_string()));
+        let history = ports.store.history(&tenant.id, 1000).await.unwrap();
+        outputs.push(("history", json!(history).to_string()));
+        outputs.push(("document", json!(tenant).to_string()));
     }
-    assert!(places[0].1.len() > 1000, "something is logged at all");
-    for (place, text) in places {
+    assert!(outputs[0].1.len() > 1000, "the log is empty");
+    for (output, text) in outputs {
         for token in &tokens {
             for part in token.split('.').skip(1) {
-                assert!(!text.contains(part), "a part of a token is in the {place}");
+                assert!(!text.contains(part), "a part of a token is in the {output}");
             }
         }
-        assert!(!text.contains("0123456789abcdef0123456789abcdef"), "the key is in the {place}");
+        assert!(!text.contains("0123456789abcdef0123456789abcdef"), "the key is in the {output}");
     }
 }
 

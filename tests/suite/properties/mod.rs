@@ -1,7 +1,7 @@
-//! Properties of the engine: whatever happens, in whatever order, these hold.
+//! Properties of the engine that hold for every order of events.
 //!
-//! A game is a small plan and a list of moves. The moves are those of a reconciler (start what was decided, hear an answer,
-//! let time pass) and of the world (another wish, an answer that comes too late); which answer comes is drawn.
+//! A game is a small plan and a list of moves. Moves are those of a reconciler (start a decided act, get an answer, let
+//! time pass) and external ones (another desired state, an answer that comes too late). The answers are random.
 
 mod answers;
 mod games;
@@ -18,30 +18,30 @@ use proptest::prelude::*;
 use serde_json::json;
 use tenantry_core::{
     blueprint::Outputs,
-    engine::{self, Act, Event, Observation, Outcome, Policy, Sight, StepEvent, wish},
+    engine::{self, Act, Discrepancies, Event, Observation, Outcome, Policy, StepEvent, desired},
     ids::StepName,
-    steps::{Comparison, Failure, Trace},
+    steps::{Comparison, DeletionState, Failure},
     tenant::{Action, Goal, StepState, Tenant},
 };
 
 use crate::{engine::plans, testkit::same_cases};
 use answers::answer;
 
-/// A plan of up to six steps, each standing on some of those before it, with values and ids that later plans change.
+/// A plan of up to six steps. Each needs some of those before it; values and ids change between plans.
 fn plan() -> impl Strategy<Value = String> {
     prop::collection::vec((any::<u8>(), 0..3_u8, 0..2_u8, any::<bool>(), 0..8_u8), 1..6).prop_map(|steps| {
-        let word = |(n, (needs, value, id, late, dropped)): (usize, &(u8, u8, u8, bool, u8))| {
+        let step_text = |(n, (needs, value, id, late, dropped)): (usize, &(u8, u8, u8, bool, u8))| {
             let needs: Vec<String> =
                 (0..n).filter(|need| needs >> need & 1 == 1).map(|need| format!("s{need}")).collect();
             let kind = if *dropped == 1 { ":role-assignment" } else { "" };
             let late = if *late { "~" } else { "" };
             (*dropped != 0).then(|| format!("s{n}={value}#{id}{kind}{late}<{}", needs.join(",")))
         };
-        let words: Vec<String> = steps.iter().enumerate().filter_map(word).collect();
+        let texts: Vec<String> = steps.iter().enumerate().filter_map(step_text).collect();
         // A step may need one that is not in the plan: then that one's condition does not hold.
-        let names: Vec<&str> = words.iter().map(|word| word.split('=').next().unwrap()).collect();
-        let kept = words.iter().map(|word| {
-            let (head, needs) = word.split_once('<').unwrap();
+        let names: Vec<&str> = texts.iter().map(|text| text.split('=').next().unwrap()).collect();
+        let kept = texts.iter().map(|text| {
+            let (head, needs) = text.split_once('<').unwrap();
             let needs: Vec<&str> = needs.split(',').filter(|need| names.contains(need)).collect();
             format!("{head}<{}", needs.join(","))
         });
@@ -57,7 +57,7 @@ enum Move {
     Answer(usize, u8),
     /// Let time pass.
     Wait(u32),
-    /// An event that nobody asked for, of this or another turn.
+    /// An unexpected event, of this or another step generation.
     Stray(usize, u32, u8),
     Update(String),
     Remove,
@@ -69,7 +69,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         8 => any::<usize>().prop_map(Move::Start),
         8 => (any::<usize>(), any::<u8>()).prop_map(|(which, what)| Move::Answer(which, what)),
         3 => (0..4000_u32).prop_map(Move::Wait),
-        2 => (any::<usize>(), 0..4_u32, any::<u8>()).prop_map(|(which, turn, what)| Move::Stray(which, turn, what)),
+        2 => (any::<usize>(), 0..4_u32, any::<u8>()).prop_map(|(which, generation, what)| Move::Stray(which, generation, what)),
         1 => plan().prop_map(Move::Update),
         1 => Just(Move::Retry),
     ];
@@ -84,7 +84,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 
 struct Game {
     tenant: Tenant,
-    sight: Sight,
+    discrepancies: Discrepancies,
     busy: BTreeMap<StepName, (u32, Act)>,
     now: Timestamp,
 }
@@ -94,7 +94,7 @@ impl Game {
         let now = Timestamp::default();
         Self {
             tenant: plans::tenant(plans::plan(plan), now),
-            sight: Sight::new(),
+            discrepancies: Discrepancies::new(),
             busy: BTreeMap::new(),
             now,
         }
@@ -102,8 +102,12 @@ impl Game {
 
     fn decide(&self) -> engine::Decision {
         let busy: BTreeSet<StepName> = self.busy.keys().cloned().collect();
-        let decision = engine::decide(&self.tenant, &self.sight, &busy, self.now);
-        assert_eq!(decision, engine::decide(&self.tenant, &self.sight, &busy, self.now), "not deterministic");
+        let decision = engine::decide(&self.tenant, &self.discrepancies, &busy, self.now);
+        assert_eq!(
+            decision,
+            engine::decide(&self.tenant, &self.discrepancies, &busy, self.now),
+            "not deterministic"
+        );
         for (name, act) in &decision.acts {
             self.may(name, *act);
         }
@@ -115,40 +119,41 @@ impl Game {
         decision
     }
 
-    /// An act is for a step whose turn it is.
+    /// Asserts that the act is allowed now for this step.
     fn may(&self, name: &StepName, act: Act) {
-        assert!(self.is_its_turn(name), "{name} is early");
-        if self.tenant.steps()[name].is_doomed() {
+        assert!(self.may_go_first(name), "{name} must wait for other steps");
+        if self.tenant.steps()[name].is_marked_for_deletion() {
             assert_ne!(act, Act::Write);
         } else {
             assert_eq!(self.tenant.goal, Goal::Present);
-            assert_ne!(act, Act::Erase);
+            assert_ne!(act, Act::Delete);
         }
     }
 
-    /// What has to go waits for what stands on it, what has to come for what it stands on.
-    fn is_its_turn(&self, name: &StepName) -> bool {
+    /// A step marked for deletion waits for those that depend on it, any other step for those that it depends on.
+    fn may_go_first(&self, name: &StepName) -> bool {
         let record = &self.tenant.steps()[name];
-        if record.is_doomed() {
-            let above =
-                |other: &tenantry_core::tenant::StepRecord| other.is_doomed() && other.needs.contains(name);
-            self.tenant.steps().values().all(|other| !above(other) || other.state.is_gone())
+        if record.is_marked_for_deletion() {
+            let above = |other: &tenantry_core::tenant::StepRecord| {
+                other.is_marked_for_deletion() && other.needs.contains(name)
+            };
+            self.tenant.steps().values().all(|other| !above(other) || other.state.is_deleted())
         } else {
             let needs = record.needs.iter().filter_map(|need| self.tenant.steps().get(need));
-            needs.into_iter().all(|need| need.state.is_ready() && !need.is_doomed())
+            needs.into_iter().all(|need| need.state.is_ready() && !need.is_marked_for_deletion())
         }
     }
 
-    /// An outcome comes when nothing is in progress, and says what is so.
+    /// Asserts that nothing is in progress at an outcome, and that the outcome is right.
     fn over(&self, outcome: &Outcome) {
         for (name, record) in self.tenant.steps() {
             let resting = match record.state {
-                StepState::Waiting(_) => matches!(outcome, Outcome::Halted(_)),
-                StepState::Ready(_) => *outcome != Outcome::Removed || !record.is_doomed(),
-                StepState::Gone(_) | StepState::Halted { .. } => true,
-                // In progress, but its turn comes only after a step that has stopped.
-                StepState::Writing(_) | StepState::Settling { .. } | StepState::Backoff { .. } => {
-                    matches!(outcome, Outcome::Halted(_)) && !self.is_its_turn(name)
+                StepState::Waiting(_) => matches!(outcome, Outcome::Blocked(_)),
+                StepState::Ready(_) => *outcome != Outcome::Removed || !record.is_marked_for_deletion(),
+                StepState::Deleted(_) | StepState::Blocked { .. } => true,
+                // In progress, but it can continue only after a step that is blocked.
+                StepState::Writing(_) | StepState::InProgress { .. } | StepState::Backoff { .. } => {
+                    matches!(outcome, Outcome::Blocked(_)) && !self.may_go_first(name)
                 }
             };
             assert!(resting, "{outcome:?}, while {name} is {record:?}");
@@ -158,9 +163,9 @@ impl Game {
                 assert!(self.tenant.plan.steps.keys().all(|name| self.tenant.steps()[name].state.is_ready()));
             }
             Outcome::Removed => {
-                assert!(self.tenant.steps().values().all(|record| record.state.is_gone()));
+                assert!(self.tenant.steps().values().all(|record| record.state.is_deleted()));
             }
-            Outcome::Halted(causes) => assert!(
+            Outcome::Blocked(causes) => assert!(
                 causes.values().all(|cause| cause.code != "stalled"),
                 "{causes:?}\n{:#?}",
                 self.tenant.steps()
@@ -168,30 +173,30 @@ impl Game {
         }
     }
 
-    fn apply(&mut self, name: &StepName, turn: u32, event: Event) -> bool {
-        let before = (self.tenant.clone(), self.sight.clone());
+    fn apply(&mut self, name: &StepName, generation: u32, event: Event) -> bool {
+        let before = (self.tenant.clone(), self.discrepancies.clone());
         let applied = engine::apply(
             &mut self.tenant,
-            &mut self.sight,
-            StepEvent { step: name, turn, event },
+            &mut self.discrepancies,
+            StepEvent { step: name, generation, event },
             &Policy::azure(),
             self.now,
         );
         if applied.is_err() {
             assert_eq!(
-                (&self.tenant, &self.sight),
+                (&self.tenant, &self.discrepancies),
                 (&before.0, &before.1),
                 "a refused event changed something"
             );
         }
         for (name, record) in self.tenant.steps() {
-            let Some(was) = before.0.steps().get(name) else { panic!("{name} came from nowhere") };
-            assert!(record.turn >= was.turn, "{name} went back to an earlier turn");
+            let Some(was) = before.0.steps().get(name) else { panic!("{name} is a new step") };
+            assert!(record.generation >= was.generation, "{name} went back to an earlier step generation");
             let final_before =
-                matches!(was.state, StepState::Ready(_) | StepState::Halted { .. } | StepState::Gone(_));
+                matches!(was.state, StepState::Ready(_) | StepState::Blocked { .. } | StepState::Deleted(_));
             assert!(
-                record.turn > was.turn || !final_before || record.state == was.state,
-                "{name} left {was:?} within its turn"
+                record.generation > was.generation || !final_before || record.state == was.state,
+                "{name} left {was:?} within its step generation"
             );
         }
         assert_eq!(self.tenant.generation, before.0.generation);
@@ -213,62 +218,70 @@ impl Game {
                     return;
                 }
                 let name = self.busy.keys().nth(which % self.busy.len()).unwrap().clone();
-                let (turn, act) = self.busy.remove(&name).unwrap();
-                let doomed = self.tenant.steps().get(&name).is_some_and(|record| record.is_doomed());
-                self.apply(&name, turn, answer(act, doomed, *what));
+                let (generation, act) = self.busy.remove(&name).unwrap();
+                let deleting =
+                    self.tenant.steps().get(&name).is_some_and(|record| record.is_marked_for_deletion());
+                self.apply(&name, generation, answer(act, deleting, *what));
             }
             Move::Wait(seconds) => {
                 self.now = self.now.checked_add(Duration::from_secs((*seconds).into())).unwrap();
             }
-            Move::Stray(which, turn, what) => {
+            Move::Stray(which, generation, what) => {
                 let Some(name) =
                     self.tenant.steps().keys().nth(which % self.tenant.steps().len().max(1)).cloned()
                 else {
                     return;
                 };
                 let record = &self.tenant.steps()[&name];
-                // A worker asks about one thing at a time, so only another turn's answers can come unasked.
-                if record.turn != *turn {
+                // A worker has one request per step in flight, so only answers to another step generation can be
+                // unexpected.
+                if record.generation != *generation {
                     let event = answer(
-                        [Act::Look, Act::Write, Act::Poll][usize::from(*what) % 3],
+                        [Act::Read, Act::Write, Act::Poll][usize::from(*what) % 3],
                         what % 2 == 0,
                         *what,
                     );
-                    assert!(!self.apply(&name, *turn, event), "an answer of turn {turn} was taken");
+                    assert!(
+                        !self.apply(&name, *generation, event),
+                        "an answer to step generation {generation} was accepted"
+                    );
                 }
             }
             Move::Update(text) if self.tenant.goal == Goal::Present => {
                 plans::update(&mut self.tenant, text, self.now);
-                self.wished(Action::Update);
+                self.desired(Action::Update);
             }
             Move::Update(_) => {}
             Move::Remove => {
                 let by = plans::operation(&self.tenant, Action::Deprovision, self.now);
-                wish::remove(&mut self.tenant, &by, self.now);
-                self.wished(Action::Deprovision);
+                desired::remove(&mut self.tenant, &by, self.now);
+                self.desired(Action::Deprovision);
             }
-            Move::Retry => wish::retry(&mut self.tenant, self.now),
+            Move::Retry => desired::retry(&mut self.tenant, self.now),
         }
         let _ = self.decide();
     }
 
-    /// A changed wish makes the reconciler read the document anew: what it has seen is forgotten, what is in flight is not.
-    fn wished(&mut self, action: Action) {
-        self.sight.clear();
+    /// After a change of the desired state the reconciler reads the document again: discrepancies are dropped, requests
+    /// in flight are not.
+    fn desired(&mut self, action: Action) {
+        self.discrepancies.clear();
         plans::take_on(&mut self.tenant, action, self.now);
     }
 
     fn start(&mut self, name: &StepName, act: Act) {
-        let turn = self.tenant.steps()[name].turn;
+        let generation = self.tenant.steps()[name].generation;
         match act {
-            Act::Write => _ = self.apply(name, turn, Event::Began { target: Some(json!({"id": name})) }),
-            Act::Erase => _ = self.apply(name, turn, Event::Began { target: None }),
-            Act::Look | Act::Poll => {}
+            Act::Write => {
+                _ = self.apply(name, generation, Event::Began { target: Some(json!({"id": name})) });
+            }
+            Act::Delete => _ = self.apply(name, generation, Event::Began { target: None }),
+            Act::Read | Act::Poll => {}
         }
-        self.busy.insert(name.clone(), (turn, act));
+        self.busy.insert(name.clone(), (generation, act));
     }
 
-    /// From here on everything works: returns the outcome, which has to come.
+    /// Lets all requests succeed from now on. Returns the outcome, which must come.
     fn heal(&mut self) -> Outcome {
         let mut there: BTreeSet<StepName> = self
             .tenant
@@ -278,16 +291,16 @@ impl Game {
             .map(|(name, _)| name.clone())
             .collect();
         for name in std::mem::take(&mut self.busy).into_keys() {
-            let turn = self.tenant.steps().get(&name).map_or(0, |record| record.turn);
-            self.apply(&name, turn, Event::Failed(Failure::ambiguous("cut off")));
+            let generation = self.tenant.steps().get(&name).map_or(0, |record| record.generation);
+            self.apply(&name, generation, Event::Failed(Failure::ambiguous("cut off")));
         }
         let mut retried = false;
         for _ in 0..500 {
             let decision = self.decide();
             match decision.outcome {
-                // What was spent of its budgets before may end it once more; then a person's retry has to help.
-                Some(Outcome::Halted(_)) if !std::mem::replace(&mut retried, true) => {
-                    wish::retry(&mut self.tenant, self.now);
+                // A budget that was spent before may block a step once more; then a retry must help.
+                Some(Outcome::Blocked(_)) if !std::mem::replace(&mut retried, true) => {
+                    desired::retry(&mut self.tenant, self.now);
                     continue;
                 }
                 Some(outcome) => return outcome,
@@ -297,32 +310,36 @@ impl Game {
                 self.now = decision.next.unwrap();
             }
             for (name, act) in decision.acts {
-                let (turn, doomed) =
-                    (self.tenant.steps()[&name].turn, self.tenant.steps()[&name].is_doomed());
+                let (generation, deleting) = (
+                    self.tenant.steps()[&name].generation,
+                    self.tenant.steps()[&name].is_marked_for_deletion(),
+                );
                 self.start(&name, act);
                 self.busy.clear();
-                let event = match (act, doomed, there.contains(&name)) {
-                    (Act::Look, false, true) => {
-                        Event::Observed(Observation::Wanted(Comparison::Matches(Outputs::new()), None))
+                let event = match (act, deleting, there.contains(&name)) {
+                    (Act::Read, false, true) => {
+                        Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))
                     }
-                    (Act::Look, false, false) => {
-                        Event::Observed(Observation::Wanted(Comparison::Absent, None))
+                    (Act::Read, false, false) => {
+                        Event::Observed(Observation::Desired(Comparison::Absent, None))
                     }
-                    (Act::Look, true, true) => {
-                        Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new())))
+                    (Act::Read, true, true) => {
+                        Event::Observed(Observation::Deletion(DeletionState::Present(Outputs::new())))
                     }
-                    (Act::Look, true, false) => Event::Observed(Observation::Unwanted(Trace::Nothing)),
+                    (Act::Read, true, false) => {
+                        Event::Observed(Observation::Deletion(DeletionState::Nothing))
+                    }
                     (Act::Write, ..) => {
                         there.insert(name.clone());
                         Event::Written
                     }
-                    (Act::Erase, ..) => {
+                    (Act::Delete, ..) => {
                         there.remove(&name);
                         Event::Written
                     }
                     (Act::Poll, ..) => Event::Written,
                 };
-                self.apply(&name, turn, event);
+                self.apply(&name, generation, event);
             }
         }
         panic!("no outcome: {:#?}", self.tenant.steps());

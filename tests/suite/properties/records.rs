@@ -1,4 +1,4 @@
-//! A step's record as documents hold it: whatever one says, reading and writing it is the identity, to the byte.
+//! A step's record in documents: reading and writing it is the identity, to the byte.
 
 use proptest::prelude::*;
 use tenantry_core::tenant::StepRecord;
@@ -9,16 +9,16 @@ use crate::testkit::same_cases;
 const STATES: [&str; 9] = [
     r#"{"is":"waiting"}"#,
     r#"{"is":"writing"}"#,
-    r#"{"is":"settling","operation":{"url":"https://poll","style":"location"},"checkAt":"2026-11-22T17:20:05Z"}"#,
-    r#"{"is":"settling","operation":{"url":"https://poll","style":"async-operation","limit":"PT7S"},"checkAt":"2026-11-22T17:20:05Z"}"#,
-    r#"{"is":"settling","checkAt":"2026-11-22T17:20:05Z"}"#,
+    r#"{"is":"in-progress","operation":{"url":"https://poll","style":"location"},"checkAt":"2026-11-22T17:20:05Z"}"#,
+    r#"{"is":"in-progress","operation":{"url":"https://poll","style":"async-operation","limit":"PT7S"},"checkAt":"2026-11-22T17:20:05Z"}"#,
+    r#"{"is":"in-progress","checkAt":"2026-11-22T17:20:05Z"}"#,
     r#"{"is":"backoff","until":"2026-11-22T17:20:07Z","cause":{"code":"Busy","class":"wait","message":"later"}}"#,
     r#"{"is":"ready"}"#,
-    r#"{"is":"halted","cause":{"code":"OutOfQuota","class":"quota","message":"no room"}}"#,
-    r#"{"is":"gone"}"#,
+    r#"{"is":"blocked","cause":{"code":"OutOfQuota","class":"quota","message":"no room"}}"#,
+    r#"{"is":"deleted"}"#,
 ];
 
-/// Why a step goes, as it is stored.
+/// The grounds for a deletion, as they are stored.
 const GROUNDS: [&str; 4] = [
     r#"{"is":"tenant-goes"}"#,
     r#"{"is":"left-plan"}"#,
@@ -26,13 +26,13 @@ const GROUNDS: [&str; 4] = [
     r#"{"is":"consent","requestId":"r-1","at":"2026-11-22T17:20:01Z"}"#,
 ];
 
-/// A stored record: a state, which of the optional members are there, and the numbers. A ground and a carrier stand only where
-/// the step is to go.
+/// A stored record: a state, some of the optional members, and numbers. Only a step marked for deletion has a ground
+/// and a carrier.
 fn stored() -> impl Strategy<Value = String> {
     let numbers = prop::array::uniform5(prop_oneof![Just(0), 1..9_u32, Just(u32::MAX)]);
     (0..STATES.len(), 0..GROUNDS.len(), any::<[bool; 12]>(), numbers).prop_map(
         |(state, ground, has, numbers)| {
-            let [turn, attempts, recreated, failures, unknown] = numbers;
+            let [generation, attempts, recreated, failures, unknown] = numbers;
             let member =
                 |is_there: bool, name: &str, value: &str| is_there.then(|| format!(r#""{name}":{value}"#));
             let number = |is_kept: bool, name: &str, number: u32| {
@@ -42,7 +42,7 @@ fn stored() -> impl Strategy<Value = String> {
                 needs,
                 target,
                 outputs,
-                doomed,
+                deleting,
                 grounded,
                 in_use,
                 consent,
@@ -59,12 +59,12 @@ fn stored() -> impl Strategy<Value = String> {
                 member(target, "target", r#"{"id":"/a"}"#),
                 member(outputs, "outputs", r#"{"id":"1","url":null}"#),
                 member(true, "digest", r#""sha256:1""#),
-                member(doomed, "doomed", "true"),
-                member(doomed && grounded, "ground", GROUNDS[ground]),
+                member(deleting, "deleting", "true"),
+                member(deleting && grounded, "ground", GROUNDS[ground]),
                 member(in_use, "inUse", "true"),
                 member(consent, "consent", r#"{"requestId":"r-2","at":"2026-11-22T17:20:01Z"}"#),
-                member(doomed && left, "leftTo", r#""endpoint""#),
-                number(true, "turn", turn),
+                member(deleting && left, "leftTo", r#""endpoint""#),
+                number(true, "generation", generation),
                 member(wrote, "wroteAt", r#""2026-11-22T17:20:02Z""#),
                 number(true, "attempts", attempts),
                 member(written, "written", "true"),

@@ -1,5 +1,5 @@
-//! The table of transitions, written down a second time and apart from the engine: which state a step may be in after
-//! an event, or that the event can't happen there. Where budgets decide, it names all that they may decide.
+//! The table of transitions, written a second time and independently of the engine: the states that a step may be in
+//! after an event, or that the event can't happen. Where budgets decide, it lists every possible state.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenantry_core::{
     blueprint::{Kind, Outputs},
-    engine::{self, Event, Observation, Policy, Sight, StepEvent},
-    steps::{Comparison, Failure, Trace},
+    engine::{self, Discrepancies, Event, Observation, Policy, StepEvent},
+    steps::{Comparison, DeletionState, Failure},
     tenant::{
         self, Cause, Effort, FailureClass, Goal, Poll, PollStyle, Proof, Proven, Removal, StepState, Tenant,
     },
@@ -17,56 +17,56 @@ use tenantry_core::{
 use super::plans;
 use crate::testkit::CLASSES;
 
-/// What may follow; empty if the event can't happen.
-pub(crate) fn after(state: &StepState, doomed: bool, event: &Event) -> &'static [&'static str] {
-    const SAME: [&str; 7] = ["waiting", "writing", "settling", "backoff", "ready", "halted", "gone"];
-    let word = state.word();
-    let at = SAME.iter().position(|other| *other == word).unwrap();
-    // An event that leaves the state as it is, or with one more failure.
+/// The possible next states; empty if the event can't happen.
+pub(crate) fn after(state: &StepState, deleting: bool, event: &Event) -> &'static [&'static str] {
+    const SAME: [&str; 7] = ["waiting", "writing", "in-progress", "backoff", "ready", "blocked", "deleted"];
+    let name = state.as_str();
+    let at = SAME.iter().position(|other| *other == name).unwrap();
+    // The event leaves the state unchanged, or adds a failure.
     const SAME_OR_BEHIND: [&[&str]; 4] = [
-        &["waiting", "backoff", "halted"],
-        &["writing", "backoff", "halted"],
-        &["settling", "backoff", "halted"],
-        &["backoff", "halted"],
+        &["waiting", "backoff", "blocked"],
+        &["writing", "backoff", "blocked"],
+        &["in-progress", "backoff", "blocked"],
+        &["backoff", "blocked"],
     ];
-    if ["ready", "halted", "gone"].contains(&word) {
+    if ["ready", "blocked", "deleted"].contains(&name) {
         return &[];
     }
     match event {
         Event::Written | Event::Answered(_) | Event::Unaskable | Event::Running { .. }
-            if word == "waiting" =>
+            if name == "waiting" =>
         {
             &[]
         }
         Event::Unanswered(_) if state.operation().is_none() => &[],
-        Event::Unanswered(_) => &["settling"],
-        Event::Observed(Observation::Wanted(..)) if doomed => &SAME[at..=at],
-        Event::Observed(Observation::Unwanted(_)) if !doomed => &SAME[at..=at],
-        Event::Observed(Observation::Wanted(verdict, _)) => match verdict {
+        Event::Unanswered(_) => &["in-progress"],
+        Event::Observed(Observation::Desired(..)) if deleting => &SAME[at..=at],
+        Event::Observed(Observation::Deletion(_)) if !deleting => &SAME[at..=at],
+        Event::Observed(Observation::Desired(verdict, _)) => match verdict {
             Comparison::Matches(_) => &["ready"],
-            Comparison::Settling => &["settling", "halted"],
-            Comparison::Foreign(_) => &["halted"],
-            // What was never ready goes first, and begins anew; else it is written again.
-            Comparison::Immutable(_) => &["waiting", "backoff", "halted", "gone"],
-            Comparison::Broken(_) => &["waiting", "writing", "settling", "backoff", "halted", "gone"],
-            Comparison::Absent | Comparison::Lingering(_) | Comparison::Differs(_) => SAME_OR_BEHIND[at],
+            Comparison::InProgress => &["in-progress", "blocked"],
+            Comparison::Foreign(_) => &["blocked"],
+            // A step that was never ready is deleted and restarted; any other is written again.
+            Comparison::Immutable(_) => &["waiting", "backoff", "blocked", "deleted"],
+            Comparison::Failed(_) => &["waiting", "writing", "in-progress", "backoff", "blocked", "deleted"],
+            Comparison::Absent | Comparison::SoftDeleted(_) | Comparison::Drifted(_) => SAME_OR_BEHIND[at],
         },
-        Event::Observed(Observation::Unwanted(trace)) => match trace {
-            Trace::Nothing => &["gone", "waiting", "backoff", "halted"],
-            Trace::Foreign | Trace::Retained(_) => &["gone", "waiting"],
-            Trace::Settling => &["settling", "halted"],
-            Trace::Present(_) | Trace::Lingering(_) => SAME_OR_BEHIND[at],
+        Event::Observed(Observation::Deletion(trace)) => match trace {
+            DeletionState::Nothing => &["deleted", "waiting", "backoff", "blocked"],
+            DeletionState::Foreign | DeletionState::Retained(_) => &["deleted", "waiting"],
+            DeletionState::InProgress => &["in-progress", "blocked"],
+            DeletionState::Present(_) | DeletionState::SoftDeleted(_) => SAME_OR_BEHIND[at],
         },
-        Event::Proved(_) if doomed => &SAME[at..=at],
+        Event::Proved(_) if deleting => &SAME[at..=at],
         Event::Proved(proven) if proven.proof.verdict == tenant::IsolationVerdict::Verified => &["ready"],
-        // No step of these tenants takes a gap for granted.
-        Event::Proved(_) => &["backoff", "halted"],
-        Event::Answered(_) if !doomed => &["ready"],
+        // No step of these tenants accepts a gap.
+        Event::Proved(_) => &["backoff", "blocked"],
+        Event::Answered(_) if !deleting => &["ready"],
         Event::Began { .. } | Event::Written | Event::Answered(_) | Event::Unaskable => &["writing"],
         Event::Found { .. } => &SAME[at..=at],
-        Event::Running { .. } => &["settling", "halted"],
-        Event::Failed(failure) if failure.cause.class.retryable() => &["backoff", "halted"],
-        Event::Failed(_) => &["halted"],
+        Event::Running { .. } => &["in-progress", "blocked"],
+        Event::Failed(failure) if failure.cause.class.retryable() => &["backoff", "blocked"],
+        Event::Failed(_) => &["blocked"],
     }
 }
 
@@ -74,54 +74,54 @@ fn poll() -> Poll {
     Poll { url: "https://poll".into(), style: PollStyle::AsyncOperation, limit: None }
 }
 
-/// Nothing so far; [`tenants`] puts behind it what it draws.
+/// No effort so far; [`tenants`] adds the histories.
 fn effort() -> Effort {
     Effort::none(Timestamp::UNIX_EPOCH)
 }
 
 fn cause(class: FailureClass) -> Cause {
-    Cause::ours(class, "drawn", "")
+    Cause::ours(class, "any", "")
 }
 
-/// Every state, those with an operation and without.
+/// Every state, with and without an operation.
 pub(crate) fn states() -> Vec<StepState> {
     let (check_at, until) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
     vec![
         StepState::Waiting(effort()),
         StepState::Writing(effort()),
-        StepState::Settling { effort: effort(), operation: Some(poll()), check_at },
-        StepState::Settling { effort: effort(), operation: None, check_at },
+        StepState::InProgress { effort: effort(), operation: Some(poll()), check_at },
+        StepState::InProgress { effort: effort(), operation: None, check_at },
         StepState::Backoff { effort: effort(), until, cause: cause(FailureClass::Transient) },
         StepState::Ready(effort()),
-        StepState::Halted { effort: effort(), cause: cause(FailureClass::Quota) },
-        StepState::Gone(effort()),
+        StepState::Blocked { effort: effort(), cause: cause(FailureClass::Quota) },
+        StepState::Deleted(effort()),
     ]
 }
 
-/// Every event, with everything that it may say.
+/// Every event, in every variant.
 pub(crate) fn events() -> Vec<Event> {
     let verdicts = [
         Comparison::Absent,
         Comparison::Matches(Outputs::new()),
-        Comparison::Differs(vec!["/a".into()]),
-        Comparison::Settling,
+        Comparison::Drifted(vec!["/a".into()]),
+        Comparison::InProgress,
         Comparison::Foreign("tenant other".into()),
-        Comparison::Lingering("id".into()),
-        Comparison::Broken(cause(FailureClass::Permanent)),
+        Comparison::SoftDeleted("id".into()),
+        Comparison::Failed(cause(FailureClass::Permanent)),
         Comparison::Immutable(vec!["/location".into()]),
     ];
     let traces = [
-        Trace::Nothing,
-        Trace::Present(Outputs::new()),
-        Trace::Lingering(Outputs::new()),
-        Trace::Settling,
-        Trace::Retained(None),
-        Trace::Foreign,
+        DeletionState::Nothing,
+        DeletionState::Present(Outputs::new()),
+        DeletionState::SoftDeleted(Outputs::new()),
+        DeletionState::InProgress,
+        DeletionState::Retained(None),
+        DeletionState::Foreign,
     ];
     let soon = Some(Duration::from_secs(7));
     let mut events: Vec<Event> =
-        verdicts.into_iter().map(|verdict| Event::Observed(Observation::Wanted(verdict, None))).collect();
-    events.extend(traces.map(|trace| Event::Observed(Observation::Unwanted(trace))));
+        verdicts.into_iter().map(|verdict| Event::Observed(Observation::Desired(verdict, None))).collect();
+    events.extend(traces.map(|trace| Event::Observed(Observation::Deletion(trace))));
     let proofs = [
         tenant::IsolationVerdict::Verified,
         tenant::IsolationVerdict::Violated,
@@ -130,7 +130,7 @@ pub(crate) fn events() -> Vec<Event> {
     events.extend(proofs.map(|verdict| {
         let at = Timestamp::UNIX_EPOCH;
         let proof = Proof { verdict, reasons: vec!["drawn".into()], digest: "sha256:0".into(), at };
-        Event::Proved(Box::new(Proven { proof, told: json!({}), retry_after: None }))
+        Event::Proved(Box::new(Proven { proof, reported: json!({}), retry_after: None }))
     }));
     events.extend(CLASSES.map(|class| Event::Failed(cause(class).into())));
     events.extend([
@@ -142,15 +142,15 @@ pub(crate) fn events() -> Vec<Event> {
         Event::Unaskable,
         Event::Running { operation: Some(poll()), after: None },
         Event::Running { operation: None, after: soon },
-        // More than there is time.
+        // Longer than the timestamp range.
         Event::Running { operation: None, after: Some(Duration::MAX) },
         Event::Unanswered(Failure { retry_after: Some(Duration::MAX), ..Failure::nonsense("drawn") }),
     ]);
     events
 }
 
-/// The histories that a step can have behind it, as far as budgets look at them.
-pub(crate) fn tenants(state: &StepState, doomed: bool) -> Vec<Tenant> {
+/// The possible histories of a step, as far as budgets depend on them.
+pub(crate) fn tenants(state: &StepState, deleting: bool) -> Vec<Tenant> {
     let now = Timestamp::UNIX_EPOCH;
     let mut all = Vec::new();
     for kind in [Kind::Arm, Kind::RoleAssignment] {
@@ -164,9 +164,9 @@ pub(crate) fn tenants(state: &StepState, doomed: bool) -> Vec<Tenant> {
                 };
                 tenant.change_step(&plans::name("only"), |record| {
                     (record.state, record.kind) = (state.clone(), kind);
-                    record.removal = doomed.then(Removal::default);
+                    record.removal = deleting.then(Removal::default);
                     behind(record.state.effort_mut());
-                    (record.turn, record.recreated) = (3, attempts.min(9));
+                    (record.generation, record.recreated) = (3, attempts.min(9));
                     record.wrote_at = written.then_some(now);
                 });
                 all.push(tenant);
@@ -176,39 +176,39 @@ pub(crate) fn tenants(state: &StepState, doomed: bool) -> Vec<Tenant> {
     all
 }
 
-/// Gives the event to the engine and holds what comes of it against the table.
+/// Applies the event and compares the result with the table.
 pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     let name = plans::name("only");
     let before = &tenant.steps()[&name];
-    let allowed = after(&before.state, before.is_doomed(), event);
-    let (mut changed, mut sight) = (tenant.clone(), Sight::new());
+    let allowed = after(&before.state, before.is_marked_for_deletion(), event);
+    let (mut changed, mut discrepancies) = (tenant.clone(), Discrepancies::new());
     let applied = engine::apply(
         &mut changed,
-        &mut sight,
-        StepEvent { step: &name, turn: before.turn, event: event.clone() },
+        &mut discrepancies,
+        StepEvent { step: &name, generation: before.generation, event: event.clone() },
         &Policy::azure(),
         now,
     );
-    let place = format!("{event:?} in {before:?}");
+    let case = format!("{event:?} in {before:?}");
     let record = &changed.steps()[&name];
     match applied {
         Err(error) => {
-            assert!(allowed.is_empty(), "{place}: {error}");
-            assert_eq!(&changed, tenant, "{place}");
+            assert!(allowed.is_empty(), "{case}: {error}");
+            assert_eq!(&changed, tenant, "{case}");
         }
         Ok(_) => {
-            let word = record.state.word();
-            assert!(allowed.contains(&word), "{place}: it is {word}, and may be {allowed:?}");
+            let state = record.state.as_str();
+            assert!(allowed.contains(&state), "{case}: it is {state}, and may be {allowed:?}");
         }
     }
-    assert!(record.turn >= before.turn, "{place}: its turn falls");
-    assert_eq!((changed.generation, changed.incarnation), (tenant.generation, tenant.incarnation), "{place}");
-    assert!(changed.numbered() >= tenant.numbered() && changed.sequence() >= tenant.sequence(), "{place}");
-    // A doomed step is never written, a wanted one never erased.
-    let decision = engine::decide(&changed, &sight, &BTreeSet::new(), now);
+    assert!(record.generation >= before.generation, "{case}: its step generation falls");
+    assert_eq!((changed.generation, changed.incarnation), (tenant.generation, tenant.incarnation), "{case}");
+    assert!(changed.numbered() >= tenant.numbered() && changed.sequence() >= tenant.sequence(), "{case}");
+    // A step marked for deletion is never written, any other never deleted.
+    let decision = engine::decide(&changed, &discrepancies, &BTreeSet::new(), now);
     for act in decision.acts.values() {
-        let wrong = if record.is_doomed() { engine::Act::Write } else { engine::Act::Erase };
-        assert_ne!(*act, wrong, "{place}");
+        let wrong = if record.is_marked_for_deletion() { engine::Act::Write } else { engine::Act::Delete };
+        assert_ne!(*act, wrong, "{case}");
     }
     changed
 }

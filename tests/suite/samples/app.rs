@@ -1,4 +1,4 @@
-//! Runs the signup apps, and a tenantry for them.
+//! Runs the signup apps, and `tenantry local` for them.
 
 use std::{
     ffi::OsString,
@@ -14,13 +14,15 @@ use tokio::{
 };
 
 use super::program::{Run, run, tenantry};
-use crate::testkit::{PATIENCE, repository, until};
+use crate::testkit::{TIMEOUT, repository, until};
 
-/// Where `cargo xtask samples` has put what the apps need.
-#[expect(clippy::disallowed_methods, reason = "only xtask knows where the tools are")]
+/// The folder in which `cargo xtask samples` has installed the apps' tools and packages.
+#[expect(clippy::disallowed_methods, reason = "xtask passes the folder")]
 fn tools() -> PathBuf {
     let folder = std::env::var_os("TENANTRY_TEST_SAMPLES");
-    PathBuf::from(folder.unwrap_or_else(|| panic!("`cargo xtask test samples::` knows where the tools are")))
+    PathBuf::from(folder.unwrap_or_else(|| {
+        panic!("run these tests with `cargo xtask test samples::`, which installs the tools")
+    }))
 }
 
 /// One of the signup apps.
@@ -44,12 +46,12 @@ pub(crate) fn apps() -> [App; 3] {
     ]
 }
 
-/// The Python that has the packages of requirements.txt.
+/// The Python with the packages of requirements.txt.
 fn python() -> PathBuf {
     tools().join(if cfg!(windows) { "python/Scripts/python.exe" } else { "python/bin/python" })
 }
 
-/// The TypeScript, compiled once in a run, with its packages: a type error fails every test that needs it.
+/// The TypeScript app, compiled once per run, with its packages. A type error fails every test that needs it.
 pub(crate) fn compiled() -> PathBuf {
     static COMPILED: OnceLock<PathBuf> = OnceLock::new();
     let compile = || {
@@ -72,11 +74,11 @@ pub(crate) fn compiled() -> PathBuf {
 }
 
 impl App {
-    /// A command of it with these settings and no others, in a folder of its own.
+    /// A command of the app with these settings and no others, in its own folder.
     pub(crate) fn command(&self, folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).args(arguments).current_dir(folder).env_clear();
-        // `node` is looked for; Python leaves nothing beside its source.
+        // `PATH` is needed to find `node`; Python must not write bytecode next to its source.
         command
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
             .env("PYTHONDONTWRITEBYTECODE", "1");
@@ -89,7 +91,7 @@ impl App {
         run(self.command(folder, arguments, settings)).await
     }
 
-    /// Its webhook, at an address, 127.0.0.1:0 for any.
+    /// Starts the app's webhook on an address; 127.0.0.1:0 means any free port.
     pub(crate) async fn serve(&self, folder: &Path, listen: &str, settings: &[(&str, &str)]) -> Webhook {
         let mut settings = settings.to_vec();
         settings.push(("WEBHOOK_LISTEN", listen));
@@ -97,10 +99,10 @@ impl App {
     }
 }
 
-/// A webhook that is being served; it ends when this is dropped.
+/// A running webhook; it ends when this is dropped.
 pub(crate) struct Webhook {
     child: Child,
-    /// With its path.
+    /// The URL, including the path.
     pub(crate) url: String,
     said: Arc<Mutex<Vec<String>>>,
 }
@@ -109,7 +111,7 @@ impl Webhook {
     async fn start(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
         let url = first.strip_prefix("listening on ").unwrap().to_owned();
         let said = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&said);
@@ -130,7 +132,7 @@ impl Webhook {
         self.said.lock().unwrap().clone()
     }
 
-    /// Waits for a line that begins so.
+    /// Waits for a line with this beginning.
     pub(crate) async fn until_says(&self, begin: &str) -> String {
         until(begin, async || {
             let said = self.said();
@@ -159,8 +161,8 @@ impl Tenantry {
         let mut command = tenantry(folder, &arguments);
         let mut child = command.args(more).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-        let base = first.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+        let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let base = first.split([' ', ',']).find(|part| part.starts_with("http://")).unwrap().to_owned();
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { _child: child, base }
     }
@@ -169,7 +171,7 @@ impl Tenantry {
         reqwest::get(format!("{}{path}", self.base)).await.unwrap().json().await.unwrap()
     }
 
-    /// Waits until the simulator's window shows this of its one subscriber.
+    /// Waits until the simulated Azure's API shows this about its only subscriber.
     pub(crate) async fn until_delivery(&self, what: &str, is_so: impl Fn(&Value) -> bool) {
         until(what, async || {
             let all = self.get("/_sim/subscribers").await;

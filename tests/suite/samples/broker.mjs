@@ -1,14 +1,14 @@
-// As much of a Service Bus as Microsoft's SDKs need for sending, over AMQP: it takes their tokens, whatever they are, and
-// prints each message as a line of JSON. It refuses an order whose id begins with `refuse`.
+// A minimal AMQP broker to which Microsoft's SDKs can send: it accepts every token and prints each message as a line of
+// JSON. It refuses an order whose id begins with `refuse`.
 //
-// It is no simulation of Service Bus: it is there to see what really leaves the SDKs.
+// It does not simulate Service Bus: it shows what the SDKs send.
 import { createRequire } from "node:module";
 
 const [packages] = process.argv.slice(2);
 const rhea = createRequire(packages)("rhea");
 const broker = rhea.create_container({ receiver_options: { autoaccept: false } });
 
-/** An SDK goes on when its link is answered with its own ends. */
+/** Answers a link with its own source and target; the SDKs require that. */
 function answer(link) {
   link.set_source(link.remote.attach.source ?? {});
   link.set_target(link.remote.attach.target ?? {});
@@ -29,7 +29,7 @@ broker.on("message", ({ message, receiver, connection, delivery }) => {
     return;
   }
   if (String(message.message_id).startsWith("refuse")) {
-    // Python's SDK reads the third part without asking whether it is there.
+    // Python's SDK reads the third part without checking that it exists.
     delivery.reject({ condition: "amqp:not-allowed", description: "not this one", info: { why: "test" } });
     return;
   }

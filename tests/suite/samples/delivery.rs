@@ -1,11 +1,11 @@
-//! A sign-up, and what is told of it: once, twice, late, and not at all.
+//! A sign-up and its events: delivered once, twice, late, and not at all.
 
 use super::app::{Tenantry, apps};
 use crate::testkit::{folder, judge::list};
 
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn a_signup_is_heard_of_once_although_everything_is_delivered_twice() {
+async fn a_signup_is_handled_once_although_everything_is_delivered_twice() {
     for app in apps() {
         let language = app.language;
         let folder = folder();
@@ -29,7 +29,7 @@ async fn a_signup_is_heard_of_once_although_everything_is_delivered_twice() {
         let twice = |one: &serde_json::Value| one["taken"].as_u64() >= u64::try_from(2 * events).ok();
         tenantry.until_delivery(&format!("{language} took each event twice"), twice).await;
         let said = webhook.said();
-        let begin = |word: &str| said.iter().filter(|line| line.starts_with(word)).count();
+        let begin = |text: &str| said.iter().filter(|line| line.starts_with(text)).count();
         assert_eq!((begin("again: "), begin("late: ")), (events, 0), "{language}: {said:#?}");
         assert_eq!((begin("welcome "), begin("northwind is active")), (1, 1), "{language}: {said:#?}");
     }
@@ -37,7 +37,7 @@ async fn a_signup_is_heard_of_once_although_everything_is_delivered_twice() {
 
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn what_a_webhook_has_missed_comes_when_it_is_back_and_is_not_forgotten() {
+async fn events_that_a_webhook_missed_are_delivered_when_it_is_back() {
     for app in apps() {
         let language = app.language;
         let folder = folder();
@@ -68,7 +68,7 @@ async fn what_a_webhook_has_missed_comes_when_it_is_back_and_is_not_forgotten() 
 
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn a_refused_order_is_told_with_its_faults() {
+async fn a_refused_order_is_reported_with_its_faults() {
     for app in apps() {
         let language = app.language;
         let folder = folder();
@@ -81,8 +81,8 @@ async fn a_refused_order_is_told_with_its_faults() {
             refused.err.starts_with("refused: unknown-tier\n  /spec/tier unknown-tier: "),
             "{refused:#?}"
         );
-        let told = webhook.until_says("refused: order-1003 unknown-tier: /spec/tier ").await;
-        assert!(told.contains("dedicated, pooled"), "{language}: {told}");
+        let line = webhook.until_says("refused: order-1003 unknown-tier: /spec/tier ").await;
+        assert!(line.contains("dedicated, pooled"), "{language}: {line}");
 
         let lost = app.run(folder.path(), &order, &[("TENANTRY_URL", "http://127.0.0.1:9")]).await;
         assert_eq!(lost.code, Some(2), "{language}: {lost:#?}");

@@ -1,7 +1,7 @@
-//! The signup apps of examples/signup-app against the real program: a sign-up, what is told of it, twice and late, and
-//! who may tell.
+//! The signup apps of examples/signup-app against the real program: a sign-up, its events (repeated and late), and who
+//! may send events.
 //!
-//! Each test plays one story with each language.
+//! Each test runs the same scenario with each language.
 
 mod app;
 mod delivery;

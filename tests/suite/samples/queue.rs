@@ -1,4 +1,4 @@
-//! What the signup apps hand to Service Bus.
+//! The messages that the signup apps send to Service Bus.
 
 use std::process::Stdio;
 
@@ -12,9 +12,9 @@ use super::{
     app::{apps, compiled},
     program::tenantry,
 };
-use crate::testkit::{PATIENCE, folder, judge::text, repository, request};
+use crate::testkit::{TIMEOUT, folder, judge::text, repository, request};
 
-/// Over its REST interface, with a token of the managed identity, to the simulated Azure, which takes no other.
+/// Over the REST API, with a token of the managed identity, to the simulated Azure, which accepts no other token.
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
 async fn the_rust_app_sends_with_its_managed_identity() {
@@ -24,10 +24,10 @@ async fn the_rust_app_sends_with_its_managed_identity() {
     let mut lines = BufReader::new(cloud.stdout.take().unwrap()).lines();
     let mut settings = Vec::new();
     while !settings.iter().any(|(name, _): &(String, String)| name == "IDENTITY_HEADER") {
-        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let line = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
         settings.extend(line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
-    let of = |wanted: &str| settings.iter().find(|(name, _)| name == wanted).unwrap().1.as_str();
+    let of = |expected: &str| settings.iter().find(|(name, _)| name == expected).unwrap().1.as_str();
     let base = of("TENANTRY_SERVICE_BUS");
     let identity = [
         ("SERVICEBUS_NAMESPACE", base),
@@ -53,18 +53,17 @@ async fn the_rust_app_sends_with_its_managed_identity() {
     assert!(nobody.err.contains("IDENTITY_ENDPOINT"), "{nobody:#?}");
 }
 
-/// Microsoft's SDKs at work, over AMQP, to a broker that shows what has left them.
+/// Microsoft's SDKs, over AMQP, to a broker that prints what it receives.
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn the_other_apps_send_with_the_sdks_of_microsoft() {
+async fn the_other_apps_send_with_microsofts_sdks() {
     let [_, python, typescript] = apps();
     let folder = folder();
     let mut broker = Command::new("node");
     broker.arg(repository().join("tests/suite/samples/broker.mjs")).arg(compiled().join("package.json"));
     let mut broker = broker.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(broker.stdout.take().unwrap()).lines();
-    let mut next =
-        async || tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let mut next = async || tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
     let port = next().await;
     let emulator = format!(
         "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=RootManageSharedAccessKey;\

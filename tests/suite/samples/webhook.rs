@@ -1,4 +1,4 @@
-//! What a webhook lets in: the two handshakes, the key, single events and batches, and what it has never heard of.
+//! What a webhook accepts: the two handshakes, the key, single events and batches, and unknown content.
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn post(client: &Client, url: &str, body: String) -> (u16, Value) {
 
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn only_the_expected_sender_with_the_key_is_let_in() {
+async fn only_the_expected_sender_with_the_key_is_accepted() {
     let client = Client::new();
     for app in apps() {
         let language = app.language;
@@ -63,7 +63,7 @@ async fn only_the_expected_sender_with_the_key_is_let_in() {
 
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn batches_disorder_and_strangers_are_taken_for_what_they_are() {
+async fn batches_disorder_and_unknown_events_are_handled() {
     let client = Client::new();
     for app in apps() {
         let folder = folder();
@@ -97,7 +97,7 @@ async fn batches_disorder_and_strangers_are_taken_for_what_they_are() {
     }
 }
 
-/// Bodies that are not to be tried again; nothing of them is noted, not even the good part.
+/// Posts invalid bodies, which must not be retried; nothing of them is recorded, not even the valid part.
 async fn bad_bodies(client: &Client, language: &str, webhook: &Webhook) {
     let good = event("o/0001", "tenant.provision.started", 1, "provisioning");
     let other_version = json!({"specversion": "0.3", "id": "1", "source": "/s", "type": "t"});
@@ -111,7 +111,7 @@ async fn bad_bodies(client: &Client, language: &str, webhook: &Webhook) {
     for body in bad {
         assert_eq!(post(client, &webhook.url, body.clone()).await.0, 400, "{language}: {body}");
     }
-    // Whoever sends that much may find the connection cut before the answer.
+    // The connection may be closed before the answer to such a large body.
     let large = client.post(&webhook.url).body(" ".repeat((1 << 20) + 1)).send().await;
     assert!(large.is_err() || large.is_ok_and(|answer| answer.status() == 413), "{language}");
 }

@@ -1,10 +1,10 @@
-//! The published JSON Schemas are those of the types, and what is sent and said keeps to them.
+//! The published JSON Schemas are generated from the types, and requests, answers and events conform to them.
 //!
-//! After a change of a type: `TENANTRY_BLESS=1 cargo test --test suite schemas::` writes the files anew.
+//! After a change of a type: `TENANTRY_BLESS=1 cargo test --test suite schemas::` writes the files again.
 
 #![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
 
-mod story;
+mod content;
 
 use std::{
     collections::BTreeSet,
@@ -16,9 +16,9 @@ use serde_json::Value;
 use tenantry::intake::{RequestAnswer, RequestDocument};
 use tenantry_core::tenant::CloudEvent;
 
-use story::Story;
+use content::Recorded;
 
-/// The published files with the schemas of the types that they are made from.
+/// The published files, with the schemas of their types.
 fn schemas() -> [(&'static str, Value); 3] {
     [
         ("request.schema.json", schemars::schema_for!(RequestDocument).to_value()),
@@ -40,7 +40,7 @@ fn faults(validator: &Validator, value: &Value) -> Vec<String> {
     validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "whether to write the files anew is the developer's to say")]
+#[expect(clippy::disallowed_methods, reason = "the developer decides whether to write the files")]
 fn bless() -> bool {
     std::env::var("TENANTRY_BLESS").is_ok_and(|value| value == "1")
 }
@@ -49,20 +49,20 @@ fn bless() -> bool {
 fn the_published_schemas_are_those_of_the_types() {
     for (name, schema) in schemas() {
         let file = root().join("schemas").join(name);
-        let wanted = format!("{schema:#}\n");
+        let expected = format!("{schema:#}\n");
         if bless() {
-            std::fs::write(&file, &wanted).unwrap();
+            std::fs::write(&file, &expected).unwrap();
         }
         let published = std::fs::read_to_string(&file).unwrap_or_default();
         assert!(
-            published == wanted,
+            published == expected,
             "schemas/{name} is not that of its type; TENANTRY_BLESS=1 cargo test --test suite schemas::"
         );
     }
 }
 
 #[test]
-fn every_example_request_keeps_to_the_schema() {
+fn every_example_request_conforms_to_the_schema() {
     let request = validator("request.schema.json");
     let examples = examples(&root().join("examples"));
     assert!(examples.len() >= 9, "examples are missing: {examples:?}");
@@ -84,7 +84,7 @@ fn examples(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_schema_refuses_what_is_plainly_wrong() {
+fn the_schema_rejects_invalid_requests() {
     let request = validator("request.schema.json");
     for wrong in [
         serde_json::json!({"requestId": "a", "action": "signup"}),
@@ -97,10 +97,10 @@ fn the_schema_refuses_what_is_plainly_wrong() {
     }
 }
 
-/// One life of several tenants: everything that is said on the way keeps to the schemas, and is in order.
+/// Runs several tenants: all answers and events conform to the schemas and are in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_and_events_of_a_real_run_keep_to_the_schemas() {
-    let Story { answers, events, .. } = story::told().await;
+async fn answers_and_events_of_a_real_run_conform_to_the_schemas() {
+    let Recorded { answers, events, .. } = content::record().await;
     let (answer_schema, event_schema) = (validator("answer.schema.json"), validator("event.schema.json"));
     for answer in &answers {
         assert_eq!(faults(&answer_schema, answer), [""; 0], "{answer:#}");
@@ -108,7 +108,7 @@ async fn answers_and_events_of_a_real_run_keep_to_the_schemas() {
     for event in &events {
         assert_eq!(faults(&event_schema, event), [""; 0], "{event:#}");
     }
-    let told: BTreeSet<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    let reported: BTreeSet<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
     let expected: BTreeSet<&str> = [
         "io.tenantry.message.rejected.v1",
         "io.tenantry.tenant.deprovision.started.v1",
@@ -131,23 +131,23 @@ async fn answers_and_events_of_a_real_run_keep_to_the_schemas() {
         "io.tenantry.tenant.update.succeeded.v1",
     ]
     .into();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
-/// What the intake tells of refused requests does not disturb the sequence or the history of a tenant.
+/// Events of rejected requests leave no gap in the sequence or the history of a tenant.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_tenants_events_and_history_are_numbered_without_a_gap() {
-    let Story { events, history, .. } = story::told().await;
+    let Recorded { events, history, .. } = content::record().await;
     let sources: BTreeSet<&str> = events.iter().filter_map(|event| event["source"].as_str()).collect();
     for source in sources.iter().filter(|source| source.contains("/tenants/")) {
-        let told: BTreeSet<&str> = events
+        let reported: BTreeSet<&str> = events
             .iter()
             .filter(|event| event["source"] == **source)
             .filter_map(|event| event["sequence"].as_str())
             .collect();
         let counted = events.iter().filter(|event| event["source"] == **source).count();
-        let wanted: Vec<String> = (1..=counted).map(|number| format!("{number:020}")).collect();
-        assert_eq!(told.into_iter().collect::<Vec<_>>(), wanted, "{source}");
+        let expected: Vec<String> = (1..=counted).map(|number| format!("{number:020}")).collect();
+        assert_eq!(reported.into_iter().collect::<Vec<_>>(), expected, "{source}");
     }
     for (tenant, rows) in &history {
         let numbers: Vec<u64> = rows.iter().map(|row| row.number).collect();
@@ -159,7 +159,7 @@ async fn each_tenants_events_and_history_are_numbered_without_a_gap() {
 /// A version that the deployment does not have is refused, as the schema's text says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_version_of_the_blueprint_is_refused() {
-    let stage = story::Stage::new().await;
+    let harness = content::Harness::new().await;
     let asked = |id: &str, version: &str| {
         serde_json::json!({
             "schema": "tenantry.request/1", "requestId": id, "action": "signup", "tenantId": "adatum", "dryRun": true,
@@ -167,10 +167,10 @@ async fn another_version_of_the_blueprint_is_refused() {
                      "blueprint": {"name": "secure-ai-service", "version": version}},
         })
     };
-    let refused = stage.take_in(&asked("v-1", "0.0.9")).await;
+    let refused = harness.take_in(&asked("v-1", "0.0.9")).await;
     assert_eq!(
         (refused["code"].as_str(), refused["faults"][0]["pointer"].as_str()),
         (Some("unknown_blueprint"), Some("/spec/blueprint/version"))
     );
-    assert_eq!(stage.take_in(&asked("v-2", "1.0.0")).await["verdict"], "planned");
+    assert_eq!(harness.take_in(&asked("v-2", "1.0.0")).await["decision"], "planned");
 }

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
     azure::{
-        bridge::Transport,
+        bridge::LegacyTransport,
         client::client,
         event_grid::EventGrid,
-        service_bus::{QueueAlarm, ServiceBus, TopicAnnouncer},
+        service_bus::{QueueScheduler, ServiceBus, TopicPublisher},
         token::{Audience, Scopes, Tokens},
-        wire::{Hosts, HttpWire},
+        transport::{Hosts, HttpTransport},
     },
     config::Config,
-    ports::{Alarm as _, Announcer as _, Clock as _, SystemClock, Wire},
+    ports::{Clock as _, Publisher as _, Scheduler as _, SystemClock, Transport},
 };
 use tenantry_core::{
     steps::{Api, Method, Request},
@@ -26,9 +26,9 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::world::{GROUPS, group};
+use super::fixture::{GROUPS, group};
 
-/// The process, and the settings that it has printed.
+/// Starts the process. Returns it with the settings that it prints.
 async fn start(folder: &Path) -> (Child, BTreeMap<String, String>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tenantry"))
         .args(["cloud", "--port", "0", "--data", "state", "--speed", "max"])
@@ -56,7 +56,7 @@ async fn sim(settings: &BTreeMap<String, String>, path: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn what_it_prints_are_the_settings_of_a_world_over_it() {
+async fn the_printed_settings_are_those_of_an_environment_that_uses_it() {
     let folder = TempDir::new().unwrap();
     let (mut child, settings) = start(folder.path()).await;
     let config = Config::read(|name| settings.get(name).cloned()).unwrap();
@@ -68,7 +68,7 @@ async fn what_it_prints_are_the_settings_of_a_world_over_it() {
     assert_eq!(reqwest::get(&url).await.unwrap().status(), 401, "it is strict");
     child.kill().await.unwrap();
     let (_child, again) = start(folder.path()).await;
-    assert_eq!(again["IDENTITY_HEADER"], settings["IDENTITY_HEADER"], "pasted settings stay good");
+    assert_eq!(again["IDENTITY_HEADER"], settings["IDENTITY_HEADER"], "pasted settings stay valid");
 }
 
 #[tokio::test]
@@ -80,14 +80,14 @@ async fn the_sample_of_local_settings_has_what_it_prints() {
     for (name, value) in &settings {
         let usual = value.replace(&settings["TENANTRY_ARM"], "http://127.0.0.1:7073");
         let same = sample["Values"][name] == usual.as_str();
-        // The one is made for each cloud, the other lies wherever the cloud's state does.
+        // The first is random for each cloud, the second is a path in the cloud's folder.
         let own = ["IDENTITY_HEADER", "TENANTRY_STAMPS"].contains(&name.as_str());
         assert!(same || (own && sample["Values"][name].is_string()), "{name}={usual}");
     }
 }
 
-/// Not a test of its own: the process that [`the_products_own_adapters_work_with_it`] starts with the printed settings
-/// in its environment. It calls every service as the product does.
+/// Not a test of its own: [`the_products_own_adapters_work_with_it`] starts this process with the printed settings in
+/// its environment. It calls every service as the product does.
 #[tokio::test]
 #[ignore = "it is started by another test"]
 async fn caller() {
@@ -98,26 +98,27 @@ async fn caller() {
     tokens.token(Audience::Storage).await.unwrap();
     let tokens = Arc::new(tokens);
     let hosts = Hosts { arm: azure.arm, graph: azure.graph, event_grid: azure.event_grid };
-    let wire: Arc<dyn Wire> =
-        Arc::new(HttpWire::new(client.clone(), hosts, Arc::clone(&tokens), azure.request_timeout));
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::new(client.clone(), hosts, Arc::clone(&tokens), azure.request_timeout));
     let put = Request::arm(Method::Put, &group("acme").parse().unwrap(), &GROUPS.parse().unwrap())
         .with_body(json!({ "location": "westeurope" }));
-    assert_eq!(wire.send(put).await.unwrap().status, 201);
-    let look = Request::new(Api::Graph, Method::Get, "/v1.0/applications(uniqueName='acme')");
-    assert_eq!(wire.send(look).await.unwrap().status, 404);
+    assert_eq!(transport.send(put).await.unwrap().status, 201);
+    let read = Request::new(Api::Graph, Method::Get, "/v1.0/applications(uniqueName='acme')");
+    assert_eq!(transport.send(read).await.unwrap().status, 404);
     let event: CloudEvent =
         serde_json::from_value(json!({ "specversion": "1.0", "id": "op/1", "type": "io.x.v1",
         "source": "/t", "subject": "s", "time": "2026-01-01T00:00:00Z", "datacontenttype": "application/json",
         "dataschema": "urn:x", "tenantid": "acme", "operationid": "op", "correlationid": "c", "sequence": "1",
         "partitionkey": "acme", "data": { "displayName": "Caf\u{e9}" } }))
         .unwrap();
-    EventGrid::new(wire).publish(std::slice::from_ref(&event)).await.unwrap();
-    let bus = ServiceBus::new(Transport::new(client, clock.clone(), 64 << 10), tokens, azure.service_bus);
+    EventGrid::new(transport).publish(std::slice::from_ref(&event)).await.unwrap();
+    let bus =
+        ServiceBus::new(LegacyTransport::new(client, clock.clone(), 64 << 10), tokens, azure.service_bus);
     for _ in 0..2 {
         bus.submit("acme", "request-1", r#"{"tenantId":"acme"}"#).await.unwrap();
     }
-    QueueAlarm(bus.clone()).wake(&"acme".parse().unwrap(), clock.now()).await.unwrap();
-    TopicAnnouncer::new(bus, azure.events_topic.unwrap()).publish(&[event]).await.unwrap();
+    QueueScheduler(bus.clone()).wake(&"acme".parse().unwrap(), clock.now()).await.unwrap();
+    TopicPublisher::new(bus, azure.events_topic.unwrap()).publish(&[event]).await.unwrap();
 }
 
 #[tokio::test]
@@ -132,8 +133,8 @@ async fn the_products_own_adapters_work_with_it() {
         .output()
         .await
         .unwrap();
-    let told = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert!(run.status.success() && told.contains("1 passed"), "{told}");
+    let reported = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(run.status.success() && reported.contains("1 passed"), "{reported}");
     let requests = sim(&settings, "queues/tenant-requests").await;
     assert_eq!(requests.len(), 1, "the repeat is dropped");
     assert_eq!((&requests[0]["sessionId"], &requests[0]["messageId"]), (&json!("acme"), &json!("request-1")));
@@ -144,5 +145,5 @@ async fn the_products_own_adapters_work_with_it() {
     assert_eq!(sim(&settings, "events?tenant=acme").await.len(), 1);
     let journal = sim(&settings, "journal").await;
     assert_eq!(journal.len(), 5 + 7, "five tokens, seven calls: {journal:#?}");
-    assert!(journal.iter().all(|line| line["status"] != 401), "no token goes to another service");
+    assert!(journal.iter().all(|line| line["status"] != 401), "no token goes to a wrong service");
 }

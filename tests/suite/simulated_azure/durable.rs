@@ -3,26 +3,26 @@
 use azure_sim::Speed;
 use serde_json::{Value, json};
 
-use super::world::{GROUPS, ML, NET, World, deployment_body, group, private_endpoint_body};
+use super::fixture::{Fixture, GROUPS, ML, NET, deployment_body, group, private_endpoint_body};
 
 #[tokio::test]
-async fn a_restart_loses_nothing_and_operations_go_on() {
-    let mut world = World::new(Speed::Factor(1.0)).await;
-    let rg = world.group("acme").await;
-    let workspace = world.workspace(&rg, "acme").await;
+async fn a_restart_loses_nothing_and_operations_continue() {
+    let mut fixture = Fixture::new(Speed::Factor(1.0)).await;
+    let rg = fixture.group("acme").await;
+    let workspace = fixture.workspace(&rg, "acme").await;
     let id = format!("{workspace}/onlineEndpoints/ep-acme");
-    let started = world.put(&id, ML, super::world::endpoint_body()).await.is(201);
-    let poll = started.header("azure-asyncoperation").unwrap().replace(world.base(), "");
-    let objects = world.sim("objects").await;
-    let journal = world.sim("journal").await;
-    world.restart().await;
-    assert_eq!(world.sim("objects").await, objects);
-    assert_eq!(world.sim("journal").await, journal);
-    assert_eq!(world.send("GET", &poll, None).await.is(200).text("/status"), "InProgress");
-    world.pass(120);
-    world.restart().await;
-    assert_eq!(world.send("GET", &poll, None).await.is(200).text("/status"), "Succeeded");
-    assert_eq!(world.get(&id, ML).await.is(200).text("/properties/provisioningState"), "Succeeded");
+    let started = fixture.put(&id, ML, super::fixture::endpoint_body()).await.is(201);
+    let poll = started.header("azure-asyncoperation").unwrap().replace(fixture.base(), "");
+    let objects = fixture.sim("objects").await;
+    let journal = fixture.sim("journal").await;
+    fixture.restart().await;
+    assert_eq!(fixture.sim("objects").await, objects);
+    assert_eq!(fixture.sim("journal").await, journal);
+    assert_eq!(fixture.send("GET", &poll, None).await.is(200).text("/status"), "InProgress");
+    fixture.pass(120);
+    fixture.restart().await;
+    assert_eq!(fixture.send("GET", &poll, None).await.is(200).text("/status"), "Succeeded");
+    assert_eq!(fixture.get(&id, ML).await.is(200).text("/properties/provisioningState"), "Succeeded");
 }
 
 #[test]
@@ -35,15 +35,15 @@ fn a_speed_is_max_or_a_positive_number() {
 }
 
 #[tokio::test]
-async fn the_journal_tells_what_was_asked_and_for_whom() {
-    let world = World::new(Speed::Max).await;
-    let rg = world.group("acme").await;
-    world.get(&rg, GROUPS).await.is(200);
-    world.get(&format!("{rg}/providers/Microsoft.KeyVault/vaults/kv-none"), "2023-07-01").await.is(404);
-    world.put(&group("bad"), "1999-01-01", json!({})).await.is(400);
-    world.delete(&rg, GROUPS).await.is(202);
-    let journal = world.sim("journal").await;
-    let told: Vec<(&str, u64, Option<&str>)> = journal
+async fn the_journal_shows_each_request_and_its_tenant() {
+    let fixture = Fixture::new(Speed::Max).await;
+    let rg = fixture.group("acme").await;
+    fixture.get(&rg, GROUPS).await.is(200);
+    fixture.get(&format!("{rg}/providers/Microsoft.KeyVault/vaults/kv-none"), "2023-07-01").await.is(404);
+    fixture.put(&group("bad"), "1999-01-01", json!({})).await.is(400);
+    fixture.delete(&rg, GROUPS).await.is(202);
+    let journal = fixture.sim("journal").await;
+    let reported: Vec<(&str, u64, Option<&str>)> = journal
         .as_array()
         .unwrap()
         .iter()
@@ -53,7 +53,7 @@ async fn the_journal_tells_what_was_asked_and_for_whom() {
         .collect();
     let acme = Some("acme");
     assert_eq!(
-        told,
+        reported,
         [
             ("PUT", 201, acme),
             ("GET", 200, acme),
@@ -68,60 +68,60 @@ async fn the_journal_tells_what_was_asked_and_for_whom() {
 
 #[tokio::test]
 async fn faults_answer_drop_and_fail() {
-    let world = World::new(Speed::Factor(1.0)).await;
+    let fixture = Fixture::new(Speed::Factor(1.0)).await;
     let rg = group("acme");
     let body = json!({ "location": "westeurope" });
     let on = json!({ "method": "PUT", "pathContains": "RG-acme" });
     let throttled = json!({ "status": 429, "headers": { "Retry-After": "7" }, "body": { "error": { "code": "TooManyRequests" } } });
-    world.fault(json!({ "match": on, "times": 1, "answer": throttled })).await;
+    fixture.fault(json!({ "match": on, "times": 1, "answer": throttled })).await;
     assert_eq!(
-        world.put(&rg, GROUPS, body.clone()).await.refuses(429, "TooManyRequests").header("retry-after"),
+        fixture.put(&rg, GROUPS, body.clone()).await.refuses(429, "TooManyRequests").header("retry-after"),
         Some("7")
     );
-    world.get(&rg, GROUPS).await.is(404);
-    world.fault(json!({ "match": on, "dropReply": true })).await;
+    fixture.get(&rg, GROUPS).await.is(404);
+    fixture.fault(json!({ "match": on, "dropReply": true })).await;
     let path = format!("{rg}?api-version={GROUPS}");
-    world.try_send("PUT", &path, &[], Some(body.clone())).await.unwrap_err();
-    world.get(&rg, GROUPS).await.is(200);
-    world
+    fixture.try_send("PUT", &path, &[], Some(body.clone())).await.unwrap_err();
+    fixture.get(&rg, GROUPS).await.is(200);
+    fixture
         .fault(json!({ "match": { "method": "PUT", "pathContains": "storageAccounts" },
         "failOperation": { "code": "InternalServerError", "message": "bad luck" } }))
         .await;
     let storage = format!("{rg}/providers/Microsoft.Storage/storageAccounts/stacme");
-    let started = world.put(&storage, "2023-05-01", super::world::storage_body()).await.is(202);
-    world.pass(21);
-    world.send("GET", started.header("location").unwrap(), None).await.refuses(500, "InternalServerError");
+    let started = fixture.put(&storage, "2023-05-01", super::fixture::storage_body()).await.is(202);
+    fixture.pass(21);
+    fixture.send("GET", started.header("location").unwrap(), None).await.refuses(500, "InternalServerError");
     assert_eq!(
-        world.get(&storage, "2023-05-01").await.is(200).text("/properties/provisioningState"),
+        fixture.get(&storage, "2023-05-01").await.is(200).text("/properties/provisioningState"),
         "Failed"
     );
-    world.fault(json!({ "match": on, "times": 5, "answer": { "status": 500 } })).await;
-    world.send("DELETE", "/_sim/faults", None).await.is(204);
-    world.put(&rg, GROUPS, body).await.is(200);
-    world.send("POST", "/_sim/faults", Some(json!({ "tims": 1 }))).await.refuses(400, "BadFault");
+    fixture.fault(json!({ "match": on, "times": 5, "answer": { "status": 500 } })).await;
+    fixture.send("DELETE", "/_sim/faults", None).await.is(204);
+    fixture.put(&rg, GROUPS, body).await.is(200);
+    fixture.send("POST", "/_sim/faults", Some(json!({ "tims": 1 }))).await.refuses(400, "BadFault");
 }
 
-async fn tenant(world: &World, n: usize) {
+async fn tenant(fixture: &Fixture, n: usize) {
     let name = format!("t{n:03}");
-    let rg = world.group(&name).await;
-    let workspace = world.workspace(&rg, &name).await;
-    let endpoint = world.endpoint(&workspace, &format!("ep-{name}")).await;
-    world.put(&format!("{endpoint}/deployments/main"), ML, deployment_body()).await.is(201);
+    let rg = fixture.group(&name).await;
+    let workspace = fixture.workspace(&rg, &name).await;
+    let endpoint = fixture.endpoint(&workspace, &format!("ep-{name}")).await;
+    fixture.put(&format!("{endpoint}/deployments/main"), ML, deployment_body()).await.is(201);
     let private = format!("{rg}/providers/Microsoft.Network/privateEndpoints/pe-{name}");
-    world.put(&private, NET, private_endpoint_body(&workspace)).await.is(201);
+    fixture.put(&private, NET, private_endpoint_body(&workspace)).await.is(201);
     let app = json!({ "displayName": name, "tags": [format!("tenantry-tenant:{name}")] });
-    world.upsert(&format!("/v1.0/applications(uniqueName='{name}')"), app).await.is(201);
+    fixture.upsert(&format!("/v1.0/applications(uniqueName='{name}')"), app).await.is(201);
     for _ in 0..25 {
-        world.get(&endpoint, ML).await.is(200);
+        fixture.get(&endpoint, ML).await.is(200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_tenants_at_once_get_an_address_each() {
-    let world = World::new(Speed::Max).await;
-    let all = (0..100).map(|n| tenant(&world, n));
+    let fixture = Fixture::new(Speed::Max).await;
+    let all = (0..100).map(|n| tenant(&fixture, n));
     futures_util::future::join_all(all).await;
-    let objects = world.sim("objects").await;
+    let objects = fixture.sim("objects").await;
     let of_kind =
         |kind: &str| objects.as_array().unwrap().iter().filter(|object| object["kind"] == kind).count();
     assert_eq!(of_kind("Microsoft.MachineLearningServices/workspaces/onlineEndpoints"), 100);
@@ -134,7 +134,7 @@ async fn a_hundred_tenants_at_once_get_an_address_each() {
         .collect();
     let mut addresses = std::collections::BTreeSet::new();
     for interface in interfaces {
-        let shown = world.get(interface["id"].as_str().unwrap(), NET).await.is(200);
+        let shown = fixture.get(interface["id"].as_str().unwrap(), NET).await.is(200);
         addresses.insert(shown.text("/properties/ipConfigurations/0/properties/privateIPAddress").to_owned());
     }
     assert_eq!(addresses.len(), 100);

@@ -1,9 +1,9 @@
-//! Tokens: how the platform's identity gets them, and what the services say to those that are no good.
+//! Tokens: how the platform's identity gets them, and how services reject invalid ones.
 
 use azure_sim::Speed;
 use serde_json::json;
 
-use super::world::{Answer, GROUPS, World, group};
+use super::fixture::{Answer, Fixture, GROUPS, group};
 
 const ARM: &str = "https://management.azure.com";
 const GRAPH: &str = "https://graph.microsoft.com";
@@ -12,34 +12,35 @@ const SERVICE_BUS: &str = "https://servicebus.azure.net";
 const STORAGE: &str = "https://storage.azure.com";
 const USER_ASSIGNED: &str = "7d0e1a52-95a5-4b7c-9d33-5f5f0e4b7b10";
 
-async fn ask(world: &World, query: &str, secret: &str) -> Answer {
+async fn ask(fixture: &Fixture, query: &str, secret: &str) -> Answer {
     let path = format!("/msi/token?{query}");
-    world.try_send("GET", &path, &[("x-identity-header", secret)], None).await.unwrap()
+    fixture.try_send("GET", &path, &[("x-identity-header", secret)], None).await.unwrap()
 }
 
 #[tokio::test]
 async fn the_identity_endpoint_answers_as_app_service_does() {
-    let world = World::strict().await;
+    let fixture = Fixture::strict().await;
     for audience in [ARM, GRAPH, EVENT_GRID, SERVICE_BUS, STORAGE, "https://management.azure.com/"] {
         let query = format!("api-version=2019-08-01&resource={audience}");
-        let answer = ask(&world, &query, world.secret()).await.is(200);
+        let answer = ask(&fixture, &query, fixture.secret()).await.is(200);
         assert_eq!((answer.text("/resource"), answer.text("/token_type")), (audience, "Bearer"));
         assert_eq!(answer.body["expires_on"], json!("1790000600"), "a text, ten minutes on");
         assert!(!answer.text("/access_token").is_empty());
     }
     let own = format!("api-version=2019-08-01&resource={ARM}&client_id={USER_ASSIGNED}");
-    let theirs = ask(&world, &own, world.secret()).await.is(200);
-    let system = ask(&world, &format!("api-version=2019-08-01&resource={ARM}"), world.secret()).await.is(200);
+    let theirs = ask(&fixture, &own, fixture.secret()).await.is(200);
+    let system =
+        ask(&fixture, &format!("api-version=2019-08-01&resource={ARM}"), fixture.secret()).await.is(200);
     assert_ne!(theirs.text("/access_token"), system.text("/access_token"));
 }
 
 #[tokio::test]
-async fn the_identity_endpoint_refuses_strangers_and_nonsense() {
-    let world = World::strict().await;
+async fn the_identity_endpoint_refuses_strangers_and_invalid_requests() {
+    let fixture = Fixture::strict().await;
     let good = format!("api-version=2019-08-01&resource={ARM}");
-    let missing = world.send("GET", &format!("/msi/token?{good}"), None).await.is(401);
+    let missing = fixture.send("GET", &format!("/msi/token?{good}"), None).await.is(401);
     assert_eq!(missing.body["statusCode"], 401);
-    ask(&world, &good, "guessed").await.is(401);
+    ask(&fixture, &good, "guessed").await.is(401);
     let bad = [
         "api-version=2019-08-01".to_owned(),
         "api-version=2019-08-01&resource=https://example.com".to_owned(),
@@ -50,14 +51,14 @@ async fn the_identity_endpoint_refuses_strangers_and_nonsense() {
         format!("{good}&object_id={USER_ASSIGNED}"),
     ];
     for query in &bad {
-        ask(&world, query, world.secret()).await.is(400);
+        ask(&fixture, query, fixture.secret()).await.is(400);
     }
-    let headers = [("x-identity-header", world.secret())];
-    world.try_send("POST", &format!("/msi/token?{good}"), &headers, None).await.unwrap().is(405);
+    let headers = [("x-identity-header", fixture.secret())];
+    fixture.try_send("POST", &format!("/msi/token?{good}"), &headers, None).await.unwrap().is(405);
 }
 
-/// The four services, each asked for something that it would do.
-async fn asked(world: &World, authorization: Option<&str>) -> [Answer; 4] {
+/// Sends a valid request to each of the four services.
+async fn asked(fixture: &Fixture, authorization: Option<&str>) -> [Answer; 4] {
     let arm = format!("{}?api-version={GROUPS}", group("acme"));
     let event = json!([{ "specversion": "1.0", "id": "1", "source": "/t", "type": "x" }]);
     let json = ("content-type", "application/json");
@@ -70,7 +71,7 @@ async fn asked(world: &World, authorization: Option<&str>) -> [Answer; 4] {
     let mut upsert = with(json);
     upsert.push(("prefer", "create-if-missing"));
     let send = async |method: &str, path: &str, headers: &[(&str, &str)], body| {
-        world.try_send(method, path, headers, Some(body)).await.unwrap()
+        fixture.try_send(method, path, headers, Some(body)).await.unwrap()
     };
     [
         send("PUT", &arm, &with(json), json!({ "location": "westeurope" })).await,
@@ -92,62 +93,62 @@ fn all_refuse(answers: [Answer; 4], codes: [&str; 4]) {
 }
 
 #[tokio::test]
-async fn every_service_wants_a_token_that_is_its_own() {
-    let world = World::strict().await;
+async fn every_service_requires_a_token_for_itself() {
+    let fixture = Fixture::strict().await;
     let codes = ["AuthenticationFailed", "InvalidAuthenticationToken", "Unauthorized", "MissingToken"];
-    all_refuse(asked(&world, None).await, codes);
-    all_refuse(asked(&world, Some("Basic abc")).await, codes);
+    all_refuse(asked(&fixture, None).await, codes);
+    all_refuse(asked(&fixture, Some("Basic abc")).await, codes);
     let codes =
         ["InvalidAuthenticationToken", "InvalidAuthenticationToken", "Unauthorized", "InvalidSignature"];
-    all_refuse(asked(&world, Some("Bearer local")).await, codes);
-    let tampered = format!("{}0", world.bearer(STORAGE).await);
-    all_refuse(asked(&world, Some(&tampered)).await, codes);
-    let storage = world.bearer(STORAGE).await;
+    all_refuse(asked(&fixture, Some("Bearer local")).await, codes);
+    let tampered = format!("{}0", fixture.bearer(STORAGE).await);
+    all_refuse(asked(&fixture, Some(&tampered)).await, codes);
+    let storage = fixture.bearer(STORAGE).await;
     let codes = [
         "InvalidAuthenticationTokenAudience",
         "InvalidAuthenticationToken",
         "Unauthorized",
         "InvalidAudience",
     ];
-    all_refuse(asked(&world, Some(&storage)).await, codes);
+    all_refuse(asked(&fixture, Some(&storage)).await, codes);
     for (at, audience) in [ARM, GRAPH, EVENT_GRID, SERVICE_BUS].into_iter().enumerate() {
-        // With the slash that older clients put behind it.
-        let bearer = world.bearer(&format!("{audience}/")).await;
-        let statuses = asked(&world, Some(&bearer)).await.map(|answer| answer.status);
+        // With the trailing slash of older clients.
+        let bearer = fixture.bearer(&format!("{audience}/")).await;
+        let statuses = asked(&fixture, Some(&bearer)).await.map(|answer| answer.status);
         let taken: Vec<usize> = (0..4).filter(|at| statuses[*at] < 300).collect();
         assert_eq!(taken, [at], "{audience}: {statuses:?}");
     }
-    let journal = world.sim("journal").await;
+    let journal = fixture.sim("journal").await;
     let refused = journal.as_array().unwrap().iter().filter(|line| line["status"] == 401).count();
     assert_eq!(refused, 5 * 4 + 4 * 3, "a refusal of a token is in the journal");
-    assert_eq!(world.sim("events").await.as_array().unwrap().len(), 1);
-    assert_eq!(world.sim("queues/tenant-wakeups").await.as_array().unwrap().len(), 1);
+    assert_eq!(fixture.sim("events").await.as_array().unwrap().len(), 1);
+    assert_eq!(fixture.sim("queues/tenant-wakeups").await.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_token_ends_and_outlives_the_process() {
-    let mut world = World::strict().await;
-    let bearer = world.bearer(ARM).await;
-    let secret = world.secret().to_owned();
-    world.restart().await;
-    assert_eq!(world.secret(), secret, "settings that were pasted stay good");
+async fn a_token_expires_and_survives_a_restart() {
+    let mut fixture = Fixture::strict().await;
+    let bearer = fixture.bearer(ARM).await;
+    let secret = fixture.secret().to_owned();
+    fixture.restart().await;
+    assert_eq!(fixture.secret(), secret, "pasted settings stay valid");
     let path = format!("{}?api-version={GROUPS}", group("acme"));
-    let look = async || world.try_send("GET", &path, &[("authorization", &bearer)], None).await.unwrap();
-    world.pass(599);
-    look().await.is(404);
-    world.pass(1);
-    look().await.refuses(401, "ExpiredAuthenticationToken");
-    let other = World::strict().await;
+    let read = async || fixture.try_send("GET", &path, &[("authorization", &bearer)], None).await.unwrap();
+    fixture.pass(599);
+    read().await.is(404);
+    fixture.pass(1);
+    read().await.refuses(401, "ExpiredAuthenticationToken");
+    let other = Fixture::strict().await;
     let headers = [("authorization", bearer.as_str())];
     other.try_send("GET", &path, &headers, None).await.unwrap().refuses(401, "InvalidAuthenticationToken");
 }
 
 #[tokio::test]
-async fn a_cloud_that_is_not_strict_takes_any_token_or_none() {
-    let world = World::new(Speed::Max).await;
+async fn a_cloud_that_is_not_strict_accepts_any_token_or_none() {
+    let fixture = Fixture::new(Speed::Max).await;
     for authorization in [None, Some("Bearer local")] {
-        let statuses = asked(&world, authorization).await.map(|answer| answer.status);
+        let statuses = asked(&fixture, authorization).await.map(|answer| answer.status);
         assert!(!statuses.contains(&401), "{statuses:?}");
     }
-    assert!(asked(&world, Some("Bearer ")).await.iter().all(|answer| answer.status == 401));
+    assert!(asked(&fixture, Some("Bearer ")).await.iter().all(|answer| answer.status == 401));
 }

@@ -1,4 +1,4 @@
-//! A real process with a simulated Azure in it, killed while it is being written to.
+//! A process with a simulated Azure, killed during writes.
 
 use std::{
     collections::BTreeSet,
@@ -18,13 +18,13 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::world::{GROUPS, group};
+use super::fixture::{GROUPS, group};
 
-/// Its presence says that a folder is meant to be served.
+/// If this file exists, the folder is to be served.
 const MARK: &str = "serve-this-folder";
 
-/// Not a test of its own: the process that [`a_kill_loses_nothing_that_was_answered`] starts in a folder and kills.
-/// It serves a cloud over that folder until its input ends.
+/// Not a test of its own: [`a_kill_loses_nothing_that_was_answered`] starts this process in a folder and kills it. It
+/// serves a cloud over that folder until its input ends.
 #[tokio::test]
 #[ignore = "it is started by another test"]
 async fn server() {

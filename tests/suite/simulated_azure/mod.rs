@@ -1,6 +1,6 @@
-//! The simulated Azure, driven over HTTP as the product drives it.
+//! The simulated Azure, used over HTTP as the product uses it.
 
-mod world;
+mod fixture;
 
 mod chaos;
 mod cognitive;

@@ -3,13 +3,13 @@
 use azure_sim::Speed;
 use serde_json::{Value, json};
 
-use super::world::{Answer, World};
+use super::fixture::{Answer, Fixture};
 
 const BATCH: &str = "application/cloudevents-batch+json; charset=utf-8";
 
-async fn publish(world: &World, content_type: &str, body: Value) -> Answer {
+async fn publish(fixture: &Fixture, content_type: &str, body: Value) -> Answer {
     let path = "/api/events?api-version=2018-01-01";
-    world.try_send("POST", path, &[("content-type", content_type)], Some(body)).await.unwrap()
+    fixture.try_send("POST", path, &[("content-type", content_type)], Some(body)).await.unwrap()
 }
 
 fn event(id: &str, tenant: &str) -> Value {
@@ -19,20 +19,20 @@ fn event(id: &str, tenant: &str) -> Value {
 
 #[tokio::test]
 async fn events_are_kept_in_order_of_arrival() {
-    let mut world = World::new(Speed::Max).await;
-    publish(&world, BATCH, json!([event("1", "acme"), event("2", "other")])).await.is(200);
-    publish(&world, "application/cloudevents+json", event("3", "acme")).await.is(200);
-    world.restart().await;
+    let mut fixture = Fixture::new(Speed::Max).await;
+    publish(&fixture, BATCH, json!([event("1", "acme"), event("2", "other")])).await.is(200);
+    publish(&fixture, "application/cloudevents+json", event("3", "acme")).await.is(200);
+    fixture.restart().await;
     let ids = |events: Value| -> Vec<String> {
         events.as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids(world.sim("events").await), ["1", "2", "3"]);
-    assert_eq!(ids(world.sim("events?tenant=acme").await), ["1", "3"]);
+    assert_eq!(ids(fixture.sim("events").await), ["1", "2", "3"]);
+    assert_eq!(ids(fixture.sim("events?tenant=acme").await), ["1", "3"]);
 }
 
 #[tokio::test]
-async fn what_is_no_cloud_event_is_refused_whole() {
-    let world = World::new(Speed::Max).await;
+async fn a_batch_with_an_invalid_cloud_event_is_refused_as_a_whole() {
+    let fixture = Fixture::new(Speed::Max).await;
     let with = |name: &str, value: Value| {
         let mut event = event("2", "acme");
         event[name] = value;
@@ -48,10 +48,10 @@ async fn what_is_no_cloud_event_is_refused_whole() {
         json!({ "specversion": "1.0", "id": "1", "source": "/t" }),
     ];
     for bad in bad {
-        publish(&world, BATCH, json!([event("1", "acme"), bad])).await.refuses(400, "BadRequest");
+        publish(&fixture, BATCH, json!([event("1", "acme"), bad])).await.refuses(400, "BadRequest");
     }
-    publish(&world, BATCH, event("1", "acme")).await.refuses(400, "BadRequest");
-    publish(&world, "application/json", json!([])).await.is(415);
-    publish(&world, BATCH, json!([with("data", json!("x".repeat(1 << 20)))])).await.is(413);
-    assert_eq!(world.sim("events").await, json!([]));
+    publish(&fixture, BATCH, event("1", "acme")).await.refuses(400, "BadRequest");
+    publish(&fixture, "application/json", json!([])).await.is(415);
+    publish(&fixture, BATCH, json!([with("data", json!("x".repeat(1 << 20)))])).await.is(413);
+    assert_eq!(fixture.sim("events").await, json!([]));
 }

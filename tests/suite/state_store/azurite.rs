@@ -1,4 +1,4 @@
-//! Table Storage, played by Azurite.
+//! Table Storage: the contract against Azurite.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 use tenantry::{
     azure::{
-        bridge::Transport,
+        bridge::LegacyTransport,
         client::client,
         tables::{TableState, TablesSettings},
         token::Tokens,
@@ -26,16 +26,18 @@ use tenantry::{
 
 use super::contract::{self, Store};
 
-/// Where Azurite is, as `cargo xtask test` says it.
-#[expect(clippy::disallowed_methods, reason = "the tests are told by it where Azurite is")]
+/// The address of Azurite, which `cargo xtask test` passes.
+#[expect(clippy::disallowed_methods, reason = "it holds the address of Azurite")]
 pub(crate) fn azurite() -> Url {
     let Ok(address) = std::env::var("TENANTRY_TEST_AZURITE") else {
-        panic!("TENANTRY_TEST_AZURITE is not set: `cargo xtask test` starts Azurite and says where it is")
+        panic!(
+            "TENANTRY_TEST_AZURITE is not set: run these tests with `cargo xtask test`, which starts Azurite"
+        )
     };
     address.parse().unwrap()
 }
 
-/// What the names of a test's tables begin with: the process, an `x`, and a letter, so that no two are alike.
+/// A unique prefix for the names of a test's tables: process id, `x` and number.
 pub(crate) fn fresh_prefix() -> String {
     static PREFIXES: AtomicUsize = AtomicUsize::new(0);
     let number = PREFIXES.fetch_add(1, Ordering::Relaxed);
@@ -49,14 +51,15 @@ pub(crate) fn store(endpoint: &Url, prefix: &str, clock: Arc<dyn Clock>) -> Stor
     Arc::new(TableState::new(&settings, &client, Arc::new(Tokens::fixed("none")), clock).unwrap())
 }
 
-/// All entities of a table, by the packages alone.
+/// All entities of a table, read without the product's code.
 pub(crate) async fn entities(prefix: &str, table: &str) -> Vec<Map<String, Value>> {
     let azurite = azurite();
     let location = CloudLocation::Emulator {
         address: azurite.host_str().unwrap().to_owned(),
         port: azurite.port().unwrap(),
     };
-    let transport = Transport::new(client(Duration::from_secs(30)).unwrap(), Arc::new(SystemClock), 64 << 20);
+    let transport =
+        LegacyTransport::new(client(Duration::from_secs(30)).unwrap(), Arc::new(SystemClock), 64 << 20);
     let service = TableServiceClientBuilder::with_location(location, StorageCredentials::emulator())
         .transport(TransportOptions::new(Arc::new(transport)))
         .build();

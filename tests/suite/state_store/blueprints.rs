@@ -1,4 +1,4 @@
-//! The texts of blueprints, each under its digest.
+//! Blueprint texts, each stored under its digest.
 
 use tenantry_core::{blueprint::DEFAULT, ids::sha256_hex};
 
@@ -9,7 +9,7 @@ fn digest(text: &str) -> String {
 }
 
 pub(crate) async fn kept_once(store: Store) {
-    // As long as a blueprint may be, with what is more than one byte in it and ends no row.
+    // The longest allowed blueprint, with multi-byte characters and line ends.
     let longest = "# straße 🚀 'quoted' \r\n".repeat(12_000);
     assert!(longest.len() > 256 * 1024);
     let texts = [DEFAULT, "", "# another", longest.as_str()];
@@ -18,12 +18,12 @@ pub(crate) async fn kept_once(store: Store) {
         store.keep_blueprint(&digest(text), text).await.unwrap();
         assert_eq!(store.blueprint(&digest(text)).await.unwrap().as_deref(), Some(text));
     }
-    // A repeat changes nothing, whatever it brings: the digest says what the text is.
+    // A repeat changes nothing, whatever text it has: the digest identifies the text.
     store.keep_blueprint(&digest(DEFAULT), DEFAULT).await.unwrap();
     store.keep_blueprint(&digest(DEFAULT), "# something else").await.unwrap();
     for text in texts {
         assert_eq!(store.blueprint(&digest(text)).await.unwrap().as_deref(), Some(text));
     }
     assert_eq!(store.blueprint(&digest("absent")).await.unwrap(), None);
-    assert!(store.list(None, 10).await.unwrap().is_empty(), "it is no tenant");
+    assert!(store.list(None, 10).await.unwrap().is_empty(), "a blueprint is not listed as a tenant");
 }

@@ -1,4 +1,4 @@
-//! The scenarios, and how a store is put through them.
+//! The scenarios, and how they are run against a store.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tenantry_core::{ids::TenantId, tenant::Tenant};
 
 use super::{blueprints, documents, due, race, records};
 
-/// A store that a scenario has for itself.
+/// A store that only one scenario uses.
 pub(crate) type Store = Arc<dyn StateStore>;
 
 type Scenario = (&'static str, fn(Store) -> BoxFuture<'static, ()>);
@@ -29,26 +29,26 @@ const SCENARIOS: &[Scenario] = &[
     ("a lease that is extended again and again", |store| Box::pin(due::extended(store))),
     ("a save that was overtaken leaves nothing due", |store| Box::pin(due::overtaken(store))),
     ("a request record", |store| Box::pin(records::requests(store))),
-    ("a request record with something to tell is due", |store| Box::pin(records::to_be_told(store))),
+    ("a request record with outbox entries is due", |store| Box::pin(records::to_be_published(store))),
     ("history is appended once", |store| Box::pin(records::appended_once(store))),
     ("history, the newest first", |store| Box::pin(records::newest_first(store))),
     ("a blueprint's text is kept once", |store| Box::pin(blueprints::kept_once(store))),
     ("of two hundred savers one wins", |store| Box::pin(race::one_winner(store))),
 ];
 
-/// Puts a store through every scenario, each time a fresh one, and names all that fail.
+/// Runs every scenario, each with a fresh store, and names all that fail.
 pub(crate) async fn hold(fresh: impl AsyncFn() -> Store) {
     let mut running = Vec::new();
     for (name, scenario) in SCENARIOS {
         running.push((name, tokio::spawn(scenario(fresh().await))));
     }
-    let mut broken = Vec::new();
+    let mut failed = Vec::new();
     for (name, scenario) in running {
         if let Err(error) = scenario.await {
-            broken.push(format!("{name}: {}", why(error)));
+            failed.push(format!("{name}: {}", why(error)));
         }
     }
-    assert!(broken.is_empty(), "the contract is broken:\n{}", broken.join("\n"));
+    assert!(failed.is_empty(), "scenarios failed:\n{}", failed.join("\n"));
 }
 
 /// What a scenario panicked with.

@@ -10,14 +10,14 @@ use tenantry_core::{
 
 use super::contract::{Store, id, tenant};
 
-/// A tenant whose document has one long text in it.
+/// A tenant whose document contains a long text.
 fn with_text(id: &str, text: &str) -> Tenant {
     let mut tenant = tenant(id);
     tenant.spec.parameters.insert("long".to_owned(), json!(text));
     tenant
 }
 
-/// A tenant whose document has so many bytes.
+/// A tenant whose document has this many bytes.
 fn of_size(id: &str, bytes: usize) -> Tenant {
     let rest = with_text(id, "").to_json().unwrap().len();
     with_text(id, &"x".repeat(bytes - rest))
@@ -45,7 +45,7 @@ pub(crate) async fn only_what_was_read(store: Store) {
         store.load(&tenant.id).await.unwrap(),
         Some(Stored { value: tenant.clone(), etag: second.clone() })
     );
-    // The same content again is a new version all the same.
+    // Saving the same content again makes a new version, too.
     let third = store.save(&tenant, Some(&second)).await.unwrap();
     assert_ne!(second, third);
     assert!(matches!(store.save(&late, Some(&second)).await, Err(StoreError::Overtaken)));
@@ -73,7 +73,7 @@ pub(crate) async fn largest(store: Store) {
     let etag = store.save(&fits, None).await.unwrap();
     assert_eq!(store.load(&fits.id).await.unwrap(), Some(Stored { value: fits, etag }));
     refused(of_size("fabrikam", MAX_DOCUMENT_BYTES + 1)).await;
-    // What counts is bytes, not characters.
+    // The limit counts bytes, not characters.
     let rest = with_text("tailspin", "").to_json().unwrap().len();
     let room = MAX_DOCUMENT_BYTES - rest;
     let (long, odd) = ("🚀".repeat(room / 4), "x".repeat(room % 4));
@@ -87,7 +87,7 @@ pub(crate) async fn largest(store: Store) {
 
 pub(crate) async fn grows_and_shrinks(store: Store) {
     let mut etag = store.save(&of_size("contoso", 30 * 1024), None).await.unwrap();
-    // No larger, for of a replacement Azurite counts the base64; Table Storage counts bytes.
+    // Not larger, because Azurite counts the base64 text of a replacement; Table Storage counts bytes.
     for bytes in [500_000, 61_440, 61_441, 65_537, 750_000, 20_000] {
         let tenant = of_size("contoso", bytes);
         etag = store.save(&tenant, Some(&etag)).await.unwrap();
@@ -99,7 +99,8 @@ pub(crate) async fn grows_and_shrinks(store: Store) {
     }
 }
 
-/// An astral character has four bytes and two UTF-16 units: wherever a store cuts, the cut falls into some.
+/// A character outside the BMP has four bytes and two UTF-16 units: wherever a store splits, it splits such a
+/// character.
 pub(crate) async fn any_text(store: Store) {
     let mut etag = None;
     for text in ["é", "漢", "🚀", "\u{0}\u{1f}\"\\/'", "a\u{301}\u{200f}\u{feff}"] {
@@ -163,19 +164,18 @@ pub(crate) async fn pages(store: Store) {
         }
         assert_eq!(seen, ids, "{limit} at a time");
     }
-    // The one that is gone on from need not be there.
+    // The id that the listing continues from need not exist.
     let between = store.list(Some(&id("tenant-0500a")), 1).await.unwrap();
     assert_eq!(*between.first().unwrap().id(), ids[501]);
     assert_eq!(store.list(None, 0).await.unwrap(), []);
 }
 
-/// A document of a later version stands among the others: it hides nobody, is due, and can be replaced by who has read
-/// its version.
+/// A document of a newer version among others: it hides no other, is due, and can be replaced with its ETag.
 pub(crate) async fn unreadable(store: Store) {
-    let mut later = tenant("fabrikam");
-    "tenantry.tenant/9".clone_into(&mut later.schema);
-    later.due_at = Some(super::due::at(100));
-    for tenant in [tenant("contoso"), later.clone(), tenant("northwind")] {
+    let mut newer = tenant("fabrikam");
+    "tenantry.tenant/9".clone_into(&mut newer.schema);
+    newer.due_at = Some(super::due::at(100));
+    for tenant in [tenant("contoso"), newer.clone(), tenant("northwind")] {
         store.save(&tenant, None).await.unwrap();
     }
     let rows = store.list(None, 10).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is due.
+//! Due documents and records.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tenantry::ports::{Due, ETag, StoreError};
 
 use super::contract::{Store, id, tenant};
 
-/// So many seconds after an instant that the scenarios begin at.
+/// This many seconds after the start of the scenarios.
 pub(crate) fn at(seconds: u64) -> Timestamp {
     let begin: Timestamp = "2026-11-22T17:00:00Z".parse().unwrap();
     begin + Duration::from_secs(seconds)
@@ -25,7 +25,7 @@ pub(crate) async fn save(
     store.save(&tenant, seen).await
 }
 
-/// The names of what is due, requests with a mark.
+/// The names of due tenants and requests; requests have the prefix `request`.
 pub(crate) async fn due(store: &Store, now: Timestamp, limit: usize) -> Vec<String> {
     let due = store.due(now, limit).await.unwrap();
     let name = |due| match due {
@@ -46,7 +46,7 @@ pub(crate) async fn in_order(store: Store) {
     assert_eq!(due(&store, at(1000), 10).await, ["contoso", "fabrikam", "tailspin", "wingtip"]);
     assert_eq!(due(&store, at(1000), 2).await, ["contoso", "fabrikam"]);
     assert_eq!(due(&store, at(1000), 0).await, [""; 0]);
-    // Looking changes nothing.
+    // Reading changes nothing.
     assert_eq!(due(&store, at(30), 10).await, ["contoso", "fabrikam", "tailspin"]);
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn to_the_millisecond(store: Store) {
     save(&store, "contoso", Some(instant), Some(&etag)).await.unwrap();
     assert_eq!(due(&store, instant - step, 10).await, [""; 0]);
     assert_eq!(due(&store, instant, 10).await, ["contoso"]);
-    // The ends of time are instants like others.
+    // The limits of the timestamp range are instants like any other.
     save(&store, "fabrikam", Some(Timestamp::MAX), None).await.unwrap();
     save(&store, "tailspin", Some(Timestamp::UNIX_EPOCH), None).await.unwrap();
     assert_eq!(due(&store, instant, 10).await, ["tailspin", "contoso"]);
@@ -88,7 +88,7 @@ pub(crate) async fn extended(store: Store) {
         assert_eq!(due(&store, at(seconds + 149), 10).await, [""; 0]);
         assert_eq!(due(&store, at(seconds + 150), 10).await, ["contoso"]);
     }
-    // The order is that of the instants, however a store has come to know them.
+    // The order is that of the instants, however they were saved.
     etag = save(&store, "contoso", Some(at(1900)), Some(&etag)).await.unwrap();
     save(&store, "contoso", Some(at(2001)), Some(&etag)).await.unwrap();
     assert_eq!(due(&store, at(2001), 1).await, ["fabrikam"]);

@@ -1,19 +1,19 @@
-//! One contract that every state store keeps: the reference model in memory, the local world's file, Table Storage.
+//! One contract for every state store: the reference model in memory, the file of the local environment, Table Storage.
 //!
-//! The model shows that the contract can be kept, so what the others fail at is theirs. Table Storage is Azurite here,
-//! behind the same adapter as in Azure; those tests are ignored unless asked for, because they need it running:
-//! `cargo xtask test` brings it, and asks for them.
+//! The model shows that the contract can be kept, so a failure of another store is that store's own. Table Storage is
+//! Azurite here, behind the same adapter as in Azure. Those tests are ignored by default because they need Azurite:
+//! `cargo xtask test` starts it and runs them.
 
 mod azurite;
 mod blueprints;
-mod cable;
 mod contract;
 mod documents;
 mod due;
+mod faults;
+mod proxy;
 mod race;
 mod records;
 mod refused;
-mod trouble;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Savers who all read the same version.
+//! Concurrent saves based on the same version.
 
 use futures_util::future::join_all;
 use tenantry::ports::{ETag, StoreError};
@@ -22,7 +22,7 @@ pub(crate) async fn one_winner(store: Store) {
                 let mut tenant = tenant("contoso");
                 tenant = edited(&tenant, |document| document["version"] = round.into());
                 tenant.generation = saver;
-                // Every second one would be due at an instant of its own.
+                // Every second one has a different due instant.
                 tenant.due_at = (saver % 2 == 0).then(|| at(1000 * (ROUNDS - round) + saver));
                 (saver, tenant.due_at, store.save(&tenant, seen.as_ref()).await)
             })

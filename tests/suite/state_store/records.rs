@@ -1,4 +1,4 @@
-//! What stands beside the documents: request records and history.
+//! Request records and history.
 
 use serde_json::json;
 use tenantry::ports::{RequestRecord, StoreError, Stored};
@@ -14,9 +14,9 @@ pub(crate) fn record(key: &str) -> RequestRecord {
         key: key.to_owned(),
         body_sha256: "5f7f".to_owned(),
         tenant_id: Some(id("contoso")),
-        answer: json!({"verdict": "accepted", "faults": [{"message": "straße 🚀"}]}),
-        parked: None,
-        notices: Vec::new(),
+        answer: json!({"decision": "accepted", "faults": [{"message": "straße 🚀"}]}),
+        kept_body: None,
+        outbox: Vec::new(),
         at: at(0),
     }
 }
@@ -30,7 +30,7 @@ pub(crate) async fn requests(store: Store) {
         let first = store.save_request(&record, None).await.unwrap();
         assert!(matches!(store.save_request(&record, None).await, Err(StoreError::Overtaken)));
         // The body of a refused message is kept as it came.
-        record.parked = Some("QUJD".repeat(64 << 10));
+        record.kept_body = Some("QUJD".repeat(64 << 10));
         let second = store.save_request(&record, Some(&first)).await.unwrap();
         assert!(matches!(store.save_request(&record, Some(&first)).await, Err(StoreError::Overtaken)));
         assert_eq!(store.request(key).await.unwrap(), Some(Stored { value: record, etag: second }));
@@ -41,18 +41,18 @@ pub(crate) async fn requests(store: Store) {
     assert_eq!(store.request("absent").await.unwrap(), None);
 }
 
-pub(crate) async fn to_be_told(store: Store) {
-    let notices = tenant("contoso").notices().to_vec();
-    assert!(!notices.is_empty());
-    let mut untold = RequestRecord { notices, at: at(20), ..record("3t8b123k17qeb8h7") };
-    let etag = store.save_request(&untold, None).await.unwrap();
-    store.save_request(&record("nothing-to-tell"), None).await.unwrap();
+pub(crate) async fn to_be_published(store: Store) {
+    let outbox = tenant("contoso").outbox().to_vec();
+    assert!(!outbox.is_empty());
+    let mut unpublished = RequestRecord { outbox, at: at(20), ..record("3t8b123k17qeb8h7") };
+    let etag = store.save_request(&unpublished, None).await.unwrap();
+    store.save_request(&record("empty-outbox"), None).await.unwrap();
     save(&store, "contoso", Some(at(10)), None).await.unwrap();
     save(&store, "fabrikam", Some(at(30)), None).await.unwrap();
     assert_eq!(due(&store, at(19), 10).await, ["contoso"]);
     assert_eq!(due(&store, at(30), 10).await, ["contoso", "request 3t8b123k17qeb8h7", "fabrikam"]);
-    untold.notices.clear();
-    store.save_request(&untold, Some(&etag)).await.unwrap();
+    unpublished.outbox.clear();
+    store.save_request(&unpublished, Some(&etag)).await.unwrap();
     assert_eq!(due(&store, at(30), 10).await, ["contoso", "fabrikam"]);
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn appended_once(store: Store) {
     store.append(&[]).await.unwrap();
     let (first, second) = (row("contoso", 1, "step 🚀"), row("contoso", 2, "step"));
     store.append(&[first.clone(), first.clone()]).await.unwrap();
-    // A repeat is the row that is there, even if a later version would tell it in other words.
+    // A repeat leaves the existing row, even if a later version would write another text.
     store.append(&[row("contoso", 1, "in other words"), second.clone()]).await.unwrap();
     store.append(&[first.clone(), second.clone()]).await.unwrap();
     assert_eq!(store.history(&id("contoso"), 10).await.unwrap(), [second, first]);
@@ -98,7 +98,7 @@ pub(crate) async fn newest_first(store: Store) {
     assert_eq!(store.history(&id("contos0"), 100).await.unwrap(), []);
     let many: Vec<HistoryRow> = (0..1200).map(|number| row("fabrikam", number, "step")).collect();
     store.append(&many).await.unwrap();
-    let told = store.history(&id("fabrikam"), 1100).await.unwrap();
-    assert_eq!(told.len(), 1100);
-    assert!(told.iter().rev().eq(&many[100..]));
+    let history = store.history(&id("fabrikam"), 1100).await.unwrap();
+    assert_eq!(history.len(), 1100);
+    assert!(history.iter().rev().eq(&many[100..]));
 }

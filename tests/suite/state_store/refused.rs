@@ -1,4 +1,4 @@
-//! What the adapter to Table Storage refuses before it asks anybody.
+//! What the adapter for Table Storage refuses before it sends a request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ fn open(endpoint: &str, prefix: &str) -> Result<TableState, BadTables> {
 }
 
 #[test]
-fn an_account_is_asked_by_https_and_only_azurite_by_its_key() {
+fn an_account_is_called_over_https_and_only_azurite_with_its_key() {
     for good in [
         "https://contoso.table.core.windows.net",
         "https://contoso.table.core.windows.net/",
@@ -51,7 +51,7 @@ fn an_account_is_asked_by_https_and_only_azurite_by_its_key() {
 }
 
 #[test]
-fn tables_have_names_that_table_storage_takes() {
+fn tables_have_names_that_table_storage_accepts() {
     for good in ["t", "Tenantry7", &"t".repeat(40)] {
         assert!(open("http://127.0.0.1:10002", good).is_ok(), "{good}");
     }
@@ -60,8 +60,8 @@ fn tables_have_names_that_table_storage_takes() {
     }
 }
 
-/// A quote in a key would go into the URL as it is: a get says that nothing is there, a save that it is done, and the
-/// entity keeps its old value. Nobody is asked here, for nobody listens.
+/// A quote in a key would get into the URL unescaped: a get finds nothing, a save reports success, and the entity keeps
+/// its old value. The adapter must refuse before it connects: nothing listens on this address.
 #[tokio::test]
 async fn a_key_that_could_mean_something_in_a_url_goes_nowhere() {
     let store = open("http://127.0.0.1:9", "tenantry").unwrap();

@@ -1,4 +1,4 @@
-//! Answers that services give, good and bad.
+//! Answers of services, valid and invalid.
 
 use serde_json::{Value, json};
 use tenantry_core::{blueprint::Kind, steps::Reply};
@@ -18,10 +18,10 @@ fn error(code: &str) -> Value {
     json!({"error": {"code": code, "message": "as the service says"}})
 }
 
-/// Answers to a look at an example.
+/// Answers to a read of an example.
 pub(crate) fn answers(example: &Example) -> Vec<Row> {
     let mut rows = vec![
-        row("200 as wanted", 200, example.seen.clone()),
+        row("200 as desired", 200, example.seen.clone()),
         row("404", 404, error("ResourceNotFound")),
         row("404 without a body", 404, Value::Null),
         row("200 HTML", 200, Value::Null),
@@ -41,7 +41,7 @@ pub(crate) fn answers(example: &Example) -> Vec<Row> {
         Kind::FederatedCredential => {
             rows.push(row("200 another subject", 200, set(&example.seen, "/subject", json!("other"))));
         }
-        // It has no one answer; tests/suite/isolation has all that it can see.
+        // It reads more than one answer; tests/suite/isolation covers them.
         Kind::Isolation => {}
         Kind::Check => rows.push(row(
             "200 another value",
@@ -52,7 +52,7 @@ pub(crate) fn answers(example: &Example) -> Vec<Row> {
     rows
 }
 
-/// The same with another value at a pointer.
+/// A copy with another value at a pointer.
 fn set(body: &Value, pointer: &str, value: Value) -> Value {
     let mut body = body.clone();
     let (parent, member) = pointer.rsplit_once('/').unwrap();
@@ -72,7 +72,7 @@ fn of_arm(seen: &Value) -> Vec<Row> {
         row("200 without an id", 200, set(seen, "/id", Value::Null)),
         row("200 Creating", 200, state("Creating")),
         row("200 Deleting", 200, state("Deleting")),
-        row("200 a state that nobody knows", 200, state("Pondering")),
+        row("200 an unknown state", 200, state("Pondering")),
         row("200 Failed", 200, state("Failed")),
         row("200 canceled", 200, state("canceled")),
         row("200 without tags", 200, set(seen, "/tags", Value::Null)),
@@ -80,8 +80,8 @@ fn of_arm(seen: &Value) -> Vec<Row> {
         row("200 an earlier incarnation's tags", 200, set(seen, "/tags/tenantry-incarnation", json!("0"))),
         row("200 another deployment's tags", 200, set(seen, "/tags/tenantry-deployment", json!("test"))),
         row("200 another tag", 200, set(seen, "/tags/cost", json!("43"))),
-        row("200 another place", 200, set(seen, "/location", json!("northeurope"))),
-        row("200 the place for people", 200, set(seen, "/location", json!("West Europe"))),
+        row("200 another location", 200, set(seen, "/location", json!("northeurope"))),
+        row("200 the location's display name", 200, set(seen, "/location", json!("West Europe"))),
         row("200 no traffic", 200, set(seen, "/properties/traffic", json!({}))),
         row(
             "200 traffic elsewhere too",
@@ -143,14 +143,14 @@ fn of_graph(seen: &Value) -> Vec<Row> {
             200,
             set(seen, "/tags", json!(["x", "tenantry-tenant:contoso", "tenantry-deployment:prod"])),
         ),
-        row("200 another name for people", 200, set(seen, "/displayName", json!("Other"))),
+        row("200 another display name", 200, set(seen, "/displayName", json!("Other"))),
     ]
 }
 
-/// Answers to looks for what Azure keeps after deletion: for the object by its id, and for a list.
+/// Answers to reads of soft-deleted objects: by id, and as a list.
 pub(crate) fn deleted(example: &Example) -> Vec<Row> {
     let mut seen = example.seen.clone();
-    // A vault lies there under another id and tells its own.
+    // A soft-deleted vault has another id and shows its former one.
     if example.planned.desired.resource_id().is_some() {
         seen = json!({"id": "/subscriptions/sub-1/deleted", "tags": seen["tags"], "properties": {"vaultId": seen["id"]}});
     }
@@ -191,9 +191,9 @@ pub(crate) fn deleted(example: &Example) -> Vec<Row> {
         row("200 a list without it", 200, list(json!([set(&seen, key, json!("other"))]))),
         row("200 a list with a stranger's", 200, list(json!([strangers]))),
         row("200 an empty list", 200, list(json!([]))),
-        row("200 a list that goes on", 200, json!({"value": [], "@odata.nextLink": "https://next"})),
+        row("200 a list with more pages", 200, json!({"value": [], "@odata.nextLink": "https://next"})),
         row(
-            "200 a list that goes on behind it",
+            "200 a list with it and more pages",
             200,
             json!({"value": [seen], "@odata.nextLink": "https://next"}),
         ),

@@ -9,14 +9,14 @@ use tenantry_core::{
     steps::{self, Failure, Step},
 };
 
-/// A step as a plan has it.
+/// A planned step.
 pub(crate) struct Example {
     pub(crate) name: &'static str,
     pub(crate) planned: PlannedStep,
-    /// A resource as Azure shows it, with members of Azure's own.
+    /// The resource as Azure shows it, with additional members of Azure.
     pub(crate) seen: Value,
-    /// What it told when it was ready.
-    pub(crate) told: Outputs,
+    /// The outputs of the ready step.
+    pub(crate) reported: Outputs,
 }
 
 const GROUP: &str = "/subscriptions/sub-1/resourceGroups/rg-contoso";
@@ -24,12 +24,12 @@ const ML: &str = "Microsoft.MachineLearningServices/workspaces";
 
 impl Example {
     /// Its fields as JSON.
-    #[allow(dead_code, reason = "each test takes its part")]
+    #[allow(dead_code, reason = "each test uses a part")]
     pub(crate) fn fields(&self) -> Value {
         self.planned.desired.to_json()
     }
 
-    /// The step that is carried out.
+    /// The executable step.
     pub(crate) fn step(&self) -> Result<Box<dyn Step>, Failure> {
         let name: StepName = "it".parse().unwrap();
         let plan = Plan {
@@ -41,11 +41,11 @@ impl Example {
             exports: BTreeMap::new(),
         };
         let rendered = plan.render(&name, &BTreeMap::new()).unwrap();
-        steps::step(&rendered, &self.planned.outputs, &self.told)
+        steps::step(&rendered, &self.planned.outputs, &self.reported)
     }
 
-    fn told(mut self, name: &str, value: &str) -> Self {
-        self.told.insert(name.to_owned(), json!(value));
+    fn with_output(mut self, name: &str, value: &str) -> Self {
+        self.reported.insert(name.to_owned(), json!(value));
         self
     }
 }
@@ -57,8 +57,9 @@ fn example(name: &'static str, kind: Kind, fields: &Value, seen: Value) -> Examp
         outputs: BTreeMap::from([("url".to_owned(), "/properties/url".to_owned())]),
         digest: String::new(),
     };
-    let told = Outputs::from([("id".to_owned(), json!("object-1")), ("appId".to_owned(), json!("app-1"))]);
-    Example { name, planned, seen, told }
+    let reported =
+        Outputs::from([("id".to_owned(), json!("object-1")), ("appId".to_owned(), json!("app-1"))]);
+    Example { name, planned, seen, reported }
 }
 
 fn tags() -> Value {
@@ -86,7 +87,7 @@ fn shown(fields: &Value, more: &Value) -> Value {
 }
 
 fn resources() -> Vec<Example> {
-    let done = json!({"provisioningState": "Succeeded", "url": "https://told"});
+    let done = json!({"provisioningState": "Succeeded", "url": "https://shown"});
     let simple = [
         (
             "arm: a storage account",
@@ -138,7 +139,7 @@ fn endpoints(done: &Value) -> [Example; 2] {
             "arm: an endpoint, whose traffic is another step's",
             Kind::Arm,
             &online,
-            shown(&online, &json!({"traffic": {"blue": 100}, "url": "https://told"})),
+            shown(&online, &json!({"traffic": {"blue": 100}, "url": "https://shown"})),
         ),
         example("arm-update: the endpoint's traffic", Kind::ArmUpdate, &traffic, shown(&traffic, done)),
     ]
@@ -166,7 +167,7 @@ fn identities() -> Vec<Example> {
             &grant,
             json!({"value": [{"id": assignment, "properties": grant}]}),
         )
-        .told("id", &assignment),
+        .with_output("id", &assignment),
         example("entra-application", Kind::EntraApplication, &application, of_graph(&application["body"])),
         example("service-principal", Kind::ServicePrincipal, &principal, of_graph(&principal["body"])),
         example("federated-credential", Kind::FederatedCredential, &federated, of_graph(&federated["body"])),
@@ -174,7 +175,7 @@ fn identities() -> Vec<Example> {
             "check",
             Kind::Check,
             &check,
-            json!({"id": endpoint, "properties": {"publicNetworkAccess": "disabled", "url": "https://told"}}),
+            json!({"id": endpoint, "properties": {"publicNetworkAccess": "disabled", "url": "https://shown"}}),
         ),
     ]
 }

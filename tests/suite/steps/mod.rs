@@ -1,4 +1,4 @@
-//! Each kind of step at work: the requests that it makes, and what it reads out of answers. The snapshots are the tables.
+//! Each kind of step: the requests that it makes, and what it concludes from answers. The snapshots are the tables.
 
 mod answers;
 pub(crate) mod kinds;
@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::{Value, json};
 use tenantry_core::{
     blueprint::{Desired, Kind, Outputs},
-    steps::{self, Comparison, Failure, Reply, Request, Trace, operation},
+    steps::{self, Comparison, DeletionState, Failure, Reply, Request, operation},
     tenant::{Poll, PollStyle},
 };
 
@@ -16,16 +16,16 @@ use answers::{Row, answers};
 use kinds::{Example, examples};
 
 macro_rules! shows {
-    ($name:literal, $told:expr) => {
+    ($name:literal, $text:expr) => {
         insta::with_settings!({ snapshot_path => ".", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!($name, $told);
+            insta::assert_snapshot!($name, $text);
         })
     };
 }
 
 mod progress;
 
-fn told(request: &Request) -> String {
+fn request_text(request: &Request) -> String {
     let mut text = format!("{:?} {} {}", request.api, request.method, request.path);
     for (name, value) in &request.headers {
         let _ = write!(text, "\n        {name}: {value}");
@@ -50,38 +50,44 @@ fn each_kind_makes_these_requests() {
     let mut text = String::new();
     for example in examples() {
         let step = example.step().unwrap();
-        let Example { name, planned, seen, told: outputs } = example;
+        let Example { name, planned, seen, reported: outputs } = example;
         let _ = writeln!(text, "{name}");
         let _ = writeln!(text, "  remembers {}", step.target());
-        let _ = writeln!(text, "  looks     {}", told(&step.look()));
+        let _ = writeln!(text, "  reads     {}", request_text(&step.read()));
         match step.write(None) {
-            Some(request) => _ = writeln!(text, "  writes    {}", told(&request)),
+            Some(request) => _ = writeln!(text, "  writes    {}", request_text(&request)),
             None => _ = writeln!(text, "  writes    nothing"),
         }
         if let Some(request) =
             step.write(Some(&seen)).filter(|request| Some(request) != step.write(None).as_ref())
         {
-            let _ = writeln!(text, "  over what is seen\n            {}", told(&request));
+            let _ = writeln!(text, "  over what is observed\n            {}", request_text(&request));
         }
         if let Some(restorable) = step.restorable() {
-            for request in restorable.looks() {
-                let _ = writeln!(text, "  looks among the deleted\n            {}", told(&request));
+            for request in restorable.reads() {
+                let _ = writeln!(text, "  reads soft-deleted\n            {}", request_text(&request));
             }
-            let _ = writeln!(text, "  restores  {}", told(&restorable.restore("object-1").unwrap()));
+            let _ = writeln!(text, "  restores  {}", request_text(&restorable.restore("object-1").unwrap()));
         }
-        let remains = steps::remains(planned.kind(), &step.target(), &outputs).unwrap();
-        for request in remains.looks() {
-            let _ = writeln!(text, "  looks for {}", told(&request));
+        let deletion = steps::deletion(planned.kind(), &step.target(), &outputs).unwrap();
+        for request in deletion.reads() {
+            let _ = writeln!(text, "  checks    {}", request_text(&request));
         }
-        for (word, trace) in
-            [("erases", Trace::Present(outputs.clone())), ("purges", Trace::Lingering(outputs.clone()))]
-        {
-            if let Some(request) = remains.erase(&trace) {
-                let _ = writeln!(text, "  {word}    {}", told(&request));
+        for (verb, state) in [
+            ("deletes", DeletionState::Present(outputs.clone())),
+            ("purges", DeletionState::SoftDeleted(outputs.clone())),
+        ] {
+            if let Some(request) = deletion.delete(&state) {
+                let _ = writeln!(text, "  {verb:<9} {}", request_text(&request));
             }
         }
-        for trace in [Trace::Nothing, Trace::Settling, Trace::Retained(None), Trace::Foreign] {
-            assert_eq!(remains.erase(&trace), None, "{name}: {trace:?} is not to be erased");
+        for state in [
+            DeletionState::Nothing,
+            DeletionState::InProgress,
+            DeletionState::Retained(None),
+            DeletionState::Foreign,
+        ] {
+            assert_eq!(deletion.delete(&state), None, "{name}: {state:?} must not be deleted");
         }
     }
     shows!("requests", text);
@@ -98,11 +104,11 @@ fn ids_in_urls_are_encoded() {
         }
         example.planned.desired = Desired::read(example.planned.kind(), &fields, &BTreeMap::new()).unwrap();
         let step = example.step().unwrap();
-        let Example { name, planned, told: outputs, .. } = example;
-        let remains = steps::remains(planned.kind(), &step.target(), &outputs).unwrap();
-        let deleted = step.restorable().map_or(Vec::new(), |restorable| restorable.looks());
-        let requests = [Some(step.look()), step.write(None)].into_iter().flatten();
-        for request in requests.chain(deleted).chain(remains.looks()) {
+        let Example { name, planned, reported: outputs, .. } = example;
+        let deletion = steps::deletion(planned.kind(), &step.target(), &outputs).unwrap();
+        let deleted = step.restorable().map_or(Vec::new(), |restorable| restorable.reads());
+        let requests = [Some(step.read()), step.write(None)].into_iter().flatten();
+        for request in requests.chain(deleted).chain(deletion.reads()) {
             assert!(!request.path.contains(['\r', '\n', '#', '🚀']), "{name}: {}", request.path);
             assert!(
                 request.path.matches('\'').count() % 2 == 0 && !request.path.contains("''"),
@@ -114,7 +120,7 @@ fn ids_in_urls_are_encoded() {
 }
 
 #[test]
-fn a_missing_field_is_told_by_name() {
+fn a_missing_field_is_reported_by_name() {
     for Example { name, planned, .. } in examples() {
         let own = planned.desired.to_json();
         let names: Vec<String> = own.as_object().unwrap().keys().cloned().collect();
@@ -129,7 +135,7 @@ fn a_missing_field_is_told_by_name() {
                     Some(value) => fields[field] = value,
                 }
                 let Err(bad) = Desired::read(planned.kind(), &fields, &BTreeMap::new()) else {
-                    panic!("{name} does without {field}")
+                    panic!("{name} accepts no {field}")
                 };
                 let failure = Failure::from(bad);
                 assert_eq!(failed(&failure), "permanent (bad-field)", "{name}");
@@ -140,30 +146,30 @@ fn a_missing_field_is_told_by_name() {
 }
 
 #[test]
-fn answers_to_looks_are_judged_so() {
+fn answers_to_reads_are_compared_like_this() {
     let mut text = String::new();
     for example in examples() {
         let step = example.step().unwrap();
-        let remains = steps::remains(example.planned.kind(), &step.target(), &example.told).unwrap();
-        let _ = writeln!(text, "{}\n  {:<46}{:<46}gone?", example.name, "answer", "there?");
+        let deletion = steps::deletion(example.planned.kind(), &step.target(), &example.reported).unwrap();
+        let _ = writeln!(text, "{}\n  {:<46}{:<46}deleted?", example.name, "answer", "there?");
         for Row { name, reply } in answers(&example) {
-            let wanted = match step.judge(&reply) {
-                Ok(verdict) => in_words(&verdict),
+            let there = match step.judge(&reply) {
+                Ok(comparison) => comparison_text(&comparison),
                 Err(failure) => failed(&failure),
             };
-            let unwanted = match remains.looks().len() {
+            let deleted = match deletion.reads().len() {
                 0 => "-".to_owned(),
-                _ => remains
+                _ => deletion
                     .judge(0, &reply)
-                    .map_or_else(|failure| failed(&failure), |trace| trace_in_words(&trace)),
+                    .map_or_else(|failure| failed(&failure), |state| deletion_state_text(&state)),
             };
-            let _ = writeln!(text, "  {name:<46}{wanted:<46}{unwanted}");
+            let _ = writeln!(text, "  {name:<46}{there:<46}{deleted}");
         }
     }
-    shows!("verdicts", text);
+    shows!("comparisons", text);
 }
 
-/// An output that turns out to be a secret is neither stored nor announced: the step stops, and nothing of it is repeated.
+/// An output with a secret is neither stored nor published: the step is blocked, and the error does not contain it.
 #[test]
 fn an_output_that_is_a_secret_stops_its_step() {
     let secrets = [
@@ -186,7 +192,7 @@ fn an_output_that_is_a_secret_stops_its_step() {
             assert!(!failure.to_string().contains("abc") && failure.to_string().contains("url"), "{failure}");
         }
         for fine in [
-            "https://told",
+            "https://shown",
             "00000000-0000-0000-0000-00000000a001",
             "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
         ] {
@@ -196,65 +202,67 @@ fn an_output_that_is_a_secret_stops_its_step() {
 }
 
 #[test]
-fn what_azure_keeps_after_deletion_is_judged_so() {
+fn answers_about_soft_deleted_objects_are_compared_like_this() {
     let mut text = String::new();
     for example in examples() {
         let step = example.step().unwrap();
-        let remains = steps::remains(example.planned.kind(), &step.target(), &example.told).unwrap();
-        if remains.looks().len() < 2 {
+        let deletion = steps::deletion(example.planned.kind(), &step.target(), &example.reported).unwrap();
+        if deletion.reads().len() < 2 {
             continue;
         }
-        let _ = writeln!(text, "{}\n  {:<46}{:<46}gone?", example.name, "answer", "there?");
+        let _ = writeln!(text, "{}\n  {:<46}{:<46}deleted?", example.name, "answer", "there?");
         for Row { name, reply } in answers::deleted(&example) {
-            // Whatever else is asked for, the last look is the one that lists.
+            // The last read is always the list.
             let listed = reply.body.get("value").is_some();
-            let number = if listed { remains.looks().len() - 1 } else { 1 };
+            let number = if listed { deletion.reads().len() - 1 } else { 1 };
             let there = step.restorable().map_or("-".to_owned(), |restorable| {
                 match restorable.judge(number - 1, &reply) {
-                    Ok(Some(id)) => format!("lingering as {id}"),
+                    Ok(Some(id)) => format!("soft-deleted as {id}"),
                     Ok(None) => "nothing of ours".to_owned(),
                     Err(failure) => failed(&failure),
                 }
             });
-            let gone = remains
+            let deleted = deletion
                 .judge(number, &reply)
-                .map_or_else(|failure| failed(&failure), |trace| trace_in_words(&trace));
-            let _ = writeln!(text, "  {name:<46}{there:<46}{gone}");
+                .map_or_else(|failure| failed(&failure), |state| deletion_state_text(&state));
+            let _ = writeln!(text, "  {name:<46}{there:<46}{deleted}");
         }
     }
     shows!("deleted", text);
 }
 
-fn in_words(verdict: &Comparison) -> String {
-    match verdict {
+fn comparison_text(comparison: &Comparison) -> String {
+    match comparison {
         Comparison::Absent => "absent".into(),
         Comparison::Matches(outputs) => {
             format!("matches {}", outputs.keys().cloned().collect::<Vec<_>>().join(", "))
         }
-        Comparison::Differs(pointers) => format!("differs at {}", pointers.join(", ")),
+        Comparison::Drifted(pointers) => format!("drifted at {}", pointers.join(", ")),
         Comparison::Immutable(pointers) => format!("immutable at {}", pointers.join(", ")),
-        Comparison::Settling => "settling".into(),
+        Comparison::InProgress => "in-progress".into(),
         Comparison::Foreign(_) => "foreign".into(),
-        Comparison::Lingering(id) => format!("lingering as {id}"),
-        Comparison::Broken(cause) => format!("broken ({})", cause.code),
+        Comparison::SoftDeleted(id) => format!("soft-deleted as {id}"),
+        Comparison::Failed(cause) => format!("failed ({})", cause.code),
     }
 }
 
-fn trace_in_words(trace: &Trace) -> String {
-    let told = |outputs: &Outputs| outputs.keys().cloned().collect::<Vec<_>>().join(", ");
-    match trace {
-        Trace::Nothing => "nothing".into(),
-        Trace::Present(outputs) => format!("present {}", told(outputs)).trim_end().to_owned(),
-        Trace::Lingering(outputs) => format!("lingering {}", told(outputs)).trim_end().to_owned(),
-        Trace::Settling => "settling".into(),
-        Trace::Retained(until) => format!("retained until {until:?}"),
-        Trace::Foreign => "foreign".into(),
+fn deletion_state_text(state: &DeletionState) -> String {
+    let listed = |outputs: &Outputs| outputs.keys().cloned().collect::<Vec<_>>().join(", ");
+    match state {
+        DeletionState::Nothing => "nothing".into(),
+        DeletionState::Present(outputs) => format!("present {}", listed(outputs)).trim_end().to_owned(),
+        DeletionState::SoftDeleted(outputs) => {
+            format!("soft-deleted {}", listed(outputs)).trim_end().to_owned()
+        }
+        DeletionState::InProgress => "in-progress".into(),
+        DeletionState::Retained(until) => format!("retained until {until:?}"),
+        DeletionState::Foreign => "foreign".into(),
     }
 }
 
 #[test]
 fn errors_mean_this() {
-    let mut text = format!("{:<12}{:<72}{:<20}told as\n", "status", "code or message", "class");
+    let mut text = format!("{:<12}{:<72}{:<20}reported as\n", "status", "code or message", "class");
     for (status, body) in answers::errors() {
         let what = body.pointer("/error/code").and_then(Value::as_str).unwrap_or("(no body)").to_owned();
         let message =
@@ -269,7 +277,7 @@ fn errors_mean_this() {
 }
 
 #[test]
-fn what_a_service_says_is_cut_to_a_sane_length() {
+fn a_services_message_is_truncated() {
     let body = json!({"error": {"code": "Odd", "message": "🚀".repeat(10_000)}});
     let failure = steps::failure::classify(&reply(400, &[], body));
     assert_eq!(failure.cause.message.chars().count(), 600);
@@ -278,7 +286,7 @@ fn what_a_service_says_is_cut_to_a_sane_length() {
         nested = json!({"code": "Wrapper", "details": [nested]});
     }
     let failure = steps::failure::classify(&reply(400, &[], json!({"error": nested})));
-    assert_eq!(failure.cause.code, "Wrapper", "very deep wrappings are not searched to the end");
+    assert_eq!(failure.cause.code, "Wrapper", "very deep nesting is not searched to the end");
 }
 
 fn reply(status: u16, headers: &[(&str, &str)], body: Value) -> Reply {

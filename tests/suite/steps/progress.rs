@@ -1,4 +1,4 @@
-//! How far an operation is, by the answers to writes and to polls.
+//! The progress of an operation, from the answers to writes and polls.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn progress(progress: Result<operation::Progress, Failure>) -> String {
     match progress {
         Ok(operation::Progress::Done) => "done".into(),
         Ok(operation::Progress::Running { operation, after }) => {
-            let ask = operation.map_or("look".to_owned(), |poll| {
+            let ask = operation.map_or("read".to_owned(), |poll| {
                 let header = match poll.style {
                     PollStyle::AsyncOperation => "Azure-AsyncOperation",
                     PollStyle::Location => "Location",
@@ -29,7 +29,7 @@ fn poll(style: PollStyle, url: &str) -> Poll {
 }
 
 #[test]
-fn answers_to_writes_say_how_far_it_is() {
+fn answers_to_writes_mean_this_progress() {
     let (asyn, location, after) = ("azure-asyncoperation", "location", "retry-after");
     let limit = "x-ms-async-operation-timeout";
     let long = format!("https://management.azure.com/{}", "x".repeat(4096 - 29));
@@ -41,7 +41,7 @@ fn answers_to_writes_say_how_far_it_is() {
         ("201, Creating", reply(201, &[(after, "7")], state("Creating"))),
         ("201, succeeded in lower case", reply(201, &[], state("succeeded"))),
         ("201, a state that nobody knows", reply(201, &[], state("Pondering"))),
-        ("201, Failed: over, and the look says how", reply(201, &[], state("Failed"))),
+        ("201, Failed: ended, and a read shows how", reply(201, &[], state("Failed"))),
         ("201, Azure-AsyncOperation", reply(201, &[(asyn, "https://a"), (after, "15")], state("Succeeded"))),
         ("200, Location (not of an operation)", reply(200, &[(location, "https://l")], json!({}))),
         ("201, Location (of the new resource)", reply(201, &[(location, "https://l")], json!({}))),
@@ -89,7 +89,7 @@ fn answers_to_writes_say_how_far_it_is() {
 }
 
 #[test]
-fn answers_to_polls_say_how_far_it_is() {
+fn answers_to_polls_mean_this_progress() {
     let after = "retry-after";
     let status = |status: &str| json!({"status": status});
     let failed = |code: &str| json!({"status": "Failed", "error": {"code": code, "message": "m"}});

@@ -1,5 +1,5 @@
-//! Entra and role assignments are replicated, with no bound that Microsoft gives. Fifteen minutes of "not found" are
-//! worth nothing but patience; then a person is asked. Hours pass in moments here.
+//! Entra objects and role assignments are replicated, and Microsoft gives no upper bound. "Not found" is waited for
+//! during fifteen minutes; then the step needs a person. The tests use virtual time.
 
 use std::{
     collections::BTreeMap,
@@ -11,25 +11,25 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenantry::{
-    ports::{Clock as _, Wire},
+    ports::{Clock as _, Transport},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Desired, Kind, Plan, PlannedStep},
-    engine::wish,
+    engine::desired,
     steps::{Failure, Method, Reply, Request},
     tenant::{Action, FailureClass, StepState, Tenant},
 };
 
 use super::plans;
-use super::script::{answer, id, store, world};
-use crate::testkit::{self, lab::Jumping};
+use super::script::{answer, id, ports, store};
+use crate::testkit::{self, fixture::Jumping};
 
 const BUDGET: f64 = 15.0 * 60.0;
 /// The longest back-off.
 const STRIDE: f64 = 300.0;
 
-/// A directory that takes every write and shows nothing of it before some instant.
+/// A directory that accepts every write and shows it only after an instant.
 struct Behind {
     clock: Arc<Jumping>,
     from: Timestamp,
@@ -39,7 +39,7 @@ struct Behind {
     start: Timestamp,
 }
 
-impl Wire for Behind {
+impl Transport for Behind {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         let now = self.clock.now();
         let seconds = now.duration_since(self.start).as_secs_f64();
@@ -76,8 +76,9 @@ fn shown() -> Value {
     shown
 }
 
-/// Drives with Azure's own patience until nothing is left to do: the tenant, and when what was asked.
-async fn driven(
+/// Reconciles with the settings for Azure until nothing is left to do. Returns the tenant, and the requests with their
+/// times.
+async fn reconciled(
     prepare: fn(&mut Tenant, Timestamp),
     seen_after: Duration,
     takes: Reply,
@@ -90,7 +91,7 @@ async fn driven(
     tenant.due_at = Some(start);
     store.save(&tenant, None).await.unwrap();
     let from = start.checked_add(seen_after).unwrap_or(Timestamp::MAX);
-    let wire = Arc::new(Behind {
+    let transport = Arc::new(Behind {
         clock: clock.clone(),
         from,
         shows: shown(),
@@ -98,15 +99,16 @@ async fn driven(
         asked: Mutex::default(),
         start,
     });
-    let reconciler = Reconciler::new(world(&store, wire.clone(), &clock), Settings::azure("test"), "worker");
+    let reconciler =
+        Reconciler::new(ports(&store, transport.clone(), &clock), Settings::azure("test"), "worker");
     for _ in 0..1000 {
         match reconciler.reconcile(&id()).await.unwrap() {
-            Progress::Parked(at) | Progress::Held(at) => clock.jump_to(at),
+            Progress::Requeued(at) | Progress::Held(at) => clock.jump_to(at),
             Progress::Settled(_) => break,
-            Progress::Unknown => panic!("it was saved"),
+            Progress::Unknown => panic!("the tenant is unknown"),
         }
     }
-    let asked = std::mem::take(&mut *wire.asked.lock().unwrap());
+    let asked = std::mem::take(&mut *transport.asked.lock().unwrap());
     (store.load(&id()).await.unwrap().unwrap().value, asked)
 }
 
@@ -116,35 +118,35 @@ fn state(tenant: &Tenant) -> &StepState {
 
 const NEVER: Duration = Duration::from_secs(100 * 3600);
 
-/// The write is taken, and every look answers 404: looked at again and again, for a quarter of an hour.
+/// The write is accepted and every read answers 404: the object is read for fifteen minutes.
 #[tokio::test]
 async fn not_found_after_a_create_is_waited_for_fifteen_minutes() {
-    let (tenant, asked) = driven(|_, _| {}, NEVER, answer(204, &[], Value::Null)).await;
-    let StepState::Halted { cause, .. } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
+    let (tenant, asked) = reconciled(|_, _| {}, NEVER, answer(204, &[], Value::Null)).await;
+    let StepState::Blocked { cause, .. } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
     assert_eq!((cause.class, cause.code.as_str()), (FailureClass::ReplicationLag, "not-visible-yet"));
     let (last, _) = *asked.last().unwrap();
     assert!((BUDGET..BUDGET + STRIDE).contains(&last), "given up after {last} s");
     let waits: Vec<f64> = asked.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
     assert!(waits.iter().all(|wait| *wait <= STRIDE), "{waits:?}");
     let early = waits.iter().take(8).sum::<f64>();
-    assert!(early < 60.0, "the first looks come soon: {waits:?}");
-    // An upsert by key is safe to send again, and was not sent at every look.
+    assert!(early < 60.0, "the first reads come soon: {waits:?}");
+    // An upsert by key is safe to repeat, but is not repeated at every read.
     let writes = asked.iter().filter(|(_, method)| *method == Method::Patch).count();
-    let looks = asked.len() - writes;
-    assert!((2..=4).contains(&writes) && looks > 3 * writes, "{writes} writes, {looks} looks");
+    let reads = asked.len() - writes;
+    assert!((2..=4).contains(&writes) && reads > 3 * writes, "{writes} writes, {reads} reads");
 }
 
-/// Fourteen minutes are not too long.
+/// Fourteen minutes are within the budget.
 #[tokio::test]
-async fn what_shows_within_the_budget_is_ready() {
+async fn an_object_that_appears_within_the_budget_is_ready() {
     for minutes in [1, 5, 9, 14] {
         let seen_after = Duration::from_secs(60 * minutes);
-        let (tenant, asked) = driven(|_, _| {}, seen_after, answer(204, &[], Value::Null)).await;
+        let (tenant, asked) = reconciled(|_, _| {}, seen_after, answer(204, &[], Value::Null)).await;
         assert!(state(&tenant).is_ready(), "after {minutes} minutes: {asked:?}");
     }
 }
 
-/// A refusal that says that what it stands on is not known has the same budget.
+/// A refusal because a dependency is not known yet has the same budget.
 #[tokio::test]
 async fn a_refusal_for_lag_has_the_same_budget() {
     let refusals = [
@@ -155,18 +157,18 @@ async fn a_refusal_for_lag_has_the_same_budget() {
     ];
     for (status, code, message) in refusals {
         let refusal = answer(status, &[], json!({"error": {"code": code, "message": message}}));
-        let (tenant, asked) = driven(|_, _| {}, NEVER, refusal).await;
-        let StepState::Halted { cause, .. } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
+        let (tenant, asked) = reconciled(|_, _| {}, NEVER, refusal).await;
+        let StepState::Blocked { cause, .. } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
         assert_eq!((cause.class, cause.code.as_str()), (FailureClass::ReplicationLag, code));
         let (last, _) = *asked.last().unwrap();
         assert!((BUDGET..BUDGET + STRIDE).contains(&last), "{code}: given up after {last} s");
     }
 }
 
-/// Written a moment ago, its answer lost, and now to be removed: that it is not to be seen proves nothing before the
-/// same time is over.
+/// The object was written a moment ago, the answer was lost, and now it is to be removed: within the same budget, "not
+/// found" does not prove that it does not exist.
 #[tokio::test]
-async fn a_removal_does_not_take_not_found_for_never_made() {
+async fn a_removal_does_not_take_not_found_for_never_created() {
     let just_written = |tenant: &mut Tenant, now: Timestamp| {
         tenant.change_step(&plans::name("it"), |step| {
             step.enter(StepState::Writing);
@@ -174,15 +176,17 @@ async fn a_removal_does_not_take_not_found_for_never_made() {
             step.wrote_at = Some(now);
         });
         let by = plans::operation(tenant, Action::Deprovision, now);
-        wish::remove(tenant, &by, now);
+        desired::remove(tenant, &by, now);
         tenant.operations.push(by);
     };
-    let (tenant, asked) = driven(just_written, NEVER, answer(204, &[], Value::Null)).await;
-    assert_eq!(tenant.status.word(), "deleted");
+    let (tenant, asked) = reconciled(just_written, NEVER, answer(204, &[], Value::Null)).await;
+    assert_eq!(tenant.status.as_str(), "deleted");
     let (last, _) = *asked.last().unwrap();
-    assert!((BUDGET..BUDGET + STRIDE).contains(&last), "taken for gone after {last} s");
+    assert!((BUDGET..BUDGET + STRIDE).contains(&last), "taken for deleted after {last} s");
 
-    // Visible after fourteen minutes, it is found and deleted; it then stays in sight, which a person has to see to.
-    let (_, asked) = driven(just_written, Duration::from_secs(14 * 60), answer(204, &[], Value::Null)).await;
+    // Visible after fourteen minutes, the object is found and deleted. This directory shows it still, which needs a
+    // person.
+    let (_, asked) =
+        reconciled(just_written, Duration::from_secs(14 * 60), answer(204, &[], Value::Null)).await;
     assert!(asked.iter().any(|(_, method)| *method == Method::Delete), "{asked:?}");
 }

@@ -1,9 +1,9 @@
-//! Long-running operations, from the answer that starts one to the look that shows the result: each operation of
-//! Azure's that may run long, in each form that it may be answered in, played by the reconciler against a script.
+//! Long-running operations, from the answer that starts one to the read that shows the result: each of Azure's
+//! long-running operations, in each form of answer, run by the reconciler against a script.
 //!
-//! The operations and their statuses are those of Microsoft's API descriptions (`x-ms-long-running-operation`). Which
-//! way a description says that the final state comes (`final-state-via`: original-uri, location,
-//! azure-async-operation, default) makes no difference here: whichever it is, the resource is looked at afterwards.
+//! The operations and their statuses are those of Microsoft's API descriptions (`x-ms-long-running-operation`). The
+//! description's `final-state-via` (original-uri, location, azure-async-operation, default) makes no difference here:
+//! the resource is read afterwards in any case.
 
 mod lag;
 mod script;
@@ -14,11 +14,11 @@ use tenantry_core::steps::{Method, Reply};
 
 use crate::engine::plans;
 
-use crate::testkit::gremlin::Trouble;
+use crate::testkit::injector::Fault;
 use script::{Script, answer, played, played_with, resource};
 
-/// Operation, method, statuses that may start it. What is no delete is played as a write: what an answer means does not
-/// depend on the method.
+/// Operation, method, statuses that may start it. Every operation but a delete is run as a write, because the meaning
+/// of an answer does not depend on the method.
 const OPERATIONS: [(&str, Method, &[u16]); 36] = [
     ("OnlineEndpoints_CreateOrUpdate, via original-uri", Put, &[200, 201]),
     ("OnlineDeployments_CreateOrUpdate, via original-uri", Put, &[200, 201]),
@@ -51,7 +51,7 @@ const OPERATIONS: [(&str, Method, &[u16]); 36] = [
     ("Deployments_CreateOrUpdate (Cognitive Services), via azure-async-operation", Put, &[200, 201]),
     ("Deployments_Delete (Cognitive Services)", Delete, &[200, 202, 204]),
     ("Topics_CreateOrUpdate, default", Put, &[201]),
-    // Not declared as long-running; any answer may be a synchronous one all the same.
+    // Not declared as long-running; every answer is synchronous.
     ("RoleAssignments_Create", Put, &[200, 201]),
     ("ResourceGroups_CreateOrUpdate", Put, &[200, 201]),
     ("UserAssignedIdentities_CreateOrUpdate", Put, &[200, 201]),
@@ -64,7 +64,7 @@ type Header = (&'static str, &'static str);
 const ASYNC: Header = ("azure-asyncoperation", "https://management.azure.com/async");
 const LOCATION: Header = ("location", "https://management.azure.com/location");
 
-/// The forms in which an answer with a status may start an operation: its headers, and where is asked then.
+/// The forms of an answer that starts an operation: its headers, and the URL to poll.
 fn forms(status: u16) -> Vec<(Vec<Header>, Option<&'static str>)> {
     let mut forms = vec![(vec![], None)];
     if status != 204 {
@@ -73,14 +73,14 @@ fn forms(status: u16) -> Vec<(Vec<Header>, Option<&'static str>)> {
     }
     match status {
         202 => forms.push((vec![LOCATION], Some(LOCATION.1))),
-        // There it is the resource's own address, which is no way to ask for progress.
+        // With these statuses, `location` is the resource's own address, which does not show progress.
         200 | 201 => forms.push((vec![LOCATION], None)),
         _ => {}
     }
     forms
 }
 
-/// How a URL answers while the operation runs, and once it is over.
+/// The answers of a poll URL while the operation runs, and at its end.
 fn running_and_over(url: &str, method: Method) -> Vec<Reply> {
     if url == LOCATION.1 {
         return vec![
@@ -91,7 +91,7 @@ fn running_and_over(url: &str, method: Method) -> Vec<Reply> {
     ["InProgress", "Pondering", "Succeeded"].map(|status| answer(200, &[], json!({"status": status}))).into()
 }
 
-/// Each operation in each form: sent once, asked about where the service says, and at last looked at.
+/// Each operation in each form: it is sent once, polled at the given URL, and read at the end.
 #[tokio::test]
 async fn every_operation_in_every_form_comes_to_its_end() {
     let mut count = 0;
@@ -99,12 +99,12 @@ async fn every_operation_in_every_form_comes_to_its_end() {
         for (status, (headers, asked)) in
             statuses.iter().flat_map(|status| forms(*status).into_iter().map(move |form| (*status, form)))
         {
-            let place = format!("{name}: {status} with {headers:?}");
+            let case = format!("{name}: {status} with {headers:?}");
             let removes = method == Delete;
             let working = if removes { "Deleting" } else { "Creating" };
-            // Without a URL the resource itself says how far it is; 200 and 204 without one are the end.
-            let looked_at = asked.is_none() && (status == 202 || (status == 201 && !removes));
-            let body = match (removes, looked_at || asked.is_some()) {
+            // Without a URL the resource shows the progress; 200 and 204 without one are the end.
+            let is_read = asked.is_none() && (status == 202 || (status == 201 && !removes));
+            let body = match (removes, is_read || asked.is_some()) {
                 (true, _) => Value::Null,
                 (false, true) => resource(working),
                 (false, false) => resource("Succeeded"),
@@ -113,26 +113,26 @@ async fn every_operation_in_every_form_comes_to_its_end() {
                 true => (answer(200, &[], resource("Succeeded")), answer(404, &[], Value::Null)),
                 false => (answer(404, &[], Value::Null), answer(200, &[], resource("Succeeded"))),
             };
-            let mut looks = vec![before];
-            looks.extend(looked_at.then(|| answer(200, &[], resource(working))));
-            looks.push(after);
+            let mut reads = vec![before];
+            reads.extend(is_read.then(|| answer(200, &[], resource(working))));
+            reads.push(after);
             let polls = asked.map_or(Vec::new(), |url| running_and_over(url, method));
             let questions = polls.len();
             let played =
-                played(removes, Script { start: answer(status, &headers, body), polls, looks }).await;
-            assert!(played.done(), "{place}: {played}");
-            assert_eq!(played.count("PUT") + played.count("DELETE"), 1, "{place}: {played}");
-            assert_eq!(played.asked(), vec![asked.unwrap_or_default(); questions], "{place}: {played}");
-            let shown = !removes && asked.is_none() && !looked_at;
+                played(removes, Script { start: answer(status, &headers, body), polls, reads }).await;
+            assert!(played.done(), "{case}: {played}");
+            assert_eq!(played.count("PUT") + played.count("DELETE"), 1, "{case}: {played}");
+            assert_eq!(played.asked(), vec![asked.unwrap_or_default(); questions], "{case}: {played}");
+            let shown = !removes && asked.is_none() && !is_read;
             let last = if shown { "PUT resource" } else { "GET resource" };
-            assert!(played.last().starts_with(last), "{place}: {played}");
+            assert!(played.last().starts_with(last), "{case}: {played}");
             count += 1;
         }
     }
     assert_eq!(count, 303, "forms of operations");
 }
 
-/// What is particular: a name, the answer that starts the operation, those to polls, those to looks.
+/// A special case: a name, the answer that starts the operation, the answers to polls, the answers to reads.
 type Row = (&'static str, Reply, Vec<Reply>, Vec<Reply>);
 
 fn absent() -> Reply {
@@ -164,31 +164,31 @@ fn ways_to_ask() -> Vec<Row> {
     let next = answer(202, &[("location", "https://management.azure.com/next")], Value::Null);
     let slowly = answer(200, &[("retry-after", "70")], json!({"status": "InProgress"}));
     let seen = || vec![absent(), shown("Succeeded")];
-    let (whole, polls, looks) = by_location(vec![running, done.clone()], long);
+    let (whole, polls, reads) = by_location(vec![running, done.clone()], long);
     let (moving, to_next, there) = by_location(vec![next, done], LOCATION.1);
     vec![
         (
-            "Retry-After is kept to, and missing later",
+            "Retry-After is honoured, and missing later",
             started(&[("retry-after", "40")]),
             vec![slowly, status("Running"), status("Succeeded")],
             seen(),
         ),
         (
-            "both headers: Azure-AsyncOperation is asked, Location never",
+            "both headers: Azure-AsyncOperation is polled, Location never",
             answer(202, &[LOCATION, ASYNC], Value::Null),
             vec![status("InProgress"), status("Succeeded")],
             seen(),
         ),
         (
-            "a state that nobody knows means running",
+            "an unknown state means running",
             started(&[]),
             vec![status("AwaitingTheMoon"), status(""), status("SUCCEEDED")],
             seen(),
         ),
-        ("a URL of 4 KB is kept and asked whole", whole, polls, looks),
-        ("Location moves on", moving, to_next, there),
+        ("a URL of 4 KB is stored and polled in full", whole, polls, reads),
+        ("Location changes", moving, to_next, there),
         (
-            "done, but the look is behind: final-state-via original-uri ends with the resource",
+            "done, but the read lags: final-state-via original-uri ends with the resource",
             started(&[]),
             vec![status("Succeeded")],
             vec![absent(), absent(), shown("Succeeded")],
@@ -204,14 +204,9 @@ fn bad_ends() -> Vec<Row> {
     let slowly = answer(200, &[("retry-after", "1200")], json!({"status": "InProgress"}));
     let nothing = || vec![absent()];
     vec![
+        ("Failed with an error that needs a person", started(&[]), vec![failed("OutOfQuota")], nothing()),
         (
-            "Failed with an error that a person has to see to",
-            started(&[]),
-            vec![failed("OutOfQuota")],
-            nothing(),
-        ),
-        (
-            "Failed with an error that may pass: looked at, and sent again",
+            "Failed with a temporary error: read, and sent again",
             started(&[]),
             vec![failed("InternalServerError"), status("Succeeded")],
             vec![absent(), absent(), shown("Succeeded")],
@@ -220,7 +215,7 @@ fn bad_ends() -> Vec<Row> {
         ("Canceled with an error", started(&[]), vec![canceled(); 5], nothing()),
         ("Canceled without an error", started(&[]), vec![status("Canceled"); 5], nothing()),
         ("Location answers with a refusal", answer(202, &[LOCATION], Value::Null), vec![refused], nothing()),
-        ("longer than the hour that the service gave itself", started(&hour), vec![slowly; 9], nothing()),
+        ("longer than the service's own limit of an hour", started(&hour), vec![slowly; 9], nothing()),
     ]
 }
 
@@ -231,13 +226,13 @@ fn canceled() -> Reply {
 fn questions_without_an_answer() -> Vec<Row> {
     vec![
         (
-            "the URL is forgotten (404) while Azure still works: the resource tells",
+            "the URL is unknown (404) while the operation runs: the resource shows the result",
             started(&[]),
             vec![refusal(404)],
             vec![absent(), shown("Creating"), shown("Creating"), shown("Succeeded")],
         ),
         (
-            "the URL is over (410)",
+            "the URL has expired (410)",
             answer(202, &[LOCATION], Value::Null),
             vec![refusal(410)],
             vec![absent(), shown("Succeeded")],
@@ -254,7 +249,7 @@ fn questions_without_an_answer() -> Vec<Row> {
             vec![absent(), shown("Succeeded")],
         ),
         (
-            "polls that are never answered: the resource tells",
+            "polls that are never answered: the resource shows the result",
             started(&[]),
             vec![refusal(403); 9],
             vec![absent(), shown("Creating"), shown("Succeeded")],
@@ -263,11 +258,11 @@ fn questions_without_an_answer() -> Vec<Row> {
 }
 
 #[tokio::test]
-async fn what_is_particular_about_operations() {
+async fn special_cases_of_operations() {
     let mut text = String::new();
     let rows = ways_to_ask().into_iter().chain(bad_ends()).chain(questions_without_an_answer());
-    for (name, start, polls, looks) in rows {
-        let played = played(false, Script { start, polls, looks }).await;
+    for (name, start, polls, reads) in rows {
+        let played = played(false, Script { start, polls, reads }).await;
         text += &format!("{name}\n{played}\n");
     }
     insta::with_settings!({ snapshot_path => ".", prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -275,35 +270,35 @@ async fn what_is_particular_about_operations() {
     });
 }
 
-/// The worker dies right after the URL was saved: whoever comes next asks there, and sends nothing again.
+/// The worker dies after the URL was saved: the next worker polls it and sends nothing again.
 #[tokio::test]
-async fn a_saved_url_is_asked_by_whoever_comes_next() {
+async fn a_saved_url_is_polled_by_the_next_worker() {
     let script = || Script {
         start: answer(201, &[ASYNC], resource("Creating")),
         polls: ["InProgress", "Succeeded"].map(|status| answer(200, &[], json!({"status": status}))).into(),
-        looks: vec![answer(404, &[], Value::Null), answer(200, &[], resource("Succeeded"))],
+        reads: vec![answer(404, &[], Value::Null), answer(200, &[], resource("Succeeded"))],
     };
     // The first save is that of the intent, the second that of the URL.
-    let played = played_with(Trouble::DeathAfterSave, 2, false, script()).await;
+    let played = played_with(Fault::DeathAfterSave, 2, false, script()).await;
     assert!(played.done(), "{played}");
     assert_eq!(played.asked(), [ASYNC.1; 2], "{played}");
     assert_eq!((played.count("PUT"), played.count("GET resource")), (1, 2), "{played}");
 }
 
-/// The worker dies with the URL: nobody knows it any more, and the resource itself tells how far it is.
+/// The worker dies before it saves the URL: the resource itself shows the progress.
 #[tokio::test]
 async fn without_its_url_an_operation_is_followed_by_its_resource() {
     let creating = answer(200, &[], resource("Creating"));
     let there = answer(200, &[], resource("Succeeded"));
-    for trouble in [Trouble::DeathAfterChange, Trouble::AnswerLost] {
+    for fault in [Fault::DeathAfterChange, Fault::AnswerLost] {
         let script = Script {
             start: answer(201, &[ASYNC], resource("Creating")),
             polls: Vec::new(),
-            looks: vec![answer(404, &[], Value::Null), creating.clone(), creating.clone(), there.clone()],
+            reads: vec![answer(404, &[], Value::Null), creating.clone(), creating.clone(), there.clone()],
         };
-        let played = played_with(trouble, 1, false, script).await;
-        assert!(played.done(), "{trouble:?}: {played}");
-        assert_eq!(played.asked(), [] as [&str; 0], "{trouble:?}: {played}");
-        assert_eq!((played.count("PUT"), played.count("GET resource")), (1, 4), "{trouble:?}: {played}");
+        let played = played_with(fault, 1, false, script).await;
+        assert!(played.done(), "{fault:?}: {played}");
+        assert_eq!(played.asked(), [] as [&str; 0], "{fault:?}: {played}");
+        assert_eq!((played.count("PUT"), played.count("GET resource")), (1, 4), "{fault:?}: {played}");
     }
 }

@@ -1,4 +1,4 @@
-//! One resource, one operation on it, and the reconciler that follows it: all answers are scripted, hours are moments.
+//! One resource, one operation on it, and the reconciler: all answers are scripted, and time is virtual.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry::{
     local::state::LocalState,
-    ports::{Alarm, Clock as _, StateStore, Wire, World},
+    ports::{Clock as _, Ports, Scheduler, StateStore, Transport},
     reconciler::{Progress, Reconciler, Settings},
 };
 use tenantry_core::{
     blueprint::{Desired, Kind, Plan, PlannedStep},
-    engine::wish,
+    engine::desired,
     ids::TenantId,
     steps::{Failure, Method, Reply, Request},
     tenant::{Action, StepRecord, StepState, Tenant},
@@ -27,17 +27,17 @@ use tenantry_core::{
 use super::plans;
 use crate::testkit::{
     self,
-    gremlin::{Gremlin, Trouble},
-    lab::{Jumping, Subscribers},
+    fixture::{Jumping, Subscribers},
+    injector::{Fault, FaultInjector},
 };
 
 const ID: &str = "/subscriptions/sub/resourceGroups/g/providers/Microsoft.Things/things/it";
 
-/// The answers, in order; the last one to a look is given again and again.
+/// The answers in order; the last answer to a read is repeated.
 pub(crate) struct Script {
     pub(crate) start: Reply,
     pub(crate) polls: Vec<Reply>,
-    pub(crate) looks: Vec<Reply>,
+    pub(crate) reads: Vec<Reply>,
 }
 
 pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Reply {
@@ -47,10 +47,10 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Repl
 
 /// The resource as Azure shows it.
 pub(crate) fn resource(state: &str) -> Value {
-    json!({"id": ID, "location": "westeurope", "properties": {"provisioningState": state, "url": "https://told"}})
+    json!({"id": ID, "location": "westeurope", "properties": {"provisioningState": state, "url": "https://shown"}})
 }
 
-/// What happened: each request with its time and answer, and what became of the step.
+/// The result: each request with its time and answer, and the final state of the step.
 pub(crate) struct Played {
     lines: Vec<(f64, String, u16, String)>,
     removes: bool,
@@ -58,12 +58,12 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// Whether the step is where it was to get, and tells what the resource shows.
+    /// Whether the step has reached its goal and has the resource's output.
     pub(crate) fn done(&self) -> bool {
         match self.tenant.steps().get(&plans::name("it")) {
-            // A removed tenant has no steps any more.
+            // A removed tenant has no steps.
             None => self.removes,
-            Some(step) => step.state.is_ready() && step.outputs["url"] == "https://told",
+            Some(step) => step.state.is_ready() && step.outputs["url"] == "https://shown",
         }
     }
 
@@ -71,7 +71,7 @@ impl Played {
         self.lines.iter().filter(|(_, line, ..)| line.starts_with(what)).count()
     }
 
-    /// The URLs that were asked about the operation.
+    /// The URLs that were polled.
     pub(crate) fn asked(&self) -> Vec<&str> {
         self.lines
             .iter()
@@ -87,21 +87,21 @@ impl Played {
 
 impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, line, status, told) in &self.lines {
+        for (at, line, status, detail) in &self.lines {
             let line = if line.len() > 100 {
                 format!("{}... {} bytes", &line[..50], line.len() - 4)
             } else {
                 line.clone()
             };
-            writeln!(f, "    +{at:>7.1} s  {line:<48} {status} {told}")?;
+            writeln!(f, "    +{at:>7.1} s  {line:<48} {status} {detail}")?;
         }
         match self.tenant.steps().get(&plans::name("it")) {
-            None => writeln!(f, "    it is gone"),
-            Some(StepRecord { state: StepState::Halted { cause, .. }, .. }) => {
+            None => writeln!(f, "    it is deleted"),
+            Some(StepRecord { state: StepState::Blocked { cause, .. }, .. }) => {
                 let class = json!(cause.class);
-                writeln!(f, "    it is halted, {}: {cause}", class.as_str().unwrap())
+                writeln!(f, "    it is blocked, {}: {cause}", class.as_str().unwrap())
             }
-            Some(step) => writeln!(f, "    it is {}", step.state.word()),
+            Some(step) => writeln!(f, "    it is {}", step.state.as_str()),
         }
     }
 }
@@ -117,43 +117,43 @@ struct Scripted {
 impl Scripted {
     fn answer(&self, request: &Request) -> Reply {
         let mut script = self.script.lock().unwrap();
-        let (start, polls, looks) = &mut *script;
+        let (start, polls, reads) = &mut *script;
         let to = if request.path.starts_with(ID) { "resource" } else { request.path.as_str() };
         let reply = match (request.method, to) {
-            (Method::Get, "resource") if looks.len() > 1 => looks.pop_front().unwrap(),
-            (Method::Get, "resource") => looks.front().unwrap().clone(),
-            (Method::Get, _) => polls.pop_front().unwrap_or_else(|| panic!("asked once too often: {to}")),
+            (Method::Get, "resource") if reads.len() > 1 => reads.pop_front().unwrap(),
+            (Method::Get, "resource") => reads.front().unwrap().clone(),
+            (Method::Get, _) => polls.pop_front().unwrap_or_else(|| panic!("too many polls: {to}")),
             _ => start.clone(),
         };
         let at = self.clock.now().duration_since(self.start).as_secs_f64();
-        let told = ["/status", "/properties/provisioningState", "/error/code"];
-        let told = told.iter().find_map(|at| reply.body.pointer(at)?.as_str()).unwrap_or_default();
+        let pointers = ["/status", "/properties/provisioningState", "/error/code"];
+        let detail = pointers.iter().find_map(|at| reply.body.pointer(at)?.as_str()).unwrap_or_default();
         let line = format!("{} {to}", request.method);
-        self.lines.lock().unwrap().push((at, line, reply.status, told.to_owned()));
+        self.lines.lock().unwrap().push((at, line, reply.status, detail.to_owned()));
         reply
     }
 }
 
-impl Wire for Scripted {
+impl Transport for Scripted {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(async move {
             let stored = self.store.load(&id()).await.unwrap().unwrap().value;
             let state = &stored.steps()[&plans::name("it")].state;
             if request.mutates() {
-                assert!(state.is_writing(), "the intent is saved before anything is sent");
+                assert!(state.is_writing(), "the intent is saved before the request is sent");
             } else if !request.path.starts_with(ID) {
                 let saved = state.operation().map(|poll| poll.url.as_str());
-                assert_eq!(saved, Some(request.path.as_str()), "a URL is saved before it is asked");
+                assert_eq!(saved, Some(request.path.as_str()), "a URL is saved before it is polled");
             }
             Ok(self.answer(&request))
         })
     }
 }
 
-/// Wake-ups that get lost: whoever drives comes again by himself.
-struct Deaf;
+/// A scheduler that loses every wake-up: the loop below starts the next pass itself.
+struct LostWakeUps;
 
-impl Alarm for Deaf {
+impl Scheduler for LostWakeUps {
     fn wake<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }
@@ -174,7 +174,7 @@ fn plan() -> Plan {
     Plan { steps: BTreeMap::from([(plans::name("it"), step)]), ..plans::plan("") }
 }
 
-/// A tenant whose only step is to be made, or to be removed.
+/// A tenant whose only step is to be created, or to be removed.
 fn tenant(removes: bool, now: Timestamp) -> Tenant {
     let mut tenant = plans::tenant(plan(), now);
     if removes {
@@ -183,7 +183,7 @@ fn tenant(removes: bool, now: Timestamp) -> Tenant {
             step.target = Some(json!({"id": ID, "apiVersion": "2024-01-01"}));
         });
         let by = plans::operation(&tenant, Action::Deprovision, now);
-        wish::remove(&mut tenant, &by, now);
+        desired::remove(&mut tenant, &by, now);
         tenant.operations.push(by);
     }
     tenant.due_at = Some(now);
@@ -195,47 +195,51 @@ pub(crate) async fn store(folder: &TempDir) -> Arc<dyn StateStore> {
     Arc::new(LocalState::open(db).await.unwrap())
 }
 
-pub(crate) fn world(store: &Arc<dyn StateStore>, wire: Arc<dyn Wire>, clock: &Arc<Jumping>) -> World {
-    World {
+pub(crate) fn ports(
+    store: &Arc<dyn StateStore>,
+    transport: Arc<dyn Transport>,
+    clock: &Arc<Jumping>,
+) -> Ports {
+    Ports {
         store: Arc::clone(store),
-        wire,
+        transport,
         prober: None,
-        announcer: Arc::<Subscribers>::default(),
-        alarm: Arc::new(Deaf),
+        publisher: Arc::<Subscribers>::default(),
+        scheduler: Arc::new(LostWakeUps),
         clock: clock.clone(),
     }
 }
 
 pub(crate) async fn played(removes: bool, script: Script) -> Played {
-    played_with(Trouble::None, 0, removes, script).await
+    played_with(Fault::None, 0, removes, script).await
 }
 
-/// Plays a script until nothing is left to do, with trouble at one place and another worker after a death.
-pub(crate) async fn played_with(trouble: Trouble, at: usize, removes: bool, script: Script) -> Played {
+/// Runs a script until nothing is left to do, with a fault at one point and a new worker after a death.
+pub(crate) async fn played_with(fault: Fault, at: usize, removes: bool, script: Script) -> Played {
     let folder = testkit::folder();
     let (clock, store) = (Jumping::new(), store(&folder).await);
     let start = clock.now();
     store.save(&tenant(removes, start), None).await.unwrap();
     let azure = Arc::new(Scripted {
-        script: Mutex::new((script.start, script.polls.into(), script.looks.into())),
+        script: Mutex::new((script.start, script.polls.into(), script.reads.into())),
         lines: Mutex::default(),
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         start,
     });
-    let world = world(&store, azure.clone(), &clock);
-    let gremlin = Gremlin::new(trouble, at);
-    let world = gremlin.haunt(&world);
+    let ports = ports(&store, azure.clone(), &clock);
+    let injector = FaultInjector::new(fault, at);
+    let ports = injector.inject(&ports);
     for worker in 0..200 {
-        let reconciler = Reconciler::new(world.clone(), Settings::azure("test"), format!("worker-{worker}"));
-        match gremlin.mortal(reconciler.reconcile(&id())).await {
+        let reconciler = Reconciler::new(ports.clone(), Settings::azure("test"), format!("worker-{worker}"));
+        match injector.mortal(reconciler.reconcile(&id())).await {
             None => {}
-            Some(Ok(Progress::Parked(at) | Progress::Held(at))) => clock.jump_to(at),
+            Some(Ok(Progress::Requeued(at) | Progress::Held(at))) => clock.jump_to(at),
             Some(Ok(Progress::Settled(_))) => break,
             Some(other) => panic!("{other:?}"),
         }
     }
-    assert!(gremlin.struck());
+    assert!(injector.struck());
     let tenant = store.load(&id()).await.unwrap().unwrap().value;
     let lines = std::mem::take(&mut *azure.lines.lock().unwrap());
     Played { lines, removes, tenant }

@@ -1,7 +1,6 @@
-//! A stand-in for an OpenTelemetry collector: it takes OTLP over HTTP, keeps every byte, and reads it as a collector
-//! does.
+//! A fake OpenTelemetry collector: it receives OTLP over HTTP, keeps every byte, and decodes it as a collector does.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "of OTLP's many kinds only those that are sent are read")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "only the OTLP kinds that are sent are decoded")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,17 +19,17 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// A span as it came in.
+/// A received span.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
     pub(crate) trace: String,
     pub(crate) id: String,
-    /// Empty at the beginning of a trace.
+    /// Empty for the root of a trace.
     pub(crate) parent: String,
     pub(crate) name: String,
     pub(crate) kind: i32,
     pub(crate) attributes: BTreeMap<String, String>,
-    /// The traces of its links.
+    /// The trace ids of its links.
     pub(crate) links: Vec<String>,
     pub(crate) failed: bool,
 }
@@ -41,7 +40,7 @@ impl Span {
     }
 }
 
-/// A number as it came in: of a counter the sum, of a histogram how many there were, of a gauge the last.
+/// A received data point: the sum of a counter, the count of a histogram, the last value of a gauge.
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
     pub(crate) attributes: BTreeMap<String, String>,
@@ -91,7 +90,7 @@ impl Collector {
         Self { url, taken, server }
     }
 
-    /// Every byte that came, as text.
+    /// Every received byte, as text.
     pub(crate) fn text(&self) -> String {
         let taken = self.taken.lock().unwrap();
         let all = taken.spans.iter().chain(&taken.metrics);
@@ -117,7 +116,7 @@ impl Collector {
             .collect()
     }
 
-    /// Whose spans and metrics they are: the attributes of all resources.
+    /// The attributes of all OTLP resources.
     pub(crate) fn resources(&self) -> BTreeSet<BTreeMap<String, String>> {
         let taken = self.taken.lock().unwrap();
         let read = |body: &Bytes| ExportTraceServiceRequest::decode(body.clone()).unwrap();
@@ -158,7 +157,7 @@ impl Collector {
                     .data_points
                     .into_iter()
                     .map(|point| {
-                        assert!(point.sum.unwrap() >= 0.0, "nothing takes less than no time");
+                        assert!(point.sum.unwrap() >= 0.0, "a duration is not negative");
                         let number = point.bucket_counts.iter().sum::<u64>() as f64;
                         Point { attributes: read_all(point.attributes), number }
                     })

@@ -1,4 +1,4 @@
-//! Which trace an invocation belongs to: the sender's before the host's, and a new one where nobody says.
+//! The trace of an invocation: the sender's, else the host's, else a new one.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,11 +14,11 @@ const SENDER: &str = "00-11111111111111111111111111111111-1111111111111111-01";
 const HOST: &str = "00-22222222222222222222222222222222-2222222222222222-01";
 const BODY: &str = "00-33333333333333333333333333333333-3333333333333333-01";
 
-/// Remembers the trace that it was called in.
+/// A handler that records the trace of its call.
 #[derive(Default)]
-struct Notebook(Mutex<Option<Trace>>);
+struct TraceRecorder(Mutex<Option<Trace>>);
 
-impl Functions for Notebook {
+impl Functions for TraceRecorder {
     fn call(&self, _: Invocation) -> BoxFuture<'_, Answer> {
         Box::pin(async {
             *self.0.lock().unwrap() = Trace::current();
@@ -27,11 +27,11 @@ impl Functions for Notebook {
     }
 }
 
-/// The trace of a message with these properties, this body and this header, by its first digit.
+/// The first digit of the trace id for a message with these properties, this body and this header.
 async fn trace_of(properties: Value, body: Value, header: Option<&str>) -> char {
-    let notebook = Arc::<Notebook>::default();
+    let notebook = Arc::<TraceRecorder>::default();
     let listener = bind(0).await.unwrap();
-    let url = format!("http://{}/resume", listener.local_addr().unwrap());
+    let url = format!("http://{}/wakeup", listener.local_addr().unwrap());
     let server = tokio::spawn(serve(listener, notebook.clone(), std::future::pending()));
     let body = BASE64_STANDARD.encode(body.to_string());
     let envelope = json!({"Data": {"wakeupMsg": body}, "Metadata": {"ApplicationProperties": properties}});
@@ -48,7 +48,7 @@ async fn trace_of(properties: Value, body: Value, header: Option<&str>) -> char 
 }
 
 #[tokio::test]
-async fn an_invocation_belongs_to_the_trace_of_whoever_sent_the_message() {
+async fn an_invocation_belongs_to_the_trace_of_the_messages_sender() {
     let none = || json!({});
     let body = json!({"tenantId": "contoso", "traceparent": BODY});
     let property = |name: &str| json!({name: SENDER});
@@ -56,7 +56,7 @@ async fn an_invocation_belongs_to_the_trace_of_whoever_sent_the_message() {
     assert_eq!(trace_of(property("Diagnostic-Id"), body.clone(), Some(HOST)).await, '1');
     assert_eq!(trace_of(none(), body.clone(), Some(HOST)).await, '3');
     assert_eq!(trace_of(none(), none(), Some(HOST)).await, '2');
-    // The form that Azure's SDKs wrote before W3C's.
+    // The format of Azure's SDKs before W3C trace context.
     assert_eq!(trace_of(json!({"Diagnostic-Id": "|7d7e9a1b.4c2f."}), none(), Some(HOST)).await, '2');
     assert_eq!(trace_of(json!({"traceparent": 7}), json!([]), None).await, '?');
 }

@@ -1,6 +1,5 @@
-//! What the program tells of its work: one provisioning run is one trace from the sign-up to the event, with a span for
-//! each request to Azure and no secret in it, over parked operations and from one process to the next; metrics, and the
-//! pages that list all of it.
+//! Telemetry: one provisioning run is one trace from the sign-up to the event, with a span for each request to Azure
+//! and without secrets, across requeued operations and processes. Also metrics, and the pages that list all of it.
 
 mod collector;
 mod contexts;
@@ -24,10 +23,10 @@ use crate::testkit::{
 use collector::{Collector, Span};
 use program::Serving;
 
-/// Where the signup app was when it sent the message.
+/// The signup app's trace context when it sent the message.
 const SENDER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// What a secret looks like on its way in: in what Azure answers, and in what a message says beside its body.
+/// Secrets in Azure's answers and in a message's properties.
 const CANARIES: [&str; 6] = [
     "canaryAccountKey0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ==",
     "canary-password-7Q~abc",
@@ -37,7 +36,7 @@ const CANARIES: [&str; 6] = [
     "canary-correlation-id",
 ];
 
-/// An error of Azure's that repeats what it should not.
+/// An error of Azure's with secrets in it.
 fn leaky_error() -> Value {
     let [key, password, token, signature, ..] = CANARIES;
     json!({"error": {
@@ -58,7 +57,7 @@ fn metadata(properties: &Value) -> Value {
     })
 }
 
-/// A sign-up, provisioned over long operations by two processes: the first is told to end when it has begun.
+/// Runs a sign-up over long operations in two processes: the first one is terminated after it has begun.
 async fn provisioned(collector: &Collector) -> (Vec<Value>, Vec<Value>, String) {
     let folder = folder();
     let first = Serving::start(folder.path(), "200", &collector.url).await;
@@ -67,7 +66,7 @@ async fn provisioned(collector: &Collector) -> (Vec<Value>, Vec<Value>, String) 
         first.fault(&json!({"match": {"pathContains": path}, "answer": answer})).await;
     }
     let sender = metadata(&json!({"Diagnostic-Id": SENDER}));
-    first.message("signup", "signupMsg", &signup("contoso"), sender.clone()).await;
+    first.message("requests", "requestMsg", &signup("contoso"), sender.clone()).await;
     until("a part of the work is done", async || {
         let journal = first.sim("journal").await;
         let changes = list(&journal).iter().filter(|line| text(line, "/method") == "PUT").count();
@@ -78,13 +77,13 @@ async fn provisioned(collector: &Collector) -> (Vec<Value>, Vec<Value>, String) 
     assert!(took < Duration::from_secs(5), "{took:?}");
 
     let second = Serving::start(folder.path(), "200", &collector.url).await;
-    let events = until("the tenant is told to be ready", async || {
+    let events = until("the tenant's success is published", async || {
         let events = second.sim("events?tenant=contoso").await;
         let ready = |event: &Value| text(event, "/type").contains("tenant.provision.succeeded");
         if list(&events).iter().any(ready) { Ok(list(&events).to_vec()) } else { Err(events) }
     })
     .await;
-    // The broker had given up a copy of the same message.
+    // A copy of the same message was dead-lettered.
     second.message("deadletter", "deadMsg", &signup("contoso"), sender).await;
     let journal = list(&second.sim("journal").await).to_vec();
     log += &second.end().await.0;
@@ -103,17 +102,16 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     // From the message ...
     let of_name = |name: &str| ours.values().filter(|span| span.name == name).count();
     assert!(of_name("process tenant-requests") == 1 && of_name("process tenant-wakeups") > 1, "{ours:#?}");
-    assert!(of_name("intake") >= 1 && of_name("drive") > 2, "it was parked and taken up again");
+    assert!(of_name("intake") >= 1 && of_name("reconcile") > 2, "it was requeued and continued");
     // ... by way of each request to Azure ...
-    // Afterwards the audit looks at it on its own account.
+    // Later calls belong to the audit.
     let ready = events.iter().find(|event| text(event, "/type").contains("provision.succeeded")).unwrap();
-    let told = |line: &&Value| text(line, "/path").starts_with("/api/events");
-    let before = |line: &&Value| text(line, "/at") <= text(ready, "/time") || told(line);
+    let reported = |line: &&Value| text(line, "/path").starts_with("/api/events");
+    let before = |line: &&Value| text(line, "/at") <= text(ready, "/time") || reported(line);
     let asked = journal.iter().filter(|line| text(line, "/tenant") == "contoso").filter(before);
     let asked: Vec<&Value> = asked.collect();
     assert!(asked.len() > 40, "{} requests", asked.len());
-    // What runs behind an endpoint is not told of our traces, so these are counted; whoever was turned away has called
-    // nobody's service.
+    // The services get no trace header, so these calls are counted; a rejected call has reached no tenant's service.
     let is_score = |line: &Value| text(line, "/path") == "/score";
     let scored = journal.iter().filter(|line| is_score(line) && text(line, "/at") <= text(ready, "/time"));
     assert_eq!(of_name("POST /score"), scored.count(), "calls of the tenant's service");
@@ -127,25 +125,25 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     }
     assert!(of_name("publish events") >= 2);
     let linked = ours.values().filter(|span| !span.links.is_empty());
-    assert!(linked.count() > 0, "where the host was in another trace it is linked");
-    // No span hangs in the air, and no work on this tenant is told elsewhere.
+    assert!(linked.count() > 0, "the host's trace is linked");
+    // No span is without a parent, and no work on this tenant is in another trace.
     let root = format!("{:016x}", sender.span());
     for span in ours.values() {
         assert!(span.parent == root || ours.contains_key(span.parent.as_str()), "an orphan: {span:#?}");
     }
     for span in
-        spans.iter().filter(|span| span.name == "drive" || span.attributes.contains_key("tenantry.act"))
+        spans.iter().filter(|span| span.name == "reconcile" || span.attributes.contains_key("tenantry.act"))
     {
         assert_eq!(span.trace, trace, "{span:#?}");
     }
     assert!(
         ours.values().any(|span| span.failed && span.attribute("error.type") == "500"),
-        "failures are told"
+        "failures are recorded"
     );
 
     let processes: BTreeSet<String> =
         collector.resources().iter().map(|resource| resource["service.instance.id"].clone()).collect();
-    assert_eq!(processes.len(), 2, "two processes have told of it");
+    assert_eq!(processes.len(), 2, "two processes have exported spans");
     documented::only_listed_attributes(&spans);
     let exported = collector.text();
     assert!(exported.len() > 20_000 && log.contains(&trace), "{} bytes", exported.len());
@@ -155,7 +153,7 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     metrics_are_sane(&collector);
 }
 
-/// A request in the journal has a span of its own in the sender's trace, which says what was asked and answered.
+/// Asserts that a request in the journal has its own span in the sender's trace, with request and answer.
 fn has_its_span(line: &Value, sender: Trace, ours: &BTreeMap<&str, &Span>) {
     let at = Trace::parse(text(line, "/traceparent")).unwrap_or_else(|| panic!("{line}"));
     assert_eq!(at.id(), sender.id(), "{line}");
@@ -166,8 +164,8 @@ fn has_its_span(line: &Value, sender: Trace, ours: &BTreeMap<&str, &Span>) {
     assert!(!span.attribute("azure.service.request.id").is_empty(), "{span:?}");
 }
 
-/// Every metric was seen, with its unit and attributes, but those that only Azure's limits, a suspension, a row that can't
-/// be read or an answer that nobody knows bring about.
+/// Asserts that every metric was exported with its unit and attributes, except those that need Azure's limits, a
+/// suspension, an unreadable row or an unknown answer.
 fn metrics_are_sane(collector: &Collector) {
     let seen = collector.metrics();
     let elsewhere =
@@ -179,8 +177,8 @@ fn metrics_are_sane(collector: &Collector) {
         assert_eq!(unit, metric.unit, "{}", metric.name);
         for point in points {
             let named: Vec<&str> = point.attributes.keys().map(String::as_str).collect();
-            let wanted: BTreeSet<&str> = metric.attributes.iter().copied().collect();
-            assert_eq!(named, wanted.into_iter().collect::<Vec<_>>(), "{}", metric.name);
+            let expected: BTreeSet<&str> = metric.attributes.iter().copied().collect();
+            assert_eq!(named, expected.into_iter().collect::<Vec<_>>(), "{}", metric.name);
             assert!(!point.attributes.values().any(|value| value.contains("contoso")), "{point:?}");
         }
     }
@@ -194,10 +192,10 @@ fn metrics_are_sane(collector: &Collector) {
     assert!(total("tenantry.stuck").abs() < 0.1, "nothing was stuck");
     let failed =
         seen["tenantry.outbox.lag"].1.iter().filter(|point| point.attributes["tenantry.outcome"] == "failed");
-    assert!(failed.count() > 0, "a publication failed and was told of");
+    assert!(failed.count() > 0, "a publication failed and was counted");
 }
 
-/// How many of five calls are recorded that a host with Application Insights makes without a sampled caller.
+/// How many of five calls are recorded if a host with Application Insights makes them without a sampled caller.
 async fn recorded(settings: &[(&str, &str)]) -> usize {
     let (collector, folder) = (Collector::new().await, folder());
     let serving = Serving::start_with(folder.path(), "max", &collector.url, settings).await;
@@ -218,46 +216,46 @@ async fn recorded(settings: &[(&str, &str)]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_host_does_not_record_is_recorded_all_the_same() {
+async fn calls_that_the_host_does_not_sample_are_recorded() {
     const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
     assert_eq!(recorded(&[]).await, 5);
-    assert_eq!(recorded(&[(SAMPLER, "parentbased_always_on")]).await, 5, "its flag is nobody's decision");
+    assert_eq!(recorded(&[(SAMPLER, "parentbased_always_on")]).await, 5, "the host's flag does not decide");
     assert_eq!(recorded(&[(SAMPLER, "always_off")]).await, 0);
     assert_eq!(recorded(&[(SAMPLER, "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0")]).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_that_never_answers_hinders_nothing() {
-    // It takes connections, and says nothing.
+async fn a_collector_that_never_answers_blocks_nothing() {
+    // It accepts connections and sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let folder = folder();
     let serving = Serving::start(folder.path(), "max", &url).await;
-    serving.message("signup", "signupMsg", &signup("tailspin"), metadata(&json!({}))).await;
-    until("the tenant is told to be ready", async || {
+    serving.message("requests", "requestMsg", &signup("tailspin"), metadata(&json!({}))).await;
+    until("the tenant's success is published", async || {
         let events = serving.sim("events?tenant=tailspin").await;
         if events.to_string().contains("tenant.provision.succeeded") { Ok(()) } else { Err(events) }
     })
     .await;
     let (log, took) = serving.end().await;
     assert!(took < Duration::from_secs(5), "{took:?}");
-    assert!(log.contains("the last telemetry was not taken in time"), "{log}");
+    assert!(log.contains("the last telemetry was not exported in time"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_that_is_not_there_is_complained_about_once() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+async fn a_missing_collector_is_logged_once() {
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let folder = folder();
-    let serving = Serving::start(folder.path(), "max", &format!("http://{gone}")).await;
-    serving.message("signup", "signupMsg", &signup("tailspin"), metadata(&json!({}))).await;
-    until("the tenant is told to be ready", async || {
+    let serving = Serving::start(folder.path(), "max", &format!("http://{unused}")).await;
+    serving.message("requests", "requestMsg", &signup("tailspin"), metadata(&json!({}))).await;
+    until("the tenant's success is published", async || {
         let events = serving.sim("events?tenant=tailspin").await;
         if events.to_string().contains("tenant.provision.succeeded") { Ok(()) } else { Err(events) }
     })
     .await;
     let (log, took) = serving.end().await;
     assert!(took < Duration::from_secs(5), "{took:?}");
-    let complaints = log.lines().filter(|line| line.contains("telemetry is not taken")).count();
+    let complaints = log.lines().filter(|line| line.contains("telemetry is not delivered")).count();
     assert_eq!(complaints, 1, "{log}");
     for line in log.lines() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));

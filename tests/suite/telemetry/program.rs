@@ -1,4 +1,4 @@
-//! `tenantry serve` in the local world, told where a collector is, and called as the Functions host calls it.
+//! `tenantry serve` in the local environment with a collector, called as the Functions host calls it.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -25,7 +25,7 @@ impl Serving {
         Self::start_with(folder, speed, collector, &[]).await
     }
 
-    /// The same with more settings.
+    /// Starts it with more settings.
     pub(crate) async fn start_with(
         folder: &Path,
         speed: &str,
@@ -53,7 +53,7 @@ impl Serving {
         Self { child, url, azure: format!("http://127.0.0.1:{}", azure.trim()), client }
     }
 
-    /// Calls a function with a message, with what the host tells besides.
+    /// Calls a function with a message and the host's metadata.
     pub(crate) async fn message(&self, function: &str, binding: &str, body: &Value, metadata: Value) {
         let data = BASE64_STANDARD.encode(body.to_string());
         let envelope = json!({"Data": {binding: data}, "Metadata": metadata});
@@ -62,7 +62,7 @@ impl Serving {
         assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
     }
 
-    /// Ticks a timer, as a host does that is in this place of a trace.
+    /// Calls a timer function, as a host does within this trace context.
     pub(crate) async fn tick(&self, function: &str, traceparent: &str) {
         let envelope = json!({"Data": {"timer": {"IsPastDue": false}}, "Metadata": {}});
         let request = self.client.post(format!("{}/{function}", self.url)).json(&envelope);
@@ -70,7 +70,7 @@ impl Serving {
         assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
     }
 
-    /// The simulated Azure's own window.
+    /// The simulated Azure's test API.
     pub(crate) async fn sim(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}/_sim/{path}", self.azure)).send().await.unwrap();
         answer.json().await.unwrap()
@@ -82,14 +82,14 @@ impl Serving {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// Tells it to end as a platform does; what it logged, and how long it took.
+    /// Terminates it as the platform does. Returns its log, and how long it took.
     pub(crate) async fn end(mut self) -> (String, Duration) {
         let at = SystemClock.now();
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         let mut log = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
-        // Under a host it wants to be started again.
+        // This exit code asks the host to start it again.
         assert_eq!(self.child.wait().await.unwrap().code(), Some(200), "{log}");
         (log, Duration::try_from(SystemClock.now().duration_since(at)).unwrap())
     }

@@ -1,4 +1,4 @@
-//! Judges: what must hold of a journal, of events and of what the simulated Azure holds.
+//! Checks of a journal, of events and of the objects in the simulated Azure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub(crate) fn changes(journal: &Value) -> Vec<&Value> {
     list(journal).iter().filter(is_change).collect()
 }
 
-/// What was made a second time under its name although it had not been deleted before.
+/// What was created a second time under its name although it had not been deleted before.
 pub(crate) fn made_twice(journal: &Value) -> Vec<String> {
     let (mut there, mut twice) = (BTreeSet::new(), Vec::new());
     for line in changes(journal) {
@@ -43,8 +43,8 @@ pub(crate) fn made_twice(journal: &Value) -> Vec<String> {
     twice
 }
 
-/// Nothing was made a second time under its name unless it had been deleted before. A `POST` to a collection has no
-/// name: there every success makes another object, and `most` says how many there may be.
+/// Nothing was created a second time under its name unless it had been deleted before. A `POST` to a collection has no
+/// name: there every success creates another object, and `most` is how many there may be.
 #[track_caller]
 pub(crate) fn nothing_was_made_twice(journal: &Value, most: usize) {
     assert_eq!(made_twice(journal), [""; 0], "made twice\n{journal:#}");
@@ -60,9 +60,9 @@ pub(crate) fn nothing_was_made_twice(journal: &Value, most: usize) {
 }
 
 /// A tenant's events are numbered from 1 without a gap, none twice, each with the attributes of its source. Refusals
-/// change no tenant and have no place in its sequence.
+/// change no tenant and are not in its sequence.
 #[track_caller]
-pub(crate) fn tell_one_story(tenant: &str, events: &[Value]) {
+pub(crate) fn check_event_sequence(tenant: &str, events: &[Value]) {
     let mut seen: BTreeMap<&str, &Value> = BTreeMap::new();
     let of_the_tenant = |event: &&Value| !text(event, "/source").ends_with("/intake");
     for event in events.iter().filter(of_the_tenant) {
@@ -87,7 +87,7 @@ pub(crate) fn tell_one_story(tenant: &str, events: &[Value]) {
 
 /// The types of events in the order of their sequence, without prefix and version.
 pub(crate) fn types(events: &[Value]) -> Vec<&str> {
-    let mut told: Vec<(&str, &str)> = events
+    let mut numbered: Vec<(&str, &str)> = events
         .iter()
         .map(|event| {
             let kind = text(event, "/type");
@@ -95,9 +95,9 @@ pub(crate) fn types(events: &[Value]) -> Vec<&str> {
             (text(event, "/sequence"), short.unwrap_or(kind))
         })
         .collect();
-    told.sort_unstable();
-    told.dedup();
-    told.into_iter().map(|(_, kind)| kind).collect()
+    numbered.sort_unstable();
+    numbered.dedup();
+    numbered.into_iter().map(|(_, kind)| kind).collect()
 }
 
 /// How many objects of each kind.
@@ -109,7 +109,7 @@ pub(crate) fn kinds(objects: &Value) -> BTreeMap<&str, usize> {
     kinds
 }
 
-/// The ids of what ARM holds, in one case, without those that hang on an id drawn at random: Graph's objects, role
+/// The ids of what ARM holds, in lower case, without those that depend on a random id: Graph's objects, role
 /// assignments, whose names come from their principal, and network interfaces, which Azure names.
 pub(crate) fn arm_ids(objects: &Value) -> BTreeSet<String> {
     let ids = list(objects).iter().map(|object| text(object, "/id").to_lowercase());

@@ -1,4 +1,4 @@
-//! What the program writes into its log, line by line.
+//! The program's log, line by line.
 
 use std::{
     io::{self, Write},
@@ -11,11 +11,11 @@ use tracing::{
     subscriber::{DefaultGuard, NoSubscriber},
 };
 
-/// A subscriber beside the one that listens. While there is only one, tracing asks nobody but the present thread's about a
-/// line that is reached for the first time: reached first in a thread that does not listen, it would be silent in all.
+/// A second subscriber. While there is only one, tracing asks only the present thread's about a line that is reached
+/// for the first time: reached first in a thread that does not listen, the line would be silent in all threads.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
-/// Has this thread's lines go to a subscriber.
+/// Sends this thread's lines to a subscriber.
 fn listen_with(subscriber: impl Subscriber + Send + Sync + 'static) -> DefaultGuard {
     LazyLock::force(&SECOND);
     tracing::subscriber::set_default(subscriber)
@@ -46,7 +46,7 @@ impl Log {
         (log, listen_with(subscriber.finish()))
     }
 
-    /// All that anybody tells in this thread, down to what the libraries trace.
+    /// Everything that is logged in this thread, down to the libraries' traces.
     pub(crate) fn listen_to_everything() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
@@ -60,7 +60,7 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines with that text, as an alert reads them.
+    /// The lines with that message, as an alert reads them.
     pub(crate) fn said(&self, text: &str) -> Vec<Value> {
         let written = self.text();
         let lines = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -1,4 +1,4 @@
-//! The state in plain maps: what a store has to do, with nothing in the way of reading it.
+//! The state in plain maps: the simplest code that does what a store has to do.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use tenantry_core::{
     tenant::{HistoryRow, Tenant},
 };
 
-/// The model that the other stores are held against.
+/// The model that the other stores are compared with.
 #[derive(Default)]
 pub(crate) struct Memory(Mutex<Maps>);
 
@@ -33,7 +33,7 @@ impl Memory {
 }
 
 impl Maps {
-    /// The next version, if the present one is the one that was seen.
+    /// The next version, if the present one is the `seen` one.
     fn version(&mut self, present: Option<&ETag>, seen: Option<&ETag>) -> Result<ETag, StoreError> {
         if present != seen {
             return Err(StoreError::Overtaken);
@@ -43,7 +43,7 @@ impl Maps {
     }
 }
 
-/// As it is read from where it was written.
+/// The tenant as read from its stored row.
 fn row(tenant: &Tenant) -> Listed {
     Listed::of_row(tenant.id.clone(), tenant.to_json().unwrap().as_bytes())
 }
@@ -128,8 +128,8 @@ impl StateStore for Memory {
                 Some((tenant.due_at?.as_millisecond(), Due::Tenant(tenant.id.clone())))
             });
             let requests = maps.requests.values().filter_map(|Stored { value: record, .. }| {
-                let told = record.notices.is_empty();
-                (!told).then(|| (record.at.as_millisecond(), Due::Request(record.key.clone())))
+                let published = record.outbox.is_empty();
+                (!published).then(|| (record.at.as_millisecond(), Due::Request(record.key.clone())))
             });
             let all: BTreeSet<(i64, Due)> = tenants.chain(requests).collect();
             let due = all.into_iter().take_while(|(at, _)| *at <= now.as_millisecond());

@@ -1,17 +1,17 @@
-//! What the tests share: the examples, a folder, patience, and judges of journals and events.
+//! What the tests share: the examples, a folder, waiting, and checks of journals and events.
 
 #![allow(dead_code, reason = "each test takes its part")]
 
-pub(crate) mod gremlin;
+pub(crate) mod fixture;
+pub(crate) mod harness;
+pub(crate) mod injector;
 pub(crate) mod judge;
-pub(crate) mod lab;
 pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod moody;
 pub(crate) mod over;
 pub(crate) mod payloads;
 pub(crate) mod rng;
-pub(crate) mod stage;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -24,12 +24,12 @@ use tenantry_core::{
     tenant::{FailureClass, Tenant},
 };
 
-/// How long anything that is waited for may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+/// The longest wait for anything.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Whether this run may take its time: `cargo xtask test --thorough`, as each night. Every change waits for the other runs, so
-/// they take fewer places of what is tried at every place.
-#[expect(clippy::disallowed_methods, reason = "the one who runs the tests says it")]
+/// Whether this is a long run: `cargo xtask test --thorough`, as each night. Every change waits for the other runs, so
+/// they inject faults at fewer points.
+#[expect(clippy::disallowed_methods, reason = "the caller of the tests sets it")]
 pub(crate) fn thorough() -> bool {
     std::env::var_os("TENANTRY_TEST_THOROUGH").is_some()
 }
@@ -37,7 +37,7 @@ pub(crate) fn thorough() -> bool {
 /// The tenants of the examples.
 pub(crate) const SAMPLES: [&str; 3] = ["contoso", "fabrikam", "tailspin"];
 
-/// A document with something in it that the program itself does not put there.
+/// A document with content that the program itself does not write.
 pub(crate) fn edited(tenant: &Tenant, edit: impl FnOnce(&mut Value)) -> Tenant {
     let mut document = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
     edit(&mut document);
@@ -70,24 +70,24 @@ pub(crate) fn removal(id: &str, tenant: &str) -> Value {
     request(id, "deprovision", tenant, json!({"reason": "contract ended", "gracePeriod": "PT0S"}))
 }
 
-/// A folder of its own, in memory where the machine has such a place: durability is not what most tests are about.
+/// A folder of its own, in memory where the machine has `/dev/shm`: most tests are not about durability.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// Waits a moment between two looks at something that changes by itself.
+/// Waits a moment between two reads of something that changes by itself.
 pub(crate) async fn a_moment() {
     SystemClock.sleep_until(SystemClock.now() + Duration::from_millis(15)).await;
 }
 
-/// Looks until there is what is looked for, at most as long as [`PATIENCE`]; an `Err` shows how it is so far.
+/// Calls `read` until it returns `Ok`, at most for [`TIMEOUT`]; its `Err` is the state so far.
 pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
     what: &str,
-    mut look: impl FnMut() -> F,
+    mut read: impl FnMut() -> F,
 ) -> T {
-    let deadline = SystemClock.now() + PATIENCE;
+    let deadline = SystemClock.now() + TIMEOUT;
     loop {
-        match look().await {
+        match read().await {
             Ok(found) => return found,
             Err(so_far) if SystemClock.now() > deadline => panic!("never happened: {what}\n{so_far:#}"),
             Err(_) => a_moment().await,
@@ -95,7 +95,8 @@ pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
     }
 }
 
-/// A tenant as three, judged by settings alone: called with its own token in another's name it would rightly be reached.
+/// A tenant three times, judged by its configuration alone: a call with its own token in another tenant's name would
+/// rightly succeed.
 pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
     let mut plan = Plan::clone(&tenant.plan);
     let proofs = plan.steps.values_mut().filter(|step| step.kind() == Kind::Isolation);
@@ -104,7 +105,7 @@ pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
     vec![tenant; 3]
 }
 
-/// Every class of failure; a new one makes `word` of tests/suite/documentation not build.
+/// Every class of failure; a new one makes `as_str` of tests/suite/documentation not build.
 pub(crate) const CLASSES: [FailureClass; 13] = [
     FailureClass::Transient,
     FailureClass::Throttled,
@@ -121,7 +122,7 @@ pub(crate) const CLASSES: [FailureClass; 13] = [
     FailureClass::Permanent,
 ];
 
-/// So many cases, the same on every run, so that a change is what makes one fail; `PROPTEST_RNG_SEED` draws others.
+/// So many cases, the same on every run, so that only a change makes one fail; `PROPTEST_RNG_SEED` draws others.
 pub(crate) fn same_cases(cases: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     let rng_seed = match usual.rng_seed {

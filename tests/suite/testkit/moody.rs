@@ -11,7 +11,7 @@ use tenantry_core::{ids::TenantId, tenant::HistoryRow};
 
 use super::over::{Asked, Over, Wrapped};
 
-/// A store that fails once, at the n-th thing that is asked of it, and answers nothing of what it did.
+/// A store that fails once, at its n-th call, whose answer is lost.
 pub(crate) struct Moody {
     inner: Arc<dyn StateStore>,
     asked: AtomicUsize,
@@ -20,12 +20,12 @@ pub(crate) struct Moody {
 }
 
 impl Moody {
-    /// It does what it then says nothing of; 0 for never.
+    /// The failing call is carried out, but answered with an error; `fails_at` 0 is never.
     pub(crate) fn new(inner: Arc<dyn StateStore>, fails_at: usize) -> Wrapped<Self> {
         Wrapped(Self { inner, asked: AtomicUsize::new(0), fails_at, undone: false })
     }
 
-    /// It does not even do it.
+    /// The failing call is not carried out.
     pub(crate) fn idle(inner: Arc<dyn StateStore>, fails_at: usize) -> Wrapped<Self> {
         Wrapped(Self { undone: true, ..Self::new(inner, fails_at).0 })
     }
@@ -38,10 +38,10 @@ impl Moody {
     async fn mood<T>(&self, work: Asked<'_, T>) -> Result<T, StoreError> {
         let fails = self.asked.fetch_add(1, Ordering::SeqCst) + 1 == self.fails_at;
         if fails && self.undone {
-            return Err(StoreError::Unavailable("as told".to_owned()));
+            return Err(StoreError::Unavailable("as the test says".to_owned()));
         }
         let done = work.await;
-        if fails { Err(StoreError::Unavailable("as told".to_owned())) } else { done }
+        if fails { Err(StoreError::Unavailable("as the test says".to_owned())) } else { done }
     }
 }
 
@@ -54,7 +54,7 @@ impl Over for Moody {
         Box::pin(self.mood(work))
     }
 
-    // What looks at many tenants, and history, never fails.
+    // Scans and history never fail.
     fn list<'a>(&'a self, after: Option<&'a TenantId>, limit: usize) -> Asked<'a, Vec<Listed>> {
         self.inner.list(after, limit)
     }

@@ -1,4 +1,4 @@
-//! A state over another one: what is not said otherwise goes through to it.
+//! A store that wraps another one: by default every call goes through to it.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -8,15 +8,15 @@ use tenantry_core::{
     tenant::{HistoryRow, Tenant},
 };
 
-/// What a state is asked for, on its way.
+/// A pending call of a store.
 pub(crate) type Asked<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-/// What a state over another one does otherwise; [`Wrapped`] makes a state of it.
+/// What a wrapping store does differently; [`Wrapped`] makes a store of it.
 pub(crate) trait Over: Send + Sync {
-    /// The other one.
+    /// The wrapped store.
     fn inner(&self) -> &dyn StateStore;
 
-    /// What becomes of all that goes through to the other one.
+    /// Wraps every call that goes through to the other store.
     fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
         work
     }
@@ -63,7 +63,7 @@ pub(crate) trait Over: Send + Sync {
     }
 }
 
-/// The state that lies over another one.
+/// The wrapping store.
 pub(crate) struct Wrapped<T>(pub(crate) T);
 
 impl<T: Over> StateStore for Wrapped<T> {

@@ -1,4 +1,4 @@
-//! What a Functions host may post, and what a handler may answer.
+//! Payloads that a Functions host may post, and the answers that a handler may give.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ fn function(payload: &str) -> &'static str {
         Some("timer") => "sweep",
         Some("http") if payload.contains("post") => "retry",
         Some("http") => "tenants",
-        _ => "signup",
+        _ => "requests",
     }
 }
 
@@ -61,24 +61,24 @@ pub(crate) async fn all_are_answered(port: u16) {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        // What an admin posts goes to the host, not to its handler.
+        // Admin requests go to the host, not to its handler.
         if !name.ends_with(".request.json") || name.starts_with("admin-") {
             continue;
         }
         count += 1;
         let body = std::fs::read_to_string(&path).unwrap();
         for chunked in [false, true] {
-            let told = format!("{name}, chunked {chunked}");
+            let context = format!("{name}, chunked {chunked}");
             let (status, answer) = post(port, function(&name), &body, chunked).await;
-            assert!((200..300).contains(&status), "{told}: {status}");
-            let members = answer.as_object().unwrap_or_else(|| panic!("{told}: {answer}"));
-            assert!(members["Outputs"].is_object(), "{told}: {answer:#}");
+            assert!((200..300).contains(&status), "{context}: {status}");
+            let members = answer.as_object().unwrap_or_else(|| panic!("{context}: {answer}"));
+            assert!(members["Outputs"].is_object(), "{context}: {answer:#}");
             assert!(members.keys().all(|key| ["Outputs", "Logs", "ReturnValue"].contains(&key.as_str())));
             let outputs = members["Outputs"].as_object().unwrap().values();
-            assert!(outputs.chain([&members["ReturnValue"]]).all(no_base64_trap), "{told}: {answer:#}");
+            assert!(outputs.chain([&members["ReturnValue"]]).all(no_base64_trap), "{context}: {answer:#}");
             if name.starts_with("http-") {
                 let status = answer.pointer("/Outputs/res/statusCode").unwrap_or(&Value::Null);
-                assert!(status.is_u64() || status.is_string(), "{told}: {answer:#}");
+                assert!(status.is_u64() || status.is_string(), "{context}: {answer:#}");
             }
         }
     }

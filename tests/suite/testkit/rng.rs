@@ -5,7 +5,7 @@
 pub(crate) struct Rng(u64);
 
 impl Rng {
-    /// A stream of its own for a purpose, so that drawing more in one place moves nothing in another.
+    /// A separate stream for each purpose, so that drawing more for one does not change another.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         let mut rng = Self(seed ^ purpose.wrapping_mul(0xA076_1D64_78BD_642F));
         let _ = rng.next();

@@ -1,4 +1,4 @@
-//! The zip: the same bytes for the same files, whoever packs them and when.
+//! The zip: the same bytes for the same files, independent of machine and time.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,8 @@ use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, write::Sim
 
 use crate::{Outcome, contents::Entry};
 
-/// Packs entries in the order given. The time is the first that a zip can have: when it was packed is nobody's business.
+/// Packs entries in the order given. The time is the first that a zip can have, so that it does not depend on the
+/// build.
 pub(crate) fn pack(entries: &[Entry]) -> Outcome<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for Entry { name, bytes, mode } in entries {
@@ -27,13 +28,13 @@ pub(crate) fn pack(entries: &[Entry]) -> Outcome<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Unpacks with the modes, as the platform does.
+/// Unpacks with the modes, like the platform.
 pub(crate) fn unpack(zip: &Path, folder: &Path) -> Outcome<()> {
     fs::create_dir_all(folder)?;
     Ok(ZipArchive::new(File::open(zip)?)?.extract(folder)?)
 }
 
-/// What is in a zip, by name, with its mode.
+/// The content of a zip, by name, with its mode.
 pub(crate) fn read(zip: &[u8]) -> Outcome<BTreeMap<String, (Vec<u8>, u32)>> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     let mut found = BTreeMap::new();
@@ -56,7 +57,7 @@ mod tests {
     fn entries() -> Vec<Entry> {
         let entry =
             |name: &str, mode| Entry { name: name.to_owned(), bytes: name.repeat(99).into_bytes(), mode };
-        vec![entry("signup/function.json", 0o644), entry("tenantry", 0o755)]
+        vec![entry("requests/function.json", 0o644), entry("tenantry", 0o755)]
     }
 
     #[test]

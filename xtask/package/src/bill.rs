@@ -53,19 +53,19 @@ pub(crate) fn write(parts: &Parts, program: &[u8]) -> Vec<u8> {
 
 fn component((name, version): &Key, part: &Part) -> Value {
     let key = (name.clone(), version.clone());
-    let mut told = json!({
+    let mut component = json!({
         "type": "library", "bom-ref": purl(&key), "name": name, "version": version, "purl": purl(&key),
     });
     if let Some(licence) = &part.licence {
-        told["licenses"] = json!([{ "expression": licence }]);
+        component["licenses"] = json!([{ "expression": licence }]);
     }
     if let Some(checksum) = &part.checksum {
-        told["hashes"] = json!([{ "alg": "SHA-256", "content": checksum }]);
+        component["hashes"] = json!([{ "alg": "SHA-256", "content": checksum }]);
     }
     if let Some(repository) = &part.repository {
-        told["externalReferences"] = json!([{ "type": "vcs", "url": repository }]);
+        component["externalReferences"] = json!([{ "type": "vcs", "url": repository }]);
     }
-    told
+    component
 }
 
 /// A version may have a build part behind a plus sign, which a URL writes otherwise.
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_and_what_it_needs_is_told() {
+    fn every_part_and_what_it_needs_is_listed() {
         let key = |name: &str| (name.to_owned(), "1.0.0+x".to_owned());
         let axum =
             Part { checksum: Some("ab".repeat(32)), licence: Some("MIT".to_owned()), ..Part::default() };

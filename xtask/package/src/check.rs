@@ -1,4 +1,4 @@
-//! Whether a package is what it should be. All faults are told at once.
+//! Checks a package. All faults are reported together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,18 +8,19 @@ use std::{
 
 use crate::{
     BILL, Outcome, SUMS, TREE, ZIP, archive,
-    contents::{NOTICES, PROGRAM, own},
+    contents::{LICENCES, PROGRAM, own},
     floor, say, sum,
 };
 
-/// The oldest glibc that the program has to run with: that of Debian 10, below that of any image of the plan.
+/// The oldest glibc that the program has to run with: that of Debian 10, older than that of any image of the plan.
 const FLOOR: floor::Version = (2, 28);
-/// In bytes. What is larger starts later, for the platform loads it at every cold start.
+/// In bytes. A larger package starts slower, because the platform loads it at every cold start.
 const MOST: usize = 15_000_000;
-/// What only the local world has: the window of the simulated Azure, and the crate of its state in panic messages.
+/// Text that only `tenantry local` contains: the window of the simulated Azure, and the crate of its state in panic
+/// messages.
 const LOCAL: [&str; 2] = ["/_sim/", "/redb-"];
 
-/// Fails with every fault of the package in a folder.
+/// Fails with all faults of the package in a folder.
 pub(crate) fn check(root: &Path, folder: &Path, paths: &[&str]) -> Outcome<()> {
     let zip = fs::read(folder.join(ZIP))?;
     let found = archive::read(&zip)?;
@@ -42,8 +43,8 @@ pub(crate) fn check(root: &Path, folder: &Path, paths: &[&str]) -> Outcome<()> {
     faults.extend(
         LOCAL
             .iter()
-            .filter(|word| contains(program, word))
-            .map(|word| format!("{PROGRAM} has the local world in it: {word}")),
+            .filter(|text| contains(program, text))
+            .map(|text| format!("{PROGRAM} contains `tenantry local`: {text}")),
     );
     let materials = fs::read(folder.join(BILL))?;
     faults.extend(sums(&fs::read_to_string(folder.join(SUMS))?, &[(BILL, &materials), (ZIP, &zip)]));
@@ -58,13 +59,13 @@ pub(crate) fn check(root: &Path, folder: &Path, paths: &[&str]) -> Outcome<()> {
     Err(faults.join("\n").into())
 }
 
-/// The entries are those that belong there, as they are in the repository, and the program alone may be executed.
+/// The entries are exactly the expected ones, identical to the repository, and only the program is executable.
 fn entries(root: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec<String>> {
     let own = own(root)?;
-    let wanted: BTreeSet<&str> = own.iter().map(String::as_str).chain([PROGRAM, NOTICES]).collect();
+    let expected: BTreeSet<&str> = own.iter().map(String::as_str).chain([PROGRAM, LICENCES]).collect();
     let there: BTreeSet<&str> = found.keys().map(String::as_str).collect();
-    let missing = wanted.difference(&there).map(|name| format!("{name} is missing"));
-    let strange = there.difference(&wanted).map(|name| format!("{name} does not belong there"));
+    let missing = expected.difference(&there).map(|name| format!("{name} is missing"));
+    let strange = there.difference(&expected).map(|name| format!("{name} does not belong there"));
     let mut faults: Vec<String> = missing.chain(strange).collect();
     for (name, (bytes, mode)) in found {
         let mode = mode & 0o777;
@@ -78,7 +79,7 @@ fn entries(root: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec
     Ok(faults)
 }
 
-/// The tree beside the zip has the same in it.
+/// The tree beside the zip has the same content.
 fn tree(folder: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec<String>> {
     let mut faults = Vec::new();
     for (name, (bytes, _)) in found {
@@ -105,8 +106,8 @@ fn contains(bytes: &[u8], text: &str) -> bool {
     !text.is_empty() && bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// The file of sums says what `sha256sum` would.
+/// The file of sums has the output of `sha256sum`.
 fn sums(text: &str, of: &[(&str, &[u8])]) -> Vec<String> {
-    let wanted: String = of.iter().map(|(name, bytes)| format!("{}  {name}\n", sum(bytes))).collect();
-    if text == wanted { Vec::new() } else { vec![format!("{SUMS} does not match")] }
+    let expected: String = of.iter().map(|(name, bytes)| format!("{}  {name}\n", sum(bytes))).collect();
+    if text == expected { Vec::new() } else { vec![format!("{SUMS} does not match")] }
 }

@@ -1,13 +1,13 @@
-//! What belongs into the package, and nothing else.
+//! The content of the package.
 
 use std::{fs, path::Path};
 
-use crate::{Outcome, files, notices, parts::Parts};
+use crate::{Outcome, files, licences, parts::Parts};
 
-/// The program, which alone may be executed.
+/// The program, the only executable file.
 pub(crate) const PROGRAM: &str = "tenantry";
-/// The licences of what the program is built of.
-pub(crate) const NOTICES: &str = "THIRD-PARTY-NOTICES.txt";
+/// The licences of the crates in the program.
+pub(crate) const LICENCES: &str = "THIRD-PARTY-NOTICES.txt";
 
 /// A file of the package.
 pub(crate) struct Entry {
@@ -17,11 +17,11 @@ pub(crate) struct Entry {
     pub(crate) mode: u32,
 }
 
-/// Everything, in the order of the names.
+/// All entries, in the order of the names.
 pub(crate) fn entries(root: &Path, program: Vec<u8>, parts: &Parts) -> Outcome<Vec<Entry>> {
     let mut entries = vec![
         Entry { name: PROGRAM.to_owned(), bytes: program, mode: 0o755 },
-        Entry { name: NOTICES.to_owned(), bytes: notices::write(parts)?.into_bytes(), mode: 0o644 },
+        Entry { name: LICENCES.to_owned(), bytes: licences::write(parts)?.into_bytes(), mode: 0o644 },
     ];
     for name in own(root)? {
         entries.push(Entry { bytes: fs::read(root.join(&name))?, name, mode: 0o644 });
@@ -30,7 +30,7 @@ pub(crate) fn entries(root: &Path, program: Vec<u8>, parts: &Parts) -> Outcome<V
     Ok(entries)
 }
 
-/// The files that are taken from the repository as they are: the host's, the functions', the blueprints, our licences.
+/// The files that are copied from the repository: the host's, the functions', the blueprints, our licences.
 pub(crate) fn own(root: &Path) -> Outcome<Vec<String>> {
     let mut names: Vec<String> = ["host.json", "LICENSE-APACHE", "LICENSE-MIT"].map(str::to_owned).into();
     for entry in fs::read_dir(root)? {

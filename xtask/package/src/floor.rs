@@ -1,4 +1,4 @@
-//! Which glibc an executable asks for, as its dynamic section tells the loader.
+//! The glibc version that an executable needs, from its dynamic section.
 
 use object::{
     Endianness,

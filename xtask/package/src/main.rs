@@ -1,12 +1,12 @@
-//! What is deployed, put together and checked: the tree, the zip, the bill of materials, the sums. `cargo xtask package`
-//! builds the program and calls this.
+//! Assembles and checks the package: the tree, the zip, the bill of materials, the sums. `cargo xtask package` builds
+//! the program and calls this.
 
 mod archive;
 mod bill;
 mod check;
 mod contents;
 mod floor;
-mod notices;
+mod licences;
 mod parts;
 
 use std::{
@@ -20,7 +20,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-/// The names of what lies in the folder of a package.
+/// The names of the files in the folder of a package.
 const ZIP: &str = "tenantry.zip";
 const TREE: &str = "app";
 const BILL: &str = "tenantry.cdx.json";
@@ -36,8 +36,8 @@ tenantry-package unpack ZIP FOLDER              as the platform does
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match words.as_slice() {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
         ["assemble", root, program, folder] => assemble(root.as_ref(), program.as_ref(), folder.as_ref()),
         ["check", root, folder, paths @ ..] => check::check(root.as_ref(), folder.as_ref(), paths),
         ["unpack", zip, folder] => archive::unpack(zip.as_ref(), folder.as_ref()),
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody can be told, the exit code still says it.
+            // If the output is closed, the exit code still shows the failure.
             let _ = writeln!(io::stderr(), "package: {error}");
             ExitCode::FAILURE
         }
@@ -74,7 +74,7 @@ fn assemble(root: &Path, program: &Path, folder: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// A line of the result.
+/// Prints a line of the result.
 fn say(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
@@ -84,7 +84,7 @@ fn sum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The files of a folder by name; of those below it nothing.
+/// The files of a folder by name, without those of its subfolders.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;

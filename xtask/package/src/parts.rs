@@ -1,4 +1,4 @@
-//! What the program is built of: cargo's own answer for exactly the build that is packed.
+//! The crates in the program, as cargo reports them for exactly the build that is packed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::Outcome;
 
-/// The platform of the plan.
+/// The target platform.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The crate that is packed.
 pub(crate) const OURS: &str = "tenantry";
@@ -19,19 +19,19 @@ pub(crate) const OURS: &str = "tenantry";
 /// A crate's name and version.
 pub(crate) type Key = (String, String);
 
-/// A crate that is in the program.
+/// A crate in the program.
 #[derive(Default)]
 pub(crate) struct Part {
     pub(crate) licence: Option<String>,
     pub(crate) repository: Option<String>,
-    /// Where its source lies.
+    /// The folder of its source.
     pub(crate) folder: PathBuf,
-    /// Of the registry's archive, as Cargo.lock has it.
+    /// Of the registry's archive, as in Cargo.lock.
     pub(crate) checksum: Option<String>,
     pub(crate) needs: BTreeSet<Key>,
 }
 
-/// All of them, ours too.
+/// All crates, including ours.
 pub(crate) struct Parts {
     pub(crate) crates: BTreeMap<Key, Part>,
     /// The compiler's version, which is that of the standard library.
@@ -69,7 +69,7 @@ pub(crate) fn of(root: &Path) -> Outcome<Parts> {
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let key = (text(package, "name").unwrap_or_default(), text(package, "version").unwrap_or_default());
         if let Some(part) = crates.get_mut(&key) {
-            // Old manifests have a stroke where there is an OR.
+            // Old manifests have a slash for an OR.
             part.licence = text(package, "license").map(|licence| licence.replace('/', " OR "));
             part.repository = text(package, "repository");
             let manifest = PathBuf::from(text(package, "manifest_path").unwrap_or_default());
@@ -81,12 +81,12 @@ pub(crate) fn of(root: &Path) -> Outcome<Parts> {
             part.checksum = Some(checksum);
         }
     }
-    let told = run(root, "rustc", &["--version"])?;
-    let compiler = told.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    let output = run(root, "rustc", &["--version"])?;
+    let compiler = output.split_whitespace().nth(1).unwrap_or_default().to_owned();
     Ok(Parts { crates, compiler })
 }
 
-/// Runs a command in a folder; what it printed.
+/// Runs a command in a folder and returns its output.
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> Outcome<String> {
     let output = Command::new(program).args(arguments).current_dir(folder).output()?;
     if !output.status.success() {
@@ -100,7 +100,7 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Outcome<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Reads `cargo tree`: a depth, a name, a version. Where a crate comes again its needs are left out.
+/// Parses `cargo tree`: a depth, a name, a version. A crate that is repeated has no needs listed.
 fn needs(tree: &str) -> Outcome<BTreeMap<Key, Part>> {
     let mut crates: BTreeMap<Key, Part> = BTreeMap::new();
     let mut path: Vec<Key> = Vec::new();
@@ -108,8 +108,8 @@ fn needs(tree: &str) -> Outcome<BTreeMap<Key, Part>> {
         let strange = || format!("`cargo tree` says `{line}`, which was not expected");
         let name_at = line.find(|c: char| !c.is_ascii_digit()).ok_or_else(strange)?;
         let depth: usize = line[..name_at].parse().map_err(|_| strange())?;
-        let mut words = line[name_at..].split_whitespace();
-        let (Some(name), Some(version)) = (words.next(), words.next().and_then(|v| v.strip_prefix('v')))
+        let mut fields = line[name_at..].split_whitespace();
+        let (Some(name), Some(version)) = (fields.next(), fields.next().and_then(|v| v.strip_prefix('v')))
         else {
             return Err(strange().into());
         };
@@ -124,7 +124,7 @@ fn needs(tree: &str) -> Outcome<BTreeMap<Key, Part>> {
     Ok(crates)
 }
 
-/// The checksums of a lock file. It is written by a program, one member on a line.
+/// The checksums of a lock file. It is generated, with one member on a line.
 fn checksums(lock: &str) -> BTreeMap<Key, String> {
     let mut found = BTreeMap::new();
     for package in lock.split("[[package]]").skip(1) {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_file_tells_sums() {
+    fn a_lock_file_has_sums() {
         let lock = "version = 4\n\n[[package]]\nname = \"axum\"\nversion = \"1.0.0\"\nsource = \"x\"\nchecksum = \"ab\"\n\n\
                     [[package]]\nname = \"tenantry\"\nversion = \"1.0.0\"\n";
         assert_eq!(checksums(lock), [(key("axum"), "ab".to_owned())].into());

@@ -1,4 +1,4 @@
-//! Whether a request to Resource Manager is allowed, and the words of a refusal.
+//! Whether a request to Resource Manager is allowed, and the message of a refusal.
 
 use crate::{
     access::{
@@ -10,7 +10,7 @@ use crate::{
     call::Call,
     path::last,
     reply::{Outcome, Refusal, refuse},
-    store::Look,
+    store::StoreQuery,
 };
 
 /// Refuses what the caller may not do in Resource Manager.
@@ -18,13 +18,13 @@ pub(crate) fn check(
     access: &Access,
     used: &Used,
     holder: &Holder,
-    look: &impl Look,
+    view: &impl StoreQuery,
     call: &Call,
 ) -> Outcome<()> {
     let Some(need) = needs::main(call) else { return Ok(()) };
-    let attributes = Attributes::of(look, call)?;
+    let attributes = Attributes::of(view, call)?;
     if need.asks {
-        let asked = look.operation(&last(&need.scope).to_lowercase())?;
+        let asked = view.operation(&last(&need.scope).to_lowercase())?;
         let other =
             asked.and_then(|asked| asked.caller).filter(|id| !id.eq_ignore_ascii_case(&holder.object_id));
         if other.is_some() {

@@ -4,30 +4,30 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{call::Call, path::last, reply::Outcome, roles::actions::matches, store::Look};
+use crate::{call::Call, path::last, reply::Outcome, roles::actions::matches, store::StoreQuery};
 
-/// What a condition may ask about: of the request, and of what is there.
+/// What a condition can refer to: attributes of the request, and of the existing resource.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
     request: BTreeMap<&'static str, String>,
     resource: BTreeMap<&'static str, String>,
-    /// Whether there is something to be judged at all.
+    /// Whether the DELETE is about an assignment that does not exist.
     absent: bool,
 }
 
 impl Attributes {
-    pub(super) fn of(look: &impl Look, call: &Call) -> Outcome<Self> {
+    pub(super) fn of(view: &impl StoreQuery, call: &Call) -> Outcome<Self> {
         let mut attributes = Self::default();
         if !call.path.to_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
             return Ok(attributes);
         }
         match call.method.as_str() {
             "PUT" => {
-                // Without a type Azure takes the principal for a person.
+                // Without a type Azure assumes that the principal is a user.
                 let body = call.json()?;
                 attributes.request = read(&body, "User");
             }
-            "DELETE" => match look.object(&call.path)? {
+            "DELETE" => match view.object(&call.path)? {
                 Some(object) => attributes.resource = read(&object.body, ""),
                 None => attributes.absent = true,
             },
@@ -47,7 +47,7 @@ fn read(body: &Value, kind: &str) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// A condition, read.
+/// A parsed condition.
 #[derive(Debug, Clone)]
 pub(super) enum Condition {
     Not(Box<Self>),
@@ -58,7 +58,7 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    /// Reads a whole text.
+    /// Parses a whole condition.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut reader = Reader(text);
         let condition = reader.any()?;
@@ -68,7 +68,7 @@ impl Condition {
         }
     }
 
-    /// Whether it holds for an action.
+    /// Whether the condition holds for an action.
     pub(super) fn holds(&self, action: &str, attributes: &Attributes) -> bool {
         match self {
             Self::Not(inner) => !inner.holds(action, attributes),
@@ -86,7 +86,7 @@ impl Condition {
                     "ForAnyOfAnyValues:GuidEquals" | "ForAnyOfAnyValues:StringEqualsIgnoreCase" => {
                         same.any(|same| same)
                     }
-                    // The one other operator that is read.
+                    // The only other operator that `Reader` accepts.
                     _ => same.all(|same| !same),
                 }
             }
@@ -97,17 +97,17 @@ impl Condition {
 struct Reader<'a>(&'a str);
 
 impl<'a> Reader<'a> {
-    fn takes(&mut self, word: &str) -> bool {
-        let rest = self.0.trim_start().strip_prefix(word);
+    fn takes(&mut self, token: &str) -> bool {
+        let rest = self.0.trim_start().strip_prefix(token);
         self.0 = rest.unwrap_or(self.0);
         rest.is_some()
     }
 
-    fn must(&mut self, word: &str) -> Result<(), String> {
-        if self.takes(word) {
+    fn must(&mut self, token: &str) -> Result<(), String> {
+        if self.takes(token) {
             Ok(())
         } else {
-            Err(format!("a condition has no {word:?} before {:?}", self.0))
+            Err(format!("a condition has no {token:?} before {:?}", self.0))
         }
     }
 

@@ -9,15 +9,15 @@ use crate::{
     call::Call,
     graph::{self, ownership::owner},
     reply::{Outcome, refuse},
-    store::Look,
+    store::StoreQuery,
 };
 
 const OWNED: &str = "Application.ReadWrite.OwnedBy";
 const WRITE_ALL: &str = "Application.ReadWrite.All";
 const READ_ALL: &str = "Application.Read.All";
 
-/// Refuses what the caller may not do in the directory.
-pub(crate) fn check(holder: &Holder, look: &impl Look, call: &Call) -> Outcome<()> {
+/// Refuses what the caller is not allowed to do in the directory.
+pub(crate) fn check(holder: &Holder, view: &impl StoreQuery, call: &Call) -> Outcome<()> {
     let has = |roles: &[&str]| roles.iter().any(|role| holder.graph.contains(*role));
     let denied =
         || refuse(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
@@ -32,7 +32,7 @@ pub(crate) fn check(holder: &Holder, look: &impl Look, call: &Call) -> Outcome<(
     if !has(&[OWNED]) {
         return denied();
     }
-    let made_by = graph::touched(look, call)?.map(|id| owner(look, &id)).transpose()?.flatten();
+    let made_by = graph::touched(view, call)?.map(|id| owner(view, &id)).transpose()?.flatten();
     match made_by {
         Some(owner) if !owner.eq_ignore_ascii_case(&holder.object_id) => denied(),
         Some(_) | None => Ok(()),

@@ -1,10 +1,10 @@
 //! Who may do what: role assignments with conditions for Resource Manager, application roles for Graph.
 //!
-//! It reads roles in the form in which Azure takes them, and works out by itself which actions a request takes, so that
-//! whatever grants too little or too much shows here. Sources: Microsoft, "Understand Azure role definitions", "Azure
-//! role assignment condition format and syntax", "Troubleshoot Azure RBAC" (the words of a refusal).
+//! It reads roles in the form that Azure accepts, and derives on its own which actions a request needs. So a role that
+//! grants too little or too much shows here. Sources: Microsoft, "Understand Azure role definitions", "Azure role
+//! assignment condition format and syntax", "Troubleshoot Azure RBAC" (messages of refusals).
 //!
-//! Whoever sends no token is somebody with every right, such as a person at the portal.
+//! A caller without a token has every right, like a person at the portal.
 
 mod check;
 mod condition;

@@ -1,27 +1,27 @@
-//! From a request to the actions that it takes.
+//! Derives the actions that a request needs.
 //!
-//! A type of resource and what is done with it make the action: GET reads, PUT writes, DELETE deletes, POST is an action
-//! of its own name. What a body names takes rights there too.
+//! The resource type and the method give the action: GET reads, PUT writes, DELETE deletes, POST is an action of its
+//! own name. Resources named in the body need rights as well.
 
 use serde_json::Value;
 
 use crate::{
     activity,
     call::Call,
-    path::{Place, segments},
+    path::{ResourcePath, segments},
     resources::{registry, resource_type::LinkedAction},
 };
 
-/// An action and where it is needed.
+/// An action and the scope at which it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     pub(super) action: String,
     pub(super) scope: String,
-    /// Whether it is a question about a running operation.
+    /// Whether the request polls a running operation.
     pub(super) asks: bool,
 }
 
-/// The types below which operations are asked about.
+/// The types below which operations are polled.
 const OPERATIONS: [&str; 6] = [
     "operations",
     "operationresults",
@@ -31,22 +31,22 @@ const OPERATIONS: [&str; 6] = [
     "workspaceoperationsstatus",
 ];
 
-/// Operations that Microsoft's list has no action for, so that no role could hold one: provider and type.
+/// Operations for which Microsoft's list has no action, so that no role can grant one: provider and type.
 const UNPUBLISHED: [(&str, &str); 2] =
     [("Microsoft.Storage", "asyncOperations"), ("Microsoft.CognitiveServices", "operationStatuses")];
 
-/// What the request itself takes; `None` for what is no path of Resource Manager, and for questions about operations of
+/// The action that the request itself needs. `None` if the path is not one of Resource Manager, and for polls of
 /// services that publish no action for them.
 pub(super) fn main(call: &Call) -> Option<Need> {
-    let words = segments(&call.path)?;
-    let provider = words.iter().rposition(|word| word.eq_ignore_ascii_case("providers"));
+    let parts = segments(&call.path)?;
+    let provider = parts.iter().rposition(|part| part.eq_ignore_ascii_case("providers"));
     let (namespace, rest) = match provider {
-        None => ("Microsoft.Resources", &words[..]),
-        Some(at) => (words.get(at + 1)?.as_str(), words.get(at + 2..)?),
+        None => ("Microsoft.Resources", &parts[..]),
+        Some(at) => (parts.get(at + 1)?.as_str(), parts.get(at + 2..)?),
     };
     let mut types: Vec<&str> = rest.iter().step_by(2).map(String::as_str).collect();
-    // The activity log of a part of the subscription is for whoever may read that part's.
-    let scope = activity::scope(call).unwrap_or_else(|| format!("/{}", words.join("/")));
+    // The activity log of a scope needs the right to read that scope.
+    let scope = activity::scope(call).unwrap_or_else(|| format!("/{}", parts.join("/")));
     let is_operation = types.last().is_some_and(|last| OPERATIONS.contains(&last.to_lowercase().as_str()));
     let verb = match call.method.as_str() {
         "GET" | "HEAD" if types.is_empty() => {
@@ -64,7 +64,7 @@ pub(super) fn main(call: &Call) -> Option<Need> {
     let last = types.last().copied().unwrap_or_default();
     if UNPUBLISHED
         .iter()
-        .any(|(of, word)| of.eq_ignore_ascii_case(namespace) && word.eq_ignore_ascii_case(last))
+        .any(|(of, kind)| of.eq_ignore_ascii_case(namespace) && kind.eq_ignore_ascii_case(last))
     {
         return None;
     }
@@ -74,20 +74,20 @@ pub(super) fn main(call: &Call) -> Option<Need> {
     Some(Need { action: parts.join("/"), scope, asks: is_operation && verb == "read" })
 }
 
-/// What the body of a PUT takes elsewhere.
+/// What the body of a PUT needs at other resources.
 pub(super) fn links(call: &Call) -> Vec<Need> {
-    let (Some(place), Ok(body)) = (Place::of(&call.path), call.json()) else { return Vec::new() };
+    let (Some(path), Ok(body)) = (ResourcePath::of(&call.path), call.json()) else { return Vec::new() };
     if call.method != "PUT" {
         return Vec::new();
     }
-    let kind = registry::find(&place.kind());
+    let kind = registry::find(&path.kind());
     let mut linked = kind.map_or_else(Vec::new, |kind| kind.linked_actions(&body));
     let identities = body.pointer("/identity/userAssignedIdentities").and_then(Value::as_object);
     for id in identities.into_iter().flat_map(|all| all.keys()) {
         linked.push(LinkedAction { id: id.clone(), action: "assign/action" });
     }
     let need = |LinkedAction { id, action }| {
-        let kind = Place::of(&id)?.kind();
+        let kind = ResourcePath::of(&id)?.kind();
         Some(Need { action: format!("{kind}/{action}"), scope: id, asks: false })
     };
     linked.into_iter().filter_map(need).collect()

@@ -9,13 +9,14 @@ use crate::{
     reply::{Outcome, Reply},
 };
 
-/// The scope of a path that asks what the caller may do there.
+/// The scope of a path that lists the caller's permissions there.
 pub(crate) fn listed(path: &str) -> Option<String> {
     let end = "/providers/microsoft.authorization/permissions";
     path.to_lowercase().strip_suffix(end).map(str::to_owned)
 }
 
-/// What a caller may do at a scope, as the service lists it: one entry for each assignment that reaches there.
+/// The caller's permissions at a scope, as the service lists them: one entry for each assignment that reaches the
+/// scope.
 /// Source: Microsoft, "Permissions - List For Resource Group".
 pub(crate) fn list(caller: Option<(&Access, &Holder)>, call: &Call, scope: &str) -> Outcome {
     api_version::check(call, "permissions", "2022-04-01")?;

@@ -1,4 +1,4 @@
-//! Identities, and what is assigned to them in Resource Manager.
+//! Identities and their role assignments in Resource Manager.
 
 use std::collections::BTreeSet;
 
@@ -15,15 +15,15 @@ use crate::{
 
 /// The object id of the provisioner.
 pub const PROVISIONER: &str = "00000000-0000-0000-0000-0000000e0001";
-/// The object id of a remover that is another identity.
+/// The object id of the deleting identity, where it is a separate one.
 pub const REMOVER: &str = "00000000-0000-0000-0000-0000000e0002";
 /// The object id of the host.
 pub const HOST: &str = "00000000-0000-0000-0000-0000000e0003";
 
-/// An identity that calls the cloud.
+/// An identity that calls the simulated Azure.
 #[derive(Debug, Clone)]
 pub struct Holder {
-    /// The client id that its tokens are asked for with; the first holder is also everybody who is no other one.
+    /// The client id of its tokens. The first holder also stands for every client id that no other one has.
     pub client_id: String,
     /// Its object id.
     pub object_id: String,
@@ -41,19 +41,19 @@ pub(super) struct Assignment {
     condition: Option<Condition>,
 }
 
-/// What is known of identities and their rights.
+/// The known identities and their rights.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// The identities, the first of which is also everybody who is no other one.
+    /// The identities. The first one also stands for every client id that no other one has.
     pub holders: Vec<Holder>,
     assignments: Vec<Assignment>,
 }
 
 impl Access {
-    /// Reads `roleDefinitions` and `roleAssignments` as Azure's REST API takes them; the first holder comes first.
+    /// Reads `roleDefinitions` and `roleAssignments` as Azure's REST API accepts them; the first holder comes first.
     ///
     /// # Errors
-    /// In words: an assignment of a role that is not defined, or a condition that this cloud can't read.
+    /// A message: an assignment of a role that is not defined, or a condition that can't be parsed.
     pub fn read(document: &Value, holders: Vec<Holder>) -> Result<Self, String> {
         let list = |name: &str| document[name].as_array().cloned().unwrap_or_default();
         let texts = |value: &Value| -> Vec<String> {
@@ -88,18 +88,18 @@ impl Access {
         Ok(Self { holders, assignments })
     }
 
-    /// Who it is that calls with a token for this client id.
+    /// The identity of a client id.
     pub(crate) fn holder(&self, client_id: &str) -> Option<&Holder> {
         let named = self.holders.iter().find(|holder| holder.client_id.eq_ignore_ascii_case(client_id));
         named.or_else(|| self.holders.first())
     }
 
-    /// What is assigned to an identity.
+    /// The assignments of an identity.
     pub(super) fn of<'a>(&'a self, holder: &'a Holder) -> impl Iterator<Item = &'a Assignment> {
         self.assignments.iter().filter(|one| one.principal.eq_ignore_ascii_case(&holder.object_id))
     }
 
-    /// Whether an identity is allowed what is needed.
+    /// Whether an identity is allowed what a request needs.
     pub(super) fn may(&self, holder: &Holder, need: &Need, attributes: &Attributes) -> bool {
         self.of(holder).any(|one| {
             let reaches = covers(&one.scope, &need.scope) || (need.asks && shares(&one.scope, &need.scope));
@@ -109,22 +109,22 @@ impl Access {
     }
 }
 
-/// Whether what is assigned at one scope holds at another.
+/// Whether an assignment at one scope covers another one.
 pub(super) fn covers(scope: &str, at: &str) -> bool {
     at.to_lowercase().strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether two scopes are in the same subscription: rights in a resource group are enough to ask about its operations
+/// Whether two scopes are in the same subscription: rights in a resource group are enough to poll its operations
 /// (Microsoft, "Track asynchronous Azure operations").
 fn shares(scope: &str, at: &str) -> bool {
     let subscription = |id: &str| id.to_lowercase().split('/').nth(2).map(str::to_owned);
     subscription(scope) == subscription(at)
 }
 
-/// What the provisioner's identity holds in Graph where nobody says otherwise.
+/// The provisioner's application roles in Graph unless others are given.
 const USUAL_GRAPH_ROLES: [&str; 2] = ["Application.ReadWrite.OwnedBy", "Application.Read.All"];
 
-/// The application roles in Graph of whoever has this client id; the usual ones where all is allowed.
+/// The application roles in Graph of a client id; the default ones where everything is allowed.
 pub(crate) fn roles(access: Option<&Access>, client_id: &str) -> BTreeSet<String> {
     let holder = access.and_then(|access| access.holder(client_id));
     let usual = || USUAL_GRAPH_ROLES.map(str::to_owned).into();

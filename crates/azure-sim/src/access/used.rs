@@ -1,4 +1,4 @@
-//! A count of what was asked for.
+//! Counts the actions that were requested.
 
 use std::{
     collections::BTreeMap,
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::access::rights::Holder;
 
-/// Which actions were asked for, by whom, and whether they were allowed; for whoever looks at the window.
+/// Which actions were requested, by which identity, and whether they were allowed. Shown in the simulator's window.
 #[derive(Debug, Default)]
 pub(crate) struct Used(Mutex<BTreeMap<(String, String, bool), u64>>);
 
 impl Used {
-    /// Counts a question.
+    /// Counts one request for an action.
     pub(super) fn note(&self, holder: &Holder, action: &str, allowed: bool) {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *used.entry((holder.object_id.clone(), action.to_owned(), allowed)).or_default() += 1;

@@ -4,16 +4,16 @@ use crate::{
     error::CloudError,
     reply::Refusal,
     resources::resource_type::ResourceType,
-    store::{Change, Look as _, Object, Work},
+    store::{Change, Object, StoreQuery as _, Work},
 };
 
-/// Whether the operation that runs on an object removes it.
+/// Whether the running operation of an object deletes it.
 pub(super) fn is_being_deleted(change: &Change<'_>, object: &Object) -> Result<bool, CloudError> {
     let Some(operation) = &object.busy else { return Ok(false) };
     Ok(change.operation(operation)?.is_some_and(|operation| operation.work != Work::Write))
 }
 
-/// The refusal for a resource on which an operation runs, in its service's own words.
+/// The refusal for a resource with a running operation, in the form of its service.
 pub(super) fn busy(
     change: &Change<'_>,
     kind: &dyn ResourceType,

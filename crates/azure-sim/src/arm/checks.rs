@@ -1,10 +1,10 @@
-//! What a PUT is refused for whatever its type: where it is to be, and a name that somebody holds.
+//! Checks of a PUT that are the same for all types: the location, and names in use.
 
 use crate::{
     path::last,
     reply::{Outcome, refuse},
     resources::{draft::Draft, names::region, profile::Wording, resource_type::ResourceType},
-    store::{Change, Look as _},
+    store::{Change, StoreQuery as _},
 };
 
 /// Regions that exist; a misspelt one is refused.
@@ -35,28 +35,28 @@ const REGIONS: [&str; 24] = [
     "westus3",
 ];
 
-/// Refuses a location that is missing, unknown, or another one than before.
+/// Refuses a location that is missing, unknown, or different from the existing one.
 pub(super) fn check_location(draft: &Draft<'_>) -> Outcome<()> {
     if !draft.profile.located {
         return Ok(());
     }
-    let wanted = region(draft.text("/location"));
-    if wanted.is_empty() {
+    let requested = region(draft.text("/location"));
+    if requested.is_empty() {
         return refuse(400, "LocationRequired", "The location property is required for this definition.");
     }
-    if !REGIONS.contains(&wanted.as_str()) {
+    if !REGIONS.contains(&requested.as_str()) {
         let message = format!(
-            "The provided location '{wanted}' is not available for resource type '{}'.",
+            "The provided location '{requested}' is not available for resource type '{}'.",
             draft.profile.name
         );
         return refuse(400, "LocationNotAvailableForResourceType", message);
     }
-    match draft.text_before("/location").filter(|before| *before != wanted) {
+    match draft.text_before("/location").filter(|before| *before != requested) {
         None => Ok(()),
         Some(before) => {
             let Wording { noun: what, other_location: code, .. } = draft.profile.wording;
             let message = format!(
-                "The {what} '{}' already exists in location '{before}'. A {what} with the same name cannot be created in location '{wanted}'.",
+                "The {what} '{}' already exists in location '{before}'. A {what} with the same name cannot be created in location '{requested}'.",
                 last(&draft.id)
             );
             refuse(409, code, message)
@@ -64,9 +64,9 @@ pub(super) fn check_location(draft: &Draft<'_>) -> Outcome<()> {
     }
 }
 
-/// Refuses a name that somebody else holds.
+/// Refuses a name that another resource has.
 pub(super) fn check_name(change: &Change<'_>, kind: &dyn ResourceType, draft: &Draft<'_>) -> Outcome<()> {
-    let (name, location) = (draft.place.name(), region(draft.text("/location")));
+    let (name, location) = (draft.path.name(), region(draft.text("/location")));
     let Some(key) = draft.profile.name_key(name, &location) else { return Ok(()) };
     let Some(holder) = change.named(&key)?.filter(|holder| *holder != draft.id.to_lowercase()) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! DELETE of a resource, as far as all types have it in common.
+//! DELETE of a resource, the part that all types have in common.
 
 use crate::{
     api_version,
@@ -9,35 +9,35 @@ use crate::{
     call::Call,
     operations::{
         lifecycle::remove,
-        polls::{announce, with_timeout},
+        polls::{with_poll_url, with_timeout},
         run::start,
     },
-    path::Place,
+    path::ResourcePath,
     reply::{Outcome, Reply, refuse},
     resources::{
         body::set_state,
         profile::{Follow, WriteForm},
         resource_type::ResourceType,
     },
-    store::{Change, Look as _, Work},
+    store::{Change, StoreQuery as _, Work},
 };
 
-/// Removes a resource.
+/// Deletes a resource.
 pub(super) fn delete(
     change: &mut Change<'_>,
     call: &Call,
     kind: &dyn ResourceType,
-    place: &Place,
+    path: &ResourcePath,
 ) -> Outcome {
     let profile = kind.profile();
     api_version::check(call, profile.name, profile.version)?;
     if profile.write == WriteForm::Refused {
         return refuse(405, "MethodNotAllowed", format!("'{}' can only be read here.", profile.name));
     }
-    let id = place.id(profile.name);
-    let group = change.alive(&place.group_id().unwrap_or_default())?;
+    let id = path.id(profile.name);
+    let group = change.alive(&path.group_id().unwrap_or_default())?;
     if group.is_none() {
-        return Err(no_group(place.group.as_deref().unwrap_or_default()).into());
+        return Err(no_group(path.group.as_deref().unwrap_or_default()).into());
     }
     let purge = call.query.get("forcetopurge").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let found = change.object(&id)?.filter(|object| object.deleted.is_none() || purge);
@@ -49,7 +49,7 @@ pub(super) fn delete(
         }
         // A repeated DELETE joins the running one.
         if let Some(operation) = change.running(&object)? {
-            let reply = announce(Reply::empty(202), call, &operation, Follow::Location, change.now);
+            let reply = with_poll_url(Reply::empty(202), call, &operation, Follow::Location, change.now);
             return Ok(reply.of(tenant));
         }
     }
@@ -64,6 +64,6 @@ pub(super) fn delete(
     kind.starting(change, &object)?;
     let work = if purge { Work::Purge } else { Work::Delete };
     let operation = start(change, &mut object, work, profile.seconds.delete)?;
-    let reply = announce(Reply::empty(202), call, &operation, Follow::Location, change.now);
+    let reply = with_poll_url(Reply::empty(202), call, &operation, Follow::Location, change.now);
     Ok(with_timeout(reply, profile).of(tenant))
 }

@@ -1,37 +1,37 @@
-//! Resources that their service keeps after a deletion: shown, and purged.
+//! Soft-deleted resources: reads and purges.
 
 use crate::{
     api_version,
     call::Call,
     operations::{
-        lifecycle::{erase, expiry},
-        polls::announce,
+        lifecycle::{delete, expiry},
+        polls::with_poll_url,
         run::start,
     },
     path::group_id,
     reply::{Outcome, Reply},
     resources::{
-        deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
+        deleted_items::{DeletedItems, DeletedPath, PurgeForm},
         profile::{Follow, Profile},
         registry,
     },
     stamp::SUBSCRIPTION_ID,
-    store::{Change, Look, Object, Work},
+    store::{Change, Object, StoreQuery, Work},
 };
 
-/// A deleted resource that a path speaks of.
+/// The soft-deleted resource of a path.
 pub(super) struct Deleted {
     profile: &'static Profile,
     items: &'static dyn DeletedItems,
-    place: DeletedPlace,
+    path: DeletedPath,
     /// Whether the path ends with the action that purges it.
     pub(super) purges: bool,
 }
 
 impl Deleted {
-    /// Reads a path whose words are in lower case; none if it is about something else.
-    pub(super) fn parse(words: &[&str]) -> Option<Self> {
-        let ["subscriptions", _, "providers", namespace, "locations", location, rest @ ..] = words else {
+    /// Parses a path whose segments are in lower case; `None` for any other path.
+    pub(super) fn parse(parts: &[&str]) -> Option<Self> {
+        let ["subscriptions", _, "providers", namespace, "locations", location, rest @ ..] = parts else {
             return None;
         };
         registry::all().find_map(|kind| {
@@ -49,38 +49,38 @@ impl Deleted {
             };
             let known = profile.namespace().eq_ignore_ascii_case(namespace)
                 && items.collection().eq_ignore_ascii_case(collection);
-            let place = DeletedPlace { location: (*location).to_owned(), group, name: (*name).to_owned() };
-            known.then_some(Self { profile, items, place, purges })
+            let path = DeletedPath { location: (*location).to_owned(), group, name: (*name).to_owned() };
+            known.then_some(Self { profile, items, path, purges })
         })
     }
 
-    fn find(&self, look: &impl Look, call: &Call) -> Outcome<Option<Object>> {
+    fn find(&self, view: &impl StoreQuery, call: &Call) -> Outcome<Option<Object>> {
         api_version::check(call, self.items.collection(), self.profile.version)?;
-        let DeletedPlace { location, group, name } = &self.place;
+        let DeletedPath { location, group, name } = &self.path;
         let object = match group {
             Some(group) => {
                 let (namespace, kind) = self.profile.name.split_once('/').unwrap_or_default();
                 let group = group_id(SUBSCRIPTION_ID, group);
-                look.object(&format!("{group}/providers/{namespace}/{kind}/{name}"))?
+                view.object(&format!("{group}/providers/{namespace}/{kind}/{name}"))?
             }
             None => {
                 let key = self.profile.name_key(name, location).unwrap_or_default();
-                look.holder(&key)?
+                view.holder(&key)?
             }
         };
         Ok(object.filter(|object| object.deleted.is_some() && object.text("/location") == location))
     }
 
-    /// Shows it.
-    pub(super) fn read(&self, look: &impl Look, call: &Call) -> Outcome {
-        let Some(object) = self.find(look, call)? else {
-            return Err(self.items.missing(&self.place.name).into());
+    /// Answers a GET.
+    pub(super) fn read(&self, view: &impl StoreQuery, call: &Call) -> Outcome {
+        let Some(object) = self.find(view, call)? else {
+            return Err(self.items.missing(&self.path.name).into());
         };
-        let body = self.items.show(&object, &self.place, expiry(&object));
+        let body = self.items.show(&object, &self.path, expiry(&object));
         Ok(Reply::json(200, body).of(object.tenant))
     }
 
-    /// Whether a method purges it.
+    /// Whether a method purges the resource.
     pub(super) fn is_purged_by(&self, method: &str) -> bool {
         match self.items.purge_form() {
             PurgeForm::Post { .. } => method == "POST" && self.purges,
@@ -88,25 +88,25 @@ impl Deleted {
         }
     }
 
-    /// Removes it for good.
+    /// Purges the resource.
     pub(super) fn purge(&self, change: &mut Change<'_>, call: &Call) -> Outcome {
         let (found, form) = (self.find(change, call)?, self.items.purge_form());
         let Some(mut object) = found else {
             return match form {
-                PurgeForm::Post { .. } => Err(self.items.missing(&self.place.name).into()),
+                PurgeForm::Post { .. } => Err(self.items.missing(&self.path.name).into()),
                 PurgeForm::Delete => Ok(Reply::empty(204)),
             };
         };
-        self.items.check_purge(&object, &self.place)?;
+        self.items.check_purge(&object, &self.path)?;
         let tenant = object.tenant.clone();
         match form {
             PurgeForm::Delete => {
-                erase(change, &object)?;
+                delete(change, &object)?;
                 Ok(Reply::empty(200).of(tenant))
             }
             PurgeForm::Post { seconds } => {
                 let operation = start(change, &mut object, Work::Purge, seconds)?;
-                let reply = announce(Reply::empty(202), call, &operation, Follow::Location, change.now);
+                let reply = with_poll_url(Reply::empty(202), call, &operation, Follow::Location, change.now);
                 Ok(reply.of(tenant))
             }
         }

@@ -1,4 +1,4 @@
-//! A PUT, read, with what all types have in common checked: names, shapes and tags.
+//! Parses a PUT and checks what all types have in common: names, shapes and tags.
 
 use serde_json::Value;
 
@@ -8,53 +8,53 @@ use crate::{
         missing::{no_group, no_parent},
     },
     call::Call,
-    path::{Place, last},
+    path::{ResourcePath, last},
     reply::{Outcome, refuse},
     resources::{draft::Draft, profile::Profile},
-    store::{Change, Look as _},
+    store::{Change, StoreQuery as _},
 };
 
-/// The tag that says whose a resource is.
+/// The tag with the tenant of a resource.
 const TENANT_TAG: &str = "tenantry-tenant";
 
-/// Reads a PUT, and refuses what no type takes.
+/// Parses a PUT, and refuses what no type accepts.
 pub(super) fn draft<'a>(
     change: &Change<'_>,
     call: &'a Call,
     profile: &'static Profile,
-    place: &'a Place,
+    path: &'a ResourcePath,
 ) -> Outcome<Draft<'a>> {
-    let name = place.name();
+    let name = path.name();
     if !(profile.names.allows)(name) {
         let message =
-            format!("The name '{name}' is not valid for '{}': {}.", profile.name, profile.names.words);
+            format!("The name '{name}' is not valid for '{}': {}.", profile.name, profile.names.text);
         return refuse(400, profile.wording.invalid_name, message);
     }
     let mut body = call.json()?;
     check_shape(&mut body)?;
-    let id = place.id(profile.name);
-    let group = change.alive(&place.group_id().unwrap_or_default())?;
+    let id = path.id(profile.name);
+    let group = change.alive(&path.group_id().unwrap_or_default())?;
     if let Some(group) = &group {
         if is_being_deleted(change, group)? {
             let message = format!("The resource group '{}' is in deprovisioning state.", last(&group.id));
             return refuse(409, "ResourceGroupBeingDeleted", message);
         }
-    } else if place.provider.is_some() {
-        return Err(no_group(place.group.as_deref().unwrap_or_default()).into());
+    } else if path.provider.is_some() {
+        return Err(no_group(path.group.as_deref().unwrap_or_default()).into());
     }
-    let parent = match place.parent_id() {
+    let parent = match path.parent_id() {
         Some(parent) => Some(change.alive(&parent)?.ok_or_else(|| no_parent(&parent))?),
         None => None,
     };
     let before = change.alive(&id)?;
-    // What is there keeps the spelling of its maker.
+    // An existing resource keeps the spelling with which it was created.
     let id = before.as_ref().map_or(id, |before| before.id.clone());
     let tag = body.pointer("/tags").and_then(|tags| tags.get(TENANT_TAG)).and_then(Value::as_str);
     let tenant = match tag {
         Some(tag) => Some(tag.to_owned()),
         None => change.tenant_at(id.rsplit_once('/').map_or("", |(above, _)| above))?,
     };
-    Ok(Draft { profile, call, place, id, body, before, parent, tenant })
+    Ok(Draft { profile, call, path, id, body, before, parent, tenant })
 }
 
 fn check_shape(body: &mut Value) -> Outcome<()> {

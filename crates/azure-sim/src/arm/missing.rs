@@ -1,11 +1,11 @@
-//! Resource Manager's refusals for what is not there.
+//! Resource Manager's refusals for what does not exist.
 
-use crate::{path::Place, reply::Refusal};
+use crate::{path::ResourcePath, reply::Refusal};
 
 /// ARM's 404 for a resource.
-pub(crate) fn not_found(kind: &str, place: &Place) -> Refusal {
-    let named = place.names.join("/");
-    let group = place.group.as_deref().unwrap_or_default();
+pub(crate) fn not_found(kind: &str, path: &ResourcePath) -> Refusal {
+    let named = path.names.join("/");
+    let group = path.group.as_deref().unwrap_or_default();
     Refusal::new(
         404,
         "ResourceNotFound",
@@ -21,7 +21,7 @@ pub(crate) fn no_group(name: &str) -> Refusal {
     Refusal::new(404, "ResourceGroupNotFound", format!("Resource group '{name}' could not be found."))
 }
 
-/// ARM's 404 for the resource that another one would be a part of.
+/// ARM's 404 for a missing parent resource.
 pub(crate) fn no_parent(id: &str) -> Refusal {
     Refusal::new(
         404,

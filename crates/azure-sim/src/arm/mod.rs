@@ -1,4 +1,4 @@
-//! Resource Manager: which part of it a path speaks of, and what all resource types have in common.
+//! Resource Manager: the targets of paths, and what all resource types have in common.
 
 mod busy;
 mod checks;

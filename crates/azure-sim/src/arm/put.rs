@@ -1,6 +1,6 @@
-//! PUT of a resource, as far as all types have it in common.
+//! PUT of a resource, the part that all types have in common.
 //!
-//! Everything is checked before anything is written, for a refused request's writes would be kept.
+//! Everything is checked before anything is written, because writes of a refused request would be committed.
 
 use serde_json::{Map, Value, json};
 
@@ -13,10 +13,10 @@ use crate::{
     },
     call::Call,
     operations::{
-        polls::{announce, with_timeout},
+        polls::{with_poll_url, with_timeout},
         run::start,
     },
-    path::{Place, last},
+    path::{ResourcePath, last},
     reply::{Outcome, Reply, refuse},
     resources::{
         body::set_state,
@@ -31,14 +31,19 @@ use crate::{
     store::{Change, Object, Work},
 };
 
-/// Makes or changes a resource.
-pub(super) fn put(change: &mut Change<'_>, call: &Call, kind: &dyn ResourceType, place: &Place) -> Outcome {
+/// Creates or updates a resource.
+pub(super) fn put(
+    change: &mut Change<'_>,
+    call: &Call,
+    kind: &dyn ResourceType,
+    path: &ResourcePath,
+) -> Outcome {
     let profile = kind.profile();
     api_version::check(call, profile.name, profile.version)?;
     if profile.write == WriteForm::Refused {
         return refuse(405, "MethodNotAllowed", format!("'{}' can only be read here.", profile.name));
     }
-    let draft = draft(change, call, profile, place)?;
+    let draft = draft(change, call, profile, path)?;
     check_location(&draft)?;
     if let Some(before) = draft.before.as_ref().filter(|before| before.busy.is_some()) {
         return Err(busy(change, kind, before)?.into());
@@ -102,7 +107,7 @@ fn complete(change: &Change<'_>, draft: &Draft<'_>, members: &mut Map<String, Va
 
 fn apply(change: &mut Change<'_>, kind: &dyn ResourceType, draft: &Draft<'_>, mut object: Object) -> Outcome {
     let (profile, new) = (draft.profile, draft.before.is_none());
-    if let Some(key) = profile.name_key(draft.place.name(), object.text("/location")) {
+    if let Some(key) = profile.name_key(draft.path.name(), object.text("/location")) {
         change.take_name(&key, &object.id)?;
     }
     let tenant = object.tenant.clone();
@@ -111,7 +116,7 @@ fn apply(change: &mut Change<'_>, kind: &dyn ResourceType, draft: &Draft<'_>, mu
         WriteForm::Location { updates } => !(new || updates),
         WriteForm::Status | WriteForm::Resource(_) | WriteForm::Refused => false,
     };
-    // What is done at once has no operation that could fail; the resource itself says so.
+    // A request that is done at once has no operation that could fail; the failure is set on the resource.
     if at_once && profile.states.is_some() && change.failure.take().is_some() {
         set_state(&mut object.body, "Failed");
     }
@@ -133,6 +138,6 @@ fn apply(change: &mut Change<'_>, kind: &dyn ResourceType, draft: &Draft<'_>, mu
     };
     kind.starting(change, &object)?;
     let operation = start(change, &mut object, Work::Write, seconds)?;
-    let reply = announce(reply, draft.call, &operation, follow, change.now);
+    let reply = with_poll_url(reply, draft.call, &operation, follow, change.now);
     Ok(with_timeout(reply, profile).of(tenant))
 }

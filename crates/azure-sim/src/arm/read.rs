@@ -4,85 +4,83 @@ use crate::{
     api_version,
     arm::missing::{no_group, no_parent, not_found},
     call::Call,
-    path::Place,
+    path::ResourcePath,
     reply::{Outcome, Refusal, Reply},
     resources::{profile::Profile, registry, resource_group},
-    store::{Look, Object, Snapshot},
+    store::{Object, Snapshot, StoreQuery},
 };
 
-/// Shows a resource.
-pub(super) fn show(look: &Snapshot, call: &Call, kind: &'static Profile, place: &Place) -> Outcome {
+/// Answers a GET of a resource.
+pub(super) fn show(view: &Snapshot, call: &Call, kind: &'static Profile, path: &ResourcePath) -> Outcome {
     api_version::check(call, kind.name, kind.version)?;
-    let id = place.id(kind.name);
-    let tenant = look.tenant_at(&id)?;
-    match look.alive(&id)? {
+    let id = path.id(kind.name);
+    let tenant = view.tenant_at(&id)?;
+    match view.alive(&id)? {
         Some(object) if call.method == "HEAD" => Ok(Reply::empty(204).of(object.tenant)),
         Some(object) => Ok(Reply::json(200, object.body).of(tenant)),
         None if call.method == "HEAD" => Ok(Reply::empty(404).of(tenant)),
-        None => Ok(absent(look, kind, place)?.arm().of(tenant)),
+        None => Ok(absent(view, kind, path)?.arm().of(tenant)),
     }
 }
 
-/// The 404 that fits: no group, no parent, or no such resource.
-fn absent(look: &impl Look, kind: &'static Profile, place: &Place) -> Outcome<Refusal> {
-    let group = place.group.clone().unwrap_or_default();
-    let known = match place.group_id() {
-        Some(id) => look.alive(&id)?.is_some(),
+/// The 404 that fits: no such group, no such parent, or no such resource.
+fn absent(view: &impl StoreQuery, kind: &'static Profile, path: &ResourcePath) -> Outcome<Refusal> {
+    let group = path.group.clone().unwrap_or_default();
+    let known = match path.group_id() {
+        Some(id) => view.alive(&id)?.is_some(),
         None => true,
     };
-    if place.provider.is_none() || !known {
+    if path.provider.is_none() || !known {
         return Ok(no_group(&group));
     }
-    if let Some(parent) = place.parent_id()
-        && look.alive(&parent)?.is_none()
+    if let Some(parent) = path.parent_id()
+        && view.alive(&parent)?.is_none()
     {
         return Ok(no_parent(&parent));
     }
-    Ok(not_found(kind.name, place))
+    Ok(not_found(kind.name, path))
 }
 
 /// Lists the resources of a type.
-pub(super) fn list(look: &Snapshot, call: &Call, kind: &'static Profile, place: &Place) -> Outcome {
+pub(super) fn list(view: &Snapshot, call: &Call, kind: &'static Profile, path: &ResourcePath) -> Outcome {
     api_version::check(call, kind.name, kind.version)?;
-    let prefix = match (&place.provider, place.parent_of_collection()) {
+    let prefix = match (&path.provider, path.parent_of_collection()) {
         (Some(_), Some(parent)) => parent,
-        (Some(_), None) => {
-            place.group_id().unwrap_or_else(|| format!("/subscriptions/{}", place.subscription))
-        }
-        (None, _) => format!("/subscriptions/{}/resourceGroups", place.subscription),
+        (Some(_), None) => path.group_id().unwrap_or_else(|| format!("/subscriptions/{}", path.subscription)),
+        (None, _) => format!("/subscriptions/{}/resourceGroups", path.subscription),
     };
-    if let Some(id) = place.group_id()
-        && look.alive(&id)?.is_none()
+    if let Some(id) = path.group_id()
+        && view.alive(&id)?.is_none()
     {
-        return Err(no_group(place.group.as_deref().unwrap_or_default()).into());
+        return Err(no_group(path.group.as_deref().unwrap_or_default()).into());
     }
-    if place.parent_of_collection().is_some() && look.alive(&prefix)?.is_none() {
+    if path.parent_of_collection().is_some() && view.alive(&prefix)?.is_none() {
         return Err(no_parent(&prefix).into());
     }
     let of_kind = |object: &Object| object.kind.eq_ignore_ascii_case(kind.name) && object.deleted.is_none();
-    page(look, &prefix, of_kind)
+    page(view, &prefix, of_kind)
 }
 
-/// Lists what lies in a resource group.
-pub(super) fn contents(look: &Snapshot, call: &Call, place: &Place) -> Outcome {
+/// Lists the resources of a resource group.
+pub(super) fn contents(view: &Snapshot, call: &Call, path: &ResourcePath) -> Outcome {
     api_version::check(call, "resources", resource_group::VERSION)?;
-    let id = place.group_id().unwrap_or_default();
-    if look.alive(&id)?.is_none() {
-        return Err(no_group(place.group.as_deref().unwrap_or_default()).into());
+    let id = path.group_id().unwrap_or_default();
+    if view.alive(&id)?.is_none() {
+        return Err(no_group(path.group.as_deref().unwrap_or_default()).into());
     }
     let top_level = |object: &Object| {
         object.deleted.is_none()
             && registry::find(&object.kind).is_some_and(|kind| kind.profile().name.matches('/').count() == 1)
     };
-    page(look, &id, top_level)
+    page(view, &id, top_level)
 }
 
-fn page(look: &Snapshot, under: &str, wanted: impl Fn(&Object) -> bool) -> Outcome {
+fn page(view: &Snapshot, under: &str, filter: impl Fn(&Object) -> bool) -> Outcome {
     let mut value = Vec::new();
-    for object in look.under(&format!("{}/", under.to_lowercase()))? {
-        if wanted(&object) {
+    for object in view.under(&format!("{}/", under.to_lowercase()))? {
+        if filter(&object) {
             value.push(object.body);
         }
     }
-    Ok(Reply::json(200, serde_json::json!({ "value": value })).of(look.tenant_at(under)?))
+    Ok(Reply::json(200, serde_json::json!({ "value": value })).of(view.tenant_at(under)?))
 }

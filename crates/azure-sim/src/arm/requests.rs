@@ -1,4 +1,4 @@
-//! Resource Manager's requests: each goes to the file of what its path speaks of.
+//! Requests to Resource Manager, dispatched by the target of their path.
 
 use crate::{
     activity, api_version,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Answers a GET or HEAD.
-pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
+pub(crate) fn read(view: &Snapshot, call: &Call) -> Outcome {
     match target(call)? {
         Target::Subscription => {
             let id = format!("/subscriptions/{SUBSCRIPTION_ID}");
@@ -28,16 +28,16 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
                 serde_json::json!({ "id": id, "subscriptionId": SUBSCRIPTION_ID, "displayName": "Local", "state": "Enabled" }),
             ))
         }
-        Target::RoleAssignment { scope, name } => roles::read_assignment(look, call, &scope, name.as_deref()),
-        Target::RoleDefinition { name } => roles::read_definition(look, call, name.as_deref()),
+        Target::RoleAssignment { scope, name } => roles::read_assignment(view, call, &scope, name.as_deref()),
+        Target::RoleDefinition { name } => roles::read_definition(view, call, name.as_deref()),
         Target::Provider { namespace, register: false } => providers::answer(call, &namespace),
-        Target::Poll { operation, by_status } => polls::poll(look, call, &operation, by_status),
+        Target::Poll { operation, by_status } => polls::poll(view, call, &operation, by_status),
         Target::Deleted(deleted) if deleted.purges => not_allowed(call),
-        Target::Deleted(deleted) => deleted.read(look, call),
-        Target::Resource(kind, place) => show(look, call, kind.profile(), &place),
-        Target::Collection(kind, place) => list(look, call, kind.profile(), &place),
-        Target::GroupContents(place) => contents(look, call, &place),
-        Target::ActivityLog => activity::list(look, call),
+        Target::Deleted(deleted) => deleted.read(view, call),
+        Target::Resource(kind, path) => show(view, call, kind.profile(), &path),
+        Target::Collection(kind, path) => list(view, call, kind.profile(), &path),
+        Target::GroupContents(path) => contents(view, call, &path),
+        Target::ActivityLog => activity::list(view, call),
         Target::Provider { register: true, .. } => not_allowed(call),
     }
 }
@@ -45,8 +45,8 @@ pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
 /// Carries out a PUT, DELETE or POST.
 pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
     match (call.method.as_str(), target(call)?) {
-        ("PUT", Target::Resource(kind, place)) => put(change, call, kind, &place),
-        ("DELETE", Target::Resource(kind, place)) => delete(change, call, kind, &place),
+        ("PUT", Target::Resource(kind, path)) => put(change, call, kind, &path),
+        ("DELETE", Target::Resource(kind, path)) => delete(change, call, kind, &path),
         ("PUT", Target::RoleAssignment { scope, name: Some(name) }) => {
             roles::assign(change, call, &scope, &name)
         }

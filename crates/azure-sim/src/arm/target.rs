@@ -1,4 +1,4 @@
-//! What a path of Resource Manager speaks of.
+//! The target of a path of Resource Manager.
 
 use uuid::Uuid;
 
@@ -6,13 +6,13 @@ use crate::{
     arm::deleted::Deleted,
     call::Call,
     operations::polls,
-    path::{Place, segments},
+    path::{ResourcePath, segments},
     reply::{Outcome, Refusal, Stop, refuse},
     resources::{registry, resource_type::ResourceType},
     stamp::SUBSCRIPTION_ID,
 };
 
-/// What a path speaks of.
+/// The target of a path.
 pub(super) enum Target {
     Subscription,
     /// `None` lists.
@@ -20,7 +20,7 @@ pub(super) enum Target {
         scope: String,
         name: Option<String>,
     },
-    /// At whatever scope it is asked for.
+    /// At any scope.
     RoleDefinition {
         name: Option<String>,
     },
@@ -32,23 +32,23 @@ pub(super) enum Target {
         operation: String,
         by_status: bool,
     },
-    /// What its service keeps after a deletion.
+    /// A soft-deleted resource.
     Deleted(Deleted),
-    Resource(&'static dyn ResourceType, Place),
-    Collection(&'static dyn ResourceType, Place),
-    GroupContents(Place),
+    Resource(&'static dyn ResourceType, ResourcePath),
+    Collection(&'static dyn ResourceType, ResourcePath),
+    GroupContents(ResourcePath),
     ActivityLog,
 }
 
-/// Reads a path.
+/// Parses a path.
 pub(super) fn target(call: &Call) -> Outcome<Target> {
-    // A slash that came encoded would make one id look like another.
-    let whole = |words: &Vec<String>| words.iter().all(|word| !word.contains('/'));
-    let words = segments(&call.path).filter(whole).ok_or_else(|| unknown(call))?;
-    let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    // An encoded slash would make one id equal to another.
+    let whole = |parts: &Vec<String>| parts.iter().all(|part| !part.contains('/'));
+    let parts = segments(&call.path).filter(whole).ok_or_else(|| unknown(call))?;
+    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-    check_subscription(&lower, &words)?;
-    if let Some(found) = authorization(&lower, &words) {
+    check_subscription(&lower, &parts)?;
+    if let Some(found) = authorization(&lower, &parts) {
         return Ok(found);
     }
     if let Some(found) = Deleted::parse(&lower) {
@@ -56,33 +56,33 @@ pub(super) fn target(call: &Call) -> Outcome<Target> {
     }
     Ok(match lower.as_slice() {
         ["subscriptions", _] => Target::Subscription,
-        ["subscriptions", _, "providers", _, "locations", _, word, operation]
-        | ["subscriptions", _, word @ "operationresults", operation]
-            if polls::is_status(word).is_some() =>
+        ["subscriptions", _, "providers", _, "locations", _, kind, operation]
+        | ["subscriptions", _, kind @ "operationresults", operation]
+            if polls::is_status(kind).is_some() =>
         {
-            let by_status = polls::is_status(word) == Some(true);
+            let by_status = polls::is_status(kind) == Some(true);
             Target::Poll { operation: (*operation).to_owned(), by_status }
         }
         ["subscriptions", _, "providers", "microsoft.insights", "eventtypes", "management", "values"] => {
             Target::ActivityLog
         }
         ["subscriptions", _, "providers", _] => {
-            Target::Provider { namespace: words[3].clone(), register: false }
+            Target::Provider { namespace: parts[3].clone(), register: false }
         }
         ["subscriptions", _, "providers", _, "register"] => {
-            Target::Provider { namespace: words[3].clone(), register: true }
+            Target::Provider { namespace: parts[3].clone(), register: true }
         }
         ["subscriptions", _, "resourcegroups", group, "resources"] => {
-            let group = words.get(3).cloned().unwrap_or_else(|| (*group).to_owned());
-            let place = Place::parse(&[
+            let group = parts.get(3).cloned().unwrap_or_else(|| (*group).to_owned());
+            let path = ResourcePath::parse(&[
                 "subscriptions".to_owned(),
-                words[1].clone(),
+                parts[1].clone(),
                 "resourceGroups".to_owned(),
                 group,
             ]);
-            Target::GroupContents(place.ok_or_else(|| unknown(call))?)
+            Target::GroupContents(path.ok_or_else(|| unknown(call))?)
         }
-        _ => resource(call, &words)?,
+        _ => resource(call, &parts)?,
     })
 }
 
@@ -91,8 +91,8 @@ fn unknown(call: &Call) -> Stop {
     Refusal::new(404, "NotFound", message).into()
 }
 
-fn check_subscription(lower: &[&str], words: &[String]) -> Outcome<()> {
-    match (lower, words.get(1)) {
+fn check_subscription(lower: &[&str], parts: &[String]) -> Outcome<()> {
+    match (lower, parts.get(1)) {
         (["subscriptions", id, ..], Some(written)) if *id != SUBSCRIPTION_ID => {
             if id.parse::<Uuid>().is_err() {
                 let message =
@@ -105,10 +105,10 @@ fn check_subscription(lower: &[&str], words: &[String]) -> Outcome<()> {
     }
 }
 
-fn authorization(lower: &[&str], words: &[String]) -> Option<Target> {
+fn authorization(lower: &[&str], parts: &[String]) -> Option<Target> {
     let at = lower.windows(2).rposition(|pair| pair == ["providers", "microsoft.authorization"])?;
-    let scope: String = words.iter().take(at).map(|word| format!("/{word}")).collect();
-    let name = words.get(at + 3).cloned();
+    let scope: String = parts.iter().take(at).map(|part| format!("/{part}")).collect();
+    let name = parts.get(at + 3).cloned();
     match (lower.get(at + 2).copied(), lower.len() <= at + 4) {
         (Some("roleassignments"), true) => Some(Target::RoleAssignment { scope, name }),
         (Some("roledefinitions"), true) => Some(Target::RoleDefinition { name }),
@@ -116,23 +116,23 @@ fn authorization(lower: &[&str], words: &[String]) -> Option<Target> {
     }
 }
 
-fn resource(call: &Call, words: &[String]) -> Outcome<Target> {
-    let place = Place::parse(words).ok_or_else(|| unknown(call))?;
-    let Some(kind) = registry::of(&place) else {
-        let provider = place.provider.clone().unwrap_or_default();
+fn resource(call: &Call, parts: &[String]) -> Outcome<Target> {
+    let path = ResourcePath::parse(parts).ok_or_else(|| unknown(call))?;
+    let Some(kind) = registry::of(&path) else {
+        let provider = path.provider.clone().unwrap_or_default();
         if registry::namespace(&provider).is_none() {
             let message = format!("The resource namespace '{provider}' is invalid.");
             return refuse(404, "InvalidResourceNamespace", message);
         }
-        let kind = place.types.join("/");
+        let kind = path.types.join("/");
         let message = format!("The resource type '{kind}' could not be found in the namespace '{provider}'.");
         return refuse(404, "InvalidResourceType", message);
     };
-    if place.types.len() > place.names.len() {
-        return Ok(Target::Collection(kind, place));
+    if path.types.len() > path.names.len() {
+        return Ok(Target::Collection(kind, path));
     }
-    if place.provider.is_some() && place.group.is_none() {
+    if path.provider.is_some() && path.group.is_none() {
         return Err(unknown(call));
     }
-    Ok(Target::Resource(kind, place))
+    Ok(Target::Resource(kind, path))
 }

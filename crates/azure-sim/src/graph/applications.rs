@@ -1,4 +1,4 @@
-//! Applications: `PATCH /applications(uniqueName='...')` creates or updates, a removed one can be restored for 30 days.
+//! Applications: `PATCH /applications(uniqueName='...')` creates or updates. A deleted one can be restored for 30 days.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::{
         ownership::own,
     },
     reply::{Outcome, Reply},
-    store::{Change, Look, Object},
+    store::{Change, Object, StoreQuery},
 };
 
 const AUDIENCES: [&str; 4] =
@@ -38,7 +38,7 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     if !creates(call) {
         return Err(missing(name).into());
     }
-    // A deleted application holds the name (seen by users: microsoftgraph/msgraph-bicep-types#137).
+    // A deleted application keeps the name (reported by users: microsoftgraph/msgraph-bicep-types#137).
     if change.named(&unique_key(name))?.is_some() {
         return bad("Another object with the same value for property uniqueName already exists.");
     }

@@ -9,7 +9,7 @@ use crate::{
     store::{Change, Object},
 };
 
-/// Which tag of an object says whose it is.
+/// The tag with the tenant of an object.
 const TENANT_TAG: &str = "tenantry-tenant:";
 
 /// Graph's 404.
@@ -28,15 +28,15 @@ pub(crate) fn bad<T>(message: impl Into<String>) -> Outcome<T> {
     refuse(400, "Request_BadRequest", message)
 }
 
-/// The members that the caller wants to see; all, if it does not say.
+/// Keeps the members of `$select`; all of them without it.
 pub(super) fn selected(call: &Call, mut body: Value) -> Value {
-    if let (Some(wanted), Some(members)) = (call.query.get("$select"), body.as_object_mut()) {
-        members.retain(|name, _| wanted.split(',').any(|one| one.trim() == name));
+    if let (Some(selected), Some(members)) = (call.query.get("$select"), body.as_object_mut()) {
+        members.retain(|name, _| selected.split(',').any(|one| one.trim() == name));
     }
     body
 }
 
-/// Adds the annotation that says what the body is.
+/// Adds the annotation with the type of the body.
 pub(crate) fn with_context(mut body: Value, kind: &str) -> Value {
     let set = match kind {
         PRINCIPAL => "servicePrincipals",
@@ -47,13 +47,13 @@ pub(crate) fn with_context(mut body: Value, kind: &str) -> Value {
     body
 }
 
-/// Whose an object is, by its tags.
+/// The tenant of an object, from its tags.
 pub(super) fn tenant_of(body: &Value) -> Option<String> {
     let tags = body.get("tags")?.as_array()?.iter().filter_map(Value::as_str);
     tags.filter_map(|tag| tag.strip_prefix(TENANT_TAG)).next().map(str::to_owned)
 }
 
-/// Lays a PATCH over a body: members replace, complex ones are merged one level deep.
+/// Applies a PATCH to a body: members are replaced, complex ones are merged one level deep.
 pub(super) fn merge(body: &mut Value, patch: &Value) {
     for (name, value) in patch.as_object().into_iter().flatten() {
         match (body.get_mut(name).and_then(Value::as_object_mut), value.as_object()) {
@@ -67,7 +67,7 @@ pub(super) fn merge(body: &mut Value, patch: &Value) {
     }
 }
 
-/// Lays a PATCH over an object that is there, and answers it.
+/// Applies a PATCH to an existing object, and answers it.
 pub(super) fn update(change: &mut Change<'_>, mut object: Object, patch: &Value) -> Outcome {
     merge(&mut object.body, patch);
     object.tenant = tenant_of(&object.body).or(object.tenant);
@@ -97,10 +97,10 @@ pub(super) fn body_of(call: &Call) -> Outcome<Value> {
 
 /// Whether the caller asked for an upsert to create.
 pub(super) fn creates(call: &Call) -> bool {
-    call.header("prefer").split(',').any(|word| word.trim().eq_ignore_ascii_case("create-if-missing"))
+    call.header("prefer").split(',').any(|one| one.trim().eq_ignore_ascii_case("create-if-missing"))
 }
 
-/// When a new object is seen by replicas.
+/// When replicas show a new object.
 pub(super) fn visible_from(change: &Change<'_>) -> jiff::Timestamp {
     change.now.checked_add(change.speed.replication()).unwrap_or(change.now)
 }

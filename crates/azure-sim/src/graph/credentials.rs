@@ -13,33 +13,33 @@ use crate::{
         kinds::CREDENTIAL,
     },
     reply::{Outcome, Reply, refuse},
-    store::{Change, Look, Object, Snapshot},
+    store::{Change, Object, Snapshot, StoreQuery},
 };
 
 const MOST: usize = 20;
 
-/// All credentials of an application, those too that replicas do not know yet.
-pub(crate) fn all(look: &impl Look, application: &Object) -> Result<Vec<Object>, CloudError> {
-    look.under(&format!("{}/federatedidentitycredentials/", application.key()))
+/// All credentials of an application, including those that replicas do not show yet.
+pub(crate) fn all(view: &impl StoreQuery, application: &Object) -> Result<Vec<Object>, CloudError> {
+    view.under(&format!("{}/federatedidentitycredentials/", application.key()))
 }
 
-/// A credential by id or name; Graph takes either in the place of an id.
-pub(crate) fn find(look: &impl Look, owner: &Key, key: &Key) -> Result<Option<Object>, CloudError> {
-    let Some(application) = application(look, owner)? else { return Ok(None) };
-    let wanted = |object: &Object| match key {
+/// A credential by id or name; Graph accepts a name where an id stands.
+pub(crate) fn find(view: &impl StoreQuery, owner: &Key, key: &Key) -> Result<Option<Object>, CloudError> {
+    let Some(application) = application(view, owner)? else { return Ok(None) };
+    let matches = |object: &Object| match key {
         Key::Id(text) => object.text("/id").eq_ignore_ascii_case(text) || object.text("/name") == text,
         Key::Name(text) | Key::AppId(text) => object.text("/name") == text,
     };
-    Ok(all(look, &application)?.into_iter().find(wanted))
+    Ok(all(view, &application)?.into_iter().find(matches))
 }
 
-/// All credentials of an application.
-pub(crate) fn list(look: &Snapshot, key: &Key) -> Outcome {
-    let found = application(look, key)?.filter(|found| found.visible <= look.now);
+/// Lists the credentials of an application.
+pub(crate) fn list(view: &Snapshot, key: &Key) -> Outcome {
+    let found = application(view, key)?.filter(|found| found.visible <= view.now);
     let Some(application) = found else { return Err(missing(key.shown()).into()) };
-    let value: Vec<Value> = all(look, &application)?
+    let value: Vec<Value> = all(view, &application)?
         .into_iter()
-        .filter(|object| object.visible <= look.now)
+        .filter(|object| object.visible <= view.now)
         .map(|object| object.body)
         .collect();
     let context = "https://graph.microsoft.com/v1.0/$metadata#applications('federatedIdentityCredentials')";
@@ -132,7 +132,7 @@ fn create(change: &mut Change<'_>, owner: &Object, name: &str, patch: &Value) ->
     Ok(Reply::json(201, with_context(object.body, CREDENTIAL)).of(object.tenant))
 }
 
-/// Removes a credential for good.
+/// Deletes a credential permanently.
 pub(crate) fn delete(change: &mut Change<'_>, application: &Key, key: &Key) -> Outcome {
     let Some(object) = find(change, application, key)? else { return Err(missing(key.shown()).into()) };
     change.forget(&object.id)?;

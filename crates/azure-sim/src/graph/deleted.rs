@@ -1,4 +1,4 @@
-//! Deleted applications and service principals: for 30 days restorable, and their names held.
+//! Deleted applications and service principals: for 30 days they can be restored, and keep their names.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -12,34 +12,34 @@ use crate::{
         kinds::{APPLICATION, PREFIX, PRINCIPAL},
     },
     reply::{Outcome, Reply, refuse},
-    store::{Change, Look, Object, Snapshot},
+    store::{Change, Object, Snapshot, StoreQuery},
 };
 
 const DAYS: i64 = 30;
 
-/// When a deleted object is removed for good.
+/// When a deleted object is purged.
 pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
     object.deleted?.checked_add(SignedDuration::from_hours(DAYS * 24)).ok()
 }
 
 /// A deleted object of either kind.
-pub(crate) fn find(look: &impl Look, id: &str) -> Result<Option<Object>, CloudError> {
+pub(crate) fn find(view: &impl StoreQuery, id: &str) -> Result<Option<Object>, CloudError> {
     for id in [application_id(id), principal_id(id)] {
-        if let Some(object) = look.object(&id)?.filter(|object| object.deleted.is_some()) {
+        if let Some(object) = view.object(&id)?.filter(|object| object.deleted.is_some()) {
             return Ok(Some(object));
         }
     }
     Ok(None)
 }
 
-/// The object with the annotation that says of which type it is, for `deletedItems` holds several.
+/// The object with the annotation of its type, because `deletedItems` holds several types.
 pub(crate) fn typed(mut object: Object) -> Object {
     let name = if object.kind == PRINCIPAL { "servicePrincipal" } else { "application" };
     object.body["@odata.type"] = json!(format!("#microsoft.graph.{name}"));
     object
 }
 
-/// What a list of deleted objects can be filtered by here: two of the properties that Graph documents for it.
+/// The supported filters of a list of deleted objects: two of the properties that Graph documents for it.
 enum Filter {
     All,
     AppId(String),
@@ -62,13 +62,13 @@ impl Filter {
         match self {
             Self::All => true,
             Self::AppId(id) => object.text("/appId").eq_ignore_ascii_case(id),
-            Self::Tag(wanted) => tags.is_some_and(|tags| tags.iter().any(|tag| tag == wanted.as_str())),
+            Self::Tag(desired) => tags.is_some_and(|tags| tags.iter().any(|tag| tag == desired.as_str())),
         }
     }
 }
 
-/// The deleted objects of a kind.
-pub(crate) fn list(look: &Snapshot, call: &Call, kind: &str) -> Outcome {
+/// Lists the deleted objects of a kind.
+pub(crate) fn list(view: &Snapshot, call: &Call, kind: &str) -> Outcome {
     let Some(filter) = Filter::parse(call.query.get("$filter").map(String::as_str)) else {
         return refuse(
             400,
@@ -76,7 +76,7 @@ pub(crate) fn list(look: &Snapshot, call: &Call, kind: &str) -> Outcome {
             "Unsupported or invalid query filter clause specified.",
         );
     };
-    let objects = look.under(PREFIX)?.into_iter();
+    let objects = view.under(PREFIX)?.into_iter();
     let value: Vec<Value> = objects
         .filter(|object| object.kind == kind && object.deleted.is_some() && filter.takes(object))
         .map(|object| selected(call, object.body))
@@ -95,15 +95,15 @@ pub(crate) fn bury(change: &mut Change<'_>, mut object: Object) -> Result<(), Cl
     change.put(&object)
 }
 
-/// Removes a deleted object for good.
+/// Purges a deleted object.
 pub(crate) fn purge(change: &mut Change<'_>, id: &str) -> Outcome {
     let Some(object) = find(change, id)? else { return Err(missing(id).into()) };
-    erase(change, &object)?;
+    delete(change, &object)?;
     Ok(Reply::empty(204).of(object.tenant))
 }
 
-/// Forgets a deleted object with its parts and sets its names free.
-pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+/// Removes a deleted object with its parts and releases its names.
+pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     let app_id = object.text("/appId");
     let keys = if object.kind == APPLICATION {
         for part in change.under(&format!("{}/", object.key()))? {
@@ -122,8 +122,8 @@ pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), Clou
     change.forget(&object.id)
 }
 
-/// Brings a deleted object back, with its ids; replicas see it after a while. An application's service principal is
-/// restored by itself.
+/// Restores a deleted object with its ids; replicas show it after a delay. An application's service principal has to be
+/// restored separately.
 pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
     let Some(mut object) = find(change, id)? else { return Err(missing(id).into()) };
     if object.kind == PRINCIPAL {

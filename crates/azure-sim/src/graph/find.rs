@@ -1,12 +1,12 @@
-//! Finding applications and service principals: their ids, the names that they take, and by what they are asked for.
+//! Finds applications and service principals: their ids, their unique names, and their keys in requests.
 
 use crate::{
     error::CloudError,
     graph::kinds::APPLICATION,
-    store::{Look, Object},
+    store::{Object, StoreQuery},
 };
 
-/// By what an object is asked for.
+/// The key of an object in a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Key {
     /// Its object id.
@@ -26,51 +26,51 @@ impl Key {
     }
 }
 
-/// The id under which an application is kept.
+/// The id under which an application is stored.
 pub(crate) fn application_id(id: &str) -> String {
     format!("graph/applications/{id}")
 }
 
-/// The name that a `uniqueName` takes. Upper and lower case differ.
+/// The unique name of a `uniqueName`. It is case-sensitive.
 pub(crate) fn unique_key(name: &str) -> String {
     format!("application@{name}")
 }
 
-/// The name that an `appId` takes.
+/// The unique name of an `appId`.
 pub(crate) fn app_id_key(app_id: &str) -> String {
     format!("appid@{}", app_id.to_lowercase())
 }
 
-/// A living application.
-pub(crate) fn application(look: &impl Look, key: &Key) -> Result<Option<Object>, CloudError> {
+/// An application that is not deleted.
+pub(crate) fn application(view: &impl StoreQuery, key: &Key) -> Result<Option<Object>, CloudError> {
     let found = match key {
-        Key::Id(id) => look.alive(&application_id(id))?,
-        Key::AppId(id) => look.living_holder(&app_id_key(id))?,
-        Key::Name(name) => look.living_holder(&unique_key(name))?,
+        Key::Id(id) => view.alive(&application_id(id))?,
+        Key::AppId(id) => view.living_holder(&app_id_key(id))?,
+        Key::Name(name) => view.living_holder(&unique_key(name))?,
     };
     Ok(found.filter(|object| object.kind == APPLICATION))
 }
 
-/// The id under which a service principal is kept.
+/// The id under which a service principal is stored.
 pub(crate) fn principal_id(id: &str) -> String {
     format!("graph/servicePrincipals/{id}")
 }
 
-/// The name that the principal of an application takes.
+/// The unique name of the principal of an application.
 pub(crate) fn owner_key(app_id: &str) -> String {
     format!("principal@{}", app_id.to_lowercase())
 }
 
-/// A living service principal by its object id.
-pub(crate) fn principal_with_id(look: &impl Look, id: &str) -> Result<Option<Object>, CloudError> {
-    look.alive(&principal_id(id))
+/// A service principal that is not deleted, by its object id.
+pub(crate) fn principal_with_id(view: &impl StoreQuery, id: &str) -> Result<Option<Object>, CloudError> {
+    view.alive(&principal_id(id))
 }
 
-/// A living service principal.
-pub(crate) fn principal(look: &impl Look, key: &Key) -> Result<Option<Object>, CloudError> {
+/// A service principal that is not deleted.
+pub(crate) fn principal(view: &impl StoreQuery, key: &Key) -> Result<Option<Object>, CloudError> {
     match key {
-        Key::Id(id) => principal_with_id(look, id),
-        Key::AppId(id) => look.living_holder(&owner_key(id)),
+        Key::Id(id) => principal_with_id(view, id),
+        Key::AppId(id) => view.living_holder(&owner_key(id)),
         Key::Name(_) => Ok(None),
     }
 }

@@ -1,6 +1,6 @@
-//! What Graph's objects are called in the store.
+//! The kinds of Graph's objects in the store.
 
-/// How the kinds and ids of Graph objects begin.
+/// The prefix of the kinds and ids of Graph objects.
 pub(crate) const PREFIX: &str = "graph/";
 /// The kind of an application.
 pub(crate) const APPLICATION: &str = "graph/application";

@@ -1,4 +1,4 @@
-//! The service principals of managed identities, which come and go with their resources.
+//! The service principals of managed identities, which are created and deleted with their resources.
 
 use serde_json::json;
 
@@ -9,10 +9,10 @@ use crate::{
         find::{owner_key, principal_id},
         kinds::PRINCIPAL,
     },
-    store::{Change, Look, Object},
+    store::{Change, Object, StoreQuery},
 };
 
-/// Makes the service principal of a managed identity: object id and client id.
+/// Creates the service principal of a managed identity. Returns its object id and client id.
 pub(crate) fn make_managed(
     change: &mut Change<'_>,
     owner: &str,
@@ -32,7 +32,7 @@ pub(crate) fn make_managed(
     Ok((id, app_id))
 }
 
-/// The managed identity is gone, and its principal with it.
+/// Deletes the principal of a deleted managed identity.
 pub(crate) fn forget_managed(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     if id.is_empty() {
         return Ok(());

@@ -1,7 +1,7 @@
-//! Microsoft Graph v1.0, as far as applications, service principals and federated credentials go.
+//! Microsoft Graph v1.0: applications, service principals and federated credentials.
 //!
 //! Source: Microsoft Graph documentation of the upsert calls, of deleted items and of federated identity credentials.
-//! Writes reach the primary at once; reads see a new object only when replicas have it.
+//! Writes reach the primary at once; reads show a new object only when replicas have it.
 
 mod applications;
 mod body;

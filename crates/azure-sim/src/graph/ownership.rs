@@ -1,15 +1,15 @@
-//! Who has made an application or a service principal: that one may manage it.
+//! Who created an application or a service principal: the creator may manage it.
 
 use crate::{
     error::CloudError,
-    store::{Change, Look},
+    store::{Change, StoreQuery},
 };
 
 fn key(id: &str) -> String {
     format!("owner@{}", id.to_lowercase())
 }
 
-/// Notes who has made an object; what nobody in particular has made is everybody's.
+/// Records the creator of an object. An object without a known creator can be managed by everybody.
 pub(crate) fn own(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     match change.caller.clone() {
         Some(caller) => change.take_name(&key(id), &caller),
@@ -17,7 +17,7 @@ pub(crate) fn own(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     }
 }
 
-/// The object id of whoever has made an object, where that is known.
-pub(crate) fn owner(look: &impl Look, id: &str) -> Result<Option<String>, CloudError> {
-    look.named(&key(id))
+/// The object id of the creator of an object, if known.
+pub(crate) fn owner(view: &impl StoreQuery, id: &str) -> Result<Option<String>, CloudError> {
+    view.named(&key(id))
 }

@@ -19,7 +19,7 @@ use crate::{
     store::{Change, Object},
 };
 
-/// Creates or updates a service principal; a new one needs an application that replicas know.
+/// Creates or updates a service principal. A new one needs an application that replicas show.
 pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome {
     let mut patch = body_of(call)?;
     check_read_only(&patch, &["id", "appDisplayName", "appOwnerOrganizationId", "servicePrincipalType"])?;

@@ -1,4 +1,4 @@
-//! Graph's requests: each goes to the file of what its path speaks of.
+//! Requests to Graph, dispatched by the target of their path.
 
 use serde_json::json;
 
@@ -15,37 +15,37 @@ use crate::{
         target::{Target, target},
     },
     reply::{Outcome, Reply, refuse},
-    store::{Change, Look, Object, Snapshot},
+    store::{Change, Object, Snapshot, StoreQuery},
 };
 
-/// The id of the application or service principal that a request is about, living or deleted; `None` if it is new.
-pub(crate) fn touched(look: &impl Look, call: &Call) -> Outcome<Option<String>> {
+/// The id of the application or service principal that a request is about, deleted or not; `None` if it is new.
+pub(crate) fn touched(view: &impl StoreQuery, call: &Call) -> Outcome<Option<String>> {
     let object = match target(call)? {
         Target::Application(key) | Target::Credentials(key) | Target::Credential(key, _) => {
-            application(look, &key)?
+            application(view, &key)?
         }
-        Target::Principal(key) => principal(look, &key)?,
-        Target::Owners(kind, key) => owned(look, kind, &key)?,
-        Target::DeletedItem(id) | Target::Restore(id) => deleted::find(look, &id)?,
+        Target::Principal(key) => principal(view, &key)?,
+        Target::Owners(kind, key) => owned(view, kind, &key)?,
+        Target::DeletedItem(id) | Target::Restore(id) => deleted::find(view, &id)?,
         Target::DeletedItems(_) => None,
     };
     Ok(object.map(|object| object.id))
 }
 
 /// Answers a GET.
-pub(crate) fn read(look: &Snapshot, call: &Call) -> Outcome {
-    let seen = |object: &Object| object.visible <= look.now;
+pub(crate) fn read(view: &Snapshot, call: &Call) -> Outcome {
+    let seen = |object: &Object| object.visible <= view.now;
     match target(call)? {
-        Target::Application(key) => show(call, &key, application(look, &key)?.filter(seen)),
-        Target::Principal(key) => show(call, &key, principal(look, &key)?.filter(seen)),
-        Target::Credentials(key) => credentials::list(look, &key),
+        Target::Application(key) => show(call, &key, application(view, &key)?.filter(seen)),
+        Target::Principal(key) => show(call, &key, principal(view, &key)?.filter(seen)),
+        Target::Credentials(key) => credentials::list(view, &key),
         Target::Credential(owner, key) => {
-            show(call, &key, credentials::find(look, &owner, &key)?.filter(seen))
+            show(call, &key, credentials::find(view, &owner, &key)?.filter(seen))
         }
-        Target::Owners(kind, key) => owners(look, kind, &key),
-        Target::DeletedItems(kind) => deleted::list(look, call, kind),
+        Target::Owners(kind, key) => owners(view, kind, &key),
+        Target::DeletedItems(kind) => deleted::list(view, call, kind),
         Target::DeletedItem(id) => {
-            show(call, &Key::Id(id.clone()), deleted::find(look, &id)?.map(deleted::typed))
+            show(call, &Key::Id(id.clone()), deleted::find(view, &id)?.map(deleted::typed))
         }
         Target::Restore(_) => not_allowed(call),
     }
@@ -78,18 +78,18 @@ pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
     }
 }
 
-/// The application or service principal whose owners are asked for.
-fn owned(look: &impl Look, kind: &str, key: &Key) -> Result<Option<Object>, CloudError> {
+/// The application or service principal whose owners are requested.
+fn owned(view: &impl StoreQuery, kind: &str, key: &Key) -> Result<Option<Object>, CloudError> {
     match kind {
-        APPLICATION => application(look, key),
-        _ => principal(look, key),
+        APPLICATION => application(view, key),
+        _ => principal(view, key),
     }
 }
 
-/// The owners of an object: nobody is one here, for callers have no names.
-fn owners(look: &Snapshot, kind: &str, key: &Key) -> Outcome {
-    let object = owned(look, kind, key)?;
-    let Some(object) = object.filter(|object| object.visible <= look.now) else {
+/// The owners of an object: always empty, because callers have no names here.
+fn owners(view: &Snapshot, kind: &str, key: &Key) -> Outcome {
+    let object = owned(view, kind, key)?;
+    let Some(object) = object.filter(|object| object.visible <= view.now) else {
         return Err(missing(key.shown()).into());
     };
     let context = "https://graph.microsoft.com/v1.0/$metadata#directoryObjects";

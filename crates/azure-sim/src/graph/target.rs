@@ -1,4 +1,4 @@
-//! What a path of Graph speaks of.
+//! The target of a path of Graph.
 
 use crate::{
     call::Call,
@@ -11,12 +11,12 @@ use crate::{
 };
 
 /// A path segment: `name`, `name(key='value')`, or an id.
-struct Word {
+struct Segment {
     name: String,
     key: Option<(String, String)>,
 }
 
-impl Word {
+impl Segment {
     fn parse(text: &str) -> Option<Self> {
         let Some((name, rest)) = text.split_once('(') else {
             return Some(Self { name: text.to_owned(), key: None });
@@ -31,32 +31,32 @@ impl Word {
     }
 }
 
-/// What a path speaks of.
+/// The target of a path.
 pub(super) enum Target {
     Application(Key),
     Principal(Key),
     Credentials(Key),
     Credential(Key, Key),
-    /// Who owns an application, or a service principal.
+    /// The owners of an application or a service principal.
     Owners(&'static str, Key),
     DeletedItems(&'static str),
     DeletedItem(String),
     Restore(String),
 }
 
-/// Reads a path.
+/// Parses a path.
 pub(super) fn target(call: &Call) -> Outcome<Target> {
     let unknown = || {
         let message = format!("Resource not found for the segment '{}'.", call.path);
         Refusal::new(400, "BadRequest", message)
     };
-    let words = segments(&call.path).ok_or_else(unknown)?;
-    let words: Option<Vec<Word>> = words.iter().skip(1).map(|word| Word::parse(word)).collect();
-    let words = words.ok_or_else(unknown)?;
-    let (key, rest) = object_key(&words).ok_or_else(unknown)?;
-    let rest: Vec<&str> = rest.iter().map(|word| word.name.as_str()).collect();
-    let credential = words.last().and_then(|word| word.key.clone());
-    Ok(match (words[0].name.as_str(), rest.as_slice(), key) {
+    let parts = segments(&call.path).ok_or_else(unknown)?;
+    let parts: Option<Vec<Segment>> = parts.iter().skip(1).map(|part| Segment::parse(part)).collect();
+    let parts = parts.ok_or_else(unknown)?;
+    let (key, rest) = object_key(&parts).ok_or_else(unknown)?;
+    let rest: Vec<&str> = rest.iter().map(|part| part.name.as_str()).collect();
+    let credential = parts.last().and_then(|part| part.key.clone());
+    Ok(match (parts[0].name.as_str(), rest.as_slice(), key) {
         ("applications", [], Some(key)) => Target::Application(key),
         ("servicePrincipals", [], Some(key)) => Target::Principal(key),
         ("applications", ["federatedIdentityCredentials"], Some(key)) => match credential {
@@ -88,11 +88,11 @@ pub(super) fn target(call: &Call) -> Outcome<Target> {
     })
 }
 
-/// The key of the first object in a path, and the words behind it.
-fn object_key(words: &[Word]) -> Option<(Option<Key>, &[Word])> {
-    let first = words.first()?;
+/// The key of the first object in a path, and the segments after it.
+fn object_key(parts: &[Segment]) -> Option<(Option<Key>, &[Segment])> {
+    let first = parts.first()?;
     if first.name == "directory" {
-        return Some((None, &words[1..]));
+        return Some((None, &parts[1..]));
     }
     match &first.key {
         Some((by, value)) => {
@@ -101,8 +101,8 @@ fn object_key(words: &[Word]) -> Option<(Option<Key>, &[Word])> {
                 "uniqueName" if first.name == "applications" => Key::Name(value.clone()),
                 _ => return None,
             };
-            Some((Some(key), &words[1..]))
+            Some((Some(key), &parts[1..]))
         }
-        None => Some((Some(Key::Id(words.get(1)?.name.clone())), words.get(2..)?)),
+        None => Some((Some(Key::Id(parts.get(1)?.name.clone())), parts.get(2..)?)),
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of a resource when its operation has ended well: it is there, softly deleted, or gone.
+//! What happens to a resource when its operation has succeeded: it is ready, soft-deleted or deleted.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,10 +8,10 @@ use crate::{
     path::last,
     resources::{body::set_state, registry},
     roles::{self, ids::ASSIGNMENT},
-    store::{Change, Look as _, Object, Work},
+    store::{Change, Object, StoreQuery as _, Work},
 };
 
-/// Carries out the end of an operation that has succeeded.
+/// Carries out the end of a successful operation.
 pub(super) fn finish(change: &mut Change<'_>, mut object: Object, work: Work) -> Result<(), CloudError> {
     match work {
         Work::Write => {
@@ -28,7 +28,7 @@ pub(super) fn finish(change: &mut Change<'_>, mut object: Object, work: Work) ->
     }
 }
 
-/// Removes a resource with all that lies below it: parts, assignments at its scope, its identity.
+/// Deletes a resource with everything below it: parts, assignments at its scope, its identity.
 pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -> Result<(), CloudError> {
     let kind = registry::find(&object.kind).map(|kind| kind.profile());
     let singly = kind.is_some_and(|kind| kind.empties_singly);
@@ -42,7 +42,7 @@ pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -
     }
     let kept = kind.is_some_and(|kind| kind.kept_days.is_some());
     if purge || !kept {
-        return erase(change, &object);
+        return delete(change, &object);
     }
     vanish(change, &object)?;
     object.busy = None;
@@ -53,8 +53,8 @@ pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -
     change.put(&object)
 }
 
-/// Forgets a resource for good and sets its name free.
-pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+/// Removes a resource permanently and releases its name.
+pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     if object.deleted.is_none() {
         vanish(change, object)?;
     }
@@ -66,7 +66,7 @@ pub(crate) fn erase(change: &mut Change<'_>, object: &Object) -> Result<(), Clou
     change.forget(&object.id)
 }
 
-/// What happens around a resource that is no longer there.
+/// The effects of a deletion on other resources.
 fn vanish(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     if let Some(kind) = registry::find(&object.kind) {
         kind.removed(change, object)?;
@@ -77,7 +77,7 @@ fn vanish(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     Ok(())
 }
 
-/// When a soft-deleted resource is erased.
+/// When a soft-deleted resource is purged.
 pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
     let days = registry::find(&object.kind)?.kept_days(object)?;
     object.deleted?.checked_add(SignedDuration::from_hours(days * 24)).ok()

@@ -1,22 +1,22 @@
-//! How a caller follows an operation: the headers that lead to it, and the answers to polls.
+//! Polling of operations: the headers that point to the poll URL, and the answers to polls.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
     call::Call,
-    path::Place,
+    path::ResourcePath,
     reply::{Outcome, Refusal, Reply, refuse},
     resources::{
         profile::{Follow, PollTypes, Profile},
         registry,
     },
     stamp::REGION,
-    store::{Look as _, Operation, Snapshot, Work},
+    store::{Operation, Snapshot, StoreQuery as _, Work},
 };
 
-/// Adds the headers by which the caller follows an operation.
-pub(crate) fn announce(
+/// Adds the headers by which the caller polls an operation.
+pub(crate) fn with_poll_url(
     reply: Reply,
     call: &Call,
     operation: &Operation,
@@ -32,7 +32,7 @@ pub(crate) fn announce(
     with_pause(reply.with(header, url), operation, now)
 }
 
-/// Adds how long an operation may take, where the service says so.
+/// Adds the timeout of an operation, where the service sends it.
 pub(crate) fn with_timeout(reply: Reply, profile: &Profile) -> Reply {
     match profile.operation_timeout {
         Some(timeout) => reply.with("x-ms-async-operation-timeout", timeout),
@@ -47,11 +47,11 @@ fn with_pause(reply: Reply, operation: &Operation, now: Timestamp) -> Reply {
     }
 }
 
-/// How a poll of a type is answered, by its name in lower case: with a status, or as the operation itself would be;
-/// `None` for what is no type of operations.
-pub(crate) fn is_status(word: &str) -> Option<bool> {
+/// How a poll below a type, given by its name in lower case, is answered: with a status, or like the operation itself.
+/// `None` if the type is not one of operations.
+pub(crate) fn is_status(kind: &str) -> Option<bool> {
     let known = |of: fn(PollTypes) -> &'static str| {
-        registry::all().any(|kind| of(kind.profile().polls).eq_ignore_ascii_case(word))
+        registry::all().any(|resource| of(resource.profile().polls).eq_ignore_ascii_case(kind))
     };
     if known(|polls| polls.location) {
         return Some(false);
@@ -61,22 +61,22 @@ pub(crate) fn is_status(word: &str) -> Option<bool> {
 
 fn poll_path(operation: &Operation, follow: Follow, call: &Call) -> String {
     let version = call.query.get("api-version").map_or("", String::as_str);
-    let place = Place::of(&operation.target);
-    let polls = place.as_ref().and_then(registry::of).map_or(PollTypes::USUAL, |kind| kind.profile().polls);
-    let word = polls.of(follow);
-    let subscription = place.as_ref().map_or("", |place| place.subscription.as_str());
-    match place.as_ref().and_then(|place| place.provider.as_deref()) {
-        None => format!("/subscriptions/{subscription}/{word}/{}?api-version={version}", operation.id),
+    let path = ResourcePath::of(&operation.target);
+    let polls = path.as_ref().and_then(registry::of).map_or(PollTypes::USUAL, |kind| kind.profile().polls);
+    let kind = polls.of(follow);
+    let subscription = path.as_ref().map_or("", |path| path.subscription.as_str());
+    match path.as_ref().and_then(|path| path.provider.as_deref()) {
+        None => format!("/subscriptions/{subscription}/{kind}/{}?api-version={version}", operation.id),
         Some(provider) => format!(
-            "/subscriptions/{subscription}/providers/{provider}/locations/{}/{word}/{}?api-version={version}",
+            "/subscriptions/{subscription}/providers/{provider}/locations/{}/{kind}/{}?api-version={version}",
             REGION, operation.id
         ),
     }
 }
 
 /// Answers a poll: `by_status` for `Azure-AsyncOperation`, otherwise `Location`.
-pub(crate) fn poll(look: &Snapshot, call: &Call, id: &str, by_status: bool) -> Outcome {
-    let Some(operation) = look.operation(&id.to_lowercase())? else {
+pub(crate) fn poll(view: &Snapshot, call: &Call, id: &str, by_status: bool) -> Outcome {
+    let Some(operation) = view.operation(&id.to_lowercase())? else {
         return refuse(404, "OperationNotFound", format!("The operation '{id}' could not be found."));
     };
     let tenant = operation.tenant.clone();
@@ -86,9 +86,9 @@ pub(crate) fn poll(look: &Snapshot, call: &Call, id: &str, by_status: bool) -> O
             let here = format!("{}{}", call.base, call.target());
             Reply::empty(202).with("Location", here)
         }
-        (false, true) => result(look, &operation)?,
+        (false, true) => result(view, &operation)?,
     };
-    let reply = if operation.done { reply } else { with_pause(reply, &operation, look.now) };
+    let reply = if operation.done { reply } else { with_pause(reply, &operation, view.now) };
     Ok(reply.of(tenant))
 }
 
@@ -110,7 +110,7 @@ fn status_body(operation: &Operation, call: &Call) -> Value {
     body
 }
 
-fn result(look: &Snapshot, operation: &Operation) -> Outcome {
+fn result(view: &Snapshot, operation: &Operation) -> Outcome {
     if let Some(failure) = &operation.failure {
         let status = if failure.code == "InternalServerError" { 500 } else { 400 };
         return Err(Refusal::new(status, &failure.code, failure.message.clone()).into());
@@ -118,7 +118,7 @@ fn result(look: &Snapshot, operation: &Operation) -> Outcome {
     match operation.work {
         Work::Delete | Work::Purge => Ok(Reply::empty(200)),
         Work::Write => {
-            let object = look.alive(&operation.target)?;
+            let object = view.alive(&operation.target)?;
             Ok(object.map_or_else(|| Reply::empty(204), |object| Reply::json(200, object.body)))
         }
     }

@@ -1,14 +1,14 @@
-//! Operations are started, and end when their time has come.
+//! Starts operations and ends them when they are due.
 
 use crate::{
     error::CloudError,
     graph::{deleted, kinds::PREFIX},
-    operations::lifecycle::{erase, expiry, finish},
+    operations::lifecycle::{delete, expiry, finish},
     resources::body::set_state,
-    store::{Change, Due, Look as _, Object, Operation, Work},
+    store::{Change, Due, Object, Operation, StoreQuery as _, Work},
 };
 
-/// Starts an operation on an object that is then busy; with nothing to wait for it ends at once.
+/// Starts an operation on an object, which is then busy. An operation without a duration ends at once.
 pub(crate) fn start(
     change: &mut Change<'_>,
     object: &mut Object,
@@ -38,7 +38,7 @@ pub(crate) fn start(
     Ok(operation)
 }
 
-/// Carries out all that has fallen due, each thing at its own instant, however late anybody asks.
+/// Carries out everything that is due, each item at its own instant, however late the request comes.
 pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
     let now = change.now;
     while let Some((at, what)) = change.next_due(now)? {
@@ -62,8 +62,8 @@ fn expire(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     let is_graph = object.kind.starts_with(PREFIX);
     let at = if is_graph { deleted::expiry(&object) } else { expiry(&object) };
     match at {
-        Some(at) if at <= change.now && is_graph => deleted::erase(change, &object),
-        Some(at) if at <= change.now => erase(change, &object),
+        Some(at) if at <= change.now && is_graph => deleted::delete(change, &object),
+        Some(at) if at <= change.now => delete(change, &object),
         Some(_) | None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
-//! Who holds which message: the broker's memory, with no I/O and no clock.
+//! The broker's memory: which receiver holds which message. It has no I/O and no clock.
 //!
-//! A message is in exactly one place: waiting, locked, or being settled (taken out of its lock, not yet durable). The
+//! A message is in exactly one state: waiting, locked, or being settled (taken out of its lock, not yet durable). The
 //! store runs between [`Broker::take`] and [`Broker::apply`], so nothing is handed out before it is durable.
 
 use std::{
@@ -23,7 +23,7 @@ pub(super) struct Taken {
     pub(super) message: Arc<StoredMessage>,
 }
 
-/// What becomes of a taken message.
+/// The outcome of a taken message.
 #[derive(Debug, Clone)]
 pub(super) struct Settled {
     pub(super) taken: Taken,
@@ -51,10 +51,10 @@ struct Lock {
 struct Entity {
     sessions: bool,
     lock: SignedDuration,
-    /// None for a dead-letter queue, which keeps its messages whatever happens.
+    /// None for a dead-letter queue, which keeps its messages.
     max_delivery_count: Option<u32>,
     messages: BTreeMap<u64, Arc<StoredMessage>>,
-    /// Not locked, in the order in which they became or become visible.
+    /// Messages without a lock, in the order in which they became or become visible.
     waiting: BTreeSet<(Timestamp, u64)>,
     locks: BTreeMap<LockToken, Lock>,
     /// Sessions with a message in flight or being settled.
@@ -121,7 +121,8 @@ impl Broker {
         Self { entities, tokens: 0 }
     }
 
-    /// Adds a durable message. One of a queue that is no longer configured stays in the file, out of reach.
+    /// Adds a durable message. A message of a queue that is no longer configured stays in the file and can't be
+    /// reached.
     pub(super) fn insert(&mut self, queue: &str, message: StoredMessage) {
         if let Some(entity) = self.entities.get_mut(queue) {
             entity.waiting.insert((message.visible_at, message.sequence));
@@ -129,16 +130,13 @@ impl Broker {
         }
     }
 
-    /// The outer option: is there such a queue; the inner one: is there a message.
-    #[expect(
-        clippy::option_option,
-        reason = "two questions, and the caller turns the outer one into an error"
-    )]
+    /// The outer option: whether the queue exists. The inner one: whether there is a message.
+    #[expect(clippy::option_option, reason = "two questions, and the caller makes an error of the outer one")]
     pub(super) fn receive(&mut self, queue: &str, now: Timestamp) -> Option<Option<Delivery>> {
         let entity = self.entities.get_mut(queue)?;
-        let Some(place) = entity.next(now) else { return Some(None) };
-        let Some(message) = entity.messages.get(&place.1).cloned() else { return Some(None) };
-        entity.waiting.remove(&place);
+        let Some(path) = entity.next(now) else { return Some(None) };
+        let Some(message) = entity.messages.get(&path.1).cloned() else { return Some(None) };
+        entity.waiting.remove(&path);
         entity.busy.extend(entity.session_of(&message));
         self.tokens += 1;
         let (token, locked_until) = (LockToken(self.tokens), entity.lock_end(now));
@@ -165,7 +163,7 @@ impl Broker {
         Some(Taken { queue: name.clone(), message })
     }
 
-    /// What a failed delivery leads to.
+    /// The outcome of a failed delivery.
     pub(super) fn failed(&self, taken: Taken) -> Settled {
         let mut message = StoredMessage::clone(&taken.message);
         message.failures = message.failures.saturating_add(1);
@@ -180,7 +178,7 @@ impl Broker {
         Settled { fate: Fate::DeadLetter { queue, message: Arc::new(message) }, taken }
     }
 
-    /// Takes out every message whose lock has ended; each counts as a failed delivery.
+    /// Takes out every message whose lock has expired; each counts as a failed delivery.
     pub(super) fn expire(&mut self, now: Timestamp) -> Vec<Settled> {
         let mut taken = Vec::new();
         for (name, entity) in &mut self.entities {
@@ -206,7 +204,7 @@ impl Broker {
         }
     }
 
-    /// Puts a message back whose outcome could not be saved: it comes again.
+    /// Puts back a message whose outcome could not be saved. It is delivered again.
     pub(super) fn restore(&mut self, settled: &Settled) {
         self.free_session(&settled.taken);
         self.insert(&settled.taken.queue, StoredMessage::clone(&settled.taken.message));
@@ -236,10 +234,7 @@ impl Broker {
         Some(self.entities.get(queue)?.messages.values().take(limit).cloned().collect())
     }
 
-    #[expect(
-        clippy::option_option,
-        reason = "two questions, and the caller turns the outer one into an error"
-    )]
+    #[expect(clippy::option_option, reason = "two questions, and the caller makes an error of the outer one")]
     pub(super) fn next_due(&self, queue: &str, now: Timestamp) -> Option<Option<Timestamp>> {
         let entity = self.entities.get(queue)?;
         let scheduled = entity.waiting.range((now, u64::MAX)..).map(|(visible_at, _)| *visible_at).next();

@@ -1,4 +1,4 @@
-//! Why the broker refuses.
+//! Errors of the broker.
 
 use crate::db::DbError;
 
@@ -11,7 +11,7 @@ pub enum QueueError {
     /// A message for a queue with sessions has none.
     #[error("the queue `{0}` wants a session id on every message")]
     SessionRequired(String),
-    /// The message breaks a limit of the broker.
+    /// The message exceeds a limit of the broker.
     #[error("the message for `{queue}` was refused: {why}")]
     Refused {
         /// The queue.

@@ -1,4 +1,4 @@
-//! The broker as its users see it: memory and file in step.
+//! The broker as its users see it. It keeps memory and file consistent.
 
 use std::{
     fmt,
@@ -35,10 +35,10 @@ impl fmt::Debug for Queue {
 }
 
 impl Queue {
-    /// Opens the broker in a state file; every message in it is free to be received.
+    /// Opens the broker in a state file. Every message in it can be received.
     ///
     /// # Errors
-    /// [`DbError`] when the file fails, or holds what this version can't read.
+    /// [`DbError`] when the file fails, or has content that this version can't read.
     pub fn open(db: Db, settings: BrokerSettings) -> Result<Self, DbError> {
         let mut broker = Broker::new(&settings);
         store::load(&db, |queue, message| broker.insert(queue, message))?;
@@ -46,7 +46,7 @@ impl Queue {
         Ok(Self { db, settings: Arc::new(settings), broker: Arc::new(Mutex::new(broker)), changed })
     }
 
-    /// Returns when something can be taken in or settled: at once, but for a state file that has failed.
+    /// Returns when messages can be accepted or settled: at once, unless the state file has failed.
     pub async fn usable(&self) {
         self.db.usable().await;
     }
@@ -72,14 +72,14 @@ impl Queue {
             let sent = this.db.write(move |tx| store::send(tx, &for_store, message, window, now)).await?;
             if let Some(message) = sent.fresh {
                 this.memory().insert(&name, message);
-                this.announce();
+                this.notify();
             }
             Ok(sent.sequence)
         }))
         .await
     }
 
-    /// Hands out the next visible message under a lock, or none if there is nothing to do now.
+    /// Hands out the next visible message under a lock, or none.
     ///
     /// # Errors
     /// [`QueueError::NoSuchQueue`], or [`QueueError::Storage`] when an expired lock could not be accounted for.
@@ -88,17 +88,17 @@ impl Queue {
         self.memory().receive(queue, now).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// Ends a delivery: the message is done and gone.
+    /// Completes a delivery: the message is removed.
     ///
     /// # Errors
     /// [`QueueError::LockLost`] when the lock has expired, [`QueueError::Storage`] when the file failed; the message
-    /// comes again in either case.
+    /// is delivered again in either case.
     pub async fn complete(&self, token: LockToken, now: Timestamp) -> Result<(), QueueError> {
         let taken = self.memory().take(token, now).ok_or(QueueError::LockLost)?;
         self.settle(vec![Settled::done(taken)]).await
     }
 
-    /// Gives a delivery back: the message is visible again at once, or dead-lettered after too many failures.
+    /// Abandons a delivery: the message is visible again at once, or dead-lettered after too many failures.
     ///
     /// # Errors
     /// As for [`Queue::complete`].
@@ -127,7 +127,7 @@ impl Queue {
         self.memory().counts(queue, now).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// The first messages of a queue in the order of their numbers, locked and scheduled ones among them; changes
+    /// The first messages of a queue in the order of their numbers, including locked and scheduled ones. Changes
     /// nothing.
     ///
     /// # Errors
@@ -136,14 +136,14 @@ impl Queue {
         self.memory().peek(queue, limit).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// Whether any of these queues has a message that is visible or locked, all looked at in the same moment.
+    /// Whether any of these queues has a message that is visible or locked, all read at the same moment.
     pub fn has_due<'a>(&self, queues: impl IntoIterator<Item = &'a str>, now: Timestamp) -> bool {
         let broker = self.memory();
         let mut counts = queues.into_iter().filter_map(|queue| broker.counts(queue, now));
         counts.any(|counts| counts.ready + counts.in_flight > 0)
     }
 
-    /// When a queue may have work without anybody doing anything: a scheduled message or the end of a lock.
+    /// When a queue may have work without a new request: a scheduled message or the end of a lock.
     ///
     /// # Errors
     /// [`QueueError::NoSuchQueue`].
@@ -151,12 +151,12 @@ impl Queue {
         self.memory().next_due(queue, now).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// Ticks whenever a message was sent, settled or given back. Mark it as seen before looking for work, then wait.
+    /// Ticks whenever a message was sent, settled or given back. Mark it as seen before reading a queue, then wait.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// Accounts for locks that have ended.
+    /// Accounts for expired locks.
     async fn expire(&self, now: Timestamp) -> Result<(), QueueError> {
         let expired = self.memory().expire(now);
         if expired.is_empty() { Ok(()) } else { self.settle(expired).await }
@@ -177,23 +177,23 @@ impl Queue {
                 }
             }
             drop(broker);
-            this.announce();
+            this.notify();
             Ok(saved?)
         }))
         .await
     }
 
-    fn announce(&self) {
+    fn notify(&self) {
         self.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     fn memory(&self) -> MutexGuard<'_, Broker> {
-        // The broker's methods leave it whole at every point where they could panic.
+        // The broker's methods leave it consistent at every point where they could panic.
         self.broker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waits for a task that must run to its end even if its caller doesn't.
+/// Waits for a task that must run to its end even if its caller does not.
 async fn finish<T>(task: tokio::task::JoinHandle<Result<T, QueueError>>) -> Result<T, QueueError> {
     task.await.unwrap_or_else(|error| Err(QueueError::Storage(DbError::Storage(error.to_string()))))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A message as a sender writes it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewMessage {
-    /// The id by which duplicates are detected, at most 128 characters; none: the broker makes one.
+    /// The id by which duplicates are detected, at most 128 characters; none: the broker generates one.
     pub message_id: Option<String>,
     /// The session, at most 128 characters; required by a queue with sessions, ignored by one without.
     pub session_id: Option<String>,
@@ -18,7 +18,7 @@ pub struct NewMessage {
     pub properties: BTreeMap<String, Value>,
     /// The media type of the body.
     pub content_type: Option<String>,
-    /// An id that the sender relates answers by.
+    /// An id by which the sender correlates answers.
     pub correlation_id: Option<String>,
     /// Until when the message stays invisible; none: it is visible at once.
     pub enqueue_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ pub struct StoredMessage {
     pub content_type: Option<String>,
     /// The sender's correlation id.
     pub correlation_id: Option<String>,
-    /// When it was taken in.
+    /// When it was accepted.
     pub enqueued_at: Timestamp,
     /// When it becomes or became visible.
     pub visible_at: Timestamp,
@@ -60,7 +60,7 @@ impl LockToken {
     }
 }
 
-/// A message handed out under a lock.
+/// A message that was handed out under a lock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
     /// The right to settle it.

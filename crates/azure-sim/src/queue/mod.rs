@@ -1,8 +1,8 @@
-//! A broker in the state file, with what the product relies on in Service Bus.
+//! A broker in the state file, with the features of Service Bus that the product uses.
 //!
 //! Peek-lock, sessions in order with one message in flight each, delivery counts, dead-lettering, scheduled messages,
-//! lock renewal and expiry, detection of duplicates. Left out, because nothing here uses them: topics, deferral,
-//! transactions, time to live, and dead-lettering by hand (a custom handler can't do it either).
+//! lock renewal and expiry, detection of duplicates. Not included, because nothing here uses them: topics, deferral,
+//! transactions, time to live, and explicit dead-lettering (a custom handler can't do it either).
 //!
 //! # Guarantees
 //! - [`Queue::send`] returns once the message is durable; so do [`Queue::complete`] and [`Queue::abandon`].
@@ -13,7 +13,7 @@
 //! - Locks live in memory, since only one process can hold the file. A lock that died with its process is void, and is
 //!   not counted as a delivery: ten crashes of a laptop's process must not dead-letter a sign-up.
 //! - A session is locked for one message, not held for a while; the order that a receiver sees is the same.
-//! - Time comes in with every call; nothing happens by itself. Who waits for work asks [`Queue::next_due`] and
+//! - Time is passed in with every call; nothing happens by itself. To wait for work, use [`Queue::next_due`] and
 //!   [`Queue::changes`].
 
 mod broker;

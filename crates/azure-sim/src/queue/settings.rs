@@ -1,11 +1,11 @@
-//! How the queues of a broker behave.
+//! Settings of the broker's queues.
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// What follows a queue's name in the name of its dead-letter queue.
+/// The suffix of a dead-letter queue's name.
 pub const DEAD_LETTER_SUFFIX: &str = "/$deadletterqueue";
 
-/// How one queue behaves; the defaults are those of Service Bus, Standard tier.
+/// The settings of one queue; the defaults are those of Service Bus, Standard tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSettings {
     /// Whether every message must have a session.
@@ -14,7 +14,7 @@ pub struct QueueSettings {
     pub lock: Duration,
     /// After how many failed deliveries a message is dead-lettered.
     pub max_delivery_count: u32,
-    /// For how long a message id is remembered; none: duplicates are not looked for.
+    /// How long a message id is remembered; none: duplicates are not detected.
     pub duplicate_window: Option<Duration>,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,

@@ -1,8 +1,7 @@
 //! The broker's tables in the state file.
 //!
 //! The broker shows a message to nobody between taking it out of its lock and the end of the write that settles it. So
-//! no two changes to one message are under way at a time, and the order in which tasks reach the writer does not
-//! matter.
+//! no two changes to one message run at a time, and the order in which tasks reach the writer does not matter.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,12 +25,12 @@ type Row = (u32, &'static [u8], &'static [u8]);
 const MESSAGES: TableDefinition<'_, (&str, u64), Row> = TableDefinition::new("queue_messages");
 /// Queue to the next sequence number.
 const SEQUENCES: TableDefinition<'_, &str, u64> = TableDefinition::new("queue_sequences");
-/// (queue, message id) to (when it was taken in, in milliseconds since 1970; its sequence).
+/// (queue, message id) to (when it was accepted, in milliseconds since 1970; its sequence).
 const SEEN: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("queue_seen");
-/// The same by time, so that old ones are found: (queue, milliseconds, sequence) to message id.
+/// The same by time, to find old ones: (queue, milliseconds, sequence) to message id.
 const SEEN_AT: TableDefinition<'_, (&str, i64, u64), &str> = TableDefinition::new("queue_seen_at");
 
-/// How many forgotten ids one send clears away: more than one, so that the table shrinks.
+/// How many expired ids one send removes: more than one, so that the table shrinks.
 const PRUNE: usize = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -49,7 +48,7 @@ struct Header {
     visible_at: Timestamp,
 }
 
-/// What became of a message that was sent.
+/// The outcome of a send.
 pub(super) struct Sent {
     pub(super) sequence: u64,
     /// The message, unless it was a duplicate.
@@ -70,7 +69,7 @@ pub(super) fn load(db: &Db, mut each: impl FnMut(&str, StoredMessage)) -> Result
         let (failures, header, body) = value.value();
         match serde_json::from_slice::<Header>(header) {
             Ok(header) => each(queue, message(sequence, failures, header, body.to_vec())),
-            // It stays where it is, for a version that can read it; the others are delivered.
+            // It stays in the file, for a version that can read it; the others are delivered.
             Err(error) => {
                 tracing::error!(queue.name = queue, message.sequence = sequence, %error, "a stored message can't be read");
             }
@@ -111,7 +110,7 @@ pub(super) fn send(
     Ok(Sent { sequence, fresh: Some(message) })
 }
 
-/// Writes down what became of a message.
+/// Saves the outcome of a message.
 pub(super) fn settle(tx: &WriteTransaction, settled: &Settled) -> Result<(), DbError> {
     let (queue, sequence) = (settled.taken.queue.as_str(), settled.taken.message.sequence);
     match &settled.fate {

@@ -1,16 +1,16 @@
-//! Private addresses of the stamp's subnet, handed out upwards and again when free.
+//! Private addresses of the stamp's subnet, assigned upwards and reused when free.
 
 use crate::{
     error::CloudError,
-    store::{Change, Look as _},
+    store::{Change, StoreQuery as _},
 };
 
-/// The subnet's network, of which Azure keeps the first four addresses.
+/// The subnet's network, of which Azure reserves the first four addresses.
 const NETWORK: u32 = 0x0A14_0000;
 const FIRST: u64 = 4;
 const USABLE: u64 = 65_530;
 
-/// Takes so many free addresses of a subnet for an owner.
+/// Takes this many free addresses of a subnet for an owner.
 pub(crate) fn allocate(
     change: &mut Change<'_>,
     subnet: &str,
@@ -18,7 +18,7 @@ pub(crate) fn allocate(
     count: usize,
 ) -> Result<Vec<String>, CloudError> {
     let mut taken = Vec::with_capacity(count);
-    // As many tries as there are addresses: a full subnet then hands out fewer.
+    // As many attempts as there are addresses: a full subnet then gives fewer.
     for _ in 0..USABLE {
         if taken.len() == count {
             break;
@@ -35,7 +35,7 @@ pub(crate) fn allocate(
     Ok(taken)
 }
 
-/// Sets an address free.
+/// Releases an address.
 pub(crate) fn release(change: &mut Change<'_>, subnet: &str, address: &str) -> Result<(), CloudError> {
     change.free_name(&key(subnet, address))
 }

@@ -4,21 +4,21 @@ use serde_json::{Value, json};
 
 use crate::{error::CloudError, resources::draft::Draft, store::Change};
 
-/// Sets a member of `properties` if the body is silent about it.
+/// Sets a member of `properties` unless the body has it.
 pub(super) fn default(body: &mut Value, name: &str, value: Value) {
     if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
         properties.entry(name).or_insert(value);
     }
 }
 
-/// Sets a member of `properties`, to what it was before if the resource is there already.
+/// Sets a member of `properties`, to its earlier value if the resource exists.
 pub(super) fn keep(draft: &Draft<'_>, body: &mut Value, name: &str, value: Value) {
     let before =
         draft.before.as_ref().and_then(|before| before.body.get("properties")).and_then(|all| all.get(name));
     body["properties"][name] = before.cloned().unwrap_or(value);
 }
 
-/// Takes the properties of a soft-deleted resource back, if there is one, and strikes the member that asks for it.
+/// Restores the properties of a soft-deleted resource, if there is one, and removes the member that requests it.
 ///
 /// # Errors
 /// When the store fails.

@@ -1,9 +1,9 @@
 //! Accounts of Cognitive Services.
 //!
-//! Sources: Microsoft's API description of the version in the table for statuses and shapes. A deleted account is kept
-//! for 48 hours with its name and its sub-domain; until then it is restored with `restore` or purged. How the service
-//! words its refusals is from users' reports: `FlagMustBeSetForRestore` (azure-search-openai-demo#155),
-//! `CustomDomainInUse` (azuresandbox#164), `CannotDeleteResource` (pulumi-defang#245), `RequestConflict`
+//! Sources: Microsoft's API description of the version in the table for statuses and shapes. A deleted account keeps
+//! its name and its sub-domain for 48 hours; until then it is restored with `restore` or purged. The messages of
+//! refusals are from users' reports: `FlagMustBeSetForRestore` (azure-search-openai-demo#155), `CustomDomainInUse`
+//! (azuresandbox#164), `CannotDeleteResource` (pulumi-defang#245), `RequestConflict`
 //! (terraform-provider-azurerm#22939).
 
 use jiff::Timestamp;
@@ -16,21 +16,21 @@ use crate::{
     resources::{
         body::{default, keep, restore},
         cognitive_services::{NAMES, STATES, VERSION, bad, deployments},
-        deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
+        deleted_items::{DeletedItems, DeletedPath, PurgeForm},
         draft::Draft,
         private_link,
         profile::{Profile, Seconds, WriteForm},
         resource_type::{FindType, ResourceType},
     },
     stamp::SUBSCRIPTION_ID,
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
 const SUBDOMAIN: &str = "/properties/customSubDomainName";
 
-/// The name that a sub-domain takes.
+/// The unique name of a sub-domain.
 pub(crate) fn subdomain_key(name: &str) -> String {
-    format!("subdomain@world/{name}").to_lowercase()
+    format!("subdomain@global/{name}").to_lowercase()
 }
 
 /// An account of Cognitive Services.
@@ -56,7 +56,7 @@ impl ResourceType for CognitiveAccount {
         &PROFILE
     }
 
-    /// Refuses an account without kind or sku, one that is kept in deleted state, and a sub-domain that somebody holds.
+    /// Refuses an account without kind or sku, one that is soft-deleted, and a sub-domain in use.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         let asks = draft.body.pointer("/properties/restore") == Some(&json!(true));
         match (draft.deleted(change)?, asks) {
@@ -81,14 +81,14 @@ impl ResourceType for CognitiveAccount {
         if draft.text_before("/kind").is_some_and(|before| before != kind) {
             return bad("The 'kind' of an account cannot be changed.");
         }
-        let (wanted, before) = (draft.text(SUBDOMAIN), draft.text_before(SUBDOMAIN).unwrap_or_default());
-        if !before.is_empty() && !before.eq_ignore_ascii_case(wanted) {
+        let (requested, before) = (draft.text(SUBDOMAIN), draft.text_before(SUBDOMAIN).unwrap_or_default());
+        if !before.is_empty() && !before.eq_ignore_ascii_case(requested) {
             return bad("The custom sub-domain of an account cannot be changed.");
         }
-        check_subdomain(change, draft, wanted)
+        check_subdomain(change, draft, requested)
     }
 
-    /// What an account shows besides what was asked for; a restored one has what it had.
+    /// Adds what an account shows besides the request; a restored one has its earlier properties.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -115,7 +115,7 @@ impl ResourceType for CognitiveAccount {
         Ok(())
     }
 
-    /// Refuses to remove an account with models in it.
+    /// Refuses to delete an account with models in it.
     fn check_delete(&self, change: &Change<'_>, account: &Object) -> Outcome<()> {
         let Some(nested) = deployments(change, &account.id)?.into_iter().next() else { return Ok(()) };
         let message = format!(
@@ -135,17 +135,17 @@ impl ResourceType for CognitiveAccount {
     }
 }
 
-/// A name counts as held as long as its last holder is there and still has it, deleted or not.
-fn check_subdomain(change: &Change<'_>, draft: &Draft<'_>, wanted: &str) -> Outcome<()> {
-    let holder = change.holder(&subdomain_key(wanted))?;
+/// A sub-domain is in use as long as its last holder exists and still has it, deleted or not.
+fn check_subdomain(change: &Change<'_>, draft: &Draft<'_>, requested: &str) -> Outcome<()> {
+    let holder = change.holder(&subdomain_key(requested))?;
     let held = holder.is_some_and(|holder| {
-        holder.key() != draft.id.to_lowercase() && holder.text(SUBDOMAIN).eq_ignore_ascii_case(wanted)
+        holder.key() != draft.id.to_lowercase() && holder.text(SUBDOMAIN).eq_ignore_ascii_case(requested)
     });
-    if wanted.is_empty() || !held {
+    if requested.is_empty() || !held {
         return Ok(());
     }
     let message = format!(
-        "Please pick a different name. The subdomain name '{wanted}' is not available as it's already used by a \
+        "Please pick a different name. The subdomain name '{requested}' is not available as it's already used by a \
          resource. If the resource using the name was deleted in the last 48 hours, you may need to purge the deleted \
          resource."
     );
@@ -172,12 +172,12 @@ impl DeletedItems for DeletedAccounts {
         Refusal::new(404, "ResourceNotFound", format!("The deleted account '{name}' was not found."))
     }
 
-    fn show(&self, object: &Object, place: &DeletedPlace, purged: Option<Timestamp>) -> Value {
+    fn show(&self, object: &Object, path: &DeletedPath, purged: Option<Timestamp>) -> Value {
         let mut body = object.body.clone();
         body["id"] = json!(format!(
             "/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.CognitiveServices/locations/{}/resourceGroups/{}/deletedAccounts/{}",
-            place.location,
-            place.group.as_deref().unwrap_or_default(),
+            path.location,
+            path.group.as_deref().unwrap_or_default(),
             last(&object.id)
         ));
         body["type"] = json!("Microsoft.CognitiveServices/locations/resourceGroups/deletedAccounts");

@@ -4,20 +4,20 @@ use crate::{
     error::CloudError,
     reply::{Outcome, refuse},
     resources::{
-        names::{begins_alphanumeric, words},
+        names::{begins_alphanumeric, has_only},
         profile::{NameRule, States},
     },
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
 /// The api-version of Cognitive Services.
 pub(super) const VERSION: &str = "2024-10-01";
-/// The states of what it makes.
+/// The provisioning states of its resources.
 pub(super) const STATES: States = States { creating: "Creating", updating: "Accepted", deleting: "Deleting" };
 /// The names of accounts and deployments.
 pub(super) const NAMES: NameRule = NameRule {
-    allows: |name| words(name, 2, 64, "-_.") && begins_alphanumeric(name),
-    words: "2 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit",
+    allows: |name| has_only(name, 2, 64, "-_.") && begins_alphanumeric(name),
+    text: "2 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit",
 };
 
 /// Cognitive Services' usual 400.

@@ -1,4 +1,4 @@
-//! How a service shows and purges what it keeps after a deletion.
+//! How a service shows and purges soft-deleted resources.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,37 +17,37 @@ pub(crate) enum PurgeForm {
     Delete,
 }
 
-/// Where a deleted resource is looked for, as the path has it in lower case.
+/// The path of a soft-deleted resource, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DeletedPlace {
+pub(crate) struct DeletedPath {
     pub(crate) location: String,
-    /// The resource group that it was in, where the service asks for it.
+    /// The resource group that contained it, where the service needs it.
     pub(crate) group: Option<String>,
     pub(crate) name: String,
 }
 
-/// The deleted resources of a type.
+/// The soft-deleted resources of a type.
 pub(crate) trait DeletedItems: Sync {
     /// Their type, for example `deletedVaults`.
     fn collection(&self) -> &'static str;
 
-    /// Whether their path names the resource group that one was in.
+    /// Whether their path names the resource group that contained one.
     fn in_group(&self) -> bool;
 
     /// How one is purged.
     fn purge_form(&self) -> PurgeForm;
 
-    /// The refusal where there is none of a name.
+    /// The refusal if there is none of a name.
     fn missing(&self, name: &str) -> Refusal;
 
-    /// One as the service shows it; `purged` is when it is going to be purged by itself.
-    fn show(&self, object: &Object, place: &DeletedPlace, purged: Option<Timestamp>) -> Value;
+    /// One as the service shows it; `purged` is its scheduled purge date.
+    fn show(&self, object: &Object, path: &DeletedPath, purged: Option<Timestamp>) -> Value;
 
     /// Refuses to purge one.
     ///
     /// # Errors
-    /// The refusal in the service's own words.
-    fn check_purge(&self, _object: &Object, _place: &DeletedPlace) -> Outcome<()> {
+    /// The refusal with the service's message.
+    fn check_purge(&self, _object: &Object, _path: &DeletedPath) -> Outcome<()> {
         Ok(())
     }
 }

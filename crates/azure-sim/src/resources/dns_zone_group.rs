@@ -1,4 +1,4 @@
-//! The DNS zone group of a private endpoint: its names, recorded in the shared private zones.
+//! The DNS zone group of a private endpoint: records its names in the shared private zones.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use crate::{
     reply::{Outcome, Refusal, refuse},
     resources::{
         draft::Draft,
-        names::{begins_alphanumeric, words},
+        names::{begins_alphanumeric, has_only},
         network::{self, VERSION, dangling, not_ready},
         profile::{NameRule, Profile, Seconds, WriteForm},
         resource_type::{FindType, LinkedAction, ResourceType},
     },
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
 const ZONES: &str = "Microsoft.Network/privateDnsZones";
@@ -35,8 +35,10 @@ pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
     version: VERSION,
     names: NameRule {
-        allows: |name| words(name, 1, 80, "-_.") && begins_alphanumeric(name) && !name.ends_with(['-', '.']),
-        words: "1 to 80 letters, digits, '-', '_' and '.', beginning with a letter or digit, ending in one or '_'",
+        allows: |name| {
+            has_only(name, 1, 80, "-_.") && begins_alphanumeric(name) && !name.ends_with(['-', '.'])
+        },
+        text: "1 to 80 letters, digits, '-', '_' and '.', beginning with a letter or digit, ending in one or '_'",
     },
     seconds: Seconds { create: 20, update: 20, delete: 10 },
     write: WriteForm::Status,
@@ -52,7 +54,7 @@ impl ResourceType for DnsZoneGroup {
         &PROFILE
     }
 
-    /// Refuses zones that are not there, and whoever comes before the private endpoint is ready.
+    /// Refuses missing zones, and a request before the private endpoint is ready.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         if configs(&draft.body).next().is_none() {
             let message = "A private DNS zone group needs at least one entry in privateDnsZoneConfigs.";

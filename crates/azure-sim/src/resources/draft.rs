@@ -1,33 +1,33 @@
-//! A PUT on its way: what is asked for, and what is there.
+//! A PUT that is being processed: the requested and the existing resource.
 
 use serde_json::Value;
 
 use crate::{
     call::Call,
     error::CloudError,
-    path::Place,
+    path::ResourcePath,
     resources::profile::Profile,
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
-/// A PUT on its way.
+/// A PUT that is being processed.
 pub(crate) struct Draft<'a> {
     /// What is fixed about the resource's type.
     pub(crate) profile: &'static Profile,
     pub(crate) call: &'a Call,
-    pub(crate) place: &'a Place,
+    pub(crate) path: &'a ResourcePath,
     pub(crate) id: String,
     /// The caller's body.
     pub(crate) body: Value,
-    /// The living resource that is changed.
+    /// The existing resource that is updated.
     pub(crate) before: Option<Object>,
-    /// The living resource that it is a part of.
+    /// The existing parent resource.
     pub(crate) parent: Option<Object>,
     pub(crate) tenant: Option<String>,
 }
 
 impl Draft<'_> {
-    /// The text at a JSON pointer into the caller's body, or nothing.
+    /// The text at a JSON pointer into the caller's body, or the empty string.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl Draft<'_> {
         Ok(change.object(&self.id)?.filter(|object| object.deleted.is_some()))
     }
 
-    /// The text at the same place of what is there already.
+    /// The text at the same pointer of the existing resource.
     pub(crate) fn text_before(&self, pointer: &str) -> Option<&str> {
         self.before.as_ref().map(|before| before.text(pointer))
     }

@@ -1,13 +1,13 @@
 //! Federated credentials of user-assigned identities.
 
 use crate::resources::{
-    names::{begins_alphanumeric, words},
+    names::{begins_alphanumeric, has_only},
     profile::{NameRule, Profile, WriteForm},
     resource_type::ResourceType,
     user_assigned_identity::VERSION,
 };
 
-/// Whom a user-assigned identity trusts.
+/// The issuer and subject that a user-assigned identity trusts.
 pub(crate) struct FederatedCredential;
 
 /// What is fixed about the type.
@@ -15,8 +15,8 @@ pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
     version: VERSION,
     names: NameRule {
-        allows: |name| words(name, 3, 120, "-_") && begins_alphanumeric(name),
-        words: "3 to 120 letters, digits, '-' and '_', beginning with a letter or digit",
+        allows: |name| has_only(name, 3, 120, "-_") && begins_alphanumeric(name),
+        text: "3 to 120 letters, digits, '-' and '_', beginning with a letter or digit",
     },
     write: WriteForm::Done(201),
     located: false,

@@ -9,10 +9,10 @@ use crate::{
     reply::{Outcome, refuse},
     resources::{draft::Draft, user_assigned_identity},
     stamp::DIRECTORY_ID,
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
-fn wanted<'a>(draft: &'a Draft<'_>) -> &'a str {
+fn requested<'a>(draft: &'a Draft<'_>) -> &'a str {
     match draft.text("/identity/type") {
         "" => draft.text_before("/identity/type").or(draft.profile.identity).unwrap_or("None"),
         given => given,
@@ -28,9 +28,9 @@ fn user_assigned(draft: &Draft<'_>) -> impl Iterator<Item = String> {
     given.into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>().into_iter()
 }
 
-/// Refuses an `identity` that names what is not there.
+/// Refuses an `identity` that names identities that do not exist.
 pub(crate) fn check(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
-    let kind = wanted(draft);
+    let kind = requested(draft);
     if !kind
         .split(',')
         .all(|part| ["None", "SystemAssigned", "UserAssigned"].iter().any(|known| has(part, known)))
@@ -51,7 +51,7 @@ pub(crate) fn check(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// Completes `identity` with principal ids; a system-assigned one that is there already is kept.
+/// Completes `identity` with principal ids; an existing system-assigned one is kept.
 pub(crate) fn complete(
     change: &mut Change<'_>,
     draft: &Draft<'_>,
@@ -62,7 +62,7 @@ pub(crate) fn complete(
         body["identity"] = before.clone();
         return Ok(());
     }
-    let kind = wanted(draft).to_owned();
+    let kind = requested(draft).to_owned();
     let mut identity = json!({ "type": kind });
     let had = draft.text_before("/identity/principalId").filter(|id| !id.is_empty());
     if has(&kind, "SystemAssigned") {

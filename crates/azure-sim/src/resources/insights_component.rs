@@ -8,7 +8,7 @@ use crate::{
     resources::{
         body::{default, keep},
         draft::Draft,
-        names::words,
+        names::has_only,
         profile::{NameRule, Profile, Seconds, States, WriteForm},
         resource_type::{FindType, ResourceType},
     },
@@ -24,8 +24,8 @@ pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Insights/components",
     version: "2020-02-02",
     names: NameRule {
-        allows: |name| words(name, 1, 255, "-_.()") && !name.ends_with('.'),
-        words: "1 to 255 letters, digits, '-', '_', '.', '(' and ')'",
+        allows: |name| has_only(name, 1, 255, "-_.()") && !name.ends_with('.'),
+        text: "1 to 255 letters, digits, '-', '_', '.', '(' and ')'",
     },
     seconds: Seconds { create: 3, update: 0, delete: 0 },
     write: WriteForm::Resource(200),
@@ -53,7 +53,7 @@ impl ResourceType for InsightsComponent {
         Ok(())
     }
 
-    /// What a component shows besides what was asked for.
+    /// Adds what a component shows besides the request.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -61,7 +61,7 @@ impl ResourceType for InsightsComponent {
         body: &mut Value,
     ) -> Result<(), CloudError> {
         let (app, key) = (change.identity(&draft.id)?, change.identity(&draft.id)?);
-        let name = draft.place.name();
+        let name = draft.path.name();
         keep(draft, body, "AppId", json!(app));
         keep(draft, body, "InstrumentationKey", json!(key));
         keep(draft, body, "CreationDate", json!(change.now.to_string()));

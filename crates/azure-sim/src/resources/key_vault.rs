@@ -1,4 +1,4 @@
-//! Key vaults. A deleted one keeps its name for its retention, world-wide, and can be recovered or purged.
+//! Key vaults. A deleted one keeps its globally unique name for its retention, and can be recovered or purged.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
     reply::{Outcome, Refusal, refuse},
     resources::{
         body::{default, keep, restore},
-        deleted_items::{DeletedItems, DeletedPlace, PurgeForm},
+        deleted_items::{DeletedItems, DeletedPath, PurgeForm},
         draft::Draft,
         names::hyphenated,
         private_link,
@@ -33,12 +33,12 @@ pub(crate) static PROFILE: Profile = Profile {
     version: "2023-07-01",
     names: NameRule {
         allows: |name| hyphenated(name, 3, 24) && name.starts_with(|c: char| c.is_ascii_alphabetic()),
-        words: "3 to 24 letters, digits and single hyphens, beginning with a letter and ending in a letter or digit",
+        text: "3 to 24 letters, digits and single hyphens, beginning with a letter and ending in a letter or digit",
     },
     seconds: Seconds { create: 25, update: 0, delete: 0 },
     write: WriteForm::Resource(201),
     states: Some(States { creating: "RegisteringDns", updating: "Succeeded", deleting: "Succeeded" }),
-    unique: Unique::World,
+    unique: Unique::Global,
     system_data: true,
     kept_days: Some(90),
     link_groups: &["vault"],
@@ -50,12 +50,12 @@ impl ResourceType for KeyVault {
         &PROFILE
     }
 
-    /// Refuses a vault without sku or directory, and a name that is held by a soft-deleted vault.
+    /// Refuses a vault without sku or directory, and a name that a soft-deleted vault has.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         let bad = |message: &str| refuse(400, "BadRequest", message);
         let recover = draft.text("/properties/createMode") == "recover";
         match (draft.deleted(change)?, recover) {
-            (Some(_), false) => return Err(self.name_taken(draft.place.name(), "", true).into()),
+            (Some(_), false) => return Err(self.name_taken(draft.path.name(), "", true).into()),
             (Some(_), true) => return Ok(()),
             (None, true) if draft.before.is_none() => {
                 return bad("There is no deleted vault of this name to recover.");
@@ -86,7 +86,7 @@ impl ResourceType for KeyVault {
         Ok(())
     }
 
-    /// What a vault shows besides what was asked for; a recovered one is what it was.
+    /// Adds what a vault shows besides the request; a recovered one has its earlier properties.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -94,7 +94,7 @@ impl ResourceType for KeyVault {
         body: &mut Value,
     ) -> Result<(), CloudError> {
         restore(change, draft, body, "createMode")?;
-        body["properties"]["vaultUri"] = json!(format!("https://{}.vault.azure.net/", draft.place.name()));
+        body["properties"]["vaultUri"] = json!(format!("https://{}.vault.azure.net/", draft.path.name()));
         keep(draft, body, "privateEndpointConnections", json!([]));
         default(body, "accessPolicies", json!([]));
         default(body, "enableSoftDelete", json!(true));
@@ -156,7 +156,7 @@ impl DeletedItems for DeletedVaults {
         Refusal::new(404, "DeletedVaultNotFound", message)
     }
 
-    fn show(&self, object: &Object, place: &DeletedPlace, purged: Option<Timestamp>) -> Value {
+    fn show(&self, object: &Object, path: &DeletedPath, purged: Option<Timestamp>) -> Value {
         let mut properties = json!({
             "vaultId": object.id,
             "location": object.text("/location"),
@@ -168,22 +168,22 @@ impl DeletedItems for DeletedVaults {
             properties["purgeProtectionEnabled"] = json!(true);
         }
         json!({
-            "id": format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{}/locations/{}/deletedVaults/{}", "Microsoft.KeyVault", place.location, last(&object.id)),
+            "id": format!("/subscriptions/{SUBSCRIPTION_ID}/providers/{}/locations/{}/deletedVaults/{}", "Microsoft.KeyVault", path.location, last(&object.id)),
             "name": last(&object.id),
             "type": "Microsoft.KeyVault/deletedVaults",
             "properties": properties,
         })
     }
 
-    /// Purge protection forbids it, and a purge that runs already.
-    fn check_purge(&self, object: &Object, place: &DeletedPlace) -> Outcome<()> {
+    /// Refused with purge protection, and while a purge is running.
+    fn check_purge(&self, object: &Object, path: &DeletedPath) -> Outcome<()> {
         if is_protected(object) {
             let message = "Operation \"DeletedVaultPurge\" is not allowed because purge protection is enabled for this \
                            vault. Key Vault service will automatically purge it after the retention period has passed.";
             return refuse(405, "MethodNotAllowed", message);
         }
         if object.busy.is_some() {
-            let message = format!("The vault '{}' is being purged already.", place.name);
+            let message = format!("The vault '{}' is being purged already.", path.name);
             return refuse(409, "Conflict", message);
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! The resource types: one file each, which implements [`ResourceType`](resource_type::ResourceType), and a line in the
 //! [`registry`].
 //!
-//! Beside them stand what the types of one provider have in common (`network`, `machine_learning`,
-//! `cognitive_services`), and what several providers do alike (`identity_member`, `private_link`, `addresses`).
+//! Beside them are what the types of one provider have in common (`network`, `machine_learning`, `cognitive_services`),
+//! and what several providers share (`identity_member`, `private_link`, `addresses`).
 
 mod addresses;
 pub(crate) mod body;

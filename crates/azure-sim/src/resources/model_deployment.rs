@@ -38,7 +38,7 @@ impl ResourceType for ModelDeployment {
         &PROFILE
     }
 
-    /// Refuses a model that is not fully named, in an account that is not ready or can't have one.
+    /// Refuses a model that is not fully named, or an account that is not ready or can't have one.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         let Some(account) = &draft.parent else { return Ok(()) };
         match account.text("/properties/provisioningState") {
@@ -64,14 +64,14 @@ impl ResourceType for ModelDeployment {
         check_siblings(change, &account.id, &draft.id)
     }
 
-    /// What a deployed model shows besides what was asked for.
+    /// Adds what a deployed model shows besides the request.
     fn complete(&self, _: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value) -> Result<(), CloudError> {
         default(body, "versionUpgradeOption", json!("OnceNewDefaultVersionAvailable"));
         body["properties"]["currentCapacity"] = draft.body["sku"]["capacity"].clone();
         Ok(())
     }
 
-    /// Refuses to remove a model while another one of the same account is being changed.
+    /// Refuses to delete a model while another one of the same account is being changed.
     fn check_delete(&self, change: &Change<'_>, object: &Object) -> Outcome<()> {
         let account = object.id.rsplit_once("/deployments/").map_or("", |(account, _)| account);
         check_siblings(change, account, &object.id)

@@ -5,17 +5,17 @@ use crate::{
     path::last,
     reply::Refusal,
     resources::profile::{PollTypes, States},
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
 /// The api-version of the network provider.
 pub(super) const VERSION: &str = "2024-03-01";
-/// Where its operations are asked about.
+/// The types below which its operations are polled.
 pub(super) const POLLS: PollTypes = PollTypes { status: "operations", location: "operationResults" };
-/// The states of what it makes.
+/// The provisioning states of its resources.
 pub(super) const STATES: States = States { creating: "Updating", updating: "Updating", deleting: "Deleting" };
 
-/// The refusal for a reference that leads nowhere.
+/// The refusal for a reference to a resource that does not exist.
 pub(super) fn dangling(what: &str, by: &str) -> Refusal {
     Refusal::new(
         400,
@@ -26,13 +26,13 @@ pub(super) fn dangling(what: &str, by: &str) -> Refusal {
     )
 }
 
-/// The refusal while what is referred to is not ready.
+/// The refusal while a referenced resource is not ready.
 pub(super) fn not_ready(message: String) -> Refusal {
     Refusal::new(429, "RetryableError", "A retryable error occurred.")
         .because("ReferencedResourceNotProvisioned", message)
 }
 
-/// The refusal for a resource of the provider on which an operation runs.
+/// The refusal for a resource of the provider with a running operation.
 pub(super) fn busy(change: &Change<'_>, object: &Object, doing: &str) -> Result<Refusal, CloudError> {
     retryable(
         change,
@@ -41,7 +41,7 @@ pub(super) fn busy(change: &Change<'_>, object: &Object, doing: &str) -> Result<
     )
 }
 
-/// The refusal while an operation runs on `object`; it says when to come again, if that is worth a wait.
+/// The refusal while an operation runs on `object`, with a `Retry-After` if a wait makes sense.
 pub(super) fn retryable(change: &Change<'_>, object: &Object, message: &str) -> Result<Refusal, CloudError> {
     let refusal = Refusal::new(429, "RetryableErrorDueToAnotherOperation", message);
     let running = change.running(object)?;

@@ -13,7 +13,7 @@ use crate::{
         profile::{Profile, Seconds, States, WriteForm},
         resource_type::{FindType, ResourceType},
     },
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
 /// A deployment of a managed online endpoint.
@@ -39,7 +39,7 @@ impl ResourceType for OnlineDeployment {
         &PROFILE
     }
 
-    /// Refuses what a deployment can't be.
+    /// Refuses an invalid deployment.
     fn check(&self, _: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         check_parent(draft, "endpoint")?;
         let compute = draft.text("/properties/endpointComputeType");
@@ -60,7 +60,7 @@ impl ResourceType for OnlineDeployment {
         Ok(())
     }
 
-    /// What a deployment shows besides what was asked for.
+    /// Adds what a deployment shows besides the request.
     fn complete(&self, _: &mut Change<'_>, _: &Draft<'_>, body: &mut Value) -> Result<(), CloudError> {
         default(body, "appInsightsEnabled", json!(false));
         default(body, "egressPublicNetworkAccess", json!("Enabled"));
@@ -72,7 +72,7 @@ impl ResourceType for OnlineDeployment {
         Ok(())
     }
 
-    /// Refuses to remove a deployment that still gets traffic.
+    /// Refuses to delete a deployment that still gets traffic.
     fn check_delete(&self, change: &Change<'_>, object: &Object) -> Outcome<()> {
         let share = endpoint_of(change, object)?.and_then(|endpoint| share(&endpoint, object));
         match share {
@@ -83,7 +83,7 @@ impl ResourceType for OnlineDeployment {
         }
     }
 
-    /// A removed deployment no longer stands in its endpoint's traffic.
+    /// Removes a deleted deployment from its endpoint's traffic.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         let Some(mut endpoint) = endpoint_of(change, object)? else { return Ok(()) };
         let Some((name, _)) = share(&endpoint, object) else { return Ok(()) };
@@ -99,7 +99,7 @@ fn endpoint_of(change: &Change<'_>, deployment: &Object) -> Result<Option<Object
     change.alive(key.split("/deployments/").next().unwrap_or_default())
 }
 
-/// The name under which the endpoint's traffic speaks of a deployment, with its share.
+/// The name of a deployment in the endpoint's traffic, with its share.
 fn share(endpoint: &Object, deployment: &Object) -> Option<(String, u64)> {
     let traffic = endpoint.body.pointer("/properties/traffic")?.as_object()?;
     let (name, percent) = traffic.iter().find(|(name, _)| name.eq_ignore_ascii_case(last(&deployment.id)))?;

@@ -16,7 +16,7 @@ use crate::{
     },
     roles,
     stamp::{BLOB_READER_ROLE, role_id},
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
 /// A managed online endpoint.
@@ -44,7 +44,7 @@ impl ResourceType for OnlineEndpoint {
         &PROFILE
     }
 
-    /// Refuses what an endpoint can't be or become.
+    /// Refuses an invalid endpoint or change.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         check_parent(draft, "workspace")?;
         let mode = draft.text("/properties/authMode");
@@ -54,8 +54,8 @@ impl ResourceType for OnlineEndpoint {
         if let Some(before) = draft.text_before("/properties/authMode").filter(|before| *before != mode) {
             return bad(format!("The authMode of an endpoint cannot be changed from {before} to {mode}."));
         }
-        let (wanted, before) = (draft.text("/identity/type"), draft.text_before("/identity/type"));
-        if !wanted.is_empty() && before.is_some_and(|before| !before.eq_ignore_ascii_case(wanted)) {
+        let (requested, before) = (draft.text("/identity/type"), draft.text_before("/identity/type"));
+        if !requested.is_empty() && before.is_some_and(|before| !before.eq_ignore_ascii_case(requested)) {
             return bad("The identity type of an endpoint cannot be changed.");
         }
         match draft.body.pointer("/properties/traffic") {
@@ -65,10 +65,10 @@ impl ResourceType for OnlineEndpoint {
         }
     }
 
-    /// What an endpoint shows besides what was asked for.
+    /// Adds what an endpoint shows besides the request.
     fn complete(&self, _: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value) -> Result<(), CloudError> {
         if let Some(properties) = body["properties"].as_object_mut() {
-            // Keys are never shown again, URIs only once there is something behind them.
+            // Keys are never shown again, URIs only once the endpoint is ready.
             for name in ["keys", "scoringUri", "swaggerUri"] {
                 properties.remove(name);
             }
@@ -103,7 +103,7 @@ impl ResourceType for OnlineEndpoint {
         Ok(())
     }
 
-    /// What Azure granted by itself goes with the endpoint.
+    /// Deletes the role assignment that Azure created for the endpoint.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         if identity_member::is_system_assigned(object)
             && let Some((scope, role)) = datastore(change, object)?
@@ -138,7 +138,7 @@ fn check_traffic(change: &Change<'_>, draft: &Draft<'_>, traffic: &Map<String, V
     Ok(())
 }
 
-/// Where Azure lets an endpoint's own identity read by itself, and as what.
+/// The scope at which Azure lets an endpoint's own identity read, and the role.
 fn datastore(change: &Change<'_>, object: &Object) -> Result<Option<(String, String)>, CloudError> {
     let workspace = object.id.split("/onlineEndpoints/").next().unwrap_or_default();
     let storage = change

@@ -1,6 +1,6 @@
 //! Private endpoints: an interface in a subnet, connected to one resource.
 //!
-//! The network provider changes one private endpoint of a subnet at a time; who comes second is told to try again
+//! The network provider changes one private endpoint of a subnet at a time; a second request is refused as retryable
 //! (terraform-provider-azurerm#21293).
 
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ use crate::{
         addresses,
         body::keep,
         draft::Draft,
-        names::{begins_alphanumeric, region, words},
+        names::{begins_alphanumeric, has_only, region},
         network::{self, VERSION, dangling},
         private_link::{connection, group_of, link_state, set_link_state, target_of},
         profile::{NameRule, Profile, Seconds, WriteForm},
         resource_type::{FindType, LinkedAction, ResourceType},
     },
     stamp::SUBSCRIPTION_ID,
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
 /// The type of private endpoints.
@@ -38,8 +38,10 @@ pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,
     names: NameRule {
-        allows: |name| words(name, 2, 64, "-_.") && begins_alphanumeric(name) && !name.ends_with(['-', '.']),
-        words: "2 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit, ending in one or '_'",
+        allows: |name| {
+            has_only(name, 2, 64, "-_.") && begins_alphanumeric(name) && !name.ends_with(['-', '.'])
+        },
+        text: "2 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit, ending in one or '_'",
     },
     seconds: Seconds { create: 90, update: 45, delete: 45 },
     write: WriteForm::Status,
@@ -54,7 +56,7 @@ impl ResourceType for PrivateEndpoint {
         &PROFILE
     }
 
-    /// Refuses what can't be connected, and whoever comes while the subnet is being written to.
+    /// Refuses a target that can't be connected, and a request while the subnet is being changed.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, find: FindType) -> Outcome<()> {
         let subnet_id = draft.text(SUBNET);
         let subnet = change.alive(subnet_id)?.filter(|object| object.kind == SUBNETS);
@@ -84,12 +86,12 @@ impl ResourceType for PrivateEndpoint {
         check_subnet(change, subnet_id, &draft.id)
     }
 
-    /// Refuses a removal while the subnet is being written to.
+    /// Refuses a deletion while the subnet is being changed.
     fn check_delete(&self, change: &Change<'_>, object: &Object) -> Outcome<()> {
         check_subnet(change, object.text(SUBNET), &object.id)
     }
 
-    /// What a private endpoint shows at first; addresses and approval come when it is made.
+    /// Adds what a private endpoint shows at first; addresses and approval come when it is ready.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -102,7 +104,7 @@ impl ResourceType for PrivateEndpoint {
         let etag = format!("W/\"{}\"", change.identity(&draft.id)?);
         let Some((list, _)) = connection(body) else { return Ok(()) };
         let found = &mut body["properties"][list][0];
-        let name = found["name"].as_str().unwrap_or(draft.place.name()).to_owned();
+        let name = found["name"].as_str().unwrap_or(draft.path.name()).to_owned();
         found["id"] = json!(format!("{}/{list}/{name}", draft.id));
         found["type"] = json!(format!("{TYPE}/{list}"));
         found["name"] = json!(name);
@@ -121,12 +123,12 @@ impl ResourceType for PrivateEndpoint {
         Ok(())
     }
 
-    /// Holds the subnet while an operation runs on this endpoint.
+    /// Keeps the subnet busy while an operation runs on this endpoint.
     fn starting(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         change.take_name(&writer_key(object.text(SUBNET)), &object.id)
     }
 
-    /// A private endpoint is made: it has its interface, addresses and names, and its target knows it.
+    /// A private endpoint is ready: it has its interface, addresses and names, and is listed at its target.
     fn written(
         &self,
         change: &mut Change<'_>,
@@ -139,14 +141,14 @@ impl ResourceType for PrivateEndpoint {
         }
         let target_id = target_of(&object.body).to_owned();
         let Some(mut target) = change.alive(&target_id)? else {
-            set_link_state(&mut object.body, link_state("Disconnected", "The target is gone"));
+            set_link_state(&mut object.body, link_state("Disconnected", "The target was deleted"));
             return Ok(());
         };
         let names =
             find(&target.kind).map_or_else(Vec::new, |kind| kind.link_names(&target, group_of(&object.body)));
         let subnet = object.text(SUBNET).to_owned();
-        let wanted = names.iter().map(|(_, address)| address + 1).max().unwrap_or(1);
-        let addresses = addresses::allocate(change, &subnet, &object.id, wanted)?;
+        let count = names.iter().map(|(_, address)| address + 1).max().unwrap_or(1);
+        let addresses = addresses::allocate(change, &subnet, &object.id, count)?;
         let configs: Vec<Value> = names
             .iter()
             .filter_map(|(name, at)| Some(json!({ "fqdn": name, "ipAddresses": [addresses.get(*at)?] })))
@@ -164,7 +166,7 @@ impl ResourceType for PrivateEndpoint {
         attach(change, object, &mut target, &state)
     }
 
-    /// A private endpoint is gone: its addresses are free, its interface is gone, its target forgets it.
+    /// A private endpoint is deleted: releases its addresses, deletes its interface and its entry at the target.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         for interface in object.body["properties"]["networkInterfaces"].as_array().into_iter().flatten() {
             let id = interface["id"].as_str().unwrap_or_default();

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::{
     error::CloudError,
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
-/// The connection of a body: the list that it stands in, and its pointer.
+/// The connection in a body: its list and its pointer.
 pub(super) fn connection(body: &Value) -> Option<(&'static str, &Value)> {
     ["privateLinkServiceConnections", "manualPrivateLinkServiceConnections"]
         .into_iter()
@@ -38,7 +38,7 @@ pub(super) fn set_link_state(body: &mut Value, state: Value) {
     }
 }
 
-/// A target is gone: the private endpoints that led to it stay, disconnected.
+/// A target is deleted: its private endpoints stay, disconnected.
 pub(super) fn disconnect(change: &mut Change<'_>, target: &Object) -> Result<(), CloudError> {
     for link in target.body["properties"]["privateEndpointConnections"].as_array().into_iter().flatten() {
         let id = link.pointer("/properties/privateEndpoint/id").and_then(Value::as_str).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! What is fixed about a resource type.
 //!
 //! Versions and states are those of Microsoft's API descriptions, name rules those of the resource-name-rules page and
-//! the services' own, durations what users and logs report.
+//! of the services, durations those that users and logs report.
 
-/// How a PUT is answered and followed.
+/// How a PUT is answered and polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WriteForm {
     /// Done at once; the status of a creation.
@@ -12,13 +12,13 @@ pub(crate) enum WriteForm {
     Location { updates: bool },
     /// 201 or 200 with the body and `Azure-AsyncOperation`.
     Status,
-    /// The status of a creation, or 200, with the body; the resource itself tells when it is ready.
+    /// The status of a creation, or 200, with the body; the resource itself shows when it is ready.
     Resource(u16),
     /// It can only be read.
     Refused,
 }
 
-/// How a caller follows an operation.
+/// How a caller polls an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follow {
     /// By the `Azure-AsyncOperation` header.
@@ -29,15 +29,15 @@ pub(crate) enum Follow {
     Resource,
 }
 
-/// Where a name must be the only one of its kind.
+/// The scope in which a name must be unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unique {
     /// Only within its parent.
     Parent,
     /// In a region, over all customers.
     Region,
-    /// In the world.
-    World,
+    /// Globally.
+    Global,
 }
 
 /// Which names are allowed.
@@ -45,8 +45,8 @@ pub(crate) enum Unique {
 pub(crate) struct NameRule {
     /// Whether a name is allowed.
     pub(crate) allows: fn(&str) -> bool,
-    /// The rule in words.
-    pub(crate) words: &'static str,
+    /// The rule as a text.
+    pub(crate) text: &'static str,
 }
 
 /// Azure's usual durations, in seconds.
@@ -70,12 +70,12 @@ impl States {
     pub(crate) const USUAL: Self = Self { creating: "Creating", updating: "Updating", deleting: "Deleting" };
 }
 
-/// The types below which a service's operations are asked about (Microsoft's list "Azure permissions").
+/// The types below which a service's operations are polled (Microsoft's list "Azure permissions").
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PollTypes {
-    /// Where `Azure-AsyncOperation` leads.
+    /// The type in `Azure-AsyncOperation`.
     pub(crate) status: &'static str,
-    /// Where `Location` leads.
+    /// The type in `Location`.
     pub(crate) location: &'static str,
 }
 
@@ -83,7 +83,7 @@ impl PollTypes {
     /// Those of most services.
     pub(crate) const USUAL: Self = Self { status: "operationStatuses", location: "operationResults" };
 
-    /// Where a form of following leads.
+    /// The type for a way of polling.
     pub(crate) const fn of(self, follow: Follow) -> &'static str {
         match follow {
             Follow::Status => self.status,
@@ -92,13 +92,13 @@ impl PollTypes {
     }
 }
 
-/// How Resource Manager itself speaks of a resource that it refuses.
+/// How Resource Manager itself refers to a resource in a refusal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wording {
     pub(crate) noun: &'static str,
     /// The code for a name that is not allowed.
     pub(crate) invalid_name: &'static str,
-    /// The code for another location than before.
+    /// The code for a location other than the existing one.
     pub(crate) other_location: &'static str,
 }
 
@@ -111,42 +111,42 @@ pub(crate) struct Profile {
     pub(crate) version: &'static str,
     /// Which names are allowed.
     pub(crate) names: NameRule,
-    /// How long creating, changing and removing one takes.
+    /// How long creating, updating and deleting one takes.
     pub(crate) seconds: Seconds,
     /// How a PUT is answered.
     pub(crate) write: WriteForm,
-    /// Whether a DELETE is followed by `Location` rather than done at once.
+    /// Whether a DELETE is polled with `Location` rather than done at once.
     pub(crate) slow_delete: bool,
     /// `provisioningState` while an operation runs; none if it has no such property.
     pub(crate) states: Option<States>,
-    /// Where its name must be unique.
+    /// The scope in which its name must be unique.
     pub(crate) unique: Unique,
     /// Whether it has a location.
     pub(crate) located: bool,
     /// Whether it shows `systemData`.
     pub(crate) system_data: bool,
-    /// Whether it can have identities, and the type that it gets when the body is silent.
+    /// Whether it can have identities, and the default type.
     pub(crate) identity: Option<&'static str>,
-    /// For how many days it is kept after a deletion; none: it is gone at once.
+    /// How many days it is kept after a deletion; none: it is deleted at once.
     pub(crate) kept_days: Option<i64>,
-    /// Whether what lies in it is removed with it as if asked for singly: softly, where its type is kept.
+    /// Whether its children are deleted with it as by single requests: soft-deleted, where their type supports it.
     pub(crate) empties_singly: bool,
-    /// Where its operations are asked about.
+    /// The types below which its operations are polled.
     pub(crate) polls: PollTypes,
-    /// What the header `x-ms-async-operation-timeout` says, where it is sent.
+    /// The value of the header `x-ms-async-operation-timeout`, where it is sent.
     pub(crate) operation_timeout: Option<&'static str>,
-    /// To which groups of it a private endpoint can lead.
+    /// The groups that a private endpoint can connect to.
     pub(crate) link_groups: &'static [&'static str],
-    /// How it is spoken of.
+    /// How refusals refer to it.
     pub(crate) wording: Wording,
 }
 
 impl Profile {
-    /// A type that can only be read; what another one has besides is laid over this.
+    /// A type that can only be read; other types override what they need.
     pub(crate) const READ_ONLY: Self = Self {
         name: "",
         version: "",
-        names: NameRule { allows: |_| true, words: "" },
+        names: NameRule { allows: |_| true, text: "" },
         seconds: Seconds { create: 0, update: 0, delete: 0 },
         write: WriteForm::Refused,
         slow_delete: false,
@@ -172,13 +172,13 @@ impl Profile {
         self.name.split('/').next().unwrap_or_default()
     }
 
-    /// The key under which a name is taken, if it must be unique beyond its parent.
+    /// The key of a name that must be unique beyond its parent.
     pub(crate) fn name_key(&self, name: &str, location: &str) -> Option<String> {
-        let place = match self.unique {
+        let path = match self.unique {
             Unique::Parent => return None,
             Unique::Region => location,
-            Unique::World => "world",
+            Unique::Global => "global",
         };
-        Some(format!("{}@{place}/{name}", self.name).to_lowercase())
+        Some(format!("{}@{path}/{name}", self.name).to_lowercase())
     }
 }

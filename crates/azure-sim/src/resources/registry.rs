@@ -1,7 +1,7 @@
 //! All resource types. A new one is a file beside this one and a line in [`TYPES`].
 
 use crate::{
-    path::Place,
+    path::ResourcePath,
     resources::{
         cognitive_account::CognitiveAccount,
         dns_zone_group::DnsZoneGroup,
@@ -55,9 +55,9 @@ pub(crate) fn find(name: &str) -> Option<&'static dyn ResourceType> {
 }
 
 /// The type of a resource, a collection or a resource group by its id.
-pub(crate) fn of(place: &Place) -> Option<&'static dyn ResourceType> {
-    match place.provider {
-        Some(_) => find(&place.kind()),
+pub(crate) fn of(path: &ResourcePath) -> Option<&'static dyn ResourceType> {
+    match path.provider {
+        Some(_) => find(&path.kind()),
         None => find(resource_group::TYPE),
     }
 }

@@ -1,7 +1,7 @@
 //! Resource groups.
 
 use crate::resources::{
-    names::words,
+    names::has_only,
     profile::{NameRule, PollTypes, Profile, Seconds, States, Wording, WriteForm},
     resource_type::ResourceType,
 };
@@ -11,7 +11,7 @@ pub(crate) const TYPE: &str = "Microsoft.Resources/resourceGroups";
 /// The api-version of resource groups and providers.
 pub(crate) const VERSION: &str = "2024-07-01";
 
-/// A resource group: what all other resources lie in.
+/// A resource group, which contains all other resources.
 pub(crate) struct ResourceGroup;
 
 /// What is fixed about the type.
@@ -19,8 +19,8 @@ pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,
     names: NameRule {
-        allows: |name| words(name, 1, 90, "-_.()") && !name.ends_with('.'),
-        words: "1 to 90 letters, digits, '-', '_', '.', '(' and ')', not ending in a dot",
+        allows: |name| has_only(name, 1, 90, "-_.()") && !name.ends_with('.'),
+        text: "1 to 90 letters, digits, '-', '_', '.', '(' and ')', not ending in a dot",
     },
     seconds: Seconds { create: 0, update: 0, delete: 30 },
     write: WriteForm::Done(201),

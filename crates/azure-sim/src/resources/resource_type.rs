@@ -1,4 +1,4 @@
-//! What a resource type does: one trait, whose defaults are what most types do.
+//! A resource type: one trait, whose defaults fit most types.
 
 use serde_json::Value;
 
@@ -10,11 +10,11 @@ use crate::{
     store::{Change, Object},
 };
 
-/// Finds a type by its name. It is the registry's, handed to a type that has to ask other ones, so that no type imports
-/// the registry.
+/// Finds a type by its name. The registry passes it to a type that needs other ones, so that no type imports the
+/// registry.
 pub(crate) type FindType = fn(&str) -> Option<&'static dyn ResourceType>;
 
-/// What a body takes rights to elsewhere: an id, and what is done there behind the type of the id.
+/// A right that a body needs at another resource: an id, and the action behind the type of the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkedAction {
     /// The id that the body names.
@@ -24,14 +24,14 @@ pub(crate) struct LinkedAction {
 }
 
 impl LinkedAction {
-    /// The action at the id that stands at a pointer into a body, if there is one.
+    /// The action at the id at a pointer into a body, if there is one.
     pub(crate) fn at(body: &Value, pointer: &str, action: &'static str) -> Option<Self> {
         let id = body.pointer(pointer)?.as_str()?.to_owned();
         Some(Self { id, action })
     }
 }
 
-/// A resource type of Resource Manager. Checks write nothing: what a refused request wrote would be kept.
+/// A resource type of Resource Manager. Checks write nothing: writes of a refused request would be committed.
 pub(crate) trait ResourceType: Sync {
     /// What is fixed about it.
     fn profile(&self) -> &'static Profile;
@@ -39,7 +39,7 @@ pub(crate) trait ResourceType: Sync {
     /// Refuses a PUT.
     ///
     /// # Errors
-    /// The refusal in the service's own words.
+    /// The refusal with the service's message.
     fn check(&self, _change: &Change<'_>, _draft: &Draft<'_>, _find: FindType) -> Outcome<()> {
         Ok(())
     }
@@ -47,7 +47,7 @@ pub(crate) trait ResourceType: Sync {
     /// Refuses a DELETE.
     ///
     /// # Errors
-    /// The refusal in the service's own words.
+    /// The refusal with the service's message.
     fn check_delete(&self, _change: &Change<'_>, _object: &Object) -> Outcome<()> {
         Ok(())
     }
@@ -62,12 +62,12 @@ pub(crate) trait ResourceType: Sync {
         Ok(())
     }
 
-    /// What happens when an operation is about to start.
+    /// Called before an operation starts.
     fn starting(&self, _change: &mut Change<'_>, _object: &Object) -> Result<(), CloudError> {
         Ok(())
     }
 
-    /// What happens when a PUT's operation has succeeded.
+    /// Called when a PUT's operation has succeeded.
     fn written(
         &self,
         _change: &mut Change<'_>,
@@ -77,19 +77,19 @@ pub(crate) trait ResourceType: Sync {
         Ok(())
     }
 
-    /// What happens to others when one is gone, softly or for good.
+    /// The effects on other resources when one is deleted or soft-deleted.
     fn removed(&self, _change: &mut Change<'_>, _object: &Object) -> Result<(), CloudError> {
         Ok(())
     }
 
-    /// The refusal for a name that somebody else holds; `deleted` if the holder is soft-deleted.
+    /// The refusal for a name that another resource has; `deleted` if that one is soft-deleted.
     fn name_taken(&self, name: &str, location: &str, _deleted: bool) -> Refusal {
         let message =
             format!("The name '{name}' is already in use in the region {location}; choose another one.");
         Refusal::new(409, "Conflict", message)
     }
 
-    /// The refusal for one on which an operation runs; `doing` says which, in words.
+    /// The refusal for one with a running operation; `doing` describes it.
     ///
     /// # Errors
     /// When the store fails.
@@ -101,18 +101,18 @@ pub(crate) trait ResourceType: Sync {
         Ok(Refusal::new(409, "AnotherOperationInProgress", message))
     }
 
-    /// For how many days a deleted one is kept: as long as it says itself, or its type does.
+    /// How many days a deleted one is kept: its own retention, or that of its type.
     fn kept_days(&self, object: &Object) -> Option<i64> {
         let own = object.body.pointer("/properties/softDeleteRetentionInDays").and_then(Value::as_i64);
         own.or(self.profile().kept_days)
     }
 
-    /// How deleted ones are shown and purged; none where there is no way to.
+    /// How soft-deleted ones are shown and purged; none where the service offers no way.
     fn deleted_items(&self) -> Option<&'static dyn DeletedItems> {
         None
     }
 
-    /// What the body of a PUT takes rights to elsewhere, besides identities.
+    /// The rights that the body of a PUT needs at other resources, besides identities.
     fn linked_actions(&self, _body: &Value) -> Vec<LinkedAction> {
         Vec::new()
     }

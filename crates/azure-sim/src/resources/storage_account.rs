@@ -28,12 +28,12 @@ pub(crate) static PROFILE: Profile = Profile {
             (3..=24).contains(&name.len())
                 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         },
-        words: "3 to 24 lower-case letters and digits",
+        text: "3 to 24 lower-case letters and digits",
     },
     seconds: Seconds { create: 21, update: 0, delete: 0 },
     write: WriteForm::Location { updates: false },
     states: Some(States::USUAL),
-    unique: Unique::World,
+    unique: Unique::Global,
     polls: PollTypes { status: "asyncoperations", location: "asyncoperations" },
     link_groups: &["blob", "table", "queue", "file", "dfs", "web"],
     ..Profile::READ_ONLY
@@ -73,14 +73,14 @@ impl ResourceType for StorageAccount {
         Ok(())
     }
 
-    /// What a storage account shows besides what was asked for.
+    /// Adds what a storage account shows besides the request.
     fn complete(
         &self,
         change: &mut Change<'_>,
         draft: &Draft<'_>,
         body: &mut Value,
     ) -> Result<(), CloudError> {
-        let name = draft.place.name();
+        let name = draft.path.name();
         let tier = draft.text("/sku/name").split('_').next().unwrap_or("Standard").to_owned();
         body["sku"]["tier"] = json!(tier);
         let now = change.now.to_string();
@@ -106,7 +106,7 @@ impl ResourceType for StorageAccount {
     }
 
     fn name_taken(&self, name: &str, _: &str, _: bool) -> Refusal {
-        // Whoever else there is in the world, here all are of this subscription.
+        // Every storage account of the simulated Azure is in this subscription.
         let message =
             format!("The account {name} is already in another resource group in this subscription.");
         Refusal::new(409, "StorageAccountInAnotherResourceGroup", message)

@@ -7,7 +7,7 @@ use crate::{
     graph::managed,
     resources::{
         draft::Draft,
-        names::{begins_alphanumeric, words},
+        names::{begins_alphanumeric, has_only},
         profile::{NameRule, Profile, WriteForm},
         resource_type::ResourceType,
     },
@@ -28,8 +28,8 @@ pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,
     names: NameRule {
-        allows: |name| words(name, 3, 128, "-_") && begins_alphanumeric(name),
-        words: "3 to 128 letters, digits, '-' and '_', beginning with a letter or digit",
+        allows: |name| has_only(name, 3, 128, "-_") && begins_alphanumeric(name),
+        text: "3 to 128 letters, digits, '-' and '_', beginning with a letter or digit",
     },
     write: WriteForm::Done(201),
     ..Profile::READ_ONLY
@@ -52,14 +52,14 @@ impl ResourceType for UserAssignedIdentity {
             Some(properties) => properties.clone(),
             None => {
                 let (principal, client) =
-                    managed::make_managed(change, &draft.id, draft.place.name(), draft.tenant.clone())?;
+                    managed::make_managed(change, &draft.id, draft.path.name(), draft.tenant.clone())?;
                 json!({ "tenantId": DIRECTORY_ID, "principalId": principal, "clientId": client })
             }
         };
         Ok(())
     }
 
-    /// The principal goes with the identity; assignments to it stay behind, as in Azure.
+    /// Deletes the principal with the identity. Assignments to it stay, as in Azure.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         managed::forget_managed(change, object.text("/properties/principalId"))
     }

@@ -4,22 +4,22 @@ use serde_json::{Value, json};
 
 use crate::{
     error::CloudError,
-    path::Place,
+    path::ResourcePath,
     reply::{Outcome, refuse},
     resources::{
         body::{default, keep},
         draft::Draft,
         machine_learning::VERSION,
-        names::{begins_alphanumeric, words},
+        names::{begins_alphanumeric, has_only},
         private_link,
         profile::{NameRule, PollTypes, Profile, Seconds, States, WriteForm},
         resource_type::{FindType, LinkedAction, ResourceType},
     },
     stamp::DIRECTORY_ID,
-    store::{Change, Look as _, Object},
+    store::{Change, Object, StoreQuery as _},
 };
 
-/// What a workspace is built on: property, type.
+/// The dependencies of a workspace: property, type.
 const DEPENDENCIES: [(&str, &str); 3] = [
     ("storageAccount", "Microsoft.Storage/storageAccounts"),
     ("keyVault", "Microsoft.KeyVault/vaults"),
@@ -34,8 +34,8 @@ pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.MachineLearningServices/workspaces",
     version: VERSION,
     names: NameRule {
-        allows: |name| words(name, 3, 33, "-_") && begins_alphanumeric(name),
-        words: "3 to 33 letters, digits, '-' and '_', beginning with a letter or digit",
+        allows: |name| has_only(name, 3, 33, "-_") && begins_alphanumeric(name),
+        text: "3 to 33 letters, digits, '-' and '_', beginning with a letter or digit",
     },
     seconds: Seconds { create: 60, update: 30, delete: 30 },
     write: WriteForm::Location { updates: true },
@@ -54,7 +54,7 @@ impl ResourceType for Workspace {
         &PROFILE
     }
 
-    /// Refuses a workspace whose name is held by a soft-deleted one, or whose dependencies are not there or changed.
+    /// Refuses a workspace whose name a soft-deleted one has, or whose dependencies are missing or changed.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         if change.object(&draft.id)?.is_some_and(|object| object.deleted.is_some()) {
             let message = format!(
@@ -98,7 +98,7 @@ impl ResourceType for Workspace {
         }
     }
 
-    /// What a workspace shows besides what was asked for.
+    /// Adds what a workspace shows besides the request.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -109,7 +109,7 @@ impl ResourceType for Workspace {
         keep_region(draft, body, &workspace);
         keep(draft, body, "privateEndpointConnections", json!([]));
         keep(draft, body, "privateLinkCount", json!(0));
-        default(body, "friendlyName", json!(draft.place.name()));
+        default(body, "friendlyName", json!(draft.path.name()));
         default(body, "hbiWorkspace", json!(false));
         default(body, "publicNetworkAccess", json!("Enabled"));
         default(body, "v1LegacyMode", json!(false));
@@ -144,14 +144,14 @@ impl ResourceType for Workspace {
     }
 }
 
-/// Whether an id says of itself that it is of a type.
+/// Whether an id has this type.
 fn is_of(id: &str, kind: &str) -> bool {
-    Place::of(id).is_some_and(|place| place.kind().eq_ignore_ascii_case(kind))
+    ResourcePath::of(id).is_some_and(|path| path.kind().eq_ignore_ascii_case(kind))
 }
 
 fn keep_region(draft: &Draft<'_>, body: &mut Value, workspace: &str) {
     let region = body["location"].as_str().unwrap_or_default().to_owned();
-    let name = draft.place.name();
+    let name = draft.path.name();
     let id = draft.id.trim_start_matches('/');
     keep(draft, body, "workspaceId", json!(workspace));
     let workspace = body["properties"]["workspaceId"].as_str().unwrap_or_default().to_owned();

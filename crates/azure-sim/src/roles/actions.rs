@@ -1,13 +1,13 @@
-//! How the wildcards of roles match actions, worked out for this service alone: a role that the product has derived is not
-//! held against the product's own reading.
+//! Matches the wildcards of roles with actions. Written for this service alone: a role that the product has derived is
+//! not checked with the product's own code.
 //!
-//! Source: Microsoft, "Understand Azure role definitions": `*` stands for any run of characters, slashes too; letters'
-//! case does not matter; what is allowed are the actions less the not-actions, of each role for itself.
+//! Source: Microsoft, "Understand Azure role definitions": `*` stands for any run of characters, slashes included; case
+//! is ignored; allowed are the actions less the not-actions, for each role separately.
 
 /// Whether a pattern of a role matches an action.
 pub(crate) fn matches(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.as_bytes(), action.as_bytes());
-    // Which beginnings of the action the pattern read so far matches.
+    // The prefixes of the action that the pattern read so far matches.
     let mut reached: Vec<bool> = (0..=action.len()).map(|length| length == 0).collect();
     for letter in pattern {
         if *letter == b'*' {

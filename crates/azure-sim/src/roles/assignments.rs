@@ -1,4 +1,4 @@
-//! Role assignments: made and removed by callers, and by Azure itself.
+//! Role assignments: created and deleted by callers, and by Azure itself.
 //!
 //! An assignment's name is a GUID, unique everywhere; its principal, role and scope can't change.
 
@@ -17,10 +17,10 @@ use crate::{
         ids::{ASSIGNMENT, VERSION, id_of, name_key, triple_key, triple_of},
     },
     stamp::{DIRECTORY_ID, SUBSCRIPTION_ID, role_id},
-    store::{Change, Look, Object},
+    store::{Change, Object, StoreQuery},
 };
 
-/// Assigns a role.
+/// Creates an assignment.
 pub(crate) fn assign(change: &mut Change<'_>, call: &Call, scope: &str, name: &str) -> Outcome {
     api_version::check(call, ASSIGNMENT, VERSION)?;
     if name.parse::<Uuid>().is_err() {
@@ -65,7 +65,7 @@ pub(crate) fn assign(change: &mut Change<'_>, call: &Call, scope: &str, name: &s
     Ok(Reply::json(201, object.body).of(object.tenant))
 }
 
-/// The directory must know the principal; with the right type it need not have replicated it.
+/// The directory must show the principal; with the right type it need not have replicated it.
 fn check_principal(change: &Change<'_>, principal: &str, kind: &str) -> Outcome<()> {
     let object = principal_with_id(change, principal)?;
     let known =
@@ -88,7 +88,7 @@ fn check_principal(change: &Change<'_>, principal: &str, kind: &str) -> Outcome<
     refuse(400, "PrincipalNotFound", message)
 }
 
-/// Whether there is something at a scope that a role can be assigned at.
+/// Whether something exists at a scope.
 fn scope_exists(change: &Change<'_>, scope: &str) -> Outcome<bool> {
     let scope = scope.to_lowercase();
     Ok(scope == format!("/subscriptions/{SUBSCRIPTION_ID}")
@@ -97,22 +97,22 @@ fn scope_exists(change: &Change<'_>, scope: &str) -> Outcome<bool> {
             .is_some_and(|object| object.kind != ASSIGNMENT && !object.kind.starts_with(PREFIX)))
 }
 
-/// What an assignment says.
+/// The content of an assignment.
 struct Grant<'a> {
     scope: &'a str,
-    /// The id of a role definition, of which only the GUID counts.
+    /// The id of a role definition, of which only the GUID matters.
     role: &'a str,
     principal: &'a str,
     /// The type of the principal.
     kind: &'a str,
-    /// Whose it is, where the scope and the principal don't say.
+    /// The tenant, where the scope and the principal don't give it.
     tenant: Option<String>,
 }
 
 fn insert(change: &mut Change<'_>, name: &str, grant: Grant<'_>) -> Result<Object, CloudError> {
     let Grant { scope, role, principal, kind, tenant } = grant;
     let (id, now) = (id_of(scope, name), change.now.to_string());
-    // However it was given, it is shown with the subscription in front (hashicorp/terraform-provider-azurerm#13993).
+    // It is always shown with the subscription in front (hashicorp/terraform-provider-azurerm#13993).
     let role = role_id(last(role));
     let tenant = match tenant {
         Some(tenant) => Some(tenant),
@@ -135,7 +135,7 @@ fn insert(change: &mut Change<'_>, name: &str, grant: Grant<'_>) -> Result<Objec
     Ok(object)
 }
 
-/// What Azure grants by itself; nothing if it is granted already.
+/// Creates an assignment on Azure's own behalf; does nothing if it exists.
 pub(crate) fn grant(
     change: &mut Change<'_>,
     scope: &str,
@@ -151,7 +151,7 @@ pub(crate) fn grant(
     Ok(())
 }
 
-/// Takes back what [`grant`] gave.
+/// Deletes what [`grant`] created.
 pub(crate) fn revoke(
     change: &mut Change<'_>,
     scope: &str,
@@ -164,14 +164,14 @@ pub(crate) fn revoke(
     }
 }
 
-/// Forgets an assignment and sets its names free.
+/// Removes an assignment and releases its names.
 pub(crate) fn forget(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     change.free_name(&name_key(last(&object.id)))?;
     change.free_name(&triple_of(object))?;
     change.forget(&object.id)
 }
 
-/// Removes an assignment: 200 with what it was, or 204.
+/// Deletes an assignment: 200 with its content, or 204.
 pub(crate) fn unassign(change: &mut Change<'_>, call: &Call, scope: &str, name: &str) -> Outcome {
     api_version::check(call, ASSIGNMENT, VERSION)?;
     let Some(object) = change.object(&id_of(scope, name))? else {

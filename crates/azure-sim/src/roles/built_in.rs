@@ -1,5 +1,5 @@
-//! Built-in roles, with the actions that Microsoft documents ("Azure built-in roles"): those that matter to what the
-//! simulated Azure has, and some that only look so.
+//! Built-in roles, with the actions that Microsoft documents ("Azure built-in roles"): the ones relevant to the
+//! resource types of the simulated Azure, and some with similar names.
 
 use serde_json::{Map, Value, json};
 

@@ -13,28 +13,28 @@ use crate::{
         ids::{DEFINITION, VERSION},
     },
     stamp::role_id,
-    store::{Look, Snapshot},
+    store::{Snapshot, StoreQuery},
 };
 
 /// A role definition, by the GUID at the end of an id.
-pub(super) fn definition(look: &impl Look, id: &str) -> Result<Option<Value>, CloudError> {
+pub(super) fn definition(view: &impl StoreQuery, id: &str) -> Result<Option<Value>, CloudError> {
     let own = role_id(last(id));
-    let custom = look.object(&own)?.filter(|object| object.kind == DEFINITION);
+    let custom = view.object(&own)?.filter(|object| object.kind == DEFINITION);
     Ok(custom.map(|object| object.body).or_else(|| built_in::find(last(id))))
 }
 
 /// Shows a role definition, or lists all.
-pub(crate) fn read_definition(look: &Snapshot, call: &Call, name: Option<&str>) -> Outcome {
+pub(crate) fn read_definition(view: &Snapshot, call: &Call, name: Option<&str>) -> Outcome {
     api_version::check(call, DEFINITION, VERSION)?;
     let Some(name) = name else {
-        let all = look.under(&role_id("").to_lowercase())?;
+        let all = view.under(&role_id("").to_lowercase())?;
         let mut value: Vec<Value> = all.into_iter().map(|object| object.body).collect();
         let known = |role: &Value| value.iter().any(|other| other["name"] == role["name"]);
         let built_in: Vec<Value> = built_in::all().filter(|role| !known(role)).collect();
         value.extend(built_in);
         return Ok(Reply::json(200, json!({ "value": value })));
     };
-    match definition(look, name)? {
+    match definition(view, name)? {
         Some(body) => Ok(Reply::json(200, body)),
         None => {
             let message = format!("The specified role definition with ID '{name}' does not exist.");

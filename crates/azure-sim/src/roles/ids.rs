@@ -1,4 +1,4 @@
-//! Ids of role assignments and definitions, and the names that an assignment takes.
+//! Ids of role assignments and definitions, and the unique names of an assignment.
 
 use crate::{path::last, store::Object};
 
@@ -17,7 +17,7 @@ pub(super) fn name_key(name: &str) -> String {
     format!("assignment@{}", name.to_lowercase())
 }
 
-/// Who, what and where: equal triples are one grant. Only the GUID counts of the role's id.
+/// Principal, role and scope: equal triples are one assignment. Only the GUID of the role's id matters.
 pub(super) fn triple_key(scope: &str, role: &str, principal: &str) -> String {
     format!("grant@{scope}|{}|{principal}", last(role)).to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! Reading role assignments, and what they allow.
+//! Reads role assignments, and evaluates them.
 
 use serde_json::{Value, json};
 
@@ -12,18 +12,18 @@ use crate::{
         definitions::definition,
         ids::{ASSIGNMENT, VERSION, id_of},
     },
-    store::{Look, Object, Snapshot},
+    store::{Object, Snapshot, StoreQuery},
 };
 
 /// Shows one assignment, or lists those at, above and below a scope.
-pub(crate) fn read_assignment(look: &Snapshot, call: &Call, scope: &str, name: Option<&str>) -> Outcome {
+pub(crate) fn read_assignment(view: &Snapshot, call: &Call, scope: &str, name: Option<&str>) -> Outcome {
     api_version::check(call, ASSIGNMENT, VERSION)?;
     if let Some(name) = name {
-        return match look.object(&id_of(scope, name))? {
+        return match view.object(&id_of(scope, name))? {
             Some(object) => Ok(Reply::json(200, object.body).of(object.tenant)),
             None => {
                 let message = format!("The role assignment '{name}' is not found.");
-                Ok(Refusal::new(404, "RoleAssignmentNotFound", message).arm().of(look.tenant_at(scope)?))
+                Ok(Refusal::new(404, "RoleAssignmentNotFound", message).arm().of(view.tenant_at(scope)?))
             }
         };
     }
@@ -36,15 +36,15 @@ pub(crate) fn read_assignment(look: &Snapshot, call: &Call, scope: &str, name: O
         } else {
             format!("{above}/providers/{}/", ASSIGNMENT.to_lowercase())
         };
-        found.extend(look.under(&below)?.into_iter().filter(|object| object.kind == ASSIGNMENT));
+        found.extend(view.under(&below)?.into_iter().filter(|object| object.kind == ASSIGNMENT));
         above.truncate(above.rfind('/').unwrap_or(0));
     }
     let value: Vec<Value> =
         found.into_iter().filter(|object| filter.takes(object)).map(|object| object.body).collect();
-    Ok(Reply::json(200, json!({ "value": value })).of(look.tenant_at(scope)?))
+    Ok(Reply::json(200, json!({ "value": value })).of(view.tenant_at(scope)?))
 }
 
-/// The part of the filter language that the service knows.
+/// The supported part of the filter language.
 struct Filter {
     at_scope: bool,
     principal: Option<String>,
@@ -54,9 +54,9 @@ impl Filter {
     fn parse(text: &str) -> Outcome<Self> {
         let mut filter = Self { at_scope: false, principal: None };
         for part in text.split(" and ").map(str::trim).filter(|part| !part.is_empty()) {
-            let words: Vec<&str> = part.split_whitespace().collect();
-            match words.as_slice() {
-                [word] if word.eq_ignore_ascii_case("atScope()") => filter.at_scope = true,
+            let terms: Vec<&str> = part.split_whitespace().collect();
+            match terms.as_slice() {
+                [term] if term.eq_ignore_ascii_case("atScope()") => filter.at_scope = true,
                 [name, "eq", value] if name.eq_ignore_ascii_case("principalId") => {
                     filter.principal = Some(value.trim_matches('\'').to_owned());
                 }
@@ -77,9 +77,9 @@ impl Filter {
     }
 }
 
-/// Whether a principal is assigned a role at a scope or above it that allows an action there.
+/// Whether a principal has a role at a scope, or above it, that allows an action there.
 pub(crate) fn may(
-    look: &Snapshot,
+    view: &Snapshot,
     principal: &str,
     scope: &str,
     action: &str,
@@ -87,10 +87,10 @@ pub(crate) fn may(
 ) -> Result<bool, CloudError> {
     let mut at = scope.to_lowercase();
     while !at.is_empty() {
-        for one in look.under(&format!("{at}/providers/{}/", ASSIGNMENT.to_lowercase()))? {
-            let known = one.kind == ASSIGNMENT && one.visible <= look.now;
+        for one in view.under(&format!("{at}/providers/{}/", ASSIGNMENT.to_lowercase()))? {
+            let known = one.kind == ASSIGNMENT && one.visible <= view.now;
             if known && one.text("/properties/principalId").eq_ignore_ascii_case(principal) {
-                let role = definition(look, one.text("/properties/roleDefinitionId"))?.unwrap_or_default();
+                let role = definition(view, one.text("/properties/roleDefinitionId"))?.unwrap_or_default();
                 if permits(&role, action, on_data) {
                     return Ok(true);
                 }

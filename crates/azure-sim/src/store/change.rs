@@ -11,17 +11,17 @@ use crate::{
     store::{
         due::Due,
         journal_entry::Entry,
-        look::Look,
         object::Object,
         operation::{Failure, Operation},
+        query::StoreQuery,
         tables::{Bytes, DUE, EVENTS, JOURNAL, NAMES, OBJECTS, OPERATIONS, SERIALS, TOPIC, encode, fault},
     },
 };
 
-/// Identities that the cloud hands out are UUIDv5 in this namespace over the owner and a durable serial number.
+/// Identities that the simulator generates are UUIDv5 in this namespace over the owner and a durable serial number.
 const IDENTITIES: Uuid = Uuid::from_u128(0x7e6a_51c0_0f1d_4b6e_9d35_aa57_1c0f_fee5);
 
-/// One change in progress. Whoever writes checks first: what a refused request wrote would be committed too.
+/// A change in progress. Check before writing: writes of a refused request would be committed too.
 pub(crate) struct Change<'t> {
     objects: Table<'t, &'static str, Bytes>,
     names: Table<'t, &'static str, &'static str>,
@@ -35,16 +35,16 @@ pub(crate) struct Change<'t> {
     pub(crate) now: Timestamp,
     /// How fast operations are.
     pub(crate) speed: Speed,
-    /// How the operation that this change starts is to fail, if a test asked for that.
+    /// The injected failure of the operation that this change starts.
     pub(crate) failure: Option<Failure>,
-    /// Whether Entra denies what only lags.
+    /// Whether Entra denies access while an object lags.
     pub(crate) denies_lag: bool,
-    /// The object id of whoever makes it, where that is known.
+    /// The object id of the caller, if known.
     pub(crate) caller: Option<String>,
 }
 
 impl<'t> Change<'t> {
-    /// Opens all tables of the transaction, making them if need be.
+    /// Opens all tables of the transaction, and creates them if necessary.
     pub(crate) fn new(
         transaction: &'t WriteTransaction,
         now: Timestamp,
@@ -73,50 +73,50 @@ impl<'t> Change<'t> {
         })
     }
 
-    /// Keeps an object.
+    /// Saves an object.
     pub(crate) fn put(&mut self, object: &Object) -> Result<(), CloudError> {
         let bytes = encode(object)?;
         self.objects.insert(object.key().as_str(), bytes.as_slice()).map_err(fault)?;
         Ok(())
     }
 
-    /// Forgets an object.
+    /// Removes an object.
     pub(crate) fn forget(&mut self, id: &str) -> Result<(), CloudError> {
         self.objects.remove(id.to_lowercase().as_str()).map_err(fault)?;
         Ok(())
     }
 
-    /// Takes a name for an object.
+    /// Reserves a name for an object.
     pub(crate) fn take_name(&mut self, name: &str, id: &str) -> Result<(), CloudError> {
         self.names.insert(name, id.to_lowercase().as_str()).map_err(fault)?;
         Ok(())
     }
 
-    /// Sets a name free.
+    /// Releases a name.
     pub(crate) fn free_name(&mut self, name: &str) -> Result<(), CloudError> {
         self.names.remove(name).map_err(fault)?;
         Ok(())
     }
 
-    /// Keeps an operation.
+    /// Saves an operation.
     pub(crate) fn put_operation(&mut self, operation: &Operation) -> Result<(), CloudError> {
         let bytes = encode(operation)?;
         self.operations.insert(operation.id.as_str(), bytes.as_slice()).map_err(fault)?;
         Ok(())
     }
 
-    /// Notes that something is to happen at an instant.
+    /// Schedules something for an instant.
     pub(crate) fn schedule(&mut self, at: Timestamp, what: &Due) -> Result<(), CloudError> {
         self.due.insert((at.as_microsecond(), what.text().as_str()), ()).map_err(fault)?;
         Ok(())
     }
 
-    /// Notes that a soft-deleted object is to vanish at an instant.
+    /// Schedules the purge of a soft-deleted object.
     pub(crate) fn expire_at(&mut self, id: &str, at: Timestamp) -> Result<(), CloudError> {
         self.schedule(at, &Due::Expiry(id.to_owned()))
     }
 
-    /// Takes the earliest thing that has fallen due by an instant, with its own; what it is may not be known to this
+    /// Takes the earliest item that is due by an instant, with its own instant. Its kind may be unknown to this
     /// version.
     pub(crate) fn next_due(&mut self, by: Timestamp) -> Result<Option<(Timestamp, Option<Due>)>, CloudError> {
         let (at, what) = match self.due.first().map_err(fault)? {
@@ -136,7 +136,7 @@ impl<'t> Change<'t> {
         Ok(next)
     }
 
-    /// A new GUID: the same owner made anew gets another one.
+    /// A new GUID: the same owner, created again, gets another one.
     pub(crate) fn identity(&mut self, owner: &str) -> Result<String, CloudError> {
         let serial = self.serial("identities")?;
         Ok(Uuid::new_v5(&IDENTITIES, format!("{serial}|{owner}").as_bytes()).to_string())
@@ -158,20 +158,21 @@ impl<'t> Change<'t> {
         Ok(())
     }
 
-    /// Up to which event a webhook has been told; a new one counts from now on.
-    pub(crate) fn told(&mut self, webhook: &str) -> Result<u64, CloudError> {
-        let known = self.serials.get(format!("told {webhook}").as_str()).map_err(fault)?.map(|n| n.value());
+    /// The number of the last event that a webhook is done with; a new one starts after the existing ones.
+    pub(crate) fn delivered(&mut self, webhook: &str) -> Result<u64, CloudError> {
+        let known =
+            self.serials.get(format!("delivered {webhook}").as_str()).map_err(fault)?.map(|n| n.value());
         if let Some(known) = known {
             return Ok(known);
         }
         let last = self.serials.get("events").map_err(fault)?.map_or(0, |n| n.value());
-        self.set_told(webhook, last)?;
+        self.set_delivered(webhook, last)?;
         Ok(last)
     }
 
-    /// Keeps up to which event a webhook has been told.
-    pub(crate) fn set_told(&mut self, webhook: &str, event: u64) -> Result<(), CloudError> {
-        self.serials.insert(format!("told {webhook}").as_str(), event).map_err(fault)?;
+    /// Saves the number of the last event that a webhook is done with.
+    pub(crate) fn set_delivered(&mut self, webhook: &str, event: u64) -> Result<(), CloudError> {
+        self.serials.insert(format!("delivered {webhook}").as_str(), event).map_err(fault)?;
         Ok(())
     }
 
@@ -184,7 +185,7 @@ impl<'t> Change<'t> {
     }
 }
 
-impl Look for Change<'_> {
+impl StoreQuery for Change<'_> {
     fn objects(&self) -> &impl ReadableTable<&'static str, Bytes> {
         &self.objects
     }

@@ -1,11 +1,11 @@
-//! What happens by itself at an instant: an operation ends, or what was soft-deleted expires.
+//! What happens at an instant: an operation ends, or a soft-deleted object expires.
 
-/// Something that falls due.
+/// An item that becomes due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Due {
     /// The operation with this id ends.
     Operation(String),
-    /// The time for which the object with this id is kept after its deletion is over.
+    /// The retention of the soft-deleted object with this id is over.
     Expiry(String),
 }
 
@@ -18,7 +18,7 @@ impl Due {
         }
     }
 
-    /// Reads a key; none if it is of a kind that this version does not know.
+    /// Parses a key; none if this version does not know its kind.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (what, id) = text.split_once(':')?;
         match what {

@@ -9,14 +9,14 @@ pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) method: String,
     pub(crate) path: String,
-    /// What was answered; 0 if nothing was done and nothing answered.
+    /// The status; 0 if nothing was done or nothing answered.
     pub(crate) status: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<String>,
-    /// Who asked, where that is known.
+    /// The caller, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) caller: Option<String>,
-    /// Where in a trace it was asked, if the request said so.
+    /// The trace context of the request, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) traceparent: Option<String>,
 }

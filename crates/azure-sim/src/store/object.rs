@@ -1,24 +1,24 @@
-//! What the services keep: one record for each thing, whatever service it is of.
+//! Objects: one record for each, whatever its service.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One thing in the cloud: an ARM resource, a role assignment or a Graph object.
+/// One object: an ARM resource, a role assignment or a Graph object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Object {
-    /// The id as its maker wrote it; compared without case.
+    /// The id as it was created; compared without case.
     pub(crate) id: String,
     /// `Namespace/type` for ARM, `graph/...` for Graph.
     pub(crate) kind: String,
     /// What a GET shows.
     pub(crate) body: Value,
-    /// Whose it is, from its own tag or the nearest tagged ancestor.
+    /// The tenant, from its own tag or the nearest tagged ancestor.
     pub(crate) tenant: Option<String>,
     /// Whether it was there from the start.
     #[serde(default)]
     pub(crate) seeded: bool,
-    /// From when on replicas show it (Graph and RBAC); writes reach the primary at once.
+    /// When replicas start to show it (Graph and RBAC); writes reach the primary at once.
     pub(crate) visible: Timestamp,
     /// The operation that runs on it.
     #[serde(default)]
@@ -29,7 +29,7 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// A living thing that nobody's tag claims, seen by replicas from this instant on.
+    /// An existing object without a tenant, shown by replicas from this instant on.
     pub(crate) fn new(id: String, kind: &str, body: Value, visible: Timestamp) -> Self {
         let kind = kind.to_owned();
         Self { id, kind, body, tenant: None, seeded: false, visible, busy: None, deleted: None }
@@ -40,7 +40,7 @@ impl Object {
         self.id.to_lowercase()
     }
 
-    /// The text at a JSON pointer into the body, or nothing.
+    /// The text at a JSON pointer into the body, or the empty string.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }

@@ -1,19 +1,19 @@
-//! The record of a long-running operation, and of how one fails.
+//! The record of a long-running operation, and of its failure.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// No service asks for longer pauses between polls than this.
+/// The longest pause between polls that any service asks for.
 const LONGEST_PAUSE_SECONDS: i64 = 15;
 
 /// What an operation does to its resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Work {
-    /// Makes or changes it.
+    /// Creates or updates it.
     Write,
-    /// Removes it; if it can be soft-deleted, it is.
+    /// Deletes it, softly where the type supports it.
     Delete,
-    /// Removes it for good.
+    /// Purges it.
     Purge,
 }
 
@@ -26,22 +26,22 @@ pub(crate) struct Operation {
     pub(crate) work: Work,
     pub(crate) started: Timestamp,
     pub(crate) ends: Timestamp,
-    /// How it is going to end, or has ended, if not well.
+    /// The failure with which it ends or has ended, if any.
     pub(crate) failure: Option<Failure>,
     /// Whether it has ended.
     pub(crate) done: bool,
     pub(crate) tenant: Option<String>,
-    /// The object id of whoever has started it, where that is known; only that one may ask about it.
+    /// The object id of the caller that started it, if known; only that caller may poll it.
     #[serde(default)]
     pub(crate) caller: Option<String>,
 }
 
-/// Why an operation ends badly.
+/// The failure of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) code: String,
     pub(crate) message: String,
-    /// In which state it ends.
+    /// The provisioning state afterwards.
     #[serde(default = "failed")]
     pub(crate) state: String,
 }
@@ -51,7 +51,7 @@ fn failed() -> String {
 }
 
 impl Operation {
-    /// How many seconds a caller should wait before it asks again; none if that is less than one.
+    /// How many seconds a caller should wait before the next poll; none if that is less than one.
     pub(crate) fn pause(&self, now: Timestamp) -> Option<i64> {
         let left = self.ends.duration_since(now).as_secs();
         (left >= 1).then(|| left.min(LONGEST_PAUSE_SECONDS))

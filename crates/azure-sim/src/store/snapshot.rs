@@ -9,7 +9,7 @@ use crate::{
     error::CloudError,
     store::{
         journal_entry::Entry,
-        look::Look,
+        query::StoreQuery,
         tables::{Bytes, DUE, EVENTS, JOURNAL, NAMES, OBJECTS, OPERATIONS, TOPIC, decode, fault},
     },
 };
@@ -36,7 +36,7 @@ impl Snapshot {
         })
     }
 
-    /// Whether something has fallen due that no change has carried out yet.
+    /// Whether something is due that no change has carried out yet.
     pub(crate) fn is_stale(&self) -> Result<bool, CloudError> {
         let due = self.transaction.open_table(DUE).map_err(fault)?;
         let first = due.first().map_err(fault)?;
@@ -58,7 +58,7 @@ impl Snapshot {
         self.lines(EVENTS)
     }
 
-    /// At most so many events behind a number, each with its own.
+    /// The events after a number, at most this many, each with its own number.
     pub(crate) fn events_after(&self, number: u64, most: usize) -> Result<Vec<(u64, Value)>, CloudError> {
         let events = self.transaction.open_table(EVENTS).map_err(fault)?;
         let mut found = Vec::new();
@@ -88,7 +88,7 @@ impl Snapshot {
     }
 }
 
-impl Look for Snapshot {
+impl StoreQuery for Snapshot {
     fn objects(&self) -> &impl ReadableTable<&'static str, Bytes> {
         &self.objects
     }

@@ -1,6 +1,6 @@
 //! The tables of the state file, and how records are encoded in them.
 //!
-//! Every table is small-keyed and read by key or by range; no request reads or writes the whole state.
+//! Every table has small keys and is read by key or by range; no request reads or writes the whole state.
 
 use redb::{ReadableTable, TableDefinition, TableError, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
@@ -53,7 +53,7 @@ pub(super) fn many(
     Ok(found)
 }
 
-/// The secret of a name, made when it is first asked for.
+/// The secret of a name, generated at its first use.
 pub(crate) fn secret(
     transaction: &WriteTransaction,
     name: &str,

@@ -1,13 +1,13 @@
-//! Which addresses may stand in a blueprint or a parameter.
+//! Which URLs are allowed in a blueprint or a parameter.
 //!
-//! tenantry itself fetches none of them, but what it writes, others read: Azure pulls images and models, Entra follows
-//! redirect and issuer addresses. So only https to a named public host is let through, in any spelling.
+//! tenantry itself fetches none of them, but others do: Azure pulls images and models, Entra follows redirect and
+//! issuer URLs. So only https to a named public host is allowed, whatever the spelling.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Schemes that name things rather than places on a network.
+/// Schemes of names that are not network addresses.
 const NAMING_SCHEMES: [&str; 3] = ["azureml", "api", "urn"];
-/// Hosts of Azure that an address may end in, but that must not stand further left in a foreign host's name.
+/// Hosts of Azure. An address may end in one; a foreign host with such a name further left is refused.
 const AZURE_HOSTS: [&str; 8] = [
     "management.azure.com",
     "graph.microsoft.com",
@@ -18,13 +18,13 @@ const AZURE_HOSTS: [&str; 8] = [
     "ml.azure.com",
     "windows.net",
 ];
-/// Services that answer any name with the address written in it.
+/// DNS services that resolve a name to the address written in it.
 const REBINDING: [&str; 8] =
     ["nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me", "rbndr.us", "traefik.me"];
 
-/// The first reason why a text holds an address that may not be there, or `None`.
+/// The first reason why a text contains a URL that is not allowed, or `None`.
 ///
-/// Looks at every `scheme://` in the text, also at one that is percent-encoded within the query of another.
+/// Checks every `scheme://` in the text, also one that is percent-encoded within the query of another.
 pub(super) fn objection(text: &str) -> Option<&'static str> {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
     let decoded = percent_encoding::percent_decode_str(&decoded).decode_utf8_lossy();
@@ -35,7 +35,7 @@ pub(super) fn objection(text: &str) -> Option<&'static str> {
     })
 }
 
-/// Why a text is not an https address as a whole, or `None` if it is one.
+/// Why a text is not an https URL as a whole, or `None` if it is one.
 pub(super) fn https_objection(text: &str) -> Option<&'static str> {
     let rest = text.strip_prefix("https://");
     if rest.is_none_or(str::is_empty)
@@ -57,7 +57,7 @@ pub(super) fn https_objection(text: &str) -> Option<&'static str> {
     objection(text).or_else(unlike)
 }
 
-/// Whether this is a host's name, perhaps with a port. What is none is read in one way here and in another elsewhere.
+/// Whether this is a host name, perhaps with a port. Anything else is parsed differently by different programs.
 fn is_host(authority: &str) -> bool {
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
     let of_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
@@ -87,7 +87,8 @@ fn one(scheme: &str, rest: &str) -> Option<&'static str> {
 }
 
 fn host(authority: &str) -> Option<&'static str> {
-    // Browsers take several characters for a period or a digit, so what stands here is not where it leads (UTS #46).
+    // Browsers map several characters to a period or a digit, so the host in the text is not the one that is called
+    // (UTS #46).
     if !authority.is_ascii() {
         return Some("has a host that is not in ASCII; write it as `xn--...`");
     }
@@ -99,7 +100,7 @@ fn host(authority: &str) -> Option<&'static str> {
         return Some("names no host");
     }
     let last = host.rsplit('.').next().unwrap_or_default();
-    // Whatever ends in a number is read as an IPv4 address by most programs: decimal, octal, hexadecimal, short.
+    // Most programs read a host that ends in a number as an IPv4 address: decimal, octal, hexadecimal, short.
     let number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
     if number || host.parse::<IpAddr>().is_ok() {
         return Some("names its host by number; use a name");
@@ -116,12 +117,12 @@ fn host(authority: &str) -> Option<&'static str> {
         !own && format!(".{host}.").contains(&format!(".{azure}."))
     };
     if AZURE_HOSTS.iter().any(|azure| foreign(azure)) {
-        return Some("looks like a host of Azure but belongs to someone else");
+        return Some("resembles a host of Azure but belongs to someone else");
     }
     None
 }
 
-/// Whether a host's name has a private IPv4 address in it, written with dots or hyphens.
+/// Whether a host name contains a private IPv4 address, written with dots or hyphens.
 fn embeds_private_address(host: &str) -> bool {
     let labels: Vec<&str> = host.split(['.', '-']).collect();
     labels.windows(4).any(|four| {

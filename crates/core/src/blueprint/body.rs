@@ -1,4 +1,4 @@
-//! Bodies: what is known is filled in, what only Azure can tell stays as text, and ownership is marked.
+//! Bodies: known values are substituted, texts that need outputs stay as they are, and ownership marks are added.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::pointer;
 
-/// Gives a member the spelling that the rest of the program knows it by.
+/// Renames a member to the spelling that the rest of the program uses.
 fn spell(members: &mut Map<String, Value>, name: &str, pointer: &str, filled: &mut Filled) {
     let other = members.keys().find(|key| *key != name && key.eq_ignore_ascii_case(name)).cloned();
     let Some(other) = other.filter(|_| !members.contains_key(name)) else { return };
@@ -26,7 +26,7 @@ fn spell(members: &mut Map<String, Value>, name: &str, pointer: &str, filled: &m
     filled.late = moved.collect();
 }
 
-/// What came up while a body was filled.
+/// What was found while a body was filled.
 #[derive(Debug, Default)]
 pub(super) struct Filled {
     /// Texts that need outputs, by pointer into the fields.
@@ -35,7 +35,7 @@ pub(super) struct Filled {
     pub(super) faults: Vec<(String, String)>,
 }
 
-/// The marks of ownership.
+/// The ownership marks of a tenant.
 #[derive(Debug)]
 pub(super) struct Marks {
     pairs: [(&'static str, String); 3],
@@ -44,12 +44,12 @@ pub(super) struct Marks {
 
 impl Marks {
     /// The marks of one tenant, and the tags that its request asks for.
-    pub(super) fn new(subject: &PlanContext) -> Self {
-        let request = subject.tenant.get("tags").and_then(Value::as_object).cloned().unwrap_or_default();
+    pub(super) fn new(context: &PlanContext) -> Self {
+        let request = context.tenant.get("tags").and_then(Value::as_object).cloned().unwrap_or_default();
         let pairs = [
-            ("tenantry-deployment", subject.deployment.clone()),
-            ("tenantry-tenant", subject.tenant_id.to_string()),
-            ("tenantry-incarnation", subject.incarnation.to_string()),
+            ("tenantry-deployment", context.deployment.clone()),
+            ("tenantry-tenant", context.tenant_id.to_string()),
+            ("tenantry-incarnation", context.incarnation.to_string()),
         ];
         Self { pairs, request }
     }
@@ -103,19 +103,19 @@ fn fill_key(text: &str, pointer: &str, scope: &Scope, filled: &mut Filled) -> St
     text.to_owned()
 }
 
-/// What an ARM resource has beside its own body.
+/// What an ARM resource has besides its own body.
 pub(super) struct Frame<'a> {
-    /// What is known of its type, if anything is.
+    /// The row of its type, if there is one.
     pub(super) row: Option<&'a ResourceType>,
-    /// The location that the blueprint writes; without one it is the stamp's.
+    /// The location that the blueprint gives; `None` means the stamp's.
     pub(super) location: Option<&'a str>,
-    /// The marks of ownership.
+    /// The ownership marks.
     pub(super) marks: &'a Marks,
 }
 
 /// Adds location and ownership tags to the body of an ARM resource.
 ///
-/// The request's tags give way to the blueprint's, and both to the marks of ownership.
+/// The blueprint's tags override the request's, and the ownership marks override both.
 pub(super) fn complete(
     body: &mut Value,
     pointer: &str,
@@ -148,7 +148,7 @@ pub(super) fn complete(
     members.insert("tags".into(), Value::Object(tags));
 }
 
-/// Adds the marks of ownership to the body of an Entra object, whose tags are a list of texts.
+/// Adds the ownership marks to the body of an Entra object, whose tags are a list of texts.
 pub(super) fn label(body: &mut Value, marks: &Marks, filled: &mut Filled) {
     let Some(members) = body.as_object_mut() else { return };
     spell(members, "tags", "/body", filled);

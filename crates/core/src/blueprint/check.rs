@@ -1,4 +1,4 @@
-//! All that can be known to be wrong with a file before any tenant is planned: references, expressions, circles.
+//! Checks a file before any tenant is planned: references, expressions, cycles.
 
 mod names;
 
@@ -8,14 +8,14 @@ use super::{
     Kind, ResourceType,
     expression::{self, Piece},
     file::{File, Step},
-    findings::{Findings, Place, did_you_mean},
+    findings::{Findings, Position, did_you_mean},
     graph,
     references::{first, needs, reach, references},
     tree::Node,
 };
 use crate::ids::{ApiVersion, segment_objection};
 
-/// What `tenant.` has.
+/// The members of `tenant.`.
 pub(super) const TENANT: [&str; 9] = [
     "id",
     "displayName",
@@ -27,12 +27,12 @@ pub(super) const TENANT: [&str; 9] = [
     SUSPENSION[0],
     SUSPENSION[1],
 ];
-/// Whether it is suspended, and whether that is to stop what costs as well: true or false.
+/// Whether the tenant is suspended, and whether what costs money is stopped too: Booleans.
 pub(super) const SUSPENSION: [&str; 2] = ["suspended", "stopped"];
-/// Fields whose value has to be known before anything exists: they make identities.
+/// Fields whose value has to be known before anything exists, because they make up identities.
 const EARLY_FIELDS: [&str; 7] = ["in", "name", "id", "location", "scope", "uniqueName", "apiVersion"];
 
-/// Looks through a whole file.
+/// Checks a whole file.
 pub(super) fn check(file: &File, findings: &mut Findings) {
     let mut checker = Checker { file, findings, used: BTreeSet::new() };
     for node in file.values.values().chain(file.exports.values()) {
@@ -60,7 +60,7 @@ impl Checker<'_> {
         }
         for field in ["in", "of"] {
             if let (Some(target), Some(node)) = (step.target(field), step.keys.get(field)) {
-                self.step_exists(target, node.place, own);
+                self.step_exists(target, node.position, own);
             }
         }
         for (field, node) in &step.keys {
@@ -71,9 +71,9 @@ impl Checker<'_> {
             self.node(node);
             if EARLY_FIELDS.contains(&field.as_str()) && self.is_late(&references(field, node)) {
                 self.findings.error_with_hint(
-                    node.place,
+                    node.position,
                     "too-late",
-                    format!("`{field}` has to be known before anything exists, but speaks of what only Azure can tell"),
+                    format!("`{field}` has to be known before anything exists, but depends on what only Azure knows"),
                     "names and ids are fixed in the plan; use `steps.x.id` or `steps.x.name` of an arm step",
                 );
             }
@@ -89,7 +89,7 @@ impl Checker<'_> {
         }
     }
 
-    fn step_exists(&mut self, name: &str, at: Place, own: &str) {
+    fn step_exists(&mut self, name: &str, at: Position, own: &str) {
         if !self.file.step_names.contains(name) {
             let hint = did_you_mean(name, self.file.step_names.iter().map(String::as_str));
             self.findings.error_with_hint(at, "unknown-step", format!("there is no step `{name}`"), hint);
@@ -98,24 +98,24 @@ impl Checker<'_> {
         }
     }
 
-    /// A condition decides about the shape of the plan, so it can't speak of steps.
+    /// A condition decides about the structure of the plan, so it can't use steps.
     fn condition(&mut self, node: &Node) {
         let Some(text) = node.text() else { return };
         if expression::is_dynamic(text) {
             let hint = "write e.g. `when: tenant.tier == 'dedicated'`";
             self.findings.error_with_hint(
-                node.place,
+                node.position,
                 "braces",
                 "`when` is an expression without braces",
                 hint,
             );
             return;
         }
-        self.expression(text, node.place);
+        self.expression(text, node.position);
         let paths = reach(self.file, &references("when", node));
         if paths.iter().any(|path| path.starts_with("steps.")) {
             self.findings.error_with_hint(
-                node.place,
+                node.position,
                 "too-late",
                 "`when` is decided before anything exists and can't speak of steps",
                 "use tenant, parameters, stamp or values that need no steps",
@@ -126,12 +126,12 @@ impl Checker<'_> {
     fn arm(&mut self, step: &Step) {
         let (Some(written), Some(node)) = (step.text("type"), step.keys.get("type")) else { return };
         let segments: Vec<&str> = written.split('/').collect();
-        let word =
+        let is_segment =
             |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-        if segments.len() < 2 || !segments.iter().all(word) {
+        if segments.len() < 2 || !segments.iter().all(is_segment) {
             let hint = "write e.g. `Microsoft.Storage/storageAccounts`";
             self.findings.error_with_hint(
-                node.place,
+                node.position,
                 "bad-type",
                 format!("`{written}` is no resource type"),
                 hint,
@@ -140,7 +140,7 @@ impl Checker<'_> {
         }
         if let Some(why) = super::forbidden::objection(written) {
             let message = format!("no step makes a resource of type `{written}`: {why}");
-            self.findings.error(node.place, "forbidden-type", message);
+            self.findings.error(node.position, "forbidden-type", message);
         }
         let row = ResourceType::find(written);
         if row.is_none() && !step.keys.contains_key("apiVersion") {
@@ -153,12 +153,12 @@ impl Checker<'_> {
             let message = format!(
                 "`{written}` is not in the table of resource types, so its `apiVersion` is not known"
             );
-            self.findings.error_with_hint(node.place, "unknown-resource-type", message, hint);
+            self.findings.error_with_hint(node.position, "unknown-resource-type", message, hint);
         }
         if row.is_some_and(|row| row.names.is_none()) && !step.keys.contains_key("name") {
             let message = format!("resources of type {written} have no derived names");
             self.findings.error_with_hint(
-                node.place,
+                node.position,
                 "missing-key",
                 message,
                 "add `name`, e.g. `name: default`",
@@ -170,9 +170,9 @@ impl Checker<'_> {
             && !is_resource_name(name)
         {
             let message = "a resource name holds letters, digits, dots, hyphens, underscores and brackets";
-            self.findings.error(node.place, "bad-name", message);
+            self.findings.error(node.position, "bad-name", message);
         }
-        self.parent(step, &segments, node.place);
+        self.parent(step, &segments, node.position);
     }
 
     fn api_version(&mut self, step: &Step) {
@@ -180,13 +180,13 @@ impl Checker<'_> {
             && version.parse::<ApiVersion>().is_err()
         {
             let hint = "write e.g. `apiVersion: \"2024-10-01\"`";
-            self.findings.error_with_hint(node.place, "bad-api-version", "an API version is a date", hint);
+            self.findings.error_with_hint(node.position, "bad-api-version", "an API version is a date", hint);
         }
     }
 
-    /// What a check looks at is the tenant's own or named in its stamp, so its id is an expression with whole segments
-    /// behind it.
-    fn looked_at(&mut self, node: &Node) {
+    /// The resource of a check is the tenant's own or named in its stamp, so its id is an expression, perhaps followed
+    /// by whole segments.
+    fn checked_id(&mut self, node: &Node) {
         let Some(pieces) = node.text().and_then(|text| expression::pieces(text).ok()) else { return };
         let filled: String = pieces
             .iter()
@@ -200,46 +200,46 @@ impl Checker<'_> {
         let segments = filled.strip_prefix('/').map(|rest| rest.split('/').find_map(segment_objection));
         if let Some(why) = segments.unwrap_or(Some("does not begin with a slash")) {
             let hint = "write e.g. `id: \"{{ steps.storage.id }}\"`";
-            self.findings.error_with_hint(node.place, "bad-id", format!("an id that {why}"), hint);
+            self.findings.error_with_hint(node.position, "bad-id", format!("an id that {why}"), hint);
         } else if matches!(pieces.as_slice(), [Piece::Literal(_)]) {
             let message = "a written-out id can't be each tenant's own, nor is it named in the stamp";
             let hint = "give it a name in the stamp, e.g. `id: \"{{ stamp.workspaceId }}\"`";
-            self.findings.error_with_hint(node.place, "id-outside-tenant", message, hint);
+            self.findings.error_with_hint(node.position, "id-outside-tenant", message, hint);
         }
     }
 
-    fn parent(&mut self, step: &Step, segments: &[&str], at: Place) {
+    fn parent(&mut self, step: &Step, segments: &[&str], at: Position) {
         let group = segments.join("/").eq_ignore_ascii_case("Microsoft.Resources/resourceGroups");
         let Some(node) = step.keys.get("in") else {
             if !group {
                 let hint =
                     "name the step that is its resource group or parent, or give an id as an expression";
-                self.findings.error_with_hint(step.place, "missing-key", "`in` is missing", hint);
+                self.findings.error_with_hint(step.position, "missing-key", "`in` is missing", hint);
             }
             return;
         };
         let Some(parent) = step.target("in").and_then(|name| self.file.step(name)) else { return };
-        let wanted = if segments.len() > 2 {
+        let desired = if segments.len() > 2 {
             segments[..segments.len() - 1].join("/")
         } else {
             "Microsoft.Resources/resourceGroups".to_owned()
         };
         let found = parent.text("type").unwrap_or_default();
-        if group || !found.eq_ignore_ascii_case(&wanted) {
+        if group || !found.eq_ignore_ascii_case(&desired) {
             let step_type = segments.join("/");
-            let message = format!("a {step_type} stands in a {wanted}; step `{}` is none", parent.name);
-            self.findings.error(if group { at } else { node.place }, "wrong-parent", message);
+            let message = format!("a {step_type} stands in a {desired}; step `{}` is none", parent.name);
+            self.findings.error(if group { at } else { node.position }, "wrong-parent", message);
         }
     }
 
-    fn belongs_to(&mut self, step: &Step, wanted: Kind) {
+    fn belongs_to(&mut self, step: &Step, desired: Kind) {
         let Some(node) = step.keys.get("of") else { return };
         let target = step.target("of");
-        let fits = target.and_then(|name| self.file.step(name)).map(|target| target.kind == wanted);
+        let fits = target.and_then(|name| self.file.step(name)).map(|target| target.kind == desired);
         let unknown = target.is_some_and(|name| self.file.step(name).is_none());
         if fits != Some(true) && !unknown {
-            let message = format!("`of` names a step of kind {}", wanted.word());
-            self.findings.error(node.place, "wrong-parent", message);
+            let message = format!("`of` names a step of kind {}", desired.as_str());
+            self.findings.error(node.position, "wrong-parent", message);
         }
     }
 
@@ -247,28 +247,31 @@ impl Checker<'_> {
         self.api_version(step);
         match (step.keys.get("of"), step.keys.get("id")) {
             (Some(_), None) => self.belongs_to(step, Kind::Arm),
-            (None, Some(node)) => self.looked_at(node),
+            (None, Some(node)) => self.checked_id(node),
             _ => {
                 let message = "a check has either `of` (a step) or `id` (an expression)";
-                self.findings.error(step.place, "missing-key", message);
+                self.findings.error(step.position, "missing-key", message);
             }
         }
         for (key, _) in step.keys.get("expect").and_then(Node::map).unwrap_or_default() {
             if !super::file::is_pointer(&key.text) {
                 let message = "what is expected is named by JSON pointers, e.g. `/properties/authMode`";
-                self.findings.error(key.place, "bad-pointer", message);
+                self.findings.error(key.position, "bad-pointer", message);
             }
         }
     }
 
     fn circles(&mut self) {
-        let places: BTreeMap<&str, Place> =
-            self.file.steps.iter().map(|step| (step.name.as_str(), step.place)).collect();
+        let positions: BTreeMap<&str, Position> =
+            self.file.steps.iter().map(|step| (step.name.as_str(), step.position)).collect();
         let listed: BTreeSet<&str> =
             self.file.steps.iter().filter(|step| lists_itself(step)).map(|step| step.name.as_str()).collect();
         for circle in graph::circles(&needs(self.file)) {
-            let at =
-                circle.first().and_then(|name| places.get(name.as_str())).copied().unwrap_or(Place::START);
+            let at = circle
+                .first()
+                .and_then(|name| positions.get(name.as_str()))
+                .copied()
+                .unwrap_or(Position::START);
             if let [only, _] = circle.as_slice() {
                 if !listed.contains(only.as_str()) {
                     self.findings.error(at, "self-dependency", format!("step `{only}` needs itself"));
@@ -285,8 +288,10 @@ impl Checker<'_> {
         let values: graph::Needs<String> =
             self.file.values.iter().map(|(name, node)| (name.clone(), uses(node))).collect();
         for circle in graph::circles(&values) {
-            let at =
-                circle.first().and_then(|name| self.file.values.get(name)).map_or(Place::START, |n| n.place);
+            let at = circle
+                .first()
+                .and_then(|name| self.file.values.get(name))
+                .map_or(Position::START, |n| n.position);
             let message = format!("values use one another in a circle: {}", circle.join(" -> "));
             self.findings.error(at, "recursive-value", message);
         }
@@ -294,7 +299,7 @@ impl Checker<'_> {
 
     fn unused(&mut self) {
         let parameters = self.file.parameters.iter().map(|(name, (at, _))| ("parameters", name, *at));
-        let values = self.file.values.iter().map(|(name, node)| ("values", name, node.place));
+        let values = self.file.values.iter().map(|(name, node)| ("values", name, node.position));
         for (root, name, at) in parameters.chain(values) {
             if !self.used.contains(&format!("{root}.{name}")) && !self.used.contains(&format!("{root}.")) {
                 let message = format!("nothing uses `{root}.{name}`");
@@ -310,7 +315,7 @@ fn lists_itself(step: &Step) -> bool {
         || ["in", "of"].iter().any(|field| step.target(field) == Some(own))
 }
 
-/// Whether a text can be the name of a resource that a step makes: narrower than what ids of others may hold.
+/// Whether a text can be the name of a resource that a step creates: narrower than what foreign ids may contain.
 pub(super) fn is_resource_name(text: &str) -> bool {
     (1..=260).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')

@@ -1,7 +1,7 @@
-//! What a step is to bring about: one closed type for each kind of step.
+//! The desired state of a step: one closed type for each kind of step.
 //!
-//! The same types serve twice. In a plan ([`Desired`] as it stands) a text or a body may have places that only Azure can
-//! tell; once a step's turn has come everything is known ([`Rendered`]).
+//! The same types serve twice. In a plan ([`Desired`] as it is) a text or a body may have parts that only Azure knows;
+//! when the step is rendered all parts are known ([`Rendered`]).
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::{Expr, Kind, Template};
 use crate::ids::{ApiVersion, ResourceId};
 
-/// What one step is to bring about. `T` is a text and `B` a body, each as far as it is known.
+/// The desired state of one step. `T` is a text and `B` a body, each possibly with parts that are not known yet.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Desired<T = Expr<String>, B = Template> {
     /// Any Azure Resource Manager resource.
     Arm(ArmResource<B>),
-    /// A later change of a resource that another step made.
+    /// A later change of a resource that another step creates.
     ArmUpdate(ArmUpdate<B>),
     /// A role assignment.
     RoleAssignment(RoleAssignment<T>),
@@ -27,7 +27,7 @@ pub enum Desired<T = Expr<String>, B = Template> {
     FederatedCredential(FederatedCredential<T, B>),
     /// A verification that changes nothing.
     Check(ResourceCheck<B>),
-    /// The proof that only the tenant reaches what the other steps made.
+    /// The proof that only the tenant reaches what the other steps create.
     Isolation(IsolationProof<B>),
 }
 
@@ -41,25 +41,25 @@ pub struct ArmResource<B> {
     pub id: ResourceId,
     /// Its type, e.g. `Microsoft.Storage/storageAccounts`.
     pub resource_type: String,
-    /// By which version of the API it is spoken to.
+    /// The API version of its requests.
     pub api_version: ApiVersion,
     /// The body that is written.
     pub body: B,
 }
 
-/// A change of a resource that another step made.
+/// A change of a resource that another step creates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmUpdate<B> {
     /// The resource, with the whole merged body.
     pub resource: ArmResource<B>,
-    /// The whole body that removal puts back; without it, removal leaves the resource to its own step.
+    /// The whole body that deletion puts back; without it, deletion leaves the resource to its own step.
     pub undo: Option<B>,
 }
 
 /// One principal, one role, one scope.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoleAssignment<T> {
-    /// The resource at which the role is granted.
+    /// The scope of the assignment.
     pub scope: ResourceId,
     /// The id of the role definition.
     pub role_definition_id: T,
@@ -101,37 +101,37 @@ pub struct FederatedCredential<T, B> {
 pub struct ResourceCheck<B> {
     /// The resource that is read.
     pub id: ResourceId,
-    /// By which version of the API.
+    /// The API version of the request.
     pub api_version: ApiVersion,
-    /// JSON pointer to expected value, for each place that is compared.
+    /// JSON pointer to expected value, for each value that is compared.
     pub expect: B,
 }
 
 /// A proof of isolation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IsolationProof<B> {
-    /// Whether what can't be read is no obstacle (`accept: inconclusive`).
+    /// Whether evidence that can't be read is accepted (`accept: inconclusive`).
     pub accepts_inconclusive: bool,
-    /// What is called to try the isolation out; without it, it is judged by settings alone.
+    /// The probe call; without it isolation is judged by settings alone.
     pub probe: Option<ProbeCall<B>>,
 }
 
-/// The call by which isolation is tried out. Its members are texts, and no text counts as an empty one.
+/// The call that tests isolation. Its members are texts; a value that is not a text counts as an empty one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbeCall<B> {
-    /// The address of the service.
+    /// The URL of the service.
     pub url: B,
-    /// For which scope a token is asked for.
+    /// The scope of the token.
     pub scope: B,
     /// The client id of the application that calls.
     pub client_id: B,
-    /// What is sent.
+    /// The request body.
     pub body: Option<B>,
 }
 
-/// A text or a body, as far as it is known.
+/// A text or a body, possibly with parts that are not known yet.
 pub trait Part {
-    /// The value with null wherever only Azure can tell.
+    /// The value, with null for what is not known yet.
     fn known(&self) -> Cow<'_, Value>;
 }
 
@@ -147,18 +147,18 @@ impl Part for Value {
     }
 }
 
-/// Turns the parts of a step into others, each named by its JSON pointer into the step's fields.
+/// Converts the parts of a step, each identified by its JSON pointer into the step's fields.
 pub(super) trait Fill<T, B> {
-    /// What a text becomes.
+    /// The converted text.
     type Text;
-    /// What a body becomes.
+    /// The converted body.
     type Body;
-    /// Why it can't become that.
+    /// Why a part can't be converted.
     type Error;
 
-    /// Turns a text into another.
+    /// Converts a text.
     fn text(&mut self, at: &'static str, text: &T) -> Result<Self::Text, Self::Error>;
-    /// Turns a body into another.
+    /// Converts a body.
     fn body(&mut self, at: &'static str, body: &B) -> Result<Self::Body, Self::Error>;
 }
 
@@ -177,8 +177,8 @@ impl<T, B> Desired<T, B> {
         }
     }
 
-    /// The Azure resource that the step reads or writes; none for a role assignment, which is known by what it grants, and
-    /// for objects in Entra.
+    /// The Azure resource that the step reads or writes; `None` for a role assignment, which is identified by what it
+    /// grants, and for objects in Entra.
     pub fn resource_id(&self) -> Option<&ResourceId> {
         match self {
             Self::Arm(resource) => Some(&resource.id),
@@ -204,7 +204,7 @@ impl<T, B> Desired<T, B> {
         }
     }
 
-    /// The same step with other parts, visited in the order of their pointers within each kind.
+    /// The same step with converted parts, in the order of their pointers within each kind.
     pub(super) fn fill<F: Fill<T, B>>(&self, fill: &mut F) -> Result<Desired<F::Text, F::Body>, F::Error> {
         Ok(match self {
             Self::Arm(resource) => Desired::Arm(resource.fill(fill)?),

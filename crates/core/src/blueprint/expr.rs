@@ -1,4 +1,4 @@
-//! What is known when a plan is made, and what is evaluated only when a step's turn comes.
+//! Values that are known when a plan is made, and texts that are evaluated when a step is rendered.
 //!
 //! Only text of the blueprint is ever evaluated; a value that was substituted never is.
 
@@ -13,10 +13,10 @@ use super::desired::Part;
 pub enum Expr<T> {
     /// Known when the plan was made.
     Known(T),
-    /// Needs what other steps tell; the blueprint's own text.
+    /// Needs outputs of other steps; the blueprint's own text.
     Late(String),
-    /// Known, and not what is needed here. No plan is made so, but documents of earlier versions may have it: they are
-    /// read, so that the tenant can be changed and removed, and its step is refused when its turn comes.
+    /// Known, but of a type that the field does not take. New plans have none, but documents of earlier versions may:
+    /// they are read, so that the tenant can be changed and deleted, and the step is refused when it is rendered.
     Unfit(Value),
 }
 
@@ -42,22 +42,22 @@ impl Part for Expr<String> {
     }
 }
 
-/// A JSON value of which some places are evaluated later.
+/// A JSON value of which some parts are evaluated later.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Template {
-    /// The value, with null at each late place.
+    /// The value, with null for each late part.
     value: Value,
     /// The blueprint's texts, by JSON pointer into the value.
     late: BTreeMap<String, String>,
 }
 
 impl Template {
-    /// A value with late places; a text whose pointer leads nowhere can't be rendered.
+    /// A value with late parts; a text whose pointer leads nowhere can't be rendered.
     pub fn new(value: Value, late: BTreeMap<String, String>) -> Self {
         Self { value, late }
     }
 
-    /// The value with null at each late place.
+    /// The value, with null for each late part.
     pub fn value(&self) -> &Value {
         &self.value
     }
@@ -67,7 +67,7 @@ impl Template {
         &self.late
     }
 
-    /// What stands at a pointer: the value, and the text that is to be evaluated there.
+    /// What is at a pointer: the value, and the text that is to be evaluated there.
     pub(super) fn at(&self, pointer: &str) -> (Option<&Value>, Option<&str>) {
         (self.value.pointer(pointer), self.late.get(pointer).map(String::as_str))
     }

@@ -1,8 +1,8 @@
-//! What stands in `{{ }}`: taking texts apart, finding what an expression speaks of, evaluating it.
+//! Expressions in `{{ }}`: parsing texts, finding the names that an expression uses, evaluating it.
 //!
-//! The evaluator is minijinja's, for expressions only: no templates, no loaders, no functions, a handful of filters that
-//! can do no harm, and fuel that ends whatever takes too long. An undefined name is an error, never an empty text. A
-//! text is evaluated once; what an expression yields is data and is not looked at again.
+//! The evaluator is minijinja, for expressions only: no templates, no loaders, no functions, a few harmless filters,
+//! and fuel that limits the run time. An undefined name is an error, never an empty text. A text is evaluated once; the
+//! result is data and is not evaluated again.
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -17,15 +17,15 @@ use serde_json::Value;
 
 use super::scope::Scope;
 
-/// Steps of the evaluator that one expression may take.
+/// Evaluator steps that one expression may take.
 const FUEL: u64 = 20_000;
-/// The most that one expression may come to, as bytes of JSON.
+/// The largest result of one expression, in bytes of JSON.
 const MAX_YIELD: usize = 256 << 10;
-/// What an evaluation counts besides what it yields, so that very many that yield little end too.
+/// What each evaluation costs besides its result, so that very many small ones are limited too.
 const EVALUATION: usize = 64;
-/// How many read expressions a thread keeps: those of a dozen blueprints.
+/// How many compiled expressions a thread caches: those of a dozen blueprints.
 const MAX_KEPT: usize = 1_000;
-/// Longest expression in bytes: keeps the nesting within what a small stack can hold.
+/// The longest expression in bytes: limits the nesting to what a small stack can hold.
 const MAX_LENGTH: usize = 2_000;
 
 /// The filters that expressions may use.
@@ -37,15 +37,15 @@ pub(super) const TESTS: [&str; 6] = ["defined", "undefined", "none", "string", "
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
-    /// Stands for itself.
+    /// Literal text.
     Literal(&'a str),
     /// The inside of `{{ }}`.
     Expression(&'a str),
 }
 
-/// Takes a text apart; a text without `{{` is one literal.
+/// Splits a text into pieces; a text without `{{` is one literal.
 ///
-/// Errors: which rule of `{{ }}` is broken, and in which hole (counted from 0).
+/// Errors: which rule of `{{ }}` is violated, and in which expression (counted from 0).
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (usize, &'static str)> {
     let (mut pieces, mut rest, mut hole) = (Vec::new(), text, 0);
     while let Some(begin) = rest.find("{{") {
@@ -68,7 +68,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (usize, &'static str)
     Ok(pieces)
 }
 
-/// Where the closing braces stand: outside of quotes, and not those of a map within the expression.
+/// The position of the closing braces: outside of quotes, and not those of a map within the expression.
 fn end_of(inner: &str) -> Option<usize> {
     let (mut quote, mut depth, mut escaped) = (None, 0usize, false);
     for (at, byte) in inner.bytes().enumerate() {
@@ -87,24 +87,24 @@ fn end_of(inner: &str) -> Option<usize> {
     None
 }
 
-/// Whether a text holds an expression.
+/// Whether a text contains an expression.
 pub(super) fn is_dynamic(text: &str) -> bool {
     text.contains("{{")
 }
 
-/// The dotted names that an expression speaks of, e.g. `steps.app.appId`.
+/// The dotted names that an expression uses, e.g. `steps.app.appId`.
 ///
-/// Errors: what the evaluator says about its syntax, or which filter or test is not known.
+/// Errors: a syntax error of the evaluator, or an unknown filter or test.
 pub(super) fn references(expression: &str) -> Result<BTreeSet<String>, String> {
     let compiled = compile(expression)?;
     let spoken_of = || {
-        unknown_words(expression)?;
+        unknown_identifiers(expression)?;
         Ok(compiled.expression.undeclared_variables(true).into_iter().collect())
     };
     compiled.references.get_or_init(spoken_of).clone()
 }
 
-/// The dotted names that a text with `{{ }}` speaks of; what can't be read speaks of nothing.
+/// The dotted names that a text with `{{ }}` uses; none for an invalid text.
 pub(super) fn references_in_text(text: &str) -> BTreeSet<String> {
     let expressions = pieces(text).unwrap_or_default().into_iter().filter_map(|piece| match piece {
         Piece::Literal(_) => None,
@@ -113,9 +113,9 @@ pub(super) fn references_in_text(text: &str) -> BTreeSet<String> {
     expressions.flatten().collect()
 }
 
-/// Evaluates a text: one whole expression keeps its type, anything else becomes a text.
+/// Evaluates a text: a single expression keeps its type, anything else becomes a text.
 ///
-/// Errors: in words, what the evaluator found.
+/// Errors: the evaluator's message.
 pub(super) fn evaluate_text(text: &str, scope: &Scope) -> Result<Value, String> {
     let pieces = pieces(text).map_err(|(_, why)| why.to_owned())?;
     if let [Piece::Expression(expression)] = pieces.as_slice() {
@@ -140,7 +140,7 @@ pub(super) fn evaluate_text(text: &str, scope: &Scope) -> Result<Value, String> 
 
 /// Evaluates one expression.
 ///
-/// Errors: in words, what the evaluator found.
+/// Errors: the evaluator's message.
 pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String> {
     let compiled = compile(expression)?;
     let value = compiled.expression.eval(scope.root());
@@ -148,7 +148,7 @@ pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String>
     if value.is_undefined() {
         return Err(format!("`{expression}` has no value"));
     }
-    // A repeated list is made as it is read: its length is tried before it is taken.
+    // A repeated list is generated while it is read, so the limit is checked by writing it.
     let mut room = Room(MAX_YIELD);
     let fits = serde_json::to_writer(&mut room, &value);
     let value = fits.and_then(|()| serde_json::to_value(&value));
@@ -157,7 +157,7 @@ pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String>
     Ok(value)
 }
 
-/// Counts what is written down to nothing left.
+/// Counts written bytes against a limit.
 struct Room(usize);
 
 impl io::Write for Room {
@@ -172,14 +172,14 @@ impl io::Write for Room {
     }
 }
 
-/// An expression, ready to be evaluated.
+/// A compiled expression.
 struct Compiled {
     expression: Expression<'static, 'static>,
     references: OnceCell<Result<BTreeSet<String>, String>>,
 }
 
 thread_local! {
-    /// A blueprint has the same few expressions for every tenant, and reading one costs more than evaluating it.
+    /// A blueprint has the same few expressions for every tenant, and compiling one costs more than evaluating it.
     static COMPILED: RefCell<BTreeMap<String, Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
@@ -202,16 +202,16 @@ fn compile(expression: &str) -> Result<Rc<Compiled>, String> {
     Ok(compiled)
 }
 
-/// The evaluator's words without its bookkeeping.
+/// The evaluator's message without its internal details.
 fn explain(error: &minijinja::Error) -> String {
     use std::error::Error as _;
-    let words = match error.detail() {
+    let detail = match error.detail() {
         Some(detail) => detail.to_owned(),
         None => error.kind().to_string(),
     };
     match error.source() {
-        Some(source) => format!("{words}: {source}"),
-        None => words,
+        Some(source) => format!("{detail}: {source}"),
+        None => detail,
     }
 }
 
@@ -243,8 +243,8 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
-/// The evaluator looks filters and tests up when it runs; a checked file is to have no such surprise.
-fn unknown_words(expression: &str) -> Result<(), String> {
+/// Checks filters and tests now, because the evaluator resolves them only at run time.
+fn unknown_identifiers(expression: &str) -> Result<(), String> {
     let tokens = tokens(expression);
     for (at, token) in tokens.iter().enumerate() {
         let after = |skip: usize| tokens.get(at + skip).map(String::as_str).unwrap_or_default();
@@ -259,9 +259,9 @@ fn unknown_words(expression: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Words and single signs of an expression, without what stands in quotes. A word after a dot is no keyword.
+/// Words and single characters of an expression, without quoted texts. A word after a dot is not a keyword.
 fn tokens(expression: &str) -> Vec<String> {
-    let (mut tokens, mut quote, mut word, mut escaped) = (Vec::new(), None, String::new(), false);
+    let (mut tokens, mut quote, mut token, mut escaped) = (Vec::new(), None, String::new(), false);
     for c in expression.chars() {
         match quote {
             Some(_) if escaped => escaped = false,
@@ -271,10 +271,10 @@ fn tokens(expression: &str) -> Vec<String> {
                     quote = None;
                 }
             }
-            None if c.is_alphanumeric() || matches!(c, '_' | '.') => word.push(c),
+            None if c.is_alphanumeric() || matches!(c, '_' | '.') => token.push(c),
             None => {
-                if !word.is_empty() {
-                    tokens.push(std::mem::take(&mut word));
+                if !token.is_empty() {
+                    tokens.push(std::mem::take(&mut token));
                 }
                 if matches!(c, '"' | '\'') {
                     quote = Some(c);
@@ -284,6 +284,6 @@ fn tokens(expression: &str) -> Vec<String> {
             }
         }
     }
-    tokens.push(word);
+    tokens.push(token);
     tokens
 }

@@ -1,9 +1,9 @@
-//! The fields of a step as documents, digests and people have them, and the one place where they are read and written by
+//! The JSON form of a step's fields, for documents, digests and people: the only code that reads and writes fields by
 //! name.
 //!
-//! Stored plans stay as they are: `kind` says which members `fields` has, a member that is known late is null, and `late`
-//! has its text by JSON pointer into `fields`. Members that a kind does not have are left to the document
-//! (`tenant::Later` keeps them).
+//! Stored plans keep this layout: `kind` determines the members of `fields`, a late member is null, and `late` has its
+//! text by JSON pointer into `fields`. Members that a kind does not have are kept with the document
+//! (`tenant::UnknownFields`).
 
 use std::{
     borrow::Cow,
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::ids::StepName;
 
-/// The only thing that a proof of isolation can accept.
+/// The only value of `accept`.
 const INCONCLUSIVE: &str = "inconclusive";
 
 /// A field that does not fit the kind of its step.
@@ -33,7 +33,7 @@ const INCONCLUSIVE: &str = "inconclusive";
 pub struct BadField {
     /// Its name.
     pub name: String,
-    /// What is wrong with it; `None` if it is missing or no text.
+    /// What is wrong with it; `None` if it is missing or not a text.
     pub why: Option<String>,
 }
 
@@ -48,49 +48,49 @@ impl fmt::Display for BadField {
 }
 
 impl BadField {
-    /// A text that is missing, empty or something else.
+    /// A text that is missing, empty or of another type.
     pub(super) fn no_text(name: &str) -> Self {
         Self { name: name.to_owned(), why: None }
     }
 
-    /// A pointer to a late place that is not there.
-    pub(super) fn no_place(pointer: &str) -> Self {
-        Self::new(pointer, "the fields have no such place")
+    /// A pointer to a late part that does not exist.
+    pub(super) fn no_such_pointer(pointer: &str) -> Self {
+        Self::new(pointer, "the fields have no such pointer")
     }
 
-    /// The text that stands in that field, empty if there is none.
+    /// The text in that field, empty if there is none.
     pub(super) fn written<'a>(&self, fields: &'a Value) -> &'a str {
         fields.get(&self.name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A field that does not keep to its grammar.
+    /// A field that violates its grammar.
     pub(crate) fn new(name: &str, why: impl fmt::Display) -> Self {
         Self { name: name.to_owned(), why: Some(why.to_string()) }
     }
 }
 
-/// A text among a step's fields.
+/// A text field of a step.
 ///
 /// # Errors
-/// It is missing, empty or something else.
+/// It is missing, empty or of another type.
 pub(crate) fn text<'a>(fields: &'a Value, name: &str) -> Result<&'a str, BadField> {
     let text = fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     text.ok_or_else(|| BadField::no_text(name))
 }
 
-/// A text among a step's fields that has a grammar: an id, a version.
+/// A text field with a grammar: an id, a version.
 ///
 /// # Errors
-/// It is missing or does not keep to the grammar.
+/// It is missing or violates the grammar.
 pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(fields: &Value, name: &str) -> Result<T, BadField> {
     text(fields, name)?.parse().map_err(|why| BadField::new(name, why))
 }
 
-/// The fields of a step, with the texts that are late. Bodies are taken out of them, for they are large.
+/// The fields of a step, with the late texts. Bodies are moved out of them, because they are large.
 struct Stored<'a> {
     fields: Value,
     late: &'a BTreeMap<String, String>,
-    /// Whether what yields no text may be kept as it is.
+    /// Whether a value that is not a text is kept as it is.
     lenient: bool,
 }
 
@@ -143,7 +143,7 @@ impl Stored<'_> {
     fn proof(&mut self) -> Result<IsolationProof<Template>, BadField> {
         let accepts_inconclusive = match self.fields.get("accept") {
             None => false,
-            Some(Value::String(word)) if word == INCONCLUSIVE => true,
+            Some(Value::String(accept)) if accept == INCONCLUSIVE => true,
             Some(_) => return Err(BadField::new("accept", "only `inconclusive` can be accepted")),
         };
         let probe = match self.fields.get("probe") {
@@ -160,10 +160,10 @@ impl Stored<'_> {
 }
 
 impl Desired {
-    /// The step that these fields describe, null wherever `late` has a text by JSON pointer.
+    /// The step that these fields describe; where a field is null, `late` has its text by JSON pointer.
     ///
     /// # Errors
-    /// [`BadField`]: a field that the kind needs is missing or something else.
+    /// [`BadField`]: a field that the kind needs is missing or invalid.
     pub fn read(kind: Kind, fields: &Value, late: &BTreeMap<String, String>) -> Result<Self, BadField> {
         Self::of(kind, Stored { fields: fields.clone(), late, lenient: false })
     }
@@ -201,7 +201,7 @@ impl Desired {
         })
     }
 
-    /// The texts that are evaluated when the step's turn comes, by JSON pointer into [`Self::to_json`].
+    /// The texts that are evaluated when the step is rendered, by JSON pointer into [`Self::to_json`].
     pub fn late(&self) -> BTreeMap<String, String> {
         let mut late = Late(BTreeMap::new());
         match self.fill(&mut late) {
@@ -210,13 +210,13 @@ impl Desired {
         }
     }
 
-    /// Whether anything of it is evaluated only when its turn comes.
+    /// Whether any part is evaluated only when the step is rendered.
     pub fn is_late(&self) -> bool {
         !self.late().is_empty()
     }
 }
 
-/// Gathers the late texts.
+/// Collects the late texts.
 struct Late(BTreeMap<String, String>);
 
 impl Fill<Expr<String>, Template> for Late {
@@ -236,7 +236,7 @@ impl Fill<Expr<String>, Template> for Late {
 }
 
 impl<T: Part, B: Part> Desired<T, B> {
-    /// The same as JSON, as documents and people have it; what is known late is null.
+    /// The fields as JSON; late parts are null.
     pub fn to_json(&self) -> Value {
         let mut fields = Map::new();
         let mut set =
@@ -299,7 +299,7 @@ fn as_text(text: &str) -> Cow<'static, Value> {
     Cow::Owned(Value::String(text.to_owned()))
 }
 
-/// A planned step in the layout of documents.
+/// The stored layout of a planned step.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredStep {
     kind: Kind,
@@ -337,7 +337,7 @@ impl TryFrom<StoredStep> for PlannedStep {
 
     fn try_from(stored: StoredStep) -> Result<Self, BadField> {
         let StoredStep { kind, needs, fields, late, outputs, digest } = stored;
-        // In a document a text may be what an earlier version has let pass.
+        // In a document a text may be a value that only an earlier version accepted.
         let desired = Desired::of(kind, Stored { fields, late: &late, lenient: true })?;
         Ok(Self { desired, needs, outputs, digest })
     }

@@ -1,10 +1,10 @@
-//! The shapes of the file: which keys there are, what they hold, what is required of each kind of step.
+//! The structure of the file: which keys there are, their types, and what each kind of step requires.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Kind,
-    findings::{Findings, Place, did_you_mean},
+    findings::{Findings, Position, did_you_mean},
     parameter::Parameter,
     tree::{Key, Node, Shape},
 };
@@ -12,35 +12,35 @@ use crate::ids::StepName;
 
 /// The schema that this version reads.
 pub(super) const SCHEMA: &str = "tenantry.blueprint/1";
-/// The most steps that a blueprint may have.
+/// The most steps of a blueprint.
 pub(super) const MAX_STEPS: usize = 500;
-/// The most parameters, values or exports that a blueprint may have.
+/// The most parameters, values or exports of a blueprint.
 const MAX_NAMES: usize = 200;
 
-/// A blueprint as it is written.
+/// A blueprint file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct File {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) description: String,
     pub(super) tiers: Vec<String>,
-    pub(super) parameters: BTreeMap<String, (Place, Parameter)>,
+    pub(super) parameters: BTreeMap<String, (Position, Parameter)>,
     pub(super) values: BTreeMap<String, Node>,
     /// In the order of the file.
     pub(super) steps: Vec<Step>,
-    /// The names of all steps, also of those that could not be read.
+    /// The names of all steps, also of invalid ones.
     pub(super) step_names: BTreeSet<String>,
     pub(super) exports: BTreeMap<String, Node>,
 }
 
-/// One step as it is written.
+/// One step of the file.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) name: StepName,
-    pub(super) place: Place,
+    pub(super) position: Position,
     pub(super) kind: Kind,
-    pub(super) needs: Vec<(String, Place)>,
-    /// The keys of its kind, and `when`, as they are written.
+    pub(super) needs: Vec<(String, Position)>,
+    /// The keys of its kind, and `when`.
     pub(super) keys: BTreeMap<String, Node>,
     pub(super) outputs: BTreeMap<String, String>,
 }
@@ -58,12 +58,12 @@ impl Step {
         self.keys.get(field).and_then(Node::text)
     }
 
-    /// The step that a field names, if it holds a step's name rather than an expression or an id.
+    /// The step that a field names, if its value is a step's name rather than an expression or an id.
     pub(super) fn target(&self, field: &str) -> Option<&str> {
         self.text(field).filter(|text| text.parse::<StepName>().is_ok())
     }
 
-    /// Names of outputs that exist without being declared.
+    /// Outputs that exist without being declared.
     pub(super) fn own_outputs(&self) -> &'static [&'static str] {
         match self.kind {
             Kind::Arm | Kind::ArmUpdate => &["id", "name"],
@@ -75,7 +75,7 @@ impl Step {
     }
 }
 
-/// Required and further keys of a kind, besides `kind`, `description`, `when`, `needs` and `outputs`.
+/// Required and optional keys of a kind, besides `kind`, `description`, `when`, `needs` and `outputs`.
 fn keys(kind: Kind) -> (&'static [&'static str], &'static [&'static str]) {
     match kind {
         Kind::Arm => (&["type"], &["in", "name", "apiVersion", "location", "body"]),
@@ -93,7 +93,7 @@ const TOP: [&str; 9] =
     ["blueprint", "version", "schema", "description", "tiers", "parameters", "values", "steps", "exports"];
 const COMMON: [&str; 5] = ["kind", "description", "when", "needs", "outputs"];
 
-/// Reads the shapes; what can't be read is left out, with the reason among the findings.
+/// Reads the structure; invalid parts are left out, with a finding.
 pub(super) fn read(root: &Node, findings: &mut Findings) -> File {
     let mut file = File::default();
     let Some(entries) = entries(root, "a blueprint", findings) else { return file };
@@ -101,18 +101,18 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> File {
     for required in ["blueprint", "version", "schema", "tiers", "steps"] {
         if root.get(required).is_none() {
             let hint = if required == "schema" { format!("write `schema: {SCHEMA}`") } else { String::new() };
-            findings.error_with_hint(root.place, "missing-key", format!("`{required}` is missing"), hint);
+            findings.error_with_hint(root.position, "missing-key", format!("`{required}` is missing"), hint);
         }
     }
-    file.name = word(root.get("blueprint"), "blueprint", is_slug, "a-z, 0-9 and hyphens", findings);
-    file.version = word(root.get("version"), "version", is_version, "three numbers such as 1.0.0", findings);
+    file.name = slug(root.get("blueprint"), "blueprint", is_slug, "a-z, 0-9 and hyphens", findings);
+    file.version = slug(root.get("version"), "version", is_version, "three numbers such as 1.0.0", findings);
     file.description = root.get("description").and_then(Node::text).unwrap_or_default().trim().to_owned();
     schema(root.get("schema"), findings);
-    file.tiers = words(root.get("tiers"), "tiers", findings);
+    file.tiers = slugs(root.get("tiers"), "tiers", findings);
     for (key, node) in section(root, "parameters", findings) {
         identifier(key, "a parameter", findings);
         if let Some(parameter) = super::file_parameter::read(key, node, &file.tiers, findings) {
-            file.parameters.insert(key.text.clone(), (key.place, parameter));
+            file.parameters.insert(key.text.clone(), (key.position, parameter));
         }
     }
     for (name, into) in [("values", &mut file.values), ("exports", &mut file.exports)] {
@@ -123,7 +123,7 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> File {
             } else {
                 let what = node.what();
                 findings.error(
-                    node.place,
+                    node.position,
                     "wrong-type",
                     format!("`{}` is to be a text, not {what}", key.text),
                 );
@@ -137,7 +137,7 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> File {
 fn steps(root: &Node, file: &mut File, findings: &mut Findings) {
     let written = section(root, "steps", findings);
     if let Some(node) = root.get("steps").filter(|node| node.map().is_some_and(<[_]>::is_empty)) {
-        findings.error(node.place, "no-steps", "a blueprint has at least one step");
+        findings.error(node.position, "no-steps", "a blueprint has at least one step");
     }
     file.step_names = written.iter().map(|(key, _)| key.text.clone()).collect();
     file.steps = written.iter().filter_map(|(key, node)| step(key, node, findings)).collect();
@@ -147,13 +147,13 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
     let name: Option<StepName> = key
         .text
         .parse()
-        .map_err(|why| findings.error(key.place, "bad-name", format!("`{}`: {why}", key.text)))
+        .map_err(|why| findings.error(key.position, "bad-name", format!("`{}`: {why}", key.text)))
         .ok();
     let entries = entries(node, "a step", findings)?;
     let Some(kind_node) = node.get("kind") else {
         let hint = "write `kind: arm` for an Azure resource";
         findings.error_with_hint(
-            key.place,
+            key.position,
             "missing-key",
             format!("step `{}` has no `kind`", key.text),
             hint,
@@ -161,12 +161,12 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
         return None;
     };
     let written = kind_node.text().unwrap_or_default();
-    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.word() == written) else {
-        let near = did_you_mean(written, Kind::ALL.map(Kind::word));
-        let all = Kind::ALL.map(Kind::word);
+    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == written) else {
+        let near = did_you_mean(written, Kind::ALL.map(Kind::as_str));
+        let all = Kind::ALL.map(Kind::as_str);
         let hint = if near.is_empty() { format!("there are {}", all.join(", ")) } else { near };
         findings.error_with_hint(
-            kind_node.place,
+            kind_node.position,
             "unknown-kind",
             format!("there is no step kind `{written}`"),
             hint,
@@ -178,7 +178,7 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
     only(entries, &allowed, &format!("a step of kind {written}"), findings);
     for missing in required.iter().filter(|field| node.get(field).is_none()) {
         let message = format!("step `{}` of kind {written} has no `{missing}`", key.text);
-        findings.error(key.place, "missing-key", message);
+        findings.error(key.position, "missing-key", message);
     }
     fields_have_types(entries, &allowed, findings);
     let keys = entries
@@ -186,7 +186,7 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
         .filter(|(key, _)| !matches!(key.text.as_str(), "kind" | "description" | "needs" | "outputs"));
     Some(Step {
         name: name?,
-        place: key.place,
+        position: key.position,
         kind,
         needs: needs(node.get("needs"), findings),
         keys: keys.map(|(key, node)| (key.text.clone(), node.clone())).collect(),
@@ -194,30 +194,30 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
     })
 }
 
-/// Bodies are maps, everything else in a step is a text.
+/// Bodies are maps, all other fields are texts.
 fn fields_have_types(entries: &[(Key, Node)], allowed: &[&str], findings: &mut Findings) {
     for (key, node) in entries {
-        let wanted = match key.text.as_str() {
+        let desired = match key.text.as_str() {
             "needs" | "outputs" | "kind" => continue,
             "body" | "undo" | "expect" | "probe" => "a map",
             known if allowed.contains(&known) => "a text",
             _ => continue,
         };
-        if node.what() != wanted {
-            let message = format!("`{}` is to be {wanted}, not {}", key.text, node.what());
-            findings.error(node.place, "wrong-type", message);
+        if node.what() != desired {
+            let message = format!("`{}` is to be {desired}, not {}", key.text, node.what());
+            findings.error(node.position, "wrong-type", message);
         }
     }
 }
 
-fn needs(node: Option<&Node>, findings: &mut Findings) -> Vec<(String, Place)> {
+fn needs(node: Option<&Node>, findings: &mut Findings) -> Vec<(String, Position)> {
     let Some(node) = node else { return Vec::new() };
     let items = node.list().unwrap_or(std::slice::from_ref(node));
     let mut needs = Vec::new();
     for item in items {
         match item.text() {
-            Some(name) => needs.push((name.to_owned(), item.place)),
-            None => findings.error(item.place, "wrong-type", "`needs` is a list of step names"),
+            Some(name) => needs.push((name.to_owned(), item.position)),
+            None => findings.error(item.position, "wrong-type", "`needs` is a list of step names"),
         }
     }
     needs
@@ -233,37 +233,37 @@ fn outputs(node: Option<&Node>, kind: Kind, findings: &mut Findings) -> BTreeMap
         let path = node.text().unwrap_or_default();
         if secret {
             findings.error_with_hint(
-                node.place,
+                node.position,
                 "secret-output",
-                format!("output `{}` is marked as a secret; outputs are stored and announced", key.text),
+                format!("output `{}` is marked as a secret; outputs are stored and published", key.text),
                 "use an identity or a federated credential, so that no secret exists",
             );
         } else if matches!(kind, Kind::Arm | Kind::ArmUpdate) && matches!(key.text.as_str(), "id" | "name") {
             findings.error(
-                key.place,
+                key.position,
                 "reserved-output",
                 format!("`{}` is there without being declared", key.text),
             );
         } else if !is_pointer(path) {
             let hint = "write e.g. `/properties/scoringUri`; `~1` stands for `/` within a name";
             findings.error_with_hint(
-                node.place,
+                node.position,
                 "bad-pointer",
                 "an output is a JSON pointer into the resource",
                 hint,
             );
         } else {
-            super::rules::no_secret_pointer(node.place, path, findings);
+            super::rules::no_secret_pointer(node.position, path, findings);
             outputs.insert(key.text.clone(), path.to_owned());
         }
     }
     outputs
 }
 
-/// The entries of a map, or a finding that it is none.
+/// The entries of a map, or a finding that it is not a map.
 pub(super) fn entries<'a>(node: &'a Node, what: &str, findings: &mut Findings) -> Option<&'a [(Key, Node)]> {
     if node.map().is_none() {
-        findings.error(node.place, "wrong-type", format!("{what} is a map, not {}", node.what()));
+        findings.error(node.position, "wrong-type", format!("{what} is a map, not {}", node.what()));
     }
     node.map()
 }
@@ -274,28 +274,33 @@ fn section<'a>(root: &'a Node, name: &str, findings: &mut Findings) -> &'a [(Key
     let most = if name == "steps" { MAX_STEPS } else { MAX_NAMES };
     if let Some((key, _)) = written.get(most) {
         let message = format!("there are {} {name}; a blueprint has at most {most}", written.len());
-        findings.error_with_hint(key.place, "too-many", message, "split it into several blueprints");
+        findings.error_with_hint(key.position, "too-many", message, "split it into several blueprints");
         return &[];
     }
     written
 }
 
-/// Finds keys that are not among the allowed ones.
+/// Adds findings for keys that are not allowed.
 pub(super) fn only(entries: &[(Key, Node)], allowed: &[&str], what: &str, findings: &mut Findings) {
     for (key, _) in entries.iter().filter(|(key, _)| !allowed.contains(&key.text.as_str())) {
-        let word = key.text.as_str();
-        if matches!(word, "include" | "includes" | "import" | "imports" | "extends" | "$ref") {
+        let name = key.text.as_str();
+        if matches!(name, "include" | "includes" | "import" | "imports" | "extends" | "$ref") {
             let hint = "copy what you need into this file; it is digested and pinned as a whole";
             findings.error_with_hint(
-                key.place,
+                key.position,
                 "include",
                 "a blueprint is one file and reads no other",
                 hint,
             );
-        } else if word != "<<" {
-            let near = did_you_mean(word, allowed.iter().copied());
+        } else if name != "<<" {
+            let near = did_you_mean(name, allowed.iter().copied());
             let hint = if near.is_empty() { format!("there are {}", allowed.join(", ")) } else { near };
-            findings.error_with_hint(key.place, "unknown-key", format!("{what} has no key `{word}`"), hint);
+            findings.error_with_hint(
+                key.position,
+                "unknown-key",
+                format!("{what} has no key `{name}`"),
+                hint,
+            );
         }
     }
 }
@@ -309,10 +314,10 @@ fn schema(node: Option<&Node>, findings: &mut Findings) {
     let newer = written.strip_prefix("tenantry.blueprint/").and_then(|number| number.parse::<u32>().ok());
     if newer.is_some_and(|number| number > 1) {
         let message = format!("`{written}` is newer than this program, which reads {SCHEMA}");
-        findings.error_with_hint(node.place, "schema-from-the-future", message, "use a newer tenantry");
+        findings.error_with_hint(node.position, "schema-from-the-future", message, "use a newer tenantry");
     } else {
         findings.error_with_hint(
-            node.place,
+            node.position,
             "unknown-schema",
             format!("`{written}` is no schema of a blueprint"),
             format!("write `schema: {SCHEMA}`"),
@@ -320,7 +325,7 @@ fn schema(node: Option<&Node>, findings: &mut Findings) {
     }
 }
 
-fn word(
+fn slug(
     node: Option<&Node>,
     what: &str,
     fits: fn(&str) -> bool,
@@ -331,29 +336,29 @@ fn word(
     match node.text() {
         Some(text) if fits(text) => text.to_owned(),
         Some(_) => {
-            findings.error(node.place, "bad-name", format!("`{what}` is made of {rule}"));
+            findings.error(node.position, "bad-name", format!("`{what}` is made of {rule}"));
             String::new()
         }
         None => {
             let message = format!("`{what}` is to be a text, not {}", node.what());
-            findings.error_with_hint(node.place, "wrong-type", message, "quote it");
+            findings.error_with_hint(node.position, "wrong-type", message, "quote it");
             String::new()
         }
     }
 }
 
-/// A list of words such as tiers.
-pub(super) fn words(node: Option<&Node>, what: &str, findings: &mut Findings) -> Vec<String> {
+/// A list of slugs such as tiers.
+pub(super) fn slugs(node: Option<&Node>, what: &str, findings: &mut Findings) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     let Some(items) = node.list().filter(|items| !items.is_empty()) else {
-        findings.error(node.place, "wrong-type", format!("`{what}` is a list of at least one word"));
+        findings.error(node.position, "wrong-type", format!("`{what}` is a list of at least one word"));
         return Vec::new();
     };
-    let words = items.iter().map(|item| word(Some(item), what, is_slug, "a-z, 0-9 and hyphens", findings));
-    words.filter(|word| !word.is_empty()).collect()
+    let slugs = items.iter().map(|item| slug(Some(item), what, is_slug, "a-z, 0-9 and hyphens", findings));
+    slugs.filter(|slug| !slug.is_empty()).collect()
 }
 
-/// Finds names that expressions could not speak of.
+/// Adds a finding for a name that is not a valid identifier in expressions.
 pub(super) fn identifier(key: &Key, what: &str, findings: &mut Findings) {
     let fits = key.text.len() <= 64
         && key.text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -361,7 +366,7 @@ pub(super) fn identifier(key: &Key, what: &str, findings: &mut Findings) {
     if !fits {
         let message =
             format!("`{}`: {what} begins with a letter and holds letters, digits and underscores", key.text);
-        findings.error(key.place, "bad-name", message);
+        findings.error(key.position, "bad-name", message);
     }
 }
 
@@ -376,7 +381,7 @@ fn is_version(text: &str) -> bool {
     numbers.len() == 3 && numbers.iter().all(|number| number.len() <= 9 && number.parse::<u32>().is_ok())
 }
 
-/// Whether a text has the form of a JSON pointer (RFC 6901) that points to something within.
+/// Whether a text is a JSON pointer (RFC 6901) to a part of a value.
 pub(super) fn is_pointer(text: &str) -> bool {
     let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     text.starts_with('/') && escapes && !text.contains("{{")

@@ -1,10 +1,10 @@
-//! What is wrong with a blueprint: every finding has a place, a stable code, a sentence and, where one is known, advice.
+//! Findings about a blueprint: each has a position, a stable code, a message and, if known, a hint.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -23,16 +23,16 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that is wrong with a blueprint.
+/// One finding about a blueprint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     /// The line, counted from 1.
     pub line: u32,
     /// The column in characters, counted from 1.
     pub column: u32,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What kind of finding it is, in kebab case; stable, so that tools can rely on it.
+    /// The code of the finding, in kebab case; stable, so that tools can rely on it.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
@@ -41,32 +41,32 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
-/// A place in the text of a blueprint, both numbers counted from 1.
+/// A position in the text of a blueprint; line and column are counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct Position {
     pub(super) line: u32,
     pub(super) column: u32,
 }
 
-impl Place {
-    /// Where a finding about the file as a whole is put.
+impl Position {
+    /// The position of findings about the file as a whole.
     pub(super) const START: Self = Self { line: 1, column: 1 };
 }
 
-/// Findings as they are gathered.
+/// Findings, collected during a check.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Diagnostic>);
 
 impl Findings {
     /// Adds an error.
-    pub(super) fn error(&mut self, at: Place, code: &'static str, message: impl Into<String>) {
+    pub(super) fn error(&mut self, at: Position, code: &'static str, message: impl Into<String>) {
         self.error_with_hint(at, code, message, "");
     }
 
-    /// Adds an error with advice; an empty hint is no hint.
+    /// Adds an error with a hint; an empty hint is left out.
     pub(super) fn error_with_hint(
         &mut self,
-        at: Place,
+        at: Position,
         code: &'static str,
         message: impl Into<String>,
         hint: impl Into<String>,
@@ -74,10 +74,10 @@ impl Findings {
         self.push(at, Severity::Error, code, (message.into(), hint.into()));
     }
 
-    /// Adds a warning with advice.
+    /// Adds a warning with a hint.
     pub(super) fn warning(
         &mut self,
-        at: Place,
+        at: Position,
         code: &'static str,
         message: impl Into<String>,
         hint: impl Into<String>,
@@ -85,12 +85,18 @@ impl Findings {
         self.push(at, Severity::Warning, code, (message.into(), hint.into()));
     }
 
-    fn push(&mut self, at: Place, severity: Severity, code: &'static str, (message, hint): (String, String)) {
+    fn push(
+        &mut self,
+        at: Position,
+        severity: Severity,
+        code: &'static str,
+        (message, hint): (String, String),
+    ) {
         let hint = Some(hint).filter(|text| !text.is_empty());
         self.0.push(Diagnostic { line: at.line, column: at.column, severity, code, message, hint });
     }
 
-    /// All findings in the order of the text; the same finding at the same place is told once.
+    /// All findings in the order of the text; repeated findings at the same position are merged.
     pub(super) fn sorted(mut self) -> Vec<Diagnostic> {
         self.0.sort_by(|a, b| {
             (a.line, a.column, a.code, &a.message).cmp(&(b.line, b.column, b.code, &b.message))
@@ -101,9 +107,9 @@ impl Findings {
 }
 
 /// "did you mean `x`?" for the nearest candidate, or nothing if none is near.
-pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    let lower = word.to_lowercase();
-    let reach = (word.chars().count() / 3).clamp(1, 3);
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let lower = name.to_lowercase();
+    let reach = (name.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
@@ -113,7 +119,7 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .unwrap_or_default()
 }
 
-/// Edit distance in which a swap of two neighbours counts as one change.
+/// Edit distance in which a swap of two neighbouring characters counts as one change.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
     let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];

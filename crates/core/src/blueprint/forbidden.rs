@@ -1,11 +1,11 @@
-//! Types of resources that the generic kinds never make: they give power over others, or run what is written in them
-//! with the rights of whoever makes them.
+//! Resource types that the generic kinds of step never create: they give power over others, or run code with the rights
+//! of their creator.
 //!
 //! Sources: Microsoft, "Azure resource providers and types", and the documentation of each provider.
 
 use crate::ids::ResourceId;
 
-/// What a type begins with, word by word, and why it is refused. Compared without case.
+/// Prefixes of types, by segments, and why they are refused. Compared without case.
 const FORBIDDEN: [(&str, &str); 22] = [
     ("Microsoft.Authorization", "it grants power; a role is granted by a step of kind `role-assignment`"),
     ("Microsoft.ManagedServices", "it lets another directory manage this one's subscription"),
@@ -30,31 +30,31 @@ const FORBIDDEN: [(&str, &str); 22] = [
     ("Microsoft.KeyVault/vaults/secrets", "it would put a secret into the blueprint"),
     ("Microsoft.DevTestLab", "it runs code in machines"),
 ];
-/// Of this provider only groups are made: deployments, stacks, scripts and template specs carry out templates or
-/// code, and its tags would forge the marks of ownership.
+/// Of this provider only resource groups are created: deployments, stacks, scripts and template specs run templates or
+/// code, and its tags resource would forge ownership marks.
 const RESOURCES: &str = "Microsoft.Resources";
 
-/// Why a type is not made by a generic kind, or `None` if it is.
+/// Why a generic step does not create a type, or `None` if it does.
 pub(super) fn objection(of: &str) -> Option<&'static str> {
-    let words: Vec<&str> = of.split('/').collect();
+    let segments: Vec<&str> = of.split('/').collect();
     let begins = |known: &str| {
         let known: Vec<&str> = known.split('/').collect();
-        known.len() <= words.len() && known.iter().zip(&words).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        known.len() <= segments.len() && known.iter().zip(&segments).all(|(a, b)| a.eq_ignore_ascii_case(b))
     };
     if begins(RESOURCES) {
-        let groups = words.len() == 2 && words[1].eq_ignore_ascii_case("resourceGroups");
+        let groups = segments.len() == 2 && segments[1].eq_ignore_ascii_case("resourceGroups");
         return (!groups).then_some("it carries out templates or code, or forges marks of ownership");
     }
-    // Words that have a meaning of their own in an id: a type with one is another type in disguise.
+    // Segments with a meaning of their own in an id: a type with one would be another type in disguise.
     let is_disguise =
-        |word: &&str| ["providers", "subscriptions"].iter().any(|w| w.eq_ignore_ascii_case(word));
-    if words.iter().any(is_disguise) {
+        |segment: &&str| ["providers", "subscriptions"].iter().any(|w| w.eq_ignore_ascii_case(segment));
+    if segments.iter().any(is_disguise) {
         return Some("it is another type in disguise");
     }
     FORBIDDEN.iter().find(|(known, _)| begins(known)).map(|(_, why)| *why)
 }
 
-/// Why a resource with this id is not made by a generic kind, by any of the types in it.
+/// Why a generic step does not create a resource with this id, by any of the types in it.
 pub(super) fn objection_to(id: &ResourceId) -> Option<&'static str> {
     id.types().iter().find_map(|of| objection(of))
 }

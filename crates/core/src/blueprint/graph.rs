@@ -1,19 +1,19 @@
-//! Orders, depths and circles of a graph given as "what each one needs".
+//! Order, depth and cycles of a graph of dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What each one needs. A need that is no member itself is ignored.
+/// The dependencies of each member. A dependency that is not a member is ignored.
 pub(super) type Needs<T> = BTreeMap<T, BTreeSet<T>>;
 
-/// The members so that each stands behind what it needs, ties in the order of names; members of a circle are left out.
+/// The members in topological order, ties in the order of names; members of a cycle are left out.
 pub(super) fn order<T: Ord + Clone>(needs: &Needs<T>) -> Vec<T> {
     let mut left: BTreeMap<&T, usize> = BTreeMap::new();
-    let mut wanted_by: BTreeMap<&T, Vec<&T>> = BTreeMap::new();
+    let mut expected_by: BTreeMap<&T, Vec<&T>> = BTreeMap::new();
     for (member, wants) in needs {
         let wants: Vec<&T> = wants.iter().filter(|want| needs.contains_key(want)).collect();
         left.insert(member, wants.len());
         for want in wants {
-            wanted_by.entry(want).or_default().push(member);
+            expected_by.entry(want).or_default().push(member);
         }
     }
     let mut free: BTreeSet<&T> =
@@ -21,7 +21,7 @@ pub(super) fn order<T: Ord + Clone>(needs: &Needs<T>) -> Vec<T> {
     let mut order = Vec::with_capacity(needs.len());
     while let Some(next) = free.pop_first() {
         order.push(next.clone());
-        for waiting in wanted_by.remove(next).unwrap_or_default() {
+        for waiting in expected_by.remove(next).unwrap_or_default() {
             if let Some(count) = left.get_mut(waiting) {
                 *count -= 1;
                 if *count == 0 {
@@ -33,7 +33,7 @@ pub(super) fn order<T: Ord + Clone>(needs: &Needs<T>) -> Vec<T> {
     order
 }
 
-/// How many members stand on the longest path; 0 for an empty graph.
+/// The number of members on the longest path; 0 for an empty graph.
 pub(super) fn depth<T: Ord + Clone>(needs: &Needs<T>) -> usize {
     let mut levels: BTreeMap<T, usize> = BTreeMap::new();
     for member in order(needs) {
@@ -44,7 +44,7 @@ pub(super) fn depth<T: Ord + Clone>(needs: &Needs<T>) -> usize {
     levels.into_values().max().unwrap_or(0)
 }
 
-/// Circles, each as the way round (`a`, `b`, `a`); one for each knot, so that every knot is told and none twice.
+/// The cycles, each as a path (`a`, `b`, `a`). Of cycles with common members only one is returned.
 pub(super) fn circles<T: Ord + Clone>(needs: &Needs<T>) -> Vec<Vec<T>> {
     let mut left = needs.clone();
     let mut circles = Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn circles<T: Ord + Clone>(needs: &Needs<T>) -> Vec<Vec<T>> {
         left.retain(|member, _| !done.contains(member));
         let Some(mut here) = left.keys().next().cloned() else { return circles };
         let mut way: Vec<T> = Vec::new();
-        // Every member that is left needs another that is left, so the way leads back onto itself.
+        // Each remaining member needs another remaining one, so the walk returns to a member that it has visited.
         let begin = loop {
             if let Some(begin) = way.iter().position(|seen| *seen == here) {
                 break begin;

@@ -1,10 +1,10 @@
-//! What a tenant's requests may be about: its own resources, and what its stamp names.
+//! What a tenant's requests may be about: its own resources, and those that its stamp names.
 
 use serde_json::Value;
 
 use crate::ids::ResourceId;
 
-/// The ids that are at a tenant's hand.
+/// The ids that a tenant's requests may use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AtHand {
     own: Vec<ResourceId>,
@@ -13,7 +13,7 @@ pub(super) struct AtHand {
 }
 
 impl AtHand {
-    /// The ids of a tenant's own resources, and whatever its stamp names.
+    /// Collects the ids of a tenant's own resources, and every id that its stamp names.
     pub(super) fn new(own: impl IntoIterator<Item = ResourceId>, stamp: &Value) -> Self {
         let mut hand = Self { own: own.into_iter().collect(), ..Self::default() };
         let member = |name: &str| stamp.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -39,23 +39,23 @@ impl AtHand {
         }
     }
 
-    /// Whether it is one of the tenant's own resources, or lies below one.
+    /// Whether it is one of the tenant's own resources, or below one.
     pub(super) fn is_own(&self, id: &ResourceId) -> bool {
         self.own.iter().any(|own| own.holds(id))
     }
 
-    /// Whether it is one of the tenant's own, or the stamp names it. What merely lies below something that the stamp
-    /// names may be another tenant's: pooled tenants share a group and a workspace.
+    /// Whether it is one of the tenant's own resources, or named in the stamp. A resource below a named one is not
+    /// included: it may be another tenant's, because pooled tenants share a group and a workspace.
     pub(super) fn names(&self, id: &ResourceId) -> bool {
         self.own.iter().chain(&self.stamp).any(|known| known == id)
     }
 
-    /// Whether it may be looked at for this tenant.
+    /// Whether it may be read for this tenant.
     pub(super) fn may_be_read(&self, id: &ResourceId) -> bool {
         self.is_own(id) || self.names(id)
     }
 
-    /// Whether it lies in a subscription that the stamp has nothing to do with.
+    /// Whether it is in a subscription other than the stamp's.
     pub(super) fn is_foreign(&self, id: &ResourceId) -> bool {
         let known = |one: &str| self.subscriptions.iter().any(|known| known.eq_ignore_ascii_case(one));
         id.subscription().is_some_and(|one| !self.subscriptions.is_empty() && !known(one))

@@ -17,16 +17,16 @@ use crate::ids::{BadId, ResourceId, StepName};
 
 /// What identities are made from.
 pub(super) struct Identities<'a> {
-    pub(super) subject: &'a PlanContext,
+    pub(super) plan_context: &'a PlanContext,
     pub(super) scope: &'a Scope,
-    /// The identities of the steps before.
+    /// The identities of the preceding steps.
     pub(super) known: &'a BTreeMap<StepName, Outputs>,
 }
 
 impl Identities<'_> {
-    /// `id` and `name` of an arm step, nothing for other kinds.
+    /// `id` and `name` of an arm step; empty for other kinds.
     ///
-    /// Errors: the field that is at fault, and why.
+    /// Errors: the invalid field, and why.
     pub(super) fn of(&self, step: &Step) -> Result<Outputs, (&'static str, String)> {
         match step.kind {
             Kind::Arm => {
@@ -70,7 +70,7 @@ impl Identities<'_> {
 
     fn name(&self, step: &Step, field: &str, rule: &NameRule, kind: &str) -> Result<String, String> {
         let Some(text) = step.text(field) else {
-            let PlanContext { deployment, tenant_id, incarnation, .. } = self.subject;
+            let PlanContext { deployment, tenant_id, incarnation, .. } = self.plan_context;
             let owner = Owner { deployment, tenant: tenant_id, incarnation: *incarnation };
             return Ok(names::derive(rule, kind, owner, step.name.as_str()));
         };
@@ -107,7 +107,7 @@ impl Identities<'_> {
         parent.part(own, name).map_err(named)
     }
 
-    /// The id of the resource or group that a step stands in.
+    /// The id of the parent resource or resource group of a step.
     fn parent(&self, step: &Step) -> Result<ResourceId, String> {
         if let Some(name) = step.target("in") {
             let known = name.parse::<StepName>().ok().and_then(|name| self.known.get(&name));
@@ -124,9 +124,9 @@ impl Identities<'_> {
         if parent.group().is_none() && parent.types().is_empty() {
             return Err(format!("`{written}` is no id of a resource group or resource"));
         }
-        // So no request can lead to a stranger's.
+        // So a request can't lead to another tenant's resources.
         let own = self.known.values().filter_map(|known| known.get("id")?.as_str()?.parse().ok());
-        if !AtHand::new(own, &self.subject.stamp).names(&parent) {
+        if !AtHand::new(own, &self.plan_context.stamp).names(&parent) {
             return Err(format!("`{written}` is neither this tenant's nor named in its stamp"));
         }
         Ok(parent)

@@ -1,5 +1,5 @@
-//! The rules, applied to what is planned, to what is rendered when its turn comes, and to each request just before it is
-//! sent: the same rule each time, so that nothing passes late that is refused early.
+//! Applies the rules to planned steps, to rendered ones, and to each request just before it is sent: the same rule each
+//! time, so that a value that becomes known late is judged like an early one.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::{
     ids::{ResourceId, segment_objection},
 };
 
-/// What the rules say of a step; `hand` is what its tenant may speak of. Values that are not known yet are null.
+/// Objections to a step; `hand` has the ids that its tenant may use. Values that are not known yet are null.
 pub(super) fn step<T: Part, B: Part>(step: &Desired<T, B>, hand: &AtHand) -> Vec<Objection> {
     let mut objections = Vec::new();
     match step {
@@ -41,7 +41,7 @@ pub(super) fn step<T: Part, B: Part>(step: &Desired<T, B>, hand: &AtHand) -> Vec
     objections
 }
 
-/// What the rules say of fields that do not fit their kind: what is wrong with them, and what holds of any fields.
+/// Objections to fields that do not fit their kind: the misfit itself, and the rules that hold for all fields.
 pub(super) fn unfit(kind: Kind, fields: &Value, bad: &BadField, hand: &AtHand) -> Vec<Objection> {
     let text = bad.written(fields);
     let of_id = match (kind, bad.name.as_str()) {
@@ -57,7 +57,7 @@ pub(super) fn unfit(kind: Kind, fields: &Value, bad: &BadField, hand: &AtHand) -
     objections
 }
 
-/// What is written to a resource, and what is put back.
+/// Judges the body that is written to a resource, and the one that is put back.
 fn written<B: Part>(
     resource: &ArmResource<B>,
     undo: Option<&B>,
@@ -72,18 +72,18 @@ fn written<B: Part>(
     objections.extend(location(&body));
 }
 
-/// Who judges a step's requests just before they are sent.
+/// Judges a step's requests just before they are sent.
 #[derive(Debug, Clone)]
 pub struct Guard {
     pub(super) kind: Kind,
-    /// Whether the step is to go: what it once made need not be in the plan any more.
+    /// Whether the step is marked for deletion: its object may no longer be in the plan.
     pub(super) removes: bool,
     pub(super) hand: AtHand,
 }
 
 impl Guard {
-    /// Why a request is not to be sent, or `None` if it may be. `about` is the resource that its address names, `writes`
-    /// whether it changes something.
+    /// Why a request must not be sent, or `None` if it may be. `about` is the resource in its path, `writes` whether it
+    /// changes something.
     pub fn objection(
         &self,
         about: Option<&ResourceId>,
@@ -112,9 +112,9 @@ impl Guard {
                 if !is_one {
                     return Some(outside(id.as_str()));
                 }
-                let wanted = body.and_then(|body| body.pointer("/properties/roleDefinitionId")?.as_str());
+                let desired = body.and_then(|body| body.pointer("/properties/roleDefinitionId")?.as_str());
                 let owned = self.removes || self.hand.is_own(id);
-                wanted.and_then(role).or_else(|| (!owned).then(|| outside(id.as_str())))
+                desired.and_then(role).or_else(|| (!owned).then(|| outside(id.as_str())))
             }
             (Kind::Arm | Kind::ArmUpdate, true) => forbidden::objection_to(id).map(forbids).or_else(|| {
                 let makes = body.is_some() && !self.removes;
@@ -122,7 +122,7 @@ impl Guard {
             }),
             (Kind::Check, _) => (writes || !self.hand.may_be_read(id)).then(|| not_at_hand(id.as_str())),
             (Kind::RoleAssignment | Kind::Arm | Kind::ArmUpdate, false) => None,
-            // These speak to Graph alone.
+            // These kinds send requests to Graph only.
             (
                 Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential | Kind::Isolation,
                 _,
@@ -153,15 +153,15 @@ fn read(text: &str, hand: &AtHand) -> Option<Objection> {
     }
 }
 
-/// Other resources that a body names and that take a right there: each has to be the tenant's or named in its stamp, or
-/// a request could borrow another tenant's identity, storage or way in.
+/// Judges the ids of other resources that a body names and that need a right there: each has to be the tenant's or
+/// named in its stamp, or a request could use another tenant's identity, storage or network.
 fn links<'a>(of: &str, bodies: impl IntoIterator<Item = &'a Value>, hand: &AtHand) -> Vec<Objection> {
     let row = ResourceType::find(of);
     let mut named = Vec::new();
     for holder in bodies {
         for link in row.map_or(&[][..], |row| row.links) {
-            let words: Vec<&str> = link.at.split('/').skip(1).collect();
-            collect(holder, &words, &mut named);
+            let segments: Vec<&str> = link.at.split('/').skip(1).collect();
+            collect(holder, &segments, &mut named);
         }
         let identities = compare::member(holder, "identity")
             .and_then(|identity| compare::member(identity, "userAssignedIdentities"))
@@ -184,8 +184,8 @@ fn links<'a>(of: &str, bodies: impl IntoIterator<Item = &'a Value>, hand: &AtHan
         .collect()
 }
 
-fn collect<'a>(value: &'a Value, words: &[&str], found: &mut Vec<&'a str>) {
-    let Some((first, rest)) = words.split_first() else {
+fn collect<'a>(value: &'a Value, segments: &[&str], found: &mut Vec<&'a str>) {
+    let Some((first, rest)) = segments.split_first() else {
         found.extend(value.as_str());
         return;
     };
@@ -200,17 +200,17 @@ fn collect<'a>(value: &'a Value, words: &[&str], found: &mut Vec<&'a str>) {
     }
 }
 
-/// The location is a part of the address under which a soft-deleted resource is purged.
+/// Judges the location, which becomes part of the URL for purging a soft-deleted resource.
 fn location(body: &Value) -> Option<Objection> {
     let written = compare::member(body, "location")?.as_str()?;
     let why = segment_objection(&written.replace(' ', ""))?;
     Some(bad_id(written, &format!("a location {why}")))
 }
 
-/// What the rules say of a value and all that is in it.
+/// Collects the objections to a value and everything in it.
 pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Objection>) {
     objections.extend(secret(name, value_of_it));
-    // What people write about themselves is shown, never followed.
+    // Texts that describe the tenant to people are displayed, never followed.
     let about_oneself = ["tags", "displayName", "friendlyName", "description"];
     let is_free = about_oneself.iter().any(|free| free.eq_ignore_ascii_case(name));
     if !is_free {
@@ -236,7 +236,7 @@ pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Object
     }
 }
 
-/// Items of what people write about themselves are that too.
+/// Items of such a text are such texts too.
 fn name_of_items(name: &str) -> &str {
     if name.eq_ignore_ascii_case("tags") { name } else { "" }
 }
@@ -276,7 +276,7 @@ fn not_at_hand(text: &str) -> Objection {
     Objection { code: "id-outside-tenant", message, hint: "" }
 }
 
-/// A stranger's text as a message may repeat it.
+/// A request's text, in the form in which a message may repeat it.
 fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

@@ -1,10 +1,10 @@
-//! What a tenant consists of: a YAML file becomes a checked graph, the graph becomes one tenant's [`Plan`].
+//! Blueprints: a YAML file becomes a checked graph, the graph becomes one tenant's [`Plan`].
 //!
-//! Pure: no I/O, no clock. The way of a blueprint is `tree` (YAML with places), `file` (shapes), `check` and `rules`
-//! (all findings at once), then for each tenant `planner`: `identity` (names and ids fixed), `body` (what can be known
-//! substituted; `expression` and `scope` evaluate what stands in `{{ }}`), and at last a [`Plan`] that leaves no choice
-//! to whoever carries it out. What a step of a plan is to bring about has a type for each kind (`desired`); what of it
-//! is known late stands there as `expr` and becomes known in `render`. `fields` reads and writes it as documents have it.
+//! Pure: no I/O, no clock. A file passes `tree` (YAML with positions), `file` (structure), `check` and `rules` (all
+//! findings at once). For each tenant `planner` makes a [`Plan`]: `identity` fixes names and ids, `body` substitutes
+//! what is known, `expression` and `scope` evaluate `{{ }}`. A plan leaves no decisions open. The desired state of a
+//! step has a type for each kind (`desired`); its parts that are known late are in `expr` and are evaluated in
+//! `render`. `fields` is the JSON form of steps in documents.
 
 mod address;
 mod body;
@@ -58,10 +58,10 @@ pub use uses::{Touch, Use};
 
 use crate::ids::{StepName, TenantId, sha256_hex};
 
-/// The type of what a step of kind `role-assignment` makes.
+/// The resource type of role assignments.
 const ROLE_ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 
-/// Why a generic step makes no resource of a type, or `None` if it may.
+/// Why a generic step does not create a resource of this type, or `None` if it does.
 pub fn forbidden_type(of: &str) -> Option<&'static str> {
     forbidden::objection(of)
 }
@@ -73,14 +73,14 @@ pub const DEFAULT: &str = include_str!("../../../../blueprints/secure-ai-service
 #[derive(Debug, Clone)]
 pub struct Blueprint {
     file: Arc<file::File>,
-    /// What each step needs, whatever the tenant.
+    /// What each step needs, for any tenant.
     needs: graph::Needs<String>,
     digest: String,
     /// The text that it was read from.
     source: Arc<str>,
 }
 
-/// A blueprint without errors, and what may still not be meant so.
+/// A blueprint without errors, and its warnings.
 #[derive(Debug, Clone)]
 pub struct Checked {
     /// The blueprint.
@@ -89,23 +89,23 @@ pub struct Checked {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Whom a plan is for.
+/// The tenant that a plan is made for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanContext {
     /// The deployment of tenantry, part of every name and mark.
     pub deployment: String,
     /// The tenant.
     pub tenant_id: TenantId,
-    /// Which life of the tenant, counted from 1.
+    /// The tenant's incarnation, counted from 1.
     pub incarnation: u32,
-    /// The tier that it has signed up for.
+    /// The tier.
     pub tier: String,
-    /// What `tenant.` means: `displayName`, `region`, `homeTenantId`, `adminContact`, `tags`; `id` and `tier` are set
-    /// from the members above, and what is absent is null.
+    /// The members of `tenant.`: `displayName`, `region`, `homeTenantId`, `adminContact`, `tags`; `id` and `tier` are
+    /// set from the members above, and absent ones are null.
     pub tenant: Value,
-    /// The parameters that the request gives.
+    /// The parameters of the request.
     pub parameters: Map<String, Value>,
-    /// Where it is placed: subscription, region, network, shared resources.
+    /// The stamp: subscription, region, network, shared resources.
     pub stamp: Value,
 }
 
@@ -114,27 +114,28 @@ pub struct PlanContext {
 pub struct Fault {
     /// JSON pointer into the request, e.g. `/spec/parameters/instanceType`.
     pub pointer: String,
-    /// What kind of fault it is, in kebab case; stable.
+    /// The code of the fault, in kebab case; stable.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
 }
 
 impl Blueprint {
-    /// Reads and checks a file: everything that can be known to be wrong before any tenant is planned.
+    /// Reads and checks a file: everything that can be known to be wrong without a tenant.
     ///
     /// # Guarantees
-    /// - All findings are told at once, each with its line and column, a stable code and, where one is known, advice.
-    /// - A blueprint without errors plans every tenant whose parameters its own rules take, but for values that only an
-    ///   expression of the request yields; those are findings of the plan, told before anything is made.
+    /// - All findings are reported together, each with its line and column, a stable code and, if known, a hint.
+    /// - A blueprint without errors can be planned for every tenant whose parameters its rules accept, except for
+    ///   values that only an expression of the request yields; those are faults of the plan, reported before anything
+    ///   is created.
     /// - Equal texts have equal digests; a tenant is pinned to the digest.
     ///
     /// # Errors
-    /// Every finding there is, warnings too, in the order of the file; at least one is an error.
+    /// All findings, warnings included, in the order of the file; at least one is an error.
     ///
     /// # Caveats
-    /// A text that an earlier version of the program took may fail here, for rules are added. Tenants that are pinned to such
-    /// a text are read without these rules, so that they can still be suspended and removed.
+    /// A text that an earlier version accepted may fail here, because rules are added. Tenants that are pinned to such
+    /// a text are read without these rules ([`Self::read_again`]), so that they can still be suspended and deleted.
     ///
     /// # Example
     /// ```
@@ -159,11 +160,11 @@ impl Blueprint {
         Self::made(text, file, findings)
     }
 
-    /// Reads a text that was checked before, perhaps by an earlier version of this program: what tenants are made of is not
-    /// held against rules that came later, so that a tenant of it can still be suspended. Each of its requests is judged by
-    /// today's rules all the same, when it is planned.
+    /// Reads a text that was checked before, perhaps by an earlier version of this program. Rules that were added since
+    /// are not applied, so that a tenant of it can still be suspended. Its requests are judged by today's rules when
+    /// they are planned.
     ///
-    /// Errors: every finding without which it can't be understood.
+    /// Errors: every finding that makes the text unusable.
     pub fn read_again(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let mut findings = findings::Findings::default();
         let file = tree::read(text, &mut findings).map(|root| {
@@ -193,25 +194,24 @@ impl Blueprint {
 
     /// Makes the plan of one tenant: same arguments, same plan.
     ///
-    /// Guarantees: every name, id and scope is fixed; each Azure object carries the marks of its owner where it can;
-    /// role assignments reach no further than the tenant's own resources.
+    /// Guarantees: every name, id and scope is fixed; each Azure object has ownership marks if its type allows; role
+    /// assignments reach no further than the tenant's own resources.
     ///
-    /// Errors: every fault in the request's tier and parameters, or, if those are right, everything that the blueprint
-    /// can't work out for this tenant.
-    pub fn plan(&self, subject: &PlanContext) -> Result<Plan, Vec<Fault>> {
-        planner::plan(self, subject)
+    /// Errors: every fault in the request's tier and parameters, or, if those are valid, everything in the blueprint
+    /// that can't be evaluated for this tenant.
+    pub fn plan(&self, context: &PlanContext) -> Result<Plan, Vec<Fault>> {
+        planner::plan(self, context)
     }
 
     /// What its steps do in Azure for tenants of these tiers, in the order of the file; of all tiers if none is named.
     /// Conditions and values that only a request decides count as met.
     ///
-    /// Errors: a tier that it does not serve, and every role or resource that can't be known before there is a tenant.
+    /// Errors: a tier that it does not have, and every role or resource that can't be known without a tenant.
     pub fn uses(&self, stamp: &Value, tiers: &[String]) -> Result<Vec<Use>, Vec<Fault>> {
         uses::uses(&self.file, stamp, tiers)
     }
 
-    /// Whether a tenant of it is another while it is suspended: whether a step depends on `tenant.suspended` or
-    /// `tenant.stopped`.
+    /// Whether a suspension changes a tenant of it: whether a step depends on `tenant.suspended` or `tenant.stopped`.
     pub fn is_suspendable(&self) -> bool {
         check::SUSPENSION.iter().any(|name| !self.steps_that_speak_of(name).is_empty())
     }
@@ -241,17 +241,17 @@ impl Blueprint {
         &self.file.version
     }
 
-    /// The same as numbers, so that 1.10.0 comes after 1.9.0.
+    /// The version as numbers, so that 1.10.0 comes after 1.9.0.
     pub fn version_numbers(&self) -> Option<[u32; 3]> {
         version_numbers(&self.file.version)
     }
 
-    /// The text that it was read from; its digest is over that.
+    /// The text that it was read from; the digest is over this text.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// What a plan of it says that it was made from.
+    /// The reference that its plans hold.
     pub fn reference(&self) -> BlueprintRef {
         BlueprintRef {
             name: self.file.name.clone(),
@@ -265,12 +265,12 @@ impl Blueprint {
         &self.digest
     }
 
-    /// What it says of itself.
+    /// Its description.
     pub fn description(&self) -> &str {
         &self.file.description
     }
 
-    /// The tiers that it serves.
+    /// Its tiers.
     pub fn tiers(&self) -> &[String] {
         &self.file.tiers
     }
@@ -280,18 +280,18 @@ impl Blueprint {
         self.file.parameters.keys().map(String::as_str)
     }
 
-    /// Its steps in the order of the file, those of all tiers.
+    /// Its steps in the order of the file, for all tiers.
     pub fn steps(&self) -> impl Iterator<Item = (&StepName, Kind)> {
         self.file.steps.iter().map(|step| (&step.name, step.kind))
     }
 
-    /// The names of what it exports.
+    /// The names of its exports.
     pub fn exports(&self) -> impl Iterator<Item = &str> {
         self.file.exports.keys().map(String::as_str)
     }
 }
 
-/// A version's three numbers, if it has three.
+/// The three numbers of a version, if it has three.
 pub fn version_numbers(version: &str) -> Option<[u32; 3]> {
     let numbers: Option<Vec<u32>> = version.split('.').map(|number| number.parse().ok()).collect();
     numbers?.try_into().ok()

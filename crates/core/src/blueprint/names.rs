@@ -1,32 +1,32 @@
 //! Names of Azure objects, fixed before anything is created.
 //!
-//! A name is a pure function of (deployment, tenant, incarnation, step): a prefix that says what it is, as much of the
-//! tenant's id as fits, and eighty bits of hash over all of it. The hash stands last and is never cut, so two tenants
-//! share a name only if their hashes collide.
+//! A name is a pure function of (deployment, tenant, incarnation, step): a prefix for the type, as much of the tenant's
+//! id as fits, and eighty bits of hash over all of it. The hash comes last and is never truncated, so two tenants share
+//! a name only if their hashes collide.
 
 use uuid::Uuid;
 
 use super::NameRule;
 use crate::ids::{TenantId, short_hash};
 
-/// The namespace of role assignment names; drawn once, and never to change.
+/// The UUID namespace of role assignment names; it was random once and must never change.
 const ROLE_ASSIGNMENTS: Uuid = Uuid::from_u128(0x5b0f_6a3e_91c4_4d27_8f6e_2c7a_b0d5_13e9);
 
-/// The rule for resource types without a row of their own: what nearly all of Azure takes.
+/// The rule for resource types without a row of their own: accepted by nearly all of Azure.
 pub(super) const COMMON: NameRule = NameRule { length: (3, 50), hyphen: true, prefix: "t" };
 /// The rule for an Entra application's unique name.
 pub(super) const APPLICATION: NameRule = NameRule { length: (3, 120), hyphen: true, prefix: "app" };
 /// The rule for a federated credential's name: at most 120 URL-safe characters (Graph, federatedIdentityCredential).
 pub(super) const CREDENTIAL: NameRule = NameRule { length: (3, 120), hyphen: true, prefix: "fc" };
 
-/// Whose object a name is for.
+/// The owner of an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner<'a> {
     /// The deployment of tenantry.
     pub deployment: &'a str,
     /// The tenant.
     pub tenant: &'a TenantId,
-    /// Which life of the tenant: a name used before may be held by a soft-deleted object.
+    /// The incarnation: a name used before may be held by a soft-deleted object.
     pub incarnation: u32,
 }
 
@@ -43,7 +43,7 @@ pub fn derive(rule: &NameRule, kind: &str, owner: Owner<'_>, slot: &str) -> Stri
     let room = rule.length.1.saturating_sub(fixed);
     let mut readable = String::with_capacity(room);
     for c in tenant.chars().filter(|c| rule.hyphen || *c != '-') {
-        // Key vaults and endpoints take no two hyphens in a row.
+        // Key vaults and endpoints do not allow two hyphens in a row.
         if readable.len() < room && !(c == '-' && readable.ends_with('-')) {
             readable.push(c);
         }
@@ -55,8 +55,8 @@ pub fn derive(rule: &NameRule, kind: &str, owner: Owner<'_>, slot: &str) -> Stri
 
 /// The name of a role assignment: a UUID of version 5 over scope, principal and role, all in lower case.
 ///
-/// The principal's id is part of it, for an identity that was made anew has another one, and an assignment can't be
-/// changed to name it (Azure docs, RBAC troubleshooting).
+/// The principal's id is part of it: a recreated identity has another one, and an assignment can't be changed to
+/// another principal (Azure docs, RBAC troubleshooting).
 pub fn role_assignment_name(scope: &str, principal: &str, role: &str) -> Uuid {
     let text =
         [scope, principal, role].map(|part| part.trim_end_matches('/').to_ascii_lowercase()).join("\0");

@@ -1,4 +1,4 @@
-//! Parameters: what a request may say, with types, limits and defaults.
+//! Parameters: what a request may set, with types, limits and defaults.
 
 use std::collections::BTreeMap;
 
@@ -73,18 +73,18 @@ impl Type {
         }
     }
 
-    /// Whether `minLength` and `maxLength` make sense: characters of a text, items of a list.
+    /// Whether `minLength` and `maxLength` apply: to characters of a text, or items of a list.
     pub(super) fn has_length(self) -> bool {
         matches!(self, Self::String | Self::Uri | Self::Array)
     }
 
-    /// Whether `min` and `max` make sense.
+    /// Whether `min` and `max` apply.
     pub(super) fn has_size(self) -> bool {
         matches!(self, Self::Integer | Self::Number)
     }
 }
 
-/// Only the hyphenated form: braces, URN prefixes and bare digits are other people's spellings.
+/// Accepts only the hyphenated form, not braces, URN prefixes or bare digits.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok_and(|id| !id.is_nil() && !id.is_max())
 }
@@ -104,7 +104,7 @@ pub(super) struct Parameter {
 }
 
 impl Parameter {
-    /// A parameter of a type with no further rules.
+    /// A parameter of a type without further rules.
     pub(super) fn of(of: Type) -> Self {
         Self {
             of,
@@ -119,7 +119,7 @@ impl Parameter {
         }
     }
 
-    /// Everything that is wrong with a value, with pointers that begin with `pointer`.
+    /// All faults of a value, with pointers that begin with `pointer`.
     pub(super) fn faults(&self, value: &Value, pointer: &str) -> Vec<Fault> {
         let fault = |code, why: String| Fault {
             pointer: pointer.to_owned(),
@@ -138,7 +138,7 @@ impl Parameter {
         if let Some(length) = length {
             let unit = if value.is_array() { "items" } else { "characters" };
             if let Some(min) = self.length.0.filter(|min| length < *min) {
-                faults.push(fault("too-short", format!("has {length} {unit}; at least {min} are wanted")));
+                faults.push(fault("too-short", format!("has {length} {unit}; at least {min} are required")));
             }
             if let Some(max) = self.length.1.filter(|max| length > *max) {
                 faults.push(fault("too-long", format!("has {length} {unit}; at most {max} are allowed")));
@@ -146,7 +146,7 @@ impl Parameter {
         }
         if let Some(number) = value.as_f64() {
             if let Some(min) = self.size.0.filter(|min| number < *min) {
-                faults.push(fault("too-small", format!("is {value}; at least {min} is wanted")));
+                faults.push(fault("too-small", format!("is {value}; at least {min} is required")));
             }
             if let Some(max) = self.size.1.filter(|max| number > *max) {
                 faults.push(fault("too-large", format!("is {value}; at most {max} is allowed")));
@@ -163,20 +163,20 @@ impl Parameter {
     }
 }
 
-/// Takes what a request says, puts defaults where it is silent and null where silence is allowed.
+/// The request's parameters, with defaults for absent ones and null for optional ones.
 ///
-/// `tier` leaves out the requirement for parameters of other tiers (`None`: no such distinction).
+/// With a `tier`, parameters of other tiers are not required.
 ///
 /// Errors: every fault, with pointers that begin with `pointer`.
 pub(super) fn resolve(
-    wanted: &BTreeMap<String, Parameter>,
+    desired: &BTreeMap<String, Parameter>,
     given: &Map<String, Value>,
     tier: Option<&str>,
     pointer: &str,
 ) -> Result<Map<String, Value>, Vec<Fault>> {
     let (mut resolved, mut faults) = (Map::new(), Vec::new());
-    for name in given.keys().filter(|name| !wanted.contains_key(*name)) {
-        let near = super::findings::did_you_mean(name, wanted.keys().map(String::as_str));
+    for name in given.keys().filter(|name| !desired.contains_key(*name)) {
+        let near = super::findings::did_you_mean(name, desired.keys().map(String::as_str));
         let message = format!("the blueprint has no parameter of this name; {near}");
         let message = message.trim_end_matches([';', ' ']).to_owned();
         faults.push(Fault {
@@ -185,7 +185,7 @@ pub(super) fn resolve(
             message,
         });
     }
-    for (name, parameter) in wanted {
+    for (name, parameter) in desired {
         let elsewhere = tier
             .is_some_and(|tier| !parameter.tiers.is_empty() && !parameter.tiers.iter().any(|t| t == tier));
         let pointer = format!("{pointer}/{}", pointer::segment(name));

@@ -1,8 +1,8 @@
-//! What a request writes never reaches a path as text: where a field becomes a part of an address, each value that a
-//! request has given has to be one segment there, or as a whole an id that is the tenant's or its stamp's.
+//! Keeps requests from changing paths: if a field becomes part of a URL, each value from the request has to be a single
+//! segment there, or as a whole an id that is the tenant's or its stamp's.
 //!
-//! Whether a slash of the result is the blueprint's or the request's is seen by working the text out once more with
-//! every slash of the request taken out; so it holds for whatever an expression makes of it.
+//! Whether a slash in the result comes from the blueprint or from the request is found by evaluating the text once more
+//! with every slash of the request replaced; so it holds for whatever an expression makes of it.
 
 use std::collections::BTreeMap;
 
@@ -19,12 +19,12 @@ use crate::{
     pointer,
 };
 
-/// Stands for a slash that a request has written.
+/// Stands for a slash in a value from the request.
 const MARK: char = '\u{f8ff}';
-/// The fields that become a part of an address.
+/// The fields that become part of a URL.
 pub(super) const FIELDS: [&str; 6] = ["in", "name", "id", "scope", "uniqueName", "location"];
 
-/// What is needed to work out paths.
+/// What is needed to evaluate paths.
 pub(super) struct Paths<'a> {
     pub(super) context: &'a Value,
     pub(super) texts: &'a BTreeMap<String, String>,
@@ -33,8 +33,8 @@ pub(super) struct Paths<'a> {
 }
 
 impl Paths<'_> {
-    /// The members of the request that would become more than one segment of an address in this text, each as a fault
-    /// at its own pointer.
+    /// The members of the request that would become more than one segment of a URL in this text, each as a fault at its
+    /// own pointer.
     pub(super) fn faults(&self, kind: Kind, field: &str, text: &str) -> Vec<Fault> {
         if !FIELDS.contains(&field) || kind == Kind::Isolation {
             return Vec::new();
@@ -42,7 +42,7 @@ impl Paths<'_> {
         let spoken = spoken_of(&[&text.to_owned()], self.texts);
         let given: Vec<(String, &Value)> = spoken.iter().filter_map(|path| self.given(path)).collect();
         let unfit: Vec<&(String, &Value)> = given.iter().filter(|(_, value)| !self.fits(value)).collect();
-        // A location has spaces where people write "West Europe".
+        // A location may contain spaces ("West Europe").
         if unfit.is_empty() || !self.reaches(text, field == "location") {
             return Vec::new();
         }
@@ -57,7 +57,7 @@ impl Paths<'_> {
         unfit.iter().map(fault).collect()
     }
 
-    /// The pointer and value of what a request has given, if a dotted name speaks of that.
+    /// The pointer and value of a member of the request, if a dotted name refers to one.
     fn given(&self, path: &str) -> Option<(String, &Value)> {
         let mut parts = path.split('.');
         match (parts.next()?, parts.next()) {
@@ -76,7 +76,7 @@ impl Paths<'_> {
         }
     }
 
-    /// Whether every text in a value is one segment, or an id at hand.
+    /// Whether every text in a value is one segment, or an id that the tenant may use.
     fn fits(&self, value: &Value) -> bool {
         match value {
             Value::String(text) => segment_objection(text).is_none() || self.is_at_hand(text),
@@ -90,7 +90,7 @@ impl Paths<'_> {
         text.parse().is_ok_and(|id| self.hand.may_be_read(&id))
     }
 
-    /// Whether what the request has written shows in the address as more than a part of one segment.
+    /// Whether a value from the request becomes more than a part of one segment of the URL.
     fn reaches(&self, text: &str, spaces: bool) -> bool {
         let mut context = self.context.clone();
         for root in ["parameters", "tenant"] {
@@ -99,10 +99,10 @@ impl Paths<'_> {
             }
         }
         let scope = self.scope(&context);
-        let marked = told(&scope, text).map(|path| path.split('/').count());
+        let marked = evaluated(&scope, text).map(|path| path.split('/').count());
         let scope = self.scope(self.context);
-        // What is no text is no path; the planner says what is wrong.
-        let Some(path) = told(&scope, text) else { return false };
+        // A value that is not a text is not a path; the planner reports it.
+        let Some(path) = evaluated(&scope, text) else { return false };
         let path = if spaces { path.replace(' ', "") } else { path };
         let below = path.strip_prefix('/').unwrap_or(&path);
         below.split('/').any(|segment| segment_objection(segment).is_some())
@@ -112,7 +112,7 @@ impl Paths<'_> {
     fn scope(&self, context: &Value) -> Scope {
         let mut scope = Scope::new(context, self.texts);
         for (step, outputs) in self.known {
-            scope.tell(step, outputs);
+            scope.set_outputs(step, outputs);
         }
         scope
     }
@@ -127,8 +127,8 @@ impl Paths<'_> {
     }
 }
 
-/// What a text comes to, if that is a text and known.
-fn told(scope: &Scope, text: &str) -> Option<String> {
+/// The value of a text, if it is a text and known.
+fn evaluated(scope: &Scope, text: &str) -> Option<String> {
     match scope.early(text) {
         Ok(Early::Known(Value::String(path))) => Some(path),
         Ok(Early::Known(_) | Early::Late) | Err(_) => None,

@@ -1,8 +1,8 @@
 //! One tenant's plan: every name, id and scope fixed before anything is created.
 //!
-//! What can be known beforehand is substituted when the plan is made. What only Azure can tell (a principal id, an
-//! endpoint's URL) stays as the blueprint's own text (`Expr`, `Template`) and is evaluated once, when the step's turn
-//! comes ([`Plan::render`]). Only text of the blueprint is ever evaluated; a substituted value never is.
+//! What is known beforehand is substituted when the plan is made. What only Azure knows (a principal id, an endpoint's
+//! URL) stays as the blueprint's own text (`Expr`, `Template`) and is evaluated once, when the step is rendered
+//! ([`Plan::render`]). Only text of the blueprint is ever evaluated; a substituted value never is.
 
 use std::{
     cell::LazyCell,
@@ -22,10 +22,10 @@ use crate::{
     secrets::carried_within,
 };
 
-/// What a step has told: names from its `outputs` (and `id`, `name` where it has them), with the values seen in Azure.
+/// The outputs of a step: names from its `outputs` (and `id`, `name` if it has them), with the values seen in Azure.
 pub type Outputs = BTreeMap<String, Value>;
 
-/// The kinds of step. Few and general: Azure's own variety is in [`super::ResourceType`].
+/// The kinds of step. Few and general: the differences between Azure's types are in [`super::ResourceType`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -60,8 +60,8 @@ impl Kind {
         Self::Isolation,
     ];
 
-    /// The word for it in blueprints, as documents have it too.
-    pub fn word(self) -> &'static str {
+    /// The name in blueprints and documents.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Arm => "arm",
             Self::ArmUpdate => "arm-update",
@@ -74,8 +74,8 @@ impl Kind {
         }
     }
 
-    /// Whether what was just written may stay unseen for a while: Entra and role assignments are replicated, and a
-    /// look may be answered by a replica that is behind.
+    /// Whether a new object may be missing from reads for a while: Entra and role assignments are replicated, and a
+    /// stale replica may answer a read.
     pub fn is_replicated(self) -> bool {
         match self {
             Self::EntraApplication
@@ -98,18 +98,18 @@ pub struct BlueprintRef {
     pub digest: String,
 }
 
-/// One step of a plan. Documents hold it with its fields as JSON (`fields.rs`).
+/// One step of a plan. Documents hold its fields as JSON (`fields.rs`).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "StoredStep")]
 pub struct PlannedStep {
-    /// What it is to bring about.
+    /// Its desired state.
     pub desired: Desired,
-    /// The steps that must be ready before it, `needs` and those that its expressions name.
+    /// The steps that must be ready before it: `needs` and those that its expressions use.
     pub needs: BTreeSet<StepName>,
-    /// What the step tells others: output name to JSON pointer into the resource as Azure shows it.
+    /// Its outputs: name to JSON pointer into the resource as Azure shows it.
     pub outputs: BTreeMap<String, String>,
-    /// SHA-256, as `sha256:<hex>`, over everything above but `needs`, and over what the late texts speak of: equal
-    /// digest, equal wish.
+    /// SHA-256, as `sha256:<hex>`, over everything above except `needs`, and over what the late texts use: equal
+    /// digest, equal desired state.
     pub digest: String,
 }
 
@@ -120,14 +120,14 @@ impl PlannedStep {
     }
 }
 
-/// What one tenant consists of. Immutable; a changed wish is a new plan.
+/// What one tenant consists of. Immutable; a changed desired state is a new plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The blueprint that it was made from.
     pub blueprint: BlueprintRef,
-    /// What expressions may speak of besides steps: `tenant`, `parameters`, `stamp`, `deployment`, early `values`.
+    /// What expressions may use besides steps: `tenant`, `parameters`, `stamp`, `deployment`, early `values`.
     pub context: Value,
-    /// Named blueprint texts (`values`) that need step outputs; evaluated together with whoever uses them.
+    /// Named blueprint texts (`values`) that need step outputs; evaluated with the texts that use them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, String>,
     /// What is known of each step beforehand (`id`, `name`), as expressions see it.
@@ -135,12 +135,12 @@ pub struct Plan {
     pub known: BTreeMap<StepName, Outputs>,
     /// The steps.
     pub steps: BTreeMap<StepName, PlannedStep>,
-    /// What the tenant's owner is told when all is ready: export name to blueprint text.
+    /// What is published to the tenant's owner when all steps are ready: export name to blueprint text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<String, String>,
 }
 
-/// A step, or the exports, can't be worked out although everything needed is ready.
+/// A step, or the exports, can't be evaluated although everything needed is ready.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// An expression can't be evaluated.
@@ -148,23 +148,23 @@ pub enum RenderError {
     Expression {
         /// The step, or `exports`.
         step: String,
-        /// Where in the step's fields.
+        /// The pointer into the step's fields.
         pointer: String,
-        /// What the expression evaluator said.
+        /// The evaluator's message.
         why: String,
     },
-    /// An expression has yielded what does not fit its field.
+    /// The result of an expression does not fit its field.
     #[error(transparent)]
     Field(#[from] BadField),
 }
 
 impl Plan {
-    /// What a step is to bring about with everything evaluated, given what the steps before it have told.
+    /// Renders a step: its desired state with everything evaluated, given the outputs of the steps before it.
     ///
-    /// Pure, and evaluates only texts of the blueprint: a value that Azure or a request gave is never looked at as text.
+    /// Pure, and evaluates only texts of the blueprint: a value from Azure or from a request is never evaluated.
     ///
-    /// Errors: an output is missing, an expression can't be evaluated with the outputs as they are, or it yields what does
-    /// not fit its field.
+    /// Errors: an output is missing, an expression can't be evaluated with these outputs, or its result does not fit
+    /// its field.
     pub fn render(
         &self,
         step: &StepName,
@@ -176,20 +176,20 @@ impl Plan {
             why,
         };
         let planned = self.steps.get(step).ok_or_else(|| fault("", "the plan has no such step".into()))?;
-        // A scope is costly, and most steps are known as a whole.
+        // A scope is expensive, and most steps need none.
         let scope = LazyCell::new(|| self.scope(outputs));
         render(&planned.desired, |pointer, text| {
             expression::evaluate_text(text, &scope).map_err(|why| fault(pointer, why))
         })
     }
 
-    /// What the rules say of a step once it is rendered: values that were not known when the plan was made are judged here,
-    /// by the same rules.
+    /// Objections to a rendered step: values that were not known when the plan was made are judged here, by the same
+    /// rules.
     pub fn objections(&self, rendered: &Rendered) -> Vec<Objection> {
         judge::step(rendered, &self.at_hand())
     }
 
-    /// Who judges the requests of a step of this kind just before they are sent; `removes` if the step is to go.
+    /// The guard that judges the requests of a step of this kind just before they are sent; `removes` if it is deleted.
     pub fn guard(&self, kind: Kind, removes: bool) -> Guard {
         Guard { kind, removes, hand: self.at_hand() }
     }
@@ -198,9 +198,9 @@ impl Plan {
         at_hand(&self.steps, self.context.get("stamp").unwrap_or(&Value::Null))
     }
 
-    /// What the tenant's owner is told, given what all steps have told; what is null is left out.
+    /// The exports, given the outputs of all steps; null values are left out.
     ///
-    /// Errors: an output is missing, an expression can't be evaluated, or it yields a secret.
+    /// Errors: an output is missing, an expression can't be evaluated, or its result is a secret.
     pub fn exports(
         &self,
         outputs: &BTreeMap<StepName, Outputs>,
@@ -217,7 +217,7 @@ impl Plan {
                 return Err(RenderError::Expression {
                     step: "exports".into(),
                     pointer: format!("/{}", pointer::segment(name)),
-                    why: format!("this is {what}, and exports are stored and announced"),
+                    why: format!("this is {what}, and exports are stored and published"),
                 });
             }
             if !value.is_null() {
@@ -227,20 +227,20 @@ impl Plan {
         Ok(exports)
     }
 
-    /// The steps so that each stands behind what it needs; ties in the order of names, so always the same.
+    /// The steps in topological order, ties in the order of names, so always the same.
     pub fn order(&self) -> Vec<StepName> {
         graph::order(&self.needs())
     }
 
-    /// How many steps stand on the longest path; 0 for a plan without steps.
+    /// The number of steps on the longest path; 0 for a plan without steps.
     pub fn depth(&self) -> usize {
         graph::depth(&self.needs())
     }
 
-    /// Pointers into the fields whose planned value differs although it can't change once the object exists.
+    /// Pointers into the fields whose planned values differ although they can't change once the object exists.
     ///
-    /// A step with such a change is another object: it takes replacement, not a write. An empty pointer says that the
-    /// kind itself is another one.
+    /// Such a step needs another object: it is replaced, not written. An empty pointer means that the kind itself
+    /// differs.
     pub fn immutable_changes(old: &PlannedStep, new: &PlannedStep) -> Vec<String> {
         immutable::changes(&old.desired, &new.desired)
     }
@@ -252,15 +252,15 @@ impl Plan {
     fn scope(&self, outputs: &BTreeMap<StepName, Outputs>) -> Scope {
         let mut scope = Scope::new(&self.context, &self.values);
         for step in self.steps.keys() {
-            for told in [self.known.get(step), outputs.get(step)].into_iter().flatten() {
-                scope.tell(step, told);
+            for values in [self.known.get(step), outputs.get(step)].into_iter().flatten() {
+                scope.set_outputs(step, values);
             }
         }
         scope
     }
 }
 
-/// What the tenant of these steps may speak of.
+/// The ids that a tenant with these steps may use.
 pub(super) fn at_hand(steps: &BTreeMap<StepName, PlannedStep>, stamp: &Value) -> AtHand {
     let own = steps.values().filter_map(|step| match &step.desired {
         Desired::Arm(resource) => Some(resource.id.clone()),
@@ -277,7 +277,7 @@ pub(super) fn at_hand(steps: &BTreeMap<StepName, PlannedStep>, stamp: &Value) ->
 
 /// Computes the digest of every step.
 ///
-/// What a late text will say depends on what it speaks of, so the named values and the members of the context that it
+/// The result of a late text depends on what it uses, so the named values and the members of the context that it
 /// reaches are part of the digest: a changed parameter changes the digest of each step that uses it, early or late.
 pub(super) fn seal(plan: &mut Plan) {
     for step in plan.steps.values_mut() {

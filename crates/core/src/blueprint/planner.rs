@@ -1,4 +1,4 @@
-//! A checked blueprint and one tenant become a plan.
+//! Makes a plan from a checked blueprint and one tenant.
 
 mod fields;
 
@@ -21,8 +21,8 @@ use super::{
 use crate::ids::StepName;
 
 /// Makes the plan of one tenant; see [`Blueprint::plan`].
-pub(super) fn plan(blueprint: &Blueprint, subject: &PlanContext) -> Result<Plan, Vec<Fault>> {
-    let mut context = context(blueprint, subject)?;
+pub(super) fn plan(blueprint: &Blueprint, plan_context: &PlanContext) -> Result<Plan, Vec<Fault>> {
+    let mut context = context(blueprint, plan_context)?;
     let texts: BTreeMap<String, String> = blueprint
         .file
         .values
@@ -31,7 +31,7 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &PlanContext) -> Result<Plan,
         .collect();
     let mut planner = Planner {
         blueprint,
-        subject,
+        plan_context,
         scope: Scope::new(&context, &texts),
         known: BTreeMap::new(),
         included: BTreeSet::new(),
@@ -57,7 +57,7 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &PlanContext) -> Result<Plan,
     let exports = planner.exports();
     let values = planner.values(&mut context, texts);
     if !planner.faults.is_empty() {
-        return Err(told(planner.faults));
+        return Err(reported(planner.faults));
     }
     let mut plan =
         Plan { blueprint: blueprint.reference(), context, values, known: planner.known, steps, exports };
@@ -65,8 +65,8 @@ pub(super) fn plan(blueprint: &Blueprint, subject: &PlanContext) -> Result<Plan,
     Ok(plan)
 }
 
-/// The faults that are worth telling: what a request has written into an address has others in its train.
-fn told(mut faults: Vec<Fault>) -> Vec<Fault> {
+/// The faults to report: a fault of a request's value in a URL causes others, which are left out.
+fn reported(mut faults: Vec<Fault>) -> Vec<Fault> {
     if faults.iter().any(|fault| fault.code == "bad-segment") {
         faults.retain(|fault| fault.code == "bad-segment");
     }
@@ -74,37 +74,37 @@ fn told(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults
 }
 
-/// What expressions may speak of besides steps and values.
-fn context(blueprint: &Blueprint, subject: &PlanContext) -> Result<Value, Vec<Fault>> {
+/// What expressions may use besides steps and values.
+fn context(blueprint: &Blueprint, plan_context: &PlanContext) -> Result<Value, Vec<Fault>> {
     let file = &blueprint.file;
-    if !file.tiers.contains(&subject.tier) {
+    if !file.tiers.contains(&plan_context.tier) {
         let message = format!("the blueprint {} has the tiers {}", file.name, file.tiers.join(", "));
         return Err(vec![Fault { pointer: "/spec/tier".into(), code: "unknown-tier", message }]);
     }
-    let wanted =
+    let desired =
         file.parameters.iter().map(|(name, (_, parameter))| (name.clone(), parameter.clone())).collect();
     let parameters =
-        parameter::resolve(&wanted, &subject.parameters, Some(&subject.tier), "/spec/parameters")?;
+        parameter::resolve(&desired, &plan_context.parameters, Some(&plan_context.tier), "/spec/parameters")?;
     let mut tenant: Map<String, Value> =
         check::TENANT.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
-    tenant.extend(subject.tenant.as_object().cloned().unwrap_or_default());
-    tenant.insert("id".into(), subject.tenant_id.as_str().into());
-    tenant.insert("tier".into(), subject.tier.clone().into());
+    tenant.extend(plan_context.tenant.as_object().cloned().unwrap_or_default());
+    tenant.insert("id".into(), plan_context.tenant_id.as_str().into());
+    tenant.insert("tier".into(), plan_context.tier.clone().into());
     for name in check::SUSPENSION {
-        let told = tenant.get(name).is_some_and(is_true);
-        tenant.insert(name.into(), told.into());
+        let values = tenant.get(name).is_some_and(is_true);
+        tenant.insert(name.into(), values.into());
     }
     Ok(json!({
         "tenant": tenant,
         "parameters": parameters,
-        "stamp": subject.stamp,
-        "deployment": subject.deployment,
+        "stamp": plan_context.stamp,
+        "deployment": plan_context.deployment,
     }))
 }
 
 struct Planner<'a> {
     blueprint: &'a Blueprint,
-    subject: &'a PlanContext,
+    plan_context: &'a PlanContext,
     scope: Scope,
     known: BTreeMap<StepName, Outputs>,
     included: BTreeSet<String>,
@@ -119,10 +119,10 @@ impl Planner<'_> {
         self.faults.push(Fault { pointer: "/spec".into(), code, message });
     }
 
-    /// Decides which steps this tenant has, and leaves out the needs for those that it has not.
+    /// Decides which steps this tenant has, and drops the needs for those that it does not have.
     fn include(&mut self) -> graph::Needs<String> {
         for step in &self.blueprint.file.steps {
-            let wanted = match step.text("when").map(|when| self.scope.early_expression(when)) {
+            let desired = match step.text("when").map(|when| self.scope.early_expression(when)) {
                 None => true,
                 Some(Ok(Early::Known(value))) => is_true(&value),
                 Some(Ok(Early::Late)) => false,
@@ -131,9 +131,9 @@ impl Planner<'_> {
                     false
                 }
             };
-            if wanted {
+            if desired {
                 self.included.insert(step.name.to_string());
-                self.scope.tell(&step.name, &Outputs::new());
+                self.scope.set_outputs(&step.name, &Outputs::new());
             }
         }
         let mut needs = self.blueprint.needs.clone();
@@ -142,14 +142,15 @@ impl Planner<'_> {
         needs
     }
 
-    /// Fixes a step's name and id and tells them to the steps behind it.
+    /// Fixes a step's name and id and makes them visible to the steps behind it.
     fn introduce(&mut self, name: &str) {
         let Some(step) = self.blueprint.file.step(name) else { return };
-        let identities = Identities { subject: self.subject, scope: &self.scope, known: &self.known };
+        let identities =
+            Identities { plan_context: self.plan_context, scope: &self.scope, known: &self.known };
         match identities.of(step) {
             Ok(outputs) if outputs.is_empty() => {}
             Ok(outputs) => {
-                self.scope.tell(&step.name, &outputs);
+                self.scope.set_outputs(&step.name, &outputs);
                 self.known.insert(step.name.clone(), outputs);
             }
             Err((field, why)) => {
@@ -172,7 +173,7 @@ impl Planner<'_> {
         let fields = fields?;
         match Desired::read(step.kind, &fields, &filled.late) {
             Ok(desired) => Some(PlannedStep { desired, needs, outputs, digest: String::new() }),
-            // Whatever is wrong with it is told with what the rules say of the other steps.
+            // The misfit is reported together with the objections to the other steps.
             Err(bad) => {
                 if is_sound {
                     self.unfit.insert(step.name.clone(), (step.kind, fields, bad));
@@ -182,10 +183,10 @@ impl Planner<'_> {
         }
     }
 
-    /// Finds what the request has written into addresses, at its own pointers.
+    /// Finds values from the request in URLs, and reports them at their own pointers.
     fn addresses(&mut self, context: &Value, texts: &BTreeMap<String, String>) {
         let own = self.known.values().filter_map(|known| known.get("id")?.as_str()?.parse().ok());
-        let hand = AtHand::new(own, &self.subject.stamp);
+        let hand = AtHand::new(own, &self.plan_context.stamp);
         let paths = Paths { context, texts, known: &self.known, hand: &hand };
         let steps = self.blueprint.file.steps.iter();
         let mut faults = Vec::new();
@@ -203,9 +204,9 @@ impl Planner<'_> {
         self.faults.extend(faults);
     }
 
-    /// Applies the rules to what the expressions yielded.
+    /// Applies the rules to the results of the expressions.
     fn judge(&mut self, steps: &BTreeMap<StepName, PlannedStep>) {
-        let hand = plan::at_hand(steps, &self.subject.stamp);
+        let hand = plan::at_hand(steps, &self.plan_context.stamp);
         let fitting = steps.iter().flat_map(|(name, step)| {
             judge::step(&step.desired, &hand).into_iter().map(move |objection| (name, objection))
         });
@@ -252,7 +253,7 @@ impl Planner<'_> {
                 Ok(Early::Late) => {
                     late.insert(name, text);
                 }
-                // Whoever uses it has a fault already; for this tenant nobody does.
+                // Its users have a fault already; for this tenant there are none.
                 Err(_) => {}
             }
         }
@@ -261,7 +262,7 @@ impl Planner<'_> {
     }
 }
 
-/// Which object a step makes, as far as its identity is known beforehand.
+/// The object that a step creates, as far as its identity is known beforehand.
 fn object(desired: &Desired) -> Option<String> {
     match desired {
         // ARM compares ids without case.
@@ -280,7 +281,7 @@ fn object(desired: &Desired) -> Option<String> {
     }
 }
 
-/// What counts as yes in a condition: what is true, not empty, not null and not zero.
+/// Whether a condition is met: anything but false, empty, null and zero.
 pub(super) fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -292,7 +293,7 @@ pub(super) fn is_true(value: &Value) -> bool {
     }
 }
 
-/// The dotted names that the texts of a plan speak of, named values followed to the end.
+/// The dotted names that the texts of a plan use, followed through named values.
 pub(super) fn spoken_of(texts: &[&String], values: &BTreeMap<String, String>) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut left: Vec<&String> = texts.to_vec();

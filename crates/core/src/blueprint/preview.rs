@@ -1,4 +1,4 @@
-//! What a plan would do, for people to read: late parts stand as `<steps.app.appId>`.
+//! A plan for people to read: late parts are shown as `<steps.app.appId>`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{
     scope::{Early, Scope},
 };
 
-/// A step with `<...>` in place of whatever only Azure can tell.
+/// A step with `<...>` in place of what only Azure knows.
 ///
 /// # Errors
 /// A field does not fit its kind.
@@ -24,11 +24,11 @@ pub fn exports(plan: &Plan) -> BTreeMap<String, String> {
     plan.exports.iter().map(|(name, text)| (name.clone(), stand_in(plan, text))).collect()
 }
 
-/// A text with what is known filled in, and each expression that is not known yet in angle brackets.
+/// A text with what is known filled in, and each late expression in angle brackets.
 fn stand_in(plan: &Plan, text: &str) -> String {
     let mut scope = Scope::new(&plan.context, &plan.values);
     for step in plan.steps.keys() {
-        scope.tell(step, plan.known.get(step).unwrap_or(&BTreeMap::new()));
+        scope.set_outputs(step, plan.known.get(step).unwrap_or(&BTreeMap::new()));
     }
     let pieces = expression::pieces(text).unwrap_or_default();
     let show = |piece: &Piece<'_>| match piece {

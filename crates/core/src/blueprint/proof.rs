@@ -1,4 +1,4 @@
-//! What holds for the step that proves isolation: there is one, it comes last, and it says what it calls.
+//! Checks the step that proves isolation: there is one, it comes last, and it declares what it calls.
 
 use super::{
     Kind, expression,
@@ -7,46 +7,50 @@ use super::{
     tree::{Key, Node},
 };
 
-/// What a probe has to say, and what it may.
+/// The members of a probe, and whether they are required.
 const PROBE: [(&str, bool); 4] = [("url", true), ("scope", true), ("clientId", true), ("body", false)];
 
-/// Looks at the steps that prove isolation; their expressions are looked at with all others.
+/// Checks the steps that prove isolation; their expressions are checked with all others.
 pub(super) fn check(file: &File, findings: &mut Findings) {
     let mut proofs = file.steps.iter().filter(|step| step.kind == Kind::Isolation);
     let Some(proof) = proofs.next() else {
         if let Some(grant) = file.steps.iter().find(|step| step.kind == Kind::RoleAssignment) {
             let message = "somebody is let in, and nothing proves that nobody else is";
-            findings.warning(grant.place, "no-proof", message, "add a last step of kind `isolation`");
+            findings.warning(grant.position, "no-proof", message, "add a last step of kind `isolation`");
         }
         return;
     };
     for other in proofs {
-        findings.error(other.place, "second-proof", "one step proves isolation, for all the others together");
+        findings.error(
+            other.position,
+            "second-proof",
+            "one step proves isolation, for all the others together",
+        );
     }
     if let Some(node) = proof.keys.get("when") {
-        let message = "a tenant without proof would look like one with it: `when` is not possible here";
-        findings.error(node.place, "conditional-proof", message);
+        let message = "a tenant without proof would pass for one with it: `when` is not possible here";
+        findings.error(node.position, "conditional-proof", message);
     }
     if let Some(node) = proof.keys.get("accept").filter(|_| proof.text("accept") != Some("inconclusive")) {
         let hint = "leave it out, or write `accept: inconclusive`";
-        findings.error_with_hint(node.place, "bad-value", "only `inconclusive` can be accepted", hint);
+        findings.error_with_hint(node.position, "bad-value", "only `inconclusive` can be accepted", hint);
     }
     probe(proof, findings);
 }
 
 fn probe(proof: &Step, findings: &mut Findings) {
     let Some(node) = proof.keys.get("probe") else { return };
-    // What is no map has a finding already.
+    // A value that is not a map has a finding already.
     let Some(entries) = node.map() else { return };
     for (key, _) in entries {
         if !PROBE.iter().any(|(name, _)| *name == key.text) {
             let message = format!("`{}` is no key of a probe: url, scope, clientId, body", key.text);
-            findings.error(key.place, "unknown-key", message);
+            findings.error(key.position, "unknown-key", message);
         }
     }
     for (name, _) in PROBE.iter().filter(|(_, required)| *required) {
         match entries.iter().find(|(key, _)| key.text == *name) {
-            None => findings.error(node.place, "missing-key", format!("`probe` has no `{name}`")),
+            None => findings.error(node.position, "missing-key", format!("`probe` has no `{name}`")),
             Some((key, value)) => text(name, key, value, findings),
         }
     }
@@ -54,10 +58,10 @@ fn probe(proof: &Step, findings: &mut Findings) {
 
 fn text(name: &str, key: &Key, value: &Node, findings: &mut Findings) {
     let Some(written) = value.text() else {
-        findings.error(key.place, "wrong-type", format!("`{name}` is to be a text, not {}", value.what()));
+        findings.error(key.position, "wrong-type", format!("`{name}` is to be a text, not {}", value.what()));
         return;
     };
     if name == "url" && !expression::is_dynamic(written) && !written.starts_with("https://") {
-        findings.error(value.place, "bad-value", "a service is called over https");
+        findings.error(value.position, "bad-value", "a service is called over https");
     }
 }

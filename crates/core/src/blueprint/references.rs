@@ -1,4 +1,4 @@
-//! What a file's texts speak of, named values followed to the end, and the needs that come of it.
+//! The names that a file's texts use, followed through named values, and the needs that follow from them.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{
     tree::{Node, Shape},
 };
 
-/// The steps that each step needs: those it lists, stands in or belongs to, and those its expressions name.
+/// The steps that each step needs: those it lists, its parents, and those its expressions use.
 pub(super) fn needs(file: &File) -> graph::Needs<String> {
     let names = |step: &Step| {
         let listed = step.needs.iter().map(|(name, _)| name.clone());
@@ -20,12 +20,12 @@ pub(super) fn needs(file: &File) -> graph::Needs<String> {
     };
     let mut needs: graph::Needs<String> =
         file.steps.iter().map(|step| (step.name.to_string(), names(step))).collect();
-    // A change of a body that another step made speaks of whatever that body speaks of.
+    // An update of another step's body uses whatever that body uses.
     for step in file.steps.iter().filter(|step| step.kind == Kind::ArmUpdate) {
         let inherited = step.target("of").and_then(|of| needs.get(of)).cloned().unwrap_or_default();
         needs.entry(step.name.to_string()).or_default().extend(inherited);
     }
-    // What proves isolation proves it of all the others.
+    // The isolation proof covers all the other steps.
     for step in file.steps.iter().filter(|step| step.kind == Kind::Isolation) {
         let others = file.step_names.iter().filter(|name| *name != step.name.as_str());
         needs.entry(step.name.to_string()).or_default().extend(others.cloned());
@@ -54,7 +54,7 @@ pub(super) fn references(field: &str, node: &Node) -> BTreeSet<String> {
     }
 }
 
-/// The dotted names, with those of named values followed to the end.
+/// The dotted names, followed through named values.
 pub(super) fn reach(file: &File, paths: &BTreeSet<String>) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut left: Vec<String> = paths.iter().cloned().collect();

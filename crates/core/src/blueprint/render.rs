@@ -1,4 +1,4 @@
-//! The one place where what is late becomes known.
+//! Rendering: the only code that evaluates late texts.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{
     desired::{Desired, Fill},
 };
 
-/// A step with each late text in its pointer's place evaluated by `evaluate`.
+/// A step with each late text evaluated by `evaluate`.
 pub(super) fn render(
     desired: &Desired,
     evaluate: impl Fn(&str, &str) -> Result<Value, RenderError>,
@@ -16,7 +16,7 @@ pub(super) fn render(
 }
 
 struct Renderer<F> {
-    /// Evaluates a text, given the pointer at which it stands in the step's fields.
+    /// Evaluates a text, given its pointer in the step's fields.
     evaluate: F,
 }
 
@@ -41,8 +41,8 @@ impl<F: Fn(&str, &str) -> Result<Value, RenderError>> Fill<Expr<String>, Templat
             let pointer = format!("{at}{rest}");
             let evaluated = (self.evaluate)(&pointer, text)?;
             match value.pointer_mut(rest) {
-                Some(place) => *place = evaluated,
-                None => return Err(BadField::no_place(&pointer).into()),
+                Some(position) => *position = evaluated,
+                None => return Err(BadField::no_such_pointer(&pointer).into()),
             }
         }
         Ok(value)

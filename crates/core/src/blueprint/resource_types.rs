@@ -1,35 +1,35 @@
-//! Azure's variety in one table: what must be known of a resource type beyond what a blueprint says.
+//! The table of resource types: what must be known of a type beyond what a blueprint says.
 //!
-//! Sources: Microsoft's API descriptions of the versions named here, and the service documentation of each type
-//! (naming rules, soft deletion, properties that can't change). Actions are those of Microsoft's list "Azure
-//! permissions"; a role that names another one is refused. What bodies link to takes rights there: for private endpoints
-//! and zone groups "Azure RBAC permissions for Private Link", for managed identities "Managed Identity Operator", for a
-//! workspace's parts "Manage access to Azure Machine Learning workspaces". A type that is not listed can still be used: the
+//! Sources: Microsoft's API descriptions of the versions named here, and the service documentation of each type (naming
+//! rules, soft deletion, properties that can't change). Actions are those of Microsoft's list "Azure permissions"; a
+//! role that names another one is refused. Linked resources need rights: for private endpoints and zone groups see
+//! "Azure RBAC permissions for Private Link", for managed identities "Managed Identity Operator", for a workspace's
+//! parts "Manage access to Azure Machine Learning workspaces". A type that is not listed can still be used: the
 //! blueprint then has to give `apiVersion` and, if the default rule does not fit, `name`.
 
 use crate::ids::ResourceId;
 
-/// Which characters a derived name may have, and how long it may be.
+/// Which characters a derived name may have, and its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameRule {
     /// Shortest and longest length.
     pub length: (usize, usize),
-    /// Whether hyphens are allowed; without them the parts are run together.
+    /// Whether hyphens are allowed; without them the parts are concatenated.
     pub hyphen: bool,
-    /// How the readable prefix begins, e.g. `st` for storage accounts.
+    /// The prefix, e.g. `st` for storage accounts.
     pub prefix: &'static str,
 }
 
-/// How a resource shows whose it is, so that a stranger's resource is never changed.
+/// How a resource shows its owner, so that another owner's resource is never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marker {
     /// Resource tags `tenantry-deployment`, `tenantry-tenant`, `tenantry-incarnation`.
     Tags,
-    /// Its derived name or its parent is proof enough; it can't carry tags.
+    /// Its derived name or its parent proves ownership; it can't have tags.
     Identity,
 }
 
-/// How a soft-deleted resource is removed for good.
+/// How a soft-deleted resource is purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purge {
     /// `POST {path}/purge`.
@@ -38,7 +38,7 @@ pub enum Purge {
     Delete,
 }
 
-/// Where Azure keeps a resource for a while after its deletion.
+/// Where Azure keeps a soft-deleted resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SoftDeletion {
     /// Relative to the subscription, for `GET`; `{location}`, `{group}` and `{name}` are filled in.
@@ -47,7 +47,7 @@ pub struct SoftDeletion {
     pub purge: Purge,
 }
 
-/// Another resource that a body names by its id, and what whoever sends the body has to be allowed there.
+/// Another resource that a body names by its id, and the right that the sender needs there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
     /// JSON pointer into the body to the id; `*` stands for every item of a list.
@@ -57,44 +57,44 @@ pub struct Link {
 }
 
 impl SoftDeletion {
-    /// What the actions on the soft-deleted begin with: the path without what is filled in.
+    /// The prefix of actions on soft-deleted resources: the path without its parameters.
     pub fn actions(&self) -> String {
         let fixed = self.path.split('/').skip(1).filter(|segment| !segment.starts_with('{'));
         fixed.collect::<Vec<_>>().join("/")
     }
 }
 
-/// What is particular about one resource type.
+/// The properties of one resource type.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceType {
-    /// `Namespace/type/subtype`, as Azure writes it.
+    /// `Namespace/type/subtype`, in Azure's spelling.
     pub name: &'static str,
     /// The version used when the blueprint gives none.
     pub api_version: &'static str,
     /// The rule for derived names; `None` if the blueprint has to name it (`default`).
     pub names: Option<NameRule>,
-    /// Whether `location` belongs into the body; filled in from the stamp when the blueprint is silent.
+    /// Whether the body has a `location`; the stamp's is filled in if the blueprint gives none.
     pub location: bool,
-    /// How ownership shows.
+    /// How ownership is shown.
     pub marker: Marker,
-    /// JSON pointers into the body that can't change after creation: a new value there means replacement.
+    /// JSON pointers into the body that can't change after creation: a new value there requires a replacement.
     pub immutable: &'static [&'static str],
-    /// JSON pointers whose observed value a rewrite keeps when the body is silent about them.
+    /// JSON pointers whose observed value is kept by a rewrite if the body does not set them.
     pub carry: &'static [&'static str],
     /// Query parameter of DELETE that purges at once, e.g. `forceToPurge=true`.
     pub purge_query: Option<&'static str>,
-    /// Where the resource is found and purged once it is soft-deleted.
+    /// Where the soft-deleted resource is found and purged.
     pub soft_deletion: Option<SoftDeletion>,
     /// JSON pointer into the body to the id of the subnet whose virtual network Azure changes for this resource, one
     /// change at a time: parallel ones are refused with `RetryableErrorDueToAnotherOperation` and the like.
     pub serialise: Option<&'static str>,
-    /// What its actions begin with where that is not its name.
+    /// The prefix of its actions if it is not its name.
     pub actions: Option<&'static str>,
-    /// Other resources that its body names, and what that takes.
+    /// Other resources that its body names, and the rights that this needs.
     pub links: &'static [Link],
-    /// The action that asks about a running write; none where Azure publishes no such action.
+    /// The action that polls a running write; `None` if Azure publishes none.
     pub asks_write: Option<&'static str>,
-    /// The action that asks about a running deletion, or about a purge of what is soft-deleted; likewise.
+    /// The action that polls a running deletion or purge; likewise.
     pub asks_delete: Option<&'static str>,
 }
 
@@ -153,7 +153,7 @@ const TYPES: &[ResourceType] = &[
         asks_delete: Some("Microsoft.KeyVault/locations/operationResults/read"),
         ..PLAIN
     },
-    // Kept for 48 hours, name and sub-domain with it; purging takes a permission in the subscription.
+    // Kept for 48 hours with its name and sub-domain; purging needs a permission in the subscription.
     ResourceType {
         name: "Microsoft.CognitiveServices/accounts",
         api_version: "2024-10-01",
@@ -250,12 +250,12 @@ impl ResourceType {
         Self::find(&Self::type_of_id(id)?)
     }
 
-    /// The resource type that an ARM id speaks of, e.g. `Microsoft.Network/privateEndpoints`; none if it is no id.
+    /// The resource type of an ARM id, e.g. `Microsoft.Network/privateEndpoints`; `None` if it is not an id.
     pub fn type_of_id(id: &str) -> Option<String> {
         id.parse::<ResourceId>().ok()?.resource_type()
     }
 
-    /// What the actions on a type begin with: its name, but for a few.
+    /// The prefix of a type's actions: its name, with few exceptions.
     pub fn actions_of(name: &str) -> &str {
         Self::find(name).map_or(name, |row| row.actions.unwrap_or(row.name))
     }

@@ -1,15 +1,15 @@
-//! What no blueprint may do, however it is written: open a resource to the public, use keys, grant broad roles, hold secrets.
+//! What no blueprint may do: open a resource to the public, use keys, grant broad roles, contain secrets.
 //!
-//! Each rule stands here once. This file applies it to the text of the file, where a finding has a line; `judge` to the
-//! planned fields, to the rendered ones and to each request. Members and their values are compared without case, as Azure
-//! reads them.
+//! Each rule is written once. This file applies it to the text of the file, where a finding has a line; `judge` applies
+//! it to planned fields, rendered fields and requests. Members and their values are compared without case, as Azure
+//! does.
 
 use serde_json::Value;
 
 use super::{
     Kind, address,
     file::File,
-    findings::{Findings, Place},
+    findings::{Findings, Position},
     tree::{Key, Node, Shape},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) use super::address::https_objection;
 
-/// Something that a rule forbids.
+/// A violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
     /// The rule, in kebab case; stable.
@@ -31,7 +31,7 @@ pub struct Objection {
     pub hint: &'static str,
 }
 
-/// Members that decide about safety: name, values that are refused (lower case), code, why, hint.
+/// Members that matter for security: name, refused values (lower case), code, why, hint.
 const MEMBERS: [(&str, &[&str], &str, &str, &str); 8] = [
     (
         "publicNetworkAccess",
@@ -61,13 +61,13 @@ const MEMBERS: [(&str, &[&str], &str, &str, &str); 8] = [
         "minimumTlsVersion",
         &["tls1_0", "tls1_1"],
         "old-tls",
-        "allows broken versions of TLS",
+        "allows insecure versions of TLS",
         "write `TLS1_2`",
     ),
     ("supportsHttpsTrafficOnly", &["false"], "old-tls", "allows plain http", "write `true`"),
 ];
 
-/// Built-in roles that can do nearly everything or hand out roles, by id and name (Azure docs, built-in roles).
+/// Built-in roles that can do nearly everything or assign roles, by id and name (Azure docs, built-in roles).
 const BROAD_ROLES: [(&str, &str); 4] = [
     ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
     ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"),
@@ -75,7 +75,7 @@ const BROAD_ROLES: [(&str, &str); 4] = [
     ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
 ];
 
-/// What the rules say of one member with a plain value.
+/// Judges one member with a plain value.
 pub(super) fn member(name: &str, value: &Value) -> Option<Objection> {
     let empty = match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
@@ -102,7 +102,7 @@ fn bare(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What the rules say of a value that carries a secret, in itself or deeper; nothing of it is repeated.
+/// Judges a value that may contain a secret, in itself or deeper; the message repeats nothing of it.
 pub(super) fn secret(name: &str, value: &Value) -> Option<Objection> {
     let what = carried_as(name, value.as_str()?)?;
     Some(Objection {
@@ -112,13 +112,13 @@ pub(super) fn secret(name: &str, value: &Value) -> Option<Objection> {
     })
 }
 
-/// What the rules say of any text.
+/// Judges a text.
 pub(super) fn text(text: &str) -> Option<Objection> {
     let message = format!("the address {}", address::objection(text)?);
     Some(Objection { code: "forbidden-address", message, hint: "use https and a public name, or remove it" })
 }
 
-/// What the rules say of a role.
+/// Judges a role.
 pub(super) fn role(role: &str) -> Option<Objection> {
     let last = role.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let (_, name) = BROAD_ROLES
@@ -128,7 +128,7 @@ pub(super) fn role(role: &str) -> Option<Objection> {
     Some(Objection { code: "broad-role", message, hint: "name the narrowest role that will do" })
 }
 
-/// What the rules say of a scope that is broad whatever the tenant: a directory, a management group, a subscription.
+/// Judges a scope that is broad for any tenant: a directory, a management group, a subscription.
 pub(super) fn scope(scope: &str) -> Option<Objection> {
     let broad = match scope.parse::<ResourceId>() {
         Ok(id) => {
@@ -154,7 +154,7 @@ pub(super) fn inspect(file: &File, findings: &mut Findings) {
             continue;
         }
         if let Some(node) = step.keys.get("role") {
-            tell(node.place, node.text().and_then(role), findings);
+            report(node.position, node.text().and_then(role), findings);
         }
         if let Some(node) = step.keys.get("scope") {
             let written = node.text().unwrap_or_default();
@@ -163,7 +163,7 @@ pub(super) fn inspect(file: &File, findings: &mut Findings) {
                 message: "a written-out scope can't belong to each tenant".into(),
                 hint: "grant at a resource of the tenant, e.g. `scope: \"{{ steps.endpoint.id }}\"`",
             });
-            tell(node.place, scope_of_text(written).or(literal), findings);
+            report(node.position, scope_of_text(written).or(literal), findings);
         }
     }
     for node in file.values.values().chain(file.exports.values()) {
@@ -171,7 +171,7 @@ pub(super) fn inspect(file: &File, findings: &mut Findings) {
     }
 }
 
-/// A scope with expressions is judged by what stands around them: `/subscriptions/{{ x }}` is a whole subscription.
+/// Judges a scope with expressions by the text around them: `/subscriptions/{{ x }}` is a whole subscription.
 fn scope_of_text(text: &str) -> Option<Objection> {
     let pieces = super::expression::pieces(text).ok()?;
     let [super::expression::Piece::Expression(_)] = pieces.as_slice() else {
@@ -192,69 +192,71 @@ fn walk(name: &str, node: &Node, findings: &mut Findings) {
         Shape::Map(entries) => {
             for (key, node) in entries {
                 if node.map().is_some() || node.list().is_some() {
-                    tell(key.place, member(&key.text, &node.to_json()), findings);
+                    report(key.position, member(&key.text, &node.to_json()), findings);
                 }
-                tell(key.place, text(&key.text), findings);
+                report(key.position, text(&key.text), findings);
                 walk(&key.text, node, findings);
             }
         }
         Shape::List(items) => items.iter().for_each(|item| walk("", item, findings)),
-        Shape::Plain(value) => tell(node.place, member(name, value), findings),
+        Shape::Plain(value) => report(node.position, member(name, value), findings),
         Shape::Text(written, _) => {
-            tell(node.place, member(name, &Value::String(written.clone())), findings);
-            tell(node.place, text(written), findings);
+            report(node.position, member(name, &Value::String(written.clone())), findings);
+            report(node.position, text(written), findings);
         }
     }
 }
 
-fn tell(at: Place, objection: Option<Objection>, findings: &mut Findings) {
+fn report(at: Position, objection: Option<Objection>, findings: &mut Findings) {
     if let Some(Objection { code, message, hint }) = objection {
         findings.error_with_hint(at, code, message, hint);
     }
 }
 
-/// Finds secrets by their value, wherever in the file they stand.
+/// Finds secrets by their value, anywhere in the file.
 pub(super) fn no_secret_values(root: &Node, findings: &mut Findings) {
     match &root.shape {
         Shape::Map(entries) => {
             for (key, node) in entries {
-                tell(key.place, secret("", &Value::String(key.text.clone())), findings);
+                report(key.position, secret("", &Value::String(key.text.clone())), findings);
                 match &node.shape {
                     Shape::Text(written, _) => {
-                        tell(node.place, secret(&key.text, &Value::String(written.clone())), findings);
+                        report(node.position, secret(&key.text, &Value::String(written.clone())), findings);
                     }
                     Shape::Plain(_) | Shape::List(_) | Shape::Map(_) => no_secret_values(node, findings),
                 }
             }
         }
         Shape::List(items) => items.iter().for_each(|item| no_secret_values(item, findings)),
-        Shape::Text(written, _) => tell(root.place, secret("", &Value::String(written.clone())), findings),
+        Shape::Text(written, _) => {
+            report(root.position, secret("", &Value::String(written.clone())), findings);
+        }
         Shape::Plain(_) => {}
     }
 }
 
-/// Finds an output whose pointer leads to a secret, by the names on its way.
-pub(super) fn no_secret_pointer(at: Place, pointer: &str, findings: &mut Findings) {
+/// Finds an output whose pointer leads to a secret, by the names in it.
+pub(super) fn no_secret_pointer(at: Position, pointer: &str, findings: &mut Findings) {
     let names = pointer.split('/').skip(1).map(pointer::name);
     if let Some(name) = names.into_iter().find(|name| is_secret_name(name)) {
         findings.error_with_hint(
             at,
             "secret-output",
-            format!("`{name}` would be a secret, and outputs are stored and announced"),
+            format!("`{name}` would be a secret, and outputs are stored and published"),
             "use an identity or a federated credential, so that no secret exists",
         );
     }
 }
 
-/// Finds names that speak of secrets: what stands in a request or an output is stored, logged and announced.
+/// Finds names that mention secrets: values in a request or an output are stored, logged and published.
 pub(super) fn secret_name(key: &Key, what: &str, findings: &mut Findings) {
     if speaks_of_secret(&key.text) {
-        no_secrets(key.place, &format!("{what} named `{}`", key.text), findings);
+        no_secrets(key.position, &format!("{what} named `{}`", key.text), findings);
     }
 }
 
-/// Finds something that is declared to be a secret.
-pub(super) fn no_secrets(at: Place, what: &str, findings: &mut Findings) {
+/// Reports something that is declared as a secret.
+pub(super) fn no_secrets(at: Position, what: &str, findings: &mut Findings) {
     findings.error_with_hint(
         at,
         "secret",

@@ -1,4 +1,4 @@
-//! What expressions can see: the roots, the named values, and the steps as far as they have told.
+//! What expressions can see: the roots, the named values, and the outputs of steps so far.
 
 use std::{
     collections::BTreeMap,
@@ -17,11 +17,11 @@ use serde_json::Value;
 use super::{Outputs, expression};
 use crate::ids::StepName;
 
-/// How deep named values may use one another; a checked file has no circles, a stored plan is not trusted to have none.
+/// How deeply named values may use one another. A checked file has no cycles; a stored plan may.
 const MAX_NESTING: u8 = 16;
 
-/// What all expressions of a scope may come to, in bytes: more than any document holds. Named values that use one
-/// another several times grow like the powers of that number, each one within the fuel of one expression.
+/// The largest total of all results in a scope, in bytes: more than any document holds. Named values that use one
+/// another several times grow exponentially, each one within the fuel of one expression.
 const MAX_YIELD: usize = 4 << 20;
 
 /// Everything that an expression can see.
@@ -35,16 +35,16 @@ struct Inner {
     steps: BTreeMap<String, BTreeMap<String, Seen>>,
     asked_too_early: Arc<AtomicBool>,
     nesting: Arc<AtomicU8>,
-    /// What has been evaluated so far, in bytes.
+    /// The total size of the results so far, in bytes.
     yielded: Arc<AtomicUsize>,
 }
 
-/// What came of an evaluation before anything exists.
+/// The result of an evaluation before anything exists.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Early {
     /// Known now.
     Known(Value),
-    /// Only Azure can tell.
+    /// Only Azure knows it.
     Late,
 }
 
@@ -56,16 +56,16 @@ impl Scope {
         Self(Arc::new(Inner { roots, values: values.clone(), ..Inner::default() }))
     }
 
-    /// Makes a step visible with what it has told so far; further outputs count as not told yet.
-    pub(super) fn tell(&mut self, step: &StepName, outputs: &Outputs) {
+    /// Makes a step visible with its outputs so far; further outputs count as not known yet.
+    pub(super) fn set_outputs(&mut self, step: &StepName, outputs: &Outputs) {
         let inner = Arc::make_mut(&mut self.0);
-        let told = inner.steps.entry(step.to_string()).or_default();
-        told.extend(outputs.iter().map(|(name, value)| (name.clone(), Seen::from(Serde(value)))));
+        let values = inner.steps.entry(step.to_string()).or_default();
+        values.extend(outputs.iter().map(|(name, value)| (name.clone(), Seen::from(Serde(value)))));
     }
 
-    /// Evaluates a text at planning time, when an output that is not told yet is no error but a reason to wait.
+    /// Evaluates a text at planning time; an output that is not known yet is not an error.
     ///
-    /// Errors: in words, what the evaluator found.
+    /// Errors: the evaluator's message.
     pub(super) fn early(&self, text: &str) -> Result<Early, String> {
         self.waiting(|| expression::evaluate_text(text, self))
     }
@@ -85,9 +85,9 @@ impl Scope {
         }
     }
 
-    /// Notes what an expression has come to.
+    /// Adds the size of a result to the total.
     ///
-    /// Errors: all of them together have come to too much.
+    /// Errors: the total is too large.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), String> {
         let before = self.0.yielded.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > MAX_YIELD {
@@ -96,7 +96,7 @@ impl Scope {
         Ok(())
     }
 
-    /// The value that the evaluator starts from.
+    /// The root value for the evaluator.
     pub(super) fn root(&self) -> Seen {
         Seen::from_object(Root(self.clone()))
     }
@@ -132,11 +132,11 @@ impl Object for Steps {
 impl Object for Step {
     fn get_value(self: &Arc<Self>, key: &Seen) -> Option<Seen> {
         let inner = &self.0.0;
-        let told = inner.steps.get(&self.1)?.get(key.as_str()?).cloned();
-        if told.is_none() {
+        let values = inner.steps.get(&self.1)?.get(key.as_str()?).cloned();
+        if values.is_none() {
             inner.asked_too_early.store(true, Ordering::Relaxed);
         }
-        told
+        values
     }
 }
 

@@ -1,29 +1,29 @@
-//! YAML as a tree of nodes with places.
+//! YAML as a tree of nodes with positions.
 //!
-//! A blueprint uses the plain part of YAML 1.2 (core schema): maps, lists and scalars. Anchors, aliases, merge keys, tags
-//! and further documents are refused, for each of them lets a file mean something else than it shows. Limits come
-//! first, so that a hostile file costs no more than a look at its length.
+//! A blueprint uses a plain subset of YAML 1.2 (core schema): maps, lists and scalars. Anchors, aliases, merge keys,
+//! tags and further documents are refused, because each of them lets a file mean something else than it shows. Limits
+//! are checked first, so that a hostile file costs no more than measuring its length.
 
 use std::collections::BTreeSet;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use serde_json::{Number, Value};
 
-use super::findings::{Findings, Place};
+use super::findings::{Findings, Position};
 
-/// Longest text of a blueprint, in bytes.
+/// The longest text of a blueprint, in bytes.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
-/// How deep maps and lists may stand within each other.
+/// How deeply maps and lists may be nested.
 const MAX_DEPTH: usize = 64;
-/// How many entries or items one map or list may have.
+/// The most entries or items of one map or list.
 const MAX_LENGTH: usize = 1000;
-/// How many nodes a file may have.
+/// The most nodes of a file.
 const MAX_NODES: usize = 10_000;
 
 /// One node of the file.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    pub(super) place: Place,
+    pub(super) position: Position,
     pub(super) shape: Shape,
 }
 
@@ -32,8 +32,8 @@ pub(super) struct Node {
 pub(super) enum Shape {
     /// Null, a boolean or a number.
     Plain(Value),
-    /// A text, with the place of each `{{` in it.
-    Text(String, Vec<Place>),
+    /// A text, with the position of each `{{` in it.
+    Text(String, Vec<Position>),
     /// A list.
     List(Vec<Node>),
     /// A map, in the order of the file.
@@ -43,7 +43,7 @@ pub(super) enum Shape {
 /// A key of a map.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    pub(super) place: Place,
+    pub(super) position: Position,
     pub(super) text: String,
 }
 
@@ -68,12 +68,12 @@ impl Node {
         self.map()?.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
     }
 
-    /// As [`Self::get`], whatever the case of the key.
+    /// As [`Self::get`], without regard to the case of the key.
     pub(super) fn get_without_case(&self, key: &str) -> Option<&Self> {
         self.map()?.iter().find(|(name, _)| name.text.eq_ignore_ascii_case(key)).map(|(_, node)| node)
     }
 
-    /// The node as JSON, its expressions left as they are written.
+    /// The node as JSON, with its expressions as text.
     pub(super) fn to_json(&self) -> Value {
         match &self.shape {
             Shape::Plain(value) => value.clone(),
@@ -85,8 +85,8 @@ impl Node {
         }
     }
 
-    /// This node with another laid over it: maps are merged, anything else replaces what was there. Members are compared
-    /// without case, as Azure reads them; the spelling below stays.
+    /// This node with another one merged over it: maps are merged, anything else is replaced. Members are compared
+    /// without case, as Azure does; the spelling of this node is kept.
     pub(super) fn overlaid(&self, over: &Self) -> Self {
         let (Some(base), Some(above)) = (self.map(), over.map()) else { return over.clone() };
         let mut entries = base.to_vec();
@@ -96,10 +96,10 @@ impl Node {
                 None => entries.push((key.clone(), node.clone())),
             }
         }
-        Self { place: over.place, shape: Shape::Map(entries) }
+        Self { position: over.position, shape: Shape::Map(entries) }
     }
 
-    /// What the node is, for messages.
+    /// The node's type, for messages.
     pub(super) fn what(&self) -> &'static str {
         match &self.shape {
             Shape::Plain(Value::Null) => "nothing",
@@ -112,11 +112,11 @@ impl Node {
     }
 }
 
-/// Reads a text into a tree; `None` if there is none to speak of, with the reason among the findings.
+/// Parses a text into a tree; `None`, with findings, if there is no usable tree.
 pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
     if text.len() > MAX_BYTES {
         findings.error_with_hint(
-            Place::START,
+            Position::START,
             "too-large",
             format!("the file has {} bytes; a blueprint has at most {MAX_BYTES}", text.len()),
             "split it into several blueprints, or move data into parameters",
@@ -129,7 +129,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
         let go_on = match event {
             Ok((event, span)) => reader.take(event, &span),
             Err(error) => {
-                let at = place(error.marker());
+                let at = position(error.marker());
                 reader.findings.error(at, "yaml", format!("this is not YAML: {}", error.info()));
                 false
             }
@@ -140,7 +140,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
     }
     if reader.root.is_none() {
         findings.error_with_hint(
-            Place::START,
+            Position::START,
             "empty",
             "the file is empty",
             "begin with `blueprint: <name>`; docs/blueprint.md has a complete example",
@@ -152,8 +152,8 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
 
 /// A map or list that is still being read.
 enum Open {
-    List(Place, Vec<Node>),
-    Map(Place, Entries),
+    List(Position, Vec<Node>),
+    Map(Position, Entries),
 }
 
 /// The entries of a map so far, and the key whose value comes next.
@@ -166,7 +166,7 @@ struct Entries {
 
 struct Reader<'a> {
     text: &'a str,
-    /// Where each line begins, in bytes.
+    /// The start of each line, in bytes.
     lines: Vec<usize>,
     findings: &'a mut Findings,
     open: Vec<Open>,
@@ -176,9 +176,9 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Takes one event; false stops the reading.
+    /// Processes one event; `false` stops the reading.
     fn take(&mut self, event: Event<'_>, span: &Span) -> bool {
-        let at = place(&span.start);
+        let at = position(&span.start);
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => true,
             Event::DocumentStart(_) => {
@@ -211,15 +211,17 @@ impl Reader<'_> {
                 self.refuse(at, anchor, tag.is_some()) && self.begin(Open::Map(at, Entries::default()))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List(place, items)) => self.add(Node { place, shape: Shape::List(items) }),
-                Some(Open::Map(place, entries)) => self.add(Node { place, shape: Shape::Map(entries.done) }),
+                Some(Open::List(position, items)) => self.add(Node { position, shape: Shape::List(items) }),
+                Some(Open::Map(position, entries)) => {
+                    self.add(Node { position, shape: Shape::Map(entries.done) })
+                }
                 None => true,
             },
         }
     }
 
-    /// Finds an anchor (which stops the reading: an alias could follow) or a tag.
-    fn refuse(&mut self, at: Place, anchor: usize, tag: bool) -> bool {
+    /// Reports an anchor (which stops the reading: an alias could follow) or a tag.
+    fn refuse(&mut self, at: Position, anchor: usize, tag: bool) -> bool {
         if tag {
             self.findings.error(at, "tag", "YAML tags (`!x`) are not used in blueprints");
         }
@@ -240,8 +242,8 @@ impl Reader<'_> {
         };
         if let Some(Open::Map(_, Entries { key: key @ None, .. })) = self.open.last_mut() {
             self.findings.error(at, "key", "the key of a map is a text");
-            // Reading on needs some key; the finding already makes the file unusable.
-            *key = Some(Key { place: at, text: String::new() });
+            // Reading on needs a key; the finding already makes the file unusable.
+            *key = Some(Key { position: at, text: String::new() });
         }
         self.open.push(open);
         if self.open.len() > MAX_DEPTH {
@@ -250,7 +252,7 @@ impl Reader<'_> {
         self.open.len() <= MAX_DEPTH
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, at: Place, span: &Span) -> bool {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, at: Position, span: &Span) -> bool {
         if let Some(Open::Map(_, Entries { seen, key: key @ None, .. })) = self.open.last_mut() {
             if text == "<<" && style == ScalarStyle::Plain {
                 self.findings.error_with_hint(
@@ -273,16 +275,16 @@ impl Reader<'_> {
                     "keep one of them",
                 );
             }
-            *key = Some(Key { place: at, text: text.to_owned() });
+            *key = Some(Key { position: at, text: text.to_owned() });
             return true;
         }
         let shape = if style == ScalarStyle::Plain { self.plain(text, at) } else { None };
         let shape = shape.unwrap_or_else(|| Shape::Text(text.to_owned(), self.holes(text, span)));
-        self.add(Node { place: at, shape })
+        self.add(Node { position: at, shape })
     }
 
-    /// The core schema: what an unquoted scalar means, or `None` if it is a text.
-    fn plain(&mut self, text: &str, at: Place) -> Option<Shape> {
+    /// The core schema: the value of an unquoted scalar, or `None` if it is a text.
+    fn plain(&mut self, text: &str, at: Position) -> Option<Shape> {
         let ambiguous = matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n")
             || (text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
         if ambiguous {
@@ -303,18 +305,18 @@ impl Reader<'_> {
         Some(Shape::Plain(value))
     }
 
-    /// The place of each `{{`, found in the source so that block and escaped texts have true places too.
-    fn holes(&self, text: &str, span: &Span) -> Vec<Place> {
-        let wanted = text.matches("{{").count();
-        let start = place(&span.start);
-        if wanted == 0 {
+    /// The position of each `{{`, found in the source so that it is right in block and escaped texts too.
+    fn holes(&self, text: &str, span: &Span) -> Vec<Position> {
+        let desired = text.matches("{{").count();
+        let start = position(&span.start);
+        if desired == 0 {
             return Vec::new();
         }
         let line = self.lines.get(span.start.line().saturating_sub(1)).copied().unwrap_or_default();
         let source = self.text.get(line..).unwrap_or_default().chars().skip(span.start.col());
         let mut source = source.take(span.end.index().saturating_sub(span.start.index())).peekable();
-        let (mut at, mut holes) = (start, Vec::with_capacity(wanted));
-        while holes.len() < wanted
+        let (mut at, mut holes) = (start, Vec::with_capacity(desired));
+        while holes.len() < desired
             && let Some(c) = source.next()
         {
             if c == '{' && source.next_if_eq(&'{').is_some() {
@@ -322,18 +324,18 @@ impl Reader<'_> {
                 at.column += 1;
             }
             at = if c == '\n' {
-                Place { line: at.line + 1, column: 1 }
+                Position { line: at.line + 1, column: 1 }
             } else {
-                Place { line: at.line, column: at.column + 1 }
+                Position { line: at.line, column: at.column + 1 }
             };
         }
-        holes.resize(wanted, start);
+        holes.resize(desired, start);
         holes
     }
 
-    /// Puts a finished node where it belongs; false if there are too many.
+    /// Adds a finished node to its parent; `false` if there are too many.
     fn add(&mut self, node: Node) -> bool {
-        let place = node.place;
+        let position = node.position;
         let length = match self.open.last_mut() {
             Some(Open::List(_, items)) => {
                 items.push(node);
@@ -357,7 +359,7 @@ impl Reader<'_> {
         let over = limits.into_iter().find(|(count, most, _)| count > most);
         if let Some((_, most, what)) = over {
             let message = format!("{what} has at most {most} values; this is one more");
-            self.findings.error_with_hint(place, "too-many", message, "split it into several blueprints");
+            self.findings.error_with_hint(position, "too-many", message, "split it into several blueprints");
         }
         over.is_none()
     }
@@ -381,7 +383,7 @@ fn number(text: &str) -> Option<Number> {
     text.parse::<f64>().ok().and_then(Number::from_f64)
 }
 
-fn place(marker: &Marker) -> Place {
+fn position(marker: &Marker) -> Position {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Place { line: count(marker.line()), column: count(marker.col()).saturating_add(1) }
+    Position { line: count(marker.line()), column: count(marker.col()).saturating_add(1) }
 }

@@ -1,8 +1,8 @@
-//! What a blueprint's steps do in Azure, before there is any tenant: which types they make, look at and link to, and
-//! which roles they grant. Permissions are derived from it.
+//! What a blueprint's steps do in Azure, for any tenant: which types they create, read and link to, and which roles
+//! they assign. Permissions are derived from it.
 //!
-//! What a request decides (its parameters, its name) is not known here. A condition that hangs on it counts as met, so
-//! that nothing is missing; a role or an id that hangs on it is a fault, for it could be anything.
+//! What a request decides (its parameters, its name) is not known here. A condition that depends on it counts as met,
+//! so that no permission is missing; a role or an id that depends on it is a fault, because it could be anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,15 +28,15 @@ pub struct Use {
     pub touch: Touch,
 }
 
-/// What a step does. Types are `Namespace/type`, in the spelling of the table where they have a row.
+/// What a step does. Types are `Namespace/type`, in the spelling of the table if they have a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Touch {
-    /// Makes, changes and removes a resource.
+    /// Creates, changes and deletes a resource.
     Resource {
         /// Its type.
         of: String,
     },
-    /// Changes a resource that another step makes.
+    /// Changes a resource that another step creates.
     Update {
         /// The resource's type.
         of: String,
@@ -45,20 +45,20 @@ pub enum Touch {
     Link {
         /// The other resource's type.
         to: String,
-        /// What has to be allowed there, e.g. `join/action`.
+        /// The action that is needed there, e.g. `join/action`.
         needs: &'static str,
     },
-    /// Looks at a resource.
-    Look {
+    /// Reads a resource.
+    Read {
         /// Its type.
         of: String,
     },
-    /// Grants and takes back a role.
+    /// Assigns a role and deletes the assignment.
     Grant {
         /// The role definition's GUID, in lower case.
         role: String,
     },
-    /// Makes, changes and removes an object of Entra.
+    /// Creates, changes and deletes an object in Entra.
     Entra,
 }
 
@@ -81,27 +81,27 @@ pub(super) fn uses(file: &File, stamp: &Value, tiers: &[String]) -> Result<Vec<U
             }
         }
     }
-    let place = |step: &StepName| file.steps.iter().position(|other| other.name == *step);
+    let position = |step: &StepName| file.steps.iter().position(|other| other.name == *step);
     let mut all: Vec<Use> = all.into_iter().collect();
-    all.sort_by_key(|one| place(&one.step));
+    all.sort_by_key(|one| position(&one.step));
     faults.dedup();
     if faults.is_empty() { Ok(all) } else { Err(faults) }
 }
 
-/// All that is known for a tier before there is a tenant; the ids of steps show their types.
+/// All that is known for a tier without a tenant; the ids of steps show their types.
 fn scope(file: &File, stamp: &Value, tier: &str) -> Scope {
     let context = json!({"tenant": {"tier": tier}, "stamp": stamp, "deployment": "any"});
     let texts: BTreeMap<String, String> =
         file.values.iter().filter_map(|(name, node)| Some((name.clone(), node.text()?.to_owned()))).collect();
     let mut scope = Scope::new(&context, &texts);
     for step in &file.steps {
-        let told = base(file, step).and_then(|base| base.text("type")).map(example).unwrap_or_default();
-        scope.tell(&step.name, &told);
+        let outputs = base(file, step).and_then(|base| base.text("type")).map(example).unwrap_or_default();
+        scope.set_outputs(&step.name, &outputs);
     }
     scope
 }
 
-/// Id and name of any resource of a type.
+/// An example id and name of a resource of a type.
 fn example(of: &str) -> Outputs {
     let group = "/subscriptions/any/resourceGroups/any";
     let id = match of.split_once('/') {
@@ -114,7 +114,7 @@ fn example(of: &str) -> Outputs {
     Outputs::from([("id".into(), id.into()), ("name".into(), "any".into())])
 }
 
-/// The arm step that a step is, or changes, or looks at.
+/// The arm step that a step is, updates or checks.
 fn base<'a>(file: &'a File, step: &'a Step) -> Option<&'a Step> {
     match step.kind {
         Kind::Arm => Some(step),
@@ -146,14 +146,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a node says the same for every tenant of the tier.
+    /// Whether a node has the same value for every tenant of the tier.
     fn is_decided(&self, field: &str, node: &Node) -> bool {
         let decided = |path: &String| {
-            let told = path.strip_prefix("steps.").and_then(|rest| rest.split_once('.'));
+            let outputs = path.strip_prefix("steps.").and_then(|rest| rest.split_once('.'));
             path == "tenant.tier"
                 || path == "deployment"
                 || ["stamp.", "values."].iter().any(|root| path.starts_with(root))
-                || told.is_some_and(|(_, output)| ["id", "name"].contains(&output))
+                || outputs.is_some_and(|(_, output)| ["id", "name"].contains(&output))
         };
         reach(self.file, &references(field, node)).iter().all(decided)
     }
@@ -170,17 +170,17 @@ impl Reader<'_> {
                 self.links(step, &of, step.keys.get("undo"));
                 self.note(step, Touch::Update { of });
             }
-            (Kind::Check, Some(of)) => self.note(step, Touch::Look { of }),
+            (Kind::Check, Some(of)) => self.note(step, Touch::Read { of }),
             (Kind::Check, None) => {
                 if let Some(of) = step.keys.get("id").and_then(|node| self.type_of(step, "id", node)) {
-                    self.note(step, Touch::Look { of });
+                    self.note(step, Touch::Read { of });
                 }
             }
             (Kind::RoleAssignment, _) => self.grant(step),
             (Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential, _) => {
                 self.note(step, Touch::Entra);
             }
-            // It reads what the role of the auditor allows.
+            // It reads what the auditor's role allows.
             (Kind::Isolation, _) => {}
             // The file has a finding already.
             (Kind::Arm | Kind::ArmUpdate, None) => {}
@@ -202,7 +202,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What a body names by its id.
+    /// Collects what a body names by its id.
     fn links(&mut self, step: &Step, of: &str, body: Option<&Node>) {
         let Some(body) = body else { return };
         for link in ResourceType::find(of).map_or(&[][..], |row| row.links) {
@@ -245,7 +245,7 @@ impl Reader<'_> {
                 Err(why) => why,
             }
         } else {
-            "this depends on the request, so there is no telling what it will be".to_owned()
+            "this depends on the request, so its value is not known".to_owned()
         };
         self.fault(step, at, &why);
         None
@@ -267,7 +267,7 @@ fn known(of: &str) -> String {
     ResourceType::find(of).map_or(of, |row| row.name).to_owned()
 }
 
-/// The nodes at a pointer, `*` for every item; false if an expression stands where a map or list is looked into.
+/// The nodes at a pointer, `*` for every item; `false` if an expression replaces a map or list on the path.
 fn collect<'a>(node: &'a Node, pointer: &[&str], found: &mut Vec<&'a Node>) -> bool {
     let Some((first, rest)) = pointer.split_first() else {
         found.push(node);

@@ -1,9 +1,9 @@
-//! One form of what Azure may show in several, for fingerprints.
+//! A canonical form of JSON from Azure, for digests.
 
 use serde_json::{Map, Value};
 
-/// The same content in one form: lists in one order, ids and GUIDs in lower case. What stays as it is written are words
-/// and texts, for some of them count to the letter.
+/// Brings JSON into one form: lists sorted, ids and GUIDs in lower case. Other texts stay as they are, because in some
+/// of them case matters.
 pub fn canonical(value: Value) -> Value {
     match value {
         Value::String(text) if text.starts_with('/') || super::text::is_guid(&text) => {

@@ -1,43 +1,43 @@
-//! What is particular about single members, as data: per type and path.
+//! The table of special comparison rules, per type and path.
 //!
-//! Sources: Microsoft's API descriptions of each type (read-only members, defaults, sets), the pages of Microsoft Graph,
-//! and public issues where a tool fell over the difference. Paths are JSON pointers, compared without case; `*` stands
-//! for any one segment, and `**/x` for a member `x` wherever it is.
+//! Sources: Microsoft's API descriptions of each type (read-only members, defaults, sets), the pages of Microsoft
+//! Graph, and public issues in which a tool reported false differences. Paths are JSON pointers, compared without case;
+//! `*` stands for any one segment, and `**/x` for a member `x` at any depth.
 
 use serde_json::{Value, json};
 
 /// How the values at one path compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// To the letter.
+    /// With case.
     Exact,
-    /// Without case, where its neighbours count to the letter.
-    Word,
+    /// Without case, although other texts of the type are compared with case.
+    Token,
     /// The id of a role definition.
     Role,
     /// A region: `West Europe` is `westeurope`.
     Region,
-    /// An address to which the service adds a slash.
+    /// A URL to which the service adds a slash.
     Address,
-    /// A list in which order and repeats count for nothing.
+    /// A list in which order and repetitions do not matter.
     Set,
-    /// A list whose items are known by this member.
+    /// A list whose items are identified by this member.
     Keyed(&'static str),
-    /// A map that is desired as a whole: a member too many is a difference.
+    /// A map that is desired as a whole: an extra member is a difference.
     Whole,
     /// Read-only or write-only: never compared.
     Never,
-    /// What it means that the service leaves it out.
+    /// The default that applies if the service leaves the member out.
     Absent(Implied),
 }
 
-/// A default of a service's.
+/// The default of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Implied {
-    /// Off, or on.
+    /// A Boolean.
     Is(bool),
-    /// A word.
-    Word(&'static str),
+    /// An enum value.
+    Token(&'static str),
     /// A number.
     Number(i64),
 }
@@ -46,13 +46,13 @@ impl Implied {
     pub(super) fn value(self) -> Value {
         match self {
             Self::Is(is) => json!(is),
-            Self::Word(word) => json!(word),
+            Self::Token(token) => json!(token),
             Self::Number(number) => json!(number),
         }
     }
 }
 
-use Implied::{Is, Number, Word};
+use Implied::{Is, Number, Token};
 use Rule::{Absent, Address, Exact, Keyed, Never, Region, Role, Set, Whole};
 
 type Row = (&'static str, Rule);
@@ -68,16 +68,16 @@ const ARM: &[Row] = &[
     ("/properties/provisioningState", Never),
     ("/identity/principalId", Never),
     ("/identity/tenantId", Never),
-    // Names of tags are compared without case, their values to the letter.
+    // Names of tags are compared without case, their values with case.
     ("/tags/*", Exact),
-    // What people read.
+    // Texts for people.
     ("/properties/displayName", Exact),
     ("/properties/friendlyName", Exact),
     ("/properties/description", Exact),
     ("**/location", Region),
     ("**/roleDefinitionId", Role),
     ("/zones", Set),
-    ("/properties/networkAcls/bypass", Rule::Word),
+    ("/properties/networkAcls/bypass", Rule::Token),
     ("/properties/networkAcls/ipRules", Keyed("value")),
     ("/properties/networkAcls/virtualNetworkRules", Keyed("id")),
 ];
@@ -89,11 +89,11 @@ const GRAPH: &[Row] = &[
     ("/createdDateTime", Never),
     ("/deletedDateTime", Never),
     ("/publisherDomain", Never),
-    // Marks have their own check; others may add tags.
+    // Ownership marks have their own check; others may add tags.
     ("/tags", Never),
 ];
 
-/// What is known of one type.
+/// The rules of one type.
 struct Known {
     kind: &'static str,
     rows: &'static [Row],
@@ -103,7 +103,7 @@ const KNOWN: &[Known] = &[
     Known {
         kind: "Microsoft.Storage/storageAccounts",
         rows: &[
-            ("/properties/publicNetworkAccess", Absent(Word("Enabled"))),
+            ("/properties/publicNetworkAccess", Absent(Token("Enabled"))),
             ("/properties/supportsHttpsTrafficOnly", Absent(Is(true))),
             ("/properties/allowSharedKeyAccess", Absent(Is(true))),
             ("/properties/isHnsEnabled", Absent(Is(false))),
@@ -122,7 +122,7 @@ const KNOWN: &[Known] = &[
             ("/properties/accessPolicies", Keyed("objectId")),
             ("/properties/accessPolicies/*/permissions/*", Set),
             ("/properties/vaultUri", Address),
-            ("/properties/publicNetworkAccess", Absent(Word("Enabled"))),
+            ("/properties/publicNetworkAccess", Absent(Token("Enabled"))),
             ("/properties/enableSoftDelete", Absent(Is(true))),
             ("/properties/softDeleteRetentionInDays", Absent(Number(90))),
             ("/properties/enablePurgeProtection", Absent(Is(false))),
@@ -139,7 +139,7 @@ const KNOWN: &[Known] = &[
             ("/properties/migrationToken", Never),
             ("/properties/endpoint", Address),
             ("/properties/allowedFqdnList", Set),
-            ("/properties/publicNetworkAccess", Absent(Word("Enabled"))),
+            ("/properties/publicNetworkAccess", Absent(Token("Enabled"))),
             ("/properties/disableLocalAuth", Absent(Is(false))),
             ("/properties/restrictOutboundNetworkAccess", Absent(Is(false))),
             ("/properties/allowProjectManagement", Absent(Is(false))),
@@ -147,7 +147,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         kind: "Microsoft.CognitiveServices/accounts/deployments",
-        rows: &[("/properties/versionUpgradeOption", Absent(Word("OnceCurrentVersionExpired")))],
+        rows: &[("/properties/versionUpgradeOption", Absent(Token("OnceCurrentVersionExpired")))],
     },
     Known {
         kind: "Microsoft.MachineLearningServices/workspaces",
@@ -162,7 +162,7 @@ const KNOWN: &[Known] = &[
         rows: &[
             ("/properties/traffic", Whole),
             ("/properties/keys", Never),
-            ("/properties/publicNetworkAccess", Absent(Word("Enabled"))),
+            ("/properties/publicNetworkAccess", Absent(Token("Enabled"))),
         ],
     },
     Known {
@@ -172,7 +172,7 @@ const KNOWN: &[Known] = &[
             ("/properties/codeConfiguration/scoringScript", Exact),
             ("/properties/modelMountPath", Exact),
             ("/properties/appInsightsEnabled", Absent(Is(false))),
-            ("/properties/egressPublicNetworkAccess", Absent(Word("Enabled"))),
+            ("/properties/egressPublicNetworkAccess", Absent(Token("Enabled"))),
         ],
     },
     Known {
@@ -229,7 +229,7 @@ const KNOWN: &[Known] = &[
     Known {
         kind: super::graph::APPLICATION,
         rows: &[
-            ("/signInAudience", Rule::Word),
+            ("/signInAudience", Rule::Token),
             ("/isFallbackPublicClient", Absent(Is(false))),
             ("/isDeviceOnlyAuthSupported", Absent(Is(false))),
             ("/identifierUris", Set),
@@ -265,7 +265,7 @@ const KNOWN: &[Known] = &[
     Known { kind: super::graph::FEDERATED_CREDENTIAL, rows: &[("/audiences", Set)] },
 ];
 
-/// The rows of one type, with those that hold for all.
+/// The rules of one type, together with those of all types.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     own: &'static [Row],
@@ -285,7 +285,7 @@ impl Rules {
         self.graph
     }
 
-    /// The rule at a JSON pointer; the type's own goes first.
+    /// The rule at a JSON pointer; the type's own rules come first.
     pub(super) fn at(&self, pointer: &str) -> Option<Rule> {
         self.own.iter().chain(self.common).find(|(pattern, _)| fits(pattern, pointer)).map(|(_, rule)| *rule)
     }
@@ -295,11 +295,11 @@ fn fits(pattern: &str, pointer: &str) -> bool {
     if let Some(name) = pattern.strip_prefix("**/") {
         return pointer.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(name));
     }
-    let (mut wanted, mut segments) = (pattern.split('/'), pointer.split('/'));
+    let (mut desired, mut segments) = (pattern.split('/'), pointer.split('/'));
     loop {
-        match (wanted.next(), segments.next()) {
+        match (desired.next(), segments.next()) {
             (None, None) => return true,
-            (Some(wanted), Some(segment)) if wanted == "*" || wanted.eq_ignore_ascii_case(segment) => {}
+            (Some(desired), Some(segment)) if desired == "*" || desired.eq_ignore_ascii_case(segment) => {}
             _ => return false,
         }
     }

@@ -1,8 +1,8 @@
-//! The one place that compares what is desired with what Azure shows, as Azure means it.
+//! The only module that compares a desired object with what Azure shows, by Azure's semantics.
 //!
-//! Azure answers in its own form: ids and most words in another case, lists in another order, times and numbers written
-//! differently, members left out where they have their default. `known` says per type and path what is particular;
-//! here is what holds everywhere. Steps, drift and the proof of isolation compare through this module alone.
+//! Azure answers in its own form: ids and most enum values in another case, lists in another order, times and numbers
+//! written differently, members with default values left out. `known` has the special rules per type and path; this
+//! file has the general ones. Steps, drift and the isolation check compare only through this module.
 
 mod canonical;
 mod known;
@@ -14,11 +14,11 @@ use self::known::{Rule, Rules};
 
 pub use self::{
     canonical::canonical,
-    text::{same_id, same_role, same_word},
+    text::{eq_ignore_case, same_id, same_role},
 };
 use crate::pointer;
 
-/// The types of Microsoft Graph, in its own words.
+/// The types of Microsoft Graph.
 pub mod graph {
     /// An application.
     pub const APPLICATION: &str = "microsoft.graph.application";
@@ -28,24 +28,24 @@ pub mod graph {
     pub const FEDERATED_CREDENTIAL: &str = "microsoft.graph.federatedIdentityCredential";
 }
 
-/// The JSON pointers, as `desired` spells them, at which `observed` is not as desired. `kind` is the resource type or
-/// one of [`graph`]; of one that is not known what holds everywhere holds. What Azure adds is its own.
+/// The JSON pointers, as `desired` spells them, at which `observed` differs. `kind` is the resource type or one of
+/// [`graph`]; for an unknown one only the general rules apply. Members that only Azure sets are ignored.
 pub fn differences(kind: &str, desired: &Value, observed: &Value) -> Vec<String> {
     let mut comparison = Comparison { rules: Rules::of(kind), at: String::new(), found: Vec::new() };
     comparison.member(desired, Some(observed));
     comparison.found
 }
 
-/// Whether one member, at a JSON pointer into a resource of this kind, is as desired.
+/// Whether one member, at a JSON pointer into a resource of this kind, matches.
 pub fn same_at(kind: &str, pointer: &str, desired: &Value, observed: &Value) -> bool {
     let mut comparison = Comparison { rules: Rules::of(kind), at: pointer.to_owned(), found: Vec::new() };
     let rule = comparison.rules.at(pointer);
-    // Somebody asks for this very member, so it counts even where a body can't set it.
+    // This member was asked for explicitly, so it is compared even if a body can't set it.
     comparison.value(desired, Some(observed), rule);
     comparison.found.is_empty()
 }
 
-/// A member by its name, however it is written; of several the one that says something.
+/// A member by its name without case; if there are several, one that is not null.
 pub fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     member_of(value.as_object()?, name)
 }
@@ -57,7 +57,7 @@ fn member_of<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Valu
     exact.filter(|value| !value.is_null()).or_else(twin).or(exact)
 }
 
-/// What a JSON pointer leads to, however the members on the way are written.
+/// The value at a JSON pointer, with names of members compared without case.
 pub fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
     if let Some(found) = value.pointer(pointer) {
         return Some(found);
@@ -70,21 +70,21 @@ pub fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
     })
 }
 
-/// The text that a JSON pointer leads to, or the empty one.
+/// The text at a JSON pointer, or the empty text.
 pub fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
     at(value, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// One comparison on its way through a body.
+/// A comparison in progress.
 struct Comparison {
     rules: Rules,
-    /// Where it is, as a JSON pointer.
+    /// The current JSON pointer.
     at: String,
     found: Vec<String>,
 }
 
 impl Comparison {
-    /// Compares what is here, unless that can't be compared.
+    /// Compares the current member, unless a rule excludes it.
     fn member(&mut self, desired: &Value, observed: Option<&Value>) {
         let rule = self.rules.at(&self.at);
         if rule != Some(Rule::Never) {
@@ -96,16 +96,16 @@ impl Comparison {
         let implied = if let Some(Rule::Absent(implied)) = rule { Some(implied.value()) } else { None };
         let observed = observed.filter(|observed| !observed.is_null()).or(implied.as_ref());
         let same = match (desired, observed) {
-            // In a PUT nothing is asked for; in Graph's PATCH a member is cleared.
+            // In a PUT null asks for nothing; in Graph's PATCH it clears a member.
             (Value::Null, None) => true,
             (Value::Null, Some(observed)) => !self.rules.is_graph() || is_empty(observed),
             (Value::Object(desired), Some(Value::Object(observed))) => {
                 self.members(desired, observed, rule == Some(Rule::Whole))
             }
             (Value::Array(desired), Some(Value::Array(observed))) => self.items(desired, observed, rule),
-            // A map of nothing but defaults and of what can't be compared.
+            // A map that has only default values and members that can't be compared.
             (Value::Object(desired), None) if rule != Some(Rule::Whole) => self.are_implied(desired),
-            // What is empty asks for nothing, and services leave it out.
+            // An empty value asks for nothing, and services leave it out.
             (desired, None) => is_empty(desired),
             (desired, Some(observed)) => text::same_scalar(desired, observed, rule, self.rules.is_graph()),
         };
@@ -126,7 +126,7 @@ impl Comparison {
         true
     }
 
-    /// Whether members that are all left out are as desired.
+    /// Whether members that the service leaves out have their defaults.
     fn are_implied(&mut self, desired: &Map<String, Value>) -> bool {
         let known = self.found.len();
         self.members(desired, &Map::new(), false);
@@ -153,42 +153,42 @@ impl Comparison {
         }
     }
 
-    /// Whether every desired item is among the observed.
+    /// Whether each desired item is among the observed ones.
     fn covers(&mut self, desired: &[Value], observed: &[Value]) -> bool {
         desired.iter().all(|item| observed.iter().any(|other| self.are_same(item, other)))
     }
 
-    /// Whether every observed item is among the desired.
+    /// Whether each observed item is among the desired ones.
     fn covers_back(&mut self, desired: &[Value], observed: &[Value]) -> bool {
         observed.iter().all(|other| desired.iter().any(|item| self.are_same(item, other)))
     }
 
-    /// Compares lists whose items are known by a member.
+    /// Compares lists whose items are identified by a member.
     fn keyed(&mut self, desired: &[Value], observed: &[Value], key: &str) -> bool {
-        let by = |items: &[Value], wanted: &Value| {
+        let by = |items: &[Value], desired: &Value| {
             let same =
-                |item: &Value| text::same_scalar(wanted, member(item, key)?, None, false).then_some(());
+                |item: &Value| text::same_scalar(desired, member(item, key)?, None, false).then_some(());
             items.iter().position(|item| same(item).is_some())
         };
         if desired.len() != observed.len() {
             return false;
         }
         for (at, item) in desired.iter().enumerate() {
-            let place = member(item, key).and_then(|wanted| by(observed, wanted));
-            let Some((place, other)) = place.and_then(|place| Some((place, observed.get(place)?))) else {
+            let index = member(item, key).and_then(|desired| by(observed, desired));
+            let Some((index, other)) = index.and_then(|index| Some((index, observed.get(index)?))) else {
                 return false;
             };
-            if place == at {
+            if index == at {
                 self.within(&at.to_string(), |here| here.member(item, Some(other)));
             } else if !self.are_same(item, other) {
-                // A pointer would lead to one item in the one list and to another in the other.
+                // The pointer would lead to different items in the two lists.
                 return false;
             }
         }
         true
     }
 
-    /// Whether an item is as desired, wherever it stands.
+    /// Whether an item matches, at whatever index.
     fn are_same(&mut self, desired: &Value, observed: &Value) -> bool {
         let known = self.found.len();
         self.within("0", |here| here.member(desired, Some(observed)));
@@ -216,7 +216,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Whether all items have a name of their own: then Azure knows them by it, and shows them in any order.
+/// Whether all items have distinct names: then Azure identifies them by name, and returns them in any order.
 fn has_names(items: &[Value], key: &str) -> bool {
     let mut names: Vec<String> = Vec::new();
     items.iter().all(|item| {

@@ -1,28 +1,28 @@
-//! What a change may do, by where it is: one table.
+//! The table of drift classes: what a change may do, by its JSON pointer.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::blueprint::Kind;
 
-/// What a change that nobody asked tenantry for may do to a tenant.
+/// What a change that nobody requested may do to a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriftClass {
-    /// It may let somebody in, or take a protection away.
+    /// It may give someone access, or remove a protection.
     Isolation,
-    /// The service may be missing, broken, smaller or slower.
+    /// The service may be missing, failing, smaller or slower.
     Availability,
-    /// A label or a name is another.
+    /// Only a label or a name differs.
     Cosmetic,
 }
 
 impl DriftClass {
-    /// All of them, the worst first.
+    /// All classes, the worst first.
     pub const ALL: [Self; 3] = [Self::Isolation, Self::Availability, Self::Cosmetic];
 
-    /// The word in settings, events and reports.
-    pub fn word(self) -> &'static str {
+    /// The name in settings, events and reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Isolation => "isolation",
             Self::Availability => "availability",
@@ -31,16 +31,16 @@ impl DriftClass {
     }
 }
 
-/// Where a difference is less than a matter of isolation: a pattern of a JSON pointer, and the class. `*` stands for any
-/// one segment; what is below a pattern belongs to it. The first row that fits counts. Everything else is a matter of
-/// isolation: who is let in, by what, as whom, over which network, with which key, whose code runs, whose it is.
+/// Differences that are less than a matter of isolation: a pattern of a JSON pointer, and the class. `*` stands for any
+/// one segment; a pattern covers what is below it; the first matching row counts. Everything else is a matter of
+/// isolation: who has access, by what, as whom, over which network, with which key, whose code runs, who owns it.
 const ROWS: [(&str, DriftClass); 30] = [
-    // Whose it is.
+    // Ownership.
     ("/tags/tenantry-deployment", DriftClass::Isolation),
     ("/tags/tenantry-tenant", DriftClass::Isolation),
     ("/tags/tenantry-incarnation", DriftClass::Isolation),
     ("/tags/*", DriftClass::Cosmetic),
-    // How it is called.
+    // Names.
     ("/displayName", DriftClass::Cosmetic),
     ("/description", DriftClass::Cosmetic),
     ("/notes", DriftClass::Cosmetic),
@@ -49,7 +49,7 @@ const ROWS: [(&str, DriftClass); 30] = [
     ("/properties/friendlyName", DriftClass::Cosmetic),
     ("/properties/displayName", DriftClass::Cosmetic),
     ("/properties/description", DriftClass::Cosmetic),
-    // Whether it runs, and how much of it.
+    // Whether it runs, and its size.
     ("/accountEnabled", DriftClass::Availability),
     ("/location", DriftClass::Availability),
     ("/sku", DriftClass::Availability),
@@ -70,7 +70,8 @@ const ROWS: [(&str, DriftClass); 30] = [
     ("/properties/Application_Type", DriftClass::Availability),
 ];
 
-/// What is missing takes the service away, but for these: without them somebody else may get in, or nobody would notice.
+/// Types that protect: a missing object of any other type only takes the service away, but without these someone else
+/// may get access, or it would go unseen.
 const PROTECTING: [&str; 6] = [
     "Microsoft.Network/privateEndpoints",
     "Microsoft.Network/networkSecurityGroups",
@@ -86,19 +87,19 @@ pub fn class_of(pointer: &str) -> DriftClass {
     row.map_or(DriftClass::Isolation, |(_, class)| *class)
 }
 
-/// The class of a difference at a JSON pointer, where it matters which way it goes: a principal that is to be disabled and
-/// is not lets in whom a suspension keeps out.
-pub fn class_of_difference(pointer: &str, wanted: Option<&Value>) -> DriftClass {
-    match wanted {
+/// The class of a difference whose direction matters: a principal that should be disabled and is enabled gives access
+/// to a suspended tenant.
+pub fn class_of_difference(pointer: &str, desired: Option<&Value>) -> DriftClass {
+    match desired {
         Some(Value::Bool(false)) if fits("/accountEnabled", pointer) => DriftClass::Isolation,
         _ => class_of(pointer),
     }
 }
 
-/// The class of a step whose object is not there: its kind, and its resource's type where it has one.
+/// The class of a missing object: by its step's kind, and its resource type if it has one.
 pub fn class_of_absence(kind: Kind, of: Option<&str>) -> DriftClass {
     match kind {
-        // Identities, what they may do, and who may become them.
+        // Identities, their rights, and who may become them.
         Kind::RoleAssignment
         | Kind::EntraApplication
         | Kind::ServicePrincipal
@@ -118,7 +119,7 @@ pub fn class_of_absence(kind: Kind, of: Option<&str>) -> DriftClass {
 
 fn fits(pattern: &str, pointer: &str) -> bool {
     let mut segments = pointer.split('/');
-    pattern.split('/').all(|wanted| {
-        segments.next().is_some_and(|segment| wanted == "*" || wanted.eq_ignore_ascii_case(segment))
+    pattern.split('/').all(|desired| {
+        segments.next().is_some_and(|segment| desired == "*" || desired.eq_ignore_ascii_case(segment))
     })
 }

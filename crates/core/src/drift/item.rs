@@ -1,11 +1,11 @@
-//! What a report consists of.
+//! The parts of a drift report.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{DriftClass, Sighting};
+use super::{DriftClass, DriftObservation};
 use crate::{
     blueprint::{Kind, PlannedStep},
     ids::{StepName, TenantId},
@@ -16,52 +16,53 @@ use crate::{
 /// How many characters of a value's JSON are shown.
 const VALUE_CHARACTERS: usize = 300;
 
-/// One thing that is not as it was left.
+/// One difference between the desired and the observed state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
-    /// The step whose it is.
+    /// The step that the object belongs to.
     pub step: StepName,
     /// The resource's id, or the name of the object in Entra.
     pub resource: String,
-    /// A JSON pointer into it; its id where it is absent or broken as a whole.
+    /// A JSON pointer into it; its id if it is absent or failed as a whole.
     pub path: String,
-    /// What the plan says, redacted and cut.
-    pub wanted: Value,
-    /// What Azure shows, likewise; `null` for nothing.
-    pub seen: Value,
+    /// The desired value, redacted and truncated.
+    pub desired: Value,
+    /// The observed value, likewise; `null` if there is none.
+    pub observed: Value,
     /// What the change may do.
     pub severity: DriftClass,
-    /// Who made it, where Azure's activity log tells.
+    /// Who made the change, if Azure's activity log shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<By>,
     /// Why that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_unknown: Option<String>,
-    /// What is done about it; absent where it is only reported.
+    /// What is done about it; `None` if it is only reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healing: Option<Healing>,
-    /// What would put it right.
+    /// What would repair it.
     #[serde(skip)]
     pub remedy: Remedy,
 }
 
 impl Item {
-    /// What it is known by from one look to the next.
+    /// The key that identifies it in later checks.
     pub fn key(&self) -> String {
         format!("{} {}", self.step, self.path)
     }
 }
 
-/// What would put an item right.
+/// What would repair an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Remedy {
-    /// Nothing that tenantry may do: it is a stranger's, it was never asked for, or it would have to be deleted first.
+    /// Nothing that tenantry may do: the object is another owner's, was never desired, or would have to be deleted
+    /// first.
     #[default]
     Person,
     /// Its step writes it again.
     Write,
-    /// Its step makes it anew, so that all that stands on it has to be looked at too.
+    /// Its step recreates it, so that all its dependents have to be read again too.
     Remake,
 }
 
@@ -69,13 +70,13 @@ pub enum Remedy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Healing {
-    /// Its step looks again and puts it right.
+    /// Its step restarts and repairs it.
     Begun,
-    /// It was put right several times within a day and came back: somebody has to find out why.
+    /// It was repaired several times within a day and came back: a person has to find out why.
     GivenUp,
 }
 
-/// Who made a change, as the activity log has it. Personal data where the caller is a person.
+/// Who made a change, from the activity log. Personal data if the caller is a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct By {
@@ -90,7 +91,7 @@ pub struct By {
     pub at: String,
 }
 
-/// A step that could not be looked at.
+/// A step that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
     /// The step.
@@ -99,35 +100,36 @@ pub struct Unread {
     pub why: String,
 }
 
-/// What became of comparing one tenant.
+/// The result of comparing one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftReport {
     /// [`Self::SCHEMA`].
     pub schema: String,
-    /// Whose.
+    /// The tenant's id.
     pub tenant_id: TenantId,
-    /// What has drifted, in the order of steps and paths.
+    /// The differences, in the order of steps and paths.
     pub items: Vec<Item>,
-    /// What is not known.
+    /// What could not be read.
     pub unread: Vec<Unread>,
-    /// What a person should do next, as a command; absent where all is as it was left.
+    /// What a person should do next, as a command; `None` if everything matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// Steps that had stopped and are right again: their records have to catch up.
+    /// Steps that were blocked and match again: their records have to be updated.
     #[serde(skip)]
     pub recovered: Vec<StepName>,
-    /// Whether Azure gave up on something: then a person has to look before anything is made anew.
+    /// Whether a provisioning state is Failed: then a person has to check it before anything is recreated.
     #[serde(skip)]
-    pub broken: bool,
+    pub has_failed: bool,
 }
 
 impl DriftReport {
     /// The schema of reports.
     pub const SCHEMA: &str = "tenantry.drift/1";
 
-    /// The report on what was sighted of a tenant's steps. What a check and the step that makes it so both see is told once.
-    pub fn of(tenant: &Tenant, sightings: Vec<(StepName, Sighting)>) -> Self {
+    /// The report on the checks of a tenant's steps. What a check step and the step that writes it both find is
+    /// reported once.
+    pub fn of(tenant: &Tenant, observations: Vec<(StepName, DriftObservation)>) -> Self {
         let mut report = Self {
             schema: Self::SCHEMA.to_owned(),
             tenant_id: tenant.id.clone(),
@@ -135,20 +137,20 @@ impl DriftReport {
             unread: Vec::new(),
             next: None,
             recovered: Vec::new(),
-            broken: false,
+            has_failed: false,
         };
-        for (step, sighting) in sightings {
-            match sighting {
-                Sighting::Right => {
-                    let stopped = tenant.steps.get(&step).is_some_and(|past| past.state.halted().is_some());
+        for (step, observation) in observations {
+            match observation {
+                DriftObservation::Right => {
+                    let stopped = tenant.steps.get(&step).is_some_and(|past| past.state.blocked().is_some());
                     report.recovered.extend(stopped.then_some(step));
                 }
-                Sighting::Drifted(items) => report.items.extend(items),
-                Sighting::Broken(item) => {
-                    report.broken = true;
+                DriftObservation::Drifted(items) => report.items.extend(items),
+                DriftObservation::Failed(item) => {
+                    report.has_failed = true;
                     report.items.push(*item);
                 }
-                Sighting::Unknown(why) => report.unread.push(Unread { step, why }),
+                DriftObservation::Unknown(why) => report.unread.push(Unread { step, why }),
             }
         }
         let rank = |item: &Item| match tenant.plan.steps.get(&item.step).map(PlannedStep::kind) {
@@ -157,16 +159,18 @@ impl DriftReport {
             Some(_) | None => 0,
         };
         report.items.sort_by_key(rank);
-        let mut told = BTreeSet::new();
+        let mut outputs = BTreeSet::new();
         report.items.retain(|item| {
             let (resource, path) = (item.resource.to_ascii_lowercase(), item.path.to_ascii_lowercase());
-            // What is below something that is told is told with it.
+            // What is below a reported item is reported with it.
             let above = path.match_indices('/').map(|(at, _)| path.get(..at).unwrap_or_default());
-            if above.chain([path.as_str()]).any(|above| told.contains(&(resource.clone(), above.to_owned())))
+            if above
+                .chain([path.as_str()])
+                .any(|above| outputs.contains(&(resource.clone(), above.to_owned())))
             {
                 return false;
             }
-            told.insert((resource, path))
+            outputs.insert((resource, path))
         });
         report.items.sort_by(|a, b| (&a.step, &a.path).cmp(&(&b.step, &b.path)));
         report.unread.sort_by(|a, b| a.step.cmp(&b.step));
@@ -174,12 +178,12 @@ impl DriftReport {
         report
     }
 
-    /// The command that puts right what can be; for the rest a person has to do something first.
+    /// The command that repairs what can be repaired; for the rest a person has to act first.
     fn next_action(&self) -> Option<String> {
         let id = &self.tenant_id;
         let mendable = self.items.iter().any(|item| item.remedy != Remedy::Person);
         let by_hand = self.items.iter().any(|item| item.remedy == Remedy::Person);
-        match (mendable, by_hand || self.broken) {
+        match (mendable, by_hand || self.has_failed) {
             (true, false) => Some(format!("run `tenantry reconcile {id}`: what drifted is put right")),
             (true, true) => Some(format!(
                 "run `tenantry reconcile {id}`; what `tenantry drift {id}` still shows then has to be mended by hand in Azure"
@@ -192,13 +196,13 @@ impl DriftReport {
         }
     }
 
-    /// Whether all was looked at, and nothing has drifted.
+    /// Whether everything was read, and nothing has drifted.
     pub fn is_clean(&self) -> bool {
         self.items.is_empty() && self.unread.is_empty()
     }
 }
 
-/// A value for people: without what its name or form says is a secret, and cut.
+/// A value for people: redacted by its name and form, and truncated.
 pub(super) fn shown(path: &str, value: Option<&Value>) -> Value {
     let Some(value) = value else { return Value::Null };
     let name = path.rsplit('/').next().unwrap_or_default();

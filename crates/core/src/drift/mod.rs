@@ -1,21 +1,21 @@
-//! Whether a tenant is still as it was left: what is recorded, what is wanted and what Azure shows, compared. Pure.
+//! Drift: compares the recorded, the desired and the observed state of a ready tenant. Pure.
 //!
-//! A [`Glance`] at one ready step says what to ask and makes [`Item`]s of the answer; each has a class by what the change
-//! may do ([`class_of`]: one table, and what it does not know counts as the worst). A [`DriftReport`] is all of one tenant;
-//! [`take_in`] makes of it what subscribers are told and what is put right, and [`newest`] reads from Azure's activity
-//! log who it was.
+//! A [`DriftCheck`] of one ready step has the request, and makes [`Item`]s of the answer. Each item has a class by what
+//! the change may do ([`class_of`]: one table; what it does not have counts as the worst). A [`DriftReport`] covers one
+//! tenant. [`take_in`] records it: which events are published and what is repaired. [`newest`] finds in Azure's
+//! activity log who made a change.
 //!
 //! # Guarantees
-//! Equal tenants and equal answers give equal reports. A report holds no secret: values are redacted and cut.
+//! Equal tenants and equal answers give equal reports. A report contains no secret: values are redacted and truncated.
 
 mod class;
-mod glance;
+mod drift_check;
 mod item;
 mod outcome;
 mod who;
 
 pub use class::{DriftClass, class_of, class_of_absence, class_of_difference};
-pub use glance::{Glance, Sighting, at_rest};
+pub use drift_check::{DriftCheck, DriftObservation, at_rest};
 pub use item::{By, DriftReport, Healing, Item, Remedy, Unread};
 pub use outcome::{GIVE_UP, WITHIN, take_in};
 pub use who::{newest, question};

@@ -1,4 +1,4 @@
-//! What comes of a report: what is told, and what is put right.
+//! What follows from a drift report: which events are published, and what is repaired.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,70 +7,70 @@ use serde_json::{Value, json};
 
 use super::{DriftClass, DriftReport, Healing, Item, Remedy};
 use crate::{
-    engine::{standing, wish},
+    engine::{desired, standing},
     ids::{StepName, sha256_hex},
-    tenant::{DriftTold, Tenant},
+    tenant::{DriftReported, Tenant},
 };
 
-/// How often the same thing is put right within [`WITHIN`]; after that it is left to a person.
+/// How often the same object is repaired within [`WITHIN`]; after that it is left to a person.
 pub const GIVE_UP: usize = 3;
 /// See [`GIVE_UP`].
 pub const WITHIN: SignedDuration = SignedDuration::from_hours(24);
-/// How many items an event has at most, and how many bytes they have together.
-const TOLD: (usize, usize) = (50, 32 * 1024);
+/// The most items that an event has, and the most bytes of all items together.
+const REPORTED_AT_MOST: (usize, usize) = (50, 32 * 1024);
 
-/// Takes a report into the tenant's document: an event when what has drifted is something else than was last told, and
-/// another look at the steps whose items are of a class that is to be put right. Marks in the report what is done about
-/// which item. `false` if nothing has to be saved.
+/// Records a report in the tenant's document: enqueues an event if the drift differs from what was last reported, and
+/// restarts the steps whose items are of a class in `heal`. Sets in the report what is done about each item. Returns
+/// `false` if nothing has to be saved.
 ///
-/// A step that could not be looked at counts as it was last told.
+/// A step that could not be read counts as it was last reported.
 pub fn take_in(
     tenant: &mut Tenant,
     report: &mut DriftReport,
     heal: &BTreeSet<DriftClass>,
     now: Timestamp,
 ) -> bool {
-    let mut past = tenant.drift.clone().unwrap_or_else(|| DriftTold::nothing(now));
+    let mut past = tenant.drift.clone().unwrap_or_else(|| DriftReported::nothing(now));
     let (write, mut remake) = plan(report, &mut past, heal, now);
     let recovered = report.recovered.iter().filter(|_| !heal.is_empty()).cloned();
     let write: BTreeSet<StepName> = write.into_iter().chain(recovered).collect();
     remake.retain(|name| tenant.steps.contains_key(name));
-    let mut told = digests(&report.items);
+    let mut reported = digests(&report.items);
     for unread in &report.unread {
-        if let Some(before) = past.told.get(&unread.step) {
-            told.entry(unread.step.clone()).or_insert_with(|| before.clone());
+        if let Some(before) = past.reported.get(&unread.step) {
+            reported.entry(unread.step.clone()).or_insert_with(|| before.clone());
         }
     }
-    let is_news = told != past.told;
+    let is_news = reported != past.reported;
     if !is_news && write.is_empty() && remake.is_empty() {
         return false;
     }
     if is_news {
-        let resolved = told.is_empty();
+        let resolved = reported.is_empty();
         if resolved && let Ok(exports) = tenant.plan.exports(&tenant.outputs()) {
-            // What was made anew may have another id.
+            // Recreated objects may have other ids.
             tenant.exports = exports;
         }
         let data = data(tenant, report, resolved.then_some(past.since));
         let kind = if resolved { "tenant.drift.resolved" } else { "tenant.drift.detected" };
-        tenant.tell_aside(kind, data, now);
-        (past.told, past.since) = (told, now);
+        tenant.enqueue_event_without_operation(kind, data, now);
+        (past.reported, past.since) = (reported, now);
     }
     tenant.drift = Some(past);
-    wish::reconcile(tenant, &write, &remake, now);
+    desired::reconcile(tenant, &write, &remake, now);
     true
 }
 
-/// The steps that are to write again, and those that are to make anew. Nothing is begun beside what Azure gave up on: making
-/// that anew deletes it first, and that is for a person to ask for.
+/// The steps that write again, and those that recreate. If a provisioning state is Failed, nothing is started:
+/// recreating that object deletes it first, which only a person may request.
 fn plan(
     report: &mut DriftReport,
-    past: &mut DriftTold,
+    past: &mut DriftReported,
     heal: &BTreeSet<DriftClass>,
     now: Timestamp,
 ) -> (BTreeSet<StepName>, BTreeSet<StepName>) {
     let (mut write, mut remake) = (BTreeSet::new(), BTreeSet::new());
-    if report.broken {
+    if report.has_failed {
         return (write, remake);
     }
     for item in report.items.iter_mut().filter(|item| heal.contains(&item.severity)) {
@@ -90,13 +90,13 @@ fn plan(
     (write, remake)
 }
 
-/// Each step's items in short. Who it was is not part of it: that may become known later, and is no change.
+/// A digest of each step's items. Who made the change is left out: that may become known later, and is no new drift.
 fn digests(items: &[Item]) -> BTreeMap<StepName, String> {
     let mut of: BTreeMap<StepName, Vec<Value>> = BTreeMap::new();
     for item in items {
         let given_up = item.healing == Some(Healing::GivenUp);
-        let told = json!([item.path, item.severity, item.wanted, item.seen, given_up]);
-        of.entry(item.step.clone()).or_default().push(told);
+        let reported = json!([item.path, item.severity, item.desired, item.observed, given_up]);
+        of.entry(item.step.clone()).or_default().push(reported);
     }
     let digest = |items: Vec<Value>| sha256_hex(Value::from(items).to_string().as_bytes());
     of.into_iter().map(|(name, items)| (name, digest(items))).collect()
@@ -108,7 +108,7 @@ fn data(tenant: &Tenant, report: &DriftReport, since: Option<Timestamp>) -> Valu
     for item in &report.items {
         let item = json!(item);
         bytes += item.to_string().len();
-        if items.len() >= TOLD.0 || bytes > TOLD.1 {
+        if items.len() >= REPORTED_AT_MOST.0 || bytes > REPORTED_AT_MOST.1 {
             break;
         }
         items.push(item);

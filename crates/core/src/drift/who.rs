@@ -1,4 +1,4 @@
-//! Who made a change, from Azure's activity log.
+//! Finds in Azure's activity log who made a change.
 //!
 //! Sources: Microsoft, "Activity Logs - List" (the filter takes these patterns and no other; entries have `caller`,
 //! `claims`, `operationName`, `status`, `eventTimestamp`) and "Azure Monitor activity log" (kept for 90 days; an entry
@@ -15,13 +15,13 @@ use crate::{
 };
 
 const API_VERSION: ApiVersion = ApiVersion::known("2015-04-01");
-/// How far back the log is asked: less than it is kept for, so that no question is refused.
+/// How far back the log is read: less than its retention, so that no request is refused.
 const KEPT: SignedDuration = SignedDuration::from_hours(89 * 24);
 /// How many characters of the log's texts are kept.
 const CHARACTERS: usize = 200;
 
-/// Asks for what happened to a resource of Azure Resource Manager from one instant to another; `None` for what has no
-/// place in the log.
+/// The request for the log of a resource in Azure Resource Manager between two instants; `None` for objects that the
+/// log does not cover.
 pub fn question(resource: &str, from: Timestamp, to: Timestamp) -> Option<Request> {
     let id: ResourceId = resource.parse().ok()?;
     let subscription = ResourceId::of_subscription(id.subscription()?).ok()?;

@@ -1,4 +1,4 @@
-//! Which resource a step is about, for people.
+//! Which resource a step is about, for events and messages.
 
 use crate::{
     ids::StepName,
@@ -6,11 +6,11 @@ use crate::{
     tenant::Tenant,
 };
 
-/// The id of a step's Azure resource, or the path of its object in Entra; `None` while it can't be known.
+/// The id of a step's Azure resource, or the path of its object in Entra; `None` while it is not known.
 pub fn resource_id(tenant: &Tenant, name: &StepName) -> Option<String> {
     let record = tenant.steps.get(name)?;
     let recorded = || steps::about_target(&Target::read(record.kind, record.target.as_ref()?).ok()?);
-    if record.is_doomed() {
+    if record.is_marked_for_deletion() {
         return recorded();
     }
     tenant.plan.steps.get(name)?;

@@ -1,45 +1,45 @@
-//! How long to wait, and when to stop.
+//! Delays between attempts, and the budgets after which the engine stops.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{ids::sha256_hex, time::later};
+use crate::{ids::sha256_hex, time::saturating_add};
 
-/// The engine's patience. All durations are wall-clock time.
+/// Delays, deadlines and budgets of the engine. All durations are wall-clock time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Upper bound of the first back-off; doubles with every failure in a row.
+    /// Upper bound of the first back-off; doubles with every consecutive failure.
     pub backoff_first: Duration,
     /// Upper bound of every back-off.
     pub backoff_most: Duration,
-    /// Failures in a row before a person is asked.
+    /// Consecutive failures before the step is blocked.
     pub max_failures: u32,
-    /// How long something new may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report
-    /// more than five minutes.
+    /// How long a new object may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report more
+    /// than five minutes.
     pub lag_budget: Duration,
-    /// How often something is tried of whose refusal nobody knows the meaning, the first time included.
+    /// How often an attempt that ends in an unknown code is made, the first one included.
     pub unknown_tries: u32,
-    /// The time over which those tries are spread; the last one comes at its end.
+    /// The window over which those attempts are spread; the last one comes at its end.
     pub unknown_window: Duration,
-    /// How long not to see something replicated proves nothing about whether it was written.
+    /// How long after a write a replicated object may still be missing from a read.
     pub visibility: Duration,
-    /// How long one operation may run when the service gives no limit.
+    /// The deadline of an operation if the service gives no limit.
     pub operation_deadline: Duration,
-    /// How long one operation may run whatever limit the service gives.
+    /// The longest deadline of an operation, whatever limit the service gives.
     pub operation_most: Duration,
-    /// Shortest time between two polls when the service names none.
+    /// Shortest time between two polls if the service names none.
     pub poll_first: Duration,
-    /// Longest time between two polls when the service names none.
+    /// Longest time between two polls if the service names none.
     pub poll_most: Duration,
-    /// Writes in one turn before it is clear that writing again does not help.
+    /// Writes in one step generation after which another write does not help.
     pub max_writes: u32,
-    /// How long a resource that shows `Failed` is left alone before it is written again; doubles with every write.
+    /// How long a resource in the state `Failed` is left alone before it is written again; doubles with every write.
     pub repair_first: Duration,
 }
 
 impl Policy {
-    /// For Azure: patient, and polite.
+    /// For Azure: long delays and budgets.
     pub fn azure() -> Self {
         Self {
             backoff_first: Duration::from_secs(2),
@@ -58,7 +58,7 @@ impl Policy {
         }
     }
 
-    /// For a simulated Azure on the same machine: the same shape, in milliseconds.
+    /// For a simulated Azure on the same machine: the same proportions, in milliseconds.
     pub fn local() -> Self {
         Self {
             backoff_first: Duration::from_millis(40),
@@ -73,9 +73,9 @@ impl Policy {
         }
     }
 
-    /// When to try again: exponential with full jitter, and never before the service wants to be asked.
+    /// When to try again: exponential back-off with full jitter, never before the service's `Retry-After`.
     ///
-    /// The jitter is drawn from `seed`, so that a decision can be replayed.
+    /// The jitter is derived from `seed`, so that a decision can be replayed.
     pub(super) fn retry_at(
         &self,
         failures: u32,
@@ -87,11 +87,11 @@ impl Policy {
             self.backoff_first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(u32::MAX));
         let bound = doubled.min(self.backoff_most);
         let jitter = bound.mul_f64(unit_interval(seed));
-        later(now, self.asked(retry_after).unwrap_or_default().max(jitter))
+        saturating_add(now, self.asked(retry_after).unwrap_or_default().max(jitter))
     }
 
-    /// When to try again after an answer that nobody knows: each pause is twice the one before, and together they are
-    /// the window; a tenth at most is added, so that many tenants do not come at once.
+    /// When to try again after an unknown code: each delay is twice the one before, and together they fill the window.
+    /// At most a tenth is added, so that many tenants do not retry at once.
     pub(super) fn unknown_at(
         &self,
         before: u32,
@@ -103,33 +103,37 @@ impl Policy {
         let parts = (1u32 << pauses) - 1;
         let part = self.unknown_window / parts * (1u32 << before.min(pauses - 1));
         let pause = part + part.mul_f64(unit_interval(seed) / 10.0);
-        later(now, self.asked(retry_after).unwrap_or_default().max(pause))
+        saturating_add(now, self.asked(retry_after).unwrap_or_default().max(pause))
     }
 
-    /// When to ask again about an operation that has run since `since`: a quarter of its age, within bounds.
+    /// When to poll an operation that has run since `since`: after a quarter of its age, within bounds.
     pub(super) fn poll_at(&self, since: Timestamp, after: Option<Duration>, now: Timestamp) -> Timestamp {
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        later(now, self.asked(after).unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)))
+        saturating_add(
+            now,
+            self.asked(after).unwrap_or_else(|| (age / 4).clamp(self.poll_first, self.poll_most)),
+        )
     }
 
-    /// How long an operation may run, given the service's own limit.
+    /// The deadline of an operation, given the service's own limit.
     pub(super) fn limit(&self, given: Option<SignedDuration>) -> Duration {
         let given = given.and_then(|given| Duration::try_from(given).ok());
         given.map_or(self.operation_deadline, |given| given.min(self.operation_most))
     }
 
-    /// Until when a service is left alone that asks for it.
+    /// Until when the service asked not to be called.
     pub(super) fn pause_until(&self, retry_after: Option<Duration>, now: Timestamp) -> Option<Timestamp> {
-        Some(later(now, self.asked(retry_after)?))
+        Some(saturating_add(now, self.asked(retry_after)?))
     }
 
-    /// The wait that the service asks for; no longer than an operation may take, or a slip of its pen would be for ever.
+    /// The service's `Retry-After`, at most as long as an operation may run: a wrong header must not stop a step
+    /// forever.
     fn asked(&self, after: Option<Duration>) -> Option<Duration> {
         after.map(|after| after.min(self.operation_deadline))
     }
 }
 
-/// A number in [0, 1) from a text.
+/// Derives a number in [0, 1) from a text.
 fn unit_interval(seed: &str) -> f64 {
     let digest = sha256_hex(seed.as_bytes());
     u32::from_str_radix(&digest[..8], 16)
@@ -141,21 +145,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn back_off_is_jittered_bounded_and_polite() {
+    fn back_off_is_jittered_bounded_and_respects_retry_after() {
         let (policy, now) = (Policy::azure(), Timestamp::UNIX_EPOCH);
         let mut seen = std::collections::BTreeSet::new();
         for failures in 0..30 {
             let at = policy.retry_at(failures, None, &format!("seed {failures}"), now);
-            assert!(at <= later(now, policy.backoff_most));
+            assert!(at <= saturating_add(now, policy.backoff_most));
             seen.insert(at);
         }
         assert!(seen.len() > 25, "no jitter");
         let asked = policy.retry_at(0, Some(Duration::from_secs(77)), "s", now);
-        assert_eq!(asked, later(now, Duration::from_secs(77)));
+        assert_eq!(asked, saturating_add(now, Duration::from_secs(77)));
     }
 
     #[test]
-    fn tries_of_what_nobody_knows_are_spread_over_the_window() {
+    fn tries_after_unknown_codes_are_spread_over_the_window() {
         let policy = Policy::azure();
         let mut now = Timestamp::UNIX_EPOCH;
         for before in 0..policy.unknown_tries - 1 {
@@ -166,8 +170,8 @@ mod tests {
         let took = Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap();
         assert!(took >= policy.unknown_window && took <= policy.unknown_window * 11 / 10, "{took:?}");
         let asked = policy.unknown_at(0, Some(Duration::from_secs(77)), "s", now);
-        assert_eq!(asked, later(now, Duration::from_secs(77)));
+        assert_eq!(asked, saturating_add(now, Duration::from_secs(77)));
         let odd = Policy { unknown_tries: 0, ..policy };
-        assert!(odd.unknown_at(u32::MAX, None, "s", now) >= later(now, odd.unknown_window));
+        assert!(odd.unknown_at(u32::MAX, None, "s", now) >= saturating_add(now, odd.unknown_window));
     }
 }

@@ -1,4 +1,4 @@
-//! What a suspension cuts and when it is done, and what a tenant was moved away from.
+//! Suspension: which steps cut access and when it is cut. Also remembers the blueprints that a tenant was moved from.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use crate::{
     tenant::{AccessCut, StepRecord, Tenant},
 };
 
-/// A suspension begins: these steps cut access. Those that have done so already count at once.
+/// Begins a suspension: `steps` cut access. Steps that have done so already count at once.
 pub fn begin(tenant: &mut Tenant, steps: BTreeSet<StepName>, now: Timestamp) {
     tenant.cut = (!steps.is_empty()).then_some(AccessCut { steps, at: None });
     note(tenant, now);
 }
 
-/// Takes down when the last step that cuts access has done so.
+/// Records the time at which the last step that cuts access has done so.
 pub(super) fn note(tenant: &mut Tenant, now: Timestamp) {
     let Some(cut) = &tenant.cut else { return };
     let done = |name: &StepName| tenant.steps.get(name).is_none_or(StepRecord::is_at_rest);
@@ -28,7 +28,7 @@ pub(super) fn note(tenant: &mut Tenant, now: Timestamp) {
     }
 }
 
-/// Another blueprint takes over: what the one before made may outlive it, and has to be removable.
+/// Remembers the current blueprint when another one replaces it: objects of the old one may still have to be deleted.
 pub(super) fn remember_former(tenant: &mut Tenant, plan: &Plan) {
     let old = &tenant.plan.blueprint;
     if old.digest != plan.blueprint.digest && !tenant.former.iter().any(|past| past.digest == old.digest) {

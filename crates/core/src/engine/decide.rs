@@ -1,10 +1,10 @@
-//! From what is wanted, recorded and seen to what to do next.
+//! Decides what to do next from the desired, the recorded and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Discrepancy, Outcome, Sight, removal};
+use super::{Discrepancies, Discrepancy, Outcome, removal};
 use crate::{
     blueprint::Kind,
     ids::StepName,
@@ -14,13 +14,13 @@ use crate::{
 /// What to do about one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// Look at it.
-    Look,
-    /// Make it so; the intent has to be saved first.
+    /// Read the object.
+    Read,
+    /// Create or change the object. The intent is saved first.
     Write,
-    /// Remove what was seen; the intent has to be saved first.
-    Erase,
-    /// Ask about its operation; the operation has to be saved first.
+    /// Delete what was read. The intent is saved first.
+    Delete,
+    /// Poll its operation. The operation is saved first.
     Poll,
 }
 
@@ -28,33 +28,39 @@ pub enum Act {
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
-    /// What can be done at once, all of it in parallel.
+    /// What can be done now, all of it in parallel.
     pub acts: BTreeMap<StepName, Act>,
-    /// When something else can be done, if not before.
+    /// When the next thing can be done, if not before.
     pub next: Option<Timestamp>,
-    /// The end of the present work, when nothing is to be done or awaited.
+    /// The end of the current work, if nothing is to be done or awaited.
     pub outcome: Option<Outcome>,
 }
 
 /// Decides what to do next. Steps in `busy` have a request in flight and are left alone.
 ///
 /// # Guarantees
-/// - Nothing is written that was not looked at in this pass: [`Act::Write`] and [`Act::Erase`] are given only for what
-///   `sight` holds. Whoever would like to save a look after a restart, because the document says *writing*, would send
-///   the request of a dead worker a second time over whatever has happened since.
-/// - A step acts only when all that it needs is ready, and is erased only when nothing stands on it any more.
-/// - There is an outcome if and only if nothing is to be done, awaited or in flight; so a tenant never stops without one.
+/// - Nothing is written that was not read in this pass: [`Act::Write`] and [`Act::Delete`] are returned only for what
+///   `discrepancies` holds. Do not skip the read after a restart because the document says *writing*: that would repeat
+///   the request of a dead worker over any change made since.
+/// - A step acts only if all its dependencies are ready, and is deleted only if nothing depends on it any more.
+/// - There is an outcome if and only if nothing is to be done, awaited or in flight, so a tenant never stops without
+///   one.
 ///
-/// The answer depends on the arguments alone. What is read from Azure comes in by `sight`, time by `now`.
-pub fn decide(tenant: &Tenant, sight: &Sight, busy: &BTreeSet<StepName>, now: Timestamp) -> Decision {
+/// The result depends on the arguments alone: what was read from Azure is `discrepancies`, the time is `now`.
+pub fn decide(
+    tenant: &Tenant,
+    discrepancies: &Discrepancies,
+    busy: &BTreeSet<StepName>,
+    now: Timestamp,
+) -> Decision {
     let mut decision = Decision::default();
     for (name, record) in &tenant.steps {
         if busy.contains(name) || !may_act(tenant, name, record) {
             continue;
         }
-        match next_for(record, sight.get(name), now) {
-            // Nothing that was in use goes without a reason, whoever has marked it.
-            Next::Act(Act::Erase) if !removal::may_erase(tenant, name, record) => {}
+        match next_for(record, discrepancies.get(name), now) {
+            // What was in use is not deleted without a ground, even if it is marked for deletion.
+            Next::Act(Act::Delete) if !removal::may_delete(tenant, name, record) => {}
             Next::Act(act) => _ = decision.acts.insert(name.clone(), act),
             Next::At(at) => decision.next = Some(decision.next.map_or(at, |next| next.min(at))),
             Next::Nothing => {}
@@ -72,17 +78,17 @@ enum Next {
     Nothing,
 }
 
-/// Whether it is this step's turn: what it stands on is ready, or what stands on it is gone.
+/// Whether the step may act: its dependencies are ready, or its dependents are deleted.
 fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
-    if record.is_doomed() {
-        // What is left to the deletion of another does not keep that one waiting.
+    if record.is_marked_for_deletion() {
+        // A step left to the deletion of another does not delay that deletion.
         let stands = |other: &StepRecord| {
-            other.is_going() && other.needs.contains(name) && !removal::is_carried(tenant, other)
+            other.is_deleting() && other.needs.contains(name) && !removal::is_carried(tenant, other)
         };
         return !(removal::is_carried(tenant, record) || tenant.steps.values().any(stands));
     }
-    // A proof speaks of what is left, so it waits for what still goes.
-    let is_early = record.kind == Kind::Isolation && tenant.steps.values().any(StepRecord::is_going);
+    // A proof covers what stays, so it waits for pending deletions.
+    let is_early = record.kind == Kind::Isolation && tenant.steps.values().any(StepRecord::is_deleting);
     tenant.goal == Goal::Present
         && !is_early
         && record.needs.iter().all(|need| tenant.steps.get(need).is_none_or(StepRecord::stands))
@@ -92,7 +98,7 @@ fn next_for(record: &StepRecord, finding: Option<&Discrepancy>, now: Timestamp) 
     if record.state.is_final() {
         return Next::Nothing;
     }
-    // What a service has asked for is waited for first, then what the state itself waits for.
+    // A service's pause counts first, then the state's own delay.
     let waits = [record.not_before, record.state.not_before()];
     if let Some(at) = waits.into_iter().flatten().find(|at| *at > now) {
         return Next::At(at);
@@ -103,32 +109,34 @@ fn next_for(record: &StepRecord, finding: Option<&Discrepancy>, now: Timestamp) 
     }
 }
 
-/// A finding calls for its effect; without one, look first.
+/// A discrepancy calls for its effect; without one, read first.
 fn upon(record: &StepRecord, finding: Option<&Discrepancy>) -> Act {
     match finding {
-        Some(Discrepancy::Amiss(..) | Discrepancy::MayBeStale(_)) if !record.is_doomed() => Act::Write,
-        Some(Discrepancy::Remains(_)) if record.is_doomed() => Act::Erase,
-        Some(_) | None => Act::Look,
+        Some(Discrepancy::Amiss(..) | Discrepancy::MayBeStale(_)) if !record.is_marked_for_deletion() => {
+            Act::Write
+        }
+        Some(Discrepancy::StillThere(_)) if record.is_marked_for_deletion() => Act::Delete,
+        Some(_) | None => Act::Read,
     }
 }
 
-/// Nothing more can be done: either all is as wanted, or somebody has to help.
+/// The outcome when nothing more can be done: either everything matches, or a person has to act.
 fn outcome(tenant: &Tenant) -> Outcome {
-    let halted = tenant.steps.iter().filter_map(|(name, record)| Some((name, record.state.halted()?)));
+    let blocked = tenant.steps.iter().filter_map(|(name, record)| Some((name, record.state.blocked()?)));
     let causes: BTreeMap<StepName, Cause> =
-        halted.map(|(name, cause)| (name.clone(), cause.clone())).collect();
+        blocked.map(|(name, cause)| (name.clone(), cause.clone())).collect();
     if !causes.is_empty() {
-        return Outcome::Halted(causes);
+        return Outcome::Blocked(causes);
     }
     let unfinished = tenant.steps.iter().find(|(_, record)| match tenant.goal {
-        Goal::Present => !record.state.is_ready() && !record.state.is_gone(),
-        Goal::Absent => !record.state.is_gone(),
+        Goal::Present => !record.state.is_ready() && !record.state.is_deleted(),
+        Goal::Absent => !record.state.is_deleted(),
     });
     match (unfinished, tenant.goal) {
         (Some((name, record)), _) => {
-            let message = format!("it is {} and nothing can be done about it", record.state.word());
+            let message = format!("it is {} and nothing can be done about it", record.state.as_str());
             let cause = Cause::ours(FailureClass::Permanent, "stalled", message);
-            Outcome::Halted(BTreeMap::from([(name.clone(), cause)]))
+            Outcome::Blocked(BTreeMap::from([(name.clone(), cause)]))
         }
         (None, Goal::Present) => Outcome::Ready,
         (None, Goal::Absent) => Outcome::Removed,

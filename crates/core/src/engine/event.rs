@@ -1,4 +1,4 @@
-//! What can have happened to a step.
+//! Events: what can happen to a step.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,67 +7,67 @@ use serde_json::Value;
 use crate::{
     blueprint::Outputs,
     ids::StepName,
-    steps::{Comparison, Failure, Trace},
+    steps::{Comparison, DeletionState, Failure},
     tenant::{Poll, Proven},
 };
 
-/// What this worker has found and not yet acted upon. Lost in a crash, and then seen again.
-pub type Sight = BTreeMap<StepName, Discrepancy>;
+/// What this worker has read and not yet acted upon. Lost in a crash, then read again.
+pub type Discrepancies = BTreeMap<StepName, Discrepancy>;
 
-/// What a look has shown that calls for an effect.
+/// A comparison that calls for a write or a delete.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Discrepancy {
-    /// What should be there is not, or not as it is to be; with the resource as it was shown, if it was.
+    /// A desired object is missing or differs; with the resource as it was shown, if it was.
     Amiss(Comparison, Option<Value>),
-    /// It is shown as wanted, but what shows it may be behind the last write, and so may be that write. Writing what is there
-    /// already does no harm.
+    /// It matches, but the read may be older than the last write, and that write may be outdated too. Writing again an
+    /// object that already matches does no harm.
     MayBeStale(Option<Value>),
-    /// What should be gone is there.
-    Remains(Trace),
+    /// An object that should be deleted still exists.
+    StillThere(DeletionState),
 }
 
-/// What a look has shown.
+/// What a read has shown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observation {
-    /// Of something that should be there; with the resource as it was shown, if it was.
-    Wanted(Comparison, Option<Value>),
-    /// Of something that should be gone.
-    Unwanted(Trace),
+    /// Of an object that should exist; with the resource as it was shown, if it was.
+    Desired(Comparison, Option<Value>),
+    /// Of an object that should not exist.
+    Deletion(DeletionState),
 }
 
 /// Something that happened to one step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A look was answered.
+    /// A read was answered.
     Observed(Observation),
-    /// The tenant's isolation was looked at.
+    /// The tenant's isolation was checked.
     Proved(Box<Proven>),
-    /// A write or delete is about to go out; what has to be remembered to remove what it makes.
+    /// A write or delete is about to be sent.
     Began {
-        /// The step's target, for writes.
+        /// For writes, the step's target: what is needed later to find and delete the object.
         target: Option<Value>,
     },
-    /// It is there and ours although no write of it is on record: what has to be remembered to remove it.
+    /// The object exists and is ours although no write of it is recorded.
     Found {
-        /// The step's target.
+        /// The step's target: what is needed later to find and delete the object.
         target: Value,
     },
-    /// A write or delete was carried out; the resource has to be looked at.
+    /// A write or delete was carried out; the resource has to be read.
     Written,
-    /// A write was carried out, and its answer shows the resource as wanted, with what it tells.
+    /// A write was carried out, and its answer shows a matching resource with these outputs.
     Answered(Outputs),
-    /// The operation can't be asked about at all: how far it is, the resource itself has to tell.
+    /// The operation can't be polled; its progress shows only in the resource.
     Unaskable,
-    /// Azure works on it.
+    /// Azure is working on it.
     Running {
-        /// The operation to ask about; `None` keeps the one that is known.
+        /// The operation to poll; `None` keeps the known one.
         operation: Option<Poll>,
-        /// When the service wants to be asked.
+        /// The service's `Retry-After`.
         after: Option<Duration>,
     },
-    /// The question about an operation was not answered, which says nothing about the operation.
+    /// A poll failed, which says nothing about the operation.
     Unanswered(Failure),
-    /// It did not come about.
+    /// The request or the operation failed.
     Failed(Failure),
 }
 
@@ -76,38 +76,38 @@ pub enum Event {
 pub struct StepEvent<'a> {
     /// The step.
     pub step: &'a StepName,
-    /// The turn of the step in which it was asked for; an answer to an earlier turn is refused.
-    pub turn: u32,
-    /// What has happened.
+    /// The step generation in which the request was made; an answer to an earlier generation is refused.
+    pub generation: u32,
+    /// What happened.
     pub event: Event,
 }
 
-/// Whether an event changed what a crash must not forget.
+/// Whether an event changed something that has to survive a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
     /// Nothing.
     None,
-    /// Something that the next look would show again.
+    /// Something that the next read would show again.
     Minor,
     /// Something that must be saved before the next effect.
     Major,
 }
 
-/// An event that can't happen in the state that the step is in: a defect of the caller, or an answer to a question of
-/// an earlier turn. The document is unchanged.
+/// The event can't happen in the step's state: a defect of the caller, or an answer to a request of an earlier step
+/// generation. The document is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("step {step} is {state}: {event} can't happen there")]
 pub struct IllegalEvent {
     /// The step.
     pub step: String,
-    /// Its state's word.
+    /// The name of its state.
     pub state: &'static str,
-    /// The event's word.
+    /// The name of the event.
     pub event: &'static str,
 }
 
 impl Event {
-    /// How long the service that answered wants to be left alone, if it said so.
+    /// The `Retry-After` of the service that answered, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Failed(failure) | Self::Unanswered(failure) => failure.retry_after,
@@ -122,8 +122,8 @@ impl Event {
         }
     }
 
-    /// The word for errors and logs.
-    pub fn word(&self) -> &'static str {
+    /// The name in errors and logs.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Observed(_) => "seen",
             Self::Proved(_) => "proved",

@@ -1,4 +1,4 @@
-//! How work begins and ends, and what subscribers are told of it.
+//! How work on operations begins and ends, and the events that are published about it.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use crate::{
     tenant::{Action, Cause, Conclusion, FailureClass, Goal, Operation, Status, Tenant},
 };
 
-/// How the present work ended.
+/// How the current work ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Everything that the plan says is there.
+    /// Everything in the plan exists and matches.
     Ready,
-    /// Everything that was ever recorded is gone.
+    /// Everything that was ever recorded is deleted.
     Removed,
-    /// These steps need a person.
-    Halted(BTreeMap<StepName, Cause>),
+    /// These steps are blocked.
+    Blocked(BTreeMap<StepName, Cause>),
 }
 
-/// Work on the accepted operations begins: their `started` events, and the status that people see.
+/// Begins work on the accepted operations: enqueues their `started` events and sets the tenant's status.
 pub fn begin(tenant: &mut Tenant, now: Timestamp) {
     let fresh: Vec<usize> =
         tenant.operations.iter().enumerate().filter(|(_, op)| !op.started).map(|(index, _)| index).collect();
@@ -32,11 +32,11 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
         let operation = operation.clone();
         tenant.status = working(operation.action, tenant.goal);
         let data = common_data(tenant, &operation);
-        tenant.tell(&operation, &format!("tenant.{}.started", operation.action.noun()), data, now);
+        tenant.enqueue_event(&operation, &format!("tenant.{}.started", operation.action.noun()), data, now);
     }
 }
 
-/// The status while an operation is worked on.
+/// The status while work on an operation is in progress.
 pub fn working(action: Action, goal: Goal) -> Status {
     match action {
         Action::Deprovision => Status::Deprovisioning,
@@ -47,11 +47,11 @@ pub fn working(action: Action, goal: Goal) -> Status {
     }
 }
 
-/// The present work ends: every open operation gets its outcome, in the order in which they were accepted.
+/// Ends the current work: every open operation gets its outcome, in the order of acceptance.
 ///
-/// A tenant that waits for a person and is looked at again is told of once: as long as nobody has acted, nothing changes.
+/// A waiting tenant that is reconciled again publishes no second event: nothing changes until a person has acted.
 pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String, Value>, now: Timestamp) {
-    if tenant.status == Status::Waiting && matches!(outcome, Outcome::Halted(_)) {
+    if tenant.status == Status::Waiting && matches!(outcome, Outcome::Blocked(_)) {
         return;
     }
     tenant.raise_version();
@@ -72,13 +72,13 @@ pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String
             tenant.steps = BTreeMap::new();
             succeed(tenant, Status::Deleted, now);
         }
-        Outcome::Halted(causes) => halt(tenant, causes, now),
+        Outcome::Blocked(causes) => block(tenant, causes, now),
     }
 }
 
 fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
     tenant.status = status;
-    tenant.halted = None;
+    tenant.blocked = None;
     tenant.retained.retain(|kept| kept.is_held(now));
     for operation in std::mem::take(&mut tenant.operations) {
         let changed = repair::changed(tenant, operation.action);
@@ -96,28 +96,28 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
         } else if !tenant.retained.is_empty() {
             data["retained"] = json!(tenant.retained);
         }
-        tenant.tell(&operation, &format!("tenant.{}.succeeded", operation.action.noun()), data, now);
+        tenant.enqueue_event(&operation, &format!("tenant.{}.succeeded", operation.action.noun()), data, now);
     }
 }
 
-/// How long it took since a suspension was accepted until the last step that cuts access had done so, in milliseconds. None
-/// where no step does, and where a resumption came before that.
+/// How long it took, in milliseconds, from the acceptance of a suspension until the last step that cuts access had done
+/// so. `None` if no step cuts access, or if the tenant was resumed before.
 pub fn access_cut_ms(tenant: &Tenant, operation: &Operation) -> Option<i64> {
     let at = tenant.cut.as_ref()?.at.filter(|_| operation.action == Action::Suspend)?;
     Some(milliseconds(operation.started_at, at).max(0))
 }
 
-/// Failed when no retry by itself can help; waiting when somebody makes room, grants or repairs something.
-fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp) {
+/// Sets the status: failed if no retry can help; waiting if a person has to make room, grant or repair something.
+fn block(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp) {
     let hopeless = |cause: &Cause| cause.class == FailureClass::Permanent;
-    // The hopeless cause is the one to tell, if there is one.
+    // Report a permanent cause first, if there is one.
     let worst = causes.iter().find(|(_, cause)| hopeless(cause)).or_else(|| causes.iter().next());
     let Some((step, cause)) = worst else { return };
     let failed = hopeless(cause);
     tenant.status = if failed { Status::Failed } else { Status::Waiting };
     let operations = std::mem::take(&mut tenant.operations);
     tenant.concluded = operations.last().map(|operation| conclusion(operation, tenant.status, now));
-    tenant.halted = operations.last().cloned().or(tenant.halted.take());
+    tenant.blocked = operations.last().cloned().or(tenant.blocked.take());
     let open = if failed {
         operations.as_slice()
     } else {
@@ -131,21 +131,21 @@ fn halt(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp)
         }
         if failed {
             finish(&mut data, operation, now);
-            tenant.tell(operation, &format!("tenant.{}.failed", operation.action.noun()), data, now);
+            tenant.enqueue_event(operation, &format!("tenant.{}.failed", operation.action.noun()), data, now);
         } else {
             data["waitingFor"] = json!(cause.code);
             data["nextAction"] = json!(cause.class.next_action_for(&tenant.id));
             data["since"] = json!(now);
-            tenant.tell(operation, "tenant.operation.waiting", data, now);
+            tenant.enqueue_event(operation, "tenant.operation.waiting", data, now);
         }
     }
-    // A waiting operation stays open: a retry goes on with it, and with those before it.
+    // A waiting operation stays open: a retry continues it and those before it.
     if !failed {
         tenant.operations = operations;
     }
 }
 
-/// When the operation ended, and how long it took.
+/// Adds when the operation ended, and how long it took.
 fn finish(data: &mut Value, operation: &Operation, now: Timestamp) {
     data["finishedAt"] = json!(now);
     data["durationMs"] = json!(milliseconds(operation.started_at, now));

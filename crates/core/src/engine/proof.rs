@@ -1,4 +1,4 @@
-//! How a proof of isolation enters the document, and what subscribers are told of it.
+//! Records isolation proofs in the document and publishes changes.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -6,24 +6,24 @@ use serde_json::{Value, json};
 use super::outcome::{common_data, standing};
 use crate::tenant::{Proof, Proven, Tenant};
 
-/// After how long an unchanged verdict is noted again, so that the document says how old it is.
+/// After how long an unchanged verdict is recorded again, so that the document shows its age.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// How a proof was noted that no step has asked for.
+/// How a proof that no step has asked for was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
-    /// It says something else than the last one, and is told; the tenant is due at once.
-    Told,
-    /// It says the same, a day later.
+    /// It differs from the last one and is published; the tenant is due at once.
+    Published,
+    /// It says the same as the last one, a day later.
     Confirmed,
 }
 
-/// Notes a proof that no step has asked for; `None` if the document does not change by it.
+/// Records a proof that no step has asked for; `None` if the document does not change.
 pub fn note(tenant: &mut Tenant, proven: Proven, now: Timestamp) -> Option<Noted> {
     if is_news(tenant, &proven.proof) {
         record(tenant, proven, now);
         tenant.due_by(now);
-        return Some(Noted::Told);
+        return Some(Noted::Published);
     }
     let is_old = tenant.proof.as_ref().is_some_and(|last| now.duration_since(last.at) > AGAIN);
     is_old.then(|| {
@@ -32,14 +32,14 @@ pub fn note(tenant: &mut Tenant, proven: Proven, now: Timestamp) -> Option<Noted
     })
 }
 
-/// Whether a proof says something else than the last one on record.
+/// Whether a proof differs from the last recorded one.
 fn is_news(tenant: &Tenant, proof: &Proof) -> bool {
     tenant.proof.as_ref().is_none_or(|last| (last.verdict, &last.reasons) != (proof.verdict, &proof.reasons))
 }
 
-/// Remembers a proof and tells it.
+/// Records a proof and enqueues its event.
 pub(super) fn record(tenant: &mut Tenant, proven: Proven, now: Timestamp) {
-    let Proven { proof, told, .. } = proven;
+    let Proven { proof, reported, .. } = proven;
     let mut data = match tenant.operation() {
         Some(operation) => common_data(tenant, operation),
         None => standing(tenant),
@@ -47,10 +47,10 @@ pub(super) fn record(tenant: &mut Tenant, proven: Proven, now: Timestamp) {
     data["verdict"] = json!(proof.verdict);
     data["reasons"] = json!(proof.reasons);
     data["digest"] = json!(proof.digest);
-    if let (Value::Object(data), Value::Object(told)) = (&mut data, told) {
-        data.extend(told);
+    if let (Value::Object(data), Value::Object(reported)) = (&mut data, reported) {
+        data.extend(reported);
     }
-    let kind = format!("tenant.isolation.{}", proof.verdict.word());
+    let kind = format!("tenant.isolation.{}", proof.verdict.as_str());
     tenant.proof = Some(proof);
-    tenant.tell_aside(&kind, data, now);
+    tenant.enqueue_event_without_operation(&kind, data, now);
 }

@@ -1,7 +1,7 @@
-//! What may be deleted, and why: the one place that marks steps for deletion.
+//! Which objects may be deleted, and why. Only this module marks steps for deletion.
 //!
-//! Whatever was in use is deleted only if the tenant is to go, if its step has left the plan, or if a request has allowed
-//! it for this very step. `decide` asks for a deletion only where that holds, whoever marked the step.
+//! An object that was in use is deleted only if the tenant is deprovisioned, if its step has left the plan, or if a
+//! request has given consent for this step. `decide` checks this again, whichever code marked the step.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::{
     tenant::{Consent, FailureClass, Goal, Ground, Removal, StepRecord, StepState, Tenant},
 };
 
-/// Why the object of a step may be deleted under this plan; `None` if it may not.
+/// The ground on which a step's object may be deleted under this plan; `None` if it may not.
 pub(super) fn ground(tenant: &Tenant, plan: &Plan, name: &StepName) -> Option<Ground> {
     let record = tenant.steps.get(name)?;
     if tenant.goal == Goal::Absent {
@@ -30,17 +30,18 @@ pub(super) fn ground(tenant: &Tenant, plan: &Plan, name: &StepName) -> Option<Gr
     record.consent.clone().map(Ground::Consent)
 }
 
-/// Whether a step that is marked for deletion may really be deleted.
-pub(super) fn may_erase(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
-    record.is_doomed() && (record.ground().is_some() || ground(tenant, &tenant.plan, name).is_some())
+/// Whether the object of a step that is marked for deletion may be deleted.
+pub(super) fn may_delete(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
+    record.is_marked_for_deletion()
+        && (record.ground().is_some() || ground(tenant, &tenant.plan, name).is_some())
 }
 
-/// Marks steps for deletion, with all that stand on them. What never began is gone already.
+/// Marks steps and all their dependents for deletion. A step that never began is deleted already.
 ///
-/// What was in use and stands on something that was never ready does not really stand on it yet: it stays.
+/// An object in use that depends on a step that was never ready stays: it does not really depend on it yet.
 ///
 /// # Errors
-/// The steps that may not be deleted; nothing is changed then.
+/// The steps that may not be deleted. Nothing is changed.
 pub(super) fn mark(
     tenant: &mut Tenant,
     plan: &Plan,
@@ -56,26 +57,32 @@ pub(super) fn mark(
     for name in all.difference(&kept) {
         let ground = ground(tenant, plan, name);
         let absent = tenant.goal == Goal::Absent;
-        let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_doomed()) else { continue };
-        record.begin_anew(now);
+        let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_marked_for_deletion())
+        else {
+            continue;
+        };
+        record.restart(now);
         match record.target {
             Some(_) => record.removal = Some(Removal { ground, left_to: None }),
-            None if absent => record.enter(StepState::Gone),
+            None if absent => record.enter(StepState::Deleted),
             None => {}
         }
     }
     Ok(())
 }
 
-/// The steps among these whose objects may not be deleted.
+/// Those of these steps whose objects may not be deleted.
 fn withheld(tenant: &Tenant, plan: &Plan, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let made = |name: &&StepName| {
-        tenant.steps.get(*name).is_some_and(|record| record.target.is_some() && !record.is_doomed())
+        tenant
+            .steps
+            .get(*name)
+            .is_some_and(|record| record.target.is_some() && !record.is_marked_for_deletion())
     };
     names.iter().filter(made).filter(|name| ground(tenant, plan, name).is_none()).cloned().collect()
 }
 
-/// These steps, and all that stand on them.
+/// These steps and all their dependents.
 pub(super) fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let mut all = names.clone();
     loop {
@@ -89,27 +96,30 @@ pub(super) fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeS
     }
 }
 
-/// What is deleted and made anew if a retry allows it: every object that is blocked because only that could help, and
-/// what stands on them. A retry gives its consent to these steps and no others.
+/// What a retry with consent would recreate: every object that is blocked because only that could help, and its
+/// dependents. A retry gives its consent to these steps and no others.
 pub fn replaceable(tenant: &Tenant) -> BTreeSet<StepName> {
     let blocked = tenant.steps.iter().filter(|(_, record)| {
-        !record.is_doomed()
-            && record.state.halted().is_some_and(|cause| cause.class == FailureClass::NeedsConsent)
+        !record.is_marked_for_deletion()
+            && record.state.blocked().is_some_and(|cause| cause.class == FailureClass::NeedsConsent)
     });
     let roots = blocked.filter_map(|(name, _)| object_of(tenant, name)).collect();
     replaced_with(tenant, &roots)
 }
 
-/// What has to go if these are deleted and made anew.
+/// What has to be deleted if these are recreated.
 pub(super) fn replaced_with(tenant: &Tenant, roots: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let mut all = standing_on(tenant, roots);
     all.retain(|name| {
-        tenant.steps.get(name).is_some_and(|record| record.target.is_some() && !record.is_doomed())
+        tenant
+            .steps
+            .get(name)
+            .is_some_and(|record| record.target.is_some() && !record.is_marked_for_deletion())
     });
     all
 }
 
-/// The step that makes the object which a step writes: itself, or for a later change of another step's object, that one.
+/// The step that creates the object which a step writes: the step itself, or for an update step the one it updates.
 pub(super) fn object_of(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     let record = tenant.steps.get(name)?;
     if record.kind != Kind::ArmUpdate {
@@ -122,29 +132,34 @@ pub(super) fn object_of(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     tenant.steps.iter().find(|(_, other)| makes(other)).map(|(name, _)| name.clone())
 }
 
-/// Gives consent for these steps, in place of all that was given before.
+/// Records consent for these steps and withdraws all earlier consent.
 pub fn consent(tenant: &mut Tenant, names: &BTreeSet<StepName>, consent: &Consent) {
     withdraw(tenant);
     for name in names {
-        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_doomed()) {
+        if let Some(record) = tenant.steps.get_mut(name).filter(|record| !record.is_marked_for_deletion()) {
             record.consent = Some(consent.clone());
         }
     }
 }
 
-/// Whether a step's object may be deleted because this request allowed it.
+/// Whether this request has given consent to delete a step's object.
 pub fn has_consent_of(tenant: &Tenant, name: &StepName, request_id: &str) -> bool {
     let given = tenant.steps.get(name).and_then(|record| record.consent.as_ref());
     given.is_some_and(|consent| consent.request_id == request_id)
 }
 
-/// Takes back all consent that was not used: it was for the work of an earlier request.
+/// Withdraws all unused consent: it was given for the work of an earlier request.
 pub(super) fn withdraw(tenant: &mut Tenant) {
-    tenant.steps.values_mut().filter(|record| !record.is_doomed()).for_each(|record| record.consent = None);
+    tenant
+        .steps
+        .values_mut()
+        .filter(|record| !record.is_marked_for_deletion())
+        .for_each(|record| record.consent = None);
 }
 
-/// The step to whose deletion this one's removal may be left: an undo of what goes anyway, and what can't go because such an
-/// undo was refused. Whatever else Azure refuses to delete is for a person: somebody may have locked it.
+/// The step to whose deletion this one's deletion may be left: for an undo on an object that is deleted anyway, and for
+/// an object that can't be deleted because such an undo was refused. Any other refusal is for a person: there may be a
+/// lock.
 pub(super) fn carrier(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     let is_undo = tenant.steps.get(name)?.kind == Kind::ArmUpdate;
     let after_undo =
@@ -152,11 +167,11 @@ pub(super) fn carrier(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     (is_undo || after_undo()).then(|| around(tenant, name)).flatten()
 }
 
-/// The nearest resource around a step's object that is marked for deletion.
+/// The nearest enclosing resource of a step's object that is marked for deletion.
 ///
-/// `None` for what has to be asked to leave nothing behind: with what it is a part of it would be deleted softly.
+/// `None` for soft-deletable objects: deleted together with the enclosing resource they would stay as soft-deleted.
 fn around(tenant: &Tenant, name: &StepName) -> Option<StepName> {
-    let record = tenant.steps.get(name).filter(|record| record.is_doomed())?;
+    let record = tenant.steps.get(name).filter(|record| record.is_marked_for_deletion())?;
     let kind = record.target.as_ref()?.get("type").and_then(Value::as_str).and_then(ResourceType::find);
     let goes_along = match record.kind {
         Kind::Arm => kind.is_none_or(|kind| kind.purge_query.is_none()),
@@ -177,12 +192,12 @@ fn around(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     around.max().map(|(_, other)| other)
 }
 
-/// Whether a step is marked for deletion and its object not yet known to be gone.
+/// Whether a step is marked for deletion and its object is not yet known to be deleted.
 pub(super) fn goes(tenant: &Tenant, name: &StepName) -> bool {
-    tenant.steps.get(name).is_some_and(StepRecord::is_going)
+    tenant.steps.get(name).is_some_and(StepRecord::is_deleting)
 }
 
-/// Whether a step's object is left to another one's deletion, and that has not ended.
+/// Whether a step's object is left to the deletion of another step that has not finished.
 pub(super) fn is_carried(tenant: &Tenant, record: &StepRecord) -> bool {
     record.left_to().is_some_and(|carrier| goes(tenant, carrier))
 }

@@ -1,4 +1,4 @@
-//! Looking again at what is there already, and what a reconciliation has put right.
+//! Reading existing objects again, and what a reconcile request has repaired.
 
 use jiff::Timestamp;
 
@@ -9,18 +9,18 @@ use crate::{
     tenant::{Action, Goal, Repaired, Tenant},
 };
 
-/// How many differences of one step are remembered.
+/// How many differences of one step are recorded.
 const DIFFERENCES: usize = 16;
 
-/// Everything that is ready is looked at again, so that what somebody has changed meanwhile is put right by the ordinary
-/// loop. The proof of isolation is not begun anew here: whoever calls this has it made.
-pub(super) fn look_at_all(tenant: &mut Tenant, now: Timestamp) {
+/// Has everything that is ready read again, so that the reconcile loop repairs what has changed. The proof of isolation
+/// is not restarted here; the caller does that.
+pub(super) fn read_all_again(tenant: &mut Tenant, now: Timestamp) {
     if tenant.goal != Goal::Present {
         return;
     }
     for record in tenant.steps.values_mut() {
         if record.stands() && record.kind != Kind::Isolation {
-            record.begin_anew(now);
+            record.restart(now);
         }
     }
 }
@@ -28,27 +28,30 @@ pub(super) fn look_at_all(tenant: &mut Tenant, now: Timestamp) {
 /// Whether a plan asks for nothing but what is recorded already.
 pub(super) fn asks_for_nothing_new(tenant: &Tenant, plan: &Plan) -> bool {
     let recorded = |(name, step): (&_, &crate::blueprint::PlannedStep)| {
-        tenant.steps.get(name).is_some_and(|record| record.digest == step.digest && !record.is_doomed())
+        tenant
+            .steps
+            .get(name)
+            .is_some_and(|record| record.digest == step.digest && !record.is_marked_for_deletion())
     };
     tenant.goal == Goal::Present && tenant.steps.len() == plan.steps.len() && plan.steps.iter().all(recorded)
 }
 
-/// What a look has found otherwise than wanted, to be remembered before it is written.
+/// The differences that a read has found, to be recorded before they are written.
 pub(super) fn found(finding: &Discrepancy) -> Vec<String> {
-    let Discrepancy::Amiss(verdict, _) = finding else { return Vec::new() };
-    match verdict {
+    let Discrepancy::Amiss(comparison, _) = finding else { return Vec::new() };
+    match comparison {
         Comparison::Absent => vec!["absent".to_owned()],
-        Comparison::Lingering(_) => vec!["deleted".to_owned()],
-        Comparison::Differs(pointers) => pointers.iter().take(DIFFERENCES).cloned().collect(),
+        Comparison::SoftDeleted(_) => vec!["deleted".to_owned()],
+        Comparison::Drifted(pointers) => pointers.iter().take(DIFFERENCES).cloned().collect(),
         Comparison::Matches(_)
         | Comparison::Immutable(_)
-        | Comparison::Settling
+        | Comparison::InProgress
         | Comparison::Foreign(_)
-        | Comparison::Broken(_) => Vec::new(),
+        | Comparison::Failed(_) => Vec::new(),
     }
 }
 
-/// What an action that looks at everything has found otherwise and written; nothing for other actions.
+/// What an action that reads everything has found and written; empty for other actions.
 pub(super) fn changed(tenant: &Tenant, action: Action) -> Vec<Repaired> {
     if action != Action::Reconcile {
         return Vec::new();

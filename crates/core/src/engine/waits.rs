@@ -1,4 +1,4 @@
-//! What waiting counts for: how long has been tried, and how long a service wants to be left alone.
+//! How waiting counts: how long has been tried, and how long a service asked to be left alone.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,9 +9,9 @@ use crate::{
     tenant::{StepRecord, Tenant, Tried},
 };
 
-/// How long has been tried since the present streak of `past` began; nothing where it begins now. What passed since the
-/// last time counts up to the wait that was decided on then, or the longest back-off: for more than that nobody was there,
-/// or the clock has jumped.
+/// How long has been tried since the current streak of `past` began; zero if it begins now. The time since the last
+/// count counts at most as the wait that was decided then, or as the longest back-off: beyond that no worker was
+/// running, or the clock has jumped.
 pub(super) fn tried(past: Option<&StepRecord>, policy: &Policy, now: Timestamp) -> Tried {
     let spent = past.and_then(|record| {
         let Tried { spent, at } = record.effort().tried?;
@@ -24,9 +24,9 @@ pub(super) fn tried(past: Option<&StepRecord>, policy: &Policy, now: Timestamp) 
     Tried { spent: spent.unwrap_or_default(), at: now }
 }
 
-/// Takes in of an answer that came too late how long the service wants to be left alone: that holds for whatever is asked
-/// about the step next, whoever has finished the turn that the answer was about. Which of the services that a proof asks wanted
-/// it is not known any more, so a late proof holds for all steps.
+/// Takes the `Retry-After` from an answer that came too late: it holds for every later request about the step,
+/// whichever step generation it belongs to. For a late proof it holds for all steps, because it is not known which of
+/// the services asked for it.
 pub fn hold_off(
     tenant: &mut Tenant,
     name: &StepName,
@@ -34,8 +34,8 @@ pub fn hold_off(
     policy: &Policy,
     now: Timestamp,
 ) -> Change {
-    let told = policy.pause_until(event.retry_after(), now);
-    let Some(until) = told.filter(|_| tenant.steps.contains_key(name)) else { return Change::None };
+    let reported = policy.pause_until(event.retry_after(), now);
+    let Some(until) = reported.filter(|_| tenant.steps.contains_key(name)) else { return Change::None };
     if let Event::Proved(_) = event {
         tenant.steps.values_mut().for_each(|record| record.leave_alone_until(until));
     } else {
@@ -44,7 +44,7 @@ pub fn hold_off(
     Change::Minor
 }
 
-/// Leaves a service alone until then, as it wants to be where a step has asked.
+/// Leaves a service alone until then, for all steps that call it.
 pub(super) fn leave_alone(tenant: &mut Tenant, name: &StepName, until: Timestamp) {
     let plan = tenant.plan.clone();
     let id = |name: &StepName, record: &StepRecord| {
@@ -54,7 +54,7 @@ pub(super) fn leave_alone(tenant: &mut Tenant, name: &StepName, until: Timestamp
     let own = tenant.steps.get(name).and_then(|record| id(name, record));
     let checked = tenant.steps.get(name).filter(|record| record.kind == Kind::Check);
     let checked = checked.map(|record| record.needs.clone()).unwrap_or_default();
-    // Who checks or changes a step's resource asks at the same address, and a proof asks at all of them.
+    // Steps that check or change a step's resource call the same address; a proof calls all of them.
     let asks = |(other, record): &(&StepName, &mut StepRecord)| {
         let checks = record.kind == Kind::Check && record.needs.contains(name);
         let same = own.is_some() && id(other, record) == own;

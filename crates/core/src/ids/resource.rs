@@ -1,31 +1,31 @@
-//! Ids and API versions of Azure Resource Manager: read once, compared without case, and all that its URLs are made of.
+//! Ids and API versions of Azure Resource Manager: parsed once, compared without case, and the only source of its URLs.
 //!
 //! Sources: Microsoft, "Naming rules and restrictions for Azure resources" (names are compared without case; a group's
 //! name holds letters, digits, underscores, parentheses, hyphens and periods, and does not end in one; containers such
-//! as `$web` begin with a dollar, revisions in API Management hold `;rev=`), and RFC 3986 for what a path keeps as it is
-//! written. Names with letters beyond ASCII or with spaces exist in Azure and are not taken here: their spelling in a
-//! URL is ambiguous, and an ambiguous id is somebody else's id sooner or later.
+//! as `$web` begin with a dollar, revisions in API Management hold `;rev=`), and RFC 3986 for the characters that a
+//! path keeps as they are. Azure has names with letters beyond ASCII or with spaces; they are refused here, because
+//! their spelling in a URL is ambiguous, and an ambiguous id could be another tenant's id.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use super::BadId;
 
-/// The longest id that is read, in bytes; Azure's own limit for a URL is about as long.
+/// The longest id that is accepted, in bytes; Azure's own limit for a URL is about as long.
 const MAX_BYTES: usize = 2048;
-/// The longest name that Azure knows, in characters.
+/// The longest resource name in Azure, in characters.
 const MAX_SEGMENT: usize = 260;
 /// The type of a resource group, whose id has no provider.
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 
-/// Why a text can't stand as one segment of a path, or `None` if it can.
+/// Why a text can't be one segment of a path, or `None` if it can.
 ///
-/// What passes reaches the service byte for byte: no URL parser changes it, and it has no second spelling.
+/// A valid segment reaches the service byte for byte: no URL parser changes it, and it has no second spelling.
 pub fn segment_objection(text: &str) -> Option<&'static str> {
     let is_known = |b: u8| b.is_ascii_alphanumeric() || b"-._~()$;=@+,!".contains(&b);
     if text.is_empty() {
         Some("has an empty segment")
     } else if text.bytes().all(|b| b == b'.') {
-        Some("has a segment that leads to another place")
+        Some("has a segment that leads to another path")
     } else if !text.bytes().all(is_known) {
         Some("holds a character that no name may have in it")
     } else if text.len() > MAX_SEGMENT {
@@ -37,7 +37,7 @@ pub fn segment_objection(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The id of a subscription, a resource group or a resource, extension resources and those of a directory included.
+/// The id of a subscription, a resource group or a resource. Includes extension resources and resources of a directory.
 ///
 /// Two ids are equal if they differ only in case, as Azure compares them; the spelling is kept.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl ResourceId {
     /// The id of a subscription.
     ///
     /// # Errors
-    /// The text can't be a segment.
+    /// The text is not a valid segment.
     pub fn of_subscription(subscription: &str) -> Result<Self, BadId> {
         format!("/subscriptions/{subscription}").parse()
     }
@@ -60,68 +60,68 @@ impl ResourceId {
     /// The id of a resource group.
     ///
     /// # Errors
-    /// A text can't be a segment.
+    /// One of the texts is not a valid segment.
     pub fn of_group(subscription: &str, group: &str) -> Result<Self, BadId> {
         format!("/subscriptions/{subscription}/resourceGroups/{group}").parse()
     }
 
-    /// The id of a resource of a provider in this group or subscription, or of an extension of this resource; `of` is
-    /// its whole type, e.g. `Microsoft.Storage/storageAccounts`.
+    /// The id of a resource in this group or subscription, or of an extension of this resource; `of` is its full type,
+    /// e.g. `Microsoft.Storage/storageAccounts`.
     ///
     /// # Errors
-    /// The type or name can't stand there.
+    /// The type or the name is not valid there.
     pub fn provided(&self, of: &str, name: &str) -> Result<Self, BadId> {
         format!("{}/providers/{of}/{name}", self.0).parse()
     }
 
-    /// The id of a part of this resource, e.g. `onlineEndpoints` and a name.
+    /// The id of a child of this resource; `of` is its type, e.g. `onlineEndpoints`.
     ///
     /// # Errors
-    /// The type or name can't stand there.
+    /// The type or the name is not valid there.
     pub fn part(&self, of: &str, name: &str) -> Result<Self, BadId> {
         format!("{}/{of}/{name}", self.0).parse()
     }
 
-    /// Whether the other is this one or lies below it.
+    /// Whether `other` is this id or below it.
     pub fn holds(&self, other: &Self) -> bool {
         let Some((head, tail)) = other.0.as_bytes().split_at_checked(self.0.len()) else { return false };
         head.eq_ignore_ascii_case(self.0.as_bytes()) && (tail.is_empty() || tail.starts_with(b"/"))
     }
 
-    /// The subscription that it lies in; none for what is a directory's, such as a built-in role.
+    /// The subscription; `None` for resources of a directory, such as built-in roles.
     pub fn subscription(&self) -> Option<&str> {
         let mut segments = self.segments();
         segments.next().filter(|first| first.eq_ignore_ascii_case("subscriptions"))?;
         segments.next()
     }
 
-    /// The resource group that it is or lies in.
+    /// The resource group that this is, or that contains it.
     pub fn group(&self) -> Option<&str> {
         let mut segments = self.segments().skip(2);
         self.subscription()?;
-        segments.next().filter(|word| word.eq_ignore_ascii_case("resourceGroups"))?;
+        segments.next().filter(|segment| segment.eq_ignore_ascii_case("resourceGroups"))?;
         segments.next()
     }
 
-    /// Its own name: the last segment.
+    /// The resource's name: the last segment.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What kind of resource it is, e.g. `Microsoft.Network/privateEndpoints`; none for a subscription.
+    /// The resource type, e.g. `Microsoft.Network/privateEndpoints`; `None` for a subscription.
     pub fn resource_type(&self) -> Option<String> {
         self.types().pop().or_else(|| self.group().map(|_| GROUPS.to_owned()))
     }
 
-    /// The types of all providers in it, the outermost first: of an extension resource also that of what it extends.
+    /// The types of all providers in the id, outermost first: for an extension resource also the type that it extends.
     pub fn types(&self) -> Vec<String> {
         let segments: Vec<&str> = self.segments().collect();
         let mut types = Vec::new();
         let mut rest = &segments[self.before_providers()..];
         while let Some((namespace, pairs)) = rest.get(1..).and_then(<[_]>::split_first) {
             let length = block(pairs);
-            let words = pairs[..length].iter().step_by(2).copied();
-            types.push(std::iter::once(*namespace).chain(words).collect::<Vec<_>>().join("/"));
+            let names = pairs[..length].iter().step_by(2).copied();
+            types.push(std::iter::once(*namespace).chain(names).collect::<Vec<_>>().join("/"));
             rest = &pairs[length..];
         }
         types
@@ -131,7 +131,7 @@ impl ResourceId {
         self.0.split('/').skip(1)
     }
 
-    /// How many segments stand before the first provider.
+    /// How many segments precede the first provider.
     fn before_providers(&self) -> usize {
         match (self.subscription(), self.group()) {
             (None, _) => 0,
@@ -141,15 +141,15 @@ impl ResourceId {
     }
 }
 
-/// How many segments of types and names stand before the next provider.
+/// How many segments of types and names precede the next provider.
 fn block(pairs: &[&str]) -> usize {
-    let next = pairs.iter().step_by(2).position(|word| word.eq_ignore_ascii_case("providers"));
+    let next = pairs.iter().step_by(2).position(|segment| segment.eq_ignore_ascii_case("providers"));
     next.map_or(pairs.len(), |pair| pair * 2)
 }
 
-/// Why what follows a scope is no run of providers with types and names, or `None` if it is one.
+/// Why the segments behind a scope are not providers with pairs of type and name, or `None` if they are.
 fn providers_objection(mut rest: &[&str]) -> Option<&'static str> {
-    let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let is_token = |segment: &str| segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     while let Some((first, behind)) = rest.split_first() {
         if !first.eq_ignore_ascii_case("providers") {
             return Some("does not go on with `providers` where it has to");
@@ -157,15 +157,15 @@ fn providers_objection(mut rest: &[&str]) -> Option<&'static str> {
         let Some((namespace, pairs)) = behind.split_first() else { return Some("ends before its provider") };
         let length = block(pairs);
         let pairs_of_it = &pairs[..length];
-        let words = pairs_of_it.iter().step_by(2);
+        let names = pairs_of_it.iter().step_by(2);
         if pairs_of_it.is_empty() || length % 2 == 1 {
             return Some("is not made of pairs of a type and a name");
         }
-        if !is_word(namespace) || !words.clone().all(|word| is_word(word)) {
+        if !is_token(namespace) || !names.clone().all(|name| is_token(name)) {
             return Some("has a type that is no word");
         }
         if pairs_of_it.iter().skip(1).step_by(2).any(|name| name.eq_ignore_ascii_case("providers")) {
-            return Some("has a name that looks like the next provider");
+            return Some("has a name that could be the next provider");
         }
         rest = &pairs[length..];
     }
@@ -211,12 +211,12 @@ impl fmt::Display for ResourceId {
     }
 }
 
-/// A version of an API of Resource Manager: a date, perhaps with `-preview`.
+/// A version of a Resource Manager API: a date, perhaps with `-preview`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiVersion(Cow<'static, str>);
 
 impl ApiVersion {
-    /// A version that stands in this program.
+    /// A version that is a constant of this program.
     pub const fn known(version: &'static str) -> Self {
         Self(Cow::Borrowed(version))
     }

@@ -1,18 +1,19 @@
-//! Who holds what where: role assignments by scope, so that a tenant's lookup costs its own scopes' ancestors only.
+//! Role assignments, indexed by scope and by principal, so that the lookup for a tenant reads only its scopes'
+//! ancestors.
 //!
-//! A role is turned into powers once, a group into its members once. What everybody's scopes share, a subscription's
-//! assignments say, is gone through once to leave out what reaches nothing and what is allowed.
+//! Each role is converted to powers once, each group to its members once. Assignments that all tenants share, such as
+//! those of a subscription, are filtered once: those that reach nothing are dropped, those that are allowed are marked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     allow::AllowList,
     evidence::{Assignment, Evidence, Listing, Reading},
+    judged_tenant::within,
     powers::Powers,
-    subject::within,
 };
 
-/// An assignment that can reach something, or of which nobody knows what it can.
+/// An assignment that can reach something, or whose role could not be read.
 #[derive(Debug)]
 pub(super) struct Grant<'a> {
     pub(super) assignment: &'a Assignment,
@@ -28,11 +29,11 @@ pub(super) struct Grant<'a> {
 pub(super) enum Holders<'a> {
     /// One principal.
     One(&'a str),
-    /// These of a group, less those that are allowed.
+    /// The members of a group, without those that are allowed.
     Members(BTreeSet<&'a str>),
-    /// Those of a group that could not be read.
+    /// The members of a group that could not be read, and why.
     Unknown(String),
-    /// An allowed principal, or allowed ones only; this is why.
+    /// Allowed principals only, and why.
     Allowed(&'a str),
 }
 
@@ -41,9 +42,9 @@ pub(super) struct Index<'a> {
     grants: Vec<Grant<'a>>,
     /// By scope in lower case.
     at: BTreeMap<String, Vec<usize>>,
-    /// Those above all subscriptions, by the subscription in whose list they stood.
+    /// Grants above all subscriptions, by the subscription whose list showed them.
     above: BTreeMap<String, Vec<usize>>,
-    /// By principal in lower case, members of groups too.
+    /// By principal in lower case, members of groups included.
     of: BTreeMap<String, Vec<usize>>,
     listings: BTreeMap<String, &'a Listing>,
 }
@@ -67,7 +68,7 @@ impl<'a> Index<'a> {
             }
             let subscription = subscription_of(&listing.scope);
             for assignment in listing.assignments.shown().into_iter().flatten() {
-                // Many lists may show the same one.
+                // Several lists may show the same assignment.
                 let id = assignment.id.to_ascii_lowercase();
                 let at = *seen.entry(id).or_insert_with(|| {
                     let grant = grant(assignment, &roles, evidence, allow);
@@ -104,7 +105,7 @@ impl<'a> Index<'a> {
         at
     }
 
-    /// The grants that hold at a resource: its own, those of the scopes above it, and with `below` those within it.
+    /// The grants that apply to a resource: its own, those of the scopes above it, and with `below` those within it.
     pub(super) fn reaching(&self, id: &str, below: bool) -> Vec<usize> {
         let id = id.trim_end_matches('/').to_ascii_lowercase();
         let mut found: Vec<usize> =
@@ -121,7 +122,7 @@ impl<'a> Index<'a> {
         found
     }
 
-    /// The grants that a principal holds, as a member of a group too.
+    /// The grants of a principal, also as a member of a group.
     pub(super) fn held_by(&self, principal: &str) -> impl Iterator<Item = usize> {
         self.of.get(&principal.to_ascii_lowercase()).into_iter().flatten().copied()
     }
@@ -130,7 +131,7 @@ impl<'a> Index<'a> {
         self.grants.get(at)
     }
 
-    /// Why it is not known which roles are assigned at a resource and above it, and with `below` within it.
+    /// Why the role assignments at a resource and above it, and with `below` within it, are not known.
     pub(super) fn unread(&self, id: &str, below: bool) -> Option<String> {
         let id = id.trim_end_matches('/').to_ascii_lowercase();
         let mut why = "no list of the role assignments there was read".to_owned();
@@ -143,7 +144,7 @@ impl<'a> Index<'a> {
                 None => {}
             }
         }
-        // A list of something within shows what is above too, but not what is beside it.
+        // A list of a scope within shows what is above too, but not what is beside it.
         let inside = |scope: &&String| within(scope, &id) && **scope != id;
         let from = self.listings.range(id.clone()..).map(|(scope, _)| scope);
         let shown = |scope: &String| {

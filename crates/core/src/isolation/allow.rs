@@ -1,22 +1,22 @@
-//! Who may reach tenants besides themselves: declared by the company, shown in every report.
+//! Who else may reach tenants: declared by the company, shown in every report.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::within;
+use super::judged_tenant::within;
 
-/// One declaration: a principal, or private endpoints, and the reason that reports show.
+/// One declaration: a principal or private endpoints, and the reason that reports show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Allowed {
-    /// The object id of a user, group, service principal or managed identity that may hold any role.
+    /// The object id of a user, group, service principal or managed identity that may have any role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
-    /// Where private endpoints may be that lead to tenants' resources: an id, and everything below it.
+    /// The scope of private endpoints that may lead to tenants' resources: an id, and everything below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_endpoints: Option<String>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
@@ -28,7 +28,7 @@ pub struct AllowList {
 }
 
 impl AllowList {
-    /// A list for looking up.
+    /// Indexes these declarations.
     pub fn new(entries: &[Allowed]) -> Self {
         let mut list = Self::default();
         for entry in entries {
@@ -42,12 +42,12 @@ impl AllowList {
         list
     }
 
-    /// Why a principal is allowed, if it is.
+    /// The reason why a principal is allowed, if it is.
     pub fn principal(&self, id: &str) -> Option<&str> {
         self.principals.get(&id.to_ascii_lowercase()).map(String::as_str)
     }
 
-    /// Why a private endpoint is allowed, if it is.
+    /// The reason why a private endpoint is allowed, if it is.
     pub fn private_endpoint(&self, id: &str) -> Option<&str> {
         let (_, why) = self.private_endpoints.iter().find(|(root, _)| within(id, root))?;
         Some(why)

@@ -1,4 +1,4 @@
-//! One tenant before its judge: what is its own, what of it is protected, who reaches that.
+//! One tenant with its evidence: its own objects, which of them are protected, and who reaches those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,65 +8,69 @@ use super::{
     access::{Grant, Holders, Index},
     allow::AllowList,
     evidence::{Evidence, Reading},
+    judged_tenant::{JudgedTenant, Own},
     powers::{ENDPOINT, Powers, STORAGE, VAULT, WORKSPACE},
     probe::{Aim, Calls, Probe, ProbeKind, ProbeOutcome},
     report::{Accepted, Gap},
-    subject::{Own, Subject},
 };
 use crate::{
-    compare::{at, same_id, same_word, text_at},
+    compare::{at, eq_ignore_case, same_id, text_at},
     ids::TenantId,
 };
 
-/// The calls that every proof needs. One of another tenant is not among them: there may be no other.
+/// The kinds of calls that every proof needs. [`ProbeKind::OtherTenant`] is not included: there may be no other tenant.
 const ALWAYS: [ProbeKind; 5] =
     [ProbeKind::Own, ProbeKind::NoToken, ProbeKind::WrongAudience, ProbeKind::Expired, ProbeKind::Key];
 
-/// What holds for all tenants that are judged together.
-pub(super) struct Court<'a> {
+/// The context that all tenants judged together share.
+pub(super) struct EvalContext<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) allow: &'a AllowList,
     pub(super) index: Index<'a>,
-    /// Whose a principal is.
+    /// Which tenant a principal belongs to.
     pub(super) principals: BTreeMap<String, &'a TenantId>,
 }
 
-impl<'a> Court<'a> {
-    pub(super) fn new(evidence: &'a Evidence, allow: &'a AllowList, subjects: &'a [Subject]) -> Self {
-        let of = |subject: &'a Subject| {
-            own_principals(subject, evidence).into_keys().map(|id| (id, &subject.tenant_id))
+impl<'a> EvalContext<'a> {
+    pub(super) fn new(
+        evidence: &'a Evidence,
+        allow: &'a AllowList,
+        judged_tenants: &'a [JudgedTenant],
+    ) -> Self {
+        let of = |judged: &'a JudgedTenant| {
+            own_principals(judged, evidence).into_keys().map(|id| (id, &judged.tenant_id))
         };
         Self {
             evidence,
             allow,
             index: Index::new(evidence, allow),
-            principals: subjects.iter().flat_map(of).collect(),
+            principals: judged_tenants.iter().flat_map(of).collect(),
         }
     }
 }
 
-/// Something whose reach is limited to the tenant, or to nobody.
+/// An object that only the tenant, or nobody, may reach.
 pub(super) struct Protected {
     pub(super) id: String,
     pub(super) kind: String,
-    /// Whether other tenants' things are behind it too: then not even the tenant's own principals may reach it.
+    /// Whether it also protects other tenants' objects: then the tenant's own principals may not reach it either.
     pub(super) shared: bool,
 }
 
-/// An assignment by which somebody else reaches something protected.
+/// An assignment by which someone else reaches a protected object.
 pub(super) struct Reached {
     pub(super) grant: usize,
     pub(super) powers: Powers,
-    /// The first thing that it reaches.
+    /// The first object that it reaches.
     pub(super) what: String,
-    /// Who does: principals that are neither the tenant's nor allowed.
+    /// The principals that are neither the tenant's nor allowed.
     pub(super) who: Vec<String>,
 }
 
-/// A tenant with all that its rules ask about.
+/// A tenant with everything that the rules need.
 pub(super) struct Case<'a> {
-    pub(super) subject: &'a Subject,
-    pub(super) court: &'a Court<'a>,
+    pub(super) judged: &'a JudgedTenant,
+    pub(super) context: &'a EvalContext<'a>,
     /// The tenant's principals in lower case, and what they are.
     pub(super) own: BTreeMap<String, &'static str>,
     pub(super) protected: Vec<Protected>,
@@ -76,36 +80,36 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(subject: &'a Subject, court: &'a Court<'a>) -> Self {
+    pub(super) fn new(judged: &'a JudgedTenant, context: &'a EvalContext<'a>) -> Self {
         let mut case = Self {
-            subject,
-            court,
-            own: own_principals(subject, court.evidence),
+            judged,
+            context,
+            own: own_principals(judged, context.evidence),
             protected: Vec::new(),
             reached: Vec::new(),
             accepted: Vec::new(),
             gaps: Vec::new(),
         };
         case.protected = case.protect();
-        case.look_for_gaps();
-        case.look_at_calls();
+        case.find_gaps();
+        case.judge_calls();
         case.follow_grants();
         case.gaps.sort();
         case.gaps.dedup();
         case
     }
 
-    /// A resource as Azure shows it, if it is there and could be read.
+    /// A resource as Azure shows it, if it exists and could be read.
     pub(super) fn resource(&self, id: &str) -> Option<&'a Value> {
-        self.court.evidence.resources.get(&id.to_ascii_lowercase())?.shown()
+        self.context.evidence.resources.get(&id.to_ascii_lowercase())?.shown()
     }
 
-    /// The tenant's resources of a type that are there, with what Azure shows of them.
+    /// The tenant's existing resources of a type, with what Azure shows of them.
     pub(super) fn shown(&self, kind: &'a str) -> impl Iterator<Item = (&'a Own, &'a Value)> {
-        self.subject.of_type(kind).filter_map(|own| Some((own, self.resource(&own.id)?)))
+        self.judged.of_type(kind).filter_map(|own| Some((own, self.resource(&own.id)?)))
     }
 
-    /// All protected resources of a type that are there: the tenant's own, and those that it shares.
+    /// All existing protected resources of a type: the tenant's own, and those that it shares.
     pub(super) fn all_shown(&self, kind: &str) -> impl Iterator<Item = (&Protected, &'a Value)> {
         let of = self.protected.iter().filter(move |one| one.kind.eq_ignore_ascii_case(kind));
         of.filter_map(|one| Some((one, self.resource(&one.id)?)))
@@ -117,16 +121,16 @@ impl<'a> Case<'a> {
 
     fn protect(&self) -> Vec<Protected> {
         let own = |own: &Own| Protected { id: own.id.clone(), kind: own.kind.clone(), shared: false };
-        let mut protected: Vec<Protected> = self.subject.resources.iter().map(own).collect();
+        let mut protected: Vec<Protected> = self.judged.resources.iter().map(own).collect();
         let mut add = |id: &str, kind: &str| {
             let known = protected.iter().any(|one| same_id(&one.id, id));
-            if !id.is_empty() && !known && !self.subject.owns(id) {
+            if !id.is_empty() && !known && !self.judged.owns(id) {
                 protected.push(Protected { id: id.to_owned(), kind: kind.to_owned(), shared: true });
             }
         };
-        let endpoints = self.subject.of_type(ENDPOINT);
+        let endpoints = self.judged.of_type(ENDPOINT);
         let around = endpoints.filter_map(|own| Some(super::parent(&own.id)?.to_owned()));
-        let workspaces = self.subject.of_type(WORKSPACE).map(|own| own.id.clone()).chain(around);
+        let workspaces = self.judged.of_type(WORKSPACE).map(|own| own.id.clone()).chain(around);
         for workspace in workspaces.collect::<BTreeSet<_>>() {
             add(&workspace, WORKSPACE);
             let shown = self.resource(&workspace).unwrap_or(&Value::Null);
@@ -142,11 +146,11 @@ impl<'a> Case<'a> {
         self.gaps.push(Gap { about: about.to_owned(), why: why.into() });
     }
 
-    /// Whatever could not be read, or was not even looked at, may hide anything.
-    fn look_for_gaps(&mut self) {
-        let evidence = self.court.evidence;
-        if !self.subject.settled {
-            self.gap(self.subject.tenant_id.as_str(), "the tenant is being made or changed, or has failed");
+    /// Records a gap for everything that could not be read or was not read: it may hide any violation.
+    fn find_gaps(&mut self) {
+        let evidence = self.context.evidence;
+        if !self.judged.settled {
+            self.gap(self.judged.tenant_id.as_str(), "the tenant is being made or changed, or has failed");
         }
         for at in 0..self.protected.len() {
             let Some(Protected { id, shared, .. }) = self.protected.get(at) else { continue };
@@ -154,9 +158,9 @@ impl<'a> Case<'a> {
             match evidence.resources.get(&id.to_ascii_lowercase()) {
                 Some(Reading::Shown(_) | Reading::Absent) => {}
                 Some(Reading::Unread(why)) => self.gap(&id, why),
-                None => self.gap(&id, "it was not looked at"),
+                None => self.gap(&id, "it was not read"),
             }
-            if let Some(why) = self.court.index.unread(&id, below) {
+            if let Some(why) = self.context.index.unread(&id, below) {
                 self.gap(&id, format!("who has roles there is not known: {why}"));
             }
         }
@@ -167,16 +171,16 @@ impl<'a> Case<'a> {
                 self.gap(own, format!("which roles it has elsewhere is not known: {why}"));
             }
         }
-        for own in self.subject.of_type(super::powers::IDENTITY) {
+        for own in self.judged.of_type(super::powers::IDENTITY) {
             match evidence.identity_credentials.get(&own.id.to_ascii_lowercase()) {
                 Some(Reading::Shown(_) | Reading::Absent) => {}
                 Some(Reading::Unread(why)) => self.gap(&own.id, format!("its credentials: {why}")),
-                None => self.gap(&own.id, "its credentials were not looked at"),
+                None => self.gap(&own.id, "its credentials were not read"),
             }
         }
-        for own in &self.subject.applications {
+        for own in &self.judged.applications {
             let Some(seen) = evidence.applications.get(&own.unique_name) else {
-                self.gap(&own.unique_name, "it was not looked at");
+                self.gap(&own.unique_name, "it was not read");
                 continue;
             };
             let unread = |what: &str, why: Option<&String>| Some(format!("{what}: {}", why?));
@@ -194,31 +198,31 @@ impl<'a> Case<'a> {
 
     /// The calls to the tenant's service.
     pub(super) fn probes(&self) -> &'a [Probe] {
-        match self.court.evidence.live.tenants.get(&self.subject.tenant_id) {
-            Some(Calls::Made(probes)) if self.subject.probe.is_some() => probes,
+        match self.context.evidence.live.tenants.get(&self.judged.tenant_id) {
+            Some(Calls::Made(probes)) if self.judged.probe.is_some() => probes,
             Some(_) | None => &[],
         }
     }
 
-    /// Without a call that had to succeed and did, and one of each kind that was refused, nothing is proved by calling.
-    fn look_at_calls(&mut self) {
-        let (aim, url) = match &self.subject.probe {
+    /// Records gaps in the calls: the positive control has to succeed, and one call of each kind has to be refused.
+    fn judge_calls(&mut self) {
+        let (aim, url) = match &self.judged.probe {
             None => return,
             Some(Aim::At(target)) => (None, target.url.as_str()),
-            Some(Aim::Unknown(why)) => (Some(why), self.subject.tenant_id.as_str()),
+            Some(Aim::Unknown(why)) => (Some(why), self.judged.tenant_id.as_str()),
         };
         if let Some(why) = aim {
             return self.gap(url, format!("its service can't be called yet: {why}"));
         }
-        match self.court.evidence.live.tenants.get(&self.subject.tenant_id) {
+        match self.context.evidence.live.tenants.get(&self.judged.tenant_id) {
             Some(Calls::Made(_)) => {}
             Some(Calls::NotPossible(why)) => {
                 return self.gap(url, format!("its service can't be called: {why}"));
             }
             None => return self.gap(url, "its service was not called"),
         }
-        // Not reached is all that is to be shown of it, and the rules say so where it is.
-        if self.subject.suspended {
+        // For a suspended tenant only refusals are expected; the rules report any call that was answered.
+        if self.judged.suspended {
             return;
         }
         let probes = self.probes();
@@ -233,7 +237,7 @@ impl<'a> Case<'a> {
         for probe in probes.iter().filter(|probe| probe.kind != ProbeKind::Own) {
             if probe.outcome == ProbeOutcome::Unclear {
                 let why = probe.why.as_deref().unwrap_or_default();
-                // Gaps are told to subscribers, who have no business with other tenants' names.
+                // Gaps are published to subscribers, who must not learn the names of other tenants.
                 let is_others = probe.kind == ProbeKind::OtherTenant;
                 let with = if is_others { "the token of another tenant".to_owned() } else { probe.with() };
                 self.gap(url, format!("called with {with}, what came of it shows nothing: {why}"));
@@ -241,18 +245,18 @@ impl<'a> Case<'a> {
         }
         for kind in ALWAYS {
             if !probes.iter().any(|probe| probe.kind == kind) {
-                self.gap(url, format!("the call of the kind {} was not made", kind.word()));
+                self.gap(url, format!("the call of the kind {} was not made", kind.as_str()));
             }
         }
     }
 
-    /// Sorts every assignment that reaches something protected: the tenant's own, allowed, somebody else's, unknown.
+    /// Sorts each assignment that reaches a protected object: the tenant's own, allowed, someone else's, or unknown.
     fn follow_grants(&mut self) {
         let mut reaching: BTreeMap<usize, (Powers, String)> = BTreeMap::new();
         for one in &self.protected {
             let about = Powers::on(&one.kind);
-            for at in self.court.index.reaching(&one.id, !one.shared) {
-                let Some(grant) = self.court.index.grant(at) else { continue };
+            for at in self.context.index.reaching(&one.id, !one.shared) {
+                let Some(grant) = self.context.index.grant(at) else { continue };
                 let powers = grant.powers.and(about);
                 if !powers.is_empty() {
                     let entry = reaching.entry(at).or_insert_with(|| (Powers::default(), one.id.clone()));
@@ -261,7 +265,7 @@ impl<'a> Case<'a> {
             }
         }
         for (at, (powers, what)) in reaching {
-            if let Some(grant) = self.court.index.grant(at) {
+            if let Some(grant) = self.context.index.grant(at) {
                 self.sort_grant(at, grant, powers, what);
             }
         }
@@ -273,12 +277,12 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// What the tenant's own principals hold outside of the tenant's own resources.
+    /// Grants of the tenant's own principals outside of the tenant's own resources.
     pub(super) fn beyond(&self) -> Vec<&'a Grant<'a>> {
-        let held = self.own.keys().flat_map(|own| self.court.index.held_by(own));
+        let held = self.own.keys().flat_map(|own| self.context.index.held_by(own));
         let held: BTreeSet<usize> = held.collect();
-        let grants = held.into_iter().filter_map(|at| self.court.index.grant(at));
-        grants.filter(|grant| !self.subject.owns(&grant.assignment.scope)).collect()
+        let grants = held.into_iter().filter_map(|at| self.context.index.grant(at));
+        grants.filter(|grant| !self.judged.owns(&grant.assignment.scope)).collect()
     }
 
     fn sort_grant(&mut self, at: usize, grant: &Grant<'_>, powers: Powers, what: String) {
@@ -313,28 +317,28 @@ impl<'a> Case<'a> {
         self.reached.push(Reached { grant: at, powers, what, who });
     }
 
-    /// Those who are not the tenant's own; what its own may not reach is another rule's.
+    /// Those that are not the tenant's own; what its own principals may not reach is another rule's.
     fn others<'b>(&self, who: impl Iterator<Item = &'b str>) -> Vec<String> {
         who.filter(|one| !self.is_own(one)).map(str::to_owned).collect()
     }
 
-    /// Whether somebody may be the tenant itself, because a resource that works as an identity could not be read.
+    /// Whether these may be the tenant's own, because a resource with an identity could not be read.
     fn may_be_own(&self, grant: &Grant<'_>, who: &[String]) -> bool {
-        let resources = &self.court.evidence.resources;
+        let resources = &self.context.evidence.resources;
         let unknown = |one: &Protected| {
             !matches!(resources.get(&one.id.to_ascii_lowercase()), Some(Reading::Shown(_) | Reading::Absent))
         };
-        let is_known = |one: &String| self.court.principals.contains_key(&one.to_ascii_lowercase());
+        let is_known = |one: &String| self.context.principals.contains_key(&one.to_ascii_lowercase());
         !grant.assignment.principal_type.eq_ignore_ascii_case("User")
             && !who.iter().any(is_known)
             && self.protected.iter().any(unknown)
     }
 
-    /// Whether a principal is that of a workspace that the tenant shares.
+    /// Whether a principal is the identity of a workspace that the tenant shares.
     fn is_shared_workspace(&self, principal: &str) -> bool {
-        let shared = self.protected.iter().filter(|one| one.shared && same_word(&one.kind, WORKSPACE));
+        let shared = self.protected.iter().filter(|one| one.shared && eq_ignore_case(&one.kind, WORKSPACE));
         let id = |one: &Protected| at(self.resource(&one.id)?, "/identity/principalId")?.as_str();
-        shared.filter_map(id).any(|id| same_word(id, principal))
+        shared.filter_map(id).any(|id| eq_ignore_case(id, principal))
     }
 
     fn accept(&mut self, grant: &Grant<'_>, powers: Powers, why: &str) {
@@ -358,12 +362,12 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What was answered to a call.
+/// The answer to a call, as text.
 pub(super) fn status(probe: &Probe) -> String {
     probe.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"))
 }
 
-/// A role's name, or what is known of it.
+/// A role's name, or its id if the name is not known.
 pub(super) fn role_of(grant: &Grant<'_>) -> String {
     if grant.role_name.is_empty() { grant.assignment.role() } else { grant.role_name.to_owned() }
 }
@@ -372,13 +376,13 @@ fn reason<T>(seen: &Reading<T>) -> Option<&String> {
     if let Reading::Unread(why) = seen { Some(why) } else { None }
 }
 
-/// The principals that are the tenant's own: its applications' and its resources' identities.
-fn own_principals(subject: &Subject, evidence: &Evidence) -> BTreeMap<String, &'static str> {
+/// The tenant's own principals: its applications' service principals and the identities of its resources.
+fn own_principals(judged: &JudgedTenant, evidence: &Evidence) -> BTreeMap<String, &'static str> {
     let mut own = BTreeMap::new();
-    for application in subject.applications.iter().filter(|one| !one.principal_id.is_empty()) {
+    for application in judged.applications.iter().filter(|one| !one.principal_id.is_empty()) {
         own.insert(application.principal_id.to_ascii_lowercase(), "its service principal");
     }
-    for resource in &subject.resources {
+    for resource in &judged.resources {
         let seen = evidence.resources.get(&resource.id.to_ascii_lowercase()).and_then(Reading::shown);
         let (pointer, what) = match resource.is(super::powers::IDENTITY) {
             true => ("/properties/principalId", "its managed identity"),

@@ -1,4 +1,4 @@
-//! The fingerprint of all that a verdict rests on.
+//! The digest of all evidence that a verdict depends on.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,19 +6,19 @@ use serde_json::Value;
 use super::{
     case::Case,
     evidence::{Application, Assignment, Reading, RoleDefinition},
+    judged_tenant::JudgedTenant,
     probe::{ProbeKind, ProbeOutcome},
     report::Accepted,
-    subject::Subject,
 };
 use crate::{
     compare::canonical,
     ids::{TenantId, sha256_hex},
 };
 
-/// What belongs to one tenant's verdict, in one order. Members of maps are sorted, so equal content is equal text.
+/// The evidence for one tenant's verdict, sorted. Members of maps are sorted too, so equal content is equal text.
 #[derive(Serialize)]
-struct Exhibit<'a> {
-    subject: &'a Subject,
+struct DigestedEvidence<'a> {
+    judged: &'a JudgedTenant,
     resources: Vec<(&'a str, Option<&'a Reading<Value>>)>,
     credentials: Vec<(&'a str, Option<&'a Reading<Vec<Value>>>)>,
     applications: Vec<Option<&'a Application>>,
@@ -28,7 +28,7 @@ struct Exhibit<'a> {
     calls: Vec<(ProbeKind, ProbeOutcome, Option<&'a TenantId>)>,
 }
 
-/// An assignment, its role, and who is in the group that has it.
+/// An assignment, its role, and the members of its group.
 #[derive(Serialize)]
 struct Held<'a> {
     assignment: &'a Assignment,
@@ -36,10 +36,10 @@ struct Held<'a> {
     group: Option<&'a Reading<Vec<String>>>,
 }
 
-/// `sha256:<hex>` over what a case rests on.
+/// `sha256:<hex>` over the evidence of a case.
 pub(super) fn of(case: &Case<'_>) -> String {
-    let evidence = case.court.evidence;
-    let index = &case.court.index;
+    let evidence = case.context.evidence;
+    let index = &case.context.index;
     let lower = |id: &str| id.to_ascii_lowercase();
     let mut grants: Vec<usize> = case
         .protected
@@ -58,29 +58,29 @@ pub(super) fn of(case: &Case<'_>) -> String {
         })
         .collect();
     assignments.sort_by(|a, b| a.assignment.id.cmp(&b.assignment.id));
-    // Who was refused is left out: a run may draw other pairs, and the verdict is the same.
-    let telling = |outcome, expected, by| if outcome == expected { None } else { by };
+    // The other tenant of a refused call is left out: another run draws other pairs with the same verdict.
+    let relevant_caller = |outcome, expected, by| if outcome == expected { None } else { by };
     let mut calls: Vec<_> = case
         .probes()
         .iter()
-        .map(|one| (one.kind, one.outcome, telling(one.outcome, one.expected, one.by.as_ref())))
+        .map(|one| (one.kind, one.outcome, relevant_caller(one.outcome, one.expected, one.by.as_ref())))
         .collect();
     calls.sort_unstable();
     calls.dedup();
-    let exhibit = Exhibit {
-        subject: case.subject,
+    let digested = DigestedEvidence {
+        judged: case.judged,
         resources: case
             .protected
             .iter()
             .map(|one| (one.id.as_str(), evidence.resources.get(&lower(&one.id))))
             .collect(),
         credentials: case
-            .subject
+            .judged
             .of_type(super::powers::IDENTITY)
             .map(|own| (own.id.as_str(), evidence.identity_credentials.get(&lower(&own.id))))
             .collect(),
         applications: case
-            .subject
+            .judged
             .applications
             .iter()
             .map(|own| evidence.applications.get(&own.unique_name))
@@ -90,10 +90,10 @@ pub(super) fn of(case: &Case<'_>) -> String {
         gaps: case.gaps.iter().map(|gap| (gap.about.as_str(), gap.why.as_str())).collect(),
         calls,
     };
-    // Azure may show the same in another order or case the next time.
-    match serde_json::to_value(&exhibit).map(canonical) {
+    // Azure may return the same content in another order or case the next time.
+    match serde_json::to_value(&digested).map(canonical) {
         Ok(content) => format!("sha256:{}", sha256_hex(content.to_string().as_bytes())),
-        // Only a map with keys that are no texts could fail, and there is none.
+        // Only a map with keys other than strings could fail, and there is none.
         Err(error) => format!("none: {error}"),
     }
 }

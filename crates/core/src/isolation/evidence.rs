@@ -1,6 +1,6 @@
-//! What Azure showed, as plain data: whatever is judged stands in here, and what could not be read says so.
+//! What Azure shows, as plain data: everything that is judged, and for what could not be read the reason.
 //!
-//! Keys that Azure compares without case (ids, GUIDs) are in lower case; what they lead to is as Azure wrote it.
+//! Keys that Azure compares without case (ids, GUIDs) are in lower case; values are as Azure returns them.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use serde_json::Value;
 
 use super::probe::Live;
 
-/// What came of looking at something.
+/// The result of reading something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reading<T> {
-    /// It is there.
+    /// It exists.
     Shown(T),
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// It could not be read, for this reason: it may be anything.
+    /// It could not be read, for this reason: anything may be there.
     Unread(String),
 }
 
 impl<T> Reading<T> {
-    /// What is there, if it is and could be read.
+    /// The value, if it exists and could be read.
     pub fn shown(&self) -> Option<&T> {
         if let Self::Shown(shown) = self { Some(shown) } else { None }
     }
 }
 
-/// What Azure showed of all that is to be judged together.
+/// What Azure shows of everything that is judged together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
-    /// Role assignments at, above and below scopes, one entry per scope that was asked at.
+    /// Role assignments at, above and below scopes, one entry per list request.
     pub listings: Vec<Listing>,
     /// Role definitions, by their GUID in lower case.
     pub roles: BTreeMap<String, Reading<RoleDefinition>>,
-    /// The principals in groups, those of groups within them too, by the group's object id in lower case.
+    /// The principals in groups, nested groups included, by the group's object id in lower case.
     pub groups: BTreeMap<String, Reading<Vec<String>>>,
     /// Resources as Resource Manager shows them, by id in lower case.
     pub resources: BTreeMap<String, Reading<Value>>,
@@ -44,7 +44,7 @@ pub struct Evidence {
     pub identity_credentials: BTreeMap<String, Reading<Vec<Value>>>,
     /// Entra applications, by their unique name.
     pub applications: BTreeMap<String, Application>,
-    /// What came of calling services.
+    /// The results of calling services.
     pub live: Live,
 }
 
@@ -52,12 +52,12 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Listing {
-    /// Where it was asked.
+    /// The scope of the list.
     pub scope: String,
-    /// Of whom only; it tells nothing of others then.
+    /// The principal that the list is filtered by; it says nothing about others then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// What it showed.
+    /// The assignments.
     pub assignments: Reading<Vec<Assignment>>,
 }
 
@@ -67,16 +67,16 @@ pub struct Listing {
 pub struct Assignment {
     /// Its resource id.
     pub id: String,
-    /// Where it holds, and below.
+    /// The scope at which, and below which, it applies.
     pub scope: String,
-    /// Who has it.
+    /// The principal that has it.
     pub principal_id: String,
     /// `User`, `Group`, `ServicePrincipal`, `ForeignGroup` or `Device`.
     #[serde(default)]
     pub principal_type: String,
-    /// Which role, as a full id.
+    /// The role, as a full id.
     pub role_definition_id: String,
-    /// Under which condition; it is shown to people and otherwise left out of account.
+    /// Its condition; shown to people, otherwise ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
 }
@@ -94,25 +94,25 @@ impl Assignment {
 pub struct RoleDefinition {
     /// Its name for people.
     pub role_name: String,
-    /// What it allows; each entry for itself.
+    /// What it allows; each entry applies by itself.
     pub permissions: Vec<Permission>,
 }
 
-/// One entry of a role: what it allows less what it leaves out.
+/// One entry of a role: allowed actions minus excluded ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Permission {
     /// Actions of Resource Manager.
     pub actions: Vec<String>,
-    /// What is left out of them.
+    /// Excluded actions.
     pub not_actions: Vec<String>,
-    /// Actions on data.
+    /// Data actions.
     pub data_actions: Vec<String>,
-    /// What is left out of them.
+    /// Excluded data actions.
     pub not_data_actions: Vec<String>,
 }
 
-/// An application with all that leads into it.
+/// An application with everything that gives access to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Application {
@@ -122,12 +122,12 @@ pub struct Application {
     pub principal: Reading<Value>,
     /// Its federated credentials.
     pub credentials: Reading<Vec<Value>>,
-    /// The object ids of its owners and of its service principal's: they can add credentials.
+    /// The object ids of its owners and its service principal's owners: they can add credentials.
     pub owners: Reading<Vec<String>>,
 }
 
 impl Application {
-    /// Nothing could be read.
+    /// An application of which nothing could be read.
     pub fn unread(why: &str) -> Self {
         let why = || why.to_owned();
         Self {

@@ -1,4 +1,4 @@
-//! Reports as a page for people: one file, no script, made to be printed.
+//! Reports as an HTML page: one file, no script, printable.
 
 use std::fmt::Write as _;
 
@@ -14,9 +14,9 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:t
 td,code{overflow-wrap:anywhere}code{font-size:.9em}\
 @media print{body{margin:0;max-width:none}h2{break-inside:avoid}}";
 
-/// The page of some reports. Every text in them is escaped; nothing outside of the page is loaded.
+/// Renders reports as a page. Every text in them is escaped; the page loads nothing.
 ///
-/// `at` says when Azure was looked at.
+/// `at` is when the state of Azure was read.
 pub fn page(reports: &[IsolationReport], at: &str) -> String {
     let count = |verdict: IsolationVerdict| reports.iter().filter(|report| report.verdict == verdict).count();
     let mut html = format!(
@@ -37,9 +37,9 @@ pub fn page(reports: &[IsolationReport], at: &str) -> String {
 }
 
 fn section(html: &mut String, report: &IsolationReport) {
-    let word = report.verdict.word();
+    let verdict = report.verdict.as_str();
     let id = escaped(report.tenant_id.as_str());
-    let _ = writeln!(html, "<section>\n<h2>{id}: <span class=\"{word}\">{word}</span></h2>");
+    let _ = writeln!(html, "<section>\n<h2>{id}: <span class=\"{verdict}\">{verdict}</span></h2>");
     if !report.findings.is_empty() {
         html.push_str("<table>\n<tr><th>Finding</th><th>What was seen</th><th>What to do</th></tr>\n");
         for finding in &report.findings {
@@ -90,13 +90,13 @@ fn calls(html: &mut String, report: &IsolationReport) {
         let _ = writeln!(html, "<p>{}</p>", report.probing.sentence());
         return;
     }
-    let place = report.place.as_deref().unwrap_or_default();
+    let from = report.location.as_deref().unwrap_or_default();
     let seed = report.seed.as_deref().unwrap_or_default();
     let _ = writeln!(
         html,
         "<p>Its service was called from: {}. Pairs drawn by <code>{}</code>.</p>\n<table>\n\
          <tr><th>Called with</th><th>Answer</th><th>Has to be</th><th>Was</th></tr>",
-        escaped(place),
+        escaped(from),
         escaped(seed),
     );
     for probe in &report.probes {
@@ -110,14 +110,14 @@ fn calls(html: &mut String, report: &IsolationReport) {
             "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"{class}\">{}</td></tr>",
             escaped(&probe.with()),
             escaped(&answer),
-            probe.expected.word(),
-            probe.outcome.word(),
+            probe.expected.as_str(),
+            probe.outcome.as_str(),
         );
     }
     html.push_str("</table>\n");
 }
 
-/// A text in HTML. What people can't see is shown as what it is: it could turn the text around it.
+/// Escapes a text for HTML. Invisible characters are shown as their code: they could reorder the text around them.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -136,7 +136,7 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// Characters that have no shape and change how others are read.
+/// Invisible characters that change how others are displayed.
 fn is_format(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -1,12 +1,12 @@
-//! What a role lets its holder do to a tenant's things: the one table of what counts as reaching them.
+//! What a role lets its holder do to a tenant's objects: the table of actions that count as reaching them.
 //!
 //! Sources: Microsoft, "Azure permissions" (the names of the actions), "Authenticate clients for online endpoints"
-//! (`score`, `listKeys` and `token` are actions, not data actions), "Understand Azure role definitions" (wildcards, what
-//! is left out).
+//! (`score`, `listKeys` and `token` are actions, not data actions), "Understand Azure role definitions" (wildcards,
+//! excluded actions).
 //!
-//! A role is looked at in two ways. Does it allow one of the actions named here? And does it name an action that looks
-//! like one, such as `*/write` or a new one that this table does not know? Either is enough: to count an action that
-//! does no harm costs a line in a report, to miss one costs the proof.
+//! A role counts in two cases: it allows one of the actions listed here, or it names an action that resembles one, such
+//! as `*/write` or a new action that this table does not have. A harmless action counted by mistake costs a line in a
+//! report; a missed one would make the proof wrong.
 
 use std::fmt;
 
@@ -15,19 +15,19 @@ use serde::{Deserialize, Serialize};
 use super::evidence::{Permission, RoleDefinition};
 use crate::permissions::actions::matches;
 
-/// What somebody can do to a tenant's things.
+/// What someone can do to a tenant's objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Capability {
     /// Call the service.
     Score,
-    /// Read or renew keys.
+    /// Read or regenerate keys.
     ListKeys,
     /// Get a token for the service.
     Token,
-    /// Make, change or delete.
+    /// Create, change or delete.
     Write,
-    /// Grant roles, to themselves too.
+    /// Grant roles, also to oneself.
     Grant,
     /// Read or change data.
     Data,
@@ -49,18 +49,18 @@ impl fmt::Display for Capability {
     }
 }
 
-/// One row: on which type of resource, what, and by which actions.
+/// One row: the resource type, the capability, and the actions that give it.
 struct Power {
     /// The resource type; empty for all.
     of: &'static str,
     can: Capability,
     /// Known actions.
     actions: &'static [&'static str],
-    /// What an action that is not known looks like.
+    /// Patterns of actions that are not in the table but resemble it.
     like: &'static [&'static str],
     /// Known data actions.
     data: &'static [&'static str],
-    /// What a data action that is not known looks like.
+    /// Patterns of data actions that are not in the table but resemble it.
     data_like: &'static [&'static str],
 }
 
@@ -76,7 +76,7 @@ pub(super) const PRIVATE_ENDPOINT: &str = "Microsoft.Network/privateEndpoints";
 pub(super) const ACCOUNT: &str = "Microsoft.CognitiveServices/accounts";
 const GROUP: &str = "Microsoft.Resources/resourceGroups";
 
-/// At most 64 rows: a role's powers are a set of bits.
+/// At most 64 rows: the powers of a role are a bit set.
 const POWERS: [Power; 19] = [
     Power {
         of: ENDPOINT,
@@ -211,7 +211,7 @@ const POWERS: [Power; 19] = [
         like: &["Microsoft.KeyVault/vaults/*write", "Microsoft.KeyVault/vaults/*delete"],
         ..NONE
     },
-    // To see what a vault holds is not to see what it keeps.
+    // Reading a vault's properties does not give its secrets.
     Power {
         of: VAULT,
         can: Capability::Data,
@@ -288,7 +288,7 @@ const POWERS: [Power; 19] = [
         ],
         ..NONE
     },
-    // Whoever sets tags sets the marks by which tenantry knows its own.
+    // Setting tags includes the ownership marks by which tenantry recognizes its own resources.
     Power {
         of: GROUP,
         can: Capability::Write,
@@ -315,7 +315,7 @@ const POWERS: [Power; 19] = [
     },
 ];
 
-/// What looks dangerous and is not.
+/// Actions that resemble dangerous ones and are harmless.
 const HARMLESS: [&str; 2] = [
     "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     "Microsoft.MachineLearningServices/workspaces/metrics/*/write",
@@ -326,17 +326,17 @@ const HARMLESS: [&str; 2] = [
 pub struct Powers(u64);
 
 impl Powers {
-    /// Every row: what a role that could not be read may allow.
+    /// Every row: for a role that could not be read.
     pub const ALL: Self = Self(u64::MAX);
 
-    /// What a role allows.
+    /// The rows that a role allows.
     pub fn of_role(role: &RoleDefinition) -> Self {
         let rows = POWERS.iter().enumerate();
         let held = rows.filter(|(_, power)| role.permissions.iter().any(|entry| power.is_in(entry)));
         Self(held.fold(0, |bits, (at, _)| bits | 1 << at))
     }
 
-    /// The rows that are about a type of resource.
+    /// The rows about a type of resource.
     pub fn on(kind: &str) -> Self {
         let rows = POWERS.iter().enumerate();
         let about = rows.filter(|(_, power)| power.of.is_empty() || power.of.eq_ignore_ascii_case(kind));
@@ -360,7 +360,7 @@ impl Powers {
         self.0 == 0
     }
 
-    /// What they come to, in order, each once.
+    /// The capabilities, in order, without duplicates.
     pub fn capabilities(self) -> Vec<Capability> {
         let rows = POWERS.iter().enumerate().filter(|(at, _)| self.0 & (1 << at) != 0);
         let mut can: Vec<Capability> = rows.map(|(_, power)| power.can).collect();
@@ -377,10 +377,10 @@ impl Power {
     }
 }
 
-/// Whether patterns allow one of the known actions, or name one that looks like it.
+/// Whether the patterns allow one of the known actions, or name one that resembles them.
 ///
-/// What is left out covers a pattern if it matches it as a text: a `*` of the pattern can only be taken in by a `*`, so
-/// everything that the pattern stands for is left out too.
+/// An excluded pattern covers an allowed pattern if it matches it as text: only a `*` matches a `*`, so everything that
+/// the allowed pattern stands for is excluded too.
 fn granted(known: &[&str], like: &[&str], patterns: &[String], not: &[String]) -> bool {
     let left_out = |text: &str| not.iter().any(|pattern| matches(pattern, text));
     let allows = |action: &str| patterns.iter().any(|pattern| matches(pattern, action)) && !left_out(action);
@@ -390,7 +390,7 @@ fn granted(known: &[&str], like: &[&str], patterns: &[String], not: &[String]) -
         })
 }
 
-/// Whether the table names the action itself, as this or that power, or as harmless.
+/// Whether the table has the action itself, as a power or as harmless.
 fn is_known(pattern: &str) -> bool {
     let named = POWERS.iter().flat_map(|power| power.actions.iter().chain(power.data));
     named.chain(&HARMLESS).any(|action| action.eq_ignore_ascii_case(pattern))

@@ -1,6 +1,6 @@
-//! The live proof as plain data: what is called, with which credential, and what came of it. Judged, never called, here.
+//! Probes as plain data: what is called, with which credential, and the result. Judged here, never sent.
 //!
-//! A refusal counts only beside a positive control: a service that answers nobody refuses strangers too.
+//! A refusal counts only together with a positive control: a service that answers nobody refuses everyone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::ids::TenantId;
 
-/// How many pairs of tenants are tried besides the ring, in one run.
+/// How many random pairs of tenants are tried in one run, besides the ring.
 pub const RANDOM_PAIRS: usize = 16;
 
-/// What a tenant's blueprint says to call, and as whom.
+/// What a tenant's blueprint declares as probe.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProbeTarget {
-    /// The address that scores.
+    /// The scoring URL.
     pub url: String,
     /// The scope of a token for it.
     pub scope: String,
@@ -24,42 +24,42 @@ pub struct ProbeTarget {
     pub client_id: String,
     /// The directory of that application.
     pub directory_id: String,
-    /// What is sent.
+    /// The request body.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub body: Value,
 }
 
-/// What a tenant's document says about being called.
+/// The probe target of a tenant, from its document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Aim {
-    /// Where to call.
+    /// What to call.
     At(ProbeTarget),
-    /// It is declared, but where is not known, for this reason.
+    /// A probe is declared, but its target is not known, for this reason.
     Unknown(String),
 }
 
-/// With what a service is called.
+/// The credential of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeKind {
     /// The tenant's own token: the positive control.
     Own,
-    /// A token of another tenant, which is good at its own service.
+    /// Another tenant's token, which is valid at its own service.
     OtherTenant,
     /// No credential at all.
     NoToken,
-    /// The tenant's own token for another service.
+    /// The tenant's own token for another audience.
     WrongAudience,
-    /// The tenant's own token with its end moved into the past, which its signature then no longer fits.
+    /// The tenant's own token with its expiry moved into the past, which makes its signature invalid.
     Expired,
-    /// A key of the right form that nobody has given out.
+    /// A well-formed key that was never issued.
     Key,
 }
 
 impl ProbeKind {
-    /// The word in reports.
-    pub fn word(self) -> &'static str {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Own => "own",
             Self::OtherTenant => "other-tenant",
@@ -70,27 +70,27 @@ impl ProbeKind {
         }
     }
 
-    /// What has to come of it.
+    /// The outcome that is required.
     pub fn expected(self) -> ProbeOutcome {
         if self == Self::Own { ProbeOutcome::Reached } else { ProbeOutcome::Refused }
     }
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProbeOutcome {
     /// The service itself answered.
     Reached,
-    /// The caller was turned away: 401 or 403.
+    /// The call was refused: 401 or 403.
     Refused,
-    /// Anything else: it shows nothing.
+    /// Anything else: it proves nothing.
     Unclear,
 }
 
 impl ProbeOutcome {
-    /// The word in reports.
-    pub fn word(self) -> &'static str {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Reached => "reached",
             Self::Refused => "refused",
@@ -99,28 +99,29 @@ impl ProbeOutcome {
     }
 }
 
-/// One call and what came of it.
+/// One call and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Probe {
-    /// With what.
+    /// The credential.
     pub kind: ProbeKind,
-    /// Whose token; none where there was none.
+    /// Whose token; `None` without a token.
     #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
     pub by: Option<TenantId>,
-    /// What was answered; none if nothing was.
+    /// The HTTP status; `None` without an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// What has to come of it.
+    /// The required outcome.
     pub expected: ProbeOutcome,
-    /// What came of it.
+    /// The outcome.
     pub outcome: ProbeOutcome,
-    /// Why that is unclear.
+    /// Why the outcome is unclear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
 impl Probe {
-    /// A call that was answered. `from_service` says that what runs behind the endpoint gave the answer, whatever it is.
+    /// A call that was answered. `from_service` means that the code behind the endpoint gave the answer, whatever it
+    /// is.
     pub fn answered(kind: ProbeKind, by: Option<TenantId>, status: u16, from_service: bool) -> Self {
         let outcome = match status {
             200..=299 => ProbeOutcome::Reached,
@@ -138,19 +139,19 @@ impl Probe {
         Self { kind, by, status: None, expected: kind.expected(), outcome: ProbeOutcome::Unclear, why }
     }
 
-    /// A call that can't be made because Entra gives its caller no token: refused, before anything was called.
+    /// A call that can't be made because Entra issues no token to its caller: refused before anything was called.
     pub fn without_token(kind: ProbeKind, by: Option<TenantId>, why: impl Into<String>) -> Self {
         Self { outcome: ProbeOutcome::Refused, ..Self::unanswered(kind, by, why) }
     }
 
-    /// The same call to the service of a suspended tenant, which has to turn everybody away.
+    /// The same call to the service of a suspended tenant, which has to refuse every caller.
     #[must_use]
     pub fn while_suspended(mut self) -> Self {
         self.expected = ProbeOutcome::Refused;
         self
     }
 
-    /// What was called with, for people.
+    /// The credential, for people.
     pub fn with(&self) -> String {
         let whose = || self.by.as_ref().map_or("somebody", TenantId::as_str);
         match self.kind {
@@ -164,7 +165,7 @@ impl Probe {
     }
 }
 
-/// What came of calling one tenant's service.
+/// The calls to one tenant's service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Calls {
@@ -178,18 +179,18 @@ pub enum Calls {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Live {
-    /// The network place that was called from, in the words of whoever runs this.
-    pub place: String,
-    /// What the pairs were drawn by.
+    /// The network location of the caller, as configured by the operator.
+    pub location: String,
+    /// The seed of the random pairs.
     pub seed: u64,
     /// By the tenant whose service was called.
     pub tenants: BTreeMap<TenantId, Calls>,
 }
 
-/// Whose token is tried at whose service: pairs of places in a list of tenants, the token's first.
+/// Whose token is tried at whose service: pairs of indexes into a list of tenants, the token's first.
 ///
-/// A ring (each service is tried by the nearest one before it whose token is known to be good), and so many more by the
-/// seed; all others where there are no more than that. Only good tokens take part: that a bad one is refused shows nothing.
+/// A ring (each service is tried with the nearest preceding token that is known to be good), plus random pairs from the
+/// seed; all pairs if there are no more than that. Only good tokens are used: the refusal of a bad one proves nothing.
 pub fn pairs(good: &[bool], seed: u64) -> Vec<(usize, usize)> {
     let count = good.len();
     let is_good = |at: &usize| good.get(*at).copied().unwrap_or_default();
@@ -212,7 +213,7 @@ pub fn pairs(good: &[bool], seed: u64) -> Vec<(usize, usize)> {
     taken.into_iter().collect()
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): enough to draw pairs that nobody arranged.
+/// SplitMix64 (Steele, Lea and Flood, 2014): good enough to draw pairs.
 struct Draw(u64);
 
 impl Draw {

@@ -1,4 +1,4 @@
-//! What came of judging a tenant.
+//! The report on a judged tenant.
 
 use std::borrow::Cow;
 
@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 use super::{powers::Capability, probe::Probe, rules::lets_others_in};
 use crate::{ids::TenantId, tenant::IsolationVerdict};
 
-/// A broken rule.
+/// One violated rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// Which rule; stable.
+    /// The rule's code; stable.
     pub code: Cow<'static, str>,
-    /// What it is about: an id.
+    /// The id of the object.
     pub about: String,
-    /// What was seen.
+    /// What was found.
     pub says: String,
-    /// What somebody can do by it, where it is about access.
+    /// For access, what the holder can do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub can: Vec<Capability>,
-    /// What that means.
+    /// What the violation means.
     pub means: Cow<'static, str>,
     /// What to do about it.
     pub next: Cow<'static, str>,
-    /// What can be taken back by itself, without touching anything else.
+    /// What can be revoked by itself, without touching anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Given>,
 }
 
-/// What somebody was given, so that it can be taken back.
+/// Access that can be revoked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is")]
 pub enum Given {
@@ -38,7 +38,7 @@ pub enum Given {
     RoleAssignment {
         /// Its resource id.
         id: String,
-        /// Who has it.
+        /// The principal that has it.
         principal_id: String,
     },
     /// A federated credential of the tenant's own application.
@@ -48,39 +48,39 @@ pub enum Given {
         application_id: String,
         /// The credential's name, which can't be changed.
         name: String,
-        /// Whom it trusts.
+        /// The `subject` that it trusts.
         subject: String,
     },
 }
 
-/// Something that is not known and could hide a broken rule.
+/// Missing evidence that could hide a violation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
-    /// What: an id.
+    /// The id of the object.
     pub about: String,
     /// Why it is not known.
     pub why: String,
 }
 
-/// Somebody else who reaches the tenant and may.
+/// Someone else who reaches the tenant and is allowed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// Who.
+    /// The principal.
     pub principal: String,
-    /// By which role.
+    /// Its role.
     pub role: String,
-    /// Where it holds.
+    /// The scope of the assignment.
     pub scope: String,
     /// What it allows there.
     pub can: Vec<Capability>,
-    /// Why that may be.
+    /// Why it is allowed.
     pub why: String,
 }
 
-/// What became of taking something back.
+/// The result of revoking access.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenBack {
-    /// What.
+    /// What was revoked.
     pub what: Given,
     /// `removed`, or why not.
     pub outcome: String,
@@ -116,17 +116,17 @@ impl Probing {
 pub struct IsolationReport {
     /// [`Self::SCHEMA`].
     pub schema: Cow<'static, str>,
-    /// Who.
+    /// The tenant's id.
     pub tenant_id: TenantId,
     /// The verdict.
     pub verdict: IsolationVerdict,
-    /// The broken rules, in order.
+    /// The violated rules, in order.
     pub findings: Vec<Finding>,
-    /// What is not known.
+    /// Missing evidence.
     pub gaps: Vec<Gap>,
-    /// Who else reaches it and may.
+    /// Who else reaches it and is allowed to.
     pub accepted: Vec<Accepted>,
-    /// What was taken back just before this look.
+    /// What was revoked just before the evidence was read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<TakenBack>,
     /// Whether its service was called.
@@ -135,18 +135,18 @@ pub struct IsolationReport {
     /// The calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
-    /// Where they came from, in the words of the setting.
+    /// The network location of the caller, as configured by the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
-    /// What the pairs of the run were drawn by, in hexadecimal digits.
+    pub location: Option<String>,
+    /// The seed of the run's random pairs, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
-    /// SHA-256, as `sha256:<hex>`, over all that the verdict rests on: equal digest, equal verdict.
+    /// SHA-256, as `sha256:<hex>`, over all that the verdict depends on: equal digest, equal verdict.
     pub digest: String,
 }
 
 impl TakenBack {
-    /// The outcome of what is gone.
+    /// The outcome of access that was revoked.
     pub const REMOVED: &str = "removed";
 }
 
@@ -154,8 +154,8 @@ impl IsolationReport {
     /// The schema that this program writes.
     pub const SCHEMA: &str = "tenantry.isolation/1";
 
-    /// Whether others reach the tenant or can become it, by something else than what was just taken back from them: a list
-    /// that is behind still shows that.
+    /// Whether others reach the tenant or can become it, by anything other than the access in `taken` that was just
+    /// revoked: a stale list still shows that.
     pub fn lets_others_in(&self, taken: &[TakenBack]) -> bool {
         let is_over = |finding: &Finding| {
             let removed = taken.iter().filter(|one| one.outcome == TakenBack::REMOVED);
@@ -164,7 +164,7 @@ impl IsolationReport {
         self.findings.iter().any(|finding| lets_others_in(&finding.code) && !is_over(finding))
     }
 
-    /// A report on a tenant of which nothing could be found out.
+    /// A report on a tenant about which nothing could be read.
     pub fn unknown(tenant_id: TenantId, why: String) -> Self {
         let gap = Gap { about: tenant_id.to_string(), why };
         let digest = format!("sha256:{}", crate::ids::sha256_hex(gap.why.as_bytes()));
@@ -178,7 +178,7 @@ impl IsolationReport {
             quarantined: Vec::new(),
             probing: Probing::NotPossible,
             probes: Vec::new(),
-            place: None,
+            location: None,
             seed: None,
             digest,
         }

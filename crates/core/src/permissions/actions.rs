@@ -1,11 +1,11 @@
-//! Actions: how wildcards match, and which no role of ours may have.
+//! Actions: how wildcards match, and which actions no role of tenantry may have.
 //!
-//! Source: Microsoft, "Understand Azure role definitions": `*` stands for any run of characters, slashes too; what is
-//! allowed are the actions less the not-actions, of each role for itself.
+//! Source: Microsoft, "Understand Azure role definitions": `*` matches any characters, slashes included; each role
+//! allows its actions minus its own not-actions.
 
 use crate::blueprint::forbidden_type;
 
-/// What the actions on resource groups begin with.
+/// The prefix of actions on resource groups.
 const GROUPS: &str = "Microsoft.Resources/subscriptions/resourceGroups";
 
 /// Whether a pattern matches an action. Compared without case, as Azure does.
@@ -16,7 +16,7 @@ pub fn matches(pattern: &str, action: &str) -> bool {
     let Some(mut rest) = action.strip_prefix(first) else { return false };
     let mut pieces: Vec<&str> = pieces.collect();
     let Some(last) = pieces.pop() else { return rest.is_empty() };
-    // Each piece in between at its first place leaves the most for those behind it.
+    // Taking the first match of each piece leaves the most text for the pieces behind it.
     for piece in pieces {
         match rest.split_once(piece) {
             Some((_, behind)) => rest = behind,
@@ -32,12 +32,13 @@ pub fn allows<T: AsRef<str>>(actions: &[T], not_actions: &[T], action: &str) -> 
     any(actions) && !any(not_actions)
 }
 
-/// Granting and taking back: allowed under a condition that says which roles, and to whom.
+/// Granting and revoking roles: allowed only with a condition on which roles, and to whom.
 const UNDER_CONDITION: [&str; 2] =
     ["Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"];
 
-/// What no role of ours may have, whatever a blueprint says: pattern, and why. Keys would be secrets, scoring is the
-/// tenant's, and whoever writes locks or policies can do anything. What no generic step makes is not granted either.
+/// Actions that no role of tenantry may have, whatever a blueprint says, and why: keys would be secrets, scoring is for
+/// the tenant, and a principal that writes locks or policies can do anything. Types that no generic step creates are
+/// excluded too.
 const NEVER: [(&str, &str); 9] = [
     ("*/listKeys/action", "it reads keys"),
     ("*/listSecrets/action", "it reads secrets"),
@@ -50,7 +51,7 @@ const NEVER: [(&str, &str); 9] = [
     ("Microsoft.Authorization/elevateAccess/*", "it is the way to everything"),
 ];
 
-/// Why a role of ours may not have an action, if it may not.
+/// Why a role of tenantry may not have an action, or `None` if it may.
 pub fn objection(action: &str) -> Option<String> {
     if action.contains('*') {
         return Some(format!("{action} is a wildcard"));
@@ -68,7 +69,7 @@ pub fn objection(action: &str) -> Option<String> {
     Some(format!("{action} is never granted: {why}"))
 }
 
-/// Whether an action is only ever granted under a condition.
+/// Whether an action is granted only with a condition.
 pub fn takes_condition(action: &str) -> bool {
     UNDER_CONDITION.iter().any(|known| known.eq_ignore_ascii_case(action))
 }

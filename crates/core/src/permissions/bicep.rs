@@ -7,14 +7,14 @@ use super::{
     document::{Custom, Principals},
 };
 
-/// A whole file: the two custom roles and who has them, with the identities as parameters. What it does not hold, the
-/// built-in roles for data and Graph's permission, stands in the comment at its head.
+/// The whole file: the custom roles and their assignments, with the identities as parameters. Its head comment says
+/// what it leaves out: the built-in data roles and Graph's permission.
 pub fn bicep(permissions: &Permissions, command: &str) -> String {
-    let (target, place) = match permissions.reach {
+    let (target, scope) = match permissions.reach {
         Reach::Subscription(_) => ("subscription", "subscription()"),
         Reach::StampGroup => ("resourceGroup", "resourceGroup()"),
     };
-    // Bicep fills these in.
+    // Bicep evaluates these.
     let principals = Principals {
         host: "${hostPrincipalId}".to_owned(),
         provisioner: "${provisionerPrincipalId}".to_owned(),
@@ -23,10 +23,10 @@ pub fn bicep(permissions: &Permissions, command: &str) -> String {
     let mut file = format!(
         "// The least that tenantry has to be allowed in Azure Resource Manager, made by\n\
          //   {command}\n\
-         // Make it anew when a blueprint changes. Roles for data and the permission of Microsoft Graph are not in\n\
+         // Generate it again when a blueprint changes. Roles for data and the permission of Microsoft Graph are not in\n\
          // here; the command without `--format` lists them.\n\
          targetScope = '{target}'\n\n\
-         @description('The object id of the identity that looks at, makes and changes tenants.')\n\
+         @description('The object id of the identity that reads, creates and changes tenants.')\n\
          param provisionerPrincipalId string\n\n\
          @description('The object id of the identity that deletes; the provisioner where there is no other.')\n\
          param removerPrincipalId string = provisionerPrincipalId\n\n\
@@ -43,7 +43,7 @@ pub fn bicep(permissions: &Permissions, command: &str) -> String {
         permissions.granted = BTreeSet::from(["${grantedRoles}".to_owned()]);
     }
     for custom in permissions.roles(&principals) {
-        role(&mut file, &custom, place);
+        role(&mut file, &custom, scope);
     }
     file
 }
@@ -60,11 +60,11 @@ fn grantable(file: &mut String, roles: &BTreeSet<String>) {
     file.push_str("]\n\nvar grantedRoles = join(grantedRoleIds, ', ')\n");
 }
 
-fn role(file: &mut String, custom: &Custom<'_>, place: &str) {
+fn role(file: &mut String, custom: &Custom<'_>, scope: &str) {
     let Custom { identity, name, description, role, condition } = custom;
     let mut text = format!(
         "\nresource {identity}Role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {{\n  \
-           name: guid({place}.id, 'tenantry', deployment, '{identity}')\n  \
+           name: guid({scope}.id, 'tenantry', deployment, '{identity}')\n  \
            properties: {{\n    \
              roleName: '{name} (${{deployment}})'\n    \
              description: {}\n    \
@@ -86,12 +86,12 @@ fn role(file: &mut String, custom: &Custom<'_>, place: &str) {
                }}\n    \
              ]\n    \
              assignableScopes: [\n      \
-               {place}.id\n    \
+               {scope}.id\n    \
              ]\n  \
            }}\n\
          }}\n\n\
          resource {identity}Assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {{\n  \
-           name: guid({place}.id, {identity}PrincipalId, {identity}Role.id)\n  \
+           name: guid({scope}.id, {identity}PrincipalId, {identity}Role.id)\n  \
            properties: {{\n    \
              roleDefinitionId: {identity}Role.id\n    \
              principalId: {identity}PrincipalId\n    \
@@ -109,7 +109,7 @@ fn role(file: &mut String, custom: &Custom<'_>, place: &str) {
     file.push_str(&text);
 }
 
-/// A Bicep text; what stands in `${}` stays an expression.
+/// A Bicep string literal; `${}` in it stays an expression.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -1,29 +1,29 @@
-//! What is needed against what is held.
+//! Compares needed with held actions.
 
 use std::collections::BTreeSet;
 
 use super::actions::{allows, objection};
 
-/// What one role that an identity holds allows at a scope, as Azure tells it.
+/// What one role that an identity holds allows at a scope, as Azure returns it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Held {
-    /// What it allows; may hold wildcards.
+    /// The allowed actions; may have wildcards.
     pub actions: Vec<String>,
-    /// What it leaves out of that.
+    /// The actions excluded from these.
     pub not_actions: Vec<String>,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoleComparison {
     /// Needed and not held, in order.
     pub missing: Vec<String>,
-    /// Held and not needed, wildcards as they are written; those that are never to be held come with the reason.
+    /// Held and not needed, wildcards as they are written; with the reason for those that must never be held.
     pub excess: Vec<String>,
 }
 
-/// Compares the actions that are needed with the roles that are held.
+/// Compares the needed actions with the held roles.
 pub fn compare(needed: &BTreeSet<String>, held: &[Held]) -> RoleComparison {
     let is_held = |action: &&String| held.iter().any(|role| allows(&role.actions, &role.not_actions, action));
     let missing = needed.iter().filter(|action| !is_held(action)).cloned().collect();

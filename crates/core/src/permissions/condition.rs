@@ -1,12 +1,11 @@
-//! The condition on the right to grant: which roles, to whom.
+//! The condition on the right to assign roles: which roles, to whom.
 //!
 //! Source: Microsoft, "Authorization actions and attributes" and "Examples to delegate Azure role assignment management
-//! with conditions". A condition can't say at which scope a role is granted: that is bounded by where the right itself
-//! was assigned.
+//! with conditions". A condition can't limit the scope at which a role is assigned; the scope of the right itself does.
 
 use std::{collections::BTreeSet, fmt};
 
-/// Which role assignments may be made and taken back; its text is a condition of version 2.0.
+/// Which role assignments may be created and deleted; its text is a condition of version 2.0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     verb: &'static str,
@@ -16,15 +15,15 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// The version of the language that the text is written in.
+    /// The version of the condition language.
     pub const VERSION: &str = "2.0";
 
-    /// What the provisioner may grant: these roles, to service principals other than these, which are our own.
+    /// What the provisioner may assign: these roles, to service principals other than `own`, tenantry's own identities.
     pub fn on_granting(roles: &BTreeSet<String>, own: &[String]) -> Self {
         Self { verb: "write", source: "@Request", roles: roles.clone(), own: own.to_vec() }
     }
 
-    /// What the remover may take back: likewise.
+    /// What the remover may delete: assignments of the same kind.
     pub fn on_removing(roles: &BTreeSet<String>, own: &[String]) -> Self {
         Self { verb: "delete", source: "@Resource", roles: roles.clone(), own: own.to_vec() }
     }

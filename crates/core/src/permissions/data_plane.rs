@@ -1,10 +1,10 @@
-//! What is held outside of Azure Resource Manager: built-in roles for data, and permissions of Microsoft Graph.
+//! Rights outside of Azure Resource Manager: built-in data roles, and permissions of Microsoft Graph.
 //!
 //! Sources: Microsoft, "Azure built-in roles" (the GUIDs), "Connecting to host storage with an identity" for the host's
 //! storage, "Microsoft Entra authentication for Application Insights" for what the host sends, "Microsoft Graph
 //! permissions reference".
 
-/// A built-in role that one identity holds at one place.
+/// A built-in role that one identity has at one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataRole {
     /// `host`, `provisioner`.
@@ -13,17 +13,17 @@ pub struct DataRole {
     pub role: &'static str,
     /// The role definition's GUID.
     pub id: &'static str,
-    /// The narrowest place where it does.
+    /// The narrowest scope, in words.
     pub scope: &'static str,
-    /// What for.
+    /// The purpose.
     pub why: &'static str,
 }
 
-/// The one permission of Microsoft Graph: it makes applications and manages those that it has made.
+/// The required permission of Microsoft Graph: to create applications and manage those that it has created.
 pub const GRAPH: &str = "Application.ReadWrite.OwnedBy";
 
-/// A permission of Graph without which nothing stops: it shows what was deleted. With it deleted applications are
-/// brought back by tenantry and purged by a removal; without it Entra forgets them after thirty days.
+/// An optional permission of Graph: it shows deleted objects. With it tenantry restores deleted applications, and
+/// purges them when a tenant is deprovisioned; without it Entra deletes them permanently after thirty days.
 pub const GRAPH_OPTIONAL: &str = "Application.Read.All";
 
 const RECEIVER: (&str, &str) = ("Azure Service Bus Data Receiver", "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0");
@@ -42,7 +42,7 @@ const fn role(
     DataRole { identity, role, id, scope, why }
 }
 
-/// All of them. The remover has none.
+/// All data roles. The remover has none.
 pub const ROLES: [DataRole; 8] = [
     role(
         "host",
@@ -50,7 +50,7 @@ pub const ROLES: [DataRole; 8] = [
         "the queue tenant-requests",
         "its triggers take in requests, and what was dead-lettered",
     ),
-    role("host", RECEIVER, "the queue tenant-wakeups", "its trigger wakes parked tenants"),
+    role("host", RECEIVER, "the queue tenant-wakeups", "its trigger starts reconcile passes"),
     role(
         "host",
         BLOBS,
@@ -64,12 +64,7 @@ pub const ROLES: [DataRole; 8] = [
         "the storage account of the state",
         "it makes its tables and keeps all state in them",
     ),
-    role("provisioner", SENDER, "the queue tenant-wakeups", "it parks tenants"),
-    role("provisioner", SENDER, "the topic of TENANTRY_EVENTS_TOPIC, if set", "it tells subscribers"),
-    role(
-        "provisioner",
-        EVENTS,
-        "the Event Grid topic of TENANTRY_EVENT_GRID, if set",
-        "it tells subscribers",
-    ),
+    role("provisioner", SENDER, "the queue tenant-wakeups", "it schedules wake-ups"),
+    role("provisioner", SENDER, "the topic of TENANTRY_EVENTS_TOPIC, if set", "it publishes events"),
+    role("provisioner", EVENTS, "the Event Grid topic of TENANTRY_EVENT_GRID, if set", "it publishes events"),
 ];

@@ -1,4 +1,4 @@
-//! From what blueprints do to what has to be allowed.
+//! Derives the needed actions from what blueprints do.
 
 use std::collections::BTreeSet;
 
@@ -7,28 +7,28 @@ use serde_json::Value;
 use super::{OPTIONAL, Permissions, Reach, Role, actions};
 use crate::blueprint::{Blueprint, Fault, Purge, ResourceType, Touch, Use};
 
-/// Granting, looking at grants, taking them back.
+/// Assigning roles, reading and deleting assignments.
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 const DEFINITIONS: &str = "Microsoft.Authorization/roleDefinitions";
 const IDENTITIES: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const ENDPOINTS: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
-/// Where the workspace of an endpoint keeps what it has; it may be one that tenants share.
+/// What belongs to the workspace of an endpoint, which tenants may share.
 const KEEPS: [&str; 3] = [
     "Microsoft.MachineLearningServices/workspaces",
     "Microsoft.Storage/storageAccounts",
     "Microsoft.KeyVault/vaults",
 ];
-/// By which tenantry sees at its start what it is allowed.
+/// The action by which tenantry reads its own permissions at the start.
 const OWN: &str = "Microsoft.Authorization/permissions/read";
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 
-/// What these blueprints need together for tenants of these tiers (of all, if none is named) in stamps like this one.
+/// What these blueprints need together for tenants of these tiers (all tiers if none is named) in stamps like this one.
 ///
-/// The remover sends what deletes and what asks about that; everything else, looks in the course of a removal too, is
-/// the provisioner's (see [`crate::blueprint::Touch`]). No action is a wildcard.
+/// The remover sends deletes and polls them; everything else, reads during a deletion included, is sent by the
+/// provisioner (see [`crate::blueprint::Touch`]). No action is a wildcard.
 ///
 /// # Errors
-/// Whatever can't be known before there is a tenant, and every action that is never granted.
+/// Everything that can't be known without a tenant, and every action that is never granted.
 pub fn derive(
     blueprints: &[Blueprint],
     stamps: &[Value],
@@ -39,8 +39,8 @@ pub fn derive(
     derive_placed(&placed, tiers)
 }
 
-/// The same for blueprints of which each has stamps of its own: those that its tenants are in, which may be others than those
-/// of today.
+/// The same for blueprints with stamps of their own: those in which a blueprint's tenants are placed, which may differ
+/// from the current ones.
 ///
 /// # Errors
 /// As [`derive()`].
@@ -51,7 +51,7 @@ pub fn derive_placed(
     let mut faults = Vec::new();
     let mut uses: Vec<Use> = Vec::new();
     for (blueprint, stamps) in placed {
-        // A tier is asked of those that have it; one that none has is a fault of the first.
+        // Each blueprint derives only the tiers that it serves.
         let served: Vec<String> =
             tiers.iter().filter(|tier| blueprint.tiers().contains(tier)).cloned().collect();
         let foreign = !tiers.is_empty() && served.is_empty();
@@ -81,7 +81,7 @@ pub fn derive_placed(
         code: "never-granted",
         message,
     }));
-    // The condition names the roles that are granted: without one there would be no condition, and any could be.
+    // The condition lists the granted roles: if there are none there is no condition, and any role could be assigned.
     let granting = permissions.provisioner.names().chain(permissions.remover.names());
     let unbounded =
         granting.filter(|action| permissions.granted.is_empty() && actions::takes_condition(action));
@@ -123,15 +123,15 @@ impl Derived {
         match &one.touch {
             Touch::Resource { of } => self.resource(step.as_str(), of),
             Touch::Update { of } => {
-                self.may(of, "read", format!("{step}: looks"));
+                self.may(of, "read", format!("{step}: reads"));
                 self.may(of, "write", format!("{step}: changes"));
                 self.asks_write(of, format!("{step}: waits"));
             }
             Touch::Link { to, needs } => self.may(to, needs, format!("{step}: names it")),
-            Touch::Look { of } => self.may(of, "read", format!("{step}: looks")),
+            Touch::Read { of } => self.may(of, "read", format!("{step}: reads")),
             Touch::Grant { role } => {
                 self.0.granted.insert(role.clone());
-                self.may(ASSIGNMENTS, "read", format!("{step}: looks"));
+                self.may(ASSIGNMENTS, "read", format!("{step}: reads"));
                 self.may(ASSIGNMENTS, "write", format!("{step}: grants"));
                 self.0.remover.add(format!("{ASSIGNMENTS}/delete"), format!("{step}: takes back"));
             }
@@ -141,7 +141,7 @@ impl Derived {
 
     fn resource(&mut self, step: &str, of: &str) {
         let row = ResourceType::find(of);
-        self.may(of, "read", format!("{step}: looks"));
+        self.may(of, "read", format!("{step}: reads"));
         self.may(of, "write", format!("{step}: makes and changes"));
         self.asks_write(of, format!("{step}: waits"));
         self.0.remover.add(format!("{}/delete", ResourceType::actions_of(of)), format!("{step}: removes"));
@@ -150,7 +150,7 @@ impl Derived {
         }
         if let Some(soft) = row.and_then(|row| row.soft_deletion) {
             let actions = soft.actions();
-            self.0.provisioner.add(format!("{actions}/read"), format!("{step}: looks among the deleted"));
+            self.0.provisioner.add(format!("{actions}/read"), format!("{step}: reads the deleted"));
             let purge = match soft.purge {
                 Purge::Action => "purge/action",
                 Purge::Delete => "delete",
@@ -168,10 +168,10 @@ impl Derived {
         }
     }
 
-    /// What the proof of isolation reads about a resource of this type.
+    /// What the isolation check reads about a resource of this type.
     fn proves(&mut self, of: &str) {
-        let looks = "proof of isolation: looks";
-        self.0.auditor.add(format!("{}/read", ResourceType::actions_of(of)), looks.to_owned());
+        let reads = "proof of isolation: reads";
+        self.0.auditor.add(format!("{}/read", ResourceType::actions_of(of)), reads.to_owned());
         if of == IDENTITIES {
             let credentials = format!("{IDENTITIES}/federatedIdentityCredentials/read");
             self.0.auditor.add(credentials, "proof of isolation: who can become the identity".to_owned());

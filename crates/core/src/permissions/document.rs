@@ -1,4 +1,4 @@
-//! Roles and their assignments as Azure's REST API takes them.
+//! Roles and their assignments in the form of Azure's REST API.
 //!
 //! Source: Microsoft's description of Microsoft.Authorization, 2022-04-01: role definitions and role assignments.
 
@@ -12,48 +12,48 @@ use super::{
     data_plane::{GRAPH, GRAPH_OPTIONAL, ROLES},
 };
 
-/// The object ids of our three identities; any text where they are not known yet.
+/// The object ids of tenantry's three identities; any text if they are not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principals {
-    /// Of the Functions host.
+    /// The identity of the Functions host.
     pub host: String,
-    /// Of whoever looks, makes and changes.
+    /// The identity that reads, creates and changes.
     pub provisioner: String,
-    /// Of whoever deletes.
+    /// The identity that deletes.
     pub remover: String,
 }
 
 impl Principals {
-    /// Texts that say what belongs in their place.
+    /// Texts that say which id to fill in.
     pub fn unknown() -> Self {
         let id = |of: &str| format!("<object id of the {of}>");
         Self { host: id("host"), provisioner: id("provisioner"), remover: id("remover") }
     }
 
-    /// All of them, each once.
+    /// All of them, without duplicates.
     pub fn all(&self) -> Vec<String> {
         let all = BTreeSet::from([&self.host, &self.provisioner, &self.remover]);
         all.into_iter().cloned().collect()
     }
 }
 
-/// One of our custom roles, with all that its definition and assignment say.
+/// A custom role, with the content of its definition and assignment.
 #[derive(Debug, Clone)]
 pub struct Custom<'a> {
     /// `provisioner`, `remover` or `auditor`.
     pub identity: &'static str,
     /// The role's name.
     pub name: &'static str,
-    /// What it is for.
+    /// The role's description.
     pub description: &'static str,
-    /// What it allows.
+    /// The actions that it allows.
     pub role: &'a Role,
-    /// Under which condition; none if it grants nothing.
+    /// The condition of its assignment; `None` if it assigns no roles.
     pub condition: Option<Condition>,
 }
 
 impl Permissions {
-    /// The custom roles of the provisioner and the remover, and what the proof of isolation reads.
+    /// The custom roles of the provisioner, the remover and the isolation check.
     pub fn roles(&self, principals: &Principals) -> [Custom<'_>; 3] {
         let condition = |make: fn(&BTreeSet<String>, &[String]) -> Condition| {
             (!self.granted.is_empty()).then(|| make(&self.granted, &principals.all()))
@@ -62,7 +62,7 @@ impl Permissions {
             Custom {
                 identity: "provisioner",
                 name: "Tenantry Provisioner",
-                description: "Looks at, makes and changes what tenants consist of.",
+                description: "Reads, creates and changes what tenants consist of.",
                 role: &self.provisioner,
                 condition: condition(Condition::on_granting),
             },
@@ -83,7 +83,7 @@ impl Permissions {
         ]
     }
 
-    /// Where the roles are assigned for stamps like these, each place once.
+    /// The scopes at which the roles are assigned for these stamps, without duplicates.
     pub fn scopes(&self, stamps: &[Value]) -> BTreeSet<String> {
         let text = |stamp: &Value, member: &str| {
             stamp.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -101,14 +101,14 @@ impl Permissions {
     }
 }
 
-/// The definitions and assignments, and what is held beside them.
+/// The role definitions and assignments, and the rights that are needed besides.
 pub fn document(permissions: &Permissions, stamps: &[Value], principals: &Principals) -> Value {
     let scopes = permissions.scopes(stamps);
     let mut definitions = Vec::new();
     let mut assignments = Vec::new();
     for custom in permissions.roles(principals) {
         let principal = match custom.identity {
-            // The proof is the provisioner's process's.
+            // The isolation check runs in the provisioner's process.
             "provisioner" | "auditor" => &principals.provisioner,
             _ => &principals.remover,
         };

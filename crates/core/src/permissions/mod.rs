@@ -1,10 +1,10 @@
-//! The least power that a deployment needs, derived from what its blueprints do: for three identities, so that one leak
-//! is not all. The host receives messages, the provisioner looks, makes and changes, the remover deletes.
-//! What the proof of isolation reads is a role of its own, held by the provisioner's identity.
+//! The least rights that a deployment needs, derived from its blueprints and split over three identities, so that one
+//! leaked credential does not give all rights. The host receives messages; the provisioner reads, creates and changes;
+//! the remover deletes. What the isolation check reads is a separate role, held by the provisioner's identity.
 //!
-//! Pure. The way is [`derive()`](derive()) (uses of Azure become actions, each with its reason), [`Condition`] (which roles
-//! may be granted, and to whom), [`data_plane`] (what is not Resource Manager's), and then a [`document`] or [`bicep`]
-//! that grants it. [`compare()`] holds what is needed against what is held.
+//! Pure. [`derive()`](derive()) converts the uses of Azure to actions, each with its reason; [`Condition`] limits which
+//! roles may be assigned, and to whom; [`data_plane`] has the rights outside of Resource Manager; [`document`] and
+//! [`bicep`] render the roles. [`compare()`] compares needed with held rights.
 
 pub mod actions;
 pub mod bicep;
@@ -20,40 +20,40 @@ pub use compare::{Held, RoleComparison, compare};
 pub use condition::Condition;
 pub use derive::{derive, derive_placed};
 
-/// What may be left out: without it drift is told of all the same, but not who caused it. Source: Microsoft, "Roles,
-/// permissions, and security in Azure Monitor".
+/// An optional action: without it drift is reported, but not who caused it. Source: Microsoft, "Roles, permissions, and
+/// security in Azure Monitor".
 pub const OPTIONAL: &str = "Microsoft.Insights/eventtypes/values/read";
 
 /// What an identity may do in Azure Resource Manager.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Role {
-    /// Each action, and the steps that need it, with what for.
+    /// Each action, with the steps that need it and what for.
     pub actions: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Where a role is assigned.
+/// The scope at which a role is assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// In the stamp's resource group.
+    /// The stamp's resource group.
     StampGroup,
-    /// In the stamp's subscription, for these reasons.
+    /// The stamp's subscription, for these reasons.
     Subscription(BTreeSet<String>),
 }
 
-/// What a deployment needs to be allowed in Azure Resource Manager and Microsoft Graph.
+/// The rights that a deployment needs in Azure Resource Manager and Microsoft Graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
-    /// Looks, makes and changes.
+    /// Reads, creates and changes.
     pub provisioner: Role,
     /// Deletes and purges.
     pub remover: Role,
-    /// Reads what the proof of isolation needs and the provisioner's role has not.
+    /// Reads what the isolation check needs besides the provisioner's role.
     pub auditor: Role,
-    /// Where both roles are assigned.
+    /// The scope at which both roles are assigned.
     pub reach: Reach,
-    /// The GUIDs of the roles that the provisioner grants to tenants' principals.
+    /// The GUIDs of the roles that the provisioner assigns to tenants' principals.
     pub granted: BTreeSet<String>,
-    /// Whether there are objects of Entra.
+    /// Whether there are objects in Entra.
     pub entra: bool,
     /// The resource providers that have to be registered in the subscription.
     pub providers: BTreeSet<String>,

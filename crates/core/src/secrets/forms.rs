@@ -1,12 +1,12 @@
-//! What secrets look like that have a form of their own, whatever they are called. Each function adds where it found one.
+//! Secrets that are recognized by their form, whatever their name. Each function adds the ranges that it found.
 
 use std::ops::Range;
 
-/// `-----BEGIN .. PRIVATE KEY-----` to its end, or to the text's.
+/// `-----BEGIN .. PRIVATE KEY-----` up to its end, or the end of the text.
 pub(super) fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
     let mut done = 0;
     for (start, begin) in text.match_indices("-----BEGIN ") {
-        // One within another ends where that one ends.
+        // A block within another one ends with that one.
         if start + begin.len() <= done {
             continue;
         }
@@ -21,7 +21,7 @@ pub(super) fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The run of such ASCII characters around a place that has one.
+/// The run of such ASCII characters around a position.
 fn run(text: &str, at: usize, of: fn(u8) -> bool) -> Range<usize> {
     let bytes = text.as_bytes();
     let start = bytes[..at].iter().rposition(|byte| !of(*byte)).map_or(0, |before| before + 1);
@@ -33,7 +33,7 @@ fn is_url_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
 }
 
-/// `eyJ..`, two parts or more.
+/// JSON Web Tokens: `eyJ..`, two parts or more.
 pub(super) fn web_tokens(text: &str, found: &mut Vec<Range<usize>>) {
     let mut done = 0;
     for (at, _) in text.match_indices("eyJ") {
@@ -48,7 +48,7 @@ pub(super) fn web_tokens(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Keys that carry a mark for scanners: Entra's client secrets (`abc8Q~..`) and Azure's newer keys (`..JQQJ99..`).
+/// Keys with a marker for secret scanners: Entra's client secrets (`abc8Q~..`) and Azure's newer keys (`..JQQJ99..`).
 pub(super) fn marked_keys(text: &str, found: &mut Vec<Range<usize>>) {
     for (mark, least) in [("Q~", 34), ("JQQJ99", 52)] {
         let mut done = 0;

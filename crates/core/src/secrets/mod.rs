@@ -1,9 +1,9 @@
-//! What a secret looks like: the one place that knows, whether it is to be taken out of a text or to be refused.
+//! Recognizes secrets, to redact or to refuse them.
 //!
-//! Nothing in this program keeps a secret, so nothing that may hold one is kept: a stranger's words are redacted
-//! ([`redact()`]), for in doubt a reader misses a word less than a secret; what a person writes into a blueprint or a
-//! request, or what Azure shows for an output, is refused ([`carried`]) if it is one beyond doubt. What only may be one
-//! (a GUID, a hash in base64) passes there.
+//! tenantry stores no secrets, so it keeps nothing that may contain one. Texts from services are redacted
+//! ([`redact()`]): in doubt a word is removed, because a missing word does less harm than a leaked secret. Texts that a
+//! person writes into a blueprint or a request, and outputs from Azure, are refused ([`carried`]) if they are certainly
+//! a secret. A text that only may be one (a GUID, a hash in base64) passes there.
 
 mod forms;
 mod redact;
@@ -14,14 +14,14 @@ pub use value::{carried, carried_as, carried_within};
 
 /// Whether a member of a resource with this name is a secret, so that no output may point to it.
 ///
-/// The words are the redaction's: `primaryKey`, `ConnectionString`, `adminPassword`; not `publicKey`, `partitionKey`.
+/// By the names of the redaction: `primaryKey`, `ConnectionString`, `adminPassword`; not `publicKey`, `partitionKey`.
 pub fn is_secret_name(name: &str) -> bool {
     redact::is_secret(name)
 }
 
-/// Whether a name speaks of a secret anywhere in it: of a parameter or an output, which are named by people.
+/// Whether a name that people choose, of a parameter or an output, mentions a secret anywhere in it.
 pub fn speaks_of_secret(name: &str) -> bool {
-    const WORDS: [&str; 11] = [
+    const TEXTS: [&str; 11] = [
         "password",
         "passwd",
         "secret",
@@ -35,10 +35,10 @@ pub fn speaks_of_secret(name: &str) -> bool {
         "sastoken",
     ];
     let plain: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
-    WORDS.iter().any(|word| plain.contains(word)) || matches!(plain.as_str(), "key" | "token" | "credential")
+    TEXTS.iter().any(|text| plain.contains(text)) || matches!(plain.as_str(), "key" | "token" | "credential")
 }
 
-/// Whether a member of a request's body with this name is a credential, so that any text in it would be one.
+/// Whether a member of a request's body with this name is a credential, so that any text in it is a secret.
 pub fn is_credential_name(name: &str) -> bool {
     const ENDS: [&str; 12] = [
         "password",

@@ -1,11 +1,11 @@
-//! Takes secrets out of texts that come from outside, before anybody keeps or shows them.
+//! Removes secrets from texts that come from outside, before they are stored or shown.
 //!
-//! A value is known by its name (`"primaryKey": ".."`, `AccountKey=..`, `Authorization: ..`) or by its form (a JSON Web
-//! Token, a private key in PEM, a key of a storage account). In doubt it goes: a message is read by people, and they
-//! miss a word less than a secret is missed.
+//! A value is recognized by its name (`"primaryKey": ".."`, `AccountKey=..`, `Authorization: ..`) or by its form (a
+//! JSON Web Token, a private key in PEM, a key of a storage account). In doubt it is removed: people read messages, and
+//! a missing word does less harm than a leaked secret.
 //!
-//! Sources of forms: RFC 6750 and 7519; Microsoft, "Storage account access keys", "Create a service SAS" and the form of
-//! Entra's client secrets and of keys with the signature `JQQJ99` that their secret scanning publishes.
+//! Sources of forms: RFC 6750 and 7519; Microsoft, "Storage account access keys", "Create a service SAS" and the form
+//! of Entra's client secrets and of keys with the signature `JQQJ99` that their secret scanning publishes.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use super::forms::{base64_keys, marked_keys, private_keys, user_infos, web_tokens};
 
-/// What stands where a secret stood.
-pub(super) const GONE: &str = "[redacted]";
+/// Replaces a secret.
+pub(super) const REDACTED: &str = "[redacted]";
 
-/// Names that mean a secret, without case and punctuation and trailing digits: as a whole, or by their end.
+/// Names of secrets, without case, punctuation and trailing digits: whole names, and ends of names.
 const NAMES: [&str; 6] = ["sig", "sas", "pwd", "pass", "psk", "cookie"];
 const ENDS: [&str; 13] = [
     "key",
@@ -33,7 +33,7 @@ const ENDS: [&str; 13] = [
     "sharedaccesssignature",
     "authorization",
 ];
-/// Names that end like a secret's and are none.
+/// Names that end like a secret's but are harmless.
 const INNOCENT: [&str; 8] = [
     "publickey",
     "publickeys",
@@ -44,7 +44,7 @@ const INNOCENT: [&str; 8] = [
     "skiptoken",
     "pagetoken",
 ];
-/// Of these a bare `name: value` is enough; prose has the others before a colon.
+/// Names for which `name: value` without quotes is enough; other names occur in prose before a colon.
 const HEADERS: [&str; 14] = [
     "authorization",
     "password",
@@ -64,7 +64,7 @@ const HEADERS: [&str; 14] = [
 /// Words that are followed by a credential.
 const SCHEMES: [&str; 5] = ["bearer", "basic", "sharedkey", "sharedkeylite", "negotiate"];
 
-/// The text without secrets. A text that has none is returned as it is, and so is one that was redacted before.
+/// The text without secrets. A text without secrets, or one that was redacted before, is returned unchanged.
 pub fn redact(text: &str) -> String {
     let trimmed = text.trim_start();
     let json =
@@ -73,11 +73,11 @@ pub fn redact(text: &str) -> String {
     if clean(&mut value) { value.to_string() } else { text.to_owned() }
 }
 
-/// Redacts a JSON value in place; whether anything was changed.
+/// Redacts a JSON value in place; returns whether anything was changed.
 fn clean(value: &mut Value) -> bool {
     match value {
         Value::Object(members) => {
-            // `{"name": "AccountKey", "value": ".."}`, as settings are listed.
+            // `{"name": "AccountKey", "value": ".."}`, as in lists of settings.
             let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
             let listed = members.iter().any(|(name, member)| {
                 (is(name, "name") || is(name, "key")) && member.as_str().is_some_and(is_secret)
@@ -103,17 +103,17 @@ fn remove(member: &mut Value) -> bool {
     let empty = match &*member {
         Value::Null | Value::Bool(_) => true,
         Value::Number(_) => false,
-        Value::String(text) => text.is_empty() || text == GONE,
+        Value::String(text) => text.is_empty() || text == REDACTED,
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
     };
     if !empty {
-        *member = Value::from(GONE);
+        *member = Value::from(REDACTED);
     }
     !empty
 }
 
-/// Redacts what is no JSON as a whole: first the objects in it, which tell names from values, then what has a form.
+/// Redacts text that is not JSON as a whole: first the JSON objects in it, by their names, then by form.
 fn plain(text: &str) -> String {
     let (mut redacted, mut done) = (String::new(), 0);
     while let Some(at) = text[done..].find('{').map(|at| done + at) {
@@ -142,12 +142,12 @@ fn formed(text: &str) -> String {
     found.sort_by_key(|range: &Range<usize>| (range.start, range.end));
     let (mut redacted, mut done) = (String::with_capacity(text.len()), 0);
     for range in found {
-        if range.end <= done || text[range.clone()] == *GONE {
+        if range.end <= done || text[range.clone()] == *REDACTED {
             continue;
         }
         if range.start >= done {
             redacted.push_str(&text[done..range.start]);
-            redacted.push_str(GONE);
+            redacted.push_str(REDACTED);
         }
         done = range.end;
     }
@@ -160,14 +160,14 @@ pub(super) fn normal(name: &str) -> String {
     plain.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase()
 }
 
-/// Whether a name is a secret's, by what it is or ends in.
+/// Whether a name is that of a secret, as a whole or by its end.
 pub(super) fn is_secret(name: &str) -> bool {
     let name = normal(name);
     let ends = |list: &[&str]| list.iter().any(|end| name.ends_with(end));
     (NAMES.contains(&name.as_str()) || ends(&ENDS)) && !ends(&INNOCENT)
 }
 
-/// `name=value`, `"name": "value"` in pieces of JSON, escaped or not, and `Name: value` of headers.
+/// `name=value`, `"name": "value"` in fragments of JSON, escaped or not, and `Name: value` of headers.
 fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
     let mut ends = Ends::new(text);
     for (at, separator) in
@@ -176,14 +176,14 @@ fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
         let before = text[..at].trim_end_matches(' ');
         let unquoted = before.strip_suffix(['"', '\'']).map(|name| name.trim_end_matches('\\'));
         let name = unquoted.unwrap_or(before);
-        let name = normal(last_word(name));
+        let name = normal(last_token(name));
         let value = text[at + separator.len()..].trim_start_matches(' ');
         if !is_secret(&name) || value.starts_with('=') {
             continue;
         }
         let header = separator == ":" && unquoted.is_none();
         let known = HEADERS.iter().any(|header| name.ends_with(header));
-        // Prose may have a quoted word before a colon; JSON goes on with a quote, a bracket or a number.
+        // Prose may have a quoted word before a colon; in JSON a quote, a bracket or a number follows.
         let json = value.starts_with(|c: char| "\"'\\[{-".contains(c) || c.is_ascii_digit());
         if separator != ":" || if header { known } else { json } {
             found.push(ends.value(text.len() - value.len(), header && name.ends_with("authorization")));
@@ -192,27 +192,27 @@ fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
     found.retain(|range| !range.is_empty());
 }
 
-/// The name that a text ends with; after a percent-encoded character the name begins behind it.
-pub(super) fn last_word(text: &str) -> &str {
+/// The name at the end of a text; after a percent-encoded character the name begins behind that.
+pub(super) fn last_token(text: &str) -> &str {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.$".contains(c);
-    let word = text.trim_end_matches(is_part).len();
-    let encoded = text[..word].ends_with('%');
-    text.get(word + if encoded { 2 } else { 0 }..).unwrap_or_default()
+    let start = text.trim_end_matches(is_part).len();
+    let encoded = text[..start].ends_with('%');
+    text.get(start + if encoded { 2 } else { 0 }..).unwrap_or_default()
 }
 
-/// Where values end in a text. What was found is remembered, so that a text which names a secret at every other letter
-/// is still read about once.
+/// Finds the ends of values in a text. Results are cached, so that a text in which every other letter names a secret is
+/// still read about once.
 struct Ends<'a> {
     text: &'a str,
-    /// By [`Mark`]: from where was looked, and where the first one is.
+    /// By [`Mark`]: the position from which it was searched, and the range of the first hit.
     marks: [Range<usize>; 3],
-    /// The same for quotes with so many backslashes before them.
+    /// The same for quotes with that many backslashes before them.
     quotes: BTreeMap<(char, usize), Range<usize>>,
-    /// The places of brackets and of those that close them.
+    /// The positions of brackets and of their closing ones.
     brackets: Option<Vec<(usize, usize)>>,
 }
 
-/// What a value without quotes ends at.
+/// What ends a value without quotes.
 #[derive(Clone, Copy)]
 enum Mark {
     /// White space or punctuation.
@@ -229,7 +229,7 @@ impl<'a> Ends<'a> {
         Self { text, marks: [nowhere(), nowhere(), nowhere()], quotes: BTreeMap::new(), brackets: None }
     }
 
-    /// The first mark from here on, or the text's end.
+    /// The first mark from here on, or the end of the text.
     fn first(&mut self, mark: Mark, from: usize) -> usize {
         let known = &mut self.marks[mark as usize];
         if !(known.start..=known.end).contains(&from) {
@@ -247,7 +247,7 @@ impl<'a> Ends<'a> {
         known.end
     }
 
-    /// Where a value without quotes ends that begins here.
+    /// The end of a value without quotes that begins here.
     fn bare(&mut self, from: usize, whole_line: bool) -> usize {
         if whole_line {
             return self.first(Mark::Line, from);
@@ -255,12 +255,12 @@ impl<'a> Ends<'a> {
         self.first(Mark::Stop, from).min(self.first(Mark::Encoded, from))
     }
 
-    /// Where the value is that begins here: within its quotes, with its brackets, or as far as it may reach.
+    /// The range of the value that begins here: within its quotes, with its brackets, or up to its end.
     fn value(&mut self, from: usize, whole_line: bool) -> Range<usize> {
         let text = &self.text[from..];
-        // What was redacted before is no cover for what stands behind it.
-        if text.starts_with(GONE) {
-            return from..self.bare(from + GONE.len(), whole_line);
+        // A value that was redacted before does not protect the text behind it.
+        if text.starts_with(REDACTED) {
+            return from..self.bare(from + REDACTED.len(), whole_line);
         }
         let slashes = text.len() - text.trim_start_matches('\\').len();
         if let Some(quote) = text[slashes..].chars().next().filter(|first| ['"', '\''].contains(first)) {
@@ -277,7 +277,7 @@ impl<'a> Ends<'a> {
         from..self.bare(from, whole_line)
     }
 
-    /// Where the inside of quotes ends that begins here.
+    /// The end of the quoted text that begins here.
     fn closing_quote(&mut self, quote: char, slashes: usize, inner: usize) -> usize {
         let known = self.quotes.get(&(quote, slashes));
         if let Some(known) = known.filter(|known| (known.start..=known.end).contains(&inner)) {
@@ -293,7 +293,7 @@ impl<'a> Ends<'a> {
         end
     }
 
-    /// Where the bracket that stands here is closed, whichever bracket it is.
+    /// The position that closes the bracket here, of whichever kind.
     fn closing_bracket(&mut self, at: usize) -> Option<usize> {
         let text = self.text;
         let pairs = self.brackets.get_or_insert_with(|| {
@@ -313,25 +313,25 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// The words of a text with their places; quotes, brackets and what separates parameters are no part of a word.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+/// The tokens of a text with their positions; quotes, brackets and separators of parameters are not part of a word.
+fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let ends = |c: char| c.is_whitespace() || "\"',;()<>[]{}|&?\\".contains(c);
-    let at = |word: &str| word.as_ptr().addr() - text.as_ptr().addr();
-    text.split(ends).filter(|word| !word.is_empty()).map(move |word| (at(word), word))
+    let at = |token: &str| token.as_ptr().addr() - text.as_ptr().addr();
+    text.split(ends).filter(|token| !token.is_empty()).map(move |token| (at(token), token))
 }
 
-/// `Bearer x` and its like, unless an ordinary word follows.
+/// `Bearer x` and the like, unless an ordinary word follows.
 fn credentials(text: &str, found: &mut Vec<Range<usize>>) {
     let (mut before, mut end) = ("", 0);
-    for (at, word) in words(text) {
+    for (at, token) in tokens(text) {
         let adjacent = text[end..at].chars().all(|c| c == ' ');
         let scheme = if adjacent { before } else { "" }.trim_end_matches(':').to_ascii_lowercase();
-        let letters = word.chars().skip(1).all(|c| c.is_ascii_lowercase() || "_=.:-".contains(c));
+        let letters = token.chars().skip(1).all(|c| c.is_ascii_lowercase() || "_=.:-".contains(c));
         // "Basic B1" is a size.
-        let short = word.len() < if scheme == "bearer" { 2 } else { 8 };
-        if SCHEMES.contains(&scheme.as_str()) && !short && !(letters && word.len() <= 20) {
-            found.push(at..at + word.len());
+        let short = token.len() < if scheme == "bearer" { 2 } else { 8 };
+        if SCHEMES.contains(&scheme.as_str()) && !short && !(letters && token.len() <= 20) {
+            found.push(at..at + token.len());
         }
-        (before, end) = (word, at + word.len());
+        (before, end) = (token, at + token.len());
     }
 }

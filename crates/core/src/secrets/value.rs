@@ -1,4 +1,4 @@
-//! Secrets beyond doubt: what is refused rather than redacted.
+//! Texts that are certainly secrets, and are refused rather than redacted.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::{
     forms::{base64_keys, marked_keys, private_keys, user_infos, web_tokens},
-    redact::{GONE, last_word, normal},
+    redact::{REDACTED, last_token, normal},
 };
 use crate::pointer;
 
-/// Names whose value in `name=value` or `"name": "value"` is a credential, as [`normal`] writes them.
+/// Names whose value in `name=value` or `"name": "value"` is a credential, in the form of [`normal`].
 const NAMES: [&str; 11] = [
     "accountkey",
     "sharedaccesskey",
@@ -25,33 +25,34 @@ const NAMES: [&str; 11] = [
     "password",
     "pwd",
 ];
-/// What a value begins with that stands for another one: an expression, a reference, a gap to be filled in.
+/// Prefixes of values that stand for another value: an expression, a reference, a placeholder.
 const STANDS_FOR: [&str; 7] = ["{", "<", "@", "$", "%", "*", "["];
-/// What makes a parameter `sig` the signature of a shared access signature. Source: Microsoft, "Create a service SAS".
+/// Parameters beside `sig` that make it the signature of a shared access signature. Source: Microsoft, "Create a
+/// service SAS".
 const BESIDE_SIGNATURE: [&str; 6] = ["sv=", "se=", "sr=", "sp=", "ss=", "skoid="];
-/// How long a signature is at least if nothing beside it says what it is.
+/// The shortest signature without such parameters.
 const SIGNATURE: usize = 20;
-/// How much of a value behind a name is looked at, in characters.
-const LOOKED_AT: usize = 80;
-/// How long a token of the form `eyJ..` is at least.
+/// How many characters of a value behind a name are checked.
+const CHECKED_CHARACTERS: usize = 80;
+/// The shortest token of the form `eyJ..`.
 const TOKEN: usize = 40;
-/// Marks in keys of Service Bus, Event Hubs, IoT Hub, Azure's registries and Batch, which are as long as a hash
-/// otherwise. Source: Microsoft, the rules of its secret scanning ("identifiable keys").
+/// Markers in keys of Service Bus, Event Hubs, IoT Hub, Azure's registries and Batch, which otherwise have the length
+/// of a hash. Source: Microsoft, the rules of its secret scanning ("identifiable keys").
 const MARKS: [&str; 5] = ["+ASb", "+AEh", "AIoT", "+ACR", "+ABa"];
-/// Words in a member's name that say that what looks like a key is a hash.
+/// Words in a member's name that mark a value as a hash although it has the form of a key.
 const HASHES: [&str; 7] = ["hash", "digest", "sha", "checksum", "integrity", "thumbprint", "fingerprint"];
 
-/// What secret a text carries, in words that repeat nothing of it; `None` if it carries none beyond doubt.
+/// The kind of secret in a text, without any part of it; `None` if the text is not certainly a secret.
 pub fn carried(text: &str) -> Option<&'static str> {
     of_member("", text)
 }
 
-/// The same of a member, whose name may carry it too and says what its text is.
+/// The same for a member, whose name may contain a secret too and helps to classify its text.
 pub fn carried_as(name: &str, text: &str) -> Option<&'static str> {
     carried(name).or_else(|| of_member(name, text))
 }
 
-/// The JSON pointer to the first secret in a value, and what it is. A secret in a key counts for what holds the key.
+/// The JSON pointer to the first secret in a value, and its kind. For a secret in a key it is the pointer of the map.
 pub fn carried_within(value: &Value) -> Option<(String, &'static str)> {
     within("", value)
 }
@@ -85,7 +86,7 @@ fn of_text(name: &str, text: &str) -> Option<&'static str> {
         find(text, &mut found);
         found
     };
-    let is_hash = HASHES.iter().any(|word| normal(name).contains(word)) || text.contains("sha512-");
+    let is_hash = HASHES.iter().any(|hash| normal(name).contains(hash)) || text.contains("sha512-");
     let is_key = |range: &Range<usize>| {
         let key = &text[range.clone()];
         (key.ends_with("==") && !is_hash) || MARKS.iter().any(|mark| key.contains(mark))
@@ -106,21 +107,21 @@ fn of_text(name: &str, text: &str) -> Option<&'static str> {
     }
 }
 
-/// `AccountKey=..`, `sig=..`, `"clientSecret": ".."`: known by the name within the text.
+/// `AccountKey=..`, `sig=..`, `"clientSecret": ".."`: recognized by the name within the text.
 fn named(text: &str) -> Option<&'static str> {
-    let signed = BESIDE_SIGNATURE.iter().any(|word| text.contains(word));
+    let signed = BESIDE_SIGNATURE.iter().any(|beside| text.contains(beside));
     text.match_indices(['=', ':']).find_map(|(at, separator)| {
         let before = text[..at].trim_end_matches(' ');
         let unquoted = before.strip_suffix(['"', '\'']).map(|name| name.trim_end_matches('\\'));
-        // Prose has a colon behind any word; only a quoted name is one.
+        // In prose a colon follows any word; only a quoted name is a name.
         let name = if separator == ":" { unquoted? } else { unquoted.unwrap_or(before) };
-        let name = normal(last_word(name));
+        let name = normal(last_token(name));
         let is_signature = name == "sig" && separator == "=";
         if !is_signature && !NAMES.iter().any(|known| name.ends_with(known)) {
             return None;
         }
-        // Its beginning is enough, so that a text of nothing but names is still read about once.
-        let value: String = text[at + 1..].chars().take(LOOKED_AT).collect();
+        // The beginning is enough, so that a text of nothing but names is still read about once.
+        let value: String = text[at + 1..].chars().take(CHECKED_CHARACTERS).collect();
         let value = value.trim_start_matches([' ', '\\', '"', '\'']);
         let end = value.find(|c: char| c.is_whitespace() || "&;,\"'<>)]}|\\".contains(c));
         let value = &value[..end.unwrap_or(value.len())];
@@ -133,5 +134,5 @@ fn named(text: &str) -> Option<&'static str> {
 }
 
 fn stands_for_itself(value: &str) -> bool {
-    !value.is_empty() && value != GONE && !STANDS_FOR.iter().any(|begin| value.starts_with(begin))
+    !value.is_empty() && value != REDACTED && !STANDS_FOR.iter().any(|begin| value.starts_with(begin))
 }

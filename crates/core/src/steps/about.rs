@@ -1,11 +1,11 @@
-//! Which resource a step or its recorded target speaks of.
+//! Which resource a step or its recorded target is about.
 
 use super::{Target, request::odata_key};
 use crate::blueprint::{Rendered, RoleAssignment, role_assignment_name};
 
-/// The id of the Azure resource, or the path of the object in Entra, in the form in which Graph is asked for it.
+/// The id of the Azure resource, or the path of the object in Entra as in Graph requests.
 ///
-/// `None` for a proof of isolation, which is about no one resource.
+/// `None` for a proof of isolation, which is about no single resource.
 pub fn about(step: &Rendered) -> Option<String> {
     Some(match step {
         Rendered::Arm(_) | Rendered::ArmUpdate(_) | Rendered::Check(_) => step.resource_id()?.to_string(),
@@ -17,7 +17,7 @@ pub fn about(step: &Rendered) -> Option<String> {
     })
 }
 
-/// The same of what a record remembers; `None` also for a check, which leaves nothing behind.
+/// The same for a recorded target; `None` also for a check, which creates nothing.
 pub fn about_target(target: &Target) -> Option<String> {
     Some(match target {
         Target::Arm(resource) | Target::ArmUpdate(resource, _) => resource.id.to_string(),

@@ -1,4 +1,4 @@
-//! Any Azure Resource Manager resource.
+//! Steps of kind `arm`: any resource of Azure Resource Manager.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ArmTarget, Comparison, Failure, Method, Remains, Reply, Request, Step, Target, Trace, failure, operation,
-    told,
+    ArmTarget, Comparison, Deletion, DeletionState, Failure, Method, Reply, Request, Step, Target, failure,
+    operation, read_outputs,
 };
 use crate::{
     blueprint::{ArmResource, BadField, Outputs, Purge, ResourceType},
@@ -17,21 +17,21 @@ use crate::{
     tenant::{Cause, FailureClass},
 };
 
-/// The tags that say whose a resource is.
+/// The tags that mark the owner of a resource.
 const OWNER_TAGS: [&str; 3] = ["tenantry-deployment", "tenantry-tenant", "tenantry-incarnation"];
 
-/// Where a resource is and whose it is: what its removal needs to know.
+/// A resource's id and owner: what its deletion needs to know.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// What is remembered of it.
+pub(super) struct ArmLocation {
+    /// The recorded part.
     pub(super) target: ArmTarget,
     kind: Option<&'static ResourceType>,
-    /// The type's name, of types too that have no row.
+    /// The type's name, also for types without a row in the table.
     pub(super) type_name: String,
 }
 
-impl Place {
-    /// The place of a resource that is to be there.
+impl ArmLocation {
+    /// The location of a resource that should exist.
     pub(super) fn new(resource: &ArmResource<Value>) -> Result<Self, Failure> {
         let kind = ResourceType::find(&resource.resource_type);
         let tag = |name: &&str| {
@@ -48,7 +48,7 @@ impl Place {
         Self { target, kind, type_name: resource.resource_type.clone() }.checked()
     }
 
-    /// The place of a resource that may be there. Its target has no body, and remembers what the body said.
+    /// The location of a resource that may exist, from its recorded target.
     pub(super) fn remembered(target: ArmTarget) -> Result<Self, Failure> {
         let kind = target.resource_type.as_deref().and_then(ResourceType::find);
         let type_name = target.resource_type.clone();
@@ -57,7 +57,7 @@ impl Place {
         Self { target, kind, type_name }.checked()
     }
 
-    /// The location becomes a part of the address under which a soft-deleted resource is purged.
+    /// Checks the Azure location, which becomes part of the URL for purging a soft-deleted resource.
     fn checked(self) -> Result<Self, Failure> {
         let location = self.target.location.as_ref();
         match location.and_then(|text| segment_objection(&text.replace(' ', ""))) {
@@ -72,7 +72,7 @@ impl Place {
         Request { serial, ..request }
     }
 
-    /// Whether what stands at this pointer can't change once the resource is there.
+    /// Whether the value at this pointer can't change once the resource exists.
     fn is_fixed(&self, pointer: &str) -> bool {
         let fixed = self.kind.map_or(&[][..], |kind| kind.immutable);
         fixed.iter().any(|fixed| pointer::is_within(pointer, fixed))
@@ -82,11 +82,11 @@ impl Place {
         self.kind.map_or(&[], |kind| kind.carry)
     }
 
-    /// The soft-deleted resource's own id, for types that Azure keeps after deletion.
+    /// The id of the soft-deleted resource, for types that Azure keeps after deletion.
     fn deleted_id(&self) -> Option<ResourceId> {
         let path = self.kind?.soft_deletion?.path;
         let (subscription, group) = (self.target.id.subscription()?, self.target.id.group()?);
-        // People may write "West Europe", and paths may not.
+        // A blueprint may say "West Europe"; a path needs "westeurope".
         let location = self.target.location.as_deref()?.replace(' ', "").to_ascii_lowercase();
         let path = path.replace("{location}", &location).replace("{group}", group);
         format!("/subscriptions/{subscription}/{}", path.replace("{name}", self.target.id.name()))
@@ -94,18 +94,18 @@ impl Place {
             .ok()
     }
 
-    /// Whose the resource is, if it is not ours.
+    /// The owner of the resource, if it is not ours.
     pub(super) fn stranger(&self, resource: &Value) -> Option<String> {
-        // Names of tags are compared without case, and may come back so.
+        // Azure compares names of tags without case and may return them in another case.
         let tag = |name: &str| compare::member(compare::member(resource, "tags")?, name)?.as_str();
         let ours = self.target.owner.iter().all(|(name, value)| tag(name) == Some(value.as_str()));
         (!ours).then(|| match tag("tenantry-tenant") {
-            Some(tenant) => format!("tenant {}", failure::word(tenant)),
+            Some(tenant) => format!("tenant {}", failure::sanitized(tenant)),
             None => "somebody else: it lacks tenantry's tags".to_owned(),
         })
     }
 
-    /// The resource that a successful look shows; `None` when there is nothing.
+    /// The resource in the answer to a successful read; `None` if there is none.
     pub(super) fn shown<'a>(&self, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
         match reply.status {
             404 => Ok(None),
@@ -113,7 +113,7 @@ impl Place {
                 match compare::member(&reply.body, "id").and_then(Value::as_str) {
                     Some(id) if is_id(id, &self.target.id) => Ok(Some(&reply.body)),
                     Some(_) => Err(Failure::nonsense("the answer is about another resource")),
-                    // Nothing may be concluded from it, least of all that the resource is a stranger's.
+                    // Nothing follows from such an answer, least of all that the resource is foreign.
                     None => Err(Failure::nonsense("the answer shows no resource")),
                 }
             }
@@ -123,27 +123,27 @@ impl Place {
     }
 }
 
-/// Whether a text that a service gave is this id.
+/// Whether a text from a service equals this id.
 pub(super) fn is_id(text: &str, id: &ResourceId) -> bool {
     text.parse::<ResourceId>().is_ok_and(|other| other == *id)
 }
 
-/// The virtual network that a write of such a resource changes: its subnet's id, cut before the subnet.
+/// The virtual network that a write of such a resource changes: its subnet's id without the subnet.
 fn network(kind: Option<&ResourceType>, body: &Value) -> Option<String> {
     let subnet = body.pointer(kind?.serialise?)?.as_str()?.to_ascii_lowercase();
     subnet.split_once("/subnets/").map(|(network, _)| network.to_owned())
 }
 
-/// What Azure says about a resource whose provisioning state is Failed or Canceled.
-pub(super) fn broken(resource: &Value) -> Option<Cause> {
+/// Azure's reason for a resource whose provisioning state is Failed or Canceled.
+pub(super) fn failed_cause(resource: &Value) -> Option<Cause> {
     let state = operation::failed_state(resource)?;
-    let message = format!("the resource is in state {}", failure::word(state));
+    let message = format!("the resource is in state {}", failure::sanitized(state));
     Some(Cause::ours(FailureClass::Permanent, "provisioning-failed", message))
 }
 
 /// The step.
 pub(super) struct Arm {
-    place: Place,
+    location: ArmLocation,
     body: Value,
     outputs: BTreeMap<String, String>,
 }
@@ -153,30 +153,30 @@ impl Arm {
         resource: &ArmResource<Value>,
         outputs: BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
-        Ok(Self { place: Place::new(resource)?, body: resource.body.clone(), outputs })
+        Ok(Self { location: ArmLocation::new(resource)?, body: resource.body.clone(), outputs })
     }
 }
 
 impl Step for Arm {
     fn target(&self) -> Value {
-        Target::Arm(self.place.target.clone()).to_json()
+        Target::Arm(self.location.target.clone()).to_json()
     }
 
-    fn look(&self) -> Request {
-        self.place.request(Method::Get)
+    fn read(&self) -> Request {
+        self.location.request(Method::Get)
     }
 
     fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
-        let Some(resource) = self.place.shown(reply)? else { return Ok(Comparison::Absent) };
-        if let Some(owner) = self.place.stranger(resource) {
+        let Some(resource) = self.location.shown(reply)? else { return Ok(Comparison::Absent) };
+        if let Some(owner) = self.location.stranger(resource) {
             return Ok(Comparison::Foreign(owner));
         }
-        judge_body(&self.place, &self.body, resource, &self.outputs)
+        judge_body(&self.location, &self.body, resource, &self.outputs)
     }
 
     fn write(&self, seen: Option<&Value>) -> Option<Request> {
         let mut body = self.body.clone();
-        for pointer in self.place.whole() {
+        for pointer in self.location.whole() {
             if let Some(value) = seen
                 .and_then(|seen| compare::at(seen, pointer))
                 .filter(|_| compare::at(&body, pointer).is_none())
@@ -184,11 +184,11 @@ impl Step for Arm {
                 insert(&mut body, pointer, value.clone());
             }
         }
-        Some(self.place.request(Method::Put).with_body(body))
+        Some(self.location.request(Method::Put).with_body(body))
     }
 
     fn name_holder(&self) -> Option<Request> {
-        Some(Request::arm(Method::Get, &self.place.deleted_id()?, &self.place.target.api_version))
+        Some(Request::arm(Method::Get, &self.location.deleted_id()?, &self.location.target.api_version))
     }
 
     fn judge_holder(&self, reply: &Reply) -> Option<String> {
@@ -200,63 +200,67 @@ impl Step for Arm {
     }
 }
 
-/// Compares a resource of ours with what is wanted.
+/// Compares a resource of ours with its desired body.
 pub(super) fn judge_body(
-    place: &Place,
+    location: &ArmLocation,
     body: &Value,
     resource: &Value,
     outputs: &BTreeMap<String, String>,
 ) -> Result<Comparison, Failure> {
     if !operation::is_terminal(resource) {
-        return Ok(Comparison::Settling);
+        return Ok(Comparison::InProgress);
     }
-    if let Some(cause) = broken(resource) {
-        return Ok(Comparison::Broken(cause));
+    let differences = compare::differences(&location.type_name, body, resource);
+    let fixed = differences.iter().filter(|pointer| location.is_fixed(pointer)).cloned().collect::<Vec<_>>();
+    if !fixed.is_empty() {
+        // Checked before the failure: another write would be refused.
+        return Ok(Comparison::Immutable(fixed));
     }
-    let differences = compare::differences(&place.type_name, body, resource);
+    if let Some(cause) = failed_cause(resource) {
+        return Ok(Comparison::Failed(cause));
+    }
     if differences.is_empty() {
-        return Ok(Comparison::Matches(told(outputs, resource)?));
+        return Ok(Comparison::Matches(read_outputs(outputs, resource)?));
     }
-    let fixed = differences.iter().filter(|pointer| place.is_fixed(pointer)).cloned().collect::<Vec<_>>();
-    Ok(if fixed.is_empty() { Comparison::Differs(differences) } else { Comparison::Immutable(fixed) })
+    Ok(Comparison::Drifted(differences))
 }
 
-/// Sets the value at a pointer, making the objects on the way.
+/// Sets the value at a pointer, creating the objects on its path.
 fn insert(body: &mut Value, pointer: &str, value: Value) {
-    let mut place = body;
+    let mut location = body;
     for name in pointer.split('/').skip(1) {
-        if !place.is_object() {
-            *place = Value::Object(Map::new());
+        if !location.is_object() {
+            *location = Value::Object(Map::new());
         }
-        let Value::Object(members) = place else { return };
-        place = members.entry(name).or_insert(Value::Null);
+        let Value::Object(members) = location else { return };
+        location = members.entry(name).or_insert(Value::Null);
     }
-    *place = value;
+    *location = value;
 }
 
-/// What the step left behind.
-pub(super) struct ArmRemains {
-    place: Place,
+/// The deletion of the resource.
+pub(super) struct ArmDeletion {
+    location: ArmLocation,
 }
 
-impl ArmRemains {
+impl ArmDeletion {
     pub(super) fn new(target: ArmTarget) -> Result<Self, Failure> {
-        Ok(Self { place: Place::remembered(target)? })
+        Ok(Self { location: ArmLocation::remembered(target)? })
     }
 
-    fn judge_deleted(&self, reply: &Reply) -> Result<Trace, Failure> {
+    fn judge_deleted(&self, reply: &Reply) -> Result<DeletionState, Failure> {
         match reply.status {
-            404 => Ok(Trace::Nothing),
+            404 => Ok(DeletionState::Nothing),
             200 if reply.body.get("id").is_some_and(Value::is_string) => {
-                // A vault shows whose place it held; an account lies under the place that it held, with its tags.
+                // A deleted vault names the vault that it was; a deleted account has the same id path and its tags.
                 let vault = compare::at(&reply.body, "/properties/vaultId").and_then(Value::as_str);
                 let tagged = compare::member(&reply.body, "tags").is_some_and(Value::is_object);
-                let ours = vault.is_none_or(|id| is_id(id, &self.place.target.id))
-                    && !(tagged && self.place.stranger(&reply.body).is_some());
+                let ours = vault.is_none_or(|id| is_id(id, &self.location.target.id))
+                    && !(tagged && self.location.stranger(&reply.body).is_some());
                 Ok(match (ours, is_protected(&reply.body)) {
-                    (false, _) => Trace::Foreign,
-                    (true, true) => Trace::Retained(purge_date(&reply.body)),
-                    (true, false) => Trace::Lingering(dated(&reply.body)),
+                    (false, _) => DeletionState::Foreign,
+                    (true, true) => DeletionState::Retained(purge_date(&reply.body)),
+                    (true, false) => DeletionState::SoftDeleted(dated(&reply.body)),
                 })
             }
             200..=299 => Err(Failure::nonsense("the answer shows no resource")),
@@ -265,66 +269,74 @@ impl ArmRemains {
     }
 }
 
-impl Remains for ArmRemains {
-    fn looks(&self) -> Vec<Request> {
-        let mut looks = vec![self.place.request(Method::Get)];
-        looks.extend(
-            self.place.deleted_id().map(|id| Request::arm(Method::Get, &id, &self.place.target.api_version)),
+impl Deletion for ArmDeletion {
+    fn reads(&self) -> Vec<Request> {
+        let mut reads = vec![self.location.request(Method::Get)];
+        reads.extend(
+            self.location
+                .deleted_id()
+                .map(|id| Request::arm(Method::Get, &id, &self.location.target.api_version)),
         );
-        looks
+        reads
     }
 
-    fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure> {
-        if look > 0 {
+    fn judge(&self, read: usize, reply: &Reply) -> Result<DeletionState, Failure> {
+        if read > 0 {
             return self.judge_deleted(reply);
         }
-        let Some(resource) = self.place.shown(reply)? else { return Ok(Trace::Nothing) };
-        if self.place.stranger(resource).is_some() {
-            return Ok(Trace::Foreign);
+        let Some(resource) = self.location.shown(reply)? else { return Ok(DeletionState::Nothing) };
+        if self.location.stranger(resource).is_some() {
+            return Ok(DeletionState::Foreign);
         }
-        if compare::same_word(compare::text_at(resource, "/properties/provisioningState"), "Deleting") {
-            return Ok(Trace::Settling);
+        if compare::eq_ignore_case(compare::text_at(resource, "/properties/provisioningState"), "Deleting") {
+            return Ok(DeletionState::InProgress);
         }
-        Ok(Trace::Present(Outputs::new()))
+        Ok(DeletionState::Present(Outputs::new()))
     }
 
-    fn erase(&self, trace: &Trace) -> Option<Request> {
-        match trace {
-            Trace::Present(_) => {
-                let mut request = self.place.request(Method::Delete);
-                if let Some((name, value)) =
-                    self.place.kind.and_then(|kind| kind.purge_query).and_then(|query| query.split_once('='))
+    fn delete(&self, state: &DeletionState) -> Option<Request> {
+        match state {
+            DeletionState::Present(_) => {
+                let mut request = self.location.request(Method::Delete);
+                if let Some((name, value)) = self
+                    .location
+                    .kind
+                    .and_then(|kind| kind.purge_query)
+                    .and_then(|query| query.split_once('='))
                 {
                     request = request.with_query(name, value);
                 }
                 Some(request)
             }
-            Trace::Lingering(_) => {
-                let (id, version) = (self.place.deleted_id()?, &self.place.target.api_version);
-                Some(match self.place.kind?.soft_deletion?.purge {
+            DeletionState::SoftDeleted(_) => {
+                let (id, version) = (self.location.deleted_id()?, &self.location.target.api_version);
+                Some(match self.location.kind?.soft_deletion?.purge {
                     Purge::Action => Request::arm_of(Method::Post, &id, "/purge", version),
                     Purge::Delete => Request::arm(Method::Delete, &id, version),
                 })
             }
-            Trace::Nothing | Trace::Settling | Trace::Retained(_) | Trace::Foreign => None,
+            DeletionState::Nothing
+            | DeletionState::InProgress
+            | DeletionState::Retained(_)
+            | DeletionState::Foreign => None,
         }
     }
 
-    /// A purge that is not allowed at all: the vault is protected from it, which its deletion may not show.
-    fn refused(&self, trace: &Trace, reply: &Reply) -> Option<Trace> {
-        let Trace::Lingering(told) = trace else { return None };
+    /// A purge that is never allowed: the vault is purge-protected, which the soft-deleted vault may not show.
+    fn refused(&self, state: &DeletionState, reply: &Reply) -> Option<DeletionState> {
+        let DeletionState::SoftDeleted(outputs) = state else { return None };
         let said = reply.body.to_string().to_ascii_lowercase();
-        let speaks = ["purge protection", "purgeprotection"].iter().any(|words| said.contains(words));
+        let speaks = ["purge protection", "purgeprotection"].iter().any(|text| said.contains(text));
         let forbids = reply.status == 405 || (speaks && matches!(reply.status, 400 | 403 | 409));
-        let until = told.get(PURGE_DATE).and_then(Value::as_str).and_then(|date| date.parse().ok());
-        forbids.then_some(Trace::Retained(until))
+        let until = outputs.get(PURGE_DATE).and_then(Value::as_str).and_then(|date| date.parse().ok());
+        forbids.then_some(DeletionState::Retained(until))
     }
 }
 
-/// What a soft-deleted resource says of its end.
+/// The member of a soft-deleted resource with its purge date.
 const PURGE_DATE: &str = "scheduledPurgeDate";
 
-/// Whether nobody may purge a soft-deleted resource.
+/// Whether a soft-deleted resource can't be purged.
 fn is_protected(deleted: &Value) -> bool {
     deleted.pointer("/properties/purgeProtectionEnabled") == Some(&Value::Bool(true))
 }
@@ -334,7 +346,7 @@ fn purge_date(deleted: &Value) -> Option<Timestamp> {
     deleted.pointer("/properties")?.get(PURGE_DATE)?.as_str()?.parse().ok()
 }
 
-/// The same to remember, for the case that the purge is refused.
+/// The purge date as outputs, for the case that a purge is refused.
 fn dated(deleted: &Value) -> Outputs {
     let date = purge_date(deleted).map(|date| (PURGE_DATE.to_owned(), json!(date)));
     date.into_iter().collect()

@@ -1,12 +1,12 @@
-//! A verification: looks, compares, changes nothing.
+//! Steps of kind `check`: read and compare, change nothing.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{
-    Comparison, Failure, Method, Remains, Reply, Request, Step, Target, Trace, arm::is_id, failure,
-    operation, told,
+    Comparison, Deletion, DeletionState, Failure, Method, Reply, Request, Step, Target, arm::is_id, failure,
+    operation, read_outputs,
 };
 use crate::{
     blueprint::{ResourceCheck, ResourceType},
@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Check {
     id: ResourceId,
     api_version: ApiVersion,
-    /// JSON pointer to wanted value.
+    /// JSON pointer to desired value.
     expect: BTreeMap<String, Value>,
     outputs: BTreeMap<String, String>,
 }
@@ -41,7 +41,7 @@ impl Step for Check {
         Target::Nothing.to_json()
     }
 
-    fn look(&self) -> Request {
+    fn read(&self) -> Request {
         Request::arm(Method::Get, &self.id, &self.api_version)
     }
 
@@ -54,22 +54,22 @@ impl Step for Check {
             return Err(Failure::nonsense("the answer does not show the resource"));
         }
         if !operation::is_terminal(&reply.body) {
-            return Ok(Comparison::Settling);
+            return Ok(Comparison::InProgress);
         }
         let kind = ResourceType::type_of_id(self.id.as_str()).unwrap_or_default();
         let wrong: Vec<String> = self
             .expect
             .iter()
-            .filter_map(|(pointer, wanted)| {
+            .filter_map(|(pointer, desired)| {
                 let seen = compare::at(&reply.body, pointer).unwrap_or(&Value::Null);
-                (!compare::same_at(&kind, pointer, wanted, seen))
-                    .then(|| format!("{pointer} is {seen}, expected {wanted}"))
+                (!compare::same_at(&kind, pointer, desired, seen))
+                    .then(|| format!("{pointer} is {seen}, expected {desired}"))
             })
             .collect();
         if wrong.is_empty() {
-            return Ok(Comparison::Matches(told(&self.outputs, &reply.body)?));
+            return Ok(Comparison::Matches(read_outputs(&self.outputs, &reply.body)?));
         }
-        // Azure's views lag behind its writes, so a failed check is worth some more looks before a person is asked.
+        // Azure's reads lag behind its writes, so a failed check is repeated some times before the step is blocked.
         let message = failure::sentence(&format!("{}: {}", self.id, wrong.join("; ")));
         Err(Cause::ours(FailureClass::Wait, "check-failed", message).into())
     }
@@ -79,19 +79,19 @@ impl Step for Check {
     }
 }
 
-/// A check leaves nothing behind.
+/// A check creates nothing that could be deleted.
 pub(super) struct Nothing;
 
-impl Remains for Nothing {
-    fn looks(&self) -> Vec<Request> {
+impl Deletion for Nothing {
+    fn reads(&self) -> Vec<Request> {
         Vec::new()
     }
 
-    fn judge(&self, _look: usize, _reply: &Reply) -> Result<Trace, Failure> {
-        Ok(Trace::Nothing)
+    fn judge(&self, _read: usize, _reply: &Reply) -> Result<DeletionState, Failure> {
+        Ok(DeletionState::Nothing)
     }
 
-    fn erase(&self, _trace: &Trace) -> Option<Request> {
+    fn delete(&self, _trace: &DeletionState) -> Option<Request> {
         None
     }
 }

@@ -1,18 +1,18 @@
 //! The table of errors: what each code and message of Azure and Graph means, as data, each row with its source.
 //!
-//! A row decides before the HTTP status does. What no row knows is not final: a 4xx that is in none of the families of
-//! `by_status` is tried again a few times over a window (`FailureClass::Unknown`), and its code is counted, so that the
-//! table grows from what was seen.
+//! A row overrides the HTTP status. A code without a row is not final: a 4xx outside the families of `by_status` is
+//! retried a few times over a window (`FailureClass::Unknown`), and the code is counted, so that the table can be
+//! extended.
 
 use crate::tenant::FailureClass::{
     self, Denied, NameHeld, NeedsProvider, Permanent, Quota, ReplicationLag, Throttled, Transient, Unknown,
     Wait,
 };
 
-/// A code, what it means, and where that is known from.
+/// A code, its class, and the source.
 type Row = (&'static str, FailureClass, &'static str);
 
-/// A message: parts that follow one another, at most [`GAP`] characters apart; then as [`Row`].
+/// A message: parts that follow one another, at most [`GAP`] characters apart; then as in [`Row`].
 type Said = (&'static [&'static str], FailureClass, &'static str);
 
 const DEPLOY: &str = "Microsoft Learn, Troubleshoot common Azure deployment errors";
@@ -29,7 +29,7 @@ const COGNITIVE: &str =
 
 /// Codes. Compared without case.
 const CODES: &[Row] = &[
-    // Passing trouble.
+    // Temporary failures.
     ("InternalServerError", Transient, DEPLOY),
     ("ServerBusy", Transient, STORAGE),
     ("ServiceUnavailable", Transient, DEPLOY),
@@ -46,7 +46,7 @@ const CODES: &[Row] = &[
     ("TooManyRequests", Throttled, LIMITS),
     ("SubscriptionRequestsThrottled", Throttled, LIMITS),
     ("RetryableErrorDueToAnotherOperation", Throttled, LIMITS),
-    // Something just made is not known everywhere yet.
+    // A new object is not known everywhere yet.
     ("SecretsInjectionError", ReplicationLag, ML),
     ("PrincipalNotFound", ReplicationLag, RBAC),
     ("NoBackingApplicationObject", ReplicationLag, "microsoftgraph/msgraph-sdk-dotnet#3108"),
@@ -67,7 +67,7 @@ const CODES: &[Row] = &[
         Wait,
         "Microsoft Learn, Set up private networking for Foundry Agent Service",
     ),
-    // A resource provider is to be registered.
+    // A resource provider has to be registered.
     ("MissingSubscriptionRegistration", NeedsProvider, PROVIDERS),
     ("InvalidSubscriptionRegistrationState", NeedsProvider, PROVIDERS),
     ("NoRegisteredProviderFound", NeedsProvider, PROVIDERS),
@@ -108,10 +108,10 @@ const CODES: &[Row] = &[
     ("SpecialFeatureOrQuotaIdRequired", Permanent, "Microsoft Learn, Azure OpenAI quotas and limits"),
 ];
 
-/// How families of codes begin; for codes that are not among [`CODES`]. Compared without case.
+/// Prefixes of families of codes; for codes that are not in [`CODES`]. Compared without case.
 const FAMILIES: &[Row] = &[("DeploymentActive", Transient, DEPLOY), ("Invalid", Permanent, DEPLOY)];
 
-/// Messages that decide even beside a code that is known: services put them behind codes that say less.
+/// Messages that override a known code: services send them with codes that say less.
 const MESSAGES: &[Said] = &[
     (&["soft-deleted workspace exists"], NameHeld, ML),
     (
@@ -123,7 +123,7 @@ const MESSAGES: &[Said] = &[
     // lag, 15 minutes from the first such answer, ends it where one is.
     (&["backing application"], ReplicationLag, "hashicorp/terraform-provider-azuread#611"),
     (&["in the local tenant"], ReplicationLag, "hashicorp/terraform-provider-azuread#611"),
-    // Whatever the state is: a resource leaves it by itself, or its own step says that it does not.
+    // Any state: a resource leaves it by itself, or its own step reports that it does not.
     (&["in ", " provisioning state"], Wait, "Azure/azure-sdk-for-net#36961"),
     (&["in provisioning state"], Wait, "Azure/azure-sdk-for-net#36961"),
     (&["provisioning state is not terminal"], Wait, "Azure/bicep-types-az#2419"),
@@ -135,7 +135,7 @@ const MESSAGES: &[Said] = &[
     ),
 ];
 
-/// Messages that decide where no code does.
+/// Messages that decide if no code does.
 const HINTS: &[Said] = &[
     (&["already an endpoint with this name"], NameHeld, "Azure/azureml-examples#1931"),
     (&["name", "is not available", "unique"], NameHeld, "ansible-collections/azure#2231"),
@@ -146,17 +146,16 @@ const HINTS: &[Said] = &[
     (&["exceed", "quota"], Quota, DEPLOY),
 ];
 
-/// Wrappers: they say nothing by themselves, and are no codes to be learnt.
+/// Wrappers: they say nothing by themselves, and are not counted as unknown codes.
 const WRAPPERS: &[&str] = &["DeploymentFailed", "BadRequest", "Request_BadRequest", "UserError", "Conflict"];
 
-/// Statuses of which asking again never changes the answer: the request itself is refused, whatever stands in it.
-/// Source: RFC 9110, section 15.5; RFC 6585.
+/// Statuses that no retry changes: the request itself is refused. Source: RFC 9110, section 15.5; RFC 6585.
 const PERMANENT: [u16; 9] = [405, 406, 411, 413, 414, 415, 416, 417, 431];
 
 const STATES: &str = "words of providers and older services beside those of Azure's rules";
 
-/// States of an operation or a resource that are final, whether it came about then, and where that is known from.
-/// Compared without case. By Azure's rules every other state means running.
+/// Final states of an operation or a resource, whether it succeeded, and the source. Compared without case. By Azure's
+/// rules every other state means running.
 const FINAL: &[(&str, bool, &str)] = &[
     ("Succeeded", true, ASYNC),
     ("Failed", false, ASYNC),
@@ -168,12 +167,12 @@ const FINAL: &[(&str, bool, &str)] = &[
     ("Rejected", false, STATES),
 ];
 
-/// How far apart the parts of a message may stand, in characters.
+/// The largest distance between two parts of a message, in characters.
 const GAP: usize = 120;
 /// A word in a message can only be a code if it is this long; shorter ones are prose.
 const CODE_IN_TEXT: usize = 12;
 
-/// What a code means by itself.
+/// The class of a code.
 pub(super) fn of_code(code: &str) -> Option<FailureClass> {
     let begins =
         |family: &str| code.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family));
@@ -184,16 +183,18 @@ fn row(code: &str) -> Option<&'static Row> {
     CODES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(code))
 }
 
-/// What a message means whatever code it comes with.
+/// The class of a message, whatever code it comes with.
 pub(super) fn of_message(message: &str) -> Option<FailureClass> {
     find(MESSAGES, message)
 }
 
-/// What a message means where its code says nothing: one of the [`HINTS`], or a known code that stands in it as a word.
+/// The class of a message whose code says nothing: one of the [`HINTS`], or a known code that is a word in it.
 pub(super) fn of_hint(message: &str) -> Option<FailureClass> {
-    let words = || message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let is_code = |word: &&str| word.len() >= CODE_IN_TEXT && CODES.iter().any(|(known, ..)| known == word);
-    find(HINTS, message).or_else(|| words().find(is_code).and_then(of_code))
+    let text = || message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let is_code = |sanitized: &&str| {
+        sanitized.len() >= CODE_IN_TEXT && CODES.iter().any(|(known, ..)| known == sanitized)
+    };
+    find(HINTS, message).or_else(|| text().find(is_code).and_then(of_code))
 }
 
 fn find(rows: &[Said], message: &str) -> Option<FailureClass> {
@@ -201,7 +202,7 @@ fn find(rows: &[Said], message: &str) -> Option<FailureClass> {
     rows.iter().find(|(parts, ..)| has(&message, parts)).map(|(_, class, _)| *class)
 }
 
-/// Whether the parts follow one another, from whichever place on.
+/// Whether the parts follow one another, from any position on.
 fn has(message: &str, parts: &[&str]) -> bool {
     let Some((first, rest)) = parts.split_first() else { return true };
     message.match_indices(first).any(|(at, found)| {
@@ -214,11 +215,11 @@ fn has(message: &str, parts: &[&str]) -> bool {
     })
 }
 
-/// What a status means where nothing else decides.
+/// The class of a status, if nothing else decides.
 pub(super) fn by_status(status: u16) -> FailureClass {
     match status {
         429 => Throttled,
-        // A redirect is never followed: whoever stands in the service's place may be gone the next time.
+        // A redirect is never followed. It is retried: the redirecting proxy may be absent the next time.
         300..=399 | 401 | 408 | 425 | 500..=599 => Transient,
         409 | 412 | 423 => Wait,
         _ if PERMANENT.contains(&status) => Permanent,
@@ -226,12 +227,12 @@ pub(super) fn by_status(status: u16) -> FailureClass {
     }
 }
 
-/// Whether a code is one that the table knows, or a wrapper, and so tells nothing new.
+/// Whether the table has a code, or it is a wrapper, and so is no news.
 pub fn is_known(code: &str) -> bool {
     of_code(code).is_some() || WRAPPERS.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
-/// How something ended: well or not; `None` while it goes on.
+/// Whether a state means success or failure; `None` while it is running.
 pub(super) fn ended(state: &str) -> Option<bool> {
     FINAL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(state)).map(|(_, well, _)| *well)
 }

@@ -1,27 +1,27 @@
-//! What Entra keeps for thirty days after its deletion: applications and service principals.
+//! Soft-deleted applications and service principals, which Entra keeps for thirty days.
 //!
-//! Sources: Microsoft Graph, "List deletedItems", "Restore deleted item" and "Permanently delete item". Restoring brings
-//! back the same object with its ids; restoring an application leaves its service principal among the deleted. In a
-//! list `tags` and `appId` can be filtered by, `uniqueName` can't. While an application lies there its `uniqueName` is
-//! taken (public issue microsoftgraph/msgraph-bicep-types#137).
+//! Sources: Microsoft Graph, "List deletedItems", "Restore deleted item" and "Permanently delete item". Restoring
+//! brings back the same object with its ids; restoring an application does not restore its service principal. The list
+//! can be filtered by `tags` and `appId`, not by `uniqueName`. A soft-deleted application keeps its `uniqueName` taken
+//! (public issue microsoftgraph/msgraph-bicep-types#137).
 
 use serde_json::{Value, json};
 
 use super::{Failure, GraphPath, Method, ObjectId, Reply, Request, failure, items, request::odata_key};
-use crate::compare::same_word;
+use crate::compare::eq_ignore_case;
 
-/// The most that Graph puts into one page.
+/// The largest page of Graph.
 const PAGE: &str = "999";
 
-/// Where one object is found once it is deleted.
+/// How one object is found after its deletion.
 pub(super) struct Deleted {
-    /// The list of the deleted of its type.
+    /// The list of deleted objects of its type.
     all: &'static str,
-    /// The member that finds it again, with its value.
+    /// The member that identifies it, with its value.
     key: (&'static str, String),
-    /// What a list of deleted objects is filtered by; without it, it is not looked for in a list.
+    /// The filter for the list of deleted objects; `None` if the list is not read.
     filter: Option<String>,
-    /// Its id, if it was ever seen.
+    /// Its id, if known.
     object_id: Option<ObjectId>,
 }
 
@@ -47,8 +47,8 @@ impl Deleted {
         }
     }
 
-    /// By its id if that is known, then in the list of all.
-    pub(super) fn looks(&self) -> Vec<Request> {
+    /// Reads it by its id if that is known, then the list of deleted objects.
+    pub(super) fn reads(&self) -> Vec<Request> {
         let by_id = self.object_id.as_ref().map(|id| Request::graph(Method::Get, item(id)));
         let in_list = self.filter.as_deref().map(|filter| {
             let select = if self.key.0 == "appId" { "id,appId,tags" } else { "id,appId,uniqueName,tags" };
@@ -60,25 +60,28 @@ impl Deleted {
         by_id.into_iter().chain(in_list.map(Request::every_page)).collect()
     }
 
-    /// Whether the look number `look` is for the very object that the step has made or found.
-    pub(super) fn is_by_id(&self, look: usize) -> bool {
-        look == 0 && self.object_id.is_some()
+    /// Whether read number `read` is by the id of the step's own object.
+    pub(super) fn is_by_id(&self, read: usize) -> bool {
+        read == 0 && self.object_id.is_some()
     }
 
-    /// The object that the answer to the look number `look` shows; `None` when it is not among the deleted.
-    pub(super) fn shown<'a>(&self, look: usize, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
-        let listed = !self.is_by_id(look);
+    /// The object in the answer to read number `read`; `None` if it is not among the deleted ones.
+    pub(super) fn shown<'a>(&self, read: usize, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
+        let listed = !self.is_by_id(read);
         match reply.status {
             404 => Ok(None),
-            // Looking there takes a permission of its own (`Application.Read.All`). Without it nothing is found, and
-            // what is there all the same shows when the name turns out to be held.
+            // This read needs a permission of its own (`Application.Read.All`). Without it the object counts as not
+            // found; if it exists all the same, a write fails because its name is held.
             403 => Ok(None),
             400 if listed => Ok(None),
             200 if listed => self.in_list(reply),
             200 if reply.body.get("id").is_some_and(Value::is_string) => {
                 let (key, value) = &self.key;
-                let same =
-                    reply.body.get(*key).and_then(Value::as_str).is_none_or(|seen| same_word(seen, value));
+                let same = reply
+                    .body
+                    .get(*key)
+                    .and_then(Value::as_str)
+                    .is_none_or(|seen| eq_ignore_case(seen, value));
                 Ok(same.then_some(&reply.body))
             }
             200..=299 => Err(Failure::nonsense("the answer shows no object")),
@@ -89,17 +92,17 @@ impl Deleted {
     fn in_list<'a>(&self, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
         let (key, value) = &self.key;
         let is_it = |object: &&Value| {
-            object.get(*key).and_then(Value::as_str).is_some_and(|seen| same_word(seen, value))
+            object.get(*key).and_then(Value::as_str).is_some_and(|seen| eq_ignore_case(seen, value))
         };
         Ok(items(reply)?.iter().find(is_it))
     }
 
-    /// Brings it back. The body's members are for users only; the description wants one all the same.
+    /// Restores it. The body's members are only for users, but the API description requires a body.
     pub(super) fn restore(id: &ObjectId) -> Request {
         Request::graph(Method::Post, item(id).then("/restore")).with_body(json!({}))
     }
 
-    /// Removes it for good.
+    /// Deletes it permanently.
     pub(super) fn purge(id: &ObjectId) -> Request {
         Request::graph(Method::Delete, item(id))
     }

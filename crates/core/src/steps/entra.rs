@@ -1,4 +1,4 @@
-//! Entra applications and their service principals, through Microsoft Graph's keyed upserts.
+//! Entra applications and their service principals, written by Microsoft Graph's upserts with an alternate key.
 //!
 //! Source: Microsoft Graph, "Upsert application" and "Upsert servicePrincipal": `PATCH` by an alternate key with
 //! `Prefer: create-if-missing` answers 201 with the object when it made one, 204 when it changed one.
@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use super::{
-    Comparison, Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Restorable, Step, Target,
-    Trace, deleted::Deleted, failure, target::owner_tags,
+    Comparison, Deletion, DeletionState, Failure, GraphPath, Method, ObjectId, Reply, Request, Restorable,
+    Step, Target, deleted::Deleted, failure, target::owner_tags,
 };
 use crate::{
     blueprint::{EntraApplication, Outputs, ServicePrincipal},
@@ -20,11 +20,11 @@ struct Keyed {
     path: GraphPath,
     /// The collection alone.
     collection: &'static str,
-    /// The type in Graph's words.
+    /// The type's name in Graph.
     kind: &'static str,
     /// The key's name and value.
     key: (&'static str, String),
-    /// Tags that say whose it is.
+    /// Tags that mark its owner.
     owner: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ impl Keyed {
         }
     }
 
-    fn look(&self) -> Request {
+    fn read(&self) -> Request {
         Request::graph(Method::Get, self.path.clone())
     }
 
@@ -80,29 +80,29 @@ impl Keyed {
         Ok(if differences.is_empty() {
             Comparison::Matches(ids(object))
         } else {
-            Comparison::Differs(differences)
+            Comparison::Drifted(differences)
         })
     }
 
-    /// The object that an answer shows; `None` when there is nothing. One without these ids is none, and one with another
-    /// key is another: nothing may be concluded from it, least of all that ours is gone.
+    /// The object in an answer; `None` if there is none. An answer without these ids, or with another key, is an error:
+    /// nothing follows from it, least of all that ours is deleted.
     fn shown<'a>(&self, reply: &'a Reply, needed: &[&str]) -> Result<Option<&'a Value>, Failure> {
-        let told = ids(&reply.body);
+        let outputs = ids(&reply.body);
         let (key, value) = &self.key;
         let seen = reply.body.get(*key).and_then(Value::as_str);
         match reply.status {
             404 => Ok(None),
-            200 | 201 if seen.is_some_and(|seen| !compare::same_word(seen, value)) => {
+            200 | 201 if seen.is_some_and(|seen| !compare::eq_ignore_case(seen, value)) => {
                 Err(Failure::nonsense("the answer is about another object"))
             }
-            200 | 201 if needed.iter().all(|id| told.contains_key(*id)) => Ok(Some(&reply.body)),
+            200 | 201 if needed.iter().all(|id| outputs.contains_key(*id)) => Ok(Some(&reply.body)),
             200..=299 => Err(Failure::nonsense("the answer shows no object")),
             _ => Err(failure::classify(reply)),
         }
     }
 }
 
-/// What applications and service principals tell.
+/// The outputs of applications and service principals.
 fn ids(object: &Value) -> Outputs {
     let is_id = |id: &&Value| id.as_str().and_then(ObjectId::read).is_some();
     let member = |name: &str| Some((name.to_owned(), object.get(name).filter(is_id)?.clone()));
@@ -113,21 +113,21 @@ fn ids(object: &Value) -> Outputs {
 pub(super) struct Entry {
     keyed: Keyed,
     body: Value,
-    /// Where it lies if somebody has deleted it.
+    /// How it is found after a deletion by someone else.
     deleted: Deleted,
 }
 
 impl Entry {
-    pub(super) fn application(application: &EntraApplication<Value>, told: &Outputs) -> Self {
+    pub(super) fn application(application: &EntraApplication<Value>, outputs: &Outputs) -> Self {
         let EntraApplication { unique_name, body } = application;
         let owner = owner_tags(body.pointer("/tags"));
-        let deleted = Deleted::application(unique_name, &owner, known_id(told));
+        let deleted = Deleted::application(unique_name, &owner, known_id(outputs));
         Self { keyed: Keyed::application(unique_name, owner), body: body.clone(), deleted }
     }
 
-    pub(super) fn service_principal(principal: &ServicePrincipal<String, Value>, told: &Outputs) -> Self {
+    pub(super) fn service_principal(principal: &ServicePrincipal<String, Value>, outputs: &Outputs) -> Self {
         let ServicePrincipal { app_id, body } = principal;
-        let deleted = Deleted::service_principal(app_id, known_id(told));
+        let deleted = Deleted::service_principal(app_id, known_id(outputs));
         let keyed = Keyed::service_principal(app_id, owner_tags(body.pointer("/tags")));
         Self { keyed, body: body.clone(), deleted }
     }
@@ -138,8 +138,8 @@ impl Step for Entry {
         self.keyed.target().to_json()
     }
 
-    fn look(&self) -> Request {
-        self.keyed.look()
+    fn read(&self) -> Request {
+        self.keyed.read()
     }
 
     fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
@@ -156,12 +156,12 @@ impl Step for Entry {
 }
 
 impl Restorable for Entry {
-    fn looks(&self) -> Vec<Request> {
-        self.deleted.looks()
+    fn reads(&self) -> Vec<Request> {
+        self.deleted.reads()
     }
 
-    fn judge(&self, look: usize, reply: &Reply) -> Result<Option<String>, Failure> {
-        let object = self.deleted.shown(look, reply)?.filter(|object| self.keyed.ours(object));
+    fn judge(&self, read: usize, reply: &Reply) -> Result<Option<String>, Failure> {
+        let object = self.deleted.shown(read, reply)?.filter(|object| self.keyed.ours(object));
         Ok(object.and_then(|object| Some(object.get("id")?.as_str()?.to_owned())))
     }
 
@@ -170,55 +170,58 @@ impl Restorable for Entry {
     }
 }
 
-/// What either left behind: the object itself, or the soft-deleted one that Entra keeps for thirty days.
-pub(super) struct Remnant {
+/// The deletion of either: of the object itself, or of the soft-deleted one that Entra keeps for thirty days.
+pub(super) struct EntryDeletion {
     keyed: Keyed,
     deleted: Deleted,
 }
 
-/// The object's id, if the step has told it.
-fn known_id(told: &Outputs) -> Option<ObjectId> {
-    ObjectId::read(told.get("id")?.as_str()?)
+/// The object's id, if the step has it among its outputs.
+fn known_id(outputs: &Outputs) -> Option<ObjectId> {
+    ObjectId::read(outputs.get("id")?.as_str()?)
 }
 
-impl Remnant {
-    pub(super) fn application(unique_name: &str, owner: Vec<String>, told: &Outputs) -> Self {
-        let deleted = Deleted::application(unique_name, &owner, known_id(told));
+impl EntryDeletion {
+    pub(super) fn application(unique_name: &str, owner: Vec<String>, outputs: &Outputs) -> Self {
+        let deleted = Deleted::application(unique_name, &owner, known_id(outputs));
         Self { keyed: Keyed::application(unique_name, owner), deleted }
     }
 
-    pub(super) fn service_principal(app_id: &str, owner: Vec<String>, told: &Outputs) -> Self {
-        let deleted = Deleted::service_principal(app_id, known_id(told));
+    pub(super) fn service_principal(app_id: &str, owner: Vec<String>, outputs: &Outputs) -> Self {
+        let deleted = Deleted::service_principal(app_id, known_id(outputs));
         Self { keyed: Keyed::service_principal(app_id, owner), deleted }
     }
 }
 
-impl Remains for Remnant {
-    fn looks(&self) -> Vec<Request> {
-        std::iter::once(self.keyed.look()).chain(self.deleted.looks()).collect()
+impl Deletion for EntryDeletion {
+    fn reads(&self) -> Vec<Request> {
+        std::iter::once(self.keyed.read()).chain(self.deleted.reads()).collect()
     }
 
-    fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure> {
-        if let Some(look) = look.checked_sub(1) {
-            let by_id = self.deleted.is_by_id(look);
-            let ours = self.deleted.shown(look, reply)?.filter(|object| by_id || self.keyed.ours(object));
-            return Ok(ours.map_or(Trace::Nothing, |object| Trace::Lingering(ids(object))));
+    fn judge(&self, read: usize, reply: &Reply) -> Result<DeletionState, Failure> {
+        if let Some(read) = read.checked_sub(1) {
+            let by_id = self.deleted.is_by_id(read);
+            let ours = self.deleted.shown(read, reply)?.filter(|object| by_id || self.keyed.ours(object));
+            return Ok(ours.map_or(DeletionState::Nothing, |object| DeletionState::SoftDeleted(ids(object))));
         }
         Ok(match self.keyed.shown(reply, &["id"])? {
-            None => Trace::Nothing,
-            Some(object) if !self.keyed.ours(object) => Trace::Foreign,
-            Some(object) => Trace::Present(ids(object)),
+            None => DeletionState::Nothing,
+            Some(object) if !self.keyed.ours(object) => DeletionState::Foreign,
+            Some(object) => DeletionState::Present(ids(object)),
         })
     }
 
-    fn erase(&self, trace: &Trace) -> Option<Request> {
-        match trace {
-            Trace::Present(told) => {
-                let path = GraphPath::of(self.keyed.collection).item(&known_id(told)?);
+    fn delete(&self, state: &DeletionState) -> Option<Request> {
+        match state {
+            DeletionState::Present(outputs) => {
+                let path = GraphPath::of(self.keyed.collection).item(&known_id(outputs)?);
                 Some(Request::graph(Method::Delete, path))
             }
-            Trace::Lingering(told) => Some(Deleted::purge(&known_id(told)?)),
-            Trace::Nothing | Trace::Settling | Trace::Retained(_) | Trace::Foreign => None,
+            DeletionState::SoftDeleted(outputs) => Some(Deleted::purge(&known_id(outputs)?)),
+            DeletionState::Nothing
+            | DeletionState::InProgress
+            | DeletionState::Retained(_)
+            | DeletionState::Foreign => None,
         }
     }
 }

@@ -1,9 +1,8 @@
-//! What an answer means, and what can be done about it: reads the words of a service and asks the table
-//! ([`super::codes`]) about them.
+//! Classifies failures: reads the errors in a service's answer and finds their class in the table ([`super::codes`]).
 //!
-//! The innermost known code decides, for `DeploymentFailed`, `BadRequest` and the like are wrappers; a message decides
-//! only where a service gives nothing better. Some services write their members with a capital, leave `code` null, put
-//! another error as text into a message, or answer with RFC 9457's problem details.
+//! The innermost known code decides, because `DeploymentFailed`, `BadRequest` and the like are wrappers; a message
+//! decides only if there is nothing better. Some services capitalize member names, leave `code` null, put another error
+//! as text into a message, or answer with problem details (RFC 9457).
 
 use std::time::Duration;
 
@@ -24,17 +23,17 @@ use FailureClass::{Ambiguous, Denied, Permanent, ReplicationLag, Transient, Unkn
 /// The code of a request that was not sent because its URL is not on the service's own host.
 pub const REFUSED_URL: &str = "refused-url";
 
-/// A step that did not come about.
+/// A failed request or operation.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{cause}")]
 pub struct Failure {
-    /// Why.
+    /// The cause.
     pub cause: Cause,
-    /// When the service wants to be asked again.
+    /// The service's `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// What the service answered, if it did.
+    /// The service's answer, if there was one.
     pub raw: Option<Box<RawAnswer>>,
-    /// Whether the service gave a code that the table does not know, and nothing else decided: it is to be learnt.
+    /// Whether the service gave a code that is not in the table, and nothing else decided: the code is counted.
     pub unlisted: bool,
 }
 
@@ -45,18 +44,18 @@ impl From<Cause> for Failure {
 }
 
 impl Failure {
-    /// The request may have been carried out, or may still be: nobody answered in time.
+    /// No answer in time: the request may have been carried out, or may still be.
     pub fn ambiguous(message: impl Into<String>) -> Self {
         Cause::ours(Ambiguous, "no-answer", message).into()
     }
 
-    /// The request certainly was not sent.
+    /// The request was certainly not sent.
     pub fn not_sent(message: impl Into<String>) -> Self {
         Cause::ours(Transient, "not-sent", message).into()
     }
 
-    /// The class in which it stays when it was tried for as long as its class is worth: what nobody knows, and what
-    /// was taken for lag, turns out to be a refusal.
+    /// The class that the failure has once its budget is used up: unknown codes and supposed lag then count as a
+    /// refusal.
     pub fn last_class(&self) -> FailureClass {
         let refused = self.raw.as_ref().is_some_and(|raw| raw.status == 403);
         let class = self.cause.class;
@@ -66,32 +65,32 @@ impl Failure {
         if class == Unknown { Permanent } else { class }
     }
 
-    /// An answer that makes no sense; asking again is cheap and safe.
+    /// An answer that makes no sense; reading again is cheap and safe.
     pub fn nonsense(message: impl Into<String>) -> Self {
         Cause::ours(Transient, "unexpected-answer", message).into()
     }
 }
 
-/// How much is kept of what a service gives as one word: a code, an id, an owner's name.
-const WORD_CHARACTERS: usize = 120;
-/// How much of a service's message is kept.
+/// How many characters are kept of a code, an id or an owner's name.
+const TOKEN_CHARACTERS: usize = 120;
+/// How many characters are kept of a service's message.
 const MESSAGE_CHARACTERS: usize = 600;
-/// How much of a service's answer is kept for history.
+/// How many characters are kept of a service's answer, for the history.
 const RAW_CHARACTERS: usize = 2000;
-/// How deep errors are looked for in errors.
+/// How deeply nested errors are read.
 const DEPTH: usize = 8;
 
-/// What a reply that is not a success means.
+/// Classifies a reply that is not a success.
 pub fn classify(reply: &Reply) -> Failure {
-    told_by(reply, by_status(reply.status), &format!("HTTP {}", reply.status))
+    from_answer(reply, by_status(reply.status), &format!("HTTP {}", reply.status))
 }
 
-/// What the answer to a poll means that says of an operation that it ended in this state, `Failed` or `Canceled`.
+/// Classifies the answer to a poll that shows the final state `Failed` or `Canceled`.
 ///
-/// The request itself was allowed, so a permission that is missing now is one that the tenant's own identities were
-/// granted just before: such a grant takes effect within some ten minutes.
+/// The request itself was allowed, so a missing permission concerns the tenant's own identities, to which roles were
+/// granted just before: such a grant takes effect within about ten minutes.
 pub fn ended(reply: &Reply, state: &str) -> Failure {
-    let mut failure = told_by(reply, Unknown, "the operation failed");
+    let mut failure = from_answer(reply, Unknown, "the operation failed");
     if failure.cause.code == NO_CODE {
         state.clone_into(&mut failure.cause.code);
     }
@@ -104,24 +103,25 @@ pub fn ended(reply: &Reply, state: &str) -> Failure {
 /// The code of an error that has none.
 const NO_CODE: &str = "unknown";
 
-/// The one place where the words of a service become a cause: nothing of them is kept that is not redacted.
-fn told_by(reply: &Reply, otherwise: FailureClass, without_words: &str) -> Failure {
+/// The only function that makes a cause from a service's text: everything that is kept is redacted.
+fn from_answer(reply: &Reply, otherwise: FailureClass, without_message: &str) -> Failure {
     let error = member(&reply.body, "error").unwrap_or(&reply.body);
-    let mut words = Vec::new();
-    collect(error, &mut words, 0);
+    let mut text = Vec::new();
+    collect(error, &mut text, 0);
     // Innermost first: the outer ones are wrappers.
     let message = |class: fn(&str) -> Option<FailureClass>| {
-        words.iter().rev().find_map(|said| Some((said, class(said.message.as_deref()?)?)))
+        text.iter().rev().find_map(|said| Some((said, class(said.message.as_deref()?)?)))
     };
-    let by_code = || words.iter().rev().find_map(|said| Some((said, of_code(said.code.as_deref()?)?)));
+    let by_code = || text.iter().rev().find_map(|said| Some((said, of_code(said.code.as_deref()?)?)));
     let decisive = message(of_message).or_else(by_code).or_else(|| message(of_hint));
-    let said = decisive.map(|(said, _)| said).or_else(|| words.iter().rev().find(|said| said.code.is_some()));
+    let said = decisive.map(|(said, _)| said).or_else(|| text.iter().rev().find(|said| said.code.is_some()));
     let first =
-        |of: fn(&Said) -> Option<&String>| said.and_then(of).or_else(|| words.iter().find_map(of)).cloned();
-    let azure_request_id = reply.header("x-ms-request-id").or_else(|| reply.header("request-id")).map(word);
-    let message = first(|said| said.message.as_ref()).unwrap_or_else(|| without_words.to_owned());
+        |of: fn(&Said) -> Option<&String>| said.and_then(of).or_else(|| text.iter().find_map(of)).cloned();
+    let azure_request_id =
+        reply.header("x-ms-request-id").or_else(|| reply.header("request-id")).map(sanitized);
+    let message = first(|said| said.message.as_ref()).unwrap_or_else(|| without_message.to_owned());
     let cause = Cause {
-        code: first(|said| said.code.as_ref()).map_or_else(|| NO_CODE.to_owned(), |code| word(&code)),
+        code: first(|said| said.code.as_ref()).map_or_else(|| NO_CODE.to_owned(), |code| sanitized(&code)),
         class: decisive.map_or(otherwise, |(_, class)| class),
         message: sentence(&message),
         azure_request_id: azure_request_id.clone(),
@@ -134,13 +134,13 @@ fn told_by(reply: &Reply, otherwise: FailureClass, without_words: &str) -> Failu
     Failure { cause, retry_after: reply.retry_after(), raw: Some(Box::new(raw)), unlisted }
 }
 
-/// What one error in a tree of errors says.
+/// One error in a tree of errors.
 struct Said {
     code: Option<String>,
     message: Option<String>,
 }
 
-/// The errors of a tree, from the outermost inwards.
+/// The errors of a tree, outermost first.
 fn collect(error: &Value, all: &mut Vec<Said>, depth: usize) {
     let text = |name: &str| {
         let text = member(error, name)?.as_str().filter(|text| !text.is_empty())?;
@@ -148,8 +148,8 @@ fn collect(error: &Value, all: &mut Vec<Said>, depth: usize) {
     };
     let message = text("message").or_else(|| problem(error));
     let said = Said { code: text("code"), message };
-    // A whole error may stand in a message, as text.
-    let told: Option<Value> = said.message.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    // A message may contain a whole error as text.
+    let embedded: Option<Value> = said.message.as_deref().and_then(|text| serde_json::from_str(text).ok());
     all.push(said);
     if depth >= DEPTH {
         return;
@@ -157,14 +157,14 @@ fn collect(error: &Value, all: &mut Vec<Said>, depth: usize) {
     for inner in member(error, "details").and_then(Value::as_array).into_iter().flatten() {
         collect(inner, all, depth + 1);
     }
-    let told = told.as_ref().and_then(|told| member(told, "error"));
-    for inner in [member(error, "innererror"), told].into_iter().flatten() {
+    let embedded = embedded.as_ref().and_then(|embedded| member(embedded, "error"));
+    for inner in [member(error, "innererror"), embedded].into_iter().flatten() {
         collect(inner, all, depth + 1);
     }
 }
 
-/// What problem details say: the first of their errors, else their detail or title. Source: RFC 9457, and the form of
-/// it that online endpoints answer with (Azure/azureml-examples#1931).
+/// The message of problem details: the first of their errors, else their detail or title. Source: RFC 9457, and the
+/// variant of it that online endpoints return (Azure/azureml-examples#1931).
 fn problem(error: &Value) -> Option<String> {
     let texts = |value: &Value| {
         let first = value.as_array().and_then(|texts| texts.iter().find_map(Value::as_str));
@@ -176,12 +176,12 @@ fn problem(error: &Value) -> Option<String> {
     first.or_else(|| text("detail")).or_else(|| text("title")).filter(|text| !text.is_empty())
 }
 
-/// One word of a stranger's, as it may be kept and told.
-pub(super) fn word(text: &str) -> String {
-    cut(&redact(text), WORD_CHARACTERS)
+/// One word from a service, redacted and truncated so that it can be kept and published.
+pub(super) fn sanitized(text: &str) -> String {
+    cut(&redact(text), TOKEN_CHARACTERS)
 }
 
-/// What a stranger says, as it may be kept and told.
+/// A sentence from a service, redacted and truncated so that it can be kept and published.
 pub(super) fn sentence(text: &str) -> String {
     cut(&redact(text), MESSAGE_CHARACTERS)
 }

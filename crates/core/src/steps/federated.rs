@@ -1,33 +1,35 @@
-//! A federated identity credential: the customer's workload trades its own identity for the tenant's, without a secret.
+//! A federated identity credential: a customer's workload exchanges its own token for one of the tenant, without a
+//! secret.
 
 use serde_json::Value;
 
 use super::{
-    Comparison, Failure, GraphPath, Method, ObjectId, Remains, Reply, Request, Step, Target, Trace, failure,
+    Comparison, Deletion, DeletionState, Failure, GraphPath, Method, ObjectId, Reply, Request, Step, Target,
+    failure,
 };
 use crate::{
     blueprint::{self, BadField, Outputs},
     compare,
 };
 
-/// The step, and what it left behind: both are found by application and name. The name can't be changed by others
-/// without the application, so it is proof of ownership.
+/// The step and its deletion: both identify the credential by application and name. Only the application's owner can
+/// set the name, so it proves ownership.
 pub(super) struct FederatedCredential {
     application: ObjectId,
-    /// The same as it is remembered.
+    /// The application's object id as recorded.
     remembered: String,
     name: String,
     body: Value,
 }
 
 impl FederatedCredential {
-    /// The credential that is to be there.
+    /// The credential that should exist.
     pub(super) fn new(credential: &blueprint::FederatedCredential<String, Value>) -> Result<Self, Failure> {
         let (application, name) = (credential.application.clone(), credential.name.clone());
         Self::remembered(application, name).map(|found| Self { body: credential.body.clone(), ..found })
     }
 
-    /// The credential that may be there.
+    /// The credential that may exist.
     pub(super) fn remembered(application: String, name: String) -> Result<Self, Failure> {
         let id = ObjectId::read(&application);
         let id = id.ok_or_else(|| BadField::new("application", "an object's id is one segment of a path"))?;
@@ -40,7 +42,7 @@ impl FederatedCredential {
     }
 }
 
-/// The id of the credential that an answer shows; without one it shows none.
+/// The credential in an answer; an answer without an id shows none.
 fn shown(reply: &Reply) -> Result<&Value, Failure> {
     let id = reply.body.get("id").filter(|id| id.is_string());
     id.ok_or_else(|| Failure::nonsense("the answer shows no credential"))
@@ -52,7 +54,7 @@ impl Step for FederatedCredential {
         Target::FederatedCredential { application, name }.to_json()
     }
 
-    fn look(&self) -> Request {
+    fn read(&self) -> Request {
         self.request(Method::Get)
     }
 
@@ -65,7 +67,7 @@ impl Step for FederatedCredential {
                     compare::differences(compare::graph::FEDERATED_CREDENTIAL, &self.body, &reply.body);
                 Ok(match differences.is_empty() {
                     true => Comparison::Matches(Outputs::from([("id".to_owned(), id)])),
-                    false => Comparison::Differs(differences),
+                    false => Comparison::Drifted(differences),
                 })
             }
             _ => Err(failure::classify(reply)),
@@ -78,20 +80,20 @@ impl Step for FederatedCredential {
     }
 }
 
-impl Remains for FederatedCredential {
-    fn looks(&self) -> Vec<Request> {
+impl Deletion for FederatedCredential {
+    fn reads(&self) -> Vec<Request> {
         vec![self.request(Method::Get)]
     }
 
-    fn judge(&self, _look: usize, reply: &Reply) -> Result<Trace, Failure> {
+    fn judge(&self, _read: usize, reply: &Reply) -> Result<DeletionState, Failure> {
         match reply.status {
-            404 => Ok(Trace::Nothing),
-            200..=299 => shown(reply).map(|_| Trace::Present(Outputs::new())),
+            404 => Ok(DeletionState::Nothing),
+            200..=299 => shown(reply).map(|_| DeletionState::Present(Outputs::new())),
             _ => Err(failure::classify(reply)),
         }
     }
 
-    fn erase(&self, trace: &Trace) -> Option<Request> {
-        matches!(trace, Trace::Present(_)).then(|| self.request(Method::Delete))
+    fn delete(&self, state: &DeletionState) -> Option<Request> {
+        matches!(state, DeletionState::Present(_)).then(|| self.request(Method::Delete))
     }
 }

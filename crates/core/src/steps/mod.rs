@@ -1,7 +1,7 @@
-//! One file per kind of step: the requests it makes, and what replies show of its object.
+//! One file per kind of step: the requests that it sends, and what the replies show of its object.
 //!
-//! Pure: a step never sends. The reconciler sends what a step asks for and hands the reply back; the engine decides what
-//! to do about the comparison. A step looks first, judges, and writes only what is absent or differs.
+//! Pure: a step sends nothing itself. The reconciler sends a step's requests and hands back the replies; the engine
+//! acts on the comparison. A step reads first, compares, and writes only what is absent or drifted.
 
 mod about;
 mod arm;
@@ -39,68 +39,69 @@ use crate::{
     tenant::{Cause, FailureClass},
 };
 
-/// What a look shows of something that should be there.
+/// What a read shows of an object that should exist.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {
-    /// Nothing is there.
+    /// It does not exist.
     Absent,
-    /// It is there, ours and as wanted; this is what it tells.
+    /// It exists, is ours and matches; with its outputs.
     Matches(Outputs),
-    /// It is there and ours, but these JSON pointers differ.
-    Differs(Vec<String>),
-    /// It is there and ours, but these JSON pointers differ, and what stands there can't change once it is there: no write
+    /// It exists and is ours, but differs at these JSON pointers.
+    Drifted(Vec<String>),
+    /// It exists and is ours, but differs at these JSON pointers, whose values can't change once it exists: no write
     /// helps.
     Immutable(Vec<String>),
     /// Azure is still working on it.
-    Settling,
-    /// It is there without our ownership mark: never to be changed.
+    InProgress,
+    /// It exists without our ownership mark, so it is never changed; with its owner.
     Foreign(String),
-    /// It lies among the deleted under this id, ours: to be brought back, for other things know it by its ids.
-    Lingering(String),
-    /// It is ours, but its provisioning state is Failed or Canceled: it is written again, or made anew if it was never ready.
-    Broken(Cause),
+    /// It is ours and soft-deleted under this id. It has to be restored, because other objects refer to its ids.
+    SoftDeleted(String),
+    /// It is ours, but its provisioning state is Failed or Canceled: it is written again, or recreated if it was never
+    /// ready.
+    Failed(Cause),
 }
 
-/// What a look shows of something that should be gone.
+/// What a read shows of an object that should not exist.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Trace {
-    /// Nothing is there.
+pub enum DeletionState {
+    /// It does not exist.
     Nothing,
-    /// It is still there, with what is needed to delete it.
+    /// It still exists; with what is needed to delete it.
     Present(Outputs),
     /// It is soft-deleted: its name and its data are still held.
-    Lingering(Outputs),
-    /// Azure is still removing it.
-    Settling,
-    /// It is soft-deleted, and its service purges it by itself at that instant and lets nobody do so before.
+    SoftDeleted(Outputs),
+    /// Azure is still deleting it.
+    InProgress,
+    /// It is soft-deleted, and its service purges it at that instant and allows no earlier purge.
     Retained(Option<Timestamp>),
-    /// What is there is not ours; ours is gone.
+    /// What exists is not ours; ours is deleted.
     Foreign,
 }
 
-/// Something that is to be as a plan says: one object of Azure Resource Manager or Microsoft Graph.
+/// One object of Azure Resource Manager or Microsoft Graph that should be as a plan says.
 ///
 /// # Flow
-/// The reconciler sends [`Step::look`] and hands the answer to [`Step::judge`]. Only if that says [`Comparison::Absent`] or
-/// [`Comparison::Differs`], the engine has [`Step::write`] sent, and looks again. [`step()`] makes a step from what a plan says
-/// of it with everything known.
+/// The reconciler sends [`Step::read`] and hands the answer to [`Step::judge`]. Only if the result is
+/// [`Comparison::Absent`] or [`Comparison::Drifted`], the engine has [`Step::write`] sent, and reads again. [`step()`]
+/// makes a step from its rendered plan.
 ///
 /// # Guarantees that an implementation gives
 /// - It sends nothing, keeps nothing and reads no clock: the same arguments give the same answer.
-/// - `look` changes nothing in Azure, however often it is sent.
-/// - `write` is idempotent: sent twice, it leaves what it leaves when sent once. Where Azure draws an id, the name in the
-///   request decides whether it is the same object.
-/// - `judge` says [`Comparison::Matches`] only of an object that carries the marks of this tenant and incarnation, and
-///   [`Comparison::Foreign`] of one that carries others or none, whatever else it shows.
-/// - `target` finds and removes the object without the plan, for a later plan may no longer have it.
+/// - `read` changes nothing in Azure, however often it is sent.
+/// - `write` is idempotent: sending it twice has the effect of sending it once. If Azure chooses the id, the name in
+///   the request decides whether it is the same object.
+/// - `judge` returns [`Comparison::Matches`] only for an object with the marks of this tenant and incarnation, and
+///   [`Comparison::Foreign`] for one with other marks or none, whatever else it shows.
+/// - `target` is enough to find and delete the object without the plan, because a later plan may not have the step.
 ///
 /// # Assumptions
-/// A read may show what was there some time ago (Graph's replicas); the engine asks again before it believes that something
-/// which it has written is absent.
+/// A read may show an older state (Graph's replicas); the engine reads again before it concludes that an object it has
+/// written is absent.
 ///
 /// # Errors
-/// A [`Failure`] has a class from the one table in `steps/codes.rs`; the class decides whether the engine tries again, waits
-/// or asks for a person. An answer that can't be understood is tried again: what is unknown is never final.
+/// A [`Failure`] has a class from the table in `steps/codes.rs`; the class decides whether the engine retries, waits or
+/// blocks the step. An answer that can't be parsed is retried: nothing unknown is final.
 ///
 /// # Example
 /// ```
@@ -108,89 +109,89 @@ pub enum Trace {
 ///
 /// /// What an answer of Azure means for a step.
 /// fn needs_a_write(step: &dyn Step, reply: &Reply) -> bool {
-///     matches!(step.judge(reply), Ok(Comparison::Absent | Comparison::Differs(_)))
+///     matches!(step.judge(reply), Ok(Comparison::Absent | Comparison::Drifted(_)))
 /// }
 /// ```
 ///
 /// # Caveats
-/// It is tempting to let `write` skip the look where the object was ready a moment ago. A person may have changed it since,
-/// and the write would go over an object that is no longer ours.
+/// Do not let `write` skip the read if the object was ready a moment ago: it may have been changed since, and the write
+/// would overwrite an object that is no longer ours.
 pub trait Step: Send + Sync {
-    /// What has to be remembered to find and remove it, whatever becomes of the plan.
+    /// What has to be recorded to find and delete the object, even if the plan changes.
     fn target(&self) -> Value;
-    /// The request that looks at it.
-    fn look(&self) -> Request;
-    /// What the answer to a look (or to a write that shows the resource) says.
+    /// The request that reads the object.
+    fn read(&self) -> Request;
+    /// Judges the answer to a read (or to a write that shows the resource).
     ///
     /// # Errors
-    /// [`Failure`] if the answer is a refusal or can't be understood.
+    /// [`Failure`] if the answer is a refusal or can't be parsed.
     fn judge(&self, reply: &Reply) -> Result<Comparison, Failure>;
-    /// The request that makes it so, given what the look showed; `None` for a step that only looks. It writes the whole
-    /// object where Azure replaces what a PUT leaves out, and only what differs where Azure merges.
+    /// The request that creates or changes the object, given what the read showed; `None` for a step that only reads.
+    /// It writes the whole object if Azure's PUT replaces it, and only the differences if Azure merges.
     fn write(&self, seen: Option<&Value>) -> Option<Request>;
-    /// How it is brought back after a deletion; `None` where what is deleted is made anew.
+    /// How it is restored after a deletion; `None` if deleted objects are recreated.
     fn restorable(&self) -> Option<&dyn Restorable> {
         None
     }
-    /// Where its service keeps deleted things that may hold its name; asked when a write is refused as a conflict.
+    /// The request for soft-deleted objects that may hold its name; sent when a write is refused as a conflict.
     fn name_holder(&self) -> Option<Request> {
         None
     }
-    /// Who holds the name, in words, from the answer to [`Self::name_holder`]; `None` if nobody does.
+    /// Which object holds the name, as text, from the answer to [`Self::name_holder`]; `None` if there is none.
     fn judge_holder(&self, _reply: &Reply) -> Option<String> {
         None
     }
 }
 
-/// Something that its service keeps for a while after deletion and can bring back as it was, with its ids.
+/// An object that its service keeps for a while after deletion and can restore with its ids.
 pub trait Restorable: Send + Sync {
-    /// The requests that look for it among the deleted, in order; the first that shows it decides.
-    fn looks(&self) -> Vec<Request>;
-    /// The id under which it lies there, from the answer to the look number `look`; `None` if it does not, or if what
-    /// lies there is not ours.
+    /// The requests that find it among the deleted objects, in order; the first that shows it decides.
+    fn reads(&self) -> Vec<Request>;
+    /// Its id there, from the answer to read number `read`; `None` if it is not there, or if the object there is not
+    /// ours.
     ///
     /// # Errors
-    /// [`Failure`] if the answer is a refusal or can't be understood.
-    fn judge(&self, look: usize, reply: &Reply) -> Result<Option<String>, Failure>;
-    /// The request that brings it back; its answer shows it as it was. `None` if that is no id.
+    /// [`Failure`] if the answer is a refusal or can't be parsed.
+    fn judge(&self, read: usize, reply: &Reply) -> Result<Option<String>, Failure>;
+    /// The request that restores it; its answer shows the restored object. `None` if `id` is not a valid id.
     fn restore(&self, id: &str) -> Option<Request>;
 }
 
-/// Something that is to be gone.
-pub trait Remains: Send + Sync {
-    /// The requests that look for it, in order; the first that shows something decides.
-    fn looks(&self) -> Vec<Request>;
-    /// What the answer to the look number `look` says.
+/// An object that should not exist.
+pub trait Deletion: Send + Sync {
+    /// The requests that find it, in order; the first that shows something decides.
+    fn reads(&self) -> Vec<Request>;
+    /// Judges the answer to read number `read`.
     ///
     /// # Errors
-    /// [`Failure`] if the answer is a refusal or can't be understood.
-    fn judge(&self, look: usize, reply: &Reply) -> Result<Trace, Failure>;
-    /// The request that removes what the look showed; `None` if there is nothing to remove.
-    fn erase(&self, trace: &Trace) -> Option<Request>;
-    /// What a refusal to remove it says of what is there, where it says more than that it failed.
-    fn refused(&self, _trace: &Trace, _reply: &Reply) -> Option<Trace> {
+    /// [`Failure`] if the answer is a refusal or can't be parsed.
+    fn judge(&self, read: usize, reply: &Reply) -> Result<DeletionState, Failure>;
+    /// The request that deletes what the read showed; `None` if there is nothing to delete.
+    fn delete(&self, state: &DeletionState) -> Option<Request>;
+    /// What a refused delete shows about the object, if it shows more than a failure.
+    fn refused(&self, _state: &DeletionState, _reply: &Reply) -> Option<DeletionState> {
         None
     }
 }
 
-/// The step that is to be carried out: what it is to bring about, which outputs it tells (name to JSON pointer), and what
-/// it told when it was last ready.
+/// Makes a step from its rendered plan, its outputs (name to JSON pointer), and the values of the outputs when it was
+/// last ready.
 ///
 /// # Errors
-/// A permanent [`Failure`] naming the field that can't be used, and for a proof of isolation, which asks more than one
-/// question.
+/// A permanent [`Failure`] that names the field that can't be used, and for a proof of isolation, which needs more than
+/// one request.
 pub fn step(
     rendered: &Rendered,
     outputs: &BTreeMap<String, String>,
-    told: &Outputs,
+    values: &Outputs,
 ) -> Result<Box<dyn Step>, Failure> {
     let outputs = outputs.clone();
     Ok(match rendered {
         Rendered::Arm(resource) => Box::new(arm::Arm::new(resource, outputs)?),
         Rendered::ArmUpdate(update) => Box::new(arm_update::ArmUpdate::new(update, outputs)?),
         Rendered::RoleAssignment(grant) => Box::new(role_assignment::RoleAssignment(grant.clone())),
-        Rendered::EntraApplication(application) => Box::new(entra::Entry::application(application, told)),
-        Rendered::ServicePrincipal(principal) => Box::new(entra::Entry::service_principal(principal, told)),
+        Rendered::EntraApplication(application) => Box::new(entra::Entry::application(application, values)),
+        Rendered::ServicePrincipal(principal) => Box::new(entra::Entry::service_principal(principal, values)),
         Rendered::FederatedCredential(credential) => {
             Box::new(federated::FederatedCredential::new(credential)?)
         }
@@ -202,20 +203,20 @@ pub fn step(
     })
 }
 
-/// What a step left behind, from its remembered target and what it told.
+/// Makes the deletion of a step's object from its recorded target and outputs.
 ///
 /// # Errors
-/// A permanent [`Failure`] if the target is not one that this kind writes.
-pub fn remains(kind: Kind, target: &Value, told: &Outputs) -> Result<Box<dyn Remains>, Failure> {
+/// A permanent [`Failure`] if the target does not fit the kind.
+pub fn deletion(kind: Kind, target: &Value, outputs: &Outputs) -> Result<Box<dyn Deletion>, Failure> {
     Ok(match Target::read(kind, target)? {
-        Target::Arm(resource) => Box::new(arm::ArmRemains::new(resource)?),
-        Target::ArmUpdate(resource, undo) => Box::new(arm_update::UpdateRemains::new(resource, undo)?),
+        Target::Arm(resource) => Box::new(arm::ArmDeletion::new(resource)?),
+        Target::ArmUpdate(resource, undo) => Box::new(arm_update::UpdateDeletion::new(resource, undo)?),
         Target::RoleAssignment(grant) => Box::new(role_assignment::RoleAssignment(grant)),
         Target::EntraApplication { unique_name, owner } => {
-            Box::new(entra::Remnant::application(&unique_name, owner, told))
+            Box::new(entra::EntryDeletion::application(&unique_name, owner, outputs))
         }
         Target::ServicePrincipal { app_id, owner } => {
-            Box::new(entra::Remnant::service_principal(&app_id, owner, told))
+            Box::new(entra::EntryDeletion::service_principal(&app_id, owner, outputs))
         }
         Target::FederatedCredential { application, name } => {
             Box::new(federated::FederatedCredential::remembered(application, name)?)
@@ -230,25 +231,25 @@ impl From<BadField> for Failure {
     }
 }
 
-/// What a step tells, read from the resource as Azure shows it. A pointer that leads nowhere is left out: whoever
-/// uses the output is told that it is undefined.
+/// The values of a step's outputs, read from the resource as Azure shows it. A pointer that leads nowhere is left out:
+/// its users get an error that the output is undefined.
 ///
 /// # Errors
-/// A permanent [`Failure`] if one carries a secret: outputs are stored and announced.
-fn told(outputs: &BTreeMap<String, String>, shown: &Value) -> Result<Outputs, Failure> {
-    let mut told = Outputs::new();
+/// A permanent [`Failure`] if a value carries a secret: outputs are stored and published.
+fn read_outputs(outputs: &BTreeMap<String, String>, shown: &Value) -> Result<Outputs, Failure> {
+    let mut values = Outputs::new();
     for (name, pointer) in outputs {
         let Some(value) = compare::at(shown, pointer) else { continue };
         let by_name =
             pointer.split('/').any(is_secret_name) && value.as_str().is_some_and(|text| !text.is_empty());
         if by_name || carried_within(value).is_some() {
             let message = format!(
-                "the output {name} ({pointer}) would be a secret; it was neither stored nor announced. \
+                "the output {name} ({pointer}) would be a secret; it was neither stored nor published. \
                  Take it out of the blueprint"
             );
             return Err(Cause::ours(FailureClass::Permanent, "secret-output", message).into());
         }
-        told.insert(name.clone(), value.clone());
+        values.insert(name.clone(), value.clone());
     }
-    Ok(told)
+    Ok(values)
 }

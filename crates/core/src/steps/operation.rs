@@ -1,9 +1,9 @@
-//! Long-running operations: is a write done, and what does a poll say?
+//! Long-running operations: whether a write is done, and what a poll means.
 //!
 //! Source: Microsoft, "Track asynchronous Azure operations": poll `Azure-AsyncOperation` if it is there, else
 //! `Location`; the two answer differently; every state but Succeeded, Failed and Canceled means running ([`codes`] has
-//! the words that some providers use for these). A service may
-//! say in `x-ms-async-operation-timeout`, an ISO 8601 duration, for how long an operation is worth asking about.
+//! the synonyms of some providers). A service may say in `x-ms-async-operation-timeout`, an ISO 8601 duration, for how
+//! long an operation can be polled.
 
 use std::time::Duration;
 
@@ -17,22 +17,22 @@ use crate::{
     tenant::{Poll, PollStyle},
 };
 
-/// The longest poll URL that is kept, in bytes; Azure's have up to 4 KB. Without one the resource itself is looked at.
+/// The longest poll URL that is kept, in bytes; Azure's have up to 4 KB. Without one the resource itself is read.
 const MAX_URL: usize = 8 << 10;
 
-/// What the answer to a write, a delete or a poll says about progress.
+/// The progress that the answer to a write, a delete or a poll shows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
-    /// Done; the answer shows the resource, or the resource has to be looked at.
+    /// Done; the answer shows the resource, or the resource has to be read.
     Done,
-    /// Azure goes on with it.
+    /// Azure continues.
     Running {
-        /// Where to ask; `None` means: where was asked before, or else look at the resource.
+        /// Where to poll; `None` means the same URL as before, or else a read of the resource.
         operation: Option<Poll>,
-        /// When the service wants to be asked.
+        /// The service's `Retry-After`.
         after: Option<Duration>,
     },
-    /// The operation has ended and come to nothing, or we may not ask about it; only a poll tells that.
+    /// The operation has failed, or may not be polled; only a poll shows that.
     Ended(Failure),
 }
 
@@ -41,7 +41,7 @@ pub fn is_terminal(resource: &Value) -> bool {
     state(resource).is_none_or(|state| codes::ended(state).is_some())
 }
 
-/// The state of a resource whose last write came to nothing.
+/// The provisioning state of a resource whose last write failed.
 pub(super) fn failed_state(resource: &Value) -> Option<&str> {
     state(resource).filter(|state| codes::ended(state) == Some(false))
 }
@@ -50,10 +50,10 @@ fn state(resource: &Value) -> Option<&str> {
     Some(compare::text_at(resource, "/properties/provisioningState")).filter(|state| !state.is_empty())
 }
 
-/// What the answer to a write or delete says.
+/// Judges the answer to a write or delete.
 ///
 /// # Errors
-/// The classified failure when the service refused.
+/// The classified failure if the service refused.
 pub fn after_write(reply: &Reply) -> Result<Progress, Failure> {
     if !reply.is_success() {
         return Err(failure::classify(reply));
@@ -63,7 +63,7 @@ pub fn after_write(reply: &Reply) -> Result<Progress, Failure> {
         let url = reply.header(header).filter(|url| fits(url))?;
         Some(Poll { url: url.to_owned(), style, limit: limit(reply) })
     };
-    // Beside 200 and 201 a `Location` is the resource's own address.
+    // With 200 and 201 a `Location` is the resource's own URL.
     let operation = poll("azure-asyncoperation", PollStyle::AsyncOperation)
         .or_else(|| (reply.status == 202).then(|| poll("location", PollStyle::Location)).flatten());
     if operation.is_some() || reply.status == 202 || !is_terminal(&reply.body) {
@@ -72,16 +72,16 @@ pub fn after_write(reply: &Reply) -> Result<Progress, Failure> {
     Ok(Progress::Done)
 }
 
-/// The request that asks about an operation.
+/// The request that polls an operation.
 pub fn poll(operation: &Poll, api: Api) -> Request {
     Request::given(api, operation.url.clone())
 }
 
-/// What the answer to a poll says. [`Progress::Done`] means: look at the resource, which alone is the truth, whichever
-/// way a description says that the final state comes (`final-state-via`).
+/// Judges the answer to a poll. [`Progress::Done`] means: read the resource. Only the resource is authoritative,
+/// whatever the API description says about the final state (`final-state-via`).
 ///
 /// # Errors
-/// The classified failure when the question was not answered, which says nothing about the operation.
+/// The classified failure if the poll failed, which says nothing about the operation.
 pub fn after_poll(asked: &Poll, reply: &Reply) -> Result<Progress, Failure> {
     match (asked.style, reply.status) {
         // The operation is no longer known, which says nothing about the resource.
@@ -91,7 +91,7 @@ pub fn after_poll(asked: &Poll, reply: &Reply) -> Result<Progress, Failure> {
         }
         (PollStyle::Location, 200..=299) => Ok(Progress::Done),
         (_, 403) if names_a_missing_right(reply) => Ok(Progress::Ended(failure::classify(reply))),
-        // The answer is the one that a synchronous call would have had.
+        // The answer is the one that a synchronous call would have returned.
         (PollStyle::Location, 400 | 402 | 405..=407 | 409 | 411..=428 | 430..=499) => {
             Ok(Progress::Ended(failure::classify(reply)))
         }
@@ -100,8 +100,8 @@ pub fn after_poll(asked: &Poll, reply: &Reply) -> Result<Progress, Failure> {
     }
 }
 
-/// Whether a refusal names a right to ask that a role can hold. Somebody has to grant that, and to ask once more is no
-/// use. Other refusals, such as that of somebody who did not begin the operation, say nothing.
+/// Whether a refused poll names an action that a role can grant. Then the role has to be assigned, and another poll
+/// does not help. Other refusals, e.g. because another identity started the operation, say nothing.
 fn names_a_missing_right(reply: &Reply) -> bool {
     let cause = failure::classify(reply).cause;
     let named = |action: &str| cause.message.to_ascii_lowercase().contains(&action.to_ascii_lowercase());
@@ -112,7 +112,7 @@ fn names_a_missing_right(reply: &Reply) -> bool {
 fn by_status(reply: &Reply) -> Result<Progress, Failure> {
     let status = compare::member(&reply.body, "status").and_then(Value::as_str);
     let status = status.ok_or_else(|| Failure::nonsense("the operation's answer has no status"))?;
-    // A state that nobody knows means running, but not beside an error.
+    // An unknown state means running, unless there is an error.
     let has_error = || compare::at(&reply.body, "/error/code").is_some_and(Value::is_string);
     Ok(match codes::ended(status) {
         Some(true) => Progress::Done,
@@ -126,13 +126,13 @@ fn fits(url: &str) -> bool {
     (1..=MAX_URL).contains(&url.len())
 }
 
-/// The address that a poll is to go to from now on, if the service gives another one.
+/// The URL for further polls, if the service gives another one.
 fn moved(asked: &Poll, reply: &Reply) -> Option<Poll> {
     let url = reply.header("location").filter(|url| fits(url) && *url != asked.url)?;
     Some(Poll { url: url.to_owned(), ..asked.clone() })
 }
 
-/// The service's time limit for the operation; one that can't be read, or is none, is as if it were not there.
+/// The service's time limit for the operation; an invalid one is ignored.
 fn limit(reply: &Reply) -> Option<SignedDuration> {
     let span: Span = reply.header("x-ms-async-operation-timeout")?.trim().parse().ok()?;
     let limit = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

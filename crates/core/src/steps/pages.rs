@@ -1,4 +1,4 @@
-//! Lists come in pages. A list is read to its end, or it is an error; it is never taken for shorter than it is.
+//! Paged lists. A list is read to its end, or it is an error; it is never taken for shorter than it is.
 //!
 //! Sources: Microsoft's REST guidelines (a page may be empty and still have a successor; the last page has no link);
 //! public issues of Microsoft's own clients: an empty first page with a link (Azure/azure-sdk-for-java#999), a last
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::{Failure, Reply, Request, failure};
 
-/// How many pages one list may have; of a longer one nothing is concluded.
+/// The most pages of one list; a longer one is an error.
 pub const MAX_PAGES: usize = 500;
 
-/// How the members are called that lead to the next page: Resource Manager's, Graph's, and that of OData before.
+/// Members with the link to the next page: of Resource Manager, of Graph, and of older OData.
 const LINKS: [&str; 3] = ["nextLink", "@odata.nextLink", "odata.nextLink"];
 
-/// A list on its way.
+/// A list that is being read.
 #[derive(Debug)]
 pub struct Pages {
     first: Request,
@@ -26,12 +26,12 @@ pub struct Pages {
     links: BTreeSet<String>,
 }
 
-/// What comes after a page.
+/// What follows a page.
 #[derive(Debug)]
 pub enum Page {
-    /// The next one is to be asked for.
+    /// The next page has to be requested.
     Next(Request),
-    /// That was the last one: the whole list as one answer, or the service's refusal of the first page as it came.
+    /// It was the last page: the whole list as one answer, or the service's refusal of the first page as it came.
     Complete(Reply),
 }
 
@@ -41,16 +41,16 @@ impl Pages {
         Self { first: first.clone(), read: 0, items: Vec::new(), links: BTreeSet::new() }
     }
 
-    /// Takes in a page.
+    /// Adds a page.
     ///
     /// # Errors
-    /// A [`Failure`] if the list breaks off: a later page is refused or is none, a link is no address or leads back, or
-    /// there are more than [`MAX_PAGES`].
+    /// A [`Failure`] if the list is incomplete: a later page is refused or is not a page, a link is not a URL or leads
+    /// back, or there are more than [`MAX_PAGES`].
     pub fn take(&mut self, mut reply: Reply) -> Result<Page, Failure> {
         self.read += 1;
-        let later = self.read > 1;
+        let is_continuation = self.read > 1;
         if !reply.is_success() {
-            return if later { Err(failure::classify(&reply)) } else { Ok(Page::Complete(reply)) };
+            return if is_continuation { Err(failure::classify(&reply)) } else { Ok(Page::Complete(reply)) };
         }
         let link = link(&reply.body)?;
         let Some(Value::Array(more)) = reply.body.get_mut("value").map(Value::take) else {
@@ -71,7 +71,7 @@ impl Pages {
     }
 }
 
-/// Where the next page is; an empty link is the end.
+/// The link to the next page; an empty link is the end.
 fn link(body: &Value) -> Result<Option<String>, Failure> {
     let members = body.as_object().into_iter().flatten();
     let links = members.filter(|(name, _)| LINKS.iter().any(|link| link.eq_ignore_ascii_case(name)));
@@ -89,7 +89,7 @@ fn link(body: &Value) -> Result<Option<String>, Failure> {
 /// The items of a whole list.
 ///
 /// # Errors
-/// A [`Failure`] if the answer is no list, or is one page of several: then somebody forgot to read on.
+/// A [`Failure`] if the answer is not a list, or is one page of several: a defect of the caller.
 pub fn items(reply: &Reply) -> Result<&[Value], Failure> {
     if !reply.is_success() {
         return Err(failure::classify(reply));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_whole_whatever_its_pages_look_like() {
+    fn a_list_is_complete_whatever_the_form_of_its_pages() {
         let (whole, asked) = read([
             page(json!({"value": [], "nextLink": "/b"})),
             page(json!({"value": [1], "@odata.nextLink": "/c"})),
@@ -145,7 +145,7 @@ mod tests {
     fn a_list_that_breaks_off_is_none() {
         let refused = |status| Reply { status, ..Reply::default() };
         let onward = || page(json!({"value": [1], "nextLink": "/b"}));
-        let broken = [
+        let invalid = [
             vec![onward(), refused(404)],
             vec![onward(), refused(500)],
             vec![onward(), page(json!({}))],
@@ -153,14 +153,14 @@ mod tests {
             vec![page(json!({"value": [], "nextLink": 7}))],
             vec![page(json!({"value": null}))],
         ];
-        for pages in broken {
-            let story = format!("{pages:?}");
-            read(pages).0.expect_err(&story);
+        for pages in invalid {
+            let content = format!("{pages:?}");
+            read(pages).0.expect_err(&content);
         }
         let endless = (0..=MAX_PAGES).map(|at| page(json!({"value": [], "nextLink": format!("/{at}")})));
         let (whole, asked) = read(endless);
         assert!(whole.is_err() && asked.len() == MAX_PAGES, "{}", asked.len());
-        // Of the first page it is the asker's to say what a refusal means.
+        // The caller decides what a refused first page means.
         assert_eq!(read([refused(404)]).0.unwrap().status, 404);
     }
 

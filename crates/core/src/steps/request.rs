@@ -1,4 +1,4 @@
-//! What goes over the wire, as plain data.
+//! Requests and replies as plain data.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::retry_after::retry_after;
 use crate::ids::{ApiVersion, ResourceId};
 
-/// Which service a request is for; the wire knows its address and its token audience.
+/// Which service a request is for; the transport has its base URL and its token audience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
     /// Azure Resource Manager.
@@ -19,18 +19,18 @@ pub enum Api {
     EventGrid,
 }
 
-/// The methods that are used.
+/// The HTTP methods that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Looks.
+    /// Reads.
     Get,
-    /// Makes or replaces.
+    /// Creates or replaces.
     Put,
-    /// Makes or changes (Graph).
+    /// Creates or changes (Graph).
     Patch,
     /// Starts an action.
     Post,
-    /// Removes.
+    /// Deletes.
     Delete,
 }
 
@@ -46,39 +46,39 @@ impl fmt::Display for Method {
     }
 }
 
-/// A request, without address and token.
+/// A request, without base URL and token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// For which service.
+    /// The service.
     pub api: Api,
-    /// How.
+    /// The method.
     pub method: Method,
-    /// Path and query, or the absolute URL that the service itself gave for polling. Of Resource Manager's own
-    /// addresses only [`Self::arm`] and [`Self::arm_of`] make one, of Graph's only [`Self::graph`].
+    /// Path and query, or the absolute URL that the service gave for polling. Paths of Resource Manager are made only
+    /// by [`Self::arm`] and [`Self::arm_of`], those of Graph only by [`Self::graph`].
     pub path: String,
-    /// The resource that the address names; for a list at a resource, and for what is done to it, that resource.
+    /// The resource in the path; for a list or an action below a resource, that resource.
     pub about: Option<ResourceId>,
-    /// Headers beyond the usual ones.
+    /// Headers besides the usual ones.
     pub headers: Vec<(&'static str, String)>,
     /// The JSON body.
     pub body: Option<Value>,
-    /// What Azure changes one at a time, as a key: requests that mutate under the same key are not to be under way
-    /// together, or they are refused. For private endpoints the id of their virtual network, in lower case.
+    /// A key under which Azure allows only one change at a time: parallel mutating requests with the same key would be
+    /// refused. For private endpoints it is the id of their virtual network, in lower case.
     pub serial: Option<String>,
-    /// Whether the answer is a list, of which every page is to be read; see [`super::Pages`].
+    /// Whether the answer is a list of which every page has to be read; see [`super::Pages`].
     pub list: bool,
 }
 
 impl Request {
-    /// A request without body and headers, to an address as it stands. For what a service itself has given there is
-    /// [`Self::given`]; what is made of ids goes by the typed constructors.
+    /// A request without body and headers, to a path that is used as it is. For a URL that a service gave use
+    /// [`Self::given`]; for paths made of ids use the typed constructors.
     pub fn new(api: Api, method: Method, path: impl Into<String>) -> Self {
         let (about, headers, body, serial) = (None, Vec::new(), None, None);
         Self { api, method, path: path.into(), about, headers, body, serial, list: false }
     }
 
-    /// A look at an address that the service itself has given, as that of an operation. The wire follows it on the
-    /// service's own host only.
+    /// A GET of a URL that the service itself gave, e.g. of an operation. The transport sends it only to the service's
+    /// own host.
     pub fn given(api: Api, url: impl Into<String>) -> Self {
         Self::new(api, Method::Get, url)
     }
@@ -88,8 +88,7 @@ impl Request {
         Self::arm_of(method, id, "", version)
     }
 
-    /// A request to ARM about what is below a resource: a list (`/federatedIdentityCredentials`) or an action
-    /// (`/purge`).
+    /// A request to ARM below a resource: a list (`/federatedIdentityCredentials`) or an action (`/purge`).
     pub fn arm_of(method: Method, id: &ResourceId, what: &'static str, version: &ApiVersion) -> Self {
         let request = Self::new(Api::Arm, method, format!("{id}{what}?api-version={version}"));
         Self { about: Some(id.clone()), ..request }
@@ -100,7 +99,7 @@ impl Request {
         Self::new(Api::Graph, method, path.0)
     }
 
-    /// With a further parameter in its query; the value is encoded already.
+    /// Adds a query parameter; the value is encoded already.
     #[must_use]
     pub fn with_query(mut self, name: &'static str, encoded: &str) -> Self {
         let mark = if self.path.contains('?') { '&' } else { '?' };
@@ -108,28 +107,28 @@ impl Request {
         self
     }
 
-    /// As a request for a list, of which every page is to be read.
+    /// Marks it as a request for a list of which every page has to be read.
     #[must_use]
     pub fn every_page(mut self) -> Self {
         self.list = true;
         self
     }
 
-    /// With a body.
+    /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// With a header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Whether sending it twice by mistake could matter.
+    /// Whether it can change something, so that sending it twice could matter.
     pub fn mutates(&self) -> bool {
         self.method != Method::Get
     }
@@ -152,18 +151,18 @@ impl Reply {
         (200..300).contains(&self.status)
     }
 
-    /// One header.
+    /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// How long the service wants to be left alone, in whichever form it says so; see [`super::retry_after()`].
+    /// How long the service asks not to be called, in any of the header forms; see [`super::retry_after()`].
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(|name| self.header(name))
     }
 }
 
-/// An address within Graph, made of words of this program and of keys.
+/// A path in Graph, made of constants and encoded keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphPath(String);
 
@@ -173,7 +172,7 @@ impl GraphPath {
         Self(collection.to_owned())
     }
 
-    /// The object of this collection with an alternate key; any text is encoded within its quotes.
+    /// The object of this collection with an alternate key; the value is encoded.
     #[must_use]
     pub fn keyed(self, key: &'static str, value: &str) -> Self {
         Self(format!("{}({key}='{}')", self.0, odata_key(value)))
@@ -185,19 +184,19 @@ impl GraphPath {
         Self(format!("{}/{}", self.0, id.0))
     }
 
-    /// What is below it, e.g. `/restore`.
+    /// Appends a constant, e.g. `/restore`.
     #[must_use]
     pub fn then(self, what: &'static str) -> Self {
         Self(self.0 + what)
     }
 }
 
-/// The id of an object in Graph: one segment of a path, whatever the service says that it is.
+/// The id of an object in Graph: always one segment of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectId(String);
 
 impl ObjectId {
-    /// An id as Graph gave it; `None` for what could be read as another path. What no path keeps as it is is encoded.
+    /// An id as Graph gave it, percent-encoded if needed; `None` if it could be read as another path.
     pub fn read(text: &str) -> Option<Self> {
         let leads_away = |c: char| c.is_control() || c.is_whitespace() || "/\\%?#".contains(c);
         let fits = !text.bytes().all(|b| b == b'.') && !text.contains(leads_away);
@@ -205,7 +204,7 @@ impl ObjectId {
     }
 }
 
-/// Everything but what RFC 3986 calls unreserved.
+/// Everything except the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A value as an OData string key or a path segment: quotes doubled, the rest percent-encoded.

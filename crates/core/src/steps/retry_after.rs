@@ -1,8 +1,8 @@
-//! When a service wants to be asked again, in every form in which services say it.
+//! `Retry-After`, in every form in which services send it.
 //!
 //! Sources: RFC 9110, section 10.2.3 (`Retry-After` in seconds or as a date) and 5.6.7 (the three forms of a date);
 //! the retry policies of Microsoft's own clients, which read `retry-after-ms` and `x-ms-retry-after-ms` first
-//! (azure-core). A fraction of a second is no standard, but is sent.
+//! (azure-core). Fractions of a second are not standard, but are sent.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use jiff::{
     tz::TimeZone,
 };
 
-/// More than this is a slip of the service's pen: nothing waits longer because of a header.
+/// The longest wait: a longer one is taken for a mistake of the service.
 pub const MOST: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Headers that give it in milliseconds, as Microsoft's clients read them.
+/// Headers with milliseconds, as Microsoft's clients read them.
 const MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
 
-/// How long the service wants to be left alone, given its answer's headers by lower-case name. A date counts from the
-/// answer's own `date`, for the clocks of two machines differ; without one it says nothing.
+/// How long the service asks not to be called, given its answer's headers by lower-case name. A date counts from the
+/// answer's own `date`, because the clocks of two machines differ; without `date` it is ignored.
 pub fn retry_after<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Duration> {
     let exact = MILLISECONDS.iter().find_map(|name| decimal(header(name)?).map(|ms| ms / 1000.0));
     let seconds = exact.or_else(|| {
@@ -30,7 +30,7 @@ pub fn retry_after<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Durat
             Some(date(text)?.duration_since(from).as_secs_f64())
         })
     })?;
-    // What is over is asked for at once.
+    // A date in the past means now.
     Some(Duration::try_from_secs_f64(seconds.max(0.0)).map_or(MOST, |wait| wait.min(MOST)))
 }
 

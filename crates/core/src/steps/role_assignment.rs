@@ -1,25 +1,25 @@
 //! A role assignment: one principal, one role, one scope.
 //!
-//! Looked for by what it grants, not by name: Azure allows the same grant only once, under whatever name it was made
-//! (409 `RoleAssignmentExists`), and an assignment that is already there is as good as ours.
+//! Found by what it grants, not by name: Azure allows the same grant only once, under any name (409
+//! `RoleAssignmentExists`), and an existing assignment with the same grant counts as ours.
 
 use serde_json::{Value, json};
 
 use super::{
-    Comparison, Failure, Method, Remains, Reply, Request, Step, Target, Trace, failure, items,
+    Comparison, Deletion, DeletionState, Failure, Method, Reply, Request, Step, Target, failure, items,
     request::odata_key,
 };
 use crate::{
     blueprint::{self, Outputs, role_assignment_name},
-    compare::{same_id, same_role, same_word, text_at},
+    compare::{eq_ignore_case, same_id, same_role, text_at},
     ids::{ApiVersion, ResourceId},
 };
 
-/// Microsoft.Authorization role assignments, the version of the API description.
+/// The version of the Microsoft.Authorization API description for role assignments.
 const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 
-/// The step, and what it left behind: both are known by the same three ids.
+/// The step and its deletion: both identify the assignment by the same three ids.
 pub(super) struct RoleAssignment(pub(super) blueprint::RoleAssignment<String>);
 
 impl RoleAssignment {
@@ -33,7 +33,7 @@ impl RoleAssignment {
 
     /// The id of the assignment that grants exactly this, if the answer has one.
     fn granted(&self, reply: &Reply) -> Result<Option<String>, Failure> {
-        // The scope is gone, and with it what was granted there.
+        // The scope is deleted, and with it every assignment there.
         if reply.status == 404 {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl RoleAssignment {
         found.map(|found| self.id_of(found)).transpose()
     }
 
-    /// The id of an assignment at this scope. What lies elsewhere is not what was looked for, whatever a list says of it.
+    /// The id of an assignment at this scope. An id outside of the scope is an error, whatever the list says.
     fn id_of(&self, assignment: &Value) -> Result<String, Failure> {
         let id = text_at(assignment, "/id");
         let here = id.parse().is_ok_and(|id: ResourceId| self.0.scope.holds(&id));
@@ -58,7 +58,7 @@ impl RoleAssignment {
     fn grants(&self, assignment: &Value) -> bool {
         let seen = |name: &str| text_at(assignment, &format!("/properties/{name}"));
         same_id(seen("scope"), self.0.scope.as_str())
-            && same_word(seen("principalId"), &self.0.principal_id)
+            && eq_ignore_case(seen("principalId"), &self.0.principal_id)
             && same_role(seen("roleDefinitionId"), &self.0.role_definition_id)
     }
 }
@@ -68,7 +68,7 @@ impl Step for RoleAssignment {
         Target::RoleAssignment(self.0.clone()).to_json()
     }
 
-    fn look(&self) -> Request {
+    fn read(&self) -> Request {
         self.all_of_principal()
     }
 
@@ -84,7 +84,7 @@ impl Step for RoleAssignment {
         let name =
             role_assignment_name(self.0.scope.as_str(), &self.0.principal_id, &self.0.role_definition_id);
         let id = self.0.scope.provided(ASSIGNMENTS, &name.to_string()).ok()?;
-        // With the principal's type given, Azure skips the directory look-up that a new principal fails.
+        // With `principalType` Azure skips the check of the directory, which fails for a new principal.
         let properties = json!({
             "roleDefinitionId": self.0.role_definition_id, "principalId": self.0.principal_id, "principalType": "ServicePrincipal",
         });
@@ -92,21 +92,21 @@ impl Step for RoleAssignment {
     }
 }
 
-impl Remains for RoleAssignment {
-    fn looks(&self) -> Vec<Request> {
+impl Deletion for RoleAssignment {
+    fn reads(&self) -> Vec<Request> {
         vec![self.all_of_principal()]
     }
 
-    fn judge(&self, _look: usize, reply: &Reply) -> Result<Trace, Failure> {
+    fn judge(&self, _read: usize, reply: &Reply) -> Result<DeletionState, Failure> {
         Ok(match self.granted(reply)? {
-            Some(id) => Trace::Present(Outputs::from([("id".to_owned(), Value::String(id))])),
-            None => Trace::Nothing,
+            Some(id) => DeletionState::Present(Outputs::from([("id".to_owned(), Value::String(id))])),
+            None => DeletionState::Nothing,
         })
     }
 
-    fn erase(&self, trace: &Trace) -> Option<Request> {
-        let Trace::Present(told) = trace else { return None };
-        let id: ResourceId = told.get("id")?.as_str()?.parse().ok()?;
+    fn delete(&self, state: &DeletionState) -> Option<Request> {
+        let DeletionState::Present(outputs) = state else { return None };
+        let id: ResourceId = outputs.get("id")?.as_str()?.parse().ok()?;
         self.0.scope.holds(&id).then(|| Request::arm(Method::Delete, &id, &API_VERSION))
     }
 }

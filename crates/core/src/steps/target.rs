@@ -1,6 +1,6 @@
-//! What a step record remembers of what it made: enough to find and remove it when it has left the plan.
+//! The deletion record of a step: what is needed to find and delete its object after the step has left the plan.
 //!
-//! A record keeps it as JSON under the kind of its step. Here that JSON is read and written.
+//! A step record keeps it as JSON, whose members depend on the kind of step. This file reads and writes that JSON.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::{
     ids::{ApiVersion, ResourceId},
 };
 
-/// What is remembered of one step.
+/// The deletion record of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     /// A resource.
     Arm(ArmTarget),
-    /// A change of a resource, and the body that takes it back.
+    /// A change of a resource, and the body that reverts it.
     ArmUpdate(ArmTarget, Option<Value>),
     /// A role assignment.
     RoleAssignment(RoleAssignment<String>),
@@ -24,14 +24,14 @@ pub enum Target {
     EntraApplication {
         /// The alternate key by which it is found.
         unique_name: String,
-        /// The tags that say whose it is.
+        /// The tags that mark its owner.
         owner: Vec<String>,
     },
     /// The service principal of an application.
     ServicePrincipal {
         /// The application's client id.
         app_id: String,
-        /// The tags that say whose it is.
+        /// The tags that mark its owner.
         owner: Vec<String>,
     },
     /// A federated identity credential.
@@ -41,22 +41,22 @@ pub enum Target {
         /// Its name.
         name: String,
     },
-    /// A step that leaves nothing behind.
+    /// A step that creates nothing.
     Nothing,
 }
 
-/// Where a resource is and whose it is.
+/// A resource's id and owner.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmTarget {
     /// Its id.
     pub id: ResourceId,
-    /// By which version of the API it is spoken to.
+    /// The API version of its requests.
     pub api_version: ApiVersion,
     /// Its type, if the table of resource types has it.
     pub resource_type: Option<String>,
-    /// Where soft-deleted resources of its type are kept.
+    /// The Azure location, where soft-deleted resources of its type are kept.
     pub location: Option<String>,
-    /// The tags that say whose it is; empty for a type that can't carry tags.
+    /// The tags that mark its owner; empty for a type without tags.
     pub owner: BTreeMap<String, String>,
     /// The virtual network that is changed with it, in lower case; see `Request::serial`.
     pub serial: Option<String>,
@@ -89,10 +89,10 @@ impl ArmTarget {
 }
 
 impl Target {
-    /// What a record of this kind remembers.
+    /// Reads the JSON of a step of this kind.
     ///
     /// # Errors
-    /// [`BadField`]: a member that the kind needs is missing or something else.
+    /// [`BadField`]: a member that the kind needs is missing or invalid.
     pub fn read(kind: Kind, target: &Value) -> Result<Self, BadField> {
         let own = |name: &str| text(target, name).map(str::to_owned);
         Ok(match kind {
@@ -120,7 +120,7 @@ impl Target {
         })
     }
 
-    /// The same as a record keeps it.
+    /// The JSON for the step record.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Arm(resource) => resource.to_json(),
@@ -145,7 +145,7 @@ impl Target {
     }
 }
 
-/// The tags in a list that say whose an object in Entra is.
+/// Those tags in a list that mark the owner of an object in Entra.
 pub(super) fn owner_tags(tags: Option<&Value>) -> Vec<String> {
     let tags = tags.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     tags.filter(|tag| tag.starts_with("tenantry-")).map(str::to_owned).collect()

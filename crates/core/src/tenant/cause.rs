@@ -1,4 +1,4 @@
-//! Why something is not as wanted, in a form that code, logs, events and people share.
+//! Failure causes, in one form for code, logs, events and people.
 
 use std::fmt;
 
@@ -6,40 +6,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::TenantId;
 
-/// What can be done about a failure. The table that assigns the class is `steps::failure`.
+/// What can be done about a failure. The table that assigns the class is `steps::codes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
-    /// Passing trouble: try again with back-off.
+    /// A temporary failure: retried with back-off.
     Transient,
-    /// Too many calls: try again when the service says so.
+    /// Too many calls: retried when the service allows it.
     Throttled,
     /// The answer was lost: the request may have been carried out, or may still be.
     Ambiguous,
-    /// Something just made is not known everywhere yet.
+    /// A new object is not known everywhere yet.
     ReplicationLag,
     /// Something else has to finish first.
     Wait,
     /// A resource provider has to be registered in the subscription first; tenantry does that.
     NeedsProvider,
-    /// The name is taken: by a soft-deleted object, or by somebody else's.
+    /// The name is taken: by a soft-deleted object, or by another owner's.
     NameHeld,
-    /// An object without our ownership mark is in the way.
+    /// An object without our ownership mark has that name.
     Foreign,
     /// Quota or capacity: a person has to make room.
     Quota,
-    /// We lack a permission.
+    /// tenantry lacks a permission.
     Denied,
-    /// Nobody knows what it means: tried again a few times over a window, for most of what is not known passes.
+    /// The code is not in the table: retried a few times over a window, because most such failures pass.
     Unknown,
-    /// Only deleting something that was in use and making it anew could help, which somebody has to allow.
+    /// Only recreating an object that was in use could help, which needs consent.
     NeedsConsent,
-    /// Asking again can't help: the request, the blueprint or a policy has to change.
+    /// Not retryable: the request, the blueprint or a policy has to change.
     Permanent,
 }
 
 impl FailureClass {
-    /// Whether trying again by itself may help.
+    /// Whether a retry alone may help.
     pub fn retryable(self) -> bool {
         match self {
             Self::Transient
@@ -58,17 +58,17 @@ impl FailureClass {
         }
     }
 
-    /// What a person should do next about this tenant when tenantry has stopped trying: what is to be seen to, and the
-    /// command that goes on then.
+    /// What a person should do about this tenant once tenantry has stopped retrying: what to check or change, and the
+    /// command that continues.
     pub fn next_action_for(self, tenant: &TenantId) -> String {
         tenant.within(self.next_action())
     }
 
-    /// The same about any tenant, with `TENANT` in the place of its id.
+    /// The same for any tenant, with `TENANT` instead of its id.
     pub fn next_action(self) -> &'static str {
         match self {
             Self::Transient | Self::Throttled | Self::Ambiguous => {
-                "look at the service's health, then run `tenantry retry TENANT`"
+                "check the service's health, then run `tenantry retry TENANT`"
             }
             Self::ReplicationLag => "wait some minutes, then run `tenantry retry TENANT`",
             Self::Wait => "see what the resource is waiting for, then run `tenantry retry TENANT`",
@@ -90,7 +90,7 @@ impl FailureClass {
             Self::NeedsConsent => {
                 "repair the resource in Azure, then run `tenantry retry TENANT`; or run \
                  `tenantry retry TENANT --allow-replace`, which deletes the resource with all that depends on it and \
-                 makes them anew"
+                 recreates them"
             }
             Self::Permanent => {
                 "mend what refused it, then run `tenantry retry TENANT`; or correct the request and send it as an \
@@ -100,15 +100,16 @@ impl FailureClass {
     }
 }
 
-/// The code of a request that was held back, so that nothing was sent: others are before it.
+/// The code of a request that was not sent because others are before it in the queue.
 pub const HELD_BACK: &str = "held-back";
 
-/// Codes that say that another change is under way. Source: Microsoft, "Troubleshoot common Azure deployment errors", for
-/// `AnotherOperationInProgress` and `RetryableErrorDueToAnotherOperation` of one virtual network.
-const TURNS: [&str; 3] = [HELD_BACK, "AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"];
+/// Codes that say that another change is in progress. Source: Microsoft, "Troubleshoot common Azure deployment errors",
+/// for `AnotherOperationInProgress` and `RetryableErrorDueToAnotherOperation` of one virtual network.
+const QUEUE_CODES: [&str; 3] =
+    [HELD_BACK, "AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"];
 
-/// One failure, as it is recorded, logged and announced. Holds no secret: messages are those of Azure's error
-/// envelopes, redacted and cut to a sane length.
+/// One failure, as it is recorded, logged and published. Contains no secret: messages are those of Azure's error
+/// envelopes, redacted and truncated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
@@ -116,18 +117,18 @@ pub struct Cause {
     pub code: String,
     /// What can be done.
     pub class: FailureClass,
-    /// In words.
+    /// The message for people.
     pub message: String,
     /// Azure's id of the request, for a support ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_request_id: Option<String>,
-    /// The id of the Azure resource that it is about, or the path of the object in Entra, where that is known.
+    /// The id of the Azure resource concerned, or the path of the object in Entra, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_id: Option<String>,
 }
 
-/// What a service answered when something failed, for whoever looks into it. Kept in history alone; redacted and cut
-/// before it gets here, so a body may be no whole JSON.
+/// What a service answered when something failed, for diagnosis. Kept only in the history; redacted and truncated
+/// before it gets here, so a body may not be valid JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RawAnswer {
@@ -142,13 +143,13 @@ pub struct RawAnswer {
 }
 
 impl Cause {
-    /// Whether somebody else's change to the same thing has to end first. That is a line, and no failure: it may be as long
+    /// Whether another change to the same object has to end first. That is a queue, not a failure: it may take as long
     /// as there are others.
-    pub fn is_turn_of_others(&self) -> bool {
-        TURNS.iter().any(|code| self.code.eq_ignore_ascii_case(code))
+    pub fn is_queued_behind_others(&self) -> bool {
+        QUEUE_CODES.iter().any(|code| self.code.eq_ignore_ascii_case(code))
     }
 
-    /// A cause of our own making.
+    /// A cause that tenantry itself has found.
     pub fn ours(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { code: code.to_owned(), class, message, azure_request_id: None, resource_id: None }

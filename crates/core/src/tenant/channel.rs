@@ -1,28 +1,29 @@
-//! How requests come in, and which of these channels may change which tenants.
+//! The channels on which requests arrive, and which channel may change which tenants.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How a request came in. A tenant remembers the channel that signed it up.
+/// The channel on which a request arrived. A tenant remembers the channel that signed it up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
-    /// The HTTP functions, or this program itself: an operator.
+    /// The HTTP functions, or this program's command line: an operator.
     #[default]
     Operator,
-    /// The request queue, which the deployment's own apps send to.
+    /// The request queue, to which the deployment's own apps send.
     Queue,
     /// An Event Grid topic, by its resource id in lower case. Event Grid writes it into each event of its own schema.
     Topic(String),
-    /// A source of CloudEvents. Its publisher writes it, so it is never taken for the topic of the same name.
+    /// A source of CloudEvents. Its publisher writes it, so it is never equated with a topic of the same name.
     Source(String),
 }
 
 impl Channel {
-    /// Whether a request of this channel may change, or learn anything of, a tenant that `owner` signed up.
+    /// Whether a request on this channel may change, or learn anything about, a tenant that `owner` signed up.
     ///
-    /// Operators may change every tenant, the queue the deployment's own, a publisher of events only those it signed up.
+    /// Operators may change every tenant, the queue the deployment's own, a publisher of events only those it signed
+    /// up.
     pub fn may_change(&self, owner: &Self) -> bool {
         match self {
             Self::Operator => true,
@@ -31,8 +32,8 @@ impl Channel {
         }
     }
 
-    /// Whose the ids in requests are: a publisher's own, or (`None`) the deployment's, in which the queue and the HTTP
-    /// functions know each other's requests.
+    /// The publisher in whose scope request ids are unique. `None` means the deployment: the queue and the HTTP
+    /// functions share their request ids.
     pub fn publisher(&self) -> Option<String> {
         match self {
             Self::Operator | Self::Queue => None,
@@ -40,7 +41,7 @@ impl Channel {
         }
     }
 
-    /// Whether it is the operators'.
+    /// Whether it is [`Self::Operator`].
     pub(super) fn is_operator(&self) -> bool {
         *self == Self::Operator
     }

@@ -1,6 +1,6 @@
-//! A notice as a CloudEvent.
+//! An outbox entry as a CloudEvent.
 //!
-//! Everything in it comes from the notice, so that telling it again tells exactly the same.
+//! The event is made from the entry alone, so publishing it again publishes exactly the same event.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::{
     ids::TenantId,
-    tenant::{Notice, Story},
+    tenant::{EntryContent, OutboxEntry},
 };
 
-/// A CloudEvent 1.0 in structured JSON, with the extensions that tenantry uses (lower-case, at most twenty characters).
+/// A CloudEvent 1.0 in structured JSON, with tenantry's extensions (lower-case, at most twenty characters).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CloudEvent {
     /// `1.0`.
@@ -52,29 +52,30 @@ pub struct CloudEvent {
     pub data: Value,
 }
 
-/// Whose outbox a notice stands in.
+/// Whose outbox an entry is in.
 #[derive(Debug, Clone, Copy)]
-pub enum Teller<'a> {
-    /// A tenant's document, which numbers what it tells.
+pub enum EventOrigin<'a> {
+    /// A tenant's document, which numbers its events.
     Tenant(&'a TenantId),
-    /// A request record of the intake, with the tenant that the request is about, if it could be read. The tenant need
-    /// not exist, and its document does not know of the request: such an event has no place in the tenant's sequence.
+    /// A request record of the intake, with the tenant that the request is about, if it could be read. The tenant may
+    /// not exist, and its document does not have the request, so such an event is not part of the tenant's sequence.
     Intake(Option<&'a TenantId>),
 }
 
-/// The event that a notice tells; `None` for notices that are history only.
-pub fn event_of(deployment: &str, teller: Teller<'_>, notice: &Notice) -> Option<CloudEvent> {
-    let Story::Event { kind, sequence, operation_id, correlation_id, traceparent, data } = &notice.story
+/// The event that an entry publishes; `None` for entries that are history only.
+pub fn event_of(deployment: &str, origin: EventOrigin<'_>, entry: &OutboxEntry) -> Option<CloudEvent> {
+    let EntryContent::Event { kind, sequence, operation_id, correlation_id, traceparent, data } =
+        &entry.content
     else {
         return None;
     };
-    let (tenant, source, subject) = match teller {
-        Teller::Tenant(id) => (
+    let (tenant, source, subject) = match origin {
+        EventOrigin::Tenant(id) => (
             Some(id),
             format!("/tenantry/{deployment}/tenants/{id}"),
             format!("tenants/{id}/operations/{operation_id}"),
         ),
-        Teller::Intake(id) => {
+        EventOrigin::Intake(id) => {
             (id, format!("/tenantry/{deployment}/intake"), format!("messages/{operation_id}"))
         }
     };
@@ -84,7 +85,7 @@ pub fn event_of(deployment: &str, teller: Teller<'_>, notice: &Notice) -> Option
         kind: format!("io.tenantry.{kind}.v1"),
         source,
         subject,
-        time: notice.at.to_string(),
+        time: entry.at.to_string(),
         datacontenttype: "application/json".to_owned(),
         dataschema: format!("urn:tenantry:schema:{kind}.v1"),
         tenantid: tenant.map(ToString::to_string),

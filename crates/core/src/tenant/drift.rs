@@ -1,4 +1,4 @@
-//! What subscribers were last told of a tenant's drift, and how often it was put right.
+//! The drift of a tenant that was last reported, and how often it was repaired.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::StepName;
 
-/// How many things are remembered as put right; beyond them the one that is longest ago is forgotten.
+/// How many repaired objects are remembered; beyond that the oldest is dropped.
 const REMEMBERED: usize = 100;
 
-/// What was last told of drift.
+/// The drift that was last reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DriftTold {
-    /// The steps that had drifted, each with a digest of what about it had. Empty: all was as wanted.
+pub struct DriftReported {
+    /// The steps that had drifted, each with a digest of the differences. Empty: everything matched.
     #[serde(default)]
-    pub told: BTreeMap<StepName, String>,
-    /// When that was told.
+    pub reported: BTreeMap<StepName, String>,
+    /// When that was reported.
     pub since: Timestamp,
-    /// When what was put right: the thing's key, and the instants of the last day.
+    /// The key of each repaired object, with the times of its repairs within the last day.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub healed: BTreeMap<String, Vec<Timestamp>>,
 }
 
-impl DriftTold {
-    /// Nothing told so far.
+impl DriftReported {
+    /// Nothing reported so far.
     pub fn nothing(now: Timestamp) -> Self {
-        Self { told: BTreeMap::new(), since: now, healed: BTreeMap::new() }
+        Self { reported: BTreeMap::new(), since: now, healed: BTreeMap::new() }
     }
 
-    /// How often a thing was put right within this time.
+    /// How often an object was repaired within this time.
     pub fn times(&self, key: &str, within: SignedDuration, now: Timestamp) -> usize {
         let instants = self.healed.get(key).into_iter().flatten();
         instants.filter(|at| now.duration_since(**at) < within).count()
     }
 
-    /// Remembers that a thing is being put right, and forgets what is longer ago than this time.
+    /// Records a repair, and drops what is older than `within`.
     pub fn heals(&mut self, key: String, within: SignedDuration, now: Timestamp) {
         self.healed.entry(key).or_default().push(now);
         for instants in self.healed.values_mut() {

@@ -1,4 +1,4 @@
-//! A notice as a row of the tenant's history.
+//! An outbox entry as a row of the tenant's history.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,20 +6,20 @@ use serde_json::Value;
 
 use crate::{
     ids::TenantId,
-    tenant::{Cause, FailureClass, Notice, RawAnswer, Story},
+    tenant::{Cause, EntryContent, FailureClass, OutboxEntry, RawAnswer},
 };
 
-/// One line of a tenant's history. Its key is (tenant, number), so that a repeat is the same row.
+/// One row of a tenant's history. Its key is (tenant, number), so that a repeat overwrites the same row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryRow {
-    /// Whose.
+    /// The tenant.
     pub tenant_id: TenantId,
     /// Rises by one with every row.
     pub number: u64,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What: an event's type, or `step`.
+    /// What happened: an event's type, or `step`.
     pub what: String,
     /// The step, for rows about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,17 +33,17 @@ pub struct HistoryRow {
     /// Why, when something failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// What the service answered then, redacted and cut.
+    /// What the service answered then, redacted and truncated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<RawAnswer>,
 }
 
-/// The row of a notice.
-pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
+/// Makes the row of an outbox entry.
+pub fn row_of(tenant: &TenantId, entry: &OutboxEntry) -> HistoryRow {
     let row = HistoryRow {
         tenant_id: tenant.clone(),
-        number: notice.number,
-        at: notice.at,
+        number: entry.number,
+        at: entry.at,
         what: "step".to_owned(),
         step: None,
         state: None,
@@ -51,15 +51,15 @@ pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
         cause: None,
         raw: None,
     };
-    match &notice.story {
-        Story::Event { kind, operation_id, data, .. } => HistoryRow {
+    match &entry.content {
+        EntryContent::Event { kind, operation_id, data, .. } => HistoryRow {
             what: kind.clone(),
             operation_id: Some(operation_id.clone()),
             state: data.get("status").and_then(|status| status.as_str()).map(str::to_owned),
             cause: reasons(kind, data),
             ..row
         },
-        Story::Step { step, state, cause, raw } => HistoryRow {
+        EntryContent::Step { step, state, cause, raw } => HistoryRow {
             step: Some(step.to_string()),
             state: Some(state.clone()),
             cause: cause.clone(),
@@ -69,10 +69,10 @@ pub fn row_of(tenant: &TenantId, notice: &Notice) -> HistoryRow {
     }
 }
 
-/// Why a verdict is what it is, for events that say so.
+/// The reasons of a verdict, for events that have them.
 fn reasons(kind: &str, data: &Value) -> Option<Cause> {
     let reasons: Vec<&str> = data.get("reasons")?.as_array()?.iter().filter_map(Value::as_str).collect();
     let (_, verdict) = kind.rsplit_once('.')?;
-    let told = || Cause::ours(FailureClass::Wait, &format!("isolation-{verdict}"), reasons.join("; "));
-    (!reasons.is_empty()).then(told)
+    let cause = || Cause::ours(FailureClass::Wait, &format!("isolation-{verdict}"), reasons.join("; "));
+    (!reasons.is_empty()).then(cause)
 }

@@ -1,7 +1,7 @@
-//! The one document that holds all that is durably known of a tenant.
+//! The tenant document: the whole durable state of one tenant.
 //!
-//! Wish, plan, step states, lease, open operations and pending notices stand in one entity and are saved together by
-//! compare-and-swap: what belongs together can't come apart in a crash. [`Tenant::to_json`] is its form in a store.
+//! Desired state, plan, step states, lease, open operations and outbox are stored in one entity and saved together by
+//! compare-and-swap, so a crash can't separate them. [`Tenant::to_json`] is the stored form.
 
 mod cause;
 mod channel;
@@ -10,11 +10,10 @@ mod cut;
 mod document;
 mod drift;
 mod history;
-mod later;
 mod lease;
 mod new;
-mod notice;
 mod outbox;
+mod outbox_entry;
 mod pinned;
 mod proof;
 mod removal;
@@ -24,17 +23,17 @@ mod step_state;
 mod stored;
 mod stored_step;
 mod unknown_code;
+mod unknown_fields;
 
 pub use cause::{Cause, FailureClass, HELD_BACK, RawAnswer};
 pub use channel::Channel;
-pub use cloud_event::{CloudEvent, Teller, event_of};
+pub use cloud_event::{CloudEvent, EventOrigin, event_of};
 pub use cut::AccessCut;
 pub use document::{Conclusion, Goal, Operation, PastRequest, Repaired, Status, Tenant};
-pub use drift::DriftTold;
+pub use drift::DriftReported;
 pub use history::{HistoryRow, row_of};
-pub use later::Later;
 pub use lease::Lease;
-pub use notice::{Notice, Story};
+pub use outbox_entry::{EntryContent, OutboxEntry};
 pub use pinned::PinnedPlan;
 pub use proof::{IsolationVerdict, Proof, Proven};
 pub use removal::{Consent, Ground, Retained};
@@ -43,3 +42,4 @@ pub use step::{Removal, StepRecord};
 pub use step_state::{Effort, Poll, PollStyle, StepState, Tried};
 pub use stored::{MAX_DOCUMENT_BYTES, TooLarge, UnreadableDocument};
 pub use unknown_code::{UnknownCode, UnknownCodes};
+pub use unknown_fields::UnknownFields;

@@ -1,17 +1,17 @@
-//! A tenant that is signed up, for the first time or once more.
+//! A tenant that is signed up, for the first time or again.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::{Channel, Goal, Later, Placement, Spec, Status, StepRecord, Tenant, UnknownCodes};
+use super::{Channel, Goal, Placement, Spec, Status, StepRecord, Tenant, UnknownCodes, UnknownFields};
 use crate::{
     blueprint::{Plan, PlannedStep},
     ids::{StepName, TenantId},
 };
 
 impl Tenant {
-    /// A tenant of its first incarnation, of which nothing is done.
+    /// A tenant in its first incarnation, with nothing done yet.
     pub fn new(id: TenantId, spec: Spec, placement: Placement, plan: Plan, now: Timestamp) -> Self {
         let steps = unbegun(&plan, now);
         Self {
@@ -31,14 +31,14 @@ impl Tenant {
             steps,
             exports: BTreeMap::new(),
             operations: Vec::new(),
-            halted: None,
+            blocked: None,
             concluded: None,
             proof: None,
             requests: VecDeque::new(),
             lease: None,
             epoch: 0,
             unsure_until: None,
-            notices: Vec::new(),
+            outbox: Vec::new(),
             numbered: 0,
             sequence: 0,
             drift: None,
@@ -48,15 +48,15 @@ impl Tenant {
             created_at: now,
             updated_at: now,
             unknown: serde_json::Map::new(),
-            later: Later::default(),
+            nested_unknown: UnknownFields::default(),
         }
     }
 
-    /// The next incarnation of a tenant that was removed. Its numbers go on, so that nothing that was told or sent of the one
-    /// before is taken for this one's.
+    /// The next incarnation of a deprovisioned tenant. Its numbers continue, so that no event or request of the
+    /// previous one is mistaken for one of this.
     #[must_use]
     pub fn again(self, spec: Spec, placement: Placement, plan: Plan, now: Timestamp) -> Self {
-        // What was purged since holds no name any more.
+        // What was purged since then no longer holds a name.
         let retained = self.retained.iter().filter(|kept| kept.is_held(now)).cloned().collect();
         Self {
             incarnation: self.incarnation + 1,

@@ -1,31 +1,31 @@
-//! What has to be told of a tenant: numbered without a gap, in the document until it was told.
+//! The outbox of a tenant: entries are numbered without gaps and stay in the document until they are published.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Notice, Operation, Story, Tenant};
+use super::{EntryContent, Operation, OutboxEntry, Tenant};
 
 impl Tenant {
-    /// What has to be told, oldest first.
-    pub fn notices(&self) -> &[Notice] {
-        &self.notices
+    /// The entries that have yet to be published, oldest first.
+    pub fn outbox(&self) -> &[OutboxEntry] {
+        &self.outbox
     }
 
-    /// Notices so far: the number of the last one.
+    /// The number of the last entry.
     pub fn numbered(&self) -> u64 {
         self.numbered
     }
 
-    /// Events so far: the sequence of the last one.
+    /// The sequence of the last event.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
 
     /// Puts an event into the outbox.
-    pub fn tell(&mut self, operation: &Operation, kind: &str, data: Value, at: Timestamp) {
+    pub fn enqueue_event(&mut self, operation: &Operation, kind: &str, data: Value, at: Timestamp) {
         self.sequence += 1;
         self.note(
-            Story::Event {
+            EntryContent::Event {
                 kind: kind.to_owned(),
                 sequence: self.sequence,
                 operation_id: operation.id.clone(),
@@ -37,11 +37,11 @@ impl Tenant {
         );
     }
 
-    /// Puts an event into the outbox that no request has asked for. It belongs to the operation that is under way, else to
+    /// Puts an event into the outbox that no request has asked for. It belongs to the operation in progress, else to
     /// the last one.
-    pub fn tell_aside(&mut self, kind: &str, data: Value, at: Timestamp) {
+    pub fn enqueue_event_without_operation(&mut self, kind: &str, data: Value, at: Timestamp) {
         self.sequence += 1;
-        let open = self.operation().or(self.halted.as_ref());
+        let open = self.operation().or(self.blocked.as_ref());
         let id = match (open, &self.concluded) {
             (Some(open), _) => open.id.clone(),
             (None, Some(concluded)) => concluded.operation_id.clone(),
@@ -53,7 +53,7 @@ impl Tenant {
             (None, Some(past)) => past.request_id.clone(),
             (None, None) => id.clone(),
         };
-        let story = Story::Event {
+        let content = EntryContent::Event {
             kind: kind.to_owned(),
             sequence: self.sequence,
             operation_id: id,
@@ -61,17 +61,17 @@ impl Tenant {
             traceparent: open.and_then(|open| open.traceparent.clone()),
             data,
         };
-        self.note(story, at);
+        self.note(content, at);
     }
 
-    /// Puts a story into the outbox.
-    pub fn note(&mut self, story: Story, at: Timestamp) {
+    /// Puts an entry into the outbox.
+    pub fn note(&mut self, content: EntryContent, at: Timestamp) {
         self.numbered += 1;
-        self.notices.push(Notice { number: self.numbered, at, story });
+        self.outbox.push(OutboxEntry { number: self.numbered, at, content });
     }
 
-    /// Strikes what was told. A number is never given again, so whoever was told it twice knows it.
-    pub fn strike(&mut self, is_told: impl Fn(&Notice) -> bool) {
-        self.notices.retain(|notice| !is_told(notice));
+    /// Removes published entries. A number is never reused, so a subscriber recognizes a repeated event.
+    pub fn strike(&mut self, is_published: impl Fn(&OutboxEntry) -> bool) {
+        self.outbox.retain(|entry| !is_published(entry));
     }
 }

@@ -1,8 +1,8 @@
-//! The plan that a tenant is pinned to: shared by all copies of its document, and made into JSON once.
+//! The plan that a tenant is pinned to: shared by all copies of its document, and serialized once.
 //!
-//! A document is saved with every step forward, and most of it is its plan, which does not change meanwhile. So the text of
-//! the plan is made with the first save, or when a document is read and held against what is stored, and every other
-//! save takes it as it is.
+//! A document is saved with every step forward, and most of it is its plan, which does not change. So the plan's JSON
+//! is made with the first save, or when a document is read and compared with the stored text, and every other save
+//! reuses it.
 
 use std::{
     fmt,
@@ -15,9 +15,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::blueprint::Plan;
 
-/// A plan and its JSON. It can't be changed, so the two never come apart; another plan is another value.
+/// A plan and its JSON. It is immutable, so the two never differ; another plan is another value.
 ///
-/// It is written as it is stored by `serde_json` alone: other formats have no place for a text that is ready.
+/// The stored form can be written by `serde_json` only: other formats can't embed raw JSON.
 #[derive(Clone)]
 pub struct PinnedPlan(Arc<Inner>);
 
@@ -54,7 +54,7 @@ impl Deref for PinnedPlan {
     }
 }
 
-/// Most documents share their plan with the one before.
+/// Compares by address first, because most documents share their plan with the previous version.
 impl PartialEq for PinnedPlan {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || **self == **other
@@ -88,7 +88,7 @@ mod tests {
         Tenant::from_json(include_bytes!("../../../../tests/fixtures/tenant-v1.json")).unwrap()
     }
 
-    /// A save that made the text anew would not show this one.
+    /// A save that serialized the plan again would not show this text.
     #[test]
     fn saves_take_the_text_that_is_there() {
         let mut tenant = tenant();

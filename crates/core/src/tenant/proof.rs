@@ -1,4 +1,4 @@
-//! What the last proof of isolation came to.
+//! The last proof of isolation.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IsolationVerdict {
-    /// All was read, and no rule is broken.
+    /// All evidence was read, and no rule is violated.
     Verified,
-    /// A rule is broken.
+    /// A rule is violated.
     Violated,
-    /// No rule is seen to be broken, but something that could hide it was not read.
+    /// No violation was found, but evidence that could show one was not read.
     Inconclusive,
 }
 
 impl IsolationVerdict {
-    /// The word in reports, history and logs.
-    pub fn word(self) -> &'static str {
+    /// The name in reports, history and logs.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Verified => "verified",
             Self::Violated => "violated",
@@ -35,22 +35,22 @@ impl IsolationVerdict {
 pub struct Proof {
     /// The verdict.
     pub verdict: IsolationVerdict,
-    /// Which rules are broken, by code, or what is not known; empty for a verified tenant. Cut to a few.
+    /// The codes of the violated rules, or what is not known; empty for a verified tenant. Truncated to a few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
-    /// Over all that the verdict rests on, `sha256:<hex>`.
+    /// `sha256:<hex>` over all that the verdict depends on.
     pub digest: String,
-    /// When it was looked.
+    /// When the evidence was read.
     pub at: Timestamp,
 }
 
-/// A proof with what subscribers are told of it.
+/// A proof with what is published about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proven {
-    /// What is remembered.
+    /// What is recorded.
     pub proof: Proof,
     /// The evidence in short, for the event's `data`.
-    pub told: Value,
-    /// How long a service that was not read wants to be left alone, if one said so.
+    pub reported: Value,
+    /// The longest `Retry-After` of services that were not read, if any.
     pub retry_after: Option<Duration>,
 }

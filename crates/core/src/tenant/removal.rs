@@ -1,28 +1,28 @@
-//! Why the object of a step may be deleted, who has allowed it, and what Azure keeps all the same.
+//! Why the object of a step may be deleted, who has consented to it, and what Azure retains after deletion.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::StepName;
 
-/// Why the object of a step may be deleted. `engine::removal` alone gives one.
+/// Why the object of a step may be deleted. Only `engine::removal` creates one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum Ground {
-    /// The whole tenant is to go.
+    /// The whole tenant is deprovisioned.
     TenantGoes,
     /// The plan no longer has the step.
     LeftPlan,
     /// It has never been ready in this incarnation, so nobody can be using it.
     NeverReady,
-    /// A request has allowed it.
+    /// A request has given consent.
     Consent(Consent),
 }
 
-/// That a request allows a step's object to be deleted and made anew, although it was in use.
+/// A request's consent to recreate a step's object although it was in use.
 ///
-/// It is given for the steps that the request's answer named, lasts for that request's work, and is used up when the
-/// step is ready again.
+/// It covers the steps that the request's answer named, lasts for that request's work, and is used up when the step is
+/// ready again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
@@ -32,15 +32,15 @@ pub struct Consent {
     pub at: Timestamp,
 }
 
-/// Something soft-deleted that its service does not let anybody purge. It costs nothing, and holds its name.
+/// A soft-deleted object that its service does not allow to be purged. It costs nothing but holds its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retained {
-    /// The step that had it.
+    /// The step that created it.
     pub step: StepName,
-    /// Its resource id while it was there.
+    /// Its resource id before deletion.
     pub resource_id: String,
-    /// When its service purges it, if it said so.
+    /// When its service purges it, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -51,10 +51,10 @@ impl Retained {
         self.until.is_none_or(|until| until > now)
     }
 
-    /// Whether it stands in the way of this resource: the same type and name, wherever in Azure.
+    /// Whether it holds the name of this resource: same type and name, anywhere in Azure.
     pub fn holds_the_name_of(&self, resource_id: &str) -> bool {
         match (type_and_name(&self.resource_id), type_and_name(resource_id)) {
-            (Some(held), Some(wanted)) => held == wanted,
+            (Some(held), Some(desired)) => held == desired,
             (None, _) | (_, None) => false,
         }
     }

@@ -1,4 +1,4 @@
-//! What is wanted of a tenant: the part of a request that stays.
+//! The desired state of a tenant as requested: the part of a request that is kept.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Make a new tenant.
+    /// Provision a new tenant.
     Signup,
-    /// Change an existing tenant's wish.
+    /// Change an existing tenant's desired state.
     Update,
-    /// Remove a tenant and everything of it.
+    /// Delete a tenant and all its objects.
     Deprovision,
-    /// Take a tenant's access away, and give it back later.
+    /// Revoke a tenant's access until it is resumed.
     Suspend,
-    /// Give a suspended tenant its access back.
+    /// Restore a suspended tenant's access.
     Resume,
-    /// Try again what halted.
+    /// Retry blocked steps.
     Retry,
-    /// Look at every step, and put right what differs from the plan.
+    /// Read every step, and repair what differs from the plan.
     Reconcile,
 }
 
@@ -51,7 +51,7 @@ impl Action {
         }
     }
 
-    /// The word in requests and views.
+    /// The name in requests and views.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Signup => "signup",
@@ -73,36 +73,36 @@ pub enum Reason {
     Billing,
     /// It does harm.
     Abuse,
-    /// Its owner wants it so.
+    /// Its owner has requested it.
     Customer,
-    /// The operator wants it so.
+    /// The operator has requested it.
     Operator,
 }
 
-/// How much of a suspended tenant goes.
+/// How much of a suspended tenant is deleted or disabled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extent {
-    /// Only what lets it in: `tenant.suspended` is true.
+    /// Only its access: `tenant.suspended` is true.
     #[default]
     Access,
-    /// What costs while nobody uses it as well: `tenant.stopped` is true too.
+    /// Also what costs money while unused: `tenant.stopped` is true too.
     Compute,
 }
 
-/// A wish like any other: the plan is made with it, and what stays of the tenant is what the plan then has.
+/// A suspension is part of the desired state: the plan is made with it, and what stays of the tenant is in that plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Suspension {
     /// Why.
     pub reason: Reason,
-    /// How much goes.
+    /// How much is deleted or disabled.
     pub mode: Extent,
-    /// Since when; a second suspension of a suspended tenant leaves it.
+    /// Since when; suspending a suspended tenant does not change it.
     pub since: Timestamp,
 }
 
-/// A marketplace's or CRM's view of the same request; copied through to events.
+/// A marketplace's or CRM's view of the same request; copied to events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct External {
@@ -132,7 +132,7 @@ pub struct External {
     pub beneficiary: Option<Value>,
 }
 
-/// The wish: from it, the blueprint and the placement the plan is made.
+/// The desired state as requested. The plan is made from it, the blueprint and the placement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec {
@@ -146,10 +146,10 @@ pub struct Spec {
     /// The customer's own Entra tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home_tenant_id: Option<String>,
-    /// Whom to write to.
+    /// Whom to contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_contact: Option<String>,
-    /// Which blueprint; the default one when absent.
+    /// The blueprint's name; the default one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blueprint: Option<String>,
     /// Seats or units.
@@ -166,7 +166,7 @@ pub struct Spec {
     pub suspended: Option<Suspension>,
 }
 
-/// Where a tenant lives. Fixed at sign-up: Azure limits what fits into one subscription and region.
+/// Where a tenant is provisioned. Fixed at sign-up: Azure limits what fits into one subscription and region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {

@@ -1,4 +1,4 @@
-//! What is durably known of one step.
+//! The durable record of one step.
 
 use std::collections::BTreeSet;
 
@@ -12,46 +12,49 @@ use crate::{
     ids::StepName,
 };
 
-/// One step of one tenant. What lasts from turn to turn stands here; what is so in one state alone is in [`StepState`].
+/// One step of one tenant. Fields that outlast a step generation are here; those of a single state are in
+/// [`StepState`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "StoredStep", into = "StoredStep")]
 pub struct StepRecord {
-    /// Where it stands.
+    /// Its state.
     pub state: StepState,
     /// What kind of step it is; kept here because a later plan may no longer have it.
     pub kind: Kind,
-    /// The steps it stands on, for removal in reverse order.
+    /// The steps it depends on, for deletion in reverse order.
     pub needs: BTreeSet<StepName>,
-    /// Enough to find and remove what was made; set together with the first intent, `None` before.
+    /// Enough to find and delete the object; set together with the first intent, `None` before.
     pub target: Option<Value>,
-    /// What it told when last seen ready.
+    /// Its outputs when it was last ready.
     pub outputs: Outputs,
     /// The digest of the planned step that this state is about.
     pub digest: String,
-    /// That what is here has to go (before it may be made anew, if the plan still has it).
+    /// Marks the object for deletion (and for being recreated, if the plan still has the step).
     pub removal: Option<Removal>,
-    /// Whether its object was ready in this incarnation, or was there before the first write: somebody may be using it, so
-    /// it is not deleted to mend it. Forgotten when the object is gone.
+    /// Whether its object was ready in this incarnation, or existed before the first write: it may be in use, so it is
+    /// not deleted to repair it. Reset when the object is deleted.
     pub in_use: bool,
-    /// Who has allowed to delete it and make it anew, until it is ready again.
+    /// The consent to recreate it, until it is ready again.
     pub consent: Option<Consent>,
-    /// Rises whenever the step begins anew, so that a late answer to an earlier question is not taken for a new one.
-    pub turn: u32,
-    /// When the last write was about to go out, in whatever turn: until long after, not to see it proves nothing.
+    /// The step generation: rises with every restart, so that a late answer to an earlier request is not mistaken for a
+    /// new one.
+    pub generation: u32,
+    /// When the last write of any step generation was about to be sent; for long after, a read that misses it proves
+    /// nothing.
     pub wrote_at: Option<Timestamp>,
-    /// How often it was removed and made anew because Azure had given up on it.
+    /// How often it was recreated because no write repaired it.
     pub recreated: u32,
-    /// Nobody asks about it before: a service wanted to be left alone for so long, and the answer that said so came to a turn
-    /// that was over.
+    /// No request is sent before: a service asked to be left alone until then, in an answer to a step generation that
+    /// had ended.
     pub not_before: Option<Timestamp>,
 }
 
-/// That a step's object has to go.
+/// Marks a step's object for deletion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removal {
-    /// Why it may go, as `engine::removal` has found it; none in documents of before it was kept.
+    /// Why it may be deleted, as `engine::removal` has found; `None` in documents of versions that did not record it.
     pub ground: Option<Ground>,
-    /// The step whose deletion takes this one's object along, as it could not be removed by itself.
+    /// The step whose deletion also deletes this one's object, because it could not be deleted by itself.
     pub left_to: Option<StepName>,
 }
 
@@ -68,80 +71,80 @@ impl StepRecord {
             removal: None,
             in_use: false,
             consent: None,
-            turn: 0,
+            generation: 0,
             wrote_at: None,
             recreated: 0,
             not_before: None,
         }
     }
 
-    /// Moves it to another state, which goes on with what the turn has taken so far.
+    /// Moves it to another state, which keeps the effort of this step generation.
     pub fn enter(&mut self, state: impl FnOnce(Effort) -> StepState) {
         self.state = state(self.state.effort().clone());
     }
 
-    /// What its turn has taken so far.
+    /// The effort of this step generation.
     pub fn effort(&self) -> &Effort {
         self.state.effort()
     }
 
-    /// Whether what is here has to go.
-    pub fn is_doomed(&self) -> bool {
+    /// Whether its object is marked for deletion.
+    pub fn is_marked_for_deletion(&self) -> bool {
         self.removal.is_some()
     }
 
-    /// Whether what is here has to go, and is not known to be gone.
-    pub fn is_going(&self) -> bool {
-        self.is_doomed() && !self.state.is_gone()
+    /// Whether its object is marked for deletion, and not yet known to be deleted.
+    pub fn is_deleting(&self) -> bool {
+        self.is_marked_for_deletion() && !self.state.is_deleted()
     }
 
-    /// Whether it is ready, and is to stay so.
+    /// Whether it is ready, and not marked for deletion.
     pub fn stands(&self) -> bool {
-        self.state.is_ready() && !self.is_doomed()
+        self.state.is_ready() && !self.is_marked_for_deletion()
     }
 
-    /// Why it may go, if it has to and that is known.
+    /// Why it may be deleted, if it is marked for deletion and that is known.
     pub fn ground(&self) -> Option<&Ground> {
         self.removal.as_ref()?.ground.as_ref()
     }
 
-    /// The step to whose deletion its own removal is left.
+    /// The step to whose deletion its own deletion is left.
     pub fn left_to(&self) -> Option<&StepName> {
         self.removal.as_ref()?.left_to.as_ref()
     }
 
-    /// Whether nothing is left to be done about it: ready and wanted, or gone.
+    /// Whether nothing is left to do: it is ready and not marked for deletion, or it is deleted.
     pub fn is_at_rest(&self) -> bool {
-        self.stands() || self.state.is_gone()
+        self.stands() || self.state.is_deleted()
     }
 
-    /// Nobody asks about it before that instant, nor before one that was told earlier.
+    /// Sends no request before that instant; an instant recorded earlier is never shortened.
     pub(crate) fn leave_alone_until(&mut self, until: Timestamp) {
         self.not_before = self.not_before.max(Some(until));
     }
 
-    /// Leaves the plan before anything was made: whether a service still wants to be left alone. Then the record stays, as that
-    /// of a step that is gone, so that a later wish which has the step again does not ask too early.
+    /// For a step that leaves the plan before anything was created: whether a service's pause is still running. Then
+    /// the record stays, as deleted, so that a later plan that has the step again keeps the pause.
     pub(crate) fn leaves_a_pause(&mut self, now: Timestamp) -> bool {
         let is_held = self.target.is_none() && self.not_before.is_some_and(|until| until > now);
         if is_held {
             self.removal = Some(Removal::default());
-            self.enter(StepState::Gone);
+            self.enter(StepState::Deleted);
         }
         is_held
     }
 
-    /// Begins anew: what was known about progress is forgotten, what was made is not.
-    pub fn begin_anew(&mut self, now: Timestamp) {
+    /// Restarts the step: its progress is reset, what it knows about its object is kept.
+    pub fn restart(&mut self, now: Timestamp) {
         self.in_use |= self.state.is_ready();
         if let Some(removal) = &mut self.removal {
             removal.left_to = None;
         }
         self.state = StepState::Waiting(Effort::none(now));
-        self.turn += 1;
+        self.generation += 1;
     }
 
-    /// It was looked for and is not there: nothing is known of what was made any more.
+    /// Resets what is known about the object, after a read has shown that it does not exist.
     pub fn forget_object(&mut self) {
         self.target = None;
         self.outputs = Outputs::new();

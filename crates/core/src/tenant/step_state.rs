@@ -1,4 +1,4 @@
-//! Where a step stands, with what is known of it there alone.
+//! The states of a step, each with its own data.
 
 use std::time::Duration;
 
@@ -21,64 +21,64 @@ pub enum PollStyle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Poll {
-    /// Where to ask; up to 4 KB long.
+    /// The poll URL; up to 4 KB long.
     pub url: String,
-    /// How to read the answer.
+    /// How to interpret the answer.
     pub style: PollStyle,
-    /// How long the service gives the operation, if it said so.
+    /// The service's time limit for the operation, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<SignedDuration>,
 }
 
-/// Where a step stands. Whether it is to be made so or removed is [`StepRecord::removal`](super::StepRecord::removal).
+/// The state of a step. Whether it is marked for deletion is in [`StepRecord::removal`](super::StepRecord::removal).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepState {
     /// Not begun.
     Waiting(Effort),
-    /// A write or delete was about to go out: it may or may not have happened, so look first.
+    /// A write or delete was about to be sent. It may or may not have happened, so the object is read first.
     Writing(Effort),
     /// Azure is working on it.
-    Settling {
-        /// What the turn has taken so far.
+    InProgress {
+        /// The effort of this step generation.
         effort: Effort,
-        /// The operation to ask about; without one the resource itself is looked at.
+        /// The operation to poll; `None` means that the resource is read.
         operation: Option<Poll>,
-        /// When to ask next.
+        /// When to poll next.
         check_at: Timestamp,
     },
-    /// Failed in a way that may pass.
+    /// Failed with a retryable cause.
     Backoff {
-        /// What the turn has taken so far.
+        /// The effort of this step generation.
         effort: Effort,
         /// When to try again.
         until: Timestamp,
         /// Why it failed.
         cause: Cause,
     },
-    /// As wanted when last seen.
+    /// Matched its desired state in the last read.
     Ready(Effort),
     /// Needs a person; a retry moves it back to `Waiting`.
-    Halted {
-        /// What the turn had taken when it was given up.
+    Blocked {
+        /// The effort up to that point.
         effort: Effort,
-        /// Why.
+        /// Why it is blocked.
         cause: Cause,
     },
-    /// Looked for after removal, and not there.
-    Gone(Effort),
+    /// A read after the deletion has not found it.
+    Deleted(Effort),
 }
 
 impl StepState {
-    /// The word for views, history and logs.
-    pub fn word(&self) -> &'static str {
+    /// The name in views, history and logs.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Waiting(_) => "waiting",
             Self::Writing(_) => "writing",
-            Self::Settling { .. } => "settling",
+            Self::InProgress { .. } => "in-progress",
             Self::Backoff { .. } => "backoff",
             Self::Ready(_) => "ready",
-            Self::Halted { .. } => "halted",
-            Self::Gone(_) => "gone",
+            Self::Blocked { .. } => "blocked",
+            Self::Deleted(_) => "deleted",
         }
     }
 
@@ -87,135 +87,139 @@ impl StepState {
         matches!(self, Self::Waiting(_))
     }
 
-    /// Whether a write or delete may have happened, and nobody knows.
+    /// Whether a write or delete may have happened, with unknown result.
     pub fn is_writing(&self) -> bool {
         matches!(self, Self::Writing(_))
     }
 
-    /// Whether it was as wanted when last seen.
+    /// Whether it matched its desired state in the last read.
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready(_))
     }
 
-    /// Whether it was looked for after removal, and not there.
-    pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Gone(_))
+    /// Whether a read after the deletion has not found it.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self, Self::Deleted(_))
     }
 
-    /// Whether nothing happens to it any more until its wish changes.
+    /// Whether nothing happens to it until its desired state changes.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Ready(_) | Self::Halted { .. } | Self::Gone(_) => true,
-            Self::Waiting(_) | Self::Writing(_) | Self::Settling { .. } | Self::Backoff { .. } => false,
+            Self::Ready(_) | Self::Blocked { .. } | Self::Deleted(_) => true,
+            Self::Waiting(_) | Self::Writing(_) | Self::InProgress { .. } | Self::Backoff { .. } => false,
         }
     }
 
-    /// Why a person is needed, if one is.
-    pub fn halted(&self) -> Option<&Cause> {
-        if let Self::Halted { cause, .. } = self { Some(cause) } else { None }
+    /// Why it is blocked, if it is.
+    pub fn blocked(&self) -> Option<&Cause> {
+        if let Self::Blocked { cause, .. } = self { Some(cause) } else { None }
     }
 
-    /// What failed last, while that may pass.
+    /// The last failure, while it is retried.
     pub fn failing(&self) -> Option<&Cause> {
         if let Self::Backoff { cause, .. } = self { Some(cause) } else { None }
     }
 
-    /// The operation to ask about, if Azure gave one.
+    /// The operation to poll, if Azure gave one.
     pub fn operation(&self) -> Option<&Poll> {
-        if let Self::Settling { operation, .. } = self { operation.as_ref() } else { None }
+        if let Self::InProgress { operation, .. } = self { operation.as_ref() } else { None }
     }
 
-    /// Before which instant nothing is to be done about it by its own account.
+    /// Before which instant the state itself calls for nothing.
     pub fn not_before(&self) -> Option<Timestamp> {
         match self {
-            Self::Settling { check_at, .. } => Some(*check_at),
+            Self::InProgress { check_at, .. } => Some(*check_at),
             Self::Backoff { until, .. } => Some(*until),
-            Self::Waiting(_) | Self::Writing(_) | Self::Ready(_) | Self::Halted { .. } | Self::Gone(_) => {
-                None
-            }
+            Self::Waiting(_)
+            | Self::Writing(_)
+            | Self::Ready(_)
+            | Self::Blocked { .. }
+            | Self::Deleted(_) => None,
         }
     }
 
-    /// What the turn has taken so far.
+    /// The effort of this step generation.
     pub fn effort(&self) -> &Effort {
         match self {
-            Self::Waiting(effort) | Self::Writing(effort) | Self::Ready(effort) | Self::Gone(effort) => {
+            Self::Waiting(effort) | Self::Writing(effort) | Self::Ready(effort) | Self::Deleted(effort) => {
                 effort
             }
-            Self::Settling { effort, .. } | Self::Backoff { effort, .. } | Self::Halted { effort, .. } => {
+            Self::InProgress { effort, .. } | Self::Backoff { effort, .. } | Self::Blocked { effort, .. } => {
                 effort
             }
         }
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub fn effort_mut(&mut self) -> &mut Effort {
         match self {
-            Self::Waiting(effort) | Self::Writing(effort) | Self::Ready(effort) | Self::Gone(effort) => {
+            Self::Waiting(effort) | Self::Writing(effort) | Self::Ready(effort) | Self::Deleted(effort) => {
                 effort
             }
-            Self::Settling { effort, .. } | Self::Backoff { effort, .. } | Self::Halted { effort, .. } => {
+            Self::InProgress { effort, .. } | Self::Backoff { effort, .. } | Self::Blocked { effort, .. } => {
                 effort
             }
         }
     }
 }
 
-/// What one turn of a step has taken so far: what was sent, and how often and how long it was tried. It goes from state to
-/// state; the next turn begins with nothing.
+/// The effort of one step generation: what was sent, and how often and how long it was tried. It is passed from state
+/// to state; the next step generation starts from zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effort {
-    /// When this turn began, or its current failure streak.
+    /// When this step generation began, or its current streak of failures.
     pub since: Timestamp,
-    /// Writes and deletes of this turn that Azure took.
+    /// Writes and deletes of this step generation that Azure accepted.
     pub attempts: u32,
-    /// Whether the last write of this turn was answered with success: if a look then shows nothing, the look is behind.
+    /// Whether the last write of this step generation was answered with success: a read that shows nothing is then
+    /// stale.
     pub written: bool,
-    /// What was found otherwise than wanted before this turn's last write: JSON pointers, `absent` or `deleted`.
+    /// The differences found before this step generation's last write: JSON pointers, `absent` or `deleted`.
     pub found: Vec<String>,
-    /// Failures in a row; sets the back-off.
+    /// Consecutive failures; sets the back-off.
     pub failures: u32,
-    /// Answers of this turn that nobody knows the meaning of; only so many are tried again.
+    /// Answers in this step generation with a code that the table does not know; their retries are limited.
     pub unknown: u32,
-    /// How long has been tried since [`Self::since`]: what budgets count. Absent as long as nothing was tried.
+    /// How long has been tried since [`Self::since`], which budgets count. `None` as long as nothing was tried.
     pub tried: Option<Tried>,
 }
 
-/// Time in which something was tried. Time in which nobody was there, and a clock that jumps, do not count.
+/// Time spent on attempts. Time in which no worker was running, and jumps of the clock, do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tried {
-    /// How long, so far.
+    /// The total so far.
     pub spent: SignedDuration,
     /// When it was last counted.
     pub at: Timestamp,
 }
 
 impl Tried {
-    /// How long, so far, as budgets are compared.
+    /// The total so far, as budgets are compared.
     pub fn time(&self) -> Duration {
         Duration::try_from(self.spent).unwrap_or_default()
     }
 }
 
 impl Effort {
-    /// A turn that begins now.
+    /// No effort, for a step generation that begins now.
     pub fn none(since: Timestamp) -> Self {
         Self { since, attempts: 0, written: false, found: Vec::new(), failures: 0, unknown: 0, tried: None }
     }
 
-    /// How often it was written to some purpose. A write that ended in nobody knows what says nothing about what Azure keeps.
+    /// How many writes Azure has really processed. A write whose result is unknown says nothing about the state in
+    /// Azure.
     pub fn heeded(&self) -> u32 {
         self.attempts.saturating_sub(self.unknown)
     }
 
-    /// How often it was tried in vain. Work that is taken on and then fails, again and again, is as good as refused each time.
+    /// How many attempts have failed. Work that is accepted and then fails counts each time as a refusal.
     pub fn tries(&self) -> u32 {
         self.failures.max(self.attempts.saturating_sub(1))
     }
 
-    /// A write or delete is about to go out; what was found before it is remembered. What is written once more to be sure
-    /// has been found before.
+    /// To be called when a write or delete is about to be sent; records the differences found before it. A write that
+    /// is repeated to be sure keeps those recorded before.
     pub fn send(&mut self, found: Vec<String>) {
         self.written = false;
         if !found.is_empty() {
@@ -223,9 +227,9 @@ impl Effort {
         }
     }
 
-    /// Azure took the write or delete that was last sent.
+    /// Azure accepted the write or delete that was last sent.
     pub fn carry_out(&mut self) {
-        // The trouble before the first success is over, and its time does not count against what comes.
+        // Failures before the first success are over, and their time does not count against what follows.
         if self.attempts == 0 {
             self.failures = 0;
         }
@@ -239,13 +243,13 @@ impl Effort {
         self.unknown = self.unknown.saturating_add(u32::from(is_unknown));
     }
 
-    /// It is others' turn. Whoever is told that has been answered: what failed before is over.
+    /// Other changes are served first. Such an answer ends the streak of earlier failures.
     pub fn stand_in_line(&mut self) {
         self.attempts = self.attempts.saturating_sub(std::mem::take(&mut self.unknown));
         self.failures = 0;
     }
 
-    /// It is as wanted: no failure counts any more.
+    /// It matches: no failure counts any more.
     pub fn succeed(&mut self) {
         self.failures = 0;
         self.unknown = 0;

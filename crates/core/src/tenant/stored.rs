@@ -1,16 +1,16 @@
-//! The document as a store holds it: JSON of a bounded size, whose schema is looked at before anything else is believed.
+//! The stored form of the document: JSON of bounded size whose schema is checked before anything else is read.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Later, Tenant};
+use super::{Tenant, UnknownFields};
 use crate::ids::TenantId;
 
-/// The largest document, as UTF-8 bytes of JSON: what one entity of Table Storage holds (1 MiB), with room to spare for
-/// its other properties (`docs/decisions/0020`).
+/// The largest document, in bytes of UTF-8 JSON: what one entity of Table Storage holds (1 MiB), minus room for its
+/// other properties (`docs/decisions/0020`).
 pub const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
 
-/// The document has outgrown what one entity holds.
+/// The document is larger than one entity can hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the tenant's document has {bytes} bytes of {MAX_DOCUMENT_BYTES}; use fewer or smaller steps, or smaller parameters"
@@ -20,7 +20,7 @@ pub struct TooLarge {
     pub bytes: usize,
 }
 
-/// What a store holds is not a document of a version that this program reads.
+/// The stored text is not a document that this version can read.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableDocument {
     /// Not JSON of the expected shape.
@@ -35,7 +35,7 @@ pub enum UnreadableDocument {
 }
 
 impl Tenant {
-    /// The document as every store keeps it.
+    /// The document as JSON, the same in every store.
     ///
     /// # Errors
     /// [`TooLarge`] beyond [`MAX_DOCUMENT_BYTES`].
@@ -51,7 +51,7 @@ impl Tenant {
     /// [`UnreadableDocument`] if it is not a document of a version that we know.
     pub fn from_json(json: &[u8]) -> Result<Self, UnreadableDocument> {
         let read = serde_json::from_slice::<Self>(json);
-        // Another version may have another shape altogether; then the version is what has to be told.
+        // The layout of another version may differ altogether; then the schema version is the error to report.
         let schema = match &read {
             Ok(tenant) => tenant.schema.clone(),
             Err(_) => match serde_json::from_slice::<Head>(json) {
@@ -63,9 +63,9 @@ impl Tenant {
             return Err(UnreadableDocument::Schema(schema));
         }
         let mut tenant = read?;
-        // A document of our own is written as it was read, and nothing more has to be looked for.
+        // A document of our own version serializes to the same text, so it has no unknown fields.
         if serde_json::to_string(&tenant)?.as_bytes() != json {
-            tenant.later = Later::of(&serde_json::from_slice(json)?, &tenant.as_value()?);
+            tenant.nested_unknown = UnknownFields::of(&serde_json::from_slice(json)?, &tenant.as_value()?);
         }
         Ok(tenant)
     }
@@ -73,23 +73,24 @@ impl Tenant {
     /// Reads the document that is stored under an id.
     ///
     /// # Errors
-    /// [`UnreadableDocument`] as for [`Self::from_json`], and if it is the document of somebody else.
+    /// [`UnreadableDocument`] as for [`Self::from_json`], and if it is the document of another tenant.
     pub fn of_row(id: &TenantId, json: &[u8]) -> Result<Self, UnreadableDocument> {
         let tenant = Self::from_json(json)?;
         if tenant.id == *id { Ok(tenant) } else { Err(UnreadableDocument::Other(tenant.id)) }
     }
 
-    /// With what a later version wrote further down.
+    /// The JSON, with the nested unknown fields of a later version.
     fn written(&self) -> Result<String, serde_json::Error> {
-        if self.later.is_empty() {
+        if self.nested_unknown.is_empty() {
             return serde_json::to_string(self);
         }
         let mut document = self.as_value()?;
-        self.later.put_back(&mut document);
+        self.nested_unknown.put_back(&mut document);
         Ok(document.to_string())
     }
 
-    /// The document as a value. Its plan is taken from what it is, not from its text: numbers would be read again.
+    /// The document as a value. The plan is converted directly, not through its text, because numbers would be parsed
+    /// again.
     fn as_value(&self) -> Result<Value, serde_json::Error> {
         let mut document = serde_json::to_value(self)?;
         document["plan"] = serde_json::to_value(&*self.plan)?;
@@ -97,7 +98,7 @@ impl Tenant {
     }
 }
 
-/// The one member that every version has.
+/// The only member that all versions have.
 #[derive(Deserialize)]
 struct Head {
     schema: String,

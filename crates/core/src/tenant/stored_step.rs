@@ -1,4 +1,5 @@
-//! A step's record as the document holds it. This layout is for good; what the program works with may change.
+//! The stored layout of a step's record. It must stay readable forever; the types that the program works with may
+//! change.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::{
     ids::StepName,
 };
 
-/// The record, with the effort beside the state, and the removal beside both.
+/// The record, with the effort next to the state, and the removal next to both.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredStep {
@@ -26,7 +27,7 @@ pub(super) struct StoredStep {
     outputs: Outputs,
     digest: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    doomed: bool,
+    deleting: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ground: Option<Ground>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -36,7 +37,7 @@ pub(super) struct StoredStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_to: Option<StepName>,
     #[serde(default)]
-    turn: u32,
+    generation: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wrote_at: Option<Timestamp>,
     #[serde(default)]
@@ -64,7 +65,7 @@ enum StoredState {
     Waiting,
     Writing,
     #[serde(rename_all = "camelCase")]
-    Settling {
+    InProgress {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         operation: Option<Poll>,
         check_at: Timestamp,
@@ -74,10 +75,10 @@ enum StoredState {
         cause: Cause,
     },
     Ready,
-    Halted {
+    Blocked {
         cause: Cause,
     },
-    Gone,
+    Deleted,
 }
 
 impl StoredState {
@@ -85,13 +86,13 @@ impl StoredState {
         match state {
             StepState::Waiting(effort) => (Self::Waiting, effort),
             StepState::Writing(effort) => (Self::Writing, effort),
-            StepState::Settling { effort, operation, check_at } => {
-                (Self::Settling { operation, check_at }, effort)
+            StepState::InProgress { effort, operation, check_at } => {
+                (Self::InProgress { operation, check_at }, effort)
             }
             StepState::Backoff { effort, until, cause } => (Self::Backoff { until, cause }, effort),
             StepState::Ready(effort) => (Self::Ready, effort),
-            StepState::Halted { effort, cause } => (Self::Halted { cause }, effort),
-            StepState::Gone(effort) => (Self::Gone, effort),
+            StepState::Blocked { effort, cause } => (Self::Blocked { cause }, effort),
+            StepState::Deleted(effort) => (Self::Deleted, effort),
         }
     }
 
@@ -99,17 +100,17 @@ impl StoredState {
         match self {
             Self::Waiting => StepState::Waiting(effort),
             Self::Writing => StepState::Writing(effort),
-            Self::Settling { operation, check_at } => StepState::Settling { effort, operation, check_at },
+            Self::InProgress { operation, check_at } => StepState::InProgress { effort, operation, check_at },
             Self::Backoff { until, cause } => StepState::Backoff { effort, until, cause },
             Self::Ready => StepState::Ready(effort),
-            Self::Halted { cause } => StepState::Halted { effort, cause },
-            Self::Gone => StepState::Gone(effort),
+            Self::Blocked { cause } => StepState::Blocked { effort, cause },
+            Self::Deleted => StepState::Deleted(effort),
         }
     }
 }
 
 impl From<StoredStep> for StepRecord {
-    /// A ground, and a carrier, of a step that is not to go mean nothing; no version has written them.
+    /// Ignores the ground and the carrier of a step that is not marked for deletion; no version has written them.
     fn from(stored: StoredStep) -> Self {
         let effort = Effort {
             since: stored.since,
@@ -128,10 +129,10 @@ impl From<StoredStep> for StepRecord {
             target: stored.target,
             outputs: stored.outputs,
             digest: stored.digest,
-            removal: stored.doomed.then_some(removal),
+            removal: stored.deleting.then_some(removal),
             in_use: stored.in_use,
             consent: stored.consent,
-            turn: stored.turn,
+            generation: stored.generation,
             wrote_at: stored.wrote_at,
             recreated: stored.recreated,
             not_before: stored.not_before,
@@ -142,7 +143,7 @@ impl From<StoredStep> for StepRecord {
 impl From<StepRecord> for StoredStep {
     fn from(record: StepRecord) -> Self {
         let (state, effort) = StoredState::parted(record.state);
-        let doomed = record.removal.is_some();
+        let deleting = record.removal.is_some();
         let Removal { ground, left_to } = record.removal.unwrap_or_default();
         Self {
             state,
@@ -151,12 +152,12 @@ impl From<StepRecord> for StoredStep {
             target: record.target,
             outputs: record.outputs,
             digest: record.digest,
-            doomed,
+            deleting,
             ground,
             in_use: record.in_use,
             consent: record.consent,
             left_to,
-            turn: record.turn,
+            generation: record.generation,
             wrote_at: record.wrote_at,
             attempts: effort.attempts,
             written: effort.written,

@@ -1,4 +1,4 @@
-//! Codes of services that the table of errors does not know, as they were met: the evidence from which it grows.
+//! Error codes that the table of errors does not know, counted per tenant. The table is extended from them.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::StepName;
 
-/// How many codes one tenant remembers; a service that makes up codes fills no document.
+/// How many codes are kept per tenant; bounded, because a service may invent codes without end.
 const REMEMBERED: usize = 16;
 
-/// The unknown codes of one tenant, by code; redacted and cut before they get here.
+/// The unknown codes of one tenant, by code; redacted and truncated before they get here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnknownCodes(BTreeMap<String, UnknownCode>);
@@ -19,28 +19,28 @@ pub struct UnknownCodes(BTreeMap<String, UnknownCode>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnknownCode {
-    /// How often it was met.
+    /// How often it was received.
     pub count: u32,
-    /// The HTTP status that it came with last.
+    /// The HTTP status of the last such answer.
     pub status: u16,
-    /// The step that met it last.
+    /// The step that received it last.
     pub step: StepName,
-    /// When.
+    /// When it was received last.
     pub at: Timestamp,
 }
 
 impl UnknownCodes {
-    /// Whether none was met.
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// By code.
+    /// All codes with their counts, in order of the code.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &UnknownCode)> {
         self.0.iter()
     }
 
-    /// Takes down that a step met a code. Of more than can be remembered the one that is longest ago goes.
+    /// Counts a code that a step received. If there is no room, the code that is longest ago is dropped.
     pub fn note(&mut self, code: &str, status: u16, step: &StepName, at: Timestamp) {
         if let Some(known) = self.0.get_mut(code) {
             *known = UnknownCode { count: known.count.saturating_add(1), status, step: step.clone(), at };

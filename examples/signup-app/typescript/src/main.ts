@@ -33,7 +33,7 @@ interface Fault {
 
 /** What tenantry answers to a request; a refusal has a code and all its faults. */
 interface Answer {
-  verdict: "accepted" | "rejected" | "planned";
+  decision: "accepted" | "rejected" | "planned";
   tenantId?: string;
   operationId?: string;
   code?: string;
@@ -76,7 +76,7 @@ async function callTenantry<T>(method: string, path: string, body?: unknown): Pr
   return (await answer.json()) as T;
 }
 
-/** Hands a sign-up in: to the queue if there is one, where events will tell; else over HTTP, with an answer. */
+/** Sends a sign-up: to the queue if there is one, where events report the result; else over HTTP, with an answer. */
 async function signUp(order: string, tenantId: string, displayName: string, tier: string): Promise<void> {
   const request = newSignup(order, tenantId, displayName, tier);
   const client = await queueClient(process.env);
@@ -85,7 +85,7 @@ async function signUp(order: string, tenantId: string, displayName: string, tier
     console.log(`sent: tenant ${tenantId}`);
   } else {
     const answer = await callTenantry<Answer>("POST", "/api/tenants", request);
-    console.log(`${answer.verdict}: tenant ${answer.tenantId}, operation ${answer.operationId}`);
+    console.log(`${answer.decision}: tenant ${answer.tenantId}, operation ${answer.operationId}`);
   }
 }
 

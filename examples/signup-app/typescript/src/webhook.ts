@@ -64,7 +64,7 @@ export class Notes {
     this.file = openSync(path, "a");
   }
 
-  /** Notes all events or none, durably, and returns what is to be told about those that are news. */
+  /** Records all events or none, durably, and returns a line about each new one. */
   take(events: CloudEvent[]): string[] {
     const news = events.filter((event) => !this.seen.has(keyOf(event)));
     const length = fstatSync(this.file).size;
@@ -96,10 +96,10 @@ export class Notes {
     const endpoint = outputs?.endpointUrl ?? before?.endpoint;
     this.tenants.set(event.source, { sequence: event.sequence, status, endpoint });
     const next = error ? `: ${error.message} Next: ${error.nextAction}` : "";
-    const told = [`${event.tenantid} is ${status}${next}`];
+    const lines = [`${event.tenantid} is ${status}${next}`];
     // What a customer gets once: here a line, in earnest a mail that is sent from what is noted.
-    if (kind === "tenant.provision.succeeded") told.push(`welcome ${event.tenantid}: ${endpoint}`);
-    return told;
+    if (kind === "tenant.provision.succeeded") lines.push(`welcome ${event.tenantid}: ${endpoint}`);
+    return lines;
   }
 }
 

@@ -1,4 +1,4 @@
-//! A. Message bodies, 1 to 40. Those that take two messages are in `pairs`.
+//! A. Message bodies, 1 to 40. Cases that take two messages are in `pairs`.
 
 mod wrapped;
 
@@ -126,7 +126,7 @@ fn members() -> Vec<Case> {
     unknown_members().into_iter().chain(wrong_or_missing_values()).collect()
 }
 
-/// Members that nobody knows, and members that come twice.
+/// Unknown members, and members that come twice.
 fn unknown_members() -> Vec<Case> {
     let twice = |second: &str| good("a16").replacen('{', &format!("{{\"{second}\":\"a17\","), 1);
     vec![
@@ -211,7 +211,7 @@ fn wrong_or_missing_values() -> Vec<Case> {
         refused(19, "nothing at all", "{}", "invalid", "/schema"),
         refused(
             19,
-            "null where a value is wanted",
+            "null for a required value",
             with("a19-n", "/spec/tier", Value::Null),
             "missing",
             "/spec/tier",
@@ -280,7 +280,7 @@ fn numbers_and_sizes() -> Vec<Case> {
         refused(25, "100,000 levels deep", deep("a25", 100_000), "too_large", ""),
         refused(25, "10,000 levels deep", deep("a25-s", 10_000), "not_json", ""),
         refused(25, "1,000 levels deep", deep("a25-t", 1_000), "not_json", ""),
-        // More than half a million do not even fit the 8 MiB of an envelope.
+        // More than half a million do not even fit into the 8 MiB of an envelope.
         refused(26, "500,000 members", wide("a26", 500_000), "too_large", ""),
         refused(26, "5,000 members", wide("a26-s", 5_000), "not_json", ""),
         refused(26, "16,000 items", items, "not_json", ""),

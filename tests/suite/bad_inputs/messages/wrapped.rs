@@ -1,4 +1,4 @@
-//! What a message may come wrapped in, and values of its members.
+//! Wrappings of a message, and values of its members.
 
 use super::*;
 
@@ -98,7 +98,7 @@ fn data_of_events() -> Vec<Case> {
     ]
 }
 
-/// What a CloudEvent says beside its data, more than one request, and faults within it.
+/// Attributes of a CloudEvent, more than one request, and faults within its data.
 fn attributes_of_events() -> Vec<Case> {
     let two = format!("[{},{}]", good("a35"), good("a35-b"));
     vec![

@@ -1,13 +1,13 @@
-//! Output as a page shows it, against output as it is.
+//! Compares the output that a page shows with the real one.
 //!
-//! What differs from run to run is masked: times and durations, GUIDs, the lines that tell progress, and how wide a
-//! column is. A line of `...` stands for any number of lines, `...` within a line for any text.
+//! What differs from run to run is masked: times and durations, GUIDs, lines of progress, and the widths of columns. A
+//! line of `...` stands for any number of lines, `...` within a line for any text.
 
 use jiff::Timestamp;
 
-/// One word without what differs from run to run.
-fn masked(word: &str) -> String {
-    let core = word.trim_matches(|c: char| !c.is_alphanumeric());
+/// One token with a mask for what differs from run to run.
+fn masked(token: &str) -> String {
+    let core = token.trim_matches(|c: char| !c.is_alphanumeric());
     let is_guid = core.len() == 36
         && core.split('-').map(str::len).eq([8, 4, 4, 4, 12])
         && core.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
@@ -18,23 +18,23 @@ fn masked(word: &str) -> String {
         () if is_guid => "<guid>",
         () if core.parse::<Timestamp>().is_ok() => "<time>",
         () if is_span => "<span>",
-        () => return word.to_owned(),
+        () => return token.to_owned(),
     };
-    word.replace(core, mask)
+    token.replace(core, mask)
 }
 
-/// Whether a line tells how far something has come, which is seen or not.
+/// Whether a line shows progress; such lines may be missing.
 fn is_progress(line: &str) -> bool {
     line.split_once(": ").is_some_and(|(_, rest)| {
-        let words: Vec<&str> = rest.split([' ', ',', ';']).filter(|word| !word.is_empty()).collect();
-        matches!(words.as_slice(), [_, done, "of", total, "steps", ..]
+        let tokens: Vec<&str> = rest.split([' ', ',', ';']).filter(|token| !token.is_empty()).collect();
+        matches!(tokens.as_slice(), [_, done, "of", total, "steps", ..]
             if done.parse::<u32>().is_ok() && total.parse::<u32>().is_ok())
     })
 }
 
 fn lines(text: &str) -> Vec<String> {
-    let told = text.lines().filter(|line| !is_progress(line));
-    let masked = told.map(|line| line.split_whitespace().map(masked).collect::<Vec<_>>().join(" "));
+    let kept = text.lines().filter(|line| !is_progress(line));
+    let masked = kept.map(|line| line.split_whitespace().map(masked).collect::<Vec<_>>().join(" "));
     masked.filter(|line| !line.is_empty()).collect()
 }
 
@@ -52,7 +52,7 @@ fn line_fits(shown: &str, line: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Whether all lines are as shown; the farthest that it fitted is left in `reached`.
+/// Whether all lines are as shown; `reached` is set to the number of shown lines that fitted.
 fn fits(shown: &[String], seen: &[String], done: usize, reached: &mut usize) -> bool {
     *reached = (*reached).max(done);
     match shown.split_first() {
@@ -71,17 +71,17 @@ fn fits(shown: &[String], seen: &[String], done: usize, reached: &mut usize) -> 
 /// # Errors
 /// The first line that is not found, and the whole output.
 pub(super) fn same(shown: &str, seen: &str) -> Result<(), String> {
-    let (wanted, found) = (lines(shown), lines(seen));
+    let (expected, found) = (lines(shown), lines(seen));
     let mut reached = 0;
-    if fits(&wanted, &found, 0, &mut reached) {
+    if fits(&expected, &found, 0, &mut reached) {
         return Ok(());
     }
-    let at = wanted.get(reached).map_or("the end", String::as_str);
+    let at = expected.get(reached).map_or("the end", String::as_str);
     Err(format!("not found: {at}\n--- printed\n{seen}---"))
 }
 
 #[test]
-fn what_differs_from_run_to_run_is_no_difference() {
+fn values_of_one_run_are_no_difference() {
     let shown = "begun at 2026-11-22T19:46:49Z\na: provisioning, 2 of 18 steps; x\n...\nA   TOOK\nb  5.7s  \
                  16d26c7f-a6e1-55f7-88fa-2323d36d1caa  mlw-x\n";
     let seen = "begun at 2027-01-01T00:00:00.5Z\nwhatever\nmore\nA TOOK\nb 12ms \

@@ -1,9 +1,9 @@
-//! What the pages show on a command line is run, and comes out as they show it.
+//! The commands on the pages are run, and print what the pages show.
 //!
-//! Each page is a session of its own: a folder that looks like the repository, the program under its name, and one
-//! instance at a time. A block of `sh` is run command by command; a block of `text` after it in the same section is what
-//! its commands print. A command ends with 0 unless its comment says `ends with N`. What can't be run here is listed in
-//! `not_run.rs` with the reason; a command that is neither run nor listed fails the test.
+//! Each page is a session of its own: a folder with the repository's files, the program under its name, and one
+//! instance at a time. A block of `sh` is run command by command; a block of `text` after it in the same section is the
+//! output of its commands. A command ends with 0 unless its comment says `ends with N`. Commands that can't be run here
+//! are listed in `not_run.rs` with the reason; a command that is neither run nor listed fails the test.
 
 mod compare;
 mod not_run;
@@ -35,7 +35,7 @@ fn scenes(page: &str) -> Vec<(Block, Option<String>)> {
     scenes
 }
 
-/// What became of the commands of all pages.
+/// The results of the commands of all pages.
 #[derive(Default)]
 struct Count {
     run: usize,
@@ -65,7 +65,7 @@ impl Count {
 async fn play(page: &str, text: &str, count: &mut Count) {
     let mut session = Session::new();
     for (block, output) in scenes(text) {
-        let place = format!("{page}:{}", block.line);
+        let position = format!("{page}:{}", block.line);
         let mut printed = String::new();
         let mut complete = true;
         let all =
@@ -79,7 +79,7 @@ async fn play(page: &str, text: &str, count: &mut Count) {
             match session.run(&command).await {
                 Ok(out) => printed.push_str(&out),
                 Err(why) => {
-                    count.wrong.push(format!("{place}: `{}`: {why}", command.text));
+                    count.wrong.push(format!("{position}: `{}`: {why}", command.text));
                     complete = false;
                 }
             }
@@ -87,17 +87,14 @@ async fn play(page: &str, text: &str, count: &mut Count) {
         if let Some(expected) = output.filter(|_| complete)
             && let Err(difference) = compare::same(&expected, &printed)
         {
-            count.wrong.push(format!("{place}: it prints something else than the page shows:\n{difference}"));
+            count.wrong.push(format!("{position}: its output is not what the page shows:\n{difference}"));
         }
     }
     session.end().await;
 }
 
 #[tokio::test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "whoever writes a page may ask for it alone, by a part of its path"
-)]
+#[expect(clippy::disallowed_methods, reason = "the writer of a page may run it alone, by a part of its path")]
 async fn every_command_on_a_page_is_run_or_listed() {
     let mut count = Count::default();
     let only = std::env::var("TENANTRY_PAGE").ok();
@@ -109,7 +106,7 @@ async fn every_command_on_a_page_is_run_or_listed() {
     println!("{} commands were run, {} were not:", count.run, count.not_run.values().sum::<usize>());
     for (number, row) in not_run::ROWS.iter().enumerate() {
         let found = count.not_run.get(&number).copied().unwrap_or_default();
-        println!("  {found:>3}  {}: {} … ({})", row.page, row.begins, row.because.words());
+        println!("  {found:>3}  {}: {} … ({})", row.page, row.begins, row.because.as_str());
         if found != row.times && only.is_none() {
             count.wrong.push(format!(
                 "{}: `{} …` is listed {} times as not run, and is there {found} times",

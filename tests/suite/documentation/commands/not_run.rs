@@ -1,4 +1,4 @@
-//! The commands on pages that no test runs, counted, with the reason. Whoever adds one says why.
+//! The commands on pages that no test runs, counted, with the reason.
 
 /// Why a command is not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,16 +11,16 @@ pub(super) enum Because {
     NeedsCoreTools,
     /// It needs a package that is not part of the toolchain or of the standard library.
     NeedsPackage,
-    /// It builds or tests the program, which is being done while this test runs.
+    /// It builds or tests the program, which is under way while this test runs.
     Builds,
-    /// It is run by a test of its own, with what it takes.
+    /// It is run by a test of its own.
     TestedElsewhere,
-    /// It is a run of minutes or more that the pipeline has a stage of its own for.
+    /// It runs for minutes or more, in a stage of its own in the pipeline.
     RunsLong,
 }
 
 impl Because {
-    pub(super) fn words(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::NeedsAzure => "needs Azure",
             Self::NeedsDocker => "needs Docker",
@@ -36,7 +36,7 @@ impl Because {
 /// Commands of one page that begin alike.
 pub(super) struct Row {
     pub(super) page: &'static str,
-    /// How they begin; of a block of Python, a line in it. Empty for all that no row above is about.
+    /// How they begin; of a block of Python, a line in it. Empty for all that no row above matches.
     pub(super) begins: &'static str,
     pub(super) times: usize,
     pub(super) because: Because,

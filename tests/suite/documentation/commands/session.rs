@@ -1,4 +1,4 @@
-//! A page's terminal: a folder that looks like the repository, the program on the path, and an instance that runs.
+//! A page's terminal: a folder with the repository's files, the program on the path, and a running instance.
 
 use std::{
     fs,
@@ -18,16 +18,16 @@ use tokio::{
 
 use super::super::pages::root;
 use super::shown::Command;
-use crate::testkit::{PATIENCE, a_moment, folder};
+use crate::testkit::{TIMEOUT, a_moment, folder};
 
-/// How long tenants may take to come to rest after a request. Some never do, and are looked at as they are then.
+/// How long the session waits after a request until no tenant has anything to do. Some tenants never get there.
 const REST: Duration = Duration::from_secs(15);
 
-/// Where pages say that an instance is, and the simulated Azure.
+/// The addresses of an instance and of the simulated Azure on the pages.
 const INSTANCE: &str = "127.0.0.1:7071";
 const CLOUD: &str = "127.0.0.1:7073";
 
-/// What runs under the program's name: the program itself, on a free port, and asking there.
+/// Runs under the program's name: the program itself, on a free port, with the address of the instance.
 const TENANTRY: &str = r#"#!/bin/sh
 case "$*" in
   *--queue* | *--url* | *--port*) exec "$TENANTRY_PROGRAM" "$@" ;;
@@ -39,14 +39,14 @@ case "$1" in
 esac
 "#;
 
-/// What runs in cargo's place: the program that it would have built.
+/// Runs instead of cargo: the program that it would have built.
 const CARGO: &str = r#"#!/bin/sh
 while [ "$1" != -- ]; do shift; done
 shift
 exec tenantry "$@"
 "#;
 
-/// As at a terminal, where no meter is drawn beside what comes; what is refused has failed.
+/// Runs as curl: without a progress meter, and a refusal is a failure.
 const CURL: &str = r#"#!/bin/sh
 PATH=${PATH#*:} exec curl --silent --show-error --fail-with-body "$@"
 "#;
@@ -54,10 +54,10 @@ PATH=${PATH#*:} exec curl --silent --show-error --fail-with-body "$@"
 pub(super) struct Session {
     folder: TempDir,
     programs: TempDir,
-    /// What holds for all later commands: `export` and `cd`.
+    /// The commands that hold for all following ones: `export` and `cd`.
     before: Vec<String>,
     server: Option<Child>,
-    /// Where the server is.
+    /// The server's address.
     at: String,
 }
 
@@ -83,9 +83,9 @@ impl Session {
         Self { folder, programs, before: Vec::new(), server: None, at: INSTANCE.to_owned() }
     }
 
-    /// Runs a command as it would be typed; what it prints, or what is wrong with how it ended.
+    /// Runs a command as it would be typed; its output, or what is wrong with its exit code.
     pub(super) async fn run(&mut self, command: &Command) -> Result<String, String> {
-        let stays = ["export ", "cd "].iter().any(|word| command.text.starts_with(word));
+        let stays = ["export ", "cd "].iter().any(|begin| command.text.starts_with(begin));
         if stays && !command.text.contains("&&") {
             self.before.push(command.text.clone());
             return Ok(String::new());
@@ -99,8 +99,7 @@ impl Session {
             self.serve("tenantry local").await?;
         }
         let output = self.shell(&command.text).output();
-        let output =
-            tokio::time::timeout(PATIENCE, output).await.map_err(|_| "it does not end".to_owned())?;
+        let output = tokio::time::timeout(TIMEOUT, output).await.map_err(|_| "it does not end".to_owned())?;
         let output = output.map_err(|error| error.to_string())?;
         let printed =
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -113,19 +112,19 @@ impl Session {
         Ok(self.as_on_pages(&printed))
     }
 
-    /// Starts what serves, in place of what served before; what it prints until it is there.
+    /// Starts a server instead of the one before; its output until it is ready.
     async fn serve(&mut self, text: &str) -> Result<String, String> {
         self.end().await;
         let mut child = self.shell(&format!("exec env {text}")).spawn().map_err(|error| error.to_string())?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("it has no output")?).lines();
-        let files = text.split_whitespace().filter(|word| word.ends_with(".json"));
+        let files = text.split_whitespace().filter(|part| part.ends_with(".json"));
         let files: usize = files.map(|pattern| self.count(pattern)).sum();
         let (mut printed, mut rows) = (String::new(), None::<usize>);
         let begun = async {
             while let Some(line) = lines.next_line().await.map_err(|error| error.to_string())? {
-                let mut words = line.split([' ', ',', '=']);
+                let mut parts = line.split([' ', ',', '=']);
                 if self.at == INSTANCE
-                    && let Some(at) = words.find_map(|word| word.strip_prefix("http://"))
+                    && let Some(at) = parts.find_map(|part| part.strip_prefix("http://"))
                 {
                     self.at = at.trim_end_matches('/').to_owned();
                 }
@@ -139,7 +138,7 @@ impl Session {
             }
             Err(format!("it ended before it was there:\n{printed}"))
         };
-        tokio::time::timeout(PATIENCE, begun).await.map_err(|_| "it is not there in time".to_owned())??;
+        tokio::time::timeout(TIMEOUT, begun).await.map_err(|_| "it is not there in time".to_owned())??;
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         self.server = Some(child);
         Ok(self.as_on_pages(&printed))
@@ -154,7 +153,7 @@ impl Session {
         names.filter(|name| name.starts_with(begin) && name.ends_with(end)).count()
     }
 
-    /// Ends what serves.
+    /// Ends the server.
     pub(super) async fn end(&mut self) {
         if let Some(mut server) = self.server.take() {
             let _ = server.kill().await;
@@ -164,7 +163,7 @@ impl Session {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "a terminal has an environment; settings that lie about in it are left out"
+        reason = "a terminal has an environment; its settings of tenantry are left out"
     )]
     fn shell(&self, text: &str) -> Process {
         let text = text.replace(INSTANCE, &self.at).replace(CLOUD, &self.at);
@@ -192,7 +191,7 @@ impl Session {
         printed.replace(&self.at, usual).replace("speed max", "speed 200")
     }
 
-    /// Waits until no tenant has anything to do, as a person would.
+    /// Waits until no tenant has anything to do, at most for [`REST`].
     async fn rest(&self) {
         let until = SystemClock.now() + REST;
         while SystemClock.now() < until && !self.is_at_rest().await.unwrap_or(true) {

@@ -3,9 +3,9 @@
 /// One command of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Command {
-    /// What is typed.
+    /// The command line.
     pub(super) text: String,
-    /// How it ends.
+    /// The expected exit code.
     pub(super) code: i32,
 }
 
@@ -15,20 +15,20 @@ impl Command {
         Self { text: format!("python3 - <<'THE_BLOCK'\n{block}THE_BLOCK"), code: 0 }
     }
 
-    /// The words before the first pipe, without settings in front.
-    fn words(&self) -> Vec<&str> {
-        let words = self.text.split_whitespace().take_while(|word| !["|", "&&", ">"].contains(word));
-        words.skip_while(|word| is_setting(word)).collect()
+    /// The tokens before the first pipe, without settings in front.
+    fn tokens(&self) -> Vec<&str> {
+        let tokens = self.text.split_whitespace().take_while(|token| !["|", "&&", ">"].contains(token));
+        tokens.skip_while(|token| is_setting(token)).collect()
     }
 
-    /// The program's own command and what comes behind it, also by way of cargo.
+    /// The program's own command with its arguments, also through cargo.
     pub(super) fn call(&self) -> Option<Vec<&str>> {
-        let words = self.words();
-        match *words.first()? {
-            "tenantry" => Some(words[1..].to_vec()),
-            "cargo" if words.get(1) == Some(&"run") => {
-                let at = words.iter().position(|word| *word == "--")?;
-                Some(words[at + 1..].to_vec())
+        let tokens = self.tokens();
+        match *tokens.first()? {
+            "tenantry" => Some(tokens[1..].to_vec()),
+            "cargo" if tokens.get(1) == Some(&"run") => {
+                let at = tokens.iter().position(|token| *token == "--")?;
+                Some(tokens[at + 1..].to_vec())
             }
             _ => None,
         }
@@ -37,7 +37,7 @@ impl Command {
     /// Whether it serves until it is ended.
     pub(super) fn serves(&self) -> bool {
         let Some(call) = self.call() else { return false };
-        let files = || call.iter().filter(|word| word.ends_with(".json")).count();
+        let files = || call.iter().filter(|argument| argument.ends_with(".json")).count();
         match call.first() {
             Some(&"local") => {
                 call.contains(&"--stay") || (files() == 0 && !call.contains(&"--exit-when-idle"))
@@ -60,9 +60,9 @@ impl Command {
     }
 }
 
-fn is_setting(word: &str) -> bool {
-    let name = word.split('=').next().unwrap_or_default();
-    word.contains('=') && !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+fn is_setting(token: &str) -> bool {
+    let name = token.split('=').next().unwrap_or_default();
+    token.contains('=') && !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// A line without its comment, and the comment.
@@ -95,21 +95,23 @@ pub(super) fn commands(block: &str) -> Vec<Command> {
     commands
 }
 
-/// Whether a command can do no harm and needs nothing but this machine.
+/// Whether a command is harmless and needs nothing but this machine.
 pub(super) fn is_runnable(text: &str) -> bool {
     if let Some(block) = text.strip_prefix("python3 - <<") {
         return foreign_import(block).is_none();
     }
     let parts = text.split(" | ").flat_map(|part| part.split(" && "));
-    let mut parts = parts.map(|part| part.split_whitespace().skip_while(|word| is_setting(word)));
-    parts.all(|mut words| match words.next() {
+    let mut parts = parts.map(|part| part.split_whitespace().skip_while(|token| is_setting(token)));
+    parts.all(|mut tokens| match tokens.next() {
         Some("tenantry" | "export" | "cd" | "mkdir" | "cp" | "cat" | "ls" | "head" | "grep" | "python3") => {
             true
         }
-        // Only the program itself has a stand-in; an example or another package would be built.
+        // Only the program itself has a replacement; an example or another package would be built.
         Some("cargo") => {
-            let mut before = words.by_ref().take_while(|word| *word != "--");
-            before.next() == Some("run") && before.all(|word| word == "--release") && words.next().is_some()
+            let mut before = tokens.by_ref().take_while(|token| *token != "--");
+            before.next() == Some("run")
+                && before.all(|token| token == "--release")
+                && tokens.next().is_some()
         }
         Some("curl") => {
             let addresses: Vec<&str> = text.match_indices("://").map(|(at, _)| &text[at + 3..]).collect();
@@ -131,16 +133,16 @@ pub(super) fn foreign_import(block: &str) -> Option<String> {
 }
 
 #[test]
-fn commands_are_told_apart() {
+fn commands_are_read_from_a_block() {
     let found =
-        commands("# look\ntenantry a \\\n  b   # it ends with 1.\nX=1 tenantry local x.json\n\ncurl a#b\n");
+        commands("# list\ntenantry a \\\n  b   # it ends with 1.\nX=1 tenantry local x.json\n\ncurl a#b\n");
     let texts: Vec<_> = found.iter().map(|command| (command.text.as_str(), command.code)).collect();
     assert_eq!(texts, [("tenantry a b", 1), ("X=1 tenantry local x.json", 0), ("curl a#b", 0)]);
     let serves: Vec<bool> = ["tenantry local", "X=1 tenantry local --stay a.json", "tenantry local a.json"]
         .map(|text| Command { text: text.to_owned(), code: 0 }.serves())
         .to_vec();
     assert_eq!(serves, [true, true, false]);
-    for (text, wanted) in [
+    for (text, expected) in [
         ("tenantry list | head -3", true),
         ("cargo run --release -- list", true),
         ("cargo build --release", false),
@@ -150,6 +152,6 @@ fn commands_are_told_apart() {
         ("tenantry list | az login", false),
         ("rm -rf .tenantry", false),
     ] {
-        assert_eq!(is_runnable(text), wanted, "{text}");
+        assert_eq!(is_runnable(text), expected, "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! What can't be removed by itself.
+//! Objects that can't be deleted by themselves.
 
 use super::*;
 
@@ -30,18 +30,19 @@ fn endpoint(now: Timestamp) -> Tenant {
     tenant
 }
 
-/// What can't be removed by itself goes with what it is a part of, and is looked for once that is gone.
+/// A part that can't be deleted by itself is deleted with its whole, and is read once that is deleted.
 #[test]
-fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
+fn a_part_that_can_not_be_deleted_does_not_hold_up_its_whole() {
     for class in [FailureClass::Permanent, FailureClass::Wait, FailureClass::Denied, FailureClass::Transient]
     {
         let now = Timestamp::UNIX_EPOCH;
         let mut tenant = endpoint(now);
         let by = plans::operation(&tenant, tenantry_core::tenant::Action::Deprovision, now);
-        wish::remove(&mut tenant, &by, now);
-        let (mut sight, mut now, mut deleted) = (Sight::new(), now, Vec::new());
+        desired::remove(&mut tenant, &by, now);
+        let (mut discrepancies, mut now, mut deleted) = (Discrepancies::new(), now, Vec::new());
         let outcome = loop {
-            let Decision { acts, next, outcome } = engine::decide(&tenant, &sight, &BTreeSet::new(), now);
+            let Decision { acts, next, outcome } =
+                engine::decide(&tenant, &discrepancies, &BTreeSet::new(), now);
             if let Some(outcome) = outcome {
                 break outcome;
             }
@@ -50,31 +51,31 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
             }
             for (name, act) in acts {
                 let whole =
-                    deleted.iter().any(|gone: &StepName| ["endpoint", "group"].contains(&gone.as_str()));
+                    deleted.iter().any(|name: &StepName| ["endpoint", "group"].contains(&name.as_str()));
                 let is_part = ["deployment", "traffic"].contains(&name.as_str());
                 let there = !(deleted.contains(&name) || (whole && is_part));
                 let events = match act {
-                    Act::Look if there => {
-                        vec![Event::Observed(Observation::Unwanted(Trace::Present(Outputs::new())))]
+                    Act::Read if there => {
+                        vec![Event::Observed(Observation::Deletion(DeletionState::Present(Outputs::new())))]
                     }
-                    Act::Look => vec![Event::Observed(Observation::Unwanted(Trace::Nothing))],
-                    // Neither the traffic nor the deployment lets itself be removed.
-                    Act::Erase if is_part => {
+                    Act::Read => vec![Event::Observed(Observation::Deletion(DeletionState::Nothing))],
+                    // Neither the traffic nor the deployment can be deleted.
+                    Act::Delete if is_part => {
                         let refusal = Cause::ours(class, "BadRequest", "the workspace is in Failed state");
                         vec![Event::Began { target: None }, Event::Failed(refusal.into())]
                     }
-                    Act::Erase => {
+                    Act::Delete => {
                         deleted.push(name.clone());
                         vec![Event::Began { target: None }, Event::Written]
                     }
                     Act::Write | Act::Poll => panic!("{act:?} in a removal"),
                 };
                 for event in events {
-                    let turn = tenant.steps()[&name].turn;
+                    let generation = tenant.steps()[&name].generation;
                     engine::apply(
                         &mut tenant,
-                        &mut sight,
-                        StepEvent { step: &name, turn, event },
+                        &mut discrepancies,
+                        StepEvent { step: &name, generation, event },
                         &Policy::azure(),
                         now,
                     )
@@ -84,7 +85,7 @@ fn a_part_that_can_not_be_removed_does_not_hold_up_what_it_is_a_part_of() {
         };
         assert_eq!(outcome, Outcome::Removed, "{class:?}");
         assert_eq!(deleted.iter().map(StepName::as_str).collect::<Vec<_>>(), ["endpoint", "group"]);
-        let told = serde_json::to_string(&tenant.notices()).unwrap();
-        assert!(told.contains("left to the deletion of endpoint"), "history says so: {told}");
+        let outbox = serde_json::to_string(&tenant.outbox()).unwrap();
+        assert!(outbox.contains("left to the deletion of endpoint"), "history says so: {outbox}");
     }
 }

@@ -1,10 +1,7 @@
-//! A reader of the part of Bicep that infra/ is written in: declarations as a tree. It judges no types; what it does not
-//! know it refuses, with the line.
+//! A parser for the part of Bicep that infra/ uses: declarations as a tree. It checks no types, and rejects unknown
+//! syntax with the line.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a question about one kind of expression has no answer from others"
-)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "each accessor handles one kind of expression")]
 
 mod reader;
 
@@ -13,9 +10,9 @@ use reader::Reader;
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expr {
-    /// A text: what is written, and what is put in between.
+    /// A string: literal parts and interpolations.
     Text(Vec<Part>),
-    /// A number or a boolean, as it is written.
+    /// A number or a boolean, as in the source.
     Literal(String),
     Null,
     Name(String),
@@ -24,11 +21,11 @@ pub(crate) enum Expr {
     Call(Box<Self>, Vec<Self>),
     Array(Vec<Self>),
     Object(Object),
-    /// One element for each: the names of element and index, what is gone through, the element.
+    /// A loop: the names of element and index, the list, the body.
     For(Vec<String>, Box<Self>, Box<Self>),
-    /// One or the other.
+    /// A conditional: the condition and both branches.
     Choice(Box<Self>, Box<Self>, Box<Self>),
-    /// Two sides of an operator.
+    /// The operands of a binary operator.
     Sides(Box<Self>, Box<Self>),
 }
 
@@ -41,7 +38,7 @@ pub(crate) enum Part {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Object {
     pub(crate) members: Vec<(Expr, Expr)>,
-    /// Resources inside of a resource.
+    /// Nested resources.
     pub(crate) nested: Vec<Declaration>,
 }
 
@@ -56,7 +53,7 @@ pub(crate) enum Kind {
     Output,
 }
 
-/// `kind name 'of' = body`, with what stands around it.
+/// `kind name 'of' = body`, with decorators and conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Declaration {
     pub(crate) kind: Kind,
@@ -70,7 +67,7 @@ pub(crate) struct Declaration {
 }
 
 impl Expr {
-    /// A text without holes.
+    /// A string without interpolations.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(parts) => match parts.as_slice() {
@@ -82,13 +79,13 @@ impl Expr {
         }
     }
 
-    /// The member of an object; of a loop's element, too.
+    /// The member of an object, or of a loop's body.
     pub(crate) fn member(&self, name: &str) -> Option<&Self> {
         let object = self.object()?;
         object.members.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
     }
 
-    /// Members one below the other.
+    /// A member by its path.
     pub(crate) fn at(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |found, name| found.member(name))
     }
@@ -108,7 +105,7 @@ impl Expr {
         }
     }
 
-    /// The expression as it might be written.
+    /// The expression as source text.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Text(parts) => parts
@@ -136,7 +133,7 @@ impl Expr {
     }
 }
 
-/// Reads a file.
+/// Parses a file.
 pub(crate) fn read(text: &str) -> Result<Vec<Declaration>, String> {
     let mut reader = Reader { rest: text, whole: text };
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Reads the text of a file, token by token.
+//! Reads a file token by token.
 
 use super::*;
 
@@ -8,13 +8,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn fault<T>(&self, wanted: &str) -> Result<T, String> {
+    pub(super) fn fault<T>(&self, expected: &str) -> Result<T, String> {
         let line = self.whole[..self.whole.len() - self.rest.len()].lines().count().max(1);
         let here: String = self.rest.chars().take(30).collect();
-        Err(format!("line {line}: {wanted} is wanted at {here:?}"))
+        Err(format!("line {line}: {expected} is expected at {here:?}"))
     }
 
-    /// Goes over blanks and remarks of a line.
+    /// Skips blanks and comments within a line.
     pub(super) fn blanks(&mut self) {
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes over blanks, remarks and ends of lines.
+    /// Skips blanks, comments and ends of lines.
     pub(super) fn lines(&mut self) {
         loop {
             self.blanks();
@@ -47,19 +47,19 @@ impl<'a> Reader<'a> {
         if self.took(token) { Ok(()) } else { self.fault(token) }
     }
 
-    pub(super) fn peek_word(&mut self) -> &'a str {
+    pub(super) fn peek_token(&mut self) -> &'a str {
         self.blanks();
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         &self.rest[..end]
     }
 
-    pub(super) fn word(&mut self) -> Result<String, String> {
-        let word = self.peek_word();
-        if word.is_empty() {
+    pub(super) fn name(&mut self) -> Result<String, String> {
+        let token = self.peek_token();
+        if token.is_empty() {
             return self.fault("a name");
         }
-        self.rest = &self.rest[word.len()..];
-        Ok(word.to_owned())
+        self.rest = &self.rest[token.len()..];
+        Ok(token.to_owned())
     }
 
     pub(super) fn decorators(&mut self) -> Result<Vec<Expr>, String> {
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn declaration(&mut self, decorators: Vec<Expr>) -> Result<Declaration, String> {
-        let keyword = self.word()?;
+        let keyword = self.name()?;
         let (mut name, mut of, mut existing, mut condition) = (String::new(), String::new(), false, None);
         let kind = match keyword.as_str() {
             "targetScope" => Kind::Scope,
@@ -87,14 +87,14 @@ impl<'a> Reader<'a> {
         if kind == Kind::Using {
             of = self.plain_text()?;
         } else if kind != Kind::Scope {
-            name = self.word()?;
+            name = self.name()?;
         }
         match kind {
             Kind::Resource | Kind::Module => {
                 of = self.plain_text()?;
-                existing = self.peek_word() == "existing" && self.word().is_ok();
+                existing = self.peek_token() == "existing" && self.name().is_ok();
             }
-            Kind::Param | Kind::Output => of = self.peek_word().to_owned(),
+            Kind::Param | Kind::Output => of = self.peek_token().to_owned(),
             Kind::Scope | Kind::Using | Kind::Var => {}
         }
         if matches!(kind, Kind::Param | Kind::Output) {
@@ -102,8 +102,8 @@ impl<'a> Reader<'a> {
         }
         let mut body = None;
         if self.took("=") {
-            if matches!(kind, Kind::Resource | Kind::Module) && self.peek_word() == "if" {
-                self.word()?;
+            if matches!(kind, Kind::Resource | Kind::Module) && self.peek_token() == "if" {
+                self.name()?;
                 condition = Some(self.operand()?);
             }
             body = Some(self.expression()?);
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         loop {
             found = if self.rest.starts_with('.') {
                 self.must(".")?;
-                Expr::Member(Box::new(found), self.word()?)
+                Expr::Member(Box::new(found), self.name()?)
             } else if self.rest.starts_with('[') {
                 self.must("[")?;
                 let at = self.expression()?;
@@ -171,8 +171,8 @@ impl<'a> Reader<'a> {
                 self.must(")")?;
                 Ok(inner)
             }
-            Some(c) if c.is_ascii_digit() => Ok(Expr::Literal(self.word()?)),
-            _ => Ok(match self.word()?.as_str() {
+            Some(c) if c.is_ascii_digit() => Ok(Expr::Literal(self.name()?)),
+            _ => Ok(match self.name()?.as_str() {
                 "null" => Expr::Null,
                 literal @ ("true" | "false") => Expr::Literal(literal.to_owned()),
                 name => Expr::Name(name.to_owned()),
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text of one line, with holes.
+    /// A string of one line, with interpolations.
     pub(super) fn quoted(&mut self) -> Result<Expr, String> {
         self.must("'")?;
         let (mut parts, mut plain) = (Vec::new(), String::new());
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
         Ok(Expr::Text(parts))
     }
 
-    /// Expressions up to a bracket, with commas or ends of lines between.
+    /// Expressions up to a bracket, separated by commas or ends of lines.
     pub(super) fn list(&mut self, end: &str) -> Result<Vec<Expr>, String> {
         let mut items = Vec::new();
         loop {
@@ -229,18 +229,18 @@ impl<'a> Reader<'a> {
 
     pub(super) fn brackets(&mut self) -> Result<Expr, String> {
         self.must("[")?;
-        if self.peek_word() != "for" {
+        if self.peek_token() != "for" {
             return Ok(Expr::Array(self.list("]")?));
         }
-        self.word()?;
+        self.name()?;
         let names = if self.took("(") {
-            let names = vec![self.word()?, self.must(",").and_then(|()| self.word())?];
+            let names = vec![self.name()?, self.must(",").and_then(|()| self.name())?];
             self.must(")")?;
             names
         } else {
-            vec![self.word()?]
+            vec![self.name()?]
         };
-        if self.word()? != "in" {
+        if self.name()? != "in" {
             return self.fault("`in`");
         }
         let over = self.expression()?;
@@ -261,16 +261,16 @@ impl<'a> Reader<'a> {
             }
             let decorators = self.decorators()?;
             let before = self.rest;
-            let word = self.peek_word();
-            self.rest = &self.rest[word.len()..];
-            if word == "resource" && !self.took(":") {
+            let token = self.peek_token();
+            self.rest = &self.rest[token.len()..];
+            if token == "resource" && !self.took(":") {
                 self.rest = before;
                 object.nested.push(self.declaration(decorators)?);
                 continue;
             }
             self.rest = before;
             let key =
-                if word.is_empty() { self.operand()? } else { Expr::Text(vec![Part::Plain(self.word()?)]) };
+                if token.is_empty() { self.operand()? } else { Expr::Text(vec![Part::Plain(self.name()?)]) };
             self.must(":")?;
             object.members.push((key, self.expression()?));
             if !self.took(",") && !self.rest.starts_with(['\n', '}']) {

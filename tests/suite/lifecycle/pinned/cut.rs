@@ -1,73 +1,73 @@
-//! How soon a suspension cuts access, and what rights are derived from.
+//! How soon a suspension cuts access, and which blueprints the derived permissions cover.
 
 use super::*;
 
 #[tokio::test]
 async fn a_suspension_disables_the_principal_and_says_when_access_was_cut() {
-    let place = Place::new().await;
-    let tenant = place.signed_up(&[DEFAULT], "contoso").await;
+    let deployment = Deployment::new().await;
+    let tenant = deployment.signed_up(&[DEFAULT], "contoso").await;
     let principal = tenant.exports["servicePrincipalObjectId"].as_str().unwrap().to_owned();
-    let url = format!("{}/v1.0/servicePrincipals/{principal}", place.lab.base());
+    let url = format!("{}/v1.0/servicePrincipals/{principal}", deployment.fixture.base());
     let enabled = async || -> Value {
         let shown: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
         shown["accountEnabled"].clone()
     };
     assert_eq!(enabled().await, true);
-    let intake = place.intake(&[], &[]);
+    let intake = deployment.intake(&[], &[]);
     let mut dry = billing("s-0", "contoso");
     dry["dryRun"] = true.into();
     let planned = ask(&intake, &dry).await.plan.unwrap();
     assert_eq!(planned["steps"]["service_principal"]["fields"]["body"]["accountEnabled"], false);
 
-    let asked_at = place.lab.world.clock.now();
-    let suspended = place.done(&intake, &billing("s", "contoso")).await;
+    let asked_at = deployment.fixture.ports.clock.now();
+    let suspended = deployment.done(&intake, &billing("s", "contoso")).await;
     assert_eq!((suspended.status, enabled().await), (Status::Suspended, json!(false)));
     let cut = suspended.cut.clone().unwrap();
     let names: Vec<&str> = cut.steps.iter().map(|name| name.as_str()).collect();
     assert_eq!(names, ["scorer", "service_principal"]);
-    let told = place.told("tenant.suspend.succeeded");
-    let took = told[0]["data"]["accessCutMs"].as_i64().unwrap();
+    let reported = deployment.reported("tenant.suspend.succeeded");
+    let took = reported[0]["data"]["accessCutMs"].as_i64().unwrap();
     assert_eq!(i128::from(took), cut.at.unwrap().duration_since(asked_at).as_millis());
-    // The rest of the work, the proof for one, comes after that.
-    assert!(took <= told[0]["data"]["durationMs"].as_i64().unwrap(), "{:#}", told[0]);
+    // The rest of the work, e.g. the isolation check, follows.
+    assert!(took <= reported[0]["data"]["durationMs"].as_i64().unwrap(), "{:#}", reported[0]);
 
-    let resumed = place.done(&intake, &request("r", "resume", "contoso", json!({}))).await;
+    let resumed = deployment.done(&intake, &request("r", "resume", "contoso", json!({}))).await;
     assert_eq!((resumed.status, resumed.cut, enabled().await), (Status::Active, None, json!(true)));
-    assert_eq!(place.told("tenant.resume.succeeded")[0]["data"].get("accessCutMs"), None);
+    assert_eq!(deployment.reported("tenant.resume.succeeded")[0]["data"].get("accessCutMs"), None);
 }
 
 #[tokio::test]
-async fn access_counts_as_cut_when_the_last_step_has_done_it() {
-    let place = Place::new().await;
-    place.signed_up(&[DEFAULT], "tailspin").await;
-    let intake = place.intake(&[DEFAULT], &[local_stamp()]);
-    assert_eq!(ask(&intake, &billing("s", "tailspin")).await.verdict, IntakeDecision::Accepted);
-    let cut = place.tenant("tailspin").await.cut.unwrap();
+async fn access_counts_as_cut_after_the_last_access_step() {
+    let deployment = Deployment::new().await;
+    deployment.signed_up(&[DEFAULT], "tailspin").await;
+    let intake = deployment.intake(&[DEFAULT], &[local_stamp()]);
+    assert_eq!(ask(&intake, &billing("s", "tailspin")).await.decision, IntakeDecision::Accepted);
+    let cut = deployment.tenant("tailspin").await.cut.unwrap();
     assert_eq!(cut.at, None, "nothing has been done yet");
-    // Overtaken before anything was done: it was never cut, and no time is told.
-    let resumed = place.done(&intake, &request("r", "resume", "tailspin", json!({}))).await;
+    // Superseded before anything was done: access was never cut, and the event has no time.
+    let resumed = deployment.done(&intake, &request("r", "resume", "tailspin", json!({}))).await;
     assert_eq!((resumed.status, resumed.cut.as_ref()), (Status::Active, None));
-    let told = place.told("tenant.suspend.succeeded");
-    assert_eq!((told.len(), told[0]["data"].get("accessCutMs")), (1, None));
+    let reported = deployment.reported("tenant.suspend.succeeded");
+    assert_eq!((reported.len(), reported[0]["data"].get("accessCutMs")), (1, None));
     assert!(resumed.steps().values().all(|record| record.state.is_ready()));
 }
 
 #[tokio::test]
-async fn a_running_instance_tells_what_its_rights_are_derived_from() {
+async fn a_running_instance_lists_the_blueprints_its_permissions_are_derived_from() {
     let hello = std::fs::read_to_string(repository().join("blueprints/hello.yaml")).unwrap();
     let vault = "\n  vault:\n    kind: arm\n    type: Microsoft.KeyVault/vaults\n    in: group\n    body:\n      properties:\n        \
                  tenantId: \"{{ stamp.directoryId }}\"\n        sku: { family: A, name: standard }\n        \
                  enableRbacAuthorization: true\n        publicNetworkAccess: Disabled\n";
     let with_vault = changed(&hello, &[("\n  # The last step", &format!("{vault}\n  # The last step"))]);
-    let stage = Stage::with(Speed::Max, &[&with_vault]).await;
+    let harness = Harness::with(Speed::Max, &[&with_vault]).await;
     let mut signup = signup("tailspin");
     signup["spec"]["parameters"] = json!({});
-    stage.accept(&signup).await;
-    stage.until_is("tailspin", "active").await;
-    // The next version has no vault, and the folder only that version.
+    harness.accept(&signup).await;
+    harness.until_is("tailspin", "active").await;
+    // The next version has no vault, and the folder has only that version.
     let without = changed(&hello, &[("version: 1.0.0", "version: 2.0.0")]);
-    let stage = stage.again(&[&without]).await;
-    let listed = stage.get("/api/tenants?view=blueprints").await["blueprints"].clone();
+    let harness = harness.again(&[&without]).await;
+    let listed = harness.get("/api/tenants?view=blueprints").await["blueprints"].clone();
     let seen: Vec<(&Value, &Value, &Value)> = listed
         .as_array()
         .unwrap()
@@ -87,17 +87,17 @@ async fn a_running_instance_tells_what_its_rights_are_derived_from() {
         String::from_utf8(ended.stdout).unwrap()
     };
     let deletes = "Microsoft.KeyVault/vaults/delete";
-    let text = printed(&["--url", &stage.base]).await;
+    let text = printed(&["--url", &harness.base]).await;
     assert!(text.contains("hello 1.0.0, hello 2.0.0") && text.contains(deletes), "{text}");
     let folder = crate::testkit::folder();
     let file = folder.path().join("hello.yaml");
     std::fs::write(&file, &without).unwrap();
     assert!(!printed(&[file.to_str().unwrap()]).await.contains(deletes));
-    // The tenant moves, which takes the right that only the first version needs.
+    // The tenant moves; then the permission that only the first version needs is dropped.
     let chosen = json!({"blueprint": {"name": "hello", "version": "2.0.0"}});
-    stage.accept(&request("m", "update", "tailspin", chosen)).await;
-    let events = stage.until_told("tailspin", "tenant.update.succeeded", 1).await;
-    assert!(!stage.objects("tailspin").await.to_string().contains("Microsoft.KeyVault"), "{events:#?}");
-    let listed = stage.get("/api/tenants?view=blueprints").await["blueprints"].clone();
+    harness.accept(&request("m", "update", "tailspin", chosen)).await;
+    let events = harness.until_published("tailspin", "tenant.update.succeeded", 1).await;
+    assert!(!harness.objects("tailspin").await.to_string().contains("Microsoft.KeyVault"), "{events:#?}");
+    let listed = harness.get("/api/tenants?view=blueprints").await["blueprints"].clone();
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed:#}");
 }

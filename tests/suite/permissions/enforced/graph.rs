@@ -1,4 +1,4 @@
-//! What the permissions of Graph allow.
+//! What Graph's permissions allow.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn directory_roles(roles: &[&str]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn the_one_permission_of_graph_is_enough_and_what_it_does_not_show_is_left_to_entra() {
+async fn the_one_graph_permission_is_enough_and_entra_purges_what_it_does_not_show() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
     let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
@@ -15,14 +15,14 @@ async fn the_one_permission_of_graph_is_enough_and_what_it_does_not_show_is_left
     let life = Life::with(&case, access).await;
     assert_eq!(life.ask(&case.signup()).await, Status::Active, "{:#?}", life.stopped().await);
     assert_eq!(life.ask(&removal("end", "northwind")).await, Status::Deleted, "{:#?}", life.stopped().await);
-    let left = life.lab.sim("objects?tenant=northwind").await;
+    let left = life.fixture.sim("objects?tenant=northwind").await;
     let kinds: BTreeSet<_> =
         crate::testkit::judge::list(&left).iter().map(|o| o["state"].as_str().unwrap()).collect();
     assert_eq!(kinds, BTreeSet::from(["SoftDeleted"]), "{left:#}");
 }
 
 #[tokio::test]
-async fn without_a_permission_of_graph_a_life_stops_as_denied() {
+async fn without_a_graph_permission_provisioning_is_denied() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
     let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
@@ -33,9 +33,9 @@ async fn without_a_permission_of_graph_a_life_stops_as_denied() {
     assert!(stopped.iter().any(|cause| cause.code == "Authorization_RequestDenied"), "{stopped:#?}");
 }
 
-/// An application can be deleted by whoever has made it: the reason why the remover does not.
+/// Only the identity that created an application may delete it; that is why the remover does not.
 #[tokio::test]
-async fn another_identity_can_not_delete_an_application_that_it_has_not_made() {
+async fn an_identity_can_not_delete_an_application_of_another_one() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
     let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
@@ -46,7 +46,7 @@ async fn another_identity_can_not_delete_an_application_that_it_has_not_made() {
         .as_str()
         .unwrap()
         .to_owned();
-    let url = format!("{}/v1.0/applications/{id}", life.lab.base());
+    let url = format!("{}/v1.0/applications/{id}", life.fixture.base());
     let delete = |token: &'static str| reqwest::Client::new().delete(&url).bearer_auth(token).send();
     assert_eq!(delete(CLIENT).await.unwrap().status(), 403);
     assert_eq!(delete("provisioner").await.unwrap().status(), 204);

@@ -1,4 +1,4 @@
-//! What expressions name: each name has to be there, and known by the time that it is used.
+//! Checks the names in expressions: each has to exist and to be known when it is used.
 
 use std::collections::BTreeSet;
 
@@ -6,29 +6,29 @@ use super::{Checker, TENANT};
 use crate::blueprint::{
     Kind,
     expression::{self, Piece},
-    findings::{Place, did_you_mean},
+    findings::{Position, did_you_mean},
     references::reach,
     tree::{Node, Shape},
 };
 
-/// What a path may begin with.
+/// The first part of a path.
 const ROOTS: [&str; 6] = ["tenant", "parameters", "values", "steps", "stamp", "deployment"];
 
 impl Checker<'_> {
-    /// Every expression below a node.
+    /// Checks every expression below a node.
     pub(super) fn node(&mut self, node: &Node) {
         match &node.shape {
             Shape::Plain(_) => {}
             Shape::Text(text, holes) => {
-                self.text(text, |hole| holes.get(hole).copied().unwrap_or(node.place));
+                self.text(text, |hole| holes.get(hole).copied().unwrap_or(node.position));
             }
             Shape::List(items) => items.iter().for_each(|item| self.node(item)),
             Shape::Map(entries) => {
                 for (key, node) in entries {
-                    self.text(&key.text, |_| key.place);
+                    self.text(&key.text, |_| key.position);
                     if self.is_late(&expression::references_in_text(&key.text)) {
                         let message = "a key has to be known before anything exists";
-                        self.findings.error(key.place, "too-late", message);
+                        self.findings.error(key.position, "too-late", message);
                     }
                     self.node(node);
                 }
@@ -36,13 +36,13 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn text(&mut self, text: &str, place: impl Fn(usize) -> Place) {
+    pub(super) fn text(&mut self, text: &str, position: impl Fn(usize) -> Position) {
         if text.contains("{%") {
             let hint = "there are only expressions: \"{{ a if b else c }}\"";
-            self.findings.error_with_hint(place(0), "bad-expression", "`{% %}` has no meaning here", hint);
+            self.findings.error_with_hint(position(0), "bad-expression", "`{% %}` has no meaning here", hint);
         }
         match expression::pieces(text) {
-            Err((hole, why)) => self.findings.error(place(hole), "bad-expression", why),
+            Err((hole, why)) => self.findings.error(position(hole), "bad-expression", why),
             Ok(pieces) => {
                 let expressions = pieces.into_iter().filter_map(|piece| match piece {
                     Piece::Expression(expression) => Some(expression),
@@ -50,12 +50,12 @@ impl Checker<'_> {
                 });
                 expressions
                     .enumerate()
-                    .for_each(|(hole, expression)| self.expression(expression, place(hole)));
+                    .for_each(|(hole, expression)| self.expression(expression, position(hole)));
             }
         }
     }
 
-    pub(super) fn expression(&mut self, text: &str, at: Place) {
+    pub(super) fn expression(&mut self, text: &str, at: Position) {
         match expression::references(text) {
             Err(why) => {
                 let shown: String = text.chars().take(60).collect();
@@ -65,7 +65,7 @@ impl Checker<'_> {
         }
     }
 
-    fn path(&mut self, path: &str, at: Place) {
+    fn path(&mut self, path: &str, at: Position) {
         let mut parts = path.split('.');
         let (root, member, output) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         self.used.insert([root, member.unwrap_or_default()].join("."));
@@ -89,7 +89,7 @@ impl Checker<'_> {
         }
     }
 
-    fn output(&mut self, name: &str, output: Option<&str>, at: Place) {
+    fn output(&mut self, name: &str, output: Option<&str>, at: Position) {
         let Some(step) = self.file.step(name) else {
             if !self.file.step_names.contains(name) {
                 let known = self.file.step_names.iter().map(String::as_str);
@@ -116,10 +116,10 @@ impl Checker<'_> {
         }
     }
 
-    /// Adds a finding of this code and wording for a name that is none of the known ones.
+    /// Adds a finding for a name that is not among the known ones.
     pub(super) fn known<'k>(
         &mut self,
-        (name, at): (&str, Place),
+        (name, at): (&str, Position),
         known: impl IntoIterator<Item = &'k str>,
         (code, what): (&'static str, &str),
     ) {

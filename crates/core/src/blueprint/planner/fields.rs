@@ -1,4 +1,4 @@
-//! The fields of each kind of step, as one tenant has them.
+//! The fields of each kind of step for one tenant.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use super::{
 };
 
 impl Planner<'_> {
-    /// The step's fields as documents have them.
+    /// The step's fields in the form of documents.
     pub(super) fn layout(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
         match step.kind {
             Kind::Arm => self.arm(step, step.keys.get("body"), None, filled),
@@ -32,7 +32,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Fields of an arm step, or of a change of what it makes; `undo` is a second body for the same resource.
+    /// Fields of an arm step, or of an update of its resource; `undo` is a second body for the same resource.
     fn arm(
         &self,
         base: &Step,
@@ -45,7 +45,7 @@ impl Planner<'_> {
         let row = ResourceType::find(written);
         let of = row.map_or(written, |row| row.name);
         let version = base.text("apiVersion").or(row.map(|row| row.api_version)).unwrap_or_default();
-        let marks = Marks::new(self.subject);
+        let marks = Marks::new(self.plan_context);
         let location = base.keys.get("location").and_then(Node::text);
         let frame = body::Frame { row, location, marks: &marks };
         let mut fields = json!({"id": id, "type": of, "apiVersion": version});
@@ -76,7 +76,7 @@ impl Planner<'_> {
         self.arm(base, body.as_ref(), undo.as_ref(), filled)
     }
 
-    /// Fields that are taken over one by one under other names.
+    /// Fields that are copied one by one under other names.
     fn members(&self, step: &Step, members: &[(&str, &str)], filled: &mut Filled) -> Option<Value> {
         let mut fields = Map::new();
         for (written, planned) in members {
@@ -99,7 +99,8 @@ impl Planner<'_> {
             fields.insert(field.into(), Value::Null);
             filled.late.insert(format!("/{field}"), format!("{{{{ steps.{of}.{output} }}}}"));
         }
-        let identities = Identities { subject: self.subject, scope: &self.scope, known: &self.known };
+        let identities =
+            Identities { plan_context: self.plan_context, scope: &self.scope, known: &self.known };
         let name = match step.kind {
             Kind::EntraApplication => Some(("uniqueName", identities.application_name(step))),
             Kind::FederatedCredential => Some(("name", identities.credential_name(step))),
@@ -119,7 +120,7 @@ impl Planner<'_> {
         }
         let mut body = body::fill(step.keys.get("body"), "/body", &self.scope, filled);
         if step.kind != Kind::FederatedCredential {
-            body::label(&mut body, &Marks::new(self.subject), filled);
+            body::label(&mut body, &Marks::new(self.plan_context), filled);
         }
         fields.insert("body".into(), body);
         Some(Value::Object(fields))
@@ -136,7 +137,7 @@ impl Planner<'_> {
                 &format!("step {}", step.name),
                 "",
                 "no-identity",
-                "what it looks at is left out for this tenant",
+                "the resource that it reads is left out for this tenant",
             );
             return None;
         };

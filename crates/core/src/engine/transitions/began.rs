@@ -1,4 +1,4 @@
-//! A write or delete is about to go out, or something is found that needs none.
+//! A write or delete is about to be sent, or an object was found that needs none.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl At<'_> {
-    /// The intent, to be saved before anything is sent; with what a look has found that calls for it.
+    /// Records the intent, which is saved before anything is sent, and the differences that call for it.
     pub(in crate::engine) fn began(
         &mut self,
         target: Option<Value>,
@@ -27,10 +27,10 @@ impl At<'_> {
         })
     }
 
-    /// It is there without a write on record: what removes it is remembered all the same.
+    /// The object exists without a recorded write: its target is recorded all the same, so that it can be deleted.
     pub(in crate::engine) fn found(&mut self, target: Value) -> Change {
         self.record(|record| {
-            // Whoever made it did so before this document's first write: somebody may be using it.
+            // It was created before this document's first write: it may be in use.
             record.in_use |= record.target.is_none();
             record.target.get_or_insert(target);
         })

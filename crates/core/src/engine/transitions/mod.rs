@@ -2,34 +2,34 @@
 
 use jiff::Timestamp;
 
-use super::{Change, Policy, Sight};
+use super::{Change, Discrepancies, Policy};
 use crate::{
     ids::StepName,
     tenant::{Cause, Effort, StepRecord, StepState, Tenant},
-    time::later,
+    time::saturating_add,
 };
 
 mod answered;
 mod began;
-mod broken;
+mod blocked;
 mod failed;
-mod halted;
 mod observed;
 mod polled;
 mod proved;
 mod ready;
+mod recreate;
 mod removed;
 mod searched;
 
-/// One step under the engine's hands.
+/// The step that an event is applied to.
 pub(super) struct At<'a> {
     pub(super) tenant: &'a mut Tenant,
-    pub(super) sight: &'a mut Sight,
+    pub(super) discrepancies: &'a mut Discrepancies,
     pub(super) name: &'a StepName,
     pub(super) policy: &'a Policy,
     pub(super) now: Timestamp,
-    /// What history is told of a change that is no failure of the step.
-    pub(super) told: Option<Cause>,
+    /// What the history records of a change that is no failure of the step.
+    pub(super) reported: Option<Cause>,
 }
 
 impl At<'_> {
@@ -41,7 +41,7 @@ impl At<'_> {
         Change::Major
     }
 
-    /// Moves the step to another state, which goes on with what the turn has taken so far.
+    /// Moves the step to another state, which keeps the effort of this step generation.
     fn enter(&mut self, state: impl FnOnce(Effort) -> StepState) -> Change {
         self.record(|record| record.enter(state))
     }
@@ -50,16 +50,17 @@ impl At<'_> {
         self.tenant.steps.get(self.name).map(ask)
     }
 
-    /// What the turn has taken so far.
+    /// The effort of this step generation.
     fn effort(&self) -> Effort {
         self.peek(|record| record.effort().clone()).unwrap_or_else(|| Effort::none(self.now))
     }
 
-    /// Whether a write that was sent lately may have made what a look can't see yet.
+    /// Whether a recent write may have created what a read does not show yet.
     fn may_be_unseen(&self) -> bool {
         let visibility = self.policy.visibility;
         self.peek(|record| {
-            record.kind.is_replicated() && record.wrote_at.is_some_and(|at| later(at, visibility) > self.now)
+            record.kind.is_replicated()
+                && record.wrote_at.is_some_and(|at| saturating_add(at, visibility) > self.now)
         }) == Some(true)
     }
 }

@@ -1,4 +1,4 @@
-//! A look at something that should be there.
+//! A read of an object that should exist.
 
 use serde_json::Value;
 
@@ -10,53 +10,53 @@ use crate::{
 };
 
 impl At<'_> {
-    pub(in crate::engine) fn observed(&mut self, verdict: Comparison, resource: Option<Value>) -> Change {
+    pub(in crate::engine) fn observed(&mut self, comparison: Comparison, resource: Option<Value>) -> Change {
         let effort = self.effort();
-        match &verdict {
-            // Whoever made it did so before this document's first write: somebody may be using it.
+        match &comparison {
+            // It was created before this document's first write: it may be in use.
             Comparison::Matches(_)
-            | Comparison::Differs(_)
+            | Comparison::Drifted(_)
             | Comparison::Immutable(_)
-            | Comparison::Settling
-            | Comparison::Broken(_) => {
+            | Comparison::InProgress
+            | Comparison::Failed(_) => {
                 self.record(|record| record.in_use |= record.target.is_none());
             }
-            Comparison::Absent | Comparison::Foreign(_) | Comparison::Lingering(_) => {}
+            Comparison::Absent | Comparison::Foreign(_) | Comparison::SoftDeleted(_) => {}
         }
-        match verdict {
-            // It may show what was there before the last write, or before one that was meant and never sent, for the wish may
-            // have come back to what it was.
+        match comparison {
+            // The read may show the state before the last write, or before one that was intended and never sent, if the
+            // desired state was changed and changed back.
             Comparison::Matches(_) if !effort.written && self.may_be_unseen() => {
                 self.calls_for_effect(Discrepancy::MayBeStale(resource))
             }
             Comparison::Matches(outputs) => self.ready(outputs),
-            Comparison::Settling => self.running(None, None),
+            Comparison::InProgress => self.running(None, None),
             Comparison::Foreign(owner) => {
                 let message = format!("an object of that name belongs to {owner}");
-                self.halt(Cause::ours(FailureClass::Foreign, "foreign-object", message))
+                self.block(Cause::ours(FailureClass::Foreign, "foreign-object", message))
             }
-            Comparison::Broken(cause) => self.broken(cause, resource),
-            Comparison::Differs(fields) if effort.heeded() >= self.policy.max_writes => {
+            Comparison::Failed(cause) => self.provisioning_failed(cause, resource),
+            Comparison::Drifted(fields) if effort.heeded() >= self.policy.max_writes => {
                 let message = format!("Azure keeps other values than asked for at {}", fields.join(", "));
-                self.halt(Cause::ours(FailureClass::Permanent, "not-converging", message))
+                self.block(Cause::ours(FailureClass::Permanent, "not-converging", message))
             }
             Comparison::Absent if effort.written => self.behind("it was made, but can't be seen yet"),
-            Comparison::Lingering(_) if effort.written => {
+            Comparison::SoftDeleted(_) if effort.written => {
                 self.behind("it was brought back, but is still seen among the deleted")
             }
-            Comparison::Differs(fields) | Comparison::Immutable(fields) if effort.written => {
+            Comparison::Drifted(fields) | Comparison::Immutable(fields) if effort.written => {
                 self.behind(&format!("it was changed, but is still seen as it was at {}", fields.join(", ")))
             }
             Comparison::Immutable(fields) => self.immutable(&fields),
-            Comparison::Absent | Comparison::Lingering(_) | Comparison::Differs(_) => {
-                self.calls_for_effect(Discrepancy::Amiss(verdict, resource))
+            Comparison::Absent | Comparison::SoftDeleted(_) | Comparison::Drifted(_) => {
+                self.calls_for_effect(Discrepancy::Amiss(comparison, resource))
             }
         }
     }
 
-    /// What was found is acted upon next; the document does not change by it.
+    /// The discrepancy is acted upon next; the document does not change.
     pub(super) fn calls_for_effect(&mut self, finding: Discrepancy) -> Change {
-        self.sight.insert(self.name.clone(), finding);
+        self.discrepancies.insert(self.name.clone(), finding);
         Change::None
     }
 }

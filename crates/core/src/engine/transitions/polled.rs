@@ -1,4 +1,4 @@
-//! Azure works on it: the operation goes on, can't be asked about, or was asked about in vain.
+//! Azure is working on it: the operation continues, can't be polled, or a poll failed.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use crate::{
     tenant::{Cause, Effort, FailureClass, Poll, StepState},
 };
 
-/// How often an operation is asked about in vain before the resource is looked at instead.
+/// How many polls of an operation may fail before the resource is read instead.
 const QUESTIONS_PER_OPERATION: u32 = 5;
 
 impl At<'_> {
-    /// It goes on; `operation` keeps the one that is known if it is none, and `after` is when the service wants to be asked.
+    /// The operation continues; `None` keeps the known one, and `after` is the service's `Retry-After`.
     pub(in crate::engine) fn running(&mut self, operation: Option<Poll>, after: Option<Duration>) -> Change {
         let (now, policy, was_known) = (self.now, self.policy, operation.is_none());
         let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
         let goes_on = match &past.state {
-            // A question that failed in between does not give the same work another deadline.
-            StepState::Settling { .. } | StepState::Backoff { .. } => true,
+            // A failed poll in between does not extend the deadline of the same work.
+            StepState::InProgress { .. } | StepState::Backoff { .. } => true,
             StepState::Waiting(_) | StepState::Writing(_) => false,
-            StepState::Ready(_) | StepState::Halted { .. } | StepState::Gone(_) => false,
+            StepState::Ready(_) | StepState::Blocked { .. } | StepState::Deleted(_) => false,
         };
         let since = if goes_on { past.effort().since } else { now };
-        // Taken on is as good as done: if a look shows nothing afterwards, the look is behind.
+        // Accepted counts as done: if a read shows nothing afterwards, the read is stale.
         let is_taken_on = operation.is_some() || past.state.is_writing();
         let operation = operation.or_else(|| past.state.operation().cloned());
         let tried = waits::tried(Some(past).filter(|_| since != now), policy, now);
@@ -36,7 +36,7 @@ impl At<'_> {
             self.carried_out();
         }
         let check_at = policy.poll_at(since, after, now);
-        self.enter(|effort| StepState::Settling { effort, operation, check_at });
+        self.enter(|effort| StepState::InProgress { effort, operation, check_at });
         let change = self.record(|record| {
             let effort = record.state.effort_mut();
             (effort.since, effort.tried, effort.failures) = (since, Some(tried), 0);
@@ -50,24 +50,24 @@ impl At<'_> {
             age.as_secs() / 60,
             limit.as_secs() / 60
         );
-        self.halt(Cause::ours(FailureClass::Wait, "operation-stuck", message))
+        self.block(Cause::ours(FailureClass::Wait, "operation-stuck", message))
     }
 
-    /// Nobody can tell of the operation itself. Azure has taken it, so from here on the resource is looked at, as after a write.
+    /// The operation can't be polled. Azure has accepted it, so from now on the resource is read, as after a write.
     pub(in crate::engine) fn unaskable(&mut self) -> Change {
         self.written()
     }
 
-    /// The operation goes on, as far as is known; so it is asked about again, and then the resource is looked at.
+    /// The operation continues as far as is known, so it is polled again; after several failures the resource is read.
     pub(in crate::engine) fn unanswered(&mut self, failure: &Failure) -> Change {
         let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
         let before = past.effort().failures;
         let failures = before.saturating_add(1);
         let operation = past.state.operation().filter(|_| failures < QUESTIONS_PER_OPERATION).cloned();
-        let seed = format!("{}/{}/{}/asked/{failures}", self.tenant.id, self.name, past.turn);
+        let seed = format!("{}/{}/{}/asked/{failures}", self.tenant.id, self.name, past.generation);
         let check_at = self.policy.retry_at(before, failure.retry_after, &seed, self.now);
         let failures = if operation.is_some() { failures } else { 0 };
-        self.enter(|effort| StepState::Settling {
+        self.enter(|effort| StepState::InProgress {
             effort: Effort { failures, ..effort },
             operation,
             check_at,

@@ -1,4 +1,4 @@
-//! A proof of isolation, as the step that asks for one takes it.
+//! A proof of isolation for the step that asks for one.
 
 use super::At;
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl At<'_> {
-    /// A pass makes the step ready. Anything else may be lag, so it is looked again some times before a person is asked;
-    /// only then is it told.
+    /// A pass makes the step ready. Anything else may be lag, so the check is repeated some times before the step is
+    /// blocked; only then is the verdict published.
     pub(in crate::engine) fn proved(&mut self, proven: Proven) -> Change {
         let Proof { verdict, digest, .. } = &proven.proof;
         let passes = match verdict {
@@ -19,7 +19,7 @@ impl At<'_> {
             IsolationVerdict::Violated => false,
         };
         if passes {
-            let outputs = [("verdict", verdict.word()), ("digest", digest)];
+            let outputs = [("verdict", verdict.as_str()), ("digest", digest)];
             let outputs = outputs.map(|(name, value)| (name.to_owned(), value.into())).into();
             proof::record(self.tenant, proven, self.now);
             return self.ready(outputs);
@@ -29,27 +29,27 @@ impl At<'_> {
 
     fn not_proved(&mut self, proven: Proven) -> Change {
         let Proof { verdict, reasons, .. } = &proven.proof;
-        let code = format!("isolation-{}", verdict.word());
+        let code = format!("isolation-{}", verdict.as_str());
         let cause = Cause::ours(FailureClass::Wait, &code, reasons.join("; "));
         let is_first = self.effort().failures == 0;
         let change = self.failed(Failure { retry_after: proven.retry_after, ..cause.into() });
         if is_first && *verdict == IsolationVerdict::Violated {
-            // Somebody may have changed what no step has looked at since: then the steps put it right, and the next proof
+            // An object may have changed since its step last read it: then the steps repair it, and the next proof
             // shows it.
-            repair::look_at_all(self.tenant, self.now);
-            // They ask the services that the proof has asked, one of which may want to be left alone.
+            repair::read_all_again(self.tenant, self.now);
+            // The steps call the services that the proof has called, one of which may have asked for a pause.
             if let Some(until) = self.policy.pause_until(proven.retry_after, self.now) {
                 let waiting = self.tenant.steps.values_mut().filter(|record| record.state.is_waiting());
                 waiting.for_each(|record| record.leave_alone_until(until));
             }
         }
-        if self.peek(|record| record.state.halted().is_some()) == Some(true) {
+        if self.peek(|record| record.state.blocked().is_some()) == Some(true) {
             proof::record(self.tenant, proven, self.now);
         }
         change
     }
 
-    /// Whether the blueprint takes for granted what can't be read.
+    /// Whether the blueprint accepts evidence that can't be read.
     fn accepts_a_gap(&self) -> bool {
         let planned = self.tenant.plan.steps.get(self.name);
         planned.is_some_and(

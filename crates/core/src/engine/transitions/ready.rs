@@ -1,4 +1,4 @@
-//! A step is as wanted.
+//! A step matches its desired state.
 
 use super::At;
 use crate::{blueprint::Outputs, engine::Change, tenant::StepState};

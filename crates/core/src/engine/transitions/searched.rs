@@ -1,35 +1,37 @@
-//! A look for something that should be gone.
+//! A read of an object that should be deleted.
 
 use super::At;
 use crate::{
     engine::{Change, Discrepancy},
-    steps::Trace,
+    steps::DeletionState,
     tenant::{Cause, FailureClass},
 };
 
 impl At<'_> {
-    pub(in crate::engine) fn searched(&mut self, trace: Trace) -> Change {
+    pub(in crate::engine) fn searched(&mut self, state: DeletionState) -> Change {
         let effort = self.effort();
-        match &trace {
-            Trace::Nothing if !effort.written && self.may_be_unseen() => {
+        match &state {
+            DeletionState::Nothing if !effort.written && self.may_be_unseen() => {
                 return self.behind("it may have been made, but can't be seen yet");
             }
-            // What belongs to somebody else is left alone.
-            Trace::Nothing | Trace::Foreign => return self.gone(),
-            Trace::Settling => return self.running(None, None),
-            Trace::Retained(until) => return self.retained(*until),
-            Trace::Present(_) if effort.written => return self.behind("it was deleted, but is still seen"),
-            Trace::Present(told) | Trace::Lingering(told) => {
+            // An object that belongs to another owner is left alone.
+            DeletionState::Nothing | DeletionState::Foreign => return self.deleted(),
+            DeletionState::InProgress => return self.running(None, None),
+            DeletionState::Retained(until) => return self.retained(*until),
+            DeletionState::Present(_) if effort.written => {
+                return self.behind("it was deleted, but is still seen");
+            }
+            DeletionState::Present(reported) | DeletionState::SoftDeleted(reported) => {
                 if effort.attempts >= 2 * self.policy.max_writes {
                     let message = "Azure keeps it although it was deleted again and again";
-                    return self.halt(Cause::ours(FailureClass::Permanent, "not-removable", message));
+                    return self.block(Cause::ours(FailureClass::Permanent, "not-removable", message));
                 }
-                // The id is what finds it again once it is soft-deleted.
-                let told = told.clone();
-                self.record(|record| record.outputs.extend(told));
+                // Its id is needed to find it once it is soft-deleted.
+                let reported = reported.clone();
+                self.record(|record| record.outputs.extend(reported));
             }
         }
-        self.calls_for_effect(Discrepancy::Remains(trace));
+        self.calls_for_effect(Discrepancy::StillThere(state));
         Change::Minor
     }
 }

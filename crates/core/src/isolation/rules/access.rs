@@ -1,4 +1,4 @@
-//! Who reaches the tenant by roles, and whom the tenant reaches.
+//! Rules about roles: who reaches the tenant, and what the tenant reaches.
 
 use super::{
     super::{
@@ -13,26 +13,26 @@ use super::{
 /// How many members of a group a finding names.
 const NAMED: usize = 5;
 
-/// Another tenant's principal among those who reach this one.
+/// Principals of other tenants that reach this one.
 pub(super) fn other_tenants(case: &Case<'_>) -> Vec<Found> {
-    tell(case, true)
+    describe(case, true)
 }
 
-/// Nobody's principal that is known.
+/// Principals of no known tenant that reach this one.
 pub(super) fn strangers(case: &Case<'_>) -> Vec<Found> {
-    tell(case, false)
+    describe(case, false)
 }
 
-fn tell(case: &Case<'_>, tenants: bool) -> Vec<Found> {
-    let is_tenant = |who: &String| case.court.principals.contains_key(&who.to_ascii_lowercase());
-    let wanted = |reached: &&Reached| reached.who.iter().any(is_tenant) == tenants;
-    case.reached.iter().filter(wanted).filter_map(|reached| found(case, reached)).collect()
+fn describe(case: &Case<'_>, tenants: bool) -> Vec<Found> {
+    let is_tenant = |who: &String| case.context.principals.contains_key(&who.to_ascii_lowercase());
+    let desired = |reached: &&Reached| reached.who.iter().any(is_tenant) == tenants;
+    case.reached.iter().filter(desired).filter_map(|reached| found(case, reached)).collect()
 }
 
 fn found(case: &Case<'_>, reached: &Reached) -> Option<Found> {
-    let grant = case.court.index.grant(reached.grant)?;
+    let grant = case.context.index.grant(reached.grant)?;
     let assignment = grant.assignment;
-    let name = |who: &String| match case.court.principals.get(&who.to_ascii_lowercase()) {
+    let name = |who: &String| match case.context.principals.get(&who.to_ascii_lowercase()) {
         Some(tenant) => format!("{who} of tenant {tenant}"),
         None => who.clone(),
     };
@@ -65,10 +65,10 @@ fn found(case: &Case<'_>, reached: &Reached) -> Option<Found> {
     })
 }
 
-/// What was given at the tenant's own resources. Above them others may stand on it.
+/// What was granted at the tenant's own resources. An assignment above them may serve others, so it is not revoked.
 fn given(case: &Case<'_>, assignment: &Assignment) -> Option<Given> {
     let Assignment { id, principal_id, scope, .. } = assignment.clone();
-    case.subject.owns(&scope).then_some(Given::RoleAssignment { id, principal_id })
+    case.judged.owns(&scope).then_some(Given::RoleAssignment { id, principal_id })
 }
 
 /// The tenant's own principals with roles outside of the tenant's own resources.

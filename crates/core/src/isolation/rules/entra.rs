@@ -1,4 +1,4 @@
-//! Who can become the tenant: secrets, federated credentials, owners.
+//! Rules about who can become the tenant: secrets, federated credentials, owners.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,17 @@ use super::{
     super::{
         case::Case,
         evidence::{Application, Reading},
+        judged_tenant::{Declared, OwnApplication},
         powers::IDENTITY,
         report::Given,
-        subject::{Declared, OwnApplication},
     },
     Found,
 };
 
 fn applications<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a OwnApplication, &'a Application)> {
-    let seen = |own: &'a OwnApplication| Some((own, case.court.evidence.applications.get(&own.unique_name)?));
-    case.subject.applications.iter().filter_map(seen)
+    let seen =
+        |own: &'a OwnApplication| Some((own, case.context.evidence.applications.get(&own.unique_name)?));
+    case.judged.applications.iter().filter_map(seen)
 }
 
 /// Passwords and certificates of applications and of their service principals.
@@ -63,13 +64,13 @@ fn credentials<'a>(
     })
 }
 
-/// Credentials that nobody declared, by name. One that a flexible expression would widen is told as changed.
+/// Credentials that are not declared, by name. One that a flexible expression would widen is reported as changed.
 pub(super) fn undeclared(case: &Case<'_>) -> Vec<Found> {
     let unknown =
         credentials(case).filter(|(_, credential, known)| !known.contains_key(text(credential, "name")));
     let found = unknown.map(|(own, credential, _)| Found {
         given: given(own, credential),
-        ..Found::new(&own.unique_name, tell(credential))
+        ..Found::new(&own.unique_name, describe(credential))
     });
     found.collect()
 }
@@ -81,7 +82,7 @@ fn given(own: &OwnApplication, credential: &Value) -> Option<Given> {
     known.then_some(Given::FederatedCredential { application_id, name, subject })
 }
 
-/// Declared ones that trust another identity than declared.
+/// Declared credentials that trust another identity than declared.
 pub(super) fn changed(case: &Case<'_>) -> Vec<Found> {
     let differs = |(_, credential, known): &(&OwnApplication, &Value, &BTreeMap<String, Declared>)| {
         let matching = credential.get("claimsMatchingExpression").is_some_and(|one| !one.is_null());
@@ -90,20 +91,20 @@ pub(super) fn changed(case: &Case<'_>) -> Vec<Found> {
             .is_some_and(|known| matching || !known.is_same(&trusts(credential)))
     };
     let found = credentials(case).filter(differs);
-    found.map(|(own, credential, _)| Found::new(&own.unique_name, tell(credential))).collect()
+    found.map(|(own, credential, _)| Found::new(&own.unique_name, describe(credential))).collect()
 }
 
-fn tell(credential: &Value) -> String {
+fn describe(credential: &Value) -> String {
     let (name, issuer, subject) =
         (text(credential, "name"), text(credential, "issuer"), text(credential, "subject"));
     format!("the credential {name} trusts {subject} of {issuer}")
 }
 
-/// No blueprint gives a managed identity credentials.
+/// Credentials of managed identities: no blueprint creates any.
 pub(super) fn identity_credentials(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for own in case.subject.of_type(IDENTITY) {
-        let seen = case.court.evidence.identity_credentials.get(&own.id.to_ascii_lowercase());
+    for own in case.judged.of_type(IDENTITY) {
+        let seen = case.context.evidence.identity_credentials.get(&own.id.to_ascii_lowercase());
         for credential in seen.and_then(Reading::shown).into_iter().flatten() {
             let inner = credential.get("properties").unwrap_or(credential);
             let (name, issuer, subject) =
@@ -119,13 +120,13 @@ pub(super) fn owners(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (own, seen) in applications(case) {
         let owners = seen.owners.shown().into_iter().flatten();
-        let others = owners.filter(|id| !case.is_own(id) && case.court.allow.principal(id).is_none());
+        let others = owners.filter(|id| !case.is_own(id) && case.context.allow.principal(id).is_none());
         found.extend(others.map(|id| Found::new(&own.unique_name, format!("{id} owns it"))));
     }
     found
 }
 
-/// Service principals that are to be disabled and are not. What Graph does not show counts as enabled.
+/// Service principals that should be disabled and are not. If Graph does not show the state, it counts as enabled.
 pub(super) fn enabled(case: &Case<'_>) -> Vec<Found> {
     let disabled = |principal: &Value| principal.get("accountEnabled") == Some(&Value::Bool(false));
     let open = applications(case).filter(|(own, seen)| {

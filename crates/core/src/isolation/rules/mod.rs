@@ -1,4 +1,4 @@
-//! The rules: one table. Each has a code that stays, what breaking it means, and what to do about it.
+//! The table of rules. Each has a stable code, what a violation means, and what to do about it.
 
 mod access;
 mod entra;
@@ -12,7 +12,7 @@ use super::{
     report::{Finding, Given},
 };
 
-/// What a rule saw: the thing, and what about it.
+/// What a rule has found: the object, and what about it.
 struct Found {
     about: String,
     says: String,
@@ -30,12 +30,12 @@ impl Found {
 pub struct Rule {
     /// Its code; stable.
     pub code: &'static str,
-    /// What it means when it is broken.
+    /// What a violation means.
     pub means: &'static str,
-    /// What to do then; `TENANT` stands for the tenant's id.
+    /// What to do about it; `TENANT` stands for the tenant's id.
     pub next: &'static str,
-    /// Whether others reach the tenant by it, or can become it; otherwise the tenant reaches others, or something is not as
-    /// it should be and lets nobody in.
+    /// Whether others reach the tenant by it, or can become it. Otherwise the tenant reaches others, or something is
+    /// not as it should be without giving anyone access.
     pub lets_others_in: bool,
     judge: fn(&Case<'_>) -> Vec<Found>,
 }
@@ -48,7 +48,7 @@ impl Rule {
             says,
             can,
             means: self.means.into(),
-            next: case.subject.tenant_id.within(self.next).into(),
+            next: case.judged.tenant_id.within(self.next).into(),
             given,
         };
         (self.judge)(case).into_iter().map(finding).collect()
@@ -65,13 +65,13 @@ const fn rule(
 }
 
 impl Rule {
-    /// The same, where nobody else gets in by what it finds: it is no reason to suspend this tenant.
+    /// The same rule, marked as one that gives no one else access: it is no reason to suspend the tenant.
     const fn lets_nobody_in(self) -> Self {
         Self { lets_others_in: false, ..self }
     }
 }
 
-/// Whether others get in by what a rule has found. A code that is not known may let them in.
+/// Whether what this rule finds gives others access. An unknown code may.
 pub(super) fn lets_others_in(code: &str) -> bool {
     RULES.iter().find(|rule| rule.code == code).is_none_or(|rule| rule.lets_others_in)
 }
@@ -102,11 +102,11 @@ pub const RULES: [Rule; 29] = [
         access::beyond,
     )
     .lets_nobody_in(),
-    // How things are set.
+    // Settings of resources.
     rule(
         "key-auth",
         "the service can be called with a key, and a key can be passed on to anybody",
-        "delete the endpoint in Azure, for its way of signing in can't be changed; `tenantry reconcile TENANT` makes it anew",
+        "delete the endpoint in Azure, for its way of signing in can't be changed; `tenantry reconcile TENANT` recreates it",
         resources::key_auth,
     ),
     rule(
@@ -157,7 +157,7 @@ pub const RULES: [Rule; 29] = [
     rule(
         "endpoint-identity",
         "the service runs as an identity that is not only this tenant's, or reads what all tenants keep in the workspace",
-        "delete the endpoint in Azure, for its identity can't be changed; `tenantry reconcile TENANT` makes it anew",
+        "delete the endpoint in Azure, for its identity can't be changed; `tenantry reconcile TENANT` recreates it",
         resources::endpoint_identity,
     )
     .lets_nobody_in(),
@@ -175,7 +175,7 @@ pub const RULES: [Rule; 29] = [
         resources::missing,
     )
     .lets_nobody_in(),
-    // The private way in.
+    // Private networking.
     rule(
         "connection-not-approved",
         "the private way to the workspace does not work, so calls would need another way",
@@ -186,7 +186,7 @@ pub const RULES: [Rule; 29] = [
     rule(
         "private-endpoint-elsewhere",
         "the tenant's private endpoint is in another network than its stamp's, or leads elsewhere",
-        "remove the private endpoint in Azure; `tenantry reconcile TENANT` makes it anew",
+        "remove the private endpoint in Azure; `tenantry reconcile TENANT` recreates it",
         network::elsewhere,
     )
     .lets_nobody_in(),
@@ -248,7 +248,7 @@ pub const RULES: [Rule; 29] = [
         entra::enabled,
     )
     .lets_nobody_in(),
-    // What calls have shown.
+    // Results of calls.
     rule(
         "probe-accepted",
         "somebody who must be refused was let in to the tenant's service",

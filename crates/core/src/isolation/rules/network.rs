@@ -1,4 +1,4 @@
-//! The private way in: connections, networks, names.
+//! Rules about private networking: connections, networks, DNS.
 
 use serde_json::Value;
 
@@ -6,31 +6,31 @@ use super::{
     super::{
         case::{Case, Protected},
         evidence::Reading,
+        judged_tenant::within,
         powers::{ACCOUNT, PRIVATE_ENDPOINT, STORAGE, VAULT, WORKSPACE},
-        subject::within,
     },
     Found,
 };
-use crate::compare::{at, same_id, same_word, text_at as text};
+use crate::compare::{at, eq_ignore_case, same_id, text_at as text};
 
 /// The type of zone groups.
 pub(super) const ZONE_GROUP: &str = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups";
 const STATUS: &str = "/properties/privateLinkServiceConnectionState/status";
-/// What the names of a workspace's zones begin with, in every cloud.
+/// The prefixes of a workspace's DNS zones, in every cloud.
 const WORKSPACE_ZONES: [&str; 2] = ["privatelink.api.", "privatelink.notebooks."];
 
 fn list<'a>(shown: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
     at(shown, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The connections of a private endpoint, whoever had to approve them.
+/// The connections of a private endpoint, approved manually or not.
 fn connections(shown: &Value) -> impl Iterator<Item = &Value> {
     list(shown, "/properties/privateLinkServiceConnections")
         .chain(list(shown, "/properties/manualPrivateLinkServiceConnections"))
 }
 
 fn is_approved(connection: &Value) -> bool {
-    same_word(text(connection, STATUS), "Approved")
+    eq_ignore_case(text(connection, STATUS), "Approved")
 }
 
 /// The private endpoint at the other end of a resource's connection.
@@ -51,10 +51,10 @@ pub(super) fn not_approved(case: &Case<'_>) -> Vec<Found> {
         }
     }
     for (one, shown) in case.all_shown(WORKSPACE) {
-        // A tenant may be made without a private endpoint; then nobody says that there is one.
-        let wanted = one.shared || case.subject.of_type(PRIVATE_ENDPOINT).any(|own| own.expected);
+        // A tenant may have no private endpoint; then none is expected.
+        let desired = one.shared || case.judged.of_type(PRIVATE_ENDPOINT).any(|own| own.expected);
         let ours = |connection: &&Value| is_ours(case, other_end(connection)) && is_approved(connection);
-        if wanted && list(shown, "/properties/privateEndpointConnections").find(ours).is_none() {
+        if desired && list(shown, "/properties/privateEndpointConnections").find(ours).is_none() {
             found.push(Found::new(&one.id, "it has no approved connection from the tenant's stamp"));
         }
     }
@@ -62,18 +62,18 @@ pub(super) fn not_approved(case: &Case<'_>) -> Vec<Found> {
 }
 
 fn or_unknown(text: &str) -> &str {
-    if text.is_empty() { "in a state that is not told" } else { text }
+    if text.is_empty() { "in an unknown state" } else { text }
 }
 
 /// Whether a private endpoint is the tenant's own or the stamp's.
 fn is_ours(case: &Case<'_>, id: &str) -> bool {
-    !id.is_empty() && (case.subject.owns(id) || within(id, &case.subject.stamp.group_id()))
+    !id.is_empty() && (case.judged.owns(id) || within(id, &case.judged.stamp.group_id()))
 }
 
 /// Own private endpoints in another network, or to another target.
 pub(super) fn elsewhere(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
-    let subnet = &case.subject.stamp.subnet_id;
+    let subnet = &case.judged.stamp.subnet_id;
     for (own, shown) in case.shown(PRIVATE_ENDPOINT) {
         let seen = text(shown, "/properties/subnet/id");
         if !subnet.is_empty() && !same_id(seen, subnet) {
@@ -81,7 +81,7 @@ pub(super) fn elsewhere(case: &Case<'_>) -> Vec<Found> {
         }
         for connection in connections(shown) {
             let target = text(connection, "/properties/privateLinkServiceId");
-            if !case.subject.owns(target) {
+            if !case.judged.owns(target) {
                 found.push(Found::new(&own.id, format!("it leads to {}", or_unknown(target))));
             }
         }
@@ -89,7 +89,7 @@ pub(super) fn elsewhere(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// Approved connections of anything protected that come from elsewhere.
+/// Approved connections to protected resources from private endpoints of others.
 pub(super) fn foreign(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for kind in [WORKSPACE, STORAGE, VAULT, ACCOUNT] {
@@ -102,19 +102,19 @@ pub(super) fn foreign(case: &Case<'_>) -> Vec<Found> {
 fn foreign_to(case: &Case<'_>, one: &Protected, shown: &Value) -> Vec<Found> {
     let approved = list(shown, "/properties/privateEndpointConnections").filter(|one| is_approved(one));
     let ends = approved.map(other_end);
-    ends.filter(|end| !is_ours(case, end) && case.court.allow.private_endpoint(end).is_none())
+    ends.filter(|end| !is_ours(case, end) && case.context.allow.private_endpoint(end).is_none())
         .map(|end| Found::new(&one.id, format!("a connection from {} is approved", or_unknown(end))))
         .collect()
 }
 
-/// Own private endpoints whose names are not, or not all, in the stamp's zones.
+/// Own private endpoints whose names are not all in the stamp's zones.
 pub(super) fn dns_missing(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (endpoint, shown) in case.shown(PRIVATE_ENDPOINT) {
         let groups: Vec<_> =
-            case.subject.of_type(ZONE_GROUP).filter(|own| within(&own.id, &endpoint.id)).collect();
+            case.judged.of_type(ZONE_GROUP).filter(|own| within(&own.id, &endpoint.id)).collect();
         for group in groups.iter().filter(|own| own.expected) {
-            let seen = case.court.evidence.resources.get(&group.id.to_ascii_lowercase());
+            let seen = case.context.evidence.resources.get(&group.id.to_ascii_lowercase());
             if matches!(seen, Some(Reading::Absent)) {
                 found.push(Found::new(&group.id, "the zone group is not there"));
             }
@@ -122,18 +122,18 @@ pub(super) fn dns_missing(case: &Case<'_>) -> Vec<Found> {
         let recorded: Vec<&Value> = groups.iter().filter_map(|own| case.resource(&own.id)).collect();
         let workspace = connections(shown)
             .flat_map(|one| list(one, "/properties/groupIds"))
-            .any(|group| group.as_str().is_some_and(|group| same_word(group, "amlworkspace")));
-        let wanted = case.subject.stamp.zones.iter().filter(|zone| {
+            .any(|group| group.as_str().is_some_and(|group| eq_ignore_case(group, "amlworkspace")));
+        let desired = case.judged.stamp.zones.iter().filter(|zone| {
             let name = zone.rsplit('/').next().unwrap_or_default();
             workspace && WORKSPACE_ZONES.iter().any(|start| name.to_ascii_lowercase().starts_with(start))
         });
-        for zone in wanted.filter(|_| !recorded.is_empty()) {
+        for zone in desired.filter(|_| !recorded.is_empty()) {
             let has = |group: &&Value| zones(group).any(|other| same_id(other, zone));
             if !recorded.iter().any(has) {
                 found.push(Found::new(&endpoint.id, format!("its names are not in the zone {zone}")));
             }
         }
-        if groups.is_empty() && endpoint.expected && case.subject.settled {
+        if groups.is_empty() && endpoint.expected && case.judged.settled {
             found.push(Found::new(&endpoint.id, "it has no zone group"));
         }
     }
@@ -146,7 +146,7 @@ fn zones(group: &Value) -> impl Iterator<Item = &str> {
 
 /// Zones that are not the stamp's.
 pub(super) fn dns_elsewhere(case: &Case<'_>) -> Vec<Found> {
-    let known = |zone: &str| case.subject.stamp.zones.iter().any(|other| same_id(other, zone));
+    let known = |zone: &str| case.judged.stamp.zones.iter().any(|other| same_id(other, zone));
     let groups = case.shown(ZONE_GROUP);
     let found = groups.flat_map(|(own, shown)| zones(shown).map(move |zone| (own, zone)));
     let found = found.filter(|(_, zone)| !known(zone));

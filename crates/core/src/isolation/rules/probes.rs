@@ -1,4 +1,4 @@
-//! Calls to the service that had to be refused.
+//! Rules about calls to the service that should have been refused.
 
 use super::{
     super::{
@@ -8,13 +8,14 @@ use super::{
     Found,
 };
 
-/// Calls with something else than the tenant's own good token that the service answered: whose, at whose.
+/// Calls that the service answered although they did not have the tenant's own valid token: whose token, at whose
+/// service.
 pub(super) fn accepted(case: &Case<'_>) -> Vec<Found> {
-    let Some(Aim::At(target)) = &case.subject.probe else { return Vec::new() };
-    let suspended = case.subject.suspended;
+    let Some(Aim::At(target)) = &case.judged.probe else { return Vec::new() };
+    let suspended = case.judged.suspended;
     let wrong = case.probes().iter().filter(|probe| suspended || probe.kind != ProbeKind::Own);
     let wrong = wrong.filter(|probe| probe.outcome == ProbeOutcome::Reached);
-    let tenant = &case.subject.tenant_id;
+    let tenant = &case.judged.tenant_id;
     let found = wrong.map(|probe| match (&probe.by, probe.kind) {
         (Some(by), ProbeKind::OtherTenant) => {
             format!("the token of {by} was accepted at the service of {tenant} ({})", status(probe))

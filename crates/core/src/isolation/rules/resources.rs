@@ -1,5 +1,5 @@
-//! How the tenant's resources, and those that it shares, are set. What Azure leaves out has Azure's default, and that
-//! is open more often than not.
+//! Rules about settings of the tenant's resources and of those that it shares. A setting that Azure leaves out has
+//! Azure's default, which is often the open one.
 
 use serde_json::Value;
 
@@ -12,18 +12,18 @@ use super::{
     },
     Found,
 };
-use crate::compare::{at, member, same_id, same_word, text_at as text};
+use crate::compare::{at, eq_ignore_case, member, same_id, text_at as text};
 
-fn is(shown: &Value, pointer: &str, wanted: bool) -> bool {
-    at(shown, pointer).and_then(Value::as_bool) == Some(wanted)
+fn is(shown: &Value, pointer: &str, desired: bool) -> bool {
+    at(shown, pointer).and_then(Value::as_bool) == Some(desired)
 }
 
-/// A service that takes keys.
+/// Services that accept keys.
 pub(super) fn key_auth(case: &Case<'_>) -> Vec<Found> {
     let endpoints = case.shown(ENDPOINT).filter_map(|(own, shown)| {
         let mode = text(shown, "/properties/authMode");
         let says = format!("authMode is {}", or_none(mode));
-        (!same_word(mode, "AADToken")).then(|| Found::new(&own.id, says))
+        (!eq_ignore_case(mode, "AADToken")).then(|| Found::new(&own.id, says))
     });
     let accounts = case.shown(ACCOUNT).filter(|(_, shown)| !is(shown, "/properties/disableLocalAuth", true));
     endpoints.chain(accounts.map(|(own, _)| Found::new(&own.id, "disableLocalAuth is not true"))).collect()
@@ -37,7 +37,7 @@ fn public(case: &Case<'_>, kind: &'static str) -> Vec<Found> {
     let found = |id: &str, shown: &Value| {
         let access = text(shown, "/properties/publicNetworkAccess");
         let says = format!("publicNetworkAccess is {}", or_none(access));
-        (!same_word(access, "Disabled")).then(|| Found::new(id, says))
+        (!eq_ignore_case(access, "Disabled")).then(|| Found::new(id, says))
     };
     case.all_shown(kind).filter_map(|(one, shown)| found(&one.id, shown)).collect()
 }
@@ -74,13 +74,13 @@ pub(super) fn storage_anonymous(case: &Case<'_>) -> Vec<Found> {
     open.map(|(one, _)| Found::new(&one.id, "allowBlobPublicAccess is not false")).collect()
 }
 
-/// Local users exist for SFTP only, which is off unless it was switched on.
+/// Local users exist for SFTP only, which is off by default.
 pub(super) fn storage_local_users(case: &Case<'_>) -> Vec<Found> {
     let open = case.all_shown(STORAGE).filter(|(_, shown)| is(shown, "/properties/isSftpEnabled", true));
     open.map(|(one, _)| Found::new(&one.id, "isSftpEnabled is true")).collect()
 }
 
-/// Resource instances come in whatever else is closed.
+/// Resource instance rules, which pass the firewall even if everything else is closed.
 pub(super) fn storage_lets_others_in(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (one, shown) in case.all_shown(STORAGE) {
@@ -88,7 +88,7 @@ pub(super) fn storage_lets_others_in(case: &Case<'_>) -> Vec<Found> {
         for rule in rules.into_iter().flatten() {
             let id = text(rule, "/resourceId");
             let known = case.protected.iter().any(|other| same_id(&other.id, id));
-            if !known && !case.subject.owns(id) {
+            if !known && !case.judged.owns(id) {
                 found.push(Found::new(&one.id, format!("its firewall lets {} in", or_none(id))));
             }
         }
@@ -102,12 +102,12 @@ pub(super) fn vault_policies(case: &Case<'_>) -> Vec<Found> {
     open.map(|(one, _)| Found::new(&one.id, "enableRbacAuthorization is not true")).collect()
 }
 
-/// An endpoint's own identity reads the default datastore of its workspace: right only where that is the tenant's.
+/// An endpoint's own identity can read the default datastore of its workspace: fine only if that is the tenant's.
 pub(super) fn endpoint_identity(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (own, shown) in case.shown(ENDPOINT) {
         let kind = text(shown, "/identity/type").to_ascii_lowercase();
-        let shared = !parent(&own.id).is_some_and(|workspace| case.subject.owns(workspace));
+        let shared = !parent(&own.id).is_some_and(|workspace| case.judged.owns(workspace));
         if kind.contains("systemassigned") && shared {
             found.push(Found::new(
                 &own.id,
@@ -116,7 +116,7 @@ pub(super) fn endpoint_identity(case: &Case<'_>) -> Vec<Found> {
         }
         let identities = at(shown, "/identity/userAssignedIdentities").and_then(Value::as_object);
         for id in identities.into_iter().flat_map(serde_json::Map::keys) {
-            if !case.subject.of_type(IDENTITY).any(|own| same_id(&own.id, id)) {
+            if !case.judged.of_type(IDENTITY).any(|own| same_id(&own.id, id)) {
                 found.push(Found::new(&own.id, format!("it runs as {id}, which is not the tenant's")));
             }
         }
@@ -124,14 +124,14 @@ pub(super) fn endpoint_identity(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// Tags on resources and applications.
+/// Ownership tags of resources and applications.
 pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for own in &case.subject.resources {
+    for own in &case.judged.resources {
         let Some(shown) = case.resource(&own.id) else { continue };
-        for (name, wanted) in &own.marks {
+        for (name, desired) in &own.marks {
             let seen = at(shown, "/tags").and_then(|tags| member(tags, name)).and_then(Value::as_str);
-            if seen != Some(wanted) {
+            if seen != Some(desired) {
                 found.push(Found::new(
                     &own.id,
                     format!("its tag {name} is {}", or_none(seen.unwrap_or_default())),
@@ -139,15 +139,15 @@ pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
             }
         }
     }
-    for own in &case.subject.applications {
-        let Some(seen) = case.court.evidence.applications.get(&own.unique_name) else { continue };
+    for own in &case.judged.applications {
+        let Some(seen) = case.context.evidence.applications.get(&own.unique_name) else { continue };
         let Some(object) = seen.object.shown() else { continue };
         let tags = object.get("tags").and_then(Value::as_array);
         let has = |mark: &String| tags.is_some_and(|tags| tags.iter().any(|tag| tag.as_str() == Some(mark)));
         let lacks = own.marks.iter().filter(|mark| !has(mark));
         found.extend(lacks.map(|mark| Found::new(&own.unique_name, format!("it lacks the tag {mark}"))));
         let id = text(object, "/id");
-        if !own.object_id.is_empty() && !same_word(&own.object_id, id) {
+        if !own.object_id.is_empty() && !eq_ignore_case(&own.object_id, id) {
             let says = format!("it is {id}, and on record is {}", own.object_id);
             found.push(Found::new(&own.unique_name, says));
         }
@@ -155,18 +155,18 @@ pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// What has to be there and is not. Zone groups have a rule of their own.
+/// Objects that should exist and do not. Zone groups have a rule of their own.
 pub(super) fn missing(case: &Case<'_>) -> Vec<Found> {
-    let evidence = case.court.evidence;
+    let evidence = case.context.evidence;
     let absent = |id: &str| matches!(evidence.resources.get(&id.to_ascii_lowercase()), Some(Reading::Absent));
     let expected =
-        case.subject.resources.iter().filter(|own| own.expected && !own.is(super::network::ZONE_GROUP));
+        case.judged.resources.iter().filter(|own| own.expected && !own.is(super::network::ZONE_GROUP));
     let resources = expected.filter(|own| absent(&own.id)).map(|own| own.id.clone());
     let shared = case.protected.iter().filter(|one| one.shared && absent(&one.id)).map(|one| one.id.clone());
-    let applications = case.subject.applications.iter().filter(|own| {
+    let applications = case.judged.applications.iter().filter(|own| {
         let seen = evidence.applications.get(&own.unique_name);
-        let gone = |seen: &Reading<Value>| *seen == Reading::Absent;
-        own.expected && seen.is_some_and(|seen| gone(&seen.object) || gone(&seen.principal))
+        let is_absent = |seen: &Reading<Value>| *seen == Reading::Absent;
+        own.expected && seen.is_some_and(|seen| is_absent(&seen.object) || is_absent(&seen.principal))
     });
     let applications = applications.map(|own| own.unique_name.clone());
     resources.chain(shared).chain(applications).map(|id| Found::new(id, "it is not there")).collect()

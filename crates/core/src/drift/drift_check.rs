@@ -1,0 +1,243 @@
+//! The drift check of one step that was ready: the request, and what the answer means.
+
+use serde_json::{Value, json};
+
+use super::{
+    DriftClass, class_of, class_of_absence, class_of_difference,
+    item::{Item, Remedy, shown},
+};
+use crate::{
+    blueprint::{Kind, Outputs, Rendered, ResourceType},
+    compare::{self, graph},
+    ids::StepName,
+    steps::{self, Comparison, Reply, Request, Step, redact},
+    tenant::{Goal, Status, StepState, Tenant},
+};
+
+/// Members that should be empty and that no step sets: secrets besides the declared credentials.
+const NEVER: [(Kind, &str); 4] = [
+    (Kind::EntraApplication, "/passwordCredentials"),
+    (Kind::EntraApplication, "/keyCredentials"),
+    (Kind::ServicePrincipal, "/passwordCredentials"),
+    (Kind::ServicePrincipal, "/keyCredentials"),
+];
+
+/// The result of a drift check.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DriftObservation {
+    /// It matches.
+    Right,
+    /// It differs.
+    Drifted(Vec<Item>),
+    /// Its provisioning state is Failed or Canceled.
+    Failed(Box<Item>),
+    /// The state is not known, for this reason.
+    Unknown(String),
+}
+
+/// Whether a tenant can be compared: it is active, no worker holds it, and no step is in progress.
+pub fn at_rest(tenant: &Tenant) -> bool {
+    tenant.status == Status::Active
+        && tenant.goal == Goal::Present
+        && tenant.operations.is_empty()
+        && tenant.lease().is_none()
+        && tenant.steps.values().all(|record| {
+            !record.is_marked_for_deletion()
+                && matches!(record.state, StepState::Ready(_) | StepState::Blocked { .. })
+        })
+}
+
+/// A step that was ready, with its desired state.
+pub struct DriftCheck<'a> {
+    name: StepName,
+    rendered: Rendered,
+    /// The outputs when it was last ready, with their JSON pointers.
+    recorded: &'a Outputs,
+    pointers: &'a std::collections::BTreeMap<String, String>,
+    step: Box<dyn Step>,
+}
+
+impl<'a> DriftCheck<'a> {
+    /// The check of one step.
+    ///
+    /// # Errors
+    /// Why its desired state can't be evaluated.
+    pub fn at(tenant: &'a Tenant, name: &StepName) -> Result<Self, String> {
+        let planned = tenant.plan.steps.get(name).ok_or("the plan has no such step")?;
+        let record = tenant.steps.get(name).ok_or("nothing is recorded of it")?;
+        let rendered = tenant.rendered(name).map_err(|error| error.to_string())?;
+        let pointers = &planned.outputs;
+        let step = steps::step(&rendered, pointers, &record.outputs).map_err(|f| f.cause.message)?;
+        Ok(Self { name: name.clone(), rendered, recorded: &record.outputs, pointers, step })
+    }
+
+    fn kind(&self) -> Kind {
+        self.rendered.kind()
+    }
+
+    /// The request.
+    pub fn question(&self) -> Request {
+        self.step.read()
+    }
+
+    /// Judges the answer.
+    pub fn judge(&self, reply: &Reply) -> DriftObservation {
+        match self.step.judge(reply) {
+            Ok(Comparison::Matches(outputs)) => observation(self.other_outputs(&outputs, reply)),
+            Ok(Comparison::Drifted(pointers) | Comparison::Immutable(pointers)) => {
+                let mut items: Vec<Item> = pointers.iter().map(|path| self.differs(path, reply)).collect();
+                items.extend(self.never(reply));
+                observation(items)
+            }
+            Ok(Comparison::Absent | Comparison::SoftDeleted(_)) => observation(vec![self.absent()]),
+            Ok(Comparison::Foreign(_)) => observation(vec![self.foreign(reply)]),
+            Ok(Comparison::Failed(cause)) => DriftObservation::Failed(Box::new(self.failed(&cause.message))),
+            Ok(Comparison::InProgress) => DriftObservation::Unknown("Azure is working on it".to_owned()),
+            // Its parent resource does not exist, so it does not exist either.
+            Err(_) if reply.status == 404 => observation(vec![self.absent()]),
+            Err(failure) => {
+                if let (Rendered::Check(check), true) = (&self.rendered, reply.is_success()) {
+                    return observation(self.expected(&check.expect, reply));
+                }
+                DriftObservation::Unknown(redact(&failure.cause.to_string()))
+            }
+        }
+    }
+
+    /// The resource's id, or the name of the object in Entra.
+    fn resource(&self) -> String {
+        match &self.rendered {
+            Rendered::Arm(_) | Rendered::ArmUpdate(_) | Rendered::Check(_) => {
+                self.rendered.resource_id().map(ToString::to_string).unwrap_or_default()
+            }
+            Rendered::RoleAssignment(grant) => {
+                let id = self.recorded.get("id").and_then(Value::as_str);
+                id.unwrap_or(grant.scope.as_str()).to_owned()
+            }
+            // A proof covers everything and has no single resource.
+            Rendered::Isolation(_) => String::new(),
+            Rendered::EntraApplication(application) => format!("applications/{}", application.unique_name),
+            Rendered::ServicePrincipal(principal) => format!("servicePrincipals/{}", principal.app_id),
+            Rendered::FederatedCredential(credential) => {
+                let (application, name) = (&credential.application, &credential.name);
+                format!("applications/{application}/federatedIdentityCredentials/{name}")
+            }
+        }
+    }
+
+    /// The resource type whose comparison rules apply.
+    fn compared_as(&self) -> String {
+        match self.kind() {
+            Kind::EntraApplication => graph::APPLICATION.to_owned(),
+            Kind::ServicePrincipal => graph::SERVICE_PRINCIPAL.to_owned(),
+            Kind::FederatedCredential => graph::FEDERATED_CREDENTIAL.to_owned(),
+            Kind::Arm | Kind::ArmUpdate | Kind::Check | Kind::RoleAssignment | Kind::Isolation => {
+                ResourceType::type_of_id(&self.resource()).unwrap_or_default()
+            }
+        }
+    }
+
+    fn item(
+        &self,
+        path: &str,
+        (desired, observed): (Value, Value),
+        severity: DriftClass,
+        remedy: Remedy,
+    ) -> Item {
+        Item {
+            step: self.name.clone(),
+            resource: self.resource(),
+            path: path.to_owned(),
+            desired,
+            observed,
+            severity,
+            by: None,
+            by_unknown: None,
+            healing: None,
+            // A check writes nothing.
+            remedy: if self.kind() == Kind::Check { Remedy::Person } else { remedy },
+        }
+    }
+
+    fn differs(&self, path: &str, reply: &Reply) -> Item {
+        let desired = self.rendered.body().and_then(|body| compare::at(body, path));
+        let class = class_of_difference(path, desired);
+        let (desired, observed) = (shown(path, desired), shown(path, compare::at(&reply.body, path)));
+        self.item(path, (desired, observed), class, Remedy::Write)
+    }
+
+    fn absent(&self) -> Item {
+        let class = class_of_absence(self.kind(), ResourceType::type_of_id(&self.resource()).as_deref());
+        let desired = Value::String("there".to_owned());
+        self.item(&self.resource(), (desired, Value::Null), class, Remedy::Remake)
+    }
+
+    fn failed(&self, why: &str) -> Item {
+        let observed = shown("", Some(&Value::String(why.to_owned())));
+        let desired = Value::String("working".to_owned());
+        self.item(&self.resource(), (desired, observed), DriftClass::Availability, Remedy::Person)
+    }
+
+    /// Its ownership marks are another owner's or missing: it is never changed.
+    fn foreign(&self, reply: &Reply) -> Item {
+        let owner = self.step.target().get("owner").cloned();
+        let observed = shown("/tags", compare::member(&reply.body, "tags"));
+        let owner = shown("/tags", owner.as_ref());
+        self.item("/tags", (owner, observed), DriftClass::Isolation, Remedy::Person)
+    }
+
+    /// What a check expects and does not find.
+    fn expected(&self, expect: &Value, reply: &Reply) -> Vec<Item> {
+        let kind = self.compared_as();
+        let wrong = expect.as_object().into_iter().flatten().filter(|(pointer, desired)| {
+            let observed = compare::at(&reply.body, pointer).unwrap_or(&Value::Null);
+            !compare::same_at(&kind, pointer, desired, observed)
+        });
+        wrong
+            .map(|(path, desired)| {
+                let observed = compare::at(&reply.body, path);
+                let (desired, observed) = (shown(path, Some(desired)), shown(path, observed));
+                self.item(path, (desired, observed), class_of(path), Remedy::Person)
+            })
+            .collect()
+    }
+
+    /// It matches, but its recorded outputs differ: someone has deleted it and created another one of the same name.
+    fn other_outputs(&self, outputs: &Outputs, reply: &Reply) -> Vec<Item> {
+        let mut items = self.never(reply);
+        // An assignment with the same grant and another name counts as the same.
+        if matches!(self.kind(), Kind::RoleAssignment | Kind::FederatedCredential) {
+            return items;
+        }
+        let kind = self.compared_as();
+        let same = |path: &str, recorded: &Value, observed: &Value| {
+            compare::same_at(&kind, path, recorded, observed)
+        };
+        for (name, observed) in outputs {
+            let path = self.pointers.get(name).cloned().unwrap_or_else(|| format!("/{name}"));
+            if let Some(recorded) =
+                self.recorded.get(name).filter(|recorded| !same(&path, recorded, observed))
+            {
+                let (recorded, observed) = (shown(&path, Some(recorded)), shown(&path, Some(observed)));
+                items.push(self.item(&path, (recorded, observed), class_of(&path), Remedy::Remake));
+            }
+        }
+        items
+    }
+
+    fn never(&self, reply: &Reply) -> Vec<Item> {
+        let full = |path: &str| {
+            compare::at(&reply.body, path).and_then(Value::as_array).is_some_and(|items| !items.is_empty())
+        };
+        let rows = NEVER.iter().filter(|(kind, path)| *kind == self.kind() && full(path));
+        rows.map(|(_, path)| {
+            let observed = shown(path, compare::at(&reply.body, path));
+            self.item(path, (json!([]), observed), class_of(path), Remedy::Person)
+        })
+        .collect()
+    }
+}
+
+fn observation(items: Vec<Item>) -> DriftObservation {
+    if items.is_empty() { DriftObservation::Right } else { DriftObservation::Drifted(items) }
+}
