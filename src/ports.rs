@@ -36,7 +36,7 @@ pub enum StoreError {
     /// The stored value can't be read by this version. Not retryable; it is kept unchanged.
     #[error("what is stored can't be read: {why}")]
     Unreadable {
-        /// Why, for people.
+        /// Why it can't be read, for people.
         why: String,
         /// The version of the row, so that a worthless one can be replaced.
         etag: ETag,

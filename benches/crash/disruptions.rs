@@ -106,7 +106,7 @@ pub(crate) struct Report {
     disruptions: Vec<Disruption>,
     fulfilled: usize,
     last_requests: BTreeMap<String, usize>,
-    /// In seconds, from the shortest to the longest.
+    /// How long each recovery took, in seconds, the shortest first.
     recoveries: Vec<f64>,
     findings: Vec<Finding>,
     remarks: Vec<String>,

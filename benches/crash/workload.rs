@@ -209,7 +209,7 @@ impl Workload {
         open.map(|tenant| tenant.name).collect()
     }
 
-    /// From now on no task follows a fulfilled one.
+    /// Ends the workload: from now on a tenant whose task is fulfilled gets no further one.
     pub(crate) fn come_to_rest(&self) {
         self.last_request.store(true, Ordering::SeqCst);
     }

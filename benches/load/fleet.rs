@@ -123,7 +123,7 @@ impl Part {
         let listing = evidence.listings.pop().ok_or("the base has no list")?;
         let mut assignments = listing.assignments.shown().cloned().unwrap_or_default();
         assignments.retain(|one| !others(&one.scope));
-        // Role assignments have names of their own everywhere.
+        // The name of a role assignment is unique in the whole directory.
         for one in assignments
             .iter_mut()
             .filter(|one| one.scope.matches('/').count() > 2 && !one.scope.ends_with("rg-stamp"))

@@ -51,7 +51,7 @@ pub(crate) fn report() -> Outcome<()> {
     Ok(())
 }
 
-/// Every second one dedicated, the others pooled.
+/// The sign-up with this number: every second one is dedicated, the others are pooled.
 fn sign_up(number: usize) -> Value {
     let id = format!("many-{number:03}");
     json!({

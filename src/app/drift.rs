@@ -15,7 +15,7 @@ use crate::{
 /// Tenants per page by default, and at most: each costs one read per step.
 const PAGE: (usize, usize) = (20, 50);
 
-/// One tenant's report.
+/// Checks one tenant for drift and answers with its report.
 pub async fn drift(ports: &Ports, scanner: &DriftScanner, id: &str) -> Response {
     let tenant = match load(ports, id).await {
         Ok(tenant) => tenant,

@@ -54,14 +54,14 @@ impl App {
         Self { ports, intake, reconciler, drift_scanner, event_topics: Vec::new() }
     }
 
-    /// The same, with drift of these classes repaired.
+    /// Sets the classes of drift that are repaired automatically.
     #[must_use]
     pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
         self.drift_scanner.heal(heal);
         self
     }
 
-    /// The same, with Event Grid topics (and sources of CloudEvents) from which requests are taken.
+    /// Sets the Event Grid topics (and sources of CloudEvents) from which requests are accepted.
     #[must_use]
     pub fn taking_events_of(mut self, topics: Vec<String>) -> Self {
         self.event_topics = topics;

@@ -14,7 +14,7 @@ use crate::{
 /// Tenants per page by default, and at most: each costs a dozen reads in Azure.
 const PAGE: (usize, usize) = (20, 50);
 
-/// One tenant's report.
+/// Checks the isolation of one tenant and answers with its report.
 pub async fn isolation(ports: &Ports, isolation_scanner: &IsolationScanner, id: &str) -> Response {
     let tenant = match load(ports, id).await {
         Ok(tenant) => tenant,

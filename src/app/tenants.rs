@@ -80,7 +80,7 @@ pub async fn list(ports: &Ports, after: Option<&str>, asked: Option<&str>) -> Re
     }
 }
 
-/// One tenant.
+/// Answers with the view of one tenant.
 pub async fn one(ports: &Ports, id: &str) -> Response {
     match load(ports, id).await {
         Ok(tenant) => Response::json(200, view(&tenant, false)),
@@ -88,7 +88,7 @@ pub async fn one(ports: &Ports, id: &str) -> Response {
     }
 }
 
-/// One tenant's history, the newest row first.
+/// Answers with the history of one tenant, the newest row first.
 pub async fn history(ports: &Ports, id: &str, asked: Option<&str>) -> Response {
     let id = match load(ports, id).await {
         Ok(tenant) => tenant.id,

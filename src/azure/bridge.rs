@@ -156,7 +156,7 @@ impl fmt::Debug for ServiceBusTransport {
 }
 
 impl ServiceBusTransport {
-    /// To the namespace at an address.
+    /// A transport to the namespace at an address.
     pub fn new(transport: LegacyTransport, tokens: Arc<Tokens>, namespace: Url) -> Self {
         Self { transport: LegacyTransport { service: Service::Bus, ..transport }, tokens, namespace }
     }

@@ -96,7 +96,7 @@ pub(super) async fn head(call: Call, request: RequestBuilder) -> Result<(u16, He
     Ok((status, headers))
 }
 
-/// One span per exchange: all requests to services are sent here.
+/// Sends a request within a span of its own. All requests to services are sent by this function.
 async fn spanned(
     call: Call,
     request: RequestBuilder,

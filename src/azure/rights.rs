@@ -84,7 +84,7 @@ pub async fn held(
     Ok(findings)
 }
 
-/// The roles that the caller holds at a scope and above.
+/// The permissions that the caller has at a scope: one entry for each role assignment at the scope or above it.
 async fn at_scope(transport: &HttpTransport, scope: &str) -> Result<Vec<Held>, Failure> {
     let scope: ResourceId = scope.parse().map_err(|why: BadId| Failure::not_sent(why.to_string()))?;
     let list = "/providers/Microsoft.Authorization/permissions";

@@ -117,7 +117,8 @@ struct Source {
 
 struct Fetched {
     token: Token,
-    /// A token with less left than this is replaced: the usual margin, or half the life of a short token.
+    /// A token that expires in less than this is replaced: the usual margin, or half the lifetime of a short-lived
+    /// token.
     margin: SignedDuration,
 }
 

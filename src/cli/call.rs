@@ -36,7 +36,7 @@ impl Instance {
         self.hand_in(method, path, body, show).await.1
     }
 
-    /// As [`Self::call`], and returns the JSON of a 2xx answer.
+    /// Like [`Self::call`]; also returns the JSON of a 2xx answer.
     pub(super) async fn hand_in(
         &self,
         method: Method,
@@ -70,7 +70,7 @@ impl Instance {
         self.ask_well(Method::GET, path, None).await
     }
 
-    /// The same for a POST.
+    /// Posts a body and returns the JSON of a 2xx answer; anything else is handled as in [`Self::get`].
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ExitCode> {
         self.ask_well(Method::POST, path, Some(body.to_string().into_bytes())).await
     }

@@ -17,14 +17,14 @@ pub(super) fn run(command: Command, _config: Config) -> Ready<ExitCode> {
     match command {}
 }
 
-/// Without Azure there is nothing to serve.
+/// Refuses to start: without the settings for Azure there is nothing to serve.
 pub(super) async fn serve(_config: &Config, _starter: Starter) -> ExitCode {
     let why = "this program was built for Azure only and has no local environment: set TENANTRY_ENVIRONMENT=azure and the settings \
                for Azure (docs/operating.md), or build one for a laptop with `cargo build --release`";
     refused(&[why.to_owned()]).await
 }
 
-/// There is no default stamp.
+/// The default stamps: none.
 pub(super) fn stamps() -> Vec<Value> {
     Vec::new()
 }

@@ -80,8 +80,8 @@ pub fn run(
     print(args, placed, &stamps, out)
 }
 
-/// The same for a running instance; 1 also if a blueprint of its tenants can't be read, 2 if the instance does not
-/// answer.
+/// Like [`run`], for a running instance. The exit code is 1 also if a blueprint of its tenants can't be read, and 2 if
+/// the instance does not answer.
 ///
 /// Errors: only those of `out` itself.
 pub(super) async fn run_of_instance(
@@ -260,7 +260,7 @@ fn usage(why: &str, out: &mut dyn io::Write) -> io::Result<ExitCode> {
     Ok(ExitCode::from(2))
 }
 
-/// One stamp or several.
+/// Reads a JSON file with one stamp or an array of stamps.
 fn stamp_file(path: &Path) -> Result<Vec<Value>, String> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| format!("{}: can't be read: {error}", path.display()))?;

@@ -30,7 +30,7 @@ pub(super) struct Starter {
 }
 
 impl Starter {
-    /// To be called right at the start, while the parent is surely running.
+    /// Records which process has started this one. Call it right at the start, while that process is certainly running.
     pub(super) fn of(config: &Config) -> Self {
         Self { is_host: config.under_host, parent: parent() }
     }

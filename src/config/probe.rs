@@ -88,7 +88,8 @@ fn fault(client_id: &str, identity: Option<&Identity>, remover: Option<&Identity
     }
 }
 
-/// Only an address of this machine: elsewhere every tenant's token would be sent to a stranger.
+/// Reads the address that replaces those of tenants' services. Only an address of this machine is allowed, because
+/// every tenant's token is sent there.
 fn inference(reader: &mut Reader<'_>, in_azure: bool) -> Option<Url> {
     reader.text(INFERENCE)?;
     let url = address(reader, INFERENCE, None, in_azure)?;

@@ -30,7 +30,7 @@ pub enum Answer {
     /// Nothing could be saved: the message has to be delivered again. The host is answered late, because it delivers
     /// the message again at once ([`late`](super::late)). An HTTP caller gets a bare 500.
     TryAgain {
-        /// Why, for the log.
+        /// Why nothing could be saved, for the log.
         why: String,
     },
 }
@@ -43,8 +43,8 @@ impl Answer {
 
     /// The status and the body for the host. The body is always an object, never empty, never `null`.
     ///
-    /// The response of an HTTP function always has a `body` string, because the host ignores status and headers
-    /// without one (azure-functions-host, `HttpBinding`).
+    /// The response of an HTTP function always has a `body` string, because the host ignores status and headers without
+    /// one (azure-functions-host, `HttpBinding`).
     pub fn to_host_json(&self, kind: FunctionTrigger) -> (u16, Value) {
         match self {
             Self::Done { logs } => (200, result(&json!({}), logs)),

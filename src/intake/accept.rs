@@ -177,7 +177,8 @@ impl Intake {
         Ok(tenant)
     }
 
-    /// Another desired state for an existing tenant: with the blueprint that it is pinned to, unless it moves.
+    /// Changes the desired state of an existing tenant. Its plan is made from the blueprint that the tenant is pinned
+    /// to, unless the request moves it to another one.
     fn ask_again(
         &self,
         request: &Request,

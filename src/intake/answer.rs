@@ -117,7 +117,8 @@ pub struct RequestAnswer {
     pub kept_as: Option<String>,
 }
 
-/// In a refusal over HTTP the member is the response's status, a number (RFC 9457, 3.1).
+/// Reads the tenant's status. In a refusal over HTTP the member `status` is the status code of the response, a number
+/// (RFC 9457, 3.1), and is ignored.
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
     let status = Value::deserialize(deserializer)?;
     if status.is_number() { Ok(None) } else { Deserialize::deserialize(status).map_err(D::Error::custom) }
@@ -184,7 +185,7 @@ impl RequestAnswer {
         json!(Self { replayed: false, status: None, superseded: false, ..self.clone() })
     }
 
-    /// The same answer for a repeat of the request.
+    /// Marks the answer as one to a repeat of the request.
     pub(super) fn again(self) -> Self {
         Self { replayed: true, ..self }
     }

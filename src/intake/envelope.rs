@@ -173,8 +173,8 @@ fn data(event: &mut Map<String, Value>) -> Result<(Value, &'static str), Fault> 
     }
 }
 
-/// Whether an event may have a member of this name. Source: CloudEvents 1.0.2, "Attribute Naming Convention",
-/// and JSON Event Format, 3.1.
+/// Whether an event may have a member of this name. Source: CloudEvents 1.0.2, "Attribute Naming Convention", and JSON
+/// Event Format, 3.1.
 fn is_attribute(name: &str) -> bool {
     name == "data_base64"
         || (!name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))

@@ -340,7 +340,8 @@ impl Reader {
         Some(read)
     }
 
-    /// Another system's data. Its texts are keys there, and two of them form a key here.
+    /// Reads `external`, the ids of another system. `system` and `operationId` together also identify an operation
+    /// here.
     fn external(&mut self, field: &Field<'_>) -> Option<External> {
         if !field.value.is_object() {
             return self.wrong_type(field, "an object");

@@ -138,7 +138,7 @@ pub struct UpdateSpec {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SuspendSpec {
-    /// Why.
+    /// Why the tenant is suspended; published with the event.
     pub reason: Reason,
     /// The extent of the suspension; only access when absent.
     #[serde(default)]
@@ -149,7 +149,7 @@ pub struct SuspendSpec {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ResumeSpec {
-    /// Why.
+    /// Why the tenant is resumed; published with the event.
     pub reason: Option<String>,
 }
 
@@ -157,7 +157,7 @@ pub struct ResumeSpec {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DeprovisionSpec {
-    /// Why.
+    /// Why the tenant is removed; published with the event.
     pub reason: Option<String>,
     /// ISO 8601; only `PT0S` (at once) is supported, which is also the default.
     pub grace_period: Option<String>,

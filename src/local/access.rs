@@ -28,8 +28,8 @@ pub fn least(blueprints: &[Blueprint], stamps: &[Value], remover: Option<&str>) 
     granted(&permissions, stamps, remover)
 }
 
-/// The same for blueprints that each have stamps of their own: those that a deployment offers, and those of its
-/// tenants.
+/// Like [`least`] without a remover of its own, but each blueprint has its own stamps: for the blueprints that a
+/// deployment offers, and those of its tenants.
 ///
 /// # Errors
 /// A text: what can't be derived.
@@ -37,7 +37,7 @@ pub fn least_placed(placed: &[(Blueprint, Vec<Value>)], stamps: &[Value]) -> Res
     granted(&derive_placed(placed, &[]).map_err(joined)?, stamps, None)
 }
 
-/// The same from permissions that are already derived.
+/// Like [`least`], from permissions that are already derived.
 ///
 /// # Errors
 /// A text: what can't be parsed.

@@ -30,7 +30,7 @@ impl SteadyClock {
         Self::over(Arc::new(|| SystemClock.now()), not_before)
     }
 
-    /// The same over another wall clock.
+    /// Like [`Self::new`], over another wall clock.
     pub fn over(wall: Wall, not_before: Timestamp) -> Self {
         Self { wall, last: Mutex::new((not_before, Instant::now())) }
     }

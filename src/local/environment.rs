@@ -210,7 +210,8 @@ impl LocalEnvironment {
         })
     }
 
-    /// The same, with drift of these classes repaired. To be called before the functions are shared.
+    /// Sets the classes of drift that are repaired automatically. Call it before the functions are shared: later it has
+    /// no effect.
     #[must_use]
     pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
         if let Some(app) = Arc::get_mut(&mut self.app) {

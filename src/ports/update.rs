@@ -34,7 +34,7 @@ impl dyn StateStore + '_ {
 }
 
 impl StoreError {
-    /// Other writers have saved first too often.
+    /// The error after too many attempts at which another writer had saved first.
     pub fn out_of_races(id: &TenantId) -> Self {
         Self::Unavailable(format!("tenant {id} is changed faster than it can be saved"))
     }

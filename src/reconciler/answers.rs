@@ -1,4 +1,5 @@
-//! What a pass waits for: the answers to its requests, and the end of the lives of earlier requests.
+//! What a pass waits for: the answers to its requests, and the time after which earlier requests can no longer take
+//! effect.
 
 use std::sync::Arc;
 
@@ -26,8 +27,8 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Whether it says nothing but how long to wait. Any worker may read, so if another one saved first, its own failure
-    /// is on record: ten workers that read at once are not ten failures in a row.
+    /// Whether it is a failed read, which shows only how long to wait. Any worker may read, so if another one saved
+    /// first, its failure is on record: ten workers that read at the same time are not ten failures in a row.
     pub(super) fn is_failed_read(&self) -> bool {
         !self.mutating && matches!(self.event, Event::Failed(_) | Event::Unanswered(_))
     }

@@ -128,7 +128,8 @@ async fn held(transport: &Arc<dyn Transport>, step: &Arc<dyn Step>, mut failure:
     failure
 }
 
-/// The same grant under another name is what was asked for; a read finds it.
+/// What the answer to a write means. `RoleAssignmentExists` counts as done: the role is granted already under another
+/// name, and a read finds it.
 fn progress(reply: &Reply) -> Result<Progress, Failure> {
     match operation::after_write(reply) {
         Err(failure) if failure.cause.code == "RoleAssignmentExists" => Ok(Progress::Done),

@@ -92,7 +92,8 @@ impl Settings {
         }
     }
 
-    /// With another request timeout, and a lease that covers two such requests and all that may follow them.
+    /// Sets another request timeout, and a lease that covers two such requests and the time in which they may still
+    /// take effect.
     #[must_use]
     pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -221,7 +222,7 @@ impl Reconciler {
         self.reconcile_until(id, leave_at).await
     }
 
-    /// The same, starting nothing more from an instant on.
+    /// Like [`Self::reconcile`], but starts no further work from `leave_at` on.
     async fn reconcile_until(&self, id: &TenantId, leave_at: Timestamp) -> Result<Progress, StoreError> {
         let progress = pass::Pass::run(self, id, leave_at).await?;
         if let Progress::Held(until) = &progress

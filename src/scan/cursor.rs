@@ -1,4 +1,4 @@
-//! The cursor of a timer, kept in the store: a serverless process seldom lives from one tick to the next.
+//! The cursor of a timer, kept in the store: a serverless process seldom runs from one tick to the next.
 //!
 //! It is a request record with a key that no request has: theirs are hashes.
 

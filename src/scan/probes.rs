@@ -191,7 +191,7 @@ async fn calls(ports: &Ports, prober: &dyn Prober, services: &[Service], seed: u
 /// timeout. `None` if there is none: other tenants' failures do not count against these.
 ///
 /// # Errors
-/// Why the others are not known.
+/// The reason why the other tenants could not be listed.
 async fn guest(
     ports: &Ports,
     prober: &dyn Prober,

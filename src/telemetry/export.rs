@@ -91,7 +91,7 @@ impl Export {
     }
 }
 
-/// The recording parts, for the life of the process.
+/// What records spans and metrics; kept until the process ends.
 pub(super) struct Exporting {
     tracer: SdkTracer,
     sampling: Sampling,
@@ -144,8 +144,8 @@ pub fn export(
         .with_endpoint(to.address("traces"))
         .with_timeout(TIMEOUT)
         .build()?;
-    // A process lives for minutes and runs beside others: deltas add up, cumulative totals of ended processes would
-    // stay.
+    // A process runs for minutes, beside others. Deltas of processes add up; a cumulative total of an ended process
+    // would stay at its last value.
     let metrics = MetricExporter::builder()
         .with_http()
         .with_shared_http_client(exporter)

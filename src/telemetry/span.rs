@@ -71,7 +71,7 @@ impl Span {
         Self { at: Some(at), recorded: span.is_recording().then_some(span) }
     }
 
-    /// Its position in the trace, which its children get.
+    /// The position of the span in the trace, which its children get.
     pub fn at(&self) -> Option<Trace> {
         self.at
     }

@@ -57,14 +57,14 @@ impl Trace {
         Self::new(self.id, self.sampled)
     }
 
-    /// The same position with the sampling decision of another one.
+    /// This position with the sampling decision of another one.
     #[must_use]
     pub fn recorded_as(self, other: Self) -> Self {
         Self { sampled: other.sampled, ..self }
     }
 
-    /// The same position, sampled as if this program had started the trace: its flag is not used. The Functions host
-    /// sends "not sampled" for everything that no earlier sender has sampled.
+    /// This position, sampled as if this program had started the trace: the sampled flag of the sender is not used. The
+    /// Functions host sends "not sampled" for everything that no earlier sender has sampled.
     #[must_use]
     pub fn undecided(self) -> Self {
         let sampled = exporting().map_or(self.sampled, |exporting| exporting.takes(self.id));

@@ -87,12 +87,12 @@ impl Lifecycle {
         }
     }
 
-    /// With every change sent twice, so that Azure is asked to create existing objects and to delete missing ones.
+    /// Sends every change twice, so that Azure is asked to create existing objects and to delete missing ones.
     fn twice(self) -> Self {
         Self { fault: Fault::EveryChangeTwice, ..self }
     }
 
-    /// With the application deleted by hand, so that the update recreates it.
+    /// Deletes the application by hand, so that the update recreates it.
     fn deleted_by_hand(self) -> Self {
         Self { deleted_by_hand: true, ..self }
     }

@@ -61,7 +61,7 @@ impl Arguments {
         Ok(Some(read))
     }
 
-    /// This many inputs of the first seed, and nothing saved.
+    /// Arguments for a run with this many inputs of the first seed, which saves nothing.
     pub(crate) fn quiet(inputs: u64) -> Self {
         Self { filters: Vec::new(), exact: false, inputs: Some(inputs), seconds: None, seed: 1, long: false }
     }

@@ -205,7 +205,7 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
     });
 }
 
-/// One delivery; true when the broker has to complete the message.
+/// Delivers a message once; returns true if the broker has to complete the message.
 async fn tried(shared: &Arc<Shared>, letter: &Letter, function: Function) -> bool {
     begun(shared, letter);
     match deliver(shared, function, message(&letter.body), Some(letter.tenant)).await {

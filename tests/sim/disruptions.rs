@@ -67,7 +67,7 @@ pub(crate) fn sleep(shared: &Arc<Shared>, seed: u64, asked: &[Millis]) {
     });
 }
 
-/// All workers and Azure's operations stand still.
+/// Stops all workers and Azure's operations for a time.
 async fn everybody_sleeps(scenario: &Arc<Shared>, span: Millis) {
     let owners = || -> Vec<usize> { scenario.workers().iter().map(|worker| worker.owner).collect() };
     let since = scenario.hub.now();

@@ -141,7 +141,7 @@ impl Ledger {
         }
     }
 
-    /// At rest: every event is published, every row is written, every operation has ended once.
+    /// Checks the end of a run: every event is published, every row is written, every operation has ended once.
     pub(crate) fn at_rest(&mut self) {
         let mut wrongs = Vec::new();
         for (id, tenant) in &self.tenants {

@@ -253,7 +253,8 @@ fn explained(shared: &Arc<Shared>) {
 /// The seed that always fails.
 pub(crate) const CANARY: u64 = 0xCA_4A21;
 
-/// What holds the names of vaults ends: a vault that a tenant needs again is not protected for ever, for its date comes.
+/// Releases the names of vaults. A vault whose name a tenant needs again reaches its purge date, so its protection
+/// ends.
 fn release_vaults(shared: &Arc<Shared>) {
     let is_needed = |vault: &str| {
         let ledger = shared.ledger();
@@ -268,8 +269,8 @@ fn release_vaults(shared: &Arc<Shared>) {
             shared.azure().deleted_vaults.remove(&id);
         }
     }
-    // A person also purges deleted vaults that hold a name, where a request beyond its guaranteed lifetime has
-    // deleted them.
+    // A person also purges deleted vaults that hold a name, where a request beyond its guaranteed lifetime has deleted
+    // them.
     if !shared.plan.bounded() {
         shared.azure().deleted_vaults.clear();
     }

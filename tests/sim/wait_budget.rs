@@ -27,7 +27,7 @@ pub(crate) fn blocks<'a>(
     })
 }
 
-/// Why a step should not have been given up because of this, if there is a reason.
+/// Why a step should not have been blocked for this cause; `None` if it may be.
 pub(crate) fn why_not(
     azure: &Azure,
     plan: &Plan,

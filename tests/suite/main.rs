@@ -26,7 +26,7 @@ mod blueprint_findings;
 mod compare;
 /// Settings: all faults at once, each with its name, what is wrong and an example.
 mod config;
-/// A tenant's life is the same, byte for byte, alone and beside busy neighbours of nearly its name.
+/// A tenant's lifecycle is the same, byte for byte, alone and beside busy neighbours with nearly its name.
 mod differential;
 /// The documentation says what is there, and what it shows on a command line happens.
 mod documentation;
@@ -54,7 +54,7 @@ mod infra;
 mod intake;
 /// Only a tenant reaches its service, or the report says who else.
 mod isolation;
-/// One false answer at every point of a tenant's life: the tenant becomes ready all the same, and no token goes to
+/// One false answer at every point of a tenant's lifecycle: the tenant becomes ready all the same, and no token goes to
 /// another host.
 mod lies;
 /// The lifecycle of tenants in a complete local environment: signed up, changed, removed, disturbed.

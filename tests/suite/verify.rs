@@ -188,7 +188,7 @@ async fn bent(
     bent_for(harness, 100, bend).await
 }
 
-/// The same for the first tenants only: a few tenants are read one by one.
+/// Like `bent`, for the first tenants only: a few tenants are read one by one.
 async fn bent_for(
     harness: &Harness,
     most: usize,

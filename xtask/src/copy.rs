@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-/// Not copied from a source folder.
+/// Folders that are not copied.
 const LEFT: [&str; 4] = ["target", ".git", ".tenantry", "node_modules"];
 
 /// Copies a source tree; an earlier copy is deleted first.

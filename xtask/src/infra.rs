@@ -88,11 +88,16 @@ fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
     Ok(output.status.success() && was_read && !said.contains("Parsing errors:"))
 }
 
+/// Installs the two parsers where they are missing.
+pub(crate) fn tools() -> io::Result<Python> {
+    Python::bring(&crate::target()?.join("tools/infra"), &TOOLS.join("\n"), &[])
+}
+
 /// Parses the templates and checks them.
 pub(crate) fn run() -> io::Result<ExitCode> {
     let infra = crate::root().join("infra");
     let templates = templates(&infra)?;
-    let python = Python::bring(&crate::target()?.join("tools/infra"), &TOOLS.join("\n"), &[])?;
+    let python = tools()?;
     let parsed = python.run(&["-c", PARSE]).args(&templates).status()?.success();
     let good = explained(&templates)? && checked(&python.programs, &infra)? && parsed;
     writeln!(

@@ -35,6 +35,7 @@ cargo xtask <chore> [arguments]
                   signup apps' packages where those can be installed, and which tests took more than a minute; ARGS go to
                   `cargo test`: `cargo xtask test plan::` for one module of tests/suite, `--test sim` for another target;
                   with --thorough first, tests that try every point of a lifecycle skip none, as in each night's run
+  fetch           downloads the packages of Python and npm that `test`, `infra`, `azurite` and `samples` need
   azurite         installs Azurite, Microsoft's emulator of Table Storage
   samples         installs what the signup apps of examples/signup-app need (packages of Python and npm), and fails
                   if it can't
@@ -43,9 +44,10 @@ cargo xtask <chore> [arguments]
   sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with its
                   full log, or `--mutants`, the proof that its checkers detect faults; with --fresh new seeds,
                   with --profile NAME only those that draw this profile, with --debug as the tests are built,
-                  which needs no other build and runs slower: mutants that need more than 500 seeds are then
-                  left out, and listed, and fewer scenarios have noisy neighbours
-                  (--mutant NAME: only those with this in their names, with all their seeds)
+                  which needs no other build and runs slower: mutants are then searched for in 500 seeds at
+                  most, and fewer scenarios have noisy neighbours
+                  (--mutant NAME: only those with this in their names, with all their seeds; --record: writes into
+                  each mutant's patch which seed detects it, which is tried first the next time)
   mutants         fails where a mutant of tests/sim/mutants does not apply to the product any more
   bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
                   verify (all when none is named)
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         "azurite" => azurite::bring().map(|()| ExitCode::SUCCESS),
         "bench" => run(&mut bench::command(&rest)),
         "crash" => crash::run(&rest),
+        "fetch" => fetch(),
         "fuzz" => run(&mut fuzz::command(&rest)),
         "infra" => infra::run(),
         "mutants" => mutants::check().map(|()| ExitCode::SUCCESS),
@@ -86,6 +89,14 @@ fn main() -> ExitCode {
         complain(&format!("`{chore}` failed: {error}"));
         ExitCode::from(2)
     })
+}
+
+/// Downloads what other chores install where it is missing, so that this can be done while something else runs.
+fn fetch() -> io::Result<ExitCode> {
+    azurite::bring()?;
+    samples::packages()?;
+    infra::tools()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a command in the project's root, with this process's own input and output.

@@ -1,6 +1,6 @@
 //! Recorded and derived requests of the Functions host. They are not part of the repository.
 
-/// Their folder, relative to a parent folder.
+/// The folder of the payloads, relative to a parent folder.
 const FOLDER: &str = "shared/functions-host/payloads";
 
 /// Whether they are available.

@@ -37,7 +37,7 @@ impl Python {
         Ok(python)
     }
 
-    /// Its interpreter with these arguments.
+    /// The command that runs the interpreter with these arguments.
     pub(crate) fn run(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.programs.join("python"));
         command.args(arguments).stdin(Stdio::null());

@@ -16,13 +16,19 @@ use crate::{
 const SOURCES: &str = "examples/signup-app";
 /// Installs what is missing, and builds the app in Rust; returns the folder.
 pub(crate) fn bring() -> io::Result<PathBuf> {
+    let folder = packages()?;
+    let mut build = crate::cargo(&["build", "--quiet", "--workspace", "--example", "signup-app"]);
+    done(build.current_dir(crate::root()))?;
+    Ok(folder)
+}
+
+/// Installs the packages that are missing; returns their folder.
+pub(crate) fn packages() -> io::Result<PathBuf> {
     let folder = crate::target()?.join("tools/samples");
     let sources = crate::root().join(SOURCES);
     let packages = fs::read_to_string(sources.join("python/requirements.txt"))?;
     Python::bring(&folder.join("python"), &packages, &[])?;
     typescript(&sources.join("typescript"), &folder.join("typescript"))?;
-    let mut build = crate::cargo(&["build", "--quiet", "--package", "tenantry", "--example", "signup-app"]);
-    done(build.current_dir(crate::root()))?;
     Ok(folder)
 }
 

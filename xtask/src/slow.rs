@@ -1,8 +1,7 @@
 //! Finds slow tests.
 //!
-//! Stable libtest prints no durations. It reports when a test has been running for a minute, and when it ends: so the
-//! durations of slow tests are known, and those of the others are not.
-//! take longer are known, and nothing is said of the others.
+//! Stable libtest prints no durations. It reports when a test has been running for a minute, and when that test ends.
+//! So the durations of tests that take longer than a minute are known, and those of the others are not.
 
 use std::{
     collections::BTreeMap,

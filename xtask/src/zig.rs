@@ -11,7 +11,7 @@ use crate::{done, python::Python};
 
 /// The target platform, with the glibc that is linked against (docs/decisions/0034-package.md).
 const TARGET: &str = "x86_64-unknown-linux-gnu.2.28";
-/// The same for the compilers.
+/// The target platform as rustc names it.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 const PROFILE: &str = "dist";
 

@@ -1,4 +1,4 @@
-//! The query parameter `api-version`, which every service of Azure insists on.
+//! The query parameter `api-version`, which every service of Azure requires.
 
 use crate::{
     call::Call,

@@ -27,7 +27,7 @@ impl Speed {
         Duration::try_from(self.replication()).unwrap_or_default()
     }
 
-    /// The same, signed, to be added to an instant.
+    /// [`Self::replication_lag`] as a signed duration, to be added to an instant.
     pub(crate) fn replication(self) -> SignedDuration {
         self.scale(REPLICATION_SECONDS)
     }

@@ -257,7 +257,7 @@ fn write_in_groups(file: &DbFile, mut queue: mpsc::Receiver<Job>, say: &watch::S
     }
 }
 
-/// One commit of all waiting jobs.
+/// Runs the waiting jobs, at most [`GROUP`] of them, in one transaction, commits it, and reports the result to each.
 fn write_group(file: &DbFile, first: Job, queue: &mut mpsc::Receiver<Job>) -> Result<(), DbError> {
     // A dropped job reports to its caller that nothing was written.
     let database = file.open()?;

@@ -48,7 +48,7 @@ const PAGE: usize = 100;
 pub struct Subscriber(Url);
 
 impl Subscriber {
-    /// Its address without the query, which may contain a key.
+    /// The address of the webhook without the query, which may contain a key.
     fn name(&self) -> String {
         let mut url = self.0.clone();
         url.set_query(None);

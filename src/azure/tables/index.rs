@@ -70,7 +70,7 @@ impl Entry {
         self.at().is_some_and(|at| (at..=at + SLACK).contains(&due_at.as_millisecond()))
     }
 
-    /// Its instant, in milliseconds since 1970.
+    /// The instant at which the entry is due, in milliseconds since 1970.
     fn at(&self) -> Option<i64> {
         self.row.split('_').next()?.parse().ok()
     }

@@ -68,8 +68,8 @@ fn parameter(segment: &str) -> Option<&str> {
     inner.split([':', '?', '=']).next()
 }
 
-/// The same path for axum; parameters are named by their index, since two routes may use different names at the same
-/// position.
+/// The path of a route in the syntax of axum. Parameters are named by their index, because two routes may use different
+/// names at the same position.
 fn axum_path(segments: &[String]) -> String {
     segments.iter().enumerate().fold(String::new(), |path, (index, segment)| match parameter(segment) {
         Some(_) => format!("{path}/{{p{index}}}"),

@@ -142,8 +142,8 @@ impl EmbeddedHost {
         Ok(Self { shared, triggers, _supervisor: supervisor })
     }
 
-    /// The number of the handler's current life, from 1; `None` while it is starting. It listens at the same address in
-    /// all of them.
+    /// The generation of the handler's process, from 1; `None` while it is starting. Every generation listens at the
+    /// same address.
     pub fn handler_life(&self) -> Option<u64> {
         match &*self.shared.invoker.handler.state.borrow() {
             State::Ready(endpoint) => Some(endpoint.generation),
@@ -267,7 +267,7 @@ struct Shared {
     phase: watch::Sender<Phase>,
 }
 
-/// Counts an invocation for as long as it lives.
+/// Counts an invocation as running until it is dropped.
 struct Busy(Arc<AtomicUsize>);
 
 impl Drop for Busy {

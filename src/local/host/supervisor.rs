@@ -28,7 +28,7 @@ const STRIKE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
 pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) generation: u64,
-    /// A client with connections of its own: those of an earlier life must not be used.
+    /// A client with connections of its own: those to an earlier generation must not be used.
     pub(super) client: reqwest::Client,
 }
 
@@ -84,7 +84,7 @@ struct Supervisor {
     publish: watch::Sender<State>,
     killed: mpsc::UnboundedReceiver<u64>,
     strikes: Vec<Timestamp>,
-    /// The port of the handler's first life.
+    /// The port of the handler's first generation.
     port: Option<u16>,
 }
 

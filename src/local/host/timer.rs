@@ -29,7 +29,7 @@ pub(super) enum Schedule {
     Aligned { step: i64, within: i64 },
     /// Once per hour, so many seconds after its beginning, as for a fixed minute.
     Hourly { second: i64 },
-    /// So long after the previous tick.
+    /// A fixed time after the previous tick.
     Every(Duration),
 }
 
@@ -63,7 +63,7 @@ impl Schedule {
         })
     }
 
-    /// The same schedule with another length of a minute.
+    /// Returns the schedule for a minute of another length, to make time pass faster.
     pub(super) fn with_minutes_of(self, minute: Duration) -> Self {
         match self {
             Self::Aligned { step, within: 3600 } => {

@@ -46,8 +46,8 @@ pub(super) async fn ask(
     }
 }
 
-/// From this time on the changes were not tenantry's own: after the last work on the tenant and after the last write.
-/// Clocks differ by a second or two, and an entry may be late: no name is better than our own.
+/// The time from which on changes were not tenantry's own: after the last work on the tenant and after the last write.
+/// Two seconds are added, because clocks differ: to report no author is better than to report tenantry itself.
 fn since(tenant: &Tenant) -> Timestamp {
     let worked = tenant.concluded.as_ref().map(|conclusion| conclusion.finished_at);
     let right = tenant.drift.as_ref().filter(|past| past.reported.is_empty()).map(|past| past.since);

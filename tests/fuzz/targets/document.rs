@@ -113,7 +113,7 @@ fn check(input: &[u8]) -> String {
     format!("read {kinds}")
 }
 
-/// Each top-level member is written as it was read; one with its default value may be left out.
+/// Asserts that each top-level member that was read is written again; `null` and an empty object may be left out.
 fn nothing_is_lost(read: &Value, written: &Value) {
     for (name, value) in read.as_object().unwrap() {
         let says_nothing = match value {
@@ -157,7 +157,7 @@ fn works(mut tenant: Tenant) -> String {
             Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))
         };
         for event in [event, Event::Running { operation: None, after: None }, Event::Written] {
-            // At the end of time too.
+            // Also at the latest possible instant, where adding a delay would overflow.
             for now in [now, Timestamp::MAX] {
                 let mut copy = tenant.clone();
                 let _ = engine::apply(

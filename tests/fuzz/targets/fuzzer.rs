@@ -33,7 +33,7 @@ const HASTY: Target = Target {
     most: 16 << 10,
 };
 
-/// A path of texts, each of which has its verdict.
+/// A target that reports each text of a path with a verdict of its own, so that the fuzzer can find the path.
 const GUIDED: Target = Target {
     name: "fuzzer",
     check: |input| walked(input).to_string(),
@@ -42,7 +42,7 @@ const GUIDED: Target = Target {
     most: 256,
 };
 
-/// The same path without a verdict on the way.
+/// The target `GUIDED`, but only the end of the path has a verdict of its own: the fuzzer gets no guidance.
 const UNGUIDED: Target = Target { check: |input| (walked(input) < TEXTS.len()).to_string(), ..GUIDED };
 
 pub(crate) fn run(_: &Arguments) -> Outcome {

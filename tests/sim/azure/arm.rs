@@ -224,7 +224,7 @@ impl Azure {
         taken.then(|| refuse(409, "VaultAlreadyExists", "the name is taken"))
     }
 
-    /// Another customer had a vault of that name, and has deleted it.
+    /// Adds, sometimes, a soft-deleted vault of that name that belonged to another customer.
     fn leave_a_deleted_vault(&mut self, id: &str) {
         if self.strangers == 0 || !self.rng.permille(300) {
             return;
@@ -282,7 +282,7 @@ impl Azure {
         self.passing(refuse(400, "BadRequest", &message), until)
     }
 
-    /// Another operation runs on it. The message is that of one service or another.
+    /// Refuses a request because another operation runs on the resource. Services use different messages for this.
     fn busy(&mut self, number: u64) -> Reply {
         self.hit("409 busy");
         let until = self.operations[&number].ends;

@@ -2,9 +2,9 @@
 //! long-running operation ends at a later one. Losing and delaying requests is the transport's part
 //! ([`super::transport`]).
 //!
-//! It shares no code with `crates/azure-sim/src`, so that they share no errors. Sources: Microsoft, "Track
-//! asynchronous Azure operations"; "Understand how Azure Resource Manager throttles requests"; "Troubleshoot Azure
-//! RBAC"; Microsoft Graph, "Upsert application", "Upsert servicePrincipal", "List deletedItems"; public reports of
+//! It shares no code with `crates/azure-sim/src`, so that they share no errors. Sources: Microsoft, "Track asynchronous
+//! Azure operations"; "Understand how Azure Resource Manager throttles requests"; "Troubleshoot Azure RBAC"; Microsoft
+//! Graph, "Upsert application", "Upsert servicePrincipal", "List deletedItems"; public reports of
 //! `NoBackingApplicationObject` and of `RetryableErrorDueToAnotherOperation` between private endpoints of a network.
 
 mod arm;

@@ -104,7 +104,7 @@ impl Script {
         self.inner.asked.lock().unwrap().clone()
     }
 
-    /// Over how many connections.
+    /// The number of connections over which requests arrived.
     pub(crate) fn connections(&self) -> usize {
         self.asked().iter().map(|asked| asked.peer).collect::<BTreeSet<_>>().len()
     }

@@ -27,8 +27,8 @@ fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
         (85, "20,000 steps of nothing", empty, vec!["too-many"]),
         (85, "a list of 20,000 items", with(&format!("more: [{}]", "0,".repeat(20_000))), vec!["too-many"]),
         (85, "36,000 items in lists", nested(40), vec!["too-many"]),
-        // Files are not signed: they come with the deployment, and a tenant's plan records the digest that it was
-        // made from. A `signature` is a key that nothing reads, and is reported as unknown.
+        // Files are not signed: they come with the deployment, and a tenant's plan records the digest that it was made
+        // from. A `signature` is a key that nothing reads, and is reported as unknown.
         (
             105,
             "a signature that nobody checks",

@@ -74,7 +74,7 @@ impl Harness {
         Self::of(BLUEPRINT).await
     }
 
-    /// With a second group that a suspended tenant does not have.
+    /// A harness whose blueprint has a second group that a suspended tenant does not have.
     #[allow(dead_code, reason = "the tests of the intake use it")]
     pub(crate) async fn suspendable() -> Self {
         let access =

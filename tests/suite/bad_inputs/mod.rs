@@ -61,7 +61,7 @@ async fn every_bad_message_gets_its_decision_by_message_and_by_http() {
     });
 }
 
-/// As a queue message through the handler, twice.
+/// Sends a case twice as a queue message through the handler, and returns the recorded answer.
 async fn message(harness: &Harness, case: &Case, context: &str) -> RequestAnswer {
     let before = harness.census().await;
     for _ in 0..2 {
@@ -73,7 +73,7 @@ async fn message(harness: &Harness, case: &Case, context: &str) -> RequestAnswer
     answer
 }
 
-/// As a call of the HTTP function, twice.
+/// Sends a case twice to the HTTP function, and returns the first status and answer.
 async fn call(harness: &Harness, case: &Case, context: &str) -> (u16, RequestAnswer) {
     let before = harness.census().await;
     let (status, body) = harness.submit(&case.body).await;

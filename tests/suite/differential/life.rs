@@ -1,4 +1,5 @@
-//! Two lives over the same ports: scripted actions at their times, wake-ups when they are due, interleaved by a seed.
+//! A tenant and its neighbours over the same ports: scripted actions at their times, wake-ups when they are due,
+//! interleaved by a seed.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -30,7 +31,7 @@ pub(crate) struct Lived {
     pub(crate) switches: u64,
 }
 
-/// Runs a tenant's life: alone, or beside neighbours, interleaved by a seed.
+/// Runs a tenant's lifecycle: alone, or beside neighbours, interleaved by a seed.
 pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
     let fixture = Fixture::new(Speed::Factor(30.0)).await;
     let witness = Witness::new(fixture.base(), leak);

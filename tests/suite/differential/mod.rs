@@ -1,9 +1,10 @@
-//! Whether one tenant affects another: the same life of one tenant is run alone, and beside neighbours with nearly its
-//! name, in the same shared workspace, that are as busy. All that is visible of the tenant (the requests to Azure,
-//! every saved row, history, events, HTTP answers) has to be the same, in the same order, byte for byte.
+//! Whether one tenant affects another: the lifecycle of a tenant is run alone, and then beside equally busy neighbours
+//! with nearly its name in the same shared workspace. All that is visible of the tenant (the requests to Azure, every
+//! saved row, history, events, HTTP answers) has to be the same, in the same order, byte for byte.
 //!
-//! Both lives run interleaved in one thread, and the seed chooses which one continues before each request and each
-//! save. Time stands still until nothing is left to do at the present instant, so that all times are the same as well.
+//! The tenant and its neighbours run interleaved in one thread, and the seed chooses which one continues before each
+//! request and each save. Time stands still until nothing is left to do at the present instant, so that all times are
+//! the same as well.
 
 #![expect(clippy::print_stderr, reason = "the test prints its numbers")]
 
@@ -22,7 +23,7 @@ fn seeds() -> u64 {
     if thorough() { 6 } else { 2 }
 }
 
-/// Asserts that a life is complete; otherwise the comparison proves nothing.
+/// Asserts that a lifecycle is complete; otherwise the comparison proves nothing.
 #[track_caller]
 fn is_a_whole_life(trace: &Trace, context: &str) {
     for (kind, least) in
@@ -42,7 +43,8 @@ fn is_a_whole_life(trace: &Trace, context: &str) {
     }
 }
 
-/// Compares a life of this tier alone with the same life beside neighbours, in several interleavings.
+/// Compares the lifecycle of a tenant of this tier alone with the same lifecycle beside neighbours, in several
+/// interleavings.
 async fn is_the_same_beside_neighbours(tier: &str) {
     let alone = live(tier, None, Leak::None).await.tenant;
     is_a_whole_life(&alone, tier);

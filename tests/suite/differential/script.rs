@@ -63,7 +63,7 @@ fn update(request_id: &str, id: &str) -> Value {
     request(request_id, "update", id, spec)
 }
 
-/// The compared life. An hour is enough for all that a action sets off.
+/// The actions of the compared tenant. They are an hour apart, which is enough for everything that an action starts.
 pub(crate) fn tenant(tier: &str) -> Vec<(i64, Action)> {
     const HOUR: i64 = 3600;
     let first = signup("northwind-signup", TENANT, tier);
@@ -123,7 +123,7 @@ pub(crate) fn tenant(tier: &str) -> Vec<(i64, Action)> {
     hours.into_iter().enumerate().flat_map(at).collect()
 }
 
-/// The same actions for the neighbours, at other times and sometimes at the same.
+/// The same actions for the neighbours, mostly at other times.
 pub(crate) fn neighbours(tier: &str, rng: &mut Rng) -> Vec<(i64, Action)> {
     let mut all = Vec::new();
     for (number, id) in NEIGHBOURS.into_iter().enumerate() {

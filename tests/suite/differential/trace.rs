@@ -1,4 +1,4 @@
-//! The trace of a life, in order, and the difference of two traces.
+//! The trace of a lifecycle, in order, and the difference of two traces.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -92,9 +92,11 @@ impl Trace {
         self.drawn.insert(drawn.to_owned());
     }
 
-    /// The same with each drawn value replaced by its number, and without the port of this Azure.
+    /// Returns the trace with each value that Azure drew replaced by a number, and without the port of this simulated
+    /// Azure.
     pub(crate) fn settled(mut self, azure: &str) -> Self {
-        // By their order in this life; Azure also shows values that are not used here.
+        // Numbered in the order in which they appear in this trace, because Azure also shows values that do not appear
+        // in it.
         let mut numbers = BTreeMap::new();
         let apart = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.');
         for (_, what) in &mut self.seen {

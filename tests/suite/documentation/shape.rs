@@ -4,7 +4,7 @@ use tenantry_core::blueprint::Blueprint;
 
 use super::pages::{blocks, pages, prose, read};
 
-/// Pages that grow for ever.
+/// Pages that may be longer, because each release adds to them.
 const LISTS: [&str; 1] = ["CHANGELOG.md"];
 
 #[test]

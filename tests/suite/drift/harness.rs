@@ -36,12 +36,12 @@ pub(crate) struct DriftHarness {
 }
 
 impl DriftHarness {
-    /// These samples, all active, with the derived permissions.
+    /// Signs these samples up until all are active; the provisioner has the derived permissions.
     pub(crate) async fn new(samples: &[&str]) -> Self {
         Self::with(samples, |_| {}).await
     }
 
-    /// The same with other permissions.
+    /// Like `new`, with changed permissions.
     pub(crate) async fn with(samples: &[&str], change: impl FnOnce(&mut Permissions)) -> Self {
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
         let mut permissions = derive(std::slice::from_ref(&blueprint), &[local_stamp()], &[]).unwrap();

@@ -1,4 +1,4 @@
-//! The life of a handler: kills, timeouts, exits, restarts, and the end of the host.
+//! The lifecycle of a handler: kills, timeouts, exits, restarts, and the end of the host.
 
 use std::{
     collections::BTreeMap,

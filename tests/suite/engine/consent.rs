@@ -253,7 +253,7 @@ fn nothing_in_use_is_deleted_without_consent() {
     }
 }
 
-/// The same fixture deletes once it is allowed, so the test above can fail.
+/// With consent the fixture of the test above deletes the object. This shows that that test can fail.
 #[test]
 fn with_consent_it_is_deleted_and_recreated_and_the_consent_is_used_up() {
     for kind in KINDS {

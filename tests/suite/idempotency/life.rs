@@ -28,7 +28,7 @@ use crate::testkit::{
 /// A blueprint, one of its tiers, and the speed of the simulated Azure.
 pub(crate) struct Case {
     pub(crate) blueprint: Blueprint,
-    /// For messages of failed assertions.
+    /// The name of the case in messages of failed assertions.
     pub(crate) name: String,
     tier: &'static str,
     speed: Speed,
@@ -44,12 +44,12 @@ impl Case {
         Self { blueprint, name: format!("{file} {tier}"), tier, speed: Speed::Max, suspended: false }
     }
 
-    /// With long-running operations. The virtual clock makes them pass at once.
+    /// The case with long-running operations. The virtual clock makes them pass at once.
     pub(crate) fn taking_time(self) -> Self {
         Self { speed: Speed::Factor(30.0), name: format!("{}, slow operations", self.name), ..self }
     }
 
-    /// With a suspension in mode `compute` and a resumption before the removal.
+    /// The case with a suspension in mode `compute` and a resumption before the removal.
     pub(crate) fn with_a_suspension(self) -> Self {
         Self { suspended: true, name: format!("{}, suspended and resumed", self.name), ..self }
     }
@@ -98,7 +98,7 @@ impl Life {
         Self { fixture, faulty, injector, name, blueprint, second: None, settings, workers: 0 }
     }
 
-    /// Without faults.
+    /// A run without faults.
     pub(crate) async fn undisturbed(case: &Case) -> Self {
         Self::new(case, Fault::None, Spot::Number(0)).await
     }

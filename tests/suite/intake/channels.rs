@@ -162,7 +162,7 @@ async fn a_removed_tenants_id_stays_with_its_channel() {
     assert_eq!(back.decision, IntakeDecision::Accepted, "{back:?}");
 }
 
-/// The same through the webhook, as Event Grid posts it.
+/// A request through the webhook, as Event Grid posts it, changes no tenant of another topic.
 #[tokio::test]
 async fn a_topics_tenant_is_not_anothers_through_the_webhook() {
     let harness = Harness::open().await;

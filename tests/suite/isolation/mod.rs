@@ -53,7 +53,7 @@ fn without_changes_all_are_verified() {
     assert_eq!(of_verdict(&reports, IsolationVerdict::Verified).len(), 4, "{reports:#?}");
 }
 
-/// The same evidence in another form that Azure may return: lists reversed, ids in capitals.
+/// Changes evidence into another form that Azure may return: lists reversed, ids in capitals.
 fn in_another_form(value: &mut Value, name: &str) {
     match value {
         Value::String(text) if text.starts_with("/subscriptions/") => *text = text.to_uppercase(),

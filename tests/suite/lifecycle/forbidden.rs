@@ -95,7 +95,7 @@ async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeate
     assert_eq!(text(&answer.body, "/decision"), "accepted", "{}", answer.body);
 }
 
-/// The same for unusual locations of a secret: an id, a member's name, a body that is not a message.
+/// A secret in an unusual location (an id, a member's name, a body that is not a message) is not repeated either.
 #[tokio::test]
 async fn a_secret_in_an_id_a_name_or_an_unreadable_text_is_not_repeated_either() {
     let harness = Harness::with(Speed::Max, &[&blueprint("Disabled", "")]).await;

@@ -59,7 +59,7 @@ pub(crate) struct Used {
 }
 
 impl Life {
-    /// With the derived permissions, and the remover as a second identity.
+    /// A lifecycle with the derived permissions, and the remover as a second identity.
     pub(crate) async fn new(case: &Case, permissions: &Permissions) -> Self {
         let access = access::granted(permissions, &[local_stamp()], Some(CLIENT)).unwrap();
         Self::with(case, access).await

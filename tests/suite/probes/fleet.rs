@@ -105,7 +105,7 @@ impl Fleet {
         self.change("DELETE", "/_sim/flaws", &Value::Null).await;
     }
 
-    /// The same ports with a prober that replaces some answers.
+    /// The fixture's ports, with a prober that replaces some answers.
     pub(crate) fn calling(
         &self,
         bend: impl Fn(&Credential) -> Option<Result<Scored, String>> + Send + Sync + 'static,

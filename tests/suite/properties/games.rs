@@ -50,7 +50,7 @@ proptest! {
         }
     }
 
-    /// The same update again reads everything and changes nothing.
+    /// Repeating an update reads everything and changes nothing.
     #[test]
     fn planning_again_changes_nothing(first in plan(), second in plan()) {
         let mut game = Game::new(&first);

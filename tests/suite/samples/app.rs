@@ -31,7 +31,7 @@ pub(crate) struct App {
     command: Vec<OsString>,
 }
 
-/// All of them.
+/// All sample apps.
 pub(crate) fn apps() -> [App; 3] {
     let sources = repository().join("examples/signup-app");
     let built = Path::new(env!("CARGO_BIN_EXE_tenantry")).with_file_name("examples").join("signup-app");

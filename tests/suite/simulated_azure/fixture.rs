@@ -71,12 +71,12 @@ impl Answer {
 }
 
 impl Fixture {
-    /// Every token is accepted, and there are no queues.
+    /// A simulated Azure that accepts every token and has no queues.
     pub(crate) async fn new(speed: Speed) -> Self {
         Self::with(|settings, _| settings.speed(speed)).await
     }
 
-    /// Only tokens of this cloud are accepted, for ten minutes, and there are tenantry's queues.
+    /// A simulated Azure that accepts only its own tokens, for ten minutes, and has tenantry's queues.
     pub(crate) async fn strict() -> Self {
         Self::with(|settings, folder| {
             let queues = Db::open(&folder.path().join("queue.redb")).unwrap();

@@ -7,7 +7,7 @@ use tenantry::ports::{Due, ETag, StoreError};
 
 use super::contract::{Store, id, tenant};
 
-/// This many seconds after the start of the scenarios.
+/// The instant this many seconds after the start of the scenarios.
 pub(crate) fn at(seconds: u64) -> Timestamp {
     let begin: Timestamp = "2026-11-22T17:00:00Z".parse().unwrap();
     begin + Duration::from_secs(seconds)

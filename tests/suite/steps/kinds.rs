@@ -23,7 +23,7 @@ const GROUP: &str = "/subscriptions/sub-1/resourceGroups/rg-contoso";
 const ML: &str = "Microsoft.MachineLearningServices/workspaces";
 
 impl Example {
-    /// Its fields as JSON.
+    /// The fields of the step as JSON.
     #[allow(dead_code, reason = "each test uses a part")]
     pub(crate) fn fields(&self) -> Value {
         self.planned.desired.to_json()

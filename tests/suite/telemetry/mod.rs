@@ -103,8 +103,7 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     let of_name = |name: &str| ours.values().filter(|span| span.name == name).count();
     assert!(of_name("process tenant-requests") == 1 && of_name("process tenant-wakeups") > 1, "{ours:#?}");
     assert!(of_name("intake") >= 1 && of_name("reconcile") > 2, "it was requeued and continued");
-    // ... by way of each request to Azure ...
-    // Later calls belong to the audit.
+    // ... by way of each request to Azure. Requests after the tenant was ready belong to the audit and are left out ...
     let ready = events.iter().find(|event| text(event, "/type").contains("provision.succeeded")).unwrap();
     let reported = |line: &&Value| text(line, "/path").starts_with("/api/events");
     let before = |line: &&Value| text(line, "/at") <= text(ready, "/time") || reported(line);

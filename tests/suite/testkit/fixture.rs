@@ -99,7 +99,7 @@ impl Fixture {
         Self::with(speed, None).await
     }
 
-    /// In a cloud in which only what is granted is allowed.
+    /// A fixture whose simulated Azure allows only what is granted.
     pub(crate) async fn guarded(speed: Speed, access: Access) -> Self {
         Self::with(speed, Some(access)).await
     }

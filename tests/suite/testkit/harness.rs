@@ -45,7 +45,7 @@ pub(crate) struct Answer {
 }
 
 impl Harness {
-    /// With an Azure whose operations complete at once.
+    /// A harness with the default blueprint and an Azure whose operations complete at once.
     pub(crate) async fn new() -> Self {
         Self::at(Speed::Max).await
     }
@@ -54,24 +54,24 @@ impl Harness {
         Self::with(speed, &[DEFAULT]).await
     }
 
-    /// With these blueprints, the first being the default.
+    /// A harness with these blueprints, the first being the default.
     pub(crate) async fn with(speed: Speed, blueprints: &[&str]) -> Self {
         Self::over(Arc::new(super::folder()), speed, blueprints, false).await
     }
 
-    /// In a folder that has state already.
+    /// A harness in a folder that has state already.
     pub(crate) async fn in_folder(folder: Arc<TempDir>) -> Self {
         Self::over(folder, Speed::Max, &[DEFAULT], false).await
     }
 
-    /// The same Azure after tenantry has lost its own state.
+    /// Deletes tenantry's state and starts again with the same simulated Azure.
     pub(crate) async fn with_its_state_lost(self) -> Self {
         let folder = self.ended().await;
         std::fs::remove_file(folder.path().join("state.redb")).unwrap();
         Self::over(folder, Speed::Max, &[DEFAULT], true).await
     }
 
-    /// The same state and Azure after a restart, with these blueprints in the folder.
+    /// Restarts with the same state and simulated Azure, and with these blueprints in the folder.
     pub(crate) async fn again(self, blueprints: &[&str]) -> Self {
         let folder = self.ended().await;
         Self::over(folder, Speed::Max, blueprints, false).await

@@ -71,7 +71,7 @@ impl Fault {
 /// The code of the refusal that lasts: a policy of the company forbids it.
 pub(crate) const REFUSAL: &str = "RequestDisallowedByPolicy";
 
-/// The point of the fault, over a tenant's whole life.
+/// The point of the fault, counted from a tenant's sign-up to its removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Spot {
     /// At the n-th change or save, counted from 1.
@@ -131,12 +131,13 @@ impl FaultInjector {
         Arc::new(Self { plan, death: Notify::new(), under_way: Arc::default() })
     }
 
-    /// The same fault for another worker: it hits the one that gets to its point, and only that one dies.
+    /// An injector of the same fault for another worker: the fault hits the worker that reaches its point first, and
+    /// only that one dies.
     pub(crate) fn companion(&self) -> Arc<Self> {
         Self::of(Arc::clone(&self.plan))
     }
 
-    /// The same ports with the fault in them.
+    /// Wraps the transport and the store of ports, so that they inject the fault.
     pub(crate) fn inject(self: &Arc<Self>, ports: &Ports) -> Ports {
         let transport = Arc::new(Faulty { inner: Arc::clone(&ports.transport), injector: Arc::clone(self) });
         let store = Arc::new(Wrapped(Faulty { inner: Arc::clone(&ports.store), injector: Arc::clone(self) }));

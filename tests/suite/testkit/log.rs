@@ -55,7 +55,7 @@ impl Log {
         (log, listen_with(subscriber.finish()))
     }
 
-    /// All that was written so far.
+    /// Everything that was logged so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

@@ -122,7 +122,8 @@ pub(crate) const CLASSES: [FailureClass; 13] = [
     FailureClass::Permanent,
 ];
 
-/// So many cases, the same on every run, so that only a change makes one fail; `PROPTEST_RNG_SEED` draws others.
+/// The configuration of a property test with this many cases. They are the same in every run, so that only a change of
+/// the code makes one fail; `PROPTEST_RNG_SEED` draws others.
 pub(crate) fn same_cases(cases: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     let rng_seed = match usual.rng_seed {

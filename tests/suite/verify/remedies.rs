@@ -75,7 +75,7 @@ async fn the_remedy_that_is_printed_repairs() {
     assert!(!commands.is_empty() && commands.iter().all(|one| one == "tenantry reconcile contoso"), "{said}");
 }
 
-/// The same command recreates an object that was deleted by hand.
+/// The command that `tenantry verify` prints also recreates an object that was deleted by hand.
 #[tokio::test]
 async fn the_printed_remedy_recreates_what_was_deleted_by_hand() {
     let harness = Harness::new().await;

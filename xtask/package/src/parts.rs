@@ -26,7 +26,7 @@ pub(crate) struct Part {
     pub(crate) repository: Option<String>,
     /// The folder of its source.
     pub(crate) folder: PathBuf,
-    /// Of the registry's archive, as in Cargo.lock.
+    /// The checksum of the registry's archive, as in Cargo.lock.
     pub(crate) checksum: Option<String>,
     pub(crate) needs: BTreeSet<Key>,
 }

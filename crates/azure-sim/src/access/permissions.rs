@@ -16,8 +16,7 @@ pub(crate) fn listed(path: &str) -> Option<String> {
 }
 
 /// The caller's permissions at a scope, as the service lists them: one entry for each assignment that reaches the
-/// scope.
-/// Source: Microsoft, "Permissions - List For Resource Group".
+/// scope. Source: Microsoft, "Permissions - List For Resource Group".
 pub(crate) fn list(caller: Option<(&Access, &Holder)>, call: &Call, scope: &str) -> Outcome {
     api_version::check(call, "permissions", "2022-04-01")?;
     let entry = |actions: &[String], not_actions: &[String]| json!({"actions": actions, "notActions": not_actions, "dataActions": [], "notDataActions": []});

@@ -20,7 +20,7 @@ impl Used {
         *used.entry((holder.object_id.clone(), action.to_owned(), allowed)).or_default() += 1;
     }
 
-    /// As JSON, in order.
+    /// The counts as JSON, in order of principal and action.
     pub(crate) fn show(&self) -> Value {
         let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let line = |((principal, action, allowed), times): (&(String, String, bool), &u64)| json!({"principalId": principal, "action": action, "allowed": allowed, "times": times});

@@ -27,7 +27,7 @@ const MESSAGES: TableDefinition<'_, (&str, u64), Row> = TableDefinition::new("qu
 const SEQUENCES: TableDefinition<'_, &str, u64> = TableDefinition::new("queue_sequences");
 /// (queue, message id) to (when it was accepted, in milliseconds since 1970; its sequence).
 const SEEN: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("queue_seen");
-/// The same by time, to find old ones: (queue, milliseconds, sequence) to message id.
+/// The message ids of `SEEN` by time, to find expired ones: (queue, milliseconds, sequence) to message id.
 const SEEN_AT: TableDefinition<'_, (&str, i64, u64), &str> = TableDefinition::new("queue_seen_at");
 
 /// How many expired ids one send removes: more than one, so that the table shrinks.

@@ -36,7 +36,7 @@ pub(crate) fn subdomain_key(name: &str) -> String {
 /// An account of Cognitive Services.
 pub(crate) struct CognitiveAccount;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.CognitiveServices/accounts",
     version: VERSION,

@@ -28,7 +28,7 @@ pub(crate) struct DeletedPath {
 
 /// The soft-deleted resources of a type.
 pub(crate) trait DeletedItems: Sync {
-    /// Their type, for example `deletedVaults`.
+    /// The type of the soft-deleted items, for example `deletedVaults`.
     fn collection(&self) -> &'static str;
 
     /// Whether their path names the resource group that contained one.
@@ -40,7 +40,7 @@ pub(crate) trait DeletedItems: Sync {
     /// The refusal if there is none of a name.
     fn missing(&self, name: &str) -> Refusal;
 
-    /// One as the service shows it; `purged` is its scheduled purge date.
+    /// A soft-deleted item as the service shows it; `purged` is its scheduled purge date.
     fn show(&self, object: &Object, path: &DeletedPath, purged: Option<Timestamp>) -> Value;
 
     /// Refuses to purge one.

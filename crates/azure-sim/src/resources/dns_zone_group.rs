@@ -30,7 +30,7 @@ fn zone_of(config: &Value) -> &str {
 /// The DNS zone group of a private endpoint.
 pub(crate) struct DnsZoneGroup;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
     version: VERSION,

@@ -12,7 +12,7 @@ use crate::{
 
 /// A PUT that is being processed.
 pub(crate) struct Draft<'a> {
-    /// What is fixed about the resource's type.
+    /// The constant properties of the resource's type.
     pub(crate) profile: &'static Profile,
     pub(crate) call: &'a Call,
     pub(crate) path: &'a ResourcePath,

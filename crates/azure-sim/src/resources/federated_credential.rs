@@ -10,7 +10,7 @@ use crate::resources::{
 /// The issuer and subject that a user-assigned identity trusts.
 pub(crate) struct FederatedCredential;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
     version: VERSION,

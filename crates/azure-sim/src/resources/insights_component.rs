@@ -19,7 +19,7 @@ use crate::{
 /// An Application Insights component.
 pub(crate) struct InsightsComponent;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Insights/components",
     version: "2020-02-02",

@@ -27,7 +27,7 @@ const PURGE_SECONDS: u32 = 20;
 /// A key vault.
 pub(crate) struct KeyVault;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.KeyVault/vaults",
     version: "2023-07-01",

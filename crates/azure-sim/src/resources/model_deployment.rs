@@ -19,7 +19,7 @@ use crate::{
 /// A deployed model.
 pub(crate) struct ModelDeployment;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.CognitiveServices/accounts/deployments",
     version: VERSION,

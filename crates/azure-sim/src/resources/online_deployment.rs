@@ -19,7 +19,7 @@ use crate::{
 /// A deployment of a managed online endpoint.
 pub(crate) struct OnlineDeployment;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
     version: VERSION,

@@ -22,7 +22,7 @@ use crate::{
 /// A managed online endpoint.
 pub(crate) struct OnlineEndpoint;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.MachineLearningServices/workspaces/onlineEndpoints",
     version: VERSION,

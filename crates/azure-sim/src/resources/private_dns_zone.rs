@@ -5,7 +5,7 @@ use crate::resources::{profile::Profile, resource_type::ResourceType};
 /// A private DNS zone.
 pub(crate) struct PrivateDnsZone;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile =
     Profile { name: "Microsoft.Network/privateDnsZones", version: "2024-06-01", ..Profile::READ_ONLY };
 

@@ -33,7 +33,7 @@ const SUBNET: &str = "/properties/subnet/id";
 /// A private endpoint.
 pub(crate) struct PrivateEndpoint;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,

@@ -1,4 +1,4 @@
-//! What is fixed about a resource type.
+//! The constant properties of a resource type.
 //!
 //! Versions and states are those of Microsoft's API descriptions, name rules those of the resource-name-rules page and
 //! of the services, durations those that users and logs report.
@@ -102,7 +102,7 @@ pub(crate) struct Wording {
     pub(crate) other_location: &'static str,
 }
 
-/// What is fixed about a resource type.
+/// The constant properties of a resource type.
 #[derive(Debug)]
 pub(crate) struct Profile {
     /// `Namespace/type/subtype`, in Azure's own spelling.

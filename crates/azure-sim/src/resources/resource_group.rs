@@ -14,7 +14,7 @@ pub(crate) const VERSION: &str = "2024-07-01";
 /// A resource group, which contains all other resources.
 pub(crate) struct ResourceGroup;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,

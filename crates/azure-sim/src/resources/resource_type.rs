@@ -33,7 +33,7 @@ impl LinkedAction {
 
 /// A resource type of Resource Manager. Checks write nothing: writes of a refused request would be committed.
 pub(crate) trait ResourceType: Sync {
-    /// What is fixed about it.
+    /// Its constant properties.
     fn profile(&self) -> &'static Profile;
 
     /// Refuses a PUT.

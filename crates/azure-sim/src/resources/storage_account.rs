@@ -19,7 +19,7 @@ use crate::{
 /// A storage account.
 pub(crate) struct StorageAccount;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Storage/storageAccounts",
     version: "2023-05-01",

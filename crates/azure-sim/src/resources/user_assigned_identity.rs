@@ -23,7 +23,7 @@ pub(super) const VERSION: &str = "2023-01-31";
 /// A managed identity that is a resource of its own.
 pub(crate) struct UserAssignedIdentity;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,

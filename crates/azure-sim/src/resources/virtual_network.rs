@@ -5,7 +5,7 @@ use crate::resources::{network::VERSION, profile::Profile, resource_type::Resour
 /// A virtual network.
 pub(crate) struct VirtualNetwork;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile =
     Profile { name: "Microsoft.Network/virtualNetworks", version: VERSION, ..Profile::READ_ONLY };
 

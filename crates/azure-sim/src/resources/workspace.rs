@@ -29,7 +29,7 @@ const DEPENDENCIES: [(&str, &str); 3] = [
 /// A workspace.
 pub(crate) struct Workspace;
 
-/// What is fixed about the type.
+/// The constant properties of the type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.MachineLearningServices/workspaces",
     version: VERSION,

@@ -7,13 +7,13 @@ use crate::{roles::ids::DEFINITION, stamp::role_id};
 
 const ROLES: &str = include_str!("../built_in_roles.json");
 
-/// All of them, as role definitions.
+/// All built-in roles, as role definitions.
 pub(crate) fn all() -> impl Iterator<Item = Value> {
     let roles: Map<String, Value> = serde_json::from_str(ROLES).unwrap_or_default();
     roles.into_iter().map(|(name, role)| shown(&name, &role))
 }
 
-/// One by its GUID.
+/// The built-in role with this GUID.
 pub(crate) fn find(name: &str) -> Option<Value> {
     all().find(|role| role["name"].as_str().is_some_and(|other| other.eq_ignore_ascii_case(name)))
 }

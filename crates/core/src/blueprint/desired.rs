@@ -1,6 +1,6 @@
 //! The desired state of a step: one closed type for each kind of step.
 //!
-//! The same types serve twice. In a plan ([`Desired`] as it is) a text or a body may have parts that only Azure knows;
+//! Each type has two uses. In a plan ([`Desired`] as it is) a text or a body may have parts that only Azure knows;
 //! when the step is rendered all parts are known ([`Rendered`]).
 
 use std::borrow::Cow;
@@ -204,7 +204,7 @@ impl<T, B> Desired<T, B> {
         }
     }
 
-    /// The same step with converted parts, in the order of their pointers within each kind.
+    /// Converts the parts of the step, in the order of their pointers within each kind.
     pub(super) fn fill<F: Fill<T, B>>(&self, fill: &mut F) -> Result<Desired<F::Text, F::Body>, F::Error> {
         Ok(match self {
             Self::Arm(resource) => Desired::Arm(resource.fill(fill)?),

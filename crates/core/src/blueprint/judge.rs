@@ -236,7 +236,7 @@ pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Object
     }
 }
 
-/// Items of such a text are such texts too.
+/// The member name by which the items of a list are judged: items of `tags` count as tags, all others have no name.
 fn name_of_items(name: &str) -> &str {
     if name.eq_ignore_ascii_case("tags") { name } else { "" }
 }

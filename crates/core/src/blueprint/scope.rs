@@ -70,7 +70,7 @@ impl Scope {
         self.waiting(|| expression::evaluate_text(text, self))
     }
 
-    /// As [`Self::early`], for a bare expression.
+    /// Like [`Self::early`], for an expression without braces.
     pub(super) fn early_expression(&self, text: &str) -> Result<Early, String> {
         self.waiting(|| expression::evaluate(text, self))
     }

@@ -68,7 +68,7 @@ impl Node {
         self.map()?.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
     }
 
-    /// As [`Self::get`], without regard to the case of the key.
+    /// Like [`Self::get`], without regard to the case of the key.
     pub(super) fn get_without_case(&self, key: &str) -> Option<&Self> {
         self.map()?.iter().find(|(name, _)| name.text.eq_ignore_ascii_case(key)).map(|(_, node)| node)
     }

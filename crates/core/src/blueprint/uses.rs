@@ -88,7 +88,7 @@ pub(super) fn uses(file: &File, stamp: &Value, tiers: &[String]) -> Result<Vec<U
     if faults.is_empty() { Ok(all) } else { Err(faults) }
 }
 
-/// All that is known for a tier without a tenant; the ids of steps show their types.
+/// The scope of expressions with all that is known for a tier without a tenant. The ids of steps show their types.
 fn scope(file: &File, stamp: &Value, tier: &str) -> Scope {
     let context = json!({"tenant": {"tier": tier}, "stamp": stamp, "deployment": "any"});
     let texts: BTreeMap<String, String> =

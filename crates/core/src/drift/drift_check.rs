@@ -178,7 +178,7 @@ impl<'a> DriftCheck<'a> {
         self.item(&self.resource(), (desired, observed), DriftClass::Availability, Remedy::Person)
     }
 
-    /// Its ownership marks are another owner's or missing: it is never changed.
+    /// The item for an object whose ownership marks are another owner's or missing. Such an object is never changed.
     fn foreign(&self, reply: &Reply) -> Item {
         let owner = self.step.target().get("owner").cloned();
         let observed = shown("/tags", compare::member(&reply.body, "tags"));
@@ -202,7 +202,8 @@ impl<'a> DriftCheck<'a> {
             .collect()
     }
 
-    /// It matches, but its recorded outputs differ: someone has deleted it and created another one of the same name.
+    /// The items for an object that matches but has other outputs than the recorded ones: someone has deleted it and
+    /// created another one of the same name.
     fn other_outputs(&self, outputs: &Outputs, reply: &Reply) -> Vec<Item> {
         let mut items = self.never(reply);
         // An assignment with the same grant and another name counts as the same.

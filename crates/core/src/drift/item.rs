@@ -87,7 +87,7 @@ pub struct By {
     pub app_id: Option<String>,
     /// What was done, e.g. `Microsoft.Storage/storageAccounts/write`.
     pub operation: String,
-    /// When, as the log has it.
+    /// When it was done, as the log has it.
     pub at: String,
 }
 
@@ -96,7 +96,7 @@ pub struct By {
 pub struct Unread {
     /// The step.
     pub step: StepName,
-    /// Why.
+    /// Why it could not be read.
     pub why: String,
 }
 

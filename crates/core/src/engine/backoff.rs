@@ -39,7 +39,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// For Azure: long delays and budgets.
+    /// The policy for Azure: long delays and budgets.
     pub fn azure() -> Self {
         Self {
             backoff_first: Duration::from_secs(2),
@@ -58,7 +58,7 @@ impl Policy {
         }
     }
 
-    /// For a simulated Azure on the same machine: the same proportions, in milliseconds.
+    /// The policy for a simulated Azure on the same machine: the same proportions, in milliseconds.
     pub fn local() -> Self {
         Self {
             backoff_first: Duration::from_millis(40),

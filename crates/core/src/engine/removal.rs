@@ -71,7 +71,7 @@ pub(super) fn mark(
     Ok(())
 }
 
-/// Those of these steps whose objects may not be deleted.
+/// The steps among `names` whose objects exist and may not be deleted.
 fn withheld(tenant: &Tenant, plan: &Plan, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let made = |name: &&StepName| {
         tenant
@@ -82,7 +82,7 @@ fn withheld(tenant: &Tenant, plan: &Plan, names: &BTreeSet<StepName>) -> BTreeSe
     names.iter().filter(made).filter(|name| ground(tenant, plan, name).is_none()).cloned().collect()
 }
 
-/// These steps and all their dependents.
+/// These steps and all that depend on them, directly or not.
 pub(super) fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let mut all = names.clone();
     loop {

@@ -317,7 +317,7 @@ impl<'a> Case<'a> {
         self.reached.push(Reached { grant: at, powers, what, who });
     }
 
-    /// Those that are not the tenant's own; what its own principals may not reach is another rule's.
+    /// The principals that are not the tenant's own. What its own principals may not reach is checked by another rule.
     fn others<'b>(&self, who: impl Iterator<Item = &'b str>) -> Vec<String> {
         who.filter(|one| !self.is_own(one)).map(str::to_owned).collect()
     }

@@ -144,7 +144,7 @@ impl Probe {
         Self { outcome: ProbeOutcome::Refused, ..Self::unanswered(kind, by, why) }
     }
 
-    /// The same call to the service of a suspended tenant, which has to refuse every caller.
+    /// Marks the call as one to the service of a suspended tenant, which has to refuse every caller.
     #[must_use]
     pub fn while_suspended(mut self) -> Self {
         self.expected = ProbeOutcome::Refused;

@@ -90,9 +90,9 @@ pub struct TakenBack {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probing {
-    /// It was.
+    /// It was called.
     Made,
-    /// It was to be and could not; the gaps say why.
+    /// It was to be called and could not be; the gaps say why.
     NotPossible,
     /// The tenant's blueprint declares no probe, so the verdict is about settings alone.
     #[default]

@@ -39,7 +39,7 @@ pub fn derive(
     derive_placed(&placed, tiers)
 }
 
-/// The same for blueprints with stamps of their own: those in which a blueprint's tenants are placed, which may differ
+/// Like [`derive()`], but each blueprint has its own stamps: those in which its tenants are placed, which may differ
 /// from the current ones.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ impl Principals {
         Self { host: id("host"), provisioner: id("provisioner"), remover: id("remover") }
     }
 
-    /// All of them, without duplicates.
+    /// All identities, without duplicates.
     pub fn all(&self) -> Vec<String> {
         let all = BTreeSet::from([&self.host, &self.provisioner, &self.remover]);
         all.into_iter().cloned().collect()

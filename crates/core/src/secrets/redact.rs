@@ -206,7 +206,8 @@ struct Ends<'a> {
     text: &'a str,
     /// By [`Mark`]: the position from which it was searched, and the range of the first hit.
     marks: [Range<usize>; 3],
-    /// The same for quotes with that many backslashes before them.
+    /// By quote and the number of backslashes before it: the position from which it was searched, and the range of the
+    /// first hit.
     quotes: BTreeMap<(char, usize), Range<usize>>,
     /// The positions of brackets and of their closing ones.
     brackets: Option<Vec<(usize, usize)>>,
@@ -293,7 +294,7 @@ impl<'a> Ends<'a> {
         end
     }
 
-    /// The position that closes the bracket here, of whichever kind.
+    /// The position of the bracket that closes the one here, of any kind.
     fn closing_bracket(&mut self, at: usize) -> Option<usize> {
         let text = self.text;
         let pairs = self.brackets.get_or_insert_with(|| {

@@ -47,7 +47,8 @@ pub fn carried(text: &str) -> Option<&'static str> {
     of_member("", text)
 }
 
-/// The same for a member, whose name may contain a secret too and helps to classify its text.
+/// The kind of secret in a member, whose name may contain a secret too and helps to classify its text; otherwise like
+/// [`carried`].
 pub fn carried_as(name: &str, text: &str) -> Option<&'static str> {
     carried(name).or_else(|| of_member(name, text))
 }

@@ -17,7 +17,7 @@ pub fn about(step: &Rendered) -> Option<String> {
     })
 }
 
-/// The same for a recorded target; `None` also for a check, which creates nothing.
+/// The resource that a recorded target is about, like [`about()`]; `None` also for a check, which creates nothing.
 pub fn about_target(target: &Target) -> Option<String> {
     Some(match target {
         Target::Arm(resource) | Target::ArmUpdate(resource, _) => resource.id.to_string(),

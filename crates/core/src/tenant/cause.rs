@@ -64,7 +64,7 @@ impl FailureClass {
         tenant.within(self.next_action())
     }
 
-    /// The same for any tenant, with `TENANT` instead of its id.
+    /// The text of [`Self::next_action_for`] for any tenant, with `TENANT` instead of its id.
     pub fn next_action(self) -> &'static str {
         match self {
             Self::Transient | Self::Throttled | Self::Ambiguous => {
@@ -93,7 +93,7 @@ impl FailureClass {
                  recreates them"
             }
             Self::Permanent => {
-                "mend what refused it, then run `tenantry retry TENANT`; or correct the request and send it as an \
+                "correct what refused it, then run `tenantry retry TENANT`; or correct the request and send it as an \
                  update with `tenantry submit FILE`; or deprovision the tenant"
             }
         }

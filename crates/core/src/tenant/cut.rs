@@ -13,7 +13,7 @@ use crate::ids::StepName;
 pub struct AccessCut {
     /// The steps that depend on `tenant.suspended`: their objects are deleted or changed.
     pub steps: BTreeSet<StepName>,
-    /// When the last of them was seen deleted or matching; `None` before that.
+    /// When the last of them was observed as deleted or matching; `None` before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
 }

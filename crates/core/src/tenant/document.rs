@@ -244,7 +244,7 @@ pub struct Tenant {
     /// Top-level members that a later version wrote; kept as they are.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
-    /// The same for nested members; kept apart, with the path to where they belong.
+    /// Members of nested objects that a later version wrote, with the path to where they belong.
     #[serde(skip)]
     pub nested_unknown: UnknownFields,
 }
@@ -322,7 +322,7 @@ impl Tenant {
         self.version
     }
 
-    /// To be called when a request is accepted and when its work has an outcome.
+    /// Raises the version. Call it when a request is accepted and when its work has an outcome.
     pub fn raise_version(&mut self) {
         self.version += 1;
     }

@@ -30,7 +30,7 @@ pub struct HistoryRow {
     /// The operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
-    /// Why, when something failed.
+    /// The cause of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
     /// What the service answered then, redacted and truncated.

@@ -34,7 +34,7 @@ pub enum EntryContent {
         step: StepName,
         /// The name of the state.
         state: String,
-        /// Why, when it failed.
+        /// The cause, if it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
         /// What the service answered then.

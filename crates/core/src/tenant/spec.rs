@@ -94,7 +94,7 @@ pub enum Extent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Suspension {
-    /// Why.
+    /// Why the tenant is suspended.
     pub reason: Reason,
     /// How much is deleted or disabled.
     pub mode: Extent,

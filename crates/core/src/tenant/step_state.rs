@@ -102,7 +102,7 @@ impl StepState {
         matches!(self, Self::Deleted(_))
     }
 
-    /// Whether nothing happens to it until its desired state changes.
+    /// Whether nothing happens to it without a request or a repair of drift.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Ready(_) | Self::Blocked { .. } | Self::Deleted(_) => true,
@@ -150,7 +150,7 @@ impl StepState {
         }
     }
 
-    /// The same, mutable.
+    /// The effort of this step generation, mutable.
     pub fn effort_mut(&mut self) -> &mut Effort {
         match self {
             Self::Waiting(effort) | Self::Writing(effort) | Self::Ready(effort) | Self::Deleted(effort) => {
@@ -218,8 +218,8 @@ impl Effort {
         self.failures.max(self.attempts.saturating_sub(1))
     }
 
-    /// To be called when a write or delete is about to be sent; records the differences found before it. A write that
-    /// is repeated to be sure keeps those recorded before.
+    /// Records the differences that were found before a write or delete; call it when one is about to be sent. A write
+    /// that is repeated to be sure keeps those recorded before.
     pub fn send(&mut self, found: Vec<String>) {
         self.written = false;
         if !found.is_empty() {
@@ -227,7 +227,7 @@ impl Effort {
         }
     }
 
-    /// Azure accepted the write or delete that was last sent.
+    /// Records that Azure accepted the write or delete that was last sent.
     pub fn carry_out(&mut self) {
         // Failures before the first success are over, and their time does not count against what follows.
         if self.attempts == 0 {
@@ -243,13 +243,13 @@ impl Effort {
         self.unknown = self.unknown.saturating_add(u32::from(is_unknown));
     }
 
-    /// Other changes are served first. Such an answer ends the streak of earlier failures.
+    /// Records that Azure serves other changes first. Such an answer ends the streak of earlier failures.
     pub fn stand_in_line(&mut self) {
         self.attempts = self.attempts.saturating_sub(std::mem::take(&mut self.unknown));
         self.failures = 0;
     }
 
-    /// It matches: no failure counts any more.
+    /// Records that the object matches: earlier failures no longer count.
     pub fn succeed(&mut self) {
         self.failures = 0;
         self.unknown = 0;

@@ -1,4 +1,4 @@
-//! Azure is working on it: the operation continues, can't be polled, or a poll failed.
+//! A long-running operation was polled: it continues, can't be polled, or the poll failed.
 
 use std::time::Duration;
 

@@ -28,8 +28,8 @@ impl At<'_> {
         self.recreate(&cause).unwrap_or_else(|| self.write_again(cause, shown))
     }
 
-    /// It was created with other values in fields that can't change, by the late request of a dead worker or by hand.
-    /// No write helps.
+    /// The object has other values in fields that can't change: it was created by the late request of a dead worker, or
+    /// by hand. No write helps.
     pub(super) fn immutable(&mut self, fields: &[String]) -> Change {
         let message =
             format!("it differs from the plan at {}, which can't change once it is there", fields.join(", "));

@@ -43,7 +43,8 @@ impl At<'_> {
         self.deleted()
     }
 
-    /// It can't be deleted by itself, but is part of an object that is being deleted; it is read again after that.
+    /// The object can't be deleted by itself, but is part of an object that is being deleted. It is read again after
+    /// that.
     pub(super) fn leave(&mut self, carrier: StepName, cause: Cause) -> Change {
         self.reported =
             Some(Cause { message: format!("left to the deletion of {carrier}: {}", cause.message), ..cause });

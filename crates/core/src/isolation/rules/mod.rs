@@ -65,7 +65,7 @@ const fn rule(
 }
 
 impl Rule {
-    /// The same rule, marked as one that gives no one else access: it is no reason to suspend the tenant.
+    /// Marks the rule as one whose violation gives no one else access: it is no reason to suspend the tenant.
     const fn lets_nobody_in(self) -> Self {
         Self { lets_others_in: false, ..self }
     }
