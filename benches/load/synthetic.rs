@@ -104,7 +104,7 @@ impl Crew {
         })
     }
 
-    /// Takes one tenant from its message until it is ready. Returns the milliseconds.
+    /// Signs up one tenant and reconciles it until it is active. Returns how many milliseconds that took.
     async fn tenant(&self, number: usize) -> Outcome<f64> {
         let id = format!("tenant-{number:04}");
         let message = json!({

@@ -53,7 +53,8 @@ impl Page {
 /// Loads a tenant by its id.
 ///
 /// # Errors
-/// The response if there is none or the id is invalid (the same one), or while the state is unavailable.
+/// The response to send: the same 404 if the tenant does not exist or the id is invalid; 503 while the state is
+/// unavailable; 500 if the row is unreadable.
 pub(super) async fn load(ports: &Ports, id: &str) -> Result<Tenant, Response> {
     let Ok(id) = id.parse() else { return Err(Response::unknown_tenant()) };
     match ports.store.load(&id).await {

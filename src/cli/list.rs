@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// Begin after this tenant
     #[arg(long)]
     after: Option<String>,
-    /// How many at most
+    /// How many tenants at most
     #[arg(long, default_value_t = 50)]
     limit: u32,
     #[command(flatten)]

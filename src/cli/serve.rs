@@ -203,7 +203,7 @@ async fn enough(azure: &AzureConfig, clock: &Arc<dyn Clock>, permissions: &Permi
     enough
 }
 
-/// Ctrl-C, or SIGTERM where there is one.
+/// Waits for Ctrl-C or, on Unix, for SIGTERM.
 pub(super) async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]

@@ -31,7 +31,7 @@ pub struct Request {
     pub dry_run: bool,
     /// Copied to events.
     pub external: Option<External>,
-    /// The other system's operation, if it names one: a second idempotency key.
+    /// A second idempotency key, if `external` names another system and its operation.
     pub external_key: Option<ExternalKey>,
     /// The blueprint version; `None`: the one that the deployment offers.
     pub blueprint_version: Option<String>,

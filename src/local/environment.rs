@@ -242,7 +242,7 @@ impl LocalEnvironment {
     }
 }
 
-/// The result of comparing the two files.
+/// The result of comparing the marks of the state file and of the simulated Azure's file.
 struct Fitted {
     /// The new mark of both files.
     mark: Mark,

@@ -79,7 +79,8 @@ const PURE: [&str; 7] = [
     "intake/validate/",
 ];
 
-/// What the core may depend on: none of these can wait, read the clock, draw a number, or reach a file or a network.
+/// What the core may depend on: none of these waits, or reaches a file or a network. jiff can read the clock, and uuid
+/// can draw a random id if another crate enables `v4`; `IMPURE` rejects those calls.
 const HARMLESS: [&str; 10] = [
     "jiff",
     "minijinja",

@@ -127,7 +127,7 @@ pub(super) struct Tick<'a> {
     pub(super) by_hand: Option<&'a str>,
 }
 
-/// Runs one tick; a failure is logged and not repeated before the next tick.
+/// Runs one tick. A failure is logged; the function is not invoked again before the next tick.
 pub(super) async fn run(shared: &Shared, function: &FunctionFile, tick: Tick<'_>) {
     let _busy = shared.busy();
     let trigger = function.trigger();

@@ -145,9 +145,10 @@ async fn call(app: &App, function: &str, data: &Value) -> Answer {
     app.call(Invocation { function, id: None, traceparent: None, trigger }).await
 }
 
-/// Reduces a list of all tenants to the compared one, and removes from a report the digest of its evidence, which
-/// contains ids that Azure drew, and the call with another tenant's token: only operators see a report, and they need
-/// to know whose token was tried.
+/// Removes from an answer what differs between runs although the tenant is the same:
+/// - from a list of tenants, all but the compared one;
+/// - from an isolation report, the digest of the evidence, because the evidence contains randomly generated ids, and
+///   the call with another tenant's token, because it names that tenant. Only operators see these reports.
 fn concerning(who: Who, answer: Answer) -> Answer {
     let Answer::Http { status, headers, body, logs } = answer else { return answer };
     let mut whole: Value = serde_json::from_str(&body).unwrap();

@@ -1,5 +1,5 @@
-//! Tenants' lifecycles in a whole local environment: sign-up, changes, removal, faults. All requests go through the
-//! queue and HTTP, as those of signup apps and people do.
+//! The lifecycle of tenants in a complete local environment: sign-up, changes, removal, faults. Requests are sent to
+//! the queue or over HTTP, as signup apps and operators send them.
 
 mod disturbed;
 mod forbidden;

@@ -12,7 +12,7 @@ use crate::testkit::{
     request, signup,
 };
 
-/// The changes in the journal after its first `before` lines, without query: method and last part of the path.
+/// The changes in the journal after its first `before` lines: the method and the path without its query.
 fn changed_since(journal: &Value, before: usize) -> Vec<(String, String)> {
     let after = Value::from(list(journal)[before..].to_vec());
     let short = |line: &Value| {

@@ -28,7 +28,7 @@ impl<T> Reading<T> {
     }
 }
 
-/// What Azure shows of everything that is judged together.
+/// Everything that was read from Azure for the tenants that are judged together, and the results of calling them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {

@@ -71,7 +71,7 @@ impl Action {
 pub enum Reason {
     /// It has not paid.
     Billing,
-    /// It does harm.
+    /// It misuses the service.
     Abuse,
     /// Its owner has requested it.
     Customer,

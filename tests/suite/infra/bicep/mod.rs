@@ -7,7 +7,7 @@ mod reader;
 
 use reader::Reader;
 
-/// An expression.
+/// A Bicep expression: only the forms that `infra` uses.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expr {
     /// A string: literal parts and interpolations.
