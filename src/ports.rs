@@ -240,10 +240,10 @@ pub trait Publisher: Send + Sync {
 /// Schedules wake-ups. They are hints only: the sweep finds tenants whose wake-up was lost.
 pub trait Scheduler: Send + Sync {
     /// Schedules a wake-up for a tenant at an instant. A repeat for the same instant may be dropped as a duplicate.
-    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>>;
+    fn schedule<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// Whether wake-ups are delivered at all. Where they are not, the sweep itself reconciles what is due.
-    fn is_delivered(&self) -> bool {
+    fn delivers(&self) -> bool {
         true
     }
 }

@@ -53,8 +53,8 @@ pub(crate) trait Environment: Sized {
 }
 
 /// Disrupts an environment in which tenants are provisioned, and checks the outcome.
-pub(crate) async fn run<W: Environment>(
-    make: impl AsyncFnOnce() -> W,
+pub(crate) async fn run<E: Environment>(
+    make: impl AsyncFnOnce() -> E,
     options: Options,
     mut rng: TrialRng,
 ) -> Report {
@@ -68,7 +68,7 @@ pub(crate) async fn run<W: Environment>(
         let (workload, front) = (Arc::clone(&workload), Arc::clone(&front));
         async move { workload.sign_up_and_change(&front).await }
     });
-    let mut kinds = W::kinds(options);
+    let mut kinds = E::kinds(options);
     let mut disruptions = Vec::new();
     while !kinds.is_empty() && workload.failure().is_none() {
         let drawn = usize::try_from(rng.below(kinds.len() as u64)).unwrap();

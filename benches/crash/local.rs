@@ -17,6 +17,7 @@ use tenantry::{local::state::LocalState, ports::StateStore as _};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, ChildStdout, Command},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -33,6 +34,8 @@ pub(crate) struct Local {
     folder: TempDir,
     front: Arc<Front>,
     child: Child,
+    /// Reads what the process prints.
+    reader: JoinHandle<()>,
     findings: Vec<Finding>,
 }
 
@@ -40,8 +43,8 @@ impl Local {
     pub(crate) fn new() -> Self {
         let folder = folder();
         let front = Arc::new(Front::new(None));
-        let child = start(&folder, &front);
-        Self { folder, front, child, findings: Vec::new() }
+        let (child, reader) = start(&folder, &front);
+        Self { folder, front, child, reader, findings: Vec::new() }
     }
 
     fn check_still_running(&mut self) {
@@ -54,7 +57,7 @@ impl Local {
 }
 
 /// Starts the program on a port that it chooses itself, with its log in a file. It prints its address first.
-fn start(folder: &TempDir, front: &Arc<Front>) -> Child {
+fn start(folder: &TempDir, front: &Arc<Front>) -> (Child, JoinHandle<()>) {
     let log: File = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
     let mut child = Command::new(PROGRAM)
         .args(["local", "--data", "data", "--speed", "400", "--port", "0"])
@@ -68,8 +71,8 @@ fn start(folder: &TempDir, front: &Arc<Front>) -> Child {
         .unwrap();
     front.clear_address();
     let printed = BufReader::new(child.stdout.take().unwrap());
-    tokio::spawn(read_address(printed, Arc::clone(front)));
-    child
+    let reader = tokio::spawn(read_address(printed, Arc::clone(front)));
+    (child, reader)
 }
 
 /// Reads the address, and continues reading: a full pipe would block the program.
@@ -104,7 +107,9 @@ impl Environment for Local {
         let disruption =
             Disruption { at: now(), kind: Kind::Kill, under_way: workload.under_way(), remark: None };
         self.child.kill().await.unwrap();
-        self.child = start(&self.folder, &self.front);
+        // It ends with the process, and may not set the old address after the new process was started.
+        (&mut self.reader).await.unwrap();
+        (self.child, self.reader) = start(&self.folder, &self.front);
         disruption
     }
 

@@ -18,7 +18,7 @@ use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 use crate::{MEMORY, Outcome, bad, line, measure};
 
 /// Runs per input; the fastest one counts, because the others were delayed by other processes.
-const GENERATIONS: usize = 5;
+const REPEATS: usize = 5;
 /// The target for a verdict, in milliseconds.
 const TARGET_MS: f64 = 5.0;
 /// The target for memory, in sizes of the input.
@@ -90,7 +90,7 @@ pub(crate) fn report() -> Outcome<()> {
 /// Whether it is accepted, after how many milliseconds, and with how many bytes.
 fn judged(reader: Reader, bytes: &[u8]) -> (bool, f64, usize) {
     let (mut best, mut taken, mut peak) = (f64::INFINITY, false, 0);
-    for _ in 0..GENERATIONS {
+    for _ in 0..REPEATS {
         MEMORY.reset_peak_usage();
         let before = MEMORY.current_usage();
         let begun = measure::now();

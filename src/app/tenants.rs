@@ -114,7 +114,7 @@ pub async fn submit(ports: &Ports, intake: &Intake, reconciler: &Reconciler, bod
 
 /// Schedules a wake-up for a tenant at once.
 pub async fn wake(ports: &Ports, id: &TenantId) {
-    if let Err(failure) = ports.scheduler.wake(id, ports.clock.now()).await {
+    if let Err(failure) = ports.scheduler.schedule(id, ports.clock.now()).await {
         tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; the sweep will reconcile the tenant");
     }
 }

@@ -86,7 +86,7 @@ impl ServiceBus {
 pub struct QueueScheduler(pub ServiceBus);
 
 impl Scheduler for QueueScheduler {
-    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let broker_properties = SettableBrokerProperties {
                 message_id: Some(WakeUp::message_id(tenant, at)),
@@ -108,11 +108,11 @@ fn rounded_up(at: Timestamp) -> i64 {
 pub struct NoScheduler;
 
 impl Scheduler for NoScheduler {
-    fn wake<'a>(&'a self, _tenant: &'a TenantId, _at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, _tenant: &'a TenantId, _at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn is_delivered(&self) -> bool {
+    fn delivers(&self) -> bool {
         false
     }
 }

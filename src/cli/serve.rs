@@ -82,7 +82,7 @@ async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> Exi
             WakeUps::Sweep => Duration::ZERO,
         };
         let isolation = config.isolation.clone();
-        let mut settings = Settings { budget: azure.wait_budget, overdue, isolation, ..settings };
+        let mut settings = Settings { budget: azure.inline_wait, overdue, isolation, ..settings };
         if let Some(visibility) = local::visibility(azure) {
             settings.policy.visibility = visibility;
         }

@@ -42,7 +42,7 @@ pub struct AzureConfig {
     /// The timeout of a request to a service.
     pub request_timeout: Duration,
     /// How long one invocation waits in place before it requeues a tenant.
-    pub wait_budget: Duration,
+    pub inline_wait: Duration,
     /// The stamps that tenants are placed on, as blueprints see them; at least one.
     pub stamps: Vec<Value>,
 }
@@ -119,7 +119,7 @@ impl AzureConfig {
         let stands_in = graph.as_ref().is_some_and(|graph| graph.scheme() == "http");
         let stand_in_speed = reader.text("TENANTRY_SPEED").filter(|_| stands_in);
         let request_timeout = seconds(reader, "TENANTRY_REQUEST_TIMEOUT", 30, 1..=120);
-        let wait_budget = seconds(reader, "TENANTRY_INLINE_WAIT", 20, 0..=200);
+        let inline_wait = seconds(reader, "TENANTRY_INLINE_WAIT", 20, 0..=200);
         let stamps = stamps(reader);
         let probe = probe::read(reader, identity.as_ref(), remover.as_ref(), stamps.as_deref(), in_azure);
         Some(Self {
@@ -136,7 +136,7 @@ impl AzureConfig {
             events_topic,
             stand_in_speed,
             request_timeout,
-            wait_budget,
+            inline_wait,
             stamps: stamps?,
         })
     }

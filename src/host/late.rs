@@ -27,9 +27,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// The messages of this function have no other queue to go to: what fails there is delivered again without end.
 const LAST_RESORT: Function = Function::DeadLetter;
 
-/// The wait budget of a delivery: how long its failure is delayed. A delivery without a count, as by hand, counts as
+/// How long the failure of a delivery is delayed at most. A delivery without a count, as by hand, counts as
 /// the first.
-pub fn wait_budget(function: Function, delivery_count: Option<u32>) -> Duration {
+pub fn longest_delay(function: Function, delivery_count: Option<u32>) -> Duration {
     if function == LAST_RESORT {
         return LONGEST;
     }
@@ -45,12 +45,12 @@ pub(super) async fn call(
     mut ending: watch::Receiver<bool>,
 ) -> Answer {
     let Trigger::Message(message) = &invocation.trigger else { return functions.call(invocation).await };
-    let wait_budget = wait_budget(invocation.function, message.delivery_count);
+    let longest = longest_delay(invocation.function, message.delivery_count);
     let (begun, mut pause) = (Instant::now(), PAUSE);
     loop {
         let answer = functions.call(invocation.clone()).await;
         let Answer::TryAgain { why } = &answer else { return answer };
-        let left = wait_budget.saturating_sub(begun.elapsed());
+        let left = longest.saturating_sub(begun.elapsed());
         if left.is_zero() {
             return answer;
         }

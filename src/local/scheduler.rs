@@ -27,7 +27,7 @@ impl QueueScheduler {
 }
 
 impl Scheduler for QueueScheduler {
-    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let body = WakeUp::new(tenant).body().into_bytes();
             let message_id = Some(WakeUp::message_id(tenant, at));

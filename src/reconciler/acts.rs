@@ -137,8 +137,8 @@ impl Pass<'_> {
         if let Some(objection) = plan.objections(&rendered).first() {
             return Err(refused(objection));
         }
-        let reported = record.map(|record| record.outputs.clone()).unwrap_or_default();
-        let step: Arc<dyn Step> = Arc::from(steps::step(&rendered, &planned.outputs, &reported)?);
+        let recorded = record.map(|record| record.outputs.clone()).unwrap_or_default();
+        let step: Arc<dyn Step> = Arc::from(steps::step(&rendered, &planned.outputs, &recorded)?);
         self.rendered.insert(key, Arc::clone(&step));
         Ok(step)
     }
@@ -171,8 +171,8 @@ impl Pass<'_> {
                     Some(Discrepancy::Amiss(_, resource) | Discrepancy::MayBeStale(resource)),
                 ) => effects::write(transport, step, resource).await,
                 (Prepared::Write(step), _) => effects::write(transport, step, None).await,
-                (Prepared::Delete(deletion), Some(Discrepancy::StillThere(trace))) => {
-                    effects::delete(transport, deletion, trace).await
+                (Prepared::Delete(deletion), Some(Discrepancy::StillThere(state))) => {
+                    effects::delete(transport, deletion, state).await
                 }
                 (Prepared::Delete(deletion), _) => effects::search(transport, deletion).await,
             }

@@ -49,12 +49,12 @@ impl Pass<'_> {
         let Some(arrival) = self.in_flight.next().await else { return };
         self.arrived(arrival);
         let clock = Arc::clone(&self.reconciler.ports.clock);
-        let mut wait_budget = clock.sleep_until(saturating_add(self.now(), self.reconciler.settings.gather));
+        let mut gathered = clock.sleep_until(saturating_add(self.now(), self.reconciler.settings.gather));
         while !self.in_flight.is_empty() {
             tokio::select! {
                 biased;
                 Some(arrival) = self.in_flight.next() => self.arrived(arrival),
-                () = &mut wait_budget => return,
+                () = &mut gathered => return,
             }
         }
     }
@@ -85,7 +85,7 @@ impl Pass<'_> {
         Self::count_unknown(&event);
         let shows_it = matches!(
             &event,
-            Event::Observed(Observation::Desired(Comparison::Matches(_) | Comparison::Immutable(_), _))
+            Event::Observed(Observation::Compared(Comparison::Matches(_) | Comparison::Immutable { .. }, _))
         );
         let before = if shows_it { self.found(&name) } else { None };
         for event in before.into_iter().chain([event]) {

@@ -35,12 +35,12 @@ pub(super) async fn read(
     };
     match step.judge(&reply) {
         Ok(Comparison::Absent) => match among_the_deleted(&transport, &step).await {
-            Ok(Some(id)) => Event::Observed(Observation::Desired(Comparison::SoftDeleted(id), None)),
-            Ok(None) => Event::Observed(Observation::Desired(Comparison::Absent, None)),
+            Ok(Some(id)) => Event::Observed(Observation::Compared(Comparison::SoftDeleted(id), None)),
+            Ok(None) => Event::Observed(Observation::Compared(Comparison::Absent, None)),
             Err(failure) => Event::Failed(failure),
         },
         Ok(comparison) => {
-            Event::Observed(Observation::Desired(comparison, reply.is_success().then_some(reply.body)))
+            Event::Observed(Observation::Compared(comparison, reply.is_success().then_some(reply.body)))
         }
         Err(failure) => Event::Failed(failure),
     }
@@ -77,7 +77,7 @@ pub(super) async fn restore(transport: Arc<dyn Transport>, step: Arc<dyn Step>, 
         Ok(Progress::Done) => match step.judge(&reply) {
             Ok(Comparison::Matches(outputs)) => Event::Answered(outputs),
             Ok(comparison @ Comparison::Drifted(_)) => {
-                Event::Observed(Observation::Desired(comparison, Some(reply.body)))
+                Event::Observed(Observation::Compared(comparison, Some(reply.body)))
             }
             Ok(_) | Err(_) => Event::Written,
         },
@@ -146,20 +146,20 @@ pub(super) async fn search(transport: Arc<dyn Transport>, deletion: Arc<dyn Dele
         };
         match deletion.judge(number, &reply) {
             Ok(DeletionState::Nothing) => {}
-            Ok(trace) => return Event::Observed(Observation::Deletion(trace)),
+            Ok(state) => return Event::Observed(Observation::Searched(state)),
             Err(failure) => return Event::Failed(failure),
         }
     }
-    Event::Observed(Observation::Deletion(DeletionState::Nothing))
+    Event::Observed(Observation::Searched(DeletionState::Nothing))
 }
 
 /// Deletes what was observed.
 pub(super) async fn delete(
     transport: Arc<dyn Transport>,
     deletion: Arc<dyn Deletion>,
-    trace: DeletionState,
+    state: DeletionState,
 ) -> Event {
-    let Some(request) = deletion.delete(&trace) else { return Event::Written };
+    let Some(request) = deletion.delete(&state) else { return Event::Written };
     let reply = match transport.send(request).await {
         Ok(reply) => reply,
         Err(failure) => return Event::Failed(failure),
@@ -167,8 +167,8 @@ pub(super) async fn delete(
     if reply.status == 404 {
         return Event::Written;
     }
-    if let Some(reported) = deletion.refused(&trace, &reply).filter(|_| !reply.is_success()) {
-        return Event::Observed(Observation::Deletion(reported));
+    if let Some(state) = deletion.refused(&state, &reply).filter(|_| !reply.is_success()) {
+        return Event::Observed(Observation::Searched(state));
     }
     match operation::after_write(&reply) {
         Ok(Progress::Running { operation, after }) => Event::Running { operation, after },

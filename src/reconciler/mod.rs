@@ -226,7 +226,7 @@ impl Reconciler {
     async fn reconcile_until(&self, id: &TenantId, leave_at: Timestamp) -> Result<Progress, StoreError> {
         let progress = pass::Pass::run(self, id, leave_at).await?;
         if let Progress::Held(until) = &progress
-            && let Err(failure) = self.ports.scheduler.wake(id, *until).await
+            && let Err(failure) = self.ports.scheduler.schedule(id, *until).await
         {
             tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was scheduled; the sweep will reconcile the tenant");
         }

@@ -264,12 +264,11 @@ impl<'a> Pass<'a> {
     async fn publish_and_end(&mut self, next: Option<Timestamp>) -> Result<Option<Progress>, StoreError> {
         let durable = self.durable_outbox;
         let is_durable = |entry: &OutboxEntry| entry.number <= durable;
-        let reported: Vec<_> =
+        let entries: Vec<_> =
             self.tenant.outbox().iter().filter(|entry| is_durable(entry)).cloned().collect();
         let deployment = &self.reconciler.settings.deployment;
         let mut due = next;
-        if publish(&self.reconciler.ports, deployment, EventOrigin::Tenant(&self.tenant.id), &reported).await
-        {
+        if publish(&self.reconciler.ports, deployment, EventOrigin::Tenant(&self.tenant.id), &entries).await {
             self.tenant.strike(is_durable);
         }
         let now = self.now();
@@ -285,12 +284,12 @@ impl<'a> Pass<'a> {
         }
         let Some(at) = self.tenant.due_at else { return Ok(Some(Progress::Settled(self.tenant.status))) };
         // The next pass belongs to the request's trace, beside this pass and not below it.
-        let wake = self.reconciler.ports.scheduler.wake(&self.tenant.id, at);
-        let woken = match self.home {
-            Some(home) => home.scope(wake).await,
-            None => wake.await,
+        let wake_up = self.reconciler.ports.scheduler.schedule(&self.tenant.id, at);
+        let scheduled = match self.home {
+            Some(home) => home.scope(wake_up).await,
+            None => wake_up.await,
         };
-        if let Err(failure) = woken {
+        if let Err(failure) = scheduled {
             tracing::warn!(tenant.id = %self.tenant.id, error = %failure, "no wake-up was scheduled; the sweep will reconcile the tenant");
         }
         Ok(Some(Progress::Requeued(at)))

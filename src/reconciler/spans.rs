@@ -69,7 +69,7 @@ pub(super) fn act(does: &'static str, name: &StepName, record: &StepRecord) -> S
 pub(super) fn acted(span: &mut Span, event: &Event) {
     match event {
         Event::Failed(failure) | Event::Unanswered(failure) => span.fail(failure.cause.code.clone()),
-        Event::Observed(Observation::Desired(comparison, _)) => {
+        Event::Observed(Observation::Compared(comparison, _)) => {
             span.set("tenantry.outcome", seen(comparison));
         }
         Event::Answered(_) => span.set("tenantry.outcome", "matches"),
@@ -88,7 +88,7 @@ fn seen(comparison: &Comparison) -> &'static str {
         Comparison::Absent => "absent",
         Comparison::Matches(_) => "matches",
         Comparison::Drifted(_) => "drifted",
-        Comparison::Immutable(_) => "immutable",
+        Comparison::Immutable { .. } => "immutable",
         Comparison::InProgress => "in-progress",
         Comparison::Foreign(_) => "foreign",
         Comparison::SoftDeleted(_) => "soft-deleted",

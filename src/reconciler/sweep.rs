@@ -20,7 +20,7 @@ use tenantry_core::{ids::TenantId, tenant::EventOrigin, time::saturating_add};
 use super::{Progress, Reconciler, publish};
 use crate::{
     ports::{Due, StoreError},
-    scan::print_unreadable,
+    scan::log_unreadable,
 };
 
 /// How much one sweep takes up; the next one continues.
@@ -87,7 +87,7 @@ impl Reconciler {
         let mut due = asked.map_err(late)??;
         self.go_on_after_the_last(&mut due);
         let mut swept = Swept { due: due.len(), ..Swept::default() };
-        let undeliverable = AtomicBool::new(!self.ports.scheduler.is_delivered());
+        let undeliverable = AtomicBool::new(!self.ports.scheduler.delivers());
         let round = Round { begun, ends: saturating_add(begun, ROUND), undeliverable };
         let work = async {
             self.report_backlog(&due, BATCH, begun).await;
@@ -140,8 +140,8 @@ impl Reconciler {
                 Err(StoreError::Unreadable { why, .. }) => {
                     swept.unreadable += 1;
                     match due {
-                        Due::Tenant(id) => print_unreadable("tenant", id.as_str(), &why),
-                        Due::Request(key) => print_unreadable("request", key, &why),
+                        Due::Tenant(id) => log_unreadable("tenant", id.as_str(), &why),
+                        Due::Request(key) => log_unreadable("request", key, &why),
                     }
                 }
                 Err(error) => {
@@ -176,7 +176,9 @@ impl Reconciler {
         let may_be_on_its_way = saturating_add(due_at, ON_ITS_WAY) >= round.begun;
         if may_be_on_its_way && !round.undeliverable.load(Ordering::Relaxed) {
             // For the instant when it became due, so that it is a duplicate of the wake-up that may be on its way.
-            let Err(failure) = self.ports.scheduler.wake(id, due_at).await else { return Ok(Taken::Woken) };
+            let Err(failure) = self.ports.scheduler.schedule(id, due_at).await else {
+                return Ok(Taken::Woken);
+            };
             tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; reconciling the tenant here");
             round.undeliverable.store(true, Ordering::Relaxed);
         }

@@ -20,7 +20,7 @@ use budget::ScanBudget;
 use cursor::{Cursor, ISOLATION};
 pub use drift::{DRIFT_PORTION, DriftScanner};
 
-pub use unreadable::{log_unreadable as print_unreadable, readable};
+pub use unreadable::{log_unreadable, readable};
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -102,15 +102,14 @@ impl IsolationScanner {
         reports
     }
 
-    /// Checks one tenant, within a wait budget.
+    /// Checks one tenant.
     ///
     /// # Errors
     /// A transient [`Failure`] when it takes longer.
-    pub async fn prove(&self, tenant: &Tenant, wait_budget: Duration) -> Result<Proven, Failure> {
+    pub async fn prove(&self, tenant: &Tenant, timeout: Duration) -> Result<Proven, Failure> {
         let slow = |_| Cause::ours(FailureClass::Transient, "isolation-slow", "the check took too long");
         let budget = ScanBudget::new(&self.ports);
-        let checked =
-            tokio::time::timeout(wait_budget, self.check(&budget, std::slice::from_ref(tenant))).await;
+        let checked = tokio::time::timeout(timeout, self.check(&budget, std::slice::from_ref(tenant))).await;
         let report = checked.map_err(slow)?.into_iter().next();
         let report = report
             .unwrap_or_else(|| IsolationReport::unknown(tenant.id.clone(), "it is being removed".into()));
@@ -128,22 +127,22 @@ impl IsolationScanner {
         let versions: BTreeMap<TenantId, u64> =
             tenants.iter().map(|tenant| (tenant.id.clone(), tenant.version())).collect();
         let mut reports = self.verify(&tenants).await;
-        let mut reported = Vec::new();
+        let mut to_reconcile = Vec::new();
         for report in &mut reports {
             let version = versions.get(&report.tenant_id).copied().unwrap_or_default();
             let mut news = self.note(report, version).await;
             if self.quarantine != Quarantine::Off && self.take_back(report).await {
                 news |= self.note(report, version).await;
             }
-            reported.extend(news.then(|| report.tenant_id.clone()));
+            to_reconcile.extend(news.then(|| report.tenant_id.clone()));
         }
         for id in self.check_again(&mut reports).await {
-            if !reported.contains(&id) {
-                reported.push(id);
+            if !to_reconcile.contains(&id) {
+                to_reconcile.push(id);
             }
         }
         cursor.save(&self.ports, last).await?;
-        Ok((reports, reported))
+        Ok((reports, to_reconcile))
     }
 
     /// After revocations, older reports may still contain the revoked access. Checks all tenants again that were not

@@ -61,7 +61,7 @@ enum Judged {
 pub(crate) fn target(target: &Target, arguments: &Arguments) -> Outcome {
     panic::set_hook(Box::new(|info| {
         let at = info.location().map(ToString::to_string).unwrap_or_default();
-        let said = info.payload_as_str().unwrap_or("a panic without tokens").to_owned();
+        let said = info.payload_as_str().unwrap_or("a panic without a message").to_owned();
         *PANIC.lock().unwrap() = (at, said);
     }));
     let mut run = Run { target, long: arguments.long, outcome: Outcome::default(), seen: BTreeSet::new() };

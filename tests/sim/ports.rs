@@ -78,11 +78,11 @@ pub(crate) struct SimScheduler {
 }
 
 impl Scheduler for SimScheduler {
-    fn is_delivered(&self) -> bool {
+    fn delivers(&self) -> bool {
         self.shared.plan.setup.wake_ups != WakeUps::Sweep
     }
 
-    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let shared = &self.shared;
             // As the program's own scheduler for that setting.

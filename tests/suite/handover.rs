@@ -78,17 +78,18 @@ impl Transport for Refusing {
     }
 }
 
+/// A tenant that has signed up and that no pass has reconciled yet.
+async fn signed_up(ports: &Ports) -> TenantId {
+    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
+    let body = signup("contoso").to_string();
+    let answer = Fixture::intake(ports, &blueprint).take_in(body.as_bytes()).await.unwrap();
+    answer.tenant_id.unwrap()
+}
+
 #[tokio::test]
 async fn a_pass_that_waits_keeps_its_lease() {
     let fixture = Fixture::new(Speed::Max).await;
-    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let body = signup("contoso").to_string();
-    let id = Fixture::intake(&fixture.ports, &blueprint)
-        .take_in(body.as_bytes())
-        .await
-        .unwrap()
-        .tenant_id
-        .unwrap();
+    let id = signed_up(&fixture.ports).await;
     let transport = Arc::new(Refusing {
         ports: fixture.ports.clone(),
         id: id.clone(),
@@ -109,9 +110,7 @@ async fn a_draining_pass_that_waits_requeues_its_tenant() {
     let waits = Arc::new(Notify::new());
     let clock = Arc::new(Endless { now: fixture.ports.clock.now(), waits: Arc::clone(&waits) });
     let ports = Ports { clock, ..fixture.ports.clone() };
-    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let body = signup("contoso").to_string();
-    let id = Fixture::intake(&ports, &blueprint).take_in(body.as_bytes()).await.unwrap().tenant_id.unwrap();
+    let id = signed_up(&ports).await;
 
     let settings = Settings { budget: Duration::from_secs(3600 * 24 * 300), ..Settings::azure("local") };
     let reconciler = Arc::new(Reconciler::new(ports, settings, "draining"));
@@ -140,7 +139,7 @@ async fn a_draining_pass_that_waits_requeues_its_tenant() {
 struct Notebook(Mutex<Vec<Timestamp>>);
 
 impl Scheduler for Notebook {
-    fn wake<'a>(&'a self, _: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, _: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         self.0.lock().unwrap().push(at);
         Box::pin(async { Ok(()) })
     }
@@ -149,14 +148,7 @@ impl Scheduler for Notebook {
 #[tokio::test]
 async fn a_pass_that_finds_a_lease_is_requeued_at_its_end() {
     let fixture = Fixture::new(Speed::Max).await;
-    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let body = signup("contoso").to_string();
-    let id = Fixture::intake(&fixture.ports, &blueprint)
-        .take_in(body.as_bytes())
-        .await
-        .unwrap()
-        .tenant_id
-        .unwrap();
+    let id = signed_up(&fixture.ports).await;
     let injector = FaultInjector::new(Fault::DeathBeforeChange, 1);
     let mortal = Reconciler::new(injector.inject(&fixture.ports), Settings::azure("local"), "mortal");
     assert!(injector.mortal(mortal.reconcile(&id)).await.is_none());
@@ -191,14 +183,7 @@ impl Transport for Jam {
 #[tokio::test]
 async fn concurrent_failures_of_many_workers_count_as_one() {
     let fixture = Fixture::new(Speed::Max).await;
-    let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
-    let body = signup("contoso").to_string();
-    let id = Fixture::intake(&fixture.ports, &blueprint)
-        .take_in(body.as_bytes())
-        .await
-        .unwrap()
-        .tenant_id
-        .unwrap();
+    let id = signed_up(&fixture.ports).await;
     let load = async || fixture.ports.store.load(&id).await.unwrap().unwrap().value;
     let roots = load().await.plan.steps.values().filter(|step| step.needs.is_empty()).count();
 

@@ -85,12 +85,13 @@ fn function_files_host_file_and_table_agree() {
         .into_iter()
         .filter(|function| matches!(function.kind(), FunctionTrigger::QueueMessage { .. }));
     for function in queues {
-        let longest = late::wait_budget(function, Some(u32::MAX));
+        let longest = late::longest_delay(function, Some(u32::MAX));
         assert!(longest * 2 < app.host.function_timeout.unwrap(), "{}: {longest:?}", function.name());
     }
     let broker = BrokerSettings::default();
     let least = broker.queues["tenant-requests"].max_delivery_count;
-    let outlived: Duration = (1..least).map(|count| late::wait_budget(Function::Requests, Some(count))).sum();
+    let outlived: Duration =
+        (1..least).map(|count| late::longest_delay(Function::Requests, Some(count))).sum();
     assert!(
         outlived > Duration::from_secs(900),
         "an outage of a quarter of an hour sends messages to the dead letters"

@@ -71,7 +71,7 @@ async fn outage(span: Duration) -> (Duration, usize) {
         progress = reconciler.reconcile(&id).await.unwrap();
     }
     assert_eq!(progress, Progress::Settled(Status::Active));
-    let events = fixture.subscribers.reported();
+    let events = fixture.subscribers.published();
     assert!(events.iter().any(|event| event["type"] == "io.tenantry.tenant.provision.succeeded.v1"));
     let late = fixture.clock.now().duration_since(until);
     (Duration::try_from(late).unwrap_or_default(), unreachable.asked.load(Ordering::SeqCst))

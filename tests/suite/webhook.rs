@@ -47,7 +47,7 @@ async fn deliver(app: &App) -> (u16, Value) {
 /// All documents, and the published events without duplicates, sorted.
 async fn state(fixture: &Fixture) -> (Vec<Value>, Vec<String>) {
     let (tenants, _) = Listed::sorted_out(fixture.ports.store.list(None, 10).await.unwrap());
-    let reported = fixture.subscribers.reported().into_iter().map(|event| event.to_string());
+    let reported = fixture.subscribers.published().into_iter().map(|event| event.to_string());
     let mut reported: Vec<String> = reported.collect();
     reported.sort_unstable();
     reported.dedup();

@@ -7,8 +7,6 @@ use std::{
 
 use crate::azurite::{self, Azurite};
 
-/// The variable with Azurite's address for the run.
-const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
 /// Few enough kills for every run of the suite. The environment `azure`, where a kill costs a lease, has kills among
 /// the tests.
 const SHORT: [&str; 8] = ["--environment", "local", "--kills", "20", "--tenants", "12", "--seed", "12"];
@@ -23,7 +21,7 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     }
     azurite::bring()?;
     let azurite = Azurite::start()?;
-    crate::run(command.env(ADDRESS, &azurite.address))
+    crate::run(command.env(azurite::ADDRESS, &azurite.address))
 }
 
 /// The run that belongs to the suite, built like the suite.

@@ -42,8 +42,8 @@ cargo xtask <chore> [arguments]
   fuzz [ARGS]     generated inputs: --seconds N or --inputs N, --seed S, and names of targets
                   (all when none is named)
   sim [ARGS]      the simulator: `--seeds N` (10000 when not given, from `--first N`), one `--seed N` with its
-                  full log, or `--mutants`, the proof that its checkers detect faults; with --fresh new seeds,
-                  with --profile NAME only those that draw this profile, with --debug as the tests are built,
+                  full log, or `--mutants`, the proof that its checkers detect faults; with --fresh as many
+                  new seeds too, with --profile NAME only those that draw this profile, with --debug as the tests are built,
                   which needs no other build and runs slower: mutants are then searched for in 500 seeds at
                   most, and fewer scenarios have noisy neighbours
                   (--mutant NAME: only those with this in their names, with all their seeds; --record: writes into

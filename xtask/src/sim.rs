@@ -24,7 +24,7 @@ struct Asked {
     profile: Option<String>,
 }
 
-/// Runs the requested seeds: `--seeds N`, with `--fresh` new ones; `--first N`, only those of one `--profile NAME`, one
+/// Runs the requested seeds: `--seeds N`, with `--fresh` as many new ones too; `--first N`, only those of one `--profile NAME`, one
 /// `--seed N`, `--mutants`, or `--mutant NAME` for those with this in their names, with `--record` to save the seed
 /// that detects each; with `--debug` in the tests' own build.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
@@ -73,6 +73,9 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
                 return Err(format!("`{argument}` is not {known}"));
             }
         }
+    }
+    if asked.record && !asked.mutants {
+        return Err("--record goes with --mutants or --mutant NAME".to_owned());
     }
     Ok(asked)
 }

@@ -60,7 +60,7 @@ impl DriftScanner {
     pub async fn run(&self, portion: usize) -> Result<(Vec<DriftReport>, Vec<TenantId>), StoreError> {
         let cursor = Cursor::of(&self.ports, DRIFT).await?;
         let (tenants, mut last) = cursor.portion(&self.ports, portion).await?;
-        let (mut reports, mut reported) = (Vec::new(), Vec::new());
+        let (mut reports, mut to_reconcile) = (Vec::new(), Vec::new());
         let end = saturating_add(self.ports.clock.now(), AT_MOST);
         for tenant in &tenants {
             if !self.comparable(tenant) {
@@ -68,7 +68,7 @@ impl DriftScanner {
             }
             let mut report = read::at(self.ports.transport.as_ref(), tenant).await;
             match record::record(&self.ports, tenant, &mut report, &self.heal).await {
-                Ok(true) => reported.push(tenant.id.clone()),
+                Ok(true) => to_reconcile.push(tenant.id.clone()),
                 Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(tenant.id = %tenant.id, error = %error, "drift was not recorded; the next run will");
@@ -81,7 +81,7 @@ impl DriftScanner {
             }
         }
         cursor.save(&self.ports, last).await?;
-        Ok((reports, reported))
+        Ok((reports, to_reconcile))
     }
 
     fn comparable(&self, tenant: &Tenant) -> bool {

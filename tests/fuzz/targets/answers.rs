@@ -115,8 +115,7 @@ fn judges() -> &'static [Judge] {
     JUDGES.get_or_init(|| {
         let judge = |example: kinds::Example| {
             let step = example.step().unwrap();
-            let deletion =
-                steps::deletion(example.planned.kind(), &step.target(), &example.reported).unwrap();
+            let deletion = steps::deletion(example.planned.kind(), &step.target(), &example.outputs).unwrap();
             Judge { name: example.name, kind: example.planned.kind(), step, deletion }
         };
         kinds::examples().into_iter().map(judge).collect()
@@ -172,7 +171,7 @@ fn judged(judge: &Judge, reply: &Reply) -> String {
         Ok(Comparison::Absent) => "absent",
         Ok(Comparison::Matches(_)) => "matches",
         Ok(Comparison::Drifted(_)) => "drifted",
-        Ok(Comparison::Immutable(_)) => "immutable",
+        Ok(Comparison::Immutable { .. }) => "immutable",
         Ok(Comparison::InProgress) => "in-progress",
         Ok(Comparison::Foreign(owner)) => {
             assert!(owner.chars().count() <= MAX_SANITIZED, "an owner of {} bytes", owner.len());
@@ -186,7 +185,7 @@ fn judged(judge: &Judge, reply: &Reply) -> String {
         }
     };
     let event = match verdict {
-        Ok(verdict) => Event::Observed(Observation::Desired(verdict, Some(reply.body.clone()))),
+        Ok(verdict) => Event::Observed(Observation::Compared(verdict, Some(reply.body.clone()))),
         Err(failure) => Event::Failed(failure),
     };
     apply(judge, &event, reply);

@@ -152,9 +152,9 @@ fn works(mut tenant: Tenant) -> String {
     }
     for (name, record) in tenant.steps().clone() {
         let event = if record.is_marked_for_deletion() {
-            Event::Observed(Observation::Deletion(DeletionState::Nothing))
+            Event::Observed(Observation::Searched(DeletionState::Nothing))
         } else {
-            Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))
+            Event::Observed(Observation::Compared(Comparison::Matches(Outputs::new()), None))
         };
         for event in [event, Event::Running { operation: None, after: None }, Event::Written] {
             // Also at the latest possible instant, where adding a delay would overflow.

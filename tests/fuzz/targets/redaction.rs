@@ -69,7 +69,7 @@ fn check(input: &[u8]) -> String {
     let mut draw = Draw::of(input);
     let at = (0..=draw.below(text.len() + 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     let injected = format!("{}\n{}\n{}", &text[..at], canary::shaped(&mut draw), &text[at..]);
-    let redacted = redact(&injected);
-    canary::is_not_in(&redacted, &format!("what was redacted of {injected:?}"));
+    let without_canary = redact(&injected);
+    canary::is_not_in(&without_canary, &format!("what was redacted of {injected:?}"));
     format!("{} {}", redacted == *text, redacted.matches("[redacted]").count().min(9))
 }

@@ -67,7 +67,7 @@ fn check(input: &[u8]) -> String {
             if let Some(azure) = &config.azure {
                 assert!(
                     (1..=120).contains(&azure.request_timeout.as_secs())
-                        && azure.wait_budget.as_secs() <= 200
+                        && azure.inline_wait.as_secs() <= 200
                 );
                 let urls = [&azure.arm, &azure.graph, &azure.tables, &azure.service_bus];
                 assert!(

@@ -22,7 +22,8 @@ use script::Script;
 async fn a_mutant_that_gives_tokens_away_is_caught() {
     let (script, elsewhere) = (Script::new([]).await, Script::new([]).await);
     mutant::choose("tokens-go-to-any-host");
-    let transport = HttpTransport::simulated(&script.url.parse().unwrap(), Duration::from_millis(400)).unwrap();
+    let transport =
+        HttpTransport::simulated(&script.url.parse().unwrap(), Duration::from_millis(400)).unwrap();
     let url = format!("{}/subscriptions/s/operations/1", elsewhere.url);
     let _answer = transport.send(Request::new(Api::Arm, Method::Get, url)).await;
     mutant::choose("");

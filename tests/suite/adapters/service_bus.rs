@@ -56,7 +56,7 @@ async fn a_bearer_token_replaces_the_signature() {
 async fn a_wake_up_is_scheduled_in_the_documented_form_and_never_too_early() {
     let (script, clock) = (Script::new([]).await, Jumping::new());
     let at = "2026-11-22T09:08:07.000000001Z".parse().unwrap();
-    QueueScheduler(bus(&script, &clock)).wake(&"contoso".parse().unwrap(), at).await.unwrap();
+    QueueScheduler(bus(&script, &clock)).schedule(&"contoso".parse().unwrap(), at).await.unwrap();
     let asked = script.asked().remove(0);
     assert_eq!(asked.target, "/tenant-wakeups/messages");
     assert_eq!(properties(&asked)["ScheduledEnqueueTimeUtc"], "Sun, 22 Nov 2026 09:08:08 GMT");
@@ -69,9 +69,9 @@ async fn wake_ups_have_one_id_for_each_due_time() {
     let scheduler = QueueScheduler(bus(&script, &clock));
     let due = ["2026-11-22T09:08:07.1Z", "2026-11-22T09:08:07.1Z", "2026-11-22T09:08:07.2Z"];
     for at in due {
-        scheduler.wake(&"contoso".parse().unwrap(), at.parse().unwrap()).await.unwrap();
+        scheduler.schedule(&"contoso".parse().unwrap(), at.parse().unwrap()).await.unwrap();
     }
-    scheduler.wake(&"fabrikam".parse().unwrap(), due[0].parse().unwrap()).await.unwrap();
+    scheduler.schedule(&"fabrikam".parse().unwrap(), due[0].parse().unwrap()).await.unwrap();
     let ids: Vec<String> = script
         .asked()
         .iter()
@@ -80,7 +80,7 @@ async fn wake_ups_have_one_id_for_each_due_time() {
     assert_eq!(ids[0], ids[1], "the queue drops the second");
     assert!(ids[0] != ids[2] && ids[0] != ids[3], "within the same second too: {ids:?}");
     assert!(ids.iter().all(|id| id.is_ascii() && id.len() <= 128));
-    assert!(scheduler.is_delivered() && !NoScheduler.is_delivered());
+    assert!(scheduler.delivers() && !NoScheduler.delivers());
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tenantry::host::{Answer, Function, Functions, Invocation, Trigger, bind, late::wait_budget, serve};
+use tenantry::host::{Answer, Function, Functions, Invocation, Trigger, bind, late::longest_delay, serve};
 use tokio::{sync::Notify, time::Instant};
 
 /// The broker's limit (infra/modules/messaging.bicep).
@@ -109,7 +109,7 @@ async fn each_delivery_that_fails_takes_longer_and_all_stay_below_the_time_limit
             took + Duration::from_millis(50) >= before && took < FUNCTION_TIMEOUT / 2,
             "{count}: {took:?}"
         );
-        assert!(took >= wait_budget(Function::Requests, Some(count)));
+        assert!(took >= longest_delay(Function::Requests, Some(count)));
         before = took;
         until_the_last += if count < MAX_DELIVERIES { took } else { Duration::ZERO };
     }
@@ -169,8 +169,8 @@ async fn on_shutdown_no_answer_is_kept_back() {
 }
 
 #[test]
-fn the_wait_budget_of_an_invalid_count_is_bounded() {
+fn the_longest_delay_of_an_invalid_count_is_bounded() {
     for count in [None, Some(0), Some(1), Some(33), Some(u32::MAX)] {
-        assert!((5..=240).contains(&wait_budget(Function::Requests, count).as_secs()), "{count:?}");
+        assert!((5..=240).contains(&longest_delay(Function::Requests, count).as_secs()), "{count:?}");
     }
 }

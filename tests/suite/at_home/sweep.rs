@@ -82,7 +82,7 @@ async fn the_sweep_alone_brings_a_tenant_through_its_whole_life() {
 struct Unreachable(Arc<crate::testkit::fixture::Jumping>);
 
 impl Scheduler for Unreachable {
-    fn wake<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async {
             self.0.pass(Duration::from_millis(500));
             Err(Failure::not_sent("Service Bus is away"))
@@ -138,7 +138,7 @@ struct Unread {
 }
 
 impl Scheduler for Unread {
-    fn wake<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         self.calls.lock().unwrap().push(at);
         self.messages.lock().unwrap().insert((tenant.clone(), at));
         Box::pin(async { Ok(()) })

@@ -24,7 +24,7 @@ fn reply(status: u16, body: Value) -> Reply {
 fn judged(kind: Kind, body: &Value) -> (String, String) {
     let example = example(kind);
     let step = example.step().unwrap();
-    let deletion = steps::deletion(kind, &step.target(), &example.reported).unwrap();
+    let deletion = steps::deletion(kind, &step.target(), &example.outputs).unwrap();
     let expected = match step.judge(&reply(200, body.clone())) {
         Ok(Comparison::Matches(_)) => "matches".to_owned(),
         Ok(Comparison::Foreign(owner)) => format!("foreign: {owner}"),
@@ -155,7 +155,7 @@ fn every_bad_answer_has_its_comparison() {
 /// Of two deleted applications with the same name only the one with our tags is restored.
 #[test]
 fn a_foreign_deleted_application_is_not_restored() {
-    let application = Example { reported: Outputs::new(), ..example(Kind::EntraApplication) };
+    let application = Example { outputs: Outputs::new(), ..example(Kind::EntraApplication) };
     let step = application.step().unwrap();
     let restorable = step.restorable().unwrap();
     let mut theirs = application.seen.clone();
@@ -179,7 +179,7 @@ fn long_texts_are_cut() {
     }
     let (expected, _) = judged(Kind::Arm, &with(Kind::Arm, "/tags/tenantry-tenant", json!(long)));
     assert!(expected.len() < 200, "{expected}");
-    let check = Example { reported: Outputs::new(), ..example(Kind::Check) };
+    let check = Example { outputs: Outputs::new(), ..example(Kind::Check) };
     let step = check.step().unwrap();
     let unexpected = json!({"id": check.fields()["id"], "properties": {"publicNetworkAccess": long}});
     let cause = step.judge(&reply(200, unexpected)).unwrap_err().cause;

@@ -341,7 +341,7 @@ impl Publisher for Subscriber {
 struct Agenda(Arc<Witness>);
 
 impl Scheduler for Agenda {
-    fn wake<'a>(&'a self, id: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, id: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         self.0.wakes.lock().unwrap().push((id.clone(), at));
         Box::pin(async { Ok(()) })
     }

@@ -18,7 +18,7 @@ use tenantry_core::tenant::FailureClass;
 use crate::testkit::CLASSES;
 
 /// A class of failure as in events and documents.
-fn as_str(class: FailureClass) -> &'static str {
+fn class_name(class: FailureClass) -> &'static str {
     match class {
         FailureClass::Transient => "transient",
         FailureClass::Throttled => "throttled",
@@ -39,6 +39,6 @@ fn as_str(class: FailureClass) -> &'static str {
 #[test]
 fn the_names_of_classes_are_those_of_the_program() {
     for class in CLASSES {
-        assert_eq!(serde_json::to_value(class).unwrap(), as_str(class));
+        assert_eq!(serde_json::to_value(class).unwrap(), class_name(class));
     }
 }

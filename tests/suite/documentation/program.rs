@@ -89,7 +89,7 @@ fn operating_says_what_to_do_about_each_class_of_failure() {
     let page = read("docs/operating.md");
     for class in CLASSES {
         let (begin, end) =
-            (format!("| `{}` |", super::as_str(class)), format!("| {} |", class.next_action()));
+            (format!("| `{}` |", super::class_name(class)), format!("| {} |", class.next_action()));
         let row = page.lines().find(|line| line.starts_with(&begin));
         assert!(row.is_some_and(|row| row.ends_with(&end)), "docs/operating.md: {begin} … {end}");
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenantry_core::tenant::FailureClass;
 
 use super::{
-    as_str,
+    class_name,
     pages::{anchors, headings, read, section},
 };
 use crate::testkit::{CLASSES, harness::Harness, judge::text, signup, until};
@@ -20,7 +20,7 @@ fn there_is_a_section_for_each_alert_and_each_class_of_failure() {
     let page = read(PAGE);
     let (anchors, headings) = (anchors(&page), headings(&page));
     let missing: Vec<&str> =
-        ALERTS.into_iter().chain(CLASSES.map(as_str)).filter(|id| !anchors.contains(*id)).collect();
+        ALERTS.into_iter().chain(CLASSES.map(class_name)).filter(|id| !anchors.contains(*id)).collect();
     assert_eq!(missing, [""; 0], "{PAGE} has no section for them; it has {headings:?}");
 }
 
@@ -31,7 +31,7 @@ const PARTS: [&str; 5] =
 #[test]
 fn each_section_has_all_its_parts_in_order() {
     let page = read(PAGE);
-    for id in ALERTS.into_iter().chain(CLASSES.map(as_str)) {
+    for id in ALERTS.into_iter().chain(CLASSES.map(class_name)) {
         let text = flat(&page, id);
         let found = PARTS.map(|part| text.find(part));
         assert!(
@@ -42,14 +42,25 @@ fn each_section_has_all_its_parts_in_order() {
 }
 
 #[test]
+fn each_section_says_what_the_customer_notices() {
+    let page = read(PAGE);
+    let silent: Vec<&str> =
+        ALERTS.into_iter().filter(|id| !flat(&page, id).to_lowercase().contains("customer")).collect();
+    assert_eq!(silent, [""; 0], "{PAGE}: these do not say what the customer notices");
+    // The classes say it together, and each one where it differs.
+    let classes = page.split("\n## Classes of failure\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    assert!(classes.contains("the customer waits"), "{PAGE}: {classes}");
+}
+
+#[test]
 fn the_section_of_a_class_names_its_next_action_and_its_fault() {
     let page = read(PAGE);
     for class in CLASSES {
-        let text = flat(&page, as_str(class));
+        let text = flat(&page, class_name(class));
         let does = text.to_lowercase().contains(&class.next_action().to_lowercase());
-        assert!(does, "{PAGE}, {}: not `{}`", as_str(class), class.next_action());
-        let fault = format!("examples/faults/{}.json", as_str(class));
-        assert!(text.contains(&fault), "{PAGE}, {}: not {fault}", as_str(class));
+        assert!(does, "{PAGE}, {}: not `{}`", class_name(class), class.next_action());
+        let fault = format!("examples/faults/{}.json", class_name(class));
+        assert!(text.contains(&fault), "{PAGE}, {}: not {fault}", class_name(class));
     }
 }
 
@@ -83,7 +94,7 @@ async fn every_fault_of_a_section_provokes_its_class() {
     for class in CLASSES {
         let harness = Harness::new().await;
         let fault: Value =
-            serde_json::from_str(&read(&format!("examples/faults/{}.json", as_str(class)))).unwrap();
+            serde_json::from_str(&read(&format!("examples/faults/{}.json", class_name(class)))).unwrap();
         harness.fault(fault).await;
         harness.accept(&signup("contoso")).await;
         // The derived role does not allow to register a provider, so the class is `denied`.
@@ -93,7 +104,7 @@ async fn every_fault_of_a_section_provokes_its_class() {
         } else {
             (registers || !class.retryable()).then_some("waiting")
         };
-        let reported = as_str(if registers { FailureClass::Denied } else { class });
+        let reported = class_name(if registers { FailureClass::Denied } else { class });
         if let Some(status) = stops {
             let tenant = harness.until_is("contoso", status).await;
             assert_eq!(text(&tenant, "/status"), status);
@@ -103,11 +114,12 @@ async fn every_fault_of_a_section_provokes_its_class() {
                 let next = text(step, "/nextAction");
                 next.split('`').skip(1).step_by(2).find(|quoted| quoted.starts_with("tenantry "))
             });
-            let command = stopped.unwrap_or_else(|| panic!("{}: no command in {tenant:#}", as_str(class)));
-            assert_eq!(command, "tenantry retry contoso", "{}", as_str(class));
+            let command =
+                stopped.unwrap_or_else(|| panic!("{}: no command in {tenant:#}", class_name(class)));
+            assert_eq!(command, "tenantry retry contoso", "{}", class_name(class));
             let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
             program.args(command.split_whitespace().skip(1)).args(["--url", &harness.base]).env_clear();
-            assert!(program.status().await.unwrap().success(), "{}: {command}", as_str(class));
+            assert!(program.status().await.unwrap().success(), "{}: {command}", class_name(class));
         }
         harness.until_is("contoso", "active").await;
         let seen = until("the history has the class", async || {
@@ -115,8 +127,8 @@ async fn every_fault_of_a_section_provokes_its_class() {
             if seen.iter().any(|(of, _)| of == reported) { Ok(seen) } else { Err(json!(seen)) }
         })
         .await;
-        let text = flat(&page, as_str(class));
+        let text = flat(&page, class_name(class));
         let named = seen.iter().any(|(of, code)| of == reported && text.contains(&format!("`{code}`")));
-        assert!(named, "{PAGE}, {}: none of its codes is named: {seen:?}", as_str(class));
+        assert!(named, "{PAGE}, {}: none of its codes is named: {seen:?}", class_name(class));
     }
 }

@@ -116,7 +116,7 @@ impl DriftHarness {
     /// The events about drift, oldest first: the type's last part, and the data.
     pub(crate) fn events(&self, tenant: &str) -> Vec<(String, Value)> {
         let events =
-            self.fixture.subscribers.reported().into_iter().filter(|event| event["tenantid"] == tenant);
+            self.fixture.subscribers.published().into_iter().filter(|event| event["tenantid"] == tenant);
         events
             .filter_map(|event| {
                 let kind =

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tenantry_core::{
     drift::{
         DriftClass::{self, Availability, Cosmetic, Isolation},
-        Healing, Item,
+        Healing, Item, Remedy,
     },
     tenant::{Status, StepState},
 };
@@ -141,6 +141,26 @@ async fn a_deployment_that_was_deleted_comes_back_with_its_traffic() {
     let events = harness.events("contoso");
     assert_eq!(events[1].0, "resolved");
     assert_eq!(events[1].1["outputs"], json!(harness.tenant("contoso").await.exports));
+}
+
+/// A region can't change, so no write is taken; what else differs is reported beside it.
+#[tokio::test]
+async fn an_object_in_another_region_is_left_to_a_person() {
+    let harness = healing(&[Isolation, Availability, Cosmetic]).await;
+    let path = harness.object_path("contoso", "insights").await;
+    let mut body = harness.send(Method::GET, &path, None).await;
+    harness.delete("contoso", "insights").await;
+    body["location"] = json!("northeurope");
+    body["tags"]["costcentre"] = json!("1");
+    harness.send(Method::PUT, &path, Some(&body)).await;
+    let before = written(&harness).await;
+    let reports = harness.tick().await;
+    let found: Vec<(&str, Remedy)> =
+        reports[0].items.iter().map(|item| (item.path.as_str(), item.remedy)).collect();
+    assert_eq!(found, [("/location", Remedy::Person), ("/tags/costcentre", Remedy::Person)]);
+    harness.tick().await;
+    assert_eq!(written(&harness).await, before);
+    assert!(harness.tenant("contoso").await.steps().values().all(|record| record.state.is_ready()));
 }
 
 #[tokio::test]

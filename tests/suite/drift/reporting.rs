@@ -81,7 +81,7 @@ async fn events_name_the_operation_that_ended_last_and_continue_its_sequence() {
     let harness = DriftHarness::new(&["contoso"]).await;
     harness.change("contoso", "storage", KEYS, json!(true)).await;
     harness.tick().await;
-    let events = harness.fixture.subscribers.reported();
+    let events = harness.fixture.subscribers.published();
     let last = events.last().unwrap();
     assert_eq!(last["type"], "io.tenantry.tenant.drift.detected.v1");
     let concluded = harness.tenant("contoso").await.concluded.unwrap().operation_id;

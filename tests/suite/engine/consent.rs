@@ -144,19 +144,19 @@ impl Fixture {
         let deleting = self.tenant.steps()[name].is_marked_for_deletion();
         match (act, deleting, shown) {
             (Act::Read, false, Shown::Nothing) => {
-                vec![Event::Observed(Observation::Desired(Comparison::Absent, None))]
+                vec![Event::Observed(Observation::Compared(Comparison::Absent, None))]
             }
             (Act::Read, false, Shown::Failed) => {
-                vec![Event::Observed(Observation::Desired(Comparison::Failed(failed), None))]
+                vec![Event::Observed(Observation::Compared(Comparison::Failed(failed), None))]
             }
             (Act::Read, false, Shown::Fine) => {
-                vec![Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))]
+                vec![Event::Observed(Observation::Compared(Comparison::Matches(Outputs::new()), None))]
             }
             (Act::Read, true, Shown::Nothing) => {
-                vec![Event::Observed(Observation::Deletion(DeletionState::Nothing))]
+                vec![Event::Observed(Observation::Searched(DeletionState::Nothing))]
             }
             (Act::Read, true, _) => {
-                vec![Event::Observed(Observation::Deletion(DeletionState::Present(Outputs::new())))]
+                vec![Event::Observed(Observation::Searched(DeletionState::Present(Outputs::new())))]
             }
             (Act::Write, ..) => {
                 let made = if self.failing.contains(name) { Shown::Failed } else { Shown::Fine };

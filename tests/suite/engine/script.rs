@@ -138,10 +138,10 @@ impl Harness {
             ["delete", step] => self.apply(step, Event::Began { target: None }),
             ["write", step] => self.apply(step, Event::Began { target: Some(json!({"id": step})) }),
             ["read", step, shown] => {
-                self.apply(step, Event::Observed(Observation::Desired(comparison(shown), None)));
+                self.apply(step, Event::Observed(Observation::Compared(comparison(shown), None)));
             }
             ["find", step, shown] => {
-                self.apply(step, Event::Observed(Observation::Deletion(deletion_state(shown))));
+                self.apply(step, Event::Observed(Observation::Searched(deletion_state(shown))));
             }
             ["running", step, rest @ ..] => {
                 let limit = named(rest, "limit").map(|limit| limit.try_into().unwrap());
@@ -158,7 +158,8 @@ impl Harness {
             }
             ["fail", step, class, rest @ ..] => {
                 let class: FailureClass = serde_json::from_value(json!(class)).unwrap();
-                let code = rest.iter().skip_while(|token| **token != "code").nth(1).unwrap_or(&"TestCode");
+                let code =
+                    rest.iter().position(|token| *token == "code").map_or("TestCode", |at| rest[at + 1]);
                 let cause = Cause::ours(class, code, "as the script says");
                 self.apply(step, Event::Failed(Failure { retry_after: after(rest), ..cause.into() }));
             }
@@ -235,15 +236,15 @@ impl Harness {
                 let there = self.there.contains(&name);
                 let events = match (act, deleting) {
                     (Act::Read, false) if there => {
-                        vec![Event::Observed(Observation::Desired(comparison("matches"), None))]
+                        vec![Event::Observed(Observation::Compared(comparison("matches"), None))]
                     }
                     (Act::Read, false) => {
-                        vec![Event::Observed(Observation::Desired(Comparison::Absent, None))]
+                        vec![Event::Observed(Observation::Compared(Comparison::Absent, None))]
                     }
                     (Act::Read, true) if there => {
-                        vec![Event::Observed(Observation::Deletion(deletion_state("present")))]
+                        vec![Event::Observed(Observation::Searched(deletion_state("present")))]
                     }
-                    (Act::Read, true) => vec![Event::Observed(Observation::Deletion(DeletionState::Nothing))],
+                    (Act::Read, true) => vec![Event::Observed(Observation::Searched(DeletionState::Nothing))],
                     (Act::Write, _) => {
                         self.there.insert(name.clone());
                         vec![Event::Began { target: Some(json!({})) }, Event::Written]

@@ -159,12 +159,12 @@ async fn the_readiness_probe_has_the_recorded_answer_and_an_unknown_function_is_
     let served = served().await;
     let (head, body) = served.replayed("readiness-probe.req.http").await;
     let answered = String::from_utf8(recorded("readiness-probe.res.http")).unwrap();
-    let (expected, desired_body) = answered.split_once("\r\n\r\n").unwrap();
+    let (expected, expected_body) = answered.split_once("\r\n\r\n").unwrap();
     let without_date = |head: &str| -> Vec<String> {
         head.lines().filter(|line| !line.starts_with("date")).map(str::to_owned).collect()
     };
     assert_eq!(without_date(&head), without_date(expected));
-    assert_eq!(body, serde_json::from_str::<Value>(desired_body.trim()).unwrap());
+    assert_eq!(body, serde_json::from_str::<Value>(expected_body.trim()).unwrap());
     for name in
         ["eventgrid-cloudevent.txt", "eventgrid-egschema.txt", "servicebus-string-leaking-metadata.txt"]
     {

@@ -201,7 +201,7 @@ impl Life {
     pub(crate) async fn ended_well(&self, id: &TenantId, content: &[&str]) {
         let left = self.objects(id).await;
         assert_eq!(judge::list(&left), [] as [Value; 0], "{}", self.name);
-        let events = self.fixture.subscribers.reported();
+        let events = self.fixture.subscribers.published();
         judge::check_event_sequence(id.as_str(), &events);
         assert_eq!(judge::types(&events), content, "{}", self.name);
         judge::nothing_was_made_twice(&self.fixture.sim("journal").await, 1);

@@ -43,7 +43,7 @@ async fn visible(life: &Life, id: &TenantId, noun: &str) -> StepName {
         let is_known = record.target.is_some() || record.kind == Kind::Check;
         assert!(!made || is_known, "{}: {name}: {record:#?}", life.name);
     }
-    let events = life.fixture.subscribers.reported();
+    let events = life.fixture.subscribers.published();
     let last = events.iter().max_by_key(|event| text(event, "/sequence")).unwrap();
     assert_eq!(text(last, "/type"), format!("io.tenantry.tenant.{noun}.failed.v1"), "{}", life.name);
     assert_eq!((text(last, "/data/error/step"), text(last, "/data/error/code")), (step.as_str(), REFUSAL));

@@ -109,7 +109,7 @@ impl Deployment {
     }
 
     fn reported(&self, kind: &str) -> Vec<Value> {
-        let reported = self.fixture.subscribers.reported();
+        let reported = self.fixture.subscribers.published();
         reported.into_iter().filter(|event| event["type"].as_str().unwrap().contains(kind)).collect()
     }
 }

@@ -232,8 +232,8 @@ impl TestDeployment {
     pub(crate) async fn until_published(&self, name: &str, kind: &str) -> Vec<Value> {
         until(&format!("{kind} of {name} to be published"), async || {
             let events = self.sim(&format!("events?tenant={name}")).await;
-            let reported = list(&events).iter().any(|event| text(event, "/type").contains(kind));
-            if reported { Ok(list(&events).to_vec()) } else { Err(events) }
+            let is_published = list(&events).iter().any(|event| text(event, "/type").contains(kind));
+            if is_published { Ok(list(&events).to_vec()) } else { Err(events) }
         })
         .await
     }

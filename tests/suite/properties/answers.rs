@@ -21,29 +21,30 @@ pub(crate) fn answer(act: Act, deleting: bool, what: u8) -> Event {
     let poll = Poll { url: "https://poll".into(), style: PollStyle::Location, limit: None };
     match (act, deleting, what % 8) {
         (_, _, 7) => failed(),
-        (Act::Read, false, 0) => Event::Observed(Observation::Desired(Comparison::Absent, None)),
+        (Act::Read, false, 0) => Event::Observed(Observation::Compared(Comparison::Absent, None)),
         (Act::Read, false, 1) => {
-            Event::Observed(Observation::Desired(Comparison::Drifted(vec!["/a".into()]), None))
+            Event::Observed(Observation::Compared(Comparison::Drifted(vec!["/a".into()]), None))
         }
-        (Act::Read, false, 2) => Event::Observed(Observation::Desired(Comparison::InProgress, None)),
-        (Act::Read, false, 3) => Event::Observed(Observation::Desired(
+        (Act::Read, false, 2) => Event::Observed(Observation::Compared(Comparison::InProgress, None)),
+        (Act::Read, false, 3) => Event::Observed(Observation::Compared(
             Comparison::Failed(Cause::ours(FailureClass::Permanent, "failed", "")),
             None,
         )),
-        (Act::Read, false, 4) => {
-            Event::Observed(Observation::Desired(Comparison::Immutable(vec!["/a".into()]), None))
-        }
+        (Act::Read, false, 4) => Event::Observed(Observation::Compared(
+            Comparison::Immutable { fixed: vec!["/a".into()], differences: vec!["/a".into()] },
+            None,
+        )),
         (Act::Read, false, _) => {
-            Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))
+            Event::Observed(Observation::Compared(Comparison::Matches(Outputs::new()), None))
         }
         (Act::Read, true, 0 | 1) => {
-            Event::Observed(Observation::Deletion(DeletionState::Present(Outputs::new())))
+            Event::Observed(Observation::Searched(DeletionState::Present(Outputs::new())))
         }
         (Act::Read, true, 2) => {
-            Event::Observed(Observation::Deletion(DeletionState::SoftDeleted(Outputs::new())))
+            Event::Observed(Observation::Searched(DeletionState::SoftDeleted(Outputs::new())))
         }
-        (Act::Read, true, 3) => Event::Observed(Observation::Deletion(DeletionState::InProgress)),
-        (Act::Read, true, _) => Event::Observed(Observation::Deletion(DeletionState::Nothing)),
+        (Act::Read, true, 3) => Event::Observed(Observation::Searched(DeletionState::InProgress)),
+        (Act::Read, true, _) => Event::Observed(Observation::Searched(DeletionState::Nothing)),
         (Act::Write | Act::Delete, _, 0..3) => Event::Running { operation: Some(poll), after },
         (Act::Write | Act::Delete, _, 3) => Event::Running { operation: None, after },
         (Act::Write | Act::Delete, ..) => Event::Written,

@@ -318,16 +318,16 @@ impl Game {
                 self.busy.clear();
                 let event = match (act, deleting, there.contains(&name)) {
                     (Act::Read, false, true) => {
-                        Event::Observed(Observation::Desired(Comparison::Matches(Outputs::new()), None))
+                        Event::Observed(Observation::Compared(Comparison::Matches(Outputs::new()), None))
                     }
                     (Act::Read, false, false) => {
-                        Event::Observed(Observation::Desired(Comparison::Absent, None))
+                        Event::Observed(Observation::Compared(Comparison::Absent, None))
                     }
                     (Act::Read, true, true) => {
-                        Event::Observed(Observation::Deletion(DeletionState::Present(Outputs::new())))
+                        Event::Observed(Observation::Searched(DeletionState::Present(Outputs::new())))
                     }
                     (Act::Read, true, false) => {
-                        Event::Observed(Observation::Deletion(DeletionState::Nothing))
+                        Event::Observed(Observation::Searched(DeletionState::Nothing))
                     }
                     (Act::Write, ..) => {
                         there.insert(name.clone());

@@ -40,18 +40,19 @@ pub(crate) fn after(state: &StepState, deleting: bool, event: &Event) -> &'stati
         }
         Event::Unanswered(_) if state.operation().is_none() => &[],
         Event::Unanswered(_) => &["in-progress"],
-        Event::Observed(Observation::Desired(..)) if deleting => &SAME[at..=at],
-        Event::Observed(Observation::Deletion(_)) if !deleting => &SAME[at..=at],
-        Event::Observed(Observation::Desired(verdict, _)) => match verdict {
+        Event::Observed(Observation::Compared(..)) if deleting => &SAME[at..=at],
+        Event::Observed(Observation::Searched(_)) if !deleting => &SAME[at..=at],
+        Event::Observed(Observation::Compared(comparison, _)) => match comparison {
             Comparison::Matches(_) => &["ready"],
             Comparison::InProgress => &["in-progress", "blocked"],
             Comparison::Foreign(_) => &["blocked"],
+            // A step that was never ready is deleted and restarted; any other needs a person.
+            Comparison::Immutable { .. } => &["waiting", "backoff", "blocked", "deleted"],
             // A step that was never ready is deleted and restarted; any other is written again.
-            Comparison::Immutable(_) => &["waiting", "backoff", "blocked", "deleted"],
             Comparison::Failed(_) => &["waiting", "writing", "in-progress", "backoff", "blocked", "deleted"],
             Comparison::Absent | Comparison::SoftDeleted(_) | Comparison::Drifted(_) => SAME_OR_BEHIND[at],
         },
-        Event::Observed(Observation::Deletion(trace)) => match trace {
+        Event::Observed(Observation::Searched(state)) => match state {
             DeletionState::Nothing => &["deleted", "waiting", "backoff", "blocked"],
             DeletionState::Foreign | DeletionState::Retained(_) => &["deleted", "waiting"],
             DeletionState::InProgress => &["in-progress", "blocked"],
@@ -100,7 +101,7 @@ pub(crate) fn states() -> Vec<StepState> {
 
 /// Every event, in every variant.
 pub(crate) fn events() -> Vec<Event> {
-    let verdicts = [
+    let comparisons = [
         Comparison::Absent,
         Comparison::Matches(Outputs::new()),
         Comparison::Drifted(vec!["/a".into()]),
@@ -108,9 +109,9 @@ pub(crate) fn events() -> Vec<Event> {
         Comparison::Foreign("tenant other".into()),
         Comparison::SoftDeleted("id".into()),
         Comparison::Failed(cause(FailureClass::Permanent)),
-        Comparison::Immutable(vec!["/location".into()]),
+        Comparison::Immutable { fixed: vec!["/location".into()], differences: vec!["/location".into()] },
     ];
-    let traces = [
+    let deletion_states = [
         DeletionState::Nothing,
         DeletionState::Present(Outputs::new()),
         DeletionState::SoftDeleted(Outputs::new()),
@@ -119,9 +120,11 @@ pub(crate) fn events() -> Vec<Event> {
         DeletionState::Foreign,
     ];
     let soon = Some(Duration::from_secs(7));
-    let mut events: Vec<Event> =
-        verdicts.into_iter().map(|verdict| Event::Observed(Observation::Desired(verdict, None))).collect();
-    events.extend(traces.map(|trace| Event::Observed(Observation::Deletion(trace))));
+    let mut events: Vec<Event> = comparisons
+        .into_iter()
+        .map(|comparison| Event::Observed(Observation::Compared(comparison, None)))
+        .collect();
+    events.extend(deletion_states.map(|state| Event::Observed(Observation::Searched(state))));
     let proofs = [
         tenant::IsolationVerdict::Verified,
         tenant::IsolationVerdict::Violated,

@@ -117,7 +117,7 @@ async fn caller() {
     for _ in 0..2 {
         bus.submit("acme", "request-1", r#"{"tenantId":"acme"}"#).await.unwrap();
     }
-    QueueScheduler(bus.clone()).wake(&"acme".parse().unwrap(), clock.now()).await.unwrap();
+    QueueScheduler(bus.clone()).schedule(&"acme".parse().unwrap(), clock.now()).await.unwrap();
     TopicPublisher::new(bus, azure.events_topic.unwrap()).publish(&[event]).await.unwrap();
 }
 

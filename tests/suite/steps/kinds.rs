@@ -16,7 +16,7 @@ pub(crate) struct Example {
     /// The resource as Azure shows it, with additional members of Azure.
     pub(crate) seen: Value,
     /// The outputs of the ready step.
-    pub(crate) reported: Outputs,
+    pub(crate) outputs: Outputs,
 }
 
 const GROUP: &str = "/subscriptions/sub-1/resourceGroups/rg-contoso";
@@ -41,11 +41,11 @@ impl Example {
             exports: BTreeMap::new(),
         };
         let rendered = plan.render(&name, &BTreeMap::new()).unwrap();
-        steps::step(&rendered, &self.planned.outputs, &self.reported)
+        steps::step(&rendered, &self.planned.outputs, &self.outputs)
     }
 
     fn with_output(mut self, name: &str, value: &str) -> Self {
-        self.reported.insert(name.to_owned(), json!(value));
+        self.outputs.insert(name.to_owned(), json!(value));
         self
     }
 }
@@ -57,9 +57,8 @@ fn example(name: &'static str, kind: Kind, fields: &Value, seen: Value) -> Examp
         outputs: BTreeMap::from([("url".to_owned(), "/properties/url".to_owned())]),
         digest: String::new(),
     };
-    let reported =
-        Outputs::from([("id".to_owned(), json!("object-1")), ("appId".to_owned(), json!("app-1"))]);
-    Example { name, planned, seen, reported }
+    let outputs = Outputs::from([("id".to_owned(), json!("object-1")), ("appId".to_owned(), json!("app-1"))]);
+    Example { name, planned, seen, outputs }
 }
 
 fn tags() -> Value {

@@ -50,7 +50,7 @@ fn each_kind_makes_these_requests() {
     let mut text = String::new();
     for example in examples() {
         let step = example.step().unwrap();
-        let Example { name, planned, seen, reported: outputs } = example;
+        let Example { name, planned, seen, outputs } = example;
         let _ = writeln!(text, "{name}");
         let _ = writeln!(text, "  remembers {}", step.target());
         let _ = writeln!(text, "  reads     {}", request_text(&step.read()));
@@ -104,7 +104,7 @@ fn ids_in_urls_are_encoded() {
         }
         example.planned.desired = Desired::read(example.planned.kind(), &fields, &BTreeMap::new()).unwrap();
         let step = example.step().unwrap();
-        let Example { name, planned, reported: outputs, .. } = example;
+        let Example { name, planned, outputs, .. } = example;
         let deletion = steps::deletion(planned.kind(), &step.target(), &outputs).unwrap();
         let deleted = step.restorable().map_or(Vec::new(), |restorable| restorable.reads());
         let requests = [Some(step.read()), step.write(None)].into_iter().flatten();
@@ -135,7 +135,7 @@ fn a_missing_field_is_reported_by_name() {
                     Some(value) => fields[field] = value,
                 }
                 let Err(bad) = Desired::read(planned.kind(), &fields, &BTreeMap::new()) else {
-                    panic!("{name} accepts no {field}")
+                    panic!("{name} is accepted without {field}")
                 };
                 let failure = Failure::from(bad);
                 assert_eq!(failed(&failure), "permanent (bad-field)", "{name}");
@@ -150,7 +150,7 @@ fn answers_to_reads_are_compared_like_this() {
     let mut text = String::new();
     for example in examples() {
         let step = example.step().unwrap();
-        let deletion = steps::deletion(example.planned.kind(), &step.target(), &example.reported).unwrap();
+        let deletion = steps::deletion(example.planned.kind(), &step.target(), &example.outputs).unwrap();
         let _ = writeln!(text, "{}\n  {:<46}{:<46}deleted?", example.name, "answer", "there?");
         for Row { name, reply } in answers(&example) {
             let there = match step.judge(&reply) {
@@ -206,7 +206,7 @@ fn answers_about_soft_deleted_objects_are_compared_like_this() {
     let mut text = String::new();
     for example in examples() {
         let step = example.step().unwrap();
-        let deletion = steps::deletion(example.planned.kind(), &step.target(), &example.reported).unwrap();
+        let deletion = steps::deletion(example.planned.kind(), &step.target(), &example.outputs).unwrap();
         if deletion.reads().len() < 2 {
             continue;
         }
@@ -238,7 +238,7 @@ fn comparison_text(comparison: &Comparison) -> String {
             format!("matches {}", outputs.keys().cloned().collect::<Vec<_>>().join(", "))
         }
         Comparison::Drifted(pointers) => format!("drifted at {}", pointers.join(", ")),
-        Comparison::Immutable(pointers) => format!("immutable at {}", pointers.join(", ")),
+        Comparison::Immutable { fixed, .. } => format!("immutable at {}", fixed.join(", ")),
         Comparison::InProgress => "in-progress".into(),
         Comparison::Foreign(_) => "foreign".into(),
         Comparison::SoftDeleted(id) => format!("soft-deleted as {id}"),

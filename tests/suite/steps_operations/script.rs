@@ -154,7 +154,7 @@ impl Transport for Scripted {
 struct LostWakeUps;
 
 impl Scheduler for LostWakeUps {
-    fn wake<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }
 }

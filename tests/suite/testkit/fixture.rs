@@ -57,7 +57,7 @@ impl Clock for Jumping {
 pub(crate) struct Subscribers(Mutex<Vec<Value>>);
 
 impl Subscribers {
-    pub(crate) fn reported(&self) -> Vec<Value> {
+    pub(crate) fn published(&self) -> Vec<Value> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -73,7 +73,7 @@ impl Publisher for Subscribers {
 struct LostWakeUps;
 
 impl Scheduler for LostWakeUps {
-    fn wake<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
+    fn schedule<'a>(&'a self, _: &'a TenantId, _: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -134,9 +134,9 @@ impl Broker {
     #[expect(clippy::option_option, reason = "two questions, and the caller makes an error of the outer one")]
     pub(super) fn receive(&mut self, queue: &str, now: Timestamp) -> Option<Option<Delivery>> {
         let entity = self.entities.get_mut(queue)?;
-        let Some(path) = entity.next(now) else { return Some(None) };
-        let Some(message) = entity.messages.get(&path.1).cloned() else { return Some(None) };
-        entity.waiting.remove(&path);
+        let Some(next) = entity.next(now) else { return Some(None) };
+        let Some(message) = entity.messages.get(&next.1).cloned() else { return Some(None) };
+        entity.waiting.remove(&next);
         entity.busy.extend(entity.session_of(&message));
         self.tokens += 1;
         let (token, locked_until) = (LockToken(self.tokens), entity.lock_end(now));

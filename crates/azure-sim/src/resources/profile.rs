@@ -174,11 +174,11 @@ impl Profile {
 
     /// The key of a name that must be unique beyond its parent.
     pub(crate) fn name_key(&self, name: &str, location: &str) -> Option<String> {
-        let path = match self.unique {
+        let scope = match self.unique {
             Unique::Parent => return None,
             Unique::Region => location,
             Unique::Global => "global",
         };
-        Some(format!("{}@{path}/{name}", self.name).to_lowercase())
+        Some(format!("{}@{scope}/{name}", self.name).to_lowercase())
     }
 }

@@ -252,8 +252,8 @@ impl Plan {
     fn scope(&self, outputs: &BTreeMap<StepName, Outputs>) -> Scope {
         let mut scope = Scope::new(&self.context, &self.values);
         for step in self.steps.keys() {
-            for values in [self.known.get(step), outputs.get(step)].into_iter().flatten() {
-                scope.set_outputs(step, values);
+            for step_outputs in [self.known.get(step), outputs.get(step)].into_iter().flatten() {
+                scope.set_outputs(step, step_outputs);
             }
         }
         scope

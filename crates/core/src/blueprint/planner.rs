@@ -81,18 +81,22 @@ fn context(blueprint: &Blueprint, plan_context: &PlanContext) -> Result<Value, V
         let message = format!("the blueprint {} has the tiers {}", file.name, file.tiers.join(", "));
         return Err(vec![Fault { pointer: "/spec/tier".into(), code: "unknown-tier", message }]);
     }
-    let desired =
+    let declared =
         file.parameters.iter().map(|(name, (_, parameter))| (name.clone(), parameter.clone())).collect();
-    let parameters =
-        parameter::resolve(&desired, &plan_context.parameters, Some(&plan_context.tier), "/spec/parameters")?;
+    let parameters = parameter::resolve(
+        &declared,
+        &plan_context.parameters,
+        Some(&plan_context.tier),
+        "/spec/parameters",
+    )?;
     let mut tenant: Map<String, Value> =
         check::TENANT.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
     tenant.extend(plan_context.tenant.as_object().cloned().unwrap_or_default());
     tenant.insert("id".into(), plan_context.tenant_id.as_str().into());
     tenant.insert("tier".into(), plan_context.tier.clone().into());
     for name in check::SUSPENSION {
-        let values = tenant.get(name).is_some_and(is_true);
-        tenant.insert(name.into(), values.into());
+        let is_set = tenant.get(name).is_some_and(is_true);
+        tenant.insert(name.into(), is_set.into());
     }
     Ok(json!({
         "tenant": tenant,
@@ -122,7 +126,7 @@ impl Planner<'_> {
     /// Decides which steps this tenant has, and drops the needs for those that it does not have.
     fn include(&mut self) -> graph::Needs<String> {
         for step in &self.blueprint.file.steps {
-            let desired = match step.text("when").map(|when| self.scope.early_expression(when)) {
+            let is_included = match step.text("when").map(|when| self.scope.early_expression(when)) {
                 None => true,
                 Some(Ok(Early::Known(value))) => is_true(&value),
                 Some(Ok(Early::Late)) => false,
@@ -131,7 +135,7 @@ impl Planner<'_> {
                     false
                 }
             };
-            if desired {
+            if is_included {
                 self.included.insert(step.name.to_string());
                 self.scope.set_outputs(&step.name, &Outputs::new());
             }

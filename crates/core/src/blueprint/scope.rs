@@ -59,8 +59,8 @@ impl Scope {
     /// Makes a step visible with its outputs so far; further outputs count as not known yet.
     pub(super) fn set_outputs(&mut self, step: &StepName, outputs: &Outputs) {
         let inner = Arc::make_mut(&mut self.0);
-        let values = inner.steps.entry(step.to_string()).or_default();
-        values.extend(outputs.iter().map(|(name, value)| (name.clone(), Seen::from(Serde(value)))));
+        let known = inner.steps.entry(step.to_string()).or_default();
+        known.extend(outputs.iter().map(|(name, value)| (name.clone(), Seen::from(Serde(value)))));
     }
 
     /// Evaluates a text at planning time; an output that is not known yet is not an error.
@@ -132,11 +132,11 @@ impl Object for Steps {
 impl Object for Step {
     fn get_value(self: &Arc<Self>, key: &Seen) -> Option<Seen> {
         let inner = &self.0.0;
-        let values = inner.steps.get(&self.1)?.get(key.as_str()?).cloned();
-        if values.is_none() {
+        let output = inner.steps.get(&self.1)?.get(key.as_str()?).cloned();
+        if output.is_none() {
             inner.asked_too_early.store(true, Ordering::Relaxed);
         }
-        values
+        output
     }
 }
 

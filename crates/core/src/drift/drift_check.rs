@@ -84,10 +84,10 @@ impl<'a> DriftCheck<'a> {
     pub fn judge(&self, reply: &Reply) -> DriftObservation {
         match self.step.judge(reply) {
             Ok(Comparison::Matches(outputs)) => observation(self.other_outputs(&outputs, reply)),
-            Ok(Comparison::Drifted(pointers) | Comparison::Immutable(pointers)) => {
-                let mut items: Vec<Item> = pointers.iter().map(|path| self.differs(path, reply)).collect();
-                items.extend(self.never(reply));
-                observation(items)
+            Ok(Comparison::Drifted(pointers)) => self.drifted(&pointers, Remedy::Write, reply),
+            // No write is taken as long as a fixed member differs, so none of the differences can be repaired.
+            Ok(Comparison::Immutable { differences, .. }) => {
+                self.drifted(&differences, Remedy::Person, reply)
             }
             Ok(Comparison::Absent | Comparison::SoftDeleted(_)) => observation(vec![self.absent()]),
             Ok(Comparison::Foreign(_)) => observation(vec![self.foreign(reply)]),
@@ -159,11 +159,17 @@ impl<'a> DriftCheck<'a> {
         }
     }
 
-    fn differs(&self, path: &str, reply: &Reply) -> Item {
+    fn drifted(&self, pointers: &[String], remedy: Remedy, reply: &Reply) -> DriftObservation {
+        let mut items: Vec<Item> = pointers.iter().map(|path| self.differs(path, remedy, reply)).collect();
+        items.extend(self.never(reply));
+        observation(items)
+    }
+
+    fn differs(&self, path: &str, remedy: Remedy, reply: &Reply) -> Item {
         let desired = self.rendered.body().and_then(|body| compare::at(body, path));
         let class = class_of_difference(path, desired);
         let (desired, observed) = (shown(path, desired), shown(path, compare::at(&reply.body, path)));
-        self.item(path, (desired, observed), class, Remedy::Write)
+        self.item(path, (desired, observed), class, remedy)
     }
 
     fn absent(&self) -> Item {

@@ -159,18 +159,18 @@ impl DriftReport {
             Some(_) | None => 0,
         };
         report.items.sort_by_key(rank);
-        let mut outputs = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         report.items.retain(|item| {
             let (resource, path) = (item.resource.to_ascii_lowercase(), item.path.to_ascii_lowercase());
             // What is below a reported item is reported with it.
             let above = path.match_indices('/').map(|(at, _)| path.get(..at).unwrap_or_default());
             if above
                 .chain([path.as_str()])
-                .any(|above| outputs.contains(&(resource.clone(), above.to_owned())))
+                .any(|above| reported.contains(&(resource.clone(), above.to_owned())))
             {
                 return false;
             }
-            outputs.insert((resource, path))
+            reported.insert((resource, path))
         });
         report.items.sort_by(|a, b| (&a.step, &a.path).cmp(&(&b.step, &b.path)));
         report.unread.sort_by(|a, b| a.step.cmp(&b.step));

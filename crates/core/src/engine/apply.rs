@@ -39,10 +39,10 @@ pub fn apply(
     let finding = discrepancies.remove(name);
     let mut at = At { tenant, discrepancies, name, policy, now, reported: None };
     let change = match event {
-        Event::Observed(Observation::Desired(comparison, resource)) if !deleting => {
+        Event::Observed(Observation::Compared(comparison, resource)) if !deleting => {
             at.observed(comparison, resource)
         }
-        Event::Observed(Observation::Deletion(trace)) if deleting => at.searched(trace),
+        Event::Observed(Observation::Searched(state)) if deleting => at.searched(state),
         Event::Proved(proven) if !deleting => at.proved(*proven),
         // A read for the other goal says nothing here.
         Event::Observed(_) | Event::Proved(_) => Change::None,

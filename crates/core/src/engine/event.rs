@@ -30,9 +30,9 @@ pub enum Discrepancy {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observation {
     /// Of an object that should exist; with the resource as it was shown, if it was.
-    Desired(Comparison, Option<Value>),
+    Compared(Comparison, Option<Value>),
     /// Of an object that should not exist.
-    Deletion(DeletionState),
+    Searched(DeletionState),
 }
 
 /// Something that happened to one step.

@@ -44,7 +44,7 @@ pub(super) fn found(finding: &Discrepancy) -> Vec<String> {
         Comparison::SoftDeleted(_) => vec!["deleted".to_owned()],
         Comparison::Drifted(pointers) => pointers.iter().take(DIFFERENCES).cloned().collect(),
         Comparison::Matches(_)
-        | Comparison::Immutable(_)
+        | Comparison::Immutable { .. }
         | Comparison::InProgress
         | Comparison::Foreign(_)
         | Comparison::Failed(_) => Vec::new(),

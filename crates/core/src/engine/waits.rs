@@ -34,8 +34,8 @@ pub fn hold_off(
     policy: &Policy,
     now: Timestamp,
 ) -> Change {
-    let reported = policy.pause_until(event.retry_after(), now);
-    let Some(until) = reported.filter(|_| tenant.steps.contains_key(name)) else { return Change::None };
+    let pause_until = policy.pause_until(event.retry_after(), now);
+    let Some(until) = pause_until.filter(|_| tenant.steps.contains_key(name)) else { return Change::None };
     if let Event::Proved(_) = event {
         tenant.steps.values_mut().for_each(|record| record.leave_alone_until(until));
     } else {

@@ -10,6 +10,7 @@ use crate::{
     blueprint::{Desired, IsolationProof, Kind, Rendered, ResourceType, Template},
     compare::{self, eq_ignore_case},
     ids::{StepName, TenantId},
+    pointer::is_within,
     steps,
     tenant::{Goal, Status, StepRecord, Tenant},
 };
@@ -214,10 +215,7 @@ impl JudgedTenant {
 
 /// Whether an id equals `root` or is below it. Compared without case.
 pub(super) fn within(id: &str, root: &str) -> bool {
-    let root = root.trim_end_matches('/');
-    let head = id.as_bytes().get(..root.len());
-    head.is_some_and(|head| head.eq_ignore_ascii_case(root.as_bytes()))
-        && matches!(id.as_bytes().get(root.len()), None | Some(b'/'))
+    is_within(id, root.trim_end_matches('/'))
 }
 
 fn output(record: &StepRecord, name: &str) -> String {

@@ -72,10 +72,11 @@ impl ArmLocation {
         Request { serial, ..request }
     }
 
-    /// Whether the value at this pointer can't change once the resource exists.
-    fn is_fixed(&self, pointer: &str) -> bool {
+    /// Whether the value that the resource shows at this pointer can't change. One that it does not show may still be set.
+    fn is_fixed(&self, resource: &Value, pointer: &str) -> bool {
         let fixed = self.kind.map_or(&[][..], |kind| kind.immutable);
         fixed.iter().any(|fixed| pointer::is_within(pointer, fixed))
+            && compare::at(resource, pointer).is_some_and(|value| !value.is_null())
     }
 
     pub(super) fn whole(&self) -> &'static [&'static str] {
@@ -211,10 +212,11 @@ pub(super) fn judge_body(
         return Ok(Comparison::InProgress);
     }
     let differences = compare::differences(&location.type_name, body, resource);
-    let fixed = differences.iter().filter(|pointer| location.is_fixed(pointer)).cloned().collect::<Vec<_>>();
+    let fixed = differences.iter().filter(|pointer| location.is_fixed(resource, pointer));
+    let fixed: Vec<String> = fixed.cloned().collect();
     if !fixed.is_empty() {
         // Checked before the failure: another write would be refused.
-        return Ok(Comparison::Immutable(fixed));
+        return Ok(Comparison::Immutable { fixed, differences });
     }
     if let Some(cause) = failed_cause(resource) {
         return Ok(Comparison::Failed(cause));

@@ -50,7 +50,12 @@ pub enum Comparison {
     Drifted(Vec<String>),
     /// It exists and is ours, but differs at these JSON pointers, whose values can't change once it exists: no write
     /// helps.
-    Immutable(Vec<String>),
+    Immutable {
+        /// Those that can't change.
+        fixed: Vec<String>,
+        /// All that differ, with these.
+        differences: Vec<String>,
+    },
     /// Azure is still working on it.
     InProgress,
     /// It exists without our ownership mark, so it is never changed; with its owner.
@@ -182,16 +187,18 @@ pub trait Deletion: Send + Sync {
 /// one request.
 pub fn step(
     rendered: &Rendered,
-    outputs: &BTreeMap<String, String>,
-    values: &Outputs,
+    output_pointers: &BTreeMap<String, String>,
+    recorded: &Outputs,
 ) -> Result<Box<dyn Step>, Failure> {
-    let outputs = outputs.clone();
+    let outputs = output_pointers.clone();
     Ok(match rendered {
         Rendered::Arm(resource) => Box::new(arm::Arm::new(resource, outputs)?),
         Rendered::ArmUpdate(update) => Box::new(arm_update::ArmUpdate::new(update, outputs)?),
         Rendered::RoleAssignment(grant) => Box::new(role_assignment::RoleAssignment(grant.clone())),
-        Rendered::EntraApplication(application) => Box::new(entra::Entry::application(application, values)),
-        Rendered::ServicePrincipal(principal) => Box::new(entra::Entry::service_principal(principal, values)),
+        Rendered::EntraApplication(application) => Box::new(entra::Entry::application(application, recorded)),
+        Rendered::ServicePrincipal(principal) => {
+            Box::new(entra::Entry::service_principal(principal, recorded))
+        }
         Rendered::FederatedCredential(credential) => {
             Box::new(federated::FederatedCredential::new(credential)?)
         }

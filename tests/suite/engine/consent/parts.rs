@@ -56,9 +56,9 @@ fn a_part_that_can_not_be_deleted_does_not_hold_up_its_whole() {
                 let there = !(deleted.contains(&name) || (whole && is_part));
                 let events = match act {
                     Act::Read if there => {
-                        vec![Event::Observed(Observation::Deletion(DeletionState::Present(Outputs::new())))]
+                        vec![Event::Observed(Observation::Searched(DeletionState::Present(Outputs::new())))]
                     }
-                    Act::Read => vec![Event::Observed(Observation::Deletion(DeletionState::Nothing))],
+                    Act::Read => vec![Event::Observed(Observation::Searched(DeletionState::Nothing))],
                     // Neither the traffic nor the deployment can be deleted.
                     Act::Delete if is_part => {
                         let refusal = Cause::ours(class, "BadRequest", "the workspace is in Failed state");

@@ -29,7 +29,9 @@ pub(super) fn comparison(text: &str) -> Comparison {
         "absent" => Comparison::Absent,
         "matches" => Comparison::Matches(Outputs::from([("id".to_owned(), json!("1"))])),
         "drifted" => Comparison::Drifted(vec!["/body/value".into()]),
-        "immutable" => Comparison::Immutable(vec!["/location".into()]),
+        "immutable" => {
+            Comparison::Immutable { fixed: vec!["/location".into()], differences: vec!["/location".into()] }
+        }
         "in-progress" => Comparison::InProgress,
         "foreign" => Comparison::Foreign("tenant fabrikam".into()),
         "soft-deleted" => Comparison::SoftDeleted("object-1".into()),

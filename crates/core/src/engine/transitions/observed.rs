@@ -16,7 +16,7 @@ impl At<'_> {
             // It was created before this document's first write: it may be in use.
             Comparison::Matches(_)
             | Comparison::Drifted(_)
-            | Comparison::Immutable(_)
+            | Comparison::Immutable { .. }
             | Comparison::InProgress
             | Comparison::Failed(_) => {
                 self.record(|record| record.in_use |= record.target.is_none());
@@ -44,10 +44,10 @@ impl At<'_> {
             Comparison::SoftDeleted(_) if effort.written => {
                 self.behind("it was brought back, but is still seen among the deleted")
             }
-            Comparison::Drifted(fields) | Comparison::Immutable(fields) if effort.written => {
+            Comparison::Drifted(fields) | Comparison::Immutable { fixed: fields, .. } if effort.written => {
                 self.behind(&format!("it was changed, but is still seen as it was at {}", fields.join(", ")))
             }
-            Comparison::Immutable(fields) => self.immutable(&fields),
+            Comparison::Immutable { fixed, .. } => self.immutable(&fixed),
             Comparison::Absent | Comparison::SoftDeleted(_) | Comparison::Drifted(_) => {
                 self.calls_for_effect(Discrepancy::Amiss(comparison, resource))
             }

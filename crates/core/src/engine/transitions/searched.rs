@@ -21,14 +21,14 @@ impl At<'_> {
             DeletionState::Present(_) if effort.written => {
                 return self.behind("it was deleted, but is still seen");
             }
-            DeletionState::Present(reported) | DeletionState::SoftDeleted(reported) => {
+            DeletionState::Present(outputs) | DeletionState::SoftDeleted(outputs) => {
                 if effort.attempts >= 2 * self.policy.max_writes {
                     let message = "Azure keeps it although it was deleted again and again";
                     return self.block(Cause::ours(FailureClass::Permanent, "not-removable", message));
                 }
                 // Its id is needed to find it once it is soft-deleted.
-                let reported = reported.clone();
-                self.record(|record| record.outputs.extend(reported));
+                let outputs = outputs.clone();
+                self.record(|record| record.outputs.extend(outputs));
             }
         }
         self.calls_for_effect(Discrepancy::StillThere(state));
